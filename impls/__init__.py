@@ -1,0 +1,1 @@
+"""What is compared: one file per LSTM implementation, and the contract between them."""

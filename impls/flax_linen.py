@@ -1,0 +1,86 @@
+"""flax.linen: nn.RNN(nn.OptimizedLSTMCell), as Flax's documentation writes it.
+
+Its carry is (c, h), its kernels are (I, H) and one per gate, and it has one bias, which gets the sum of the two.
+It has no switch for the bias: where a problem has none, the bias is held at zero and is no parameter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from impls.contract import Prepared
+from impls.jax_common import Layout, prepare_function, stack
+from impls.problem import Problem
+from impls.weights import Array, Weights, layers
+
+FRAMEWORK = "flax"
+TRACK = "default"
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64")
+
+GATES = "ifgo"
+Params = dict[str, dict[str, dict[str, Any]]]
+"""Suffix → Flax's own parameters of that cell: ii, if, ig, io with a kernel; hi, hf, hg, ho with a bias too."""
+
+
+def encode(weights: Weights) -> Params:
+    """Canonical weights → Flax's: each gate's rows, transposed, and the sum of the biases."""
+    params: Params = {}
+    for name, value in weights.items():
+        kind, suffix = name.split("_l", 1)
+        side = {"weight_ih": "i", "weight_hh": "h"}.get(kind, "h")
+        for gate, part in zip(GATES, np.split(value, 4), strict=True):
+            own = params.setdefault(f"l{suffix}", {}).setdefault(side + gate, {})
+            if kind.startswith("weight"):
+                own["kernel"] = part.T
+            else:
+                own["bias"] = own.get("bias", 0.0) + part
+    return params
+
+
+def decode(params: Params) -> dict[str, Array]:
+    """Flax's parameters → canonical names, the one bias under bias_ih."""
+    found = {}
+    for suffix, own in params.items():
+        found[f"weight_ih_{suffix}"] = np.concatenate([np.asarray(own["i" + g]["kernel"]).T for g in GATES])
+        found[f"weight_hh_{suffix}"] = np.concatenate([np.asarray(own["h" + g]["kernel"]).T for g in GATES])
+        if "bias" in own["hi"]:
+            found[f"bias_ih_{suffix}"] = np.concatenate([np.asarray(own["h" + g]["bias"]) for g in GATES])
+    return found
+
+
+def rates(params: Params) -> Params:
+    """The one bias stands for two, which both move."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: 2.0 if path[-1].key == "bias" else 1.0, params)  # type: ignore[no-any-return]
+
+
+LAYOUT = Layout(encode, decode, rates)
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/contract.py."""
+    dtype = jnp.dtype(problem.dtype)
+    rnns = {
+        suffix: nn.RNN(
+            nn.OptimizedLSTMCell(problem.hidden_size, param_dtype=dtype), time_major=True, return_carry=True
+        )
+        for _, suffix, _ in layers(problem)
+    }
+    zero_bias = {"bias": jnp.zeros(problem.hidden_size, dtype)}
+
+    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
+        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+            own = params[suffix]
+            if not problem.bias:
+                own = {name: {**leaf, **zero_bias} if name[0] == "h" else leaf for name, leaf in own.items()}
+            (c, h), output = rnns[suffix].apply({"params": {"cell": own}}, x, initial_carry=(c, h))
+            return output, h, c
+
+        return stack(problem, layer, x, h0, c0)
+
+    return prepare_function(problem, weights, device, workload, lstm, LAYOUT)

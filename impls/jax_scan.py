@@ -1,0 +1,45 @@
+"""The cell under jit and lax.scan, as a JAX tutorial writes it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from impls.contract import Prepared
+from impls.jax_common import both_biases, prepare_function, stack
+from impls.problem import Problem
+from impls.weights import Weights
+
+FRAMEWORK = "jax"
+TRACK = "default"
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64")
+
+Params = dict[str, jax.Array]
+
+
+def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+    """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
+    weight_ih, weight_hh = params[f"weight_ih_{suffix}"], params[f"weight_hh_{suffix}"]
+    bias = both_biases(params, suffix)
+
+    def cell(carry: tuple[jax.Array, jax.Array], x_t: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        h, c = carry
+        i, f, g, o = jnp.split(x_t @ weight_ih.T + h @ weight_hh.T + bias, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+
+    (h, c), output = jax.lax.scan(cell, (h, c), x)
+    return output, h, c
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/contract.py."""
+
+    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
+        return stack(problem, partial(layer, params), x, h0, c0)
+
+    return prepare_function(problem, weights, device, workload, lstm)

@@ -1,0 +1,74 @@
+"""The sizes of one LSTM job."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+DTYPES = ("float32", "float64")
+_ID = re.compile(
+    r"t(?P<seq_len>\d+)-b(?P<batch>\d+)-i(?P<input_size>\d+)-h(?P<hidden_size>\d+)"
+    r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<nobias>-nobias)?(?P<float64>-float64)?"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """Sizes of one LSTM job, in the words of torch.nn.LSTM.
+
+    Raises ValueError where a size is not at least 1 or the dtype is unknown.
+    """
+
+    seq_len: int
+    batch: int
+    input_size: int
+    hidden_size: int
+    num_layers: int = 1
+    bidirectional: bool = False
+    bias: bool = True
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("seq_len", "batch", "input_size", "hidden_size", "num_layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
+
+    @property
+    def directions(self) -> int:
+        """1, or 2 where bidirectional."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def id(self) -> str:
+        """Such as `t64-b16-i128-h128`, with a suffix for each thing that is not the default."""
+        text = f"t{self.seq_len}-b{self.batch}-i{self.input_size}-h{self.hidden_size}"
+        text += f"-l{self.num_layers}" if self.num_layers != 1 else ""
+        text += "-bi" if self.bidirectional else ""
+        text += "" if self.bias else "-nobias"
+        return text + ("" if self.dtype == "float32" else f"-{self.dtype}")
+
+    @classmethod
+    def parse(cls, text: str) -> Problem:
+        """Read an id back; raises ValueError that says what an id looks like."""
+        match = _ID.fullmatch(text)
+        if match is None:
+            raise ValueError(
+                f"{text!r} is not a problem id; one looks like t64-b16-i128-h128,"
+                " then -l2, -bi, -nobias, -float64 where wanted"
+            )
+        return cls(
+            seq_len=int(match["seq_len"]),
+            batch=int(match["batch"]),
+            input_size=int(match["input_size"]),
+            hidden_size=int(match["hidden_size"]),
+            num_layers=int(match["num_layers"] or 1),
+            bidirectional=match["bidirectional"] is not None,
+            bias=match["nobias"] is None,
+            dtype="float64" if match["float64"] else "float32",
+        )
+
+    def replace(self, **changes: object) -> Problem:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]

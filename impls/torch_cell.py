@@ -1,0 +1,131 @@
+"""The notebook's LSTMCell and LSTMModel, with their faults mended: a Python loop over time steps.
+
+Mended, each with a test in tests/test_notebook.py: reset_parameters calls self.parameters(); gates keep
+their batch axis when batch is 1; LSTMModel builds every layer, passes bias on, keeps the batch and hidden
+axes of the last output, and takes device and dtype from its input; torch.sigmoid and torch.tanh stand
+where Variable, F.sigmoid and F.tanh were.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from impls.contract import Prepared
+from impls.problem import Problem
+from impls.torch_common import prepare_module, stack
+from impls.weights import OUTPUT_SIZE, Weights, layers
+
+FRAMEWORK = "torch"
+TRACK = "default"
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64")
+
+
+class LSTMCell(nn.Module):
+    """One time step: x (B, I) and hidden = (h, c), each (B, H) → the next (h, c)."""
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        self.x2h = nn.Linear(input_size, 4 * hidden_size, bias=bias)
+        self.h2h = nn.Linear(hidden_size, 4 * hidden_size, bias=bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every weight and bias from the uniform distribution on ±1/√H."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Tensor, hidden: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        hx, cx = hidden
+        gates = self.x2h(x) + self.h2h(hx)
+        ingate, forgetgate, cellgate, outgate = gates.chunk(4, 1)
+        ingate = torch.sigmoid(ingate)
+        forgetgate = torch.sigmoid(forgetgate)
+        cellgate = torch.tanh(cellgate)
+        outgate = torch.sigmoid(outgate)
+        cy = cx * forgetgate + ingate * cellgate
+        hy = outgate * torch.tanh(cy)
+        return hy, cy
+
+
+class LSTM(nn.Module):
+    """Every layer and direction of LSTMCells over a sequence: x (T, B, I) → output (T, B, D·H), h_n, c_n."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
+        self.cells = nn.ModuleDict(
+            {suffix: LSTMCell(width, problem.hidden_size, problem.bias) for _, suffix, width in layers(problem)}
+        )
+
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        cell, outputs = self.cells[suffix], []
+        for x_t in x.unbind(0):
+            h, c = cell(x_t, (h, c))
+            outputs.append(h)
+        return torch.stack(outputs), h, c
+
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return stack(self.problem, self.layer, x, h0, c0)
+
+
+class LSTMModel(nn.Module):
+    """LSTM layers, then a linear layer on the last hidden state: x (B, T, input_dim) → (B, output_dim)."""
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int,
+        layer_dim: int,
+        output_dim: int,
+        bias: bool = True,
+        bidirectional: bool = False,
+    ) -> None:
+        super().__init__()
+        self.hidden_dim = hidden_dim
+        self.layer_dim = layer_dim
+        problem = Problem(1, 1, input_dim, hidden_dim, layer_dim, bidirectional, bias)
+        self.directions = problem.directions
+        self.lstm = LSTM(problem)
+        self.fc = nn.Linear(hidden_dim * self.directions, output_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # device and dtype come from the input, so that it runs wherever its input is
+        zeros = x.new_zeros(self.layer_dim * self.directions, x.size(0), self.hidden_dim)
+        _, h_n, _ = self.lstm(x.transpose(0, 1), zeros, zeros)
+        return self.fc(torch.cat(tuple(h_n[-self.directions :]), dim=1))  # type: ignore[no-any-return]
+
+
+class TimeMajorModel(LSTMModel):
+    """LSTMModel on the suite's time-major x (T, B, I); the transposition is a view."""
+
+    def __init__(self, p: Problem) -> None:
+        super().__init__(p.input_size, p.hidden_size, p.num_layers, OUTPUT_SIZE, p.bias, p.bidirectional)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(0, 1))
+
+
+def names(problem: Problem, prefix: str = "") -> dict[str, str]:
+    """Canonical names → LSTM's own: x2h holds weight_ih and bias_ih, h2h the other two."""
+    found = {}
+    for _, suffix, _ in layers(problem):
+        for ours, theirs in (("ih", "x2h"), ("hh", "h2h")):
+            for kind in ("weight", "bias"):
+                found[f"{kind}_{ours}_{suffix}"] = f"{prefix}cells.{suffix}.{theirs}.{kind}"
+    return found
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """The notebook's cell for `cell` and `sequence`, its LSTMModel for `model`."""
+    own = names(problem, "lstm." if workload == "model" else "")
+    return prepare_module(problem, weights, device, workload, LSTM, own, build_model=TimeMajorModel)
+
+

@@ -1,0 +1,39 @@
+"""torch.nn.LSTM: cuDNN on a GPU; on the CPU oneDNN where it serves the problem, else ATen's own loop."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from impls.contract import Prepared
+from impls.problem import Problem
+from impls.torch_common import prepare_module
+from impls.weights import Weights
+
+FRAMEWORK = "torch"
+TRACK = "default"
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64")
+
+
+class LSTM(nn.LSTM):
+    """nn.LSTM that takes h0 and c0 as arguments of their own and returns output, h_n, c_n flat."""
+
+    def forward(self, x, h0, c0):  # type: ignore[no-untyped-def, override]
+        output, (h_n, c_n) = super().forward(x, (h0, c0))
+        return output, h_n, c_n
+
+
+def build(problem: Problem) -> nn.Module:
+    """The module of a problem, its weights still unset."""
+    return LSTM(
+        problem.input_size,
+        problem.hidden_size,
+        problem.num_layers,
+        bias=problem.bias,
+        bidirectional=problem.bidirectional,
+    )
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/contract.py."""
+    return prepare_module(problem, weights, device, workload, build)
