@@ -3,7 +3,7 @@
 An implementation is one Python file: four constants, which are read without running it, and one function.
 
     FRAMEWORK = "torch"                  # the distribution whose version is shown
-    TRACK = "default"                    # default, tuned, or floor
+    TRACK = "default"                    # default or tuned; floor and reference are not LSTMs to choose
     DEVICES = ("cpu", "cuda")
     DTYPES = ("float32", "float64")
     WORKLOADS = ("cell", "sequence")     # optional; all three where absent
@@ -32,7 +32,7 @@ from impls.weights import Array, Inputs
 
 WORKLOADS = ("cell", "sequence", "model")
 MODES = ("forward", "forward_train", "backward", "train_step")
-TRACKS = ("default", "tuned", "floor")
+TRACKS = ("default", "tuned", "floor", "reference")
 DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
 """Of the `model` workload's plain SGD."""

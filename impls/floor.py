@@ -32,7 +32,8 @@ class Products:
         self.x, self.h = like.new_ones(rows, width), like.new_ones(rows, hidden)
         self.weight_ih, self.weight_hh = like.new_ones(gates, width), like.new_ones(gates, hidden)
         self.z, self.dx = like.new_ones(rows, gates), like.new_ones(rows, width) if needs_dx else None
-        self.steps_h, self.steps_z = self.h.split(problem.batch), self.z.split(problem.batch)
+        self.dh = like.new_ones(rows, hidden)
+        self.steps_h, self.steps_z, self.steps_dh = (a.split(problem.batch) for a in (self.h, self.z, self.dh))
         self.d_weight_ih, self.d_weight_hh = like.new_ones(gates, width), like.new_ones(gates, hidden)
 
     def forward(self) -> None:
@@ -42,8 +43,8 @@ class Products:
             torch.mm(h, recurrent, out=z)
 
     def backward(self) -> None:
-        for h, z in zip(self.steps_h, self.steps_z, strict=True):
-            torch.mm(z, self.weight_hh, out=h)
+        for dh, z in zip(self.steps_dh, self.steps_z, strict=True):
+            torch.mm(z, self.weight_hh, out=dh)
         torch.mm(self.z.t(), self.x, out=self.d_weight_ih)
         torch.mm(self.z.t(), self.h, out=self.d_weight_hh)
         if self.dx is not None:

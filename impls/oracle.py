@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from impls.contract import LEARNING_RATE
+from impls.contract import LEARNING_RATE, Prepared
 from impls.problem import Problem
 from impls.weights import Array, Inputs, Weights, layers
 
@@ -183,3 +184,31 @@ def run_model_steps(problem: Problem, weights: Weights, inputs: Inputs, steps: i
         loss = found["loss"]
         params = {name: value - LEARNING_RATE * found[f"grad_{name}"] for name, value in params.items()}
     return {"loss": loss, **{f"param_{name}": value for name, value in params.items()}}
+
+
+# As an implementation, so that `python -m impls evaluate oracle` answers like any other; never timed.
+FRAMEWORK = "numpy"
+TRACK = "reference"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/contract.py; always computes in float64."""
+
+    def load(inputs: Inputs) -> dict[str, Any]:
+        return {"inputs": inputs, "weights": weights}
+
+    def run(state: dict[str, Any]) -> Results:
+        if workload == "model":
+            return run_model(problem, state["weights"], state["inputs"])
+        return run_sequence(problem, state["weights"], state["inputs"])
+
+    def train_step(state: dict[str, Any]) -> Results:
+        if workload != "model":
+            return run(state)
+        found = run_model_steps(problem, state["weights"], state["inputs"], 1)
+        state["weights"] = {name: found[f"param_{name}"] for name in weights}
+        return found
+
+    return Prepared(load, lambda mode, result: result, run, run, run, train_step)

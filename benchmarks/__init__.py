@@ -1,0 +1,1 @@
+"""How the implementations are checked and measured."""

@@ -1,0 +1,134 @@
+"""The agreement matrix: every implementation × dtype × problem, each implementation and dtype in its own process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import agreement
+from benchmarks.arm import Arm, ArmFailed, Limits
+from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
+from benchmarks.progress import progress
+from impls.contract import Implementation
+from impls.problem import Problem
+from impls.weights import make_weights
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The largest error of one implementation on one problem, or why there is none."""
+
+    status: str
+    error: float = 0.0
+    reason: str = ""
+
+
+def skip_cell(problem: Problem) -> bool:
+    """One step is the same work whatever T is, so `cell` is checked on a few of the default problems."""
+    return problem.id in AGREE_PROBLEMS and problem.id not in AGREE_CELL_PROBLEMS
+
+
+def check_one(arm: Arm, problem: Problem, workloads: Sequence[str], expected: dict[tuple[str, str], Path]) -> Cell:
+    """Every workload and mode of one implementation on one problem."""
+    errors = []
+    for workload in workloads:
+        if workload not in arm.implementation.workloads or (problem.id, workload) not in expected:
+            continue
+        if not arm.alive:
+            arm.kill()
+            arm.start()
+            arm.wait_ready()
+        answer = arm.ask(
+            "agree", problem=problem.id, workload=workload, seed=SEED, expected=str(expected[problem.id, workload])
+        )
+        errors.append(answer["error"])
+    return Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
+
+
+def agree(
+    implementations: Sequence[Implementation],
+    problems: Sequence[Problem],
+    dtypes: Sequence[str],
+    workloads: Sequence[str],
+    call_seconds: float,
+) -> int:
+    """Print the matrix; 1 where anything disagrees, or could not be checked though it should."""
+    scratch = Path(tempfile.mkdtemp(prefix="lstm-agree-"))
+    cores = sorted(os.sched_getaffinity(0))
+    found: dict[tuple[str, str, str], Cell] = {}
+    try:
+        expected = {}
+        for problem in problems:
+            for workload in workloads:
+                if workload == "cell" and skip_cell(problem):
+                    continue
+                job = Benchmark(problem, workload, "forward").job
+                path = expected[problem.id, workload] = scratch / f"expected-{len(expected)}.npz"
+                agreement.save_expected(path, job, workload, make_weights(job, workload, SEED))
+        # the compiled ones take longest, so they start first
+        longest_first = sorted(implementations, key=lambda one: (not one.name.endswith("compiled"), one.framework))
+        jobs = [(one, dtype) for one in longest_first for dtype in dtypes]
+        free = list(cores)
+
+        with progress() as advance:
+
+            def work(job: tuple[Implementation, str]) -> None:
+                implementation, dtype = job
+                core = free.pop()
+                limits = Limits((core,), call_seconds, psutil.virtual_memory().total // 2)
+                arm = Arm(implementation, "cpu", limits, dtype, scratch / dtype)
+                try:
+                    for problem in problems:
+                        typed = problem.replace(dtype=dtype)
+                        keys = {(typed.id, w): path for (name, w), path in expected.items() if name == problem.id}
+                        try:
+                            if dtype not in implementation.dtypes:
+                                raise ArmFailed("unsupported", f"no {dtype}")
+                            cell = check_one(arm, typed, workloads, keys)
+                        except ArmFailed as failure:
+                            cell = Cell(failure.status, reason=failure.reason)
+                        found[implementation.name, dtype, problem.id] = cell
+                        advance(f"checking {implementation.name} {dtype}", len(found), len(jobs) * len(problems))
+                finally:
+                    arm.kill()
+                    free.append(core)
+
+            with ThreadPoolExecutor(len(cores)) as pool:
+                list(pool.map(work, jobs))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    show(found, [one.name for one in implementations], problems, dtypes)
+    return 1 if any(cell.status not in ("ok", "unsupported", "not_installed") for cell in found.values()) else 0
+
+
+def show(
+    found: dict[tuple[str, str, str], Cell], names: Sequence[str], problems: Sequence[Problem], dtypes: Sequence[str]
+) -> None:
+    """A table per dtype: problems down, implementations across, largest errors in the cells."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    for dtype in dtypes:
+        table = Table(title=f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})", title_justify="left")
+        table.add_column("implementation", no_wrap=True)
+        for problem in problems:
+            table.add_column(problem.id.replace("-", "\n"), justify="right")
+        for name in names:
+            cells = [found[name, dtype, problem.id] for problem in problems]
+            texts = [f"{cell.error:.0e}" if cell.status == "ok" else f"[red]{cell.status}[/]" for cell in cells]
+            table.add_row(name, *texts)
+        console.print(table)
+    for (name, dtype, problem), cell in found.items():
+        if cell.reason:
+            console.print(f"{name}, {dtype}, {problem}: {cell.status}: {cell.reason}", markup=False, highlight=False)

@@ -1,0 +1,90 @@
+"""What is measured: single benchmarks, and the presets, each naming where its problems come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from impls.contract import MODES, WORKLOADS
+from impls.problem import Problem
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One problem, workload and mode: what all arms do in the same turns."""
+
+    problem: Problem
+    workload: str
+    mode: str
+
+    @property
+    def id(self) -> str:
+        """Such as `t64-b16-i128-h128/sequence/forward`."""
+        return f"{self.problem.id}/{self.workload}/{self.mode}"
+
+    @property
+    def job(self) -> Problem:
+        """The problem whose arrays are loaded: `cell` is one time step of it."""
+        return self.problem.replace(seq_len=1) if self.workload == "cell" else self.problem
+
+    @classmethod
+    def parse(cls, text: str) -> Benchmark:
+        """Read an id back."""
+        problem, workload, mode = text.split("/")
+        return cls(Problem.parse(problem), workload, mode)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Which benchmarks, and how often: replicates of fresh processes, blocks in each, seconds a turn lasts."""
+
+    problems: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    replicates: int
+    blocks: int
+    turn_seconds: float
+
+
+SEQUENCE = tuple(("sequence", mode) for mode in MODES)
+
+# t64-b16-i128-h128  the shape of a small speech or text model; the suite's own reference problem
+# t64-b1-i128-h128   the same with one sequence at a time: latency, where the framework's overhead shows
+# t32-b64-i256-h512  near DeepBench's LSTM of hidden 512, batch 64 (baidu-research/DeepBench, rnn_problems.h)
+# t25-b16-i512-h512  DeepBench's LSTM list again: hidden 512, batch 16, 25 steps
+# t28-b64-i28-h128   rows of MNIST as a sequence, the usual tutorial of a recurrent net
+QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
+PRESETS = {
+    "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=4, turn_seconds=0.02),
+    "full": Preset(
+        (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128"),
+        (*SEQUENCE, ("model", "forward"), ("model", "train_step"), ("cell", "forward"), ("cell", "train_step")),
+        replicates=6,
+        blocks=4,
+        turn_seconds=0.03,
+    ),
+    "published": Preset(
+        (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128", "t25-b16-i512-h512", "t64-b16-i128-h128-l2"),
+        tuple((workload, mode) for workload in WORKLOADS for mode in MODES),
+        replicates=12,
+        blocks=8,
+        turn_seconds=0.04,
+    ),
+}
+
+AGREE_PROBLEMS = (
+    "t1-b1-i1-h1",
+    "t1-b3-i5-h4",
+    "t5-b1-i4-h6",
+    "t7-b3-i1-h5",
+    "t6-b2-i3-h1",
+    "t5-b4-i8-h8",
+    "t13-b7-i17-h11",
+    "t9-b3-i5-h7-l2",
+    "t9-b3-i5-h7-nobias",
+    "t5-b2-i3-h4-l2-bi-nobias",
+    "t6-b2-i3-h4-bi",
+    "t64-b16-i128-h128",
+)
+"""T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, and one of real size."""
+
+AGREE_CELL_PROBLEMS = ("t13-b7-i17-h11", "t9-b3-i5-h7-l2", "t9-b3-i5-h7-nobias", "t6-b2-i3-h4-bi")
+"""Of those, where the `cell` workload is checked too: one step is the same work whatever T is."""

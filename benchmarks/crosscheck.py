@@ -1,0 +1,61 @@
+"""What no statistic can find: a callable that returns before its work is done, or that did it long ago."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.timing import no_collector, sample
+
+UNFINISHED = 1.6
+"""A call may really cost this many times what it was timed at; beyond, it returns before its work is done."""
+REMEMBERED = 4.0
+"""A first call on new inputs may take this many times a repeated one; beyond, results are remembered."""
+SLACK_SECONDS = 100e-6
+
+
+class Suspicious(Exception):
+    """A callable's times can't be what they seem; the message says why."""
+
+
+def burst(call: Callable[[Any], Any], state: Any, calls: int, finish: Callable[[Any], Any]) -> float:
+    """Seconds for so many calls in a row, until the last result can be read."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        result = call(state)
+    finish(result)
+    return time.perf_counter() - start
+
+
+def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any], Any], estimate: float) -> None:
+    """Compare a call's own time with what n more calls add to a burst that ends in reading the result.
+
+    Raises Suspicious where the timed call is much shorter than its work. Where it seems so, it is measured again
+    twice, so that a disturbance of the machine does not speak against the callable.
+    """
+    calls = max(4, min(200, round(0.02 / max(estimate, 1e-7))))
+    for _ in range(3):
+        with no_collector():
+            single = statistics.median(sample(call, state, 1) for _ in range(calls))
+            added = min((burst(call, state, 2 * calls, finish) - burst(call, state, calls, finish)) / calls for _ in range(2))
+        if added <= UNFINISHED * single + SLACK_SECONDS:
+            return
+    raise Suspicious(
+        f"a timed call takes {single * 1e6:.0f} µs, but each further call in a burst {added * 1e6:.0f} µs:"
+        " it returns before its work is done"
+    )
+
+
+def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable[[], Any]) -> None:
+    """Compare repeated calls with first calls on freshly loaded inputs. Raises Suspicious where those take far longer."""
+    with no_collector():
+        call(state)
+        repeated = min(sample(call, state, 1) for _ in range(5))
+        first = min(sample(call, new, 1) for new in [fresh() for _ in range(4)])
+    if first > REMEMBERED * repeated + SLACK_SECONDS:
+        raise Suspicious(
+            f"a call on inputs it has seen takes {repeated * 1e6:.0f} µs, on new ones {first * 1e6:.0f} µs:"
+            " it remembers its results"
+        )

@@ -1,0 +1,106 @@
+"""Before any timing, for each arm alone: agreement, the cold first call, the cross-checks, and how long a call takes.
+
+An arm that fails at a benchmark gets its status there and is not timed there. Where its process has died, it is
+started again for what it has left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.arm import Arm, ArmFailed
+from benchmarks.cases import Benchmark
+from benchmarks.clock import Clock
+
+
+@dataclass
+class Admission:
+    """What the gate found of one arm on one benchmark."""
+
+    implementation: str
+    benchmark: str
+    status: str = "ok"
+    reason: str = ""
+    error: float | None = None
+    error_tensor: str | None = None
+    first_call_seconds: float | None = None
+    seconds: float | None = None
+
+
+def admit(
+    arm: Arm,
+    benchmark: Benchmark,
+    seed: int,
+    weights: str | None,
+    expected: Path,
+    clock: Clock,
+    estimate_seconds: float,
+) -> Admission:
+    """Put one arm through the gate on one benchmark."""
+    found = Admission(arm.name, benchmark.id)
+    try:
+        with clock.spent("cold first calls"):
+            opened = arm.ask("open", benchmark=benchmark.id, seed=seed, weights=weights)
+        found.first_call_seconds = opened["first_call_seconds"]
+        with clock.spent("agreement"):
+            if arm.implementation.track != "floor":  # it computes no LSTM
+                checked = arm.ask("check", expected=str(expected))
+                found.error, found.error_tensor = checked["error"], checked["tensor"]
+            found.seconds = arm.ask("estimate", seconds=estimate_seconds)["seconds"]
+            arm.ask("crosscheck", seconds=found.seconds)
+    except ArmFailed as failure:
+        found.status, found.reason = failure.status, failure.reason
+    return found
+
+
+def refuse(arm: Arm, benchmark: Benchmark) -> ArmFailed | None:
+    """What the file's constants say against a benchmark, without starting anything."""
+    implementation = arm.implementation
+    for kind, value, known in (
+        ("device", arm.device, implementation.devices),
+        ("dtype", benchmark.problem.dtype, implementation.dtypes),
+        ("workload", benchmark.workload, implementation.workloads),
+    ):
+        if value not in known:
+            return ArmFailed("unsupported", f"{kind} {value} is not among its {', '.join(known)}")
+    return None
+
+
+def pass_all(
+    arm: Arm,
+    benchmarks: list[Benchmark],
+    admit_one: Callable[[Arm, Benchmark], Admission],
+    clock: Clock,
+    done: Callable[[Arm, Benchmark], None],
+) -> list[Admission]:
+    """Put one arm through the gate on every benchmark; its worker is left ended."""
+    found = []
+    for benchmark in benchmarks:
+        failure = refuse(arm, benchmark)
+        if failure is None and not arm.alive:
+            try:
+                with clock.spent("worker starts"):
+                    arm.start()
+                    arm.wait_ready()
+            except ArmFailed as failed:
+                failure = failed
+        if failure is None:
+            found.append(admit_one(arm, benchmark))
+        else:
+            found.append(Admission(arm.name, benchmark.id, failure.status, failure.reason))
+        done(arm, benchmark)
+    arm.kill()
+    return found
+
+
+def dumps(admissions: list[Admission]) -> str:
+    """As gate.json keeps them."""
+    return json.dumps([asdict(admission) for admission in admissions], indent=1) + "\n"
+
+
+def loads(text: str) -> list[Admission]:
+    """What dumps wrote."""
+    return [Admission(**fields) for fields in json.loads(text)]

@@ -1,0 +1,124 @@
+"""The row of a result: implementation × problem × workload × mode × device × replicate, with its provenance.
+
+Schema versions
+    1  2026-11: the first
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMA_VERSION = 1
+STATUSES = (
+    "ok",
+    "disagrees",
+    "unsupported",
+    "not_installed",
+    "out_of_memory",
+    "crashed",
+    "timed_out",
+    "error",
+)
+HARMLESS = ("ok", "unsupported", "not_installed")
+"""Statuses that do not make a run's exit code 1."""
+
+TURN = pa.struct(
+    [
+        ("block", pa.int32()),
+        ("position", pa.int32()),  # in the block's order of turns
+        ("started", pa.float64()),  # seconds since the epoch
+        ("seconds", pa.float64()),  # of one call: the median of the samples
+        ("samples", pa.list_(pa.float64())),  # seconds per call
+        ("wall_seconds", pa.float64()),
+        ("cpu_seconds", pa.float64()),
+        ("involuntary_switches", pa.int64()),
+        ("steal_seconds", pa.float64()),  # of the whole machine, meanwhile
+    ]
+)
+
+SCHEMA = pa.schema(
+    [
+        ("schema_version", pa.int32()),
+        ("run_id", pa.string()),
+        ("implementation", pa.string()),
+        ("track", pa.string()),
+        ("versions", pa.string()),
+        ("digest", pa.string()),  # of the implementation's file
+        ("problem", pa.string()),
+        ("seq_len", pa.int32()),
+        ("batch", pa.int32()),
+        ("input_size", pa.int32()),
+        ("hidden_size", pa.int32()),
+        ("num_layers", pa.int32()),
+        ("bidirectional", pa.bool_()),
+        ("bias", pa.bool_()),
+        ("dtype", pa.string()),
+        ("workload", pa.string()),
+        ("mode", pa.string()),
+        ("device", pa.string()),
+        ("threads", pa.int32()),
+        ("replicate", pa.int32()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("error", pa.float64()),  # largest disagreement with the oracle
+        ("error_tensor", pa.string()),
+        ("first_call_seconds", pa.float64()),  # cold: with an empty compile cache
+        ("warm_first_call_seconds", pa.float64()),  # of this replicate's fresh process
+        ("seconds", pa.float64()),  # of one call: the median over turns
+        ("cores_used", pa.float64()),  # CPU seconds per second, the median over turns
+        ("base_bytes", pa.int64()),  # resident once the frameworks were imported
+        ("peak_bytes", pa.int64()),  # peak resident above that
+        ("calls_per_sample", pa.int32()),
+        ("turns", pa.list_(TURN)),
+    ]
+)
+
+Record = dict[str, Any]
+
+
+def problem_fields(problem: Any) -> Record:
+    """The columns that a Problem fills."""
+    names = ("seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype")
+    return {"problem": problem.id, **{name: getattr(problem, name) for name in names}}
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a file beside `path`, then put it in place: it is there whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all."""
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """A Parquet file of records, whole or not at all; a column that a record lacks is null."""
+    rows = [{"schema_version": SCHEMA_VERSION, **record} for record in records]
+    unknown = {name for row in rows for name in row} - set(SCHEMA.names)
+    if unknown:
+        raise ValueError(f"not columns of a record: {', '.join(sorted(unknown))}")
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+
+
+def read_records(path: Path) -> list[Record]:
+    """What write_records wrote."""
+    return pq.read_table(path).to_pylist()  # type: ignore[no-any-return]

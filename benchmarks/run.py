@@ -1,0 +1,289 @@
+"""One run: the gate, then replicates of fresh workers that take turns, each written whole as it ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import agreement, environment, gate, turns
+from benchmarks.arm import Arm, ArmFailed, Limits
+from benchmarks.cases import Benchmark
+from benchmarks.clock import Clock
+from benchmarks.gate import Admission
+from benchmarks.record import Record, problem_fields, read_records, write_records, write_text
+from benchmarks.timing import Plan, plan
+from impls import contract
+from impls import weights as canonical
+from impls.contract import Implementation
+
+
+@dataclass(frozen=True)
+class Options:
+    """All that decides what a run does; run.json keeps it, and --resume reads it back."""
+
+    run_id: str
+    implementations: tuple[str, ...]
+    digests: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    device: str
+    threads: int
+    replicates: int
+    blocks: int
+    turn_seconds: float
+    seed: int
+    weights: str | None
+    weights_digest: str | None
+    call_seconds: float
+    memory_bytes: int
+    baseline: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def loads(cls, text: str) -> Options:
+        fields = json.loads(text)
+        for name in ("implementations", "digests", "benchmarks"):
+            fields[name] = tuple(fields[name])
+        return cls(**fields)
+
+
+Advance = Callable[[str, float, float], None]
+"""Told what is being done, how many seconds of work are done, and how many there will be."""
+
+
+class Run:
+    """The state of a run in its folder."""
+
+    def __init__(self, options: Options, folder: Path, cores: tuple[int, ...], advance: Advance) -> None:
+        self.options = options
+        self.folder = folder
+        self.raw = folder / "raw"
+        self.clock = Clock()
+        self.advance = advance
+        self.benchmarks = [Benchmark.parse(text) for text in options.benchmarks]
+        self.implementations = [contract.read(Path(path)) for path in options.implementations]
+        self.limits = Limits(cores, options.call_seconds, options.memory_bytes)
+        self.admissions: dict[tuple[str, str], Admission] = {}
+        self.done_seconds = 0.0
+        self.all_seconds = 1.0
+
+    def execute(self) -> list[Record]:
+        """Do what is left to do of the run; returns every record."""
+        self.raw.mkdir(parents=True, exist_ok=True)
+        with self.scratch() as scratch:
+            self.pass_gate(scratch)
+            for replicate in range(self.options.replicates):
+                path = self.raw / f"replicate-{replicate:03}.parquet"
+                if not path.exists():
+                    write_records(path, self.measure(replicate, scratch))
+        return [row for path in sorted(self.raw.glob("replicate-*.parquet")) for row in read_records(path)]
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for compile caches and logs, gone when the run ends; the next run sweeps up after a killed one."""
+        base = Path(tempfile.gettempdir())
+        for old in base.glob("lstm-bench-*"):
+            pid = old.name.rsplit("-", 1)[-1]
+            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+                shutil.rmtree(old, ignore_errors=True)
+        folder = base / f"lstm-bench-{time.time_ns()}-{os.getpid()}"
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def arm(self, implementation: Implementation, scratch: Path, dtype: str = "float32") -> Arm:
+        return Arm(implementation, self.options.device, self.limits, dtype, scratch)
+
+    def pass_gate(self, scratch: Path) -> None:
+        """Admit or refuse every arm on every benchmark; kept in gate.json."""
+        path = self.raw / "gate.json"
+        if path.exists():
+            found = gate.loads(path.read_text(encoding="utf-8"))
+        else:
+            expected = self.write_expected(scratch)
+            steps, step = len(self.implementations) * len(self.benchmarks), 0
+
+            def done(arm: Arm, benchmark: Benchmark) -> None:
+                nonlocal step
+                step += 1
+                self.advance(f"checking {arm.name}", step, steps)
+
+            def admit_one(arm: Arm, benchmark: Benchmark) -> Admission:
+                return gate.admit(
+                    arm,
+                    benchmark,
+                    self.options.seed,
+                    self.options.weights,
+                    expected[benchmark.problem.id, benchmark.workload],
+                    self.clock,
+                    min(0.1, 3 * self.options.turn_seconds),
+                )
+
+            found = []
+            for implementation in self.implementations:
+                arm = self.arm(implementation, scratch)
+                try:
+                    found += gate.pass_all(arm, self.benchmarks, admit_one, self.clock, done)
+                finally:
+                    arm.kill()
+            write_text(path, gate.dumps(found))
+        self.admissions = {(one.implementation, one.benchmark): one for one in found}
+
+    def write_expected(self, scratch: Path) -> dict[tuple[str, str], Path]:
+        """The oracle's results of every problem and workload, each in a file."""
+        found: dict[tuple[str, str], Path] = {}
+        with self.clock.spent("agreement"):
+            for benchmark in self.benchmarks:
+                key = benchmark.problem.id, benchmark.workload
+                if key not in found:
+                    found[key] = scratch / f"expected-{len(found)}.npz"
+                    job = benchmark.job
+                    given = canonical.read_weights(Path(self.options.weights))[1] if self.options.weights else {}
+                    arrays = canonical.complete(given, job, benchmark.workload, self.options.seed)
+                    agreement.save_expected(found[key], job, benchmark.workload, arrays)
+        return found
+
+    def measure(self, replicate: int, scratch: Path) -> list[Record]:
+        """One replicate: fresh workers, every benchmark in a random order, blocks of mirrored turns."""
+        rng = random.Random(f"{self.options.seed} {replicate}")
+        arms = {one.name: self.arm(one, scratch) for one in self.implementations}
+        admitted = {
+            benchmark.id: [name for name in arms if self.admissions[name, benchmark.id].status == "ok"]
+            for benchmark in self.benchmarks
+        }
+        rows: dict[tuple[str, str], Record] = {
+            (name, benchmark.id): self.row(implementation.implementation, benchmark, replicate)
+            for name, implementation in arms.items()
+            for benchmark in self.benchmarks
+        }
+        try:
+            self.start([arms[name] for name in arms if any(name in names for names in admitted.values())])
+            order = list(self.benchmarks)
+            rng.shuffle(order)
+            for k, benchmark in enumerate(order):
+                self.advance(
+                    f"replicate {replicate + 1} of {self.options.replicates}",
+                    replicate + k / len(order),
+                    self.options.replicates,
+                )
+                names = admitted[benchmark.id]
+                self.measure_benchmark(benchmark, {name: arms[name] for name in names}, rows, rng)
+        finally:
+            for arm in arms.values():
+                arm.kill()
+        return list(rows.values())
+
+    def start(self, arms: list[Arm]) -> None:
+        """Start workers, as many at a time as there are processors for."""
+        at_once = max(1, len(self.limits.cores))
+        with self.clock.spent("worker starts"):
+            for k in range(0, len(arms), at_once):
+                together = arms[k : k + at_once]
+                for arm in together:
+                    arm.start()
+                for arm in together:
+                    try:
+                        arm.wait_ready()
+                    except ArmFailed:
+                        arm.kill()  # told, with its reason, where it is needed
+
+    def measure_benchmark(
+        self, benchmark: Benchmark, arms: dict[str, Arm], rows: dict[tuple[str, str], Record], rng: random.Random
+    ) -> None:
+        """Open one benchmark in every arm, then blocks of turns. An arm that fails leaves the others alone."""
+        alive = {}
+        for name, arm in arms.items():
+            row = rows[name, benchmark.id]
+            try:
+                with self.clock.spent("worker starts"):
+                    if not arm.alive:
+                        arm.kill()
+                        arm.start()
+                        arm.wait_ready()
+                    opened = arm.ask(
+                        "open", benchmark=benchmark.id, seed=self.options.seed, weights=self.options.weights
+                    )
+                row["warm_first_call_seconds"] = opened["first_call_seconds"]
+                row["base_bytes"] = arm.ready["base_bytes"]
+                alive[name] = self.plan(name, benchmark)
+                row["calls_per_sample"] = alive[name].calls_per_sample
+                row["turns"] = []
+            except ArmFailed as failure:
+                self.fail(row, failure)
+        for block in range(self.options.blocks):
+            for position, name in enumerate(turns.mirrored(sorted(alive), rng)):
+                if name not in alive:
+                    continue
+                how, arm = alive[name], arms[name]
+                try:
+                    with self.clock.spent("measuring"):
+                        turn = turns.take(block, position, lambda arm=arm, how=how: arm.ask("turn", **vars(how)))  # type: ignore[misc]
+                    rows[name, benchmark.id]["turns"].append(turn)
+                except ArmFailed as failure:
+                    del alive[name]
+                    self.fail(rows[name, benchmark.id], failure)
+        for name in alive:
+            row = rows[name, benchmark.id]
+            try:
+                with self.clock.spent("worker starts"):
+                    row["peak_bytes"] = arms[name].ask("close")["peak_bytes"]
+                summarise(row)
+            except ArmFailed as failure:
+                self.fail(row, failure)
+
+    def plan(self, name: str, benchmark: Benchmark) -> Plan:
+        seconds = self.admissions[name, benchmark.id].seconds
+        assert seconds is not None
+        return plan(seconds, self.options.turn_seconds)
+
+    def fail(self, row: Record, failure: ArmFailed) -> None:
+        """Mark a row, and don't try that arm on that benchmark again in later replicates."""
+        row["status"], row["reason"] = failure.status, f"{failure.reason} (in replicate {row['replicate'] + 1})"
+        admission = self.admissions[row["implementation"], _benchmark_id(row)]
+        admission.status, admission.reason = row["status"], row["reason"]
+
+    def row(self, implementation: Implementation, benchmark: Benchmark, replicate: int) -> Record:
+        """A record before it is measured: all that is known already."""
+        admission = self.admissions[implementation.name, benchmark.id]
+        return {
+            "run_id": self.options.run_id,
+            "implementation": implementation.name,
+            "track": implementation.track,
+            "versions": environment.versions_of(implementation.framework),
+            "digest": implementation.digest,
+            **problem_fields(benchmark.problem),
+            "workload": benchmark.workload,
+            "mode": benchmark.mode,
+            "device": self.options.device,
+            "threads": self.options.threads,
+            "replicate": replicate,
+            "status": admission.status,
+            "reason": admission.reason,
+            "error": admission.error,
+            "error_tensor": admission.error_tensor,
+            "first_call_seconds": admission.first_call_seconds,
+        }
+
+
+def summarise(row: Record) -> None:
+    """Fill in what the turns of a record say together."""
+    row["seconds"] = statistics.median(turn["seconds"] for turn in row["turns"])
+    row["cores_used"] = statistics.median(turn["cpu_seconds"] / turn["wall_seconds"] for turn in row["turns"])
+
+
+def _benchmark_id(row: Record) -> str:
+    return f"{row['problem']}/{row['workload']}/{row['mode']}"

@@ -1,0 +1,187 @@
+"""One arm's process: does what the runner asks over a socket, and nothing on its own.
+
+Started as `python -m benchmarks.worker FD`. Each message is one line of JSON. Nothing heavy is imported before the
+processors that it may use are set, since thread pools are made at import.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+
+Message = dict[str, Any]
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its runner dies, however that dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before that took effect
+        os._exit(1)
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Text on one line, cut to a length that a table cell bears."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def status_of(error: BaseException) -> Message:
+    """The status and the reason of a row that failed with this exception."""
+    from benchmarks.agreement import Disagrees
+    from impls.contract import Unsupported
+
+    text = str(error)
+    if isinstance(error, Unsupported):
+        return {"status": "unsupported", "reason": one_line(text)}
+    if isinstance(error, Disagrees):
+        return {"status": "disagrees", "reason": one_line(text)}
+    starved = ("out of memory", "not enough memory", "RESOURCE_EXHAUSTED", "can't allocate memory")
+    if isinstance(error, MemoryError) or any(sign in text for sign in starved):
+        return {"status": "out_of_memory", "reason": one_line(f"{type(error).__name__}: {text}")}
+    return {"status": "error", "reason": one_line(f"{type(error).__name__}: {text}")}
+
+
+class Worker:
+    """The state of one arm: its module, and the one benchmark that is open."""
+
+    def __init__(self, spec: Message) -> None:
+        from benchmarks import memory
+        from impls import contract
+
+        start = time.perf_counter()
+        self.spec = spec
+        self.implementation = contract.read(Path(spec["path"]))
+        self.module = contract.load(self.implementation)
+        self.import_seconds = time.perf_counter() - start
+        self.memory = memory
+        self.base_bytes = memory.resident()
+        self.prepared: Any = None
+        self.state: Any = None
+        self.benchmark: Any = None
+
+    def ready(self) -> Message:
+        from threadpoolctl import threadpool_info
+
+        pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()]
+        return {"import_seconds": self.import_seconds, "base_bytes": self.base_bytes, "pools": pools}
+
+    def open(self, benchmark: str, seed: int, weights: str | None) -> Message:
+        """Prepare, load, and call for the first time; that call's seconds are its answer."""
+        from benchmarks.cases import Benchmark
+        from impls import weights as canonical
+
+        self.close()
+        self.benchmark = Benchmark.parse(benchmark)
+        job, workload = self.benchmark.job, self.benchmark.workload
+        given = canonical.read_weights(Path(weights))[1] if weights else {}
+        self.arrays = canonical.complete(given, job, workload, seed)
+        self.inputs = canonical.make_inputs(job, seed)
+        self.memory.reset_peak()
+        self.prepared = self.module.prepare(job, self.arrays, self.spec["device"], workload)
+        self.call = self.prepared.call(self.benchmark.mode)
+        self.state = self.fresh()
+        start = time.perf_counter()
+        self.call(self.state)
+        return {"first_call_seconds": time.perf_counter() - start}
+
+    def fresh(self) -> Any:
+        """A newly loaded state, ready for the mode's call."""
+        state = self.prepared.load(self.inputs)
+        if self.benchmark.mode == "backward":
+            self.prepared.call("forward_train")(state)
+        return state
+
+    def check(self, expected: str) -> Message:
+        """Compare with what the oracle said."""
+        from benchmarks import agreement
+
+        want = agreement.load_expected(Path(expected))
+        found = agreement.check(self.prepared, self.benchmark.job, self.benchmark.workload, self.benchmark.mode, want)
+        return {"error": found.error, "tensor": found.tensor}
+
+    def agree(self, problem: str, workload: str, seed: int, expected: str) -> Message:
+        """Every mode of one problem and workload against the oracle, without timing; the largest error."""
+        from benchmarks import agreement
+        from benchmarks.cases import Benchmark
+        from impls import weights as canonical
+        from impls.contract import MODES
+        from impls.problem import Problem
+
+        job = Benchmark(Problem.parse(problem), workload, "forward").job
+        arrays = canonical.make_weights(job, workload, seed)
+        prepared = self.module.prepare(job, arrays, self.spec["device"], workload)
+        want = agreement.load_expected(Path(expected))
+        modes = [mode for mode in MODES if getattr(prepared, mode) is not None]
+        found = [agreement.check(prepared, job, workload, mode, want) for mode in modes]
+        largest = max(found, key=lambda one: one.error)
+        return {"error": largest.error, "tensor": largest.tensor}
+
+    def crosscheck(self, seconds: float) -> Message:
+        """Look for missing synchronisation and remembered results."""
+        from benchmarks import crosscheck
+
+        mode = self.benchmark.mode
+        crosscheck.check_finished(self.call, self.state, lambda result: self.prepared.to_numpy(mode, result), seconds)
+        crosscheck.check_not_remembered(self.call, self.state, self.fresh)
+        return {}
+
+    def estimate(self, seconds: float) -> Message:
+        """Roughly how long a call takes."""
+        from benchmarks import timing
+
+        return {"seconds": timing.estimate(self.call, self.state, seconds)}
+
+    def turn(self, samples: int, calls_per_sample: int) -> Message:
+        """One burst of timed calls."""
+        from benchmarks import timing
+
+        found = timing.turn(self.call, self.state, timing.Plan(samples, calls_per_sample))
+        return dict(vars(found))
+
+    def close(self) -> Message:
+        """Forget the open benchmark; answers the peak of its resident memory above that of the bare framework."""
+        peak = self.memory.peak() - self.base_bytes
+        self.prepared = self.state = self.benchmark = self.call = self.inputs = self.arrays = None
+        return {"peak_bytes": max(0, peak)}
+
+
+def serve(fd: int) -> None:
+    """Answer messages until the socket closes."""
+    with socket.socket(fileno=fd) as channel, channel.makefile("rw") as lines:
+
+        def send(message: Message) -> None:
+            lines.write(json.dumps(message) + "\n")
+            lines.flush()
+
+        spec = json.loads(lines.readline())
+        die_with_parent(spec["runner"])
+        os.sched_setaffinity(0, spec["cores"])
+        try:
+            worker = Worker(spec)
+            send(worker.ready())
+        except ImportError as error:
+            send({"status": "not_installed", "reason": one_line(str(error))})
+            return
+        except Exception as error:
+            send(status_of(error))
+            return
+        for line in lines:
+            message = json.loads(line)
+            try:
+                answer = getattr(worker, message.pop("op"))(**message)
+            except Exception as error:
+                answer = status_of(error)
+            send(answer)
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

@@ -1,0 +1,74 @@
+"""python -m impls list | evaluate: what there is, and one implementation on one case."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from impls import contract
+from impls.problem import DTYPES
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """The LSTM implementations."""
+
+
+@cli.command("list")
+def list_command() -> None:
+    """Every implementation, without starting any framework."""
+    rows = [("name", "framework", "track", "devices", "dtypes", "workloads")]
+    for one in contract.catalogue().values():
+        many = (" ".join(values) for values in (one.devices, one.dtypes, one.workloads))
+        rows.append((one.name, one.framework, one.track, *many))
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@cli.command()
+@click.argument("implementation")
+@click.option("--case", "case_path", required=True, type=click.Path(path_type=Path), help="case.npz to compute.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where to write the results (.npz).")
+@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
+@click.option("--device", type=click.Choice(contract.DEVICES), default="cpu", show_default=True)
+def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device: str) -> None:
+    """Compute one case.npz with IMPLEMENTATION, a name or the path of a .py file.
+
+    OUT gets output, h_n, c_n and, where the case has cotangents, grad_NAME for each of its arrays.
+    """
+    # read by JAX when it starts, so before anything imports it
+    os.environ["JAX_ENABLE_X64"] = "1" if dtype == "float64" else "0"
+    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+    from impls.evaluate import evaluate_case, write_results
+    from impls.weights import read_case
+
+    try:
+        found = contract.resolve(implementation)
+        case = read_case(case_path, dtype)
+        if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+            raise ValueError(f"{out} can't be written: {out.parent} is not a folder that can be written to")
+        results = evaluate_case(found, case, device)
+    except (ValueError, ImportError, contract.Unsupported) as error:
+        raise click.UsageError(str(error)) from None
+    write_results(out, results)
+
+
+def run(command: click.Command) -> None:
+    """Run a command; what is wrong with its arguments is one line on stderr and exit code 2."""
+    try:
+        code = command.main(standalone_mode=False)
+    except click.ClickException as error:
+        print(f"error: {' '.join(error.format_message().split())}", file=sys.stderr)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    run(cli)

@@ -1,0 +1,48 @@
+"""One implementation on one case: what `python -m impls evaluate` does."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from impls import contract
+from impls.contract import Implementation
+from impls.weights import Array, Case
+
+
+def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu") -> dict[str, Array]:
+    """output (T, B, D·H), h_n and c_n (L·D, B, H) and, with cotangents, grad_NAME for every array of the case.
+
+    Raises Unsupported where the implementation does not do the case, ImportError where its framework is missing.
+    """
+    for kind, value, known in (
+        ("device", device, implementation.devices),
+        ("dtype", case.problem.dtype, implementation.dtypes),
+        ("workload", "sequence", implementation.workloads),
+    ):
+        if value not in known:
+            raise contract.Unsupported(f"{implementation.name}: {kind} {value} is not among its {', '.join(known)}")
+    prepared = contract.load(implementation).prepare(case.problem, case.weights, device, "sequence")
+    mode = "train_step" if case.has_cotangents else "forward"
+    results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))
+    wanted = {"output", "h_n", "c_n"}
+    if case.has_cotangents:
+        arrays = case.given - {"d_output", "d_h_n", "d_c_n"}
+        wanted |= {f"grad_{name}" for name in arrays}
+    return {name: np.asarray(value) for name, value in results.items() if name in wanted}
+
+
+def write_results(path: Path, results: dict[str, Array]) -> None:
+    """An .npz, whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **results)  # type: ignore[arg-type]
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

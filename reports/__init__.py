@@ -1,0 +1,1 @@
+"""What is said of the measurements. Needs neither torch nor jax."""

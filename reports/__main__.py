@@ -1,0 +1,46 @@
+"""python -m reports build: tables from the raw files of a run, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from reports import frame, table
+from reports.summary import summarise
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Tables from measured runs."""
+
+
+@cli.command()
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def build(folders: tuple[Path, ...]) -> int:
+    """Print each run's table and write its table.md. Exit code 1 where a run could not be read."""
+    code = 0
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=170)
+    for folder in folders:
+        try:
+            run = frame.read_run(folder)
+        except frame.Unreadable as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 1
+            continue
+        summary = summarise(run)
+        (folder / "table.md").write_text(table.markdown(run, summary), encoding="utf-8")
+        table.show(run, summary, console)
+    return code
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        print(f"error: {' '.join(error.format_message().split())}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,30 @@
+"""Faster, slower, tie or unknown: what may be said of a ratio when many are looked at together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+ALPHA = 0.01
+"""The chance that a run in which nothing differs says faster or slower anywhere."""
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's adjusted p-values; NaN stays NaN and is not counted as a comparison."""
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * (len(order) - np.arange(len(order)))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else steps
+    return adjusted
+
+
+def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:
+    """Per row: faster or slower after Holm over all rows at alpha; tie otherwise; unknown with fewer than 2 replicates."""
+    p = ratios["ratio_p"].to_numpy(float).copy()
+    p[ratios["ratio_n"].to_numpy(float) < 2] = np.nan
+    adjusted = holm(p)
+    words = np.where(ratios["ratio"].to_numpy(float) < 1, "faster", "slower").astype(object)
+    words[~(adjusted < alpha)] = "tie"
+    words[np.isnan(adjusted)] = "unknown"
+    return pd.Series(words, index=ratios.index, dtype=object)
