@@ -14,10 +14,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import agreement
+from benchmarks import agreement, controls
 from benchmarks.arm import Arm, ArmFailed, Limits
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.progress import progress
+from benchmarks.record import HARMLESS
 from impls.contract import Implementation
 from impls.problem import Problem
 from impls.weights import make_weights
@@ -108,17 +109,26 @@ def agree(
                 list(pool.map(work, jobs))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    show(found, [one.name for one in implementations], problems, dtypes)
-    return 1 if any(cell.status not in ("ok", "unsupported", "not_installed") for cell in found.values()) else 0
-
-
-def show(
-    found: dict[tuple[str, str, str], Cell], names: Sequence[str], problems: Sequence[Problem], dtypes: Sequence[str]
-) -> None:
-    """A table per dtype: problems down, implementations across, largest errors in the cells."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)
+    show(found, [one.name for one in implementations], problems, dtypes, console)
+    refused = controls.refusals()
+    console.print("\nnegative controls, wrong on purpose; each must be refused:")
+    for name, reason in refused.items():
+        console.print(f"  {name}: {f'refused: {reason}' if reason else 'PASSED'}", markup=False, highlight=False)
+    good = all(cell.status in HARMLESS for cell in found.values()) and all(refused.values())
+    return 0 if good else 1
+
+
+def show(
+    found: dict[tuple[str, str, str], Cell],
+    names: Sequence[str],
+    problems: Sequence[Problem],
+    dtypes: Sequence[str],
+    console: Console,
+) -> None:
+    """A table per dtype: implementations down, problems across, largest errors in the cells."""
     for dtype in dtypes:
         table = Table(title=f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})", title_justify="left")
         table.add_column("implementation", no_wrap=True)

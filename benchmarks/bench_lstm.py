@@ -1,0 +1,49 @@
+"""The same cases and callables as a plain pytest-benchmark suite: `pytest benchmarks`, `-k torch_lstm`, `--benchmark-save`.
+
+Here all frameworks live in one process and one benchmark follows another, so use it to look at an implementation
+while you work on it; to compare implementations, `nox -s bench` takes turns between processes of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks import agreement, timing
+from benchmarks.cases import PRESETS, Benchmark
+from impls import contract
+from impls.problem import Problem
+from impls.weights import make_inputs, make_weights
+
+NAMES = [one.name for one in contract.catalogue().values() if one.track != "reference"]
+CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problems for pair in PRESETS["quick"].pairs]
+
+
+@pytest.mark.parametrize("implementation", NAMES)
+@pytest.mark.parametrize("case", CASES)
+def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
+    """One implementation on one case: compared with the oracle, then timed by the code that times everything here.
+
+    pytest-benchmark's --benchmark-min-rounds, --benchmark-max-time and --benchmark-disable are heeded.
+    """
+    found, parsed = contract.resolve(implementation), Benchmark.parse(case)
+    job, workload, mode = parsed.job, parsed.workload, parsed.mode
+    weights = make_weights(job, workload)
+    prepared = contract.load(found).prepare(job, weights, "cpu", workload)
+    if found.track != "floor":
+        agreement.check(prepared, job, workload, mode, agreement.expected(job, workload, weights))
+    call, state = prepared.call(mode), prepared.load(make_inputs(job))
+    if mode == "backward":
+        prepared.call("forward_train")(state)
+    benchmark.group = case
+    benchmark._mode = "bench_lstm"
+    if benchmark.disabled:
+        call(state)
+        return
+    how = timing.plan(timing.estimate(call, state, 0.1), benchmark._max_time)
+    how = timing.Plan(max(how.samples, benchmark._min_rounds), how.calls_per_sample)
+    # pytest-benchmark has no public way to bring one's own samples; its statistics take them all the same
+    stats = benchmark._make_stats(how.calls_per_sample)
+    for seconds in timing.turn(call, state, how).samples:
+        stats.update(seconds * how.calls_per_sample)

@@ -1,0 +1,8 @@
+"""Settings of `pytest benchmarks` that must stand before a framework is imported."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")

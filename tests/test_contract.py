@@ -1,0 +1,85 @@
+"""Finding and loading implementations, without importing a framework."""
+
+import subprocess
+import sys
+
+import pytest
+
+from impls import contract
+from tests.conftest import ROOT
+
+GOOD = 'FRAMEWORK = "torch"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
+
+
+def test_every_implementation_that_was_promised_is_there():
+    assert set(contract.catalogue()) == {
+        "flax_linen", "flax_nnx", "floor", "jax_scan", "jax_scan_hoisted", "jax_scan_vjp", "oracle", "torch_cell",
+        "torch_cell_autograd", "torch_cell_compiled", "torch_cell_hoisted", "torch_lstm", "torch_lstmcell",
+    }  # fmt: skip
+
+
+IMPORTED = "import sys, runpy; sys.argv = ['impls', 'list']\ntry: runpy.run_module('impls', run_name='__main__')\nexcept SystemExit: pass\n"
+CHECK = "print('FOUND', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
+
+
+@pytest.mark.parametrize(("extra", "found"), [("", []), ("import impls.torch_cell\n", ["torch"])])
+def test_list_imports_no_framework_and_this_test_would_notice(extra, found):
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED + extra + CHECK], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "torch_lstm" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"FOUND {found}"
+
+
+@pytest.mark.parametrize("module", ["reports.__main__", "benchmarks.__main__"])
+def test_reports_and_the_runner_import_no_framework(module):
+    code = f"import sys, importlib; importlib.import_module('{module}')\n" + CHECK
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "FOUND []"
+
+
+def test_layers_import_only_what_stands_before_them():
+    later = {"impls": ("benchmarks", "reports"), "benchmarks": ("reports",), "reports": ("impls", "benchmarks")}
+    for layer, forbidden in later.items():
+        for path in (ROOT / layer).glob("*.py"):
+            for line in path.read_text().splitlines():
+                words = line.split()
+                if words[:1] in (["import"], ["from"]):
+                    assert words[1].split(".")[0] not in forbidden, f"{path}: {line}"
+
+
+def test_a_file_called_copy_shadows_nothing(tmp_path):
+    path = tmp_path / "copy.py"
+    path.write_text(GOOD + "MARK = 1\n")
+    found = contract.resolve(str(path))
+    assert found.name == "copy"
+    assert contract.load(found).MARK == 1
+    import copy
+
+    assert copy.deepcopy([1]) == [1]
+    assert not hasattr(copy, "MARK")
+
+
+def test_a_misspelled_name_gets_a_suggestion():
+    with pytest.raises(ValueError, match="did you mean torch_lstm"):
+        contract.resolve("torch_lstn")
+
+
+BAD = {
+    "no prepare": ('FRAMEWORK = "t"\nTRACK = "default"\n', "defines no prepare"),
+    "no framework": ('TRACK = "default"\ndef prepare(): ...\n', "sets no FRAMEWORK"),
+    "unknown track": ('FRAMEWORK = "t"\nTRACK = "best"\ndef prepare(): ...\n', "TRACK is 'best'"),
+    "unknown device": (GOOD + 'DEVICES = ("tpu",)\n', "DEVICES is"),
+    "computed constant": (GOOD + "DTYPES = tuple(x)\n", "not a plain literal"),
+    "syntax": ("def prepare(:\n", "line 1: not valid Python"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_is_no_implementation_is_refused_in_one_line(name, tmp_path):
+    content, message = BAD[name]
+    path = tmp_path / "mine.py"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        contract.read(path)
+    assert "\n" not in str(caught.value)
