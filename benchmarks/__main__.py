@@ -26,7 +26,7 @@ from impls import contract
 from impls.__main__ import run as run_command
 from impls.contract import DEVICES, MODES, WORKLOADS, Implementation
 from impls.problem import DTYPES, Problem
-from impls.weights import complete, read_weights, shapes
+from impls.weights import read_weights, shapes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -78,7 +78,9 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
         for name, shape in shapes(problem).items():
             if name not in given or given[name].shape != shape:
                 has = f"shape {given[name].shape}" if name in given else "no such array"
-                raise click.UsageError(f"{path} does not fit {problem.id}: {name} must have shape {shape}, it has {has}")
+                raise click.UsageError(
+                    f"{path} does not fit {problem.id}: {name} must have shape {shape}, it has {has}"
+                )
     return problems
 
 
@@ -154,7 +156,9 @@ def choose_cores(threads: int | None) -> tuple[int, ...]:
 @click.option("--baseline", metavar="NAME", help="What ratios are taken to.  [default: torch_lstm]")
 @click.option("--floor/--no-floor", default=True, show_default=True, help="Time the bare matrix products as well.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=300.0, show_default=True, help="Seconds for a call.")
-@click.option("--memory-limit", type=click.FloatRange(min=0.1), help="GiB for a worker.  [default: half of what there is]")
+@click.option(
+    "--memory-limit", type=click.FloatRange(min=0.1), help="GiB for a worker.  [default: half of what there is]"
+)
 @click.pass_context
 def run(ctx: click.Context, /, resume: Path | None, **given: object) -> int:
     """Check every implementation, time those that agree, and write tables to a folder."""
@@ -246,8 +250,12 @@ def new_run(
 @impl_option
 @problem_option
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), help="Repeatable.  [default: both]")
-@click.option("--workload", "workloads", multiple=True, type=click.Choice(WORKLOADS), help="Repeatable.  [default: all]")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds for a problem.")
+@click.option(
+    "--workload", "workloads", multiple=True, type=click.Choice(WORKLOADS), help="Repeatable.  [default: all]"
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds for a problem."
+)
 def agree_command(
     impls: tuple[str, ...],
     problems: tuple[Problem, ...],

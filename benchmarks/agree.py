@@ -130,7 +130,9 @@ def show(
 ) -> None:
     """A table per dtype: implementations down, problems across, largest errors in the cells."""
     for dtype in dtypes:
-        table = Table(title=f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})", title_justify="left")
+        table = Table(
+            title=f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})", title_justify="left"
+        )
         table.add_column("implementation", no_wrap=True)
         for problem in problems:
             table.add_column(problem.id.replace("-", "\n"), justify="right")

@@ -70,9 +70,7 @@ def environment(device: str, threads: int, dtype: str, cache: Path) -> dict[str,
 class Arm:
     """One implementation as it runs in one worker process. It runs only while it is being asked something."""
 
-    def __init__(
-        self, implementation: Implementation, device: str, limits: Limits, dtype: str, folder: Path
-    ) -> None:
+    def __init__(self, implementation: Implementation, device: str, limits: Limits, dtype: str, folder: Path) -> None:
         self.implementation = implementation
         self.name = implementation.name
         self.device = device

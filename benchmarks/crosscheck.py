@@ -35,11 +35,11 @@ def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any
     Raises Suspicious where the timed call is much shorter than its work. Where it seems so, it is measured again
     twice, so that a disturbance of the machine does not speak against the callable.
     """
-    calls = max(4, min(200, round(0.02 / max(estimate, 1e-7))))
+    calls = max(2, min(200, round(0.01 / max(estimate, 1e-7))))
     for _ in range(3):
         with no_collector():
-            single = statistics.median(sample(call, state, 1) for _ in range(calls))
-            added = min((burst(call, state, 2 * calls, finish) - burst(call, state, calls, finish)) / calls for _ in range(2))
+            single = statistics.median(sample(call, state, 1) for _ in range(max(3, calls)))
+            added = (burst(call, state, 2 * calls, finish) - burst(call, state, calls, finish)) / calls
         if added <= UNFINISHED * single + SLACK_SECONDS:
             return
     raise Suspicious(
@@ -52,8 +52,8 @@ def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable
     """Compare repeated calls with first calls on freshly loaded inputs. Raises Suspicious where those take far longer."""
     with no_collector():
         call(state)
-        repeated = min(sample(call, state, 1) for _ in range(5))
-        first = min(sample(call, new, 1) for new in [fresh() for _ in range(4)])
+        repeated = min(sample(call, state, 1) for _ in range(3))
+        first = min(sample(call, new, 1) for new in [fresh() for _ in range(2)])
     if first > REMEMBERED * repeated + SLACK_SECONDS:
         raise Suspicious(
             f"a call on inputs it has seen takes {repeated * 1e6:.0f} µs, on new ones {first * 1e6:.0f} µs:"

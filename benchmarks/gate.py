@@ -76,7 +76,7 @@ def pass_all(
     clock: Clock,
     done: Callable[[Arm, Benchmark], None],
 ) -> list[Admission]:
-    """Put one arm through the gate on every benchmark; its worker is left ended."""
+    """Put one arm through the gate on every benchmark; its worker may be running already, and is left ended."""
     found = []
     for benchmark in benchmarks:
         failure = refuse(arm, benchmark)

@@ -24,7 +24,9 @@ def progress() -> Iterator[Callable[[str, float, float], None]]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, speed_estimate_period=600, refresh_per_second=2, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, speed_estimate_period=600, refresh_per_second=2, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("starting", total=1.0)
 
         def advance(what: str, done: float, of_all: float) -> None:

@@ -130,15 +130,17 @@ class Run:
                     self.options.weights,
                     expected[benchmark.problem.id, benchmark.workload],
                     self.clock,
-                    min(0.1, 3 * self.options.turn_seconds),
+                    2 * self.options.turn_seconds,
                 )
 
             found = []
-            for implementation in self.implementations:
-                arm = self.arm(implementation, scratch)
-                try:
+            arms = [self.arm(implementation, scratch) for implementation in self.implementations]
+            try:
+                self.start([arm for arm in arms if any(gate.refuse(arm, one) is None for one in self.benchmarks)])
+                for arm in arms:
                     found += gate.pass_all(arm, self.benchmarks, admit_one, self.clock, done)
-                finally:
+            finally:
+                for arm in arms:
                     arm.kill()
             write_text(path, gate.dumps(found))
         self.admissions = {(one.implementation, one.benchmark): one for one in found}

@@ -7,6 +7,7 @@ processors that it may use are set, since thread pools are made at import.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -63,6 +64,7 @@ class Worker:
         self.module = contract.load(self.implementation)
         self.import_seconds = time.perf_counter() - start
         self.memory = memory
+        gc.freeze()  # what the frameworks made stays; collecting need not look at it again
         self.base_bytes = memory.resident()
         self.prepared: Any = None
         self.state: Any = None

@@ -66,9 +66,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     """See impls/contract.py."""
     dtype = jnp.dtype(problem.dtype)
     rnns = {
-        suffix: nn.RNN(
-            nn.OptimizedLSTMCell(problem.hidden_size, param_dtype=dtype), time_major=True, return_carry=True
-        )
+        suffix: nn.RNN(nn.OptimizedLSTMCell(problem.hidden_size, param_dtype=dtype), time_major=True, return_carry=True)
         for _, suffix, _ in layers(problem)
     }
     zero_bias = {"bias": jnp.zeros(problem.hidden_size, dtype)}

@@ -35,9 +35,7 @@ class Tape:
     gates: list[tuple[Array, Array, Array, Array]]
 
 
-def layer_forward(
-    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array
-) -> tuple[Array, Tape]:
+def layer_forward(x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array) -> tuple[Array, Tape]:
     """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape."""
     tape = Tape(x, [h], [c], [])
     for x_t in x:

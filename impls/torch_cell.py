@@ -127,5 +127,3 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     """The notebook's cell for `cell` and `sequence`, its LSTMModel for `model`."""
     own = names(problem, "lstm." if workload == "model" else "")
     return prepare_module(problem, weights, device, workload, LSTM, own, build_model=TimeMajorModel)
-
-

@@ -34,7 +34,11 @@ def forward_loop(z: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Te
     all_h[0], all_c[0] = h, c
     hs, cs = all_h.unbind(0), all_c.unbind(0)
     # the gates side by side as (i, f), g, o: one sigmoid serves two of them
-    pairs, gs, os = z[:, :, : 2 * hidden].unbind(0), z[:, :, 2 * hidden : 3 * hidden].unbind(0), z[:, :, 3 * hidden :].unbind(0)
+    pairs, gs, os = (
+        z[:, :, : 2 * hidden].unbind(0),
+        z[:, :, 2 * hidden : 3 * hidden].unbind(0),
+        z[:, :, 3 * hidden :].unbind(0),
+    )
     i_s, f_s = z[:, :, :hidden].unbind(0), z[:, :, hidden : 2 * hidden].unbind(0)
     for t, (z_t, tanh_t) in enumerate(zip(z.unbind(0), tanh_c.unbind(0), strict=True)):
         z_t.addmm_(hs[t], recurrent)
@@ -55,7 +59,7 @@ class Recurrence(torch.autograd.Function):
         ctx: Any, x: Tensor, h: Tensor, c: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         z = torch.nn.functional.linear(x, weight_ih, bias)
-        all_h, all_c, tanh_c = forward_loop(z, h, c, weight_hh.t())
+        all_h, all_c, tanh_c = forward_loop(z, h, c, weight_hh.t().contiguous())
         ctx.save_for_backward(x, weight_ih, weight_hh, z, all_h, all_c, tanh_c)
         ctx.has_bias = bias is not None
         return all_h[1:], all_c[-1]

@@ -23,7 +23,9 @@ DTYPES = ("float32", "float64")
 CHUNK = 8
 
 
-def steps(projected: tuple[Tensor, ...], h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+def steps(
+    projected: tuple[Tensor, ...], h: Tensor, c: Tensor, recurrent: Tensor
+) -> tuple[list[Tensor], Tensor, Tensor]:
     """A few time steps, unrolled by the compiler: projected inputs (B, 4H) each → every h, the last h and c."""
     outputs = []
     for z in projected:
@@ -43,7 +45,7 @@ class CompiledLSTM(CanonicalLSTM):
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weight_ih, weight_hh, bias_ih, bias_hh = self.weights(suffix)
         bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
-        recurrent = weight_hh.t()
+        recurrent = weight_hh.t().contiguous()
         projected = functional.linear(x, weight_ih, bias).unbind(0)
         outputs: list[Tensor] = []
         for start in range(0, len(projected), CHUNK):

@@ -118,10 +118,12 @@ class Case:
 def read_npz(path: Path) -> dict[str, Array]:
     """Every array of an .npz as finite float64; never loads a pickle. Raises ValueError."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError(f"{path} is not an .npz file")
-            arrays = {name: file[name] for name in file.files}
+        with path.open("rb") as raw:
+            if not zipfile.is_zipfile(raw):
+                raise ValueError("no zip archive")
+            raw.seek(0)
+            with np.load(raw, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist") from None
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:

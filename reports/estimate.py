@@ -2,52 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from reports import moderate
 from reports.frame import ARM, BENCHMARK
 
 LEVEL = 0.95
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its interval, and the p-value against 1 (of a ratio); n replicates."""
+def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFrame:
+    """Per group of replicates' logs: value, low, high on the scale of the values, p against 1, and n.
 
-    value: float
-    low: float
-    high: float
-    p: float
-    n: int
-
-
-def from_logs(logs: np.ndarray, level: float = LEVEL) -> Estimate:
-    """A t interval over the replicates' logs, back on the scale of the values.
-
-    One replicate has no interval (it is infinite, and p is 1).
+    A t interval over replicates, its variance moderated by those of the other groups. One replicate has no
+    interval: it is infinite, and p is 1.
     """
-    n, mean = len(logs), float(np.mean(logs))
-    if n < 2:
-        return Estimate(float(np.exp(mean)), 0.0, np.inf, 1.0, n)
-    error = float(np.std(logs, ddof=1)) / np.sqrt(n)
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * error
-    if error == 0:
-        p = 1.0 if mean == 0 else 0.0
-    else:
-        p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
-    return Estimate(*(float(np.exp(v)) for v in (mean, mean - half, mean + half)), p, n)
+    n = np.array([len(group) for group in groups], float)
+    mean = np.array([group.mean() for group in groups])
+    raw = np.array([group.var(ddof=1) if len(group) > 1 else 0.0 for group in groups])
+    variance, freedom = moderate.moderated(raw, n - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(variance / n)
+        half = np.where(n > 1, stats.t.ppf(0.5 + level / 2, np.maximum(freedom, 1)) * error, np.inf)
+        t = np.where(mean == 0, 0.0, np.abs(mean) / error)
+    p = np.where(n > 1, 2 * stats.t.sf(t, np.maximum(freedom, 1)), 1.0)
+    return pd.DataFrame(
+        {"value": np.exp(mean), "low": np.exp(mean - half), "high": np.exp(mean + half), "p": p, "n": n.astype(int)}
+    )
 
 
 def times(records: pd.DataFrame) -> pd.DataFrame:
     """Per ARM: seconds, low, high, n. `records` has one row a replicate, all ok."""
-    rows = []
-    for key, group in records.groupby(ARM, sort=False):
-        found = from_logs(np.log(group["seconds"].to_numpy(float)))
-        rows.append({**dict(zip(ARM, key, strict=True)), **_fields(found, "seconds")})
-    return pd.DataFrame(rows, columns=[*ARM, *_names("seconds")])
+    return _per_arm(records.assign(log=np.log(records["seconds"].to_numpy(float))), "log", "seconds")
 
 
 def block_logs(turns: pd.DataFrame) -> pd.DataFrame:
@@ -66,19 +55,13 @@ def replicate_log_ratios(logs: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 
 def ratios(turns: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """Per ARM: ratio to the baseline, low, high, p, n. Only blocks that both took part in count."""
-    rows = []
-    if len(turns):
-        for key, group in replicate_log_ratios(block_logs(turns), baseline).groupby(ARM, sort=False):
-            if key[-1] != baseline:
-                found = from_logs(group["log_ratio"].to_numpy(float))
-                rows.append({**dict(zip(ARM, key, strict=True)), **_fields(found, "ratio")})
-    return pd.DataFrame(rows, columns=[*ARM, *_names("ratio")])
+    """Per ARM but the baseline: ratio to it, low, high, p, n. Only blocks that both took part in count."""
+    logs = replicate_log_ratios(block_logs(turns), baseline)
+    return _per_arm(logs[logs["implementation"] != baseline], "log_ratio", "ratio")
 
 
-def _names(name: str) -> list[str]:
-    return [name, f"{name}_low", f"{name}_high", f"{name}_p", f"{name}_n"]
-
-
-def _fields(found: Estimate, name: str) -> dict[str, float]:
-    return dict(zip(_names(name), (found.value, found.low, found.high, found.p, found.n), strict=True))
+def _per_arm(rows: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
+    """Intervals of a column of logs, per ARM; the result's columns start with `name`."""
+    groups = {key: group[column].to_numpy(float) for key, group in rows.groupby(ARM, sort=False)}
+    found = intervals(list(groups.values())).rename(columns=lambda c: name if c == "value" else f"{name}_{c}")
+    return pd.concat([pd.DataFrame(list(groups), columns=ARM), found], axis=1)

@@ -35,6 +35,12 @@ def summarise(run: Run) -> pd.DataFrame:
     found.loc[is_base, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     found.loc[is_base, "verdict"] = "baseline"
     # in the order in which the run was asked for its benchmarks
-    order = {key: k for k, key in enumerate(records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None))}
+    order = {
+        key: k for k, key in enumerate(records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None))
+    }
     place = [order[key] for key in found[BENCHMARK].itertuples(index=False, name=None)]
-    return found.assign(_place=place).sort_values(["_place", "seconds"], kind="stable", ignore_index=True).drop(columns="_place")
+    return (
+        found.assign(_place=place)
+        .sort_values(["_place", "seconds"], kind="stable", ignore_index=True)
+        .drop(columns="_place")
+    )

@@ -29,7 +29,7 @@ class Section:
 
 def versions_short(versions: str, framework_first: bool = True) -> str:
     """`flax 0.12.8, jax 0.10.2, jaxlib 0.10.2` as `flax 0.12.8`: the rest stands above the table."""
-    return versions.split(",")[0] if framework_first else versions
+    return versions.split(",", maxsplit=1)[0] if framework_first else versions
 
 
 def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
@@ -113,7 +113,9 @@ def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
     for section in sections(summary, baseline):
         table = Table(title=section.title, title_justify="left", title_style="bold", box=None, header_style="dim")
         for name in section.header:
-            table.add_column(name, justify="left" if name in ("implementation", "track", "version", "verdict") else "right")
+            table.add_column(
+                name, justify="left" if name in ("implementation", "track", "version", "verdict") else "right"
+            )
         for cells, word in zip(section.rows, section.words, strict=True):
             table.add_row(*(escape(cell) for cell in cells), style=STYLES.get(word, ""))
         console.print()
@@ -138,6 +140,8 @@ def markdown(run: Run, summary: pd.DataFrame) -> str:
     for section in sections(summary, baseline):
         rows = [[_cell(cell) for cell in row] for row in section.rows]
         text_parts.append(f"## {_cell(section.title)}")
-        text_parts.append(tabulate(rows, headers=[_cell(name) for name in section.header], tablefmt="github", disable_numparse=True))
+        text_parts.append(
+            tabulate(rows, headers=[_cell(name) for name in section.header], tablefmt="github", disable_numparse=True)
+        )
     text_parts.append("\n".join(f"- {line}" for line in notes(baseline)))
     return "\n\n".join(text_parts) + "\n"

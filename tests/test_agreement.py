@@ -40,9 +40,7 @@ def test_a_disagreement_says_everything():
     want = {"h_n": np.array([[1.0, -2.0]])}
     with pytest.raises(agreement.Disagrees) as caught:
         agreement.compare({"h_n": np.array([[1.0, -2.5]])}, want, "float32", "sequence/forward, inputs 0")
-    assert str(caught.value) == (
-        "sequence/forward, inputs 0: h_n[0, 1] is -2.5, want -2 (error 0.25, tolerance 2e-05)"
-    )
+    assert str(caught.value) == ("sequence/forward, inputs 0: h_n[0, 1] is -2.5, want -2 (error 0.25, tolerance 2e-05)")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +74,9 @@ def sneaky(run):
     problem = controls.PROBLEM
     weights = make_weights(problem)
     want = agreement.expected(problem, "sequence", weights)
-    prepared = Prepared(load=lambda inputs: inputs, to_numpy=lambda mode, result: result, train_step=run(problem, weights))
+    prepared = Prepared(
+        load=lambda inputs: inputs, to_numpy=lambda mode, result: result, train_step=run(problem, weights)
+    )
     return lambda: agreement.check(prepared, problem, "sequence", "train_step", want)
 
 

@@ -25,7 +25,10 @@ BAD = {
     "unwritable out": ((*RUN, "--out", "/proc/nowhere"), "can't be written to"),
     "agree, unknown name": (("benchmarks", "agree", "--impl", "x"), "no implementation is called 'x'"),
     "agree, unknown dtype": (("benchmarks", "agree", "--dtype", "half"), "'float32', 'float64'"),
-    "evaluate, no case": (("impls", "evaluate", "torch_lstm", "--case", "nowhere.npz", "--out", "o.npz"), "does not exist"),
+    "evaluate, no case": (
+        ("impls", "evaluate", "torch_lstm", "--case", "nowhere.npz", "--out", "o.npz"),
+        "does not exist",
+    ),
     "no command": (("impls", "evaluat"), "No such command 'evaluat'"),
     "report of nothing": (("reports", "build"), "Missing argument"),
 }
@@ -73,7 +76,9 @@ def test_weights_that_do_not_fit_the_problem_are_refused(python, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["oracle", "torch_lstm", "jax_scan_vjp"])
 def test_evaluate_gives_outputs_and_the_gradient_of_every_array(name, python, tmp_path):
-    done = python("impls", "evaluate", name, "--case", case(tmp_path / "c.npz"), "--out", tmp_path / "o.npz", "--dtype", "float64")
+    done = python(
+        "impls", "evaluate", name, "--case", case(tmp_path / "c.npz"), "--out", tmp_path / "o.npz", "--dtype", "float64"
+    )
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "o.npz") as found:
         given = {*make_weights(Problem.parse("t4-b2-i3-h5")), "x", "h0", "c0"}
@@ -84,7 +89,9 @@ def test_evaluate_gives_outputs_and_the_gradient_of_every_array(name, python, tm
 @pytest.mark.slow
 def test_evaluate_without_cotangents_gives_outputs_only(python, tmp_path):
     absent = dict.fromkeys(("d_output", "d_h_n", "d_c_n", "h0"))
-    done = python("impls", "evaluate", "torch_cell", "--case", case(tmp_path / "c.npz", **absent), "--out", tmp_path / "o.npz")
+    done = python(
+        "impls", "evaluate", "torch_cell", "--case", case(tmp_path / "c.npz", **absent), "--out", tmp_path / "o.npz"
+    )
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "o.npz") as found:
         assert set(found.files) == {"output", "h_n", "c_n"}

@@ -14,7 +14,9 @@ def test_the_worked_example_agrees_and_is_timed(tmp_path, python):
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
     path = tmp_path / "torch_cell_fused.py"
     path.write_text(code[1])
-    done = python("benchmarks", "agree", "--impl", path, "--problem", "t5-b4-i8-h8", "--problem", "t3-b2-i3-h5-l2-nobias")
+    done = python(
+        "benchmarks", "agree", "--impl", path, "--problem", "t5-b4-i8-h8", "--problem", "t3-b2-i3-h5-l2-nobias"
+    )
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("torch_cell_fused") == 2
     assert done.stdout.count("refused:") == 8

@@ -56,7 +56,11 @@ def torch_judge(problem, weights, inputs):
     import torch
 
     lstm = torch.nn.LSTM(
-        problem.input_size, problem.hidden_size, problem.num_layers, bias=problem.bias, bidirectional=problem.bidirectional
+        problem.input_size,
+        problem.hidden_size,
+        problem.num_layers,
+        bias=problem.bias,
+        bidirectional=problem.bidirectional,
     ).double()
     lstm.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
     leaves = {name: torch.tensor(getattr(inputs, name), requires_grad=True) for name in ("x", "h0", "c0")}
@@ -88,7 +92,10 @@ def jax_judge(problem, weights, inputs):
         )  # fmt: skip
         return output.transpose(1, 0, 2), h_n, c_n
 
-    args = ({name: jnp.asarray(value) for name, value in weights.items()}, *map(jnp.asarray, (inputs.x, inputs.h0, inputs.c0)))
+    args = (
+        {name: jnp.asarray(value) for name, value in weights.items()},
+        *map(jnp.asarray, (inputs.x, inputs.h0, inputs.c0)),
+    )
     outputs, pullback = jax.vjp(run, *args)
     grads, *rest = pullback(tuple(map(jnp.asarray, (inputs.d_output, inputs.d_h_n, inputs.d_c_n))))
     results = dict(zip(("output", "h_n", "c_n"), outputs, strict=True))
@@ -112,7 +119,9 @@ def onnx_judge(problem, weights, inputs):
     double = onnx.TensorProto.DOUBLE
     values = [helper.make_tensor_value_info(name, double, None) for name in names if name]
     outputs = [helper.make_tensor_value_info(name, double, None) for name in ("Y", "Y_h", "Y_c")]
-    model = helper.make_model(helper.make_graph([node], "lstm", values, outputs), opset_imports=[helper.make_opsetid("", 14)])
+    model = helper.make_model(
+        helper.make_graph([node], "lstm", values, outputs), opset_imports=[helper.make_opsetid("", 14)]
+    )
     zeros = np.zeros(4 * problem.hidden_size)
     biases = [reorder(weights.get(f"{kind}_l0", zeros)) for kind in ("bias_ih", "bias_hh")]
     fed = {

@@ -7,7 +7,15 @@ from impls.weights import make_weights, shapes
 
 sizes = st.integers(1, 4096)
 problems = st.builds(
-    Problem, sizes, sizes, sizes, sizes, st.integers(1, 4), st.booleans(), st.booleans(), st.sampled_from(("float32", "float64"))
+    Problem,
+    sizes,
+    sizes,
+    sizes,
+    sizes,
+    st.integers(1, 4),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(("float32", "float64")),
 )
 
 
@@ -21,7 +29,9 @@ def test_only_what_is_not_the_default_shows():
     assert Problem(1, 2, 3, 4, 2, True, False).id == "t1-b2-i3-h4-l2-bi-nobias"
 
 
-@pytest.mark.parametrize("text", ["", "t64", "t0-b1-i1-h1", "t1-b1-i1-h1-l0", "t1-b-1-i1-h1", "T1-b1-i1-h1", "t1-b1-i1-h1-bi-l2"])
+@pytest.mark.parametrize(
+    "text", ["", "t64", "t0-b1-i1-h1", "t1-b1-i1-h1-l0", "t1-b-1-i1-h1", "T1-b1-i1-h1", "t1-b1-i1-h1-bi-l2"]
+)
 def test_what_is_no_id_is_refused(text):
     with pytest.raises(ValueError, match="must be at least 1|is not a problem id"):
         Problem.parse(text)

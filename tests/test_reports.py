@@ -40,8 +40,13 @@ def save(folder, records):
 
 
 def test_rows_are_sorted_and_failures_last_with_their_reason(tmp_path):
-    rows = [record(n, r, s * (1 + 0.001 * r)) for n, s in (("slow", 3e-3), ("base", 1e-3), ("quick", 5e-4)) for r in (0, 1)]
-    rows += [record("bad", r, None, status="crashed", reason="killed by SIGSEGV", turns=None, cores_used=None) for r in (0, 1)]
+    rows = [
+        record(n, r, s * (1 + 0.001 * r)) for n, s in (("slow", 3e-3), ("base", 1e-3), ("quick", 5e-4)) for r in (0, 1)
+    ]
+    rows += [
+        record("bad", r, None, status="crashed", reason="killed by SIGSEGV", turns=None, cores_used=None)
+        for r in (0, 1)
+    ]
     run = save(tmp_path / "run", rows)
     found = summarise(run)
     assert list(found["implementation"]) == ["quick", "base", "slow", "bad"]

@@ -209,7 +209,9 @@ def test_no_gpu_is_an_unsupported_row(tmp_path, python):
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    done = python("benchmarks", "run", *impls("torch_lstm", "jax_scan"), *SMALL, "--device", "cuda", "--out", tmp_path / "o")
+    done = python(
+        "benchmarks", "run", *impls("torch_lstm", "jax_scan"), *SMALL, "--device", "cuda", "--out", tmp_path / "o"
+    )
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(tmp_path / "o" / "results.parquet")
     assert set(rows["status"]) == {"unsupported"}

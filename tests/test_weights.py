@@ -44,7 +44,10 @@ BAD = {
     "weight missing": ({"weight_hh_l1": None}, r"weight_hh_l1 is missing; it must have shape \(20, 5\)"),
     "first weight missing": ({"weight_ih_l0": None}, "weight_ih_l0 is missing"),
     "one bias missing": ({"bias_hh_l0": None}, "bias_hh_l0 is missing"),
-    "misshapen weight": ({"weight_ih_l0": np.zeros((4, 20))}, r"weight_ih_l0 has shape \(4, 20\); it must be \(20, 4\)"),
+    "misshapen weight": (
+        {"weight_ih_l0": np.zeros((4, 20))},
+        r"weight_ih_l0 has shape \(4, 20\); it must be \(20, 4\)",
+    ),
     "misshapen h0": ({"h0": np.zeros((2, 5))}, r"h0 has shape \(2, 5\); it must be \(4, 2, 5\)"),
     "NaN": ({"c0": np.full((4, 2, 5), np.nan)}, "c0 holds NaN or infinity"),
     "text": ({"h0": np.full((4, 2, 5), "a")}, "h0 has dtype <U1"),
@@ -67,7 +70,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
             return (open, (str(tmp_path / "boom"), "w"))
 
     np.savez(tmp_path / "case.npz", x=np.array([Bomb()], dtype=object))
-    with pytest.raises(ValueError, match="not a readable .npz"):
+    with pytest.raises(ValueError, match="not a readable"):
         read_case(tmp_path / "case.npz")
     assert not (tmp_path / "boom").exists()
 
@@ -83,7 +86,7 @@ def test_a_missing_file_and_a_bare_array_are_refused(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         read_case(tmp_path / "nothing.npz")
     np.save(tmp_path / "bare.npy", np.zeros(3))
-    with pytest.raises(ValueError, match="not an .npz"):
+    with pytest.raises(ValueError, match="no zip archive"):
         read_case(tmp_path / "bare.npy")
 
 
@@ -99,5 +102,5 @@ def test_weights_of_a_checkpoint_with_its_linear_layer(tmp_path):
 def test_a_lone_half_of_the_linear_layer_is_refused(tmp_path):
     content = dict(make_weights(Problem.parse("t1-b1-i4-h5"), "model"))
     del content["fc.bias"]
-    with pytest.raises(ValueError, match="fc.bias is missing"):
+    with pytest.raises(ValueError, match="bias is missing"):
         read_weights(save(tmp_path / "w.npz", content))
