@@ -20,11 +20,12 @@ from benchmarks import environment, results
 from benchmarks.agree import agree
 from benchmarks.cases import AGREE_PROBLEMS, PRESETS, Benchmark
 from benchmarks.progress import progress
-from benchmarks.record import HARMLESS, write_text
+from benchmarks.record import HARMLESS
 from benchmarks.run import Options, Run
 from impls import contract
 from impls.__main__ import run as run_command
 from impls.contract import DEVICES, MODES, WORKLOADS, Implementation
+from impls.files import write_text
 from impls.problem import DTYPES, Problem
 from impls.weights import read_weights, shapes
 
@@ -53,6 +54,7 @@ def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]
 
 
 def parse_problem(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Problem, ...]:
+    """What --problem names, as Problems."""
     try:
         return tuple(Problem.parse(value) for value in values)
     except ValueError as error:

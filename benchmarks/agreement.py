@@ -82,7 +82,7 @@ def input_sets(job: Problem) -> list[Inputs]:
 
 
 def expected(job: Problem, workload: str, weights: Weights) -> dict[str, Array]:
-    """What the oracle says, as `SET/STEPS/NAME`: for each set of inputs, after so many SGD steps (1 but for `model`)."""
+    """What the oracle says, as `SET/STEPS/NAME`: per set of inputs, after so many SGD steps (1 but for `model`)."""
     found: dict[str, Array] = {}
     for k, inputs in enumerate(input_sets(job)):
         if workload == "model":

@@ -1,4 +1,4 @@
-"""The same cases and callables as a plain pytest-benchmark suite: `pytest benchmarks`, `-k torch_lstm`, `--benchmark-save`.
+"""The same cases and callables as a plain pytest-benchmark suite: `pytest benchmarks -k torch_lstm`.
 
 Here all frameworks live in one process and one benchmark follows another, so use it to look at an implementation
 while you work on it; to compare implementations, `nox -s bench` takes turns between processes of their own.

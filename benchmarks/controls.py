@@ -115,7 +115,7 @@ def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
     def run(inputs: Inputs) -> Results:
         return fault(problem, weights, inputs)
 
-    return Prepared(load=lambda inputs: inputs, to_numpy=lambda mode, result: result, train_step=run)
+    return Prepared(load=lambda inputs: inputs, to_numpy=lambda _, result: result, train_step=run)
 
 
 def refusals(dtype: str = "float32") -> dict[str, str | None]:

@@ -49,7 +49,7 @@ def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any
 
 
 def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable[[], Any]) -> None:
-    """Compare repeated calls with first calls on freshly loaded inputs. Raises Suspicious where those take far longer."""
+    """Compare repeated calls with first calls on new inputs. Raises Suspicious where those take far longer."""
     with no_collector():
         call(state)
         repeated = min(sample(call, state, 1) for _ in range(3))

@@ -74,7 +74,7 @@ def pass_all(
     benchmarks: list[Benchmark],
     admit_one: Callable[[Arm, Benchmark], Admission],
     clock: Clock,
-    done: Callable[[Arm, Benchmark], None],
+    done: Callable[[Arm], None],
 ) -> list[Admission]:
     """Put one arm through the gate on every benchmark; its worker may be running already, and is left ended."""
     found = []
@@ -91,7 +91,7 @@ def pass_all(
             found.append(admit_one(arm, benchmark))
         else:
             found.append(Admission(arm.name, benchmark.id, failure.status, failure.reason))
-        done(arm, benchmark)
+        done(arm)
     arm.kill()
     return found
 

@@ -13,7 +13,8 @@ from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import get_commit_info
 
-from benchmarks.record import Record, write_records, write_text
+from benchmarks.record import Record, write_records
+from impls.files import write_text
 
 
 def pytest_benchmark_json(records: Sequence[Record], environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,12 @@ from benchmarks.arm import Arm, ArmFailed, Limits
 from benchmarks.cases import Benchmark
 from benchmarks.clock import Clock
 from benchmarks.gate import Admission
-from benchmarks.record import Record, problem_fields, read_records, write_records, write_text
+from benchmarks.record import Record, problem_fields, read_records, write_records
 from benchmarks.timing import Plan, plan
 from impls import contract
 from impls import weights as canonical
 from impls.contract import Implementation
+from impls.files import write_text
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,12 @@ class Options:
     versions: dict[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
+        """As run.json keeps them."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
     def loads(cls, text: str) -> Options:
+        """What dumps wrote."""
         fields = json.loads(text)
         for name in ("implementations", "digests", "benchmarks"):
             fields[name] = tuple(fields[name])
@@ -106,6 +109,7 @@ class Run:
             shutil.rmtree(folder, ignore_errors=True)
 
     def arm(self, implementation: Implementation, scratch: Path, dtype: str = "float32") -> Arm:
+        """A worker of an implementation, not started yet."""
         return Arm(implementation, self.options.device, self.limits, dtype, scratch)
 
     def pass_gate(self, scratch: Path) -> None:
@@ -117,7 +121,7 @@ class Run:
             expected = self.write_expected(scratch)
             steps, step = len(self.implementations) * len(self.benchmarks), 0
 
-            def done(arm: Arm, benchmark: Benchmark) -> None:
+            def done(arm: Arm) -> None:
                 nonlocal step
                 step += 1
                 self.advance(f"checking {arm.name}", step, steps)
@@ -248,6 +252,7 @@ class Run:
                 self.fail(row, failure)
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:
+        """How that arm fills its turns, from how long the gate saw a call take."""
         seconds = self.admissions[name, benchmark.id].seconds
         assert seconds is not None
         return plan(seconds, self.options.turn_seconds)

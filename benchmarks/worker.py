@@ -71,6 +71,7 @@ class Worker:
         self.benchmark: Any = None
 
     def ready(self) -> Message:
+        """What the runner is told first."""
         from threadpoolctl import threadpool_info
 
         pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()]

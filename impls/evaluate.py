@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from impls import contract
 from impls.contract import Implementation
+from impls.files import write_whole
 from impls.weights import Array, Case
 
 
@@ -37,12 +36,9 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
 
 def write_results(path: Path, results: dict[str, Array]) -> None:
     """An .npz, whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
             np.savez(file, **results)  # type: ignore[arg-type]
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+
+    write_whole(path, write)

@@ -74,7 +74,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     return Prepared(
         load=load,
-        to_numpy=lambda mode, result: {"z": result.detach().cpu().double().numpy()},
+        to_numpy=lambda _, result: {"z": result.detach().cpu().double().numpy()},
         forward=mode(Products.forward),
         forward_train=mode(Products.forward),
         backward=mode(Products.backward),

@@ -209,4 +209,4 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         state["weights"] = {name: found[f"param_{name}"] for name in weights}
         return found
 
-    return Prepared(load, lambda mode, result: result, run, run, run, train_step)
+    return Prepared(load, lambda _, result: result, run, run, run, train_step)

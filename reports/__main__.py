@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from impls.files import write_text
 from reports import frame, table
 from reports.summary import summarise
 
@@ -33,7 +34,7 @@ def build(folders: tuple[Path, ...]) -> int:
             code = 1
             continue
         summary = summarise(run)
-        (folder / "table.md").write_text(table.markdown(run, summary), encoding="utf-8")
+        write_text(folder / "table.md", table.markdown(run, summary))
         table.show(run, summary, console)
     return code
 

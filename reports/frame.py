@@ -11,8 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
-"""The newest that this code reads; benchmarks/record.py has the history."""
+from benchmarks.record import SCHEMA_VERSION
 
 BENCHMARK = ["problem", "workload", "mode", "device"]
 """What arms are compared within."""

@@ -82,19 +82,21 @@ def preamble(run: Run) -> list[str]:
     gpu = f", {machine['gpu']}" if machine.get("gpu") else ""
     memory = machine["memory_bytes"] / 2**30
     dtypes = ", ".join(sorted(set(run.records["dtype"])))
+    versions = sorted({one for line in run.records["versions"] for one in line.split(", ")})
+    commit_id = (commit["id"] or "unknown")[:12] + changed
+    often = f"{options['replicates']} replicates of {options['blocks']} blocks, seed {options['seed']}"
     return [
         f"{machine['cpu']}, {machine['cores']} cores, {memory:.0f} GiB{gpu}; {machine['system']}",
-        "; ".join(sorted(set(run.records["versions"]))) + f"; Python {environment['versions']['python']}",
+        f"{', '.join(versions)}, Python {environment['versions']['python']}",
         f"{dtypes}, {environment['matmul_precision']}; {options['threads']} threads",
-        f"{options['replicates']} replicates of {options['blocks']} blocks, seed {options['seed']};"
-        f" commit {(commit['id'] or 'unknown')[:12]}{changed}; run {options['run_id']}",
+        f"{often}; commit {commit_id}; run {options['run_id']}",
     ]
 
 
 def notes(baseline: str) -> list[str]:
     """What the columns mean, in short."""
     return [
-        f"faster, slower: after Holm over the whole run at {ALPHA:.0%}; tie: no difference from {baseline} could be shown.",
+        f"faster, slower: after Holm over the whole run at {ALPHA:.0%}. tie: no difference from {baseline} was shown.",
         "error: the largest disagreement with a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident, above what the process held once its framework was imported.",

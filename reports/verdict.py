@@ -20,7 +20,7 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:
-    """Per row: faster or slower after Holm over all rows at alpha; tie otherwise; unknown with fewer than 2 replicates."""
+    """Per row: faster or slower after Holm over all rows at alpha, else tie; unknown below 2 replicates."""
     p = ratios["ratio_p"].to_numpy(float).copy()
     p[ratios["ratio_n"].to_numpy(float) < 2] = np.nan
     adjusted = holm(p)

@@ -1,11 +1,12 @@
-"""Implementations that go wrong, written to files by tests: each is torch_lstm with one thing changed."""
+"""Implementations that go wrong, written to files by tests: each is torch_lstm with its train_step changed."""
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
-HEAD = '''
-import ctypes, os, signal, time
+HEAD = """
+import ctypes, os, signal, threading, time
 from dataclasses import replace
 import numpy as np
 import torch
@@ -16,40 +17,78 @@ TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 
-def changed(call, result):
-    """One result with something done to it."""
-    def run(state):
-        return result(call(state))
-    return run
-
 def prepare(problem, weights, device, workload):
     right = torch_lstm.prepare(problem, weights, device, workload)
-'''
+    good = right.train_step
+    to_numpy = right.to_numpy
+    calls = [0]
+"""
 
 FAULTS = {
-    "raises": "    def bad(state): raise RuntimeError('no such kernel')\n    return replace(right, train_step=bad)\n",
-    "nan": "    return replace(right, train_step=changed(right.train_step, lambda r: tuple(t * float('nan') for t in r)))\n",
-    "misshapen": "    return replace(right, train_step=changed(right.train_step, lambda r: (r[0][0], *r[1:])))\n",
-    "wrong_formula": "    wrong = dict(weights, weight_hh_l0=weights['weight_ih_l0'][:, :problem.hidden_size])\n"
-    "    return torch_lstm.prepare(problem, wrong, device, workload)\n",
-    "leaks": "    kept = []\n    def bad(state):\n        while True: kept.append(np.ones(1 << 23))\n"
-    "    return replace(right, train_step=bad)\n",
-    "memory_error": "    def bad(state): raise MemoryError('no room')\n    return replace(right, train_step=bad)\n",
-    "hangs": "    def bad(state): time.sleep(1000)\n    return replace(right, train_step=bad)\n",
-    "segfaults": "    def bad(state): ctypes.string_at(0)\n    return replace(right, train_step=bad)\n",
-    "exits": "    def bad(state): os._exit(7)\n    return replace(right, train_step=bad)\n",
-    "killed": "    def bad(state): os.kill(os.getpid(), signal.SIGKILL)\n    return replace(right, train_step=bad)\n",
-    "no_such_module": None,
-    "async_work": "    import threading\n    def late(state):\n        state.thread = getattr(state, 'thread', None)\n"
-    "        previous = state.thread\n"
-    "        def work():\n            if previous: previous.join()\n            state.result = right.train_step(state)\n"
-    "        state.thread = threading.Thread(target=work); state.thread.start()\n        return state\n"
-    "    def to_numpy(mode, result):\n"
-    "        if mode != 'train_step': return right.to_numpy(mode, result)\n"
-    "        result.thread.join(); return right.to_numpy(mode, result.result)\n"
-    "    return replace(right, train_step=late, to_numpy=to_numpy)\n",
-    "late_crash": "    calls = [0]\n    def bad(state):\n        calls[0] += 1\n        if os.environ.get('LATE') and calls[0] > 3: os._exit(9)\n"
-    "        return right.train_step(state)\n    return replace(right, train_step=bad)\n",
+    "raises": """
+        def bad(state): raise RuntimeError("no such kernel")
+    """,
+    "nan": """
+        def bad(state): return tuple(tensor * float("nan") for tensor in good(state))
+    """,
+    "misshapen": """
+        def bad(state):
+            output, *rest = good(state)
+            return output[0], *rest
+    """,
+    "wrong_formula": """
+        wrong = dict(weights, weight_hh_l0=weights["weight_ih_l0"][:, :problem.hidden_size])
+        return torch_lstm.prepare(problem, wrong, device, workload)
+    """,
+    "leaks": """
+        kept = []
+        def bad(state):
+            while True: kept.append(np.ones(1 << 23))
+    """,
+    "memory_error": """
+        def bad(state): raise MemoryError("no room")
+    """,
+    "hangs": """
+        def bad(state): time.sleep(1000)
+    """,
+    "segfaults": """
+        def bad(state): ctypes.string_at(0)
+    """,
+    "exits": """
+        def bad(state): os._exit(7)
+    """,
+    "killed": """
+        def bad(state): os.kill(os.getpid(), signal.SIGKILL)
+    """,
+    "no_such_module": "",
+    "async_work": """
+        def bad(state):
+            previous = getattr(state, "thread", None)
+            def work():
+                if previous: previous.join()
+                state.result = good(state)
+            state.thread = threading.Thread(target=work)
+            state.thread.start()
+            return state
+        def to_numpy(mode, result):
+            if mode == "train_step":
+                result.thread.join()
+                result = result.result
+            return right.to_numpy(mode, result)
+    """,
+    "remembers": """
+        def bad(state):
+            if not hasattr(state, "result"):
+                time.sleep(0.005)
+                state.result = good(state)
+            return state.result
+    """,
+    "late_crash": """
+        def bad(state):
+            calls[0] += 1
+            if os.environ.get("LATE") and calls[0] > 3: os._exit(9)
+            return good(state)
+    """,
 }
 STATUS = {
     "raises": ("error", "RuntimeError: no such kernel"),
@@ -64,12 +103,15 @@ STATUS = {
     "killed": ("crashed", "SIGKILL"),
     "no_such_module": ("not_installed", "no_such_framework"),
     "async_work": ("error", "returns before its work is done"),
+    "remembers": ("error", "remembers its results"),
 }
 
 
 def write(folder: Path, name: str) -> Path:
     """The file of one fault."""
     path = folder / f"{name}.py"
-    body = FAULTS[name]
-    path.write_text(HEAD + body if body is not None else "import no_such_framework\n" + HEAD + "    return right\n")
+    body = textwrap.indent(textwrap.dedent(FAULTS[name]), "    ")
+    first = "import no_such_framework\n" if name == "no_such_module" else "\n"
+    ending = "    return replace(right, train_step=bad, to_numpy=to_numpy)\n" if "bad" in body else "    return right\n"
+    path.write_text(first + HEAD + body + ending)
     return path

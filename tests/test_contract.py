@@ -18,7 +18,14 @@ def test_every_implementation_that_was_promised_is_there():
     }  # fmt: skip
 
 
-IMPORTED = "import sys, runpy; sys.argv = ['impls', 'list']\ntry: runpy.run_module('impls', run_name='__main__')\nexcept SystemExit: pass\n"
+IMPORTED = """
+import sys, runpy
+sys.argv = ["impls", "list"]
+try:
+    runpy.run_module("impls", run_name="__main__")
+except SystemExit:
+    pass
+"""
 CHECK = "print('FOUND', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
 
 
@@ -39,7 +46,7 @@ def test_reports_and_the_runner_import_no_framework(module):
 
 
 def test_layers_import_only_what_stands_before_them():
-    later = {"impls": ("benchmarks", "reports"), "benchmarks": ("reports",), "reports": ("impls", "benchmarks")}
+    later = {"impls": ("benchmarks", "reports"), "benchmarks": ("reports",), "reports": ()}
     for layer, forbidden in later.items():
         for path in (ROOT / layer).glob("*.py"):
             for line in path.read_text().splitlines():

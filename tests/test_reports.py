@@ -24,11 +24,30 @@ def record(name, replicate, seconds, **changes):
     turns = [{**turn, "block": block, "position": k, "involuntary_switches": 0} for block in (0, 1) for k in (0, 1)]
     sizes = {"seq_len": 1, "batch": 1, "input_size": 1, "hidden_size": 1, "num_layers": 1}
     row = {
-        "run_id": "r", "implementation": name, "track": "default", "versions": "torch 2", "digest": "d", "problem": "p",
-        **sizes, "bidirectional": False, "bias": True, "dtype": "float32", "workload": "w", "mode": "m", "device": "cpu",
-        "threads": 2, "replicate": replicate, "status": "ok", "reason": "", "error": 1e-7, "first_call_seconds": 0.1,
-        "seconds": seconds, "cores_used": 1.0, "peak_bytes": 2**20, "turns": turns,
-    }  # fmt: skip
+        "run_id": "r",
+        "implementation": name,
+        "track": "default",
+        "versions": "torch 2",
+        "digest": "d",
+        "problem": "p",
+        **sizes,
+        "bidirectional": False,
+        "bias": True,
+        "dtype": "float32",
+        "workload": "w",
+        "mode": "m",
+        "device": "cpu",
+        "threads": 2,
+        "replicate": replicate,
+        "status": "ok",
+        "reason": "",
+        "error": 1e-7,
+        "first_call_seconds": 0.1,
+        "seconds": seconds,
+        "cores_used": 1.0,
+        "peak_bytes": 2**20,
+        "turns": turns,
+    }
     return {**row, **changes}
 
 

@@ -109,11 +109,9 @@ def wait_for(what, seconds=120):
 
 def workers_of(pid):
     """Every worker on this machine whose runner was that process."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if "benchmarks.worker" in (process.info["cmdline"] or []):
-            found.append(process)
-    return [process for process in found if process.pid in _started.get(pid, set())]
+    mine = _started.get(pid, set())
+    alive = psutil.process_iter(["pid", "cmdline"])
+    return [one for one in alive if one.pid in mine and "benchmarks.worker" in (one.info["cmdline"] or [])]
 
 
 _started: dict[int, set[int]] = {}
@@ -149,7 +147,7 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
     rows = pd.read_parquet(out / "results.parquet")
     assert sorted(rows["replicate"].unique()) == [0, 1, 2]
     assert set(rows["status"]) == {"ok"}
-    assert not [path for path in out.rglob(".*")]
+    assert not list(out.rglob(".*"))
 
 
 @pytest.mark.slow
