@@ -69,7 +69,7 @@ def agree(
     cores = sorted(os.sched_getaffinity(0))
     found: dict[tuple[str, str, str], Cell] = {}
     try:
-        expected = {}
+        expected: dict[tuple[str, str], Path] = {}
         for problem in problems:
             for workload in workloads:
                 if workload == "cell" and skip_cell(problem):
@@ -141,6 +141,6 @@ def show(
             texts = [f"{cell.error:.0e}" if cell.status == "ok" else f"[red]{cell.status}[/]" for cell in cells]
             table.add_row(name, *texts)
         console.print(table)
-    for (name, dtype, problem), cell in found.items():
+    for (name, dtype, problem_id), cell in found.items():
         if cell.reason:
-            console.print(f"{name}, {dtype}, {problem}: {cell.status}: {cell.reason}", markup=False, highlight=False)
+            console.print(f"{name}, {dtype}, {problem_id}: {cell.status}: {cell.reason}", markup=False, highlight=False)

@@ -21,6 +21,8 @@ from impls.contract import Implementation
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.1
+START_SECONDS = 300.0
+"""A worker may take this long to import its framework: many start at once, and the disk may be cold."""
 
 Message = dict[str, Any]
 
@@ -79,7 +81,6 @@ class Arm:
         self.folder = folder / self.name
         self.process: subprocess.Popen[bytes] | None = None
         self.ready: Message = {}
-        self.waited_since = 0.0
 
     def start(self) -> None:
         """Begin to start the worker; `wait_ready` waits until it has imported its framework."""
@@ -108,11 +109,10 @@ class Arm:
             "runner": os.getpid(),
         }
         self._send(spec)
-        self.waited_since = time.perf_counter()
 
     def wait_ready(self) -> None:
         """Wait for the worker, then stop it until it is asked. Raises ArmFailed."""
-        self.ready = self._receive(self.limits.call_seconds)
+        self.ready = self._receive(max(START_SECONDS, self.limits.call_seconds))
         self._stop()
 
     @property

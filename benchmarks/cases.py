@@ -53,7 +53,7 @@ SEQUENCE = tuple(("sequence", mode) for mode in MODES)
 # t28-b64-i28-h128   rows of MNIST as a sequence, the usual tutorial of a recurrent net
 QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 PRESETS = {
-    "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.02),
+    "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
     "full": Preset(
         (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128"),
         (*SEQUENCE, ("model", "forward"), ("model", "train_step"), ("cell", "forward"), ("cell", "train_step")),

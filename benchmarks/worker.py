@@ -66,9 +66,12 @@ class Worker:
         self.memory = memory
         gc.freeze()  # what the frameworks made stays; collecting need not look at it again
         self.base_bytes = memory.resident()
+        self.benchmark: Any = None
         self.prepared: Any = None
         self.state: Any = None
-        self.benchmark: Any = None
+        self.call: Any = None
+        self.inputs: Any = None
+        self.arrays: Any = None
 
     def ready(self) -> Message:
         """What the runner is told first."""

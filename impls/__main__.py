@@ -20,7 +20,7 @@ def cli() -> None:
 @cli.command("list")
 def list_command() -> None:
     """Every implementation, without starting any framework."""
-    rows = [("name", "framework", "track", "devices", "dtypes", "workloads")]
+    rows: list[tuple[str, ...]] = [("name", "framework", "track", "devices", "dtypes", "workloads")]
     for one in contract.catalogue().values():
         many = (" ".join(values) for values in (one.devices, one.dtypes, one.workloads))
         rows.append((one.name, one.framework, one.track, *many))

@@ -72,7 +72,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     zero_bias = {"bias": jnp.zeros(problem.hidden_size, dtype)}
 
     def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
-        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[Any, ...]:
             own = params[suffix]
             if not problem.bias:
                 own = {name: {**leaf, **zero_bias} if name[0] == "h" else leaf for name, leaf in own.items()}

@@ -62,7 +62,7 @@ LAYOUT = Layout(encode, decode, rates)
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/contract.py."""
     dtype = jnp.dtype(problem.dtype)
-    rnns = {}
+    rnns: dict[str, Any] = {}
     for _, suffix, width in layers(problem):
         cell = nnx.OptimizedLSTMCell(width, problem.hidden_size, param_dtype=dtype, rngs=nnx.Rngs(0))
         rnns[suffix] = nnx.split(nnx.RNN(cell, time_major=True, return_carry=True), nnx.Param, ...)

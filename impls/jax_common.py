@@ -21,8 +21,9 @@ from impls.weights import Array, Inputs, Weights, layers
 
 Params = Any
 """A pytree of arrays, in the implementation's own layout."""
-LSTM = Callable[[Params, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]]
-Layer = Callable[[str, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]]
+LSTM = Callable[[Params, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
+"""(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n."""
+Layer = Callable[[str, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
 """(suffix, x (T, B, ·), h (B, H), c (B, H)) → output (T, B, H), h, c: one direction of one layer."""
 
 
@@ -190,7 +191,7 @@ def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]
         zeros = jnp.zeros((problem.num_layers * problem.directions, x.shape[1], problem.hidden_size), x.dtype)
         h_n = lstm(params["lstm"], x, zeros, zeros)[1]
         last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
-        return last @ params["fc"]["fc.weight"].T + params["fc"]["fc.bias"]
+        return last @ params["fc"]["fc.weight"].T + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
 
     def loss_of(params: Params, x: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
         prediction = predict(params, x)

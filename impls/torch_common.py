@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # else an optimizer or the first backward imports it, a second that is no first call
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -149,14 +150,14 @@ def prepare_module(
         params = dict(mine.named_parameters())
         for parameter in params.values():
             parameter.requires_grad_(True)
-        ordered = [params[own[name]] for name in weights]
+        ordered: list[Tensor] = [params[own[name]] for name in weights]
         x, h0, c0 = (_tensor(getattr(inputs, name), dtype, place) for name in ("x", "h0", "c0"))
         if is_model:
             optimizer = torch.optim.SGD(mine.parameters(), lr=LEARNING_RATE)
             leaves = ordered
         else:
             optimizer = None
-            leaves = [*ordered, *(tensor.requires_grad_(True) for tensor in (x, h0, c0))]
+            leaves = ordered + [tensor.requires_grad_(True) for tensor in (x, h0, c0)]
         cotangents = tuple(_tensor(getattr(inputs, name), dtype, place) for name in ("d_output", "d_h_n", "d_c_n"))
         return State(mine, x, h0, c0, cotangents, _tensor(inputs.target, dtype, place), leaves, optimizer)
 
@@ -185,7 +186,9 @@ def _named(names: list[str], result: tuple[Tensor, ...]) -> dict[str, Array]:
     if len(names) != len(result):
         raise ValueError(f"{len(result)} results; these were wanted: {', '.join(names)}")
     # copied: a train_step returns the live parameters, which the next step changes
-    return {name: np.array(tensor.detach().cpu(), np.float64) for name, tensor in zip(names, result, strict=True)}
+    return {
+        name: np.array(tensor.detach().cpu().numpy(), np.float64) for name, tensor in zip(names, result, strict=True)
+    }
 
 
 def _tensor(array: Array, dtype: torch.dtype, device: torch.device) -> Tensor:

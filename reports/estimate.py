@@ -42,7 +42,7 @@ def times(records: pd.DataFrame) -> pd.DataFrame:
 def block_logs(turns: pd.DataFrame) -> pd.DataFrame:
     """The mean log time of each arm in each block: its two mirrored turns together."""
     logs = turns.assign(log=np.log(turns["seconds"].to_numpy(float)))
-    return logs.groupby(["run_id", *ARM, "replicate", "block"], as_index=False, sort=False)["log"].mean()
+    return logs.groupby(["run_id", *ARM, "replicate", "block"], sort=False)["log"].mean().reset_index()
 
 
 def replicate_log_ratios(logs: pd.DataFrame, baseline: str) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def replicate_log_ratios(logs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     base = logs.loc[logs["implementation"] == baseline, [*keys, "log"]]
     paired = logs.merge(base, on=keys, suffixes=("", "_base"))
     paired["log_ratio"] = paired["log"] - paired["log_base"]
-    return paired.groupby(["run_id", *ARM, "replicate"], as_index=False, sort=False)["log_ratio"].median()
+    return paired.groupby(["run_id", *ARM, "replicate"], sort=False)["log_ratio"].median().reset_index()
 
 
 def ratios(turns: pd.DataFrame, baseline: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks.record import SCHEMA_VERSION
+from benchmarks.record import SCHEMA_VERSION, TURN
 
 BENCHMARK = ["problem", "workload", "mode", "device"]
 """What arms are compared within."""
@@ -69,7 +69,7 @@ def turns(records: pd.DataFrame) -> pd.DataFrame:
     """One row a turn: KEY, then block, position, started, seconds, wall_seconds, cpu_seconds, …"""
     kept = records.loc[records["status"] == "ok", [*KEY, "turns"]].explode("turns", ignore_index=True)
     kept = kept.dropna(subset=["turns"])
-    columns = pd.DataFrame(list(kept["turns"]), index=kept.index)
+    columns = pd.DataFrame(list(kept["turns"]), index=kept.index, columns=[field.name for field in TURN])
     return pd.concat([kept.drop(columns="turns"), columns], axis=1)
 
 

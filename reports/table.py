@@ -52,7 +52,7 @@ def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
             title=f"{problem}   {workload}   {mode}   {device}",
             header=header,
             rows=[_row(row) for row in group.itertuples(index=False)],
-            words=[row.verdict if row.status == "ok" else "failed" for row in group.itertuples(index=False)],
+            words=[str(row.verdict) if row.status == "ok" else "failed" for row in group.itertuples(index=False)],
         )
 
 

@@ -29,7 +29,7 @@ def faulty_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     paths = [faulty.write(folder, name) for name in faulty.STATUS]
     command = [sys.executable, "-m", "benchmarks", "run", *impls("torch_lstm", *map(str, paths), "jax_scan")]
-    command += [*SMALL, "--mode", "forward", "--out", str(folder / "out"), "--timeout", "20", "--memory-limit", "1.5"]
+    command += [*SMALL, "--mode", "forward", "--out", str(folder / "out"), "--timeout", "10", "--memory-limit", "1.5"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     return done, folder / "out"
 
