@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import os
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -141,6 +144,22 @@ def choose_cores(threads: int | None) -> tuple[int, ...]:
     return tuple(usable[-(threads or len(usable)) :])
 
 
+def interrupt(*_: object) -> None:
+    """End as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, so that two processes don't go on with the same run."""
+    with (folder / "run.json").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.UsageError(f"{folder} is being worked on by another process") from None
+        yield
+
+
 @cli.command()
 @click.option("--preset", type=click.Choice(list(PRESETS)), default="quick", show_default=True)
 @impl_option
@@ -157,7 +176,7 @@ def choose_cores(threads: int | None) -> tuple[int, ...]:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--baseline", metavar="NAME", help="What ratios are taken to.  [default: torch_lstm]")
 @click.option("--floor/--no-floor", default=True, show_default=True, help="Time the bare matrix products as well.")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=300.0, show_default=True, help="Seconds for a call.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds for a call.")
 @click.option(
     "--memory-limit", type=click.FloatRange(min=0.1), help="GiB for a worker.  [default: half of what there is]"
 )
@@ -172,8 +191,9 @@ def run(ctx: click.Context, /, resume: Path | None, **given: object) -> int:
     else:
         options, folder = new_run(**given)  # type: ignore[arg-type]
     cores = choose_cores(options.threads)
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    with progress() as advance:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    with alone(folder), progress() as advance:
         runner = Run(options, folder, cores, advance)
         try:
             records = runner.execute()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -82,15 +83,23 @@ def agree(
         jobs = [(one, dtype) for one in longest_first for dtype in dtypes]
         free = list(cores)
 
+        arms: list[Arm] = []
+        stopping = threading.Event()
+
         with progress() as advance:
 
             def work(job: tuple[Implementation, str]) -> None:
                 implementation, dtype = job
+                if stopping.is_set():
+                    return
                 core = free.pop()
                 limits = Limits((core,), call_seconds, psutil.virtual_memory().total // 2)
                 arm = Arm(implementation, "cpu", limits, dtype, scratch / dtype)
+                arms.append(arm)
                 try:
                     for problem in problems:
+                        if stopping.is_set():
+                            return
                         typed = problem.replace(dtype=dtype)
                         keys = {(typed.id, w): path for (name, w), path in expected.items() if name == problem.id}
                         try:
@@ -106,7 +115,13 @@ def agree(
                     free.append(core)
 
             with ThreadPoolExecutor(len(cores)) as pool:
-                list(pool.map(work, jobs))
+                try:
+                    list(pool.map(work, jobs))
+                except KeyboardInterrupt:
+                    stopping.set()
+                    for arm in arms:
+                        arm.kill()
+                    raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     console = Console()

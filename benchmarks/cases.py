@@ -57,8 +57,8 @@ PRESETS = {
     "full": Preset(
         (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128"),
         (*SEQUENCE, ("model", "forward"), ("model", "train_step"), ("cell", "forward"), ("cell", "train_step")),
-        replicates=6,
-        blocks=4,
+        replicates=5,
+        blocks=3,
         turn_seconds=0.03,
     ),
     "published": Preset(

@@ -78,15 +78,17 @@ def pass_all(
 ) -> list[Admission]:
     """Put one arm through the gate on every benchmark; its worker may be running already, and is left ended."""
     found = []
+    unable: ArmFailed | None = None  # what can't start once is not started for every benchmark
     for benchmark in benchmarks:
-        failure = refuse(arm, benchmark)
+        failure = refuse(arm, benchmark) or unable
         if failure is None and not arm.alive:
             try:
                 with clock.spent("worker starts"):
+                    arm.kill()
                     arm.start()
                     arm.wait_ready()
             except ArmFailed as failed:
-                failure = failed
+                failure = unable = failed
         if failure is None:
             found.append(admit_one(arm, benchmark))
         else:

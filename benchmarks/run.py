@@ -11,12 +11,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import agreement, environment, gate, turns
-from benchmarks.arm import Arm, ArmFailed, Limits
+from benchmarks.arm import Arm, ArmFailed, Limits, Message
 from benchmarks.cases import Benchmark
 from benchmarks.clock import Clock
 from benchmarks.gate import Admission
@@ -85,6 +86,8 @@ class Run:
     def execute(self) -> list[Record]:
         """Do what is left to do of the run; returns every record."""
         self.raw.mkdir(parents=True, exist_ok=True)
+        for leftover in self.raw.glob(".*"):  # of a process that was killed while it wrote
+            leftover.unlink()
         with self.scratch() as scratch:
             self.pass_gate(scratch)
             for replicate in range(self.options.replicates):
@@ -204,29 +207,46 @@ class Run:
                 except ArmFailed:
                     arm.kill()  # told, with its reason, where it is needed
 
+    def open(self, benchmark: Benchmark, arms: dict[str, Arm]) -> dict[str, Message | ArmFailed]:
+        """Open one benchmark in every arm, as many at a time as there are processors; nothing is timed meanwhile."""
+
+        def open_one(arm: Arm) -> Message | ArmFailed:
+            try:
+                return arm.ask("open", benchmark=benchmark.id, seed=self.options.seed, weights=self.options.weights)
+            except ArmFailed as failure:
+                return failure
+
+        found: dict[str, Message | ArmFailed] = {}
+        with self.clock.spent("worker starts"):
+            for name, arm in arms.items():
+                try:
+                    if not arm.alive:
+                        # here, not in the pool: a worker dies with the thread that started it
+                        arm.kill()
+                        arm.start()
+                        arm.wait_ready()
+                except ArmFailed as failure:
+                    found[name] = failure
+            ready = [name for name in arms if name not in found]
+            with ThreadPoolExecutor(len(self.limits.cores)) as pool:
+                found.update(zip(ready, pool.map(open_one, [arms[name] for name in ready]), strict=True))
+        return found
+
     def measure_benchmark(
         self, benchmark: Benchmark, arms: dict[str, Arm], rows: dict[tuple[str, str], Record], rng: random.Random
     ) -> None:
         """Open one benchmark in every arm, then blocks of turns. An arm that fails leaves the others alone."""
         alive = {}
-        for name, arm in arms.items():
+        for name, opened in self.open(benchmark, arms).items():
             row = rows[name, benchmark.id]
-            try:
-                with self.clock.spent("worker starts"):
-                    if not arm.alive:
-                        arm.kill()
-                        arm.start()
-                        arm.wait_ready()
-                    opened = arm.ask(
-                        "open", benchmark=benchmark.id, seed=self.options.seed, weights=self.options.weights
-                    )
-                row["warm_first_call_seconds"] = opened["first_call_seconds"]
-                row["base_bytes"] = arm.ready["base_bytes"]
-                alive[name] = self.plan(name, benchmark)
-                row["calls_per_sample"] = alive[name].calls_per_sample
-                row["turns"] = []
-            except ArmFailed as failure:
-                self.fail(row, failure)
+            if isinstance(opened, ArmFailed):
+                self.fail(row, opened)
+                continue
+            alive[name] = self.plan(name, benchmark)
+            row["warm_first_call_seconds"] = opened["first_call_seconds"]
+            row["base_bytes"] = arms[name].ready["base_bytes"]
+            row["calls_per_sample"] = alive[name].calls_per_sample
+            row["turns"] = []
         for block in range(self.options.blocks):
             for position, name in enumerate(turns.mirrored(sorted(alive), rng)):
                 if name not in alive:

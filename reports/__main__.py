@@ -1,4 +1,4 @@
-"""python -m reports build: tables from the raw files of a run, and nothing else."""
+"""python -m reports build: tables, figures and the page, from the raw files of a run and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from impls.files import write_text
-from reports import frame, table
+from reports import frame, plot, site, table
 from reports.summary import summarise
 
 
@@ -21,7 +21,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def build(folders: tuple[Path, ...]) -> int:
-    """Print each run's table and write its table.md. Exit code 1 where a run could not be read."""
+    """Print each run's table; write its table.md, figures and index.html. Exit code 1 where a run could not be read."""
     code = 0
     console = Console()
     if not console.is_terminal:
@@ -35,6 +35,7 @@ def build(folders: tuple[Path, ...]) -> int:
             continue
         summary = summarise(run)
         write_text(folder / "table.md", table.markdown(run, summary))
+        site.save(run, summary, plot.save(run, summary))
         table.show(run, summary, console)
     return code
 

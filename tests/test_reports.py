@@ -137,3 +137,41 @@ def test_text_of_times():
     assert text.time_with_interval(1.0, 0.0, float("inf")) == "1 [one replicate]"[:1] + " [one replicate] s"
     assert text.duration(0.0182) == "18.2 ms"
     assert text.duration(float("nan")) == "–"
+
+
+def built(folder, records, python):
+    save(folder, records)
+    done = python("reports", "build", folder)
+    assert done.returncode == 0, done.stderr
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path, python):
+    rows = [record(n, r, s * (1 + 0.01 * r)) for n, s in (("base", 1e-3), ("other", 2e-3)) for r in (0, 1)]
+    one, other = (built(tmp_path / name, rows, python) for name in ("one", "other"))
+    assert {"table.md", "index.html", "figures/p.svg", "figures/p.png"} <= set(one)
+    for name in set(one) - {"results.parquet"}:
+        assert one[name] == other[name], name
+
+
+def test_nothing_hostile_gets_into_the_page_and_it_asks_no_host(tmp_path):
+    from reports import site
+
+    hostile = "</td><script>alert(1)</script>\"' onload=x"
+    rows = [record("base", r, 1e-3) for r in (0, 1)]
+    rows += [record(hostile, r, None, status="error", reason=hostile, turns=None, versions=hostile) for r in (0, 1)]
+    run = save(tmp_path / "run", rows)
+    written = site.page(run, summarise(run), {})
+    assert "<script" not in written
+    assert written.count("&lt;script&gt;") >= 3
+    assert "http" not in written.replace("http-equiv", "")
+    assert "src=" not in written.replace('src="data:', "")
+
+
+def test_the_page_says_who_takes_least_time_and_who_is_not_told_apart(tmp_path):
+    from reports import site
+
+    rows = [record(n, r, s * (1 + 0.05 * r)) for n, s in (("base", 1e-3), ("near", 1.01e-3)) for r in (0, 1)]
+    assert site.answer(summarise(save(tmp_path / "run", rows))) == [
+        "p, w, m: base takes least time; not told apart from it: near."
+    ]
