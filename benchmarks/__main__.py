@@ -116,7 +116,7 @@ def resumed(folder: Path) -> Options:
         raise click.UsageError(f"{folder} holds no run to resume (no readable run.json)") from None
     for path, digest in zip(options.implementations, options.digests, strict=True):
         try:
-            same = contract.read(Path(path)).digest == digest
+            same = contract.resolve(path).digest == digest
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         if not same:
@@ -248,7 +248,7 @@ def new_run(
     folder = usable_out(out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{preset}")
     options = Options(
         run_id=f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}",
-        implementations=tuple(str(one.path) for one in arms),
+        implementations=tuple(one.name if one.own else str(one.path) for one in arms),
         digests=tuple(one.digest for one in arms),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in dict.fromkeys(measured) for pair in pairs),
         device=device,

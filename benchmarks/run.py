@@ -77,7 +77,7 @@ class Run:
         self.clock = Clock()
         self.advance = advance
         self.benchmarks = [Benchmark.parse(text) for text in options.benchmarks]
-        self.implementations = [contract.read(Path(path)) for path in options.implementations]
+        self.implementations = [contract.resolve(text) for text in options.implementations]
         self.limits = Limits(cores, options.call_seconds, options.memory_bytes)
         self.admissions: dict[tuple[str, str], Admission] = {}
         self.done_seconds = 0.0

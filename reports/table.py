@@ -104,6 +104,23 @@ def notes(baseline: str) -> list[str]:
     ]
 
 
+def readme(run: Run, summary: pd.DataFrame, workload: str, mode: str) -> str:
+    """One workload and mode as a short Markdown table, times and ratios of each problem side by side: README's."""
+    rows = summary[(summary["workload"] == workload) & (summary["mode"] == mode) & (summary["status"] == "ok")]
+    baseline = run.options["baseline"]
+    problems = list(dict.fromkeys(rows["problem"]))
+    cells: dict[str, list[str]] = {}
+    for problem in problems:
+        for row in rows[rows["problem"] == problem].itertuples(index=False):
+            shown = cells.setdefault(str(row.implementation), [str(row.implementation), str(row.track)])
+            _, _, _, _, _, time, ratio, verdict, _, _ = _row(row)
+            shown += [time, f"{ratio} {verdict}" if verdict in ("faster", "slower", "tie") else ratio]
+    header = ["implementation", "track"]
+    for problem in problems:
+        header += [problem, f"× {baseline}"]
+    return tabulate(list(cells.values()), headers=header, tablefmt="github", disable_numparse=True)
+
+
 STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
 
 

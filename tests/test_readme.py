@@ -1,0 +1,48 @@
+"""What README shows comes from a published run's raw files."""
+
+import pytest
+
+from reports import frame, table
+from reports.summary import summarise
+from tests.conftest import ROOT
+
+PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/results.parquet"))
+
+
+def test_readme_shows_the_newest_published_run():
+    run = frame.read_run(PUBLISHED[-1])
+    page = (ROOT / "README.md").read_text()
+    assert table.readme(run, summarise(run), "sequence", "train_step") in page
+    for line in table.preamble(run):
+        assert line in page
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_a_published_table_is_what_its_records_say(folder):
+    run = frame.read_run(folder)
+    assert (folder / "table.md").read_text() == table.markdown(run, summarise(run))
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_published_numbers_recomputed_from_single_turns(folder):
+    """By other code than the report's: plain Python over the raw turns, one implementation and benchmark."""
+    import math
+    import statistics
+
+    records = frame.read_run(folder).records
+    summary = summarise(frame.read_run(folder)).set_index(["problem", "workload", "mode", "implementation"])
+    first = records[records["status"] == "ok"].iloc[0]
+    key = (first["problem"], first["workload"], first["mode"])
+    mine = records[(records[["problem", "workload", "mode"]] == list(key)).all(axis=1)]
+    by_arm = {}
+    for row in mine.to_dict("records"):
+        blocks = {}
+        for turn in row["turns"]:
+            blocks.setdefault(turn["block"], []).append(math.log(statistics.median(turn["samples"])))
+        by_arm.setdefault(row["implementation"], {})[row["replicate"]] = {k: sum(v) / 2 for k, v in blocks.items()}
+    base = by_arm["torch_lstm"]
+    for name, replicates in by_arm.items():
+        if name == "torch_lstm":
+            continue
+        logs = [statistics.median(b[k] - base[r][k] for k in b) for r, b in replicates.items()]
+        assert math.isclose(math.exp(sum(logs) / len(logs)), summary.loc[(*key, name), "ratio"], rel_tol=1e-9)
