@@ -192,7 +192,8 @@ def run(ctx: click.Context, /, resume: Path | None, **given: object) -> int:
         options, folder = new_run(**given)  # type: ignore[arg-type]
     cores = choose_cores(options.threads)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, interrupt)
     with alone(folder), progress() as advance:
         runner = Run(options, folder, cores, advance)
         try:

@@ -23,6 +23,7 @@ FILTERS = [
     "ignore::DeprecationWarning:flax.*",
     "ignore::DeprecationWarning:onnx.*",
     "ignore:.*torch.jit.*:DeprecationWarning",
+    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",  # torch.compile's own look at it
 ]
 
 

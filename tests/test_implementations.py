@@ -12,16 +12,15 @@ from impls.weights import Case, make_inputs, make_weights
 
 NAMES = [one.name for one in contract.catalogue().values() if one.track not in ("floor", "reference")]
 QUICK = [name for name in NAMES if name != "torch_cell_compiled"]
-PROBLEMS = ["t1-b1-i1-h1", "t5-b4-i8-h8", "t9-b3-i5-h7-l2-bi", "t9-b3-i5-h7-nobias"]
+PROBLEMS = ["t1-b1-i1-h1-float64", "t5-b4-i8-h8", "t9-b3-i5-h7-l2-bi-float64", "t9-b3-i5-h7-nobias"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("text", PROBLEMS)
 @pytest.mark.parametrize("name", QUICK)
-def test_agrees_with_the_oracle(name, text, dtype):
+def test_agrees_with_the_oracle(name, text):
     """The sequence in every mode; `nox -s agree` does this on more problems, each dtype in its own process."""
-    check(name, Problem.parse(text).replace(dtype=dtype), "sequence")
+    check(name, Problem.parse(text), "sequence")
 
 
 @pytest.mark.slow

@@ -29,7 +29,19 @@ def faulty_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     paths = [faulty.write(folder, name) for name in faulty.STATUS]
     command = [sys.executable, "-m", "benchmarks", "run", *impls("torch_lstm", *map(str, paths), "jax_scan")]
-    command += [*SMALL, "--mode", "forward", "--out", str(folder / "out"), "--timeout", "10", "--memory-limit", "1.5"]
+    command += [
+        *SMALL,
+        "--mode",
+        "forward",
+        "--out",
+        str(folder / "out"),
+        "--replicates",
+        "1",
+        "--timeout",
+        "10",
+        "--memory-limit",
+        "1.5",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     return done, folder / "out"
 
@@ -40,7 +52,7 @@ def test_a_fault_is_told_with_status_and_reason(faulty_run, name):
     rows = pd.read_parquet(faulty_run[1] / "results.parquet")
     rows = rows[(rows["implementation"] == name) & (rows["mode"] == "train_step")]
     status, reason = faulty.STATUS[name]
-    assert list(rows["status"]) == [status] * 2, list(rows["reason"])
+    assert list(rows["status"]) == [status], list(rows["reason"])
     assert rows["reason"].str.contains(reason, regex=False).all(), list(rows["reason"])
     assert rows["seconds"].isna().all()
 
@@ -50,7 +62,7 @@ def test_a_fault_costs_its_own_rows_only(faulty_run):
     done, out = faulty_run
     assert done.returncode == 1, done.stderr
     rows = pd.read_parquet(out / "results.parquet")
-    assert len(rows) == (len(faulty.STATUS) + 2) * 2 * 2
+    assert len(rows) == (len(faulty.STATUS) + 2) * 2
     good = rows[rows["implementation"].isin(["torch_lstm", "jax_scan"])]
     assert set(good["status"]) == {"ok"}
     # the other mode of a file whose train_step alone is bad
@@ -94,10 +106,17 @@ def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path, py
     assert done.returncode == 1
 
 
+def heed_interrupts():
+    """A shell starts what it runs in the background with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start_run(out):
-    command = [sys.executable, "-m", "benchmarks", "run", *impls("torch_lstm", "torch_cell"), *SMALL]
+    command = [sys.executable, "-m", "benchmarks", "run", *impls("torch_lstm"), *SMALL]
     command += ["--replicates", "3", "--blocks", "40", "--out", str(out)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed_interrupts
+    )
 
 
 def wait_for(what, seconds=120):
@@ -138,7 +157,7 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
         assert "--resume" in output
     wait_for(lambda: not workers_of(runner.pid), 20)
     kept = first.read_bytes()
-    assert {row["status"] for row in read_records(first)} == {"ok"}
+    assert not [row["reason"] for row in read_records(first) if row["status"] != "ok"]
     assert not (out / "results.parquet").exists()
 
     done = python("benchmarks", "run", "--resume", out)
@@ -219,7 +238,14 @@ def test_no_gpu_is_an_unsupported_row(tmp_path, python):
 
 @pytest.mark.slow
 def test_the_suite_runs_under_pytest_benchmark_alone(tmp_path):
-    command = [sys.executable, "-m", "pytest", "benchmarks", "-k", "torch_lstm and b1 and forward and not train"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "benchmarks",
+        "-k",
+        "torch_lstm and not cell and b1-i128 and forward and not train",
+    ]
     command += ["--benchmark-json", str(tmp_path / "b.json"), "--benchmark-max-time", "0.05", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout
