@@ -93,10 +93,10 @@ def usable_out(out: Path) -> Path:
     """The folder, made; refuses one that holds a run or can't be written to."""
     if (out / "run.json").exists():
         raise click.UsageError(f"{out} already holds a run; go on with --resume {out}, or give another --out")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise click.UsageError(f"{out} is not an empty folder; give a new one")
     made = [parent for parent in (out, *out.parents) if not parent.exists()]
     try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise click.UsageError(f"{out} is not an empty folder; give a new one")
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
@@ -195,7 +195,10 @@ def run(ctx: click.Context, /, resume: Path | None, **given: object) -> int:
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, interrupt)
     with alone(folder), progress() as advance:
-        runner = Run(options, folder, cores, advance)
+        try:
+            runner = Run(options, folder, cores, advance)
+        except ValueError as error:  # of a run.json that somebody changed
+            raise click.UsageError(f"{folder}/run.json: {error}") from None
         try:
             records = runner.execute()
         except KeyboardInterrupt:

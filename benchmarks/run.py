@@ -111,9 +111,10 @@ class Run:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def arm(self, implementation: Implementation, scratch: Path, dtype: str = "float32") -> Arm:
+    def arm(self, implementation: Implementation, scratch: Path) -> Arm:
         """A worker of an implementation, not started yet."""
-        return Arm(implementation, self.options.device, self.limits, dtype, scratch)
+        double = any(benchmark.problem.dtype == "float64" for benchmark in self.benchmarks)
+        return Arm(implementation, self.options.device, self.limits, "float64" if double else "float32", scratch)
 
     def pass_gate(self, scratch: Path) -> None:
         """Admit or refuse every arm on every benchmark; kept in gate.json."""

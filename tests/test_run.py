@@ -222,6 +222,25 @@ def test_the_files_of_a_run(tmp_path, python):
 
 
 @pytest.mark.slow
+def test_float64_is_a_problem_like_any_other(tmp_path, python):
+    run = (
+        "benchmarks",
+        "run",
+        *impls("jax_scan"),
+        "--problem",
+        "t4-b2-i8-h8-float64",
+        "--mode",
+        "forward",
+        "--no-floor",
+    )
+    done = python(*run, "--replicates", "1", "--blocks", "2", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert list(rows["status"]) == ["ok"]
+    assert rows["error"][0] <= 1e-12
+
+
+@pytest.mark.slow
 def test_no_gpu_is_an_unsupported_row(tmp_path, python):
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
