@@ -36,7 +36,7 @@ def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any
 
     Raises Suspicious where the timed call is much shorter than its work.
     """
-    calls = max(2, min(200, round(0.01 / max(estimate, 1e-7))))
+    calls = max(2, min(50, round(0.01 / max(estimate, 1e-7))))
     for _ in range(ATTEMPTS):
         with no_collector():
             single = statistics.median(sample(call, state, 1) for _ in range(max(3, calls)))

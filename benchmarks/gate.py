@@ -76,7 +76,7 @@ def pass_all(
     clock: Clock,
     done: Callable[[Arm], None],
 ) -> list[Admission]:
-    """Put one arm through the gate on every benchmark; its worker may be running already, and is left ended."""
+    """Put one arm through the gate on every benchmark; its worker may be running already, and is left running."""
     found = []
     unable: ArmFailed | None = None  # what can't start once is not started for every benchmark
     for benchmark in benchmarks:
@@ -94,7 +94,6 @@ def pass_all(
         else:
             found.append(Admission(arm.name, benchmark.id, failure.status, failure.reason))
         done(arm)
-    arm.kill()
     return found
 
 

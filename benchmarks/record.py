@@ -70,7 +70,7 @@ SCHEMA = pa.schema(
         ("error", pa.float64()),  # largest disagreement with the oracle
         ("error_tensor", pa.string()),
         ("first_call_seconds", pa.float64()),  # cold: with an empty compile cache
-        ("warm_first_call_seconds", pa.float64()),  # of this replicate's fresh process, with others beside it
+        ("warm_first_call_seconds", pa.float64()),  # of this replicate's fresh process
         ("seconds", pa.float64()),  # of one call: the median over turns
         ("cores_used", pa.float64()),  # CPU seconds per second, the median over turns
         ("base_bytes", pa.int64()),  # resident once the frameworks were imported

@@ -11,7 +11,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,8 +79,7 @@ class Run:
         self.implementations = [contract.resolve(text) for text in options.implementations]
         self.limits = Limits(cores, options.call_seconds, options.memory_bytes)
         self.admissions: dict[tuple[str, str], Admission] = {}
-        self.done_seconds = 0.0
-        self.all_seconds = 1.0
+        self.arms: dict[str, Arm] = {}
 
     def execute(self) -> list[Record]:
         """Do what is left to do of the run; returns every record."""
@@ -89,11 +87,16 @@ class Run:
         for leftover in self.raw.glob(".*"):  # of a process that was killed while it wrote
             leftover.unlink()
         with self.scratch() as scratch:
-            self.pass_gate(scratch)
-            for replicate in range(self.options.replicates):
-                path = self.raw / f"replicate-{replicate:03}.parquet"
-                if not path.exists():
-                    write_records(path, self.measure(replicate, scratch))
+            self.arms = {one.name: self.arm(one, scratch) for one in self.implementations}
+            try:
+                self.pass_gate(scratch)
+                for replicate in range(self.options.replicates):
+                    path = self.raw / f"replicate-{replicate:03}.parquet"
+                    if not path.exists():
+                        write_records(path, self.measure(replicate))
+            finally:
+                for arm in self.arms.values():
+                    arm.kill()
         return [row for path in sorted(self.raw.glob("replicate-*.parquet")) for row in read_records(path)]
 
     @contextmanager
@@ -142,14 +145,10 @@ class Run:
                 )
 
             found = []
-            arms = [self.arm(implementation, scratch) for implementation in self.implementations]
-            try:
-                self.start([arm for arm in arms if any(gate.refuse(arm, one) is None for one in self.benchmarks)])
-                for arm in arms:
-                    found += gate.pass_all(arm, self.benchmarks, admit_one, self.clock, done)
-            finally:
-                for arm in arms:
-                    arm.kill()
+            arms = list(self.arms.values())
+            self.start([arm for arm in arms if any(gate.refuse(arm, one) is None for one in self.benchmarks)])
+            for arm in arms:
+                found += gate.pass_all(arm, self.benchmarks, admit_one, self.clock, done)
             write_text(path, gate.dumps(found))
         self.admissions = {(one.implementation, one.benchmark): one for one in found}
 
@@ -167,10 +166,13 @@ class Run:
                     agreement.save_expected(found[key], job, benchmark.workload, arrays)
         return found
 
-    def measure(self, replicate: int, scratch: Path) -> list[Record]:
-        """One replicate: fresh workers, every benchmark in a random order, blocks of mirrored turns."""
+    def measure(self, replicate: int) -> list[Record]:
+        """One replicate: every benchmark in a random order, blocks of mirrored turns; its workers end with it.
+
+        The workers are fresh; those of the first replicate have passed the gate before, and nothing else.
+        """
         rng = random.Random(f"{self.options.seed} {replicate}")
-        arms = {one.name: self.arm(one, scratch) for one in self.implementations}
+        arms = self.arms
         admitted = {
             benchmark.id: [name for name in arms if self.admissions[name, benchmark.id].status == "ok"]
             for benchmark in self.benchmarks
@@ -181,7 +183,8 @@ class Run:
             for benchmark in self.benchmarks
         }
         try:
-            self.start([arms[name] for name in arms if any(name in names for names in admitted.values())])
+            wanted = [arm for name, arm in arms.items() if any(name in names for names in admitted.values())]
+            self.start([arm for arm in wanted if not arm.alive])
             order = list(self.benchmarks)
             rng.shuffle(order)
             for k, benchmark in enumerate(order):
@@ -209,28 +212,20 @@ class Run:
                     arm.kill()  # told, with its reason, where it is needed
 
     def open(self, benchmark: Benchmark, arms: dict[str, Arm]) -> dict[str, Message | ArmFailed]:
-        """Open one benchmark in every arm, as many at a time as there are processors; nothing is timed meanwhile."""
-
-        def open_one(arm: Arm) -> Message | ArmFailed:
-            try:
-                return arm.ask("open", benchmark=benchmark.id, seed=self.options.seed, weights=self.options.weights)
-            except ArmFailed as failure:
-                return failure
-
+        """Open one benchmark in every arm, one after the other: two at a time take longer, as their threads collide."""
         found: dict[str, Message | ArmFailed] = {}
         with self.clock.spent("worker starts"):
             for name, arm in arms.items():
                 try:
                     if not arm.alive:
-                        # here, not in the pool: a worker dies with the thread that started it
                         arm.kill()
                         arm.start()
                         arm.wait_ready()
+                    found[name] = arm.ask(
+                        "open", benchmark=benchmark.id, seed=self.options.seed, weights=self.options.weights
+                    )
                 except ArmFailed as failure:
                     found[name] = failure
-            ready = [name for name in arms if name not in found]
-            with ThreadPoolExecutor(len(self.limits.cores)) as pool:
-                found.update(zip(ready, pool.map(open_one, [arms[name] for name in ready]), strict=True))
         return found
 
     def measure_benchmark(

@@ -22,9 +22,9 @@ def summarise(run: Run) -> pd.DataFrame:
     sound = records.merge(failed[ARM], on=ARM, how="left", indicator=True)
     sound = sound[sound["_merge"] == "left_only"].drop(columns="_merge")
     base = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
-    medians = sound.groupby(ARM, as_index=False, sort=False)[
-        ["cores_used", "peak_bytes", "warm_first_call_seconds"]
-    ].median()
+    # of the peaks the least: what earlier benchmarks of a process left behind differs with their order
+    how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
+    medians = sound.groupby(ARM, as_index=False, sort=False).agg(how)
     ratios = estimate.ratios(frame.turns(sound), baseline)
     ratios["verdict"] = verdict.verdicts(ratios)
     found = base.merge(estimate.times(sound), on=ARM, how="left").merge(medians, on=ARM, how="left")
