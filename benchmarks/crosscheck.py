@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ REMEMBERED = 4.0
 """A first call on new inputs may take this many times a repeated one; beyond, results are remembered."""
 SLACK_SECONDS = 100e-6
 ATTEMPTS = 5
-"""What seems wrong is measured again: a disturbance of the machine must not speak against a callable."""
+"""What seems wrong is measured again, and judged by what speaks most for it: a disturbed machine is no proof."""
 
 
 class Suspicious(Exception):
@@ -37,10 +38,12 @@ def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any
     Raises Suspicious where the timed call is much shorter than its work.
     """
     calls = max(2, min(50, round(0.01 / max(estimate, 1e-7))))
+    single, added = 0.0, math.inf
     for _ in range(ATTEMPTS):
         with no_collector():
-            single = statistics.median(sample(call, state, 1) for _ in range(max(3, calls)))
-            added = (burst(call, state, 2 * calls, finish) - burst(call, state, calls, finish)) / calls
+            single = max(single, statistics.median(sample(call, state, 1) for _ in range(max(3, calls))))
+            more = burst(call, state, 2 * calls, finish) - burst(call, state, calls, finish)
+        added = min(added, more / calls)
         if added <= UNFINISHED * single + SLACK_SECONDS:
             return
     raise Suspicious(
@@ -51,11 +54,12 @@ def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any
 
 def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable[[], Any]) -> None:
     """Compare repeated calls with first calls on new inputs. Raises Suspicious where those take far longer."""
+    repeated, first = 0.0, math.inf
     for _ in range(ATTEMPTS):
         with no_collector():
             call(state)
-            repeated = min(sample(call, state, 1) for _ in range(3))
-            first = min(sample(call, new, 1) for new in [fresh() for _ in range(2)])
+            repeated = max(repeated, min(sample(call, state, 1) for _ in range(3)))
+            first = min(first, *(sample(call, new, 1) for new in [fresh() for _ in range(2)]))
         if first <= REMEMBERED * repeated + SLACK_SECONDS:
             return
     raise Suspicious(
