@@ -47,10 +47,7 @@ def check_one(arm: Arm, problem: Problem, workloads: Sequence[str], expected: di
     for workload in workloads:
         if workload not in arm.implementation.workloads or (problem.id, workload) not in expected:
             continue
-        if not arm.alive:
-            arm.kill()
-            arm.start()
-            arm.wait_ready()
+        arm.ensure_running()
         answer = arm.ask(
             "agree", problem=problem.id, workload=workload, seed=SEED, expected=str(expected[problem.id, workload])
         )

@@ -115,6 +115,13 @@ class Arm:
         self.ready = self._receive(max(START_SECONDS, self.limits.call_seconds))
         self._stop()
 
+    def ensure_running(self) -> None:
+        """Start the worker, again where it has died, and wait for it. Raises ArmFailed."""
+        if not self.alive:
+            self.kill()
+            self.start()
+            self.wait_ready()
+
     @property
     def alive(self) -> bool:
         """Whether there is a worker to ask."""

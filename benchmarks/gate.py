@@ -58,15 +58,8 @@ def admit(
 
 def refuse(arm: Arm, benchmark: Benchmark) -> ArmFailed | None:
     """What the file's constants say against a benchmark, without starting anything."""
-    implementation = arm.implementation
-    for kind, value, known in (
-        ("device", arm.device, implementation.devices),
-        ("dtype", benchmark.problem.dtype, implementation.dtypes),
-        ("workload", benchmark.workload, implementation.workloads),
-    ):
-        if value not in known:
-            return ArmFailed("unsupported", f"{kind} {value} is not among its {', '.join(known)}")
-    return None
+    reason = arm.implementation.lacks(arm.device, benchmark.problem.dtype, benchmark.workload)
+    return ArmFailed("unsupported", reason) if reason else None
 
 
 def pass_all(
@@ -81,12 +74,10 @@ def pass_all(
     unable: ArmFailed | None = None  # what can't start once is not started for every benchmark
     for benchmark in benchmarks:
         failure = refuse(arm, benchmark) or unable
-        if failure is None and not arm.alive:
+        if failure is None:
             try:
                 with clock.spent("worker starts"):
-                    arm.kill()
-                    arm.start()
-                    arm.wait_ready()
+                    arm.ensure_running()
             except ArmFailed as failed:
                 failure = unable = failed
         if failure is None:

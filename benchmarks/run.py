@@ -63,7 +63,7 @@ class Options:
 
 
 Advance = Callable[[str, float, float], None]
-"""Told what is being done, how many seconds of work are done, and how many there will be."""
+"""Told what is being done, how much of it is done, and of how much."""
 
 
 class Run:
@@ -178,8 +178,8 @@ class Run:
             for benchmark in self.benchmarks
         }
         rows: dict[tuple[str, str], Record] = {
-            (name, benchmark.id): self.row(implementation.implementation, benchmark, replicate)
-            for name, implementation in arms.items()
+            (name, benchmark.id): self.row(arm.implementation, benchmark, replicate)
+            for name, arm in arms.items()
             for benchmark in self.benchmarks
         }
         try:
@@ -217,10 +217,7 @@ class Run:
         with self.clock.spent("worker starts"):
             for name, arm in arms.items():
                 try:
-                    if not arm.alive:
-                        arm.kill()
-                        arm.start()
-                        arm.wait_ready()
+                    arm.ensure_running()
                     found[name] = arm.ask(
                         "open", benchmark=benchmark.id, seed=self.options.seed, weights=self.options.weights
                     )

@@ -90,6 +90,17 @@ class Implementation:
     workloads: tuple[str, ...]
     digest: str
 
+    def lacks(self, device: str, dtype: str, workload: str) -> str | None:
+        """Which of these is not among its constants, in words; None where it has all."""
+        for kind, value, known in (
+            ("device", device, self.devices),
+            ("dtype", dtype, self.dtypes),
+            ("workload", workload, self.workloads),
+        ):
+            if value not in known:
+                return f"{kind} {value} is not among its {', '.join(known)}"
+        return None
+
     @property
     def own(self) -> bool:
         """Whether it is one of this folder's files."""

@@ -17,13 +17,8 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
 
     Raises Unsupported where the implementation does not do the case, ImportError where its framework is missing.
     """
-    for kind, value, known in (
-        ("device", device, implementation.devices),
-        ("dtype", case.problem.dtype, implementation.dtypes),
-        ("workload", "sequence", implementation.workloads),
-    ):
-        if value not in known:
-            raise contract.Unsupported(f"{implementation.name}: {kind} {value} is not among its {', '.join(known)}")
+    if reason := implementation.lacks(device, case.problem.dtype, "sequence"):
+        raise contract.Unsupported(f"{implementation.name}: {reason}")
     prepared = contract.load(implementation).prepare(case.problem, case.weights, device, "sequence")
     mode = "train_step" if case.has_cotangents else "forward"
     results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))

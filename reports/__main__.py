@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from impls.__main__ import run as run_command
 from impls.files import write_text
 from reports import frame, plot, site, table
 from reports.summary import summarise
@@ -41,8 +42,4 @@ def build(folders: tuple[Path, ...]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
-    except click.ClickException as error:
-        print(f"error: {' '.join(error.format_message().split())}", file=sys.stderr)
-        sys.exit(2)
+    run_command(cli)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +70,3 @@ def turns(records: pd.DataFrame) -> pd.DataFrame:
     kept = kept.dropna(subset=["turns"])
     columns = pd.DataFrame(list(kept["turns"]), index=kept.index, columns=[field.name for field in TURN])
     return pd.concat([kept.drop(columns="turns"), columns], axis=1)
-
-
-def concat(runs: Sequence[Run]) -> pd.DataFrame:
-    """The records of several runs in one frame."""
-    return pd.concat([run.records for run in runs], ignore_index=True)

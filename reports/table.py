@@ -27,9 +27,9 @@ class Section:
     words: list[str]
 
 
-def versions_short(versions: str, framework_first: bool = True) -> str:
+def versions_short(versions: str) -> str:
     """`flax 0.12.8, jax 0.10.2, jaxlib 0.10.2` as `flax 0.12.8`: the rest stands above the table."""
-    return versions.split(",", maxsplit=1)[0] if framework_first else versions
+    return versions.split(",", maxsplit=1)[0]
 
 
 def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
