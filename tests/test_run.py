@@ -107,17 +107,17 @@ def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path, py
     assert done.returncode == 1
 
 
-def heed_interrupts():
-    """A shell starts what it runs in the background with SIGINT ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# A shell starts what it runs in the background with SIGINT ignored, and children inherit that. Not a preexec_fn: that
+# forks this process, in which JAX's threads may be running.
+HEED_INTERRUPTS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 def start_run(out):
-    command = [sys.executable, "-m", "benchmarks", "run", *impls("torch_lstm"), *SMALL]
-    command += ["--replicates", "3", "--blocks", "40", "--out", str(out)]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed_interrupts
-    )
+    command = [sys.executable, "-c", HEED_INTERRUPTS, sys.executable, "-m", "benchmarks", "run", *impls("torch_lstm")]
+    command += [*SMALL, "--replicates", "3", "--blocks", "40", "--out", str(out)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def wait_for(what, seconds=120):
