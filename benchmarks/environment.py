@@ -81,5 +81,6 @@ def describe() -> dict[str, Any]:
         "python": sys.version,
         "variables": {name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES)},
         "commit": commit(),
+        "allocator": " ".join(platform.libc_ver()) + ", keeps what is freed where it can be told to",
         "matmul_precision": "full float32: no TF32, no bfloat16 products",
     }

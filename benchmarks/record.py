@@ -2,6 +2,7 @@
 
 Schema versions
     1  2026-11: the first
+    2  2026-11: turns have pressure_seconds
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from impls.files import write_whole
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STATUSES = (
     "ok",
     "disagrees",
@@ -40,6 +41,7 @@ TURN = pa.struct(
         ("cpu_seconds", pa.float64()),
         ("involuntary_switches", pa.int64()),
         ("steal_seconds", pa.float64()),  # of the whole machine, meanwhile
+        ("pressure_seconds", pa.float64()),  # in which something waited for a processor, meanwhile
     ]
 )
 

@@ -58,6 +58,7 @@ class Worker:
         from benchmarks import memory
         from impls import contract
 
+        keeps_freed = memory.keep_freed()
         start = time.perf_counter()
         self.spec = spec
         self.implementation = contract.read(Path(spec["path"]))
@@ -66,6 +67,7 @@ class Worker:
         self.memory = memory
         gc.freeze()  # what the frameworks made stays; collecting need not look at it again
         self.base_bytes = memory.resident()
+        self.keeps_freed = keeps_freed
         self.benchmark: Any = None
         self.prepared: Any = None
         self.state: Any = None
@@ -78,7 +80,12 @@ class Worker:
         from threadpoolctl import threadpool_info
 
         pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()]
-        return {"import_seconds": self.import_seconds, "base_bytes": self.base_bytes, "pools": pools}
+        return {
+            "import_seconds": self.import_seconds,
+            "base_bytes": self.base_bytes,
+            "pools": pools,
+            "keeps_freed": self.keeps_freed,
+        }
 
     def open(self, benchmark: str, seed: int, weights: str | None) -> Message:
         """Prepare, load, and call for the first time; that call's seconds are its answer."""

@@ -119,7 +119,7 @@ def test_an_unreadable_run_is_one_line_and_the_others_are_still_reported(name, t
 
 
 def test_a_newer_schema_is_refused(tmp_path):
-    with pytest.raises(frame.Unreadable, match="schema version 99; this version reads up to 1"):
+    with pytest.raises(frame.Unreadable, match="schema version 99; this version reads up to 2"):
         save(tmp_path / "run", [record("base", 0, 1e-3, schema_version=99)])
 
 
