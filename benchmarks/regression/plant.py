@@ -1,0 +1,73 @@
+"""Slowdowns of a known size: a copy of an implementation that does so much more work after each call.
+
+The work is small matrix products in NumPy, as many as take that share of the call's own time; a sleep would leave the
+processor free, and would not be stretched by what stretches the rest.
+"""
+
+from __future__ import annotations
+
+PLANTED = '''
+
+# planted: every call does {percent:g} % more work
+import dataclasses as _dataclasses
+import statistics as _statistics
+import time as _time
+
+import numpy as _np
+
+_unplanted = prepare
+
+
+class _Planted:
+    def __init__(self, call, spare):
+        self.call, self.spare, self.count = call, spare, None
+        self.a, self.b, self.c = (_np.ones((24, 24), _np.float32) for _ in range(3))
+
+    def burn(self, count):
+        for _ in range(count):
+            _np.dot(self.a, self.b, out=self.c)
+
+    def calibrate(self):
+        state = self.spare()  # a step of `model` moves the parameters, and those are compared
+        self.call(state)
+        calls, burns = [], []
+        for _ in range(40):
+            for what, argument, seconds in ((self.call, state, calls), (self.burn, 50, burns)):
+                start = _time.perf_counter()
+                what(argument)
+                seconds.append(_time.perf_counter() - start)
+        self.count = max(1, round({share} * 50 * _statistics.median(calls) / _statistics.median(burns)))
+
+    def __call__(self, state):
+        if self.count is None:
+            self.calibrate()
+        result = self.call(state)
+        self.burn(self.count)
+        return result
+
+
+def prepare(problem, weights, device, workload):
+    right, inputs = _unplanted(problem, weights, device, workload), []
+
+    def load(given):
+        inputs[:] = [given]
+        return right.load(given)
+
+    def spare(mode):
+        state = right.load(inputs[0])
+        if mode == "backward":
+            right.forward_train(state)
+        return state
+
+    def planted(mode):
+        call = getattr(right, mode)
+        return call and _Planted(call, lambda: spare(mode))
+
+    modes = ("forward", "forward_train", "backward", "train_step")
+    return _dataclasses.replace(right, load=load, **{{mode: planted(mode) for mode in modes}})
+'''
+
+
+def plant(source: str, share: float) -> str:
+    """The source of an implementation, changed so that each call does `share` (such as 0.05) more work."""
+    return source + PLANTED.format(share=share, percent=100 * share)
