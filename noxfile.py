@@ -42,6 +42,20 @@ def agree(session: nox.Session) -> None:
 
 
 @nox.session
+def regression(session: nox.Session) -> None:
+    """Did it get slower? -- --base REV, or -- --base-requirement SPEC"""
+    install(session, "core")
+    run(session, "-m", "benchmarks", "regression", *session.posargs)
+
+
+@nox.session
+def calibrate(session: nox.Session) -> None:
+    """The regression gate, measured on this machine: its false alarms, and what it finds."""
+    install(session, "core")
+    run(session, "-m", "benchmarks", "calibrate", *session.posargs)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """Rebuild the tables of finished runs from their raw files alone."""
     install(session, "report")

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,15 @@ class Limits:
     memory_bytes: int
 
 
-def environment(device: str, threads: int, dtype: str, cache: Path) -> dict[str, str]:
+@dataclass(frozen=True)
+class Home:
+    """Which Python runs a worker, and where that finds impls and benchmarks, in this order."""
+
+    python: str = sys.executable
+    path: tuple[Path, ...] = (ROOT,)
+
+
+def environment(device: str, threads: int, dtype: str, cache: Path, path: Sequence[Path] = (ROOT,)) -> dict[str, str]:
     """A worker's environment variables: threads set from outside, full precision, its own compile cache."""
     count = str(threads)
     own = {
@@ -63,6 +72,7 @@ def environment(device: str, threads: int, dtype: str, cache: Path) -> dict[str,
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "NVIDIA_TF32_OVERRIDE": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join([*map(str, path), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     if device == "cpu":
         own |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
@@ -72,30 +82,39 @@ def environment(device: str, threads: int, dtype: str, cache: Path) -> dict[str,
 class Arm:
     """One implementation as it runs in one worker process. It runs only while it is being asked something."""
 
-    def __init__(self, implementation: Implementation, device: str, limits: Limits, dtype: str, folder: Path) -> None:
+    def __init__(
+        self,
+        implementation: Implementation,
+        device: str,
+        limits: Limits,
+        dtype: str,
+        folder: Path,
+        home: Home = Home(),
+    ) -> None:
         self.implementation = implementation
         self.name = implementation.name
         self.device = device
         self.limits = limits
         self.dtype = dtype
         self.folder = folder / self.name
+        self.home = home
         self.process: subprocess.Popen[bytes] | None = None
         self.ready: Message = {}
 
-    def start(self) -> None:
-        """Begin to start the worker; `wait_ready` waits until it has imported its framework."""
+    def start(self, cores: tuple[int, ...] | None = None) -> None:
+        """Begin to start the worker, on its own processors or on as many others; `wait_ready` waits for it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
         with theirs, self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.worker", str(theirs.fileno())],
+                [self.home.python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                env=environment(self.device, len(self.limits.cores), self.dtype, self.folder),
+                env=environment(self.device, len(self.limits.cores), self.dtype, self.folder, self.home.path),
                 start_new_session=True,
             )
         with contextlib.suppress(OSError):  # should the kernel run out of memory, it is to take this one
@@ -105,15 +124,19 @@ class Arm:
         spec = {
             "path": str(self.implementation.path),
             "device": self.device,
-            "cores": list(self.limits.cores),
+            "cores": list(cores or self.limits.cores),
             "runner": os.getpid(),
         }
         self._send(spec)
 
     def wait_ready(self) -> None:
         """Wait for the worker, then stop it until it is asked. Raises ArmFailed."""
+        assert self.process is not None
         self.ready = self._receive(max(START_SECONDS, self.limits.call_seconds))
         self._stop()
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
+                os.sched_setaffinity(int(task.name), self.limits.cores)
 
     def ensure_running(self) -> None:
         """Start the worker, again where it has died, and wait for it. Raises ArmFailed."""
@@ -208,3 +231,16 @@ class Arm:
     def _last_words(self) -> str:
         lines = self.log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
         return f"; its last line: {' '.join(lines[-1].split())[:150]}" if lines else ""
+
+
+def start_all(arms: Sequence[Arm]) -> None:
+    """Start workers, all at once, shared out over the processors; one that can't start tells why when it is asked."""
+    usable = sorted(os.sched_getaffinity(0))
+    for k, arm in enumerate(arms):
+        n = len(arm.limits.cores)
+        arm.start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
+    for arm in arms:
+        try:
+            arm.wait_ready()
+        except ArmFailed:
+            arm.kill()

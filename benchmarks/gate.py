@@ -7,13 +7,15 @@ started again for what it has left.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks import agreement
 from benchmarks.arm import Arm, ArmFailed
 from benchmarks.cases import Benchmark
 from benchmarks.clock import Clock
+from impls import weights as canonical
 
 
 @dataclass
@@ -28,6 +30,21 @@ class Admission:
     error_tensor: str | None = None
     first_call_seconds: float | None = None
     seconds: float | None = None
+
+
+def write_expected(
+    benchmarks: Iterable[Benchmark], seed: int, weights: str | None, folder: Path
+) -> dict[tuple[str, str], Path]:
+    """The oracle's results of every problem and workload, each in a file."""
+    found: dict[tuple[str, str], Path] = {}
+    given = canonical.read_weights(Path(weights))[1] if weights else {}
+    for benchmark in benchmarks:
+        key = benchmark.problem.id, benchmark.workload
+        if key not in found:
+            found[key] = folder / f"expected-{len(found)}.npz"
+            arrays = canonical.complete(given, benchmark.job, benchmark.workload, seed)
+            agreement.save_expected(found[key], benchmark.job, benchmark.workload, arrays)
+    return found
 
 
 def admit(
@@ -47,10 +64,11 @@ def admit(
         found.first_call_seconds = opened["first_call_seconds"]
         with clock.spent("agreement"):
             if arm.implementation.track != "floor":  # it computes no LSTM
-                checked = arm.ask("check", expected=str(expected))
+                checked = arm.ask("check", benchmark=benchmark.id, expected=str(expected))
                 found.error, found.error_tensor = checked["error"], checked["tensor"]
-            found.seconds = arm.ask("estimate", seconds=estimate_seconds)["seconds"]
-            arm.ask("crosscheck", seconds=found.seconds)
+            found.seconds = arm.ask("estimate", benchmark=benchmark.id, seconds=estimate_seconds)["seconds"]
+            arm.ask("crosscheck", benchmark=benchmark.id, seconds=found.seconds)
+            arm.ask("close", benchmark=benchmark.id)
     except ArmFailed as failure:
         found.status, found.reason = failure.status, failure.reason
     return found

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-GATE_SHARE = 0.35
-"""Of a run's time, about, that passes before the first replicate."""
+RUN = {"checking": 0.35, "replicate": 0.65}
+REGRESSION = {"checking": 0.2, "screening": 0.6, "confirming": 0.2}
+CALIBRATION = {"checking": 0.05, "collecting": 0.95, "screening": 0.0, "confirming": 0.0}
+"""The stages of each command, by the first word of what is being done, and about which share of the time they take."""
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, float, float], None]]:
-    """Gives advance(what, done, of all): where on the way the gate or the replicates are."""
+def progress(stages: Mapping[str, float] = RUN) -> Iterator[Callable[[str, float, float], None]]:
+    """Gives advance(what, done, of all): where on the way of its stage the work is."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -30,9 +32,9 @@ def progress() -> Iterator[Callable[[str, float, float], None]]:
         task = bar.add_task("starting", total=1.0)
 
         def advance(what: str, done: float, of_all: float) -> None:
-            part = done / of_all
-            part = GATE_SHARE * part if what.startswith("checking") else GATE_SHARE + (1 - GATE_SHARE) * part
-            bar.update(task, description=what, completed=part)
+            stage = what.partition(" ")[0].rstrip(",")
+            before = sum(list(stages.values())[: list(stages).index(stage)])
+            bar.update(task, description=what, completed=before + stages[stage] * done / of_all)
 
         yield advance
         bar.update(task, description="done", completed=1.0)

@@ -82,6 +82,9 @@ SCHEMA = pa.schema(
     ]
 )
 
+COMPARED = pa.schema([("side", pa.string()), ("phase", pa.string()), *SCHEMA])
+"""A regression's records: whose, base's or head's, and of the screen or confirming."""
+
 Record = dict[str, Any]
 
 
@@ -91,13 +94,31 @@ def problem_fields(problem: Any) -> Record:
     return {"problem": problem.id, **{name: getattr(problem, name) for name in names}}
 
 
-def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+def blank(implementation: Any, benchmark: Any, admission: Any, **known: Any) -> Record:
+    """A record before it is measured: what its Implementation, Benchmark and Admission say, and what else is known."""
+    return {
+        "implementation": implementation.name,
+        "track": implementation.track,
+        "digest": implementation.digest,
+        **problem_fields(benchmark.problem),
+        "workload": benchmark.workload,
+        "mode": benchmark.mode,
+        "status": admission.status,
+        "reason": admission.reason,
+        "error": admission.error,
+        "error_tensor": admission.error_tensor,
+        "first_call_seconds": admission.first_call_seconds,
+        **known,
+    }
+
+
+def write_records(path: Path, records: Iterable[Mapping[str, Any]], schema: pa.Schema = SCHEMA) -> None:
     """A Parquet file of records, whole or not at all; a column that a record lacks is null."""
     rows = [{"schema_version": SCHEMA_VERSION, **record} for record in records]
-    unknown = {name for row in rows for name in row} - set(SCHEMA.names)
+    unknown = {name for row in rows for name in row} - set(schema.names)
     if unknown:
         raise ValueError(f"not columns of a record: {', '.join(sorted(unknown))}")
-    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    table = pa.Table.from_pylist(rows, schema=schema)
     write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 

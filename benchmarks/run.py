@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import random
-import shutil
-import statistics
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import agreement, environment, gate, turns
-from benchmarks.arm import Arm, ArmFailed, Limits, Message
+from benchmarks import blocks, environment, gate
+from benchmarks.arm import Arm, ArmFailed, Limits, start_all
+from benchmarks.blocks import Job, Load
 from benchmarks.cases import Benchmark
 from benchmarks.clock import Clock
 from benchmarks.gate import Admission
-from benchmarks.record import Record, problem_fields, read_records, write_records
+from benchmarks.record import Record, blank, read_records, write_records
+from benchmarks.scratch import scratch
 from benchmarks.timing import Plan, plan
 from impls import contract
-from impls import weights as canonical
 from impls.contract import Implementation
 from impls.files import write_text
 
@@ -86,10 +81,10 @@ class Run:
         self.raw.mkdir(parents=True, exist_ok=True)
         for leftover in self.raw.glob(".*"):  # of a process that was killed while it wrote
             leftover.unlink()
-        with self.scratch() as scratch:
-            self.arms = {one.name: self.arm(one, scratch) for one in self.implementations}
+        with scratch() as folder:
+            self.arms = {one.name: self.arm(one, folder) for one in self.implementations}
             try:
-                self.pass_gate(scratch)
+                self.pass_gate(folder)
                 for replicate in range(self.options.replicates):
                     path = self.raw / f"replicate-{replicate:03}.parquet"
                     if not path.exists():
@@ -99,33 +94,19 @@ class Run:
                     arm.kill()
         return [row for path in sorted(self.raw.glob("replicate-*.parquet")) for row in read_records(path)]
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A folder for compile caches and logs, gone when the run ends; the next run sweeps up after a killed one."""
-        base = Path(tempfile.gettempdir())
-        for old in base.glob("lstm-bench-*"):
-            pid = old.name.rsplit("-", 1)[-1]
-            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                shutil.rmtree(old, ignore_errors=True)
-        folder = base / f"lstm-bench-{time.time_ns()}-{os.getpid()}"
-        folder.mkdir(mode=0o700)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def arm(self, implementation: Implementation, scratch: Path) -> Arm:
+    def arm(self, implementation: Implementation, folder: Path) -> Arm:
         """A worker of an implementation, not started yet."""
         double = any(benchmark.problem.dtype == "float64" for benchmark in self.benchmarks)
-        return Arm(implementation, self.options.device, self.limits, "float64" if double else "float32", scratch)
+        return Arm(implementation, self.options.device, self.limits, "float64" if double else "float32", folder)
 
-    def pass_gate(self, scratch: Path) -> None:
+    def pass_gate(self, folder: Path) -> None:
         """Admit or refuse every arm on every benchmark; kept in gate.json."""
         path = self.raw / "gate.json"
         if path.exists():
             found = gate.loads(path.read_text(encoding="utf-8"))
         else:
-            expected = self.write_expected(scratch)
+            with self.clock.spent("agreement"):
+                expected = gate.write_expected(self.benchmarks, self.options.seed, self.options.weights, folder)
             steps, step = len(self.implementations) * len(self.benchmarks), 0
 
             def done(arm: Arm) -> None:
@@ -152,22 +133,8 @@ class Run:
             write_text(path, gate.dumps(found))
         self.admissions = {(one.implementation, one.benchmark): one for one in found}
 
-    def write_expected(self, scratch: Path) -> dict[tuple[str, str], Path]:
-        """The oracle's results of every problem and workload, each in a file."""
-        found: dict[tuple[str, str], Path] = {}
-        with self.clock.spent("agreement"):
-            for benchmark in self.benchmarks:
-                key = benchmark.problem.id, benchmark.workload
-                if key not in found:
-                    found[key] = scratch / f"expected-{len(found)}.npz"
-                    job = benchmark.job
-                    given = canonical.read_weights(Path(self.options.weights))[1] if self.options.weights else {}
-                    arrays = canonical.complete(given, job, benchmark.workload, self.options.seed)
-                    agreement.save_expected(found[key], job, benchmark.workload, arrays)
-        return found
-
     def measure(self, replicate: int) -> list[Record]:
-        """One replicate: every benchmark in a random order, blocks of mirrored turns; its workers end with it.
+        """One replicate: blocks of mirrored turns at every benchmark; its workers end with it.
 
         The workers are fresh; those of the first replicate have passed the gate before, and nothing else.
         """
@@ -185,16 +152,24 @@ class Run:
         try:
             wanted = [arm for name, arm in arms.items() if any(name in names for names in admitted.values())]
             self.start([arm for arm in wanted if not arm.alive])
-            order = list(self.benchmarks)
-            rng.shuffle(order)
-            for k, benchmark in enumerate(order):
-                self.advance(
-                    f"replicate {replicate + 1} of {self.options.replicates}",
-                    replicate + k / len(order),
-                    self.options.replicates,
+            jobs = [
+                Job(
+                    benchmark,
+                    {name: arms[name] for name in admitted[benchmark.id]},
+                    {name: self.plan(name, benchmark) for name in admitted[benchmark.id]},
+                    {name: rows[name, benchmark.id] for name in admitted[benchmark.id]},
                 )
-                names = admitted[benchmark.id]
-                self.measure_benchmark(benchmark, {name: arms[name] for name in names}, rows, rng)
+                for benchmark in rng.sample(self.benchmarks, len(self.benchmarks))
+            ]
+            of_all = self.options.replicates
+            load = Load(self.options.seed, self.options.weights)
+            self.advance(f"replicate {replicate + 1} of {of_all}", replicate, of_all)
+
+            def advance(share: float) -> None:
+                self.advance(f"replicate {replicate + 1} of {of_all}", replicate + share, of_all)
+
+            for row, failure in blocks.measure(jobs, load, self.options.blocks, rng, self.clock, advance):
+                self.fail(row, failure)
         finally:
             for arm in arms.values():
                 arm.kill()
@@ -203,63 +178,7 @@ class Run:
     def start(self, arms: list[Arm]) -> None:
         """Start workers, all at once; nothing is timed meanwhile."""
         with self.clock.spent("worker starts"):
-            for arm in arms:
-                arm.start()
-            for arm in arms:
-                try:
-                    arm.wait_ready()
-                except ArmFailed:
-                    arm.kill()  # told, with its reason, where it is needed
-
-    def open(self, benchmark: Benchmark, arms: dict[str, Arm]) -> dict[str, Message | ArmFailed]:
-        """Open one benchmark in every arm, one after the other: two at a time take longer, as their threads collide."""
-        found: dict[str, Message | ArmFailed] = {}
-        with self.clock.spent("worker starts"):
-            for name, arm in arms.items():
-                try:
-                    arm.ensure_running()
-                    found[name] = arm.ask(
-                        "open", benchmark=benchmark.id, seed=self.options.seed, weights=self.options.weights
-                    )
-                except ArmFailed as failure:
-                    found[name] = failure
-        return found
-
-    def measure_benchmark(
-        self, benchmark: Benchmark, arms: dict[str, Arm], rows: dict[tuple[str, str], Record], rng: random.Random
-    ) -> None:
-        """Open one benchmark in every arm, then blocks of turns. An arm that fails leaves the others alone."""
-        alive = {}
-        for name, opened in self.open(benchmark, arms).items():
-            row = rows[name, benchmark.id]
-            if isinstance(opened, ArmFailed):
-                self.fail(row, opened)
-                continue
-            alive[name] = self.plan(name, benchmark)
-            row["warm_first_call_seconds"] = opened["first_call_seconds"]
-            row["base_bytes"] = arms[name].ready["base_bytes"]
-            row["calls_per_sample"] = alive[name].calls_per_sample
-            row["turns"] = []
-        for block in range(self.options.blocks):
-            for position, name in enumerate(turns.mirrored(sorted(alive), rng)):
-                if name not in alive:
-                    continue
-                how, arm = alive[name], arms[name]
-                try:
-                    with self.clock.spent("measuring"):
-                        turn = turns.take(block, position, lambda arm=arm, how=how: arm.ask("turn", **vars(how)))  # type: ignore[misc]
-                    rows[name, benchmark.id]["turns"].append(turn)
-                except ArmFailed as failure:
-                    del alive[name]
-                    self.fail(rows[name, benchmark.id], failure)
-        for name in alive:
-            row = rows[name, benchmark.id]
-            try:
-                with self.clock.spent("worker starts"):
-                    row["peak_bytes"] = arms[name].ask("close")["peak_bytes"]
-                summarise(row)
-            except ArmFailed as failure:
-                self.fail(row, failure)
+            start_all(arms)
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:
         """How that arm fills its turns, from how long the gate saw a call take."""
@@ -275,31 +194,16 @@ class Run:
 
     def row(self, implementation: Implementation, benchmark: Benchmark, replicate: int) -> Record:
         """A record before it is measured: all that is known already."""
-        admission = self.admissions[implementation.name, benchmark.id]
-        return {
-            "run_id": self.options.run_id,
-            "implementation": implementation.name,
-            "track": implementation.track,
-            "versions": environment.versions_of(implementation.framework),
-            "digest": implementation.digest,
-            **problem_fields(benchmark.problem),
-            "workload": benchmark.workload,
-            "mode": benchmark.mode,
-            "device": self.options.device,
-            "threads": self.options.threads,
-            "replicate": replicate,
-            "status": admission.status,
-            "reason": admission.reason,
-            "error": admission.error,
-            "error_tensor": admission.error_tensor,
-            "first_call_seconds": admission.first_call_seconds,
-        }
-
-
-def summarise(row: Record) -> None:
-    """Fill in what the turns of a record say together."""
-    row["seconds"] = statistics.median(turn["seconds"] for turn in row["turns"])
-    row["cores_used"] = statistics.median(turn["cpu_seconds"] / turn["wall_seconds"] for turn in row["turns"])
+        return blank(
+            implementation,
+            benchmark,
+            self.admissions[implementation.name, benchmark.id],
+            run_id=self.options.run_id,
+            versions=environment.versions_of(implementation.framework),
+            device=self.options.device,
+            threads=self.options.threads,
+            replicate=replicate,
+        )
 
 
 def _benchmark_id(row: Record) -> str:

@@ -51,8 +51,26 @@ def status_of(error: BaseException) -> Message:
     return {"status": "error", "reason": one_line(f"{type(error).__name__}: {text}")}
 
 
+class Opened:
+    """A benchmark that is ready to be called."""
+
+    def __init__(self, benchmark: Any, prepared: Any, call: Any, inputs: Any) -> None:
+        self.benchmark = benchmark
+        self.prepared = prepared
+        self.call = call
+        self.inputs = inputs
+        self.state = self.fresh()
+
+    def fresh(self) -> Any:
+        """A newly loaded state, ready for the mode's call."""
+        state = self.prepared.load(self.inputs)
+        if self.benchmark.mode == "backward":
+            self.prepared.call("forward_train")(state)
+        return state
+
+
 class Worker:
-    """The state of one arm: its module, and the one benchmark that is open."""
+    """The state of one arm: its module, and the benchmarks that are open."""
 
     def __init__(self, spec: Message) -> None:
         from benchmarks import memory
@@ -68,16 +86,13 @@ class Worker:
         gc.freeze()  # what the frameworks made stays; collecting need not look at it again
         self.base_bytes = memory.resident()
         self.keeps_freed = keeps_freed
-        self.benchmark: Any = None
-        self.prepared: Any = None
-        self.state: Any = None
-        self.call: Any = None
-        self.inputs: Any = None
-        self.arrays: Any = None
+        self.opened: dict[str, Opened] = {}
 
     def ready(self) -> Message:
         """What the runner is told first."""
         from threadpoolctl import threadpool_info
+
+        from benchmarks import environment
 
         pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()]
         return {
@@ -85,40 +100,43 @@ class Worker:
             "base_bytes": self.base_bytes,
             "pools": pools,
             "keeps_freed": self.keeps_freed,
+            "versions": environment.versions_of(self.implementation.framework),
         }
 
     def open(self, benchmark: str, seed: int, weights: str | None) -> Message:
-        """Prepare, load, and call for the first time; that call's seconds are its answer."""
+        """Prepare, load, and call twice; the first call's seconds and the peak of memory are the answer."""
         from benchmarks.cases import Benchmark
         from impls import weights as canonical
 
-        self.close()
-        self.benchmark = Benchmark.parse(benchmark)
-        job, workload = self.benchmark.job, self.benchmark.workload
+        self.close(benchmark)
+        what = Benchmark.parse(benchmark)
         given = canonical.read_weights(Path(weights))[1] if weights else {}
-        self.arrays = canonical.complete(given, job, workload, seed)
-        self.inputs = canonical.make_inputs(job, seed)
+        arrays = canonical.complete(given, what.job, what.workload, seed)
+        inputs = canonical.make_inputs(what.job, seed)
         self.memory.reset_peak()
-        self.prepared = self.module.prepare(job, self.arrays, self.spec["device"], workload)
-        self.call = self.prepared.call(self.benchmark.mode)
-        self.state = self.fresh()
+        before = self.memory.resident()
+        prepared = self.module.prepare(what.job, arrays, self.spec["device"], what.workload)
+        opened = Opened(what, prepared, prepared.call(what.mode), inputs)
         start = time.perf_counter()
-        self.call(self.state)
-        return {"first_call_seconds": time.perf_counter() - start}
+        opened.call(opened.state)
+        first = time.perf_counter() - start
+        opened.call(opened.state)
+        self.opened[benchmark] = opened
+        return {"first_call_seconds": first, "peak_bytes": max(0, self.memory.peak() - before)}
 
-    def fresh(self) -> Any:
-        """A newly loaded state, ready for the mode's call."""
-        state = self.prepared.load(self.inputs)
-        if self.benchmark.mode == "backward":
-            self.prepared.call("forward_train")(state)
-        return state
+    def close(self, benchmark: str) -> Message:
+        """Forget a benchmark."""
+        self.opened.pop(benchmark, None)
+        return {}
 
-    def check(self, expected: str) -> Message:
+    def check(self, benchmark: str, expected: str) -> Message:
         """Compare with what the oracle said."""
         from benchmarks import agreement
 
+        one = self.opened[benchmark]
         want = agreement.load_expected(Path(expected))
-        found = agreement.check(self.prepared, self.benchmark.job, self.benchmark.workload, self.benchmark.mode, want)
+        what = one.benchmark
+        found = agreement.check(one.prepared, what.job, what.workload, what.mode, want)
         return {"error": found.error, "tensor": found.tensor}
 
     def agree(self, problem: str, workload: str, seed: int, expected: str) -> Message:
@@ -138,33 +156,29 @@ class Worker:
         largest = max(found, key=lambda one: one.error)
         return {"error": largest.error, "tensor": largest.tensor}
 
-    def crosscheck(self, seconds: float) -> Message:
+    def crosscheck(self, benchmark: str, seconds: float) -> Message:
         """Look for missing synchronisation and remembered results."""
         from benchmarks import crosscheck
 
-        mode = self.benchmark.mode
-        crosscheck.check_finished(self.call, self.state, lambda result: self.prepared.to_numpy(mode, result), seconds)
-        crosscheck.check_not_remembered(self.call, self.state, self.fresh)
+        one = self.opened[benchmark]
+        mode = one.benchmark.mode
+        crosscheck.check_finished(one.call, one.state, lambda result: one.prepared.to_numpy(mode, result), seconds)
+        crosscheck.check_not_remembered(one.call, one.state, one.fresh)
         return {}
 
-    def estimate(self, seconds: float) -> Message:
+    def estimate(self, benchmark: str, seconds: float) -> Message:
         """Roughly how long a call takes."""
         from benchmarks import timing
 
-        return {"seconds": timing.estimate(self.call, self.state, seconds)}
+        one = self.opened[benchmark]
+        return {"seconds": timing.estimate(one.call, one.state, seconds)}
 
-    def turn(self, samples: int, calls_per_sample: int) -> Message:
+    def turn(self, benchmark: str, samples: int, calls_per_sample: int) -> Message:
         """One burst of timed calls."""
         from benchmarks import timing
 
-        found = timing.turn(self.call, self.state, timing.Plan(samples, calls_per_sample))
-        return dict(vars(found))
-
-    def close(self) -> Message:
-        """Forget the open benchmark; answers the peak of its resident memory above that of the bare framework."""
-        peak = self.memory.peak() - self.base_bytes
-        self.prepared = self.state = self.benchmark = self.call = self.inputs = self.arrays = None
-        return {"peak_bytes": max(0, peak)}
+        one = self.opened[benchmark]
+        return dict(vars(timing.turn(one.call, one.state, timing.Plan(samples, calls_per_sample))))
 
 
 def serve(fd: int) -> None:

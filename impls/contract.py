@@ -30,6 +30,9 @@ from typing import Any
 from impls.problem import DTYPES
 from impls.weights import Array, Inputs
 
+CONTRACT = 1
+"""Counted up when an older impls/ no longer works with a newer benchmarks/, or the other way round."""
+
 WORKLOADS = ("cell", "sequence", "model")
 MODES = ("forward", "forward_train", "backward", "train_step")
 TRACKS = ("default", "tuned", "floor", "reference")
@@ -155,10 +158,10 @@ def read(path: Path) -> Implementation:
     )
 
 
-def catalogue() -> dict[str, Implementation]:
+def catalogue(folder: Path = FOLDER) -> dict[str, Implementation]:
     """Every implementation in this folder, by name: each file that assigns FRAMEWORK."""
     found = {}
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         if "\nFRAMEWORK = " in path.read_text(encoding="utf-8"):
             found[path.stem] = read(path)
     return found

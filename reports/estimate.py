@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from reports import moderate
+from benchmarks import moderate
 from reports.frame import ARM, BENCHMARK
 
 LEVEL = 0.95

@@ -5,22 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from benchmarks.holm import holm
+
 ALPHA = 0.01
 """The chance that a run in which nothing differs says faster or slower anywhere."""
 
 
 FLOOR = "floor"
 """Not an LSTM to choose: it gets no verdict, and is not counted as a comparison."""
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values; NaN stays NaN and is not counted as a comparison."""
-    adjusted = np.full(len(p), np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * (len(order) - np.arange(len(order)))
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else steps
-    return adjusted
 
 
 def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.holm import holm
 from reports import estimate, verdict
 from reports.frame import ARM
 
@@ -78,7 +79,7 @@ p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 @given(p_values)
 def test_holm_is_between_the_p_value_and_bonferroni_and_keeps_the_order(values):
     p = np.array(values)
-    adjusted = verdict.holm(p)
+    adjusted = holm(p)
     assert (adjusted >= p).all()
     assert (adjusted <= np.minimum(1, p * len(p)) + 1e-12).all()
     order = np.argsort(p, kind="stable")
@@ -86,8 +87,8 @@ def test_holm_is_between_the_p_value_and_bonferroni_and_keeps_the_order(values):
 
 
 def test_holm_on_the_textbook_example():
-    np.testing.assert_allclose(verdict.holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
-    np.testing.assert_allclose(verdict.holm(np.array([0.01, np.nan])), [0.01, np.nan])
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm(np.array([0.01, np.nan])), [0.01, np.nan])
 
 
 @settings(max_examples=50)
@@ -130,13 +131,13 @@ def test_borrowing_keeps_the_coverage(replicates, freedom):
 def test_borrowing_finds_with_four_replicates_what_alone_it_can_not():
     rng = np.random.default_rng(8)
     groups = [rng.normal(np.log(1.3) if k < 20 else 0.0, 0.03, 4) for k in range(40)]
-    together = verdict.holm(estimate.intervals(groups)["p"].to_numpy())[:20] < 0.01
-    alone = verdict.holm(np.array([estimate.intervals([g])["p"][0] for g in groups]))[:20] < 0.01
+    together = holm(estimate.intervals(groups)["p"].to_numpy())[:20] < 0.01
+    alone = holm(np.array([estimate.intervals([g])["p"][0] for g in groups]))[:20] < 0.01
     assert together.mean() >= 0.95 > 0.5 > alone.mean()
 
 
 def test_the_prior_is_found_again():
-    from reports import moderate
+    from benchmarks import moderate
 
     rng = np.random.default_rng(9)
     true = 0.02**2 * 8 / rng.chisquare(8, 5000)

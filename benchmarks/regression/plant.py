@@ -6,7 +6,7 @@ processor free, and would not be stretched by what stretches the rest.
 
 from __future__ import annotations
 
-PLANTED = '''
+PLANTED = """
 
 # planted: every call does {percent:g} % more work
 import dataclasses as _dataclasses
@@ -65,7 +65,7 @@ def prepare(problem, weights, device, workload):
 
     modes = ("forward", "forward_train", "backward", "train_step")
     return _dataclasses.replace(right, load=load, **{{mode: planted(mode) for mode in modes}})
-'''
+"""
 
 
 def plant(source: str, share: float) -> str:

@@ -1,0 +1,115 @@
+"""From what was asked to the two sides: which implementations, whose files, which environments."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.regression import environments
+from benchmarks.regression.sides import (
+    ROOT,
+    Side,
+    Unusable,
+    Version,
+    check_contract,
+    git,
+    of_revision,
+    of_working_tree,
+    resolve,
+)
+from impls import contract
+from impls.contract import Implementation
+
+GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")
+"""What is compared where nobody says what: eager loops, a hand-written backward, a fused kernel, scans."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Base, head, and in words what they are."""
+
+    base: Side
+    head: Side
+    title: str
+
+
+def _lstms(folder: Path) -> dict[str, Implementation]:
+    found = contract.catalogue(folder)
+    return {name: one for name, one in found.items() if one.track in ("default", "tuned")}
+
+
+def _own(name: str) -> bool:
+    return not name.endswith(".py") or Path(name).resolve().parent == ROOT / "impls"
+
+
+def _chosen(wanted: Sequence[str], base: dict[str, Implementation], head: dict[str, Implementation]) -> list[str]:
+    """Names in this repository to compare: those wanted, or the gated ones and whatever differs between the sides."""
+    if wanted:
+        names = [Path(one).stem for one in wanted]
+        for name in names:
+            if name not in base and name not in head:
+                contract.resolve(name)  # raises, with the nearest name
+                raise Unusable(f"{name} is no LSTM to compare")
+        return names
+    differ = [name for name in sorted({*base, *head}) if digest_of(base, name) != digest_of(head, name)]
+    return list(dict.fromkeys([*(name for name in GATED if name in base or name in head), *differ]))
+
+
+def digest_of(found: dict[str, Implementation], name: str) -> str | None:
+    """The hash of an implementation's file; None where there is none."""
+    return found[name].digest if name in found else None
+
+
+def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
+    """The files of a revision against those of the working tree. Raises Unusable or ValueError, in one line."""
+    own, others = [one for one in wanted if _own(one)], [Path(one) for one in wanted if not _own(one)]
+    base: dict[str, Version] = {}
+    head: dict[str, Version] = {}
+    pythons = sys.executable, sys.executable
+    root = of_working_tree(ROOT / "impls", "impls")
+    commits = []
+    if own or not others:
+        commits.append(resolve(ROOT, revision))
+        old = of_revision(ROOT / "impls", revision, "impls")
+        check_contract(old, revision)
+        before, now = _lstms(old / "impls"), _lstms(root / "impls")
+        for name in _chosen(own, before, now):
+            for side, found, place in ((base, before, old), (head, now, root)):
+                if name in found:
+                    side[name] = Version(found[name], place)
+        pythons = _environments(commits[0])
+    for path in others:
+        commits.append(resolve(path.resolve().parent, revision))
+        old = of_revision(path.resolve().parent, revision, "given")
+        new = of_working_tree(path.resolve().parent, "given")
+        for side, place in ((base, old), (head, new)):
+            if (place / "given" / path.name).is_file():
+                side[path.stem] = Version(contract.read(place / "given" / path.name), root)
+        if path.stem not in base and path.stem not in head:
+            raise Unusable(f"{path} exists neither in {revision} nor now")
+    title = f"{revision} ({', '.join(dict.fromkeys(commit[:12] for commit in commits))}) against the working tree"
+    return Comparison(Side("base", base, pythons[0]), Side("head", head, pythons[1]), title)
+
+
+def _environments(commit: str) -> tuple[str, str]:
+    """Base's and head's Python: this one for both where their dependency groups are the same."""
+    now = environments.requirements((ROOT / "pyproject.toml").read_bytes())
+    before = environments.requirements(git(ROOT, "show", f"{commit}:./pyproject.toml"))
+    if now == before:
+        return sys.executable, sys.executable
+    return environments.build(before), environments.build(now)
+
+
+def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
+    """The working tree's files in two environments that differ in these requirements alone. Raises Unusable."""
+    root = of_working_tree(ROOT / "impls", "impls")
+    found = _lstms(root / "impls")
+    own, others = [one for one in wanted if _own(one)], [Path(one) for one in wanted if not _own(one)]
+    names = _chosen(own, found, found) if own or not others else []
+    versions = {name: Version(found[name], root) for name in names}
+    versions |= {path.stem: Version(contract.read(path), root) for path in others}
+    wanted_there = environments.requirements((ROOT / "pyproject.toml").read_bytes())
+    base, head, differ = environments.pair(wanted_there, specs)
+    return Comparison(Side("base", versions, base), Side("head", versions, head), environments.short(differ))

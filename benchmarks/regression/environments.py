@@ -1,0 +1,106 @@
+"""Python environments of the two sides, built once and kept under the hash of what they were asked to hold."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import dependency_groups
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from benchmarks.regression.sides import Unusable, cache
+
+# a process of our own dies with us, however we die; prctl's setting lasts through exec
+DYING = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
+GROUP = "core"
+
+
+def requirements(pyproject: bytes) -> list[str]:
+    """The core dependency group of a pyproject.toml, sorted. Raises Unusable."""
+    try:
+        groups = tomllib.loads(pyproject.decode())["dependency-groups"]
+        return sorted(dependency_groups.resolve(groups, GROUP))
+    except (ValueError, LookupError) as error:
+        raise Unusable(f"pyproject.toml has no usable dependency group {GROUP}: {error}") from None
+
+
+def parse(specs: Sequence[str]) -> list[Requirement]:
+    """What --base-requirement names. Raises Unusable."""
+    found = []
+    for spec in specs:
+        try:
+            found.append(Requirement(spec))
+        except InvalidRequirement as error:
+            raise Unusable(f"{spec!r} is no requirement ({str(error).splitlines()[0]})") from None
+    return found
+
+
+def _run(command: Sequence[str | Path]) -> str:
+    command = [sys.executable, "-c", DYING, *map(str, command)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        told = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")] or done.stderr.splitlines()
+        raise Unusable(f"pip could not build an environment: {told[0] if told else f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def freeze(python: str) -> dict[str, str]:
+    """What an environment holds: versions by canonical name, without their local part (`+cpu`)."""
+    lines = _run([python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]).splitlines()
+    pairs = (line.partition("==")[::2] for line in lines if "==" in line)
+    return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
+
+
+def build(wanted: Sequence[str], constraints: Sequence[str] = ()) -> str:
+    """The Python of an environment that holds these requirements; built where it is not there yet. Raises Unusable."""
+    parts = [sys.version, *sorted(wanted), "--", *sorted(constraints)]
+    folder = cache() / "environments" / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    python, finished = folder / "bin" / "python", folder / "finished"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed while it built
+            _run([sys.executable, "-m", "venv", folder])
+            limits = folder / "constraints.txt"
+            limits.write_text("".join(f"{line}\n" for line in constraints))
+            _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", limits, *wanted])
+            finished.touch()
+    return str(python)
+
+
+def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, dict[str, tuple[str, str]]]:
+    """Two environments that differ in these requirements alone: base's Python, head's, and what differs by name.
+
+    Every other package is held at head's version; what only one side needs shows as `none`. Raises Unusable.
+    """
+    named = {canonicalize_name(one.name): str(one) for one in parse(specs)}
+    head = build(wanted)
+    held = freeze(head)
+    missing = set(named) - set(held)
+    if missing:
+        raise Unusable(f"--base-requirement {named[min(missing)]}: head's environment holds no {min(missing)}")
+    kept = [f"{name}=={version}" for name, version in held.items() if name not in named]
+    try:
+        base = build([*wanted, *named.values()], kept)
+    except Unusable as error:
+        raise Unusable(f"{error} (all other packages are held at head's versions; name those that must move)") from None
+    before = freeze(base)
+    differ = {
+        name: (before.get(name, "none"), held.get(name, "none"))
+        for name in sorted({*before, *held})
+        if before.get(name) != held.get(name)
+    }
+    return base, head, differ
+
+
+def short(differ: dict[str, tuple[str, str]]) -> str:
+    """Such as `jax 0.9.0 → 0.10.2`."""
+    return ", ".join(f"{name} {old} → {new}" for name, (old, new) in differ.items())

@@ -1,0 +1,39 @@
+"""A neighbour that comes and goes: `python -m benchmarks.regression.hog CORE` keeps one processor busy now and then."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LONGEST_SECONDS = 3.0
+
+
+@contextmanager
+def hogging(core: int) -> Iterator[None]:
+    """A hog on that processor, as long as the block runs."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.regression.hog", str(core)])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def hog(core: int) -> None:
+    """Be busy for a random while, sleep for another, until the parent is gone."""
+    os.sched_setaffinity(0, {core})
+    parent, rng = os.getppid(), random.Random()
+    while os.getppid() == parent:
+        end = time.perf_counter() + rng.uniform(0.1, LONGEST_SECONDS)
+        while time.perf_counter() < end:
+            pass
+        time.sleep(rng.uniform(0.1, LONGEST_SECONDS))
+
+
+if __name__ == "__main__":
+    hog(int(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""Pools of real replicates, kept in files and added to over several runs, and gates replayed on draws from them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.record import COMPARED, Record, read_records, write_records
+from benchmarks.regression import decide
+from benchmarks.regression.decide import Rule, Series
+from benchmarks.regression.judge import Steps
+from benchmarks.regression.series import key_of
+
+BASE, TWIN = "base", "twin"
+
+
+def name_of(share: float) -> str:
+    """A planted side's name, such as `+5%`."""
+    return f"+{100 * share:g}%"
+
+
+def save(folder: Path, records: Sequence[Record]) -> None:
+    """One replicate as a file. Single samples are left out: what is replayed are turns."""
+    kept = [{**row, "turns": [{**turn, "samples": None} for turn in row["turns"] or []]} for row in records]
+    write_records(folder / f"replicate-{time.strftime('%Y%m%dT%H%M%S')}.parquet", kept, COMPARED)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Replicates as they were measured: per benchmark and side, seconds of shape (blocks, turns in a block)."""
+
+    replicates: list[dict[str, dict[str, np.ndarray]]]
+    walls: list[dict[str, float]]
+    """Per replicate and side, the seconds that its turns took, all benchmarks together."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Pool:
+        """Every replicate of a folder; what failed in one is left out of it."""
+        found, walls = [], []
+        for path in sorted(folder.glob("replicate-*.parquet")):
+            wall: dict[str, float] = defaultdict(float)
+            replicate: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+            for row in read_records(path):
+                if row["status"] == "ok":
+                    turns = sorted(row["turns"], key=lambda turn: turn["block"])
+                    blocks = 1 + turns[-1]["block"]
+                    seconds = np.array([turn["seconds"] for turn in turns]).reshape(blocks, -1)
+                    replicate[key_of(row)][row["side"]] = seconds
+                    wall[row["side"]] += sum(turn["wall_seconds"] for turn in turns)
+            found.append(dict(replicate))
+            walls.append(dict(wall))
+        return cls(found, walls)
+
+    def holding(self, sides: Iterable[str]) -> list[int]:
+        """Which replicates hold all these sides in every benchmark."""
+        wanted, benchmarks = set(sides), set(self.benchmarks)
+        return [k for k, one in enumerate(self.replicates) if all(wanted <= set(one.get(b, {})) for b in benchmarks)]
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """Those of any replicate."""
+        return sorted({benchmark for one in self.replicates for benchmark in one})
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks every replicate has."""
+        return min(len(seconds) for one in self.replicates for sides in one.values() for seconds in sides.values())
+
+    def log(self, replicate: int, benchmark: str, base: str, head: str, blocks: slice) -> float:
+        """A replicate's log ratio, of some of its blocks: as series.log_ratio."""
+        sides = self.replicates[replicate][benchmark]
+        before, now = (np.log(sides[side][blocks]).mean(axis=1) for side in (base, head))
+        return float(np.median(now - before))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one replayed gate said, and which replicates it took."""
+
+    slower: list[str]
+    used: int
+
+
+def replay(
+    pool: Pool, heads: Mapping[str, tuple[str, str]], rule: Rule, steps: Steps, rng: random.Random
+) -> Draw | None:
+    """The gate's whole decision on replicates drawn without return; None where the pool is too small for it.
+
+    `heads` says for each benchmark which side plays base and which head.
+    """
+    order = pool.holding({side for pair in heads.values() for side in pair})
+    rng.shuffle(order)
+    if len(order) < steps.replicates:
+        return None
+    chosen, rest = order[: steps.replicates], order[steps.replicates :]
+    start = rng.randrange(max(1, pool.blocks - steps.blocks + 1))
+
+    def drawn(benchmark: str, replicates: Sequence[int], blocks: slice) -> Series:
+        logs = tuple(pool.log(k, benchmark, *heads[benchmark], blocks) for k in replicates)
+        return Series(benchmark, rule, logs, 1.0, 2.0)  # time has no floor: absolute times decide nothing
+
+    screen = [drawn(one, chosen, slice(start, start + steps.blocks)) for one in heads]
+    suspected = decide.suspects(screen)
+    counts = decide.plan(screen, suspected)
+    most = max(counts.values(), default=0)
+    if most > len(rest):
+        return None
+    everything = slice(0, steps.confirm_blocks)
+    confirm = [drawn(screen[k].benchmark, rest[: counts[screen[k].benchmark]], everything) for k in suspected]
+    found = decide.verdicts(screen, suspected, confirm)
+    return Draw([one.benchmark for one in found if one.verdict == "slower"], steps.replicates + most)

@@ -1,0 +1,330 @@
+"""The regression gate from end to end: what it says of planted faults, and that it leaves nothing behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import junitparser
+import pandas as pd
+import psutil
+import pytest
+
+from benchmarks.regression import environments, rivals, sides
+from benchmarks.regression.plant import plant
+from benchmarks.regression.series import log_ratio
+from tests.conftest import ROOT
+from tests.test_run import HEED_INTERRUPTS, wait_for
+
+FEW = ("--problem", "t4-b2-i8-h8", "--mode", "train_step", "--replicates", "2", "--blocks", "2")
+
+
+def git(folder, *arguments):
+    who = ("-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+    done = subprocess.run(["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository of its own that holds this working tree's files."""
+    folder = tmp_path / "checkout"
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "base")
+    return folder
+
+
+@pytest.fixture
+def regression(checkout, tmp_path):
+    """Run the gate in that checkout, with a cache of its own; the finished process and its folder."""
+
+    def run(*arguments, **env):
+        out = tmp_path / f"out-{time.time_ns()}"
+        command = [sys.executable, "-m", "benchmarks", "regression", *map(str, arguments), "--out", str(out)]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+        environment = {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), **env}
+        done = subprocess.run(
+            command, cwd=checkout, capture_output=True, text=True, timeout=280, env=environment, check=False
+        )
+        return done, out
+
+    return run
+
+
+@pytest.mark.slow
+def test_nothing_changed(regression, tmp_path):
+    summary = tmp_path / "summary.md"
+    few = ("--impl", "torch_lstm", "--impl", "jax_scan")
+    done, out = regression("--base", "HEAD", *few, *FEW, "--margin", "50%", GITHUB_STEP_SUMMARY=str(summary))
+    assert done.returncode == 0, done.stderr + done.stdout
+    last = done.stdout.strip().splitlines()[-2]
+    assert last.startswith("no regression found; +")
+    assert "would have been" in last
+    rows = pd.read_parquet(out / "regression.parquet")
+    assert set(rows["side"]) == {"base", "head"}
+    assert set(rows["status"]) == {"ok"}
+    assert (rows.groupby(["implementation", "side"])["replicate"].nunique() >= 2).all()
+    assert {"steal_seconds", "pressure_seconds", "involuntary_switches"} <= set(rows["turns"][0][0])
+    assert "no regression found" in (out / "regression.md").read_text().splitlines()[0]
+    assert summary.read_text() == (out / "regression.md").read_text()
+    suite = junitparser.JUnitXml.fromfile(str(out / "regression.xml"))
+    assert sum(len(one) for one in suite) == 2 * 3  # two benchmarks, three metrics
+    assert json.loads((out / "environment.json").read_text())["run"]["base"] == "HEAD"
+    assert {path.name for path in out.iterdir()} == {
+        "environment.json", "regression.md", "regression.parquet", "regression.xml",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_twice_the_work_is_a_regression_and_names_the_benchmark(checkout, regression):
+    path = checkout / "impls" / "torch_lstm.py"
+    path.write_text(plant(path.read_text(), 1.0))
+    done, out = regression(
+        "--base", "HEAD", "--impl", "torch_lstm", "--impl", "torch_lstmcell", *FEW, "--margin", "20%"
+    )
+    assert done.returncode == 1, done.stderr + done.stdout
+    assert "regression found: torch_lstm t4-b2-i8-h8/sequence/train_step: time +" in done.stdout
+    assert "torch_lstmcell" not in done.stdout.strip().splitlines()[-2]
+    suite = junitparser.JUnitXml.fromfile(str(out / "regression.xml"))
+    assert [
+        case.name for one in suite for case in one if any(isinstance(r, junitparser.Failure) for r in case.result)
+    ] == ["torch_lstm t4-b2-i8-h8/sequence/train_step time"]
+    assert set(pd.read_parquet(out / "regression.parquet")["phase"]) == {"screen", "confirm"}
+
+
+WRONG = """
+_right = prepare
+def prepare(problem, weights, device, workload):
+    import dataclasses
+    found = _right(problem, weights, device, workload)
+    def train_step(state):
+        result = list(found.train_step(state))
+        result[3] = result[3] * 1.001  # the first weight's gradient
+        return tuple(result)
+    return dataclasses.replace(found, train_step=train_step)
+"""
+
+
+@pytest.mark.slow
+def test_a_wrong_gradient_is_a_regression_and_names_the_tensor(checkout, regression):
+    path = checkout / "impls" / "torch_lstm.py"
+    path.write_text(path.read_text() + WRONG)
+    done, out = regression("--base", "HEAD", "--impl", "torch_lstm", "--impl", "torch_lstmcell", *FEW)
+    assert done.returncode == 1, done.stderr + done.stdout
+    assert "grad_weight_ih_l0" in done.stdout.strip().splitlines()[-2]
+    rows = pd.read_parquet(out / "regression.parquet")
+    assert set(rows["implementation"]) == {"torch_lstmcell"}  # what is wrong is not timed
+
+
+@pytest.mark.slow
+def test_what_is_missing_or_dies_is_exit_3_and_what_is_new_is_said(checkout, regression):
+    (checkout / "impls" / "torch_lstm.py").rename(checkout / "impls" / "torch_mine.py")
+    done, out = regression(
+        "--base", "HEAD", "--impl", "torch_lstm", "--impl", "torch_mine", "--impl", "torch_cell", *FEW
+    )
+    assert done.returncode == 3, done.stderr + done.stdout
+    assert "could not measure: torch_lstm t4-b2-i8-h8/sequence/train_step: it is in the base" in done.stdout
+    assert "new: torch_mine" in done.stdout
+    assert "**missing** torch_lstm" in (out / "regression.md").read_text()
+
+    path = checkout / "impls" / "torch_cell.py"
+    path.write_text(path.read_text() + "\nimport os\nos._exit(7)\n")
+    done, _ = regression("--base", "HEAD", "--impl", "torch_cell", *FEW)
+    assert done.returncode == 3, done.stderr + done.stdout
+    assert "crashed in the head, ok in the base" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_file_of_another_repository(tmp_path, regression):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    path = folder / "mine.py"
+    path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "mine")
+    path.write_text(plant(path.read_text(), 1.0))
+    done, _ = regression("--base", "HEAD", "--impl", path, *FEW, "--margin", "20%")
+    assert done.returncode == 1, done.stderr + done.stdout
+    assert "mine t4-b2-i8-h8/sequence/train_step: time +" in done.stdout
+
+
+def one_line(done, code=2):
+    assert done.returncode == code, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.mark.slow
+def test_a_base_that_can_not_be_had_is_one_line(checkout, regression):
+    assert "names no commit" in one_line(regression("--base", "no-such-revision")[0])
+    assert "give either" in one_line(regression()[0])
+    assert "is no requirement" in one_line(regression("--base-requirement", "==")[0])
+    assert "did you mean torch_cell" in one_line(regression("--base", "HEAD", "--impl", "torch_cel")[0])
+
+    contract = checkout / "impls" / "contract.py"
+    now = contract.read_text()
+    contract.write_text(now.replace("CONTRACT = 1", "CONTRACT = 0"))
+    git(checkout, "commit", "-qam", "older")
+    contract.write_text(now)
+    assert "speaks contract 0" in one_line(regression("--base", "HEAD")[0])
+
+    git(checkout, "rm", "-rq", "--cached", "impls")
+    git(checkout, "commit", "-qm", "none")
+    assert "has no impls/" in one_line(regression("--base", "HEAD")[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("when", ["checking", "screening"])
+def test_a_killed_gate_leaves_no_worker_and_no_file(tmp_path, how, when):
+    out, temporary = tmp_path / "out", tmp_path / "tmp"
+    temporary.mkdir()
+    command = [
+        sys.executable,
+        "-c",
+        HEED_INTERRUPTS,
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "regression",
+        "--base",
+        "HEAD",
+    ]
+    command += ["--impl", "torch_lstm", *FEW[:-1], "4000", "--out", str(out)]
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(temporary)}
+    runner = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    seen: set[int] = set()
+
+    def workers():
+        children = psutil.Process(runner.pid).children(recursive=True)
+        seen.update(child.pid for child in children)
+        return len([one for one in children if "benchmarks.worker" in one.cmdline()]) == 2
+
+    wait_for(workers)
+    if when == "screening":  # the gate's two workers have been replaced by the first replicate's
+        wait_for(lambda: workers() and len(seen) >= 4)
+        time.sleep(1)
+    runner.send_signal(how)
+    output, _ = runner.communicate(timeout=60)
+    wait_for(
+        lambda: (
+            not any(psutil.pid_exists(pid) and "benchmarks.worker" in psutil.Process(pid).cmdline() for pid in seen)
+        ),
+        20,
+    )
+    assert not out.exists() or not list(out.iterdir()), output
+    assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
+    if how == signal.SIGINT:
+        assert runner.returncode == 130, output
+        assert not list(temporary.iterdir())
+
+
+def test_snapshots_are_named_after_what_they_hold(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "impls"
+    folder.mkdir()
+    (folder / "a.py").write_text("1")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "a.pyc").write_text("x")
+    first = sides.of_working_tree(folder, "impls")
+    assert [path.name for path in (first / "impls").iterdir()] == ["a.py"]
+    assert sides.of_working_tree(folder, "impls") == first
+    (folder / "a.py").write_text("2")
+    second = sides.of_working_tree(folder, "impls")
+    assert second != first
+    assert (first / "impls" / "a.py").read_text() == "1"
+    assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
+
+
+def test_what_a_killed_process_left_in_the_cache_is_swept_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    parent = tmp_path / "lstm-bench" / "files"
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    dead, living = parent / f".arriving-{child.pid}-x", parent / f".arriving-{os.getpid()}-x"
+    for one in (dead, living):
+        one.mkdir(parents=True)
+    with sides.arriving("files"):
+        pass
+    assert not dead.exists()
+    assert living.exists()
+
+
+def test_a_revision_is_its_files_whatever_the_working_tree_holds(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    repository = tmp_path / "r"
+    folder = repository / "deep" / "impls"
+    folder.mkdir(parents=True)
+    git(repository, "init", "-q")
+    (folder / "a.py").write_text("old")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "1")
+    (folder / "a.py").write_text("new")
+    (folder / "b.py").write_text("new")
+    old = sides.of_revision(folder, "HEAD", "impls") / "impls"
+    assert {path.name: path.read_text() for path in old.iterdir()} == {"a.py": "old"}
+    new = sides.of_working_tree(folder, "impls") / "impls"
+    assert {path.name for path in new.iterdir()} == {"a.py", "b.py"}
+
+
+def test_requirements_of_an_older_pyproject():
+    found = environments.requirements(b'[dependency-groups]\ncore = ["b>=1", {include-group = "x"}]\nx = ["a"]\n')
+    assert found == ["a", "b>=1"]
+    with pytest.raises(sides.Unusable, match="no usable dependency group"):
+        environments.requirements(b"[project]\nname = 'x'\n")
+
+
+def turns(*seconds):
+    return [{"block": k // 2, "seconds": one} for k, one in enumerate(seconds)]
+
+
+def test_a_log_ratio_is_the_median_over_blocks_and_a_disturbed_block_does_not_move_it():
+    base = turns(1, 1, 2, 2, 4, 4, 1, 1, 3, 3)
+    head = turns(1.1, 1.1, 2.2, 2.2, 4.4, 4.4, 50, 50, 3.3, 3.3)
+    assert abs(log_ratio(base, head) - 0.0953) < 1e-4
+    assert abs(log_ratio(base, head) + log_ratio(head, base)) < 1e-12
+
+
+def test_the_rivals_follow_their_published_rules():
+    same = [[1.0, 1.01, 0.99, 1.02] * 6] * 4
+    slower = [[x * 1.12 for x in one] for one in same]
+    little = [[x * 1.04 for x in one] for one in same]
+    for name, rule in rivals.RIVALS.items():
+        assert not rule(same, same), name
+        assert not rule(slower, same), name
+    assert [rule(same, little) for rule in (rivals.pytest_benchmark, rivals.asv)] == [False, False]
+    jitter = [[x + 0.001 * k for x in one] for k, one in enumerate(same)]
+    assert [rule(jitter, slower) for rule in rivals.RIVALS.values()] == [True, True, True]
+
+
+def test_planted_work_is_in_proportion(tmp_path):
+    """Counted, not timed: the planted calls burn a share of what the call takes."""
+    source = (
+        "import time\nfrom dataclasses import dataclass, replace\n"
+        "@dataclass\nclass P:\n    load: object\n    forward: object\n    forward_train: object = None\n"
+        "    backward: object = None\n    train_step: object = None\n"
+        "def prepare(*a):\n    return P(lambda i: i, lambda s: [x * x for x in range(30000)])\n"
+    )
+    counts = []
+    for share in (0.1, 0.4):
+        module: dict = {"__name__": "m"}
+        exec(plant(source, share), module)
+        prepared = module["prepare"](None, None, None, None)
+        prepared.forward(prepared.load(1))
+        assert prepared.backward is None
+        counts.append(prepared.forward.count)
+    assert 2 <= counts[1] / counts[0] <= 8
