@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from benchmarks.regression.series import log_ratio
 from tests.conftest import ROOT
 from tests.test_run import HEED_INTERRUPTS, wait_for
 
-FEW = ("--problem", "t4-b2-i8-h8", "--mode", "train_step", "--replicates", "2", "--blocks", "2")
+FEW = ("--problem", "t4-b2-i8-h8", "--mode", "train_step", "--replicates", "2", "--blocks", "2", "--margin", "100%")
 
 
 def git(folder, *arguments):
@@ -67,7 +68,7 @@ def regression(checkout, tmp_path):
 def test_nothing_changed(regression, tmp_path):
     summary = tmp_path / "summary.md"
     few = ("--impl", "torch_lstm", "--impl", "jax_scan")
-    done, out = regression("--base", "HEAD", *few, *FEW, "--margin", "50%", GITHUB_STEP_SUMMARY=str(summary))
+    done, out = regression("--base", "HEAD", *few, *FEW, GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 0, done.stderr + done.stdout
     last = done.stdout.strip().splitlines()[-2]
     assert last.startswith("no regression found; +")
@@ -91,9 +92,8 @@ def test_nothing_changed(regression, tmp_path):
 def test_twice_the_work_is_a_regression_and_names_the_benchmark(checkout, regression):
     path = checkout / "impls" / "torch_lstm.py"
     path.write_text(plant(path.read_text(), 1.0))
-    done, out = regression(
-        "--base", "HEAD", "--impl", "torch_lstm", "--impl", "torch_lstmcell", *FEW, "--margin", "20%"
-    )
+    enough = ("--replicates", "3", "--blocks", "8", "--margin", "50%")
+    done, out = regression("--base", "HEAD", "--impl", "torch_lstm", "--impl", "torch_lstmcell", *FEW, *enough)
     assert done.returncode == 1, done.stderr + done.stdout
     assert "regression found: torch_lstm t4-b2-i8-h8/sequence/train_step: time +" in done.stdout
     assert "torch_lstmcell" not in done.stdout.strip().splitlines()[-2]
@@ -155,10 +155,10 @@ def test_a_file_of_another_repository(tmp_path, regression):
     git(folder, "init", "-q")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "mine")
-    path.write_text(plant(path.read_text(), 1.0))
-    done, _ = regression("--base", "HEAD", "--impl", path, *FEW, "--margin", "20%")
+    path.write_text(path.read_text() + WRONG)
+    done, _ = regression("--base", "HEAD", "--impl", path, *FEW)
     assert done.returncode == 1, done.stderr + done.stdout
-    assert "mine t4-b2-i8-h8/sequence/train_step: time +" in done.stdout
+    assert "mine t4-b2-i8-h8/sequence/train_step: disagrees with the reference, and did not in the base" in done.stdout
 
 
 def one_line(done, code=2):
@@ -187,6 +187,14 @@ def test_a_base_that_can_not_be_had_is_one_line(checkout, regression):
     assert "has no impls/" in one_line(regression("--base", "HEAD")[0])
 
 
+def is_worker(pid):
+    """Whether that process lives and is a worker; a zombie's command line can't be read, and it is gone."""
+    try:
+        return "benchmarks.worker" in psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("when", ["checking", "screening"])
@@ -204,7 +212,7 @@ def test_a_killed_gate_leaves_no_worker_and_no_file(tmp_path, how, when):
         "--base",
         "HEAD",
     ]
-    command += ["--impl", "torch_lstm", *FEW[:-1], "4000", "--out", str(out)]
+    command += ["--impl", "torch_lstm", *FEW, "--blocks", "4000", "--out", str(out)]
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(temporary)}
     runner = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     seen: set[int] = set()
@@ -212,7 +220,7 @@ def test_a_killed_gate_leaves_no_worker_and_no_file(tmp_path, how, when):
     def workers():
         children = psutil.Process(runner.pid).children(recursive=True)
         seen.update(child.pid for child in children)
-        return len([one for one in children if "benchmarks.worker" in one.cmdline()]) == 2
+        return sum(is_worker(child.pid) for child in children) == 2
 
     wait_for(workers)
     if when == "screening":  # the gate's two workers have been replaced by the first replicate's
@@ -220,12 +228,7 @@ def test_a_killed_gate_leaves_no_worker_and_no_file(tmp_path, how, when):
         time.sleep(1)
     runner.send_signal(how)
     output, _ = runner.communicate(timeout=60)
-    wait_for(
-        lambda: (
-            not any(psutil.pid_exists(pid) and "benchmarks.worker" in psutil.Process(pid).cmdline() for pid in seen)
-        ),
-        20,
-    )
+    wait_for(lambda: not any(map(is_worker, seen)), 20)
     assert not out.exists() or not list(out.iterdir()), output
     assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
     if how == signal.SIGINT:
@@ -300,15 +303,15 @@ def test_a_log_ratio_is_the_median_over_blocks_and_a_disturbed_block_does_not_mo
 
 
 def test_the_rivals_follow_their_published_rules():
-    same = [[1.0, 1.01, 0.99, 1.02] * 6] * 4
-    slower = [[x * 1.12 for x in one] for one in same]
-    little = [[x * 1.04 for x in one] for one in same]
+    noise = random.Random(0)
+    same, again = ([[1 + noise.gauss(0, 0.005) for _ in range(24)] for _ in range(6)] for _ in range(2))
+    slower = [[x * 1.12 for x in one] for one in again]
+    little = [[x * 1.04 for x in one] for one in again]
     for name, rule in rivals.RIVALS.items():
-        assert not rule(same, same), name
+        assert rule(same, slower), name
         assert not rule(slower, same), name
-    assert [rule(same, little) for rule in (rivals.pytest_benchmark, rivals.asv)] == [False, False]
-    jitter = [[x + 0.001 * k for x in one] for k, one in enumerate(same)]
-    assert [rule(jitter, slower) for rule in rivals.RIVALS.values()] == [True, True, True]
+    # 4 % is below what two of them look at, and pyperf looks at no size at all
+    assert [rule(same, little) for rule in rivals.RIVALS.values()] == [False, False, True]
 
 
 def test_planted_work_is_in_proportion(tmp_path):

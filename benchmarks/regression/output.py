@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import junitparser
 from rich.console import Console
@@ -15,15 +16,15 @@ from tabulate import tabulate
 from benchmarks.regression.decide import Finding
 from benchmarks.regression.judge import REGRESSIONS, UNMEASURED, Result
 
-HEADER = ("benchmark", "base", "head", "change [95 %]", "verdict", "would find", "start", "memory", "replicates")
+HEADER = ("implementation", "base", "change [95 %]", "verdict", "finds", "also", "n")
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
 NOTES = (
-    "change: head's time to base's, taken inside blocks of turns, then over replicates, with a t interval.",
-    "slower: sure after Holm (0.3 % for the whole gate) and at least the margin.",
+    "change: of head's time to base's, taken inside blocks of turns, then over n replicates, with a t interval.",
+    "slower: sure after Holm (0.3 % for the whole gate) and at least the margin; confirmed in fresh replicates.",
     "same: the interval lies within the margin. unknown: neither.",
-    "would find: the smallest slowdown that this run would have found 9 times of 10.",
-    "start: the first call of a fresh process, compile cache warm; its limit is +25 % and 50 ms.",
-    "memory: peak resident above the bare framework; its limit is +10 % and 8 MiB.",
+    "finds: the smallest slowdown that this run would have found 9 times of 10.",
+    "also: where they are not the same, the first call of a fresh process (limit +25 % and 50 ms; compile cache warm),",
+    "and the peak of resident memory (limit +10 % and 8 MiB).",
 )
 
 
@@ -39,48 +40,60 @@ def change(found: Finding) -> str:
     return f"{100 * (found.ratio - 1):+.1f} % [{low}, {high}]"
 
 
-def _brief(found: Finding | None) -> str:
-    if found is None:
-        return "–"
-    return found.verdict if found.verdict == "same" else f"{found.verdict} {change(found)}"
+def _also(metrics: dict[str, Finding]) -> str:
+    """What the other metrics say, where they don't say `same`."""
+    others = [one for one in metrics.values() if one.metric != "time" and one.verdict != "same"]
+    return "; ".join(f"{one.metric} {one.verdict} {change(one)}" for one in others)
 
 
-def rows(result: Result) -> list[tuple[list[str], str]]:
-    """Cells in the order of HEADER, and the verdict that colours them: one row per benchmark."""
+@dataclass(frozen=True)
+class Row:
+    """Cells in the order of HEADER, and the verdict that colours them."""
+
+    cells: list[str]
+    verdict: str
+
+
+def sections(result: Result) -> dict[str, list[Row]]:
+    """Per problem, workload and mode, a row per implementation."""
     by: dict[str, dict[str, Finding]] = {}
     for finding in result.findings:
         by.setdefault(finding.benchmark, {})[finding.metric] = finding
-    found = []
+    found: dict[str, list[Row]] = {}
     for key, metrics in by.items():
+        name, _, benchmark = key.partition(" ")
         time = metrics["time"]
-        would = f"{100 * time.smallest:+.1f} %" if math.isfinite(time.smallest) else "–"
-        cells = [
-            key, seconds(time.base), seconds(time.head), change(time), time.verdict, would,
-            _brief(metrics.get("start")), _brief(metrics.get("memory")),
-            f"{time.replicates}{' fresh' if time.confirmed else ''}",
-        ]  # fmt: skip
-        worst = next((one.verdict for one in metrics.values() if one.verdict == "slower"), time.verdict)
-        found.append((cells, worst))
+        finds = f"{100 * time.smallest:+.1f} %" if math.isfinite(time.smallest) else "–"
+        count = f"{time.replicates}{' fresh' if time.confirmed else ''}"
+        cells = [name, seconds(time.base), change(time), time.verdict, finds, _also(metrics), count]
+        worst = "slower" if any(one.verdict == "slower" for one in metrics.values()) else time.verdict
+        found.setdefault(benchmark, []).append(Row(cells, worst))
     return found
 
 
 def show(result: Result, title: str, line: str, console: Console) -> None:
     """The table and the verdict, for a person."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim")
-    for k, name in enumerate(HEADER):
-        table.add_column(name, justify="left" if k in (0, 4, 6, 7) else "right", overflow="fold")
-    for cells, word in rows(result):
-        table.add_row(*map(escape, cells), style=STYLES.get(word, ""))
-    console.print(table)
+    console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
+    for benchmark, rows in sections(result).items():
+        table = Table(title=benchmark, title_justify="left", title_style="bold", box=None, header_style="dim")
+        for name in HEADER:
+            table.add_column(name, justify="right" if name in ("base", "change [95 %]", "finds") else "left")
+        for row in rows:
+            table.add_row(*map(escape, row.cells), style=STYLES.get(row.verdict, ""))
+        console.print()
+        console.print(table)
+    console.print()
     for one in result.standings:
         style = "bold red" if one.kind in REGRESSIONS else "yellow" if one.kind in UNMEASURED else "dim"
-        console.print(f"{one.kind}: {one.benchmark}: {one.reason}", style=style, markup=False, highlight=False)
+        console.print(
+            f"{one.kind}: {one.benchmark}: {one.reason}", style=style, markup=False, highlight=False, soft_wrap=True
+        )
     console.print()
     for note in NOTES:
-        console.print(note, style="dim", markup=False, highlight=False)
+        console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
     console.print()
     style = "bold red" if result.regressions else "bold yellow" if result.unmeasured else "bold green"
-    console.print(line, style=style, markup=False, highlight=False)
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _plain(text: str) -> str:
@@ -90,9 +103,10 @@ def _plain(text: str) -> str:
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
     """The same for a pull request: the verdict first."""
     parts = [f"## {_plain(line)}", _plain(title)]
-    if result.findings:
-        table = [[_plain(cell) for cell in cells] for cells, _ in rows(result)]
-        parts.append(tabulate(table, headers=HEADER, tablefmt="github", disable_numparse=True))
+    for benchmark, rows in sections(result).items():
+        cells = [[_plain(cell) for cell in row.cells] for row in rows]
+        parts.append(f"### {_plain(benchmark)}")
+        parts.append(tabulate(cells, headers=HEADER, tablefmt="github", disable_numparse=True))
     if result.standings:
         parts.append(
             "\n".join(f"- **{one.kind}** {_plain(one.benchmark)}: {_plain(one.reason)}" for one in result.standings)
