@@ -128,7 +128,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: object) -> int:
         except KeyboardInterrupt:
             click.echo(f"broken off; what is finished is in {folder}/raw; go on with --resume {folder}", err=True)
             return 130
-    described = {**environment.describe(), "run": vars(options)}
+    described = {**environment.describe(), "matmul_flops_per_second": runner.peak, "run": vars(options)}
     results.write_all(folder, records, described)
     # a process of its own: reports know nothing of benchmarks, and a fault there can't cost the measurement
     reported = subprocess.run([sys.executable, "-m", "reports", "build", str(folder.resolve())], cwd=ROOT, check=False)

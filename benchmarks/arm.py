@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.worker import one_line
 from impls.contract import Implementation
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,8 +55,10 @@ class Home:
     path: tuple[Path, ...] = (ROOT,)
 
 
-def environment(device: str, threads: int, dtype: str, cache: Path, path: Sequence[Path] = (ROOT,)) -> dict[str, str]:
+def environment(device: str, threads: int, dtype: str, cache: Path, home: Home) -> dict[str, str]:
     """A worker's environment variables: threads set from outside, full precision, its own compile cache."""
+    # an environment of its own is to hold what it was built to hold, whatever the user's path leads to
+    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and home.python == sys.executable else []
     count = str(threads)
     own = {
         **{f"{library}_NUM_THREADS": count for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")},
@@ -72,7 +75,7 @@ def environment(device: str, threads: int, dtype: str, cache: Path, path: Sequen
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "NVIDIA_TF32_OVERRIDE": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": os.pathsep.join([*map(str, path), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
     }
     if device == "cpu":
         own |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
@@ -114,7 +117,7 @@ class Arm:
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                env=environment(self.device, len(self.limits.cores), self.dtype, self.folder, self.home.path),
+                env=environment(self.device, len(self.limits.cores), self.dtype, self.folder, self.home),
                 start_new_session=True,
             )
         with contextlib.suppress(OSError):  # should the kernel run out of memory, it is to take this one
@@ -143,7 +146,11 @@ class Arm:
         if not self.alive:
             self.kill()
             self.start()
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except ArmFailed:
+                self.kill()
+                raise
 
     @property
     def alive(self) -> bool:
@@ -230,7 +237,7 @@ class Arm:
 
     def _last_words(self) -> str:
         lines = self.log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
-        return f"; its last line: {' '.join(lines[-1].split())[:150]}" if lines else ""
+        return f"; its last line: {one_line(lines[-1], 150)}" if lines else ""
 
 
 def start_all(arms: Sequence[Arm]) -> None:

@@ -76,7 +76,7 @@ SCHEMA = pa.schema(
         ("seconds", pa.float64()),  # of one call: the median over turns
         ("cores_used", pa.float64()),  # CPU seconds per second, the median over turns
         ("base_bytes", pa.int64()),  # resident once the frameworks were imported
-        ("peak_bytes", pa.int64()),  # peak resident above that
+        ("peak_bytes", pa.int64()),  # peak resident above what was before this benchmark was opened
         ("calls_per_sample", pa.int32()),
         ("turns", pa.list_(TURN)),
     ]

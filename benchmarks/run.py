@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import random
@@ -130,8 +131,25 @@ class Run:
             self.start([arm for arm in arms if any(gate.refuse(arm, one) is None for one in self.benchmarks)])
             for arm in arms:
                 found += gate.pass_all(arm, self.benchmarks, admit_one, self.clock, done)
+            self.measure_peak()
             write_text(path, gate.dumps(found))
         self.admissions = {(one.implementation, one.benchmark): one for one in found}
+
+    def measure_peak(self) -> None:
+        """What a large matrix product reaches in each dtype, in operations per second; kept in peak.json."""
+        found = {}
+        floor = self.arms.get("floor")
+        if floor is not None and floor.alive:
+            for dtype in sorted({benchmark.problem.dtype for benchmark in self.benchmarks}):
+                with contextlib.suppress(ArmFailed), self.clock.spent("measuring"):
+                    found[dtype] = floor.ask("peak", dtype=dtype)["flops_per_second"]
+        write_text(self.raw / "peak.json", json.dumps(found) + "\n")
+
+    @property
+    def peak(self) -> dict[str, float]:
+        """What measure_peak found, by dtype."""
+        path = self.raw / "peak.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def measure(self, replicate: int) -> list[Record]:
         """One replicate: blocks of mirrored turns at every benchmark; its workers end with it.

@@ -31,7 +31,7 @@ def die_with_parent(parent: int) -> None:
 
 def one_line(text: str, limit: int = 300) -> str:
     """Text on one line, cut to a length that a table cell bears."""
-    line = " ".join(text.split())
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -172,6 +172,10 @@ class Worker:
 
         one = self.opened[benchmark]
         return {"seconds": timing.estimate(one.call, one.state, seconds)}
+
+    def peak(self, dtype: str) -> Message:
+        """Of the floor: what the machine's matrix product reaches at best."""
+        return {"flops_per_second": self.module.peak(self.spec["device"], dtype)}
 
     def turn(self, benchmark: str, samples: int, calls_per_sample: int) -> Message:
         """One burst of timed calls."""

@@ -7,6 +7,7 @@ Operands are made up; the results mean nothing and are compared with nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,21 @@ class Products:
         torch.mm(self.z.t(), self.h, out=self.d_weight_hh)
         if self.dx is not None:
             torch.mm(self.z, self.weight_ih, out=self.dx)
+
+
+def peak(device: str, dtype: str) -> float:
+    """Floating-point operations per second of one large matrix product: the best of some sizes and tries."""
+    place = place_of(device)
+    wait = wait_for(place)
+    best = 0.0
+    for n in (1024, 2048, 4096) if device == "cpu" else (4096, 8192):
+        a, b, c = (torch.ones(n, n, dtype=getattr(torch, dtype), device=place) for _ in range(3))
+        for _ in range(4):
+            start = time.perf_counter()
+            torch.mm(a, b, out=c)
+            wait()
+            best = max(best, 2 * n**3 / (time.perf_counter() - start))
+    return best
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

@@ -42,7 +42,7 @@ def times(records: pd.DataFrame) -> pd.DataFrame:
 def block_logs(turns: pd.DataFrame) -> pd.DataFrame:
     """The mean log time of each arm in each block: its two mirrored turns together."""
     logs = turns.assign(log=np.log(turns["seconds"].to_numpy(float)))
-    return logs.groupby(["run_id", *ARM, "replicate", "block"], sort=False)["log"].mean().reset_index()
+    return logs.groupby(["run_id", *ARM, "replicate", "block"], sort=False, observed=True)["log"].mean().reset_index()
 
 
 def replicate_log_ratios(logs: pd.DataFrame, baseline: str) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def replicate_log_ratios(logs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     base = logs.loc[logs["implementation"] == baseline, [*keys, "log"]]
     paired = logs.merge(base, on=keys, suffixes=("", "_base"))
     paired["log_ratio"] = paired["log"] - paired["log_base"]
-    return paired.groupby(["run_id", *ARM, "replicate"], sort=False)["log_ratio"].median().reset_index()
+    return paired.groupby(["run_id", *ARM, "replicate"], sort=False, observed=True)["log_ratio"].median().reset_index()
 
 
 def ratios(turns: pd.DataFrame, baseline: str) -> pd.DataFrame:
@@ -62,6 +62,6 @@ def ratios(turns: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 def _per_arm(rows: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
     """Intervals of a column of logs, per ARM; the result's columns start with `name`."""
-    groups = {key: group[column].to_numpy(float) for key, group in rows.groupby(ARM, sort=False)}
+    groups = {key: group[column].to_numpy(float) for key, group in rows.groupby(ARM, sort=False, observed=True)}
     found = intervals(list(groups.values())).rename(columns=lambda c: name if c == "value" else f"{name}_{c}")
     return pd.concat([pd.DataFrame(list(groups), columns=ARM), found], axis=1)

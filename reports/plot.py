@@ -25,7 +25,7 @@ def figures(run: Run, summary: pd.DataFrame) -> dict[str, Figure]:
     """A figure per problem, by the problem's id; a problem in which nothing was measured has none."""
     sound = run.records[run.records["status"] == "ok"]
     baseline = run.options["baseline"]
-    replicates = estimate.replicate_log_ratios(estimate.block_logs(frame.turns(sound)), baseline)
+    replicates = estimate.replicate_log_ratios(estimate.block_logs(frame.turns(run, sound)), baseline)
     found = {}
     for problem, rows in summary[summary["ratio"].notna()].groupby("problem", sort=False):
         groups = list(rows.groupby(BENCHMARK, sort=False))

@@ -19,13 +19,12 @@ def summarise(run: Run) -> pd.DataFrame:
     records, baseline = run.records, run.options["baseline"]
     failed = records[records["status"] != "ok"].drop_duplicates(ARM)[[*ARM, "status", "reason"]]
     # an arm that failed in any replicate has no time: what it did before may be as wrong
-    sound = records.merge(failed[ARM], on=ARM, how="left", indicator=True)
-    sound = sound[sound["_merge"] == "left_only"].drop(columns="_merge")
+    sound = records[~pd.MultiIndex.from_frame(records[ARM]).isin(pd.MultiIndex.from_frame(failed[ARM]))]
     base = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
     # of the peaks the least: what earlier benchmarks of a process left behind differs with their order
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
     medians = sound.groupby(ARM, as_index=False, sort=False).agg(how)
-    ratios = estimate.ratios(frame.turns(sound), baseline)
+    ratios = estimate.ratios(frame.turns(run, sound), baseline)
     ratios["verdict"] = verdict.verdicts(ratios)
     found = base.merge(estimate.times(sound), on=ARM, how="left").merge(medians, on=ARM, how="left")
     found = found.merge(ratios, on=ARM, how="left").merge(failed, on=ARM, how="left")

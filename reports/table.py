@@ -99,7 +99,7 @@ def notes(baseline: str) -> list[str]:
         f"faster, slower: after Holm over the whole run at {ALPHA:.0%}. tie: no difference from {baseline} was shown.",
         "error: the largest disagreement with a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
-        "memory: peak resident, above what the process held once its framework was imported.",
+        "memory: peak resident, above what the process held before the benchmark was opened.",
         "floor: the bare matrix products that any LSTM of that problem does; not an LSTM.",
     ]
 

@@ -134,6 +134,13 @@ def test_a_metric_with_a_floor_needs_both_the_ratio_and_the_difference():
         assert [one.verdict for one in found] == [verdict]
 
 
+def test_time_is_judged_by_paired_ratios_alone():
+    """Unpaired medians may say the opposite on a machine that drifts."""
+    series = Series("b", TIME, (0.050, 0.051, 0.049, 0.050, 0.052), 2.0, 1.0)
+    found = decide.verdicts([series], decide.suspects([series]), [series])
+    assert [one.verdict for one in found] == ["slower"]
+
+
 def test_one_replicate_says_nothing():
     series = [Series("b", TIME, (0.5,), 1.0, 1.6)]
     found = decide.verdicts(series, [0], series)

@@ -46,3 +46,15 @@ def test_published_numbers_recomputed_from_single_turns(folder):
             continue
         logs = [statistics.median(b[k] - base[r][k] for k in b) for r, b in replicates.items()]
         assert math.isclose(math.exp(sum(logs) / len(logs)), summary.loc[(*key, name), "ratio"], rel_tol=1e-9)
+
+
+def test_readme_shows_the_published_calibration():
+    """Without it, no figure of the gate is claimed."""
+    shown = (
+        (ROOT / "README.md")
+        .read_text()
+        .partition("<!-- calibration -->\n")[2]
+        .partition("<!-- end of calibration -->")[0]
+    )
+    published = ROOT / "reports" / "published" / "calibration" / "calibration.md"
+    assert shown.strip() == (published.read_text().strip() if published.exists() else "")

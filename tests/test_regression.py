@@ -14,7 +14,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from benchmarks.regression import environments, rivals, sides
+from benchmarks.gate import Admission
+from benchmarks.regression import environments, judge, rivals, sides
+from benchmarks.regression.hog import hogging
 from benchmarks.regression.plant import plant
 from benchmarks.regression.series import log_ratio
 from tests.conftest import ROOT
@@ -291,6 +293,73 @@ def test_requirements_of_an_older_pyproject():
         environments.requirements(b"[project]\nname = 'x'\n")
 
 
+def test_base_and_head_differ_in_what_was_asked_for_and_nothing_else(monkeypatch):
+    built = []
+
+    def build(wanted, constraints=()):
+        built.append((sorted(wanted), sorted(constraints)))
+        return "head" if len(built) == 1 else "base"
+
+    held = {"head": {"jax": "0.10.2", "numpy": "2.4"}, "base": {"jax": "0.9.0", "numpy": "2.4", "six": "1"}}
+    monkeypatch.setattr(environments, "build", build)
+    monkeypatch.setattr(environments, "freeze", held.__getitem__)
+    base, head, differ = environments.pair(["jax>=0.8", "numpy>=2"], ["jax==0.9.0"])
+    assert (base, head) == ("base", "head")
+    assert built == [(["jax>=0.8", "numpy>=2"], []), (["jax==0.9.0", "numpy>=2"], ["numpy==2.4"])]
+    assert environments.short(differ) == "jax 0.9.0 → 0.10.2, six 1 → none"
+    built.clear()
+    with pytest.raises(sides.Unusable, match="holds the same"):
+        environments.pair(["jax>=0.8", "numpy>=2"], ["numpy==2.4"])
+
+
+def admission(status="ok", error=1e-7):
+    return Admission("i", "b", status, "why", error, "output")
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "kind"),
+    [
+        (admission(), admission(), None),
+        (admission(), None, "missing"),
+        (admission(), admission("disagrees"), "disagrees"),
+        (admission(), admission("crashed"), "lost"),
+        (admission(), admission("unsupported"), "lost"),
+        (admission(), admission(error=5e-6), "inaccurate"),
+        (admission(error=1e-6), admission(error=5e-6), None),
+        (None, admission(), "new"),
+        (None, admission("disagrees"), "disagrees"),
+        (None, admission("crashed"), "lost"),
+        (admission("not_installed"), admission(), "new"),
+        (admission("unsupported"), admission("unsupported"), "absent"),
+        (admission("disagrees"), admission(), "new"),
+        (admission("disagrees"), admission("disagrees"), "absent"),
+        (admission("out_of_memory"), admission(), "unmeasured"),
+        (admission("crashed"), admission("crashed"), "lost"),
+    ],
+)
+def test_what_is_said_of_what_can_not_be_compared(base, head, kind):
+    found = judge.stand("b", base, head, "float32")
+    assert (found and found.kind) == kind
+
+
+def test_only_what_could_be_measured_passes():
+    def code(kind, strict=False):
+        return judge.Result(0.02, standings=[judge.Standing("b", kind, "why")] if kind else []).exit_code(strict)
+
+    assert code("disagrees") == code("inaccurate") == 1
+    assert code("missing") == code("lost") == code("unmeasured") == 3
+    assert code("new") == code(None) == 3  # nothing was compared at all
+
+
+def test_the_hog_works_on_its_processor_and_goes_with_the_block():
+    core = min(os.sched_getaffinity(0))
+    with hogging(core):
+        found = [one for one in psutil.Process().children() if "benchmarks.regression.hog" in one.cmdline()]
+        assert len(found) == 1
+        wait_for(lambda: found[0].cpu_affinity() == [core] and sum(found[0].cpu_times()[:2]) > 0.2, 20)
+    assert not psutil.pid_exists(found[0].pid)
+
+
 def turns(*seconds):
     return [{"block": k // 2, "seconds": one} for k, one in enumerate(seconds)]
 
@@ -327,7 +396,10 @@ def test_planted_work_is_in_proportion(tmp_path):
         module: dict = {"__name__": "m"}
         exec(plant(source, share), module)
         prepared = module["prepare"](None, None, None, None)
-        prepared.forward(prepared.load(1))
+        state = prepared.load(1)
+        prepared.forward(state)
+        assert prepared.forward.count is None  # the first call, which is timed by itself, does not calibrate
+        prepared.forward(state)
         assert prepared.backward is None
         counts.append(prepared.forward.count)
     assert 2 <= counts[1] / counts[0] <= 8

@@ -84,7 +84,7 @@ def test_every_fault_is_in_the_table(faulty_run):
 @pytest.mark.slow
 def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path, python):
     path = faulty.write(tmp_path, "late_crash")
-    run = ("benchmarks", "run", *impls("torch_lstm", path), *SMALL, "--out", tmp_path / "out")
+    run = ("benchmarks", "run", *impls("torch_lstm", path), *SMALL, "--mode", "forward", "--out", tmp_path / "out")
     done = python(*run, LATE="")
     rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert done.returncode == 0, done.stderr
@@ -97,13 +97,17 @@ def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path, py
         "run.Run.measure = measure\n"
         "from benchmarks.__main__ import cli; sys.exit(cli.main(sys.argv[1:], standalone_mode=False))"
     )
-    command = [sys.executable, "-c", code, "run", *impls("torch_lstm", str(path)), *SMALL, "--out", str(broken)]
+    command = [sys.executable, "-c", code, "run", *impls("torch_lstm", str(path)), *SMALL, "--mode", "forward"]
+    command += ["--out", str(broken)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    rows = pd.read_parquet(broken / "results.parquet").set_index(["implementation", "replicate"])
-    assert rows.loc["torch_lstm", "status"].tolist() == ["ok", "ok"]
+    rows = pd.read_parquet(broken / "results.parquet").set_index(["implementation", "mode", "replicate"])
+    assert rows.loc["torch_lstm", "status"].tolist() == ["ok"] * 4
     # the first replicate's workers came from the gate, before they were told to crash
-    assert rows.loc["late_crash", "status"].tolist() == ["ok", "crashed"]
-    assert "exited with code 9" in rows.loc[("late_crash", 1), "reason"]
+    assert rows.loc[("late_crash", "train_step"), "status"].tolist() == ["ok", "crashed"]
+    assert "exited with code 9" in rows.loc[("late_crash", "train_step", 1), "reason"]
+    # its process went down with what else was open in it, which is opened again in a new one
+    assert rows.loc[("late_crash", "forward"), "status"].tolist() == ["ok", "ok"]
+    assert [len(turns) for turns in rows.loc[("late_crash", "forward"), "turns"]] == [4, 4]
     assert done.returncode == 1
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import secrets
+import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,16 +101,16 @@ def regression(base: str | None, specs: tuple[str, ...], out: Path | None, **giv
     """
     if (base is None) == (not specs):
         raise click.UsageError("give either --base REV or --base-requirement SPEC")
+    weights = given["weights"]
     try:
         benchmarks = chosen(**{name: given[name] for name in ("problems", "workloads", "modes", "weights")})
         cores = choose_cores(given["threads"])
         with Console(stderr=True).status("preparing both sides"):
             asked = given["impls"]
             found = compare.by_revision(asked, base) if base is not None else compare.by_requirement(asked, specs)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
     folder = usable_out(out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression")
-    weights = given["weights"]
     settings = Settings(
         run_id=f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}",
         device=given["device"],
@@ -118,18 +119,20 @@ def regression(base: str | None, specs: tuple[str, ...], out: Path | None, **giv
         turn_seconds=TURN_SECONDS,
     )
     heed_signals()
-    with scratch() as place, progress(REGRESSION) as advance:
-        measurement = Measurement((found.base, found.head), benchmarks, settings, place, advance)
-        try:
-            steps = Steps(given["replicates"], given["blocks"])
-            result = judge(measurement, decide.rules(given["margin"]), steps)
-        except KeyboardInterrupt:
-            folder.rmdir()
-            click.echo("broken off; nothing is kept of a gate that has not ended", err=True)
-            return 130
-    line = result.last_line(given["strict"])
-    described = environment.describe()
-    write_files(folder, result, found.title, line, described, {"base": base, "specs": specs, **shown(given)})
+    try:
+        with scratch() as place, progress(REGRESSION) as advance:
+            measurement = Measurement((found.base, found.head), benchmarks, settings, place, advance)
+            result = judge(measurement, decide.rules(given["margin"]), Steps(given["replicates"], given["blocks"]))
+        line = result.last_line(given["strict"])
+        asked_for = {"base": base, "specs": specs, "order_seed": measurement.order_seed, **shown(given)}
+        write_files(folder, result, found.title, line, environment.describe(), asked_for)
+    except KeyboardInterrupt:
+        folder.rmdir()
+        click.echo("broken off; nothing is kept of a gate that has not ended", err=True)
+        return 130
+    except Exception as error:  # 1 would say that there is a regression
+        click.echo(f"error: could not measure: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
+        return 3
     click.echo(measurement.clock.line())
     output.show(result, found.title, line, Console())
     click.echo(f"everything is in {folder}")
@@ -171,12 +174,16 @@ def provenance(described: dict[str, Any]) -> list[str]:
 def write_files(
     folder: Path, result: Result, title: str, line: str, described: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    """regression.parquet, .md and .xml, and environment.json, each whole or not at all."""
-    write_text(folder / "environment.json", json.dumps({**described, "run": options}, indent=1) + "\n")
-    write_records(folder / "regression.parquet", result.records, COMPARED)
+    """regression.parquet, .md and .xml, and environment.json: all of them or none."""
     markdown = output.markdown(result, title, line, provenance(described))
-    write_text(folder / "regression.md", markdown)
-    write_text(folder / "regression.xml", output.junit(result, title))
+    with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder.parent) as name:
+        arriving = Path(name) / folder.name
+        arriving.mkdir()
+        write_text(arriving / "environment.json", json.dumps({**described, "run": options}, indent=1) + "\n")
+        write_records(arriving / "regression.parquet", result.records, COMPARED)
+        write_text(arriving / "regression.md", markdown)
+        write_text(arriving / "regression.xml", output.junit(result, title))
+        arriving.rename(folder)  # which is empty
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:

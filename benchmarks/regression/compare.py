@@ -44,17 +44,23 @@ def _own(name: str) -> bool:
     return not name.endswith(".py") or Path(name).resolve().parent == ROOT / "impls"
 
 
-def _chosen(wanted: Sequence[str], base: dict[str, Implementation], head: dict[str, Implementation]) -> list[str]:
-    """Names in this repository to compare: those wanted, or the gated ones and whatever differs between the sides."""
+def _chosen(
+    wanted: Sequence[str], base: dict[str, Implementation], head: dict[str, Implementation], shared: bool
+) -> list[str]:
+    """Names in this repository to compare: those wanted, or the gated ones and whatever differs between the sides.
+
+    `shared` says whether a file that implementations import differs: then all of them may.
+    """
+    known = sorted({*base, *head})
     if wanted:
         names = [Path(one).stem for one in wanted]
         for name in names:
-            if name not in base and name not in head:
+            if name not in known:
                 contract.resolve(name)  # raises, with the nearest name
                 raise Unusable(f"{name} is no LSTM to compare")
         return names
-    differ = [name for name in sorted({*base, *head}) if digest_of(base, name) != digest_of(head, name)]
-    return list(dict.fromkeys([*(name for name in GATED if name in base or name in head), *differ]))
+    differ = [name for name in known if shared or digest_of(base, name) != digest_of(head, name)]
+    return list(dict.fromkeys([*(name for name in GATED if name in known), *differ]))
 
 
 def digest_of(found: dict[str, Implementation], name: str) -> str | None:
@@ -62,12 +68,31 @@ def digest_of(found: dict[str, Implementation], name: str) -> str | None:
     return found[name].digest if name in found else None
 
 
+def shared_differs(base: Path, head: Path) -> bool:
+    """Whether any file of two impls/ differs that is no LSTM itself."""
+
+    def others(folder: Path) -> dict[str, bytes]:
+        lstms = _lstms(folder)
+        return {path.name: path.read_bytes() for path in folder.glob("*.py") if path.stem not in lstms}
+
+    return others(base) != others(head)
+
+
+def _split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
+    """This repository's names, and others' files. Raises Unusable where two would have one name."""
+    stems = [Path(one).stem for one in wanted]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise Unusable(f"two implementations are called {stem}; rename one")
+    return [one for one in wanted if _own(one)], [Path(one).resolve() for one in wanted if not _own(one)]
+
+
 def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
     """The files of a revision against those of the working tree. Raises Unusable or ValueError, in one line."""
-    own, others = [one for one in wanted if _own(one)], [Path(one) for one in wanted if not _own(one)]
+    own, others = _split(wanted)
     base: dict[str, Version] = {}
     head: dict[str, Version] = {}
-    pythons = sys.executable, sys.executable
+    pythons, differ = (sys.executable, sys.executable), ""
     root = of_working_tree(ROOT / "impls", "impls")
     commits = []
     if own or not others:
@@ -75,41 +100,45 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
         old = of_revision(ROOT / "impls", revision, "impls")
         check_contract(old, revision)
         before, now = _lstms(old / "impls"), _lstms(root / "impls")
-        for name in _chosen(own, before, now):
+        for name in _chosen(own, before, now, shared_differs(old / "impls", root / "impls")):
             for side, found, place in ((base, before, old), (head, now, root)):
                 if name in found:
                     side[name] = Version(found[name], place)
-        pythons = _environments(commits[0])
+        pythons, differ = _environments(commits[0])
     for path in others:
-        commits.append(resolve(path.resolve().parent, revision))
-        old = of_revision(path.resolve().parent, revision, "given")
-        new = of_working_tree(path.resolve().parent, "given")
-        for side, place in ((base, old), (head, new)):
+        commits.append(resolve(path.parent, revision))
+        for side, place in (
+            (base, of_revision(path.parent, revision, "given")),
+            (head, of_working_tree(path.parent, "given")),
+        ):
             if (place / "given" / path.name).is_file():
-                side[path.stem] = Version(contract.read(place / "given" / path.name), root)
+                side[path.stem] = Version(contract.read(place / "given" / path.name), root, place / "given")
         if path.stem not in base and path.stem not in head:
             raise Unusable(f"{path} exists neither in {revision} nor now")
-    title = f"{revision} ({', '.join(dict.fromkeys(commit[:12] for commit in commits))}) against the working tree"
+    title = (
+        f"{revision} ({', '.join(dict.fromkeys(commit[:12] for commit in commits))}) against the working tree{differ}"
+    )
     return Comparison(Side("base", base, pythons[0]), Side("head", head, pythons[1]), title)
 
 
-def _environments(commit: str) -> tuple[str, str]:
-    """Base's and head's Python: this one for both where their dependency groups are the same."""
+def _environments(commit: str) -> tuple[tuple[str, str], str]:
+    """Base's and head's Python, and in words how they differ: this Python for both where their groups are the same."""
     now = environments.requirements((ROOT / "pyproject.toml").read_bytes())
     before = environments.requirements(git(ROOT, "show", f"{commit}:./pyproject.toml"))
     if now == before:
-        return sys.executable, sys.executable
-    return environments.build(before), environments.build(now)
+        return (sys.executable, sys.executable), ""
+    base, head, differ = environments.apart(before, now)
+    return (base, head), f", with {environments.short(differ)}" if differ else ""
 
 
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     """The working tree's files in two environments that differ in these requirements alone. Raises Unusable."""
     root = of_working_tree(ROOT / "impls", "impls")
     found = _lstms(root / "impls")
-    own, others = [one for one in wanted if _own(one)], [Path(one) for one in wanted if not _own(one)]
-    names = _chosen(own, found, found) if own or not others else []
+    own, others = _split(wanted)
+    names = _chosen(own, found, found, shared=False) if own or not others else []
     versions = {name: Version(found[name], root) for name in names}
-    versions |= {path.stem: Version(contract.read(path), root) for path in others}
+    versions |= {path.stem: Version(contract.read(path), root, path.parent) for path in others}
     wanted_there = environments.requirements((ROOT / "pyproject.toml").read_bytes())
     base, head, differ = environments.pair(wanted_there, specs)
     return Comparison(Side("base", versions, base), Side("head", versions, head), environments.short(differ))

@@ -67,8 +67,11 @@ class Series:
 
     @property
     def worse_by(self) -> float:
-        """The absolute difference of the medians."""
-        return self.head - self.base
+        """The absolute difference of the medians; infinite where the rule asks for none.
+
+        The medians are not paired as the logs are: a machine that drifts may turn them round.
+        """
+        return self.head - self.base if self.rule.floor else math.inf
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ def verdicts(screen: Sequence[Series], suspected: Sequence[int], confirm: Sequen
         margin = one.rule.margin
         if k in confirmed and adjusted[k] < FAMILY and spread.mean >= margin and last.worse_by >= one.rule.floor:
             verdict = "slower"
-        elif k not in confirmed and sped[k] < FAMILY and spread.mean <= -margin and -one.worse_by >= one.rule.floor:
+        elif k not in confirmed and sped[k] < FAMILY and spread.mean <= -margin and abs(one.worse_by) >= one.rule.floor:
             verdict = "faster"
         elif (-margin <= low and high <= margin) or abs(last.worse_by) < one.rule.floor:
             verdict = "same"

@@ -76,28 +76,33 @@ def build(wanted: Sequence[str], constraints: Sequence[str] = ()) -> str:
     return str(python)
 
 
-def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, dict[str, tuple[str, str]]]:
-    """Two environments that differ in these requirements alone: base's Python, head's, and what differs by name.
+def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, dict[str, tuple[str, str]]]:
+    """Base's and head's environments of two lists of requirements: their Pythons, and what differs, by name.
 
-    Every other package is held at head's version; what only one side needs shows as `none`. Raises Unusable.
+    What both ask for in the same words has the same version in both. Raises Unusable.
     """
-    named = {canonicalize_name(one.name): str(one) for one in parse(specs)}
-    head = build(wanted)
+    head = build(now)
     held = freeze(head)
-    missing = set(named) - set(held)
-    if missing:
-        raise Unusable(f"--base-requirement {named[min(missing)]}: head's environment holds no {min(missing)}")
-    kept = [f"{name}=={version}" for name, version in held.items() if name not in named]
+    moved = {canonicalize_name(Requirement(one).name) for one in {*before} ^ {*now}}
+    kept = [f"{name}=={version}" for name, version in held.items() if name not in moved]
     try:
-        base = build([*wanted, *named.values()], kept)
+        base = build(before, kept)
     except Unusable as error:
         raise Unusable(f"{error} (all other packages are held at head's versions; name those that must move)") from None
-    before = freeze(base)
-    differ = {
-        name: (before.get(name, "none"), held.get(name, "none"))
-        for name in sorted({*before, *held})
-        if before.get(name) != held.get(name)
-    }
+    old = freeze(base)
+    names = sorted({*old, *held})
+    differ = {name: (old.get(name, "none"), held.get(name, "none")) for name in names}
+    return base, head, {name: versions for name, versions in differ.items() if versions[0] != versions[1]}
+
+
+def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, dict[str, tuple[str, str]]]:
+    """As `apart`, where base holds these requirements instead. Raises Unusable where they change nothing."""
+    named = {canonicalize_name(one.name): str(one) for one in parse(specs)}
+    rest = [one for one in wanted if canonicalize_name(Requirement(one).name) not in named]
+    base, head, differ = apart([*rest, *named.values()], [*wanted])
+    for name, spec in named.items():
+        if name not in differ:
+            raise Unusable(f"--base-requirement {spec}: head's environment holds the same")
     return base, head, differ
 
 

@@ -40,6 +40,8 @@ class Standing:
 
 REGRESSIONS = ("disagrees", "inaccurate")
 UNMEASURED = ("missing", "lost", "unmeasured")
+ABSENT = ("unsupported", "not_installed")
+"""Statuses of what is not there to be compared, and need not be."""
 
 
 @dataclass
@@ -96,18 +98,27 @@ class Result:
 
 def stand(key: str, base: Admission | None, head: Admission | None, dtype: str) -> Standing | None:
     """What is to be said of a benchmark before its metrics; None where both sides are well."""
-    if base is None or base.status != "ok":
-        before = "not there" if base is None else f"{base.status} ({base.reason})"
-        if head is None or head.status != "ok":
-            now = "not there" if head is None else f"{head.status} ({head.reason})"
-            return Standing(key, "absent", f"base: {before}; head: {now}")
-        return Standing(key, "new", f"base: {before}")
+    before = "not there" if base is None else base.status if base.status == "ok" else f"{base.status} ({base.reason})"
     if head is None:
+        if base is None or base.status in ABSENT:
+            return Standing(key, "absent", f"base: {before}; head: not there")
         return Standing(key, "missing", "it is in the base, and not in the head")
     if head.status == "disagrees":
+        if base is not None and base.status == "disagrees":
+            return Standing(key, "absent", f"disagrees on both sides: {head.reason}")
         return Standing(key, "disagrees", f"disagrees with the reference, and did not in the base: {head.reason}")
+    if base is None or base.status in ABSENT:
+        if head.status in ABSENT:
+            return Standing(key, "absent", f"base: {before}; head: {head.status} ({head.reason})")
+        if head.status != "ok":
+            return Standing(key, "lost", f"base: {before}; {head.status} in the head: {head.reason}")
+        return Standing(key, "new", f"base: {before}")
     if head.status != "ok":
-        return Standing(key, "lost", f"{head.status} in the head, ok in the base: {head.reason}")
+        return Standing(key, "lost", f"{head.status} in the head, {before} in the base: {head.reason}")
+    if base.status == "disagrees":
+        return Standing(key, "new", f"base: {before}")
+    if base.status != "ok":
+        return Standing(key, "unmeasured", f"{before} in the base, ok in the head")
     if base.error is not None and head.error is not None:
         grown = head.error > 10 * base.error and head.error > TOLERANCES[dtype] / 10
         if grown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,8 @@ class Measurement:
     clock: Clock = field(default_factory=Clock)
     admissions: dict[tuple[str, Key], Admission] = field(default_factory=dict)
     failures: dict[tuple[str, Key], ArmFailed] = field(default_factory=dict)
+    order_seed: int = field(default_factory=lambda: secrets.randbits(32))
+    """Of who starts first and takes which turn: new each time, so that no side is favoured for good."""
 
     @property
     def names(self) -> list[str]:
@@ -62,7 +65,8 @@ class Measurement:
             alias = self.scratch / f"{name}-{k}"
             alias.unlink(missing_ok=True)
             alias.symlink_to(version.root)
-            home = Home(side.python, (alias, ROOT))
+            beside = () if version.beside is None else (version.beside,)
+            home = Home(side.python, (*beside, alias, ROOT))
             folder = self.scratch / side.label
             found[side.label] = Arm(
                 version.implementation, self.settings.device, self.settings.limits, dtype, folder, home
@@ -81,7 +85,7 @@ class Measurement:
             seconds = 2 * settings.turn_seconds
             return gate.admit(arm, benchmark, load.seed, load.weights, want, self.clock, seconds)
 
-        rng = random.Random(load.seed)
+        rng = random.Random(self.order_seed)
         for k, name in enumerate(self.names):
             arms = self.arms(name, rng)
             self.advance(f"checking {name}", k, len(self.names))
@@ -103,7 +107,7 @@ class Measurement:
 
     def replicate(self, phase: str, number: int, wanted: Mapping[str, Iterable[Benchmark]], count: int) -> list[Record]:
         """Fresh workers of each side of each implementation, and `count` blocks of each benchmark wanted of it."""
-        rng = random.Random(f"{self.settings.load.seed} {phase} {number}")
+        rng = random.Random(f"{self.order_seed} {phase} {number}")
         jobs: list[Job] = []
         arms: list[Arm] = []
         for name in rng.sample(list(wanted), len(wanted)):

@@ -20,7 +20,7 @@ _unplanted = prepare
 
 class _Planted:
     def __init__(self, call, spare):
-        self.call, self.spare, self.count = call, spare, None
+        self.call, self.spare, self.count, self.first = call, spare, None, True
         self.a, self.b, self.c = (_np.ones((24, 24), _np.float32) for _ in range(3))
 
     def burn(self, count):
@@ -39,6 +39,9 @@ class _Planted:
         self.count = max(1, round({share} * 50 * _statistics.median(calls) / _statistics.median(burns)))
 
     def __call__(self, state):
+        if self.first:  # it may be timed by itself, and calibrating takes many calls
+            self.first = False
+            return self.call(state)
         if self.count is None:
             self.calibrate()
         result = self.call(state)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +17,10 @@ from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression import decide
 from benchmarks.regression.decide import Rule, Series
 from benchmarks.regression.judge import Steps
-from benchmarks.regression.series import key_of
+from benchmarks.regression.series import key_of, measured
 
 BASE, TWIN = "base", "twin"
+METRICS = ("time", "start", "memory")
 
 
 def name_of(share: float) -> str:
@@ -36,15 +39,18 @@ class Pool:
     """Replicates as they were measured: per benchmark and side, seconds of shape (blocks, turns in a block)."""
 
     replicates: list[dict[str, dict[str, np.ndarray]]]
+    values: list[dict[str, dict[str, dict[str, float]]]]
+    """Per replicate, benchmark and side: what a record says of each metric."""
     walls: list[dict[str, float]]
     """Per replicate and side, the seconds that its turns took, all benchmarks together."""
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
         """Every replicate of a folder; what failed in one is left out of it."""
-        found, walls = [], []
+        found, values, walls = [], [], []
         for path in sorted(folder.glob("replicate-*.parquet")):
             wall: dict[str, float] = defaultdict(float)
+            value: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
             replicate: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
             for row in read_records(path):
                 if row["status"] == "ok":
@@ -52,10 +58,12 @@ class Pool:
                     blocks = 1 + turns[-1]["block"]
                     seconds = np.array([turn["seconds"] for turn in turns]).reshape(blocks, -1)
                     replicate[key_of(row)][row["side"]] = seconds
+                    value[key_of(row)][row["side"]] = {name: measured(row, name) for name in METRICS}
                     wall[row["side"]] += sum(turn["wall_seconds"] for turn in turns)
             found.append(dict(replicate))
+            values.append(dict(value))
             walls.append(dict(wall))
-        return cls(found, walls)
+        return cls(found, values, walls)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Which replicates hold all these sides in every benchmark."""
@@ -81,14 +89,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Draw:
-    """What one replayed gate said, and which replicates it took."""
+    """What one replayed gate called slower, by any metric and by time, and how many replicates it took."""
 
     slower: list[str]
+    slower_time: list[str]
     used: int
 
 
 def replay(
-    pool: Pool, heads: Mapping[str, tuple[str, str]], rule: Rule, steps: Steps, rng: random.Random
+    pool: Pool, heads: Mapping[str, tuple[str, str]], rules: Sequence[Rule], steps: Steps, rng: random.Random
 ) -> Draw | None:
     """The gate's whole decision on replicates drawn without return; None where the pool is too small for it.
 
@@ -101,17 +110,26 @@ def replay(
     chosen, rest = order[: steps.replicates], order[steps.replicates :]
     start = rng.randrange(max(1, pool.blocks - steps.blocks + 1))
 
-    def drawn(benchmark: str, replicates: Sequence[int], blocks: slice) -> Series:
-        logs = tuple(pool.log(k, benchmark, *heads[benchmark], blocks) for k in replicates)
-        return Series(benchmark, rule, logs, 1.0, 2.0)  # time has no floor: absolute times decide nothing
+    def drawn(benchmark: str, rule: Rule, replicates: Sequence[int], blocks: slice) -> Series:
+        base, head = heads[benchmark]
+        before, now = ([pool.values[k][benchmark][side][rule.metric] for k in replicates] for side in heads[benchmark])
+        if rule.metric == "time":
+            logs = [pool.log(k, benchmark, base, head, blocks) for k in replicates]
+        else:
+            logs = [math.log(b / a) for a, b in zip(before, now, strict=True)]
+        return Series(benchmark, rule, tuple(logs), statistics.median(before), statistics.median(now))
 
-    screen = [drawn(one, chosen, slice(start, start + steps.blocks)) for one in heads]
+    few = slice(start, start + steps.blocks)
+    screen = [drawn(benchmark, rule, chosen, few) for benchmark in heads for rule in rules]
     suspected = decide.suspects(screen)
     counts = decide.plan(screen, suspected)
     most = max(counts.values(), default=0)
     if most > len(rest):
         return None
     everything = slice(0, steps.confirm_blocks)
-    confirm = [drawn(screen[k].benchmark, rest[: counts[screen[k].benchmark]], everything) for k in suspected]
-    found = decide.verdicts(screen, suspected, confirm)
-    return Draw([one.benchmark for one in found if one.verdict == "slower"], steps.replicates + most)
+    confirm = [
+        drawn(screen[k].benchmark, screen[k].rule, rest[: counts[screen[k].benchmark]], everything) for k in suspected
+    ]
+    found = [one for one in decide.verdicts(screen, suspected, confirm) if one.verdict == "slower"]
+    by_time = [one.benchmark for one in found if one.metric == "time"]
+    return Draw([one.benchmark for one in found], by_time, steps.replicates + most)

@@ -30,10 +30,11 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True)
 class Version:
-    """An implementation as one side has it, and the folder whose impls/ it imports."""
+    """An implementation as one side has it, the folder whose impls/ it imports, and where its own neighbours are."""
 
     implementation: Implementation
     root: Path
+    beside: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,11 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
     archive = git(folder, "archive", "--format=tar", commit)
     with arriving("files") as arrived:
         (arrived / name).mkdir()
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(arrived / name, filter="data")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                tar.extractall(arrived / name, filter="data")
+        except tarfile.TarError as error:  # such as a link that leads out of the folder
+            raise Unusable(f"{folder.name}/ of {revision} can't be unpacked: {error}") from None
         return keep(arrived)
 
 
@@ -155,7 +159,11 @@ def check_contract(root: Path, label: str) -> None:
     path = root / "impls" / "contract.py"
     spoken = None
     if path.is_file():
-        for node in ast.parse(path.read_bytes()).body:
+        try:
+            body = ast.parse(path.read_bytes()).body
+        except SyntaxError:
+            raise Unusable(f"{label}'s impls/contract.py is not valid Python") from None
+        for node in body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONTRACT":
                 spoken = ast.literal_eval(node.value)
     if spoken != contract.CONTRACT:

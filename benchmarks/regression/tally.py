@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ def right(one: Real) -> bool:
     """Whether a real gate said what it was to say."""
     if not one.planted:
         return one.exit_code == 0
-    return one.exit_code == 1 and all(text.startswith(one.planted + " ") for text in one.regressions)
+    return one.exit_code == 1 and all(re.match(rf"{one.planted} \S+: time ", text) for text in one.regressions)
 
 
 def wilson(rate: float, n: float) -> tuple[float, float]:
@@ -65,17 +66,20 @@ class Share:
 def replayed(found: Pool, side: str, draws: int, seed: int) -> Share | None:
     """The gate replayed: with `side` as the head of one benchmark, twins everywhere else; None for too small a pool."""
     rng = random.Random(seed)
-    called, used = [], []
+    called: list[bool] = []
+    used: list[int] = []
+    if not found.benchmarks:
+        return None
     for _ in range(draws):
         target = rng.choice(found.benchmarks)
         sides = (BASE, TWIN) if rng.random() < 0.5 else (TWIN, BASE)
         heads = dict.fromkeys(found.benchmarks, sides)
         if side != TWIN:
             heads[target] = (BASE, side)
-        one = pool.replay(found, heads, decide.Rule("time", 0.02), Steps(), rng)
+        one = pool.replay(found, heads, decide.rules(0.02), Steps(), rng)
         if one is None:
             return None
-        called.append(target in one.slower if side != TWIN else bool(one.slower))
+        called.append(target in one.slower_time if side != TWIN else bool(one.slower))
         used.append(one.used)
     mean = sum(used) / len(used)
     gates = len(found.holding([BASE, TWIN, side])) / mean
