@@ -38,6 +38,7 @@ def duration(seconds: float) -> str:
     """Such as `18.2 ms`, three digits."""
     if math.isnan(seconds):
         return "–"
+    seconds = float(f"{seconds:.3g}")  # first, so that 999.9 µs is 1 ms
     scale, sign = unit_of(seconds)
     return f"{seconds / scale:.3g} {sign}"
 
