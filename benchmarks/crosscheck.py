@@ -15,7 +15,7 @@ UNFINISHED = 1.6
 REMEMBERED = 4.0
 """A first call on new inputs may take this many times a repeated one; beyond, results are remembered."""
 SLACK_SECONDS = 100e-6
-ATTEMPTS = 5
+ATTEMPTS = 8
 """What seems wrong is measured again, and judged by what speaks most for it: a disturbed machine is no proof."""
 
 
@@ -38,12 +38,14 @@ def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any
     Raises Suspicious where the timed call is much shorter than its work.
     """
     calls = max(2, min(50, round(0.01 / max(estimate, 1e-7))))
-    single, added = 0.0, math.inf
+    single, once, twice = 0.0, math.inf, math.inf
     for _ in range(ATTEMPTS):
         with no_collector():
             single = max(single, statistics.median(sample(call, state, 1) for _ in range(max(3, calls))))
-            more = burst(call, state, 2 * calls, finish) - burst(call, state, calls, finish)
-        added = min(added, more / calls)
+            finish(call(state))  # what the calls above may have left undone is not the bursts'
+            once = min(once, burst(call, state, calls, finish))
+            twice = min(twice, burst(call, state, 2 * calls, finish))
+        added = (twice - once) / calls
         if added <= UNFINISHED * single + SLACK_SECONDS:
             return
     raise Suspicious(

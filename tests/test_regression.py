@@ -14,9 +14,11 @@ import pandas as pd
 import psutil
 import pytest
 
+from benchmarks.cases import Benchmark
 from benchmarks.gate import Admission
-from benchmarks.regression import environments, judge, rivals, sides
+from benchmarks.regression import calibrate, decide, environments, judge, output, rivals, sides
 from benchmarks.regression.hog import hogging
+from benchmarks.regression.measure import Measurement
 from benchmarks.regression.plant import plant
 from benchmarks.regression.series import log_ratio
 from tests.conftest import ROOT
@@ -91,19 +93,27 @@ def test_nothing_changed(regression, tmp_path):
 
 
 @pytest.mark.slow
-def test_twice_the_work_is_a_regression_and_names_the_benchmark(checkout, regression):
-    path = checkout / "impls" / "torch_lstm.py"
-    path.write_text(plant(path.read_text(), 1.0))
-    enough = ("--replicates", "3", "--blocks", "8", "--margin", "50%")
-    done, out = regression("--base", "HEAD", "--impl", "torch_lstm", "--impl", "torch_lstmcell", *FEW, *enough)
-    assert done.returncode == 1, done.stderr + done.stdout
-    assert "regression found: torch_lstm t4-b2-i8-h8/sequence/train_step: time +" in done.stdout
-    assert "torch_lstmcell" not in done.stdout.strip().splitlines()[-2]
-    suite = junitparser.JUnitXml.fromfile(str(out / "regression.xml"))
-    assert [
+def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(decide, "MOST", 6)
+    names = ("torch_lstm", "torch_lstmcell")
+    root = sides.of_working_tree(ROOT / "impls", "impls")
+    pair = [
+        sides.Side(label, calibrate.versions(place, names))
+        for label, place in (("base", root), ("head", sides.with_planted(root, ["torch_lstm"], 1.0)))
+    ]
+    benchmark = Benchmark.parse("t16-b4-i32-h64/sequence/train_step")
+    measurement = Measurement(pair, [benchmark], calibrate.settings(1, 0), tmp_path, lambda *_: None)
+    result = judge.judge(measurement, decide.rules(0.5), judge.Steps(3, 8, 4))
+    assert [text.partition(" +")[0] for text in result.regressions] == [f"torch_lstm {benchmark.id}: time"]
+    assert result.exit_code(strict=False) == 1
+    assert {row["phase"] for row in result.records} == {"screen", "confirm"}
+    assert {row["implementation"] for row in result.records if row["phase"] == "confirm"} == {"torch_lstm"}
+    suite = junitparser.JUnitXml.fromstring(output.junit(result, "t"))
+    failed = [
         case.name for one in suite for case in one if any(isinstance(r, junitparser.Failure) for r in case.result)
-    ] == ["torch_lstm t4-b2-i8-h8/sequence/train_step time"]
-    assert set(pd.read_parquet(out / "regression.parquet")["phase"]) == {"screen", "confirm"}
+    ]
+    assert failed == [f"torch_lstm {benchmark.id} time"]
 
 
 WRONG = """

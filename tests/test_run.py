@@ -38,7 +38,7 @@ def faulty_run(tmp_path_factory):
         "--replicates",
         "1",
         "--timeout",
-        "10",
+        "20",
         "--memory-limit",
         "1.5",
     ]
@@ -100,7 +100,7 @@ def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path, py
     command = [sys.executable, "-c", code, "run", *impls("torch_lstm", str(path)), *SMALL, "--mode", "forward"]
     command += ["--out", str(broken)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    rows = pd.read_parquet(broken / "results.parquet").set_index(["implementation", "mode", "replicate"])
+    rows = pd.read_parquet(broken / "results.parquet").set_index(["implementation", "mode", "replicate"]).sort_index()
     assert rows.loc["torch_lstm", "status"].tolist() == ["ok"] * 4
     # the first replicate's workers came from the gate, before they were told to crash
     assert rows.loc[("late_crash", "train_step"), "status"].tolist() == ["ok", "crashed"]

@@ -75,7 +75,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     "specs",
     multiple=True,
     metavar="SPEC",
-    help="Compare with an environment that holds this instead, such as jax==0.9.0. Repeatable.",
+    help="Compare with an environment that holds this instead, such as jax==0.10.1. Repeatable.",
 )
 @impl_option
 @problem_option
