@@ -76,10 +76,13 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
     console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
     for benchmark, rows in sections(result).items():
         table = Table(title=benchmark, title_justify="left", title_style="bold", box=None, header_style="dim")
-        for name in HEADER:
-            table.add_column(name, justify="right" if name in ("base", "change [95 %]", "finds") else "left")
+        # a column in which nobody has anything to say takes room from the others
+        kept = [k for k, name in enumerate(HEADER) if name != "also" or any(row.cells[k] for row in rows)]
+        for name in (HEADER[k] for k in kept):
+            right = name in ("base", "change [95 %]", "finds")
+            table.add_column(name, justify="right" if right else "left", no_wrap=name != "also")
         for row in rows:
-            table.add_row(*map(escape, row.cells), style=STYLES.get(row.verdict, ""))
+            table.add_row(*(escape(row.cells[k]) for k in kept), style=STYLES.get(row.verdict, ""))
         console.print()
         console.print(table)
     console.print()

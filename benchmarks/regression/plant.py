@@ -30,13 +30,17 @@ class _Planted:
     def calibrate(self):
         state = self.spare()  # a step of `model` moves the parameters, and those are compared
         self.call(state)
-        calls, burns = [], []
-        for _ in range(40):
-            for what, argument, seconds in ((self.call, state, calls), (self.burn, 50, burns)):
-                start = _time.perf_counter()
-                what(argument)
-                seconds.append(_time.perf_counter() - start)
-        self.count = max(1, round({share} * 50 * _statistics.median(calls) / _statistics.median(burns)))
+        # again with the number found, since short work after a long call is slow to get going
+        count = 50
+        for _ in range(3):
+            calls, burns = [], []
+            for _ in range(15):
+                for what, argument, seconds in ((self.call, state, calls), (self.burn, count, burns)):
+                    start = _time.perf_counter()
+                    what(argument)
+                    seconds.append(_time.perf_counter() - start)
+            count = max(1, round({share} * count * _statistics.median(calls) / _statistics.median(burns)))
+        self.count = count
 
     def __call__(self, state):
         if self.first:  # it may be timed by itself, and calibrating takes many calls
