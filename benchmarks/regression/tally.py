@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -111,15 +112,39 @@ PROCESSES = {"pytest-benchmark, median:5%": 1, "asv continuous": 2, "pyperf comp
 OURS = "this gate"
 
 
+ENOUGH = Steps.replicates + decide.MOST
+"""Replicates from which on a gate can be replayed, however many it asks for."""
+
+
 def report(found: Pool, reals: Sequence[Real], described: dict[str, Any], threads: int) -> str:
-    """The table in Markdown, and what stands behind it."""
-    planted = [name_of(one) for one in SHARES]
-    held = {side: len(found.holding([BASE, TWIN, side])) for side in (TWIN, *planted)}
+    """The tables in Markdown, and what stands behind them."""
+    machine = described["machine"]
+    held = {side: len(found.holding([BASE, TWIN, side])) for side in (TWIN, *map(name_of, SHARES))}
+    counts = ", ".join(f"{'twins' if side == TWIN else side} {count}" for side, count in held.items())
+    where = (
+        f"{machine['cpu']}, {machine['cores']} cores, {threads} thread{'s' if threads > 1 else ''} a worker; "
+        f"{datetime.now(UTC):%Y-%m-%d}. Replicates in the pool: {counts}."
+    )
+    parts = [where]
+    if held[TWIN] >= ENOUGH:
+        parts.append(
+            f"{DRAWS} gates were drawn from the pool for each figure, of {', '.join(found.benchmarks)}. In brackets is "
+            "Wilson's 95 % interval for as many gates as the pool holds independent ones."
+        )
+        parts.append(_replays(found, held))
+    else:
+        parts.append(f"Replaying gates on draws from the pool takes {ENOUGH} replicates.")
+    if reals:
+        parts.append(_from_end_to_end(reals))
+    return "\n\n".join(parts) + "\n"
+
+
+def _replays(found: Pool, held: dict[str, int]) -> str:
     rows = []
     for name in (OURS, *RIVALS):
         shares: dict[str, Share | None] = {}
-        for side in (TWIN, *planted):
-            n = min(PROCESSES.get(name, 0), held[side] // 2)
+        for side, count in held.items():
+            n = min(PROCESSES.get(name, 0), count // 2)
             if name == OURS:
                 shares[side] = replayed(found, side, DRAWS, seed=1)
             else:
@@ -129,31 +154,16 @@ def report(found: Pool, reals: Sequence[Real], described: dict[str, Any], thread
         if first:
             cells += [f"{first.processes:.1f}", f"{first.measuring_seconds:.0f} s", f"{first.gates:.1f}"]
         rows.append([name, *cells])
-    header = [
-        "rule",
-        "false alarms",
-        *(f"{one} found" for one in planted),
-        "processes a side",
-        "measuring",
-        "independent gates",
-    ]
-    machine = described["machine"]
-    date = f"{datetime.now(UTC):%Y-%m-%d}"
-    counts = ", ".join(f"{'twins' if side == TWIN else side}: {count}" for side, count in held.items())
-    said = (
-        f"{machine['cpu']}, {machine['cores']} cores, {threads} thread{'s' if threads > 1 else ''} a worker; {date}.",
-        f"Benchmarks: {', '.join(found.benchmarks)}.",
-        f"Replicates in the pool: {counts}. {DRAWS} gates drawn for each figure;",
-        "in brackets Wilson's 95 % interval for as many gates as the pool holds independent ones.",
-    )
-    parts = [" ".join(said), tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)]
-    if reals:
-        lines = []
-        for kind in KINDS:
-            mine = [one for one in reals if one.kind == kind]
-            if mine:
-                middle = sorted(one.seconds for one in mine)[len(mine) // 2]
-                good = sum(map(right, mine))
-                lines.append([kind, f"{good} of {len(mine)}", f"{middle / 60:.1f} min"])
-        parts.append(tabulate(lines, headers=["from end to end", "right", "median time"], tablefmt="github"))
-    return "\n\n".join(parts) + "\n"
+    found_of = [f"{side} found" for side in held if side != TWIN]
+    header = ["rule", "false alarms", *found_of, "processes a side", "measuring", "independent gates"]
+    return tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)
+
+
+def _from_end_to_end(reals: Sequence[Real]) -> str:
+    lines = []
+    for kind in KINDS:
+        mine = [one for one in reals if one.kind == kind]
+        if mine:
+            good, middle = sum(map(right, mine)), statistics.median(one.seconds for one in mine)
+            lines.append([kind, f"{good} of {len(mine)}", f"{middle / 60:.1f} min"])
+    return tabulate(lines, headers=["gates from end to end", "right", "median time"], tablefmt="github")
