@@ -94,6 +94,11 @@ def problem_fields(problem: Any) -> Record:
     return {"problem": problem.id, **{name: getattr(problem, name) for name in names}}
 
 
+def benchmark_id(record: Mapping[str, Any]) -> str:
+    """The id of its Benchmark, such as `t64-b16-i128-h128/sequence/forward`."""
+    return f"{record['problem']}/{record['workload']}/{record['mode']}"
+
+
 def blank(implementation: Any, benchmark: Any, admission: Any, **known: Any) -> Record:
     """A record before it is measured: what its Implementation, Benchmark and Admission say, and what else is known."""
     return {

@@ -13,7 +13,7 @@ from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import get_commit_info
 
-from benchmarks.record import Record, write_records
+from benchmarks.record import Record, benchmark_id, write_records
 from impls.files import write_text
 
 
@@ -25,7 +25,7 @@ def pytest_benchmark_json(records: Sequence[Record], environment: Mapping[str, A
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record["status"] == "ok":
-            benchmark = f"{record['problem']}/{record['workload']}/{record['mode']}"
+            benchmark = benchmark_id(record)
             groups.setdefault((benchmark, record["implementation"]), []).append(record)
     entries = []
     for (benchmark, implementation), rows in groups.items():

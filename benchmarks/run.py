@@ -16,7 +16,7 @@ from benchmarks.blocks import Job, Load
 from benchmarks.cases import Benchmark
 from benchmarks.clock import Clock
 from benchmarks.gate import Admission
-from benchmarks.record import Record, blank, read_records, write_records
+from benchmarks.record import Record, benchmark_id, blank, read_records, write_records
 from benchmarks.scratch import scratch
 from benchmarks.timing import Plan, plan
 from impls import contract
@@ -207,7 +207,7 @@ class Run:
     def fail(self, row: Record, failure: ArmFailed) -> None:
         """Mark a row, and don't try that arm on that benchmark again in later replicates."""
         row["status"], row["reason"] = failure.status, f"{failure.reason} (in replicate {row['replicate'] + 1})"
-        admission = self.admissions[row["implementation"], _benchmark_id(row)]
+        admission = self.admissions[row["implementation"], benchmark_id(row)]
         admission.status, admission.reason = row["status"], row["reason"]
 
     def row(self, implementation: Implementation, benchmark: Benchmark, replicate: int) -> Record:
@@ -222,7 +222,3 @@ class Run:
             threads=self.options.threads,
             replicate=replicate,
         )
-
-
-def _benchmark_id(row: Record) -> str:
-    return f"{row['problem']}/{row['workload']}/{row['mode']}"

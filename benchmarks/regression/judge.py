@@ -10,7 +10,7 @@ from benchmarks.agreement import TOLERANCES
 from benchmarks.arm import ArmFailed
 from benchmarks.cases import Benchmark
 from benchmarks.gate import Admission
-from benchmarks.record import Record
+from benchmarks.record import Record, benchmark_id
 from benchmarks.regression import decide
 from benchmarks.regression.decide import Finding, Rule
 from benchmarks.regression.measure import Measurement
@@ -186,8 +186,4 @@ def judge(measurement: Measurement, rules: Sequence[Rule], steps: Steps) -> Resu
 
 def _whole(records: Sequence[Record], measurement: Measurement) -> list[Record]:
     """Records of what no side has failed at since."""
-    return [
-        row
-        for row in records
-        if measurement.ok((row["implementation"], f"{row['problem']}/{row['workload']}/{row['mode']}"))
-    ]
+    return [row for row in records if measurement.ok((row["implementation"], benchmark_id(row)))]

@@ -14,7 +14,7 @@ from benchmarks.blocks import Job, Load
 from benchmarks.cases import Benchmark
 from benchmarks.clock import Clock
 from benchmarks.gate import Admission
-from benchmarks.record import Record, blank
+from benchmarks.record import Record, benchmark_id, blank
 from benchmarks.regression.sides import ROOT, Side
 from benchmarks.run import Advance
 from benchmarks.timing import plan
@@ -124,8 +124,7 @@ class Measurement:
                     row["versions"] = job.arms[label].ready.get("versions")
             for row, failure in blocks.measure(jobs, self.settings.load, count, rng, self.clock):
                 row["status"], row["reason"] = failure.status, failure.reason
-                benchmark = f"{row['problem']}/{row['workload']}/{row['mode']}"
-                self.failures[row["side"], (row["implementation"], benchmark)] = failure
+                self.failures[row["side"], (row["implementation"], benchmark_id(row))] = failure
         finally:
             for arm in arms:
                 arm.kill()

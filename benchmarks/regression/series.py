@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.record import Record
+from benchmarks.record import Record, benchmark_id
 from benchmarks.regression.decide import Rule, Series
 
 MIB = 2**20
@@ -17,7 +17,7 @@ Turns = Sequence[dict[str, Any]]
 
 def key_of(record: Record) -> str:
     """Such as `torch_cell t64-b16-i128-h128/sequence/forward`."""
-    return f"{record['implementation']} {record['problem']}/{record['workload']}/{record['mode']}"
+    return f"{record['implementation']} {benchmark_id(record)}"
 
 
 def block_logs(turns: Turns) -> dict[int, float]:
