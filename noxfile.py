@@ -57,7 +57,7 @@ def calibrate(session: nox.Session) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Rebuild the tables of finished runs from their raw files alone."""
+    """Rebuild tables, figures and the page from raw files alone. -- DIR... --out DIR"""
     install(session, "report")
     run(session, "-m", "reports", "build", *session.posargs)
 

@@ -175,7 +175,7 @@ def new_run(
     choose_cores(threads)
     folder = usable_out(out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{preset}")
     options = Options(
-        run_id=f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}",
+        run_id=f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}",
         implementations=tuple(one.name if one.own else str(one.path) for one in arms),
         digests=tuple(one.digest for one in arms),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in dict.fromkeys(measured) for pair in pairs),

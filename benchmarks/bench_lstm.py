@@ -37,6 +37,7 @@ def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
     if mode == "backward":
         prepared.call("forward_train")(state)
     benchmark.group = case
+    benchmark.extra_info["device"] = "cpu"
     benchmark._mode = "bench_lstm"
     if benchmark.disabled:
         call(state)

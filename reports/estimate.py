@@ -34,6 +34,14 @@ def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFram
     )
 
 
+def noise(records: pd.DataFrame) -> float:
+    """A run's noise: the median of the arms' standard deviations of log seconds between replicates; NaN if none."""
+    sound = records[records["status"] == "ok"]
+    logs = pd.Series(np.log(sound["seconds"].to_numpy(float)), index=sound.index)
+    spreads = logs.groupby([sound[name] for name in ARM], observed=True).std()
+    return float(spreads.median())
+
+
 def times(records: pd.DataFrame) -> pd.DataFrame:
     """Per ARM: seconds, low, high, n. `records` has one row a replicate, all ok."""
     return _per_arm(records.assign(log=np.log(records["seconds"].to_numpy(float))), "log", "seconds")
@@ -62,6 +70,10 @@ def ratios(turns: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 def _per_arm(rows: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
     """Intervals of a column of logs, per ARM; the result's columns start with `name`."""
-    groups = {key: group[column].to_numpy(float) for key, group in rows.groupby(ARM, sort=False, observed=True)}
-    found = intervals(list(groups.values())).rename(columns=lambda c: name if c == "value" else f"{name}_{c}")
-    return pd.concat([pd.DataFrame(list(groups), columns=ARM), found], axis=1)
+    arms = rows.drop_duplicates(ARM)[ARM].reset_index(drop=True)
+    number = rows.groupby(ARM, sort=False, observed=True).ngroup().to_numpy()  # of its arm, in the same order
+    order = np.argsort(number, kind="stable")
+    starts = np.searchsorted(number[order], np.arange(len(arms)))
+    groups = np.split(rows[column].to_numpy(float)[order], starts)[1:]
+    found = intervals(groups).rename(columns=lambda c: name if c == "value" else f"{name}_{c}")
+    return pd.concat([arms, found], axis=1)

@@ -1,21 +1,63 @@
-"""The page: index.html, one file that needs no other and asks no host."""
+"""The page: index.html of one run or many, one file that needs no other to be read and asks no host."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
 
 from impls.files import write_text
-from reports import table
-from reports.frame import Run
+from reports import headline, questions, table, text
+from reports.frame import ARM, Run
+from reports.over_runs import OverRuns
+from reports.plot import Picture
+from reports.questions import Answer
 
-TEMPLATE = Path(__file__).with_name("page.html.j2")
-LEFT = (0, 1, 2, 7)
-"""Columns of words."""
+PAGE = Path(__file__).with_name("page")
+FILES = (
+    ("table.md", "tables in Markdown"),
+    ("table.html", "in HTML"),
+    ("table.tex", "in LaTeX"),
+    ("results.parquet", "every turn (Parquet)"),
+    ("environment.json", "machine and versions (JSON)"),
+)
+FILTERS = ("run", "device", "problem", "workload", "mode", "track")
+FIRST = {"workload": "sequence", "mode": "train_step"}
+"""What the filters start with, where a run holds it: what most readers come for."""
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A run as the page shows it. `raw` is the path from the page to the run's files, empty or ending in a slash."""
+
+    run: Run
+    summary: pd.DataFrame
+    pictures: Sequence[Picture]
+    raw: str = ""
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", run_name(self.run))
+
+    @property
+    def label(self) -> str:
+        """Such as `2026-11-24-190533-quick · Intel(R) Xeon(R) Processor`."""
+        machine = self.run.environment["machine"]
+        return f"{self.name} · {machine.get('gpu') or machine['cpu']}"
+
+
+def run_name(run: Run) -> str:
+    """A run's folder's name, of signs that are safe in a path and an address."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", run.folder.resolve().name).strip(".-") or "run"
 
 
 def data_uri(svg: str) -> str:
@@ -23,44 +65,138 @@ def data_uri(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
-def answer(summary: pd.DataFrame) -> list[str]:
-    """A sentence per problem: which is fastest at a whole training step, or at what was measured first."""
-    sentences = []
-    measured = summary[(summary["status"] == "ok") & (summary["track"] != "floor")]
-    for problem, rows in measured.groupby("problem", sort=False):
-        steps = rows[rows["mode"] == "train_step"]
-        workload, mode = (steps if len(steps) else rows).iloc[0][["workload", "mode"]]
-        ranked = rows[(rows["workload"] == workload) & (rows["mode"] == mode)].sort_values("seconds")
-        best = ranked.iloc[0]
-        # who can't be told from the fastest: their interval of times reaches into its own
-        near = ranked.iloc[1:][ranked.iloc[1:]["seconds_low"] <= best["seconds_high"]]
-        tied = f"; not told apart from it: {', '.join(near['implementation'])}" if len(near) else ""
-        sentences.append(f"{problem}, {workload}, {mode}: {best['implementation']} takes least time{tied}.")
-    return sentences
+def command(run: Run, row: Any) -> str:
+    """The command line that measures a row again, beside the baseline."""
+    options = run.options
+    given = {Path(str(one)).stem: str(one) for one in options.get("implementations", ())}
+    names = dict.fromkeys((str(row.implementation), str(options["baseline"]), "floor"))
+    words = ["nox", "-s", "bench", "--"]
+    for name in names:
+        words += ["--impl", given.get(name, name)] if name != "floor" else []
+    words += ["--problem", str(row.problem), "--workload", str(row.workload), "--mode", str(row.mode)]
+    words += ["--device", str(row.device)]
+    for name in ("threads", "replicates", "blocks", "seed"):
+        words += [f"--{name}", str(options[name])] if options.get(name) is not None else []
+    if options.get("weights"):
+        words += ["--weights", str(options["weights"])]
+    return shlex.join(words)
 
 
-def page(run: Run, summary: pd.DataFrame, figures: dict[str, str]) -> str:
-    """The HTML of a run; `figures` are SVG texts by problem. Every value is escaped."""
-    baseline = run.options["baseline"]
-    problems = []
-    for problem, found in groupby(table.sections(summary, baseline), key=lambda section: section.title.split()[0]):
-        sections = [
-            {"title": s.title, "header": s.header, "marked": list(zip(s.words, s.rows, strict=True))} for s in found
-        ]
-        figure = data_uri(figures[problem]) if problem in figures else None
-        problems.append({"id": problem, "sections": sections, "figure": figure})
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        run_id=run.options["run_id"],
-        answers=answer(summary),
-        preamble=table.preamble(run),
-        notes=table.notes(baseline),
-        baseline=baseline,
-        problems=problems,
-        left=LEFT,
+def _sections(reported: Reported, number: int) -> Iterator[dict[str, Any]]:
+    """A run's tables as the template wants them."""
+    run, summary = reported.run, reported.summary
+    replicates = {
+        key: [text.duration(value) for value in rows["seconds"].to_numpy(float)]
+        for key, rows in run.records[run.records["status"] == "ok"].groupby(ARM, sort=False, observed=True)
+    }
+    rows = {tuple(getattr(row, name) for name in ARM): row for row in summary.itertuples(index=False)}
+    for place, section in enumerate(table.sections(summary, run.options["baseline"])):
+        lines = []
+        for k, line in enumerate(section.lines):
+            row = rows[section.problem, section.workload, section.mode, section.device, line.cells[0]]
+            lines.append(
+                {
+                    "id": f"r{number}-{place}-{k}",
+                    "track": line.track,
+                    "word": f"{line.word} {row.place}".strip(),
+                    "name": line.cells[0],
+                    "status": row.status,
+                    "reason": row.reason,
+                    "cells": _cells(section.header, line.cells, row, run.options["baseline"]),
+                    "replicates": ", ".join(replicates.get(tuple(getattr(row, name) for name in ARM), ())),
+                    "versions": row.versions,
+                    "command": command(run, row),
+                }
+            )
+        yield {
+            **{name: getattr(section, name) for name in ("problem", "workload", "mode", "device", "title")},
+            "header": [name for name in section.header if name != "track"],
+            "tracks": [(track, list(group)) for track, group in groupby(lines, key=lambda line: line["track"])],
+        }
+
+
+SORTED_BY = {
+    "time [95 % interval]": "seconds",
+    "× floor": "floor_ratio",
+    "% of peak": "peak_share",
+    "cores": "cores_used",
+    "first call": "first_call_seconds",
+    "memory": "peak_bytes",
+    "error": "error",
+}
+"""The summary's column behind a table's, to sort by."""
+
+
+def _cells(header: list[str], cells: list[str], row: Any, baseline: str) -> Iterator[dict[str, Any]]:
+    """The cells after the name, but for the track; each with the number that it is sorted by, where it is one."""
+    for name, cell in list(zip(header, cells, strict=True))[1:]:
+        if name == "track":
+            continue
+        column = "ratio" if name.startswith(f"× {baseline}") else SORTED_BY.get(name)
+        value = None if column is None else getattr(row, column)
+        kind = " ".join(("words", "verdict")[: 1 + (name == "verdict")]) if name in table.WORDS else ""
+        shown = "" if value is None or pd.isna(value) else f"{float(value):.6g}"
+        yield {"text": cell, "value": None if column is None else shown, "kind": kind}
+
+
+def _filters(reported: Sequence[Reported]) -> list[dict[str, Any]]:
+    """The selects: every value that occurs, and what each starts with."""
+    found = []
+    for name in FILTERS:
+        if name == "run":
+            values, first = [one.name for one in reported], reported[0].name
+        else:
+            values = list(dict.fromkeys(str(value) for one in reported for value in one.summary[name]))
+            first = FIRST.get(name, "")
+        if len(values) > 1:
+            found.append({"name": name, "values": values, "first": first if first in values else ""})
+    return found
+
+
+def _hash(words: str) -> str:
+    """As a Content-Security-Policy names a script or a style that may run."""
+    return base64.b64encode(hashlib.sha256(words.encode()).digest()).decode()
+
+
+def page(reported: Sequence[Reported], over_runs: OverRuns) -> str:
+    """The HTML of some runs, the newest first. Every value is escaped; only this page's own script may run."""
+    css, js = ((PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    runs = [
+        {
+            "name": one.name,
+            "label": one.label,
+            "raw": one.raw,
+            "files": FILES,
+            "baseline": one.run.options["baseline"],
+            "preamble": table.preamble(one.run),
+            "sections": list(_sections(one, number)),
+            "pictures": [
+                {"uri": data_uri(p.svg), "alt": p.alt, "title": p.title, "problem": p.problem} for p in one.pictures
+            ],
+        }
+        for number, one in enumerate(reported)
+    ]
+    newest: list[Answer] = list(questions.answers(reported[0].run, reported[0].summary))
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=jinja2.FileSystemLoader(PAGE)
+    )
+    return environment.get_template("page.html.j2").render(
+        css=css,
+        js=js,
+        css_hash=_hash(css),
+        js_hash=_hash(js),
+        headline=headline.headline(reported[0].run, reported[0].summary),
+        runs=runs,
+        newest={**runs[0], "answers": newest},
+        filters=_filters(reported),
+        words=table.WORDS,
+        tracks=table.TRACK_TITLES,
+        notes=table.notes(reported[0].run.options["baseline"]),
+        over_runs=over_runs.tables,
+        changes_note=over_runs.note,
     )
 
 
-def save(run: Run, summary: pd.DataFrame, figures: dict[str, str]) -> None:
+def save(folder: Path, reported: Sequence[Reported], over_runs: OverRuns) -> None:
     """Write index.html, whole or not at all."""
-    write_text(run.folder / "index.html", page(run, summary, figures))
+    write_text(folder / "index.html", page(reported, over_runs))

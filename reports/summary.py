@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports import estimate, frame, verdict
-from reports.frame import ARM, BENCHMARK, Run
+from reports import estimate, frame, place, possible, verdict
+from reports.frame import ARM, BENCHMARK, KEY, Run
 
 CONSTANT = ["track", "versions", "error", "error_tensor", "first_call_seconds", "threads"]
 
@@ -13,33 +13,40 @@ CONSTANT = ["track", "versions", "error", "error_tensor", "first_call_seconds", 
 def summarise(run: Run) -> pd.DataFrame:
     """One row per ARM, fastest first inside a benchmark; what is not ok comes last, with status and reason.
 
-    Columns: ARM, CONSTANT, status, reason, seconds and ratio each with _low, _high, _n, verdict, cores_used,
-    peak_bytes, warm_first_call_seconds.
+    Columns: ARM, CONSTANT, status, reason; seconds, ratio (to the baseline) and floor_ratio, each with _low, _high and
+    _n; verdict, place (in its track), peak_share, cores_used, peak_bytes, warm_first_call_seconds.
     """
     records, baseline = run.records, run.options["baseline"]
     failed = records[records["status"] != "ok"].drop_duplicates(ARM)[[*ARM, "status", "reason"]]
     # an arm that failed in any replicate has no time: what it did before may be as wrong
-    sound = records[~pd.MultiIndex.from_frame(records[ARM]).isin(pd.MultiIndex.from_frame(failed[ARM]))]
+    unsound = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
     base = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
     # of the peaks the least: what earlier benchmarks of a process left behind differs with their order
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
-    medians = sound.groupby(ARM, as_index=False, sort=False).agg(how)
-    ratios = estimate.ratios(frame.turns(run, sound), baseline)
+    sound = records.loc[~unsound, [*KEY, "seconds", *how]]
+    medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
+    turns = frame.turns(run, sound)
+    ratios = estimate.ratios(turns, baseline)
     ratios["verdict"] = verdict.verdicts(ratios)
+    floors = estimate.ratios(turns, verdict.FLOOR)
+    floors.columns = [name.replace("ratio", "floor_ratio") for name in floors.columns]
     found = base.merge(estimate.times(sound), on=ARM, how="left").merge(medians, on=ARM, how="left")
-    found = found.merge(ratios, on=ARM, how="left").merge(failed, on=ARM, how="left")
+    found = found.merge(ratios, on=ARM, how="left").merge(floors, on=ARM, how="left").merge(failed, on=ARM, how="left")
+    found = frame.plain(found)
     found["status"] = found["status"].fillna("ok")
     found["reason"] = found["reason"].fillna("")
     is_base = (found["implementation"] == baseline) & (found["status"] == "ok")
     found.loc[is_base, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     found.loc[is_base, "verdict"] = "baseline"
+    found["place"] = place.places(found, turns)
+    found["peak_share"] = possible.peak_share(found, records, run.environment.get("matmul_flops_per_second") or {})
     # in the order in which the run was asked for its benchmarks
     order = {
         key: k for k, key in enumerate(records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None))
     }
-    place = [order[key] for key in found[BENCHMARK].itertuples(index=False, name=None)]
+    position = [order[key] for key in found[BENCHMARK].itertuples(index=False, name=None)]
     return (
-        found.assign(_place=place)
-        .sort_values(["_place", "seconds"], kind="stable", ignore_index=True)
-        .drop(columns="_place")
+        found.assign(_position=position)
+        .sort_values(["_position", "seconds"], kind="stable", ignore_index=True)
+        .drop(columns="_position")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,85 +13,129 @@ from rich.markup import escape
 from rich.table import Table
 from tabulate import tabulate
 
-from reports import text
+from reports import estimate, text
 from reports.frame import BENCHMARK, Run
 from reports.verdict import ALPHA
+
+WORDS = ("implementation", "track", "in its track", "verdict")
+"""Columns of words; all others are numbers, and stand to the right."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row as text: its cells, or what came before it failed and the status and reason; and a word for its style."""
+
+    track: str
+    word: str
+    cells: list[str]
 
 
 @dataclass(frozen=True)
 class Section:
-    """One benchmark's table: its title, its header, its rows, and what is said of each row."""
+    """One benchmark's table: its benchmark, its header, its lines, grouped by track."""
 
-    title: str
+    problem: str
+    workload: str
+    mode: str
+    device: str
     header: list[str]
-    rows: list[list[str]]
-    words: list[str]
+    lines: list[Line]
 
-
-def versions_short(versions: str) -> str:
-    """`flax 0.12.8, jax 0.10.2, jaxlib 0.10.2` as `flax 0.12.8`: the rest stands above the table."""
-    return versions.split(",", maxsplit=1)[0]
+    @property
+    def title(self) -> str:
+        """Such as `t64-b16-i128-h128   sequence   forward   cpu`."""
+        return "   ".join((self.problem, self.workload, self.mode, self.device))
 
 
 def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
-    """A Section per benchmark."""
+    """A Section per benchmark; inside it default, tuned, then the floor, each fastest first."""
     header = [
         "implementation",
         "track",
-        "version",
-        "error",
-        "first call",
         "time [95 % interval]",
         f"× {baseline} [95 %]",
         "verdict",
+        "in its track",
+        "× floor",
+        "% of peak",
         "cores",
+        "first call",
         "memory",
+        "error",
     ]
-    for key, group in summary.groupby(BENCHMARK, sort=False):
-        problem, workload, mode, device = key
-        yield Section(
-            title=f"{problem}   {workload}   {mode}   {device}",
-            header=header,
-            rows=[_row(row) for row in group.itertuples(index=False)],
-            words=[str(row.verdict) if row.status == "ok" else "failed" for row in group.itertuples(index=False)],
-        )
+    ranked = summary.assign(_track=summary["track"].map(lambda track: TRACKS.get(str(track), len(TRACKS))))
+    for key, group in ranked.groupby(BENCHMARK, sort=False, observed=True):
+        rows = group.sort_values(["_track", "seconds"], kind="stable")
+        lines = [
+            Line(str(row.track), str(row.verdict) if row.status == "ok" else "failed", _cells(row))
+            for row in rows.itertuples(index=False)
+        ]
+        problem, workload, mode, device = map(str, key)
+        yield Section(problem, workload, mode, device, header, lines)
 
 
-def _row(row: Any) -> list[str]:
-    left = [row.implementation, row.track, versions_short(row.versions), text.error(row.error)]
+TRACK_TITLES = {
+    "default": "default: as the framework's documentation has it",
+    "tuned": "tuned: the best known with the same framework",
+    "floor": "floor: the bare matrix products, no LSTM",
+}
+TRACKS = {track: place for place, track in enumerate(TRACK_TITLES)}
+"""The order of the tracks; any other comes after."""
+
+
+def _cells(row: Any) -> list[str]:
+    left = [str(row.implementation), str(row.track)]
+    right = [text.duration(row.first_call_seconds), text.size(row.peak_bytes), text.error(row.error)]
     if row.status != "ok":
-        return [*left, text.duration(row.first_call_seconds), row.status, row.reason, "", "", ""]
+        return [*left, str(row.status), str(row.reason), "", "", "", "", "", *right]
     ratio = "1"
     if row.verdict != "baseline":
         ratio = "–" if pd.isna(row.ratio) else text.interval(row.ratio, row.ratio_low, row.ratio_high)
     return [
         *left,
-        text.duration(row.first_call_seconds),
         text.time_with_interval(row.seconds, row.seconds_low, row.seconds_high),
         ratio,
         row.verdict if isinstance(row.verdict, str) else "–",
-        f"{row.cores_used:.2f}",
-        text.size(row.peak_bytes),
+        row.place,
+        "–" if pd.isna(row.floor_ratio) else f"{row.floor_ratio:.2f}",
+        text.share(row.peak_share),
+        "–" if pd.isna(row.cores_used) else f"{row.cores_used:.2f}",
+        *right,
     ]
 
 
 def preamble(run: Run) -> list[str]:
-    """What stands above every table: where, with what, how often."""
+    """What stands above every table: where, with what, how often, and how noisy it was."""
     environment, options = run.environment, run.options
     machine, commit = environment["machine"], environment["commit"]
-    changed = ", with changes" if commit["dirty"] else ""
+    cores = f", {machine['cores']} cores" if machine["cores"] else ""
+    memory = f", {machine['memory_bytes'] / 2**30:.0f} GiB" if machine["memory_bytes"] else ""
     gpu = f", {machine['gpu']}" if machine.get("gpu") else ""
-    memory = machine["memory_bytes"] / 2**30
-    dtypes = ", ".join(sorted(set(run.records["dtype"])))
-    versions = sorted({one for line in run.records["versions"] for one in line.split(", ")})
-    commit_id = (commit["id"] or "unknown")[:12] + changed
-    often = f"{options['replicates']} replicates of {options['blocks']} blocks, seed {options['seed']}"
+    dtypes = ", ".join(sorted(set(run.records["dtype"].astype(str))))
+    versions = sorted({one for line in set(run.records["versions"].astype(str)) for one in line.split(", ")})
+    commit_id = (commit["id"] or "unknown")[:12] + (", with changes" if commit["dirty"] else "")
+    often = ", ".join(
+        f"{options[name]} {name}" for name in ("replicates", "blocks") if options.get(name) is not None
+    ).replace(" replicates, ", " replicates of ")
+    seed = f", seed {options['seed']}" if options.get("seed") is not None else ""
+    threads = f"; {options['threads']} threads" if options.get("threads") else ""
     return [
-        f"{machine['cpu']}, {machine['cores']} cores, {memory:.0f} GiB{gpu}; {machine['system']}",
+        f"{machine['cpu']}{cores}{memory}{gpu}; {machine['system']}",
         f"{', '.join(versions)}, Python {environment['versions']['python']}",
-        f"{dtypes}, {environment['matmul_precision']}; {options['threads']} threads",
-        f"{often}; commit {commit_id}; run {options['run_id']}",
+        f"{dtypes}, {environment['matmul_precision']}{threads}",
+        *peak_and_noise(run),
+        f"{often}{seed}; commit {commit_id}; run {options['run_id']}",
     ]
+
+
+def peak_and_noise(run: Run) -> list[str]:
+    """The matrix product's peak, and how far apart replicates of the same arm were: the run's own noise."""
+    peaks = run.environment.get("matmul_flops_per_second") or {}
+    said = [f"{dtype} matrix product at best {value / 1e9:.0f} GFLOP/s" for dtype, value in sorted(peaks.items())]
+    spread = estimate.noise(run.records)
+    if not math.isnan(spread):
+        said.append(f"noise: replicates of an arm differ by {100 * spread:.1f} % (the median arm's standard deviation)")
+    return ["; ".join(said)] if said else []
 
 
 def notes(baseline: str) -> list[str]:
@@ -100,25 +145,38 @@ def notes(baseline: str) -> list[str]:
         "error: the largest disagreement with a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident, above what the process held before the benchmark was opened.",
-        "floor: the bare matrix products that any LSTM of that problem does; not an LSTM.",
+        "in its track: fastest only where it is apart from every other in its track, after Holm; else who is tied.",
+        "× floor: against the bare matrix products that any LSTM of that problem does; the floor is not an LSTM.",
+        "% of peak: those products' operations per second, of what one large matrix product reaches.",
     ]
 
 
 def readme(run: Run, summary: pd.DataFrame, workload: str, mode: str) -> str:
-    """One workload and mode as a short Markdown table, times and ratios of each problem side by side: README's."""
+    """One workload and mode as a short Markdown table, the ratios of every problem side by side: README's.
+
+    Bold is the fastest of its track, where it is apart from the rest of it.
+    """
     rows = summary[(summary["workload"] == workload) & (summary["mode"] == mode) & (summary["status"] == "ok")]
     baseline = run.options["baseline"]
+    base = rows[rows["implementation"] == baseline].set_index("problem")
     problems = list(dict.fromkeys(rows["problem"]))
-    cells: dict[str, list[str]] = {}
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    order: dict[tuple[str, str], list[float]] = {}
+    row: Any
+    for row in rows.itertuples(index=False):
+        mark = "**" if row.place == "fastest" else ""
+        shown = "1" if row.verdict == "baseline" else text.interval(row.ratio, row.ratio_low, row.ratio_high)
+        key = str(row.track), str(row.implementation)
+        cells.setdefault(key, {})[str(row.problem)] = f"{mark}{shown}{mark}" + (" tie" if row.verdict == "tie" else "")
+        order.setdefault(key, []).append(math.log(row.ratio))
+    ranked = sorted(cells, key=lambda key: (TRACKS.get(key[0], len(TRACKS)), sum(order[key]) / len(order[key])))
+    header = ["track", "implementation"]
     for problem in problems:
-        for row in rows[rows["problem"] == problem].itertuples(index=False):
-            shown = cells.setdefault(str(row.implementation), [str(row.implementation), str(row.track)])
-            _, _, _, _, _, time, ratio, verdict, _, _ = _row(row)
-            shown += [time, f"{ratio} {verdict}" if verdict in ("faster", "slower", "tie") else ratio]
-    header = ["implementation", "track"]
-    for problem in problems:
-        header += [problem, f"× {baseline}"]
-    return tabulate(list(cells.values()), headers=header, tablefmt="github", disable_numparse=True)
+        one = base.loc[problem]
+        time = text.time_with_interval(one["seconds"], one["seconds_low"], one["seconds_high"])
+        header.append(f"{problem}<br>{time}")
+    table = [[*key, *(cells[key].get(str(problem), "–") for problem in problems)] for key in ranked]
+    return tabulate(table, headers=header, tablefmt="github", disable_numparse=True)
 
 
 STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
@@ -132,11 +190,13 @@ def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
     for section in sections(summary, baseline):
         table = Table(title=section.title, title_justify="left", title_style="bold", box=None, header_style="dim")
         for name in section.header:
-            table.add_column(
-                name, justify="left" if name in ("implementation", "track", "version", "verdict") else "right"
-            )
-        for cells, word in zip(section.rows, section.words, strict=True):
-            table.add_row(*(escape(cell) for cell in cells), style=STYLES.get(word, ""))
+            table.add_column(name, justify="left" if name in WORDS else "right")
+        last = None
+        for row in section.lines:
+            if last not in (None, row.track):
+                table.add_row()
+            table.add_row(*(escape(cell) for cell in row.cells), style=STYLES.get(row.word, ""))
+            last = row.track
         console.print()
         console.print(table)
     console.print()
@@ -157,7 +217,7 @@ def markdown(run: Run, summary: pd.DataFrame) -> str:
     parts = ["# LSTM benchmarks", *(f"- {_cell(line)}" for line in preamble(run))]
     text_parts = ["\n".join([parts[0], "", *parts[1:]])]
     for section in sections(summary, baseline):
-        rows = [[_cell(cell) for cell in row] for row in section.rows]
+        rows = [[_cell(cell) for cell in line.cells] for line in section.lines]
         text_parts.append(f"## {_cell(section.title)}")
         text_parts.append(
             tabulate(rows, headers=[_cell(name) for name in section.header], tablefmt="github", disable_numparse=True)

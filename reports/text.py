@@ -51,3 +51,8 @@ def size(count: float) -> str:
 def error(value: float) -> str:
     """A relative error, such as `7e-07`."""
     return "–" if math.isnan(value) else f"{value:.0e}"
+
+
+def share(value: float) -> str:
+    """A share in per cent, two digits, such as `41 %` or `0.62 %`."""
+    return "–" if math.isnan(value) else f"{float(f'{100 * value:.2g}'):g} %"

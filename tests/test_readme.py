@@ -10,12 +10,34 @@ from tests.conftest import ROOT
 PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/results.parquet"))
 
 
-def test_readme_shows_the_newest_published_run():
-    run = frame.read_run(PUBLISHED[-1])
+FULL = max(path for path in PUBLISHED if path.name.endswith("-full"))
+DRAWN_WITH = "3.11"
+"""The matplotlib that drew README's picture; another one's lines may differ by a hair."""
+
+
+def test_readme_shows_the_newest_published_full_run():
+    run = frame.read_run(FULL)
     page = (ROOT / "README.md").read_text()
     assert table.readme(run, summarise(run), "sequence", "train_step") in page
     for line in table.preamble(run):
         assert line in page
+
+
+def test_readme_shows_the_picture_that_its_run_gives(tmp_path):
+    import matplotlib as mpl
+
+    from reports import plot
+
+    pictures = sorted((FULL / "figures").iterdir())
+    assert pictures
+    page = (ROOT / "README.md").read_text()
+    assert any(str(path.relative_to(ROOT)) in page for path in pictures)
+    if not mpl.__version__.startswith(f"{DRAWN_WITH}."):
+        pytest.skip(f"drawn with matplotlib {DRAWN_WITH}, here is {mpl.__version__}")
+    run = frame.read_run(FULL)
+    plot.save(run, summarise(run), tmp_path)
+    for path in pictures:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)

@@ -91,7 +91,7 @@ def test_hostile_text_cannot_leave_its_cell(tmp_path):
     written = table.markdown(run, summarise(run))
     assert "<script>" not in written
     line = next(line for line in written.splitlines() if "alert(1)" in line)
-    assert line.count("|") == 11
+    assert line.count("|") == 13
 
 
 UNREADABLE = {
@@ -148,30 +148,154 @@ def built(folder, records, python):
 
 def test_the_same_records_give_the_same_bytes(tmp_path, python):
     rows = [record(n, r, s * (1 + 0.01 * r)) for n, s in (("base", 1e-3), ("other", 2e-3)) for r in (0, 1)]
-    one, other = (built(tmp_path / name, rows, python) for name in ("one", "other"))
-    assert {"table.md", "index.html", "figures/p.svg", "figures/p.png"} <= set(one)
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    one, other = (built(tmp_path / name / "run", rows, python) for name in ("one", "other"))
+    figures = {f"figures/ratio-p.{kind}" for kind in ("svg", "png")}
+    assert {"table.md", "table.html", "table.tex", "index.html", *figures} <= set(one)
     for name in set(one) - {"results.parquet"}:
         assert one[name] == other[name], name
 
 
-def test_nothing_hostile_gets_into_the_page_and_it_asks_no_host(tmp_path):
+def test_the_page_names_everything_and_asks_no_host(tmp_path):
     from reports import site
+    from reports.over_runs import over_runs
 
     hostile = "</td><script>alert(1)</script>\"' onload=x"
     rows = [record("base", r, 1e-3) for r in (0, 1)]
     rows += [record(hostile, r, None, status="error", reason=hostile, turns=None, versions=hostile) for r in (0, 1)]
     run = save(tmp_path / "run", rows)
-    written = site.page(run, summarise(run), {})
-    assert "<script" not in written
+    reported = [site.Reported(run, summarise(run), [])]
+    written = site.page(reported, over_runs(reported))
+    assert "<script>alert" not in written
     assert written.count("&lt;script&gt;") >= 3
     assert "http" not in written.replace("http-equiv", "")
     assert "src=" not in written.replace('src="data:', "")
 
 
-def test_the_page_says_who_takes_least_time_and_who_is_not_told_apart(tmp_path):
-    from reports import site
+def contest(tmp_path, **levels):
+    rows = []
+    for name, (seconds, spread) in levels.items():
+        rows += [record(name, r, seconds * (1 + spread * (r - 1.5))) for r in range(4)]
+    run = save(tmp_path / "run", rows)
+    return run, summarise(run)
 
-    rows = [record(n, r, s * (1 + 0.05 * r)) for n, s in (("base", 1e-3), ("near", 1.01e-3)) for r in (0, 1)]
-    assert site.answer(summarise(save(tmp_path / "run", rows))) == [
-        "p, w, m: base takes least time; not told apart from it: near."
+
+def places(found):
+    return dict(zip(found["implementation"], found["place"], strict=True))
+
+
+def test_the_fastest_is_marked_where_it_is_apart_from_all(tmp_path):
+    _, found = contest(tmp_path, base=(1e-3, 0.001), quick=(0.9e-3, 0.001), slow=(2e-3, 0.001))
+    assert dict(zip(found["implementation"], found["place"], strict=True)) == {
+        "quick": "fastest",
+        "base": "",
+        "slow": "",
+    }
+
+
+def test_nobody_is_fastest_where_the_first_two_are_not_apart(tmp_path):
+    run, found = contest(tmp_path, base=(1e-3, 0.02), near=(0.999e-3, -0.02), slow=(2e-3, 0.02))
+    assert dict(zip(found["implementation"], found["place"], strict=True)) == {
+        "base": "tied",
+        "near": "tied",
+        "slow": "",
+    }
+    assert "**" not in table.readme(run, found, "w", "m")
+
+
+def test_tracks_are_never_mixed(tmp_path):
+    rows = [record("base", r, 1e-3 * (1 + 0.001 * r)) for r in range(4)]
+    rows += [record("slow", r, 2e-3 * (1 + 0.001 * r)) for r in range(4)]
+    rows += [record("best", r, 0.5e-3 * (1 + 0.001 * r), track="tuned") for r in range(4)]
+    rows += [record("other", r, 0.7e-3 * (1 + 0.001 * r), track="tuned") for r in range(4)]
+    run = save(tmp_path / "run", rows)
+    found = summarise(run)
+    assert set(found.loc[found["place"] == "fastest", "implementation"]) == {"base", "best"}
+    section = next(table.sections(found, "base"))
+    assert [line.cells[0] for line in section.lines] == ["base", "slow", "best", "other"]
+
+
+def test_the_headline_says_who_is_fastest_where(tmp_path):
+    from reports import headline
+
+    run, found = contest(tmp_path, base=(1e-3, 0.001), quick=(0.9e-3, 0.001))
+    assert headline.headline(run, found) == "W, m, on a cpu: of the default ones quick is fastest at the one problem."
+
+
+def test_one_replicate_makes_nobody_fastest(tmp_path):
+    from reports import headline
+
+    run = save(tmp_path / "run", [record("base", 0, 1e-3), record("quick", 0, 0.5e-3)])
+    found = summarise(run)
+    assert set(found["place"]) == {""}
+    assert "one replicate" in headline.headline(run, found)
+
+
+def test_operations_are_those_of_the_floors_products():
+    """Counted by hand: T·B rows, 4H columns, I and H deep; twice that backward, without dx for `model`."""
+    from impls.problem import Problem
+    from reports.possible import operations
+
+    problem = Problem(seq_len=3, batch=2, input_size=5, hidden_size=7)
+    forward = 2 * 3 * 2 * 28 * (5 + 7)
+    assert operations(problem, "sequence", "forward") == forward
+    assert operations(problem, "sequence", "forward_train") == forward
+    assert operations(problem, "sequence", "backward") == 2 * forward
+    assert operations(problem, "sequence", "train_step") == 3 * forward
+    assert operations(problem, "model", "train_step") == 3 * forward - 2 * 3 * 2 * 28 * 5
+    assert operations(problem, "cell", "forward") == forward // 3
+    deep = problem.replace(num_layers=2, bidirectional=True)
+    assert operations(deep, "sequence", "forward") == 2 * forward + 2 * (2 * 3 * 2 * 28 * (14 + 7))
+
+
+def test_the_distance_from_the_floor_and_the_peak(tmp_path):
+    rows = [record("base", r, 3e-3, problem="t3-b2-i5-h7", workload="sequence", mode="forward") for r in (0, 1)]
+    rows += [
+        record("floor", r, 1e-3, track="floor", problem="t3-b2-i5-h7", workload="sequence", mode="forward")
+        for r in (0, 1)
     ]
+    run = save(tmp_path / "run", rows)
+    run.environment["matmul_flops_per_second"] = {"float32": 1e9}
+    found = summarise(run).set_index("implementation")
+    assert found.loc["base", "floor_ratio"] == pytest.approx(3)
+    assert found.loc["base", "peak_share"] == pytest.approx(2 * 3 * 2 * 28 * 12 / 3e-3 / 1e9)
+
+
+def test_a_question_is_answered_from_the_two_arms_it_compares(tmp_path):
+    from reports import questions
+
+    def arm(name, seconds, versions="torch 2"):
+        place = {"problem": "p", "workload": "sequence", "mode": "train_step", "versions": versions}
+        return [record(name, r, seconds * (1 + 0.001 * r), **place) for r in range(4)]
+
+    rows = (
+        arm("base", 1e-3) + arm("torch_cell", 4e-3) + arm("torch_cell_hoisted", 3e-3) + arm("jax_scan", 2e-3, "jax 1")
+    )
+    run = save(tmp_path / "run", rows)
+    found = {answer.title: answer for answer in questions.answers(run, summarise(run))}
+    hoisting = found["What does hoisting the input projection buy?"]
+    assert "Of torch_cell's time for a training step, torch_cell_hoisted takes 0.75 × at p." in hoisting.sentence
+    assert hoisting.rows[0][-1] == "faster"
+    assert "nowhere faster than base; slower at p" in found["Where does JAX beat base?"].sentence
+    assert "What does a hand-written backward buy?" not in found
+
+
+TEX = r"50% of $x_1 & #2 {a}~b^c \end"
+
+
+def test_latex_and_html_take_no_text_for_markup(tmp_path):
+    from reports import paste
+
+    rows = [record("base", r, 1e-3) for r in (0, 1)]
+    rows += [record(TEX + "<b>", r, None, status="error", reason=TEX, turns=None) for r in (0, 1)]
+    run = save(tmp_path / "run", rows)
+    sections = list(table.sections(summarise(run), "base"))
+    written = paste.latex_document(run, sections)
+    assert r"50\% of \$x\_1 \& \#2 \{a\}\textasciitilde{}b\textasciicircum{}c \textbackslash{}end" in written
+    for line in written.splitlines():
+        if line.endswith(r"\\"):
+            assert line.replace(r"\&", "").count("&") == len(sections[0].header) - 2
+    page = paste.html_document(run, sections)
+    assert "<b>" not in page
+    assert "&lt;b&gt;" in page
