@@ -15,6 +15,8 @@ except ImportError:  # it declares no Python from 3.14 on
 
 from reports.frame import BENCHMARK, Run
 
+LOOKED_FOR = ruptures is not None
+"""Whether changes can be looked for here."""
 ESTIMATES = [f"{name}{end}" for name in ("seconds", "ratio") for end in ("", "_low", "_high")]
 
 LEAST = 8
@@ -86,7 +88,7 @@ def change_points(values: np.ndarray, errors: np.ndarray) -> list[int]:
     `values` are log ratios in the order of their runs, all of one machine; `errors` their standard errors, infinite
     where unknown. Below LEAST values there is none: none can be shown.
     """
-    if ruptures is None or len(values) < LEAST:
+    if not LOOKED_FOR or len(values) < LEAST:
         return []
     found = ruptures.Pelt(model="l2", min_size=LONE, jump=1).fit(values / noise(values, errors)).predict(pen=PENALTY)
     return [int(k) for k in found[:-1]]

@@ -47,7 +47,7 @@ def over_runs(reported: Sequence[Reported]) -> OverRuns:
 def _note(past: pd.DataFrame) -> str:
     """How many runs there are on each machine, and from how many on changes are looked for."""
     most = past.groupby("machine", observed=True)["run_id"].nunique().max() if len(past) else 0
-    if history.ruptures is None:
+    if not history.LOOKED_FOR:
         return "Changes of level are not looked for: ruptures is not installed."
     if most < history.LEAST:
         return f"Changes of level are looked for from {history.LEAST} runs on one machine on; here are at most {most}."

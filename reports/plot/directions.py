@@ -35,8 +35,7 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:  # noqa: ARG001 
         order = found.groupby("implementation").agg(
             seconds=("seconds", lambda s: np.log(s).mean()), track=("track", "first")
         )
-        tracks = order.sort_values("seconds", kind="stable")["track"].to_dict()
-        rows = rows_of.lay({str(name): str(track) for name, track in tracks.items()})
+        rows = rows_of.lay(order.sort_values("seconds", kind="stable")["track"].to_dict())
         figure = Figure(figsize=(style.WIDTH * 0.8, 1.2 + 0.3 * rows.count))
         axis = figure.subplots()
         rows.label(axis)

@@ -32,9 +32,9 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
     """One figure: a panel for each of the first problems, of runs whose turns say when they ran."""
     sound = summary.loc[summary["status"] == "ok", ARM]
     turns = relative(run, sound)
-    problems = sound["problem"].drop_duplicates().head(MOST)
     if not turns["minutes"].max() > 0:
         return
+    problems = sound.loc[sound["problem"].isin(turns["problem"]), "problem"].drop_duplicates().head(MOST)
     names = sorted(set(turns["implementation"].astype(str)))
     figure = Figure(figsize=(style.WIDTH, max(0.9 + 1.7 * len(problems), 0.2 * (len(names) + 3))))
     axes = figure.subplots(len(problems), 1, squeeze=False, sharex=True).ravel()

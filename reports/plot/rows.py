@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -34,8 +35,9 @@ class Rows:
             axis.axhline(y, color=GRID, linewidth=0.5, zorder=0)
 
 
-def lay(tracks: Mapping[str, str]) -> Rows:
+def lay(tracks: Mapping[Any, Any]) -> Rows:
     """Rows for implementations, given in order, each with its track."""
+    tracks = {str(name): str(track) for name, track in tracks.items()}
     places, heads, y = {}, {}, 0.0
     for track in sorted(set(tracks.values()), key=lambda name: (name == "floor", name)):
         if track != "floor":
