@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,8 +17,14 @@ from reports.frame import Run
 from reports.site import Reported
 from reports.summary import summarise
 
-RAW = ("results.parquet", "environment.json")
+RAW = {
+    "results.parquet": "every turn (Parquet)",
+    "results.json": "pytest-benchmark's (JSON)",
+    "environment.json": "machine and versions (JSON)",
+}
+COPIED = ("results.parquet", "environment.json")
 TOGETHER = Path("runs") / "report"
+RESERVED = ("index.html", "figures")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,33 +48,62 @@ def build(paths: tuple[Path, ...], out: Path | None) -> int:
     runs, unreadable = frame.read_runs(paths)
     for error in unreadable:
         print(f"error: {error}", file=sys.stderr)
-    alone = out is None and len(paths) == 1 and paths[0].is_dir()
-    target = out or (paths[0] if alone else TOGETHER)
+    alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
+    target = paths[0] if alone else out or TOGETHER
     console = Console()
     if not console.is_terminal:
         console = Console(width=190)
-    reported = [report(run, target if alone else target / site.run_name(run), target) for run in newest_first(runs)]
+    runs = newest_first(runs)
+    try:
+        reported = [
+            report(run, name, target if alone else target / name, target)
+            for run, name in zip(runs, names(runs), strict=True)
+        ]
+        if reported:
+            site.save(target, reported, over_runs.over_runs(reported))
+    except OSError as error:
+        raise click.ClickException(f"{target} can't be written to: {error.strerror or error}") from None
     if len(reported) == 1:
         table.show(reported[0].run, reported[0].summary, console)
-    if reported:
-        site.save(target, reported, over_runs.over_runs(reported))
-        if not alone:
-            print(f"the page is {target / 'index.html'}")
+    if reported and not alone:
+        print(f"the page is {target / 'index.html'}")
     return 1 if unreadable else 0
 
 
 def newest_first(runs: list[Run]) -> list[Run]:
-    """Runs by their ids, which start with the time."""
-    return sorted(runs, key=lambda run: str(run.options["run_id"]), reverse=True)
+    """Runs by their ids, which start with the time; those whose time is not known come last."""
+    return sorted(runs, key=lambda run: (run_id(run)[:1].isdigit(), run_id(run)), reverse=True)
 
 
-def report(run: Run, folder: Path, page: Path) -> Reported:
-    """Write one run's tables and figures into a folder, beside copies of its raw files where it is another's."""
+def run_id(run: Run) -> str:
+    """Such as `20261124T190533-b1085af4`."""
+    return str(run.options["run_id"])
+
+
+def names(runs: list[Run]) -> list[str]:
+    """A name for each run, after its folder or file, of signs that are safe in a path; no two are the same."""
+    found: list[str] = []
+    for run in runs:
+        path = run.folder.resolve()
+        name = safe(path.name if path.is_dir() else path.stem) or "run"
+        if name in found or name in RESERVED:
+            name = f"{name}-{safe(run_id(run))}"
+        found.append(name)
+    return found
+
+
+def safe(name: str) -> str:
+    """Letters, digits, points, hyphens and lines alone."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
+
+
+def report(run: Run, name: str, folder: Path, page: Path) -> Reported:
+    """Write one run's tables and figures into a folder, beside copies of its raw files where it is another's.
+
+    Raises ClickException where that folder holds another run, which is not to be lost.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in RAW:
-        source = run.folder / name
-        if source.is_file() and source.resolve() != (folder / name).resolve():
-            write_whole(folder / name, lambda temporary, source=source: shutil.copyfile(source, temporary))  # type: ignore[misc]
+    copy_raw(run, folder)
     summary = summarise(run)
     sections = list(table.sections(summary, run.options["baseline"]))
     write_text(folder / "table.md", table.markdown(run, summary))
@@ -75,7 +111,26 @@ def report(run: Run, folder: Path, page: Path) -> Reported:
     write_text(folder / "table.tex", paste.latex_document(run, sections))
     pictures = plot.save(run, summary, folder / "figures")
     raw = "" if folder == page else f"{folder.relative_to(page).as_posix()}/"
-    return Reported(run, summary, pictures, raw)
+    files = [*site.TABLES, *((file, said) for file, said in raw_files(run).items() if (folder / file).is_file())]
+    return Reported(run, summary, pictures, name, raw, files)
+
+
+def raw_files(run: Run) -> dict[str, str]:
+    """The names of a run's raw files, each with what it is; of a run that is one file, that file's."""
+    return {run.folder.name: "raw data"} if run.folder.is_file() else RAW
+
+
+def copy_raw(run: Run, folder: Path) -> None:
+    """Copy a run's raw files, where they are not there already."""
+    sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
+    if run.folder.resolve() == folder.resolve():
+        return
+    there = folder / "environment.json"
+    if there.exists() and f'"{run_id(run)}"' not in there.read_text(encoding="utf-8"):
+        raise click.ClickException(f"{folder} holds another run; give another --out")
+    for source in sources:
+        if source.is_file():
+            write_whole(folder / source.name, lambda temporary, source=source: shutil.copyfile(source, temporary))  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFram
 
 def noise(records: pd.DataFrame) -> float:
     """A run's noise: the median of the arms' standard deviations of log seconds between replicates; NaN if none."""
-    sound = records[records["status"] == "ok"]
+    failed = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
+    sound = records[~failed]
     logs = pd.Series(np.log(sound["seconds"].to_numpy(float)), index=sound.index)
     spreads = logs.groupby([sound[name] for name in ARM], observed=True).std()
     return float(spreads.median())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from benchmarks.record import HARMLESS
 from reports.frame import Run
 from reports.place import FASTEST, TIED
 from reports.verdict import FLOOR
@@ -14,15 +15,15 @@ TRACKS = (("default", "of the default ones"), ("tuned", "of the tuned ones"))
 
 def headline(run: Run, summary: pd.DataFrame) -> str:
     """A sentence on one workload and mode, over all of the run's problems."""
-    rows = summary[(summary["status"] == "ok") & (summary["track"] != FLOOR)]
-    if rows.empty:
+    asked = summary[summary["track"] != FLOOR]
+    if not (asked["status"] == "ok").any():
         return "Nothing could be timed in this run: the tables say why."
-    for column, wanted in WANTED:
-        rows = rows[rows[column] == (wanted if wanted in set(rows[column]) else rows[column].iloc[0])]
-    device = rows["device"].iloc[0]
-    rows = rows[rows["device"] == device]
-    machine = run.environment["machine"]
-    where = machine.get("gpu") if device == "cuda" else machine["cpu"]
+    for column, wanted in (*WANTED, ("device", None)):
+        sound = asked[asked["status"] == "ok"]
+        asked = asked[asked[column] == (wanted if wanted in set(sound[column]) else sound[column].iloc[0])]
+    rows = asked[asked["status"] == "ok"]
+    device, machine = str(rows["device"].iloc[0]), run.environment["machine"]
+    where = (machine.get("gpu") or device) if device == "cuda" else machine["cpu"]
     said = []
     for track, words in TRACKS:
         mine = rows[rows["track"] == track]
@@ -30,17 +31,21 @@ def headline(run: Run, summary: pd.DataFrame) -> str:
             said.append(f"{words} {_winners(mine)}")
     workload, mode = rows.iloc[0][["workload", "mode"]]
     sentence = "; ".join(said) or _winners(rows)
-    return f"{str(workload).capitalize()}, {str(mode).replace('_', ' ')}, on {where}: {sentence}."
+    failed = sorted(set(asked.loc[~asked["status"].isin(HARMLESS), "implementation"].astype(str)))
+    but = f" ({_and(failed)} failed; the tables say where.)" if failed else ""
+    return f"{str(workload).capitalize()}, {str(mode).replace('_', ' ')}, on {where}: {sentence}.{but}"
 
 
 def _winners(rows: pd.DataFrame) -> str:
     """Such as `torch_lstm is fastest at 3 of 4 problems and tied at 1`: who is fastest anywhere, else who is tied."""
-    problems = rows["problem"].nunique()
-    if rows.groupby("problem")["implementation"].nunique().max() == 1:
+    rivals = rows.groupby("problem")["implementation"].transform("size")
+    if (rivals == 1).all():
         return f"there is only {_and(sorted(set(rows['implementation'])))}"
+    rows = rows[rivals > 1]
+    problems = rows["problem"].nunique()
     fastest, tied = (rows.loc[rows["place"] == word, "implementation"].value_counts() for word in (FASTEST, TIED))
     if fastest.empty and tied.empty:
-        return "nobody is known to be fastest, with one replicate"
+        return "nobody is known to be fastest"
     if fastest.empty:
         most = sorted(tied.index[tied == tied.max()])
         return f"nobody is fastest alone: {_and(most)} tied at {_of(int(tied.max()), problems)}"

@@ -44,7 +44,16 @@ def html_document(run: Run, sections: list[Section]) -> str:
     return HEAD.format(title="LSTM benchmarks") + lines + "\n".join(drawn) + notes + "</body></html>\n"
 
 
-SIGNS = {"×": r"$\times$", "µ": r"\textmu{}", "–": "--"}
+SIGNS = {
+    "×": r"$\times$",
+    "µ": r"\textmu{}",
+    "–": "--",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "[": "{[}",  # after a line's end it would begin an argument
+    "]": "{]}",
+}
 """What a plain LaTeX can't set as it stands."""
 
 
@@ -61,8 +70,9 @@ def _tex(value: str) -> str:
 
 def as_latex(section: Section) -> str:
     """One benchmark as a booktabs table, its caption above it."""
-    rows = _frame(section).map(_tex).rename(columns=_tex)
-    formats = "".join("l" if name in table.WORDS else "r" for name in _frame(section).columns)
+    rows = pd.DataFrame([line.cells for line in section.lines], columns=section.header)
+    formats = "".join("l" if name in table.WORDS else "r" for name in rows.columns)
+    rows = rows.map(_tex).rename(columns=_tex)
     return rows.to_latex(index=False, escape=False, column_format=formats, caption=_tex(section.title))
 
 

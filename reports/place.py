@@ -20,7 +20,8 @@ def places(summary: pd.DataFrame, turns: pd.DataFrame) -> pd.Series:
     """Per row of a summary: `fastest`, `tied` (with the least time; nobody is fastest then), or nothing.
 
     Every arm of a contest is compared with the one of least time, block by block; Holm over all those of the run.
-    Nothing is said where there is no contest, or one replicate.
+    Where that one is the baseline the table's verdicts say it already. Nothing is said where there is no contest, where
+    there is one replicate, or where somebody was never measured beside the one of least time.
     """
     found = pd.Series("", index=summary.index, dtype=object)
     running = summary[(summary["status"] == "ok") & (summary["track"] != FLOOR)]
@@ -32,11 +33,14 @@ def places(summary: pd.DataFrame, turns: pd.DataFrame) -> pd.Series:
     apart = holm(compared["ratio_p"].to_numpy(float)) < ALPHA
     compared = compared.assign(apart=apart & (compared["ratio"].to_numpy(float) > 1), told=compared["ratio_n"] > 1)
     told = compared.groupby("contest")["told"].all()
-    for k, index in enumerate(best):
-        if not told.get(k, False):
+    for k, (index, rows) in enumerate(zip(best, contests, strict=True)):
+        here = compared[compared["contest"] == k]
+        if not told.get(k, False) or len(here) < len(rows) - 1:
             continue
-        near = compared.loc[(compared["contest"] == k) & ~compared["apart"], "implementation"]
-        tied = contests[k].index[contests[k]["implementation"].isin(near)]
+        if rows.loc[index, "verdict"] == "baseline":  # one comparison, one verdict
+            tied = rows.index[(rows["verdict"] != "slower") & (rows.index != index)]
+        else:
+            tied = rows.index[rows["implementation"].isin(here.loc[~here["apart"], "implementation"])]
         found[index] = TIED if len(tied) else FASTEST
         found[tied] = TIED
     return found

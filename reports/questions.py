@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports import estimate, frame, text
-from reports.frame import BENCHMARK, Run
+from reports.frame import ARM, BENCHMARK, Run
 from reports.verdict import verdicts
 
 MODES = ("forward", "train_step")
@@ -56,14 +56,25 @@ SCANS = ("jax", "flax")
 
 
 def answers(run: Run, summary: pd.DataFrame) -> Iterator[Answer]:
-    """Every question of which the run holds an answer."""
-    sound = run.records[run.records["status"] == "ok"]
-    turns = frame.turns(run, sound[(sound["workload"] == WORKLOAD) & sound["mode"].isin(MODES)])
+    """Every question of which the run holds an answer; what failed anywhere answers none."""
+    asked = summary[(summary["workload"] == WORKLOAD) & summary["mode"].isin(MODES)]
+    sound = asked[asked["status"] == "ok"]
     problems = list(dict.fromkeys(summary["problem"].astype(str)))
-    for change in CHANGES:
-        yield from _change(change, turns, problems)
-    yield from _scans(summary, run.options["baseline"], problems)
-    yield from _floor(summary, problems)
+    yield from _changes(run, sound, problems)
+    yield from _scans(asked, run.options["baseline"], problems)
+    yield from _floor(sound, problems)
+
+
+def _where(rows: pd.DataFrame) -> pd.Series:
+    """A problem's name, with the device where there are several."""
+    problem = rows["problem"].astype(str)
+    return problem if rows["device"].nunique() < 2 else problem + " on " + rows["device"].astype(str)
+
+
+def _steps(rows: pd.DataFrame) -> pd.DataFrame:
+    """The whole training steps among rows, each with its `where`."""
+    steps = rows[rows["mode"] == "train_step"]
+    return steps.assign(where=_where(steps))
 
 
 def _place(row: pd.Series) -> list[str]:
@@ -76,88 +87,105 @@ def _in_order(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     return table.assign(_place=place).sort_values(["_place", "mode"], kind="stable")
 
 
-def _change(change: Change, turns: pd.DataFrame, problems: list[str]) -> Iterator[Answer]:
-    """The ratio of the one with the change to the one without, per problem and mode."""
-    found = []
-    for without, given in change.pairs:
-        both = turns[turns["implementation"].isin((without, given))]
-        if both["implementation"].nunique() == 2:
-            ratios = estimate.ratios(both, without)
-            found.append(ratios.assign(without=without, verdict=verdicts(ratios)))
-    if not found:
+PAIR = ["without", "implementation"]
+SURE = ("faster", "slower")
+CONTENDER = ["track", "implementation"]
+
+
+def _changes(run: Run, sound: pd.DataFrame, problems: list[str]) -> Iterator[Answer]:
+    """The ratio of each with a change to the one without; all of the run are one family, as a table's verdicts."""
+    arms = pd.MultiIndex.from_frame(sound[ARM].astype(str))
+    mine = run.records[pd.MultiIndex.from_frame(run.records[ARM].astype(str)).isin(arms)]
+    turns = frame.plain(frame.turns(run, mine))
+    parts = []
+    for change in CHANGES:
+        for without, given in change.pairs:
+            both = turns[turns["implementation"].isin((without, given))]
+            # ratios are taken within BENCHMARK: the pair stands in for the workload, which is the same everywhere
+            named = both["implementation"].where(both["implementation"] != without, _WITHOUT)
+            parts.append(both.assign(workload=f"{without}\0{given}", implementation=named))
+    together = estimate.ratios(pd.concat(parts, ignore_index=True), _WITHOUT)
+    if together.empty:
         return
-    table = pd.concat(found, ignore_index=True)
-    said = []
-    for (old, new), mine in table.groupby(["without", "implementation"], sort=False, observed=True):
-        steps = mine[mine["mode"] == "train_step"]
-        if len(steps):
-            words = ", ".join(
-                f"{row.ratio:.2f} × at {row.problem}{'' if row.verdict in SURE else ' (not sure)'}"
-                for row in steps.itertuples(index=False)
-            )
-            said.append(f"Of {old}'s time for a training step, {new} takes {words}.")
+    together["without"] = together["workload"].str.partition("\0")[0]
+    together["verdict"] = verdicts(together)
+    for change in CHANGES:
+        mine = together[pd.MultiIndex.from_frame(together[PAIR]).isin(list(change.pairs))]
+        if len(mine):
+            yield _change(change, mine, problems)
+
+
+_WITHOUT = "\0without"
+
+
+def _change(change: Change, table: pd.DataFrame, problems: list[str]) -> Answer:
+    said = [change.what + "."]
+    for (without, given), steps in _steps(table).groupby(PAIR, sort=False, observed=True):
+        words = ", ".join(
+            f"{row.ratio:.2f} × at {row.where}{'' if row.verdict in SURE else ' (not sure)'}"
+            for row in steps.itertuples(index=False)
+        )
+        said.append(f"Of {without}'s time for a training step, {given} takes {words}.")
     rows = [
-        [*_place(row), str(row["without"]), str(row["implementation"]), _ratio(row), str(row["verdict"])]
+        [*_place(row), *map(str, row[PAIR]), _ratio(row), str(row["verdict"])]
         for _, row in _in_order(table, problems).iterrows()
     ]
     header = ["problem", "mode", "device", "without", "with", "time, × without [95 %]", "verdict"]
-    yield Answer(change.title, f"{change.what}. {' '.join(said)}".strip(), header, rows)
-
-
-SURE = ("faster", "slower")
+    return Answer(change.title, " ".join(said), header, rows)
 
 
 def _ratio(row: pd.Series, name: str = "ratio") -> str:
     return text.interval(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
 
 
-def _scans(summary: pd.DataFrame, baseline: str, problems: list[str]) -> Iterator[Answer]:
-    """In each track the JAX or Flax arm of least time, against the baseline."""
-    framework = summary["versions"].astype(str).str.split(" ").str[0]
-    mine = summary[framework.isin(SCANS) & summary["ratio"].notna() & (summary["implementation"] != baseline)]
-    mine = mine[(mine["workload"] == WORKLOAD) & mine["mode"].isin(MODES)]
+def _scans(asked: pd.DataFrame, baseline: str, problems: list[str]) -> Iterator[Answer]:
+    """Where any JAX or Flax arm is faster than the baseline; in the table, that of least time in each track."""
+    on_xla = asked["versions"].astype(str).str.split(" ").str[0].isin(SCANS)
+    if baseline in set(asked.loc[on_xla, "implementation"]):
+        return
+    mine = asked[on_xla & asked["ratio"].notna()]
     if mine.empty:
         return
+    steps = _steps(mine)
+    said = []
+    faster = steps[steps["verdict"] == "faster"].groupby("where", sort=False)["implementation"].agg(list)
+    if len(faster):
+        said.append(f"faster than {baseline} at " + ", ".join(f"{p} ({', '.join(who)})" for p, who in faster.items()))
+    elif len(steps):
+        said.append(f"shown nowhere to be faster than {baseline}")
+    slower = steps.groupby("where", sort=False)["verdict"].agg(lambda words: set(words) == {"slower"}).astype(bool)
+    if slower.any():
+        said.append(f"slower, all of them, at {', '.join(map(str, slower.index[slower]))}")
+    missing = set(_steps(asked[on_xla])["where"]) - set(steps["where"])
+    if missing:
+        said.append(f"not measured at {', '.join(sorted(missing))}")
     best = mine.loc[mine.groupby([*BENCHMARK, "track"], sort=False, observed=True)["ratio"].idxmin()]
-    steps = best[best["mode"] == "train_step"]
-    faster = steps[steps["verdict"] == "faster"]
-    wins = [f"{row.problem} ({row.implementation})" for row in faster.itertuples(index=False)]
-    lost = steps.groupby("problem", sort=False, observed=True)["verdict"].agg(lambda words: set(words) == {"slower"})
-    said = "In a training step, "
-    said += f"faster than {baseline} at {', '.join(wins)}" if wins else f"nowhere faster than {baseline}"
-    losses = list(lost.index[lost])
-    said += f"; slower at {', '.join(map(str, losses))}." if losses else "."
     rows = [
-        [*_place(row), str(row["track"]), str(row["implementation"]), _ratio(row), str(row["verdict"])]
+        [*_place(row), *map(str, row[CONTENDER]), _ratio(row), str(row["verdict"])]
         for _, row in _in_order(best, problems).iterrows()
     ]
     header = ["problem", "mode", "device", "track", "best JAX or Flax", f"time, × {baseline} [95 %]", "verdict"]
-    yield Answer(f"Where does JAX beat {baseline}?", said, header, rows)
+    sentence = f"In a training step: {'; '.join(said)}." if said else ""
+    yield Answer(f"Where does JAX beat {baseline}?", sentence, header, rows)
 
 
-def _floor(summary: pd.DataFrame, problems: list[str]) -> Iterator[Answer]:
+def _floor(sound: pd.DataFrame, problems: list[str]) -> Iterator[Answer]:
     """How many times the bare matrix products' time the best of each track takes."""
-    known = summary[summary["floor_ratio"].notna() & (summary["track"] != "floor") & (summary["workload"] == WORKLOAD)]
-    known = known[known["mode"].isin(MODES)]
+    known = sound[sound["floor_ratio"].notna() & (sound["track"] != "floor")]
     if known.empty:
         return
     best = known.loc[known.groupby([*BENCHMARK, "track"], sort=False, observed=True)["floor_ratio"].idxmin()]
-    steps = best[best["mode"] == "train_step"]
-    nearest = steps.loc[steps.groupby("problem", sort=False, observed=True)["floor_ratio"].idxmin()]
-    words = [
-        f"{row.floor_ratio:.2g} × at {row.problem} ({row.implementation})" for row in nearest.itertuples(index=False)
-    ]
-    said = f"The bare matrix products are the floor. A training step takes at best {', '.join(words)}."
-    if (best["floor_ratio"] < 1).any():
-        said += " Where it is below 1 ×, a library multiplies matrices of that size faster than the floor's torch.mm."
+    steps = _steps(best)
+    said = ["The bare matrix products are the floor."]
+    if len(steps):
+        nearest = steps.loc[steps.groupby("where", sort=False)["floor_ratio"].idxmin()]
+        words = [f"{r.floor_ratio:.2f} × at {r.where} ({r.implementation})" for r in nearest.itertuples(index=False)]
+        said.append(f"A training step takes at best {', '.join(words)}.")
+    if (best["floor_ratio_high"] < 1).any():
+        said.append("Where it is surely below 1 ×, a library multiplies that size faster than the floor's torch.mm.")
     rows = [
-        [
-            *_place(row),
-            *map(str, row[["track", "implementation"]]),
-            _ratio(row, "floor_ratio"),
-            text.share(row["peak_share"]),
-        ]
+        [*_place(row), *map(str, row[CONTENDER]), _ratio(row, "floor_ratio"), text.share(row["peak_share"])]
         for _, row in _in_order(best, problems).iterrows()
     ]
     header = ["problem", "mode", "device", "track", "nearest", "time, × floor [95 %]", "% of peak"]
-    yield Answer("How far is each from the floor?", said if words else "", header, rows)
+    yield Answer("How far is each from the floor?", " ".join(said), header, rows)

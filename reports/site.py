@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -23,41 +22,36 @@ from reports.plot import Picture
 from reports.questions import Answer
 
 PAGE = Path(__file__).with_name("page")
-FILES = (
+FILTERS = ("run", "device", "problem", "workload", "mode", "track")
+TABLES = (
     ("table.md", "tables in Markdown"),
     ("table.html", "in HTML"),
     ("table.tex", "in LaTeX"),
-    ("results.parquet", "every turn (Parquet)"),
-    ("environment.json", "machine and versions (JSON)"),
 )
-FILTERS = ("run", "device", "problem", "workload", "mode", "track")
 FIRST = {"workload": "sequence", "mode": "train_step"}
 """What the filters start with, where a run holds it: what most readers come for."""
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A run as the page shows it. `raw` is the path from the page to the run's files, empty or ending in a slash."""
+    """A run as the page shows it.
+
+    `raw` is the path from the page to the run's files, empty or ending in a slash; `files` are those files, each with
+    what is said of it.
+    """
 
     run: Run
     summary: pd.DataFrame
     pictures: Sequence[Picture]
+    name: str
     raw: str = ""
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", run_name(self.run))
+    files: Sequence[tuple[str, str]] = ()
 
     @property
     def label(self) -> str:
         """Such as `2026-11-24-190533-quick · Intel(R) Xeon(R) Processor`."""
         machine = self.run.environment["machine"]
         return f"{self.name} · {machine.get('gpu') or machine['cpu']}"
-
-
-def run_name(run: Run) -> str:
-    """A run's folder's name, of signs that are safe in a path and an address."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", run.folder.resolve().name).strip(".-") or "run"
 
 
 def data_uri(svg: str) -> str:
@@ -74,7 +68,7 @@ def command(run: Run, row: Any) -> str:
     for name in names:
         words += ["--impl", given.get(name, name)] if name != "floor" else []
     words += ["--problem", str(row.problem), "--workload", str(row.workload), "--mode", str(row.mode)]
-    words += ["--device", str(row.device)]
+    words += ["--device", str(row.device), "--baseline", str(options["baseline"])]
     for name in ("threads", "replicates", "blocks", "seed"):
         words += [f"--{name}", str(options[name])] if options.get(name) is not None else []
     if options.get("weights"):
@@ -86,8 +80,8 @@ def _sections(reported: Reported, number: int) -> Iterator[dict[str, Any]]:
     """A run's tables as the template wants them."""
     run, summary = reported.run, reported.summary
     replicates = {
-        key: [text.duration(value) for value in rows["seconds"].to_numpy(float)]
-        for key, rows in run.records[run.records["status"] == "ok"].groupby(ARM, sort=False, observed=True)
+        key: [text.duration(value) for value in rows["seconds"].dropna().to_numpy(float)]
+        for key, rows in run.records.groupby(ARM, sort=False, observed=True)
     }
     rows = {tuple(getattr(row, name) for name in ARM): row for row in summary.itertuples(index=False)}
     for place, section in enumerate(table.sections(summary, run.options["baseline"])):
@@ -103,7 +97,9 @@ def _sections(reported: Reported, number: int) -> Iterator[dict[str, Any]]:
                     "status": row.status,
                     "reason": row.reason,
                     "cells": _cells(section.header, line.cells, row, run.options["baseline"]),
-                    "replicates": ", ".join(replicates.get(tuple(getattr(row, name) for name in ARM), ())),
+                    "replicates": ", ".join(
+                        replicates.get(tuple(getattr(row, name) for name in ARM), ()) if row.status == "ok" else ()
+                    ),
                     "versions": row.versions,
                     "command": command(run, row),
                 }
@@ -147,9 +143,10 @@ def _filters(reported: Sequence[Reported]) -> list[dict[str, Any]]:
             values, first = [one.name for one in reported], reported[0].name
         else:
             values = list(dict.fromkeys(str(value) for one in reported for value in one.summary[name]))
-            first = FIRST.get(name, "")
+            # the newest run is what is shown first
+            first = FIRST.get(name, "") if FIRST.get(name) in set(reported[0].summary[name].astype(str)) else ""
         if len(values) > 1:
-            found.append({"name": name, "values": values, "first": first if first in values else ""})
+            found.append({"name": name, "values": values, "first": first})
     return found
 
 
@@ -166,7 +163,7 @@ def page(reported: Sequence[Reported], over_runs: OverRuns) -> str:
             "name": one.name,
             "label": one.label,
             "raw": one.raw,
-            "files": FILES,
+            "files": one.files,
             "baseline": one.run.options["baseline"],
             "preamble": table.preamble(one.run),
             "sections": list(_sections(one, number)),
@@ -190,6 +187,7 @@ def page(reported: Sequence[Reported], over_runs: OverRuns) -> str:
         newest={**runs[0], "answers": newest},
         filters=_filters(reported),
         words=table.WORDS,
+        tables_of=[name for name, _ in TABLES],
         tracks=table.TRACK_TITLES,
         notes=table.notes(reported[0].run.options["baseline"]),
         over_runs=over_runs.tables,

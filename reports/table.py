@@ -65,7 +65,7 @@ def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
     ]
     ranked = summary.assign(_track=summary["track"].map(lambda track: TRACKS.get(str(track), len(TRACKS))))
     for key, group in ranked.groupby(BENCHMARK, sort=False, observed=True):
-        rows = group.sort_values(["_track", "seconds"], kind="stable")
+        rows = group.sort_values(["_track", "track", "seconds"], kind="stable")
         lines = [
             Line(str(row.track), str(row.verdict) if row.status == "ok" else "failed", _cells(row))
             for row in rows.itertuples(index=False)
@@ -131,7 +131,9 @@ def preamble(run: Run) -> list[str]:
 def peak_and_noise(run: Run) -> list[str]:
     """The matrix product's peak, and how far apart replicates of the same arm were: the run's own noise."""
     peaks = run.environment.get("matmul_flops_per_second") or {}
-    said = [f"{dtype} matrix product at best {value / 1e9:.0f} GFLOP/s" for dtype, value in sorted(peaks.items())]
+    said = [
+        f"a large {dtype} matrix product reached {value / 1e9:.0f} GFLOP/s" for dtype, value in sorted(peaks.items())
+    ]
     spread = estimate.noise(run.records)
     if not math.isnan(spread):
         said.append(f"noise: replicates of an arm differ by {100 * spread:.1f} % (the median arm's standard deviation)")
@@ -147,7 +149,7 @@ def notes(baseline: str) -> list[str]:
         "memory: peak resident, above what the process held before the benchmark was opened.",
         "in its track: fastest only where it is apart from every other in its track, after Holm; else who is tied.",
         "× floor: against the bare matrix products that any LSTM of that problem does; the floor is not an LSTM.",
-        "% of peak: those products' operations per second, of what one large matrix product reaches.",
+        "% of peak: those products' operations per second, of what one large matrix product reached before the run.",
     ]
 
 
@@ -188,9 +190,11 @@ def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
     for line in preamble(run):
         console.print(line, style="dim", markup=False, highlight=False)
     for section in sections(summary, baseline):
-        table = Table(title=section.title, title_justify="left", title_style="bold", box=None, header_style="dim")
+        table = Table(
+            title=escape(section.title), title_justify="left", title_style="bold", box=None, header_style="dim"
+        )
         for name in section.header:
-            table.add_column(name, justify="left" if name in WORDS else "right")
+            table.add_column(escape(name), justify="left" if name in WORDS else "right")
         last = None
         for row in section.lines:
             if last not in (None, row.track):
@@ -222,5 +226,5 @@ def markdown(run: Run, summary: pd.DataFrame) -> str:
         text_parts.append(
             tabulate(rows, headers=[_cell(name) for name in section.header], tablefmt="github", disable_numparse=True)
         )
-    text_parts.append("\n".join(f"- {line}" for line in notes(baseline)))
+    text_parts.append("\n".join(f"- {_cell(line)}" for line in notes(baseline)))
     return "\n\n".join(text_parts) + "\n"

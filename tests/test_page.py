@@ -71,7 +71,7 @@ def test_a_filter_can_be_linked_to(visit):
     page.locator("select[name=mode]").select_option("forward")
     address = page.url
     assert "mode=forward" in address
-    other = page.context.new_page()
+    other = page.context.browser.new_context().new_page()
     other.goto(address)
     sections = other.locator("section.benchmark:visible").all()
     assert {one.get_attribute("data-mode") for one in sections} == {"forward"}

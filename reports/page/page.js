@@ -23,8 +23,8 @@ function restore() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const known = selects.some((select) => asked.has(select.name)) || location.hash === "#all";
   for (const select of selects) {
-    const value = known ? asked.get(select.name) || "" : select.dataset.first || "";
-    select.value = [...select.options].some((option) => option.value === value) ? value : "";
+    const value = known ? asked.get(select.name) || "" : select.dataset.first;
+    select.value = [...select.options].some((option) => option.value === value) ? value : select.dataset.first;
   }
   filter();
 }
@@ -52,7 +52,7 @@ function sort(header) {
   const column = header.cellIndex;
   for (const other of table.querySelectorAll("thead th")) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", down ? "descending" : "ascending");
-  const key = (row) => { const cell = row.cells[column]; return cell ? cell.dataset.value ?? cell.textContent.trim() : ""; };
+  const key = (row) => { if (column && row.classList.contains("failed")) return ""; const cell = row.cells[column]; return cell ? cell.dataset.value ?? cell.textContent.trim() : ""; };
   for (const body of table.tBodies) {
     const rows = [...body.querySelectorAll("tr.row")];
     const compare = (a, b) => {

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from impls.problem import DTYPES
 from reports.frame import Run
 from reports.plot import labels, style
 from reports.plot.drawing import Drawing, file_name
@@ -26,6 +27,8 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
         if len(found) < 2:
             continue
         dtype = str(run.records.loc[run.records["problem"] == problem, "dtype"].iloc[0])
+        if dtype not in DTYPES:  # its spacing is not known
+            continue
         figure = Figure(figsize=(style.WIDTH * 0.8, 4.8))
         axis = figure.subplots()
         axis.set_xlabel(f"time relative to {plain(baseline)}, 95 % interval")
