@@ -168,7 +168,8 @@ def page(reported: Sequence[Reported], over_runs: OverRuns) -> str:
             "preamble": table.preamble(one.run),
             "sections": list(_sections(one, number)),
             "pictures": [
-                {"uri": data_uri(p.svg), "alt": p.alt, "title": p.title, "problem": p.problem} for p in one.pictures
+                {"uri": data_uri(p.svg), "alt": p.alt, "title": p.title, "problem": p.problem, "name": p.name}
+                for p in one.pictures
             ],
         }
         for number, one in enumerate(reported)
