@@ -277,7 +277,9 @@ def test_a_question_is_answered_from_the_two_arms_it_compares(tmp_path):
     hoisting = found["What does hoisting the input projection buy?"]
     assert "Of torch_cell's time for a training step, torch_cell_hoisted takes 0.75 × at p." in hoisting.sentence
     assert hoisting.rows[0][-1] == "faster"
-    assert "shown nowhere to be faster than base; slower, all of them, at p" in found["Where does JAX beat base?"].sentence
+    assert (
+        "shown nowhere to be faster than base; slower, all of them, at p" in found["Where does JAX beat base?"].sentence
+    )
     assert "What does a hand-written backward buy?" not in found
 
 
@@ -409,3 +411,33 @@ def test_markup_of_the_terminal_in_names_is_text(tmp_path, capsys):
     run.environment["run"]["baseline"] = "[/b]x"
     table.show(run, summarise(run), Console(width=190))
     assert "[/b]x" in capsys.readouterr().out
+
+
+EVERY = {
+    "nothing could be timed": [record("base", 0, None, status="unsupported", reason="no CUDA device", turns=None)],
+    "one implementation, one replicate": [record("base", 0, 1e-3)],
+    "no baseline": [record("other", r, 1e-3) for r in (0, 1)],
+    "a failed baseline": [
+        record("base", 0, None, status="crashed", reason="SIGSEGV", turns=None),
+        record("x", 0, 1e-3),
+    ],
+    "two devices": [record("base", r, 1e-3, device=device) for r in (0, 1) for device in ("cpu", "cuda")],
+    "only the floor": [record("floor", r, 1e-3, track="floor") for r in (0, 1)],
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_kind_of_run_has_its_page(name, tmp_path):
+    from click.testing import CliRunner
+
+    from reports.__main__ import cli
+
+    rows = [row | {"workload": "sequence", "mode": "train_step"} for row in EVERY[name]]
+    save(tmp_path / "run", rows)
+    done = CliRunner().invoke(cli, ["build", str(tmp_path / "run")], standalone_mode=False)
+    assert done.exception is None
+    assert done.return_value == 0
+    written = (tmp_path / "run" / "index.html").read_text()
+    for row in rows:
+        assert row["implementation"] in written
+        assert row["reason"] in written
