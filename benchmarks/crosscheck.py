@@ -16,9 +16,11 @@ REMEMBERED = 4.0
 """A first call on new inputs may take this many times a repeated one; beyond, results are remembered."""
 SLACK_SECONDS = 100e-6
 """What a first call on new inputs may take longer in any case: their pages and caches are cold."""
-CALL_SLACK_SECONDS = 10e-6
+CALL_SLACK_SECONDS = 20e-6
 """What a call in a burst may take longer than one by itself in any case."""
-ATTEMPTS = 8
+BURST_SECONDS = 1e-3
+"""About how long the shorter burst lasts: short against a time slice, so that on a busy machine some burst is whole."""
+ATTEMPTS = 20
 """What seems wrong is measured again, and judged by what speaks most for it: a disturbed machine is no proof."""
 
 
@@ -51,7 +53,7 @@ def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any
     two bursts, and each is the least of several: one disturbed burst would hide what the other shows.
     Raises Suspicious where the timed call is much shorter than its work.
     """
-    calls = max(2, min(200, round(0.01 / max(estimate, 1e-7))))
+    calls = max(2, min(200, round(BURST_SECONDS / max(estimate, 1e-7))))
     singles = max(3, min(50, calls))
     single, once, twice = 0.0, math.inf, math.inf
     for attempt in range(ATTEMPTS):
