@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import itertools
-import secrets
 import subprocess
 import sys
 import time
@@ -36,7 +35,7 @@ from benchmarks.options import (
     workload_option,
 )
 from benchmarks.progress import progress
-from benchmarks.record import HARMLESS
+from benchmarks.record import HARMLESS, new_run_id
 from benchmarks.regression.calibrate import calibrate
 from benchmarks.regression.command import regression
 from benchmarks.run import Options, Run
@@ -175,7 +174,7 @@ def new_run(
     choose_cores(threads)
     folder = usable_out(out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{preset}")
     options = Options(
-        run_id=f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}",
+        run_id=new_run_id(),
         implementations=tuple(one.name if one.own else str(one.path) for one in arms),
         digests=tuple(one.digest for one in arms),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in dict.fromkeys(measured) for pair in pairs),

@@ -7,6 +7,8 @@ Schema versions
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,11 @@ def problem_fields(problem: Any) -> Record:
     """The columns that a Problem fills."""
     names = ("seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype")
     return {"problem": problem.id, **{name: getattr(problem, name) for name in names}}
+
+
+def new_run_id() -> str:
+    """Such as `20261124T190533-b1085af4`: the time in UTC, by which runs are put in order, and a few random digits."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
 
 
 def benchmark_id(record: Mapping[str, Any]) -> str:

@@ -65,7 +65,12 @@ def replicate_log_ratios(logs: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 def ratios(turns: pd.DataFrame, baseline: str) -> pd.DataFrame:
     """Per ARM but the baseline: ratio to it, low, high, p, n. Only blocks that both took part in count."""
-    logs = replicate_log_ratios(block_logs(turns), baseline)
+    return ratios_of(block_logs(turns), baseline)
+
+
+def ratios_of(blocks: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """The same of what block_logs gave, for who takes ratios to several baselines."""
+    logs = replicate_log_ratios(blocks, baseline)
     return _per_arm(logs[logs["implementation"] != baseline], "log_ratio", "ratio")
 
 

@@ -16,7 +16,7 @@ CONTEST = [*BENCHMARK, "track"]
 """What arms are ranked within: the tracks are never mixed."""
 
 
-def places(summary: pd.DataFrame, turns: pd.DataFrame) -> pd.Series:
+def places(summary: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
     """Per row of a summary: `fastest`, `tied` (with the least time; nobody is fastest then), or nothing.
 
     Every arm of a contest is compared with the one of least time, block by block; Holm over all those of the run.
@@ -29,7 +29,7 @@ def places(summary: pd.DataFrame, turns: pd.DataFrame) -> pd.Series:
     if not contests:
         return found
     best: list[Any] = [rows["ratio" if rows["ratio"].notna().all() else "seconds"].idxmin() for rows in contests]
-    compared = _against_best(turns, contests, best)
+    compared = _against_best(blocks, contests, best)
     apart = holm(compared["ratio_p"].to_numpy(float)) < ALPHA
     compared = compared.assign(apart=apart & (compared["ratio"].to_numpy(float) > 1), told=compared["ratio_n"] > 1)
     told = compared.groupby("contest")["told"].all()
@@ -46,17 +46,17 @@ def places(summary: pd.DataFrame, turns: pd.DataFrame) -> pd.Series:
     return found
 
 
-def _against_best(turns: pd.DataFrame, contests: list[pd.DataFrame], best: list[Any]) -> pd.DataFrame:
+def _against_best(blocks: pd.DataFrame, contests: list[pd.DataFrame], best: list[Any]) -> pd.DataFrame:
     """Every other arm's ratio to its contest's best, all of the run in one frame, since they share a variance."""
     entered = pd.concat([rows[ARM].assign(contest=k) for k, rows in enumerate(contests)])
     entered["name"] = entered["implementation"].where(~entered.index.isin(best), _BEST)
-    # words as the turns have them: to merge those of another kind takes long
-    kinds = {name: turns[name].dtype for name in ARM}
-    together = turns.merge(entered.astype({**kinds, "name": "category", "contest": "category"}), on=ARM)
+    # words as the blocks have them: to merge those of another kind takes long
+    kinds = {name: blocks[name].dtype for name in ARM}
+    together = blocks.merge(entered.astype({**kinds, "name": "category", "contest": "category"}), on=ARM)
     # ratios are taken within BENCHMARK: the contest's number stands in for the workload
     together = together.drop(columns=["implementation", "workload"])
     together = together.rename(columns={"name": "implementation", "contest": "workload"})
-    found = estimate.ratios(together, _BEST).rename(columns={"workload": "contest"})
+    found = estimate.ratios_of(together, _BEST).rename(columns={"workload": "contest"})
     back = entered.loc[~entered.index.isin(best), ["contest", "implementation"]]
     return found.merge(back, on=["contest", "implementation"])
 

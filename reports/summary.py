@@ -25,10 +25,10 @@ def summarise(run: Run) -> pd.DataFrame:
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
     sound = records.loc[~unsound, [*KEY, "seconds", *how]]
     medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
-    turns = frame.turns(run, sound)
-    ratios = estimate.ratios(turns, baseline)
+    blocks = estimate.block_logs(frame.turns(run, sound))
+    ratios = estimate.ratios_of(blocks, baseline)
     ratios["verdict"] = verdict.verdicts(ratios)
-    floors = estimate.ratios(turns, verdict.FLOOR)
+    floors = estimate.ratios_of(blocks, verdict.FLOOR)
     floors.columns = [name.replace("ratio", "floor_ratio") for name in floors.columns]
     found = base.merge(estimate.times(sound), on=ARM, how="left").merge(medians, on=ARM, how="left")
     found = found.merge(ratios, on=ARM, how="left").merge(floors, on=ARM, how="left").merge(failed, on=ARM, how="left")
@@ -38,7 +38,7 @@ def summarise(run: Run) -> pd.DataFrame:
     is_base = (found["implementation"] == baseline) & (found["status"] == "ok")
     found.loc[is_base, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     found.loc[is_base, "verdict"] = "baseline"
-    found["place"] = place.places(found, turns)
+    found["place"] = place.places(found, blocks)
     found["peak_share"] = possible.peak_share(found, records, run.environment.get("matmul_flops_per_second") or {})
     # in the order in which the run was asked for its benchmarks
     order = {

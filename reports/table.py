@@ -15,6 +15,7 @@ from tabulate import tabulate
 
 from reports import estimate, text
 from reports.frame import BENCHMARK, Run
+from reports.place import FASTEST
 from reports.verdict import ALPHA
 
 WORDS = ("implementation", "track", "in its track", "verdict")
@@ -166,7 +167,7 @@ def readme(run: Run, summary: pd.DataFrame, workload: str, mode: str) -> str:
     order: dict[tuple[str, str], list[float]] = {}
     row: Any
     for row in rows.itertuples(index=False):
-        mark = "**" if row.place == "fastest" else ""
+        mark = "**" if row.place == FASTEST else ""
         shown = "1" if row.verdict == "baseline" else text.interval(row.ratio, row.ratio_low, row.ratio_high)
         key = str(row.track), str(row.implementation)
         cells.setdefault(key, {})[str(row.problem)] = f"{mark}{shown}{mark}" + (" tie" if row.verdict == "tie" else "")

@@ -23,6 +23,7 @@ from benchmarks.blocks import Load
 from benchmarks.cases import Benchmark
 from benchmarks.options import choose_cores, heed_signals, memory_bytes
 from benchmarks.progress import CALIBRATION, progress
+from benchmarks.record import new_run_id
 from benchmarks.regression import decide, pool
 from benchmarks.regression.command import TURN_SECONDS
 from benchmarks.regression.hog import hogging
@@ -51,7 +52,7 @@ def versions(root: Path, names: Sequence[str]) -> dict[str, Version]:
 def settings(threads: int, seed: int) -> Settings:
     """As the gate's own."""
     return Settings(
-        run_id=f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}",
+        run_id=new_run_id(),
         device="cpu",
         limits=Limits(choose_cores(threads), 120.0, memory_bytes(None)),
         load=Load(seed),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import secrets
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -36,7 +35,7 @@ from benchmarks.options import (
     workload_option,
 )
 from benchmarks.progress import REGRESSION, progress
-from benchmarks.record import COMPARED, write_records
+from benchmarks.record import COMPARED, new_run_id, write_records
 from benchmarks.regression import compare, decide, output
 from benchmarks.regression.judge import Result, Steps, judge
 from benchmarks.regression.measure import Measurement, Settings
@@ -112,7 +111,7 @@ def regression(base: str | None, specs: tuple[str, ...], out: Path | None, **giv
         raise click.UsageError(str(error)) from None
     folder = usable_out(out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression")
     settings = Settings(
-        run_id=f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}",
+        run_id=new_run_id(),
         device=given["device"],
         limits=Limits(cores, given["timeout"], memory_bytes(given["memory_limit"])),
         load=Load(given["seed"], str(weights.resolve()) if weights else None),
