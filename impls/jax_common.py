@@ -25,6 +25,8 @@ LSTM = Callable[[Params, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]
 """(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n."""
 Layer = Callable[[str, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
 """(suffix, x (T, B, ·), h (B, H), c (B, H)) → output (T, B, H), h, c: one direction of one layer."""
+Place = Callable[[int | None], jax.Device | jax.sharding.Sharding]
+"""Where an array goes, told which of its axes is the batch; None for one that has none."""
 
 
 @dataclass(frozen=True)
@@ -101,24 +103,31 @@ def _device(device: str) -> jax.Device:
 
 
 def prepare_function(
-    problem: Problem, weights: Weights, device: str, workload: str, lstm: LSTM, layout: Layout = CANONICAL
+    problem: Problem,
+    weights: Weights,
+    device: str,
+    workload: str,
+    lstm: LSTM,
+    layout: Layout = CANONICAL,
+    place: Place | None = None,
 ) -> Prepared:
-    """Everything that the contract asks for, around lstm(params, x, h0, c0)."""
-    place = _device(device)
+    """Everything that the contract asks for, around lstm(params, x, h0, c0); all on one device, or as `place` says."""
+    first = _device(device)
+    target = place or (lambda _: first)
     if problem.dtype == "float64" and not jax.config.read("jax_enable_x64"):
         raise RuntimeError("float64 needs JAX_ENABLE_X64=1 in the environment, before JAX starts")
 
-    def put(tree: Any) -> Any:
-        return jax.device_put(jax.tree.map(lambda leaf: np.asarray(leaf, problem.dtype), tree), place)
+    def put(tree: Any, batch_axis: int | None = None) -> Any:
+        return jax.device_put(jax.tree.map(lambda leaf: np.asarray(leaf, problem.dtype), tree), target(batch_axis))
 
     fc = {name: value for name, value in weights.items() if name.startswith("fc.")}
     encoded = {"lstm": layout.encode({name: value for name, value in weights.items() if name not in fc}), "fc": fc}
 
     def load(inputs: Inputs) -> State:
         if workload == "model":
-            return State(put(encoded), put((inputs.x, inputs.target)), put(np.ones(())))
+            return State(put(encoded), (put(inputs.x, 1), put(inputs.target, 0)), put(np.ones(())))
         arrays, cotangents = (inputs.x, inputs.h0, inputs.c0), (inputs.d_output, inputs.d_h_n, inputs.d_c_n)
-        return State(put(encoded["lstm"]), put(arrays), put(cotangents))
+        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1))
 
     def canonical_gradients(grads: Params) -> dict[str, Array]:
         if workload != "model":

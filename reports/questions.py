@@ -46,6 +46,11 @@ CHANGES = (
         (("torch_cell_hoisted", "torch_cell_autograd"), ("jax_scan_hoisted", "jax_scan_vjp")),
     ),
     Change(
+        "What does sharing out the batch over the processors buy?",
+        "The hand-written backward with rows of the batch on every processor",
+        (("jax_scan_vjp", "jax_scan_vjp_sharded"),),
+    ),
+    Change(
         "What does torch.compile buy?",
         "The custom cell under torch.compile",
         (("torch_cell", "torch_cell_compiled"),),

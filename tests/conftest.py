@@ -14,6 +14,7 @@ import pytest
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["JAX_NUM_CPU_DEVICES"] = str(len(os.sched_getaffinity(0)))  # of jax_scan_vjp_sharded
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -13,8 +13,9 @@ GOOD = 'FRAMEWORK = "torch"\nTRACK = "default"\ndef prepare(problem, weights, de
 
 def test_every_implementation_that_was_promised_is_there():
     assert set(contract.catalogue()) == {
-        "flax_linen", "flax_nnx", "floor", "jax_scan", "jax_scan_hoisted", "jax_scan_vjp", "oracle", "torch_cell",
-        "torch_cell_autograd", "torch_cell_compiled", "torch_cell_hoisted", "torch_lstm", "torch_lstmcell",
+        "flax_linen", "flax_nnx", "floor", "jax_scan", "jax_scan_hoisted", "jax_scan_vjp", "jax_scan_vjp_sharded",
+        "oracle", "torch_cell", "torch_cell_autograd", "torch_cell_compiled", "torch_cell_hoisted", "torch_lstm",
+        "torch_lstmcell",
     }  # fmt: skip
 
 

@@ -1,5 +1,10 @@
 """Every implementation against the oracle, and against judges that nobody here wrote."""
 
+import functools
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -9,6 +14,7 @@ from impls import contract, oracle
 from impls.evaluate import evaluate_case
 from impls.problem import Problem
 from impls.weights import Case, make_inputs, make_weights
+from tests.conftest import ROOT
 
 NAMES = [one.name for one in contract.catalogue().values() if one.track not in ("floor", "reference")]
 QUICK = [name for name in NAMES if name != "torch_cell_compiled"]
@@ -31,7 +37,7 @@ def test_the_model_agrees_after_one_step_and_three(name, text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["torch_cell", "torch_lstm", "jax_scan_vjp"])
+@pytest.mark.parametrize("name", ["torch_cell", "torch_lstm", "jax_scan_vjp", "jax_scan_vjp_sharded"])
 def test_the_cell_agrees(name):
     check(name, Problem.parse("t9-b3-i5-h7-l2"), "cell")
 
@@ -40,6 +46,42 @@ def test_the_cell_agrees(name):
 def test_the_compiled_cell_agrees():
     """A chunk and a rest, forward and backward."""
     check("torch_cell_compiled", Problem.parse("t11-b3-i5-h7"), "sequence")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workload", ["sequence", "model"])
+def test_the_sharded_scan_agrees_where_every_processor_has_rows(workload):
+    from impls.jax_scan_vjp_sharded import PROCESSORS
+
+    check("jax_scan_vjp_sharded", Problem.parse(f"t9-b{4 * PROCESSORS}-i5-h7-l2-bi"), workload)
+
+
+def test_a_batch_is_shared_out_evenly_or_not_at_all():
+    from impls.jax_scan_vjp_sharded import shards
+
+    assert [shards(batch, 2) for batch in (1, 3, 4, 8, 9, 16)] == [1, 1, 1, 2, 1, 2]
+    assert [shards(batch, 8) for batch in (1, 6, 16, 20, 64)] == [1, 1, 4, 5, 8]
+    assert shards(64, 1) == 1
+
+
+STARTED = """
+import jax
+jax.devices()
+from impls import contract, weights
+from impls.problem import Problem
+problem = Problem.parse("t4-b8-i5-h7")
+module = contract.load(contract.resolve("jax_scan_vjp_sharded"))
+module.prepare(problem, weights.make_weights(problem), "cpu", "sequence")
+"""
+
+
+@pytest.mark.slow
+def test_the_sharded_scan_says_so_where_it_could_not_be_sharded(monkeypatch):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one processor")
+    monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
+    done = subprocess.run([sys.executable, "-c", STARTED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "Unsupported: JAX started in this process without JAX_NUM_CPU_DEVICES=" in done.stderr
 
 
 def check(name, problem, workload):
@@ -148,10 +190,21 @@ def verdicts():
     return {(judge, text): judged(judge, text) for judge, text in PAIRS}
 
 
-def judged(judge, text):
+def given(text):
     problem = Problem.parse(text).replace(dtype="float64")
-    weights, inputs = make_weights(problem, seed=5), make_inputs(problem, seed=6)
-    return problem, weights, inputs, JUDGES[judge][0](problem, weights, inputs)
+    return problem, make_weights(problem, seed=5), make_inputs(problem, seed=6)
+
+
+def judged(judge, text):
+    return *given(text), JUDGES[judge][0](*given(text))
+
+
+@functools.cache
+def evaluated(name, text):
+    """Once for all judges."""
+    problem, weights, inputs = given(text)
+    names = frozenset({*weights, *vars(inputs)} - {"target"})
+    return evaluate_case(contract.resolve(name), Case(problem, weights, inputs, names))
 
 
 @pytest.mark.parametrize(("judge", "text"), PAIRS)
@@ -164,10 +217,8 @@ def test_the_oracle_agrees_with_outside_judges(judge, text, verdicts):
 @pytest.mark.parametrize(("judge", "text"), PAIRS)
 @pytest.mark.parametrize("name", QUICK)
 def test_every_implementation_agrees_with_outside_judges(name, judge, text, verdicts):
-    problem, weights, inputs, want = verdicts[judge, text]
-    given = frozenset({*weights, *vars(inputs)} - {"target"})
-    got = evaluate_case(contract.resolve(name), Case(problem, weights, inputs, given))
-    agreement.compare(got, want, "float64", f"{judge} of {name}")
+    want = verdicts[judge, text][-1]
+    agreement.compare(evaluated(name, text), want, "float64", f"{judge} of {name}")
 
 
 def test_a_judge_finds_a_wrong_oracle(verdicts):
