@@ -56,7 +56,7 @@ class Replicate:
         job, load = self.jobs[k], self.load
         arm, row = job.arms[name], job.rows[name]
         try:
-            with self.clock.spent("worker starts"):
+            with self.clock.spent("warm starts"):
                 arm.ensure_running()
                 opened = arm.ask("open", benchmark=job.benchmark.id, seed=load.seed, weights=load.weights)
         except ArmFailed as failure:

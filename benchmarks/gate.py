@@ -94,7 +94,7 @@ def pass_all(
         failure = refuse(arm, benchmark) or unable
         if failure is None:
             try:
-                with clock.spent("worker starts"):
+                with clock.spent("cold starts"):
                     arm.ensure_running()
             except ArmFailed as failed:
                 failure = unable = failed

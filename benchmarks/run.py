@@ -128,7 +128,8 @@ class Run:
 
             found = []
             arms = list(self.arms.values())
-            self.start([arm for arm in arms if any(gate.refuse(arm, one) is None for one in self.benchmarks)])
+            able = [arm for arm in arms if any(gate.refuse(arm, one) is None for one in self.benchmarks)]
+            self.start(able, "cold starts")
             for arm in arms:
                 found += gate.pass_all(arm, self.benchmarks, admit_one, self.clock, done)
             self.measure_peak()
@@ -169,7 +170,7 @@ class Run:
         }
         try:
             wanted = [arm for name, arm in arms.items() if any(name in names for names in admitted.values())]
-            self.start([arm for arm in wanted if not arm.alive])
+            self.start([arm for arm in wanted if not arm.alive], "warm starts")
             jobs = [
                 Job(
                     benchmark,
@@ -193,9 +194,9 @@ class Run:
                 arm.kill()
         return list(rows.values())
 
-    def start(self, arms: list[Arm]) -> None:
+    def start(self, arms: list[Arm], purpose: str) -> None:
         """Start workers, all at once; nothing is timed meanwhile."""
-        with self.clock.spent("worker starts"):
+        with self.clock.spent(purpose):
             start_all(arms)
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:

@@ -1,5 +1,6 @@
 """The regression gate from end to end: what it says of planted faults, and that it leaves nothing behind."""
 
+import fcntl
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import pytest
 
 from benchmarks.cases import Benchmark
 from benchmarks.gate import Admission
-from benchmarks.regression import calibrate, decide, environments, judge, output, rivals, sides
+from benchmarks.regression import calibrate, decide, environments, judge, leash, output, rivals, sides
 from benchmarks.regression.hog import hogging
 from benchmarks.regression.measure import Measurement
 from benchmarks.regression.plant import plant
@@ -95,7 +96,7 @@ def test_nothing_changed(regression, tmp_path):
 @pytest.mark.slow
 def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(decide, "MOST", 6)
+    monkeypatch.setattr(decide, "MOST", 5)
     names = ("torch_lstm", "torch_lstmcell")
     root = sides.of_working_tree(ROOT / "impls", "impls")
     pair = [
@@ -207,45 +208,100 @@ def is_worker(pid):
         return False
 
 
+def start(*command, cwd=ROOT, **env):
+    """A command that heeds Ctrl-C, whatever has started the tests."""
+    whole = [sys.executable, "-c", HEED_INTERRUPTS, sys.executable, *map(str, command)]
+    return subprocess.Popen(
+        whole, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("when", ["checking", "screening"])
-def test_a_killed_gate_leaves_no_worker_and_no_file(tmp_path, how, when):
+@pytest.mark.parametrize(
+    ("when", "blocks", "workers"), [("checking", 2, 2), ("screening", 4000, 4), ("confirming", 2, 8)]
+)
+def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, how, when, blocks, workers):
+    """Each step has workers of its own: two check, two more begin the screen, the seventh and eighth confirm."""
     out, temporary = tmp_path / "out", tmp_path / "tmp"
     temporary.mkdir()
-    command = [
-        sys.executable,
-        "-c",
-        HEED_INTERRUPTS,
-        sys.executable,
-        "-m",
-        "benchmarks",
-        "regression",
-        "--base",
-        "HEAD",
-    ]
-    command += ["--impl", "torch_lstm", *FEW, "--blocks", "4000", "--out", str(out)]
-    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(temporary)}
-    runner = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    path = checkout / "impls" / "torch_lstm.py"
+    path.write_text(plant(path.read_text(), 3.0))
+    runner = start(
+        "-m", "benchmarks", "regression", "--base", "HEAD", "--impl", "torch_lstm", *FEW, "--blocks", blocks,
+        "--out", out, cwd=checkout, XDG_CACHE_HOME=str(tmp_path / "cache"), TMPDIR=str(temporary),
+    )  # fmt: skip
     seen: set[int] = set()
 
-    def workers():
-        children = psutil.Process(runner.pid).children(recursive=True)
-        seen.update(child.pid for child in children)
-        return sum(is_worker(child.pid) for child in children) == 2
+    def as_many_as_wanted():
+        children = [child.pid for child in psutil.Process(runner.pid).children(recursive=True)]
+        seen.update(filter(is_worker, children))
+        return len(seen) >= workers and sum(map(is_worker, children)) == 2
 
-    wait_for(workers)
-    if when == "screening":  # the gate's two workers have been replaced by the first replicate's
-        wait_for(lambda: workers() and len(seen) >= 4)
+    wait_for(as_many_as_wanted)
+    if when != "checking":
         time.sleep(1)
+    assert runner.poll() is None
     runner.send_signal(how)
-    output, _ = runner.communicate(timeout=60)
+    said, _ = runner.communicate(timeout=60)
     wait_for(lambda: not any(map(is_worker, seen)), 20)
-    assert not out.exists() or not list(out.iterdir()), output
+    assert not out.exists() or not list(out.iterdir()), said
     assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
     if how == signal.SIGINT:
-        assert runner.returncode == 130, output
+        assert runner.returncode == 130, said
         assert not list(temporary.iterdir())
+
+
+SLOW_TO_BUILD = """
+import os, pathlib, subprocess, time
+child = subprocess.Popen(["sleep", "1000"])
+pathlib.Path({pids!r}).write_text(f"{{os.getpid()}} {{child.pid}}\\n")
+time.sleep(1000)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_build_of_an_environment_leaves_no_process_and_nothing_half_built(tmp_path, monkeypatch, how):
+    """A package whose build never ends, and which starts a process of its own."""
+    package, pids, cache = tmp_path / "package", tmp_path / "pids", tmp_path / "cache"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "forever"\nbackend-path = ["."]\n'
+        '[project]\nname = "forever"\nversion = "1"\n'
+    )
+    (package / "forever.py").write_text(SLOW_TO_BUILD.format(pids=str(pids)))
+    code = f"from benchmarks.regression import environments; environments.build(['forever @ {package.as_uri()}'])"
+    builder = start("-c", code, XDG_CACHE_HOME=str(cache))
+    wait_for(lambda: pids.exists() and pids.read_text().endswith("\n"))
+    mine = [int(word) for word in pids.read_text().split()]
+    assert all(map(psutil.pid_exists, mine))
+    builder.send_signal(how)
+    builder.communicate(timeout=60)
+    wait_for(lambda: not any(map(psutil.pid_exists, mine)), 20)
+    built = cache / "lstm-bench" / "environments"
+    if how == signal.SIGINT:
+        assert [path.suffix for path in built.iterdir()] == [".lock"]
+    environments.sweep(built)  # as the next build does first
+    assert [path.suffix for path in built.iterdir()] == [".lock"]
+
+
+def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path):
+    for name in ("building", "finished", "left"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.lock").touch()
+    (tmp_path / "finished" / "finished").touch()
+    with (tmp_path / "building.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        environments.sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"building", "finished"}
+
+
+def test_a_leashed_command_tells_its_output_and_its_exit_code():
+    done = leash.run([sys.executable, "-c", "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"])
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+    died = leash.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+    assert died.returncode == 128 + 9
 
 
 def test_snapshots_are_named_after_what_they_hold(tmp_path, monkeypatch):

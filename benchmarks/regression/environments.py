@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -15,10 +15,9 @@ import dependency_groups
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from benchmarks.regression import leash
 from benchmarks.regression.sides import Unusable, cache
 
-# a process of our own dies with us, however we die; prctl's setting lasts through exec
-DYING = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
 GROUP = "core"
 
 
@@ -43,8 +42,7 @@ def parse(specs: Sequence[str]) -> list[Requirement]:
 
 
 def _run(command: Sequence[str | Path]) -> str:
-    command = [sys.executable, "-c", DYING, *map(str, command)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = leash.run(command)
     if done.returncode:
         told = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")] or done.stderr.splitlines()
         raise Unusable(f"pip could not build an environment: {told[0] if told else f'exit code {done.returncode}'}")
@@ -64,16 +62,30 @@ def build(wanted: Sequence[str], constraints: Sequence[str] = ()) -> str:
     folder = cache() / "environments" / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     folder.parent.mkdir(parents=True, exist_ok=True)
     python, finished = folder / "bin" / "python", folder / "finished"
+    sweep(folder.parent)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed while it built
-            _run([sys.executable, "-m", "venv", folder])
-            limits = folder / "constraints.txt"
-            limits.write_text("".join(f"{line}\n" for line in constraints))
-            _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", limits, *wanted])
-            finished.touch()
+            try:
+                _run([sys.executable, "-m", "venv", folder])
+                limits = folder / "constraints.txt"
+                limits.write_text("".join(f"{line}\n" for line in constraints))
+                _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", limits, *wanted])
+                finished.touch()
+            finally:
+                if not finished.exists():
+                    shutil.rmtree(folder, ignore_errors=True)
     return str(python)
+
+
+def sweep(parent: Path) -> None:
+    """Remove what a process left half built that was killed: no lock is held on it."""
+    for path in parent.glob("*.lock"):
+        folder = path.with_suffix("")
+        if folder.exists() and not (folder / "finished").exists():
+            with path.open("w") as lock, contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, dict[str, tuple[str, str]]]:

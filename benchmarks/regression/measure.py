@@ -90,7 +90,7 @@ class Measurement:
             arms = self.arms(name, rng)
             self.advance(f"checking {name}", k, len(self.names))
             try:
-                with self.clock.spent("worker starts"):
+                with self.clock.spent("cold starts"):
                     start_all([arm for arm in arms.values() if any(not gate.refuse(arm, b) for b in self.benchmarks)])
                 for label, arm in arms.items():
                     for found in gate.pass_all(arm, list(self.benchmarks), admit_one, self.clock, lambda _: None):
@@ -117,7 +117,7 @@ class Measurement:
                 arms += mine.values()
                 jobs += [self._job(name, benchmark, mine, phase, number) for benchmark in todo]
         try:
-            with self.clock.spent("worker starts"):
+            with self.clock.spent("warm starts"):
                 start_all(arms)
             for job in jobs:
                 for label, row in job.rows.items():
