@@ -38,7 +38,7 @@ def faulty_run(tmp_path_factory):
         "--replicates",
         "1",
         "--timeout",
-        "20",
+        "8",
         "--memory-limit",
         "1.5",
     ]
@@ -82,14 +82,8 @@ def test_every_fault_is_in_the_table(faulty_run):
 
 
 @pytest.mark.slow
-def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path, python):
+def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path):
     path = faulty.write(tmp_path, "late_crash")
-    run = ("benchmarks", "run", *impls("torch_lstm", path), *SMALL, "--mode", "forward", "--out", tmp_path / "out")
-    done = python(*run, LATE="")
-    rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
-    assert done.returncode == 0, done.stderr
-    assert set(rows["status"]) == {"ok"}
-
     broken = tmp_path / "broken"
     code = (
         "import os, sys; from benchmarks import run; start = run.Run.measure\n"
@@ -120,7 +114,7 @@ HEED_INTERRUPTS = (
 
 def start_run(out):
     command = [sys.executable, "-c", HEED_INTERRUPTS, sys.executable, "-m", "benchmarks", "run", *impls("torch_lstm")]
-    command += [*SMALL, "--replicates", "3", "--blocks", "40", "--out", str(out)]
+    command += [*SMALL, "--replicates", "3", "--blocks", "12", "--out", str(out)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -215,7 +209,7 @@ def test_the_files_of_a_run(tmp_path, python):
     assert environment["versions"]["torch"]
     assert environment["run"]["weights"] == str(weights)
     assert "torch_lstm" in (out / "table.md").read_text()
-    for line in ("worker starts", "measuring", "waiting"):
+    for line in ("cold starts", "warm starts", "measuring", "waiting"):
         assert line in done.stdout
 
     compared = subprocess.run(

@@ -51,7 +51,7 @@ class Device:
         self.due = 0.0
 
     def call(self, state):
-        self.due = max(self.due, time.perf_counter()) + 0.002
+        self.due = max(self.due, time.perf_counter()) + 0.0005
 
     def finish(self, result):
         while time.perf_counter() < self.due:
@@ -71,7 +71,7 @@ def test_a_call_that_waits_for_its_work_is_not():
         device.call(state)
         device.finish(None)
 
-    crosscheck.check_finished(call, None, device.finish, 0.002)
+    crosscheck.check_finished(call, None, device.finish, 0.0005)
 
 
 def test_a_call_that_remembers_is_found_and_one_that_works_is_not():
