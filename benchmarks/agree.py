@@ -41,13 +41,22 @@ def skip_cell(problem: Problem) -> bool:
     return problem.id in AGREE_PROBLEMS and problem.id not in AGREE_CELL_PROBLEMS
 
 
-def check_one(arm: Arm, problem: Problem, workloads: Sequence[str], expected: dict[tuple[str, str], Path]) -> Cell:
-    """Every workload and mode of one implementation on one problem."""
+def check_one(
+    arm: Arm,
+    cores: Sequence[int],
+    problem: Problem,
+    workloads: Sequence[str],
+    expected: dict[tuple[str, str], Path],
+) -> Cell:
+    """Every workload and mode of one implementation on one problem.
+
+    A worker starts with all processors in sight, so that what shards over them does so here too.
+    """
     errors = []
     for workload in workloads:
         if workload not in arm.implementation.workloads or (problem.id, workload) not in expected:
             continue
-        arm.ensure_running()
+        arm.ensure_running(tuple(cores))
         answer = arm.ask(
             "agree", problem=problem.id, workload=workload, seed=SEED, expected=str(expected[problem.id, workload])
         )
@@ -102,7 +111,7 @@ def agree(
                         try:
                             if dtype not in implementation.dtypes:
                                 raise ArmFailed("unsupported", f"no {dtype}")
-                            cell = check_one(arm, typed, workloads, keys)
+                            cell = check_one(arm, cores, typed, workloads, keys)
                         except ArmFailed as failure:
                             cell = Cell(failure.status, reason=failure.reason)
                         found[implementation.name, dtype, problem.id] = cell

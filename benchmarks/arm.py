@@ -105,7 +105,7 @@ class Arm:
         self.ready: Message = {}
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
-        """Begin to start the worker, on its own processors or on as many others; `wait_ready` waits for it."""
+        """Begin to start the worker, on its own processors or on others; `wait_ready` brings it to its own."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
@@ -141,11 +141,11 @@ class Arm:
             with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
                 os.sched_setaffinity(int(task.name), self.limits.cores)
 
-    def ensure_running(self) -> None:
-        """Start the worker, again where it has died, and wait for it. Raises ArmFailed."""
+    def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
+        """Start the worker (see `start`), again where it has died, and wait for it. Raises ArmFailed."""
         if not self.alive:
             self.kill()
-            self.start()
+            self.start(cores)
             try:
                 self.wait_ready()
             except ArmFailed:
