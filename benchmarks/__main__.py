@@ -17,6 +17,7 @@ from benchmarks import environment, results
 from benchmarks.agree import agree
 from benchmarks.cases import AGREE_PROBLEMS, PRESETS, Benchmark
 from benchmarks.options import (
+    Finite,
     choose_cores,
     device_option,
     file_digest,
@@ -29,6 +30,7 @@ from benchmarks.options import (
     mode_option,
     problem_option,
     seed_option,
+    shared_digest,
     timeout_option,
     usable_out,
     weights_option,
@@ -57,17 +59,19 @@ def resumed(folder: Path) -> Options:
     """The options of a run that was broken off, if nothing that it measures has changed since."""
     try:
         options = Options.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise click.UsageError(f"{folder} holds no run to resume (no readable run.json)") from None
-    for path, digest in zip(options.implementations, options.digests, strict=True):
-        try:
-            same = contract.resolve(path).digest == digest
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
-        if not same:
-            raise click.UsageError(f"{path} has changed since that run began; start a new run")
-    if options.weights and file_digest(Path(options.weights)) != options.weights_digest:
-        raise click.UsageError(f"{options.weights} has changed since that run began; start a new run")
+    try:
+        now = {path: contract.resolve(path).digest for path in options.implementations}
+        changed = [path for path, digest in zip(now, options.digests, strict=True) if now[path] != digest]
+        if shared_digest() != options.shared_digest:
+            changed.append("a file of impls/ that implementations import")
+        if options.weights and file_digest(Path(options.weights)) != options.weights_digest:
+            changed.append(options.weights)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    if changed:
+        raise click.UsageError(f"{changed[0]} has changed since that run began; start a new run")
     for framework, versions in options.versions.items():
         if environment.versions_of(framework) != versions:
             raise click.UsageError(
@@ -127,12 +131,20 @@ def run(ctx: click.Context, /, resume: Path | None, **given: object) -> int:
         except KeyboardInterrupt:
             click.echo(f"broken off; what is finished is in {folder}/raw; go on with --resume {folder}", err=True)
             return 130
-    described = {**environment.describe(), "matmul_flops_per_second": runner.peak, "run": vars(options)}
+    described = {
+        **environment.describe(),
+        "commit": options.commit,  # that it began with
+        "matmul_flops_per_second": runner.peak,
+        "run": vars(options),
+    }
     results.write_all(folder, records, described)
     # a process of its own: reports know nothing of benchmarks, and a fault there can't cost the measurement
     reported = subprocess.run([sys.executable, "-m", "reports", "build", str(folder.resolve())], cwd=ROOT, check=False)
     click.echo(runner.clock.line())
     click.echo(f"everything is in {folder}")
+    if all(record["status"] != "ok" for record in records):
+        reasons = sorted({f"{record['status']}: {record['reason']}" for record in records})
+        click.echo(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
     bad = any(record["status"] not in HARMLESS for record in records)
     return 1 if bad or reported.returncode else 0
 
@@ -171,7 +183,7 @@ def new_run(
     pairs = chosen.pairs
     if workloads or modes:
         pairs = tuple(itertools.product(workloads or ("sequence",), modes or MODES))
-    choose_cores(threads)
+    cores, memory = choose_cores(threads), memory_bytes(memory_limit)
     folder = usable_out(out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{preset}")
     options = Options(
         run_id=new_run_id(),
@@ -179,7 +191,7 @@ def new_run(
         digests=tuple(one.digest for one in arms),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in dict.fromkeys(measured) for pair in pairs),
         device=device,
-        threads=threads or len(choose_cores(None)),
+        threads=len(cores),
         replicates=replicates or chosen.replicates,
         blocks=blocks or chosen.blocks,
         turn_seconds=chosen.turn_seconds,
@@ -187,9 +199,11 @@ def new_run(
         weights=str(weights.resolve()) if weights else None,
         weights_digest=file_digest(weights) if weights else None,
         call_seconds=timeout,
-        memory_bytes=memory_bytes(memory_limit),
+        memory_bytes=memory,
         baseline=wanted,
         versions={one.framework: environment.versions_of(one.framework) for one in arms},
+        shared_digest=shared_digest(),
+        commit=environment.commit(),
     )
     write_text(folder / "run.json", options.dumps())
     return options, folder
@@ -200,9 +214,7 @@ def new_run(
 @problem_option
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), help="Repeatable.  [default: both]")
 @workload_option
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds for a problem."
-)
+@click.option("--timeout", type=Finite(min=0.1), default=600.0, show_default=True, help="Seconds for a problem.")
 def agree_command(
     impls: tuple[str, ...],
     problems: tuple[Problem, ...],

@@ -126,6 +126,7 @@ class Arm:
         self.buffer = b""
         spec = {
             "path": str(self.implementation.path),
+            "framework": self.implementation.framework,
             "device": self.device,
             "cores": list(cores or self.limits.cores),
             "runner": os.getpid(),
@@ -137,6 +138,8 @@ class Arm:
         assert self.process is not None
         self.ready = self._receive(max(START_SECONDS, self.limits.call_seconds))
         self._stop()
+        if self.ready["digest"] != self.implementation.digest:
+            raise ArmFailed("error", f"{self.implementation.path.name} has changed since it was checked")
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
                 os.sched_setaffinity(int(task.name), self.limits.cores)
@@ -202,13 +205,20 @@ class Arm:
                     self._died()
                 self.buffer += part
                 continue
+            if not self.alive and not select.select([self.channel], [], [], 0)[0]:
+                self._died()  # though a child of it may hold the socket open
             self._watch_memory()
             if time.perf_counter() > deadline:
                 self.kill()
                 raise ArmFailed("timed_out", f"no answer within {seconds:g} s")
         line, _, self.buffer = self.buffer.partition(b"\n")
-        answer: Message = json.loads(line)
-        if "status" in answer:
+        try:
+            answer: Message = json.loads(line)
+            failed = "status" in answer
+        except (ValueError, TypeError):  # an implementation that writes to files it did not open
+            self.kill()
+            raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
+        if failed:
             if self.alive:
                 self._stop()
             raise ArmFailed(answer["status"], answer["reason"])

@@ -111,7 +111,7 @@ def measure(
     """Fill in every job's rows; returns the rows that failed, and how. `advance` is told which share is done."""
     replicate = Replicate(jobs, load, rng, clock)
     for k, job in enumerate(jobs):
-        for name in job.arms:
+        for name in rng.sample(list(job.arms), len(job.arms)):
             # one after the other: two at a time take longer, as their threads collide
             replicate.open(k, name)
     for block in range(blocks):

@@ -27,10 +27,14 @@ def version(distribution: str) -> str | None:
         return None
 
 
+def distributions(framework: str) -> tuple[str, ...]:
+    """What must be installed for a FRAMEWORK."""
+    return DISTRIBUTIONS.get(framework, (framework,))
+
+
 def versions_of(framework: str) -> str:
     """Such as `torch 2.13.0`, or `flax 0.12.8, jax 0.10.2, jaxlib 0.10.2`."""
-    names = DISTRIBUTIONS.get(framework, (framework,))
-    return ", ".join(f"{name} {version(name) or 'not installed'}" for name in names)
+    return ", ".join(f"{name} {version(name) or 'not installed'}" for name in distributions(framework))
 
 
 def cpu_model() -> str:

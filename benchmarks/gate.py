@@ -63,7 +63,7 @@ def admit(
             opened = arm.ask("open", benchmark=benchmark.id, seed=seed, weights=weights)
         found.first_call_seconds = opened["first_call_seconds"]
         with clock.spent("agreement"):
-            if arm.implementation.track != "floor":  # it computes no LSTM
+            if not arm.implementation.is_floor:  # which computes no LSTM
                 checked = arm.ask("check", benchmark=benchmark.id, expected=str(expected))
                 found.error, found.error_tensor = checked["error"], checked["tensor"]
             found.seconds = arm.ask("estimate", benchmark=benchmark.id, seconds=estimate_seconds)["seconds"]

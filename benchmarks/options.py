@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import os
 import signal
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 import psutil
 
-from impls import contract
+from impls import contract, oracle
 from impls.contract import DEVICES, MODES, WORKLOADS, Implementation
 from impls.problem import Problem
 from impls.weights import read_weights, shapes
@@ -35,11 +37,32 @@ def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]
 
 
 def parse_problem(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Problem, ...]:
-    """What --problem names, as Problems."""
+    """What --problem names, as Problems, whose reference fits into memory."""
     try:
-        return tuple(Problem.parse(value) for value in values)
+        found = tuple(Problem.parse(value) for value in values)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    there = psutil.virtual_memory().total
+    for problem in found:
+        needed = oracle.bytes_needed(problem)
+        if needed > there:
+            gib = 2**30
+            raise click.UsageError(
+                f"{problem.id} is too large: its reference needs about {needed / gib:.0f} GiB of memory, "
+                f"this machine has {there / gib:.0f}"
+            )
+    return found
+
+
+class Finite(click.FloatRange):
+    """A number in a range that is neither infinite nor none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click does."""
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return found
 
 
 impl_option = click.option("--impl", "impls", multiple=True, metavar="NAME|FILE.py", help="Only these. Repeatable.")
@@ -69,10 +92,11 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
 
 def usable_out(out: Path) -> Path:
     """The folder, made; refuses one that holds a run or can't be written to."""
-    if (out / "run.json").exists():
-        raise click.UsageError(f"{out} already holds a run; go on with --resume {out}, or give another --out")
-    made = [parent for parent in (out, *out.parents) if not parent.exists()]
+    made: list[Path] = []
     try:
+        if (out / "run.json").exists():
+            raise click.UsageError(f"{out} already holds a run; go on with --resume {out}, or give another --out")
+        made = [parent for parent in (out, *out.parents) if not parent.exists()]
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise click.UsageError(f"{out} is not an empty folder; give a new one")
         out.mkdir(parents=True, exist_ok=True)
@@ -96,16 +120,24 @@ weights_option = click.option(
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 timeout_option = click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds for a call."
+    "--timeout", type=Finite(min=0.1), default=120.0, show_default=True, help="Seconds for a call."
 )
 memory_option = click.option(
-    "--memory-limit", type=click.FloatRange(min=0.1), help="GiB for a worker.  [default: half of what there is]"
+    "--memory-limit", type=Finite(min=0.1), help="GiB for a worker.  [default: half of what there is]"
 )
 
 
 def file_digest(path: Path) -> str:
     """A short hash of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def shared_digest() -> str:
+    """A short hash of every file of impls/ that implementations import."""
+    found = hashlib.sha256()
+    for name, content in sorted(contract.shared_files().items()):
+        found.update(f"{name}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()[:16]
 
 
 def choose_cores(threads: int | None) -> tuple[int, ...]:

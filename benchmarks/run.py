@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks import blocks, environment, gate
 from benchmarks.arm import Arm, ArmFailed, Limits, start_all
@@ -43,6 +44,8 @@ class Options:
     call_seconds: float
     memory_bytes: int
     baseline: str
+    shared_digest: str
+    commit: dict[str, Any]
     versions: dict[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
@@ -170,7 +173,9 @@ class Run:
         }
         try:
             wanted = [arm for name, arm in arms.items() if any(name in names for names in admitted.values())]
-            self.start([arm for arm in wanted if not arm.alive], "warm starts")
+            # in a new order each time: pages that one replicate frees the next one gets, and if always the same arm
+            # got the same ones, all replicates of a run would be off by the same
+            self.start([arm for arm in rng.sample(wanted, len(wanted)) if not arm.alive], "warm starts")
             jobs = [
                 Job(
                     benchmark,

@@ -51,6 +51,19 @@ def status_of(error: BaseException) -> Message:
     return {"status": "error", "reason": one_line(f"{type(error).__name__}: {text}")}
 
 
+def not_installed(error: BaseException, framework: str) -> Message | None:
+    """The answer where an import failed because the framework is not there; a mistyped import is another matter."""
+    from benchmarks import environment
+
+    if not isinstance(error, ImportError):
+        return None
+    distributions = environment.distributions(framework)
+    missing = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
+    if missing or any(environment.version(one) is None for one in distributions):
+        return {"status": "not_installed", "reason": one_line(str(error))}
+    return None
+
+
 class Opened:
     """A benchmark that is ready to be called."""
 
@@ -96,6 +109,7 @@ class Worker:
 
         pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()]
         return {
+            "digest": self.implementation.digest,
             "import_seconds": self.import_seconds,
             "base_bytes": self.base_bytes,
             "pools": pools,
@@ -199,11 +213,8 @@ def serve(fd: int) -> None:
         try:
             worker = Worker(spec)
             send(worker.ready())
-        except ImportError as error:
-            send({"status": "not_installed", "reason": one_line(str(error))})
-            return
         except Exception as error:
-            send(status_of(error))
+            send(not_installed(error, spec["framework"]) or status_of(error))
             return
         for line in lines:
             message = json.loads(line)

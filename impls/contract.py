@@ -3,7 +3,7 @@
 An implementation is one Python file: four constants, which are read without running it, and one function.
 
     FRAMEWORK = "torch"                  # the distribution whose version is shown
-    TRACK = "default"                    # default or tuned; floor and reference are not LSTMs to choose
+    TRACK = "default"                    # default or tuned; floor and reference are this suite's own
     DEVICES = ("cpu", "cuda")
     DTYPES = ("float32", "float64")
     WORKLOADS = ("cell", "sequence")     # optional; all three where absent
@@ -20,6 +20,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -109,20 +110,27 @@ class Implementation:
         """Whether it is one of this folder's files."""
         return self.path.parent == FOLDER
 
+    @property
+    def is_floor(self) -> bool:
+        """Whether it is this folder's floor, which computes no LSTM; a file from elsewhere can't say so of itself."""
+        return self.own and self.name == "floor"
+
 
 def _constants(tree: ast.Module) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        if len(targets) == 1 and isinstance(targets[0], ast.Name) and isinstance(value, ast.expr):
+            name = targets[0].id
             if name in ("FRAMEWORK", "TRACK", "DEVICES", "DTYPES", "WORKLOADS"):
-                found[name] = ast.literal_eval(node.value)
+                found[name] = ast.literal_eval(value)
     return found
 
 
 def _choices(path: Path, constants: dict[str, Any], name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
     value = constants.get(name, allowed)
-    if not isinstance(value, tuple | list) or not value or not set(value) <= set(allowed):
+    if not isinstance(value, tuple | list) or not value or any(one not in allowed for one in value):
         raise ValueError(f"{path}: {name} is {value!r}; it must be a tuple of {', '.join(allowed)}")
     return tuple(value)
 
@@ -142,7 +150,7 @@ def read(path: Path) -> Implementation:
     if not any(isinstance(node, ast.FunctionDef) and node.name == "prepare" for node in tree.body):
         raise ValueError(f"{path} defines no prepare(problem, weights, device, workload)")
     for name in ("FRAMEWORK", "TRACK"):
-        if not isinstance(constants.get(name), str):
+        if not isinstance(constants.get(name), str) or not constants[name].strip():
             raise ValueError(f"{path} sets no {name}; it must be a plain string")
     if constants["TRACK"] not in TRACKS:
         raise ValueError(f"{path}: TRACK is {constants['TRACK']!r}; it must be one of {', '.join(TRACKS)}")
@@ -158,19 +166,46 @@ def read(path: Path) -> Implementation:
     )
 
 
-def catalogue(folder: Path = FOLDER) -> dict[str, Implementation]:
-    """Every implementation in this folder, by name: each file that assigns FRAMEWORK."""
-    found = {}
+def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, str]]:
+    """Every implementation in this folder, by name: each file that assigns FRAMEWORK; and why others can't be read."""
+    found, broken = {}, {}
     for path in sorted(folder.glob("*.py")):
-        if "\nFRAMEWORK = " in path.read_text(encoding="utf-8"):
-            found[path.stem] = read(path)
+        if re.search(rb"^FRAMEWORK\s*[:=]", path.read_bytes(), re.MULTILINE):
+            try:
+                found[path.stem] = read(path)
+            except ValueError as error:
+                broken[path.stem] = str(error)
+    return found, broken
+
+
+def catalogue(folder: Path = FOLDER) -> dict[str, Implementation]:
+    """Every implementation in this folder, by name. Raises ValueError, in one line, where one can't be read."""
+    found, broken = survey(folder)
+    for reason in broken.values():
+        raise ValueError(reason)
+    return found
+
+
+def shared_files(folder: Path = FOLDER) -> dict[str, bytes]:
+    """What a folder's implementations may import from beside them: every file that is no implementation itself."""
+    found, broken = survey(folder)
+    return {path.name: path.read_bytes() for path in folder.glob("*.py") if path.stem not in {*found, *broken}}
+
+
+def read_foreign(path: Path) -> Implementation:
+    """As `read`, of a file from elsewhere, which can't say of itself that it need not agree with the reference."""
+    found = read(path)
+    if not found.own and found.track in ("floor", "reference"):
+        raise ValueError(f"{path}: TRACK is {found.track!r}, which is this suite's own; it must be default or tuned")
+    if not found.own and found.name in ("floor", "oracle"):
+        raise ValueError(f"{path}: {found.name} is the name of this suite's own; rename the file")
     return found
 
 
 def resolve(text: str) -> Implementation:
     """An implementation by its name or by the path of its file. Raises ValueError, in one line."""
     if text.endswith(".py"):
-        return read(Path(text))
+        return read_foreign(Path(text))
     known = catalogue()
     if text not in known:
         close = difflib.get_close_matches(text, known, n=1)

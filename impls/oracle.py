@@ -7,6 +7,7 @@ implementation uses; itself checked against central differences in tests/test_or
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,16 @@ import numpy as np
 
 from impls.contract import LEARNING_RATE, Prepared
 from impls.problem import Problem
-from impls.weights import Array, Inputs, Weights, layers
+from impls.weights import Array, Inputs, Weights, layers, shapes
 
 Results = dict[str, Array]
+
+
+def bytes_needed(problem: Problem) -> int:
+    """About what a forward and a backward hold at once: weights and gradients, and what every step keeps."""
+    weights = sum(math.prod(shape) for shape in shapes(problem).values())
+    kept = 12 * problem.hidden_size * problem.num_layers * problem.directions + 2 * problem.input_size
+    return 8 * (3 * weights + problem.seq_len * problem.batch * kept)
 
 
 def sigmoid(z: Array) -> Array:

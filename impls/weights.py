@@ -7,6 +7,7 @@ time-major. All arrays are float64 and read-only: an implementation converts, an
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,14 +127,24 @@ def read_npz(path: Path) -> dict[str, Array]:
                 arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error})") from None
     for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            torch_saved = any(one.endswith("data.pkl") for one in arrays)
+            hint = (
+                "this is a file of torch.save; convert it with " if torch_saved else "it has files that are none; use "
+            )
+            raise ValueError(
+                f"{path} is no .npz file of arrays: {hint}np.savez(FILE, **{{k: v.numpy() for k, v in state.items()}})"
+            )
         if array.dtype.kind not in "fiu":
             raise ValueError(f"{path}: {name} has dtype {array.dtype}; it must be real numbers")
-        if not np.isfinite(array).all():
+        with np.errstate(over="ignore"):
+            arrays[name] = frozen(array)
+        if not np.isfinite(arrays[name]).all():
             raise ValueError(f"{path}: {name} holds NaN or infinity; every value must be finite")
-    return {name: frozen(array) for name, array in arrays.items()}
+    return arrays
 
 
 def _check(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:
@@ -147,7 +158,11 @@ def _check(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[i
 def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Problem:
     for name, axes in (("weight_ih_l0", 2), ("weight_hh_l0", 2)):
         if name not in arrays:
-            raise ValueError(f"{path}: {name} is missing; weights go by their names in torch.nn.LSTM's state_dict")
+            prefixed = next((one for one in arrays if one.endswith(f".{name}")), None)
+            hint = f"; {prefixed} is there: take its prefix away" if prefixed else ""
+            raise ValueError(
+                f"{path}: {name} is missing; weights go by their names in torch.nn.LSTM's state_dict{hint}"
+            )
         if arrays[name].ndim != axes or 0 in arrays[name].shape:
             raise ValueError(f"{path}: {name} has shape {arrays[name].shape}; it must be a matrix with 4·H rows")
     x_shape = (1, 1, arrays["weight_ih_l0"].shape[1])
@@ -187,6 +202,9 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
     _reject_unknown(path, arrays, {*weight_shapes, *other_shapes})
     _check(path, arrays, weight_shapes)
     _check(path, arrays, {name: shape for name, shape in other_shapes.items() if name in arrays})
+    for name, array in arrays.items():
+        if np.abs(array).max() > np.finfo(dtype).max:
+            raise ValueError(f"{path}: {name} holds {np.abs(array).max():g}, which {dtype} can't hold")
     filled = {
         name: arrays[name] if name in arrays else frozen(np.zeros(shape))
         for name, shape in input_shapes(problem).items()

@@ -61,6 +61,19 @@ FAULTS = {
         def bad(state): os.kill(os.getpid(), signal.SIGKILL)
     """,
     "no_such_module": "",
+    "mistyped_import": "",
+    "writes_to_the_socket": """
+        def bad(state):
+            for fd in range(3, 30):
+                try: os.write(fd, b"hello\\n")
+                except OSError: pass
+            return good(state)
+    """,
+    "leaves_a_child": """
+        def bad(state):
+            if os.fork(): os._exit(3)
+            time.sleep(60)
+    """,
     "async_work": """
         def bad(state):
             previous = getattr(state, "thread", None)
@@ -103,8 +116,17 @@ STATUS = {
     "exits": ("crashed", "exited with code 7"),
     "killed": ("crashed", "SIGKILL"),
     "no_such_module": ("not_installed", "no_such_framework"),
+    "mistyped_import": ("error", "ImportError: cannot import name 'CanonicalLSMT'"),
+    "writes_to_the_socket": ("error", "wrote to the socket"),
+    "leaves_a_child": ("crashed", "exited with code 3"),
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
+}
+
+
+FIRST = {
+    "no_such_module": "import no_such_framework\n",
+    "mistyped_import": "from impls.torch_common import CanonicalLSMT\n",
 }
 
 
@@ -112,7 +134,8 @@ def write(folder: Path, name: str) -> Path:
     """The file of one fault."""
     path = folder / f"{name}.py"
     body = textwrap.indent(textwrap.dedent(FAULTS[name]), "    ")
-    first = "import no_such_framework\n" if name == "no_such_module" else "\n"
+    first = FIRST.get(name, "\n")
     ending = "    return replace(right, train_step=bad, to_numpy=to_numpy)\n" if "bad" in body else "    return right\n"
-    path.write_text(first + HEAD + body + ending)
+    head = HEAD.replace('"torch"', '"no_such_framework"') if name == "no_such_module" else HEAD
+    path.write_text(first + head + body + ending)
     return path

@@ -7,6 +7,7 @@ from impls.problem import Problem
 from impls.weights import make_inputs, make_weights
 
 RUN = ("benchmarks", "run")
+GATE = ("benchmarks", "regression", "--base", "HEAD", "--impl", "torch_lstm")
 BAD = {
     "unknown name": ((*RUN, "--impl", "torch_lstn"), "did you mean torch_lstm"),
     "unknown file": ((*RUN, "--impl", "nowhere.py"), "nowhere.py: No such file"),
@@ -20,6 +21,13 @@ BAD = {
     "the reference": ((*RUN, "--impl", "oracle"), "never timed"),
     "one twice": ((*RUN, "--impl", "torch_lstm", "--impl", "torch_lstm"), "two implementations are called torch_lstm"),
     "baseline not there": ((*RUN, "--impl", "jax_scan", "--baseline", "torch_lstm"), "not among jax_scan"),
+    "problem that no memory holds": ((*RUN, "--problem", "t4-b2-i8-h1000000"), "its reference needs about"),
+    "infinite memory": ((*RUN, "--memory-limit", "inf"), "inf is no finite number"),
+    "no timeout": ((*RUN, "--timeout", "nan"), "nan"),
+    "name too long": ((*RUN, "--out", "/tmp/" + "a" * 300), "File name too long"),
+    "regression, name too long": ((*GATE, "--out", "/tmp/" + "a" * 300), "File name too long"),
+    "regression, infinite memory": ((*GATE, "--memory-limit", "inf"), "inf is no finite number"),
+    "regression, margin": ((*GATE, "--margin", "nan"), "nan"),
     "missing weights": ((*RUN, "--weights", "nowhere.npz"), "nowhere.npz does not exist"),
     "nothing to resume": ((*RUN, "--resume", "nowhere"), "no run to resume"),
     "unwritable out": ((*RUN, "--out", "/proc/nowhere"), "can't be written to"),
@@ -40,7 +48,7 @@ def test_bad_input_is_one_clear_line(name, python, tmp_path):
     out = tmp_path / "out"
     if arguments[:2] == RUN and not {"--out", "--resume"} & set(arguments):
         arguments = (*arguments, "--out", out)
-    done = python(*arguments)
+    done = python(*arguments, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
@@ -95,6 +103,12 @@ def test_evaluate_without_cotangents_gives_outputs_only(python, tmp_path):
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "o.npz") as found:
         assert set(found.files) == {"output", "h_n", "c_n"}
+
+
+def test_evaluate_refuses_a_folder_to_write_to(python, tmp_path):
+    done = python("impls", "evaluate", "torch_lstm", "--case", case(tmp_path / "c.npz"), "--out", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is a folder" in done.stderr
 
 
 def test_evaluate_refuses_a_bad_case_and_writes_nothing(python, tmp_path):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 from impls import contract
 from tests.conftest import ROOT
@@ -73,9 +74,48 @@ def test_a_misspelled_name_gets_a_suggestion():
         contract.resolve("torch_lstn")
 
 
+@pytest.mark.parametrize("line", ['FRAMEWORK = "torch"', 'FRAMEWORK="torch"', 'FRAMEWORK: str = "torch"'])
+def test_every_file_that_assigns_framework_is_found(line, tmp_path):
+    rest = '\nTRACK: str = "tuned"\ndef prepare(problem, weights, device, workload): ...\n'
+    (tmp_path / "mine.py").write_text(line + rest)
+    (tmp_path / "helper.py").write_text("# FRAMEWORK = none\nHERE = 'FRAMEWORK = 1'\n")
+    found = contract.catalogue(tmp_path)
+    assert {name: (one.framework, one.track) for name, one in found.items()} == {"mine": ("torch", "tuned")}
+    assert set(contract.shared_files(tmp_path)) == {"helper.py"}
+
+
+def test_one_file_that_can_not_be_read_does_not_hide_the_others(tmp_path, monkeypatch):
+    (tmp_path / "good.py").write_text(GOOD)
+    (tmp_path / "bad.py").write_text('FRAMEWORK = "torch"\ndef (\n')
+    found, broken = contract.survey(tmp_path)
+    assert list(found) == ["good"]
+    assert "line 2: not valid Python" in broken["bad"]
+    with pytest.raises(ValueError, match="not valid Python"):
+        contract.catalogue(tmp_path)
+    from impls.__main__ import cli
+
+    monkeypatch.setattr(contract, "survey", lambda: (found, broken))
+    listed = CliRunner().invoke(cli, ["list"], standalone_mode=False)
+    assert listed.return_value == 1
+    assert "good" in listed.stdout
+    assert "bad.py, line 2" in listed.stderr
+
+
+@pytest.mark.parametrize(("track", "name"), [("floor", "mine"), ("reference", "mine"), ("tuned", "floor")])
+def test_a_file_from_elsewhere_can_not_say_that_it_need_not_agree(track, name, tmp_path):
+    path = tmp_path / f"{name}.py"
+    path.write_text(GOOD.replace("default", track))
+    with pytest.raises(ValueError, match="this suite's own"):
+        contract.resolve(str(path))
+    assert not contract.read(path).is_floor
+    assert contract.resolve("floor").is_floor
+
+
 BAD = {
     "no prepare": ('FRAMEWORK = "t"\nTRACK = "default"\n', "defines no prepare"),
     "no framework": ('TRACK = "default"\ndef prepare(): ...\n', "sets no FRAMEWORK"),
+    "empty framework": (GOOD.replace("torch", ""), "sets no FRAMEWORK"),
+    "device that is no text": (GOOD + 'DEVICES = ("cpu", ["cuda"])\n', "DEVICES is"),
     "unknown track": ('FRAMEWORK = "t"\nTRACK = "best"\ndef prepare(): ...\n', "TRACK is 'best'"),
     "unknown device": (GOOD + 'DEVICES = ("tpu",)\n', "DEVICES is"),
     "computed constant": (GOOD + "DTYPES = tuple(x)\n", "not a plain literal"),

@@ -160,6 +160,23 @@ def test_what_is_missing_or_dies_is_exit_3_and_what_is_new_is_said(checkout, reg
 
 
 @pytest.mark.slow
+def test_what_can_not_be_read_or_imported_is_no_pass_on_either_side(checkout, regression):
+    path = checkout / "impls" / "torch_cell.py"
+    good = path.read_text()
+    path.write_text(good + "\ndef (\n")
+    done, _ = regression("--base", "HEAD", "--impl", "torch_cell", "--impl", "torch_lstm", *FEW)
+    assert done.returncode == 3, done.stderr + done.stdout
+    assert "error in the head, ok in the base: impls/torch_cell.py, line" in " ".join(done.stdout.split())
+
+    path.write_text("import nonexistent_zz\n" + good.replace("from __future__ import annotations", ""))
+    git(checkout, "commit", "-qam", "broken")
+    path.write_text(good)
+    done, _ = regression("--base", "HEAD", "--impl", "torch_cell", "--impl", "torch_lstm", *FEW)
+    assert done.returncode == 3, done.stderr + done.stdout
+    assert "ModuleNotFoundError: No module named 'nonexistent_zz') in the base" in " ".join(done.stdout.split())
+
+
+@pytest.mark.slow
 def test_a_file_of_another_repository(tmp_path, regression):
     folder = tmp_path / "theirs"
     folder.mkdir()
@@ -169,9 +186,15 @@ def test_a_file_of_another_repository(tmp_path, regression):
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "mine")
     path.write_text(path.read_text() + WRONG)
-    done, _ = regression("--base", "HEAD", "--impl", path, *FEW)
+    done, _ = regression("--base", "HEAD", "--impl", path, *FEW, GITHUB_STEP_SUMMARY=str(tmp_path))
     assert done.returncode == 1, done.stderr + done.stdout
+    assert "GITHUB_STEP_SUMMARY can't be written to" in done.stderr
     assert "mine t4-b2-i8-h8/sequence/train_step: disagrees with the reference, and did not in the base" in done.stdout
+
+    path.write_text(path.read_text().replace('TRACK = "default"', 'TRACK = "floor"'))
+    done, _ = regression("--base", "HEAD", "--impl", path, *FEW)
+    assert done.returncode == 3, done.stderr + done.stdout
+    assert "error in the head, ok in the base: mine.py: TRACK is 'floor'" in " ".join(done.stdout.split())
 
 
 def one_line(done, code=2):

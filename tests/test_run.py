@@ -12,7 +12,9 @@ import pandas as pd
 import psutil
 import pytest
 
+from benchmarks.arm import Arm, ArmFailed, Limits
 from benchmarks.record import read_records
+from impls import contract
 from tests import faulty
 from tests.conftest import ROOT
 
@@ -65,8 +67,9 @@ def test_a_fault_costs_its_own_rows_only(faulty_run):
     assert len(rows) == (len(faulty.STATUS) + 2) * 2
     good = rows[rows["implementation"].isin(["torch_lstm", "jax_scan"])]
     assert set(good["status"]) == {"ok"}
+    wholly_bad = ["wrong_formula", "no_such_module", "mistyped_import"]
     # the other mode of a file whose train_step alone is bad
-    others = rows[(rows["mode"] == "forward") & ~rows["implementation"].isin(["wrong_formula", "no_such_module"])]
+    others = rows[(rows["mode"] == "forward") & ~rows["implementation"].isin(wholly_bad)]
     assert set(others["status"]) == {"ok"}, others[others["status"] != "ok"][["implementation", "reason"]].to_string()
 
 
@@ -159,13 +162,35 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
     assert not [row["reason"] for row in read_records(first) if row["status"] != "ok"]
     assert not (out / "results.parquet").exists()
 
+    started = json.loads((out / "run.json").read_text())
+    commit = started["commit"] = {"id": "0123456789" * 4, "dirty": False}  # as if another were checked out now
+    (out / "run.json").write_text(json.dumps(started))
     done = python("benchmarks", "run", "--resume", out)
     assert done.returncode == 0, done.stderr
+    assert json.loads((out / "environment.json").read_text())["commit"] == commit
     assert first.read_bytes() == kept
     rows = pd.read_parquet(out / "results.parquet")
     assert sorted(rows["replicate"].unique()) == [0, 1, 2]
     assert set(rows["status"]) == {"ok"}
     assert not list(out.rglob(".*"))
+
+
+@pytest.mark.slow
+def test_a_file_that_changes_after_it_was_checked_is_not_timed(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
+    arm = Arm(
+        contract.resolve(str(path)), "cpu", Limits((min(os.sched_getaffinity(0)),), 60, 2**34), "float32", tmp_path
+    )
+    try:
+        arm.ensure_running()
+        arm.kill()
+        path.write_text(path.read_text() + "\n# changed\n")
+        with pytest.raises(ArmFailed, match=r"error: mine.py has changed since it was checked"):
+            arm.ensure_running()
+        assert not arm.alive
+    finally:
+        arm.kill()
 
 
 @pytest.mark.slow
@@ -177,7 +202,14 @@ def test_resume_refuses_what_has_changed(tmp_path, python):
     path.write_text(path.read_text() + "\n# changed\n")
     done = python("benchmarks", "run", "--resume", tmp_path / "out")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "has changed since" in done.stderr
+    assert "mine.py has changed since" in done.stderr
+
+    path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
+    started = json.loads((tmp_path / "out" / "run.json").read_text())
+    (tmp_path / "out" / "run.json").write_text(json.dumps({**started, "shared_digest": "other"}))
+    done = python("benchmarks", "run", "--resume", tmp_path / "out")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "a file of impls/ that implementations import has changed since" in done.stderr
 
 
 @pytest.mark.slow
@@ -252,6 +284,7 @@ def test_no_gpu_is_an_unsupported_row(tmp_path, python):
     assert set(rows["status"]) == {"unsupported"}
     assert set(rows["reason"]) == {"no CUDA device"}
     assert "no CUDA device" in done.stdout
+    assert "nothing was timed (unsupported: no CUDA device)" in done.stderr
 
 
 @pytest.mark.slow

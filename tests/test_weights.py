@@ -1,5 +1,8 @@
 """case.npz: what is read, and that everything wrong with it is told in one line."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -35,6 +38,44 @@ def test_absent_states_and_cotangents_are_zero(tmp_path):
     assert not case.has_cotangents
     assert not case.inputs.h0.any()
     assert case.inputs.h0.shape == (4, 2, 5)
+
+
+def test_a_file_of_torch_save_is_told_how_to_convert(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "checkpoint.pt"
+    torch.save({name: torch.tensor(array) for name, array in make_weights(PROBLEM).items()}, path)
+    with pytest.raises(ValueError, match=r"this is a file of torch.save; convert it with np.savez") as caught:
+        read_weights(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_zip_of_other_files_and_a_header_that_claims_too_much_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "text.npz", "w") as file:
+        file.writestr("x.txt", "hello")
+    with pytest.raises(ValueError, match=r"is no .npz file of arrays"):
+        read_weights(tmp_path / "text.npz")
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**13,)})
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as file:
+        file.writestr("x.npy", header.getvalue())
+    with pytest.raises(ValueError, match=r"not a readable .npz"):
+        read_weights(tmp_path / "huge.npz")
+
+
+def test_a_prefix_of_names_is_told(tmp_path):
+    path = save(tmp_path / "model.npz", {f"lstm.{name}": array for name, array in make_weights(PROBLEM).items()})
+    with pytest.raises(ValueError, match=r"lstm\.weight_ih_l0 is there: take its prefix away"):
+        read_weights(path)
+
+
+def test_what_the_dtype_cannot_hold_is_refused(tmp_path):
+    path = save(tmp_path / "case.npz", arrays(x=np.full((3, 2, 4), 1e300)))
+    with pytest.raises(ValueError, match=r"x holds 1e\+300, which float32 can't hold"):
+        read_case(path, "float32")
+    assert read_case(path, "float64").inputs.x.max() == 1e300
+    long = save(tmp_path / "long.npz", arrays(x=np.full((3, 2, 4), np.longdouble("1e4000"))))
+    with pytest.raises(ValueError, match="x holds NaN or infinity"):
+        read_case(long, "float64")
 
 
 BAD = {

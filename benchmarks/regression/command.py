@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -98,6 +99,17 @@ def regression(base: str | None, specs: tuple[str, ...], out: Path | None, **giv
 
     Exit code: 0 no regression found, 1 regression, 2 usage, 3 could not measure.
     """
+    try:
+        return gate(base, specs, out, given)
+    except (click.ClickException, click.Abort, KeyboardInterrupt):
+        raise
+    except Exception as error:  # 1 would say that there is a regression
+        click.echo(f"error: could not measure: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
+        return 3
+
+
+def gate(base: str | None, specs: tuple[str, ...], out: Path | None, given: dict[str, Any]) -> int:
+    """The command, once its options are parsed."""
     if (base is None) == (not specs):
         raise click.UsageError("give either --base REV or --base-requirement SPEC")
     weights = given["weights"]
@@ -109,11 +121,12 @@ def regression(base: str | None, specs: tuple[str, ...], out: Path | None, **giv
             found = compare.by_revision(asked, base) if base is not None else compare.by_requirement(asked, specs)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
+    limits = Limits(cores, given["timeout"], memory_bytes(given["memory_limit"]))
     folder = usable_out(out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression")
     settings = Settings(
         run_id=new_run_id(),
         device=given["device"],
-        limits=Limits(cores, given["timeout"], memory_bytes(given["memory_limit"])),
+        limits=limits,
         load=Load(given["seed"], str(weights.resolve()) if weights else None),
         turn_seconds=TURN_SECONDS,
     )
@@ -126,12 +139,11 @@ def regression(base: str | None, specs: tuple[str, ...], out: Path | None, **giv
         asked_for = {"base": base, "specs": specs, "order_seed": measurement.order_seed, **shown(given)}
         write_files(folder, result, found.title, line, environment.describe(), asked_for)
     except KeyboardInterrupt:
-        folder.rmdir()
         click.echo("broken off; nothing is kept of a gate that has not ended", err=True)
         return 130
-    except Exception as error:  # 1 would say that there is a regression
-        click.echo(f"error: could not measure: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
-        return 3
+    finally:
+        with contextlib.suppress(OSError):  # it holds the report
+            folder.rmdir()
     click.echo(measurement.clock.line())
     output.show(result, found.title, line, Console())
     click.echo(f"everything is in {folder}")
@@ -185,5 +197,8 @@ def write_files(
         arriving.rename(folder)  # which is empty
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown)
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(markdown)
+        except OSError as error:
+            click.echo(f"warning: GITHUB_STEP_SUMMARY can't be written to: {error.strerror}", err=True)

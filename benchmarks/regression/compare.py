@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +35,13 @@ class Comparison:
     title: str
 
 
-def _lstms(folder: Path) -> dict[str, Implementation]:
-    found = contract.catalogue(folder)
-    return {name: one for name, one in found.items() if one.track in ("default", "tuned")}
+def _lstms(folder: Path) -> tuple[dict[str, Implementation], dict[str, str]]:
+    """A snapshot's LSTMs by name, and why others can't be read, without the paths of the snapshot."""
+    found, broken = contract.survey(folder)
+    return (
+        {name: one for name, one in found.items() if one.track in ("default", "tuned")},
+        {name: reason.replace(f"{folder.parent}/", "") for name, reason in broken.items()},
+    )
 
 
 def _own(name: str) -> bool:
@@ -45,13 +49,18 @@ def _own(name: str) -> bool:
 
 
 def _chosen(
-    wanted: Sequence[str], base: dict[str, Implementation], head: dict[str, Implementation], shared: bool
+    wanted: Sequence[str],
+    base: dict[str, Implementation],
+    head: dict[str, Implementation],
+    shared: bool,
+    broken: Iterable[str] = (),
 ) -> list[str]:
     """Names in this repository to compare: those wanted, or the gated ones and whatever differs between the sides.
 
-    `shared` says whether a file that implementations import differs: then all of them may.
+    `shared` says whether a file that implementations import differs: then all of them may. `broken` are those that
+    can't be read on one side at least.
     """
-    known = sorted({*base, *head})
+    known = sorted({*base, *head, *broken})
     if wanted:
         names = [Path(one).stem for one in wanted]
         for name in names:
@@ -69,13 +78,8 @@ def digest_of(found: dict[str, Implementation], name: str) -> str | None:
 
 
 def shared_differs(base: Path, head: Path) -> bool:
-    """Whether any file of two impls/ differs that is no LSTM itself."""
-
-    def others(folder: Path) -> dict[str, bytes]:
-        lstms = _lstms(folder)
-        return {path.name: path.read_bytes() for path in folder.glob("*.py") if path.stem not in lstms}
-
-    return others(base) != others(head)
+    """Whether any file of two impls/ differs that implementations import."""
+    return contract.shared_files(base) != contract.shared_files(head)
 
 
 def _split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
@@ -92,6 +96,7 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
     own, others = _split(wanted)
     base: dict[str, Version] = {}
     head: dict[str, Version] = {}
+    broken: dict[str, dict[str, str]] = {"base": {}, "head": {}}
     pythons, differ = (sys.executable, sys.executable), ""
     root = of_working_tree(ROOT / "impls", "impls")
     commits = []
@@ -99,26 +104,34 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
         commits.append(resolve(ROOT, revision))
         old = of_revision(ROOT / "impls", revision, "impls")
         check_contract(old, revision)
-        before, now = _lstms(old / "impls"), _lstms(root / "impls")
-        for name in _chosen(own, before, now, shared_differs(old / "impls", root / "impls")):
+        (before, unread), (now, unreadable) = _lstms(old / "impls"), _lstms(root / "impls")
+        differ_too = shared_differs(old / "impls", root / "impls")
+        for name in _chosen(own, before, now, differ_too, {*unread, *unreadable}):
             for side, found, place in ((base, before, old), (head, now, root)):
                 if name in found:
                     side[name] = Version(found[name], place)
+            broken["base"] |= {name: unread[name]} if name in unread else {}
+            broken["head"] |= {name: unreadable[name]} if name in unreadable else {}
         pythons, differ = _environments(commits[0])
     for path in others:
         commits.append(resolve(path.parent, revision))
-        for side, place in (
-            (base, of_revision(path.parent, revision, "given")),
-            (head, of_working_tree(path.parent, "given")),
+        for label, side, place in (
+            ("base", base, of_revision(path.parent, revision, "given")),
+            ("head", head, of_working_tree(path.parent, "given")),
         ):
-            if (place / "given" / path.name).is_file():
-                side[path.stem] = Version(contract.read(place / "given" / path.name), root, place / "given")
-        if path.stem not in base and path.stem not in head:
+            file = place / "given" / path.name
+            if file.is_file():
+                try:
+                    side[path.stem] = Version(contract.read_foreign(file), root, place / "given")
+                except ValueError as error:
+                    broken[label][path.stem] = str(error).replace(str(file), path.name)
+        if path.stem not in {*base, *head, *broken["base"], *broken["head"]}:
             raise Unusable(f"{path} exists neither in {revision} nor now")
     title = (
         f"{revision} ({', '.join(dict.fromkeys(commit[:12] for commit in commits))}) against the working tree{differ}"
     )
-    return Comparison(Side("base", base, pythons[0]), Side("head", head, pythons[1]), title)
+    sides = Side("base", base, pythons[0], broken["base"]), Side("head", head, pythons[1], broken["head"])
+    return Comparison(*sides, title)
 
 
 def _environments(commit: str) -> tuple[tuple[str, str], str]:
@@ -134,11 +147,13 @@ def _environments(commit: str) -> tuple[tuple[str, str], str]:
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     """The working tree's files in two environments that differ in these requirements alone. Raises Unusable."""
     root = of_working_tree(ROOT / "impls", "impls")
-    found = _lstms(root / "impls")
+    found, broken = _lstms(root / "impls")
+    for reason in broken.values():
+        raise Unusable(reason)
     own, others = _split(wanted)
     names = _chosen(own, found, found, shared=False) if own or not others else []
     versions = {name: Version(found[name], root) for name in names}
-    versions |= {path.stem: Version(contract.read(path), root, path.parent) for path in others}
+    versions |= {path.stem: Version(contract.read_foreign(path), root, path.parent) for path in others}
     wanted_there = environments.requirements((ROOT / "pyproject.toml").read_bytes())
     base, head, differ = environments.pair(wanted_there, specs)
     return Comparison(Side("base", versions, base), Side("head", versions, head), environments.short(differ))

@@ -52,7 +52,7 @@ class Measurement:
     @property
     def names(self) -> list[str]:
         """Every implementation of any side."""
-        return list(dict.fromkeys(name for side in self.sides for name in side.versions))
+        return list(dict.fromkeys(name for side in self.sides for name in (*side.versions, *side.broken)))
 
     def arms(self, name: str, rng: random.Random) -> dict[str, Arm]:
         """One worker a side, not started; whose path is called what, and whose starts first, is random."""
@@ -85,6 +85,10 @@ class Measurement:
             seconds = 2 * settings.turn_seconds
             return gate.admit(arm, benchmark, load.seed, load.weights, want, self.clock, seconds)
 
+        for side in self.sides:
+            for name, reason in side.broken.items():
+                for benchmark in self.benchmarks:
+                    self.admissions[side.label, (name, benchmark.id)] = Admission(name, benchmark.id, "error", reason)
         rng = random.Random(self.order_seed)
         for k, name in enumerate(self.names):
             arms = self.arms(name, rng)

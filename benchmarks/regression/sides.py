@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.regression.plant import plant
@@ -39,11 +39,12 @@ class Version:
 
 @dataclass(frozen=True)
 class Side:
-    """Base or head: what it is called, its implementations by name, and its Python."""
+    """Base or head: what it is called, its implementations by name, its Python, and why others can't be read."""
 
     label: str
     versions: dict[str, Version]
     python: str = sys.executable
+    broken: dict[str, str] = field(default_factory=dict)
 
 
 def cache() -> Path:
