@@ -12,7 +12,7 @@ from rich.console import Console
 
 from impls.__main__ import run as run_command
 from impls.files import write_text, write_whole
-from reports import frame, over_runs, paste, plot, site, table
+from reports import frame, headline, over_runs, paste, plot, site, table
 from reports.frame import Run
 from reports.site import Reported
 from reports.summary import summarise
@@ -64,7 +64,9 @@ def build(paths: tuple[Path, ...], out: Path | None) -> int:
     except OSError as error:
         raise click.ClickException(f"{target} can't be written to: {error.strerror or error}") from None
     if len(reported) == 1:
-        table.show(reported[0].run, reported[0].summary, console)
+        run, summary = reported[0].run, reported[0].summary
+        table.show(run, summary, console)
+        console.print(headline.headline(run, summary), style="bold", markup=False, highlight=False)
     if reported and not alone:
         print(f"the page is {target / 'index.html'}")
     return 1 if unreadable else 0

@@ -20,7 +20,7 @@ def places(summary: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
     """Per row of a summary: `fastest`, `tied` (with the least time; nobody is fastest then), or nothing.
 
     Every arm of a contest is compared with the one of least time, block by block; Holm over all those of the run.
-    Where that one is the baseline the table's verdicts say it already. Nothing is said where there is no contest, where
+    Of a pair that holds the baseline the table's verdict is taken. Nothing is said where there is no contest, where
     there is one replicate, or where somebody was never measured beside the one of least time.
     """
     found = pd.Series("", index=summary.index, dtype=object)
@@ -37,10 +37,14 @@ def places(summary: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
         here = compared[compared["contest"] == k]
         if not told.get(k, False) or len(here) < len(rows) - 1:
             continue
-        if rows.loc[index, "verdict"] == "baseline":  # one comparison, one verdict
+        tied = rows.index[rows["implementation"].isin(here.loc[~here["apart"], "implementation"])]
+        # a pair has one verdict: what the table says of the baseline and another holds here too
+        base = rows.index[rows["verdict"] == "baseline"]
+        if index in base:
             tied = rows.index[(rows["verdict"] != "slower") & (rows.index != index)]
-        else:
-            tied = rows.index[rows["implementation"].isin(here.loc[~here["apart"], "implementation"])]
+        elif len(base):
+            tied = tied.drop(base, errors="ignore")
+            tied = tied if rows.loc[index, "verdict"] == "faster" else tied.append(base)
         found[index] = TIED if len(tied) else FASTEST
         found[tied] = TIED
     return found

@@ -145,6 +145,7 @@ def notes(baseline: str) -> list[str]:
     """What the columns mean, in short."""
     return [
         f"faster, slower: after Holm over the whole run at {ALPHA:.0%}. tie: no difference from {baseline} was shown.",
+        "A tie may hide a difference that more --replicates and --blocks, on a quiet machine, would show.",
         "error: the largest disagreement with a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident, above what the process held before the benchmark was opened.",
@@ -195,7 +196,8 @@ def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
             title=escape(section.title), title_justify="left", title_style="bold", box=None, header_style="dim"
         )
         for name in section.header:
-            table.add_column(escape(name), justify="left" if name in WORDS else "right")
+            words = name in WORDS
+            table.add_column(escape(name), justify="left" if words else "right", no_wrap=name == WORDS[0])
         last = None
         for row in section.lines:
             if last not in (None, row.track):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.record import TURN, write_records
-from reports import frame, table, text
+from reports import estimate, frame, place, table, text
 from reports.summary import summarise
 
 ENVIRONMENT = {
@@ -344,7 +344,7 @@ def test_any_jax_arm_that_is_faster_counts_not_only_the_one_of_least_time(tmp_pa
 
 
 def test_the_place_never_contradicts_the_verdict(tmp_path):
-    """Where the baseline takes least time, who is slower than it is not tied with it."""
+    """A pair that holds the baseline has one verdict: who is apart from it is not tied with it, nor the reverse."""
     from tests.test_readme import PUBLISHED
 
     for folder in PUBLISHED:
@@ -352,6 +352,22 @@ def test_the_place_never_contradicts_the_verdict(tmp_path):
         for key, rows in found.groupby(level=[0, 1, 2, 3]):
             first = rows[(rows["verdict"] == "baseline") & (rows["place"] != "")]
             assert not (len(first) and ((rows["verdict"] == "slower") & (rows["place"] == "tied")).any()), key
+            beside = rows[(rows["place"] == "fastest") & (rows["implementation"] != "torch_lstm")]
+            if (rows["verdict"] == "baseline").any():
+                assert set(beside["verdict"]) <= {"faster"}, key
+
+
+@pytest.mark.parametrize(("verdict", "given"), [("tie", "tied"), ("faster", "fastest")])
+def test_who_is_not_shown_faster_than_the_baseline_is_not_fastest_beside_it(verdict, given, tmp_path):
+    """The table's verdicts are of another family than the places, so they may differ; the verdict is what holds."""
+    run, found = contest(tmp_path, base=(1e-3, 0.001), quick=(0.5e-3, 0.001))
+    blocks = estimate.block_logs(frame.turns(run, run.records))
+    changed = found.assign(verdict=found["verdict"].where(found["implementation"] != "quick", verdict))
+    said = place.places(changed, blocks)
+    assert dict(zip(found["implementation"], said, strict=True)) == {
+        "quick": given,
+        "base": "tied" if given == "tied" else "",
+    }
 
 
 def test_the_headline_names_what_failed(tmp_path):
