@@ -16,7 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from impls.contract import Prepared, Unsupported
 from impls.jax_common import prepare_function, stack
-from impls.jax_scan_vjp import layer
+from impls.jax_recurrence import layer
 from impls.problem import Problem
 from impls.weights import Weights
 

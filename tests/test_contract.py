@@ -1,5 +1,6 @@
 """Finding and loading implementations, without importing a framework."""
 
+import ast
 import subprocess
 import sys
 
@@ -55,6 +56,16 @@ def test_layers_import_only_what_stands_before_them():
                 words = line.split()
                 if words[:1] in (["import"], ["from"]):
                     assert words[1].split(".")[0] not in forbidden, f"{path}: {line}"
+
+
+def test_no_implementation_imports_another():
+    """Whoever asks whether an implementation has changed looks at its own file, and at those that are none."""
+    found = contract.catalogue()
+    for one in found.values():
+        for node in ast.walk(ast.parse(one.path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "impls":
+                names = {*node.module.split(".")[1:], *(alias.name for alias in node.names)}
+                assert not names & set(found), f"{one.name} imports {names & set(found)}"
 
 
 def test_a_file_called_copy_shadows_nothing(tmp_path):
