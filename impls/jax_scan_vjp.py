@@ -1,4 +1,4 @@
-"""lax.scan with a custom_vjp: the backward scan does only what is sequential, weight gradients are batched over time."""
+"""lax.scan with a custom_vjp: the backward scan does only what is sequential, weight gradients are batched."""
 
 from __future__ import annotations
 
