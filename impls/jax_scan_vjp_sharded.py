@@ -30,7 +30,7 @@ FEWEST_ROWS = 4
 
 PROCESSORS = len(os.sched_getaffinity(0))
 
-with contextlib.suppress(RuntimeError):  # where JAX has started already; prepare looks at what there is
+with contextlib.suppress(RuntimeError, AttributeError):  # JAX has started, or has no such option; prepare will tell
     jax.config.update("jax_num_cpu_devices", PROCESSORS)
 
 
