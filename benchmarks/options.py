@@ -16,6 +16,7 @@ import psutil
 
 from impls import contract, oracle
 from impls.contract import DEVICES, MODES, WORKLOADS, Implementation
+from impls.files import digest
 from impls.problem import Problem
 from impls.weights import read_weights, shapes
 
@@ -134,10 +135,7 @@ def file_digest(path: Path) -> str:
 
 def shared_digest() -> str:
     """A short hash of every file of impls/ that implementations import."""
-    found = hashlib.sha256()
-    for name, content in sorted(contract.shared_files().items()):
-        found.update(f"{name}\0{len(content)}\0".encode() + content)
-    return found.hexdigest()[:16]
+    return digest(contract.shared_files())
 
 
 def choose_cores(threads: int | None) -> tuple[int, ...]:

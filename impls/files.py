@@ -1,10 +1,11 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and a hash of what several files hold."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """A short hash of files by name, whatever their order."""
+    found = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        found.update(f"{name}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()[:16]
 
 
 def write_text(path: Path, text: str) -> None:

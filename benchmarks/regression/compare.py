@@ -77,11 +77,6 @@ def digest_of(found: dict[str, Implementation], name: str) -> str | None:
     return found[name].digest if name in found else None
 
 
-def shared_differs(base: Path, head: Path) -> bool:
-    """Whether any file of two impls/ differs that implementations import."""
-    return contract.shared_files(base) != contract.shared_files(head)
-
-
 def _split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     """This repository's names, and others' files. Raises Unusable where two would have one name."""
     stems = [Path(one).stem for one in wanted]
@@ -105,7 +100,7 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
         old = of_revision(ROOT / "impls", revision, "impls")
         check_contract(old, revision)
         (before, unread), (now, unreadable) = _lstms(old / "impls"), _lstms(root / "impls")
-        differ_too = shared_differs(old / "impls", root / "impls")
+        differ_too = contract.shared_files(old / "impls") != contract.shared_files(root / "impls")
         for name in _chosen(own, before, now, differ_too, {*unread, *unreadable}):
             for side, found, place in ((base, before, old), (head, now, root)):
                 if name in found:

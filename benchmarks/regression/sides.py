@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import io
 import os
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from benchmarks.regression.plant import plant
 from impls import contract
 from impls.contract import Implementation
+from impls.files import digest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SKIPPED = ("__pycache__", ".git")
@@ -67,18 +67,10 @@ def arriving(kind: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def digest(folder: Path) -> str:
-    """A hash of every file's relative path and bytes."""
-    found = hashlib.sha256()
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        content = path.read_bytes()
-        found.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
-    return found.hexdigest()[:16]
-
-
 def keep(folder: Path) -> Path:
     """Move a finished snapshot to the cache, under its content's name; one that is there already serves as well."""
-    target = cache() / "files" / digest(folder)
+    held = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    target = cache() / "files" / digest(held)
     if not target.exists():
         try:
             folder.rename(target)
