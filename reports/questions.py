@@ -187,7 +187,7 @@ def _floor(sound: pd.DataFrame, problems: list[str]) -> Iterator[Answer]:
         words = [f"{r.floor_ratio:.2f} × at {r.where} ({r.implementation})" for r in nearest.itertuples(index=False)]
         said.append(f"A training step takes at best {', '.join(words)}.")
     if (best["floor_ratio_high"] < 1).any():
-        said.append("Where it is surely below 1 ×, a library multiplies that size faster than the floor's plain products.")
+        said.append("Where it is surely below 1 ×, a library multiplies that size faster than plain products do.")
     rows = [
         [*_place(row), *map(str, row[CONTENDER]), _ratio(row, "floor_ratio"), text.share(row["peak_share"])]
         for _, row in _in_order(best, problems).iterrows()

@@ -2,28 +2,19 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
 from benchmarks.record import read_records, write_records
 from tests.browser import axe, visits
-from tests.conftest import ROOT
+from tests.processes import python
 from tests.test_readme import PUBLISHED
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page")]  # which is built once
 
 
 def build(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "reports", "build", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
+    return python("-m", "reports", "build", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +96,7 @@ def test_sorting_is_by_value_and_never_mixes_the_tracks(visit):
 
 
 def test_a_row_leads_to_its_raw_data_and_to_the_command_that_measures_it_again(site, visit):
-    button = shown(visit).first.get_by_role("button", name="jax_scan_vjp")
+    button = shown(visit).first.get_by_role("button", name="jax_scan_vjp", exact=True)
     assert button.get_attribute("aria-expanded") == "false"
     button.focus()
     visit.page.keyboard.press("Enter")
