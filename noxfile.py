@@ -64,9 +64,13 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The tests of the suite itself."""
+    """The tests of the suite itself: two at a time, then what measures. With arguments: one pytest of those."""
     install(session, "tests")
-    run(session, "-m", "pytest", *session.posargs)
+    if session.posargs:
+        run(session, "-m", "pytest", *session.posargs)
+        return
+    run(session, "-m", "pytest", "--numprocesses", "2", "--dist", "loadgroup", "-m", "not alone")
+    run(session, "-m", "pytest", "-m", "alone")
 
 
 @nox.session

@@ -139,7 +139,10 @@ def run(ctx: click.Context, /, resume: Path | None, **given: object) -> int:
     }
     results.write_all(folder, records, described)
     # a process of its own: reports know nothing of benchmarks, and a fault there can't cost the measurement
-    reported = subprocess.run([sys.executable, "-m", "reports", "build", str(folder.resolve())], cwd=ROOT, check=False)
+    with runner.clock.spent("report"):
+        reported = subprocess.run(
+            [sys.executable, "-m", "reports", "build", str(folder.resolve())], cwd=ROOT, check=False
+        )
     click.echo(runner.clock.line())
     click.echo(f"everything is in {folder}")
     if all(record["status"] != "ok" for record in records):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 class Clock:
     """Seconds by purpose; what is in none of them was waiting."""
 
-    PURPOSES = ("agreement", "cold first calls", "cold starts", "warm starts", "measuring")
+    PURPOSES = ("agreement", "cold first calls", "cold starts", "warm starts", "measuring", "report")
 
     def __init__(self) -> None:
         self.start = time.perf_counter()

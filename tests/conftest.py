@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+from tests import processes
+from tests.processes import ROOT, git
 
 # both dtypes are tested in one process; workers get their own setting
 os.environ["JAX_ENABLE_X64"] = "1"
@@ -16,7 +21,6 @@ os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_NUM_CPU_DEVICES"] = str(len(os.sched_getaffinity(0)))  # of jax_scan_vjp_sharded
 
-ROOT = Path(__file__).resolve().parent.parent
 
 FILTERS = [
     "error",
@@ -28,20 +32,42 @@ FILTERS = [
 ]
 
 
+hypothesis.settings.register_profile("untimed", deadline=None)  # no test is about elapsed time
+hypothesis.settings.load_profile("untimed")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for line in FILTERS:
         config.addinivalue_line("filterwarnings", line)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whatever else is asked for with -m, twins run only where they are asked for."""
+    if "twins" not in config.option.markexpr:
+        long = [item for item in items if item.get_closest_marker("twins")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+
+
 @pytest.fixture
-def python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def python() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `python -m …` from the checkout, with a clean environment of its own; the result, not judged."""
+    return functools.partial(processes.python, "-m")
 
-    def run(*arguments: object, timeout: float = 280, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", *map(str, arguments)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-        return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, env={**kept, **env}, check=False
-        )
 
-    return run
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository of its own that holds this working tree's files."""
+    folder = tmp_path / "checkout"
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "base")
+    return folder

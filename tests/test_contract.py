@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from impls import contract
-from tests.conftest import ROOT
+from tests.processes import ROOT
 
 GOOD = 'FRAMEWORK = "torch"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
 

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from tests.conftest import ROOT
+from tests.processes import ROOT
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_p_is_uniform_where_nothing_changed():
         assert abs((p < level).mean() - level) < 4 * math.sqrt(level / 4000)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0.001, 0.1), st.floats(0.005, 0.1), st.integers(1, 12))
 def test_the_number_of_confirming_replicates_is_bounded_and_grows_with_the_spread(sd, margin, suspected):
     alpha = decide.FAMILY / suspected

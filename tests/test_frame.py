@@ -15,7 +15,7 @@ from benchmarks import results
 from benchmarks.record import SCHEMA, STATUSES, read_records
 from reports import environment, frame, schema, table
 from reports.summary import summarise
-from tests.conftest import ROOT
+from tests.processes import ROOT
 from tests.test_reports import ENVIRONMENT, record, save
 
 DATA = ROOT / "tests" / "data"  # a published run's records, cut down to two implementations, replicates and samples
@@ -374,7 +374,7 @@ def test_a_file_without_a_column_that_is_needed_is_refused(name, tmp_path):
     assert f"it has no column {name}" in refused(tmp_path / "less.parquet")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.sampled_from(STATUSES), st.sampled_from(["", "why"]), st.sampled_from([None, -1.0, 0.0, 1e-3])),
@@ -398,7 +398,7 @@ def test_records_are_read_exactly_where_each_can_be_true(tmp_path, values):
         assert sound
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_truncated_file_is_refused(tmp_path, data):
     whole = V2.read_bytes()

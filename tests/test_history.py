@@ -109,7 +109,7 @@ def test_a_step_within_the_values_own_errors_is_no_change():
     assert change_points(values, np.full(20, np.inf)) == [10]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(-1, 1), st.floats(0.01, 100))
 def test_level_and_scale_do_not_matter(seed, level, scale):
     values = np.random.default_rng(seed).normal(0, 1, 20)

@@ -14,7 +14,7 @@ from impls import contract, oracle
 from impls.evaluate import evaluate_case
 from impls.problem import Problem
 from impls.weights import Case, make_inputs, make_weights
-from tests.conftest import ROOT
+from tests.processes import ROOT
 
 NAMES = [one.name for one in contract.catalogue().values() if one.track not in ("floor", "reference")]
 QUICK = [name for name in NAMES if name != "torch_cell_compiled"]

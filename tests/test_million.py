@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
-from tests.conftest import ROOT
+from tests.processes import ROOT
 from tests.test_reports import ENVIRONMENT
 
 PROBLEMS = [f"t{seq_len}-b16-i128-h128" for seq_len in range(1, 21)]

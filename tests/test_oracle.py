@@ -87,7 +87,7 @@ def test_sigmoid_neither_overflows_nor_leaves_its_range(z):
     np.testing.assert_allclose(value + oracle.sigmoid(np.array(-z)), 1, atol=1e-15)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 1000))
 def test_splitting_a_sequence_in_time_changes_nothing(steps, split, seed):
     """Running T steps is running the first and, from its final states, the rest."""

@@ -1,11 +1,9 @@
-"""The regression gate from end to end: what it says of planted faults, and that it leaves nothing behind."""
+"""The regression gate from end to end: what it says of planted faults, and its parts."""
 
 import fcntl
 import json
 import os
 import random
-import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -22,34 +20,8 @@ from benchmarks.regression.hog import hogging
 from benchmarks.regression.measure import Measurement
 from benchmarks.regression.plant import plant
 from benchmarks.regression.series import log_ratio
-from tests.conftest import ROOT
-from tests.test_run import HEED_INTERRUPTS, wait_for
-
-FEW = ("--problem", "t4-b2-i8-h8", "--mode", "train_step", "--replicates", "2", "--blocks", "2", "--margin", "100%")
-
-
-def git(folder, *arguments):
-    who = ("-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """A repository of its own that holds this working tree's files."""
-    folder = tmp_path / "checkout"
-    listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, text=True, check=True,
-    ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, listed):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    git(folder, "init", "-q")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", "base")
-    return folder
+from tests import processes
+from tests.processes import FEW, ROOT, git, wait_for
 
 
 @pytest.fixture
@@ -58,18 +30,14 @@ def regression(checkout, tmp_path):
 
     def run(*arguments, **env):
         out = tmp_path / f"out-{time.time_ns()}"
-        command = [sys.executable, "-m", "benchmarks", "regression", *map(str, arguments), "--out", str(out)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-        environment = {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), **env}
-        done = subprocess.run(
-            command, cwd=checkout, capture_output=True, text=True, timeout=280, env=environment, check=False
-        )
-        return done, out
+        command = ("-m", "benchmarks", "regression", *arguments, "--out", out)
+        return processes.python(*command, cwd=checkout, **{"XDG_CACHE_HOME": str(tmp_path / "cache"), **env}), out
 
     return run
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_nothing_changed(regression, tmp_path):
     summary = tmp_path / "summary.md"
     few = ("--impl", "torch_lstm", "--impl", "jax_scan")
@@ -94,6 +62,7 @@ def test_nothing_changed(regression, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(decide, "MOST", 5)
@@ -171,7 +140,7 @@ def test_what_can_not_be_read_or_imported_is_no_pass_on_either_side(checkout, re
     path.write_text("import nonexistent_zz\n" + good.replace("from __future__ import annotations", ""))
     git(checkout, "commit", "-qam", "broken")
     path.write_text(good)
-    done, _ = regression("--base", "HEAD", "--impl", "torch_cell", "--impl", "torch_lstm", *FEW)
+    done, _ = regression("--base", "HEAD", "--impl", "torch_cell", *FEW)
     assert done.returncode == 3, done.stderr + done.stdout
     assert "ModuleNotFoundError: No module named 'nonexistent_zz') in the base" in " ".join(done.stdout.split())
 
@@ -221,92 +190,6 @@ def test_a_base_that_can_not_be_had_is_one_line(checkout, regression):
     git(checkout, "rm", "-rq", "--cached", "impls")
     git(checkout, "commit", "-qm", "none")
     assert "has no impls/" in one_line(regression("--base", "HEAD")[0])
-
-
-def is_worker(pid):
-    """Whether that process lives and is a worker; a zombie's command line can't be read, and it is gone."""
-    try:
-        return "benchmarks.worker" in psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return False
-
-
-def start(*command, cwd=ROOT, **env):
-    """A command that heeds Ctrl-C, whatever has started the tests."""
-    whole = [sys.executable, "-c", HEED_INTERRUPTS, sys.executable, *map(str, command)]
-    return subprocess.Popen(
-        whole, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize(
-    ("when", "blocks", "workers"), [("checking", 2, 2), ("screening", 4000, 4), ("confirming", 2, 8)]
-)
-def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, how, when, blocks, workers):
-    """Each step has workers of its own: two check, two more begin the screen, the seventh and eighth confirm."""
-    out, temporary = tmp_path / "out", tmp_path / "tmp"
-    temporary.mkdir()
-    path = checkout / "impls" / "torch_lstm.py"
-    path.write_text(plant(path.read_text(), 3.0))
-    runner = start(
-        "-m", "benchmarks", "regression", "--base", "HEAD", "--impl", "torch_lstm", *FEW, "--blocks", blocks,
-        "--out", out, cwd=checkout, XDG_CACHE_HOME=str(tmp_path / "cache"), TMPDIR=str(temporary),
-    )  # fmt: skip
-    seen: set[int] = set()
-
-    def as_many_as_wanted():
-        children = [child.pid for child in psutil.Process(runner.pid).children(recursive=True)]
-        seen.update(filter(is_worker, children))
-        return len(seen) >= workers and sum(map(is_worker, children)) == 2
-
-    wait_for(as_many_as_wanted)
-    if when != "checking":
-        time.sleep(1)
-    assert runner.poll() is None
-    runner.send_signal(how)
-    said, _ = runner.communicate(timeout=60)
-    wait_for(lambda: not any(map(is_worker, seen)), 20)
-    assert not out.exists() or not list(out.iterdir()), said
-    assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
-    if how == signal.SIGINT:
-        assert runner.returncode == 130, said
-        assert not list(temporary.iterdir())
-
-
-SLOW_TO_BUILD = """
-import os, pathlib, subprocess, time
-child = subprocess.Popen(["sleep", "1000"])
-pathlib.Path({pids!r}).write_text(f"{{os.getpid()}} {{child.pid}}\\n")
-time.sleep(1000)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_build_of_an_environment_leaves_no_process_and_nothing_half_built(tmp_path, monkeypatch, how):
-    """A package whose build never ends, and which starts a process of its own."""
-    package, pids, cache = tmp_path / "package", tmp_path / "pids", tmp_path / "cache"
-    package.mkdir()
-    (package / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "forever"\nbackend-path = ["."]\n'
-        '[project]\nname = "forever"\nversion = "1"\n'
-    )
-    (package / "forever.py").write_text(SLOW_TO_BUILD.format(pids=str(pids)))
-    code = f"from benchmarks.regression import environments; environments.build(['forever @ {package.as_uri()}'])"
-    builder = start("-c", code, XDG_CACHE_HOME=str(cache))
-    wait_for(lambda: pids.exists() and pids.read_text().endswith("\n"))
-    mine = [int(word) for word in pids.read_text().split()]
-    assert all(map(psutil.pid_exists, mine))
-    builder.send_signal(how)
-    builder.communicate(timeout=60)
-    wait_for(lambda: not any(map(psutil.pid_exists, mine)), 20)
-    built = cache / "lstm-bench" / "environments"
-    if how == signal.SIGINT:
-        assert [path.suffix for path in built.iterdir()] == [".lock"]
-    environments.sweep(built)  # as the next build does first
-    assert [path.suffix for path in built.iterdir()] == [".lock"]
 
 
 def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path):

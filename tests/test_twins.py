@@ -11,7 +11,7 @@ import pytest
 from benchmarks.regression.plant import plant
 from reports import frame
 from reports.summary import summarise
-from tests.conftest import ROOT
+from tests.processes import ROOT
 
 REPLICATES, BLOCKS = 8, 20
 
