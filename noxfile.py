@@ -10,6 +10,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["bench"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+TWO_FILES_AT_A_TIME = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -64,12 +65,12 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The tests of the suite itself: two at a time, then what measures. With arguments: one pytest of those."""
+    """The tests of the suite itself: two files at a time, then what measures. With arguments: one pytest of those."""
     install(session, "tests")
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    run(session, "-m", "pytest", "--numprocesses", "2", "--dist", "loadgroup", "-m", "not alone")
+    run(session, "-m", "pytest", *TWO_FILES_AT_A_TIME, "-m", "not alone")
     run(session, "-m", "pytest", "-m", "alone")
 
 

@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,11 +43,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Whatever else is asked for with -m, twins run only where they are asked for."""
+    """Whatever else is asked for with -m, twins run only where they are asked for.
+
+    Files with most slow tests come first: where two run at a time, neither is then left alone for long at the end.
+    """
     if "twins" not in config.option.markexpr:
         long = [item for item in items if item.get_closest_marker("twins")]
         items[:] = [item for item in items if item not in long]
         config.hook.pytest_deselected(items=long)
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from tests import faulty
 from tests.processes import SMALL, impls, python
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]  # one run has most of them
+pytestmark = pytest.mark.slow
 
 DISHONEST = ("async_work", "remembers")
 """Found by their times, so that nothing else may run beside them."""

@@ -10,7 +10,7 @@ from tests.browser import axe, visits
 from tests.processes import python
 from tests.test_readme import PUBLISHED
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page")]  # which is built once
+pytestmark = pytest.mark.slow
 
 
 def build(*arguments):
