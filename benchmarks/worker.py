@@ -191,12 +191,12 @@ class Worker:
         """Of the floor: what the machine's matrix product reaches at best."""
         return {"flops_per_second": self.module.peak(self.spec["device"], dtype)}
 
-    def turn(self, benchmark: str, samples: int, calls_per_sample: int) -> Message:
+    def turn(self, benchmark: str, **plan: Any) -> Message:
         """One burst of timed calls."""
         from benchmarks import timing
 
         one = self.opened[benchmark]
-        return dict(vars(timing.turn(one.call, one.state, timing.Plan(samples, calls_per_sample))))
+        return dict(vars(timing.turn(one.call, one.state, timing.Plan(**plan))))
 
 
 def serve(fd: int) -> None:
