@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -38,6 +39,13 @@ def chromium() -> str:
     return str(found)
 
 
+@functools.cache
+def installed(npm: str, folder: Path) -> bool:
+    """Whether axe-core could be installed there; asked once: npm is slow to say that no registry answers."""
+    command = [npm, "install", "--silent", "--no-save", "--fetch-retries", "1", "--prefix", str(folder), "axe-core@4"]
+    return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == 0
+
+
 def axe(folder: Path) -> str:
     """axe-core's source, from the npm registry; kept in the folder."""
     path = folder / "node_modules" / "axe-core" / "axe.min.js"
@@ -45,8 +53,7 @@ def axe(folder: Path) -> str:
         npm = shutil.which("npm")
         if npm is None:
             missing("npm is not installed, and axe-core comes from its registry")
-        command = [str(npm), "install", "--silent", "--no-save", "--prefix", str(folder), "axe-core@4"]
-        if subprocess.run(command, capture_output=True, check=False, timeout=120).returncode:
+        if not installed(str(npm), folder):
             missing("axe-core could not be installed")
     return path.read_text(encoding="utf-8")
 
