@@ -23,6 +23,8 @@ from impls.contract import Implementation
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.1
+GONE_SECONDS = 5.0
+"""A process whose socket has closed ends within these, or is ended."""
 START_SECONDS = 300.0
 """A worker may take this long to import its framework: many start at once, and the disk may be cold."""
 
@@ -124,6 +126,7 @@ class Arm:
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
         self.buffer = b""
+        self.asked = 0
         spec = {
             "path": str(self.implementation.path),
             "framework": self.implementation.framework,
@@ -164,7 +167,8 @@ class Arm:
         """Let the worker run until it has answered. Raises ArmFailed."""
         assert self.process is not None
         self._signal(signal.SIGCONT)
-        self._send({"op": op, **arguments})
+        self.asked += 1
+        self._send({"op": op, "number": self.asked, **arguments})
         answer = self._receive(self.limits.call_seconds)
         self._stop()
         return answer
@@ -214,8 +218,10 @@ class Arm:
         line, _, self.buffer = self.buffer.partition(b"\n")
         try:
             answer: Message = json.loads(line)
+            if answer.pop("number") != self.asked:
+                raise ValueError("not the answer to what was asked")
             failed = "status" in answer
-        except (ValueError, TypeError):  # an implementation that writes to files it did not open
+        except (ValueError, TypeError, AttributeError, KeyError):  # an implementation writes to files it did not open
             self.kill()
             raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
         if failed:
@@ -240,7 +246,11 @@ class Arm:
 
     def _died(self) -> None:
         assert self.process is not None
-        code = self.process.wait()
+        try:
+            code = self.process.wait(GONE_SECONDS)
+        except subprocess.TimeoutExpired:  # an implementation closes files it did not open
+            self.kill()
+            raise ArmFailed("crashed", "the process closed the socket on which it answers, and lived on") from None
         self.kill()
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
         raise ArmFailed("crashed", f"the process {how}{self._last_words()}")

@@ -42,8 +42,8 @@ def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
     if benchmark.disabled:
         call(state)
         return
-    calls = timing.plan(timing.estimate(call, state, 0.1), 0.01).calls_per_sample
-    how = timing.Plan(benchmark._max_time, calls, least_samples=benchmark._min_rounds)
+    how = timing.plan(timing.estimate(call, state, 0.1), benchmark._max_time)
+    how = timing.Plan(max(how.samples, benchmark._min_rounds), how.calls_per_sample)
     # pytest-benchmark has no public way to bring one's own samples; its statistics take them all the same
     stats = benchmark._make_stats(how.calls_per_sample)
     for seconds in timing.turn(call, state, how).samples:

@@ -121,10 +121,14 @@ weights_option = click.option(
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 timeout_option = click.option(
-    "--timeout", type=Finite(min=0.1), default=120.0, show_default=True, help="Seconds for a call."
+    "--timeout",
+    type=Finite(min=0.1),
+    default=120.0,
+    show_default=True,
+    help="Seconds in which a worker must answer: opening a benchmark is two calls, checking it about fifteen.",
 )
 memory_option = click.option(
-    "--memory-limit", type=Finite(min=0.1), help="GiB for a worker.  [default: half of what there is]"
+    "--memory-limit", type=Finite(min=0.1, max=2**20), help="GiB for a worker.  [default: half of what there is]"
 )
 
 

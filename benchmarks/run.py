@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import random
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +79,7 @@ class Run:
         self.implementations = [contract.resolve(text) for text in options.implementations]
         self.limits = Limits(cores, options.call_seconds, options.memory_bytes)
         self.admissions: dict[tuple[str, str], Admission] = {}
+        self.seen: dict[tuple[str, str], list[float]] = {}
         self.arms: dict[str, Arm] = {}
 
     def execute(self) -> list[Record]:
@@ -93,6 +95,7 @@ class Run:
                     path = self.raw / f"replicate-{replicate:03}.parquet"
                     if not path.exists():
                         write_records(path, self.measure(replicate))
+                    self.learn(read_records(path))
             finally:
                 for arm in self.arms.values():
                     arm.kill()
@@ -205,16 +208,28 @@ class Run:
             start_all(arms)
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:
-        """How that arm fills its turns, from how long the gate saw a call take."""
-        seconds = self.admissions[name, benchmark.id].seconds
+        """How that arm fills its turns, from how long a call took in earlier replicates, or when the gate looked.
+
+        Calls are slower at the begin of a turn. Were one look to count for the whole run, an unlucky one would give an
+        arm short turns, and make it slower than its twin in all replicates.
+        """
+        seen = self.seen.get((name, benchmark.id))
+        seconds = statistics.median(seen) if seen else self.admissions[name, benchmark.id].seconds
         assert seconds is not None
         return plan(seconds, self.options.turn_seconds)
 
     def fail(self, row: Record, failure: ArmFailed) -> None:
-        """Mark a row, and don't try that arm on that benchmark again in later replicates."""
+        """Mark a row."""
         row["status"], row["reason"] = failure.status, f"{failure.reason} (in replicate {row['replicate'] + 1})"
-        admission = self.admissions[row["implementation"], benchmark_id(row)]
-        admission.status, admission.reason = row["status"], row["reason"]
+
+    def learn(self, rows: list[Record]) -> None:
+        """From a replicate: what failed is not tried again in later ones, and how long calls take plans their turns."""
+        for row in rows:
+            key = row["implementation"], benchmark_id(row)
+            if row["status"] == "ok":
+                self.seen.setdefault(key, []).append(row["seconds"])
+            else:
+                self.admissions[key].status, self.admissions[key].reason = row["status"], row["reason"]
 
     def row(self, implementation: Implementation, benchmark: Benchmark, replicate: int) -> Record:
         """A record before it is measured: all that is known already."""

@@ -191,20 +191,20 @@ class Worker:
         """Of the floor: what the machine's matrix product reaches at best."""
         return {"flops_per_second": self.module.peak(self.spec["device"], dtype)}
 
-    def turn(self, benchmark: str, **plan: Any) -> Message:
+    def turn(self, benchmark: str, samples: int, calls_per_sample: int) -> Message:
         """One burst of timed calls."""
         from benchmarks import timing
 
         one = self.opened[benchmark]
-        return dict(vars(timing.turn(one.call, one.state, timing.Plan(**plan))))
+        return dict(vars(timing.turn(one.call, one.state, timing.Plan(samples, calls_per_sample))))
 
 
 def serve(fd: int) -> None:
     """Answer messages until the socket closes."""
     with socket.socket(fileno=fd) as channel, channel.makefile("rw") as lines:
 
-        def send(message: Message) -> None:
-            lines.write(json.dumps(message) + "\n")
+        def send(number: int, message: Message) -> None:
+            lines.write(json.dumps({"number": number, **message}) + "\n")
             lines.flush()
 
         spec = json.loads(lines.readline())
@@ -212,17 +212,18 @@ def serve(fd: int) -> None:
         os.sched_setaffinity(0, spec["cores"])
         try:
             worker = Worker(spec)
-            send(worker.ready())
+            send(0, worker.ready())
         except Exception as error:
-            send(not_installed(error, spec["framework"]) or status_of(error))
+            send(0, not_installed(error, spec["framework"]) or status_of(error))
             return
         for line in lines:
             message = json.loads(line)
+            number = message.pop("number")
             try:
                 answer = getattr(worker, message.pop("op"))(**message)
             except Exception as error:
                 answer = status_of(error)
-            send(answer)
+            send(number, answer)
 
 
 if __name__ == "__main__":

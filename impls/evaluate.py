@@ -17,6 +17,8 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
 
     Raises Unsupported where the implementation does not do the case, ImportError where its framework is missing.
     """
+    if implementation.is_floor:
+        raise contract.Unsupported(f"{implementation.name}: it computes no LSTM, only the products that one needs")
     if reason := implementation.lacks(device, case.problem.dtype, "sequence"):
         raise contract.Unsupported(f"{implementation.name}: {reason}")
     prepared = contract.load(implementation).prepare(case.problem, case.weights, device, "sequence")

@@ -7,6 +7,10 @@ import math
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
+WIDE = 4.0
+"""Where an interval spans more than this factor, each number has digits of its own: its width is no guide to them."""
+
+
 def digits_for(low: float, high: float) -> int:
     """Decimals at which an interval's half-width has one or two digits."""
     half = (high - low) / 2
@@ -20,10 +24,16 @@ def unit_of(seconds: float) -> tuple[float, str]:
     return next((unit for unit in UNITS if abs(seconds) >= unit[0]), UNITS[-1])
 
 
+def _short(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
+
+
 def interval(value: float, low: float, high: float, scale: float = 1.0) -> str:
     """Such as `6.82 [6.61, 7.05]`; without an interval where it is not finite."""
     if not math.isfinite(high) or low <= 0:
         return f"{value / scale:.3g} [one replicate]"
+    if high > WIDE * low:
+        return f"{_short(value / scale)} [{_short(low / scale)}, {_short(high / scale)}]"
     digits = digits_for(low / scale, high / scale)
     return f"{value / scale:.{digits}f} [{low / scale:.{digits}f}, {high / scale:.{digits}f}]"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -10,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from tests import processes
@@ -33,11 +33,12 @@ FILTERS = [
 ]
 
 
-hypothesis.settings.register_profile("untimed", deadline=None)  # no test is about elapsed time
-hypothesis.settings.load_profile("untimed")
-
-
 def pytest_configure(config: pytest.Config) -> None:
+    with contextlib.suppress(ModuleNotFoundError):  # `pytest-benchmark compare` comes by here, in any environment
+        import hypothesis
+
+        hypothesis.settings.register_profile("untimed", deadline=None)  # no test is about elapsed time
+        hypothesis.settings.load_profile("untimed")
     for line in FILTERS:
         config.addinivalue_line("filterwarnings", line)
 

@@ -69,6 +69,18 @@ FAULTS = {
                 except OSError: pass
             return good(state)
     """,
+    "answers_itself": """
+        def bad(state):
+            for fd in range(3, 30):
+                try: os.write(fd, b"{}\\n")
+                except OSError: pass
+            return good(state)
+    """,
+    "closes_the_socket": """
+        def bad(state):
+            os.closerange(3, 256)
+            time.sleep(1000)
+    """,
     "leaves_a_child": """
         def bad(state):
             if os.fork(): os._exit(3)
@@ -118,6 +130,8 @@ STATUS = {
     "no_such_module": ("not_installed", "no_such_framework"),
     "mistyped_import": ("error", "ImportError: cannot import name 'CanonicalLSMT'"),
     "writes_to_the_socket": ("error", "wrote to the socket"),
+    "answers_itself": ("error", "wrote to the socket"),
+    "closes_the_socket": ("crashed", "closed the socket"),
     "leaves_a_child": ("crashed", "exited with code 3"),
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),

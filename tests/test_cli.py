@@ -22,11 +22,12 @@ BAD = {
     "one twice": ((*RUN, "--impl", "torch_lstm", "--impl", "torch_lstm"), "two implementations are called torch_lstm"),
     "baseline not there": ((*RUN, "--impl", "jax_scan", "--baseline", "torch_lstm"), "not among jax_scan"),
     "problem that no memory holds": ((*RUN, "--problem", "t4-b2-i8-h1000000"), "its reference needs about"),
-    "infinite memory": ((*RUN, "--memory-limit", "inf"), "inf is no finite number"),
+    "infinite memory": ((*RUN, "--memory-limit", "inf"), "is not in the range"),
+    "endless memory": ((*RUN, "--memory-limit", "1e300"), "is not in the range"),
     "no timeout": ((*RUN, "--timeout", "nan"), "nan"),
     "name too long": ((*RUN, "--out", "/tmp/" + "a" * 300), "File name too long"),
     "regression, name too long": ((*GATE, "--out", "/tmp/" + "a" * 300), "File name too long"),
-    "regression, infinite memory": ((*GATE, "--memory-limit", "inf"), "inf is no finite number"),
+    "regression, infinite memory": ((*GATE, "--memory-limit", "inf"), "is not in the range"),
     "regression, margin": ((*GATE, "--margin", "nan"), "nan"),
     "missing weights": ((*RUN, "--weights", "nowhere.npz"), "nowhere.npz does not exist"),
     "nothing to resume": ((*RUN, "--resume", "nowhere"), "no run to resume"),
@@ -103,6 +104,14 @@ def test_evaluate_without_cotangents_gives_outputs_only(python, tmp_path):
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "o.npz") as found:
         assert set(found.files) == {"output", "h_n", "c_n"}
+
+
+def test_evaluate_refuses_the_floor(python, tmp_path):
+    case(tmp_path / "c.npz")
+    done = python("impls", "evaluate", "floor", "--case", tmp_path / "c.npz", "--out", tmp_path / "o.npz")
+    assert done.returncode == 2
+    assert done.stderr == "error: floor: it computes no LSTM, only the products that one needs\n"
+    assert not (tmp_path / "o.npz").exists()
 
 
 def test_evaluate_refuses_a_folder_to_write_to(python, tmp_path):

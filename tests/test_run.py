@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from benchmarks.arm import Arm, ArmFailed, Limits
+from benchmarks.gate import Admission
+from benchmarks.run import Options, Run
 from impls import contract
+from tests import processes
 from tests.processes import ROOT, SMALL, impls
 
 
@@ -30,6 +33,26 @@ def test_a_file_that_changes_after_it_was_checked_is_not_timed(tmp_path):
         assert not arm.alive
     finally:
         arm.kill()
+
+
+def test_a_replicate_teaches_the_next(tmp_path):
+    """How long calls took decides the samples of a turn, not one look of the gate; what failed is not tried again."""
+    text = "t4-b2-i8-h8/sequence/train_step"
+    names = ("torch_lstm", "torch_cell")
+    options = Options(
+        run_id="r", implementations=names, digests=("", ""), benchmarks=(text,), device="cpu", threads=1, replicates=3,
+        blocks=2, turn_seconds=0.015, seed=0, weights=None, weights_digest=None, call_seconds=60, memory_bytes=2**34,
+        baseline="torch_lstm", shared_digest="", commit={},
+    )  # fmt: skip
+    run = Run(options, tmp_path, (0,), lambda *_: None)
+    benchmark = run.benchmarks[0]
+    run.admissions = {(name, text): Admission(name, text, seconds=0.005) for name in names}
+    rows = [run.row(contract.resolve(name), benchmark, 0) for name in names]
+    assert run.plan("torch_lstm", benchmark).samples == 3
+    run.learn([{**rows[0], "seconds": 0.001}, {**rows[1], "status": "crashed", "reason": "SIGSEGV (in replicate 1)"}])
+    assert run.plan("torch_lstm", benchmark).samples == 15
+    assert run.admissions["torch_cell", text].reason == "SIGSEGV (in replicate 1)"
+    assert run.row(contract.resolve("torch_cell"), benchmark, 1)["status"] == "crashed"
 
 
 @pytest.mark.slow
@@ -117,6 +140,17 @@ def test_no_gpu_is_an_unsupported_row(tmp_path, python):
     assert set(rows["reason"]) == {"no CUDA device"}
     assert "no CUDA device" in done.stdout
     assert "nothing was timed (unsupported: no CUDA device)" in done.stderr
+
+
+def test_pytest_benchmark_compares_in_an_environment_without_the_tests_libraries(tmp_path):
+    """Its command reads tests/conftest.py, and doesn't have the checkout on its path."""
+    (tmp_path / "hypothesis.py").write_text("raise ModuleNotFoundError('no hypothesis')")
+    (tmp_path / "results.json").write_text(
+        json.dumps({"benchmarks": [], "commit_info": {}, "machine_info": {}, "datetime": "2026-11-25T00:00:00"})
+    )
+    compare = "import sys; sys.path.remove(''); from pytest_benchmark.cli import main; main()"
+    done = processes.python("-c", compare, "compare", tmp_path / "results.json", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -60,6 +60,11 @@ def test_a_zip_of_other_files_and_a_header_that_claims_too_much_are_refused(tmp_
         file.writestr("x.npy", header.getvalue())
     with pytest.raises(ValueError, match=r"not a readable .npz"):
         read_weights(tmp_path / "huge.npz")
+    with zipfile.ZipFile(tmp_path / "cut.npz", "w") as file:
+        text = b"{'descr': '<f8', 'fortran_order': False, 'shape': (3,\n"
+        file.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    with pytest.raises(ValueError, match=r"not a readable .npz"):
+        read_weights(tmp_path / "cut.npz")
 
 
 def test_a_prefix_of_names_is_told(tmp_path):
