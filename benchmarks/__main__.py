@@ -179,7 +179,7 @@ def new_run(
     names = [one.name for one in arms]
     wanted = baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
     if wanted not in names:
-        raise click.UsageError(f"--baseline {wanted} is not among {', '.join(names)}")
+        raise click.UsageError(f"--baseline {wanted} is not among {', '.join(names)}; add --impl {wanted}")
     measured = list(problems) or ([] if weights else [Problem.parse(text) for text in chosen.problems])
     if weights is not None:
         measured = fit_weights(weights, measured)

@@ -150,18 +150,28 @@ def show(
     console: Console,
 ) -> None:
     """A table per dtype: implementations down, problems across, largest errors in the cells."""
-    for dtype in dtypes:
+
+    def table_of(dtype: str, some: Sequence[Problem]) -> Table:
         table = Table(
             title=f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})", title_justify="left"
         )
         table.add_column("implementation", no_wrap=True)
-        for problem in problems:
+        for problem in some:
             table.add_column(problem.id.replace("-", "\n"), justify="right")
         for name in names:
-            cells = [found[name, dtype, problem.id] for problem in problems]
+            cells = [found[name, dtype, problem.id] for problem in some]
             texts = [f"{cell.error:.0e}" if cell.status == "ok" else f"[red]{cell.status}[/]" for cell in cells]
             table.add_row(name, *texts)
-        console.print(table)
+        return table
+
+    boundless = console.options.update(max_width=10_000)  # else no table measures more than there is
+    for dtype in dtypes:
+        for size in range(len(problems), 0, -1):  # as many side by side as the terminal is wide for
+            tables = [table_of(dtype, problems[k : k + size]) for k in range(0, len(problems), size)]
+            if all(console.measure(table, options=boundless).maximum <= console.width for table in tables):
+                break
+        for table in tables:
+            console.print(table)
     for (name, dtype, problem_id), cell in found.items():
         if cell.reason:
             console.print(f"{name}, {dtype}, {problem_id}: {cell.status}: {cell.reason}", markup=False, highlight=False)

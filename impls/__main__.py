@@ -74,6 +74,9 @@ def run(command: click.Command) -> None:
     """Run a command; what is wrong with its arguments is one line on stderr and exit code 2."""
     try:
         code = command.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        sys.exit(2)
     except click.ClickException as error:
         print(f"error: {' '.join(error.format_message().split())}", file=sys.stderr)
         sys.exit(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,10 @@ from reports.verdict import ALPHA
 
 WORDS = ("implementation", "track", "in its track", "verdict")
 """Columns of words; all others are numbers, and stand to the right."""
+REASON = 3
+"""The cell of a failed row that holds the reason; its status is in the one before."""
+UNSTEADY = 0.2
+"""From this noise on a run is said to be no good."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +119,13 @@ def preamble(run: Run) -> list[str]:
     dtypes = ", ".join(sorted(set(run.records["dtype"].astype(str))))
     versions = sorted({one for line in set(run.records["versions"].astype(str)) for one in line.split(", ")})
     commit_id = (commit["id"] or "unknown")[:12] + (", with changes" if commit["dirty"] else "")
-    often = ", ".join(
-        f"{options[name]} {name}" for name in ("replicates", "blocks") if options.get(name) is not None
-    ).replace(" replicates, ", " replicates of ")
+    often = " of ".join(
+        text.count(options[name], name.removesuffix("s"))
+        for name in ("replicates", "blocks")
+        if options.get(name) is not None
+    )
     seed = f", seed {options['seed']}" if options.get("seed") is not None else ""
-    threads = f"; {options['threads']} threads" if options.get("threads") else ""
+    threads = f"; {text.count(options['threads'], 'thread')}" if options.get("threads") else ""
     return [
         f"{machine['cpu']}{cores}{memory}{gpu}; {machine['system']}",
         f"{', '.join(versions)}, Python {environment['versions']['python']}",
@@ -138,13 +144,16 @@ def peak_and_noise(run: Run) -> list[str]:
     spread = estimate.noise(run.records)
     if not math.isnan(spread):
         said.append(f"noise: replicates of an arm differ by {100 * spread:.1f} % (the median arm's standard deviation)")
+        if spread > UNSTEADY:
+            said.append("THE MACHINE WAS BUSY OR UNSTEADY: measure again before you believe these times")
     return ["; ".join(said)] if said else []
 
 
 def notes(baseline: str) -> list[str]:
     """What the columns mean, in short."""
     return [
-        f"faster, slower: after Holm over the whole run at {ALPHA:.0%}. tie: no difference from {baseline} was shown.",
+        f"faster, slower: sure after Holm over the whole run at {ALPHA:.0%}. tie: not sure to differ from {baseline}.",
+        "An interval is one of 95 %, of one comparison by itself: a tie's may lie beside 1.",
         "A tie may hide a difference that more --replicates and --blocks, on a quiet machine, would show.",
         "error: the largest disagreement with a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
@@ -184,6 +193,25 @@ def readme(run: Run, summary: pd.DataFrame, workload: str, mode: str) -> str:
 
 
 STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
+SPARE = ("track", "error", "memory", "first call", "% of peak", "× floor", "in its track", "cores")
+"""Columns that a narrow terminal goes without, in this order."""
+
+
+def on_terminal(section: Section, left_out: Sequence[str]) -> Table:
+    """A section without these columns; reasons of failures, which are long, stand below it."""
+    table = Table(title=escape(section.title), title_justify="left", title_style="bold", box=None, header_style="dim")
+    kept = [k for k, name in enumerate(section.header) if name not in left_out]
+    for name in (section.header[k] for k in kept):
+        words = name in WORDS
+        table.add_column(escape(name), justify="left" if words else "right", no_wrap=name == WORDS[0])
+    last = None
+    for row in section.lines:
+        if last not in (None, row.track):
+            table.add_row()
+        cells = [cell if row.word != "failed" or k != REASON else "" for k, cell in enumerate(row.cells)]
+        table.add_row(*(escape(cells[k]) for k in kept), style=STYLES.get(row.word, ""))
+        last = row.track
+    return table
 
 
 def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
@@ -191,22 +219,27 @@ def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
     baseline = run.options["baseline"]
     for line in preamble(run):
         console.print(line, style="dim", markup=False, highlight=False)
-    for section in sections(summary, baseline):
-        table = Table(
-            title=escape(section.title), title_justify="left", title_style="bold", box=None, header_style="dim"
-        )
-        for name in section.header:
-            words = name in WORDS
-            table.add_column(escape(name), justify="left" if words else "right", no_wrap=name == WORDS[0])
-        last = None
-        for row in section.lines:
-            if last not in (None, row.track):
-                table.add_row()
-            table.add_row(*(escape(cell) for cell in row.cells), style=STYLES.get(row.word, ""))
-            last = row.track
+    shown = list(sections(summary, baseline))
+
+    boundless = console.options.update(max_width=10_000)  # else no table measures more than there is
+
+    def fits(count: int) -> bool:
+        tables = (on_terminal(one, SPARE[:count]) for one in shown)
+        return all(console.measure(one, options=boundless).maximum <= console.width for one in tables)
+
+    left_out = SPARE[: next((count for count in range(len(SPARE)) if fits(count)), len(SPARE))]
+    for section in shown:
         console.print()
-        console.print(table)
+        console.print(on_terminal(section, left_out))
+        for row in section.lines:
+            if row.word == "failed":
+                console.print(
+                    f" {row.cells[0]}: {row.cells[REASON]}", style=STYLES["failed"], markup=False, highlight=False
+                )
     console.print()
+    if left_out:
+        said = f"Left out, for the width: {', '.join(left_out)}. All of it is in table.md."
+        console.print(said, style="dim", markup=False, highlight=False)
     for line in notes(baseline):
         console.print(line, style="dim", markup=False, highlight=False)
 

@@ -63,6 +63,11 @@ def error(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.0e}"
 
 
+def count(number: int, word: str) -> str:
+    """Such as `1 block` or `3 blocks`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def share(value: float) -> str:
     """A share in per cent, two digits, such as `41 %` or `0.62 %`."""
     return "–" if math.isnan(value) else f"{float(f'{100 * value:.2g}'):g} %"

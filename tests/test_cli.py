@@ -57,6 +57,13 @@ def test_bad_input_is_one_clear_line(name, python, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize("package", ["impls", "benchmarks", "reports"])
+def test_no_command_at_all_is_answered_by_the_help(package, python):
+    done = python(package)
+    assert done.returncode == 2
+    assert "\nCommands:\n" in done.stderr
+
+
 def case(path, problem="t4-b2-i3-h5", **changes):
     parsed = Problem.parse(problem)
     inputs = vars(make_inputs(parsed)).copy()

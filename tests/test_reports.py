@@ -430,6 +430,37 @@ def test_markup_of_the_terminal_in_names_is_text(tmp_path, capsys):
     assert "[/b]x" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("width", [80, 100, 190])
+def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys):
+    """What does not fit is left out, and said to be; a reason of any length stands below."""
+    from rich.console import Console
+
+    reason = "output[0, 2, 0] is 0.251538, want -0.278859 " * 5
+    names = ("torch_lstm", "jax_scan_vjp_sharded")
+    rows = [record(name, r, (163.6 + 3 * r) * 1e-6) for name in names for r in (0, 1, 2)]
+    rows += [record("mine", r, None, status="disagrees", reason=reason, turns=None) for r in (0, 1, 2)]
+    run = save(tmp_path / "run", rows)
+    run.environment["run"]["baseline"] = "torch_lstm"
+    summary = summarise(run)
+    section = next(table.sections(summary, "torch_lstm"))
+    table.show(run, summary, Console(width=width))
+    shown = capsys.readouterr().out
+    assert ("Left out, for the width" in shown) == (width < 190)
+    for line in section.lines[:2]:
+        whole = next(one for one in shown.splitlines() if one.startswith(f" {line.cells[0]} "))
+        assert all(cell in whole for cell in line.cells[2:5])
+        assert (line.cells[-1] in whole) == (width == 190)
+    assert f" mine: {reason.split(maxsplit=1)[0]}" in shown
+    assert all(len(line) <= width for line in shown.splitlines())
+
+
+def test_a_run_on_a_busy_machine_says_so(tmp_path):
+    steady = save(tmp_path / "steady", [record("base", r, 1e-3 * (1 + r / 100)) for r in range(4)])
+    busy = save(tmp_path / "busy", [record("base", r, 1e-3 * (1 + r)) for r in range(4)])
+    assert "BUSY" not in " ".join(table.peak_and_noise(steady))
+    assert "BUSY" in " ".join(table.peak_and_noise(busy))
+
+
 EVERY = {
     "nothing could be timed": [record("base", 0, None, status="unsupported", reason="no CUDA device", turns=None)],
     "one implementation, one replicate": [record("base", 0, 1e-3)],
