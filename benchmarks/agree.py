@@ -20,6 +20,7 @@ from benchmarks.arm import Arm, ArmFailed, Limits
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.progress import progress
 from benchmarks.record import HARMLESS
+from benchmarks.terminal import all_fit, output
 from impls.contract import Implementation
 from impls.problem import Problem
 from impls.weights import make_weights
@@ -130,9 +131,7 @@ def agree(
                     raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
+    console = output(200)
     show(found, [one.name for one in implementations], problems, dtypes, console)
     refused = controls.refusals()
     console.print("\nnegative controls, wrong on purpose; each must be refused:")
@@ -164,11 +163,10 @@ def show(
             table.add_row(name, *texts)
         return table
 
-    boundless = console.options.update(max_width=10_000)  # else no table measures more than there is
     for dtype in dtypes:
         for size in range(len(problems), 0, -1):  # as many side by side as the terminal is wide for
             tables = [table_of(dtype, problems[k : k + size]) for k in range(0, len(problems), size)]
-            if all(console.measure(table, options=boundless).maximum <= console.width for table in tables):
+            if all_fit(tables, console):
                 break
         for table in tables:
             console.print(table)

@@ -60,10 +60,9 @@ class Finite(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """As click does."""
-        found = float(super().convert(value, param, ctx))
-        if not math.isfinite(found):
+        if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
             self.fail(f"{value} is no finite number", param, ctx)
-        return found
+        return float(super().convert(value, param, ctx))
 
 
 impl_option = click.option("--impl", "impls", multiple=True, metavar="NAME|FILE.py", help="Only these. Repeatable.")

@@ -93,9 +93,12 @@ class Run:
                 self.pass_gate(folder)
                 for replicate in range(self.options.replicates):
                     path = self.raw / f"replicate-{replicate:03}.parquet"
-                    if not path.exists():
-                        write_records(path, self.measure(replicate))
-                    self.learn(read_records(path))
+                    if path.exists():
+                        rows = read_records(path)
+                    else:
+                        rows = self.measure(replicate)
+                        write_records(path, rows)
+                    self.learn(rows)
             finally:
                 for arm in self.arms.values():
                     arm.kill()

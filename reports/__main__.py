@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from benchmarks.terminal import output
 from impls.__main__ import run as run_command
 from impls.files import write_text, write_whole
 from reports import frame, headline, over_runs, paste, plot, site, table
@@ -50,9 +50,7 @@ def build(paths: tuple[Path, ...], out: Path | None) -> int:
         print(f"error: {error}", file=sys.stderr)
     alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
     target = paths[0] if alone else out or TOGETHER
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=190)
+    console = output(190)
     runs = newest_first(runs)
     try:
         reported = [

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from tabulate import tabulate
 
+from benchmarks.terminal import all_fit
 from reports import estimate, text
 from reports.frame import BENCHMARK, Run
 from reports.place import FASTEST
@@ -221,11 +222,8 @@ def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
         console.print(line, style="dim", markup=False, highlight=False)
     shown = list(sections(summary, baseline))
 
-    boundless = console.options.update(max_width=10_000)  # else no table measures more than there is
-
     def fits(count: int) -> bool:
-        tables = (on_terminal(one, SPARE[:count]) for one in shown)
-        return all(console.measure(one, options=boundless).maximum <= console.width for one in tables)
+        return all_fit((on_terminal(one, SPARE[:count]) for one in shown), console)
 
     left_out = SPARE[: next((count for count in range(len(SPARE)) if fits(count)), len(SPARE))]
     for section in shown:

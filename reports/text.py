@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-
-
 WIDE = 4.0
 """Where an interval spans more than this factor, each number has digits of its own: its width is no guide to them."""
 
@@ -70,4 +68,4 @@ def count(number: int, word: str) -> str:
 
 def share(value: float) -> str:
     """A share in per cent, two digits, such as `41 %` or `0.62 %`."""
-    return "–" if math.isnan(value) else f"{float(f'{100 * value:.2g}'):g} %"
+    return "–" if math.isnan(value) else f"{_short(100 * value)} %"

@@ -17,6 +17,11 @@ TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 
+def write_everywhere(line):
+    for fd in range(3, 30):
+        try: os.write(fd, line)
+        except OSError: pass
+
 def prepare(problem, weights, device, workload):
     right = torch_lstm.prepare(problem, weights, device, workload)
     good = right.train_step
@@ -64,16 +69,12 @@ FAULTS = {
     "mistyped_import": "",
     "writes_to_the_socket": """
         def bad(state):
-            for fd in range(3, 30):
-                try: os.write(fd, b"hello\\n")
-                except OSError: pass
+            write_everywhere(b"hello\\n")
             return good(state)
     """,
     "answers_itself": """
         def bad(state):
-            for fd in range(3, 30):
-                try: os.write(fd, b"{}\\n")
-                except OSError: pass
+            write_everywhere(b"{}\\n")
             return good(state)
     """,
     "closes_the_socket": """
