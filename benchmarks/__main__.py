@@ -13,9 +13,11 @@ from pathlib import Path
 
 import click
 
-from benchmarks import environment, results
-from benchmarks.agree import agree
+from benchmarks import machine, results
+from benchmarks.calibration.command import calibrate
 from benchmarks.cases import AGREE_PROBLEMS, PRESETS, Benchmark
+from benchmarks.correctness.matrix import agree
+from benchmarks.measurement.session import Options, Run
 from benchmarks.options import (
     Finite,
     choose_cores,
@@ -38,14 +40,12 @@ from benchmarks.options import (
 )
 from benchmarks.progress import progress
 from benchmarks.record import HARMLESS, new_run_id
-from benchmarks.regression.calibrate import calibrate
 from benchmarks.regression.command import regression
-from benchmarks.run import Options, Run
-from impls import contract
 from impls.__main__ import run as run_command
-from impls.contract import MODES, WORKLOADS
-from impls.files import write_text
-from impls.problem import DTYPES, Problem
+from impls.core import contract
+from impls.core.contract import MODES, WORKLOADS
+from impls.core.files import write_text
+from impls.core.problem import DTYPES, Problem
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,9 +73,9 @@ def resumed(folder: Path) -> Options:
     if changed:
         raise click.UsageError(f"{changed[0]} has changed since that run began; start a new run")
     for framework, versions in options.versions.items():
-        if environment.versions_of(framework) != versions:
+        if machine.versions_of(framework) != versions:
             raise click.UsageError(
-                f"that run began with {versions}; here is {environment.versions_of(framework)}; start a new run"
+                f"that run began with {versions}; here is {machine.versions_of(framework)}; start a new run"
             )
     return options
 
@@ -132,7 +132,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: object) -> int:
             click.echo(f"broken off; what is finished is in {folder}/raw; go on with --resume {folder}", err=True)
             return 130
     described = {
-        **environment.describe(),
+        **machine.describe(),
         "commit": options.commit,  # that it began with
         "matmul_flops_per_second": runner.peak,
         "run": vars(options),
@@ -204,9 +204,9 @@ def new_run(
         call_seconds=timeout,
         memory_bytes=memory,
         baseline=wanted,
-        versions={one.framework: environment.versions_of(one.framework) for one in arms},
+        versions={one.framework: machine.versions_of(one.framework) for one in arms},
         shared_digest=shared_digest(),
-        commit=environment.commit(),
+        commit=machine.commit(),
     )
     write_text(folder / "run.json", options.dumps())
     return options, folder

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks import agreement, timing
 from benchmarks.cases import PRESETS, Benchmark
-from impls import contract
-from impls.problem import Problem
-from impls.weights import make_inputs, make_weights
+from benchmarks.correctness import agreement
+from benchmarks.measurement import timing
+from impls.core import contract
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights
 
 NAMES = [one.name for one in contract.catalogue().values() if one.track != "reference"]
 CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problems for pair in PRESETS["quick"].pairs]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impls.contract import MODES, WORKLOADS
-from impls.problem import Problem
+from impls.core.contract import MODES, WORKLOADS
+from impls.core.problem import Problem
 
 
 @dataclass(frozen=True)

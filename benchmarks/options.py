@@ -14,11 +14,11 @@ from typing import Any
 import click
 import psutil
 
-from impls import contract, oracle
-from impls.contract import DEVICES, MODES, WORKLOADS, Implementation
-from impls.files import digest
-from impls.problem import Problem
-from impls.weights import read_weights, shapes
+from impls.core import contract, reference
+from impls.core.contract import DEVICES, MODES, WORKLOADS, Implementation
+from impls.core.files import digest
+from impls.core.problem import Problem
+from impls.core.weights import read_weights, shapes
 
 
 def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]:
@@ -45,7 +45,7 @@ def parse_problem(_: click.Context, __: click.Parameter, values: tuple[str, ...]
         raise click.UsageError(str(error)) from None
     there = psutil.virtual_memory().total
     for problem in found:
-        needed = oracle.bytes_needed(problem)
+        needed = reference.bytes_needed(problem)
         if needed > there:
             gib = 2**30
             raise click.UsageError(

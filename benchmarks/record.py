@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+import typing
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from impls.files import write_whole
+from benchmarks.measurement.timing import Int32, Turn
+from impls.core.files import write_whole
+from impls.core.problem import Problem
 
 SCHEMA_VERSION = 2
 STATUSES = (
@@ -32,108 +36,101 @@ STATUSES = (
 HARMLESS = ("ok", "unsupported", "not_installed")
 """Statuses that do not make a run's exit code 1."""
 
-TURN = pa.struct(
-    [
-        ("block", pa.int32()),
-        ("position", pa.int32()),  # in the block's order of turns
-        ("started", pa.float64()),  # seconds since the epoch
-        ("seconds", pa.float64()),  # of one call: the median of the samples
-        ("samples", pa.list_(pa.float64())),  # seconds per call
-        ("wall_seconds", pa.float64()),
-        ("cpu_seconds", pa.float64()),
-        ("involuntary_switches", pa.int64()),
-        ("steal_seconds", pa.float64()),  # of the whole machine, meanwhile
-        ("pressure_seconds", pa.float64()),  # in which something waited for a processor, meanwhile
-    ]
-)
 
-SCHEMA = pa.schema(
-    [
-        ("schema_version", pa.int32()),
-        ("run_id", pa.string()),
-        ("implementation", pa.string()),
-        ("track", pa.string()),
-        ("versions", pa.string()),
-        ("digest", pa.string()),  # of the implementation's file
-        ("problem", pa.string()),
-        ("seq_len", pa.int32()),
-        ("batch", pa.int32()),
-        ("input_size", pa.int32()),
-        ("hidden_size", pa.int32()),
-        ("num_layers", pa.int32()),
-        ("bidirectional", pa.bool_()),
-        ("bias", pa.bool_()),
-        ("dtype", pa.string()),
-        ("workload", pa.string()),
-        ("mode", pa.string()),
-        ("device", pa.string()),
-        ("threads", pa.int32()),
-        ("replicate", pa.int32()),
-        ("status", pa.string()),
-        ("reason", pa.string()),
-        ("error", pa.float64()),  # largest disagreement with the oracle
-        ("error_tensor", pa.string()),
-        ("first_call_seconds", pa.float64()),  # cold: with an empty compile cache
-        ("warm_first_call_seconds", pa.float64()),  # of this replicate's fresh process
-        ("seconds", pa.float64()),  # of one call: the median over turns
-        ("cores_used", pa.float64()),  # CPU seconds per second, the median over turns
-        ("base_bytes", pa.int64()),  # resident once the frameworks were imported
-        ("peak_bytes", pa.int64()),  # peak resident above what was before this benchmark was opened
-        ("calls_per_sample", pa.int32()),
-        ("turns", pa.list_(TURN)),
-    ]
-)
+class Record(msgspec.Struct, kw_only=True):
+    """One row. Its fields are the columns of results.parquet; what is not known is None.
 
-COMPARED = pa.schema([("side", pa.string()), ("phase", pa.string()), *SCHEMA])
-"""A regression's records: whose, base's or head's, and of the screen or confirming."""
+    side and phase belong to a regression's records alone: base or head, and screening or confirming.
+    """
 
-Record = dict[str, Any]
+    side: str | None = None
+    phase: str | None = None
+    schema_version: Int32 = SCHEMA_VERSION
+    run_id: str
+    implementation: str
+    track: str | None = None
+    versions: str | None = None  # of the environment that the worker runs in
+    digest: str | None = None  # of the implementation's file
+    problem: str
+    seq_len: Int32 | None = None
+    batch: Int32 | None = None
+    input_size: Int32 | None = None
+    hidden_size: Int32 | None = None
+    num_layers: Int32 | None = None
+    bidirectional: bool | None = None
+    bias: bool | None = None
+    dtype: str | None = None
+    workload: str
+    mode: str
+    device: str | None = None
+    threads: Int32 | None = None
+    replicate: Int32
+    status: str = "ok"
+    reason: str | None = ""
+    error: float | None = None  # largest disagreement with the reference
+    error_tensor: str | None = None
+    first_call_seconds: float | None = None  # cold: with an empty compile cache
+    warm_first_call_seconds: float | None = None  # of this replicate's fresh process
+    seconds: float | None = None  # of one call: the median over turns
+    cores_used: float | None = None  # CPU seconds per second, the median over turns
+    base_bytes: int | None = None  # resident once the frameworks were imported
+    peak_bytes: int | None = None  # peak RSS above what was before this benchmark was opened
+    calls_per_sample: Int32 | None = None
+    turns: list[Turn] | None = None
+
+    @property
+    def benchmark(self) -> str:
+        """The id of its Benchmark, such as `t64-b16-i128-h128/sequence/forward`."""
+        return f"{self.problem}/{self.workload}/{self.mode}"
 
 
-def problem_fields(problem: Any) -> Record:
-    """The columns that a Problem fills."""
+def _arrow(kind: Any) -> pa.DataType:
+    """The Arrow type of an annotation; None beside a type says no more than that the column may be null."""
+    if typing.get_origin(kind) is Annotated:
+        return pa.type_for_alias(kind.__metadata__[0].extra["arrow"])
+    parts = [part for part in typing.get_args(kind) if part is not type(None)]
+    if typing.get_origin(kind) is list:
+        return pa.list_(_arrow(parts[0]))
+    if parts:
+        return _arrow(parts[0])
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return pa.struct(_fields(kind))
+    return {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[kind]
+
+
+def _fields(kind: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:
+    return [(name, _arrow(hint)) for name, hint in typing.get_type_hints(kind, include_extras=True).items()]
+
+
+TURN = _arrow(Turn)
+COMPARED = pa.schema(_fields(Record))
+"""The columns of a regression's records."""
+SCHEMA = pa.schema([field for field in COMPARED if field.name not in ("side", "phase")])
+"""The columns of a run's records."""
+
+
+def problem_fields(problem: Problem) -> dict[str, Any]:
+    """The fields of a record that a Problem fills."""
     names = ("seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype")
     return {"problem": problem.id, **{name: getattr(problem, name) for name in names}}
 
 
 def new_run_id() -> str:
-    """Such as `20261124T190533-b1085af4`: the time in UTC, by which runs are put in order, and a few random digits."""
+    """Make an id such as `20261124T190533-b1085af4`: the time in UTC, which orders runs, and a few random digits."""
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
 
 
-def benchmark_id(record: Mapping[str, Any]) -> str:
-    """The id of its Benchmark, such as `t64-b16-i128-h128/sequence/forward`."""
-    return f"{record['problem']}/{record['workload']}/{record['mode']}"
-
-
-def blank(implementation: Any, benchmark: Any, admission: Any, **known: Any) -> Record:
-    """A record before it is measured: what its Implementation, Benchmark and Admission say, and what else is known."""
-    return {
-        "implementation": implementation.name,
-        "track": implementation.track,
-        "digest": implementation.digest,
-        **problem_fields(benchmark.problem),
-        "workload": benchmark.workload,
-        "mode": benchmark.mode,
-        "status": admission.status,
-        "reason": admission.reason,
-        "error": admission.error,
-        "error_tensor": admission.error_tensor,
-        "first_call_seconds": admission.first_call_seconds,
-        **known,
-    }
-
-
-def write_records(path: Path, records: Iterable[Mapping[str, Any]], schema: pa.Schema = SCHEMA) -> None:
-    """A Parquet file of records, whole or not at all; a column that a record lacks is null."""
-    rows = [{"schema_version": SCHEMA_VERSION, **record} for record in records]
-    unknown = {name for row in rows for name in row} - set(schema.names)
-    if unknown:
-        raise ValueError(f"not columns of a record: {', '.join(sorted(unknown))}")
-    table = pa.Table.from_pylist(rows, schema=schema)
+def write_records(path: Path, records: Iterable[Record], schema: pa.Schema = SCHEMA) -> None:
+    """Write a Parquet file of records, whole or not at all; what is None becomes null."""
+    rows = [msgspec.to_builtins(record) for record in records]
+    table = pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
     write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
 def read_records(path: Path) -> list[Record]:
-    """What write_records wrote."""
-    return pq.read_table(path).to_pylist()  # type: ignore[no-any-return]
+    """Read what write_records wrote, of any schema version.
+
+    Raises:
+        ValueError: where the file holds no records (msgspec.ValidationError, or pyarrow's ArrowInvalid).
+    """
+    return [msgspec.convert(row, Record) for row in pq.read_table(path).to_pylist()]

@@ -14,7 +14,7 @@ from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import get_commit_info
 
 from benchmarks.record import Record, benchmark_id, write_records
-from impls.files import write_text
+from impls.core.files import write_text
 
 
 def pytest_benchmark_json(records: Sequence[Record], environment: Mapping[str, Any]) -> dict[str, Any]:

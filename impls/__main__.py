@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from impls import contract
-from impls.problem import DTYPES
+from impls.core import contract
+from impls.core.problem import DTYPES
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,8 +52,8 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
     # read by JAX when it starts, so before anything imports it
     os.environ["JAX_ENABLE_X64"] = "1" if dtype == "float64" else "0"
     os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
-    from impls.evaluate import evaluate_case, write_results
-    from impls.weights import read_case
+    from impls.core.evaluate import evaluate_case, write_results
+    from impls.core.weights import read_case
 
     try:
         found = contract.resolve(implementation)

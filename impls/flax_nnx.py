@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from impls.contract import Prepared
-from impls.jax_common import Layout, prepare_function, stack
-from impls.problem import Problem
-from impls.weights import Array, Weights, layers
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Array, Weights, layers
+from impls.families.jax import Layout, prepare_function, stack
 
 FRAMEWORK = "flax"
 TRACK = "default"

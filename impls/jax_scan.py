@@ -7,10 +7,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from impls.contract import Prepared
-from impls.jax_common import both_biases, prepare_function, stack
-from impls.problem import Problem
-from impls.weights import Weights
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights
+from impls.families.jax import both_biases, prepare_function, stack
 
 FRAMEWORK = "jax"
 TRACK = "default"

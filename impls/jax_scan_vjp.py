@@ -6,11 +6,11 @@ from functools import partial
 
 import jax
 
-from impls.contract import Prepared
-from impls.jax_common import prepare_function, stack
-from impls.jax_recurrence import layer
-from impls.problem import Problem
-from impls.weights import Weights
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights
+from impls.families.jax import prepare_function, stack
+from impls.families.jax_recurrence import layer
 
 FRAMEWORK = "jax"
 TRACK = "tuned"

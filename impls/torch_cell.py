@@ -13,10 +13,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from impls.contract import Prepared
-from impls.problem import Problem
-from impls.torch_common import prepare_module, stack
-from impls.weights import OUTPUT_SIZE, Weights, layers
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import OUTPUT_SIZE, Weights, layers
+from impls.families.torch import prepare_module, stack
 
 FRAMEWORK = "torch"
 TRACK = "default"

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impls.contract import Prepared
-from impls.problem import Problem
-from impls.torch_common import CanonicalLSTM, prepare_module
-from impls.weights import Weights
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights
+from impls.families.torch import CanonicalLSTM, prepare_module
 
 FRAMEWORK = "torch"
 TRACK = "tuned"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from impls.contract import Prepared
-from impls.problem import Problem
-from impls.torch_common import prepare_module
-from impls.weights import Weights
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights
+from impls.families.torch import prepare_module
 
 FRAMEWORK = "torch"
 TRACK = "default"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from impls.contract import Prepared
-from impls.problem import Problem
-from impls.torch_common import prepare_module, stack
-from impls.weights import Weights, layers
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights, layers
+from impls.families.torch import prepare_module, stack
 
 FRAMEWORK = "torch"
 TRACK = "default"

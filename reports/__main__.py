@@ -11,9 +11,9 @@ import click
 
 from benchmarks.terminal import output
 from impls.__main__ import run as run_command
-from impls.files import write_text, write_whole
-from reports import frame, headline, over_runs, paste, plot, site, table
-from reports.frame import Run
+from impls.core.files import write_text, write_whole
+from reports import across_runs, charts, export, frames, headline, site, tables
+from reports.frames import Run
 from reports.site import Reported
 from reports.summary import summarise
 
@@ -45,7 +45,7 @@ def build(paths: tuple[Path, ...], out: Path | None) -> int:
 
     Exit code 1 where something could not be read; all else is reported all the same.
     """
-    runs, unreadable = frame.read_runs(paths)
+    runs, unreadable = frames.read_runs(paths)
     for error in unreadable:
         print(f"error: {error}", file=sys.stderr)
     alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
@@ -58,12 +58,12 @@ def build(paths: tuple[Path, ...], out: Path | None) -> int:
             for run, name in zip(runs, names(runs), strict=True)
         ]
         if reported:
-            site.save(target, reported, over_runs.over_runs(reported))
+            site.save(target, reported, across_runs.over_runs(reported))
     except OSError as error:
         raise click.ClickException(f"{target} can't be written to: {error.strerror or error}") from None
     if len(reported) == 1:
         run, summary = reported[0].run, reported[0].summary
-        table.show(run, summary, console)
+        tables.show(run, summary, console)
         console.print(headline.headline(run, summary), style="bold", markup=False, highlight=False)
     if reported and not alone:
         print(f"the page is {target / 'index.html'}")
@@ -105,11 +105,11 @@ def report(run: Run, name: str, folder: Path, page: Path) -> Reported:
     folder.mkdir(parents=True, exist_ok=True)
     copy_raw(run, folder)
     summary = summarise(run)
-    sections = list(table.sections(summary, run.options["baseline"]))
-    write_text(folder / "table.md", table.markdown(run, summary))
-    write_text(folder / "table.html", paste.html_document(run, sections))
-    write_text(folder / "table.tex", paste.latex_document(run, sections))
-    pictures = plot.save(run, summary, folder / "figures")
+    sections = list(tables.sections(summary, run.options["baseline"]))
+    write_text(folder / "table.md", tables.markdown(run, summary))
+    write_text(folder / "table.html", export.html_document(run, sections))
+    write_text(folder / "table.tex", export.latex_document(run, sections))
+    pictures = charts.save(run, summary, folder / "figures")
     raw = "" if folder == page else f"{folder.relative_to(page).as_posix()}/"
     files = [*site.TABLES, *((file, said) for file, said in raw_files(run).items() if (folder / file).is_file())]
     return Reported(run, summary, pictures, name, raw, files)

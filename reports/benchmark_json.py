@@ -11,8 +11,8 @@ import pyarrow as pa
 from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, Record, problem_fields
-from impls.problem import Problem
-from reports.environment import UNKNOWN, baseline_among, checked, first_error, read_json
+from impls.core.problem import Problem
+from reports.metadata import UNKNOWN, baseline_among, checked, first_error, read_json
 from reports.schema import Unreadable
 
 

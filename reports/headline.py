@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.record import HARMLESS
-from reports.frame import Run
-from reports.place import FASTEST, TIED
+from reports.frames import Run
+from reports.ranking import FASTEST, TIED
 from reports.verdict import FLOOR
 
 WANTED = (("workload", "sequence"), ("mode", "train_step"))

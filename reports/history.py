@@ -13,7 +13,7 @@ try:
 except ImportError:  # it declares no Python from 3.14 on
     ruptures = None
 
-from reports.frame import BENCHMARK, Run
+from reports.frames import BENCHMARK, Run
 
 LOOKED_FOR = ruptures is not None
 """Whether changes can be looked for here."""

@@ -14,12 +14,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from impls.files import write_text
-from reports import headline, questions, table, text
-from reports.frame import ARM, Run
-from reports.over_runs import OverRuns
-from reports.plot import Picture
-from reports.questions import Answer
+from impls.core.files import write_text
+from reports import answers, formatting, headline, tables
+from reports.across_runs import OverRuns
+from reports.answers import Answer
+from reports.charts import Picture
+from reports.frames import ARM, Run
 
 PAGE = Path(__file__).with_name("page")
 FILTERS = ("run", "device", "problem", "workload", "mode", "track")
@@ -80,11 +80,11 @@ def _sections(reported: Reported, number: int) -> Iterator[dict[str, Any]]:
     """A run's tables as the template wants them."""
     run, summary = reported.run, reported.summary
     replicates = {
-        key: [text.duration(value) for value in rows["seconds"].dropna().to_numpy(float)]
+        key: [formatting.duration(value) for value in rows["seconds"].dropna().to_numpy(float)]
         for key, rows in run.records.groupby(ARM, sort=False, observed=True)
     }
     rows = {tuple(getattr(row, name) for name in ARM): row for row in summary.itertuples(index=False)}
-    for place, section in enumerate(table.sections(summary, run.options["baseline"])):
+    for place, section in enumerate(tables.sections(summary, run.options["baseline"])):
         lines = []
         for k, line in enumerate(section.lines):
             row = rows[section.problem, section.workload, section.mode, section.device, line.cells[0]]
@@ -130,7 +130,7 @@ def _cells(header: list[str], cells: list[str], row: Any, baseline: str) -> Iter
             continue
         column = "ratio" if name.startswith(f"× {baseline}") else SORTED_BY.get(name)
         value = None if column is None else getattr(row, column)
-        kind = " ".join(("words", "verdict")[: 1 + (name == "verdict")]) if name in table.WORDS else ""
+        kind = " ".join(("words", "verdict")[: 1 + (name == "verdict")]) if name in tables.WORDS else ""
         shown = "" if value is None or pd.isna(value) else f"{float(value):.6g}"
         yield {"text": cell, "value": None if column is None else shown, "kind": kind}
 
@@ -165,7 +165,7 @@ def page(reported: Sequence[Reported], over_runs: OverRuns) -> str:
             "raw": one.raw,
             "files": one.files,
             "baseline": one.run.options["baseline"],
-            "preamble": table.preamble(one.run),
+            "preamble": tables.preamble(one.run),
             "sections": list(_sections(one, number)),
             "pictures": [
                 {"uri": data_uri(p.svg), "alt": p.alt, "title": p.title, "problem": p.problem, "name": p.name}
@@ -174,7 +174,7 @@ def page(reported: Sequence[Reported], over_runs: OverRuns) -> str:
         }
         for number, one in enumerate(reported)
     ]
-    newest: list[Answer] = list(questions.answers(reported[0].run, reported[0].summary))
+    newest: list[Answer] = list(answers.answers(reported[0].run, reported[0].summary))
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=jinja2.FileSystemLoader(PAGE)
     )
@@ -187,10 +187,10 @@ def page(reported: Sequence[Reported], over_runs: OverRuns) -> str:
         runs=runs,
         newest={**runs[0], "answers": newest},
         filters=_filters(reported),
-        words=table.WORDS,
+        words=tables.WORDS,
         tables_of=[name for name, _ in TABLES],
-        tracks=table.TRACK_TITLES,
-        notes=table.notes(reported[0].run.options["baseline"]),
+        tracks=tables.TRACK_TITLES,
+        notes=tables.notes(reported[0].run.options["baseline"]),
         over_runs=over_runs.tables,
         changes_note=over_runs.note,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports import estimate, frame, place, possible, verdict
-from reports.frame import ARM, BENCHMARK, KEY, Run
+from reports import estimates, frames, ranking, roofline, verdict
+from reports.frames import ARM, BENCHMARK, KEY, Run
 
 CONSTANT = ["track", "versions", "error", "error_tensor", "first_call_seconds", "threads"]
 
@@ -25,21 +25,21 @@ def summarise(run: Run) -> pd.DataFrame:
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
     sound = records.loc[~unsound, [*KEY, "seconds", *how]]
     medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
-    blocks = estimate.block_logs(frame.turns(run, sound))
-    ratios = estimate.ratios_of(blocks, baseline)
+    blocks = estimates.block_logs(frames.turns(run, sound))
+    ratios = estimates.ratios_of(blocks, baseline)
     ratios["verdict"] = verdict.verdicts(ratios)
-    floors = estimate.ratios_of(blocks, verdict.FLOOR)
+    floors = estimates.ratios_of(blocks, verdict.FLOOR)
     floors.columns = [name.replace("ratio", "floor_ratio") for name in floors.columns]
-    found = base.merge(estimate.times(sound), on=ARM, how="left").merge(medians, on=ARM, how="left")
+    found = base.merge(estimates.times(sound), on=ARM, how="left").merge(medians, on=ARM, how="left")
     found = found.merge(ratios, on=ARM, how="left").merge(floors, on=ARM, how="left").merge(failed, on=ARM, how="left")
-    found = frame.plain(found)
+    found = frames.plain(found)
     found["status"] = found["status"].fillna("ok")
     found["reason"] = found["reason"].fillna("")
     is_base = (found["implementation"] == baseline) & (found["status"] == "ok")
     found.loc[is_base, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     found.loc[is_base, "verdict"] = "baseline"
-    found["place"] = place.places(found, blocks)
-    found["peak_share"] = possible.peak_share(found, records, run.environment.get("matmul_flops_per_second") or {})
+    found["place"] = ranking.places(found, blocks)
+    found["peak_share"] = roofline.peak_share(found, records, run.environment.get("matmul_flops_per_second") or {})
     # in the order in which the run was asked for its benchmarks
     order = {
         key: k for k, key in enumerate(records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmarks.holm import holm
+from benchmarks.statistics.multiplicity import holm
 
 ALPHA = 0.01
 """The chance that a run in which nothing differs says faster or slower anywhere."""

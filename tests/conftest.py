@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import processes
-from tests.processes import ROOT, git
+from tests.helpers import processes
+from tests.helpers.processes import ROOT, git
 
 # both dtypes are tested in one process; workers get their own setting
 os.environ["JAX_ENABLE_X64"] = "1"

@@ -15,10 +15,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from benchmarks import environment
-from benchmarks.arm import Limits
-from benchmarks.blocks import Load
+from benchmarks import machine
 from benchmarks.cases import Benchmark
+from benchmarks.measurement.arm import Limits
+from benchmarks.measurement.blocks import Load
 from benchmarks.options import (
     choose_cores,
     device_option,
@@ -37,13 +37,13 @@ from benchmarks.options import (
 )
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, new_run_id, write_records
-from benchmarks.regression import compare, decide, output
-from benchmarks.regression.judge import Result, Steps, judge
+from benchmarks.regression import comparison, decision, report
 from benchmarks.regression.measure import Measurement, Settings
+from benchmarks.regression.outcome import Result, Steps, judge
 from benchmarks.scratch import scratch
-from impls.contract import MODES
-from impls.files import write_text
-from impls.problem import Problem
+from impls.core.contract import MODES
+from impls.core.files import write_text
+from impls.core.problem import Problem
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROBLEM = "t64-b16-i128-h128"
@@ -118,7 +118,7 @@ def gate(base: str | None, specs: tuple[str, ...], out: Path | None, given: dict
         cores = choose_cores(given["threads"])
         with Console(stderr=True).status("preparing both sides"):
             asked = given["impls"]
-            found = compare.by_revision(asked, base) if base is not None else compare.by_requirement(asked, specs)
+            found = comparison.by_revision(asked, base) if base is not None else comparison.by_requirement(asked, specs)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
     limits = Limits(cores, given["timeout"], memory_bytes(given["memory_limit"]))
@@ -134,10 +134,10 @@ def gate(base: str | None, specs: tuple[str, ...], out: Path | None, given: dict
     try:
         with scratch() as place, progress(REGRESSION) as advance:
             measurement = Measurement((found.base, found.head), benchmarks, settings, place, advance)
-            result = judge(measurement, decide.rules(given["margin"]), Steps(given["replicates"], given["blocks"]))
+            result = judge(measurement, decision.rules(given["margin"]), Steps(given["replicates"], given["blocks"]))
         line = result.last_line(given["strict"])
         asked_for = {"base": base, "specs": specs, "order_seed": measurement.order_seed, **shown(given)}
-        write_files(folder, result, found.title, line, environment.describe(), asked_for)
+        write_files(folder, result, found.title, line, machine.describe(), asked_for)
     except KeyboardInterrupt:
         click.echo("broken off; nothing is kept of a gate that has not ended", err=True)
         return 130
@@ -145,7 +145,7 @@ def gate(base: str | None, specs: tuple[str, ...], out: Path | None, given: dict
         with contextlib.suppress(OSError):  # it holds the report
             folder.rmdir()
     click.echo(measurement.clock.line())
-    output.show(result, found.title, line, Console())
+    report.show(result, found.title, line, Console())
     click.echo(f"everything is in {folder}")
     return result.exit_code(given["strict"])
 
@@ -186,14 +186,14 @@ def write_files(
     folder: Path, result: Result, title: str, line: str, described: dict[str, Any], options: dict[str, Any]
 ) -> None:
     """regression.parquet, .md and .xml, and environment.json: all of them or none."""
-    markdown = output.markdown(result, title, line, provenance(described))
+    markdown = report.markdown(result, title, line, provenance(described))
     with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder.parent) as name:
         arriving = Path(name) / folder.name
         arriving.mkdir()
         write_text(arriving / "environment.json", json.dumps({**described, "run": options}, indent=1) + "\n")
         write_records(arriving / "regression.parquet", result.records, COMPARED)
         write_text(arriving / "regression.md", markdown)
-        write_text(arriving / "regression.xml", output.junit(result, title))
+        write_text(arriving / "regression.xml", report.junit(result, title))
         arriving.rename(folder)  # which is empty
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import blocks, gate
-from benchmarks.arm import Arm, ArmFailed, Home, Limits, start_all
-from benchmarks.blocks import Job, Load
 from benchmarks.cases import Benchmark
-from benchmarks.clock import Clock
-from benchmarks.gate import Admission
+from benchmarks.measurement import admission, blocks
+from benchmarks.measurement.admission import Admission
+from benchmarks.measurement.arm import Arm, ArmFailed, Home, Limits, start_all
+from benchmarks.measurement.blocks import Job, Load
+from benchmarks.measurement.session import Advance
+from benchmarks.measurement.timing import plan
 from benchmarks.record import Record, benchmark_id, blank
-from benchmarks.regression.sides import ROOT, Side
-from benchmarks.run import Advance
-from benchmarks.timing import plan
+from benchmarks.regression.snapshots import ROOT, Side
+from benchmarks.stopwatch import Clock
 
 Key = tuple[str, str]
 """An implementation's name and a benchmark's id."""
@@ -78,12 +78,12 @@ class Measurement:
         settings = self.settings
         with self.clock.spent("agreement"):
             load = settings.load
-            expected = gate.write_expected(self.benchmarks, load.seed, load.weights, self.scratch)
+            expected = admission.write_expected(self.benchmarks, load.seed, load.weights, self.scratch)
 
         def admit_one(arm: Arm, benchmark: Benchmark) -> Admission:
             want = expected[benchmark.problem.id, benchmark.workload]
             seconds = 2 * settings.turn_seconds
-            return gate.admit(arm, benchmark, load.seed, load.weights, want, self.clock, seconds)
+            return admission.admit(arm, benchmark, load.seed, load.weights, want, self.clock, seconds)
 
         for side in self.sides:
             for name, reason in side.broken.items():
@@ -95,9 +95,11 @@ class Measurement:
             self.advance(f"checking {name}", k, len(self.names))
             try:
                 with self.clock.spent("cold starts"):
-                    start_all([arm for arm in arms.values() if any(not gate.refuse(arm, b) for b in self.benchmarks)])
+                    start_all(
+                        [arm for arm in arms.values() if any(not admission.refuse(arm, b) for b in self.benchmarks)]
+                    )
                 for label, arm in arms.items():
-                    for found in gate.pass_all(arm, list(self.benchmarks), admit_one, self.clock, lambda _: None):
+                    for found in admission.pass_all(arm, list(self.benchmarks), admit_one, self.clock, lambda _: None):
                         self.admissions[label, (name, found.benchmark)] = found
             finally:
                 for arm in arms.values():

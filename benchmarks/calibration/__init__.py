@@ -1,0 +1,1 @@
+"""The regression gate, measured on itself."""

@@ -1,0 +1,1 @@
+"""Is it right? Comparing with the reference."""

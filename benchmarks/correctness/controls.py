@@ -1,0 +1,133 @@
+"""Negative controls: LSTMs that are wrong on purpose. A check that lets one pass is no check.
+
+Each is the oracle with one fault planted, and must be refused within the float32 tolerance, the looser of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.correctness import agreement
+from impls.core import reference
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.reference import Results, sigmoid
+from impls.core.weights import Array, Inputs, Weights, make_weights
+
+PROBLEM = Problem.parse("t5-b4-i8-h8")
+"""I = H, so that a transposed matrix still fits."""
+
+Fault = Callable[[Problem, Weights, Inputs], Results]
+
+
+def _with(weights: Weights, name: str, value: Array) -> Weights:
+    return {**weights, name: value}
+
+
+def _swap_gates(array: Array) -> Array:
+    i, f, g, o = np.split(array, 4)
+    return np.concatenate([f, i, g, o])
+
+
+def gates_swapped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """Rows in order f, i, g, o, consistently in weights and gradients."""
+    results = reference.run_sequence(problem, {name: _swap_gates(value) for name, value in weights.items()}, inputs)
+    return {n: _swap_gates(v) if n.removeprefix("grad_") in weights else v for n, v in results.items()}
+
+
+def bias_dropped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """bias_hh left out."""
+    return reference.run_sequence(problem, _with(weights, "bias_hh_l0", 0 * weights["bias_hh_l0"]), inputs)
+
+
+def cell_gate_fed_c(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """The candidate g computed from c instead of h, as futhark-ad's benchmark has it."""
+    results = reference.run_sequence(problem, weights, inputs)
+    h, c, hidden = inputs.h0[0], inputs.c0[0], problem.hidden_size
+    bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
+    outputs = []
+    for x in inputs.x:
+        fed = x @ weights["weight_ih_l0"].T + bias
+        z = fed + h @ weights["weight_hh_l0"].T
+        z[:, 2 * hidden : 3 * hidden] = (fed + c @ weights["weight_hh_l0"].T)[:, 2 * hidden : 3 * hidden]
+        i, f, g, o = np.split(z, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        outputs.append(h)
+    return {**results, "output": np.stack(outputs), "h_n": h[None], "c_n": c[None]}
+
+
+def gradient_detached(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """No gradient through the last hidden state, as after a stray detach()."""
+    results = reference.run_sequence(problem, weights, inputs)
+    detached = Inputs(**{**vars(inputs), "d_h_n": 0 * inputs.d_h_n})
+    wrong = reference.run_sequence(problem, weights, detached)
+    return {name: wrong[name] if name.startswith("grad_") else value for name, value in results.items()}
+
+
+def matrix_transposed(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """Each gate's block of weight_hh transposed."""
+    turned = np.concatenate([block.T for block in np.split(weights["weight_hh_l0"], 4)])
+    return reference.run_sequence(problem, _with(weights, "weight_hh_l0", turned), inputs)
+
+
+def weight_off(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """One weight off by 1e-3."""
+    moved = weights["weight_ih_l0"].copy()
+    moved[3, 2] += 1e-3
+    return reference.run_sequence(problem, _with(weights, "weight_ih_l0", moved), inputs)
+
+
+def one_nan(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """A single NaN in each result."""
+    results = {name: value.copy() for name, value in reference.run_sequence(problem, weights, inputs).items()}
+    for value in results.values():
+        value.flat[-1] = np.nan
+    return results
+
+
+def axis_dropped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """h_n, h0's and x's gradients without their first axis, as after a stray squeeze()."""
+    results = reference.run_sequence(problem, weights, inputs)
+    return {name: value[0] if name in ("h_n", "grad_h0", "grad_x") else value for name, value in results.items()}
+
+
+CONTROLS: dict[str, Fault] = {
+    fault.__name__: fault
+    for fault in (
+        gates_swapped,
+        bias_dropped,
+        cell_gate_fed_c,
+        gradient_detached,
+        matrix_transposed,
+        weight_off,
+        one_nan,
+        axis_dropped,
+    )
+}
+
+
+def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
+    """A faulty implementation, in the shape of any other."""
+
+    def run(inputs: Inputs) -> Results:
+        return fault(problem, weights, inputs)
+
+    return Prepared(load=lambda inputs: inputs, to_numpy=lambda _, result: result, train_step=run)
+
+
+def refusals(dtype: str = "float32") -> dict[str, str | None]:
+    """Control → what agreement says against it; None where it lets it pass."""
+    problem = PROBLEM.replace(dtype=dtype)
+    weights = make_weights(problem)
+    want = agreement.expected(problem, "sequence", weights)
+    found: dict[str, str | None] = {}
+    for name, fault in CONTROLS.items():
+        found[name] = None
+        try:
+            agreement.check(prepare(fault, problem, weights), problem, "sequence", "train_step", want)
+        except agreement.Disagrees as error:
+            found[name] = str(error)
+    return found

@@ -1,0 +1,1 @@
+"""How long does it take? One engine for every command."""

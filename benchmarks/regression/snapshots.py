@@ -1,0 +1,164 @@
+"""The two sides: whose files, run by which Python. Both are snapshots in a cache, named after what they hold."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.calibration.injection import plant
+from impls.core import contract
+from impls.core.contract import Implementation
+from impls.core.files import digest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SKIPPED = ("__pycache__", ".git")
+
+
+class Unusable(ValueError):
+    """A side that can't be had; the message says why, in one line."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """An implementation as one side has it, the folder whose impls/ it imports, and where its own neighbours are."""
+
+    implementation: Implementation
+    root: Path
+    beside: Path | None = None
+
+
+@dataclass(frozen=True)
+class Side:
+    """Base or head: what it is called, its implementations by name, its Python, and why others can't be read."""
+
+    label: str
+    versions: dict[str, Version]
+    python: str = sys.executable
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+def cache() -> Path:
+    """Where snapshots and environments are kept: lstm-bench in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-bench"
+
+
+@contextmanager
+def arriving(kind: str) -> Iterator[Path]:
+    """A new folder beside the finished ones of its kind, gone at the end; what killed processes left is removed."""
+    parent = cache() / kind
+    parent.mkdir(parents=True, exist_ok=True)
+    for old in parent.glob(".arriving-*"):
+        if not Path(f"/proc/{old.name.split('-')[1]}").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".arriving-{os.getpid()}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep(folder: Path) -> Path:
+    """Move a finished snapshot to the cache, under its content's name; one that is there already serves as well."""
+    held = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    target = cache() / "files" / digest(held)
+    if not target.exists():
+        try:
+            folder.rename(target)
+        except OSError:  # another process was faster
+            if not target.exists():
+                raise
+    return target
+
+
+def git(folder: Path, *arguments: str) -> bytes:
+    """What git says in that folder. Raises Unusable with git's own last line."""
+    try:
+        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=True).stdout
+    except FileNotFoundError:
+        raise Unusable("git is not installed") from None
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().splitlines()
+        raise Unusable(said[-1] if said else f"git {arguments[0]} failed") from None
+
+
+def resolve(folder: Path, revision: str) -> str:
+    """The commit that a revision names in that folder's repository. Raises Unusable."""
+    try:
+        git(folder, "rev-parse", "--git-dir")
+    except Unusable:
+        raise Unusable(f"{folder} is in no git repository, so there is no {revision} of it") from None
+    try:
+        return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    except Unusable:
+        raise Unusable(f"{revision} names no commit of the repository that {folder} is in") from None
+
+
+def of_revision(folder: Path, revision: str, name: str) -> Path:
+    """A snapshot that holds what the revision had in `folder`, under `name`. Raises Unusable."""
+    commit = resolve(folder, revision)
+    inside = git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
+    if inside and not git(folder, "ls-tree", "-d", "--full-tree", commit, inside).strip():
+        raise Unusable(f"{revision} has no {folder.name}/")
+    archive = git(folder, "archive", "--format=tar", commit)
+    with arriving("files") as arrived:
+        (arrived / name).mkdir()
+        try:
+            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                tar.extractall(arrived / name, filter="data")
+        except tarfile.TarError as error:  # such as a link that leads out of the folder
+            raise Unusable(f"{folder.name}/ of {revision} can't be unpacked: {error}") from None
+        return keep(arrived)
+
+
+def of_working_tree(folder: Path, name: str) -> Path:
+    """A snapshot that holds what is in `folder` now, under `name`: what git would take, or all of it without git."""
+    try:
+        listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
+        files = [Path(one) for one in listed if one]
+    except Unusable:
+        files = [one.relative_to(folder) for one in folder.rglob("*")]
+    with arriving("files") as arrived:
+        (arrived / name).mkdir()
+        for path in files:
+            if (folder / path).is_file() and not set(path.parts) & set(SKIPPED):
+                target = arrived / name / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / path, target)
+        return keep(arrived)
+
+
+def with_planted(root: Path, names: Iterable[str], share: float) -> Path:
+    """A snapshot like this one, in which these implementations do `share` more work."""
+    with arriving("files") as arrived:
+        shutil.copytree(root / "impls", arrived / "impls")
+        for name in names:
+            path = arrived / "impls" / f"{name}.py"
+            path.write_text(plant(path.read_text(encoding="utf-8"), share), encoding="utf-8")
+        return keep(arrived)
+
+
+def check_contract(root: Path, label: str) -> None:
+    """Raises Unusable where a snapshot's impls/ speaks another contract than this tree's benchmarks/."""
+    path = root / "impls" / "contract.py"
+    spoken = None
+    if path.is_file():
+        try:
+            body = ast.parse(path.read_bytes()).body
+        except SyntaxError:
+            raise Unusable(f"{label}'s impls/contract.py is not valid Python") from None
+        for node in body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONTRACT":
+                spoken = ast.literal_eval(node.value)
+    if spoken != contract.CONTRACT:
+        old = f"speaks contract {spoken}" if spoken is not None else "speaks a contract from before they had numbers"
+        raise Unusable(f"{label}'s impls/ {old}; this tree's benchmarks/ speaks {contract.CONTRACT}")

@@ -1,0 +1,1 @@
+"""Pure functions of arrays: ratios, intervals, many comparisons at once."""

@@ -1,0 +1,81 @@
+"""Means of few values, with t intervals; variances may be moderated by those of other groups.
+
+The unit is the replicate: a set of fresh processes gives one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.statistics.moderation import moderated
+
+LEVEL = 0.95
+"""Of the intervals that are shown."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """The mean of each group, with the standard deviation of one value and its degrees of freedom. Shapes (groups,)."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    freedom: np.ndarray
+    n: np.ndarray
+
+    @property
+    def error(self) -> np.ndarray:
+        """The standard error of each mean."""
+        return np.asarray(self.sd / np.sqrt(self.n))
+
+
+def means(
+    groups: Sequence[np.ndarray | Sequence[float]],
+    families: Sequence[Hashable] | None = None,
+    least_sd: float = 0.0,
+    *,
+    moderate: bool = True,
+) -> Means:
+    """Take the mean of each group.
+
+    Args:
+        groups: the values of each group; one value alone has no degrees of freedom.
+        families: for each group, the family within which variances are moderated; None puts all in one.
+        least_sd: no standard deviation is taken for smaller.
+        moderate: whether variances are moderated at all.
+    """
+    n = np.array([len(group) for group in groups], float)
+    mean = np.array([np.mean(group) for group in groups])
+    own = np.array([np.var(group, ddof=1) if len(group) > 1 else 0.0 for group in groups])
+    variance, freedom = np.maximum(own, least_sd**2), n - 1
+    if moderate:
+        families = [None] * len(groups) if families is None else families
+        for family in dict.fromkeys(families):
+            mine = np.array([other == family for other in families])
+            variance[mine], freedom[mine] = moderated(variance[mine], freedom[mine])
+    return Means(mean, np.sqrt(variance), freedom, n.astype(int))
+
+
+def t_interval(found: Means, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of each mean's interval; infinite where there are no degrees of freedom."""
+    with np.errstate(invalid="ignore"):
+        half = stats.t.ppf(0.5 + level / 2, np.maximum(found.freedom, 1e-3)) * found.error
+    half = np.where(found.freedom > 0, half, np.inf)
+    return found.mean - half, found.mean + half
+
+
+def p_values(found: Means, sign: int = 0) -> np.ndarray:
+    """The chance of a mean as far from zero where the true mean is zero; 1 where there are no degrees of freedom.
+
+    Args:
+        found: what `means` gave.
+        sign: 1 counts larger means alone, −1 smaller ones alone, 0 both.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(found.mean == 0, 0.0, found.mean / found.error)
+    freedom = np.maximum(found.freedom, 1e-3)
+    p = stats.t.sf(sign * t, freedom) if sign else 2 * stats.t.sf(np.abs(t), freedom)
+    return np.where(found.freedom > 0, p, 1.0)

@@ -1,0 +1,78 @@
+"""Ratios of times that were taken side by side: inside each block first, then over the blocks of a replicate.
+
+A row is one arm in one replicate. Rows and blocks are given as whole numbers, in any order and with any gaps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class BlockLogs:
+    """The mean log time of each row in each block. Three arrays of one length, sorted by row, then by block."""
+
+    row: np.ndarray
+    block: np.ndarray
+    log: np.ndarray
+
+
+def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray) -> BlockLogs:
+    """Average the logs of the turns that a row has in a block: mirrored turns count as one time.
+
+    Args:
+        seconds: of each turn, shape (turns,).
+        row: the arm and replicate of each turn, shape (turns,).
+        block: the block of each turn, shape (turns,).
+    """
+    order = np.lexsort((block, row))
+    row, block, logs = row[order], block[order], np.log(seconds[order])
+    starts = np.flatnonzero(np.r_[True, (np.diff(row) != 0) | (np.diff(block) != 0)][: len(row)])
+    counts = np.diff(np.r_[starts, len(row)])
+    sums = np.add.reduceat(logs, starts) if len(starts) else logs
+    return BlockLogs(row[starts], block[starts], sums / counts)
+
+
+def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarray:
+    """For each pair of rows: the median, over the blocks that both have, of the log of one's time to the other's.
+
+    Args:
+        logs: of all rows.
+        over: the row in the numerator of each pair, shape (pairs,).
+        under: the row in the denominator, shape (pairs,).
+
+    Returns:
+        One log ratio for each pair, shape (pairs,); NaN where the two have no block in common.
+    """
+    first, last = (np.searchsorted(logs.row, over, side) for side in ("left", "right"))  # type: ignore[call-overload]
+    counts = last - first
+    pair = np.repeat(np.arange(len(over)), counts)
+    entry = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
+    _, numbers = np.unique(logs.block, return_inverse=True)
+    width = int(numbers.max(initial=0)) + 1
+    _, rows = np.unique(np.r_[logs.row, under], return_inverse=True)
+    keys = rows[: len(logs.row)] * width + numbers
+    wanted = rows[len(logs.row) :][pair] * width + numbers[entry]
+    place = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
+    common = keys[place] == wanted if len(keys) else np.zeros(0, bool)
+    return group_medians(logs.log[entry[common]] - logs.log[place[common]], pair[common], len(over))
+
+
+def group_medians(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """The median of each group's values, shape (groups,); NaN for a group without values.
+
+    Args:
+        values: shape (n,).
+        group: the number of each value's group, from 0 to groups − 1, shape (n,).
+        groups: how many groups there are.
+    """
+    ordered = values[np.lexsort((values, group))]
+    counts = np.bincount(group, minlength=groups)
+    starts = np.cumsum(counts) - counts
+    medians = np.full(groups, np.nan)
+    some = counts > 0
+    low, high = (starts + (counts - 1) // 2)[some], (starts + counts // 2)[some]
+    medians[some] = (ordered[low] + ordered[high]) / 2
+    return medians

@@ -1,0 +1,1 @@
+"""What every implementation and every command stands on: problems, weights, the contract, environments."""

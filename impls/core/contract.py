@@ -1,0 +1,86 @@
+"""What an implementation promises.
+
+An implementation is one Python file. It has constants, which are read without running the file, and one function:
+
+    FRAMEWORK = "keras"                               # the distribution whose version is shown
+    TRACK = "default"                                 # default or tuned
+    DEVICES = ("cpu", "cuda")                         # optional; both where absent
+    DTYPES = ("float32", "float64")                   # optional; both where absent
+    WORKLOADS = ("cell", "sequence")                  # optional; all three where absent
+    REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment that holds exactly these
+    ENVIRONMENT = {"KERAS_BACKEND": "jax"}            # optional: variables that are set before Python starts
+
+    def prepare(problem, weights, device, workload) -> Prepared: ...
+
+`prepare` raises Unsupported, with the reason, where the implementation cannot do a problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from impls.core.weights import Array, Inputs
+
+CONTRACT = 2
+"""Counted up when an older impls/ no longer works with a newer benchmarks/, or the other way round."""
+
+WORKLOADS = ("cell", "sequence", "model")
+MODES = ("forward", "forward_train", "backward", "train_step")
+TRACKS = ("default", "tuned", "floor", "reference")
+DEVICES = ("cpu", "cuda")
+LEARNING_RATE = 0.01
+"""Of the `model` workload's plain SGD."""
+
+
+class Unsupported(Exception):
+    """An implementation does not do this problem, workload or device; the message says why."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An implementation, ready for one problem, workload and device.
+
+    `load(inputs)` gives an opaque state that holds the inputs (and, for `model`, a copy of the
+    parameters) in the framework's own arrays. Each mode takes such a state, blocks until its result is
+    there, and returns the framework's own result; None where a mode is not supported.
+
+    forward         output, h_n, c_n; for `model` the prediction. Keeps nothing.
+    forward_train   the same, and for `model` the loss too; keeps in the state what backward needs.
+    backward        the gradients, from what the last forward_train on this state kept. May be called again.
+    train_step      both in one, outputs and gradients; for `model` the loss, and the SGD update of the state.
+
+    `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
+    (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),
+    grad_NAME of every parameter, and after train_step param_NAME, which is why it may read the state.
+    """
+
+    load: Callable[[Inputs], Any]
+    to_numpy: Callable[[str, Any], dict[str, Array]]
+    forward: Callable[[Any], Any] | None = None
+    forward_train: Callable[[Any], Any] | None = None
+    backward: Callable[[Any], Any] | None = None
+    train_step: Callable[[Any], Any] | None = None
+
+    def call(self, mode: str) -> Callable[[Any], Any]:
+        """The callable of a mode.
+
+        Raises:
+            Unsupported: where the implementation has no such mode.
+        """
+        callable_of_mode: Callable[[Any], Any] | None = getattr(self, mode)
+        if callable_of_mode is None:
+            raise Unsupported(f"no {mode}")
+        return callable_of_mode
+
+    def make_ready(self, mode: str, state: Any) -> None:
+        """Do what a mode needs before it can be called: backward needs what a forward_train keeps in the state."""
+        if mode == "backward":
+            self.call("forward_train")(state)
+
+    def start(self, mode: str, inputs: Inputs) -> Any:
+        """Load inputs into a new state in which the mode can be called."""
+        state = self.load(inputs)
+        self.make_ready(mode, state)
+        return state

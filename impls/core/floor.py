@@ -1,0 +1,183 @@
+"""The floor: the bare matrix products that any LSTM of a problem must do, and nothing else. Not an LSTM.
+
+Forward: x @ W_ih.T for all steps at once, then h @ W_hh.T step by step, since each needs the one before.
+Backward: dz @ W_hh step by step, then dW_ih, dW_hh and dx, each in one product over T·B rows. `model` needs no dx.
+Operands are made up; the results mean nothing and are compared with nothing.
+
+On the CPU they are PyTorch's products or NumPy's, whichever take less time for the problem, here and now: which library
+has the better kernel differs by a factor of two with the size and the processor.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Inputs, Weights, layers
+from impls.families.torch import place_of, wait_for
+
+FRAMEWORK = "torch"
+TRACK = "floor"
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64")
+
+TRIES, SECONDS = 3, 0.1
+"""Each library makes at least so many training steps, for at least so long, before one is chosen; the quickest step
+counts. The other's idle threads go on spinning for tens of milliseconds, on the same processors."""
+
+PEAK_SECONDS = 1.0
+"""After so long one size is not tried again in one library."""
+
+
+class Torch:
+    """PyTorch's matrix product."""
+
+    def __init__(self, device: str, dtype: str) -> None:
+        self.place, self.dtype = place_of(device), getattr(torch, dtype)
+        self.wait = wait_for(self.place)
+
+    def ones(self, *shape: int) -> Any:
+        """An operand."""
+        return torch.ones(shape, dtype=self.dtype, device=self.place)
+
+    def product(self, a: Any, b: Any, out: Any) -> None:
+        """Write a @ b to out."""
+        torch.mm(a, b, out=out)
+
+
+class NumPy:
+    """NumPy's: on the CPU only."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+
+    def wait(self) -> None:
+        """Return at once: nothing is ever under way."""
+
+    def ones(self, *shape: int) -> Any:
+        """An operand."""
+        return np.ones(shape, self.dtype)
+
+    def product(self, a: Any, b: Any, out: Any) -> None:
+        """Write a @ b to out."""
+        np.matmul(a, b, out=out)
+
+
+Library = Torch | NumPy
+
+
+def libraries(device: str, dtype: str) -> list[Library]:
+    """Those that can multiply on that device."""
+    return [Torch(device, dtype), *([NumPy(dtype)] if device == "cpu" else [])]
+
+
+class Products:
+    """The operands and outputs of one direction of one layer."""
+
+    def __init__(self, problem: Problem, width: int, needs_dx: bool, library: Library) -> None:
+        rows, hidden, gates = problem.seq_len * problem.batch, problem.hidden_size, 4 * problem.hidden_size
+        ones, self.product = library.ones, library.product
+        self.x, self.h = ones(rows, width), ones(rows, hidden)
+        self.weight_ih, self.weight_hh = ones(gates, width), ones(gates, hidden)
+        # contiguous either way: for few rows, MKL takes three times as long on a transposed view
+        self.recurrent = ones(hidden, gates)
+        self.z, self.dx = ones(rows, gates), ones(rows, width) if needs_dx else None
+        self.dh = ones(rows, hidden)
+        steps = [slice(start, start + problem.batch) for start in range(0, rows, problem.batch)]
+        self.steps_h, self.steps_z, self.steps_dh = ([a[step] for step in steps] for a in (self.h, self.z, self.dh))
+        self.d_weight_ih, self.d_weight_hh = ones(gates, width), ones(gates, hidden)
+
+    def forward(self) -> None:
+        self.product(self.x, self.weight_ih.T, self.z)
+        for h, z in zip(self.steps_h, self.steps_z, strict=True):
+            self.product(h, self.recurrent, z)
+
+    def backward(self) -> None:
+        for dh, z in zip(self.steps_dh, self.steps_z, strict=True):
+            self.product(z, self.weight_hh, dh)
+        self.product(self.z.T, self.x, self.d_weight_ih)
+        self.product(self.z.T, self.h, self.d_weight_hh)
+        if self.dx is not None:
+            self.product(self.z, self.weight_ih, self.dx)
+
+
+def peak(device: str, dtype: str) -> float:
+    """Floating-point operations per second of one large matrix product: the best of some sizes, tries and libraries."""
+    best = 0.0
+    for n in (1024, 2048, 4096) if device == "cpu" else (4096, 8192):
+        for library in libraries(device, dtype):
+            a, b, c = (library.ones(n, n) for _ in range(3))
+            begin = time.perf_counter()
+            for _ in range(4):
+                start = time.perf_counter()
+                library.product(a, b, c)
+                library.wait()
+                end = time.perf_counter()
+                best = max(best, 2 * n**3 / (end - start))
+                if end - begin > PEAK_SECONDS:
+                    break
+    return best
+
+
+def operands(problem: Problem, workload: str, library: Library) -> list[Products]:
+    """Those of every layer and direction."""
+    return [Products(problem, width, workload != "model" or layer > 0, library) for layer, _, width in layers(problem)]
+
+
+def least_seconds(products: list[Products]) -> float:
+    """Of a training step."""
+    best, tries, end = math.inf, 0, time.perf_counter() + SECONDS
+    while tries < TRIES or time.perf_counter() < end:
+        start = time.perf_counter()
+        for one in products:
+            one.forward()
+        for one in products:
+            one.backward()
+        best, tries = min(best, time.perf_counter() - start), tries + 1
+    return best
+
+
+@functools.cache
+def quickest(problem: Problem, workload: str, device: str) -> Library:
+    """The library that takes least for a training step."""
+    candidates = libraries(device, problem.dtype)
+    if len(candidates) == 1:
+        return candidates[0]
+    with torch.inference_mode():
+        return min(candidates, key=lambda library: least_seconds(operands(problem, workload, library)))
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/contract.py; the weights are not used."""
+    library = quickest(problem, workload, device)
+
+    def mode(*passes: Callable[[Products], None]) -> Callable[[list[Products]], Any]:
+        @torch.inference_mode()  # type: ignore[untyped-decorator]
+        def run(state: list[Products]) -> Any:
+            for one_pass in passes:
+                for products in state:
+                    one_pass(products)
+            library.wait()
+            return state[-1].z
+
+        return run  # type: ignore[no-any-return]
+
+    def load(inputs: Inputs) -> list[Products]:
+        return operands(problem, workload, library)
+
+    return Prepared(
+        load=load,
+        to_numpy=lambda _, result: {"z": torch.as_tensor(result).cpu().double().numpy()},
+        forward=mode(Products.forward),
+        forward_train=mode(Products.forward),
+        backward=mode(Products.backward),
+        train_step=mode(Products.forward, Products.backward),
+    )

@@ -1,0 +1,220 @@
+"""The arbiter: an LSTM in NumPy float64, forward and hand-written backward. Never timed.
+
+Source of the equations: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as
+torch.nn.LSTM documents them. Written for reading, step by step, with no trick that another
+implementation uses; itself checked against central differences in tests/test_oracle.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from impls.core.contract import LEARNING_RATE, Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Array, Inputs, Weights, layers, shapes
+
+Results = dict[str, Array]
+
+
+def bytes_needed(problem: Problem) -> int:
+    """About what a forward and a backward hold at once: weights and gradients, and what every step keeps."""
+    weights = sum(math.prod(shape) for shape in shapes(problem).values())
+    kept = 12 * problem.hidden_size * problem.num_layers * problem.directions + 2 * problem.input_size
+    return 8 * (3 * weights + problem.seq_len * problem.batch * kept)
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + exp(-z)), in a form that does not overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * z))
+
+
+@dataclass
+class Tape:
+    """What one direction of one layer keeps for its backward, a list entry per time step."""
+
+    x: Array
+    h: list[Array]
+    c: list[Array]
+    gates: list[tuple[Array, Array, Array, Array]]
+
+
+def layer_forward(x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array) -> tuple[Array, Tape]:
+    """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape."""
+    tape = Tape(x, [h], [c], [])
+    for x_t in x:
+        z_i, z_f, z_g, z_o = np.split(x_t @ weight_ih.T + h @ weight_hh.T + bias, 4, axis=1)
+        i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
+        c = f * c + i * g
+        h = o * np.tanh(c)
+        tape.h.append(h)
+        tape.c.append(c)
+        tape.gates.append((i, f, g, o))
+    return np.stack(tape.h[1:]), tape
+
+
+def layer_backward(
+    tape: Tape, d_output: Array, d_h: Array, d_c: Array, weight_ih: Array, weight_hh: Array
+) -> dict[str, Array]:
+    """Gradients of one direction of one layer, from the cotangents of its output, h_n and c_n."""
+    grads = {
+        "x": np.zeros_like(tape.x),
+        "weight_ih": np.zeros_like(weight_ih),
+        "weight_hh": np.zeros_like(weight_hh),
+        "bias": np.zeros(len(weight_ih)),
+    }
+    for t in reversed(range(len(tape.x))):
+        i, f, g, o = tape.gates[t]
+        tanh_c = np.tanh(tape.c[t + 1])
+        d_h = d_h + d_output[t]
+        d_c = d_c + d_h * o * (1 - tanh_c**2)
+        d_z = np.concatenate(
+            [
+                d_c * g * i * (1 - i),
+                d_c * tape.c[t] * f * (1 - f),
+                d_c * i * (1 - g**2),
+                d_h * tanh_c * o * (1 - o),
+            ],
+            axis=1,
+        )
+        grads["x"][t] = d_z @ weight_ih
+        grads["weight_ih"] += d_z.T @ tape.x[t]
+        grads["weight_hh"] += d_z.T @ tape.h[t]
+        grads["bias"] += d_z.sum(axis=0)
+        d_h = d_z @ weight_hh
+        d_c = d_c * f
+    return {**grads, "h0": d_h, "c0": d_c}
+
+
+def _bias(weights: Weights, suffix: str, hidden_size: int) -> Array:
+    if f"bias_ih_{suffix}" not in weights:
+        return np.zeros(4 * hidden_size)
+    return weights[f"bias_ih_{suffix}"] + weights[f"bias_hh_{suffix}"]
+
+
+def _flip(array: Array, suffix: str) -> Array:
+    return array[::-1] if suffix.endswith("_reverse") else array
+
+
+def forward(problem: Problem, weights: Weights, x: Array, h0: Array, c0: Array) -> tuple[Results, list[Tape]]:
+    """output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `backward`."""
+    tapes: list[Tape] = []
+    outputs: list[Array] = []
+    for k, (_, suffix, _) in enumerate(layers(problem)):
+        output, tape = layer_forward(
+            _flip(x, suffix),
+            h0[k],
+            c0[k],
+            weights[f"weight_ih_{suffix}"],
+            weights[f"weight_hh_{suffix}"],
+            _bias(weights, suffix, problem.hidden_size),
+        )
+        tapes.append(tape)
+        outputs.append(_flip(output, suffix))
+        if len(outputs) == problem.directions:
+            x = np.concatenate(outputs, axis=2)
+            outputs = []
+    return {
+        "output": x,
+        "h_n": np.stack([tape.h[-1] for tape in tapes]),
+        "c_n": np.stack([tape.c[-1] for tape in tapes]),
+    }, tapes
+
+
+def backward(
+    problem: Problem, weights: Weights, tapes: list[Tape], d_output: Array, d_h_n: Array, d_c_n: Array
+) -> Results:
+    """grad_NAME of every weight, of x (T, B, I), and of h0 and c0 (L·D, B, H)."""
+    grads: Results = {}
+    d_h0, d_c0 = np.zeros_like(d_h_n), np.zeros_like(d_c_n)
+    hidden = problem.hidden_size
+    d_x = np.zeros(0)
+    for k, (_, suffix, _) in reversed(list(enumerate(layers(problem)))):
+        direction = k % problem.directions
+        if direction == problem.directions - 1:
+            d_x = np.zeros_like(tapes[k].x)
+        part = d_output[:, :, direction * hidden : (direction + 1) * hidden]
+        found = layer_backward(
+            tapes[k],
+            _flip(part, suffix),
+            d_h_n[k],
+            d_c_n[k],
+            weights[f"weight_ih_{suffix}"],
+            weights[f"weight_hh_{suffix}"],
+        )
+        d_x = d_x + _flip(found["x"], suffix)
+        d_h0[k], d_c0[k] = found["h0"], found["c0"]
+        grads[f"grad_weight_ih_{suffix}"] = found["weight_ih"]
+        grads[f"grad_weight_hh_{suffix}"] = found["weight_hh"]
+        if problem.bias:
+            grads[f"grad_bias_ih_{suffix}"] = found["bias"]
+            grads[f"grad_bias_hh_{suffix}"] = found["bias"]
+        if direction == 0:
+            d_output = d_x
+    return {**grads, "grad_x": d_x, "grad_h0": d_h0, "grad_c0": d_c0}
+
+
+def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """Outputs and every gradient of the `sequence` workload (or of `cell`, where T is 1)."""
+    outputs, tapes = forward(problem, weights, inputs.x, inputs.h0, inputs.c0)
+    return {**outputs, **backward(problem, weights, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n)}
+
+
+def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """prediction (B, O), loss (), and grad_NAME of every parameter, of the `model` workload."""
+    zeros = np.zeros_like(inputs.h0)
+    outputs, tapes = forward(problem, weights, inputs.x, zeros, zeros)
+    last = np.concatenate(list(outputs["h_n"][-problem.directions :]), axis=1)
+    prediction = last @ weights["fc.weight"].T + weights["fc.bias"]
+    miss = prediction - inputs.target
+    d_prediction = 2 * miss / miss.size
+    d_h_n = np.zeros_like(zeros)
+    d_h_n[-problem.directions :] = np.stack(np.split(d_prediction @ weights["fc.weight"], problem.directions, axis=1))
+    grads = backward(problem, weights, tapes, np.zeros_like(outputs["output"]), d_h_n, np.zeros_like(zeros))
+    grads["grad_fc.weight"] = d_prediction.T @ last
+    grads["grad_fc.bias"] = d_prediction.sum(axis=0)
+    kept = {name: grad for name, grad in grads.items() if name.removeprefix("grad_") in weights}
+    return {"prediction": prediction, "loss": np.array((miss**2).mean()), **kept}
+
+
+def run_model_steps(problem: Problem, weights: Weights, inputs: Inputs, steps: int) -> Results:
+    """The last loss, and param_NAME after so many steps of plain SGD."""
+    params: Mapping[str, Array] = weights
+    loss = np.array(np.nan)
+    for _ in range(steps):
+        found = run_model(problem, params, inputs)
+        loss = found["loss"]
+        params = {name: value - LEARNING_RATE * found[f"grad_{name}"] for name, value in params.items()}
+    return {"loss": loss, **{f"param_{name}": value for name, value in params.items()}}
+
+
+# As an implementation, so that `python -m impls evaluate oracle` answers like any other; never timed.
+FRAMEWORK = "numpy"
+TRACK = "reference"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/contract.py; always computes in float64."""
+
+    def load(inputs: Inputs) -> dict[str, Any]:
+        return {"inputs": inputs, "weights": weights}
+
+    def run(state: dict[str, Any]) -> Results:
+        if workload == "model":
+            return run_model(problem, state["weights"], state["inputs"])
+        return run_sequence(problem, state["weights"], state["inputs"])
+
+    def train_step(state: dict[str, Any]) -> Results:
+        if workload != "model":
+            return run(state)
+        found = run_model_steps(problem, state["weights"], state["inputs"], 1)
+        state["weights"] = {name: found[f"param_{name}"] for name in weights}
+        return found
+
+    return Prepared(load, lambda _, result: result, run, run, run, train_step)

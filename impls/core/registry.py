@@ -1,0 +1,235 @@
+"""Finding implementations, reading their constants without running them, and loading them."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from impls.core.contract import DEVICES, TRACKS, WORKLOADS
+from impls.core.problem import DTYPES
+
+FOLDER = Path(__file__).resolve().parent.parent
+"""impls/, of the tree or snapshot that this file is in."""
+BUILT_IN = ("floor", "reference")
+"""This suite's own, in impls/core/. They are no LSTMs to choose."""
+OWN_TRACKS = ("floor", "reference")
+CONSTANTS = ("FRAMEWORK", "TRACK", "DEVICES", "DTYPES", "WORKLOADS", "REQUIRES", "ENVIRONMENT")
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """What can be known of an implementation without running it."""
+
+    name: str
+    path: Path
+    framework: str
+    track: str
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    workloads: tuple[str, ...]
+    digest: str
+    requires: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def lacks(self, device: str, dtype: str, workload: str) -> str | None:
+        """Say which of these is not among its constants; None where it has all of them."""
+        for kind, value, known in (
+            ("device", device, self.devices),
+            ("dtype", dtype, self.dtypes),
+            ("workload", workload, self.workloads),
+        ):
+            if value not in known:
+                return f"{kind} {value} is not among its {', '.join(known)}"
+        return None
+
+    @property
+    def own(self) -> bool:
+        """Whether it is one of this tree's files."""
+        return self.path.parent in (FOLDER, FOLDER / "core")
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether it is this tree's floor, which computes no LSTM. A file from elsewhere cannot claim that."""
+        return self.own and self.name == "floor"
+
+    @property
+    def is_lstm(self) -> bool:
+        """Whether it is an LSTM to compare: neither the floor nor the reference."""
+        return self.track not in OWN_TRACKS
+
+
+def _constants(tree: ast.Module) -> dict[str, Any]:
+    constants: dict[str, Any] = {}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        if len(targets) == 1 and isinstance(targets[0], ast.Name) and isinstance(value, ast.expr):
+            name = targets[0].id
+            if name in CONSTANTS:
+                constants[name] = ast.literal_eval(value)
+    return constants
+
+
+def _choices(path: Path, constants: dict[str, Any], name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    value = constants.get(name, allowed)
+    if not isinstance(value, tuple | list) or not value or any(choice not in allowed for choice in value):
+        raise ValueError(f"{path}: {name} is {value!r}; it must be a tuple of {', '.join(allowed)}")
+    return tuple(value)
+
+
+def _requires(path: Path, constants: dict[str, Any]) -> tuple[str, ...]:
+    value = constants.get("REQUIRES", ())
+    if not isinstance(value, tuple | list) or not all(isinstance(text, str) and text.strip() for text in value):
+        raise ValueError(f"{path}: REQUIRES is {value!r}; it must be a tuple of requirements such as 'keras>=3.12'")
+    if any(text.lstrip().startswith("-") for text in value):
+        raise ValueError(f"{path}: REQUIRES is {value!r}; it must hold requirements, no options of pip")
+    return tuple(value)
+
+
+def _variables(path: Path, constants: dict[str, Any]) -> dict[str, str]:
+    value = constants.get("ENVIRONMENT", {})
+    pairs = value.items() if isinstance(value, dict) else [(None, None)]
+    if any(
+        not isinstance(name, str)
+        or not isinstance(text, str)
+        or not re.fullmatch(r"[A-Za-z_]\w*", name)
+        or "\0" in text
+        for name, text in pairs
+    ):
+        raise ValueError(f"{path}: ENVIRONMENT is {value!r}; it must be a dict of names and texts")
+    return dict(value)
+
+
+def read(path: Path) -> Implementation:
+    """Read a file's constants without running it.
+
+    Raises:
+        ValueError: in one line, where the file is no implementation.
+    """
+    try:
+        source = path.read_bytes()
+        tree = ast.parse(source)
+        constants = _constants(tree)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except SyntaxError as error:
+        raise ValueError(f"{path}, line {error.lineno}: not valid Python ({error.msg})") from None
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: a constant that is not a plain literal ({error})") from None
+    if not any(isinstance(node, ast.FunctionDef) and node.name == "prepare" for node in tree.body):
+        raise ValueError(f"{path} defines no prepare(problem, weights, device, workload)")
+    for name in ("FRAMEWORK", "TRACK"):
+        if not isinstance(constants.get(name), str) or not constants[name].strip():
+            raise ValueError(f"{path} sets no {name}; it must be a plain string")
+    if constants["TRACK"] not in TRACKS:
+        raise ValueError(f"{path}: TRACK is {constants['TRACK']!r}; it must be one of {', '.join(TRACKS)}")
+    return Implementation(
+        name=path.stem,
+        path=path.resolve(),
+        framework=constants["FRAMEWORK"],
+        track=constants["TRACK"],
+        devices=_choices(path, constants, "DEVICES", DEVICES),
+        dtypes=_choices(path, constants, "DTYPES", DTYPES),
+        workloads=_choices(path, constants, "WORKLOADS", WORKLOADS),
+        digest=hashlib.sha256(source).hexdigest()[:16],
+        requires=_requires(path, constants),
+        variables=_variables(path, constants),
+    )
+
+
+def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, str]]:
+    """Read every implementation of an impls/ folder: each file that assigns FRAMEWORK.
+
+    Returns:
+        The implementations by name, and by name the reasons why others cannot be read.
+    """
+    implementations, broken = {}, {}
+    built_in = [folder / "core" / f"{name}.py" for name in BUILT_IN]
+    for path in sorted([*folder.glob("*.py"), *filter(Path.is_file, built_in)], key=lambda path: path.stem):
+        if re.search(rb"^FRAMEWORK\s*[:=]", path.read_bytes(), re.MULTILINE):
+            try:
+                implementations[path.stem] = read(path)
+            except ValueError as error:
+                broken[path.stem] = str(error)
+    return implementations, broken
+
+
+def catalogue(folder: Path = FOLDER) -> dict[str, Implementation]:
+    """Every implementation of an impls/ folder, by name.
+
+    Raises:
+        ValueError: in one line, where one cannot be read.
+    """
+    implementations, broken = survey(folder)
+    for reason in broken.values():
+        raise ValueError(reason)
+    return implementations
+
+
+def shared_files(folder: Path = FOLDER) -> dict[str, bytes]:
+    """What implementations may import from impls/: every file in it that is no implementation, by its path."""
+    implementations, broken = survey(folder)
+    own = {folder / f"{name}.py" for name in (*implementations, *broken)}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py") if path not in own}
+
+
+def read_foreign(path: Path) -> Implementation:
+    """As `read`. A file from elsewhere must agree with the reference, so it cannot take a track of this suite's own."""
+    implementation = read(path)
+    if not implementation.own and implementation.track in OWN_TRACKS:
+        raise ValueError(
+            f"{path}: TRACK is {implementation.track!r}, which is this suite's own; it must be default or tuned"
+        )
+    if not implementation.own and implementation.name in BUILT_IN:
+        raise ValueError(f"{path}: {implementation.name} is the name of this suite's own; rename the file")
+    return implementation
+
+
+def resolve(text: str) -> Implementation:
+    """Find an implementation by its name or by the path of its file.
+
+    Raises:
+        ValueError: in one line.
+    """
+    if text.endswith(".py"):
+        return read_foreign(Path(text))
+    known = catalogue()
+    if text not in known:
+        close = difflib.get_close_matches(text, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+        raise ValueError(f"no implementation is called {text!r}; {hint} (or give the path of a .py file)")
+    return known[text]
+
+
+def load(implementation: Implementation) -> ModuleType:
+    """Import an implementation.
+
+    A file from elsewhere is imported under a mangled name, and its folder comes last on the path: it can import the
+    modules beside it, and shadows nothing.
+    """
+    if implementation.own:
+        return importlib.import_module(
+            ".".join(("impls", *implementation.path.relative_to(FOLDER).with_suffix("").parts))
+        )
+    mangled = f"_implementation_{implementation.name}_{implementation.digest}"
+    if mangled in sys.modules:
+        return sys.modules[mangled]
+    spec = importlib.util.spec_from_file_location(mangled, implementation.path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{implementation.path} can't be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[mangled] = module
+    if str(implementation.path.parent) not in sys.path:
+        sys.path.append(str(implementation.path.parent))
+    spec.loader.exec_module(module)
+    return module

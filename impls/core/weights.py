@@ -1,0 +1,234 @@
+"""Canonical arrays: the weights and inputs that every implementation loads.
+
+Names and shapes are those of torch.nn.LSTM's state_dict, rows in gate order i, f, g, o; x is
+time-major. All arrays are float64 and read-only: an implementation converts, and copies.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from impls.core.problem import Problem
+
+OUTPUT_SIZE = 10
+"""Width O of the `model` workload's linear layer."""
+
+Array = np.ndarray
+Weights = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What changes from call to call: data, initial states, and the cotangents of the outputs.
+
+    x (T, B, I); h0 and c0 (L·D, B, H); d_output (T, B, D·H); d_h_n and d_c_n (L·D, B, H);
+    target (B, O), for the `model` workload alone.
+    """
+
+    x: Array
+    h0: Array
+    c0: Array
+    d_output: Array
+    d_h_n: Array
+    d_c_n: Array
+    target: Array
+
+
+def layers(problem: Problem) -> Iterator[tuple[int, str, int]]:
+    """Every (layer, suffix, width of its input), in the order of h_n's first axis."""
+    for layer in range(problem.num_layers):
+        width = problem.input_size if layer == 0 else problem.directions * problem.hidden_size
+        for direction in ("", "_reverse")[: problem.directions]:
+            yield layer, f"l{layer}{direction}", width
+
+
+def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight of a problem; with fc.weight and fc.bias for `model`."""
+    gates = 4 * problem.hidden_size
+    found: dict[str, tuple[int, ...]] = {}
+    for _, suffix, width in layers(problem):
+        found[f"weight_ih_{suffix}"] = (gates, width)
+        found[f"weight_hh_{suffix}"] = (gates, problem.hidden_size)
+        if problem.bias:
+            found[f"bias_ih_{suffix}"] = (gates,)
+            found[f"bias_hh_{suffix}"] = (gates,)
+    if workload == "model":
+        found["fc.weight"] = (OUTPUT_SIZE, problem.directions * problem.hidden_size)
+        found["fc.bias"] = (OUTPUT_SIZE,)
+    return found
+
+
+def input_shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every field of Inputs."""
+    states = (problem.num_layers * problem.directions, problem.batch, problem.hidden_size)
+    return {
+        "x": (problem.seq_len, problem.batch, problem.input_size),
+        "h0": states,
+        "c0": states,
+        "d_output": (problem.seq_len, problem.batch, problem.directions * problem.hidden_size),
+        "d_h_n": states,
+        "d_c_n": states,
+        "target": (problem.batch, OUTPUT_SIZE),
+    }
+
+
+def frozen(array: Array) -> Array:
+    """A read-only float64 copy."""
+    copy = np.array(array, dtype=np.float64, order="C")
+    copy.setflags(write=False)
+    return copy
+
+
+def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) -> Weights:
+    """Uniform ±1/√H, the initialisation of the notebook and of torch.nn.LSTM."""
+    rng = np.random.default_rng([seed, 1])
+    bound = problem.hidden_size**-0.5
+    return {name: frozen(rng.uniform(-bound, bound, shape)) for name, shape in shapes(problem, workload).items()}
+
+
+def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False) -> Inputs:
+    """Standard normal data and cotangents; h0 and c0 at half that, or zero."""
+    rng = np.random.default_rng([seed, 2])
+    made = {name: rng.standard_normal(shape) for name, shape in input_shapes(problem).items()}
+    for name in ("h0", "c0"):
+        made[name] *= 0.0 if zero_state else 0.5
+    return Inputs(**{name: frozen(array) for name, array in made.items()})
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case.npz: the problem its arrays imply, the weights, the inputs, what was given."""
+
+    problem: Problem
+    weights: Weights
+    inputs: Inputs
+    given: frozenset[str]
+
+    @property
+    def has_cotangents(self) -> bool:
+        """Whether at least one of d_output, d_h_n, d_c_n was in the file; the others are zero."""
+        return bool(self.given & {"d_output", "d_h_n", "d_c_n"})
+
+
+def read_npz(path: Path) -> dict[str, Array]:
+    """Every array of an .npz as finite float64; never loads a pickle. Raises ValueError."""
+    try:
+        with path.open("rb") as raw:
+            if not zipfile.is_zipfile(raw):
+                raise ValueError("no zip archive")
+            raw.seek(0)
+            with np.load(raw, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist") from None
+    except Exception as error:  # zipfile, zlib and NumPy's parser of headers raise a dozen kinds
+        raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error})") from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            torch_saved = any(one.endswith("data.pkl") for one in arrays)
+            hint = (
+                "this is a file of torch.save; convert it with " if torch_saved else "it has files that are none; use "
+            )
+            raise ValueError(
+                f"{path} is no .npz file of arrays: {hint}np.savez(FILE, **{{k: v.numpy() for k, v in state.items()}})"
+            )
+        if array.dtype.kind not in "fiu":
+            raise ValueError(f"{path}: {name} has dtype {array.dtype}; it must be real numbers")
+        with np.errstate(over="ignore"):
+            arrays[name] = frozen(array)
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{path}: {name} holds NaN or infinity; every value must be finite")
+    return arrays
+
+
+def _check(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in wanted.items():
+        if name not in arrays:
+            raise ValueError(f"{path}: {name} is missing; it must have shape {shape}")
+        if arrays[name].shape != shape:
+            raise ValueError(f"{path}: {name} has shape {arrays[name].shape}; it must be {shape}")
+
+
+def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Problem:
+    for name, axes in (("weight_ih_l0", 2), ("weight_hh_l0", 2)):
+        if name not in arrays:
+            prefixed = next((one for one in arrays if one.endswith(f".{name}")), None)
+            hint = f"; {prefixed} is there: take its prefix away" if prefixed else ""
+            raise ValueError(
+                f"{path}: {name} is missing; weights go by their names in torch.nn.LSTM's state_dict{hint}"
+            )
+        if arrays[name].ndim != axes or 0 in arrays[name].shape:
+            raise ValueError(f"{path}: {name} has shape {arrays[name].shape}; it must be a matrix with 4·H rows")
+    x_shape = (1, 1, arrays["weight_ih_l0"].shape[1])
+    if "x" in arrays:
+        x_shape = arrays["x"].shape
+        if len(x_shape) != 3 or 0 in x_shape:
+            raise ValueError(f"{path}: x has shape {x_shape}; it must be (seq_len, batch, input_size), none of them 0")
+    return Problem(
+        seq_len=x_shape[0],
+        batch=x_shape[1],
+        input_size=x_shape[2],
+        hidden_size=arrays["weight_hh_l0"].shape[1],
+        num_layers=sum(name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in arrays),
+        bidirectional="weight_ih_l0_reverse" in arrays,
+        bias="bias_ih_l0" in arrays or "bias_hh_l0" in arrays,
+        dtype=dtype,
+    )
+
+
+def _reject_unknown(path: Path, arrays: Mapping[str, Array], known: set[str]) -> None:
+    unknown = sorted(set(arrays) - known)
+    if unknown:
+        raise ValueError(f"{path}: {unknown[0]} is not an array of a case; known here: {', '.join(sorted(known))}")
+
+
+def read_case(path: Path, dtype: str = "float32") -> Case:
+    """Read a case.npz: x, optional h0 and c0, the weights, optional cotangents.
+
+    Absent h0, c0 and cotangents are zero. Raises ValueError, in one line, naming the array.
+    """
+    arrays = read_npz(path)
+    if "x" not in arrays:
+        raise ValueError(f"{path}: x is missing; it must have shape (seq_len, batch, input_size)")
+    problem = _implied_problem(path, arrays, dtype)
+    weight_shapes, other_shapes = shapes(problem), input_shapes(problem)
+    del other_shapes["target"]
+    _reject_unknown(path, arrays, {*weight_shapes, *other_shapes})
+    _check(path, arrays, weight_shapes)
+    _check(path, arrays, {name: shape for name, shape in other_shapes.items() if name in arrays})
+    for name, array in arrays.items():
+        if np.abs(array).max() > np.finfo(dtype).max:
+            raise ValueError(f"{path}: {name} holds {np.abs(array).max():g}, which {dtype} can't hold")
+    filled = {
+        name: arrays[name] if name in arrays else frozen(np.zeros(shape))
+        for name, shape in input_shapes(problem).items()
+    }
+    return Case(problem, {name: arrays[name] for name in weight_shapes}, Inputs(**filled), frozenset(arrays))
+
+
+def read_weights(path: Path) -> tuple[Problem, Weights]:
+    """The weights of a case.npz or checkpoint, with the problem they fit (its T and B from x, if there).
+
+    fc.weight and fc.bias may be there too. Raises ValueError, in one line, naming the array.
+    """
+    arrays = read_npz(path)
+    problem = _implied_problem(path, arrays, "float32")
+    wanted = shapes(problem)
+    head = {name: shape for name, shape in shapes(problem, "model").items() if name in ("fc.weight", "fc.bias")}
+    _reject_unknown(path, arrays, {*wanted, *head, *input_shapes(problem)} - {"target"})
+    _check(path, arrays, wanted)
+    if set(head) & set(arrays):
+        _check(path, arrays, head)
+        wanted = {**wanted, **head}
+    return problem, {name: arrays[name] for name in wanted}
+
+
+def complete(weights: Weights, problem: Problem, workload: str, seed: int) -> Weights:
+    """Given weights in the order of `shapes`, with a made-up fc layer where `model` lacks one."""
+    made = make_weights(problem, workload, seed)
+    return {name: weights.get(name, made[name]) for name in shapes(problem, workload)}

@@ -1,0 +1,236 @@
+"""What every JAX implementation shares: loading, the four modes under jit, and the model around the LSTM.
+
+An implementation brings a pure function lstm(params, x, h0, c0) → output (T, B, D·H), h_n, c_n, and a Layout
+where its parameters differ from the canonical ones. Weights and inputs reach every jitted function as
+arguments: closed over, XLA would fold them away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from impls.core.contract import LEARNING_RATE, Prepared, Unsupported
+from impls.core.problem import Problem
+from impls.core.weights import Array, Inputs, Weights, layers
+
+Params = Any
+"""A pytree of arrays, in the implementation's own layout."""
+LSTM = Callable[[Params, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
+"""(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n."""
+Layer = Callable[[str, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
+"""(suffix, x (T, B, ·), h (B, H), c (B, H)) → output (T, B, H), h, c: one direction of one layer."""
+Place = Callable[[int | None], jax.Device | jax.sharding.Sharding]
+"""Where an array goes, told which of its axes is the batch; None for one that has none."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an implementation keeps the LSTM's parameters, and how to read them back.
+
+    encode  canonical weights → own parameters
+    decode  own parameters, or gradients in their layout → canonical names; one bias that stands for two
+            goes by the name of bias_ih alone
+    rates   where one bias stands for two: own parameters → the factor on each one's learning rate. It is 2 for
+            that bias, since both would move
+    """
+
+    encode: Callable[[Weights], Params]
+    decode: Callable[[Params], dict[str, Array]]
+    rates: Callable[[Params], Params] | None = None
+
+    def gradients(self, grads: Params) -> dict[str, Array]:
+        """Canonical name → gradient; that of a single bias is reported for both."""
+        found = self.decode(grads)
+        return found | {n.replace("bias_ih", "bias_hh"): v for n, v in found.items() if self.rates and "bias_ih" in n}
+
+    def params(self, params: Params, start: Weights) -> dict[str, Array]:
+        """Canonical name → parameter. A single bias is taken apart: both started known and moved by the same."""
+        found = self.decode(params)
+        for name in [name for name in found if self.rates and "bias_ih" in name]:
+            other = name.replace("bias_ih", "bias_hh")
+            moved = (np.asarray(found[name], np.float64) - start[name] - start[other]) / 2
+            found[name], found[other] = start[name] + moved, start[other] + moved
+        return found
+
+
+CANONICAL = Layout(encode=dict, decode=dict)
+"""Parameters as they are: names, shapes and both biases of torch.nn.LSTM."""
+
+
+def stack(problem: Problem, layer: Layer, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
+    """Run every layer and direction, and join their outputs as torch.nn.LSTM does."""
+    last_h, last_c, outputs = [], [], []
+    for k, (_, suffix, _) in enumerate(layers(problem)):
+        reverse = suffix.endswith("_reverse")
+        output, h, c = layer(suffix, x[::-1] if reverse else x, h0[k], c0[k])
+        outputs.append(output[::-1] if reverse else output)
+        last_h.append(h)
+        last_c.append(c)
+        if len(outputs) == problem.directions:
+            x = jnp.concatenate(outputs, axis=2) if problem.bidirectional else outputs[0]
+            outputs = []
+    return x, jnp.stack(last_h), jnp.stack(last_c)
+
+
+def both_biases(params: dict[str, jax.Array], suffix: str) -> jax.Array | float:
+    """bias_ih + bias_hh (4H,) of one direction of one layer; 0 where there is none."""
+    if f"bias_ih_{suffix}" not in params:
+        return 0.0
+    return params[f"bias_ih_{suffix}"] + params[f"bias_hh_{suffix}"]
+
+
+@dataclass
+class State:
+    """One set of inputs on the device, the parameters, and what forward_train kept."""
+
+    params: Params
+    inputs: tuple[jax.Array, ...]
+    cotangents: Any
+    pullback: Any = None
+
+
+def _device(device: str) -> jax.Device:
+    try:
+        return jax.devices(device)[0]
+    except RuntimeError:
+        raise Unsupported("no CUDA device" if device == "cuda" else f"no {device} device") from None
+
+
+def prepare_function(
+    problem: Problem,
+    weights: Weights,
+    device: str,
+    workload: str,
+    lstm: LSTM,
+    layout: Layout = CANONICAL,
+    place: Place | None = None,
+) -> Prepared:
+    """Everything that the contract asks for, around lstm(params, x, h0, c0); all on one device, or as `place` says."""
+    first = _device(device)
+    target = place or (lambda _: first)
+    if problem.dtype == "float64" and not jax.config.read("jax_enable_x64"):
+        raise RuntimeError("float64 needs JAX_ENABLE_X64=1 in the environment, before JAX starts")
+
+    def put(tree: Any, batch_axis: int | None = None) -> Any:
+        return jax.device_put(jax.tree.map(lambda leaf: np.asarray(leaf, problem.dtype), tree), target(batch_axis))
+
+    fc = {name: value for name, value in weights.items() if name.startswith("fc.")}
+    encoded = {"lstm": layout.encode({name: value for name, value in weights.items() if name not in fc}), "fc": fc}
+
+    def load(inputs: Inputs) -> State:
+        if workload == "model":
+            return State(put(encoded), (put(inputs.x, 1), put(inputs.target, 0)), put(np.ones(())))
+        arrays, cotangents = (inputs.x, inputs.h0, inputs.c0), (inputs.d_output, inputs.d_h_n, inputs.d_c_n)
+        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1))
+
+    def canonical_gradients(grads: Params) -> dict[str, Array]:
+        if workload != "model":
+            return {f"grad_{name}": value for name, value in layout.gradients(grads).items()}
+        return {f"grad_{name}": value for name, value in {**layout.gradients(grads["lstm"]), **grads["fc"]}.items()}
+
+    def canonical_params(params: Params) -> dict[str, Array]:
+        return {f"param_{n}": value for n, value in {**layout.params(params["lstm"], weights), **params["fc"]}.items()}
+
+    def to_numpy(mode: str, result: Any) -> dict[str, Array]:
+        named = dict(_read(workload, mode, result, canonical_gradients, canonical_params))
+        return {name: np.array(value, np.float64) for name, value in named.items()}
+
+    def rates(params: Params) -> Params:
+        factors = jax.tree.map(lambda _: 1.0, params["lstm"]) if layout.rates is None else layout.rates(params["lstm"])
+        return {"lstm": factors, "fc": jax.tree.map(lambda _: 1.0, params["fc"])}
+
+    modes = _model_modes(problem, lstm, rates) if workload == "model" else _sequence_modes(lstm)
+    return Prepared(load=load, to_numpy=to_numpy, **modes)
+
+
+def _read(
+    workload: str,
+    mode: str,
+    result: Any,
+    gradients: Callable[[Params], dict[str, Array]],
+    params: Callable[[Params], dict[str, Array]],
+) -> dict[str, Any]:
+    if workload == "model":
+        if mode == "backward":
+            return gradients(result[0])
+        if mode == "train_step":
+            return {"loss": result[0], **params(result[1])}
+        return dict(zip(("loss", "prediction") if mode == "forward_train" else ("prediction",), result, strict=True))
+    outputs = {} if mode == "backward" else dict(zip(("output", "h_n", "c_n"), result[0], strict=True))
+    if mode in ("forward", "forward_train"):
+        return outputs
+    grads, d_x, d_h0, d_c0 = result[-1]
+    return {**outputs, **gradients(grads), "grad_x": d_x, "grad_h0": d_h0, "grad_c0": d_c0}
+
+
+def _sequence_modes(lstm: LSTM) -> dict[str, Callable[[State], Any]]:
+    run = jax.jit(lstm)
+    run_vjp = jax.jit(lambda params, x, h0, c0: jax.vjp(lstm, params, x, h0, c0))
+    pull = jax.jit(lambda pullback, cotangents: pullback(cotangents))
+
+    @jax.jit
+    def step(params: Params, inputs: tuple[jax.Array, ...], cotangents: Any) -> Any:
+        result, pullback = jax.vjp(lstm, params, *inputs)
+        return result, pullback(cotangents)
+
+    def forward(state: State) -> Any:
+        return (jax.block_until_ready(run(state.params, *state.inputs)),)
+
+    def forward_train(state: State) -> Any:
+        result, state.pullback = jax.block_until_ready(run_vjp(state.params, *state.inputs))
+        return (result,)
+
+    def backward(state: State) -> Any:
+        return (jax.block_until_ready(pull(state.pullback, state.cotangents)),)
+
+    def train_step(state: State) -> Any:
+        return jax.block_until_ready(step(state.params, state.inputs, state.cotangents))
+
+    return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+
+
+def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]) -> dict[str, Callable[[State], Any]]:
+    def predict(params: Params, x: jax.Array) -> jax.Array:
+        zeros = jnp.zeros((problem.num_layers * problem.directions, x.shape[1], problem.hidden_size), x.dtype)
+        h_n = lstm(params["lstm"], x, zeros, zeros)[1]
+        last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
+        return last @ params["fc"]["fc.weight"].T + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
+
+    def loss_of(params: Params, x: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
+        prediction = predict(params, x)
+        return jnp.mean((prediction - target) ** 2), prediction
+
+    run = jax.jit(predict)
+    pull = jax.jit(lambda pullback, cotangent: pullback(cotangent))
+
+    @jax.jit
+    def run_vjp(params: Params, x: jax.Array, target: jax.Array) -> Any:
+        loss, pullback, prediction = jax.vjp(lambda p: loss_of(p, x, target), params, has_aux=True)
+        return (loss, prediction), pullback
+
+    @jax.jit
+    def step(params: Params, x: jax.Array, target: jax.Array) -> Any:
+        (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(params, x, target)
+        return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, rates(params))
+
+    def forward(state: State) -> Any:
+        return (jax.block_until_ready(run(state.params, state.inputs[0])),)
+
+    def forward_train(state: State) -> Any:
+        result, state.pullback = jax.block_until_ready(run_vjp(state.params, *state.inputs))
+        return result
+
+    def backward(state: State) -> Any:
+        return jax.block_until_ready(pull(state.pullback, state.cotangents))
+
+    def train_step(state: State) -> Any:
+        loss, state.params = jax.block_until_ready(step(state.params, *state.inputs))
+        return loss, state.params
+
+    return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}

@@ -1,0 +1,78 @@
+"""A recurrence with a custom_vjp, for lax.scan: its backward does only what is sequential, one product gives dW_hh.
+
+Without it, the transpose of lax.scan adds up dW_hh step by step: T small matrix products and T passes over the
+whole matrix, where one product over T·B rows will do.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from impls.families.jax import both_biases
+
+Params = dict[str, jax.Array]
+Carry = tuple[jax.Array, jax.Array]
+
+
+def cell(recurrent: jax.Array, carry: Carry, z: jax.Array) -> tuple[Carry, Any]:
+    """One step: projected input z (B, 4H), recurrent (H, 4H) → carry, and what the backward needs."""
+    h, c = carry
+    i, f, g, o = jnp.split(z + h @ recurrent, 4, axis=1)
+    i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+    c = f * c + i * g
+    h = o * jnp.tanh(c)
+    return (h, c), (h, c, i, f, g, o)
+
+
+@jax.custom_vjp
+def recurrence(z: jax.Array, h: jax.Array, c: jax.Array, weight_hh: jax.Array) -> tuple[jax.Array, ...]:
+    """Projected inputs z (T, B, 4H), h and c (B, H), weight_hh (4H, H) → output (T, B, H), h, c."""
+
+    def step(carry: Carry, z_t: jax.Array) -> tuple[Carry, jax.Array]:
+        carry, kept = cell(weight_hh.T, carry, z_t)
+        return carry, kept[0]
+
+    (h, c), output = jax.lax.scan(step, (h, c), z)
+    return output, h, c
+
+
+def recurrence_fwd(z: jax.Array, h: jax.Array, c: jax.Array, weight_hh: jax.Array) -> tuple[Any, Any]:
+    """The same, and the residuals: all gates, states and the first carry."""
+    (last_h, last_c), kept = jax.lax.scan(partial(cell, weight_hh.T), (h, c), z)
+    return (kept[0], last_h, last_c), (kept, h, c, weight_hh)
+
+
+def recurrence_bwd(residuals: Any, cotangents: Any) -> tuple[jax.Array, ...]:
+    """d_z (T, B, 4H), d_h, d_c (B, H), and d_weight_hh (4H, H) in one product."""
+    (all_h, all_c, i, f, g, o), h, c, weight_hh = residuals
+    d_output, d_h, d_c = cotangents
+    previous_c = jnp.concatenate([c[None], all_c[:-1]])
+    previous_h = jnp.concatenate([h[None], all_h[:-1]])
+
+    def step(carry: Carry, kept: Any) -> tuple[Carry, jax.Array]:
+        d_h, d_c = carry
+        d_out, i, f, g, o, c, previous = kept
+        tanh_c = jnp.tanh(c)
+        d_h = d_h + d_out
+        d_c = d_c + d_h * o * (1 - tanh_c * tanh_c)
+        d_z = jnp.concatenate(
+            [d_c * g * i * (1 - i), d_c * previous * f * (1 - f), d_c * i * (1 - g * g), d_h * tanh_c * o * (1 - o)],
+            axis=1,
+        )
+        return (d_z @ weight_hh, d_c * f), d_z
+
+    (d_h, d_c), d_z = jax.lax.scan(step, (d_h, d_c), (d_output, i, f, g, o, all_c, previous_c), reverse=True)
+    return d_z, d_h, d_c, jnp.einsum("tbg,tbh->gh", d_z, previous_h)
+
+
+recurrence.defvjp(recurrence_fwd, recurrence_bwd)
+
+
+def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+    """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
+    projected = x @ params[f"weight_ih_{suffix}"].T + both_biases(params, suffix)
+    return recurrence(projected, h, c, params[f"weight_hh_{suffix}"])

@@ -1,0 +1,109 @@
+"""Replaying gates on pools whose truth is known."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmarks.calibration import pool, report
+from benchmarks.calibration.pool import BASE, TWIN, Pool
+from benchmarks.calibration.report import Real, right
+from benchmarks.record import TURN
+from tests.reports.test_reports import record
+
+SIDES = {BASE: 0.0, TWIN: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488, "+10%": 0.0953}
+
+
+def simulated(replicates, sd, seed=0, drift=0.0):
+    """Two benchmarks; `sd` is that of a replicate's log ratio, `drift` of what moves a whole replicate."""
+    rng = np.random.default_rng(seed)
+    found, values = [], []
+    for _ in range(replicates):
+        shift = rng.normal(0, drift)
+        sides = {
+            name: {
+                side: np.exp(shift + effect + rng.normal(0, sd / np.sqrt(2)) + rng.normal(0, 0.002, (24, 2)))
+                for side, effect in SIDES.items()
+            }
+            for name in ("a p/w/m", "b p/w/m")
+        }
+        found.append(sides)
+        values.append(
+            {
+                name: {side: {"time": 1.0, "start": 0.1, "memory": 2.0**25} for side in SIDES}
+                for name in ("a p/w/m", "b p/w/m")
+            }
+        )
+    return Pool(found, values, [dict.fromkeys(SIDES, 1.0)] * replicates)
+
+
+def test_a_steady_pool_gives_no_alarm_and_finds_what_was_planted():
+    steady = simulated(40, 0.004)
+    assert report.replayed(steady, TWIN, 150, seed=0).rate == 0
+    assert report.replayed(steady, "+3%", 150, seed=0).rate > 0.95
+    assert report.replayed(steady, "+5%", 150, seed=0).rate == 1
+    few = report.replayed(steady, "+2%", 150, seed=0)
+    assert 0 < few.rate < 0.9
+    assert few.gates == pytest.approx(40 / few.processes)
+
+
+def test_what_starts_more_slowly_is_an_alarm_too():
+    slow = simulated(40, 0.004)
+    for one in slow.values:
+        one["a p/w/m"][TWIN]["start"] = 0.3
+    assert report.replayed(slow, TWIN, 40, seed=0).rate > 0.3  # half of the draws swap the twins
+
+
+def test_a_pool_that_is_too_small_gives_no_figure():
+    assert report.replayed(simulated(3, 0.004), TWIN, 5, seed=0) is None
+    assert report.replayed(Pool([], [], []), TWIN, 5, seed=0) is None
+    machine = {"machine": {"cpu": "a cpu", "cores": 2}}
+    assert "takes 20 replicates" in report.report(simulated(3, 0.004), [], machine, 1)
+
+
+def test_drift_between_replicates_fools_the_rivals_and_not_the_gate():
+    drifting = simulated(40, 0.004, drift=0.1)
+    assert report.replayed(drifting, TWIN, 100, seed=0).rate == 0
+    assert report.rival(drifting, TWIN, report.RIVALS["pytest-benchmark, median:5%"], 1).rate > 0.2
+    text = report.report(drifting, [], {"machine": {"cpu": "a cpu", "cores": 2}}, 1)
+    assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")][2:] == [
+        report.OURS,
+        *report.RIVALS,
+    ]
+
+
+@pytest.mark.parametrize(("count", "n"), [(0, 10), (3, 10), (10, 10), (1, 400)])
+def test_wilson_is_scipys(count, n):
+    want = stats.binomtest(count, n).proportion_ci(method="wilson")
+    assert report.wilson(count / n, n) == pytest.approx((want.low, want.high), abs=1e-12)
+
+
+def test_a_real_gate_is_right_where_it_names_the_planted_one_by_its_time():
+    def real(kind, planted, code, *regressions):
+        return Real(kind, planted, code, list(regressions), 1.0, "2026-11-24")
+
+    assert right(real("same", "", 0))
+    assert not right(real("same", "", 1, "x p/w/m: time +3 %"))
+    assert not right(real("same", "", 3))
+    assert right(real("+5%", "x", 1, "x p/w/m: time +5.0% [+4.0%, +6.0%]"))
+    assert not right(real("+5%", "x", 1, "x p/w/m: start +50.0%"))
+    assert not right(real("+5%", "x", 1, "y p/w/m: time +5.0%"))
+    assert not right(real("+5%", "x", 0))
+
+
+def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
+    turns = [
+        dict.fromkeys((field.name for field in TURN), 0.0)
+        | {"block": block, "position": k, "involuntary_switches": 0, "seconds": 1.0 + block, "samples": [1.0]}
+        for block in (1, 0)
+        for k in (0, 1)
+    ]
+    rows = [
+        record("i", 0, 1.5, side=side, phase="pool", turns=turns, warm_first_call_seconds=0.1) for side in (BASE, TWIN)
+    ]
+    rows.append(record("i", 0, None, side="+2%", phase="pool", turns=None, status="crashed"))
+    pool.save(tmp_path, rows)
+    found = Pool.load(tmp_path)
+    assert found.holding([BASE, TWIN]) == [0]
+    assert found.holding([BASE, "+2%"]) == []
+    np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][TWIN], [[1, 1], [2, 2]])
+    assert found.log(0, "i p/w/m", BASE, TWIN, slice(None)) == 0

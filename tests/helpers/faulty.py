@@ -1,0 +1,157 @@
+"""Implementations that go wrong, written to files by tests: each is torch_lstm with its train_step changed."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+HEAD = """
+import ctypes, os, signal, threading, time
+from dataclasses import replace
+import numpy as np
+import torch
+from impls.core import contract
+from impls import torch_lstm
+
+FRAMEWORK = "torch"
+TRACK = "default"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+
+def write_everywhere(line):
+    for fd in range(3, 30):
+        try: os.write(fd, line)
+        except OSError: pass
+
+def prepare(problem, weights, device, workload):
+    right = torch_lstm.prepare(problem, weights, device, workload)
+    good = right.train_step
+    to_numpy = right.to_numpy
+    calls = [0]
+"""
+
+FAULTS = {
+    "raises": """
+        def bad(state): raise RuntimeError("no such kernel")
+    """,
+    "nan": """
+        def bad(state): return tuple(tensor * float("nan") for tensor in good(state))
+    """,
+    "misshapen": """
+        def bad(state):
+            output, *rest = good(state)
+            return output[0], *rest
+    """,
+    "wrong_formula": """
+        wrong = dict(weights, weight_hh_l0=weights["weight_ih_l0"][:, :problem.hidden_size])
+        return torch_lstm.prepare(problem, wrong, device, workload)
+    """,
+    "leaks": """
+        kept = []
+        def bad(state):
+            while True: kept.append(np.ones(1 << 23))
+    """,
+    "memory_error": """
+        def bad(state): raise MemoryError("no room")
+    """,
+    "hangs": """
+        def bad(state): time.sleep(1000)
+    """,
+    "segfaults": """
+        def bad(state): ctypes.string_at(0)
+    """,
+    "exits": """
+        def bad(state): os._exit(7)
+    """,
+    "killed": """
+        def bad(state): os.kill(os.getpid(), signal.SIGKILL)
+    """,
+    "no_such_module": "",
+    "mistyped_import": "",
+    "writes_to_the_socket": """
+        def bad(state):
+            write_everywhere(b"hello\\n")
+            return good(state)
+    """,
+    "answers_itself": """
+        def bad(state):
+            write_everywhere(b"{}\\n")
+            return good(state)
+    """,
+    "closes_the_socket": """
+        def bad(state):
+            os.closerange(3, 256)
+            time.sleep(1000)
+    """,
+    "leaves_a_child": """
+        def bad(state):
+            if os.fork(): os._exit(3)
+            time.sleep(60)
+    """,
+    "async_work": """
+        def bad(state):
+            previous = getattr(state, "thread", None)
+            def work():
+                if previous: previous.join()
+                time.sleep(0.002)  # far more than starting a thread takes
+                state.result = good(state)
+            state.thread = threading.Thread(target=work)
+            state.thread.start()
+            return state
+        def to_numpy(mode, result):
+            if mode == "train_step":
+                result.thread.join()
+                result = result.result
+            return right.to_numpy(mode, result)
+    """,
+    "remembers": """
+        def bad(state):
+            if not hasattr(state, "result"):
+                time.sleep(0.005)
+                state.result = good(state)
+            return state.result
+    """,
+    "late_crash": """
+        def bad(state):
+            calls[0] += 1
+            if os.environ.get("LATE") and calls[0] > 3: os._exit(9)
+            return good(state)
+    """,
+}
+STATUS = {
+    "raises": ("error", "RuntimeError: no such kernel"),
+    "nan": ("disagrees", "is nan"),
+    "misshapen": ("disagrees", "has shape"),
+    "wrong_formula": ("disagrees", "output"),
+    "leaks": ("out_of_memory", "the limit is"),
+    "memory_error": ("out_of_memory", "no room"),
+    "hangs": ("timed_out", "no answer within"),
+    "segfaults": ("crashed", "SIGSEGV"),
+    "exits": ("crashed", "exited with code 7"),
+    "killed": ("crashed", "SIGKILL"),
+    "no_such_module": ("not_installed", "no_such_framework"),
+    "mistyped_import": ("error", "ImportError: cannot import name 'CanonicalLSMT'"),
+    "writes_to_the_socket": ("error", "wrote to the socket"),
+    "answers_itself": ("error", "wrote to the socket"),
+    "closes_the_socket": ("crashed", "closed the socket"),
+    "leaves_a_child": ("crashed", "exited with code 3"),
+    "async_work": ("error", "returns before its work is done"),
+    "remembers": ("error", "remembers its results"),
+}
+
+
+FIRST = {
+    "no_such_module": "import no_such_framework\n",
+    "mistyped_import": "from impls.torch_common import CanonicalLSMT\n",
+}
+
+
+def write(folder: Path, name: str) -> Path:
+    """The file of one fault."""
+    path = folder / f"{name}.py"
+    body = textwrap.indent(textwrap.dedent(FAULTS[name]), "    ")
+    first = FIRST.get(name, "\n")
+    ending = "    return replace(right, train_step=bad, to_numpy=to_numpy)\n" if "bad" in body else "    return right\n"
+    head = HEAD.replace('"torch"', '"no_such_framework"') if name == "no_such_module" else HEAD
+    path.write_text(first + head + body + ending)
+    return path

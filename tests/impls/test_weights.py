@@ -1,0 +1,152 @@
+"""case.npz: what is read, and that everything wrong with it is told in one line."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from impls.core import weights
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights, read_case, read_weights
+
+PROBLEM = Problem.parse("t3-b2-i4-h5-l2-bi")
+
+
+def arrays(problem=PROBLEM, **changes):
+    inputs = vars(make_inputs(problem)).copy()
+    del inputs["target"]
+    found = {**make_weights(problem), **inputs, **changes}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def save(path, content):
+    np.savez(path, **content)
+    return path
+
+
+def test_a_case_reads_back(tmp_path):
+    case = read_case(save(tmp_path / "case.npz", arrays()), "float64")
+    assert case.problem == PROBLEM.replace(dtype="float64")
+    assert case.has_cotangents
+    np.testing.assert_array_equal(case.weights["weight_hh_l1_reverse"], make_weights(PROBLEM)["weight_hh_l1_reverse"])
+
+
+def test_absent_states_and_cotangents_are_zero(tmp_path):
+    absent = dict.fromkeys(("h0", "c0", "d_output", "d_h_n", "d_c_n"))
+    case = read_case(save(tmp_path / "case.npz", arrays(**absent)))
+    assert not case.has_cotangents
+    assert not case.inputs.h0.any()
+    assert case.inputs.h0.shape == (4, 2, 5)
+
+
+def test_a_file_of_torch_save_is_told_how_to_convert(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "checkpoint.pt"
+    torch.save({name: torch.tensor(array) for name, array in make_weights(PROBLEM).items()}, path)
+    with pytest.raises(ValueError, match=r"this is a file of torch.save; convert it with np.savez") as caught:
+        read_weights(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_zip_of_other_files_and_a_header_that_claims_too_much_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "text.npz", "w") as file:
+        file.writestr("x.txt", "hello")
+    with pytest.raises(ValueError, match=r"is no .npz file of arrays"):
+        read_weights(tmp_path / "text.npz")
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**13,)})
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as file:
+        file.writestr("x.npy", header.getvalue())
+    with pytest.raises(ValueError, match=r"not a readable .npz"):
+        read_weights(tmp_path / "huge.npz")
+    with zipfile.ZipFile(tmp_path / "cut.npz", "w") as file:
+        text = b"{'descr': '<f8', 'fortran_order': False, 'shape': (3,\n"
+        file.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    with pytest.raises(ValueError, match=r"not a readable .npz"):
+        read_weights(tmp_path / "cut.npz")
+
+
+def test_a_prefix_of_names_is_told(tmp_path):
+    path = save(tmp_path / "model.npz", {f"lstm.{name}": array for name, array in make_weights(PROBLEM).items()})
+    with pytest.raises(ValueError, match=r"lstm\.weight_ih_l0 is there: take its prefix away"):
+        read_weights(path)
+
+
+def test_what_the_dtype_cannot_hold_is_refused(tmp_path):
+    path = save(tmp_path / "case.npz", arrays(x=np.full((3, 2, 4), 1e300)))
+    with pytest.raises(ValueError, match=r"x holds 1e\+300, which float32 can't hold"):
+        read_case(path, "float32")
+    assert read_case(path, "float64").inputs.x.max() == 1e300
+    long = save(tmp_path / "long.npz", arrays(x=np.full((3, 2, 4), np.longdouble("1e4000"))))
+    with pytest.raises(ValueError, match="x holds NaN or infinity"):
+        read_case(long, "float64")
+
+
+BAD = {
+    "x missing": ({"x": None}, "x is missing"),
+    "x has two axes": ({"x": np.zeros((3, 2))}, r"x has shape \(3, 2\); it must be \(seq_len, batch, input_size\)"),
+    "x is empty": ({"x": np.zeros((0, 2, 4))}, "none of them 0"),
+    "weight missing": ({"weight_hh_l1": None}, r"weight_hh_l1 is missing; it must have shape \(20, 5\)"),
+    "first weight missing": ({"weight_ih_l0": None}, "weight_ih_l0 is missing"),
+    "one bias missing": ({"bias_hh_l0": None}, "bias_hh_l0 is missing"),
+    "misshapen weight": (
+        {"weight_ih_l0": np.zeros((4, 20))},
+        r"weight_ih_l0 has shape \(4, 20\); it must be \(20, 4\)",
+    ),
+    "misshapen h0": ({"h0": np.zeros((2, 5))}, r"h0 has shape \(2, 5\); it must be \(4, 2, 5\)"),
+    "NaN": ({"c0": np.full((4, 2, 5), np.nan)}, "c0 holds NaN or infinity"),
+    "text": ({"h0": np.full((4, 2, 5), "a")}, "h0 has dtype <U1"),
+    "complex": ({"h0": np.zeros((4, 2, 5), complex)}, "h0 has dtype complex128"),
+    "unknown name": ({"wieght": np.zeros(3)}, "wieght is not an array of a case"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_told_in_one_line(name, tmp_path):
+    changes, message = BAD[name]
+    with pytest.raises(ValueError, match=message) as caught:
+        read_case(save(tmp_path / "case.npz", arrays(**changes)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pickle_is_never_loaded(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "boom"), "w"))
+
+    np.savez(tmp_path / "case.npz", x=np.array([Bomb()], dtype=object))
+    with pytest.raises(ValueError, match="not a readable"):
+        read_case(tmp_path / "case.npz")
+    assert not (tmp_path / "boom").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"\x93NUMPY nonsense", b"hello"])
+def test_a_broken_file_is_refused(content, tmp_path):
+    (tmp_path / "case.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="not a"):
+        read_case(tmp_path / "case.npz")
+
+
+def test_a_missing_file_and_a_bare_array_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="does not exist"):
+        read_case(tmp_path / "nothing.npz")
+    np.save(tmp_path / "bare.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="no zip archive"):
+        read_case(tmp_path / "bare.npy")
+
+
+def test_weights_of_a_checkpoint_with_its_linear_layer(tmp_path):
+    content = make_weights(Problem.parse("t1-b1-i4-h5"), "model")
+    problem, found = read_weights(save(tmp_path / "w.npz", content))
+    assert (problem.input_size, problem.hidden_size) == (4, 5)
+    assert set(found) == set(content)
+    made = weights.complete(found, problem, "model", 0)
+    np.testing.assert_array_equal(made["fc.weight"], content["fc.weight"])
+
+
+def test_a_lone_half_of_the_linear_layer_is_refused(tmp_path):
+    content = dict(make_weights(Problem.parse("t1-b1-i4-h5"), "model"))
+    del content["fc.bias"]
+    with pytest.raises(ValueError, match="bias is missing"):
+        read_weights(save(tmp_path / "w.npz", content))

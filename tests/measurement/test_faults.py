@@ -1,0 +1,97 @@
+"""Faults cost their own rows only: one run with every one of them beside two good implementations."""
+
+import pandas as pd
+import pytest
+
+from tests.helpers import faulty
+from tests.helpers.processes import SMALL, impls, python
+
+pytestmark = pytest.mark.slow
+
+DISHONEST = ("async_work", "remembers")
+"""Found by their times, so that nothing else may run beside them."""
+FAULTY = [name for name in faulty.STATUS if name not in DISHONEST]
+
+
+def run_with(folder, names, *options):
+    """A run of two good implementations and these; the finished process and its folder."""
+    paths = [faulty.write(folder, name) for name in names]
+    done = python(
+        "-m", "benchmarks", "run", *impls("torch_lstm", *paths, "jax_scan"), *SMALL, "--replicates", "1",
+        "--out", folder / "out", *options,
+    )  # fmt: skip
+    return done, folder / "out"
+
+
+def is_told(out, name):
+    rows = pd.read_parquet(out / "results.parquet")
+    rows = rows[(rows["implementation"] == name) & (rows["mode"] == "train_step")]
+    status, reason = faulty.STATUS[name]
+    assert list(rows["status"]) == [status], list(rows["reason"])
+    assert rows["reason"].str.contains(reason, regex=False).all(), list(rows["reason"])
+    assert rows["seconds"].isna().all()
+
+
+@pytest.fixture(scope="module")
+def faulty_run(tmp_path_factory):
+    """One run with every fault in it."""
+    options = ("--mode", "forward", "--timeout", "8", "--memory-limit", "1.5")
+    return run_with(tmp_path_factory.mktemp("faults"), FAULTY, *options)
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_fault_is_told_with_status_and_reason(faulty_run, name):
+    is_told(faulty_run[1], name)
+
+
+@pytest.mark.alone
+def test_what_is_not_done_when_it_returns_or_was_done_before_is_told(tmp_path):
+    _, out = run_with(tmp_path, DISHONEST)
+    for name in DISHONEST:
+        is_told(out, name)
+    rows = pd.read_parquet(out / "results.parquet")
+    assert set(rows.loc[~rows["implementation"].isin(DISHONEST), "status"]) == {"ok"}
+
+
+def test_a_fault_costs_its_own_rows_only(faulty_run):
+    done, out = faulty_run
+    assert done.returncode == 1, done.stderr
+    rows = pd.read_parquet(out / "results.parquet")
+    assert len(rows) == (len(FAULTY) + 2) * 2
+    good = rows[rows["implementation"].isin(["torch_lstm", "jax_scan"])]
+    assert set(good["status"]) == {"ok"}
+    wholly_bad = ["wrong_formula", "no_such_module", "mistyped_import"]
+    # the other mode of a file whose train_step alone is bad
+    others = rows[(rows["mode"] == "forward") & ~rows["implementation"].isin(wholly_bad)]
+    assert set(others["status"]) == {"ok"}, others[others["status"] != "ok"][["implementation", "reason"]].to_string()
+
+
+def test_every_fault_is_in_the_table(faulty_run):
+    done, out = faulty_run
+    text = (out / "table.md").read_text()
+    for name in FAULTY:
+        assert f"| {name} " in text
+        assert faulty.STATUS[name][0] in text
+        assert name in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path):
+    path = faulty.write(tmp_path, "late_crash")
+    broken = tmp_path / "broken"
+    code = (
+        "import os, sys; from benchmarks import run; start = run.Run.measure\n"
+        "def measure(self, *args):\n    os.environ['LATE'] = '1'\n    return start(self, *args)\n"
+        "run.Run.measure = measure\n"
+        "from benchmarks.__main__ import cli; sys.exit(cli.main(sys.argv[1:], standalone_mode=False))"
+    )
+    done = python("-c", code, "run", *impls("torch_lstm", path), *SMALL, "--mode", "forward", "--out", broken)
+    rows = pd.read_parquet(broken / "results.parquet").set_index(["implementation", "mode", "replicate"]).sort_index()
+    assert rows.loc["torch_lstm", "status"].tolist() == ["ok"] * 4
+    # the first replicate's workers came from the gate, before they were told to crash
+    assert rows.loc[("late_crash", "train_step"), "status"].tolist() == ["ok", "crashed"]
+    assert "exited with code 9" in rows.loc[("late_crash", "train_step", 1), "reason"]
+    # its process went down with what else was open in it, which is opened again in a new one
+    assert rows.loc[("late_crash", "forward"), "status"].tolist() == ["ok", "ok"]
+    assert [len(turns) for turns in rows.loc[("late_crash", "forward"), "turns"]] == [4, 4]
+    assert done.returncode == 1

@@ -1,0 +1,165 @@
+"""Whole runs: their files, what they refuse to go on with, and what they say where there is nothing to time."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.measurement.admission import Admission
+from benchmarks.measurement.arm import Arm, ArmFailed, Limits
+from benchmarks.measurement.session import Options, Run
+from impls.core import contract
+from tests.helpers import processes
+from tests.helpers.processes import ROOT, SMALL, impls
+
+
+@pytest.mark.slow
+def test_a_file_that_changes_after_it_was_checked_is_not_timed(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
+    arm = Arm(
+        contract.resolve(str(path)), "cpu", Limits((min(os.sched_getaffinity(0)),), 60, 2**34), "float32", tmp_path
+    )
+    try:
+        arm.ensure_running()
+        arm.kill()
+        path.write_text(path.read_text() + "\n# changed\n")
+        with pytest.raises(ArmFailed, match=r"error: mine.py has changed since it was checked"):
+            arm.ensure_running()
+        assert not arm.alive
+    finally:
+        arm.kill()
+
+
+def test_a_replicate_teaches_the_next(tmp_path):
+    """How long calls took decides the samples of a turn, not one look of the gate; what failed is not tried again."""
+    text = "t4-b2-i8-h8/sequence/train_step"
+    names = ("torch_lstm", "torch_cell")
+    options = Options(
+        run_id="r", implementations=names, digests=("", ""), benchmarks=(text,), device="cpu", threads=1, replicates=3,
+        blocks=2, turn_seconds=0.015, seed=0, weights=None, weights_digest=None, call_seconds=60, memory_bytes=2**34,
+        baseline="torch_lstm", shared_digest="", commit={},
+    )  # fmt: skip
+    run = Run(options, tmp_path, (0,), lambda *_: None)
+    benchmark = run.benchmarks[0]
+    run.admissions = {(name, text): Admission(name, text, seconds=0.005) for name in names}
+    rows = [run.row(contract.resolve(name), benchmark, 0) for name in names]
+    assert run.plan("torch_lstm", benchmark).samples == 3
+    run.learn([{**rows[0], "seconds": 0.001}, {**rows[1], "status": "crashed", "reason": "SIGSEGV (in replicate 1)"}])
+    assert run.plan("torch_lstm", benchmark).samples == 15
+    assert run.admissions["torch_cell", text].reason == "SIGSEGV (in replicate 1)"
+    assert run.row(contract.resolve("torch_cell"), benchmark, 1)["status"] == "crashed"
+
+
+@pytest.mark.slow
+def test_resume_refuses_what_has_changed(tmp_path, python):
+    path = tmp_path / "mine.py"
+    path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
+    done = python("benchmarks", "run", *impls(path), *SMALL, "--replicates", "1", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    path.write_text(path.read_text() + "\n# changed\n")
+    done = python("benchmarks", "run", "--resume", tmp_path / "out")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "mine.py has changed since" in done.stderr
+
+    path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
+    started = json.loads((tmp_path / "out" / "run.json").read_text())
+    (tmp_path / "out" / "run.json").write_text(json.dumps({**started, "shared_digest": "other"}))
+    done = python("benchmarks", "run", "--resume", tmp_path / "out")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "a file of impls/ that implementations import has changed since" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_files_of_a_run(tmp_path, python):
+    """Records readable by pandas alone; results.json by pytest-benchmark; provenance; given weights; one thread."""
+    import numpy as np
+
+    from impls.core.problem import Problem
+    from impls.core.weights import make_weights
+
+    weights = tmp_path / "w.npz"
+    np.savez(weights, **make_weights(Problem.parse("t1-b1-i6-h8"), seed=9))
+    out = tmp_path / "out"
+    done = python(
+        "benchmarks", "run", *impls("torch_lstm", "jax_scan"), "--workload", "sequence", "--workload", "cell",
+        "--mode", "forward", "--weights", weights, "--threads", "1", "--replicates", "2", "--blocks", "3", "--out", out,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_parquet(out / "results.parquet")
+    assert set(rows["problem"]) == {"t64-b16-i6-h8"}
+    assert set(rows["implementation"]) == {"torch_lstm", "jax_scan", "floor"}
+    assert rows["cores_used"].between(0.2, 1.05).all()
+    assert (rows["seconds"] > 0).all()
+    assert (rows["peak_bytes"] >= 0).all()
+    one = rows.iloc[0]
+    assert len(one["turns"]) == 3 * 2
+    assert one["seconds"] == pytest.approx(np.median([turn["seconds"] for turn in one["turns"]]))
+    environment = json.loads((out / "environment.json").read_text())
+    assert environment["versions"]["torch"]
+    assert environment["run"]["weights"] == str(weights)
+    assert "torch_lstm" in (out / "table.md").read_text()
+    for line in ("cold starts", "warm starts", "measuring", "report", "waiting"):
+        assert line in done.stdout
+
+    compared = subprocess.run(
+        [Path(sys.executable).parent / "pytest-benchmark", "compare", str(out / "results.json")],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert compared.returncode == 0, compared.stderr
+    assert "torch_lstm-t64-b16-i6-h8-sequence-forward" in compared.stdout + compared.stderr
+
+
+@pytest.mark.slow
+def test_float64_is_a_problem_like_any_other(tmp_path, python):
+    done = python(
+        "benchmarks", "run", *impls("jax_scan"), "--problem", "t4-b2-i8-h8-float64", "--mode", "forward", "--no-floor",
+        "--replicates", "1", "--blocks", "2", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert list(rows["status"]) == ["ok"]
+    assert rows["error"][0] <= 1e-12
+
+
+@pytest.mark.slow
+def test_no_gpu_is_an_unsupported_row(tmp_path, python):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    done = python(
+        "benchmarks", "run", *impls("torch_lstm", "jax_scan"), *SMALL, "--device", "cuda", "--out", tmp_path / "o"
+    )
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_parquet(tmp_path / "o" / "results.parquet")
+    assert set(rows["status"]) == {"unsupported"}
+    assert set(rows["reason"]) == {"no CUDA device"}
+    assert "no CUDA device" in done.stdout
+    assert "nothing was timed (unsupported: no CUDA device)" in done.stderr
+
+
+def test_pytest_benchmark_compares_in_an_environment_without_the_tests_libraries(tmp_path):
+    """Its command reads tests/conftest.py, and doesn't have the checkout on its path."""
+    (tmp_path / "hypothesis.py").write_text("raise ModuleNotFoundError('no hypothesis')")
+    (tmp_path / "results.json").write_text(
+        json.dumps({"benchmarks": [], "commit_info": {}, "machine_info": {}, "datetime": "2026-11-25T00:00:00"})
+    )
+    compare = "import sys; sys.path.remove(''); from pytest_benchmark.cli import main; main()"
+    done = processes.python("-c", compare, "compare", tmp_path / "results.json", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_suite_runs_under_pytest_benchmark_alone(tmp_path, python):
+    done = python(
+        "pytest", "benchmarks", "-k", "torch_lstm and not cell and b1-i128 and forward and not train",
+        "--benchmark-json", tmp_path / "b.json", "--benchmark-max-time", "0.05", "-p", "no:cacheprovider",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    found = json.loads((tmp_path / "b.json").read_text())["benchmarks"]
+    assert [one["name"] for one in found] == ["bench_lstm[t64-b1-i128-h128/sequence/forward-torch_lstm]"]
+    assert found[0]["stats"]["rounds"] >= 5

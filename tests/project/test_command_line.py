@@ -1,0 +1,135 @@
+"""What is wrong with a command line is one line on stderr, exit code 2, no traceback, nothing written."""
+
+import numpy as np
+import pytest
+
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights
+
+RUN = ("benchmarks", "run")
+GATE = ("benchmarks", "regression", "--base", "HEAD", "--impl", "torch_lstm")
+BAD = {
+    "unknown name": ((*RUN, "--impl", "torch_lstn"), "did you mean torch_lstm"),
+    "unknown file": ((*RUN, "--impl", "nowhere.py"), "nowhere.py: No such file"),
+    "size of zero": ((*RUN, "--problem", "t0-b1-i1-h1"), "seq_len is 0; it must be at least 1"),
+    "negative size": ((*RUN, "--problem", "t1-b-1-i1-h1"), "is not a problem id"),
+    "misspelled option": ((*RUN, "--replicate", "3"), "--replicates"),
+    "unknown preset": ((*RUN, "--preset", "fast"), "'quick', 'full', 'published'"),
+    "unknown mode": ((*RUN, "--mode", "backwards"), "'backward'"),
+    "no replicates": ((*RUN, "--replicates", "0"), "x>=1"),
+    "too many threads": ((*RUN, "--threads", "4096"), "this process may use"),
+    "the reference": ((*RUN, "--impl", "oracle"), "never timed"),
+    "one twice": ((*RUN, "--impl", "torch_lstm", "--impl", "torch_lstm"), "two implementations are called torch_lstm"),
+    "baseline not there": ((*RUN, "--impl", "jax_scan", "--baseline", "torch_lstm"), "not among jax_scan"),
+    "problem that no memory holds": ((*RUN, "--problem", "t4-b2-i8-h1000000"), "its reference needs about"),
+    "infinite memory": ((*RUN, "--memory-limit", "inf"), "inf is no finite number"),
+    "endless memory": ((*RUN, "--memory-limit", "1e300"), "is not in the range"),
+    "no timeout": ((*RUN, "--timeout", "nan"), "nan"),
+    "name too long": ((*RUN, "--out", "/tmp/" + "a" * 300), "File name too long"),
+    "regression, name too long": ((*GATE, "--out", "/tmp/" + "a" * 300), "File name too long"),
+    "regression, infinite memory": ((*GATE, "--memory-limit", "inf"), "inf is no finite number"),
+    "regression, margin": ((*GATE, "--margin", "nan"), "nan"),
+    "missing weights": ((*RUN, "--weights", "nowhere.npz"), "nowhere.npz does not exist"),
+    "nothing to resume": ((*RUN, "--resume", "nowhere"), "no run to resume"),
+    "unwritable out": ((*RUN, "--out", "/proc/nowhere"), "can't be written to"),
+    "agree, unknown name": (("benchmarks", "agree", "--impl", "x"), "no implementation is called 'x'"),
+    "agree, unknown dtype": (("benchmarks", "agree", "--dtype", "half"), "'float32', 'float64'"),
+    "evaluate, no case": (
+        ("impls", "evaluate", "torch_lstm", "--case", "nowhere.npz", "--out", "o.npz"),
+        "does not exist",
+    ),
+    "no command": (("impls", "evaluat"), "No such command 'evaluat'"),
+    "report of nothing": (("reports", "build"), "Missing argument"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_line(name, python, tmp_path):
+    arguments, message = BAD[name]
+    out = tmp_path / "out"
+    if arguments[:2] == RUN and not {"--out", "--resume"} & set(arguments):
+        arguments = (*arguments, "--out", out)
+    done = python(*arguments, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("package", ["impls", "benchmarks", "reports"])
+def test_no_command_at_all_is_answered_by_the_help(package, python):
+    done = python(package)
+    assert done.returncode == 2
+    assert "\nCommands:\n" in done.stderr
+
+
+def case(path, problem="t4-b2-i3-h5", **changes):
+    parsed = Problem.parse(problem)
+    inputs = vars(make_inputs(parsed)).copy()
+    del inputs["target"]
+    content = {**make_weights(parsed), **inputs, **changes}
+    np.savez(path, **{name: value for name, value in content.items() if value is not None})
+    return path
+
+
+def test_an_out_that_holds_a_run_is_refused_and_left_alone(python, tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    done = python(*RUN, "--out", tmp_path)
+    assert done.returncode == 2
+    assert "already holds a run" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_weights_that_do_not_fit_the_problem_are_refused(python, tmp_path):
+    weights = case(tmp_path / "w.npz")
+    done = python(*RUN, "--weights", weights, "--problem", "t4-b2-i3-h6", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "does not fit t4-b2-i3-h6: weight_ih_l0 must have shape (24, 3), it has shape (20, 3)" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["oracle", "torch_lstm", "jax_scan_vjp"])
+def test_evaluate_gives_outputs_and_the_gradient_of_every_array(name, python, tmp_path):
+    done = python(
+        "impls", "evaluate", name, "--case", case(tmp_path / "c.npz"), "--out", tmp_path / "o.npz", "--dtype", "float64"
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "o.npz") as found:
+        given = {*make_weights(Problem.parse("t4-b2-i3-h5")), "x", "h0", "c0"}
+        assert set(found.files) == {"output", "h_n", "c_n", *(f"grad_{one}" for one in given)}
+        assert found["output"].shape == (4, 2, 5)
+
+
+@pytest.mark.slow
+def test_evaluate_without_cotangents_gives_outputs_only(python, tmp_path):
+    absent = dict.fromkeys(("d_output", "d_h_n", "d_c_n", "h0"))
+    done = python(
+        "impls", "evaluate", "torch_cell", "--case", case(tmp_path / "c.npz", **absent), "--out", tmp_path / "o.npz"
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "o.npz") as found:
+        assert set(found.files) == {"output", "h_n", "c_n"}
+
+
+def test_evaluate_refuses_the_floor(python, tmp_path):
+    case(tmp_path / "c.npz")
+    done = python("impls", "evaluate", "floor", "--case", tmp_path / "c.npz", "--out", tmp_path / "o.npz")
+    assert done.returncode == 2
+    assert done.stderr == "error: floor: it computes no LSTM, only the products that one needs\n"
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_evaluate_refuses_a_folder_to_write_to(python, tmp_path):
+    done = python("impls", "evaluate", "torch_lstm", "--case", case(tmp_path / "c.npz"), "--out", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is a folder" in done.stderr
+
+
+def test_evaluate_refuses_a_bad_case_and_writes_nothing(python, tmp_path):
+    path = case(tmp_path / "c.npz", h0=np.full((1, 2, 5), np.nan))
+    done = python("impls", "evaluate", "torch_lstm", "--case", path, "--out", tmp_path / "o.npz")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "h0 holds NaN" in done.stderr
+    assert not (tmp_path / "o.npz").exists()

@@ -1,0 +1,84 @@
+"""What README shows comes from a published run's raw files."""
+
+import pandas as pd
+import pytest
+
+from reports import frames, tables
+from reports.summary import summarise
+from tests.helpers.processes import ROOT
+
+PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/results.parquet"))
+
+
+FULL = max(path for path in PUBLISHED if path.name.endswith("-full"))
+DRAWN_WITH = "3.11"
+"""The matplotlib that drew README's picture; another one's lines may differ by a hair."""
+
+
+def test_readme_shows_the_newest_published_full_run():
+    run = frames.read_run(FULL)
+    page = (ROOT / "README.md").read_text()
+    assert tables.readme(run, summarise(run), "sequence", "train_step") in page
+    for line in tables.preamble(run):
+        assert line in page
+
+
+def test_readme_shows_the_picture_that_its_run_gives(tmp_path, monkeypatch):
+    import matplotlib as mpl
+
+    from reports import charts
+
+    pictures = sorted((FULL / "figures").iterdir())
+    assert pictures
+    page = (ROOT / "README.md").read_text()
+    assert any(str(path.relative_to(ROOT)) in page for path in pictures)
+    if not mpl.__version__.startswith(f"{DRAWN_WITH}."):
+        pytest.skip(f"drawn with matplotlib {DRAWN_WITH}, here is {mpl.__version__}")
+    run = frames.read_run(FULL)
+    monkeypatch.setattr(charts, "KINDS", (charts.ratio,))
+    charts.save(run, summarise(run), tmp_path)
+    for path in pictures:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_a_published_table_is_what_its_records_say(folder):
+    run = frames.read_run(folder)
+    assert (folder / "table.md").read_text() == tables.markdown(run, summarise(run))
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_published_numbers_recomputed_from_single_turns(folder):
+    """By other code than the report's: plain Python over the raw turns, one implementation and benchmark."""
+    import math
+    import statistics
+
+    records = pd.read_parquet(folder / "results.parquet")
+    summary = summarise(frames.read_run(folder)).set_index(["problem", "workload", "mode", "implementation"])
+    first = records[records["status"] == "ok"].iloc[0]
+    key = (first["problem"], first["workload"], first["mode"])
+    mine = records[(records[["problem", "workload", "mode"]] == list(key)).all(axis=1)]
+    by_arm = {}
+    for row in mine.to_dict("records"):
+        blocks = {}
+        for turn in row["turns"]:
+            blocks.setdefault(turn["block"], []).append(math.log(statistics.median(turn["samples"])))
+        by_arm.setdefault(row["implementation"], {})[row["replicate"]] = {k: sum(v) / 2 for k, v in blocks.items()}
+    base = by_arm["torch_lstm"]
+    for name, replicates in by_arm.items():
+        if name == "torch_lstm":
+            continue
+        logs = [statistics.median(b[k] - base[r][k] for k in b) for r, b in replicates.items()]
+        assert math.isclose(math.exp(sum(logs) / len(logs)), summary.loc[(*key, name), "ratio"], rel_tol=1e-9)
+
+
+def test_readme_shows_the_published_calibration():
+    """Without it, no figure of the gate is claimed."""
+    shown = (
+        (ROOT / "README.md")
+        .read_text()
+        .partition("<!-- calibration -->\n")[2]
+        .partition("<!-- end of calibration -->")[0]
+    )
+    published = ROOT / "reports" / "published" / "calibration" / "calibration.md"
+    assert shown.strip() == (published.read_text().strip() if published.exists() else "")

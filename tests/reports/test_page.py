@@ -1,0 +1,206 @@
+"""The page in a real browser, made of runs that the suite itself measured."""
+
+import json
+import re
+
+import pytest
+
+from benchmarks.record import read_records, write_records
+from tests.helpers.browser import axe, visits
+from tests.helpers.processes import python
+from tests.project.test_readme import PUBLISHED
+
+pytestmark = pytest.mark.slow
+
+
+def build(*arguments):
+    return python("-m", "reports", "build", *arguments)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The page of every published run together."""
+    out = tmp_path_factory.mktemp("site")
+    done = build(*PUBLISHED, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture
+def visit(site):
+    with visits() as one:
+        one.page.goto((site / "index.html").as_uri())
+        yield one
+        assert one.complaints == []
+        assert one.abroad() == []
+
+
+def shown(visit):
+    return visit.page.locator("section.benchmark:visible")
+
+
+def test_filters_show_what_was_asked_for_and_say_how_much(visit):
+    page = visit.page
+    every = page.locator("section.benchmark").count()
+    first = shown(visit).count()
+    assert 0 < first < every
+    for section in shown(visit).all():
+        assert section.get_attribute("data-workload") == "sequence"
+        assert section.get_attribute("data-mode") == "train_step"
+    page.locator("select[name=mode]").select_option("backward")
+    assert {one.get_attribute("data-mode") for one in shown(visit).all()} == {"backward"}
+    page.locator("select[name=track]").select_option("tuned")
+    assert page.locator("tbody[data-track=default]:visible").count() == 0
+    assert page.locator("tbody[data-track=tuned]:visible").count() > 0
+    page.get_by_role("button", name="show all").click()
+    assert shown(visit).count() == every
+    assert page.locator("form output").text_content() == f"{every} of {every} tables shown"
+
+
+def test_a_filter_can_be_linked_to(visit):
+    page = visit.page
+    page.locator("select[name=mode]").select_option("forward")
+    address = page.url
+    assert "mode=forward" in address
+    other = page.context.browser.new_context().new_page()
+    other.goto(address)
+    sections = other.locator("section.benchmark:visible").all()
+    assert {one.get_attribute("data-mode") for one in sections} == {"forward"}
+
+
+def test_where_no_table_is_left_it_says_so(visit):
+    page = visit.page
+    page.locator("select[name=mode]").select_option("backward")
+    page.locator("select[name=workload]").select_option("model")
+    assert shown(visit).count() == 0
+    assert page.locator("#none").is_visible()
+
+
+def column(body, place):
+    return [row.locator("th, td").nth(place) for row in body.locator("tr.row").all()]
+
+
+def test_sorting_is_by_value_and_never_mixes_the_tracks(visit):
+    table = shown(visit).first.locator("table")
+    header = table.locator("thead th")
+    names = [name.strip() for name in header.all_text_contents()]
+    place = names.index("cores")
+    for direction in ("ascending", "descending"):
+        header.nth(place).locator("button").click()
+        assert header.nth(place).get_attribute("aria-sort") == direction
+        for body in table.locator("tbody").all():
+            values = [float(cell.get_attribute("data-value")) for cell in column(body, place)]
+            assert values == sorted(values, reverse=direction == "descending")
+    tracks = [body.get_attribute("data-track") for body in table.locator("tbody").all()]
+    assert tracks == ["default", "tuned", "floor"]
+
+
+def test_a_row_leads_to_its_raw_data_and_to_the_command_that_measures_it_again(site, visit):
+    button = shown(visit).first.get_by_role("button", name="jax_scan_vjp", exact=True)
+    assert button.get_attribute("aria-expanded") == "false"
+    button.focus()
+    visit.page.keyboard.press("Enter")
+    assert button.get_attribute("aria-expanded") == "true"
+    more = visit.page.locator(f"#{button.get_attribute('aria-controls')}")
+    assert more.is_visible()
+    command = more.locator("code").text_content()
+    problem = shown(visit).first.get_attribute("data-problem")
+    assert command.startswith("nox -s bench -- --impl jax_scan_vjp --impl torch_lstm ")
+    assert f"--problem {problem} --workload sequence --mode train_step" in command
+    for link in more.locator("a").all():
+        assert (site / link.get_attribute("href")).is_file()
+
+
+def test_every_link_leads_somewhere(site, visit):
+    for link in visit.page.locator("a").all():
+        href = link.get_attribute("href")
+        if href.startswith("#"):
+            assert visit.page.locator(href).count() == 1, href
+        else:
+            assert (site / href).is_file(), href
+
+
+def test_the_times_shown_are_those_of_the_raw_records(site, visit):
+    """Recomputed by other code than the report's: of the rows that are shown, from the single turns."""
+    import math
+    import statistics
+
+    name = visit.page.locator("select[name=run]").input_value()
+    records = [row for row in read_records(site / name / "results.parquet") if row["status"] == "ok"]
+    seen = 0
+    for section in shown(visit).all():
+        names = [text.strip() for text in section.locator("thead th").all_text_contents()]
+        wanted = [section.get_attribute(f"data-{key}") for key in ("problem", "workload", "mode", "device")]
+        for row in section.locator("tr.row").all():
+            implementation = row.locator("th").text_content()
+            mine = [
+                one
+                for one in records
+                if [one[key] for key in ("problem", "workload", "mode", "device")] == wanted
+                and one["implementation"] == implementation
+            ]
+            logs = [math.log(statistics.median(turn["seconds"] for turn in one["turns"])) for one in mine]
+            told = float(row.locator("td").nth(names.index("time [95 % interval]") - 1).get_attribute("data-value"))
+            assert math.isclose(math.exp(statistics.mean(logs)), told, rel_tol=1e-5)
+            seen += 1
+    assert seen >= 24
+
+
+def test_without_its_script_nothing_is_missing(site):
+    with visits(java_script_enabled=False) as one:
+        one.page.goto((site / "index.html").as_uri())
+        assert shown(one).count() == one.page.locator("section.benchmark").count()
+        assert one.page.locator("tr.more:visible").count() == one.page.locator("tr.more").count()
+        assert not one.page.locator("form").is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_and_axe_finds_nothing_serious(site, width, scheme, pytestconfig):
+    source = axe(pytestconfig.cache.mkdir("axe"))
+    with visits(width, color_scheme=scheme, bypass_csp=True) as one:
+        one.page.goto((site / "index.html").as_uri())
+        assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+        one.page.evaluate(source)
+        found = one.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        bad = [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found["violations"] if v["impact"] in SERIOUS]
+        assert bad == []
+        # the check itself can fail
+        one.page.evaluate("document.querySelector('img').removeAttribute('alt')")
+        found = one.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert "image-alt" in [v["id"] for v in found["violations"]]
+
+
+SERIOUS = ("serious", "critical")
+
+HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"' onclick=alert(3) {{ 7*7 }}"
+
+
+def test_nothing_hostile_runs(tmp_path):
+    """In names, reasons and the environment; what could run would open a dialog, or an image would be asked for."""
+    records = read_records(PUBLISHED[0] / "results.parquet")
+    for row in records:
+        row["problem"] = row["problem"].replace("t64", "t64</option><script>alert(4)</script>")
+        if row["implementation"] == "jax_scan":
+            row.update(implementation=HOSTILE, versions=HOSTILE, track=HOSTILE)
+        if row["implementation"] == "jax_scan_vjp":
+            row.update(status="error", reason=HOSTILE, seconds=None, turns=None)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_records(folder / "results.parquet", records)
+    environment = json.loads((PUBLISHED[0] / "environment.json").read_text())
+    environment["machine"]["cpu"] = environment["machine"]["system"] = environment["matmul_precision"] = HOSTILE
+    (folder / "environment.json").write_text(json.dumps(environment))
+    done = build(folder)
+    assert done.returncode == 0, done.stderr
+    with visits() as one:
+        for name in ("index.html", "table.html"):
+            one.page.goto((folder / name).as_uri())
+            one.page.wait_for_timeout(200)
+            body = one.page.locator("body").text_content()
+            assert HOSTILE in body
+            assert one.page.locator("[onclick], [onerror]").count() == 0
+            assert one.page.locator("script").count() == (1 if name == "index.html" else 0)
+        assert one.complaints == []
+        assert one.abroad() == []
+    assert not re.search(r"\\input|<script", (folder / "table.tex").read_text().replace(r"<script", ""))
