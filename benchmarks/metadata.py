@@ -1,0 +1,101 @@
+"""What environment.json says of a run: the machine, the versions, the commit and the run's options.
+
+The runner builds a Metadata and writes it with `dumps`; a report reads it back with `parse`. Where an older file does
+not say something, the field has its default: "unknown" for a word, None for the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+UNKNOWN = "unknown"
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine that a run was measured on."""
+
+    cpu: str = UNKNOWN
+    cores: int | None = None
+    memory_bytes: int | None = None
+    gpu: str | None = None
+    system: str = UNKNOWN
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """The commit of the checkout, and whether files differed from it."""
+
+    id: str | None = None
+    dirty: bool | None = None
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was asked to do. Times are in seconds, digests are of files."""
+
+    run_id: str
+    baseline: str
+    device: str | None = None
+    threads: int | None = None
+    replicates: int | None = None
+    blocks: int | None = None
+    turn_seconds: float | None = None
+    seed: int | None = None
+    implementations: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    shared_digest: str | None = None
+    benchmarks: tuple[str, ...] = ()
+    weights: str | None = None
+    weights_digest: str | None = None
+    call_seconds: float | None = None
+    memory_bytes: int | None = None
+    commit: Commit | None = None
+    versions: dict[str, str] = {}
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of environment.json.
+
+    `versions` has "python" and the distributions; None stands for one that is not installed.
+    `matmul_flops_per_second` and `peak_library` have a dtype for a key, `floor_libraries` a benchmark's id.
+    """
+
+    machine: Machine = Machine()
+    versions: dict[str, str | None] = {}
+    python: str | None = None  # sys.version, with the compiler
+    variables: dict[str, str] = {}
+    commit: Commit = Commit()
+    allocator: str | None = None
+    matmul_precision: str = UNKNOWN
+    matmul_flops_per_second: dict[str, float] | None = None
+    peak_library: dict[str, str] | None = None
+    floor_libraries: dict[str, str] | None = None
+    run: RunOptions
+
+
+def dumps(metadata: Metadata) -> str:
+    """Return the text of environment.json."""
+    return json.dumps(msgspec.to_builtins(metadata), indent=1) + "\n"
+
+
+def parse(content: Any) -> Metadata:
+    """Return what environment.json says. Keys that are not known are ignored.
+
+    Args:
+        content: what json.loads gave.
+
+    Raises:
+        ValueError: for a value of the wrong type, or a missing one. One line, which names the place in the file.
+    """
+    try:
+        return msgspec.convert(content, Metadata)
+    except msgspec.ValidationError as error:
+        raise ValueError(located(error)) from None
+
+
+def located(error: msgspec.ValidationError) -> str:
+    """Return one line that starts with the place in the file, such as `run.seed: Expected int | null, got str`."""
+    message, _, path = str(error).replace("`", "").partition(" - at ")
+    place = path.removeprefix("$").removeprefix(".").replace("[...]", ".*")
+    return f"{place or 'the whole file'}: {' '.join(message.split())}"
