@@ -6,6 +6,8 @@ import dataclasses
 import re
 
 DTYPES = ("float32", "float64")
+MOST_LAYERS = 64
+"""No LSTM in use has more. Each layer costs time and memory of its own, however small its matrices are."""
 _ID = re.compile(
     r"t(?P<seq_len>\d+)-b(?P<batch>\d+)-i(?P<input_size>\d+)-h(?P<hidden_size>\d+)"
     r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<nobias>-nobias)?(?P<float64>-float64)?"
@@ -16,7 +18,8 @@ _ID = re.compile(
 class Problem:
     """Sizes of one LSTM job, in the words of torch.nn.LSTM.
 
-    Raises ValueError where a size is not at least 1 or the dtype is unknown.
+    Raises:
+        ValueError: where a size is below 1, num_layers is above 64 or the dtype is unknown.
     """
 
     seq_len: int
@@ -32,6 +35,8 @@ class Problem:
         for name in ("seq_len", "batch", "input_size", "hidden_size", "num_layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.num_layers > MOST_LAYERS:
+            raise ValueError(f"num_layers is {self.num_layers}; it must be at most {MOST_LAYERS}")
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
 

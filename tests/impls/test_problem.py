@@ -37,6 +37,14 @@ def test_what_is_no_id_is_refused(text):
         Problem.parse(text)
 
 
+def test_more_than_64_layers_are_refused():
+    """Its matrices are tiny, so the check of a problem's memory lets it pass; it would run for hours."""
+    assert Problem.parse("t1-b1-i1-h1-l64").num_layers == 64
+    for layers in (65, 100000):
+        with pytest.raises(ValueError, match=rf"^num_layers is {layers}; it must be at most 64$"):
+            Problem.parse(f"t1-b1-i1-h1-l{layers}")
+
+
 def test_weights_are_uniform_within_one_over_root_h_and_read_only():
     """The notebook's initialisation: what it printed, tested."""
     problem = Problem(1, 1, 64, 100)
