@@ -19,7 +19,7 @@ def test_every_negative_control_is_refused(dtype):
     assert all(refused.values()), refused
 
 
-def test_the_oracle_itself_passes():
+def test_the_reference_itself_passes():
     """So what refuses the controls is their fault, not the check."""
     weights = make_weights(controls.PROBLEM)
     want = agreement.expected(controls.PROBLEM, "sequence", weights)

@@ -142,7 +142,7 @@ STATUS = {
 
 FIRST = {
     "no_such_module": "import no_such_framework\n",
-    "mistyped_import": "from impls.torch_common import CanonicalLSMT\n",
+    "mistyped_import": "from impls.families.torch import CanonicalLSMT\n",
 }
 
 

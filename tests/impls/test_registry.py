@@ -1,27 +1,32 @@
 """Finding and loading implementations, without importing a framework."""
 
-import ast
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
 
-from impls.core import contract
+from impls.core import registry
+from tests.helpers import processes
 from tests.helpers.processes import ROOT
 
 GOOD = 'FRAMEWORK = "torch"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
 
 
-def test_every_implementation_that_was_promised_is_there():
-    assert set(contract.catalogue()) == {
-        "flax_linen", "flax_nnx", "floor", "jax_scan", "jax_scan_hoisted", "jax_scan_vjp", "jax_scan_vjp_sharded",
-        "oracle", "torch_cell", "torch_cell_autograd", "torch_cell_compiled", "torch_cell_hoisted", "torch_lstm",
-        "torch_lstmcell",
-    }  # fmt: skip
+PROMISED = {
+    "flax_linen", "flax_nnx", "jax_scan", "jax_scan_hoisted", "jax_scan_vjp", "jax_scan_vjp_sharded", "torch_cell",
+    "torch_cell_autograd", "torch_cell_compiled", "torch_cell_hoisted", "torch_lstm", "torch_lstmcell",
+}  # fmt: skip
+"""Names that published runs and commands of users hold."""
 
 
-IMPORTED = """
+def test_each_file_of_impls_is_an_implementation_and_none_that_was_promised_is_gone():
+    files = {path.stem for path in (ROOT / "impls").glob("*.py")} - {"__init__", "__main__"}
+    assert set(registry.catalogue()) == files | {"floor", "reference"}
+    assert files >= PROMISED
+
+
+LIST = """
 import sys, runpy
 sys.argv = ["impls", "list"]
 try:
@@ -29,51 +34,24 @@ try:
 except SystemExit:
     pass
 """
-CHECK = "print('FOUND', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
+CHECK = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
 
 
-@pytest.mark.parametrize(("extra", "found"), [("", []), ("import impls.torch_cell\n", ["torch"])])
-def test_list_imports_no_framework_and_this_test_would_notice(extra, found):
+@pytest.mark.parametrize(("extra", "frameworks"), [("", []), ("import torch\n", ["torch"])])
+def test_list_imports_no_framework_and_this_test_would_notice(extra, frameworks):
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTED + extra + CHECK], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", LIST + extra + CHECK], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "torch_lstm" in done.stdout
-    assert done.stdout.splitlines()[-1] == f"FOUND {found}"
-
-
-@pytest.mark.parametrize("module", ["reports.__main__", "benchmarks.__main__"])
-def test_reports_and_the_runner_import_no_framework(module):
-    code = f"import sys, importlib; importlib.import_module('{module}')\n" + CHECK
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "FOUND []"
-
-
-def test_layers_import_only_what_stands_before_them():
-    later = {"impls": ("benchmarks", "reports"), "benchmarks": ("reports",), "reports": ()}
-    for layer, forbidden in later.items():
-        for path in (ROOT / layer).glob("*.py"):
-            for line in path.read_text().splitlines():
-                words = line.split()
-                if words[:1] in (["import"], ["from"]):
-                    assert words[1].split(".")[0] not in forbidden, f"{path}: {line}"
-
-
-def test_no_implementation_imports_another():
-    """Whoever asks whether an implementation has changed looks at its own file, and at those that are none."""
-    found = contract.catalogue()
-    for one in found.values():
-        for node in ast.walk(ast.parse(one.path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "impls":
-                names = {*node.module.split(".")[1:], *(alias.name for alias in node.names)}
-                assert not names & set(found), f"{one.name} imports {names & set(found)}"
+    assert done.stdout.splitlines()[-1] == f"IMPORTED {frameworks}"
 
 
 def test_a_file_called_copy_shadows_nothing(tmp_path):
     path = tmp_path / "copy.py"
     path.write_text(GOOD + "MARK = 1\n")
-    found = contract.resolve(str(path))
-    assert found.name == "copy"
-    assert contract.load(found).MARK == 1
+    implementation = registry.resolve(str(path))
+    assert implementation.name == "copy"
+    assert registry.load(implementation).MARK == 1
     import copy
 
     assert copy.deepcopy([1]) == [1]
@@ -82,7 +60,7 @@ def test_a_file_called_copy_shadows_nothing(tmp_path):
 
 def test_a_misspelled_name_gets_a_suggestion():
     with pytest.raises(ValueError, match="did you mean torch_lstm"):
-        contract.resolve("torch_lstn")
+        registry.resolve("torch_lstn")
 
 
 @pytest.mark.parametrize("line", ['FRAMEWORK = "torch"', 'FRAMEWORK="torch"', 'FRAMEWORK: str = "torch"'])
@@ -90,22 +68,22 @@ def test_every_file_that_assigns_framework_is_found(line, tmp_path):
     rest = '\nTRACK: str = "tuned"\ndef prepare(problem, weights, device, workload): ...\n'
     (tmp_path / "mine.py").write_text(line + rest)
     (tmp_path / "helper.py").write_text("# FRAMEWORK = none\nHERE = 'FRAMEWORK = 1'\n")
-    found = contract.catalogue(tmp_path)
-    assert {name: (one.framework, one.track) for name, one in found.items()} == {"mine": ("torch", "tuned")}
-    assert set(contract.shared_files(tmp_path)) == {"helper.py"}
+    (mine,) = registry.catalogue(tmp_path).values()
+    assert (mine.name, mine.framework, mine.track) == ("mine", "torch", "tuned")
+    assert set(registry.shared_files(tmp_path)) == {"helper.py"}
 
 
 def test_one_file_that_can_not_be_read_does_not_hide_the_others(tmp_path, monkeypatch):
     (tmp_path / "good.py").write_text(GOOD)
     (tmp_path / "bad.py").write_text('FRAMEWORK = "torch"\ndef (\n')
-    found, broken = contract.survey(tmp_path)
-    assert list(found) == ["good"]
+    implementations, broken = registry.survey(tmp_path)
+    assert list(implementations) == ["good"]
     assert "line 2: not valid Python" in broken["bad"]
     with pytest.raises(ValueError, match="not valid Python"):
-        contract.catalogue(tmp_path)
+        registry.catalogue(tmp_path)
     from impls.__main__ import cli
 
-    monkeypatch.setattr(contract, "survey", lambda: (found, broken))
+    monkeypatch.setattr(registry, "survey", lambda: (implementations, broken))
     listed = CliRunner().invoke(cli, ["list"], standalone_mode=False)
     assert listed.return_value == 1
     assert "good" in listed.stdout
@@ -117,9 +95,51 @@ def test_a_file_from_elsewhere_can_not_say_that_it_need_not_agree(track, name, t
     path = tmp_path / f"{name}.py"
     path.write_text(GOOD.replace("default", track))
     with pytest.raises(ValueError, match="this suite's own"):
-        contract.resolve(str(path))
-    assert not contract.read(path).is_floor
-    assert contract.resolve("floor").is_floor
+        registry.resolve(str(path))
+    assert not registry.read(path).is_floor
+    assert registry.resolve("floor").is_floor
+
+
+def test_the_environment_of_a_file_is_read_without_running_it(tmp_path):
+    (tmp_path / "plain.py").write_text(GOOD)
+    (tmp_path / "own.py").write_text(
+        GOOD
+        + 'REQUIRES = ("keras>=3.12", "jax>=0.8; python_version > \'3.10\'")\n'
+        + 'ENVIRONMENT = {"KERAS_BACKEND": "jax", "_N2": ""}\n'
+        + 'raise RuntimeError("this file was run")\n'
+    )
+    own, plain = (registry.resolve(str(tmp_path / name)) for name in ("own.py", "plain.py"))
+    assert own.requires == ("keras>=3.12", "jax>=0.8; python_version > '3.10'")
+    assert own.variables == {"KERAS_BACKEND": "jax", "_N2": ""}
+    assert (plain.requires, plain.variables) == ((), {})
+
+
+def test_a_file_imports_what_stands_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "beside_it.py").write_text("VALUE = 41\n")
+    (tmp_path / "mine.py").write_text("from beside_it import VALUE\n" + GOOD + "MARK = VALUE + 1\n")
+    assert registry.load(registry.resolve(str(tmp_path / "mine.py"))).MARK == 42
+    assert sys.path[-1] == str(tmp_path)
+
+
+SHADOWED = """
+import sys
+from impls.core import registry
+module = registry.load(registry.resolve(sys.argv[1]))
+import json, shelve
+print(json.__file__, shelve.__file__, module.json is json)
+"""
+
+
+def test_what_stands_beside_a_file_shadows_nothing(tmp_path):
+    """In a process of its own: json and shelve are imported only after the folder came onto the path."""
+    for name in ("json", "shelve", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('shadowed')\n")
+    (tmp_path / "mine.py").write_text("import json, numpy\n" + GOOD)
+    done = processes.python("-c", SHADOWED, tmp_path / "mine.py")
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path) not in done.stdout
+    assert done.stdout.split()[-1] == "True"
 
 
 BAD = {
@@ -130,6 +150,19 @@ BAD = {
     "unknown track": ('FRAMEWORK = "t"\nTRACK = "best"\ndef prepare(): ...\n', "TRACK is 'best'"),
     "unknown device": (GOOD + 'DEVICES = ("tpu",)\n', "DEVICES is"),
     "computed constant": (GOOD + "DTYPES = tuple(x)\n", "not a plain literal"),
+    "requirements in one string": (GOOD + 'REQUIRES = "keras"\n', "REQUIRES is 'keras'; it must be a tuple"),
+    "requirement that is no string": (GOOD + "REQUIRES = ('keras', 3)\n", "REQUIRES is"),
+    "empty requirement": (GOOD + "REQUIRES = ('keras', ' ')\n", "REQUIRES is"),
+    "computed requirements": (GOOD + "REQUIRES = tuple(names)\n", "not a plain literal"),
+    "option of pip": (GOOD + "REQUIRES = ('-r x',)\n", "no options of pip"),
+    "option of pip after a blank": (GOOD + "REQUIRES = ('keras', '\\t--pre')\n", "no options of pip"),
+    "variables in a tuple": (GOOD + "ENVIRONMENT = ('A', 'b')\n", "ENVIRONMENT is"),
+    "variable with a blank": (GOOD + "ENVIRONMENT = {'A B': 'c'}\n", "ENVIRONMENT is"),
+    "variable with an equals sign": (GOOD + "ENVIRONMENT = {'A=B': 'c'}\n", "ENVIRONMENT is"),
+    "variable that ends in a newline": (GOOD + "ENVIRONMENT = {'A\\n': 'c'}\n", "ENVIRONMENT is"),
+    "variable without a name": (GOOD + "ENVIRONMENT = {'': 'c'}\n", "ENVIRONMENT is"),
+    "variable that is a number": (GOOD + "ENVIRONMENT = {'A': 1}\n", "ENVIRONMENT is"),
+    "variable that holds NUL": (GOOD + "ENVIRONMENT = {'A': 'b\\0c'}\n", "ENVIRONMENT is"),
     "syntax": ("def prepare(:\n", "line 1: not valid Python"),
 }
 
@@ -140,5 +173,5 @@ def test_a_file_that_is_no_implementation_is_refused_in_one_line(name, tmp_path)
     path = tmp_path / "mine.py"
     path.write_text(content)
     with pytest.raises(ValueError, match=message) as caught:
-        contract.read(path)
+        registry.read(path)
     assert "\n" not in str(caught.value)

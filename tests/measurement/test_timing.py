@@ -62,7 +62,7 @@ class Device:
 def test_a_call_that_returns_before_its_work_is_done_is_found():
     device = Device()
     with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
-        sanity.check_finished(device.call, None, device.finish, 1e-6)
+        sanity.check_finished(device.call, None, device.finish, 0.00005)
 
 
 def test_a_call_that_waits_for_its_work_is_not():

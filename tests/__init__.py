@@ -1,0 +1,1 @@
+"""Tests mirror the rooms: tests/measurement/test_session.py tests benchmarks/measurement/session.py."""
