@@ -1,14 +1,12 @@
-"""A real browser for tests: Debian's Chromium, driven by Playwright, which notes whatever the page does wrong."""
+"""A real browser for tests: Debian's Chromium, driven by Playwright. A visit notes what the page does wrong."""
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -23,43 +21,29 @@ FLAGS = (
     "--disable-sync",
 )
 NEEDED = "LSTM_BENCH_NEEDS_BROWSER"
-"""Set where a missing browser is a failure: in CI, which installs one."""
+"""CI sets this variable: it installs a browser, so that a missing one is a failure."""
 
 
 def missing(what: str) -> None:
-    """Skip, or fail where nothing may be skipped."""
+    """Skip the test, or fail it where CI has installed a browser."""
     (pytest.fail if os.environ.get(NEEDED) else pytest.skip)(what)
 
 
 def chromium() -> str:
-    """The browser's path."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
+    """Return the browser's path."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
         missing("no Chromium is installed")
-    return str(found)
+    return str(path)
 
 
-@functools.cache
-def installed(npm: str, folder: Path) -> bool:
-    """Whether axe-core could be installed there; asked once: npm is slow to say that no registry answers."""
-    command = [npm, "install", "--silent", "--no-save", "--fetch-retries", "1", "--prefix", str(folder), "axe-core@4"]
-    return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == 0
-
-
-def axe(folder: Path) -> str:
-    """axe-core's source, from the npm registry; kept in the folder."""
-    path = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not path.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            missing("npm is not installed, and axe-core comes from its registry")
-        if not installed(str(npm), folder):
-            missing("axe-core could not be installed")
-    return path.read_text(encoding="utf-8")
+def axe(_: object = None) -> str:
+    """Return the source of axe-core, which axe-playwright-python holds."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 class Visit:
-    """A page that was opened, the complaints of its console, and every address that it asked for."""
+    """An open page, with the complaints of its console and every address that it asked for."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -71,13 +55,13 @@ class Visit:
         page.on("dialog", lambda dialog: (self.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
 
     def abroad(self) -> list[str]:
-        """The addresses beyond this file system."""
+        """List the addresses outside this file system."""
         return [url for url in self.asked if not url.startswith(("file:", "data:"))]
 
 
 @contextmanager
 def visits(width: int = 1280, **settings: Any) -> Iterator[Visit]:
-    """An open page of a fresh browser."""
+    """Open a page in a fresh browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
