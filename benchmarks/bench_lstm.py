@@ -13,30 +13,32 @@ import pytest
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.correctness import agreement
 from benchmarks.measurement import timing
-from impls.core import contract
+from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
-NAMES = [one.name for one in contract.catalogue().values() if one.track != "reference"]
+NAMES = [
+    implementation.name
+    for implementation in registry.catalogue().values()
+    if implementation.track != "reference" and not implementation.requires
+]
 CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problems for pair in PRESETS["quick"].pairs]
 
 
 @pytest.mark.parametrize("implementation", NAMES)
 @pytest.mark.parametrize("case", CASES)
 def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
-    """One implementation on one case: compared with the oracle, then timed by the code that times everything here.
+    """One implementation on one case: compared with the reference, then timed by the code that times everything here.
 
     pytest-benchmark's --benchmark-min-rounds, --benchmark-max-time and --benchmark-disable are heeded.
     """
-    found, parsed = contract.resolve(implementation), Benchmark.parse(case)
+    resolved, parsed = registry.resolve(implementation), Benchmark.parse(case)
     job, workload, mode = parsed.job, parsed.workload, parsed.mode
     weights = make_weights(job, workload)
-    prepared = contract.load(found).prepare(job, weights, "cpu", workload)
-    if not found.is_floor:
+    prepared = registry.load(resolved).prepare(job, weights, "cpu", workload)
+    if not resolved.is_floor:
         agreement.check(prepared, job, workload, mode, agreement.expected(job, workload, weights))
-    call, state = prepared.call(mode), prepared.load(make_inputs(job))
-    if mode == "backward":
-        prepared.call("forward_train")(state)
+    call, state = prepared.call(mode), prepared.start(mode, make_inputs(job))
     benchmark.group = case
     benchmark.extra_info["device"] = "cpu"
     benchmark._mode = "bench_lstm"

@@ -8,55 +8,70 @@ import math
 import os
 import signal
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import psutil
 
-from impls.core import contract, reference
-from impls.core.contract import DEVICES, MODES, WORKLOADS, Implementation
+from impls.core import reference, registry
+from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.files import digest
 from impls.core.problem import Problem
+from impls.core.registry import Implementation
 from impls.core.weights import read_weights, shapes
+
+ALL = "all"
 
 
 def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]:
-    """What --impl names, or every one; none twice, and never the reference."""
-    found = [contract.resolve(name) for name in names] or [
-        one for one in contract.catalogue().values() if one.track not in ("floor", "reference")
-    ]
-    if floor and not any(one.name == "floor" for one in found):
-        found.append(contract.resolve("floor"))
-    for one, other in itertools.combinations(found, 2):
-        if one.name == other.name:
-            raise click.UsageError(f"two implementations are called {one.name} ({one.path}, {other.path}); rename one")
-    for one in found:
-        if one.track == "reference":
-            raise click.UsageError(f"{one.name} is what the others are compared with; it is never timed")
-    return found
+    """The implementations that --impl names: none of them twice, and never the reference.
+
+    Without names: every LSTM that needs no environment of its own. `all`: every LSTM.
+
+    Raises:
+        ValueError: where a name is unknown or a file is no implementation.
+        UsageError: where two have one name.
+    """
+    lstms = [implementation for implementation in registry.catalogue().values() if implementation.is_lstm]
+    chosen = [registry.resolve(name) for name in names if name != ALL]
+    if ALL in names:
+        chosen += [implementation for implementation in lstms if implementation.path not in {c.path for c in chosen}]
+    elif not names:
+        chosen = [implementation for implementation in lstms if not implementation.requires]
+    if floor and not any(implementation.name == "floor" for implementation in chosen):
+        chosen.append(registry.resolve("floor"))
+    for first, second in itertools.combinations(chosen, 2):
+        if first.name == second.name:
+            raise click.UsageError(
+                f"two implementations are called {first.name} ({first.path}, {second.path}); rename one"
+            )
+    for implementation in chosen:
+        if implementation.track == "reference":
+            raise click.UsageError(f"{implementation.name} is what the others are compared with; it is never timed")
+    return chosen
 
 
 def parse_problem(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Problem, ...]:
-    """What --problem names, as Problems, whose reference fits into memory."""
+    """The problems that --problem names. Their reference must fit into memory."""
     try:
-        found = tuple(Problem.parse(value) for value in values)
+        problems = tuple(Problem.parse(value) for value in values)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    there = psutil.virtual_memory().total
-    for problem in found:
+    available, gib = psutil.virtual_memory().total, 2**30
+    for problem in problems:
         needed = reference.bytes_needed(problem)
-        if needed > there:
-            gib = 2**30
+        if needed > available:
             raise click.UsageError(
                 f"{problem.id} is too large: its reference needs about {needed / gib:.0f} GiB of memory, "
-                f"this machine has {there / gib:.0f}"
+                f"this machine has {available / gib:.0f}"
             )
-    return found
+    return problems
 
 
 class Finite(click.FloatRange):
-    """A number in a range that is neither infinite nor none."""
+    """A finite number in a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """As click does."""
@@ -65,22 +80,39 @@ class Finite(click.FloatRange):
         return float(super().convert(value, param, ctx))
 
 
-impl_option = click.option("--impl", "impls", multiple=True, metavar="NAME|FILE.py", help="Only these. Repeatable.")
+impl_option = click.option(
+    "--impl",
+    "impls",
+    multiple=True,
+    metavar="NAME|FILE.py|all",
+    help="Only these; `all` adds those with an environment of their own. Repeatable.",
+)
 problem_option = click.option(
     "--problem", "problems", multiple=True, metavar="ID", callback=parse_problem, help="Such as t64-b16-i128-h128."
 )
 
 
 def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
-    """The problems that a weights file is timed on. Raises UsageError where it does not fit one."""
+    """The problems that a weights file is timed on.
+
+    Raises:
+        UsageError: where the file does not fit one of the problems.
+    """
     try:
         implied, given = read_weights(path)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    has_x = (implied.seq_len, implied.batch) != (1, 1)
+    if has_x:
+        click.echo(f"note: of x in {path} only the sizes are used; inputs are made up", err=True)
     if not problems:
-        lengths = {} if (implied.seq_len, implied.batch) != (1, 1) else {"seq_len": 64, "batch": 16}
-        return [implied.replace(**lengths)]
+        return [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
+        if has_x and (implied.seq_len, implied.batch) != (problem.seq_len, problem.batch):
+            raise click.UsageError(
+                f"{path} does not fit {problem.id}: its x has seq_len {implied.seq_len} and batch {implied.batch}; "
+                "take x out of the file, or leave --problem out"
+            )
         for name, shape in shapes(problem).items():
             if name not in given or given[name].shape != shape:
                 has = f"shape {given[name].shape}" if name in given else "no such array"
@@ -90,8 +122,18 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     return problems
 
 
+def choose_problems(given: Sequence[Problem], weights: Path | None, default: Iterable[str]) -> list[Problem]:
+    """The problems that were given, or those that the weights fit, or the default ones; none twice."""
+    problems = list(given) or ([] if weights else [Problem.parse(text) for text in default])
+    return list(dict.fromkeys(fit_weights(weights, problems) if weights is not None else problems))
+
+
 def usable_out(out: Path) -> Path:
-    """The folder, made; refuses one that holds a run or can't be written to."""
+    """Make the folder.
+
+    Raises:
+        UsageError: where it holds a run or cannot be written to.
+    """
     made: list[Path] = []
     try:
         if (out / "run.json").exists():
@@ -137,12 +179,12 @@ def file_digest(path: Path) -> str:
 
 
 def shared_digest() -> str:
-    """A short hash of every file of impls/ that implementations import."""
-    return digest(contract.shared_files())
+    """A short hash of every file of impls/ that implementations may import."""
+    return digest(registry.shared_files())
 
 
 def choose_cores(threads: int | None) -> tuple[int, ...]:
-    """The processors that every arm runs on: the last of those that this process may use."""
+    """The processors that every arm runs on: the last ones that this process may use."""
     usable = sorted(os.sched_getaffinity(0))
     if threads is not None and threads > len(usable):
         raise click.UsageError(f"--threads is {threads}; this process may use {len(usable)} processors")
@@ -150,12 +192,12 @@ def choose_cores(threads: int | None) -> tuple[int, ...]:
 
 
 def interrupt(*_: object) -> None:
-    """End as Ctrl-C does."""
+    """End the command as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
 def heed_signals() -> None:
-    """Have a terminal that closes, and a polite kill, end the command as Ctrl-C does."""
+    """Make a closing terminal and a polite kill end the command as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, interrupt)

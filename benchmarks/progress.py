@@ -1,7 +1,9 @@
-"""What a person sees while a run works: a bar, what is being done, the time left."""
+"""What a person sees while a command works: a bar on a terminal, else a line for each stage and each minute."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -9,14 +11,34 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 RUN = {"checking": 0.35, "replicate": 0.65}
+AGREEMENT = {"checking": 1.0}
 REGRESSION = {"checking": 0.2, "screening": 0.6, "confirming": 0.2}
 CALIBRATION = {"checking": 0.05, "collecting": 0.95, "screening": 0.0, "confirming": 0.0}
 """The stages of each command, by the first word of what is being done, and about which share of the time they take."""
 
+LINE_SECONDS = 60.0
+"""Where there is no terminal, a line comes at least so often."""
+
+Report = Callable[[str, float], None]
+"""Is told what is being done, and which share of everything is done."""
+
 
 @contextmanager
 def progress(stages: Mapping[str, float] = RUN) -> Iterator[Callable[[str, float, float], None]]:
-    """Gives advance(what, done, of all): where on the way of its stage the work is."""
+    """Give advance(what, done, of_all), which shows how far the work is on stderr."""
+    console = Console(stderr=True)
+    with _bar(console) if console.is_terminal else _lines() as report:
+
+        def advance(what: str, done: float, of_all: float) -> None:
+            stage = what.partition(" ")[0].rstrip(",")
+            before = sum(list(stages.values())[: list(stages).index(stage)])
+            report(what, before + stages[stage] * done / max(of_all, 1e-9))
+
+        yield advance
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Report]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -25,16 +47,28 @@ def progress(stages: Mapping[str, float] = RUN) -> Iterator[Callable[[str, float
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, speed_estimate_period=600, refresh_per_second=2, disable=not console.is_terminal
-    ) as bar:
+    with Progress(*columns, console=console, speed_estimate_period=600, refresh_per_second=2) as bar:
         task = bar.add_task("starting", total=1.0)
-
-        def advance(what: str, done: float, of_all: float) -> None:
-            stage = what.partition(" ")[0].rstrip(",")
-            before = sum(list(stages.values())[: list(stages).index(stage)])
-            bar.update(task, description=what, completed=before + stages[stage] * done / of_all)
-
-        yield advance
+        yield lambda what, share: bar.update(task, description=what, completed=share)
         bar.update(task, description="done", completed=1.0)
+
+
+@contextmanager
+def _lines() -> Iterator[Report]:
+    start = time.monotonic()
+    last_stage, last_line = "", start
+
+    def report(what: str, share: float) -> None:
+        nonlocal last_stage, last_line
+        now, stage = time.monotonic(), what.partition(" ")[0]
+        if stage == last_stage and now - last_line < LINE_SECONDS:
+            return
+        last_stage, last_line = stage, now
+        left = f", about {_minutes((now - start) * (1 - share) / share)} left" if share > 0.02 else ""
+        print(f"{what}: {share:.0%} after {_minutes(now - start)}{left}", file=sys.stderr, flush=True)
+
+    yield report
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds // 60)} min {seconds % 60:.0f} s"

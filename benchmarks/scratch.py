@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A new folder, gone at the end; what a process left that was killed is swept up first."""
+    """Make a folder that is gone at the end. What a killed process left is swept up first."""
     base = Path(tempfile.gettempdir())
     for old in base.glob("lstm-bench-*"):
         pid = old.name.rsplit("-", 1)[-1]

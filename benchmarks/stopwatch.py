@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Clock:
-    """Seconds by purpose; what is in none of them was waiting."""
+class Stopwatch:
+    """Seconds by purpose. What no purpose took was waiting."""
 
     PURPOSES = ("agreement", "cold first calls", "cold starts", "warm starts", "measuring", "report")
 

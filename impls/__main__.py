@@ -1,15 +1,19 @@
-"""python -m impls list | evaluate: what there is, and one implementation on one case."""
+"""python -m impls list | evaluate | environments: the implementations, one of them on a case, their environments."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import click
 
-from impls.core import contract
+from impls.core import registry
+from impls.core.contract import DEVICES
 from impls.core.problem import DTYPES
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,17 +21,23 @@ def cli() -> None:
     """The LSTM implementations."""
 
 
-@cli.command("list")
-def list_command() -> int:
-    """Every implementation, without starting any framework. Exit code 1 where a file can't be read."""
-    found, broken = contract.survey()
-    rows: list[tuple[str, ...]] = [("name", "framework", "track", "devices", "dtypes", "workloads")]
-    for one in found.values():
-        many = (" ".join(values) for values in (one.devices, one.dtypes, one.workloads))
-        rows.append((one.name, one.framework, one.track, *many))
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@cli.command("list")
+def list_command() -> int:
+    """List every implementation, without starting any framework. Exit code 1 where a file can't be read."""
+    implementations, broken = registry.survey()
+    rows: list[tuple[str, ...]] = [("name", "framework", "track", "devices", "dtypes", "workloads", "requires")]
+    for implementation in implementations.values():
+        choices = (implementation.devices, implementation.dtypes, implementation.workloads)
+        requires = ", ".join(implementation.requires)
+        named = implementation.name, implementation.framework, implementation.track
+        rows.append((*named, *map(" ".join, choices), requires))
+    _print_table(rows)
     for reason in broken.values():
         click.echo(f"error: {reason}", err=True)
     return 1 if broken else 0
@@ -40,8 +50,8 @@ def list_command() -> int:
     "--out", required=True, type=click.Path(path_type=Path), help="Where to write the results (.npz), as float64."
 )
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
-@click.option("--device", type=click.Choice(contract.DEVICES), default="cpu", show_default=True)
-def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device: str) -> None:
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
+def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device: str) -> int:
     """Compute one case.npz with IMPLEMENTATION, a name or the path of a .py file.
 
     The case holds x (T, B, I), the weights under their names in torch.nn.LSTM's state_dict, optional h0 and c0
@@ -49,25 +59,54 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
 
     OUT gets output, h_n, c_n and, where the case has cotangents, grad_NAME for each of its arrays.
     """
-    # read by JAX when it starts, so before anything imports it
-    os.environ["JAX_ENABLE_X64"] = "1" if dtype == "float64" else "0"
-    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
-    from impls.core.evaluate import evaluate_case, write_results
-    from impls.core.weights import read_case
+    import msgspec
+
+    from impls.core import environments
+    from impls.core.evaluate import Task
+    from impls.core.precision import framework_variables
 
     try:
-        found = contract.resolve(implementation)
-        case = read_case(case_path, dtype)
+        chosen = registry.resolve(implementation)
         if out.is_dir():
             raise ValueError(f"{out} is a folder; give the name of a file")
         if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
             raise ValueError(f"{out} can't be written: {out.parent} is not a folder that can be written to")
-        results = evaluate_case(found, case, device)
-        write_results(out, results)
-    except (ValueError, ImportError, contract.Unsupported) as error:
+        python = environments.python_for(chosen)
+    except (ValueError, environments.NotBuilt) as error:
         raise click.UsageError(str(error)) from None
-    except OSError as error:
-        raise click.UsageError(f"{out} can't be written: {error.strerror}") from None
+    task = Task(str(chosen.path), str(case_path), str(out), dtype, device)
+    path = [str(ROOT), *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not chosen.requires else [])]
+    variables = framework_variables(device, dtype) | {"PYTHONPATH": os.pathsep.join(path)} | dict(chosen.variables)
+    command = [python, "-P", "-m", "impls.core.evaluate", msgspec.json.encode(task).decode()]
+    code = subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
+    return code if code >= 0 else 128 - code
+
+
+@cli.command("environments")
+@click.option("--remove", "removed", multiple=True, metavar="ID", help="Remove this one, or `all`. Repeatable.")
+def environments_command(removed: tuple[str, ...]) -> int:
+    """List the Python environments in the cache, with their sizes, or remove some."""
+    from impls.core import environments
+
+    known = {environment.id: environment for environment in environments.environments()}
+    unknown = sorted(set(removed) - {*known, "all"})
+    if unknown:
+        raise click.UsageError(f"no environment is called {unknown[0]}; known: {', '.join(known) or 'none'}")
+    for environment in known.values() if "all" in removed else [known[name] for name in dict.fromkeys(removed)]:
+        try:
+            environments.remove(environment)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        click.echo(f"removed {environment.id} ({environment.size / 2**20:.0f} MiB)")
+    if not removed:
+        rows: list[tuple[str, ...]] = [("id", "for", "MiB", "holds")]
+        for environment in known.values():
+            size = f"{environment.size / 2**20:.0f}"
+            rows.append((environment.id, environment.purpose, size, ", ".join(environment.requirements)))
+        _print_table(rows)
+        total = sum(environment.size for environment in known.values()) / 2**20
+        click.echo(f"{len(known)} environments, {total:.0f} MiB, in {environments.cache() / 'environments'}")
+    return 0
 
 
 def run(command: click.Command) -> None:

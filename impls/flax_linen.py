@@ -63,7 +63,7 @@ LAYOUT = Layout(encode, decode, rates)
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
     dtype = jnp.dtype(problem.dtype)
     rnns = {
         suffix: nn.RNN(nn.OptimizedLSTMCell(problem.hidden_size, param_dtype=dtype), time_major=True, return_carry=True)

@@ -60,7 +60,7 @@ LAYOUT = Layout(encode, decode, rates)
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
     dtype = jnp.dtype(problem.dtype)
     rnns: dict[str, Any] = {}
     for _, suffix, width in layers(problem):

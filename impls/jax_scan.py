@@ -37,7 +37,7 @@ def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array)
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
 
     def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
         return stack(problem, partial(layer, params), x, h0, c0)

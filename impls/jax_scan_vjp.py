@@ -19,7 +19,7 @@ DTYPES = ("float32", "float64")
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
 
     def lstm(params: dict[str, jax.Array], x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
         return stack(problem, partial(layer, params), x, h0, c0)

@@ -40,7 +40,7 @@ def shards(batch: int, processors: int) -> int:
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
     devices = jax.devices("cpu")
     if len(devices) < PROCESSORS:
         raise Unsupported(f"JAX started in this process without JAX_NUM_CPU_DEVICES={PROCESSORS}")

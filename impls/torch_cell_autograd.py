@@ -112,5 +112,5 @@ class AutogradLSTM(CanonicalLSTM):
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
     return prepare_module(problem, weights, device, workload, AutogradLSTM)

@@ -55,7 +55,7 @@ class CompiledLSTM(CanonicalLSTM):
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
     torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 1024
     torch._dynamo.config.fail_on_recompile_limit_hit = True  # never fall back to eager unseen
     torch._functorch.config.donated_buffer = False  # backward alone is called again on one graph

@@ -35,5 +35,5 @@ class HoistedLSTM(CanonicalLSTM):
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
     return prepare_module(problem, weights, device, workload, HoistedLSTM)

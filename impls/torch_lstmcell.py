@@ -44,5 +44,5 @@ def names(problem: Problem) -> dict[str, str]:
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py."""
+    """See impls/core/contract.py."""
     return prepare_module(problem, weights, device, workload, LSTM, names(problem))

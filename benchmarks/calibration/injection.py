@@ -1,24 +1,26 @@
-"""Slowdowns of a known size: a copy of an implementation that does so much more work after each call.
+"""Injected slowdowns: a copy of an implementation that does more work after each call.
 
-The work is small matrix products in NumPy, as many as take that share of the call's own time; a sleep would leave the
-processor free, and would not be stretched by what stretches the rest.
+The work is small matrix products in NumPy, as many as take that share of the call's own time. A sleep would leave the
+processor free, and a disturbed machine would not stretch it as it stretches the call.
 """
 
 from __future__ import annotations
 
-PLANTED = """
+from collections.abc import Callable
 
-# planted: every call does {percent:g} % more work
+INJECTED = """
+
+# injected: every call does {percent:g} % more work
 import dataclasses as _dataclasses
 import statistics as _statistics
 import time as _time
 
 import numpy as _np
 
-_unplanted = prepare
+_original = prepare
 
 
-class _Planted:
+class _Slowed:
     def __init__(self, call, spare):
         self.call, self.spare, self.count, self.first = call, spare, None, True
         self.a, self.b, self.c = (_np.ones((24, 24), _np.float32) for _ in range(3))
@@ -54,27 +56,29 @@ class _Planted:
 
 
 def prepare(problem, weights, device, workload):
-    right, inputs = _unplanted(problem, weights, device, workload), []
+    original, inputs = _original(problem, weights, device, workload), []
 
     def load(given):
         inputs[:] = [given]
-        return right.load(given)
+        return original.load(given)
 
     def spare(mode):
-        state = right.load(inputs[0])
-        if mode == "backward":
-            right.forward_train(state)
-        return state
+        return original.start(mode, inputs[0])
 
-    def planted(mode):
-        call = getattr(right, mode)
-        return call and _Planted(call, lambda: spare(mode))
+    def slowed(mode):
+        call = getattr(original, mode)
+        return call and _Slowed(call, lambda: spare(mode))
 
     modes = ("forward", "forward_train", "backward", "train_step")
-    return _dataclasses.replace(right, load=load, **{{mode: planted(mode) for mode in modes}})
+    return _dataclasses.replace(original, load=load, **{{mode: slowed(mode) for mode in modes}})
 """
 
 
-def plant(source: str, share: float) -> str:
+def inject(source: str, share: float) -> str:
     """The source of an implementation, changed so that each call does `share` (such as 0.05) more work."""
-    return source + PLANTED.format(share=share, percent=100 * share)
+    return source + INJECTED.format(share=share, percent=100 * share)
+
+
+def slowed_by(share: float) -> Callable[[str], str]:
+    """`inject` for one share."""
+    return lambda source: inject(source, share)

@@ -1,4 +1,4 @@
-"""What others would have said of the same data: two runs one after the other, compared by their own rules.
+"""What other tools would have said of the same data: two runs, one after the other, compared by their own rules.
 
 Each takes base's and head's times of one benchmark, one list of seconds per process, and says whether head is slower.
 Sources: pytest-benchmark's documentation of `--benchmark-compare-fail`; asv/statistics.py (is_different) with the
@@ -36,7 +36,7 @@ def pyperf(base: Processes, head: Processes) -> bool:
     return bool(np.mean(b) > np.mean(a) and stats.ttest_ind(a, b).pvalue < 0.05)
 
 
-RIVALS: dict[str, Callable[[Processes, Processes], bool]] = {
+OTHER_TOOLS: dict[str, Callable[[Processes, Processes], bool]] = {
     "pytest-benchmark, median:5%": pytest_benchmark,
     "asv continuous": asv,
     "pyperf compare_to": pyperf,

@@ -15,10 +15,12 @@ from scipy import stats
 from tabulate import tabulate
 
 from benchmarks.calibration import pool
-from benchmarks.calibration.other_tools import RIVALS
+from benchmarks.calibration.other_tools import OTHER_TOOLS
 from benchmarks.calibration.pool import BASE, TWIN, Pool, name_of
+from benchmarks.metadata import Machine
 from benchmarks.regression import decision
 from benchmarks.regression.outcome import Steps
+from benchmarks.words import count
 
 SHARES = (0.02, 0.03, 0.05, 0.10)
 KINDS = ("same", "+5%", "same, with a hog")
@@ -26,22 +28,22 @@ DRAWS = 2000
 
 
 @dataclass(frozen=True)
-class Real:
-    """A gate that was run from end to end: what it was to find, and what it said."""
+class RealGate:
+    """A gate that was run from end to end: what it should find, and what it said."""
 
     kind: str  # one of KINDS
-    planted: str  # the implementation that was slowed down, if any
+    planted: str  # the implementation that was slowed down; empty where none was
     exit_code: int
     regressions: list[str]
     seconds: float
     date: str
 
 
-def right(one: Real) -> bool:
-    """Whether a real gate said what it was to say."""
-    if not one.planted:
-        return one.exit_code == 0
-    return one.exit_code == 1 and all(re.match(rf"{one.planted} \S+: time ", text) for text in one.regressions)
+def right(gate: RealGate) -> bool:
+    """Whether a real gate said what it should say."""
+    if not gate.planted:
+        return gate.exit_code == 0
+    return gate.exit_code == 1 and all(re.match(rf"{gate.planted} \S+: time ", text) for text in gate.regressions)
 
 
 def wilson(rate: float, n: float) -> tuple[float, float]:
@@ -89,8 +91,8 @@ def replayed(found: Pool, side: str, draws: int, seed: int) -> Share | None:
     return Share(sum(called) / draws, gates, mean, 2 * wall * mean)
 
 
-def rival(found: Pool, side: str, rule: Any, processes: int) -> Share:
-    """What a rival says of base's processes and, one window later, head's."""
+def other_tool(found: Pool, side: str, rule: Any, processes: int) -> Share:
+    """What another tool says of base's processes and, one window later, head's."""
     order = found.holding([BASE, TWIN, side])
     called = []
     for k in range(len(order) - 2 * processes + 1):
@@ -98,8 +100,8 @@ def rival(found: Pool, side: str, rule: Any, processes: int) -> Share:
         for target in found.benchmarks if side != TWIN else [None]:
             said = {
                 name: rule(
-                    [found.replicates[j][name][BASE].ravel() for j in before],
-                    [found.replicates[j][name][side if name == target else TWIN].ravel() for j in after],
+                    [found.replicates[j][name][BASE] for j in before],
+                    [found.replicates[j][name][side if name == target else TWIN] for j in after],
                 )
                 for name in ([target] if target else found.benchmarks)
             }
@@ -117,13 +119,12 @@ ENOUGH = Steps.replicates + decision.MOST
 """Replicates from which on a gate can be replayed, however many it asks for."""
 
 
-def report(found: Pool, reals: Sequence[Real], described: dict[str, Any], threads: int) -> str:
-    """The tables in Markdown, and what stands behind them."""
-    machine = described["machine"]
+def report(found: Pool, reals: Sequence[RealGate], machine: Machine, threads: int) -> str:
+    """The tables in Markdown, under the machine and the size of the pool."""
     held = {side: len(found.holding([BASE, TWIN, side])) for side in (TWIN, *map(name_of, SHARES))}
-    counts = ", ".join(f"{'twins' if side == TWIN else side} {count}" for side, count in held.items())
+    counts = ", ".join(f"{'twins' if side == TWIN else side} {count}" for side, number in held.items())
     where = (
-        f"{machine['cpu']}, {machine['cores']} cores, {threads} thread{'s' if threads > 1 else ''} a worker; "
+        f"{machine.cpu}, {machine.cores} cores, {count(threads, 'thread')} a worker; "
         f"{datetime.now(UTC):%Y-%m-%d}. Replicates in the pool: {counts}."
     )
     parts = [where]
@@ -142,14 +143,14 @@ def report(found: Pool, reals: Sequence[Real], described: dict[str, Any], thread
 
 def _replays(found: Pool, held: dict[str, int]) -> str:
     rows = []
-    for name in (OURS, *RIVALS):
+    for name in (OURS, *OTHER_TOOLS):
         shares: dict[str, Share | None] = {}
-        for side, count in held.items():
-            n = min(PROCESSES.get(name, 0), count // 2)
+        for side, number in held.items():
+            n = min(PROCESSES.get(name, 0), number // 2)
             if name == OURS:
                 shares[side] = replayed(found, side, DRAWS, seed=1)
             else:
-                shares[side] = rival(found, side, RIVALS[name], n) if n else None
+                shares[side] = other_tool(found, side, OTHER_TOOLS[name], n) if n else None
         first = shares[TWIN]
         cells = [str(one) if one else "–" for one in shares.values()]
         if first:
@@ -160,7 +161,7 @@ def _replays(found: Pool, held: dict[str, int]) -> str:
     return tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)
 
 
-def _from_end_to_end(reals: Sequence[Real]) -> str:
+def _from_end_to_end(reals: Sequence[RealGate]) -> str:
     lines = []
     for kind in KINDS:
         mine = [one for one in reals if one.kind == kind]

@@ -131,8 +131,7 @@ def check(prepared: Prepared, job: Problem, workload: str, mode: str, want: Mapp
     found = []
     # the first set again, after the second has been loaded and run: nothing may be left over from it
     for turn, k in enumerate((0, 1, 0)):
-        if mode == "backward":
-            prepared.call("forward_train")(states[k])
+        prepared.make_ready(mode, states[k])
         # a step that changes the parameters is compared from a fresh state, after one and after three
         state = prepared.load(sets[k]) if updates else states[k]
         for steps in range(1, max(STEPS) + 1 if updates else 2):

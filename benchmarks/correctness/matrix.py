@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,17 +13,21 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import terminal
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
-from benchmarks.correctness import agreement, controls
+from benchmarks.correctness import agreement
+from benchmarks.measurement import admission, protocol
+from benchmarks.measurement.admission import Expected
 from benchmarks.measurement.arm import Arm, ArmFailed, Limits
-from benchmarks.progress import progress
+from benchmarks.measurement.session import Advance
+from benchmarks.measurement.sides import Version, make_arm
 from benchmarks.record import HARMLESS
-from benchmarks.terminal import all_fit, output
-from impls.core.contract import Implementation
 from impls.core.problem import Problem
-from impls.core.weights import make_weights
 
 SEED = 0
+
+Key = tuple[str, str, str]
+"""The name of an implementation, a dtype, the id of a problem."""
 
 
 @dataclass(frozen=True)
@@ -37,139 +39,138 @@ class Cell:
     reason: str = ""
 
 
-def skip_cell(problem: Problem) -> bool:
-    """One step is the same work whatever T is, so `cell` is checked on a few of the default problems."""
-    return problem.id in AGREE_PROBLEMS and problem.id not in AGREE_CELL_PROBLEMS
+class Matrix:
+    """What is compared, and what became of it so far."""
 
+    def __init__(
+        self,
+        versions: Sequence[Version],
+        problems: Sequence[Problem],
+        dtypes: Sequence[str],
+        workloads: Sequence[str],
+        device: str,
+        call_seconds: float,
+    ) -> None:
+        self.versions = versions
+        self.problems = problems
+        self.dtypes = dtypes
+        self.workloads = workloads
+        self.device = device
+        self.call_seconds = call_seconds
+        self.cells: dict[Key, Cell] = {}
+        self.arms: list[Arm] = []
+        self.stopping = threading.Event()
 
-def check_one(
-    arm: Arm,
-    cores: Sequence[int],
-    problem: Problem,
-    workloads: Sequence[str],
-    expected: dict[tuple[str, str], Path],
-) -> Cell:
-    """Every workload and mode of one implementation on one problem.
+    @property
+    def good(self) -> bool:
+        """Whether all that could be compared agrees, and all that should have been compared was."""
+        return all(cell.status in HARMLESS for cell in self.cells.values())
 
-    A worker starts with all processors in sight, so that what shards over them does so here too.
-    """
-    errors = []
-    for workload in workloads:
-        if workload not in arm.implementation.workloads or (problem.id, workload) not in expected:
-            continue
-        arm.ensure_running(tuple(cores))
-        answer = arm.ask(
-            "agree", problem=problem.id, workload=workload, seed=SEED, expected=str(expected[problem.id, workload])
+    def fill(self, folder: Path, advance: Advance) -> None:
+        """Compare everything, as many arms at a time as there are processors; `folder` is for caches and logs."""
+        benchmarks = [
+            Benchmark(problem, workload, "forward")
+            for problem in self.problems
+            for workload in self.workloads
+            if workload != "cell" or not _skip_cell(problem)
+        ]
+        expected = admission.write_expected(benchmarks, SEED, None, folder)
+        # what is compiled takes longest, so it starts first
+        first = sorted(
+            self.versions,
+            key=lambda one: (not one.implementation.name.endswith("compiled"), one.implementation.framework),
         )
-        errors.append(answer["error"])
-    return Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
+        jobs = [(version, dtype) for version in first for dtype in self.dtypes]
+        free = sorted(os.sched_getaffinity(0))
 
+        def work(job: tuple[Version, str]) -> None:
+            core = free.pop()
+            try:
+                self._fill_row(*job, core, folder, expected, advance)
+            finally:
+                free.append(core)
 
-def agree(
-    implementations: Sequence[Implementation],
-    problems: Sequence[Problem],
-    dtypes: Sequence[str],
-    workloads: Sequence[str],
-    call_seconds: float,
-) -> int:
-    """Print the matrix; 1 where anything disagrees, or could not be checked though it should."""
-    scratch = Path(tempfile.mkdtemp(prefix="lstm-agree-"))
-    cores = sorted(os.sched_getaffinity(0))
-    found: dict[tuple[str, str, str], Cell] = {}
-    try:
-        expected: dict[tuple[str, str], Path] = {}
-        for problem in problems:
-            for workload in workloads:
-                if workload == "cell" and skip_cell(problem):
-                    continue
-                job = Benchmark(problem, workload, "forward").job
-                path = expected[problem.id, workload] = scratch / f"expected-{len(expected)}.npz"
-                agreement.save_expected(path, job, workload, make_weights(job, workload, SEED))
-        # the compiled ones take longest, so they start first
-        longest_first = sorted(implementations, key=lambda one: (not one.name.endswith("compiled"), one.framework))
-        jobs = [(one, dtype) for one in longest_first for dtype in dtypes]
-        free = list(cores)
-
-        arms: list[Arm] = []
-        stopping = threading.Event()
-
-        with progress() as advance:
-
-            def work(job: tuple[Implementation, str]) -> None:
-                implementation, dtype = job
-                if stopping.is_set():
-                    return
-                core = free.pop()
-                limits = Limits((core,), call_seconds, psutil.virtual_memory().total // 2)
-                arm = Arm(implementation, "cpu", limits, dtype, scratch / dtype)
-                arms.append(arm)
-                try:
-                    for problem in problems:
-                        if stopping.is_set():
-                            return
-                        typed = problem.replace(dtype=dtype)
-                        keys = {(typed.id, w): path for (name, w), path in expected.items() if name == problem.id}
-                        try:
-                            if dtype not in implementation.dtypes:
-                                raise ArmFailed("unsupported", f"no {dtype}")
-                            cell = check_one(arm, cores, typed, workloads, keys)
-                        except ArmFailed as failure:
-                            cell = Cell(failure.status, reason=failure.reason)
-                        found[implementation.name, dtype, problem.id] = cell
-                        advance(f"checking {implementation.name} {dtype}", len(found), len(jobs) * len(problems))
-                finally:
+        with ThreadPoolExecutor(len(free)) as pool:
+            try:
+                list(pool.map(work, jobs))
+            except KeyboardInterrupt:
+                self.stopping.set()
+                for arm in self.arms:
                     arm.kill()
-                    free.append(core)
+                raise
 
-            with ThreadPoolExecutor(len(cores)) as pool:
+    def _fill_row(
+        self, version: Version, dtype: str, core: int, folder: Path, expected: Expected, advance: Advance
+    ) -> None:
+        """Compare one implementation in one dtype on every problem."""
+        name = version.implementation.name
+        limits = Limits((core,), self.call_seconds, psutil.virtual_memory().total // 2)
+        arm = make_arm(version, self.device, limits, dtype, folder / dtype)
+        self.arms.append(arm)
+        try:
+            for problem in self.problems:
+                if self.stopping.is_set():
+                    return
                 try:
-                    list(pool.map(work, jobs))
-                except KeyboardInterrupt:
-                    stopping.set()
-                    for arm in arms:
-                        arm.kill()
-                    raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    console = output(200)
-    show(found, [one.name for one in implementations], problems, dtypes, console)
-    refused = controls.refusals()
-    console.print("\nnegative controls, wrong on purpose; each must be refused:")
-    for name, reason in refused.items():
-        console.print(f"  {name}: {f'refused: {reason}' if reason else 'PASSED'}", markup=False, highlight=False)
-    good = all(cell.status in HARMLESS for cell in found.values()) and all(refused.values())
-    return 0 if good else 1
+                    cell = self._compare(version, arm, problem, dtype, expected)
+                except ArmFailed as failure:
+                    cell = Cell(failure.status, reason=failure.reason)
+                self.cells[name, dtype, problem.id] = cell
+                of_all = len(self.versions) * len(self.dtypes) * len(self.problems)
+                advance(f"checking {name} {dtype}", len(self.cells), of_all)
+        finally:
+            arm.kill()
 
+    def _compare(self, version: Version, arm: Arm, problem: Problem, dtype: str, expected: Expected) -> Cell:
+        """Compare every workload and mode on one problem.
 
-def show(
-    found: dict[tuple[str, str, str], Cell],
-    names: Sequence[str],
-    problems: Sequence[Problem],
-    dtypes: Sequence[str],
-    console: Console,
-) -> None:
-    """A table per dtype: implementations down, problems across, largest errors in the cells."""
+        A worker starts with all processors in sight, so that what shards over them does so here too.
+        """
+        if version.failure is not None:
+            raise version.failure
+        errors = []
+        for workload in self.workloads:
+            benchmark = Benchmark(problem.replace(dtype=dtype), workload, "forward")
+            path = expected.get((problem.id, workload))
+            failure = admission.refusal(version.implementation, self.device, benchmark)
+            if failure is not None and workload in version.implementation.workloads:
+                raise failure
+            if failure is not None or path is None:
+                continue
+            arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
+            request = protocol.CheckProblem(benchmark.problem.id, workload, SEED, str(path))
+            errors.append(arm.ask(request, protocol.Checked).error)
+        return Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
 
-    def table_of(dtype: str, some: Sequence[Problem]) -> Table:
-        table = Table(
-            title=f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})", title_justify="left"
-        )
+    def show(self, console: Console) -> None:
+        """Print a table per dtype: implementations down, problems across, the largest errors in the cells."""
+        for dtype in self.dtypes:
+            for size in range(len(self.problems), 0, -1):  # as many side by side as the terminal is wide for
+                parts = [self.problems[k : k + size] for k in range(0, len(self.problems), size)]
+                tables = [self._table(dtype, part) for part in parts]
+                if terminal.all_fit(tables, console):
+                    break
+            for table in tables:
+                console.print(table)
+        for (name, dtype, problem_id), cell in self.cells.items():
+            if cell.reason:
+                line = f"{name}, {dtype}, {problem_id}: {cell.status}: {cell.reason}"
+                console.print(line, markup=False, highlight=False)
+
+    def _table(self, dtype: str, problems: Sequence[Problem]) -> Table:
+        title = f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})"
+        table = Table(title=title, title_justify="left")
         table.add_column("implementation", no_wrap=True)
-        for problem in some:
+        for problem in problems:
             table.add_column(problem.id.replace("-", "\n"), justify="right")
-        for name in names:
-            cells = [found[name, dtype, problem.id] for problem in some]
+        for version in self.versions:
+            name = version.implementation.name
+            cells = [self.cells[name, dtype, problem.id] for problem in problems]
             texts = [f"{cell.error:.0e}" if cell.status == "ok" else f"[red]{cell.status}[/]" for cell in cells]
             table.add_row(name, *texts)
         return table
 
-    for dtype in dtypes:
-        for size in range(len(problems), 0, -1):  # as many side by side as the terminal is wide for
-            tables = [table_of(dtype, problems[k : k + size]) for k in range(0, len(problems), size)]
-            if all_fit(tables, console):
-                break
-        for table in tables:
-            console.print(table)
-    for (name, dtype, problem_id), cell in found.items():
-        if cell.reason:
-            console.print(f"{name}, {dtype}, {problem_id}: {cell.status}: {cell.reason}", markup=False, highlight=False)
+
+def _skip_cell(problem: Problem) -> bool:
+    """Whether `cell` is left out: one step is the same work whatever T is, so a few default problems are enough."""
+    return problem.id in AGREE_PROBLEMS and problem.id not in AGREE_CELL_PROBLEMS

@@ -1,4 +1,4 @@
-"""Before any timing, for each arm alone: agreement, the cold first call, the cross-checks, and how long a call takes.
+"""Before any timing, for each arm and benchmark: agreement, the cold first call, sanity, and how long a call takes.
 
 An arm that fails at a benchmark gets its status there and is not timed there. Where its process has died, it is
 started again for what it has left.
@@ -6,111 +6,102 @@ started again for what it has left.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 from pathlib import Path
+
+import msgspec
 
 from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement
+from benchmarks.measurement import protocol
 from benchmarks.measurement.arm import Arm, ArmFailed
-from benchmarks.stopwatch import Clock
-from impls.core import weights as canonical
+from benchmarks.stopwatch import Stopwatch
+from impls.core import weights
+from impls.core.registry import Implementation
 
 
-@dataclass
-class Admission:
-    """What the gate found of one arm on one benchmark."""
+class Admission(msgspec.Struct, forbid_unknown_fields=True):
+    """What became of one arm at one benchmark before any timing."""
 
     implementation: str
     benchmark: str
     status: str = "ok"
     reason: str = ""
+    versions: str | None = None  # of the worker's environment
     error: float | None = None
     error_tensor: str | None = None
     first_call_seconds: float | None = None
-    seconds: float | None = None
+    seconds: float | None = None  # roughly, of one call
 
 
-def write_expected(
-    benchmarks: Iterable[Benchmark], seed: int, weights: str | None, folder: Path
-) -> dict[tuple[str, str], Path]:
-    """The oracle's results of every problem and workload, each in a file."""
-    found: dict[tuple[str, str], Path] = {}
-    given = canonical.read_weights(Path(weights))[1] if weights else {}
+Expected = dict[tuple[str, str], Path]
+"""By problem id and workload: the file with the reference's results."""
+
+
+def write_expected(benchmarks: Iterable[Benchmark], seed: int, weights_path: str | None, folder: Path) -> Expected:
+    """Work out the reference's results of every problem and workload, each once."""
+    expected: Expected = {}
+    given = weights.read_weights(Path(weights_path))[1] if weights_path else {}
     for benchmark in benchmarks:
         key = benchmark.problem.id, benchmark.workload
-        if key not in found:
-            found[key] = folder / f"expected-{len(found)}.npz"
-            arrays = canonical.complete(given, benchmark.job, benchmark.workload, seed)
-            agreement.save_expected(found[key], benchmark.job, benchmark.workload, arrays)
-    return found
+        if key not in expected:
+            expected[key] = folder / f"expected-{len(expected)}.npz"
+            arrays = weights.complete(given, benchmark.job, benchmark.workload, seed)
+            agreement.save_expected(expected[key], benchmark.job, benchmark.workload, arrays)
+    return expected
+
+
+def refusal(implementation: Implementation, device: str, benchmark: Benchmark) -> ArmFailed | None:
+    """What the constants of a file say against a benchmark; None where they say nothing. Nothing is started."""
+    reason = implementation.lacks(device, benchmark.problem.dtype, benchmark.workload)
+    return ArmFailed("unsupported", reason) if reason else None
+
+
+def refused(name: str, benchmark: Benchmark, failure: ArmFailed) -> Admission:
+    """The admission of an arm that is not tried at a benchmark."""
+    return Admission(name, benchmark.id, failure.status, failure.reason)
 
 
 def admit(
     arm: Arm,
     benchmark: Benchmark,
-    seed: int,
-    weights: str | None,
+    opening: protocol.Open,
     expected: Path,
-    clock: Clock,
     estimate_seconds: float,
+    stopwatch: Stopwatch,
 ) -> Admission:
-    """Put one arm through the gate on one benchmark."""
-    found = Admission(arm.name, benchmark.id)
+    """Put a running arm through the admission to one benchmark.
+
+    Args:
+        arm: which arm.
+        benchmark: which benchmark.
+        opening: the request that opens it.
+        expected: the file with the reference's results.
+        estimate_seconds: for finding out how long a call takes.
+        stopwatch: gets the time that this takes.
+    """
+    admission = Admission(arm.name, benchmark.id, versions=arm.ready.versions if arm.ready else None)
     try:
-        with clock.spent("cold first calls"):
-            opened = arm.ask("open", benchmark=benchmark.id, seed=seed, weights=weights)
-        found.first_call_seconds = opened["first_call_seconds"]
-        with clock.spent("agreement"):
+        with stopwatch.spent("cold first calls"):
+            admission.first_call_seconds = arm.ask(opening, protocol.Opened).first_call_seconds
+        with stopwatch.spent("agreement"):
             if not arm.implementation.is_floor:  # which computes no LSTM
-                checked = arm.ask("check", benchmark=benchmark.id, expected=str(expected))
-                found.error, found.error_tensor = checked["error"], checked["tensor"]
-            found.seconds = arm.ask("estimate", benchmark=benchmark.id, seconds=estimate_seconds)["seconds"]
-            arm.ask("crosscheck", benchmark=benchmark.id, seconds=found.seconds)
-            arm.ask("close", benchmark=benchmark.id)
+                checked = arm.ask(protocol.Check(benchmark.id, str(expected)), protocol.Checked)
+                admission.error, admission.error_tensor = checked.error, checked.tensor
+            estimate = arm.ask(protocol.Estimate(benchmark.id, estimate_seconds), protocol.Estimated)
+            admission.seconds = estimate.seconds
+            arm.ask(protocol.Inspect(benchmark.id, estimate.seconds), protocol.Done)
+            arm.ask(protocol.Close(benchmark.id), protocol.Done)
     except ArmFailed as failure:
-        found.status, found.reason = failure.status, failure.reason
-    return found
+        admission.status, admission.reason = failure.status, failure.reason
+    return admission
 
 
-def refuse(arm: Arm, benchmark: Benchmark) -> ArmFailed | None:
-    """What the file's constants say against a benchmark, without starting anything."""
-    reason = arm.implementation.lacks(arm.device, benchmark.problem.dtype, benchmark.workload)
-    return ArmFailed("unsupported", reason) if reason else None
-
-
-def pass_all(
-    arm: Arm,
-    benchmarks: list[Benchmark],
-    admit_one: Callable[[Arm, Benchmark], Admission],
-    clock: Clock,
-    done: Callable[[Arm], None],
-) -> list[Admission]:
-    """Put one arm through the gate on every benchmark; its worker may be running already, and is left running."""
-    found = []
-    unable: ArmFailed | None = None  # what can't start once is not started for every benchmark
-    for benchmark in benchmarks:
-        failure = refuse(arm, benchmark) or unable
-        if failure is None:
-            try:
-                with clock.spent("cold starts"):
-                    arm.ensure_running()
-            except ArmFailed as failed:
-                failure = unable = failed
-        if failure is None:
-            found.append(admit_one(arm, benchmark))
-        else:
-            found.append(Admission(arm.name, benchmark.id, failure.status, failure.reason))
-        done(arm)
-    return found
-
-
-def dumps(admissions: list[Admission]) -> str:
-    """As gate.json keeps them."""
-    return json.dumps([asdict(admission) for admission in admissions], indent=1) + "\n"
+def dumps(admissions: Iterable[Admission]) -> str:
+    """Admissions as a run keeps them."""
+    return msgspec.json.format(msgspec.json.encode(list(admissions)), indent=1).decode() + "\n"
 
 
 def loads(text: str) -> list[Admission]:
-    """What dumps wrote."""
-    return [Admission(**fields) for fields in json.loads(text)]
+    """Read what dumps wrote. Raises msgspec's errors, which are ValueErrors."""
+    return msgspec.json.decode(text, type=list[Admission])

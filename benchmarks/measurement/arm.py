@@ -1,9 +1,8 @@
-"""The runner's side of one worker process: start, ask, stop, and find out what killed it."""
+"""The runner's side of one worker process: start it, ask it, stop it, and find out what killed it."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
@@ -14,21 +13,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NoReturn, TypeVar
 
+import msgspec
 import psutil
 
+from benchmarks.measurement import protocol
 from benchmarks.measurement.worker import one_line
-from impls.core.contract import Implementation
+from impls.core.contract import FLOOR_CHOICES
+from impls.core.precision import framework_variables
+from impls.core.registry import Implementation
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 POLL_SECONDS = 0.1
 GONE_SECONDS = 5.0
 """A process whose socket has closed ends within these, or is ended."""
 START_SECONDS = 300.0
 """A worker may take this long to import its framework: many start at once, and the disk may be cold."""
 
-Message = dict[str, Any]
+AnswerType = TypeVar("AnswerType", bound=protocol.Answer)
 
 
 class ArmFailed(Exception):
@@ -42,7 +45,7 @@ class ArmFailed(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What an arm may use: processors, seconds for one call, resident bytes."""
+    """What an arm may use: processors, seconds for one answer, resident bytes."""
 
     cores: tuple[int, ...]
     call_seconds: float
@@ -51,37 +54,36 @@ class Limits:
 
 @dataclass(frozen=True)
 class Home:
-    """Which Python runs a worker, and where that finds impls and benchmarks, in this order."""
+    """Which Python runs a worker, and where that Python finds impls and benchmarks, in this order."""
 
     python: str = sys.executable
     path: tuple[Path, ...] = (ROOT,)
 
 
-def environment(device: str, threads: int, dtype: str, cache: Path, home: Home) -> dict[str, str]:
-    """A worker's environment variables: threads set from outside, full precision, its own compile cache."""
+def worker_variables(
+    implementation: Implementation, device: str, threads: int, dtype: str, cache: Path, home: Home
+) -> dict[str, str]:
+    """A worker's environment variables: threads set from outside, full precision, compile caches of its own."""
     # an environment of its own is to hold what it was built to hold, whatever the user's path leads to
     inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and home.python == sys.executable else []
-    count = str(threads)
-    own = {
-        **{f"{library}_NUM_THREADS": count for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")},
-        "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
-        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
+    return {
+        **os.environ,
+        **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         # JAX keeps only what took over a second to compile, unless told otherwise
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
         # compiling in this process: a pool of compile workers would live on beside the measurement
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
-        "NVIDIA_TF32_OVERRIDE": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
+        FLOOR_CHOICES: str(cache.parent / "floor.json"),
+        **framework_variables(device, dtype),
+        **implementation.variables,
     }
-    if device == "cpu":
-        own |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    return {**os.environ, **own}
 
 
 class Arm:
@@ -104,22 +106,23 @@ class Arm:
         self.folder = folder / self.name
         self.home = home
         self.process: subprocess.Popen[bytes] | None = None
-        self.ready: Message = {}
+        self.ready: protocol.Ready | None = None
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
         """Begin to start the worker, on its own processors or on others; `wait_ready` brings it to its own."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
+        threads = len(self.limits.cores)
         with theirs, self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.home.python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
+                [self.home.python, "-P", "-m", "benchmarks.measurement.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                env=environment(self.device, len(self.limits.cores), self.dtype, self.folder, self.home),
+                env=worker_variables(self.implementation, self.device, threads, self.dtype, self.folder, self.home),
                 start_new_session=True,
             )
         with contextlib.suppress(OSError):  # should the kernel run out of memory, it is to take this one
@@ -127,28 +130,29 @@ class Arm:
         self.channel = ours
         self.buffer = b""
         self.asked = 0
-        spec = {
-            "path": str(self.implementation.path),
-            "framework": self.implementation.framework,
-            "device": self.device,
-            "cores": list(cores or self.limits.cores),
-            "runner": os.getpid(),
-        }
-        self._send(spec)
+        path = str(self.implementation.path)
+        self._send(protocol.Start(path, self.device, cores or self.limits.cores, os.getpid()))
 
     def wait_ready(self) -> None:
-        """Wait for the worker, then stop it until it is asked. Raises ArmFailed."""
+        """Wait for the worker, then stop it until it is asked.
+
+        Raises:
+            ArmFailed: where it does not start.
+        """
         assert self.process is not None
-        self.ready = self._receive(max(START_SECONDS, self.limits.call_seconds))
-        self._stop()
-        if self.ready["digest"] != self.implementation.digest:
+        self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.limits.call_seconds))
+        if self.ready.digest != self.implementation.digest:
             raise ArmFailed("error", f"{self.implementation.path.name} has changed since it was checked")
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
                 os.sched_setaffinity(int(task.name), self.limits.cores)
 
     def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
-        """Start the worker (see `start`), again where it has died, and wait for it. Raises ArmFailed."""
+        """Start the worker (see `start`), again where it has died, and wait for it.
+
+        Raises:
+            ArmFailed: where it does not start.
+        """
         if not self.alive:
             self.kill()
             self.start(cores)
@@ -163,15 +167,21 @@ class Arm:
         """Whether there is a worker to ask."""
         return self.process is not None and self.process.poll() is None
 
-    def ask(self, op: str, **arguments: Any) -> Message:
-        """Let the worker run until it has answered. Raises ArmFailed."""
-        assert self.process is not None
+    def ask(self, request: protocol.AnyRequest, answer: type[AnswerType], seconds: float | None = None) -> AnswerType:
+        """Let the worker run until it has answered.
+
+        Args:
+            request: what is asked.
+            answer: the type of its answer.
+            seconds: how long the worker may take, where that is not the arm's own limit.
+
+        Raises:
+            ArmFailed: where the worker cannot do it, or dies, or does not answer in time.
+        """
         self._signal(signal.SIGCONT)
         self.asked += 1
-        self._send({"op": op, "number": self.asked, **arguments})
-        answer = self._receive(self.limits.call_seconds)
-        self._stop()
-        return answer
+        self._send(protocol.NumberedRequest(self.asked, request))
+        return self._receive(answer, seconds or self.limits.call_seconds)
 
     def kill(self) -> None:
         """End the worker and whatever it started."""
@@ -193,11 +203,29 @@ class Arm:
         assert self.process is not None
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: msgspec.Struct) -> None:
         with contextlib.suppress(BrokenPipeError):  # its death is found, and told, by _receive
-            self.channel.sendall(json.dumps(message).encode() + b"\n")
+            self.channel.sendall(protocol.line(message))
 
-    def _receive(self, seconds: float) -> Message:
+    def _receive(self, answer: type[AnswerType], seconds: float) -> AnswerType:
+        line = self._receive_line(seconds)
+        try:
+            message = msgspec.json.decode(line, type=protocol.NumberedAnswer)
+            content = message.content
+            if message.number not in (self.asked, protocol.REFUSED) or not isinstance(
+                content, answer | protocol.Failed
+            ):
+                raise ValueError("not the answer to what was asked")
+        except ValueError:  # msgspec's errors are such; an implementation writes to files it did not open
+            self.kill()
+            raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
+        if self.alive:
+            self._stop()
+        if isinstance(content, protocol.Failed):
+            raise ArmFailed(content.status, content.reason)
+        return content
+
+    def _receive_line(self, seconds: float) -> bytes:
         deadline = time.perf_counter() + seconds
         while b"\n" not in self.buffer:
             if select.select([self.channel], [], [], POLL_SECONDS)[0]:
@@ -216,19 +244,7 @@ class Arm:
                 self.kill()
                 raise ArmFailed("timed_out", f"no answer within {seconds:g} s")
         line, _, self.buffer = self.buffer.partition(b"\n")
-        try:
-            answer: Message = json.loads(line)
-            if answer.pop("number") != self.asked:
-                raise ValueError("not the answer to what was asked")
-            failed = "status" in answer
-        except (ValueError, TypeError, AttributeError, KeyError):  # an implementation writes to files it did not open
-            self.kill()
-            raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
-        if failed:
-            if self.alive:
-                self._stop()
-            raise ArmFailed(answer["status"], answer["reason"])
-        return answer
+        return line
 
     def _watch_memory(self) -> None:
         assert self.process is not None
@@ -244,7 +260,7 @@ class Arm:
                 f"{resident / gib:.2f} GiB resident; the limit is {self.limits.memory_bytes / gib:.2f} GiB",
             )
 
-    def _died(self) -> None:
+    def _died(self) -> NoReturn:
         assert self.process is not None
         try:
             code = self.process.wait(GONE_SECONDS)
@@ -261,7 +277,7 @@ class Arm:
 
 
 def start_all(arms: Sequence[Arm]) -> None:
-    """Start workers, all at once, shared out over the processors; one that can't start tells why when it is asked."""
+    """Start workers all at once, shared out over the processors. One that cannot start says why when it is asked."""
     usable = sorted(os.sched_getaffinity(0))
     for k, arm in enumerate(arms):
         n = len(arm.limits.cores)

@@ -1,16 +1,16 @@
-"""Who runs when: the order of turns inside a block, and one block of turns."""
+"""One turn of one arm: the order of turns in a block, and what the machine did meanwhile."""
 
 from __future__ import annotations
 
-import math
 import random
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psutil
+
+from benchmarks.measurement.timing import Turn
 
 T = TypeVar("T")
 PRESSURE = Path("/proc/pressure/cpu")
@@ -24,28 +24,24 @@ def mirrored(arms: Sequence[T], rng: random.Random) -> list[T]:
 
 
 def steal_seconds() -> float:
-    """Seconds that the hypervisor has taken from this machine's processors since it started."""
+    """Seconds that the hypervisor has taken from this machine's processors since the machine started."""
     return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
-def pressure_seconds() -> float:
-    """Seconds in which something waited for a processor of this machine, since it started; NaN where not told."""
+def pressure_seconds() -> float | None:
+    """Seconds in which something waited for a processor since the machine started; None where it does not say."""
     try:
         return int(PRESSURE.read_text().partition("total=")[2].split()[0]) / 1e6
     except (OSError, ValueError, IndexError):
-        return math.nan
+        return None
 
 
-def take(block: int, position: int, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """One turn of one arm, as a record keeps it."""
+def take(block: int, position: int, ask: Callable[[], Turn]) -> Turn:
+    """Have an arm take a turn, and fill in when it was and what the machine did meanwhile."""
     started, steal, pressure = time.time(), steal_seconds(), pressure_seconds()
-    answer = ask()
-    return {
-        "block": block,
-        "position": position,
-        "started": started,
-        "seconds": statistics.median(answer["samples"]),
-        **answer,
-        "steal_seconds": steal_seconds() - steal,
-        "pressure_seconds": pressure_seconds() - pressure,
-    }
+    turn = ask()
+    turn.block, turn.position, turn.started = block, position, started
+    turn.steal_seconds = steal_seconds() - steal
+    after = pressure_seconds()
+    turn.pressure_seconds = None if after is None or pressure is None else after - pressure
+    return turn

@@ -1,14 +1,13 @@
-"""One arm's process: does what the runner asks over a socket, and nothing on its own.
+"""The process of one arm. It does what the runner asks over a socket, and nothing on its own.
 
-Started as `python -m benchmarks.worker FD`. Each message is one line of JSON. Nothing heavy is imported before the
-processors that it may use are set, since thread pools are made at import.
+Started as `python -m benchmarks.measurement.worker FD`. Nothing heavy is imported before the process is bound to its
+processors, since thread pools are made at import.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
-import json
 import os
 import signal
 import socket
@@ -17,213 +16,230 @@ import time
 from pathlib import Path
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
+import msgspec
 
-Message = dict[str, Any]
+from benchmarks.measurement import protocol
+from benchmarks.measurement.protocol import Failed
+
+PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its runner dies, however that dies."""
+    """Have the kernel kill this process when its runner dies, however the runner dies."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before that took effect
         os._exit(1)
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Text on one line, cut to a length that a table cell bears."""
+    """Put text on one line, and cut it to a length that a table cell bears."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def status_of(error: BaseException) -> Message:
+def failure_of(error: BaseException) -> Failed:
     """The status and the reason of a row that failed with this exception."""
     from benchmarks.correctness.agreement import Disagrees
     from impls.core.contract import Unsupported
 
     text = str(error)
     if isinstance(error, Unsupported):
-        return {"status": "unsupported", "reason": one_line(text)}
+        return Failed("unsupported", one_line(text))
     if isinstance(error, Disagrees):
-        return {"status": "disagrees", "reason": one_line(text)}
+        return Failed("disagrees", one_line(text))
     starved = ("out of memory", "not enough memory", "RESOURCE_EXHAUSTED", "can't allocate memory")
-    if isinstance(error, MemoryError) or any(sign in text for sign in starved):
-        return {"status": "out_of_memory", "reason": one_line(f"{type(error).__name__}: {text}")}
-    return {"status": "error", "reason": one_line(f"{type(error).__name__}: {text}")}
+    no_memory = isinstance(error, MemoryError) or any(sign in text for sign in starved)
+    return Failed("out_of_memory" if no_memory else "error", one_line(f"{type(error).__name__}: {text}"))
 
 
-def not_installed(error: BaseException, framework: str) -> Message | None:
-    """The answer where an import failed because the framework is not there; a mistyped import is another matter."""
-    from benchmarks import machine
+def failure_to_import(error: Exception, path: Path) -> Failed:
+    """The status and the reason where an implementation could not be imported: its framework may not be there."""
+    from impls.core import registry, versions
 
-    if not isinstance(error, ImportError):
-        return None
-    distributions = machine.distributions(framework)
-    missing = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
-    if missing or any(machine.version(one) is None for one in distributions):
-        return {"status": "not_installed", "reason": one_line(str(error))}
-    return None
+    if isinstance(error, ImportError):
+        distributions = versions.distributions(registry.read(path))
+        absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
+        if absent or any(versions.version(name) is None for name in distributions):
+            return Failed("not_installed", one_line(str(error)))
+    return failure_of(error)  # a mistyped import is no missing framework
 
 
-class Opened:
+class OpenBenchmark:
     """A benchmark that is ready to be called."""
 
-    def __init__(self, benchmark: Any, prepared: Any, call: Any, inputs: Any) -> None:
+    def __init__(self, benchmark: Any, prepared: Any, inputs: Any) -> None:
         self.benchmark = benchmark
         self.prepared = prepared
-        self.call = call
         self.inputs = inputs
+        self.call = prepared.call(benchmark.mode)
         self.state = self.fresh()
 
     def fresh(self) -> Any:
-        """A newly loaded state, ready for the mode's call."""
-        state = self.prepared.load(self.inputs)
-        if self.benchmark.mode == "backward":
-            self.prepared.call("forward_train")(state)
-        return state
+        """A newly loaded state in which the mode can be called."""
+        return self.prepared.start(self.benchmark.mode, self.inputs)
+
+    def finish(self, result: Any) -> Any:
+        """Read a result, which waits for it."""
+        return self.prepared.to_numpy(self.benchmark.mode, result)
 
 
 class Worker:
     """The state of one arm: its module, and the benchmarks that are open."""
 
-    def __init__(self, spec: Message) -> None:
+    def __init__(self, start: protocol.Start) -> None:
         from benchmarks.measurement import memory
-        from impls.core import contract
+        from impls.core import registry
 
-        keeps_freed = memory.keep_freed()
-        start = time.perf_counter()
-        self.spec = spec
-        self.implementation = contract.read(Path(spec["path"]))
-        self.module = contract.load(self.implementation)
-        self.import_seconds = time.perf_counter() - start
+        self.keeps_freed = memory.keep_freed()
+        began = time.perf_counter()
+        self.device = start.device
+        self.implementation = registry.read(Path(start.path))
+        self.module = registry.load(self.implementation)
+        self.import_seconds = time.perf_counter() - began
         self.memory = memory
         gc.freeze()  # what the frameworks made stays; collecting need not look at it again
         self.base_bytes = memory.resident()
-        self.keeps_freed = keeps_freed
-        self.opened: dict[str, Opened] = {}
+        self.opened: dict[str, OpenBenchmark] = {}
 
-    def ready(self) -> Message:
+    def ready(self) -> protocol.Ready:
         """What the runner is told first."""
         from threadpoolctl import threadpool_info
 
-        from benchmarks import machine
+        from impls.core import versions
 
         pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()]
-        return {
-            "digest": self.implementation.digest,
-            "import_seconds": self.import_seconds,
-            "base_bytes": self.base_bytes,
-            "pools": pools,
-            "keeps_freed": self.keeps_freed,
-            "versions": machine.versions_of(self.implementation.framework),
-        }
+        return protocol.Ready(
+            digest=self.implementation.digest,
+            import_seconds=self.import_seconds,
+            base_bytes=self.base_bytes,
+            pools=pools,
+            keeps_freed=self.keeps_freed,
+            versions=versions.versions_of(self.implementation),
+        )
 
-    def open(self, benchmark: str, seed: int, weights: str | None) -> Message:
-        """Prepare, load, and call twice; the first call's seconds and the peak of memory are the answer."""
+    def answer(self, request: protocol.AnyRequest) -> protocol.AnyAnswer:
+        """Do what is asked."""
+        match request:
+            case protocol.Open():
+                return self.open(request)
+            case protocol.Close():
+                self.opened.pop(request.benchmark, None)
+                return protocol.Done()
+            case protocol.Check():
+                return self.check(request)
+            case protocol.CheckProblem():
+                return self.check_problem(request)
+            case protocol.Inspect():
+                return self.inspect(request)
+            case protocol.Estimate():
+                return self.estimate(request)
+            case protocol.MeasurePeak():
+                return protocol.Peak(*self.module.peak(self.device, request.dtype))
+            case protocol.TakeTurn():
+                return self.take_turn(request)
+
+    def open(self, request: protocol.Open) -> protocol.Opened:
+        """Prepare, load, and call twice. The first call is timed by itself."""
         from benchmarks.cases import Benchmark
-        from impls.core import weights as canonical
+        from impls.core import weights
 
-        self.close(benchmark)
-        what = Benchmark.parse(benchmark)
-        given = canonical.read_weights(Path(weights))[1] if weights else {}
-        arrays = canonical.complete(given, what.job, what.workload, seed)
-        inputs = canonical.make_inputs(what.job, seed)
+        self.opened.pop(request.benchmark, None)
+        benchmark = Benchmark.parse(request.benchmark)
+        given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
+        arrays = weights.complete(given, benchmark.job, benchmark.workload, request.seed)
+        inputs = weights.make_inputs(benchmark.job, request.seed)
         self.memory.reset_peak()
         before = self.memory.resident()
-        prepared = self.module.prepare(what.job, arrays, self.spec["device"], what.workload)
-        opened = Opened(what, prepared, prepared.call(what.mode), inputs)
+        prepared = self.module.prepare(benchmark.job, arrays, self.device, benchmark.workload)
+        opened = OpenBenchmark(benchmark, prepared, inputs)
         start = time.perf_counter()
         opened.call(opened.state)
         first = time.perf_counter() - start
         opened.call(opened.state)
-        self.opened[benchmark] = opened
-        return {"first_call_seconds": first, "peak_bytes": max(0, self.memory.peak() - before)}
+        self.opened[request.benchmark] = opened
+        return protocol.Opened(first_call_seconds=first, peak_bytes=max(0, self.memory.peak() - before))
 
-    def close(self, benchmark: str) -> Message:
-        """Forget a benchmark."""
-        self.opened.pop(benchmark, None)
-        return {}
-
-    def check(self, benchmark: str, expected: str) -> Message:
-        """Compare with what the oracle said."""
+    def check(self, request: protocol.Check) -> protocol.Checked:
+        """Compare one mode with the reference."""
         from benchmarks.correctness import agreement
 
-        one = self.opened[benchmark]
-        want = agreement.load_expected(Path(expected))
-        what = one.benchmark
-        found = agreement.check(one.prepared, what.job, what.workload, what.mode, want)
-        return {"error": found.error, "tensor": found.tensor}
+        opened = self.opened[request.benchmark]
+        benchmark = opened.benchmark
+        expected = agreement.load_expected(Path(request.expected))
+        largest = agreement.check(opened.prepared, benchmark.job, benchmark.workload, benchmark.mode, expected)
+        return protocol.Checked(error=largest.error, tensor=largest.tensor)
 
-    def agree(self, problem: str, workload: str, seed: int, expected: str) -> Message:
-        """Every mode of one problem and workload against the oracle, without timing; the largest error."""
+    def check_problem(self, request: protocol.CheckProblem) -> protocol.Checked:
+        """Compare every mode with the reference; the largest error of all."""
         from benchmarks.cases import Benchmark
         from benchmarks.correctness import agreement
-        from impls.core import weights as canonical
+        from impls.core import weights
         from impls.core.contract import MODES
         from impls.core.problem import Problem
 
-        job = Benchmark(Problem.parse(problem), workload, "forward").job
-        arrays = canonical.make_weights(job, workload, seed)
-        prepared = self.module.prepare(job, arrays, self.spec["device"], workload)
-        want = agreement.load_expected(Path(expected))
+        job = Benchmark(Problem.parse(request.problem), request.workload, "forward").job
+        arrays = weights.make_weights(job, request.workload, request.seed)
+        prepared = self.module.prepare(job, arrays, self.device, request.workload)
+        expected = agreement.load_expected(Path(request.expected))
         modes = [mode for mode in MODES if getattr(prepared, mode) is not None]
-        found = [agreement.check(prepared, job, workload, mode, want) for mode in modes]
-        largest = max(found, key=lambda one: one.error)
-        return {"error": largest.error, "tensor": largest.tensor}
+        errors = [agreement.check(prepared, job, request.workload, mode, expected) for mode in modes]
+        largest = max(errors, key=lambda found: found.error)
+        return protocol.Checked(error=largest.error, tensor=largest.tensor)
 
-    def crosscheck(self, benchmark: str, seconds: float) -> Message:
+    def inspect(self, request: protocol.Inspect) -> protocol.Done:
         """Look for missing synchronisation and remembered results."""
         from benchmarks.correctness import sanity
 
-        one = self.opened[benchmark]
-        mode = one.benchmark.mode
-        sanity.check_finished(one.call, one.state, lambda result: one.prepared.to_numpy(mode, result), seconds)
-        sanity.check_not_remembered(one.call, one.state, one.fresh)
-        return {}
+        opened = self.opened[request.benchmark]
+        sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds)
+        sanity.check_not_remembered(opened.call, opened.state, opened.fresh)
+        return protocol.Done()
 
-    def estimate(self, benchmark: str, seconds: float) -> Message:
-        """Roughly how long a call takes."""
+    def estimate(self, request: protocol.Estimate) -> protocol.Estimated:
+        """Find out roughly how long a call takes."""
         from benchmarks.measurement import timing
 
-        one = self.opened[benchmark]
-        return {"seconds": timing.estimate(one.call, one.state, seconds)}
+        opened = self.opened[request.benchmark]
+        return protocol.Estimated(seconds=timing.estimate(opened.call, opened.state, request.seconds))
 
-    def peak(self, dtype: str) -> Message:
-        """Of the floor: what the machine's matrix product reaches at best."""
-        return {"flops_per_second": self.module.peak(self.spec["device"], dtype)}
-
-    def turn(self, benchmark: str, samples: int, calls_per_sample: int) -> Message:
-        """One burst of timed calls."""
+    def take_turn(self, request: protocol.TakeTurn) -> protocol.Taken:
+        """Time one burst of calls."""
         from benchmarks.measurement import timing
 
-        one = self.opened[benchmark]
-        return dict(vars(timing.turn(one.call, one.state, timing.Plan(samples, calls_per_sample))))
+        opened = self.opened[request.benchmark]
+        plan = timing.Plan(request.samples, request.calls_per_sample)
+        return protocol.Taken(turn=timing.turn(opened.call, opened.state, plan))
 
 
 def serve(fd: int) -> None:
-    """Answer messages until the socket closes."""
-    with socket.socket(fileno=fd) as channel, channel.makefile("rw") as lines:
+    """Answer requests until the socket closes."""
+    with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as lines:
 
-        def send(number: int, message: Message) -> None:
-            lines.write(json.dumps({"number": number, **message}) + "\n")
+        def send(number: int, content: protocol.AnyAnswer) -> None:
+            lines.write(protocol.line(protocol.NumberedAnswer(number, content)))
             lines.flush()
 
-        spec = json.loads(lines.readline())
-        die_with_parent(spec["runner"])
-        os.sched_setaffinity(0, spec["cores"])
+        start = msgspec.json.decode(lines.readline(), type=protocol.Start)
+        die_with_parent(start.runner)
+        os.sched_setaffinity(0, start.cores)
         try:
-            worker = Worker(spec)
+            worker = Worker(start)
             send(0, worker.ready())
         except Exception as error:
-            send(0, not_installed(error, spec["framework"]) or status_of(error))
+            send(0, failure_to_import(error, Path(start.path)))
             return
-        for line in lines:
-            message = json.loads(line)
-            number = message.pop("number")
+        requests = msgspec.json.Decoder(protocol.NumberedRequest)
+        for text in lines:
             try:
-                answer = getattr(worker, message.pop("op"))(**message)
+                message = requests.decode(text)
+            except msgspec.MsgspecError as error:
+                send(protocol.REFUSED, Failed("error", one_line(f"the worker refuses a request: {error}")))
+                continue
+            try:
+                answer = worker.answer(message.content)
             except Exception as error:
-                answer = status_of(error)
-            send(number, answer)
+                answer = failure_of(error)
+            send(message.number, answer)
 
 
 if __name__ == "__main__":

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.regression.snapshots import (
-    ROOT,
-    Side,
-    Unusable,
-    Version,
-    check_contract,
-    git,
-    of_revision,
-    of_working_tree,
-    resolve,
-)
-from impls.core import contract, environments
-from impls.core.contract import Implementation
+from benchmarks.measurement.arm import ROOT
+from benchmarks.measurement.sides import Side, Version, version_of
+from benchmarks.regression import requirements
+from benchmarks.regression.snapshots import Unusable, check_contract, git, of_revision, of_working_tree, resolve
+from impls.core import registry
+from impls.core.registry import Implementation
 
 GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")
-"""What is compared where nobody says what: eager loops, a hand-written backward, a fused kernel, scans."""
+"""What is compared where nothing is named: eager loops, a hand-written backward, a fused kernel, scans."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +29,10 @@ class Comparison:
 
 
 def _lstms(folder: Path) -> tuple[dict[str, Implementation], dict[str, str]]:
-    """A snapshot's LSTMs by name, and why others can't be read, without the paths of the snapshot."""
-    found, broken = contract.survey(folder)
+    """A snapshot's LSTMs by name, and why others cannot be read, without the paths of the snapshot."""
+    implementations, broken = registry.survey(folder)
     return (
-        {name: one for name, one in found.items() if one.track in ("default", "tuned")},
+        {name: implementation for name, implementation in implementations.items() if implementation.is_lstm},
         {name: reason.replace(f"{folder.parent}/", "") for name, reason in broken.items()},
     )
 
@@ -54,60 +48,78 @@ def _chosen(
     shared: bool,
     broken: Iterable[str] = (),
 ) -> list[str]:
-    """Names in this repository to compare: those wanted, or the gated ones and whatever differs between the sides.
+    """The names in this repository to compare: those wanted, or the gated ones and whatever differs between the sides.
 
-    `shared` says whether a file that implementations import differs: then all of them may. `broken` are those that
-    can't be read on one side at least.
+    Args:
+        wanted: names, paths of this repository's files, or `all`.
+        base: the implementations of base.
+        head: the implementations of head.
+        shared: whether a file that implementations import differs; then all of them may differ.
+        broken: names that cannot be read on one side at least.
     """
     known = sorted({*base, *head, *broken})
+    if "all" in wanted:
+        return known
     if wanted:
-        names = [Path(one).stem for one in wanted]
+        names = [Path(text).stem for text in wanted]
         for name in names:
             if name not in known:
-                contract.resolve(name)  # raises, with the nearest name
+                registry.resolve(name)  # raises, with the nearest name
                 raise Unusable(f"{name} is no LSTM to compare")
         return names
-    differ = [name for name in known if shared or digest_of(base, name) != digest_of(head, name)]
+    core = [name for name in known if not any(name in side and side[name].requires for side in (base, head))]
+    differ = [name for name in core if shared] + [name for name in known if _digest(base, name) != _digest(head, name)]
     return list(dict.fromkeys([*(name for name in GATED if name in known), *differ]))
 
 
-def digest_of(found: dict[str, Implementation], name: str) -> str | None:
+def _digest(implementations: dict[str, Implementation], name: str) -> str | None:
     """The hash of an implementation's file; None where there is none."""
-    return found[name].digest if name in found else None
+    return implementations[name].digest if name in implementations else None
 
 
 def _split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
-    """This repository's names, and others' files. Raises Unusable where two would have one name."""
-    stems = [Path(one).stem for one in wanted]
+    """This repository's names, and the files from elsewhere.
+
+    Raises:
+        Unusable: where two would have one name.
+    """
+    stems = [Path(text).stem for text in wanted]
     for stem in stems:
         if stems.count(stem) > 1:
             raise Unusable(f"two implementations are called {stem}; rename one")
-    return [one for one in wanted if _own(one)], [Path(one).resolve() for one in wanted if not _own(one)]
+    return [text for text in wanted if _own(text)], [Path(text).resolve() for text in wanted if not _own(text)]
 
 
 def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
-    """The files of a revision against those of the working tree. Raises Unusable or ValueError, in one line."""
-    own, others = _split(wanted)
+    """Compare the files of a revision with those of the working tree.
+
+    Raises:
+        Unusable, ValueError: in one line.
+    """
+    own, foreign = _split(wanted)
     base: dict[str, Version] = {}
     head: dict[str, Version] = {}
-    broken: dict[str, dict[str, str]] = {"base": {}, "head": {}}
+    unreadable: dict[str, dict[str, str]] = {"base": {}, "head": {}}
     pythons, differ = (sys.executable, sys.executable), ""
     root = of_working_tree(ROOT / "impls", "impls")
     commits = []
-    if own or not others:
+    if own or not foreign:
         commits.append(resolve(ROOT, revision))
         old = of_revision(ROOT / "impls", revision, "impls")
         check_contract(old, revision)
-        (before, unread), (now, unreadable) = _lstms(old / "impls"), _lstms(root / "impls")
-        differ_too = contract.shared_files(old / "impls") != contract.shared_files(root / "impls")
-        for name in _chosen(own, before, now, differ_too, {*unread, *unreadable}):
-            for side, found, place in ((base, before, old), (head, now, root)):
-                if name in found:
-                    side[name] = Version(found[name], place)
-            broken["base"] |= {name: unread[name]} if name in unread else {}
-            broken["head"] |= {name: unreadable[name]} if name in unreadable else {}
+        (before, broken_before), (now, broken_now) = _lstms(old / "impls"), _lstms(root / "impls")
+        shared = registry.shared_files(old / "impls") != registry.shared_files(root / "impls")
         pythons, differ = _environments(commits[0])
-    for path in others:
+        for name in _chosen(own, before, now, shared, {*broken_before, *broken_now}):
+            for side, implementations, place, python in (
+                (base, before, old, pythons[0]),
+                (head, now, root, pythons[1]),
+            ):
+                if name in implementations:
+                    side[name] = version_of(implementations[name], place, python)
+            for label, broken in (("base", broken_before), ("head", broken_now)):
+                unreadable[label] |= {name: broken[name]} if name in broken else {}
+    for path in foreign:
         commits.append(resolve(path.parent, revision))
         for label, side, place in (
             ("base", base, of_revision(path.parent, revision, "given")),
@@ -116,38 +128,56 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
             file = place / "given" / path.name
             if file.is_file():
                 try:
-                    side[path.stem] = Version(contract.read_foreign(file), root, place / "given")
+                    side[path.stem] = version_of(registry.read_foreign(file), root)
                 except ValueError as error:
-                    broken[label][path.stem] = str(error).replace(str(file), path.name)
-        if path.stem not in {*base, *head, *broken["base"], *broken["head"]}:
+                    unreadable[label][path.stem] = str(error).replace(str(file), path.name)
+        if path.stem not in {*base, *head, *unreadable["base"], *unreadable["head"]}:
             raise Unusable(f"{path} exists neither in {revision} nor now")
     title = (
         f"{revision} ({', '.join(dict.fromkeys(commit[:12] for commit in commits))}) against the working tree{differ}"
     )
-    sides = Side("base", base, pythons[0], broken["base"]), Side("head", head, pythons[1], broken["head"])
-    return Comparison(*sides, title)
+    return Comparison(Side("base", base, unreadable["base"]), Side("head", head, unreadable["head"]), title)
 
 
 def _environments(commit: str) -> tuple[tuple[str, str], str]:
     """Base's and head's Python, and in words how they differ: this Python for both where their groups are the same."""
-    now = environments.requirements((ROOT / "pyproject.toml").read_bytes())
-    before = environments.requirements(git(ROOT, "show", f"{commit}:./pyproject.toml"))
+    now = requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes())
+    before = requirements.of_pyproject(git(ROOT, "show", f"{commit}:./pyproject.toml"))
     if now == before:
         return (sys.executable, sys.executable), ""
-    base, head, differ = environments.apart(before, now)
-    return (base, head), f", with {environments.short(differ)}" if differ else ""
+    base, head, differ = requirements.apart(before, now)
+    return (base, head), f", with {requirements.short(differ)}" if differ else ""
 
 
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
-    """The working tree's files in two environments that differ in these requirements alone. Raises Unusable."""
+    """Compare the working tree's files in two environments that differ in these requirements alone.
+
+    A requirement that an implementation's REQUIRES names is changed there; any other in the core environment.
+
+    Raises:
+        Unusable: in one line.
+    """
     root = of_working_tree(ROOT / "impls", "impls")
-    found, broken = _lstms(root / "impls")
+    implementations, broken = _lstms(root / "impls")
     for reason in broken.values():
         raise Unusable(reason)
-    own, others = _split(wanted)
-    names = _chosen(own, found, found, shared=False) if own or not others else []
-    versions = {name: Version(found[name], root) for name in names}
-    versions |= {path.stem: Version(contract.read_foreign(path), root, path.parent) for path in others}
-    wanted_there = environments.requirements((ROOT / "pyproject.toml").read_bytes())
-    base, head, differ = environments.pair(wanted_there, specs)
-    return Comparison(Side("base", versions, base), Side("head", versions, head), environments.short(differ))
+    own, foreign = _split(wanted)
+    names = _chosen(own, implementations, implementations, shared=False) if own or not foreign else []
+    chosen = [implementations[name] for name in names] + [registry.read_foreign(path) for path in foreign]
+    named = requirements.parse(specs)
+    taken = {name for one in chosen for name in requirements.names_of(one.requires) if name in named}
+    core = [spec for name, spec in named.items() if name not in taken]
+    pythons, title = (sys.executable, sys.executable), [named[name] for name in sorted(taken)]
+    if core:
+        base, head, differ = requirements.pair(requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes()), core)
+        pythons, title = (base, head), [*title, requirements.short(differ)]
+    sides: tuple[dict[str, Version], dict[str, Version]] = ({}, {})
+    for implementation in chosen:
+        asks = requirements.names_of(implementation.requires)
+        if not (asks & taken if implementation.requires else core):
+            continue  # nothing differs for it
+        replaced = [named.get(next(iter(requirements.names_of([text]))), text) for text in implementation.requires]
+        changed = dataclasses.replace(implementation, requires=tuple(replaced))
+        sides[0][implementation.name] = version_of(changed, root, pythons[0])
+        sides[1][implementation.name] = version_of(implementation, root, pythons[1])
+    return Comparison(Side("base", sides[0]), Side("head", sides[1]), ", ".join(title))

@@ -1,20 +1,21 @@
-"""One gate, from measuring to its verdict: gate, screen, confirm, and what became of what could not be compared."""
+"""One gate from measuring to its verdict: admit, screen, confirm; and what is said of what could not be compared."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases import Benchmark
 from benchmarks.correctness.agreement import TOLERANCES
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import ArmFailed
-from benchmarks.record import Record, benchmark_id
+from benchmarks.measurement.session import Session
+from benchmarks.record import Record
 from benchmarks.regression import decision
 from benchmarks.regression.decision import Finding, Rule
-from benchmarks.regression.measure import Measurement
 from benchmarks.regression.series import series
+from benchmarks.words import count
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ class Result:
     def last_line(self, strict: bool) -> str:
         """The verdict in a sentence."""
         if self.regressions:
-            n = len(self.regressions)
-            return f"{n} regression{'s' if n > 1 else ''} found: {'; '.join(self.regressions)}"
+            return f"{count(len(self.regressions), 'regression')} found: {'; '.join(self.regressions)}"
         if self.unmeasured:
             return f"could not measure: {'; '.join(self.unmeasured)}"
         found = max(one.smallest for one in self.findings if one.metric == "time")
@@ -96,7 +96,7 @@ class Result:
         return line
 
 
-def stand(key: str, base: Admission | None, head: Admission | None, dtype: str) -> Standing | None:
+def standing_of(key: str, base: Admission | None, head: Admission | None, dtype: str) -> Standing | None:
     """What is to be said of a benchmark before its metrics; None where both sides are well."""
     before = "not there" if base is None else base.status if base.status == "ok" else f"{base.status} ({base.reason})"
     if head is None:
@@ -130,8 +130,8 @@ def stand(key: str, base: Admission | None, head: Admission | None, dtype: str) 
     return None
 
 
-def broke(key: str, base: ArmFailed | None, head: ArmFailed | None) -> Standing | None:
-    """What is to be said of what failed while it was measured; None where nothing did."""
+def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> Standing | None:
+    """What is to be said of a benchmark that failed while it was measured; None where it did not."""
     if head is not None:
         return Standing(key, "lost", f"{head.status} in the head while it was measured: {head.reason}")
     if base is not None:
@@ -139,51 +139,54 @@ def broke(key: str, base: ArmFailed | None, head: ArmFailed | None) -> Standing 
     return None
 
 
-def judge(measurement: Measurement, rules: Sequence[Rule], steps: Steps) -> Result:
-    """Measure and decide. `measurement` has two sides, base and head."""
+def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps) -> Result:
+    """Do a whole gate: admit, screen, confirm, decide. The session has two sides, base and head."""
     result = Result(margin=rules[0].ratio)
-    measurement.pass_gate()
-    sides = [side.label for side in measurement.sides]
-    everything = {name: list(measurement.benchmarks) for name in measurement.names}
-    keys = [(name, benchmark) for name in everything for benchmark in measurement.benchmarks]
-
+    session.admit()
+    session.close()  # the screen's workers are fresh
     for replicate in range(steps.replicates):
-        measurement.advance(f"screening, replicate {replicate + 1} of {steps.replicates}", replicate, steps.replicates)
-        result.records += measurement.replicate("screen", replicate, everything, steps.blocks)
-    screen = series(_whole(result.records, measurement), rules)
+        result.records += session.replicate(
+            replicate, steps.blocks, phase="screen", what="screening, replicate", of_all=steps.replicates
+        )
+    screen = series(_whole(result.records, session), rules)
     suspected = decision.suspects(screen)
     counts = decision.plan(screen, suspected)
-    by_key = {f"{name} {benchmark.id}": (name, benchmark) for name, benchmark in keys}
-    for replicate in range(max(counts.values(), default=0)):
-        most = max(counts.values())
-        measurement.advance(f"confirming, replicate {replicate + 1} of {most}", replicate, most)
+    keys = {f"{name} {benchmark.id}": (name, benchmark) for name in session.names for benchmark in session.benchmarks}
+    most = max(counts.values(), default=0)
+    for replicate in range(most):
         wanted: dict[str, list[Benchmark]] = {}
-        for key, count in counts.items():
-            if replicate < count:
-                name, benchmark = by_key[key]
+        for key, number in counts.items():
+            if replicate < number:
+                name, benchmark = keys[key]
                 wanted.setdefault(name, []).append(benchmark)
-        result.records += measurement.replicate("confirm", replicate, wanted, steps.confirm_blocks)
-
-    for name, benchmark in keys:
-        key, place = f"{name} {benchmark.id}", (name, benchmark.id)
-        base, head = (measurement.admissions.get((side, place)) for side in sides)
-        broken_base, broken_head = (measurement.failures.get((side, place)) for side in sides)
-        standing = stand(key, base, head, benchmark.problem.dtype) or broke(key, broken_base, broken_head)
-        if standing is not None:
-            result.standings.append(standing)
+        result.records += session.replicate(
+            replicate, steps.confirm_blocks, wanted, phase="confirm", what="confirming, replicate", of_all=most
+        )
+    result.standings = _standings(session, keys)
     # what failed while it was measured has no verdict, whatever it did before
     well = {one.benchmark for one in screen} - {s.benchmark for s in result.standings if s.kind != "inaccurate"}
     confirm = {
         (one.benchmark, one.rule.metric): one
-        for one in series((row for row in result.records if row["phase"] == "confirm"), rules)
+        for one in series((row for row in result.records if row.phase == "confirm"), rules)
     }
     fresh = [confirm.get((screen[k].benchmark, screen[k].rule.metric)) for k in suspected]
     kept = [(k, one) for k, one in zip(suspected, fresh, strict=True) if one is not None]
-    found = decision.verdicts(screen, [k for k, _ in kept], [one for _, one in kept])
-    result.findings = [one for one in found if one.benchmark in well]
+    findings = decision.verdicts(screen, [k for k, _ in kept], [one for _, one in kept])
+    result.findings = [finding for finding in findings if finding.benchmark in well]
     return result
 
 
-def _whole(records: Sequence[Record], measurement: Measurement) -> list[Record]:
-    """Records of what no side has failed at since."""
-    return [row for row in records if measurement.ok((row["implementation"], benchmark_id(row)))]
+def _standings(session: Session, keys: Mapping[str, tuple[str, Benchmark]]) -> list[Standing]:
+    """What is to be said of each benchmark besides its metrics."""
+    standings = []
+    for key, (name, benchmark) in keys.items():
+        sides = [(side.label, name, benchmark.id) for side in session.sides]
+        standing = standing_of(key, *map(session.admissions.get, sides), benchmark.problem.dtype)
+        standing = standing or standing_after(key, *map(session.failures.get, sides))
+        standings += [standing] if standing else []
+    return standings
+
+
+def _whole(records: Sequence[Record], session: Session) -> list[Record]:
+    """The records of what no side has failed at since."""
+    return [row for row in records if session.ok(row.implementation, row.benchmark)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from tabulate import tabulate
 
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result
+from benchmarks.words import markdown_cell
 
 HEADER = ("implementation", "base", "change [95 %]", "verdict", "finds", "also", "n")
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
@@ -99,22 +99,21 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
     console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def _plain(text: str) -> str:
-    return " ".join(html.escape(text).replace("|", "&#124;").replace("`", "'").split())
-
-
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
     """The same for a pull request: the verdict first."""
-    parts = [f"## {_plain(line)}", _plain(title)]
+    parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
     for benchmark, rows in sections(result).items():
-        cells = [[_plain(cell) for cell in row.cells] for row in rows]
-        parts.append(f"### {_plain(benchmark)}")
+        cells = [[markdown_cell(cell) for cell in row.cells] for row in rows]
+        parts.append(f"### {markdown_cell(benchmark)}")
         parts.append(tabulate(cells, headers=HEADER, tablefmt="github", disable_numparse=True))
     if result.standings:
         parts.append(
-            "\n".join(f"- **{one.kind}** {_plain(one.benchmark)}: {_plain(one.reason)}" for one in result.standings)
+            "\n".join(
+                f"- **{one.kind}** {markdown_cell(one.benchmark)}: {markdown_cell(one.reason)}"
+                for one in result.standings
+            )
         )
-    parts.append("\n".join(f"- {_plain(one)}" for one in (*NOTES, *provenance)))
+    parts.append("\n".join(f"- {markdown_cell(one)}" for one in (*NOTES, *provenance)))
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The two sides: whose files, run by which Python. Both are snapshots in a cache, named after what they hold."""
+"""Snapshots of files in a cache, each named after what it holds: of a git revision, or of the working tree."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.calibration.injection import plant
 from impls.core import contract
-from impls.core.contract import Implementation
+from impls.core.environments import cache
 from impls.core.files import digest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -25,36 +22,12 @@ SKIPPED = ("__pycache__", ".git")
 
 
 class Unusable(ValueError):
-    """A side that can't be had; the message says why, in one line."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """An implementation as one side has it, the folder whose impls/ it imports, and where its own neighbours are."""
-
-    implementation: Implementation
-    root: Path
-    beside: Path | None = None
-
-
-@dataclass(frozen=True)
-class Side:
-    """Base or head: what it is called, its implementations by name, its Python, and why others can't be read."""
-
-    label: str
-    versions: dict[str, Version]
-    python: str = sys.executable
-    broken: dict[str, str] = field(default_factory=dict)
-
-
-def cache() -> Path:
-    """Where snapshots and environments are kept: lstm-bench in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-bench"
+    """A side that cannot be had; the message says why, in one line."""
 
 
 @contextmanager
 def arriving(kind: str) -> Iterator[Path]:
-    """A new folder beside the finished ones of its kind, gone at the end; what killed processes left is removed."""
+    """Make a folder beside the finished ones of its kind, gone at the end. What killed processes left is removed."""
     parent = cache() / kind
     parent.mkdir(parents=True, exist_ok=True)
     for old in parent.glob(".arriving-*"):
@@ -68,7 +41,7 @@ def arriving(kind: str) -> Iterator[Path]:
 
 
 def keep(folder: Path) -> Path:
-    """Move a finished snapshot to the cache, under its content's name; one that is there already serves as well."""
+    """Move a finished snapshot to the cache, under its content's name, where it is not there yet."""
     held = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     target = cache() / "files" / digest(held)
     if not target.exists():
@@ -137,28 +110,36 @@ def of_working_tree(folder: Path, name: str) -> Path:
         return keep(arrived)
 
 
-def with_planted(root: Path, names: Iterable[str], share: float) -> Path:
-    """A snapshot like this one, in which these implementations do `share` more work."""
+def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
+    """A snapshot like this one, in which the sources of these implementations are changed."""
     with arriving("files") as arrived:
         shutil.copytree(root / "impls", arrived / "impls")
-        for name in names:
+        for name, change in changes.items():
             path = arrived / "impls" / f"{name}.py"
-            path.write_text(plant(path.read_text(encoding="utf-8"), share), encoding="utf-8")
+            path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
         return keep(arrived)
 
 
 def check_contract(root: Path, label: str) -> None:
-    """Raises Unusable where a snapshot's impls/ speaks another contract than this tree's benchmarks/."""
-    path = root / "impls" / "contract.py"
+    """Check that a snapshot's impls/ and this tree's benchmarks/ have the same contract.
+
+    Raises:
+        Unusable: where they differ.
+    """
     spoken = None
-    if path.is_file():
-        try:
-            body = ast.parse(path.read_bytes()).body
-        except SyntaxError:
-            raise Unusable(f"{label}'s impls/contract.py is not valid Python") from None
-        for node in body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONTRACT":
-                spoken = ast.literal_eval(node.value)
+    for path in (
+        root / "impls" / "core" / "contract.py",
+        root / "impls" / "contract.py",
+    ):  # the second until contract 1
+        if path.is_file():
+            try:
+                body = ast.parse(path.read_bytes()).body
+            except SyntaxError:
+                raise Unusable(f"{label}'s {path.relative_to(root)} is not valid Python") from None
+            for node in body:
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONTRACT":
+                    spoken = ast.literal_eval(node.value)
+            break
     if spoken != contract.CONTRACT:
-        old = f"speaks contract {spoken}" if spoken is not None else "speaks a contract from before they had numbers"
-        raise Unusable(f"{label}'s impls/ {old}; this tree's benchmarks/ speaks {contract.CONTRACT}")
+        has = f"has contract {spoken}" if spoken is not None else "has a contract from before they had numbers"
+        raise Unusable(f"{label}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}")

@@ -1,4 +1,4 @@
-"""Run a command that ends, with everything it has started, when this process does, however that dies.
+"""Run a command that ends, with everything it has started, when this process does, however this process dies.
 
 A death signal (prctl) would reach the command alone: pip and venv start processes of their own.
 """
@@ -10,20 +10,42 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 POLL_SECONDS = 0.2
 
 
-def run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-    """Wait for a command, its output kept; where that is interrupted, the command is ended first."""
-    leashed = [sys.executable, __file__, str(os.getpid()), *map(str, command)]
+def run(
+    command: Sequence[str | Path],
+    variables: Mapping[str, str] | None = None,
+    waiting: Callable[[float], None] = lambda _: None,
+) -> subprocess.CompletedProcess[str]:
+    """Wait for a command and keep its output. Where that is interrupted, the command is ended first.
+
+    Args:
+        command: the program and its arguments.
+        variables: environment variables beside this process's own.
+        waiting: is told about once a second how many seconds the command has taken.
+    """
+    guarded = [sys.executable, __file__, str(os.getpid()), *map(str, command)]
+    start = time.monotonic()
     with subprocess.Popen(
-        leashed, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        guarded,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(variables or {})},
     ) as process:
         try:
-            output, errors = process.communicate()
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=1.0)
+                    break
+                except subprocess.TimeoutExpired:
+                    waiting(time.monotonic() - start)
         except BaseException:
             process.terminate()
             process.wait()
@@ -31,8 +53,12 @@ def run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
-def hold(parent: int, command: Sequence[str]) -> int:
-    """Run a command in a group of its own, until it ends or the parent is gone; its exit code, as a shell gives it."""
+def guard(parent: int, command: Sequence[str]) -> int:
+    """Run a command in a group of its own until it ends or the parent is gone.
+
+    Returns:
+        The exit code of the command, as a shell gives it.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     child = subprocess.Popen(command, start_new_session=True)
     try:
@@ -47,4 +73,4 @@ def hold(parent: int, command: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(hold(int(sys.argv[1]), sys.argv[2:]))
+    sys.exit(guard(int(sys.argv[1]), sys.argv[2:]))

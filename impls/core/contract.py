@@ -31,7 +31,9 @@ MODES = ("forward", "forward_train", "backward", "train_step")
 TRACKS = ("default", "tuned", "floor", "reference")
 DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
-"""Of the `model` workload's plain SGD."""
+"""The learning rate of the `model` workload's plain SGD."""
+FLOOR_CHOICES = "LSTM_BENCH_FLOOR"
+"""The environment variable that names the file in which a run keeps which library its floor uses."""
 
 
 class Unsupported(Exception):

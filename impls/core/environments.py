@@ -1,85 +1,155 @@
-"""Python environments of the two sides, built once and kept under the hash of what they were asked to hold."""
+"""Python environments: each is built once, whole or not at all, and kept under the hash of what it was asked to hold.
+
+An implementation with REQUIRES runs in one. A regression builds one for each side whose requirements differ.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import hashlib
+import json
+import os
 import shutil
 import sys
-import tomllib
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import dependency_groups
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
-from benchmarks.regression.snapshots import Unusable, cache
 from impls.core import child_process
+from impls.core.registry import Implementation
 
-GROUP = "core"
+WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
+"""What a worker imports besides the implementation."""
+Waiting = Callable[[float], None]
+"""Is told how many seconds something has taken so far."""
+LINE_SECONDS = 20.0
+"""Where there is no terminal, a line says so often that pip is still working."""
 
 
-def requirements(pyproject: bytes) -> list[str]:
-    """The core dependency group of a pyproject.toml, sorted. Raises Unusable."""
+class NotBuilt(Exception):
+    """An environment that could not be built; the message says why, in one line."""
+
+
+def cache() -> Path:
+    """The folder for environments and snapshots: lstm-bench in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-bench"
+
+
+def python_for(implementation: Implementation, present: str = sys.executable) -> str:
+    """The Python that runs an implementation: `present`, or the one of its own environment.
+
+    Raises:
+        NotBuilt: where its environment is not there and cannot be built.
+    """
+    if not implementation.requires:
+        return present
     try:
-        groups = tomllib.loads(pyproject.decode())["dependency-groups"]
-        return sorted(dependency_groups.resolve(groups, GROUP))
-    except (ValueError, LookupError) as error:
-        raise Unusable(f"pyproject.toml has no usable dependency group {GROUP}: {error}") from None
+        return build((*WORKER_NEEDS, *implementation.requires), purpose=implementation.name)
+    except NotBuilt as error:
+        how = " ".join(
+            repr(text) if "<" in text or ">" in text or " " in text else text for text in implementation.requires
+        )
+        raise NotBuilt(f"{error}; it needs: pip install {how}") from None
 
 
-def parse(specs: Sequence[str]) -> list[Requirement]:
-    """What --base-requirement names. Raises Unusable."""
-    found = []
-    for spec in specs:
-        try:
-            found.append(Requirement(spec))
-        except InvalidRequirement as error:
-            raise Unusable(f"{spec!r} is no requirement ({str(error).splitlines()[0]})") from None
-    return found
+def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose: str = "a regression") -> str:
+    """The Python of an environment that holds these requirements. It is built where it is not there yet.
 
+    Args:
+        requirements: as pip takes them.
+        constraints: as pip takes them with `-c`.
+        purpose: what it is for, shown while it is built.
 
-def _run(command: Sequence[str | Path]) -> str:
-    done = child_process.run(command)
-    if done.returncode:
-        told = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")] or done.stderr.splitlines()
-        raise Unusable(f"pip could not build an environment: {told[0] if told else f'exit code {done.returncode}'}")
-    return done.stdout
-
-
-def freeze(python: str) -> dict[str, str]:
-    """What an environment holds: versions by canonical name, without their local part (`+cpu`)."""
-    lines = _run([python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]).splitlines()
-    pairs = (line.partition("==")[::2] for line in lines if "==" in line)
-    return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
-
-
-def build(wanted: Sequence[str], constraints: Sequence[str] = ()) -> str:
-    """The Python of an environment that holds these requirements; built where it is not there yet. Raises Unusable."""
-    parts = [sys.version, *sorted(wanted), "--", *sorted(constraints)]
-    folder = cache() / "environments" / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    Raises:
+        NotBuilt: where pip cannot install them.
+    """
+    parts = [sys.version, *sorted(requirements), "--", *sorted(constraints)]
+    folder = _parent() / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     python, finished = folder / "bin" / "python", folder / "finished"
+    if finished.exists():
+        return str(python)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
             try:
-                _run([sys.executable, "-m", "venv", folder])
-                limits = folder / "constraints.txt"
-                limits.write_text("".join(f"{line}\n" for line in constraints))
-                _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", limits, *wanted])
-                finished.touch()
+                start = time.monotonic()
+                with _progress(
+                    f"installing an environment for {purpose} ({', '.join(sorted(requirements))})"
+                ) as waiting:
+                    _install(folder, requirements, constraints, waiting)
+                content = {"requirements": sorted(requirements), "constraints": sorted(constraints), "purpose": purpose}
+                finished.write_text(json.dumps({**content, "seconds": round(time.monotonic() - start)}))
             finally:
                 if not finished.exists():
                     shutil.rmtree(folder, ignore_errors=True)
     return str(python)
 
 
+def _parent() -> Path:
+    return cache() / "environments"
+
+
+def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str], waiting: Waiting) -> None:
+    run_pip([sys.executable, "-m", "venv", folder], waiting)
+    limits, temporary = folder / "constraints.txt", folder / "tmp"
+    limits.write_text("".join(f"{line}\n" for line in constraints))
+    temporary.mkdir()  # pip's own, so that a killed build leaves nothing elsewhere
+    pip = [
+        folder / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--retries",
+        "2",
+    ]
+    run_pip([*pip, "-c", limits, *requirements], waiting, TMPDIR=str(temporary))
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def run_pip(command: Sequence[str | Path], waiting: Waiting = lambda _: None, **variables: str) -> str:
+    """Run pip or venv and return what it prints.
+
+    Raises:
+        NotBuilt: with pip's own first error.
+    """
+    done = child_process.run(command, variables, waiting)
+    if done.returncode:
+        lines = done.stderr.splitlines()
+        told = [line for line in lines if line.startswith("ERROR:")] or lines or [f"exit code {done.returncode}"]
+        raise NotBuilt(f"pip could not build an environment: {told[0]}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[Waiting]:
+    """Say on stderr what is being done, and for how many seconds."""
+    terminal, last = sys.stderr.isatty(), [0.0]
+
+    def say(seconds: float) -> None:
+        if terminal:
+            sys.stderr.write(f"\r\033[K{what}: {seconds:.0f} s")
+        elif seconds == 0 or seconds - last[0] >= LINE_SECONDS:
+            last[0] = seconds
+            sys.stderr.write(f"{what}: {seconds:.0f} s\n")
+        sys.stderr.flush()
+
+    say(0)
+    try:
+        yield say
+    finally:
+        if terminal:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
 def sweep(parent: Path) -> None:
-    """Remove what a process left half built that was killed: no lock is held on it."""
+    """Remove what a killed process left half built: nobody holds its lock."""
     for path in parent.glob("*.lock"):
         folder = path.with_suffix("")
         if folder.exists() and not (folder / "finished").exists():
@@ -88,36 +158,56 @@ def sweep(parent: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, dict[str, tuple[str, str]]]:
-    """Base's and head's environments of two lists of requirements: their Pythons, and what differs, by name.
+@dataclass(frozen=True)
+class Environment:
+    """One environment in the cache."""
 
-    What both ask for in the same words has the same version in both. Raises Unusable.
+    folder: Path
+    purpose: str
+    requirements: tuple[str, ...]
+    size: int  # bytes
+
+    @property
+    def id(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+
+def environments() -> list[Environment]:
+    """Every finished environment in the cache."""
+    known = []
+    for finished in sorted(_parent().glob("*/finished")):
+        try:
+            content = json.loads(finished.read_text())
+        except ValueError:  # of an earlier version, which kept no content
+            content = {}
+        files = (path.lstat() for path in finished.parent.rglob("*"))
+        size = sum(status.st_blocks * 512 for status in files)
+        requirements = tuple(content.get("requirements", ()))
+        known.append(Environment(finished.parent, str(content.get("purpose", "unknown")), requirements, size))
+    return known
+
+
+def remove(environment: Environment) -> None:
+    """Remove an environment.
+
+    Raises:
+        ValueError: where a process runs in it.
     """
-    head = build(now)
-    held = freeze(head)
-    moved = {canonicalize_name(Requirement(one).name) for one in {*before} ^ {*now}}
-    kept = [f"{name}=={version}" for name, version in held.items() if name not in moved]
+    users = [path for path in Path("/proc").glob("[0-9]*/maps") if _maps(path, environment.folder)]
+    if users:
+        raise ValueError(f"{environment.id} is in use by process {users[0].parent.name}")
+    lock = environment.folder.with_suffix(".lock")
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        (environment.folder / "finished").unlink(missing_ok=True)  # first, so that half an environment is never used
+        shutil.rmtree(environment.folder, ignore_errors=True)
+    lock.unlink(missing_ok=True)
+
+
+def _maps(path: Path, folder: Path) -> bool:
+    """Whether a process has files of that folder in memory."""
     try:
-        base = build(before, kept)
-    except Unusable as error:
-        raise Unusable(f"{error} (all other packages are held at head's versions; name those that must move)") from None
-    old = freeze(base)
-    names = sorted({*old, *held})
-    differ = {name: (old.get(name, "none"), held.get(name, "none")) for name in names}
-    return base, head, {name: versions for name, versions in differ.items() if versions[0] != versions[1]}
-
-
-def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, dict[str, tuple[str, str]]]:
-    """As `apart`, where base holds these requirements instead. Raises Unusable where they change nothing."""
-    named = {canonicalize_name(one.name): str(one) for one in parse(specs)}
-    rest = [one for one in wanted if canonicalize_name(Requirement(one).name) not in named]
-    base, head, differ = apart([*rest, *named.values()], [*wanted])
-    for name, spec in named.items():
-        if name not in differ:
-            raise Unusable(f"--base-requirement {spec}: head's environment holds the same")
-    return base, head, differ
-
-
-def short(differ: dict[str, tuple[str, str]]) -> str:
-    """Such as `jax 0.9.0 → 0.10.2`."""
-    return ", ".join(f"{name} {old} → {new}" for name, (old, new) in differ.items())
+        return f"{folder}/" in path.read_text(errors="replace")
+    except OSError:
+        return False

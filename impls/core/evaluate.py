@@ -1,27 +1,49 @@
-"""One implementation on one case: what `python -m impls evaluate` does."""
+"""One implementation on one case: the process behind `python -m impls evaluate`.
+
+Started as `python -m impls.core.evaluate SPEC`, where SPEC is a Task in JSON. It runs in the implementation's own
+environment, so it imports no command line library.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
-from impls.core import contract
-from impls.core.contract import Implementation
+from impls.core import registry
+from impls.core.contract import Unsupported
 from impls.core.files import write_whole
-from impls.core.weights import Array, Case
+from impls.core.registry import Implementation
+from impls.core.weights import Array, Case, read_case
+
+
+class Task(msgspec.Struct, forbid_unknown_fields=True):
+    """What is computed, and where the results go."""
+
+    path: str
+    case: str
+    out: str
+    dtype: str
+    device: str
 
 
 def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu") -> dict[str, Array]:
-    """output (T, B, D·H), h_n and c_n (L·D, B, H) and, with cotangents, grad_NAME for every array of the case.
+    """Compute a case.
 
-    Raises Unsupported where the implementation does not do the case, ImportError where its framework is missing.
+    Returns:
+        output (T, B, D·H), h_n and c_n (L·D, B, H). Where the case has cotangents: grad_NAME for every array of it.
+
+    Raises:
+        Unsupported: where the implementation does not do the case.
+        ImportError: where its framework is missing.
     """
     if implementation.is_floor:
-        raise contract.Unsupported(f"{implementation.name}: it computes no LSTM, only the products that one needs")
+        raise Unsupported(f"{implementation.name}: it computes no LSTM, only the matrix products that an LSTM needs")
     if reason := implementation.lacks(device, case.problem.dtype, "sequence"):
-        raise contract.Unsupported(f"{implementation.name}: {reason}")
-    prepared = contract.load(implementation).prepare(case.problem, case.weights, device, "sequence")
+        raise Unsupported(f"{implementation.name}: {reason}")
+    prepared = registry.load(implementation).prepare(case.problem, case.weights, device, "sequence")
     mode = "train_step" if case.has_cotangents else "forward"
     results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))
     wanted = {"output", "h_n", "c_n"}
@@ -32,10 +54,29 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
 
 
 def write_results(path: Path, results: dict[str, Array]) -> None:
-    """An .npz, whole or not at all."""
+    """Write an .npz, whole or not at all."""
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
             np.savez(file, **results)  # type: ignore[arg-type]
 
     write_whole(path, write)
+
+
+def main(task: Task) -> int:
+    """Do a task. What is wrong with it is one line on stderr and exit code 2."""
+    try:
+        results = evaluate_case(registry.read(Path(task.path)), read_case(Path(task.case), task.dtype), task.device)
+        write_results(Path(task.out), results)
+    except (ValueError, ImportError, Unsupported) as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{task.out} can't be written: {error.strerror}"
+    else:
+        return 0
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(msgspec.json.decode(sys.argv[1], type=Task)))

@@ -1,28 +1,33 @@
-"""The floor: the bare matrix products that any LSTM of a problem must do, and nothing else. Not an LSTM.
+"""The floor: the bare matrix products that any LSTM of a problem must do, and nothing else. It is no LSTM.
 
-Forward: x @ W_ih.T for all steps at once, then h @ W_hh.T step by step, since each needs the one before.
+Forward: x @ W_ih.T for all steps at once, then h @ W_hh.T step by step, since each step needs the one before.
 Backward: dz @ W_hh step by step, then dW_ih, dW_hh and dx, each in one product over T·B rows. `model` needs no dx.
-Operands are made up; the results mean nothing and are compared with nothing.
+The operands are made up. The results mean nothing and are compared with nothing.
 
-On the CPU they are PyTorch's products or NumPy's, whichever take less time for the problem, here and now: which library
-has the better kernel differs by a factor of two with the size and the processor.
+On the CPU the products are PyTorch's or NumPy's, whichever take less time: which library has the better kernel differs
+by a factor of two with the size and the processor. A run chooses once for each problem and workload: the choices are
+kept in the file that the variable LSTM_BENCH_FLOOR names, so that every process of the run takes the same library.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import math
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from impls.core.contract import Prepared
+from impls.core.contract import FLOOR_CHOICES, Prepared
+from impls.core.files import write_text
 from impls.core.problem import Problem
 from impls.core.weights import Inputs, Weights, layers
-from impls.families.torch import place_of, wait_for
+from impls.families.torch import device_of, wait_for
 
 FRAMEWORK = "torch"
 TRACK = "floor"
@@ -30,23 +35,25 @@ DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
 
 TRIES, SECONDS = 3, 0.1
-"""Each library makes at least so many training steps, for at least so long, before one is chosen; the quickest step
-counts. The other's idle threads go on spinning for tens of milliseconds, on the same processors."""
+"""Each library makes at least so many training steps, for at least so long, before one is chosen. The quickest step
+counts: idle threads of the other library spin for tens of milliseconds on the same processors."""
 
 PEAK_SECONDS = 1.0
-"""After so long one size is not tried again in one library."""
+"""A library is not tried again at one size after so long."""
 
 
 class Torch:
     """PyTorch's matrix product."""
 
+    name = "PyTorch"
+
     def __init__(self, device: str, dtype: str) -> None:
-        self.place, self.dtype = place_of(device), getattr(torch, dtype)
-        self.wait = wait_for(self.place)
+        self.device, self.dtype = device_of(device), getattr(torch, dtype)
+        self.wait = wait_for(self.device)
 
     def ones(self, *shape: int) -> Any:
-        """An operand."""
-        return torch.ones(shape, dtype=self.dtype, device=self.place)
+        """Make an operand."""
+        return torch.ones(shape, dtype=self.dtype, device=self.device)
 
     def product(self, a: Any, b: Any, out: Any) -> None:
         """Write a @ b to out."""
@@ -54,16 +61,18 @@ class Torch:
 
 
 class NumPy:
-    """NumPy's: on the CPU only."""
+    """NumPy's matrix product, on the CPU only."""
+
+    name = "NumPy"
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
 
     def wait(self) -> None:
-        """Return at once: nothing is ever under way."""
+        """Return at once: NumPy computes before it returns."""
 
     def ones(self, *shape: int) -> Any:
-        """An operand."""
+        """Make an operand."""
         return np.ones(shape, self.dtype)
 
     def product(self, a: Any, b: Any, out: Any) -> None:
@@ -75,7 +84,7 @@ Library = Torch | NumPy
 
 
 def libraries(device: str, dtype: str) -> list[Library]:
-    """Those that can multiply on that device."""
+    """The libraries that can multiply on a device."""
     return [Torch(device, dtype), *([NumPy(dtype)] if device == "cpu" else [])]
 
 
@@ -109,9 +118,13 @@ class Products:
             self.product(self.z, self.weight_ih, self.dx)
 
 
-def peak(device: str, dtype: str) -> float:
-    """Floating-point operations per second of one large matrix product: the best of some sizes, tries and libraries."""
-    best = 0.0
+def peak(device: str, dtype: str) -> tuple[float, str]:
+    """Measure the most that a large matrix product reaches: the best of some sizes, tries and libraries.
+
+    Returns:
+        Floating-point operations per second, and the name of the library that reached them.
+    """
+    best, name = 0.0, ""
     for n in (1024, 2048, 4096) if device == "cpu" else (4096, 8192):
         for library in libraries(device, dtype):
             a, b, c = (library.ones(n, n) for _ in range(3))
@@ -121,43 +134,56 @@ def peak(device: str, dtype: str) -> float:
                 library.product(a, b, c)
                 library.wait()
                 end = time.perf_counter()
-                best = max(best, 2 * n**3 / (end - start))
+                if 2 * n**3 / (end - start) > best:
+                    best, name = 2 * n**3 / (end - start), library.name
                 if end - begin > PEAK_SECONDS:
                     break
-    return best
+    return best, name
 
 
 def operands(problem: Problem, workload: str, library: Library) -> list[Products]:
-    """Those of every layer and direction."""
+    """The operands of every layer and direction."""
     return [Products(problem, width, workload != "model" or layer > 0, library) for layer, _, width in layers(problem)]
 
 
-def least_seconds(products: list[Products]) -> float:
-    """Of a training step."""
+def least_seconds(parts: list[Products]) -> float:
+    """Seconds of the quickest of some training steps."""
     best, tries, end = math.inf, 0, time.perf_counter() + SECONDS
     while tries < TRIES or time.perf_counter() < end:
         start = time.perf_counter()
-        for one in products:
-            one.forward()
-        for one in products:
-            one.backward()
+        for products in parts:
+            products.forward()
+        for products in parts:
+            products.backward()
         best, tries = min(best, time.perf_counter() - start), tries + 1
     return best
 
 
-@functools.cache
-def quickest(problem: Problem, workload: str, device: str) -> Library:
+def quickest(problem: Problem, workload: str, candidates: list[Library]) -> Library:
     """The library that takes least for a training step."""
-    candidates = libraries(device, problem.dtype)
-    if len(candidates) == 1:
-        return candidates[0]
     with torch.inference_mode():
         return min(candidates, key=lambda library: least_seconds(operands(problem, workload, library)))
 
 
+@functools.cache
+def chosen(problem: Problem, workload: str, device: str) -> Library:
+    """The library for a problem and workload: as the run has chosen it, or chosen now."""
+    candidates = libraries(device, problem.dtype)
+    path = Path(os.environ[FLOOR_CHOICES]) if os.environ.get(FLOOR_CHOICES) else None
+    choices = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+    key = f"{problem.id}/{workload}"
+    for library in candidates:
+        if library.name == choices.get(key) or len(candidates) == 1:
+            return library
+    library = quickest(problem, workload, candidates)
+    if path is not None:
+        write_text(path, json.dumps({**choices, key: library.name}, indent=1) + "\n")
+    return library
+
+
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py; the weights are not used."""
-    library = quickest(problem, workload, device)
+    """See impls/core/contract.py. The weights are not used."""
+    library = chosen(problem, workload, device)
 
     def mode(*passes: Callable[[Products], None]) -> Callable[[list[Products]], Any]:
         @torch.inference_mode()  # type: ignore[untyped-decorator]

@@ -1,8 +1,8 @@
-"""The arbiter: an LSTM in NumPy float64, forward and hand-written backward. Never timed.
+"""The reference: an LSTM in NumPy float64, with a hand-written backward. It is never timed.
 
-Source of the equations: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as
-torch.nn.LSTM documents them. Written for reading, step by step, with no trick that another
-implementation uses; itself checked against central differences in tests/test_oracle.py.
+The equations are those of Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as torch.nn.LSTM
+documents them. The code is written for reading, step by step, without the tricks that other implementations use. It is
+checked against central differences in tests/impls/test_reference.py.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def run_model_steps(problem: Problem, weights: Weights, inputs: Inputs, steps: i
     return {"loss": loss, **{f"param_{name}": value for name, value in params.items()}}
 
 
-# As an implementation, so that `python -m impls evaluate oracle` answers like any other; never timed.
+# As an implementation, so that `python -m impls evaluate reference` answers like any other; never timed.
 FRAMEWORK = "numpy"
 TRACK = "reference"
 DEVICES = ("cpu",)
@@ -200,7 +200,7 @@ DTYPES = ("float32", "float64")
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/contract.py; always computes in float64."""
+    """See impls/core/contract.py; always computes in float64."""
 
     def load(inputs: Inputs) -> dict[str, Any]:
         return {"inputs": inputs, "weights": weights}

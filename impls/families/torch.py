@@ -102,7 +102,7 @@ class State:
     kept: tuple[Tensor, ...] = field(default_factory=tuple)
 
 
-def place_of(device: str) -> torch.device:
+def device_of(device: str) -> torch.device:
     """The device of that name; raises Unsupported where there is none."""
     if device == "cuda" and not torch.cuda.is_available():
         raise Unsupported("no CUDA device")
@@ -128,7 +128,7 @@ def prepare_module(
     `names` maps canonical names to the module's own, where they differ; `build_model` gives the whole
     model of the `model` workload, where it is not `Model` around the LSTM (its names then start at its root).
     """
-    place, dtype = place_of(device), getattr(torch, problem.dtype)
+    target, dtype = device_of(device), getattr(torch, problem.dtype)
     is_model = workload == "model"
     with torch.device("meta"):
         module = build(problem) if not is_model else (build_model or (lambda p: Model(p, build(p))))(problem)
@@ -137,9 +137,9 @@ def prepare_module(
         name: name if name.startswith("fc.") else prefix + (names[name] if names is not None else name)
         for name in weights
     }
-    module.load_state_dict({own[name]: _tensor(value, dtype, place) for name, value in weights.items()}, assign=True)
-    module.to(place)
-    wait = wait_for(place)
+    module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)
+    module.to(target)
+    wait = wait_for(target)
     modes = _model_modes(wait) if is_model else _sequence_modes(wait)
 
     def load(inputs: Inputs) -> State:
@@ -151,15 +151,15 @@ def prepare_module(
         for parameter in params.values():
             parameter.requires_grad_(True)
         ordered: list[Tensor] = [params[own[name]] for name in weights]
-        x, h0, c0 = (_tensor(getattr(inputs, name), dtype, place) for name in ("x", "h0", "c0"))
+        x, h0, c0 = (_tensor(getattr(inputs, name), dtype, target) for name in ("x", "h0", "c0"))
         if is_model:
             optimizer = torch.optim.SGD(mine.parameters(), lr=LEARNING_RATE)
             leaves = ordered
         else:
             optimizer = None
             leaves = ordered + [tensor.requires_grad_(True) for tensor in (x, h0, c0)]
-        cotangents = tuple(_tensor(getattr(inputs, name), dtype, place) for name in ("d_output", "d_h_n", "d_c_n"))
-        return State(mine, x, h0, c0, cotangents, _tensor(inputs.target, dtype, place), leaves, optimizer)
+        cotangents = tuple(_tensor(getattr(inputs, name), dtype, target) for name in ("d_output", "d_h_n", "d_c_n"))
+        return State(mine, x, h0, c0, cotangents, _tensor(inputs.target, dtype, target), leaves, optimizer)
 
     grad_names = [f"grad_{name}" for name in (weights if is_model else (*weights, "x", "h0", "c0"))]
 
@@ -195,14 +195,22 @@ def _tensor(array: Array, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(array, dtype=dtype, device=device)
 
 
+def set_training(module: nn.Module, training: bool) -> None:
+    """Put a module into training or evaluation mode, where it is not in it already: walking its parts takes time."""
+    if module.training != training:
+        module.train(training)
+
+
 def _sequence_modes(wait: Callable[[], None]) -> dict[str, Callable[[State], Any]]:
     def forward(state: State) -> tuple[Tensor, ...]:
+        set_training(state.module, False)
         with torch.inference_mode():
             result = state.module(state.x, state.h0, state.c0)
         wait()
         return result  # type: ignore[no-any-return]
 
     def forward_train(state: State) -> tuple[Tensor, ...]:
+        set_training(state.module, True)
         state.kept = state.module(state.x, state.h0, state.c0)
         wait()
         return state.kept
@@ -213,6 +221,7 @@ def _sequence_modes(wait: Callable[[], None]) -> dict[str, Callable[[State], Any
         return grads
 
     def train_step(state: State) -> tuple[Tensor, ...]:
+        set_training(state.module, True)
         result = state.module(state.x, state.h0, state.c0)
         grads = torch.autograd.grad(result, state.leaves, state.cotangents)
         wait()
@@ -223,12 +232,14 @@ def _sequence_modes(wait: Callable[[], None]) -> dict[str, Callable[[State], Any
 
 def _model_modes(wait: Callable[[], None]) -> dict[str, Callable[[State], Any]]:
     def forward(state: State) -> tuple[Tensor, ...]:
+        set_training(state.module, False)
         with torch.inference_mode():
             result = state.module(state.x)
         wait()
         return (result,)
 
     def forward_train(state: State) -> tuple[Tensor, ...]:
+        set_training(state.module, True)
         prediction = state.module(state.x)
         state.kept = (functional.mse_loss(prediction, state.target), prediction)
         wait()
@@ -241,6 +252,7 @@ def _model_modes(wait: Callable[[], None]) -> dict[str, Callable[[State], Any]]:
 
     def train_step(state: State) -> tuple[Tensor, ...]:
         assert state.optimizer is not None
+        set_training(state.module, True)
         state.optimizer.zero_grad()
         loss = functional.mse_loss(state.module(state.x), state.target)
         loss.backward()  # type: ignore[no-untyped-call]

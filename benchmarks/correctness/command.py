@@ -1,0 +1,60 @@
+"""python -m benchmarks agree: is every implementation right?"""
+
+from __future__ import annotations
+
+import click
+
+from benchmarks import options, terminal
+from benchmarks.cases import AGREE_PROBLEMS
+from benchmarks.correctness import controls
+from benchmarks.correctness.matrix import Matrix
+from benchmarks.measurement.sides import version_of
+from benchmarks.progress import AGREEMENT, progress
+from benchmarks.scratch import scratch
+from impls.core.contract import WORKLOADS
+from impls.core.problem import DTYPES, Problem
+
+
+@click.command()
+@options.impl_option
+@options.problem_option
+@click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), help="Repeatable.  [default: both]")
+@options.workload_option
+@options.device_option
+@click.option(
+    "--timeout", type=options.Finite(min=0.1), default=600.0, show_default=True, help="Seconds for a problem."
+)
+def agree(
+    impls: tuple[str, ...],
+    problems: tuple[Problem, ...],
+    dtypes: tuple[str, ...],
+    workloads: tuple[str, ...],
+    device: str,
+    timeout: float,
+) -> int:
+    """Compare every implementation with the reference, in outputs, final states and every gradient.
+
+    Exit code 1 where anything disagrees, or could not be compared though it should have been.
+    """
+    try:
+        implementations = options.implementations(impls, floor=False)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    options.heed_signals()
+    matrix = Matrix(
+        [version_of(implementation) for implementation in implementations if implementation.is_lstm],
+        problems or tuple(Problem.parse(text) for text in AGREE_PROBLEMS),
+        dtypes or DTYPES,
+        workloads or WORKLOADS,
+        device,
+        timeout,
+    )
+    with scratch() as folder, progress(AGREEMENT) as advance:
+        matrix.fill(folder, advance)
+    console = terminal.output(200)
+    matrix.show(console)
+    refused = controls.refusals()
+    console.print("\nnegative controls: each is wrong on purpose and must be refused")
+    for name, reason in refused.items():
+        console.print(f"  {name}: {f'refused: {reason}' if reason else 'PASSED'}", markup=False, highlight=False)
+    return 0 if matrix.good and all(refused.values()) else 1

@@ -1,0 +1,169 @@
+"""What passes between the runner and a worker: requests and answers, each a type. Anything else is refused.
+
+A message is one line of JSON: a number, and a request or its answer. An answer carries the number of its request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from benchmarks.measurement.timing import Turn
+
+
+class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line that a worker reads: which implementation it runs, where, and for whom."""
+
+    path: str
+    device: str
+    cores: tuple[int, ...]
+    runner: int  # its process id
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="request"):
+    """What a worker can be asked."""
+
+
+class Open(Request, tag="open"):
+    """Prepare a benchmark, load it, and call it twice."""
+
+    benchmark: str
+    seed: int
+    weights: str | None  # the path of an .npz, instead of made-up weights
+
+
+class Close(Request, tag="close"):
+    """Forget a benchmark."""
+
+    benchmark: str
+
+
+class Check(Request, tag="check"):
+    """Compare an open benchmark with the reference's results, which are in a file."""
+
+    benchmark: str
+    expected: str
+
+
+class CheckProblem(Request, tag="check_problem"):
+    """Compare every mode of a problem and workload with the reference's results, without timing."""
+
+    problem: str
+    workload: str
+    seed: int
+    expected: str
+
+
+class Inspect(Request, tag="inspect"):
+    """Look for missing synchronisation and remembered results in an open benchmark."""
+
+    benchmark: str
+    seconds: float  # roughly, of one call
+
+
+class Estimate(Request, tag="estimate"):
+    """Find out roughly how long a call of an open benchmark takes."""
+
+    benchmark: str
+    seconds: float  # to spend on it
+
+
+class MeasurePeak(Request, tag="measure_peak"):
+    """Find out what a large matrix product reaches. Only the floor can."""
+
+    dtype: str
+
+
+class TakeTurn(Request, tag="take_turn"):
+    """Time one burst of calls of an open benchmark."""
+
+    benchmark: str
+    samples: int
+    calls_per_sample: int
+
+
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer"):
+    """What a worker can say."""
+
+
+class Ready(Answer, tag="ready"):
+    """The implementation has been imported."""
+
+    digest: str
+    import_seconds: float
+    base_bytes: int
+    pools: list[str]
+    keeps_freed: bool
+    versions: str
+
+
+class Opened(Answer, tag="opened"):
+    """A benchmark can be called."""
+
+    first_call_seconds: float
+    peak_bytes: int  # peak RSS above what was resident before
+
+
+class Done(Answer, tag="done"):
+    """It has been done, and there is nothing to tell."""
+
+
+class Checked(Answer, tag="checked"):
+    """It agrees: the largest error, and the tensor that has it."""
+
+    error: float
+    tensor: str
+
+
+class Estimated(Answer, tag="estimated"):
+    """Roughly how long a call takes."""
+
+    seconds: float
+
+
+class Peak(Answer, tag="peak"):
+    """What a large matrix product reaches, and by which library."""
+
+    flops_per_second: float
+    library: str
+
+
+class Taken(Answer, tag="taken"):
+    """A turn, as far as the worker knows it."""
+
+    turn: Turn
+
+
+class Failed(Answer, tag="failed"):
+    """It could not be done: the status of the row, and the reason."""
+
+    status: str
+    reason: str
+
+
+AnyRequest = Open | Close | Check | CheckProblem | Inspect | Estimate | MeasurePeak | TakeTurn
+AnyAnswer = Ready | Opened | Done | Checked | Estimated | Peak | Taken | Failed
+
+
+REFUSED = -1
+"""The number of an answer to what could not be read as a request."""
+
+
+class NumberedRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A request and its number."""
+
+    number: int
+    content: AnyRequest
+
+
+class NumberedAnswer(msgspec.Struct, forbid_unknown_fields=True):
+    """An answer and the number of its request; 0 is the number of Start."""
+
+    number: int
+    content: AnyAnswer
+
+
+def line(message: Any) -> bytes:
+    """A message as one line."""
+    return msgspec.json.encode(message) + b"\n"

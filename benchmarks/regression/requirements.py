@@ -1,0 +1,102 @@
+"""The Python environments of a regression's two sides, where their requirements differ."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+
+import dependency_groups
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from benchmarks.regression.snapshots import Unusable
+from impls.core import environments
+
+GROUP = "core"
+Differences = dict[str, tuple[str, str]]
+"""By distribution: base's version and head's."""
+
+
+def of_pyproject(content: bytes) -> list[str]:
+    """The core dependency group of a pyproject.toml, sorted.
+
+    Raises:
+        Unusable: where it has none.
+    """
+    try:
+        groups = tomllib.loads(content.decode())["dependency-groups"]
+        return sorted(dependency_groups.resolve(groups, GROUP))
+    except (ValueError, LookupError) as error:
+        raise Unusable(f"pyproject.toml has no usable dependency group {GROUP}: {error}") from None
+
+
+def parse(specs: Sequence[str]) -> dict[str, str]:
+    """What --base-requirement names, by canonical name.
+
+    Raises:
+        Unusable: where one is no requirement.
+    """
+    requirements = {}
+    for spec in specs:
+        try:
+            requirement = Requirement(spec)
+        except InvalidRequirement as error:
+            raise Unusable(f"{spec!r} is no requirement ({str(error).splitlines()[0]})") from None
+        requirements[canonicalize_name(requirement.name)] = str(requirement)
+    return requirements
+
+
+def names_of(requirements: Sequence[str]) -> set[str]:
+    """The canonical names in some requirements."""
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
+
+
+def freeze(python: str) -> dict[str, str]:
+    """What an environment holds: versions by canonical name, without their local part (`+cpu`)."""
+    output = environments.run_pip([python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"])
+    pairs = (line.partition("==")[::2] for line in output.splitlines() if "==" in line)
+    return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
+
+
+def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, Differences]:
+    """Base's and head's environments of two lists of requirements: their Pythons, and what differs.
+
+    What both ask for in the same words has the same version in both.
+
+    Raises:
+        Unusable: where one cannot be built.
+    """
+    try:
+        head = environments.build(now)
+        held = freeze(head)
+        moved = names_of([*{*before} ^ {*now}])
+        kept = [f"{name}=={version}" for name, version in held.items() if name not in moved]
+    except environments.NotBuilt as error:
+        raise Unusable(str(error)) from None
+    try:
+        base = environments.build(before, kept)
+        old = freeze(base)
+    except environments.NotBuilt as error:
+        raise Unusable(f"{error} (all other packages are held at head's versions; name those that must move)") from None
+    versions = {name: (old.get(name, "none"), held.get(name, "none")) for name in sorted({*old, *held})}
+    return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
+
+
+def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, Differences]:
+    """As `apart`, where base holds these requirements instead.
+
+    Raises:
+        Unusable: where they change nothing.
+    """
+    named = parse(specs)
+    rest = [text for text in wanted if not names_of([text]) & set(named)]
+    base, head, differ = apart([*rest, *named.values()], [*wanted])
+    for name, spec in named.items():
+        if name not in differ:
+            raise Unusable(f"--base-requirement {spec}: head's environment holds the same")
+    return base, head, differ
+
+
+def short(differ: Differences) -> str:
+    """Such as `jax 0.9.0 → 0.10.2`."""
+    return ", ".join(f"{name} {old} → {new}" for name, (old, new) in differ.items())

@@ -1,0 +1,275 @@
+"""python -m benchmarks run: check every implementation, time those that agree, and write tables to a folder."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import msgspec
+
+from benchmarks import machine, options, results
+from benchmarks.cases import PRESETS, Benchmark
+from benchmarks.measurement import admission
+from benchmarks.measurement.arm import ArmFailed
+from benchmarks.measurement.session import Advance, Configuration, Session
+from benchmarks.measurement.sides import Side, version_of
+from benchmarks.metadata import Commit, RunOptions
+from benchmarks.progress import progress
+from benchmarks.record import HARMLESS, Record, new_run_id, read_records, write_records
+from benchmarks.scratch import scratch
+from impls.core import registry
+from impls.core.contract import MODES
+from impls.core.files import write_text
+from impls.core.versions import versions_of
+
+ROOT = Path(__file__).resolve().parent.parent
+SIDE = "run"
+
+
+class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """All that decides what a run does. run.json keeps it, and --resume reads it back."""
+
+    implementations: tuple[str, ...]
+    digests: tuple[str, ...]
+    shared_digest: str
+    weights_digest: str | None
+    replicates: int
+    blocks: int
+    baseline: str
+    versions: dict[str, str]
+    commit: Commit
+
+    def dumps(self) -> str:
+        """The text of run.json."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
+
+
+class Run:
+    """A run in its folder: one side, whose replicates are written whole as they end."""
+
+    def __init__(self, configuration: RunConfiguration, folder: Path) -> None:
+        self.configuration = configuration
+        self.raw = folder / "raw"
+        implementations = [registry.resolve(text) for text in configuration.implementations]
+        self.side = Side(SIDE, {one.name: version_of(one) for one in implementations})
+
+    def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
+        """Do what is left to do of the run."""
+        self.raw.mkdir(parents=True, exist_ok=True)
+        for leftover in self.raw.glob(".*"):  # of a process that was killed while it wrote
+            leftover.unlink()
+        with scratch() as folder:
+            session = Session(self.configuration, [self.side], cores, folder, advance)
+            floor = folder / SIDE / "floor.json"
+            floor.parent.mkdir()
+            self._keep("floor.json", floor, back=True)
+            try:
+                self._admit(session)
+                self._keep("floor.json", floor)
+                for number in range(self.configuration.replicates):
+                    path = self.raw / f"replicate-{number:03}.parquet"
+                    if path.exists():
+                        session.learn(read_records(path))
+                    else:
+                        rows = session.replicate(
+                            number, self.configuration.blocks, of_all=self.configuration.replicates
+                        )
+                        write_records(path, rows)
+            finally:
+                session.close()
+        return session
+
+    def _keep(self, name: str, path: Path, back: bool = False) -> None:
+        """Copy a file of the scratch folder to the run's own, or back."""
+        source, target = (self.raw / name, path) if back else (path, self.raw / name)
+        if source.exists():
+            write_text(target, source.read_text(encoding="utf-8"))
+
+    def _admit(self, session: Session) -> None:
+        """Admit or refuse every arm, and measure the machine's peak; what a resumed run has done is read back."""
+        path = self.raw / "admissions.json"
+        if path.exists():
+            for admitted in admission.loads(path.read_text(encoding="utf-8")):
+                session.admissions[SIDE, admitted.implementation, admitted.benchmark] = admitted
+            return
+        session.admit()
+        peaks: dict[str, tuple[float, str]] = {}
+        for dtype in sorted({benchmark.problem.dtype for benchmark in session.benchmarks}):
+            try:
+                peak = session.measure_peak(dtype)
+                peaks[dtype] = peak.flops_per_second, peak.library
+            except ArmFailed as failure:
+                if "floor" in session.names:
+                    click.echo(f"warning: the peak in {dtype} is not known: {failure}", err=True)
+        write_text(self.raw / "peak.json", json.dumps(peaks) + "\n")
+        write_text(path, admission.dumps(session.admissions.values()))
+
+    @property
+    def peaks(self) -> dict[str, tuple[float, str]]:
+        """By dtype: what a large matrix product reached, in operations per second, and with which library."""
+        path = self.raw / "peak.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+    @property
+    def floor_libraries(self) -> dict[str, str]:
+        """By problem and workload: the library that the floor uses."""
+        path = self.raw / "floor.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+    def records(self) -> list[Record]:
+        """Every row of every replicate."""
+        return [row for path in sorted(self.raw.glob("replicate-*.parquet")) for row in read_records(path)]
+
+
+def resumed(folder: Path) -> RunConfiguration:
+    """The configuration of a run that was broken off, if nothing that it measures has changed since."""
+    try:
+        configuration = msgspec.json.decode((folder / "run.json").read_bytes(), type=RunConfiguration)
+    except (OSError, ValueError) as error:
+        kind = f": {error}" if isinstance(error, msgspec.MsgspecError) else ""
+        raise click.UsageError(f"{folder} holds no run to resume (no readable run.json{kind})") from None
+    try:
+        implementations = [registry.resolve(path) for path in configuration.implementations]
+        changed = [
+            str(implementation.path)
+            for implementation, digest in zip(implementations, configuration.digests, strict=True)
+            if implementation.digest != digest
+        ]
+        if options.shared_digest() != configuration.shared_digest:
+            changed.append("a file of impls/ that implementations import")
+        if configuration.weights and options.file_digest(Path(configuration.weights)) != configuration.weights_digest:
+            changed.append(configuration.weights)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(f"{folder}/run.json: {error}") from None
+    if changed:
+        raise click.UsageError(f"{changed[0]} has changed since that run began; start a new run")
+    for implementation in implementations:
+        began = configuration.versions.get(implementation.name)
+        if not implementation.requires and versions_of(implementation) != began:
+            raise click.UsageError(
+                f"that run began with {began}; here is {versions_of(implementation)}; start a new run"
+            )
+    return configuration
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, so that two processes do not work on the same run."""
+    with (folder / "run.json").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.UsageError(f"{folder} is being worked on by another process") from None
+        yield
+
+
+@click.command()
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="quick", show_default=True)
+@options.impl_option
+@options.problem_option
+@options.workload_option
+@options.mode_option
+@options.device_option
+@click.option("--threads", type=click.IntRange(min=1), help="Processors for each arm.  [default: all]")
+@click.option("--replicates", type=click.IntRange(min=1), help="Sets of fresh processes.  [default: the preset's]")
+@click.option("--blocks", type=click.IntRange(min=1), help="Blocks of turns in a replicate.  [default: the preset's]")
+@options.weights_option
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/DATE-PRESET]")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with a run that was broken off.")
+@options.seed_option
+@click.option("--baseline", metavar="NAME", help="Ratios are taken to its time.  [default: torch_lstm]")
+@click.option("--floor/--no-floor", default=True, show_default=True, help="Time the bare matrix products as well.")
+@options.timeout_option
+@options.memory_option
+@click.pass_context
+def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
+    """Check every implementation, time those that agree, and write tables to a folder."""
+    if resume is not None:
+        extra = [name for name in given if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]
+        if extra:
+            names = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
+            raise click.UsageError(f"--resume goes on as the run began; it does not go with {names[extra[0]]}")
+        configuration, folder = resumed(resume), resume
+    else:
+        configuration, folder = new_run(SimpleNamespace(**given))
+    cores = options.choose_cores(configuration.threads)
+    options.heed_signals()
+    with alone(folder):
+        try:
+            current = Run(configuration, folder)
+            with progress() as advance:
+                session = current.execute(cores, advance)
+        except KeyboardInterrupt:
+            click.echo(f"broken off; what is finished is in {folder}/raw; go on with --resume {folder}", err=True)
+            return 130
+        records = current.records()
+        described = msgspec.structs.replace(
+            machine.describe(msgspec.convert(msgspec.to_builtins(configuration), RunOptions)),
+            commit=configuration.commit,  # that it began with
+            matmul_flops_per_second={dtype: flops for dtype, (flops, _) in current.peaks.items()},
+            peak_library={dtype: library for dtype, (_, library) in current.peaks.items()},
+            floor_libraries=current.floor_libraries,
+        )
+        results.write_all(folder, records, described)
+    # a process of its own: reports know nothing of benchmarks, and a fault there can't cost the measurement
+    with session.stopwatch.spent("report"):
+        command = [sys.executable, "-m", "reports", "build", str(folder.resolve())]
+        reported = subprocess.run(command, cwd=ROOT, check=False)
+    click.echo(session.stopwatch.line())
+    click.echo(f"everything is in {folder}")
+    if all(record.status != "ok" for record in records):
+        reasons = sorted({f"{record.status}: {record.reason}" for record in records})
+        click.echo(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
+    bad = any(record.status not in HARMLESS for record in records)
+    return 1 if bad or reported.returncode else 0
+
+
+def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
+    """Check everything that was asked for before anything is written; then write run.json."""
+    preset = PRESETS[given.preset]
+    try:
+        implementations = options.implementations(given.impls, given.floor)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    names = [implementation.name for implementation in implementations]
+    baseline = given.baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
+    if baseline not in names:
+        raise click.UsageError(f"--baseline {baseline} is not among {', '.join(names)}; add --impl {baseline}")
+    problems = options.choose_problems(given.problems, given.weights, preset.problems)
+    pairs = preset.pairs
+    if given.workloads or given.modes:
+        pairs = tuple(itertools.product(given.workloads or ("sequence",), given.modes or MODES))
+    threads, memory = len(options.choose_cores(given.threads)), options.memory_bytes(given.memory_limit)
+    folder = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{given.preset}")
+    configuration = RunConfiguration(
+        run_id=new_run_id(),
+        implementations=tuple(one.name if one.own else str(one.path) for one in implementations),
+        digests=tuple(implementation.digest for implementation in implementations),
+        benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
+        device=given.device,
+        threads=threads,
+        replicates=given.replicates or preset.replicates,
+        blocks=given.blocks or preset.blocks,
+        turn_seconds=preset.turn_seconds,
+        seed=given.seed,
+        weights=str(given.weights.resolve()) if given.weights else None,
+        weights_digest=options.file_digest(given.weights) if given.weights else None,
+        call_seconds=given.timeout,
+        memory_bytes=memory,
+        baseline=baseline,
+        versions={one.name: versions_of(one) for one in implementations if not one.requires},
+        shared_digest=options.shared_digest(),
+        commit=machine.commit(),
+    )
+    write_text(folder / "run.json", configuration.dumps())
+    return configuration, folder
