@@ -1,0 +1,287 @@
+"""Each room imports only what it may.
+
+Rules are checked on the source of every package, with the imports inside functions. The standard library's ast does it
+rather than import-linter: a worker's needs are a rule about the imports that run at start, which import-linter does not
+tell apart from those inside functions.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.processes import ROOT
+
+FRAMEWORKS = ("torch", "jax", "jaxlib", "flax", "keras", "tensorflow", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement's one name, such as `impls.core.problem.Problem`."""
+
+    importer: str
+    imported: str
+    line: int
+    at_start: bool
+    """Whether it runs when the importer is imported: it stands outside functions and outside TYPE_CHECKING."""
+
+    def __str__(self) -> str:
+        return f"{self.importer}, line {self.line}, imports {self.imported}"
+
+
+@dataclass
+class Tree:
+    """The modules of some packages, and what they import."""
+
+    imports: dict[str, list[Import]] = field(default_factory=dict)
+    implementations: set[str] = field(default_factory=set)
+
+    @classmethod
+    def read(cls, root: Path, packages: tuple[str, ...] = ("impls", "benchmarks", "reports", "tests")) -> "Tree":
+        tree = cls()
+        for path in sorted(path for package in packages for path in (root / package).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            source = ast.parse(path.read_bytes())
+            tree.imports[module] = list(imports_of(source, module, package=path.stem == "__init__"))
+            if len(parts) == 2 and parts[0] == "impls" and not parts[1].startswith("__"):
+                tree.implementations.add(module)
+        return tree
+
+    def module_of(self, imported: str) -> str | None:
+        """The module of this tree that holds an imported name; None where it comes from elsewhere."""
+        while imported and imported not in self.imports:
+            imported = imported.rpartition(".")[0]
+        return imported or None
+
+    def started_with(self, module: str) -> set[str]:
+        """The module and every other module of this tree that runs when it is imported."""
+        started, waiting = set(), [module]
+        while waiting:
+            module = waiting.pop()
+            parents = {".".join(module.split(".")[:end]) for end in range(1, module.count(".") + 2)}
+            for name in (parents & set(self.imports)) - started:
+                started.add(name)
+                waiting += filter(None, (self.module_of(i.imported) for i in self.imports[name] if i.at_start))
+        return started
+
+
+def imports_of(node: ast.AST, importer: str, *, package: bool, at_start: bool = True) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        names: list[str] = []
+        if isinstance(child, ast.Import):
+            names = [alias.name for alias in child.names]
+        elif isinstance(child, ast.ImportFrom):
+            parts = importer.split(".")
+            above = parts[: len(parts) - child.level + package] if child.level else []
+            names = [".".join(filter(None, [*above, child.module, alias.name])) for alias in child.names]
+        elif isinstance(child, ast.Call) and ast.unparse(child.func) in (
+            "importlib.import_module",
+            "import_module",
+            "__import__",
+        ):
+            names = [argument.value for argument in child.args[:1] if isinstance(argument, ast.Constant)]
+        for name in names:
+            yield Import(importer, name, child.lineno, at_start)
+        inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        inside |= isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+        yield from imports_of(child, importer, package=package, at_start=at_start and not inside)
+
+
+def within(name: str, *rooms: str) -> bool:
+    """Whether a dotted name is one of these or lies in one of them."""
+    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+def room_imports(*rooms: str, forbidden: tuple[str, ...]) -> Callable[[Tree], list[Import]]:
+    """The rule that no module of these rooms imports anything of the forbidden ones."""
+
+    def broken(tree: Tree) -> list[Import]:
+        return [
+            statement
+            for module, statements in tree.imports.items()
+            for statement in statements
+            if within(module, *rooms) and within(statement.imported, *forbidden)
+        ]
+
+    return broken
+
+
+def core_imports_implementations(tree: Tree) -> list[Import]:
+    return room_imports("impls.core", "impls.families", forbidden=tuple(tree.implementations))(tree)
+
+
+def implementations_import_each_other(tree: Tree) -> list[Import]:
+    others = {name: tuple(tree.implementations - {name}) for name in tree.implementations}
+    return [i for name in sorted(others) for i in tree.imports[name] if within(i.imported, *others[name])]
+
+
+def statistics_import_more_than_arrays(tree: Tree) -> list[Import]:
+    allowed = ("numpy", "scipy", "benchmarks.statistics", *sys.stdlib_module_names)
+    return [
+        statement
+        for module, statements in tree.imports.items()
+        for statement in statements
+        if within(module, "benchmarks.statistics") and not within(statement.imported, *allowed)
+    ]
+
+
+def the_worker_starts_with_what_it_does_not_need(tree: Tree) -> list[Import]:
+    """Its environment may hold only the worker's few needs, and what it imports costs memory in every process."""
+    heavy = ("pyarrow", "pandas", "click", "rich", "scipy", "psutil", *FRAMEWORKS)
+    started = sorted(tree.started_with("benchmarks.measurement.worker"))
+    return [i for name in started for i in tree.imports[name] if i.at_start and within(i.imported, *heavy)]
+
+
+def files_of_tests_import_each_other(tree: Tree) -> list[Import]:
+    return [
+        statement
+        for module, statements in tree.imports.items()
+        for statement in statements
+        if within(module, "tests") and (tree.module_of(statement.imported) or "").rpartition(".")[2].startswith("test_")
+    ]
+
+
+RULES: dict[str, Callable[[Tree], list[Import]]] = {
+    "impls imports neither benchmarks nor reports": room_imports("impls", forbidden=("benchmarks", "reports", "tests")),
+    "benchmarks does not import reports": room_imports("benchmarks", forbidden=("reports", "tests")),
+    "reports imports no framework": room_imports("reports", forbidden=(*FRAMEWORKS, "tests")),
+    "impls.core does not import families": room_imports("impls.core", forbidden=("impls.families",)),
+    "impls.core and impls.families import no implementation": core_imports_implementations,
+    "no implementation imports another": implementations_import_each_other,
+    "statistics imports numpy, scipy and itself": statistics_import_more_than_arrays,
+    "measurement and correctness import neither regression nor calibration": room_imports(
+        "benchmarks.measurement",
+        "benchmarks.correctness",
+        forbidden=("benchmarks.regression", "benchmarks.calibration"),
+    ),
+    "regression does not import calibration": room_imports(
+        "benchmarks.regression", forbidden=("benchmarks.calibration",)
+    ),
+    "the worker starts with only what it needs": the_worker_starts_with_what_it_does_not_need,
+    "test files import no test files": files_of_tests_import_each_other,
+}
+OWN_IMPLEMENTATION = "the floor is an implementation of this suite's own, in PyTorch; no other file of core imports it"
+ALLOWED: dict[tuple[str, str], str] = {
+    ("impls.core.floor", "impls.families.torch.device_of"): OWN_IMPLEMENTATION,
+    ("impls.core.floor", "impls.families.torch.wait_for"): OWN_IMPLEMENTATION,
+}
+"""By importer and imported name: why a rule does not hold for it."""
+BROKEN_TODAY: dict[str, str] = {
+    "test files import no test files": "tests/reports still takes its records from test_reports.py",
+}
+"""By rule: what is still to be mended. The test fails once it is, and the line has to go."""
+
+
+def broken(rule: str, tree: Tree) -> list[str]:
+    return [str(i) for i in RULES[rule](tree) if (i.importer, i.imported) not in ALLOWED]
+
+
+@pytest.fixture(scope="module")
+def checkout_tree():
+    return Tree.read(ROOT)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_rule_is_kept(rule, checkout_tree, request):
+    if rule in BROKEN_TODAY:
+        request.applymarker(pytest.mark.xfail(reason=BROKEN_TODAY[rule]))
+    told = broken(rule, checkout_tree)
+    assert not told, "\n".join(told)
+
+
+def test_every_exception_is_still_needed(checkout_tree):
+    imports = {(i.importer, i.imported) for statements in checkout_tree.imports.values() for i in statements}
+    assert set(ALLOWED) <= imports
+
+
+GOOD = {
+    "impls/torch_lstm.py": "import torch\nfrom impls.core import problem\nfrom impls.families import torch as family\n",
+    "impls/jax_scan.py": "import jax\n",
+    "impls/core/problem.py": "import math\n",
+    "impls/core/weights.py": "import numpy\n",
+    "impls/families/torch.py": "import torch\nfrom impls.core.problem import Problem\n",
+    "benchmarks/record.py": "def read():\n    import pyarrow\n",
+    "benchmarks/statistics/ratios.py": "import math\nimport numpy as np\nfrom benchmarks.statistics import intervals\n",
+    "benchmarks/statistics/intervals.py": "import scipy.stats\n",
+    "benchmarks/measurement/worker.py": "from benchmarks import record\nfrom benchmarks.measurement.session import A\n",
+    "benchmarks/measurement/session.py": "from impls.core import problem\n",
+    "benchmarks/correctness/matrix.py": "import rich\n",
+    "benchmarks/regression/decision.py": "from benchmarks.statistics import ratios\n",
+    "benchmarks/calibration/pool.py": "from benchmarks.regression import decision\n",
+    "reports/tables.py": "import pandas\nfrom benchmarks import record\n",
+    "tests/helpers/records.py": "",
+    "tests/test_tables.py": "from tests.helpers import records\n",
+}
+BREAKS = {
+    "impls imports neither benchmarks nor reports": ("impls/core/weights.py", "from reports import tables"),
+    "benchmarks does not import reports": ("benchmarks/calibration/pool.py", "def late():\n    import reports.tables"),
+    "reports imports no framework": ("reports/tables.py", "def late():\n    from jax import numpy"),
+    "impls.core does not import families": ("impls/core/weights.py", "from ..families.torch import Model"),
+    "impls.core and impls.families import no implementation": ("impls/families/torch.py", "from impls import jax_scan"),
+    "no implementation imports another": ("impls/torch_lstm.py", "from impls.jax_scan import prepare"),
+    "statistics imports numpy, scipy and itself": ("benchmarks/statistics/ratios.py", "from benchmarks import record"),
+    "measurement and correctness import neither regression nor calibration": (
+        "benchmarks/correctness/matrix.py", "from benchmarks import regression",
+    ),
+    "regression does not import calibration": ("benchmarks/regression/decision.py", "from ..calibration import pool"),
+    "the worker starts with only what it needs": ("benchmarks/record.py", "try:\n    import pyarrow\nfinally: ..."),
+    "test files import no test files": ("tests/test_other.py", "from tests.test_tables import record"),
+}  # fmt: skip
+"""For each rule a line that breaks it, and the file to which the line is added."""
+SUBTLE = {
+    "a worker's import in an outer package": (
+        "the worker starts with only what it needs", "benchmarks/measurement/__init__.py", "import psutil",
+    ),
+    "a worker's import in a class": (
+        "the worker starts with only what it needs", "impls/core/problem.py", "class Lazy:\n    import pandas",
+    ),
+    "an import by its name": (
+        "benchmarks does not import reports", "benchmarks/options.py", "importlib.import_module('reports.tables')",
+    ),
+}  # fmt: skip
+
+
+def made_up(folder, **added):
+    for name, text in {**GOOD, **added}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        (path.parent / "__init__.py").touch()
+    return Tree.read(folder)
+
+
+def test_a_tree_that_keeps_every_rule_passes(tmp_path):
+    tree = made_up(tmp_path)
+    assert {rule: broken(rule, tree) for rule in RULES} == {rule: [] for rule in RULES}
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "line"),
+    [*((rule, *broken) for rule, broken in BREAKS.items()), *SUBTLE.values()],
+    ids=[*BREAKS, *SUBTLE],
+)
+def test_a_broken_rule_is_found_and_the_others_stay_quiet(rule, name, line, tmp_path):
+    tree = made_up(tmp_path, **{name: GOOD.get(name, "") + line + "\n"})
+    told = {each: broken(each, tree) for each in RULES}
+    assert [each for each in RULES if told[each]] == [rule]
+    assert len(told[rule]) == 1
+
+
+def test_each_rule_has_a_line_that_breaks_it():
+    assert set(BREAKS) == set(RULES)
+
+
+LOADED = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
+
+
+@pytest.mark.parametrize("module", ["reports.__main__", "benchmarks.__main__", "benchmarks.measurement.worker"])
+def test_commands_and_the_worker_start_without_a_framework(module):
+    code = f"import sys, importlib; importlib.import_module('{module}')\n" + LOADED
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "IMPORTED []"
