@@ -1,4 +1,4 @@
-"""python -m reports build: tables, figures and the page, from the raw files of runs and nothing else."""
+"""python -m reports build: tables, charts and the page, from the raw files of runs and nothing else."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import click
 from benchmarks.terminal import output
 from impls.__main__ import run as run_command
 from impls.core.files import write_text, write_whole
-from reports import across_runs, charts, export, frames, headline, site, tables
+from reports import charts, export, frames, headline, markdown, site, tables, terminal
+from reports.across_runs import across_runs
 from reports.frames import Run
-from reports.site import Reported
+from reports.reported import Reported
 from reports.summary import summarise
 
 RAW = {
@@ -29,7 +30,7 @@ RESERVED = ("index.html", "figures")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Tables, figures and the page of measured runs."""
+    """Tables, charts and the page of measured runs."""
 
 
 @cli.command()
@@ -38,14 +39,18 @@ def cli() -> None:
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help=f"Where to.  [default: one run's own folder; {TOGETHER} for several]",
+    help=f"The folder to write to.  [default: the run's own folder; {TOGETHER} for several runs]",
 )
 def build(paths: tuple[Path, ...], out: Path | None) -> int:
-    """Rebuild tables, figures and index.html. Also takes .parquet and pytest-benchmark's .json files.
+    """Rebuild tables, charts and index.html. Also takes .parquet and pytest-benchmark's .json files.
 
-    Exit code 1 where something could not be read; all else is reported all the same.
+    The exit code is 1 where a run could not be read; the others are still reported.
     """
-    runs, unreadable = frames.read_runs(paths)
+    for path in filter(holds_a_report, paths):
+        print(f"skipped: {path} holds a report, not a run", file=sys.stderr)
+    runs, unreadable = frames.read_runs(path for path in paths if not holds_a_report(path))
+    if not runs and not unreadable:
+        unreadable = [frames.Unreadable("there is no run to report")]
     for error in unreadable:
         print(f"error: {error}", file=sys.stderr)
     alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
@@ -58,75 +63,77 @@ def build(paths: tuple[Path, ...], out: Path | None) -> int:
             for run, name in zip(runs, names(runs), strict=True)
         ]
         if reported:
-            site.save(target, reported, across_runs.over_runs(reported))
+            site.save(target, reported, across_runs(reported))
     except OSError as error:
         raise click.ClickException(f"{target} can't be written to: {error.strerror or error}") from None
     if len(reported) == 1:
         run, summary = reported[0].run, reported[0].summary
-        tables.show(run, summary, console)
+        terminal.show(run, summary, console)
         console.print(headline.headline(run, summary), style="bold", markup=False, highlight=False)
     if reported and not alone:
         print(f"the page is {target / 'index.html'}")
     return 1 if unreadable else 0
 
 
+def holds_a_report(path: Path) -> bool:
+    """Return whether a folder is what this command made of several runs: a page without raw files of its own."""
+    return (path / "index.html").is_file() and not any((path / name).exists() for name in RAW)
+
+
 def newest_first(runs: list[Run]) -> list[Run]:
-    """Runs by their ids, which start with the time; those whose time is not known come last."""
-    return sorted(runs, key=lambda run: (run_id(run)[:1].isdigit(), run_id(run)), reverse=True)
-
-
-def run_id(run: Run) -> str:
-    """Such as `20261124T190533-b1085af4`."""
-    return str(run.options["run_id"])
+    """Return runs in the order of their ids, which start with the time; an id without a time comes last."""
+    return sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
 
 
 def names(runs: list[Run]) -> list[str]:
-    """A name for each run, after its folder or file, of signs that are safe in a path; no two are the same."""
-    found: list[str] = []
+    """Return a name for each run, made of its folder's or file's name; no two are the same."""
+    taken: list[str] = []
     for run in runs:
         path = run.folder.resolve()
         name = safe(path.name if path.is_dir() else path.stem) or "run"
-        if name in found or name in RESERVED:
-            name = f"{name}-{safe(run_id(run))}"
-        found.append(name)
-    return found
+        if name in taken or name in RESERVED:
+            name = f"{name}-{safe(run.run_id)}"
+        taken.append(name)
+    return taken
 
 
 def safe(name: str) -> str:
-    """Letters, digits, points, hyphens and lines alone."""
+    """Return a name that is safe in a path: only letters, digits, points, hyphens and underscores."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
 
 
 def report(run: Run, name: str, folder: Path, page: Path) -> Reported:
-    """Write one run's tables and figures into a folder, beside copies of its raw files where it is another's.
+    """Write one run's tables and charts into a folder, with copies of its raw files if the folder is not the run's own.
 
-    Raises ClickException where that folder holds another run, which is not to be lost.
+    Raises:
+        click.ClickException: the folder holds another run, which must not be lost.
     """
     folder.mkdir(parents=True, exist_ok=True)
     copy_raw(run, folder)
     summary = summarise(run)
-    sections = list(tables.sections(summary, run.options["baseline"]))
-    write_text(folder / "table.md", tables.markdown(run, summary))
+    sections = list(tables.sections(summary, run.baseline))
+    write_text(folder / "summary.csv", summary.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "table.md", markdown.document(run, summary))
     write_text(folder / "table.html", export.html_document(run, sections))
     write_text(folder / "table.tex", export.latex_document(run, sections))
     pictures = charts.save(run, summary, folder / "figures")
     raw = "" if folder == page else f"{folder.relative_to(page).as_posix()}/"
-    files = [*site.TABLES, *((file, said) for file, said in raw_files(run).items() if (folder / file).is_file())]
+    files = [*site.TABLES, *((file, what) for file, what in raw_files(run).items() if (folder / file).is_file())]
     return Reported(run, summary, pictures, name, raw, files)
 
 
 def raw_files(run: Run) -> dict[str, str]:
-    """The names of a run's raw files, each with what it is; of a run that is one file, that file's."""
+    """Return the names of a run's raw files, each with a few words on what it is."""
     return {run.folder.name: "raw data"} if run.folder.is_file() else RAW
 
 
 def copy_raw(run: Run, folder: Path) -> None:
-    """Copy a run's raw files, where they are not there already."""
+    """Copy a run's raw files into a folder, unless it is the run's own."""
     sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
     if run.folder.resolve() == folder.resolve():
         return
-    there = folder / "environment.json"
-    if there.exists() and f'"{run_id(run)}"' not in there.read_text(encoding="utf-8"):
+    present = folder / "environment.json"
+    if present.exists() and f'"{run.run_id}"' not in present.read_text(encoding="utf-8"):
         raise click.ClickException(f"{folder} holds another run; give another --out")
     for source in sources:
         if source.is_file():

@@ -1,78 +1,102 @@
-"""Runs side by side: each benchmark's ratios run by run, and where on one machine their level changed."""
+"""Runs side by side: the ratios of each benchmark run by run, and where their level changed on a machine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from reports import formatting, history
+from benchmarks.columns import Column
+from benchmarks.words import count
+from reports import formatting, history, tracks
 from reports.frames import BENCHMARK
-from reports.tables import TRACKS
-
-if TYPE_CHECKING:
-    from reports.site import Reported
+from reports.reported import Reported
 
 CHANGED = " ▲"
 
 
 @dataclass(frozen=True)
-class OverRuns:
-    """A table per benchmark that at least two runs hold, for the template, and what is said of change points."""
+class RunsTable:
+    """One benchmark over several runs: a row for each implementation, a column for each run."""
 
-    tables: list[dict[str, Any]]
+    problem: str
+    workload: str
+    mode: str
+    device: str
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, str]]
+
+    @property
+    def title(self) -> str:
+        """Such as `t64-b16-i128-h128 · sequence · forward · cpu`."""
+        return " · ".join((self.problem, self.workload, self.mode, self.device))
+
+
+@dataclass(frozen=True)
+class AcrossRuns:
+    """The tables of the benchmarks that several runs have, and a sentence on changes of level."""
+
+    tables: Sequence[RunsTable]
     note: str
 
 
-def over_runs(reported: Sequence[Reported]) -> OverRuns:
-    """Every benchmark of several runs; empty where no two runs share one."""
-    past = history.history([one.run for one in reported], [one.summary for one in reported])
+def across_runs(reported: Sequence[Reported]) -> AcrossRuns:
+    """Return a table for each benchmark that at least two of the runs have."""
+    past = history.history([each.run for each in reported], [each.summary for each in reported])
     # a ratio to another baseline is no change
-    past = past[past["ratio"].notna() & (past["baseline"] == reported[0].run.options["baseline"])]
-    labels = {str(one.run.options["run_id"]): one.label for one in reported}
-    tracks = {
-        str(row.implementation): str(row.track) for one in reported for row in one.summary.itertuples(index=False)
-    }
+    past = past[past["ratio"].notna() & (past["baseline"] == reported[0].run.baseline)]
+    labels = {each.run.run_id: each.label for each in reported}
+    track_of: dict[str, str] = {}
+    for each in reported:
+        names, of_names = (each.summary[column].astype(str) for column in ("implementation", "track"))
+        track_of |= dict(zip(names, of_names, strict=True))
     tables = [
-        _table(dict(zip(BENCHMARK, map(str, key), strict=True)), rows, labels, tracks)
-        for key, rows in past.groupby(BENCHMARK, sort=False, observed=True)
+        _table(list(map(str, benchmark)), rows, labels, track_of)
+        for benchmark, rows in past.groupby(BENCHMARK, sort=False, observed=True)
         if len(rows["run_id"].unique()) > 1
     ]
-    return OverRuns(tables, _note(past))
+    return AcrossRuns(tables, _note(past))
 
 
 def _note(past: pd.DataFrame) -> str:
-    """How many runs there are on each machine, and from how many on changes are looked for."""
-    most = past.groupby("machine", observed=True)["run_id"].nunique().max() if len(past) else 0
-    if not history.LOOKED_FOR:
+    """Return how many runs of a machine it takes to look for changes of level, or how a change is marked."""
+    most = int(past.groupby("machine", observed=True)["run_id"].nunique().max()) if len(past) else 0
+    if not history.AVAILABLE:
         return "Changes of level are not looked for: ruptures is not installed."
     if most < history.LEAST:
-        return f"Changes of level are looked for from {history.LEAST} runs on one machine on; here are at most {most}."
-    return f"A mark ({CHANGED.strip()}) stands where the level changed, against the runs before on the same machine."
+        needed = count(history.LEAST, "run")
+        return f"To look for changes of level takes {needed} on one machine; the most here is {count(most, 'run')}."
+    return f"{CHANGED.strip()} marks a change of level, compared with earlier runs on the same machine."
 
 
 def _table(
-    benchmark: dict[str, str], rows: pd.DataFrame, labels: dict[str, str], tracks: dict[str, str]
-) -> dict[str, Any]:
-    """A row per implementation, a column per run, the oldest first."""
-    runs = sorted(set(rows["run_id"].astype(str)))
+    benchmark: Sequence[str], rows: pd.DataFrame, labels: Mapping[str, str], track_of: Mapping[str, str]
+) -> RunsTable:
+    """Return one benchmark's table; the oldest run comes first."""
+    run_ids = sorted(set(rows["run_id"].astype(str)))
     cells: dict[str, dict[str, str]] = {}
     for (_, name), series in rows.groupby(["machine", "implementation"], sort=False, observed=True):
         ordered = series.sort_values("run_id")
         logs = np.log(ordered["ratio"].to_numpy(float))
-        # an interval is 1.96 standard errors or more to either side
+        # half an interval is 1.96 standard errors or more
         errors = np.log(ordered["ratio_high"].to_numpy(float) / ordered["ratio_low"].to_numpy(float)) / (2 * 1.96)
         changed = set(history.change_points(logs, errors)) if (errors > 0).all() else set()
+        row: Any
         for k, row in enumerate(ordered.itertuples(index=False)):
-            shown = formatting.interval(float(row.ratio), float(row.ratio_low), float(row.ratio_high))  # type: ignore[arg-type]
+            shown = formatting.interval(float(row.ratio), float(row.ratio_low), float(row.ratio_high))
             cells.setdefault(str(name), {})[str(row.run_id)] = shown + (CHANGED if k in changed else "")
-    order = sorted(cells, key=lambda name: (TRACKS.get(tracks[name], len(TRACKS)), name))
-    return {
-        **benchmark,
-        "title": " · ".join(benchmark.values()),
-        "header": ["implementation", *(labels[run] for run in runs)],
-        "rows": [[name, *(cells[name].get(run, "–") for run in runs)] for name in order],
-    }
+    order = sorted(cells, key=lambda name: (tracks.rank(track_of[name]), name))
+    columns = [Column("implementation", "implementation", lambda row: row["implementation"], words=True)]
+    columns += [Column(run_id, labels[run_id], partial(_cell, run_id=run_id)) for run_id in run_ids]
+    problem, workload, mode, device = benchmark
+    return RunsTable(
+        problem, workload, mode, device, columns, [{"implementation": name, **cells[name]} for name in order]
+    )
+
+
+def _cell(row: Mapping[str, str], run_id: str) -> str:
+    return row.get(run_id, "–")

@@ -1,15 +1,21 @@
-"""Questions that a run answers: what a change buys, where JAX beats the baseline, how far the floor is."""
+"""Questions that a run answers: what a change buys, where JAX beats the baseline, how far each is from the floor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from reports import estimates, formatting, frames
+from benchmarks.columns import Column
+from benchmarks.words import listed
+from reports import formatting
+from reports.columns import ratio, word
+from reports.estimates import Blocks
 from reports.frames import ARM, BENCHMARK, Run
-from reports.verdict import verdicts
+from reports.tracks import FLOOR
+from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
 MODES = ("forward", "train_step")
 WORKLOAD = "sequence"
@@ -17,17 +23,17 @@ WORKLOAD = "sequence"
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, its answer in a sentence, and the table behind it."""
+    """A question, its answer in a few sentences, and the table behind it."""
 
     title: str
     sentence: str
-    header: list[str]
-    rows: list[list[str]]
+    columns: Sequence[Column]
+    rows: Sequence[Any]
 
 
 @dataclass(frozen=True)
 class Change:
-    """What one thing buys: pairs of an implementation without it and one with it, otherwise the same."""
+    """A change, and the pairs of implementations that differ in it alone: first without it, then with it."""
 
     title: str
     what: str
@@ -37,160 +43,159 @@ class Change:
 CHANGES = (
     Change(
         "What does hoisting the input projection buy?",
-        "The projection of all time steps in one product",
+        "The projection of all time steps is one product.",
         (("torch_cell", "torch_cell_hoisted"), ("jax_scan", "jax_scan_hoisted")),
     ),
     Change(
         "What does a hand-written backward buy?",
-        "A backward that batches the weight gradients over time, on top of hoisting",
+        "The backward batches the weight gradients over time; the input projection is hoisted in both.",
         (("torch_cell_hoisted", "torch_cell_autograd"), ("jax_scan_hoisted", "jax_scan_vjp")),
     ),
     Change(
         "What does sharing out the batch over the processors buy?",
-        "The hand-written backward with rows of the batch on every processor",
+        "Each processor has some rows of the batch; the backward is hand-written in both.",
         (("jax_scan_vjp", "jax_scan_vjp_sharded"),),
     ),
     Change(
         "What does torch.compile buy?",
-        "The custom cell under torch.compile",
+        "The custom cell is under torch.compile.",
         (("torch_cell", "torch_cell_compiled"),),
     ),
 )
-SCANS = ("jax", "flax")
-"""Frameworks that run on XLA, by the first word of `versions`."""
+XLA_FRAMEWORKS = ("jax", "flax")
+"""The frameworks that run on XLA, by the first word of `versions`."""
+
+WHERE = tuple(Column(name, name, word(name), words=True) for name in ("problem", "mode", "device"))
+VERDICT = Column("verdict", "verdict", word("verdict"), words=True)
 
 
 def answers(run: Run, summary: pd.DataFrame) -> Iterator[Answer]:
-    """Every question of which the run holds an answer; what failed anywhere answers none."""
+    """Yield an Answer for each question that the run answers; an arm that failed is left out."""
     asked = summary[(summary["workload"] == WORKLOAD) & summary["mode"].isin(MODES)]
+    order = {problem: k for k, problem in enumerate(dict.fromkeys(summary["problem"].astype(str)))}
+    asked = asked.assign(position=asked["problem"].astype(str).map(order), where=_where(asked))
     sound = asked[asked["status"] == "ok"]
-    problems = list(dict.fromkeys(summary["problem"].astype(str)))
-    yield from _changes(run, sound, problems)
-    yield from _scans(asked, run.options["baseline"], problems)
-    yield from _floor(sound, problems)
+    yield from _changes(run, sound)
+    yield from _jax(asked, run.baseline)
+    yield from _floor(sound)
 
 
 def _where(rows: pd.DataFrame) -> pd.Series:
-    """A problem's name, with the device where there are several."""
+    """Return the name of each row's problem, with the device where there are several."""
     problem = rows["problem"].astype(str)
     return problem if rows["device"].nunique() < 2 else problem + " on " + rows["device"].astype(str)
 
 
-def _steps(rows: pd.DataFrame) -> pd.DataFrame:
-    """The whole training steps among rows, each with its `where`."""
-    steps = rows[rows["mode"] == "train_step"]
-    return steps.assign(where=_where(steps))
+def _training(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of whole training steps."""
+    return rows[rows["mode"] == "train_step"]
 
 
-def _place(row: pd.Series) -> list[str]:
-    return [str(row["problem"]), str(row["mode"]), str(row["device"])]
+def _in_order(rows: pd.DataFrame) -> list[Any]:
+    """Return rows by problem, in the run's order, then by mode."""
+    return list(rows.sort_values(["position", "mode"], kind="stable").itertuples(index=False))
 
 
-def _in_order(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
-    """By problem, in the run's order, then by mode."""
-    place = table["problem"].astype(str).map({problem: k for k, problem in enumerate(problems)})
-    return table.assign(_place=place).sort_values(["_place", "mode"], kind="stable")
-
-
-PAIR = ["without", "implementation"]
-SURE = ("faster", "slower")
-CONTENDER = ["track", "implementation"]
-
-
-def _changes(run: Run, sound: pd.DataFrame, problems: list[str]) -> Iterator[Answer]:
-    """The ratio of each with a change to the one without; all of the run are one family, as a table's verdicts."""
-    arms = pd.MultiIndex.from_frame(sound[ARM].astype(str))
-    mine = run.records[pd.MultiIndex.from_frame(run.records[ARM].astype(str)).isin(arms)]
-    turns = frames.plain(frames.turns(run, mine))
-    parts = []
-    for change in CHANGES:
-        for without, given in change.pairs:
-            both = turns[turns["implementation"].isin((without, given))]
-            # ratios are taken within BENCHMARK: the pair stands in for the workload, which is the same everywhere
-            named = both["implementation"].where(both["implementation"] != without, _WITHOUT)
-            parts.append(both.assign(workload=f"{without}\0{given}", implementation=named))
-    together = estimates.ratios(pd.concat(parts, ignore_index=True), _WITHOUT)
-    if together.empty:
+def _changes(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
+    """Yield the ratio of each implementation with a change to the one without; Holm's family is all of the run."""
+    pairs = pd.DataFrame(
+        [(change.title, *pair) for change in CHANGES for pair in change.pairs],
+        columns=["change", "without", "implementation"],
+    )
+    compared = pairs.merge(sound[[*ARM, "position", "where"]], on="implementation")
+    have = pd.MultiIndex.from_frame(sound[ARM])
+    without = compared.assign(implementation=compared["without"])[ARM]
+    both = pd.MultiIndex.from_frame(without).isin(have)
+    compared, without = compared[both], without[both]
+    if compared.empty:
         return
-    together["without"] = together["workload"].str.partition("\0")[0]
-    together["verdict"] = verdicts(together)
+    arms = pd.MultiIndex.from_frame(run.records[ARM].astype(str))
+    wanted = pd.MultiIndex.from_frame(pd.concat([compared[ARM], without]))
+    found = Blocks(run, run.records[arms.isin(wanted)]).ratios(compared[ARM], without)
+    compared = pd.concat([compared, found], axis=1)[found["ratio"].notna()]
+    compared["verdict"] = verdicts(compared)
     for change in CHANGES:
-        mine = together[pd.MultiIndex.from_frame(together[PAIR]).isin(list(change.pairs))]
+        mine = compared[compared["change"] == change.title]
         if len(mine):
-            yield _change(change, mine, problems)
+            yield _change(change, mine)
 
 
-_WITHOUT = "\0without"
-
-
-def _change(change: Change, table: pd.DataFrame, problems: list[str]) -> Answer:
-    said = [change.what + "."]
-    for (without, given), steps in _steps(table).groupby(PAIR, sort=False, observed=True):
-        words = ", ".join(
-            f"{row.ratio:.2f} × at {row.where}{'' if row.verdict in SURE else ' (not sure)'}"
-            for row in steps.itertuples(index=False)
+def _change(change: Change, compared: pd.DataFrame) -> Answer:
+    said = [change.what]
+    for (without, given), rows in _training(compared).groupby(["without", "implementation"], sort=False):
+        ratios = listed(
+            [
+                f"{row.ratio:.2f} × at {row.where}{f' ({UNCLEAR})' if row.verdict == UNCLEAR else ''}"
+                for row in rows.itertuples(index=False)
+            ]
         )
-        said.append(f"Of {without}'s time for a training step, {given} takes {words}.")
-    rows = [
-        [*_place(row), *map(str, row[PAIR]), _ratio(row), str(row["verdict"])]
-        for _, row in _in_order(table, problems).iterrows()
-    ]
-    header = ["problem", "mode", "device", "without", "with", "time, × without [95 %]", "verdict"]
-    return Answer(change.title, " ".join(said), header, rows)
+        said.append(f"Of {without}'s time for a training step, {given} takes {ratios}.")
+    columns = (
+        *WHERE,
+        Column("without", "without", word("without"), words=True),
+        Column("with", "with", word("implementation"), words=True),
+        Column("ratio", "time, × without [95 %]", ratio()),
+        VERDICT,
+    )
+    return Answer(change.title, " ".join(said), columns, _in_order(compared))
 
 
-def _ratio(row: pd.Series, name: str = "ratio") -> str:
-    return formatting.interval(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
+def _best(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the row of the least value in each track of each benchmark."""
+    return rows.loc[rows.groupby([*BENCHMARK, "track"], sort=False, observed=True)[column].idxmin()]
 
 
-def _scans(asked: pd.DataFrame, baseline: str, problems: list[str]) -> Iterator[Answer]:
-    """Where any JAX or Flax arm is faster than the baseline; in the table, that of least time in each track."""
-    on_xla = asked["versions"].astype(str).str.split(" ").str[0].isin(SCANS)
-    if baseline in set(asked.loc[on_xla, "implementation"]):
+def _jax(asked: pd.DataFrame, baseline: str) -> Iterator[Answer]:
+    """Yield where a JAX or Flax implementation is faster than the baseline, if the baseline is none of them."""
+    jax = asked[asked["versions"].astype(str).str.split(" ").str[0].isin(XLA_FRAMEWORKS)]
+    measured = jax[jax["ratio"].notna()]
+    if measured.empty or baseline in set(jax["implementation"]):
         return
-    mine = asked[on_xla & asked["ratio"].notna()]
-    if mine.empty:
-        return
-    steps = _steps(mine)
+    steps = _training(measured)
     said = []
-    faster = steps[steps["verdict"] == "faster"].groupby("where", sort=False)["implementation"].agg(list)
+    faster = steps[steps["verdict"] == FASTER].groupby("where", sort=False)["implementation"].agg(list)
     if len(faster):
-        said.append(f"faster than {baseline} at " + ", ".join(f"{p} ({', '.join(who)})" for p, who in faster.items()))
+        where = listed([f"{problem} ({', '.join(names)})" for problem, names in faster.items()])
+        said.append(f"In a training step JAX is faster than {baseline} at {where}.")
     elif len(steps):
-        said.append(f"shown nowhere to be faster than {baseline}")
-    slower = steps.groupby("where", sort=False)["verdict"].agg(lambda words: set(words) == {"slower"}).astype(bool)
+        said.append(f"In no training step is JAX clearly faster than {baseline}.")
+    slower = steps.groupby("where", sort=False)["verdict"].agg(lambda words: set(words) == {SLOWER}).astype(bool)
     if slower.any():
-        said.append(f"slower, all of them, at {', '.join(map(str, slower.index[slower]))}")
-    missing = set(_steps(asked[on_xla])["where"]) - set(steps["where"])
+        said.append(
+            f"All of its implementations are slower at {listed([str(where) for where in slower.index[slower]])}."
+        )
+    missing = set(_training(jax)["where"]) - set(steps["where"])
     if missing:
-        said.append(f"not measured at {', '.join(sorted(missing))}")
-    best = mine.loc[mine.groupby([*BENCHMARK, "track"], sort=False, observed=True)["ratio"].idxmin()]
-    rows = [
-        [*_place(row), *map(str, row[CONTENDER]), _ratio(row), str(row["verdict"])]
-        for _, row in _in_order(best, problems).iterrows()
-    ]
-    header = ["problem", "mode", "device", "track", "best JAX or Flax", f"time, × {baseline} [95 %]", "verdict"]
-    sentence = f"In a training step: {'; '.join(said)}." if said else ""
-    yield Answer(f"Where does JAX beat {baseline}?", sentence, header, rows)
+        said.append(f"It was not measured at {listed(sorted(missing))}.")
+    columns = (
+        *WHERE,
+        Column("track", "track", word("track"), words=True),
+        Column("best", "best JAX or Flax", word("implementation"), words=True),
+        Column("ratio", f"time, × {baseline} [95 %]", ratio()),
+        VERDICT,
+    )
+    yield Answer(f"Where does JAX beat {baseline}?", " ".join(said), columns, _in_order(_best(measured, "ratio")))
 
 
-def _floor(sound: pd.DataFrame, problems: list[str]) -> Iterator[Answer]:
-    """How many times the bare matrix products' time the best of each track takes."""
-    known = sound[sound["floor_ratio"].notna() & (sound["track"] != "floor")]
+def _floor(sound: pd.DataFrame) -> Iterator[Answer]:
+    """Yield how many times the floor's time the best implementation of each track takes."""
+    known = sound[sound["floor_ratio"].notna() & (sound["track"] != FLOOR)]
     if known.empty:
         return
-    best = known.loc[known.groupby([*BENCHMARK, "track"], sort=False, observed=True)["floor_ratio"].idxmin()]
-    steps = _steps(best)
-    said = ["The bare matrix products are the floor."]
+    best = _best(known, "floor_ratio")
+    said = ["The floor is only the matrix products that every LSTM needs."]
+    steps = _training(best)
     if len(steps):
         nearest = steps.loc[steps.groupby("where", sort=False)["floor_ratio"].idxmin()]
-        words = [f"{r.floor_ratio:.2f} × at {r.where} ({r.implementation})" for r in nearest.itertuples(index=False)]
-        said.append(f"A training step takes at best {', '.join(words)}.")
+        ratios = [f"{row.floor_ratio:.2f} × at {row.where} ({row.implementation})" for row in nearest.itertuples()]
+        said.append(f"The best training step takes {listed(ratios)}.")
     if (best["floor_ratio_high"] < 1).any():
-        said.append("Where it is surely below 1 ×, a library multiplies that size faster than plain products do.")
-    rows = [
-        [*_place(row), *map(str, row[CONTENDER]), _ratio(row, "floor_ratio"), formatting.share(row["peak_share"])]
-        for _, row in _in_order(best, problems).iterrows()
-    ]
-    header = ["problem", "mode", "device", "track", "nearest", "time, × floor [95 %]", "% of peak"]
-    yield Answer("How far is each from the floor?", " ".join(said), header, rows)
+        said.append("Where the whole interval is below 1 ×, a library has faster products for that size.")
+    columns = (
+        *WHERE,
+        Column("track", "track", word("track"), words=True),
+        Column("nearest", "nearest", word("implementation"), words=True),
+        Column("ratio", "time, × floor [95 %]", ratio("floor_ratio")),
+        Column("peak", "% of peak", lambda row: formatting.share(row.peak_share)),
+    )
+    yield Answer("How far is each from the floor?", " ".join(said), columns, _in_order(best))

@@ -5,37 +5,51 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pyarrow as pa
-from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, Record, problem_fields
+from benchmarks.metadata import UNKNOWN, Commit, Machine, Metadata, RunOptions, located
+from benchmarks.record import SCHEMA, SCHEMA_VERSION, problem_fields
 from impls.core.problem import Problem
-from reports.metadata import UNKNOWN, baseline_among, checked, first_error, read_json
+from reports.metadata import checked, read_json, usual_baseline
 from reports.schema import Unreadable
 
+Benchmark = Annotated[str, msgspec.Meta(pattern=r"^[^/]+/[^/]+/[^/]+$")]
+"""Such as `t64-b16-i128-h128/sequence/forward`."""
 
-class Params(BaseModel):
-    """What a test was parametrised by."""
+
+class Params(msgspec.Struct):
+    """The parameters of a test; older files call the benchmark `case`."""
 
     implementation: str
-    benchmark: str = Field(validation_alias=AliasChoices("benchmark", "case"), pattern=r"^[^/]+/[^/]+/[^/]+$")
+    benchmark: Benchmark | None = None
+    case: Benchmark | None = None
+
+    def __post_init__(self) -> None:
+        if self.benchmark is None and self.case is None:
+            raise ValueError("Object missing required field benchmark")
+
+    @property
+    def parts(self) -> list[str]:
+        """Problem, workload and mode."""
+        return (self.benchmark or self.case or "").split("/")
 
 
-class Stats(BaseModel):
-    """Seconds of one call; single ones only where pytest-benchmark was told to keep them."""
+class Stats(msgspec.Struct):
+    """Seconds of one call: their median, and each of them where pytest-benchmark was told to keep them."""
 
     median: float
     data: list[float] = []
 
 
-class Extra(BaseModel):
-    """What a run's results.json says besides."""
+class Extra(msgspec.Struct):
+    """What a run's results.json says of an entry in addition."""
 
     track: str = UNKNOWN
     versions: str = UNKNOWN
-    digest: str = UNKNOWN
+    digest: str | None = UNKNOWN
     device: str = UNKNOWN
     threads: int | None = None
     error: float | None = None
@@ -43,23 +57,23 @@ class Extra(BaseModel):
     calls_per_sample: int | None = None
 
 
-class Entry(BaseModel):
+class Entry(msgspec.Struct):
     """One test."""
 
     params: Params
     stats: Stats
-    extra_info: Extra = Extra()
+    extra_info: Extra = msgspec.field(default_factory=Extra)
 
 
-class Cpu(BaseModel):
-    """The processor, as py-cpuinfo tells it."""
+class Cpu(msgspec.Struct, frozen=True):
+    """The processor, as py-cpuinfo describes it."""
 
     brand_raw: str = UNKNOWN
     count: int | None = None
 
 
-class Machine(BaseModel):
-    """Where it was measured."""
+class MachineInfo(msgspec.Struct, frozen=True):
+    """The machine, as pytest-benchmark describes it."""
 
     cpu: Cpu = Cpu()
     system: str = UNKNOWN
@@ -67,47 +81,41 @@ class Machine(BaseModel):
     python_version: str = UNKNOWN
 
 
-class Commit(BaseModel):
-    """The state of the checkout."""
+class File(msgspec.Struct):
+    """The parts of the file that are read. A run's results.json has an `environment`; other files have none."""
 
-    id: str | None = None
-    dirty: bool | None = None
-
-
-class File(BaseModel):
-    """The whole file, as far as it is read."""
-
-    benchmarks: list[Entry] = Field(min_length=1)
-    machine_info: Machine = Machine()
+    benchmarks: Annotated[list[Entry], msgspec.Meta(min_length=1)]
+    machine_info: MachineInfo = MachineInfo()
     commit_info: Commit = Commit()
     datetime: dt.datetime | None = None
-    environment: dict[str, Any] | None = None  # a run's results.json has its own
+    environment: dict[str, Any] | None = None
 
 
-def read(path: Path) -> tuple[pa.Table, dict[str, Any]]:
-    """Records as benchmarks.record has them, of one replicate, and what is known of the environment.
+def read(path: Path) -> tuple[pa.Table, Metadata]:
+    """Return the file's entries as records of one replicate, and the run's metadata.
 
-    Single times become turns; which took turns with which is not known, so the first is paired with the first, and so
-    on. Raises Unreadable.
+    Each single time becomes a turn. The file does not say which turns ran side by side, so the first of each entry
+    share a block, and so on.
+
+    Raises:
+        Unreadable: names the file and the first value that is wrong.
     """
-    found = read_json(path)
+    content = read_json(path)
     try:
-        file = File.model_validate(found)
-    except ValidationError as error:
-        raise Unreadable(f"{path} is not pytest-benchmark's JSON of these benchmarks: {first_error(error)}") from None
-    if file.environment is not None:
-        environment = checked(file.environment, f"{path}: environment")
-    else:
-        environment = checked(_environment(file, path), str(path))
-    records = [_record(entry, environment["run"]["run_id"]) for entry in file.benchmarks]
+        file = msgspec.convert(content, File)
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"{path} is not pytest-benchmark's JSON of these benchmarks: {located(error)}") from None
+    own = file.environment
+    metadata = _metadata(file, path) if own is None else checked(own, f"{path}: environment")
+    records = [_record(entry, metadata.run.run_id) for entry in file.benchmarks]
     try:
-        return pa.Table.from_pylist(records, schema=SCHEMA), environment
+        return pa.Table.from_pylist(records, schema=SCHEMA), metadata
     except (ValueError, OverflowError, pa.ArrowException) as error:  # a size or a word that no record can hold
         raise Unreadable(f"{path} holds what no record can: {error}") from None
 
 
-def _record(entry: Entry, run_id: str) -> Record:
-    problem, workload, mode = entry.params.benchmark.split("/")
+def _record(entry: Entry, run_id: str) -> dict[str, Any]:
+    problem, workload, mode = entry.params.parts
     try:
         fields = problem_fields(Problem.parse(problem))
     except ValueError:  # another suite's: all that is known of it is its name
@@ -122,31 +130,31 @@ def _record(entry: Entry, run_id: str) -> Record:
         "replicate": 0,
         "status": "ok",
         "reason": "",
-        **entry.extra_info.model_dump(),
+        **msgspec.structs.asdict(entry.extra_info),
         "seconds": entry.stats.median,
-        "turns": [{"block": k, "seconds": one} for k, one in enumerate(entry.stats.data or [entry.stats.median])],
+        "turns": [{"block": k, "seconds": time} for k, time in enumerate(entry.stats.data or [entry.stats.median])],
     }
 
 
-def _environment(file: File, path: Path) -> dict[str, Any]:
+def _metadata(file: File, path: Path) -> Metadata:
+    """Return what pytest-benchmark says of the machine and the run."""
     machine = file.machine_info
-    names = dict.fromkeys(entry.params.implementation for entry in file.benchmarks)
     began = UNKNOWN
     if file.datetime is not None:  # in UTC, which older versions of pytest-benchmark do not say
         began = f"{file.datetime.astimezone(dt.UTC) if file.datetime.tzinfo else file.datetime:%Y%m%dT%H%M%S}"
-    return {
-        "machine": {
-            "cpu": machine.cpu.brand_raw,
-            "cores": machine.cpu.count,
-            "system": f"{machine.system} {machine.release}".strip(),
-        },
-        "versions": {"python": machine.python_version},
-        "commit": file.commit_info.model_dump(),
-        "run": {
+    return Metadata(
+        machine=Machine(
+            cpu=machine.cpu.brand_raw,
+            cores=machine.cpu.count,
+            system=f"{machine.system} {machine.release}".strip(),
+        ),
+        versions={"python": machine.python_version},
+        commit=file.commit_info,
+        run=RunOptions(
             # the same file has the same id
-            "run_id": f"{began}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}",
-            "baseline": baseline_among(names),
-            "threads": file.benchmarks[0].extra_info.threads,
-            "replicates": 1,
-        },
-    }
+            run_id=f"{began}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}",
+            baseline=usual_baseline(dict.fromkeys(entry.params.implementation for entry in file.benchmarks)),
+            threads=file.benchmarks[0].extra_info.threads,
+            replicates=1,
+        ),
+    )

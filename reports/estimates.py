@@ -1,4 +1,7 @@
-"""Intervals and ratios. The replicate is the unit: a set of fresh processes gives one number."""
+"""Times and ratios of a run's arms, with intervals: benchmarks.statistics applied to DataFrames.
+
+The unit is the replicate: a set of fresh processes gives one value.
+"""
 
 from __future__ import annotations
 
@@ -6,80 +9,117 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from benchmarks.statistics import moderation
-from reports.frames import ARM, BENCHMARK
-
-LEVEL = 0.95
+from benchmarks.statistics import ratios
+from benchmarks.statistics.intervals import LEVEL, means, p_values, t_interval
+from reports.frames import ARM, Run
 
 
 def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFrame:
-    """Per group of replicates' logs: value, low, high on the scale of the values, p against 1, and n.
+    """Return a row for each group of logs, one log for each replicate.
 
-    A t interval over replicates, its variance moderated by those of the other groups. One replicate has no
-    interval: it is infinite, and p is 1.
+    Columns: value, low and high on the scale of the values, p of a value of 1, and n. The variance of a group is
+    moderated by those of the other groups. With one replicate the interval is infinite and p is 1.
     """
-    n = np.array([len(group) for group in groups], float)
-    mean = np.array([group.mean() for group in groups])
-    raw = np.array([group.var(ddof=1) if len(group) > 1 else 0.0 for group in groups])
-    variance, freedom = moderation.moderated(raw, n - 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.sqrt(variance / n)
-        half = np.where(n > 1, stats.t.ppf(0.5 + level / 2, np.maximum(freedom, 1)) * error, np.inf)
-        t = np.where(mean == 0, 0.0, np.abs(mean) / error)
-    p = np.where(n > 1, 2 * stats.t.sf(t, np.maximum(freedom, 1)), 1.0)
-    return pd.DataFrame(
-        {"value": np.exp(mean), "low": np.exp(mean - half), "high": np.exp(mean + half), "p": p, "n": n.astype(int)}
-    )
+    found = means(groups)
+    low, high = t_interval(found, level)
+    ends = {"value": np.exp(found.mean), "low": np.exp(low), "high": np.exp(high)}
+    return pd.DataFrame({**ends, "p": p_values(found), "n": found.n})
 
 
-def noise(records: pd.DataFrame) -> float:
-    """A run's noise: the median of the arms' standard deviations of log seconds between replicates; NaN if none."""
-    failed = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
-    sound = records[~failed]
-    logs = pd.Series(np.log(sound["seconds"].to_numpy(float)), index=sound.index)
-    spreads = logs.groupby([sound[name] for name in ARM], observed=True).std()
-    return float(spreads.median())
+def _grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarray]:
+    """Return the values of each group, in their order; `number` says which group a value belongs to."""
+    order = np.argsort(number, kind="stable")
+    return np.split(values[order], np.searchsorted(number[order], np.arange(1, count)))
+
+
+def _logs_by_arm(records: pd.DataFrame) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Return the arms in their order, and the logs of the seconds of each arm's replicates."""
+    arms = records.drop_duplicates(ARM)[ARM].reset_index(drop=True)
+    number = records.groupby(ARM, sort=False, observed=True).ngroup().to_numpy()
+    return arms, _grouped(np.log(records["seconds"].to_numpy(float)), number, len(arms))
 
 
 def times(records: pd.DataFrame) -> pd.DataFrame:
-    """Per ARM: seconds, low, high, n. `records` has one row a replicate, all ok."""
-    return _per_arm(records.assign(log=np.log(records["seconds"].to_numpy(float))), "log", "seconds")
+    """Return a row for each ARM: its seconds with _low, _high and _n.
 
-
-def block_logs(turns: pd.DataFrame) -> pd.DataFrame:
-    """The mean log time of each arm in each block: its two mirrored turns together."""
-    logs = turns.assign(log=np.log(turns["seconds"].to_numpy(float)))
-    return logs.groupby(["run_id", *ARM, "replicate", "block"], sort=False, observed=True)["log"].mean().reset_index()
-
-
-def replicate_log_ratios(logs: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """Per replicate: the median over blocks of the log of each arm's time to the baseline's in the same block."""
-    keys = ["run_id", *BENCHMARK, "replicate", "block"]
-    base = logs.loc[logs["implementation"] == baseline, [*keys, "log"]]
-    paired = logs.merge(base, on=keys, suffixes=("", "_base"))
-    paired["log_ratio"] = paired["log"] - paired["log_base"]
-    return paired.groupby(["run_id", *ARM, "replicate"], sort=False, observed=True)["log_ratio"].median().reset_index()
-
-
-def ratios(turns: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """Per ARM but the baseline: ratio to it, low, high, p, n. Only blocks that both took part in count."""
-    return ratios_of(block_logs(turns), baseline)
-
-
-def ratios_of(blocks: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """The same of what block_logs gave, for who takes ratios to several baselines."""
-    logs = replicate_log_ratios(blocks, baseline)
-    return _per_arm(logs[logs["implementation"] != baseline], "log_ratio", "ratio")
-
-
-def _per_arm(rows: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
-    """Intervals of a column of logs, per ARM; the result's columns start with `name`."""
-    arms = rows.drop_duplicates(ARM)[ARM].reset_index(drop=True)
-    number = rows.groupby(ARM, sort=False, observed=True).ngroup().to_numpy()  # of its arm, in the same order
-    order = np.argsort(number, kind="stable")
-    starts = np.searchsorted(number[order], np.arange(len(arms)))
-    groups = np.split(rows[column].to_numpy(float)[order], starts)[1:]
-    found = intervals(groups).rename(columns=lambda c: name if c == "value" else f"{name}_{c}")
+    Args:
+        records: a row for each replicate; all are ok.
+    """
+    arms, logs = _logs_by_arm(records)
+    found = intervals(logs).drop(columns="p").add_prefix("seconds_").rename(columns={"seconds_value": "seconds"})
     return pd.concat([arms, found], axis=1)
+
+
+def noise(records: pd.DataFrame) -> float:
+    """Return a run's noise: the median arm's standard deviation of log seconds between replicates; NaN if none."""
+    failed = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
+    _, logs = _logs_by_arm(records[~failed])
+    found = means(logs, moderate=False)
+    return float(np.median(found.sd[found.n > 1])) if (found.n > 1).any() else float("nan")
+
+
+class Blocks:
+    """The mean log time of each arm of some records in each block: what ratios are taken from.
+
+    `arms` has a row for each ARM, in the order of the records; its index is the arm's number.
+    """
+
+    def __init__(self, run: Run, records: pd.DataFrame) -> None:
+        chosen = run.turns["record"].isin(records.index).to_numpy()
+        seconds, row, block = (run.turns[name].to_numpy()[chosen] for name in ("seconds", "record", "block"))
+        self.logs = ratios.block_logs(seconds, row, block)
+        self.arms = records.drop_duplicates(ARM)[ARM].astype(str).reset_index(drop=True)
+        # the record of each arm in each replicate
+        self.records = pd.DataFrame(
+            {
+                "arm": records.groupby(ARM, sort=False, observed=True).ngroup().to_numpy(),
+                "replicate": records.groupby(["run_id", "replicate"], sort=False, observed=True).ngroup().to_numpy(),
+                "record": records.index.to_numpy(),
+            }
+        )
+
+    def replicate_log_ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
+        """Return a row for each pair and each replicate that has both: the log of the ratio of their times.
+
+        Args:
+            numerators: the ARM in the numerator of each pair, shape (pairs,).
+            denominators: the ARM in the denominator, shape (pairs,).
+
+        Returns:
+            The columns pair, which counts from 0, and log_ratio: the median over the blocks that both have.
+        """
+        over, under = self._numbers(numerators), self._numbers(denominators)
+        pairs = pd.DataFrame({"pair": np.arange(len(over)), "over": over, "under": under})
+        both = pairs.merge(self.records, left_on="over", right_on="arm").drop(columns="arm")
+        both = both.merge(
+            self.records, left_on=["under", "replicate"], right_on=["arm", "replicate"], suffixes=("_over", "_under")
+        ).sort_values("pair", kind="stable", ignore_index=True)
+        both["log_ratio"] = ratios.log_ratios(
+            self.logs, both["record_over"].to_numpy(), both["record_under"].to_numpy()
+        )
+        return both.loc[both["log_ratio"].notna(), ["pair", "log_ratio"]]
+
+    def ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
+        """Return the ratio of the times of each pair, with _low, _high, _p and _n; NaN where no block has both.
+
+        Variances are moderated over all pairs of the call. Arguments are those of replicate_log_ratios; the index is
+        that of the numerators.
+        """
+        logs = self.replicate_log_ratios(numerators, denominators)
+        known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)
+        found = intervals(_grouped(logs["log_ratio"].to_numpy(), number, len(known)) if len(known) else [])
+        found = found.add_prefix("ratio_").rename(columns={"ratio_value": "ratio"}).set_axis(known)
+        return found.reindex(range(len(numerators))).set_axis(numerators.index)
+
+    def against(self, name: str) -> pd.DataFrame:
+        """Return a row for each ARM that has a block with that implementation, and its ratio to it, as in `ratios`."""
+        others = self.arms[self.arms["implementation"] != name]
+        found = self.ratios(others, others.assign(implementation=name))
+        return pd.concat([others, found], axis=1)[found["ratio"].notna()]
+
+    def _numbers(self, arms: pd.DataFrame) -> np.ndarray:
+        """Return the number of each ARM; -1 where it has no record here."""
+        known = self.arms.assign(number=self.arms.index)
+        found = arms[ARM].astype(str).merge(known, on=ARM, how="left")["number"]
+        return found.fillna(-1).to_numpy(int)

@@ -1,67 +1,67 @@
-"""The answer in one sentence: who takes least time in each track, at a whole training step or at what there is."""
+"""The answer in a sentence: the fastest implementation of each track, at a whole training step if the run has it."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from benchmarks.record import HARMLESS
+from benchmarks.words import listed
 from reports.frames import Run
-from reports.ranking import FASTEST, TIED
-from reports.verdict import FLOOR
+from reports.ranking import YES
+from reports.tracks import FLOOR, TRACKS
+from reports.verdict import UNCLEAR
 
-WANTED = (("workload", "sequence"), ("mode", "train_step"))
-TRACKS = (("default", "of the default ones"), ("tuned", "of the tuned ones"))
+WANTED = (("workload", "sequence"), ("mode", "train_step"), ("device", None))
+"""What the sentence is about; where the run has no time for it, the first that it has one for."""
 
 
 def headline(run: Run, summary: pd.DataFrame) -> str:
-    """A sentence on one workload and mode, over all of the run's problems."""
+    """Return a few sentences on one workload and mode, over all of the run's problems."""
     asked = summary[summary["track"] != FLOOR]
     if not (asked["status"] == "ok").any():
         return "Nothing could be timed in this run: the tables say why."
-    for column, wanted in (*WANTED, ("device", None)):
+    for column, wanted in WANTED:
         sound = asked[asked["status"] == "ok"]
         asked = asked[asked[column] == (wanted if wanted in set(sound[column]) else sound[column].iloc[0])]
     rows = asked[asked["status"] == "ok"]
-    device, machine = str(rows["device"].iloc[0]), run.environment["machine"]
-    where = (machine.get("gpu") or device) if device == "cuda" else machine["cpu"]
-    said = []
-    for track, words in TRACKS:
+    workload, mode, device = rows.iloc[0][["workload", "mode", "device"]].astype(str)
+    machine = run.metadata.machine
+    where = (machine.gpu or device) if device == "cuda" else machine.cpu
+    sentences = [f"{workload.capitalize()}, {mode.replace('_', ' ')}, on {where}."]
+    for track, known in TRACKS.items():
         mine = rows[rows["track"] == track]
         if len(mine):
-            said.append(f"{words} {_winners(mine)}")
-    workload, mode = rows.iloc[0][["workload", "mode"]]
-    sentence = "; ".join(said) or _winners(rows)
+            sentences.append(f"{known.short.capitalize()}: {_fastest(mine)}.")
+    if len(sentences) == 1:  # no track is known
+        sentences.append(f"All implementations: {_fastest(rows)}.")
     failed = sorted(set(asked.loc[~asked["status"].isin(HARMLESS), "implementation"].astype(str)))
-    but = f" ({_and(failed)} failed; the tables say where.)" if failed else ""
-    return f"{str(workload).capitalize()}, {str(mode).replace('_', ' ')}, on {where}: {sentence}.{but}"
+    if failed:
+        sentences.append(f"{listed(failed)} failed: the tables say where.")
+    return " ".join(sentences)
 
 
-def _winners(rows: pd.DataFrame) -> str:
-    """Such as `torch_lstm is fastest at 3 of 4 problems and tied at 1`: who is fastest anywhere, else who is tied."""
+def _fastest(rows: pd.DataFrame) -> str:
+    """Return such as `torch_lstm is fastest at 2 of 3 problems; at the other it is unclear (a or b)`."""
     rivals = rows.groupby("problem")["implementation"].transform("size")
     if (rivals == 1).all():
-        return f"there is only {_and(sorted(set(rows['implementation'])))}"
+        return f"there is only {listed(sorted(set(rows['implementation'])))}"
     rows = rows[rivals > 1]
     problems = rows["problem"].nunique()
-    fastest, tied = (rows.loc[rows["place"] == word, "implementation"].value_counts() for word in (FASTEST, TIED))
-    if fastest.empty and tied.empty:
-        return "nobody is known to be fastest"
-    if fastest.empty:
-        most = sorted(tied.index[tied == tied.max()])
-        return f"nobody is fastest alone: {_and(most)} tied at {_of(int(tied.max()), problems)}"
-    return _and(
-        [
-            f"{name} is fastest at {_of(count, problems)}" + (f" and tied at {tied.get(name)}" if name in tied else "")
-            for name, count in fastest.to_dict().items()
-        ]
-    )
+    fastest = rows[rows["fastest"] == YES]
+    wins = fastest["implementation"].value_counts().to_dict()
+    undecided = problems - fastest["problem"].nunique()
+    said = [f"{name} is fastest at {_of(number, problems)}" for name, number in wins.items()]
+    if not undecided:
+        return listed(said)
+    names = sorted(set(rows.loc[rows["fastest"] == UNCLEAR, "implementation"].astype(str)))
+    which = f" ({listed(names, 'or')})" if names else ""
+    if not said:
+        return f"the fastest is {UNCLEAR} at {_of(undecided, problems)}{which}"
+    rest = "the other" if undecided == 1 else f"the other {undecided}"
+    return f"{listed(said)}; at {rest} it is {UNCLEAR}{which}"
 
 
-def _of(count: int, problems: int) -> str:
+def _of(number: int, problems: int) -> str:
     if problems == 1:
         return "the one problem"
-    return f"all {problems} problems" if count == problems else f"{count} of {problems} problems"
-
-
-def _and(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"all {problems} problems" if number == problems else f"{number} of {problems} problems"

@@ -1,68 +1,54 @@
-"""Who is fastest in its track: only who is statistically apart from every other; else those who are tied."""
+"""Which implementation is the fastest in its track."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.statistics.multiplicity import holm
-from reports import estimates
-from reports.frames import ARM, BENCHMARK
-from reports.verdict import ALPHA, FLOOR
+from reports.estimates import Blocks
+from reports.frames import BENCHMARK
+from reports.tracks import FLOOR
+from reports.verdict import ALPHA, BASELINE, FASTER, SLOWER, UNCLEAR
 
-FASTEST, TIED = "fastest", "tied"
+YES = "yes"
 CONTEST = [*BENCHMARK, "track"]
-"""What arms are ranked within: the tracks are never mixed."""
+"""The columns that name a contest. Only arms of the same contest are ranked."""
 
 
-def places(summary: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
-    """Per row of a summary: `fastest`, `tied` (with the least time; nobody is fastest then), or nothing.
+def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
+    """Return for each row of a summary whether it is the fastest in its track.
 
-    Every arm of a contest is compared with the one of least time, block by block; Holm over all those of the run.
-    Of a pair that holds the baseline the table's verdict is taken. Nothing is said where there is no contest, where
-    there is one replicate, or where somebody was never measured beside the one of least time.
+    `yes`: it takes the least time, and every other arm of the track is slower. `unclear`: it takes the least time or
+    can't be told from the arm of least time; then no arm is `yes`. Empty: it is not the fastest, or nothing can be
+    said: the track has one arm, there is one replicate, or an arm has no block with the arm of least time.
+
+    Every arm is compared with the arm of least time block by block, with Holm's correction over all such pairs of the
+    run. A pair that holds the baseline has the verdict of the table.
     """
-    found = pd.Series("", index=summary.index, dtype=object)
+    words = pd.Series("", index=summary.index, dtype=object)
     running = summary[(summary["status"] == "ok") & (summary["track"] != FLOOR)]
     contests = [rows for _, rows in running.groupby(CONTEST, sort=False, observed=True) if len(rows) > 1]
     if not contests:
-        return found
-    best: list[Any] = [rows["ratio" if rows["ratio"].notna().all() else "seconds"].idxmin() for rows in contests]
-    compared = _against_best(blocks, contests, best)
-    apart = holm(compared["ratio_p"].to_numpy(float)) < ALPHA
-    compared = compared.assign(apart=apart & (compared["ratio"].to_numpy(float) > 1), told=compared["ratio_n"] > 1)
-    told = compared.groupby("contest")["told"].all()
-    for k, (index, rows) in enumerate(zip(best, contests, strict=True)):
-        here = compared[compared["contest"] == k]
-        if not told.get(k, False) or len(here) < len(rows) - 1:
+        return words
+    least: list[Any] = [rows["ratio" if rows["ratio"].notna().all() else "seconds"].idxmin() for rows in contests]
+    others = pd.concat([rows.drop(index) for rows, index in zip(contests, least, strict=True)])
+    rivals = np.repeat(least, [len(rows) - 1 for rows in contests])
+    compared = blocks.ratios(others, summary.loc[rivals])
+    slower = (holm(compared["ratio_p"].to_numpy(float)) < ALPHA) & (compared["ratio"].to_numpy(float) > 1)
+    for index, rows in zip(least, contests, strict=True):
+        mine = np.isin(compared.index, rows.index)
+        if not (compared.loc[mine, "ratio_n"] > 1).all():
             continue
-        tied = rows.index[rows["implementation"].isin(here.loc[~here["apart"], "implementation"])]
-        # a pair has one verdict: what the table says of the baseline and another holds here too
-        base = rows.index[rows["verdict"] == "baseline"]
-        if index in base:
-            tied = rows.index[(rows["verdict"] != "slower") & (rows.index != index)]
-        elif len(base):
-            tied = tied.drop(base, errors="ignore")
-            tied = tied if rows.loc[index, "verdict"] == "faster" else tied.append(base)
-        found[index] = TIED if len(tied) else FASTEST
-        found[tied] = TIED
-    return found
-
-
-def _against_best(blocks: pd.DataFrame, contests: list[pd.DataFrame], best: list[Any]) -> pd.DataFrame:
-    """Every other arm's ratio to its contest's best, all of the run in one frame, since they share a variance."""
-    entered = pd.concat([rows[ARM].assign(contest=k) for k, rows in enumerate(contests)])
-    entered["name"] = entered["implementation"].where(~entered.index.isin(best), _BEST)
-    # words as the blocks have them: to merge those of another kind takes long
-    kinds = {name: blocks[name].dtype for name in ARM}
-    together = blocks.merge(entered.astype({**kinds, "name": "category", "contest": "category"}), on=ARM)
-    # ratios are taken within BENCHMARK: the contest's number stands in for the workload
-    together = together.drop(columns=["implementation", "workload"])
-    together = together.rename(columns={"name": "implementation", "contest": "workload"})
-    found = estimates.ratios_of(together, _BEST).rename(columns={"workload": "contest"})
-    back = entered.loc[~entered.index.isin(best), ["contest", "implementation"]]
-    return found.merge(back, on=["contest", "implementation"])
-
-
-_BEST = "\0best"
+        unclear = compared.index[mine & ~slower]
+        baseline = rows.index[rows["verdict"] == BASELINE]
+        if index in baseline:
+            unclear = rows.index[(rows["verdict"] != SLOWER) & (rows.index != index)]
+        elif len(baseline):
+            unclear = unclear.drop(baseline, errors="ignore")
+            unclear = unclear if rows.loc[index, "verdict"] == FASTER else unclear.append(baseline)
+        words[index] = UNCLEAR if len(unclear) else YES
+        words[unclear] = UNCLEAR
+    return words

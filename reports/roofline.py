@@ -1,4 +1,4 @@
-"""How far from possible: the matrix products' operations, and the share of the machine's peak that a time reaches."""
+"""How far from possible: the operations of the matrix products, and the share of the machine's peak that is reached."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from impls.core.weights import layers
 
 
 def operations(problem: Problem, workload: str, mode: str) -> int:
-    """Floating-point operations of the matrix products that any LSTM of that benchmark does: what impls/floor.py does.
+    """Return the floating-point operations of the matrix products that every LSTM does for that benchmark.
 
-    A product of (m, k) and (k, n) counts 2·m·k·n. `cell` is one step; `model` needs no gradient of x.
+    They are the products of impls/core/floor.py. A product of (m, k) and (k, n) counts 2·m·k·n. The workload `cell` is
+    one step; `model` needs no gradient of x.
+
+    Raises:
+        ValueError: the mode is not known.
     """
     steps = 1 if workload == "cell" else problem.seq_len
     per_column = 2 * steps * problem.batch * 4 * problem.hidden_size
@@ -22,22 +26,31 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     forward = sum(per_column * (width + problem.hidden_size) for _, width in widths)
     spared = sum(per_column * width for layer, width in widths if workload == "model" and layer == 0)
     backward = 2 * forward - spared
-    return {"forward": forward, "forward_train": forward, "backward": backward}.get(mode, forward + backward)
+    known = {"forward": forward, "forward_train": forward, "backward": backward, "train_step": forward + backward}
+    if mode not in known:
+        raise ValueError(f"mode {mode!r} is not known; known are {', '.join(known)}")
+    return known[mode]
 
 
 def peak_share(summary: pd.DataFrame, records: pd.DataFrame, peak: Mapping[str, float]) -> pd.Series:
-    """Per row of a summary: operations per second over `peak`, that of a large matrix product of the row's dtype.
+    """Return for each row of a summary its operations per second, as a share of the peak of its dtype.
 
-    NaN where the peak was not measured or the problem's name is none of ours.
+    Args:
+        summary: has problem, workload, mode and seconds.
+        records: have the dtype of each problem.
+        peak: for each dtype, the operations per second of a large matrix product.
+
+    Returns:
+        Shares of 1; NaN where the peak was not measured, or the problem or the mode is not known.
     """
     dtypes = records.drop_duplicates("problem").set_index("problem")["dtype"]
-    found = np.full(len(summary), np.nan)
+    shares = np.full(len(summary), np.nan)
     for k, (problem, workload, mode, seconds) in enumerate(
         zip(*(summary[name] for name in ("problem", "workload", "mode", "seconds")), strict=True)
     ):
         try:
-            count = operations(Problem.parse(str(problem)), str(workload), str(mode))
+            done = operations(Problem.parse(str(problem)), str(workload), str(mode))
         except ValueError:
             continue
-        found[k] = count / float(seconds) / peak.get(str(dtypes[problem]), np.nan)
-    return pd.Series(found, index=summary.index)
+        shares[k] = done / float(seconds) / peak.get(str(dtypes[problem]), np.nan)
+    return pd.Series(shares, index=summary.index)

@@ -1,4 +1,4 @@
-"""What records must be to be read: columns of the right types, then values that can be true."""
+"""Checks of the records that are read: first the types of the columns, then the values."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pandera.errors import SchemaError
 from benchmarks.record import SCHEMA, STATUSES, TURN
 
 BENCHMARK = ["problem", "workload", "mode", "device"]
-"""What arms are compared within."""
+"""The columns that name a benchmark. Only arms of the same benchmark are compared."""
 ARM = [*BENCHMARK, "implementation"]
 KEY = ["run_id", *ARM, "replicate"]
 
 NEEDED = ["schema_version", *KEY, "track", "versions", "dtype", "status"]
-"""Columns that no record can do without, and where nothing is null."""
+"""The columns that a file must have, without nulls."""
 WORDS = [field.name for field in SCHEMA if field.type == pa.string()]
 MOST_WORDS = 10_000
-"""A column of words with more different ones than this holds no names."""
+"""A column of names has at most this many different ones; a column with more holds something else."""
 
 
 class Unreadable(ValueError):
-    """A run that can't be read; the message says what is wrong with it, in one line."""
+    """A run that can't be read. The message says in one line what is wrong."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.splitlines()))
@@ -51,10 +51,10 @@ TURNS = pandera.DataFrameSchema(
 
 
 def check_types(path: Path, found: pa.Schema) -> None:
-    """Raises Unreadable where a column is needed and missing, or of another type than benchmarks.record says.
+    """Check the columns of a file before a row is read: pandas has no type for whole numbers with nulls.
 
-    It is the file's own types that are looked at, before a row is read: in pandas a whole number that may be null
-    has no type of its own.
+    Raises:
+        Unreadable: a needed column is missing, or a column has another type than in benchmarks.record.
     """
     missing = {*NEEDED, "reason", "seconds", "turns"} - set(found.names)
     if missing:
@@ -78,18 +78,22 @@ def _check_type(path: Path, name: str, found: pa.DataType, wanted: pa.DataType) 
         raise Unreadable(f"{path}: column {name} is {found}; it must be {wanted}")
 
 
-def _kind(of: pa.DataType) -> str:
-    """What it is, however wide: who saves records from pandas gets other widths, and numbers for counts with nulls."""
-    of = of.value_type if pa.types.is_dictionary(of) else of
-    if pa.types.is_string(of) or pa.types.is_large_string(of):
+def _kind(arrow: pa.DataType) -> str:
+    """Return the kind of a type: records saved from pandas have other widths, and floats in place of counts."""
+    arrow = arrow.value_type if pa.types.is_dictionary(arrow) else arrow
+    if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         return "words"
-    if pa.types.is_integer(of) or pa.types.is_floating(of):
+    if pa.types.is_integer(arrow) or pa.types.is_floating(arrow):
         return "numbers"
-    return "nothing" if pa.types.is_null(of) else str(of)
+    return "nothing" if pa.types.is_null(arrow) else str(arrow)
 
 
 def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None:
-    """Raises Unreadable for the first value that can't be true; it names the column, the row's KEY and the value."""
+    """Check the values of a file.
+
+    Raises:
+        Unreadable: names the column, the row's KEY and the value, for the first value that can't be true.
+    """
     if records.empty:
         raise Unreadable(f"{path} holds no record")
     ok = records["status"] == "ok"
@@ -100,18 +104,18 @@ def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None
 
 
 def _check(
-    path: Path, schema: pandera.DataFrameSchema, rows: pd.DataFrame, records: pd.DataFrame, of: str = ""
+    path: Path, schema: pandera.DataFrameSchema, rows: pd.DataFrame, records: pd.DataFrame, prefix: str = ""
 ) -> None:
-    """Rows of `records`, under their labels there, or turns, which name their record."""
+    """Check rows of `records`, which have their labels from there, or turns, which have a prefix and a `record`."""
     try:
         schema.validate(rows, inplace=True)
     except SchemaError as error:
         label = error.failure_cases["index"].iloc[0]
-        record = records.loc[rows.loc[label, "record"] if of else label]
+        record = records.loc[rows.loc[label, "record"] if prefix else label]
         key = "/".join(str(value) for value in record[KEY])
         if error.check == "multiple_fields_uniqueness":
-            raise Unreadable(f"{path}: {key} is there more than once ({', '.join(KEY)})") from None
+            raise Unreadable(f"{path}: {key} occurs more than once ({', '.join(KEY)})") from None
         name = error.schema.name
         value = rows.loc[[label], name].to_list()[0]
         wanted = error.check.error if isinstance(error.check, pandera.Check) else "there"
-        raise Unreadable(f"{path}: column {of}{name} is {value!r} in {key}; it must be {wanted}") from None
+        raise Unreadable(f"{path}: column {prefix}{name} is {value!r} in {key}; it must be {wanted}") from None

@@ -1,4 +1,4 @@
-"""The frame behind every table: one row per benchmark and implementation, with estimates, ratio and verdict."""
+"""The summary behind every table: a row for each benchmark and implementation, with estimates, ratio and verdict."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ import pandas as pd
 
 from reports import estimates, frames, ranking, roofline, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
+from reports.tracks import FLOOR
 
 CONSTANT = ["track", "versions", "error", "error_tensor", "first_call_seconds", "threads"]
+"""Columns that are the same in all replicates of an arm."""
 
 
 def summarise(run: Run) -> pd.DataFrame:
-    """One row per ARM, fastest first inside a benchmark; what is not ok comes last, with status and reason.
+    """Return a row for each ARM, the fastest first in its benchmark; a failed arm comes last, with its reason.
 
     Columns: ARM, CONSTANT, status, reason; seconds, ratio (to the baseline) and floor_ratio, each with _low, _high and
-    _n; verdict, place (in its track), peak_share, cores_used, peak_bytes, warm_first_call_seconds.
+    _n; verdict, fastest (in its track), peak_share, cores_used, peak_bytes, warm_first_call_seconds.
     """
-    records, baseline = run.records, run.options["baseline"]
+    records = run.records
     failed = records[records["status"] != "ok"].drop_duplicates(ARM)[[*ARM, "status", "reason"]]
-    # an arm that failed in any replicate has no time: what it did before may be as wrong
+    # an arm that failed in any replicate has no time: its earlier results may be as wrong
     unsound = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
-    base = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
-    # of the peaks the least: what earlier benchmarks of a process left behind differs with their order
+    # the least of the peaks: what earlier benchmarks of a process left behind differs with their order
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
     sound = records.loc[~unsound, [*KEY, "seconds", *how]]
-    medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
-    blocks = estimates.block_logs(frames.turns(run, sound))
-    ratios = estimates.ratios_of(blocks, baseline)
+    blocks = estimates.Blocks(run, sound)
+    ratios = blocks.against(run.baseline)
     ratios["verdict"] = verdict.verdicts(ratios)
-    floors = estimates.ratios_of(blocks, verdict.FLOOR)
+    floors = blocks.against(FLOOR)
     floors.columns = [name.replace("ratio", "floor_ratio") for name in floors.columns]
-    found = base.merge(estimates.times(sound), on=ARM, how="left").merge(medians, on=ARM, how="left")
-    found = found.merge(ratios, on=ARM, how="left").merge(floors, on=ARM, how="left").merge(failed, on=ARM, how="left")
-    found = frames.plain(found)
-    found["status"] = found["status"].fillna("ok")
-    found["reason"] = found["reason"].fillna("")
-    is_base = (found["implementation"] == baseline) & (found["status"] == "ok")
-    found.loc[is_base, ["ratio", "ratio_low", "ratio_high"]] = 1.0
-    found.loc[is_base, "verdict"] = "baseline"
-    found["place"] = ranking.places(found, blocks)
-    found["peak_share"] = roofline.peak_share(found, records, run.environment.get("matmul_flops_per_second") or {})
-    # in the order in which the run was asked for its benchmarks
-    order = {
-        key: k for k, key in enumerate(records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None))
-    }
-    position = [order[key] for key in found[BENCHMARK].itertuples(index=False, name=None)]
+    rows = frames.plain(records.drop_duplicates(ARM)[[*ARM, *CONSTANT]])
+    medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
+    for columns in (estimates.times(sound), medians, ratios, floors, failed):
+        rows = rows.merge(frames.plain(columns), on=ARM, how="left")
+    rows["status"] = rows["status"].fillna("ok")
+    rows["reason"] = rows["reason"].fillna("")
+    is_baseline = (rows["implementation"] == run.baseline) & (rows["status"] == "ok")
+    rows.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0
+    rows.loc[is_baseline, "verdict"] = verdict.BASELINE
+    rows["fastest"] = ranking.fastest(rows, blocks)
+    rows["peak_share"] = roofline.peak_share(rows, records, run.metadata.matmul_flops_per_second or {})
+    # benchmarks stay in the order in which the run was asked for them
+    benchmarks = records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None)
+    order = {benchmark: k for k, benchmark in enumerate(benchmarks)}
+    position = [order[benchmark] for benchmark in rows[BENCHMARK].itertuples(index=False, name=None)]
     return (
-        found.assign(_position=position)
+        rows.assign(_position=position)
         .sort_values(["_position", "seconds"], kind="stable", ignore_index=True)
         .drop(columns="_position")
     )

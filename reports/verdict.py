@@ -1,4 +1,4 @@
-"""Faster, slower, tie or unknown: what may be said of a ratio when many are looked at together."""
+"""Faster, slower or unclear: what may be said of a ratio when many are looked at together."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.statistics.multiplicity import holm
+from reports.tracks import FLOOR
 
 ALPHA = 0.01
 """The chance that a run in which nothing differs says faster or slower anywhere."""
-
-
-FLOOR = "floor"
-"""Not an LSTM to choose: it gets no verdict, and is not counted as a comparison."""
+FASTER, SLOWER, UNCLEAR = "faster", "slower", "unclear"
+BASELINE = "baseline"
 
 
 def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:
-    """Per row: faster or slower after Holm over all rows at alpha, else tie; unknown below 2 replicates."""
+    """Return the verdict of each row: faster or slower where Holm's correction over all rows leaves p below alpha.
+
+    Everything else is unclear, also a ratio from one replicate. The floor is not an LSTM to choose: its verdict is
+    `floor`, and it does not count as a comparison.
+    """
+    floor = (ratios["implementation"] == FLOOR).to_numpy()
     p = ratios["ratio_p"].to_numpy(float).copy()
-    p[ratios["ratio_n"].to_numpy(float) < 2] = np.nan
-    p[ratios["implementation"] == FLOOR] = np.nan
-    adjusted = holm(p)
-    words = np.where(ratios["ratio"].to_numpy(float) < 1, "faster", "slower").astype(object)
-    words[~(adjusted < alpha)] = "tie"
-    words[np.isnan(adjusted)] = "unknown"
-    words[ratios["implementation"] == FLOOR] = "floor"
+    p[(ratios["ratio_n"].to_numpy(float) < 2) | floor] = np.nan
+    words = np.where(ratios["ratio"].to_numpy(float) < 1, FASTER, SLOWER).astype(object)
+    words[~(holm(p) < alpha)] = UNCLEAR
+    words[floor] = FLOOR
     return pd.Series(words, index=ratios.index, dtype=object)

@@ -1,4 +1,4 @@
-"""Figures of a run: each as an SVG that follows the reader's colour scheme, and as a PNG on white."""
+"""The charts of a run: each as an SVG that follows the reader's color scheme, and as a PNG on white."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS = (ratio, directions, accuracy, sizes, drift)
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that was written as NAME.svg and NAME.png; `problem` is None where it is about several."""
+    """A chart that was written as NAME.svg and NAME.png; `problem` is None where it shows several problems."""
 
     name: str
     title: str
@@ -27,15 +27,15 @@ class Picture:
 
 
 def draw(run: Run, summary: pd.DataFrame) -> list[Drawing]:
-    """Every figure that the run has data for: those about one problem first, in the order of the run's problems."""
-    place = {problem: k for k, problem in enumerate(dict.fromkeys(summary["problem"]))}
+    """Return every chart that the run has data for: first those of one problem, in the order of the run's problems."""
+    order = {problem: k for k, problem in enumerate(dict.fromkeys(summary["problem"]))}
     with applied():
-        drawn = [one for kind in KINDS for one in kind.draw(run, summary)]
-    return sorted(drawn, key=lambda one: place.get(one.problem, len(place)))
+        drawings = [drawing for kind in KINDS for drawing in kind.draw(run, summary)]
+    return sorted(drawings, key=lambda drawing: order.get(drawing.problem, len(order)))
 
 
 def save(run: Run, summary: pd.DataFrame, folder: Path) -> list[Picture]:
-    """Write every figure, the same bytes for the same records."""
+    """Write every chart; the same records give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     with applied():
         return [Picture(d.name, d.title, d.alt, d.problem, write(d, folder)) for d in draw(run, summary)]

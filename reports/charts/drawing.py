@@ -1,4 +1,4 @@
-"""A drawn figure, and how it becomes files."""
+"""A drawn chart, and how it becomes files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.charts import style
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure; `problem` is the one that it is about, None where it is about several."""
+    """One chart; `problem` is None where it shows several problems."""
 
     name: str
     title: str
@@ -26,14 +26,14 @@ class Drawing:
 
 
 def file_name(*parts: str) -> str:
-    """Letters, digits, `-` and `_` alone; where that loses anything, a digest keeps two names apart."""
+    """Return a name of letters, digits, `-` and `_` only; where signs are lost, a digest keeps two names apart."""
     wanted = "-".join(parts)
     kept = re.sub(r"[^A-Za-z0-9_]+", "-", wanted)[:80].strip("-")
     return kept if kept == wanted else f"{kept}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
 
 
 def write(drawing: Drawing, folder: Path) -> str:
-    """Write NAME.svg and NAME.png, each whole or not at all; gives the SVG's text."""
+    """Write NAME.svg and NAME.png, each whole or not at all, and return the SVG's text."""
     stream = io.BytesIO()
     drawing.figure.savefig(stream, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
     svg = style.dark(stream.getvalue().decode())

@@ -1,4 +1,4 @@
-"""Names beside points, so that none lies on another name, on a point or on an interval."""
+"""Names beside points, so that no name covers another name, a point or an interval."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from matplotlib.transforms import Bbox
 from reports.charts.style import SOFT, plain
 
 RADII = (9, 13, 18, 25, 33, 42, 52, 64, 78, 95)
-"""Points from a mark to its name; beyond the second a thin line leads there."""
+"""Distances from a mark to its name, in points; beyond the second a thin line connects them."""
 ANGLES = (90, 270, 0, 180, 45, 315, 135, 225, 20, 340, 160, 200, 70, 290, 110, 250)
 
 
-def place(axis: Axes, points: Sequence[tuple[float, float]], names: Sequence[str], taken: Sequence[Bbox] = ()) -> None:
-    """Write each name at the nearest free place around its point, away from what is taken, in pixels.
+def write(axis: Axes, points: Sequence[tuple[float, float]], names: Sequence[str], taken: Sequence[Bbox] = ()) -> None:
+    """Write each name at the nearest free place around its point; where none is free, right above the point.
 
-    Where none is free it stands right above its point.
+    Args:
+        axis: where to write; its layout is final.
+        points: in the axis' own units.
+        names: one for each point.
+        taken: boxes to keep free, in pixels.
     """
     figure = axis.get_figure(root=True)
     assert figure is not None
@@ -34,12 +38,12 @@ def place(axis: Axes, points: Sequence[tuple[float, float]], names: Sequence[str
         note = axis.annotate(
             plain(name), point, (0, RADII[0]), textcoords="offset points", fontsize=8.5, ha="center", va="center"
         )
-        note.set_in_layout(False)  # the layout is made; what is placed in it must not change it
+        note.set_in_layout(False)  # the layout is final; a name must not change it
         size = note.get_window_extent().size
-        # rather a name that a line crosses, or near another's point, than two names in one place
+        # the second pass allows a name that a line crosses, or one nearer to another point; never two in one place
         for strict, radius, angle in product((True, False), RADII, ANGLES):
             across, up = radius * math.cos(math.radians(angle)), radius * math.sin(math.radians(angle))
-            # the text starts or ends there, unless it stands right above or below
+            # the text starts or ends there, unless it is right above or below
             middle = across + (0 if abs(across) < 1 else math.copysign(size[0] / 2 / unit, across))
             box = Bbox.from_bounds(x + middle * unit - size[0] / 2, y + up * unit - size[1] / 2, *size)
             # the line ends where the text begins
@@ -64,10 +68,11 @@ def place(axis: Axes, points: Sequence[tuple[float, float]], names: Sequence[str
 
 
 def _crosses(line: Path, box: Bbox) -> bool:
+    """Return whether a line crosses a box."""
     return bool(line.intersects_bbox(box, filled=False))
 
 
 def _distance(box: Bbox, point: tuple[float, float]) -> float:
-    """From a point to the nearest of a box."""
+    """Return the distance from a point to a box."""
     x, y = point
     return math.hypot(max(box.x0 - x, 0, x - box.x1), max(box.y0 - y, 0, y - box.y1))

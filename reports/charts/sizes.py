@@ -1,4 +1,4 @@
-"""Time against sequence length, batch and hidden size, where a run has problems that differ in that alone."""
+"""Time against sequence length, batch and hidden size, where a run has problems that differ in that size alone."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from reports.frames import Run
 SIZES = {"seq_len": "sequence length T", "batch": "batch B", "hidden_size": "hidden size H"}
 SHAPE = ["seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype"]
 ENOUGH = 3
+"""The fewest problems of a panel."""
 
 
 def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
-    """A figure per workload and mode that has a panel; the panel of a size needs three problems."""
-    jobs = run.records.drop_duplicates("problem")[["problem", *SHAPE]]
+    """Yield a chart for each workload and mode that has a panel; a panel needs ENOUGH problems."""
+    problems = run.records.drop_duplicates("problem")[["problem", *SHAPE]]
     looks = style.looks(summary)
-    for key, found in summary[summary["status"] == "ok"].groupby(["workload", "mode", "device"], sort=False):
+    for key, measured in summary[summary["status"] == "ok"].groupby(["workload", "mode", "device"], sort=False):
         workload, mode, device = map(str, key)
-        here = jobs[jobs["problem"].isin(found["problem"])]
-        # one step is the same work whatever T is
+        here = problems[problems["problem"].isin(measured["problem"])]
+        # one step is the same work for every T
         sizes = [size for size in SIZES if size != "seq_len" or workload != "cell"]
         families = {size: family for size in sizes if (family := largest(here, size))[size].nunique() >= ENOUGH}
         if not families:
             continue
         figure = Figure(figsize=(min(style.WIDTH, 2.6 + 2.6 * len(families)), 4.2))
         axes = figure.subplots(1, len(families), squeeze=False, sharey=True).ravel()
-        shown = found[found["problem"].isin(pd.concat(families.values())["problem"])]
+        shown = measured[measured["problem"].isin(pd.concat(families.values())["problem"])]
         for axis, (size, family) in zip(axes, families.items(), strict=True):
-            _panel(axis, found.merge(family, on="problem"), size, looks)
+            _panel(axis, measured.merge(family, on="problem"), size, looks)
             bounds = style.limits(shown["seconds"], shown["seconds_low"], shown["seconds_high"])
             style.log_scale(axis.yaxis, bounds, formatting.duration)
             axis.set_title(_fixed(family, size), fontsize=8.5)
@@ -49,7 +50,7 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
         ends = shown.assign(late=shown["problem"].isin(last["problem"])).sort_values(["late", "seconds"])
         names = list(dict.fromkeys(ends["implementation"][::-1].astype(str)))
         figure.legend(
-            handles=[style.key(n, looks[n].colour, looks[n].marker, looks[n].line) for n in names],
+            handles=[style.key(n, looks[n].color, looks[n].marker, looks[n].line) for n in names],
             loc="outside right center",
             handlelength=3,
         )
@@ -60,20 +61,20 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
         yield Drawing(file_name("sizes", workload, mode, device), title, alt, None, figure)
 
 
-def largest(jobs: pd.DataFrame, size: str) -> pd.DataFrame:
-    """The largest set of problems that differ in that size alone, ordered by it; H may bring an equal I with it."""
+def largest(problems: pd.DataFrame, size: str) -> pd.DataFrame:
+    """Return the largest set of problems that differ in that size alone, ordered by it; if I = H, I may too."""
     fixed = [name for name in SHAPE if name != size]
-    found = [family for _, family in jobs.groupby(fixed, observed=True)]
+    families = [family for _, family in problems.groupby(fixed, observed=True)]
     if size == "hidden_size":
-        equal = jobs[jobs["input_size"] == jobs["hidden_size"]]
-        found += [
+        equal = problems[problems["input_size"] == problems["hidden_size"]]
+        families += [
             family for _, family in equal.groupby([name for name in fixed if name != "input_size"], observed=True)
         ]
-    return max(found, key=lambda family: family[size].nunique(), default=jobs).sort_values(size)
+    return max(families, key=lambda family: family[size].nunique(), default=problems).sort_values(size)
 
 
 def _fixed(family: pd.DataFrame, size: str) -> str:
-    """What the problems of a family have in common, such as `B = 16, I = 128, H = 128`."""
+    """Return what the problems of a family have in common, such as `B = 16, I = 128, H = 128`."""
     letters = {"seq_len": "T", "batch": "B", "input_size": "I", "hidden_size": "H", "num_layers": "L"}
     parts = [
         f"{letter} = {family[name].iloc[0] if len(set(family[name])) == 1 else 'H'}"
@@ -85,20 +86,21 @@ def _fixed(family: pd.DataFrame, size: str) -> str:
     return ", ".join(parts)
 
 
-def _panel(axis: Axes, found: pd.DataFrame, size: str, looks: dict[str, Look]) -> None:
-    for name, line in found.sort_values(size).groupby("implementation", sort=False):
+def _panel(axis: Axes, family: pd.DataFrame, size: str, looks: dict[str, Look]) -> None:
+    """Draw a line for each implementation over the problems of a family."""
+    for name, line in family.sort_values(size).groupby("implementation", sort=False):
         look = looks[str(name)]
         sound = (line["seconds_low"] > 0) & np.isfinite(line["seconds_high"])
         axis.vlines(
             line.loc[sound, size], line.loc[sound, "seconds_low"], line.loc[sound, "seconds_high"],
-            color=look.colour, linewidth=1.6,
+            color=look.color, linewidth=1.6,
         )  # fmt: skip
         axis.plot(
-            line[size], line["seconds"], color=look.colour, marker=look.marker, linestyle=look.line, linewidth=1.2,
+            line[size], line["seconds"], color=look.color, marker=look.marker, linestyle=look.line, linewidth=1.2,
             markersize=5, markeredgecolor=style.PAPER, markeredgewidth=0.5,
         )  # fmt: skip
     axis.grid()
-    values = sorted(set(found[size]))
+    values = sorted(set(family[size]))
     axis.set_xscale("log")
     axis.set_xticks(values, [str(value) for value in values])
     axis.xaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""How figures look: colours that the colour-blind, print and a dark page keep apart, and axes with few, plain ticks."""
+"""How charts look: colors that stay apart for the color-blind, in print and on a dark page; axes with few ticks."""
 
 from __future__ import annotations
 
@@ -18,24 +18,30 @@ from matplotlib.lines import Line2D
 from matplotlib.style import context
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from reports.tracks import DEFAULT, FLOOR, TUNED
+
 WIDTH = 10.4
-"""Inches: 998 pixels of a page."""
+"""In inches: 998 pixels of a page."""
 
 INK, SOFT, GRID, PAPER = "#222222", "#5f5f5f", "#dddddd", "#fefefe"
 BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
     "#0072b2", "#d55e00", "#009e73", "#c2699a", "#b97f00", "#2a8fcc", "#6a6a6a",
 )  # fmt: skip
-"""Okabe and Ito's, where need be darker than theirs: at least 3 to 1 against white, and DARK's against its paper."""
+"""Okabe and Ito's colors, some made darker: contrast at least 3 to 1 with white, and DARK's with its paper."""
 
 DARK = {
     INK: "#e8e8e8", SOFT: "#b0b0b0", GRID: "#3d3d3d", PAPER: "#121212",
     BLUE: "#4fa3e3", VERMILION: "#ff8648", GREEN: "#2fc79a", PURPLE: "#e79cc6", OCHRE: "#f0b429", SKY: "#a8dcff",
     GREY: "#9c9c9c",
 }  # fmt: skip
-"""Each colour's stand-in on a dark page."""
+"""The color that replaces each color on a dark page."""
 
-TRACKS = {"default": (BLUE, "o"), "tuned": (VERMILION, "s"), "floor": (GREY, "D")}
-LINES = {"default": "-", "tuned": (0, (4, 1.5)), "floor": (0, (1, 1.2))}
+TRACKS: dict[str, tuple[str, str, Any]] = {
+    DEFAULT: (BLUE, "o", "-"),
+    TUNED: (VERMILION, "s", (0, (4, 1.5))),
+    FLOOR: (GREY, "D", (0, (1, 1.2))),
+}
+"""The color, the marker and the line of a track."""
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left",
@@ -51,20 +57,20 @@ RC: dict[str, Any] = {
 
 @contextmanager
 def applied() -> Iterator[None]:
-    """While figures are drawn and written: this style, whatever settings the user has for matplotlib."""
+    """Draw and write charts in this style, whatever settings the user has for matplotlib."""
     with context(["default", RC]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 
 
 def plain(name: object, longest: int = 30) -> str:
-    """A name on one line, without what no font shows, and cut where it is longer than a figure bears."""
+    """Return a name on one line, without signs that no font shows, and cut where it is too long for a chart."""
     shown = "".join(sign if sign.isprintable() else " " for sign in str(name))
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def dark(svg: str) -> str:
-    """An SVG that follows its reader: on a dark screen each colour gives way to its stand-in; print stays light."""
+    """Return an SVG that follows its reader: a dark screen gets the colors of DARK, print stays light."""
     rules = "".join(
         f'[style*="{what}: {light}"]{{{what}:{other}!important}}'
         for light, other in DARK.items()
@@ -76,31 +82,36 @@ def dark(svg: str) -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """By what one implementation is known in every figure of a run."""
+    """The color, marker and line of an implementation, the same in every chart of a run."""
 
-    colour: str
+    color: str
     marker: str
     line: Any
 
 
 def looks(summary: pd.DataFrame) -> dict[str, Look]:
-    """A Look per implementation, those of a track one after the other by name, the line saying the track."""
-    found, markers = {}, cycle("osvPX<phd>*")
+    """Return the Look of each implementation. The line shows its track."""
+    look_of, markers = {}, cycle("osvPX<phd>*")
     for track, names in summary.groupby("track")["implementation"]:
-        colours = cycle([GREY] if track == "floor" else [BLUE, VERMILION, GREEN, PURPLE, OCHRE, INK, SKY])
+        colors = cycle([GREY] if track == FLOOR else [BLUE, VERMILION, GREEN, PURPLE, OCHRE, INK, SKY])
         for name in sorted(set(names)):
-            marker = "D" if track == "floor" else next(markers)
-            found[str(name)] = Look(next(colours), marker, LINES.get(str(track), "-"))
-    return found
+            marker = "D" if track == FLOOR else next(markers)
+            look_of[str(name)] = Look(next(colors), marker, track_look(track)[2])
+    return look_of
+
+
+def track_look(track: object) -> tuple[str, str, Any]:
+    """Return the color, the marker and the line of a track; those of the default track where it is unknown."""
+    return TRACKS.get(str(track), TRACKS[DEFAULT])
 
 
 def factor(value: float) -> str:
-    """A ratio in three digits or so."""
+    """Return a ratio with about three digits."""
     return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def limits(values: pd.Series, low: pd.Series, high: pd.Series) -> tuple[float, float]:
-    """What a log axis shows: every value with its interval, of which none may squeeze the rest into a corner."""
+    """Return the ends of a log axis: all values with their intervals, of which a factor of 3 beyond them is shown."""
     least, most = float(values.min()), float(values.max())
     low, high = low[low > 0], high[np.isfinite(high)]
     bottom = max(least / 3, min(least, float(low.min()) if len(low) else least))
@@ -110,7 +121,7 @@ def limits(values: pd.Series, low: pd.Series, high: pd.Series) -> tuple[float, f
 
 
 def log_scale(axis: Axis, shown: tuple[float, float], label: Callable[[float], str], most: int = 8) -> None:
-    """A log axis from and to these, with as many round ticks as `most` allows, each with its label."""
+    """Make a log axis with these ends, and with as many round ticks as `most` allows, each with its label."""
     low, high = shown
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1, 1.5, 2, 3, 4, 6, 8), (1, 2, 5), (1,)):
@@ -119,21 +130,21 @@ def log_scale(axis: Axis, shown: tuple[float, float], label: Callable[[float], s
             break
     if len(ticks) < 3:
         ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
-    of = axis.axes
-    of.set(xscale="log", xlim=shown) if axis is of.xaxis else of.set(yscale="log", ylim=shown)
+    axes = axis.axes
+    axes.set(xscale="log", xlim=shown) if axis is axes.xaxis else axes.set(yscale="log", ylim=shown)
     axis.set_ticks(ticks, [label(tick) for tick in ticks])
     axis.set_minor_locator(NullLocator())
 
 
-def key(label: str, colour: str, marker: str = "", line: Any = "-", size: float = 5, alpha: float = 1) -> Line2D:
-    """An entry of a legend."""
-    look = {"color": colour, "marker": marker, "linestyle": line, "markersize": size, "alpha": alpha}
+def key(label: str, color: str, marker: str = "", line: Any = "-", size: float = 5, alpha: float = 1) -> Line2D:
+    """Return an entry of a legend."""
+    look = {"color": color, "marker": marker, "linestyle": line, "markersize": size, "alpha": alpha}
     return Line2D([], [], **look, linewidth=1.4, markeredgewidth=1.2 if marker == "|" else 0, label=plain(label))
 
 
-def mark(axis: Axes, x: float, y: float, interval: Iterable[float], colour: str, marker: str, size: float = 5) -> None:
-    """A point with the interval of its x, which one replicate alone does not have."""
+def mark(axis: Axes, x: float, y: float, interval: Iterable[float], color: str, marker: str, size: float = 5) -> None:
+    """Draw a point with the interval of its x, if that is finite."""
     low, high = map(float, interval)
     if low > 0 and math.isfinite(high):
-        axis.plot([low, high], [y, y], color=colour, linewidth=1.6)
-    axis.plot([x], [y], marker, color=colour, markersize=size, markeredgecolor=PAPER, markeredgewidth=0.5)
+        axis.plot([low, high], [y, y], color=color, linewidth=1.6)
+    axis.plot([x], [y], marker, color=color, markersize=size, markeredgecolor=PAPER, markeredgewidth=0.5)

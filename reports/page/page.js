@@ -1,5 +1,5 @@
 "use strict";
-// Filters, sorting and details. Without this script everything is shown, and nothing is missing.
+// Filters, sorting and details. Without this script the page shows everything.
 const form = document.querySelector("form");
 const selects = [...form.querySelectorAll("select")];
 const parts = [...document.querySelectorAll("[data-filter]")];
@@ -57,7 +57,7 @@ function sort(header) {
     const rows = [...body.querySelectorAll("tr.row")];
     const compare = (a, b) => {
       const [x, y] = [key(a), key(b)];
-      if (x === "" || y === "") return (x === "") - (y === ""); // what has no value comes last either way
+      if (x === "" || y === "") return (x === "") - (y === ""); // a row without a value comes last in both directions
       const order = Number.isNaN(Number(x)) || Number.isNaN(Number(y)) ? x.localeCompare(y) : x - y;
       return down ? -order : order;
     };

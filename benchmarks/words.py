@@ -1,0 +1,37 @@
+"""Words in tables and messages: one or many, lists, and text inside Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_MARKUP = re.compile(
+    r"""
+    [|*`]                          # a cell's end, emphasis, code
+    | \\(?=[!-/:-@\[-`{-~])        # a backslash that would escape the next sign
+    | <(?=[A-Za-z/!?])             # a tag
+    | &(?=\#?\w+;)                 # an entity such as &lt;
+    | ~(?=~) | (?<=~)~             # struck out
+    | (?<![^\W_])_ | _(?![^\W_])   # emphasis; inside a name such as torch_lstm it is none
+    | \](?=[(\[:])                 # the end of a link's text
+    """,
+    re.VERBOSE,
+)
+
+
+def count(number: int, word: str, plural: str | None = None) -> str:
+    """Return such as `1 block` or `3 blocks`; `plural` is for words that do more than take an s."""
+    return f"{number} {word if number == 1 else plural or f'{word}s'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Return such as `a, b and c`."""
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def markdown_cell(text: str) -> str:
+    """Return text for one cell of a table in GitHub's Markdown: on one line, and every sign shown as it is.
+
+    Only a sign that Markdown would take for markup gets a backslash, so that the file also reads well as text.
+    """
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))

@@ -1,0 +1,78 @@
+"""The columns of a benchmark's table, and cells that several tables share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.columns import Column
+from reports import formatting
+from reports.verdict import BASELINE
+
+
+def is_ok(row: Any) -> bool:
+    """Return whether a row of a summary has a time."""
+    return bool(row.status == "ok")
+
+
+def where_ok(cell: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a cell that is empty in the row of a failed arm."""
+    return lambda row: cell(row) if is_ok(row) else ""
+
+
+def word(name: str) -> Callable[[Any], str]:
+    """Return a cell that shows an attribute of a row as it is; nothing known is a dash."""
+    return lambda row: "–" if pd.isna(getattr(row, name)) else str(getattr(row, name))
+
+
+def ratio(name: str = "ratio") -> Callable[[Any], str]:
+    """Return a cell that shows a ratio with its interval."""
+    ends = (name, f"{name}_low", f"{name}_high")
+    return lambda row: (
+        "–" if pd.isna(getattr(row, name)) else formatting.interval(*(float(getattr(row, end)) for end in ends))
+    )
+
+
+def _time(row: Any) -> str:
+    """Return the time with its interval; for a failed arm its status."""
+    if not is_ok(row):
+        return str(row.status)
+    return formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
+
+
+def _ratio(row: Any) -> str:
+    return "1" if row.verdict == BASELINE else ratio()(row)
+
+
+def _two_decimals(name: str) -> Callable[[Any], str]:
+    return lambda row: "–" if pd.isna(getattr(row, name)) else f"{getattr(row, name):.2f}"
+
+
+REASON = Column("reason", "reason", lambda row: str(row.reason), words=True)
+"""Why an arm failed; only in a table that has a failed arm."""
+
+
+def of_summary(baseline: str) -> Sequence[Column]:
+    """Return the columns of a benchmark's table; the first one names the row."""
+    return (
+        Column("implementation", "implementation", word("implementation"), words=True),
+        Column("track", "track", word("track"), words=True, priority=1),
+        Column("time", "time [95 % interval]", _time, sort="seconds"),
+        Column("ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio"),
+        Column("verdict", "verdict", where_ok(word("verdict")), words=True),
+        Column("fastest", "fastest in its track", where_ok(word("fastest")), words=True, priority=7),
+        Column("floor", "× floor", where_ok(_two_decimals("floor_ratio")), priority=6, sort="floor_ratio"),
+        Column("peak", "% of peak", where_ok(lambda row: formatting.share(row.peak_share)), False, 5, "peak_share"),
+        Column("cores", "cores", where_ok(_two_decimals("cores_used")), priority=8, sort="cores_used"),
+        Column(
+            "first_call",
+            "first call",
+            lambda row: formatting.duration(row.first_call_seconds),
+            priority=4,
+            sort="first_call_seconds",
+        ),
+        Column("memory", "memory", lambda row: formatting.size(row.peak_bytes), priority=3, sort="peak_bytes"),
+        Column("error", "error", lambda row: formatting.error(row.error), priority=2, sort="error"),
+    )

@@ -1,0 +1,70 @@
+"""The tables in GitHub's Markdown: table.md, and the short table of README."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from benchmarks.columns import Column
+from benchmarks.words import markdown_cell
+from reports import formatting, tracks
+from reports.columns import ratio
+from reports.frames import Run
+from reports.preamble import notes, preamble
+from reports.ranking import YES
+from reports.tables import sections
+from reports.verdict import BASELINE, UNCLEAR
+
+
+def table(columns: Sequence[Column], rows: Sequence[Any]) -> str:
+    """Return rows as a table, every value escaped."""
+    return tabulate(
+        [[markdown_cell(column.cell(row)) for column in columns] for row in rows],
+        headers=[markdown_cell(column.name) for column in columns],
+        tablefmt="pipe",
+        colalign=["left" if column.words else "right" for column in columns],
+        disable_numparse=True,
+    )
+
+
+def document(run: Run, summary: pd.DataFrame) -> str:
+    """Return table.md: every table, under the preamble and above the notes."""
+    parts = ["# LSTM benchmarks", _list(preamble(run))]
+    for section in sections(summary, run.baseline):
+        parts += [f"## {markdown_cell(section.title)}", table(section.columns_with_reason, section.rows)]
+    return "\n\n".join([*parts, _list(notes(run.baseline))]) + "\n"
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {markdown_cell(line)}" for line in lines)
+
+
+def readme(run: Run, summary: pd.DataFrame, workload: str, mode: str) -> str:
+    """Return README's table: one workload and mode, the ratios of every problem side by side.
+
+    Bold is the fastest of its track; `unclear` stands beside a ratio whose verdict is that.
+    """
+    rows = summary[(summary["workload"] == workload) & (summary["mode"] == mode) & (summary["status"] == "ok")]
+    baseline = rows[rows["implementation"] == run.baseline].set_index("problem")
+    problems = [str(problem) for problem in dict.fromkeys(rows["problem"])]
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    logs: dict[tuple[str, str], list[float]] = {}
+    row: Any
+    for row in rows.itertuples(index=False):
+        bold = "**" if row.fastest == YES else ""
+        shown = "1" if row.verdict == BASELINE else ratio()(row)
+        implementation = str(row.track), str(row.implementation)
+        cell = f"{bold}{shown}{bold}" + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "")
+        cells.setdefault(implementation, {})[str(row.problem)] = cell
+        logs.setdefault(implementation, []).append(math.log(row.ratio))
+    ranked = sorted(cells, key=lambda key: (tracks.rank(key[0]), sum(logs[key]) / len(logs[key])))
+    header = ["track", "implementation"]
+    for problem in problems:
+        times = baseline.loc[problem, ["seconds", "seconds_low", "seconds_high"]]
+        header.append(f"{problem}<br>{formatting.time_with_interval(*times)}")
+    table = [[*key, *(cells[key].get(problem, "–") for problem in problems)] for key in ranked]
+    return tabulate(table, headers=header, tablefmt="github", disable_numparse=True)

@@ -1,0 +1,94 @@
+"""Records that tests make up, and the run that they are saved as."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.record import SCHEMA, SCHEMA_VERSION
+from reports import frames
+from tests.helpers.processes import ROOT
+
+PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/results.parquet"))
+"""The folders of the published runs, the oldest first."""
+DATA = ROOT / "tests" / "data"
+
+ENVIRONMENT = {
+    "machine": {"cpu": "a cpu", "cores": 2, "memory_bytes": 2**34, "gpu": None, "system": "Linux"},
+    "versions": {"python": "3.11"},
+    "commit": {"id": "0" * 40, "dirty": False},
+    "matmul_precision": "full",
+    "run": {"baseline": "base", "threads": 2, "replicates": 2, "blocks": 2, "seed": 0, "run_id": "r"},
+}
+
+
+def record(name: str, replicate: int, seconds: float | None, **changes: Any) -> dict[str, Any]:
+    """A record of two blocks, each of two turns that take as long as the record says."""
+    turn = {
+        "started": 0.0,
+        "seconds": seconds,
+        "samples": [seconds],
+        "wall_seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "involuntary_switches": 0,
+        "steal_seconds": 0.0,
+        "pressure_seconds": 0.0,
+    }
+    sizes = dict.fromkeys(("seq_len", "batch", "input_size", "hidden_size", "num_layers"), 1)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": "r",
+        "implementation": name,
+        "track": "default",
+        "versions": "torch 2",
+        "digest": "d",
+        "problem": "p",
+        **sizes,
+        "bidirectional": False,
+        "bias": True,
+        "dtype": "float32",
+        "workload": "w",
+        "mode": "m",
+        "device": "cpu",
+        "threads": 2,
+        "replicate": replicate,
+        "status": "ok",
+        "reason": "",
+        "error": 1e-7,
+        "first_call_seconds": 0.1,
+        "seconds": seconds,
+        "cores_used": 1.0,
+        "peak_bytes": 2**20,
+        "turns": [{**turn, "block": block, "position": k} for block in (0, 1) for k in (0, 1)],
+        **changes,
+    }
+
+
+def failed(name: str, replicate: int, status: str, reason: str, **changes: Any) -> dict[str, Any]:
+    """A record without a time."""
+    return record(name, replicate, None, **{"status": status, "reason": reason, "turns": None, **changes})
+
+
+def trained(name: str, seconds: float, mode: str = "train_step", **changes: Any) -> list[dict[str, Any]]:
+    """Four replicates of a sequence that differ a little."""
+    where = {"workload": "sequence", "mode": mode, **changes}
+    return [record(name, replicate, seconds * (1 + 0.001 * replicate), **where) for replicate in range(4)]
+
+
+def write(path: Path, records: list[dict[str, Any]]) -> None:
+    """Write results.parquet as a run does, whatever values the records have."""
+    rows = [{name: row.get(name) for name in SCHEMA.names} for row in records]
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
+
+
+def save(folder: Path, records: list[dict[str, Any]], run_id: str | None = None) -> frames.Run:
+    """Write a run's folder, and read it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "results.parquet", records)
+    run = {**ENVIRONMENT["run"], **({"run_id": run_id} if run_id else {})}
+    (folder / "environment.json").write_text(json.dumps({**ENVIRONMENT, "run": run}))
+    return frames.read_run(folder)
