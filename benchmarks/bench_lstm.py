@@ -49,5 +49,5 @@ def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
     how = timing.Plan(max(how.samples, benchmark._min_rounds), how.calls_per_sample)
     # pytest-benchmark has no public way to bring one's own samples; its statistics take them all the same
     stats = benchmark._make_stats(how.calls_per_sample)
-    for seconds in timing.turn(call, state, how).samples:
+    for seconds in timing.turn(call, state, how).samples or ():
         stats.update(seconds * how.calls_per_sample)

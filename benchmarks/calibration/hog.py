@@ -1,4 +1,7 @@
-"""A neighbour that comes and goes: `python -m benchmarks.regression.hog CORE` keeps one processor busy now and then."""
+"""A neighbour that comes and goes.
+
+`python -m benchmarks.calibration.hog CORE` keeps one processor busy now and then.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ LONGEST_SECONDS = 3.0
 @contextmanager
 def hogging(core: int) -> Iterator[None]:
     """A hog on that processor, as long as the block runs."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.regression.hog", str(core)])
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.calibration.hog", str(core)])
     try:
         yield
     finally:

@@ -78,6 +78,7 @@ def worker_variables(
         "TRITON_CACHE_DIR": str(cache / "triton"),
         # compiling in this process: a pool of compile workers would live on beside the measurement
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        "KERAS_HOME": str(cache / "keras"),  # else Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
         FLOOR_CHOICES: str(cache.parent / "floor.json"),

@@ -12,7 +12,7 @@ import msgspec
 from benchmarks.measurement.timing import Turn
 
 
-class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Start(msgspec.Struct, forbid_unknown_fields=True):
     """The first line that a worker reads: which implementation it runs, where, and for whom."""
 
     path: str
@@ -21,7 +21,7 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runner: int  # its process id
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="request"):
+class Request(msgspec.Struct, forbid_unknown_fields=True, tag_field="request"):
     """What a worker can be asked."""
 
 
@@ -83,7 +83,7 @@ class TakeTurn(Request, tag="take_turn"):
     calls_per_sample: int
 
 
-class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer"):
+class Answer(msgspec.Struct, forbid_unknown_fields=True, tag_field="answer"):
     """What a worker can say."""
 
 

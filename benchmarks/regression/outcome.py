@@ -180,9 +180,10 @@ def _standings(session: Session, keys: Mapping[str, tuple[str, Benchmark]]) -> l
     """What is to be said of each benchmark besides its metrics."""
     standings = []
     for key, (name, benchmark) in keys.items():
-        sides = [(side.label, name, benchmark.id) for side in session.sides]
-        standing = standing_of(key, *map(session.admissions.get, sides), benchmark.problem.dtype)
-        standing = standing or standing_after(key, *map(session.failures.get, sides))
+        base, head = ((side.label, name, benchmark.id) for side in session.sides)
+        admitted = session.admissions.get(base), session.admissions.get(head)
+        standing = standing_of(key, *admitted, benchmark.problem.dtype)
+        standing = standing or standing_after(key, session.failures.get(base), session.failures.get(head))
         standings += [standing] if standing else []
     return standings
 

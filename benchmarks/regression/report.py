@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import junitparser
 from rich.console import Console
@@ -12,19 +13,19 @@ from rich.markup import escape
 from rich.table import Table
 from tabulate import tabulate
 
+from benchmarks.columns import Column
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result
 from benchmarks.words import markdown_cell
 
-HEADER = ("implementation", "base", "change [95 %]", "verdict", "finds", "also", "n")
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
 NOTES = (
-    "change: of head's time to base's, taken inside blocks of turns, then over n replicates, with a t interval.",
-    "slower: sure after Holm (0.3 % for the whole gate) and at least the margin; confirmed in fresh replicates.",
-    "same: the interval lies within the margin. unknown: neither.",
+    "change: head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
+    "slower: at least the margin, confirmed in fresh replicates, and sure after Holm (0.3 % for the whole gate).",
+    "same: the whole interval lies within the margin. unknown: none of these.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
-    "also: where they are not the same, the first call of a fresh process (limit +25 % and 50 ms; compile cache warm),",
-    "and the peak of resident memory (limit +10 % and 8 MiB).",
+    "also: what else is not the same: the first call of a fresh process, compile cache warm (limit +25 % and 50 ms),",
+    "and the peak RSS (limit +10 % and 8 MiB).",
 )
 
 
@@ -34,63 +35,84 @@ def seconds(value: float) -> str:
     return f"{value / size:.3g} {sign}"
 
 
-def change(found: Finding) -> str:
+def change(finding: Finding) -> str:
     """Such as `+5.1 % [+4.6, +5.5]`."""
-    low, high = (f"{100 * (limit - 1):+.1f}" if 0 < limit < 100 else "?" for limit in (found.low, found.high))
-    return f"{100 * (found.ratio - 1):+.1f} % [{low}, {high}]"
-
-
-def _also(metrics: dict[str, Finding]) -> str:
-    """What the other metrics say, where they don't say `same`."""
-    others = [one for one in metrics.values() if one.metric != "time" and one.verdict != "same"]
-    return "; ".join(f"{one.metric} {one.verdict} {change(one)}" for one in others)
+    limits = (finding.low, finding.high)
+    low, high = (f"{100 * (limit - 1):+.1f}" if 0 < limit < 100 else "?" for limit in limits)
+    return f"{100 * (finding.ratio - 1):+.1f} % [{low}, {high}]"
 
 
 @dataclass(frozen=True)
 class Row:
-    """Cells in the order of HEADER, and the verdict that colours them."""
+    """One implementation at one benchmark: its finding for each metric."""
 
-    cells: list[str]
-    verdict: str
+    implementation: str
+    findings: dict[str, Finding]
+
+    @property
+    def time(self) -> Finding:
+        """What was found of its time."""
+        return self.findings["time"]
+
+    @property
+    def verdict(self) -> str:
+        """The verdict that colours the row: slower in any metric, else that of time."""
+        return "slower" if any(one.verdict == "slower" for one in self.findings.values()) else self.time.verdict
+
+
+def _finds(row: Row) -> str:
+    return f"{100 * row.time.smallest:+.1f} %" if math.isfinite(row.time.smallest) else "–"
+
+
+def _also(row: Row) -> str:
+    """What the other metrics say, where they do not say `same`."""
+    others = [one for one in row.findings.values() if one.metric != "time" and one.verdict != "same"]
+    return "; ".join(f"{one.metric} {one.verdict} {change(one)}" for one in others)
+
+
+ALSO = Column("also", "also", _also, words=True)
+COLUMNS = (
+    Column("implementation", "implementation", lambda row: row.implementation, words=True),
+    Column("base", "base", lambda row: seconds(row.time.base)),
+    Column("change", "change [95 %]", lambda row: change(row.time)),
+    Column("verdict", "verdict", lambda row: row.time.verdict, words=True),
+    Column("finds", "finds", _finds),
+    ALSO,
+    Column("n", "n", lambda row: f"{row.time.replicates}{' fresh' if row.time.confirmed else ''}", words=True),
+)
 
 
 def sections(result: Result) -> dict[str, list[Row]]:
-    """Per problem, workload and mode, a row per implementation."""
-    by: dict[str, dict[str, Finding]] = {}
+    """The rows of each problem, workload and mode."""
+    by_key: dict[str, dict[str, Finding]] = {}
     for finding in result.findings:
-        by.setdefault(finding.benchmark, {})[finding.metric] = finding
-    found: dict[str, list[Row]] = {}
-    for key, metrics in by.items():
+        by_key.setdefault(finding.benchmark, {})[finding.metric] = finding
+    rows: dict[str, list[Row]] = {}
+    for key, findings in by_key.items():
         name, _, benchmark = key.partition(" ")
-        time = metrics["time"]
-        finds = f"{100 * time.smallest:+.1f} %" if math.isfinite(time.smallest) else "–"
-        count = f"{time.replicates}{' fresh' if time.confirmed else ''}"
-        cells = [name, seconds(time.base), change(time), time.verdict, finds, _also(metrics), count]
-        worst = "slower" if any(one.verdict == "slower" for one in metrics.values()) else time.verdict
-        found.setdefault(benchmark, []).append(Row(cells, worst))
-    return found
+        rows.setdefault(benchmark, []).append(Row(name, findings))
+    return rows
 
 
 def show(result: Result, title: str, line: str, console: Console) -> None:
-    """The table and the verdict, for a person."""
+    """Print the table and the verdict."""
     console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
     for benchmark, rows in sections(result).items():
         table = Table(title=benchmark, title_justify="left", title_style="bold", box=None, header_style="dim")
-        # a column in which nobody has anything to say takes room from the others
-        kept = [k for k, name in enumerate(HEADER) if name != "also" or any(row.cells[k] for row in rows)]
-        for name in (HEADER[k] for k in kept):
-            right = name in ("base", "change [95 %]", "finds")
-            table.add_column(name, justify="right" if right else "left", no_wrap=name != "also")
+        # an empty column would take room from the others
+        columns = [column for column in COLUMNS if column is not ALSO or any(map(_also, rows))]
+        for column in columns:
+            justify: Literal["left", "right"] = "left" if column.words else "right"
+            table.add_column(column.name, justify=justify, no_wrap=column is not ALSO)
         for row in rows:
-            table.add_row(*(escape(row.cells[k]) for k in kept), style=STYLES.get(row.verdict, ""))
+            table.add_row(*(escape(column.cell(row)) for column in columns), style=STYLES.get(row.verdict, ""))
         console.print()
         console.print(table)
     console.print()
-    for one in result.standings:
-        style = "bold red" if one.kind in REGRESSIONS else "yellow" if one.kind in UNMEASURED else "dim"
-        console.print(
-            f"{one.kind}: {one.benchmark}: {one.reason}", style=style, markup=False, highlight=False, soft_wrap=True
-        )
+    for standing in result.standings:
+        style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
+        said = f"{standing.kind}: {standing.benchmark}: {standing.reason}"
+        console.print(said, style=style, markup=False, highlight=False, soft_wrap=True)
     console.print()
     for note in NOTES:
         console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -100,20 +122,19 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
 
 
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
-    """The same for a pull request: the verdict first."""
+    """The same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
     for benchmark, rows in sections(result).items():
-        cells = [[markdown_cell(cell) for cell in row.cells] for row in rows]
+        cells = [[markdown_cell(column.cell(row)) for column in COLUMNS] for row in rows]
         parts.append(f"### {markdown_cell(benchmark)}")
-        parts.append(tabulate(cells, headers=HEADER, tablefmt="github", disable_numparse=True))
-    if result.standings:
-        parts.append(
-            "\n".join(
-                f"- **{one.kind}** {markdown_cell(one.benchmark)}: {markdown_cell(one.reason)}"
-                for one in result.standings
-            )
-        )
-    parts.append("\n".join(f"- {markdown_cell(one)}" for one in (*NOTES, *provenance)))
+        header = [column.name for column in COLUMNS]
+        parts.append(tabulate(cells, headers=header, tablefmt="github", disable_numparse=True))
+    said = [
+        f"- **{standing.kind}** {markdown_cell(standing.benchmark)}: {markdown_cell(standing.reason)}"
+        for standing in result.standings
+    ]
+    parts += ["\n".join(said)] if said else []
+    parts.append("\n".join(f"- {markdown_cell(note)}" for note in (*NOTES, *provenance)))
     return "\n\n".join(parts) + "\n"
 
 

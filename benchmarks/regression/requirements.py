@@ -36,7 +36,7 @@ def parse(specs: Sequence[str]) -> dict[str, str]:
     Raises:
         Unusable: where one is no requirement.
     """
-    requirements = {}
+    requirements: dict[str, str] = {}
     for spec in specs:
         try:
             requirement = Requirement(spec)

@@ -94,21 +94,12 @@ def _parent() -> Path:
 
 
 def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str], waiting: Waiting) -> None:
-    run_pip([sys.executable, "-m", "venv", folder], waiting)
+    run_pip([sys.executable, "-m", "venv", str(folder)], waiting)
     limits, temporary = folder / "constraints.txt", folder / "tmp"
     limits.write_text("".join(f"{line}\n" for line in constraints))
     temporary.mkdir()  # pip's own, so that a killed build leaves nothing elsewhere
-    pip = [
-        folder / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--retries",
-        "2",
-    ]
-    run_pip([*pip, "-c", limits, *requirements], waiting, TMPDIR=str(temporary))
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], waiting, TMPDIR=str(temporary))
     shutil.rmtree(temporary, ignore_errors=True)
 
 

@@ -1,14 +1,16 @@
 """Replaying gates on pools whose truth is known."""
 
+import msgspec
 import numpy as np
 import pytest
 from scipy import stats
 
 from benchmarks.calibration import pool, report
 from benchmarks.calibration.pool import BASE, TWIN, Pool
-from benchmarks.calibration.report import Real, right
-from benchmarks.record import TURN
-from tests.reports.test_reports import record
+from benchmarks.calibration.report import RealGate, right
+from benchmarks.metadata import Machine
+from benchmarks.record import TURN, Record
+from tests.helpers.records import record
 
 SIDES = {BASE: 0.0, TWIN: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488, "+10%": 0.0953}
 
@@ -33,7 +35,15 @@ def simulated(replicates, sd, seed=0, drift=0.0):
                 for name in ("a p/w/m", "b p/w/m")
             }
         )
-    return Pool(found, values, [dict.fromkeys(SIDES, 1.0)] * replicates)
+    logs = [
+        {name: {side: np.log(seconds).mean(axis=1) for side, seconds in sides.items()} for name, sides in one.items()}
+        for one in found
+    ]
+    turns = [
+        {name: {side: seconds.ravel() for side, seconds in sides.items()} for name, sides in one.items()}
+        for one in found
+    ]
+    return Pool(turns, logs, values, [dict.fromkeys(SIDES, 1.0)] * replicates)
 
 
 def test_a_steady_pool_gives_no_alarm_and_finds_what_was_planted():
@@ -55,19 +65,19 @@ def test_what_starts_more_slowly_is_an_alarm_too():
 
 def test_a_pool_that_is_too_small_gives_no_figure():
     assert report.replayed(simulated(3, 0.004), TWIN, 5, seed=0) is None
-    assert report.replayed(Pool([], [], []), TWIN, 5, seed=0) is None
-    machine = {"machine": {"cpu": "a cpu", "cores": 2}}
+    assert report.replayed(Pool([], [], [], []), TWIN, 5, seed=0) is None
+    machine = Machine(cpu="a cpu", cores=2)
     assert "takes 20 replicates" in report.report(simulated(3, 0.004), [], machine, 1)
 
 
 def test_drift_between_replicates_fools_the_rivals_and_not_the_gate():
     drifting = simulated(40, 0.004, drift=0.1)
     assert report.replayed(drifting, TWIN, 100, seed=0).rate == 0
-    assert report.rival(drifting, TWIN, report.RIVALS["pytest-benchmark, median:5%"], 1).rate > 0.2
-    text = report.report(drifting, [], {"machine": {"cpu": "a cpu", "cores": 2}}, 1)
+    assert report.other_tool(drifting, TWIN, report.OTHER_TOOLS["pytest-benchmark, median:5%"], 1).rate > 0.2
+    text = report.report(drifting, [], Machine(cpu="a cpu", cores=2), 1)
     assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")][2:] == [
         report.OURS,
-        *report.RIVALS,
+        *report.OTHER_TOOLS,
     ]
 
 
@@ -79,7 +89,7 @@ def test_wilson_is_scipys(count, n):
 
 def test_a_real_gate_is_right_where_it_names_the_planted_one_by_its_time():
     def real(kind, planted, code, *regressions):
-        return Real(kind, planted, code, list(regressions), 1.0, "2026-11-24")
+        return RealGate(kind, planted, code, list(regressions), 1.0, "2026-11-24")
 
     assert right(real("same", "", 0))
     assert not right(real("same", "", 1, "x p/w/m: time +3 %"))
@@ -101,9 +111,10 @@ def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
         record("i", 0, 1.5, side=side, phase="pool", turns=turns, warm_first_call_seconds=0.1) for side in (BASE, TWIN)
     ]
     rows.append(record("i", 0, None, side="+2%", phase="pool", turns=None, status="crashed"))
+    rows = [msgspec.convert(row, Record) for row in rows]
     pool.save(tmp_path, rows)
     found = Pool.load(tmp_path)
     assert found.holding([BASE, TWIN]) == [0]
     assert found.holding([BASE, "+2%"]) == []
-    np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][TWIN], [[1, 1], [2, 2]])
-    assert found.log(0, "i p/w/m", BASE, TWIN, slice(None)) == 0
+    np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][TWIN], [1, 1, 2, 2])
+    assert found.log_ratio(0, "i p/w/m", BASE, TWIN, slice(None)) == 0

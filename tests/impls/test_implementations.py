@@ -235,3 +235,31 @@ def test_a_judge_finds_a_wrong_reference(verdicts):
     wrong = {**weights, "weight_hh_l0": np.roll(weights["weight_hh_l0"], 4, axis=0)}
     with pytest.raises(agreement.Disagrees):
         agreement.compare(reference.run_sequence(problem, wrong, inputs), want, "float64")
+
+
+@pytest.mark.parametrize("workload", ["sequence", "model"])
+def test_a_torch_module_infers_in_evaluation_mode_and_trains_in_training_mode(workload):
+    from torch import nn
+
+    from impls import torch_lstm
+    from impls.families.torch import prepare_module
+
+    seen = []
+
+    class Watched(nn.Module):
+        def __init__(self, problem):
+            super().__init__()
+            self.lstm = torch_lstm.build(problem)
+
+        def forward(self, *arguments):
+            seen.append(self.training)
+            return self.lstm(*arguments)
+
+    problem = Problem.parse("t3-b2-i3-h4")
+    weights = make_weights(problem, workload)
+    names = {name: f"lstm.{name}" for name in weights}
+    prepared = prepare_module(problem, weights, "cpu", workload, Watched, names)
+    state = prepared.load(make_inputs(problem))
+    for mode in ("forward", "forward_train", "forward", "train_step"):
+        prepared.call(mode)(state)
+    assert seen == [False, True, False, True]

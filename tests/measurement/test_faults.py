@@ -80,9 +80,9 @@ def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path):
     path = faulty.write(tmp_path, "late_crash")
     broken = tmp_path / "broken"
     code = (
-        "import os, sys; from benchmarks import run; start = run.Run.measure\n"
-        "def measure(self, *args):\n    os.environ['LATE'] = '1'\n    return start(self, *args)\n"
-        "run.Run.measure = measure\n"
+        "import os, sys; from benchmarks.measurement.session import Session; start = Session.replicate\n"
+        "def replicate(self, *args, **named):\n    os.environ['LATE'] = '1'\n    return start(self, *args, **named)\n"
+        "Session.replicate = replicate\n"
         "from benchmarks.__main__ import cli; sys.exit(cli.main(sys.argv[1:], standalone_mode=False))"
     )
     done = python("-c", code, "run", *impls("torch_lstm", path), *SMALL, "--mode", "forward", "--out", broken)

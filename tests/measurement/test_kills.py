@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from benchmarks.calibration.injection import plant
+from benchmarks.calibration.injection import inject
 from benchmarks.record import read_records
 from impls.core import environments
 from tests.helpers.processes import FEW, SMALL, impls, start, wait_for
@@ -27,7 +27,7 @@ def workers_of(pid):
     """Every worker on this machine whose runner was that process."""
     mine = _started.get(pid, set())
     alive = psutil.process_iter(["pid", "cmdline"])
-    return [one for one in alive if one.pid in mine and "benchmarks.worker" in (one.info["cmdline"] or [])]
+    return [one for one in alive if one.pid in mine and "benchmarks.measurement.worker" in (one.info["cmdline"] or [])]
 
 
 _started: dict[int, set[int]] = {}
@@ -54,7 +54,7 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
         assert "--resume" in output
     wait_for(lambda: not workers_of(runner.pid), 20)
     kept = first.read_bytes()
-    assert not [row["reason"] for row in read_records(first) if row["status"] != "ok"]
+    assert not [row.reason for row in read_records(first) if row.status != "ok"]
     assert not (out / "results.parquet").exists()
 
     started = json.loads((out / "run.json").read_text())
@@ -72,7 +72,7 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
 
 def test_this_test_file_would_notice_a_worker_left_behind():
     """The negative control of the orphan check above."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "benchmarks.worker"])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "benchmarks.measurement.worker"])
     try:
         _started[os.getpid()] = {child.pid}
         wait_for(lambda: workers_of(os.getpid()))
@@ -84,7 +84,7 @@ def test_this_test_file_would_notice_a_worker_left_behind():
 def is_worker(pid):
     """Whether that process lives and is a worker; a zombie's command line can't be read, and it is gone."""
     try:
-        return "benchmarks.worker" in psutil.Process(pid).cmdline()
+        return "benchmarks.measurement.worker" in psutil.Process(pid).cmdline()
     except psutil.Error:
         return False
 
@@ -99,7 +99,7 @@ def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, how, whe
     out, temporary = tmp_path / "out", tmp_path / "tmp"
     temporary.mkdir()
     path = checkout / "impls" / "torch_lstm.py"
-    path.write_text(plant(path.read_text(), 3.0))
+    path.write_text(inject(path.read_text(), 3.0))
     runner = start(
         "-m", "benchmarks", "regression", "--base", "HEAD", "--impl", "torch_lstm", *FEW, "--blocks", blocks,
         "--out", out, cwd=checkout, XDG_CACHE_HOME=str(tmp_path / "cache"), TMPDIR=str(temporary),
@@ -144,7 +144,7 @@ def test_a_killed_build_of_an_environment_leaves_no_process_and_nothing_half_bui
         '[project]\nname = "forever"\nversion = "1"\n'
     )
     (package / "forever.py").write_text(SLOW_TO_BUILD.format(pids=str(pids)))
-    code = f"from benchmarks.regression import environments; environments.build(['forever @ {package.as_uri()}'])"
+    code = f"from impls.core import environments; environments.build(['forever @ {package.as_uri()}'])"
     builder = start("-c", code, XDG_CACHE_HOME=str(cache))
     wait_for(lambda: pids.exists() and pids.read_text().endswith("\n"))
     mine = [int(word) for word in pids.read_text().split()]

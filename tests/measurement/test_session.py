@@ -11,8 +11,10 @@ import pytest
 
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed, Limits
-from benchmarks.measurement.session import Options, Run
-from impls.core import contract
+from benchmarks.measurement.session import Configuration, Session
+from benchmarks.measurement.sides import Side, Version
+from benchmarks.record import Record
+from impls.core import registry
 from tests.helpers import processes
 from tests.helpers.processes import ROOT, SMALL, impls
 
@@ -22,7 +24,7 @@ def test_a_file_that_changes_after_it_was_checked_is_not_timed(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
     arm = Arm(
-        contract.resolve(str(path)), "cpu", Limits((min(os.sched_getaffinity(0)),), 60, 2**34), "float32", tmp_path
+        registry.resolve(str(path)), "cpu", Limits((min(os.sched_getaffinity(0)),), 60, 2**34), "float32", tmp_path
     )
     try:
         arm.ensure_running()
@@ -35,24 +37,50 @@ def test_a_file_that_changes_after_it_was_checked_is_not_timed(tmp_path):
         arm.kill()
 
 
-def test_a_replicate_teaches_the_next(tmp_path):
-    """How long calls took decides the samples of a turn, not one look of the gate; what failed is not tried again."""
-    text = "t4-b2-i8-h8/sequence/train_step"
-    names = ("torch_lstm", "torch_cell")
-    options = Options(
-        run_id="r", implementations=names, digests=("", ""), benchmarks=(text,), device="cpu", threads=1, replicates=3,
-        blocks=2, turn_seconds=0.015, seed=0, weights=None, weights_digest=None, call_seconds=60, memory_bytes=2**34,
-        baseline="torch_lstm", shared_digest="", commit={},
+BENCHMARK = "t4-b2-i8-h8/sequence/train_step"
+NAMES = ("torch_lstm", "torch_cell")
+
+
+def session_of(tmp_path, *labels):
+    """A session whose sides have been admitted, without a worker."""
+    configuration = Configuration(
+        run_id="r", benchmarks=(BENCHMARK,), device="cpu", threads=1, turn_seconds=0.015, seed=0, weights=None,
+        call_seconds=60, memory_bytes=2**34,
     )  # fmt: skip
-    run = Run(options, tmp_path, (0,), lambda *_: None)
-    benchmark = run.benchmarks[0]
-    run.admissions = {(name, text): Admission(name, text, seconds=0.005) for name in names}
-    rows = [run.row(contract.resolve(name), benchmark, 0) for name in names]
-    assert run.plan("torch_lstm", benchmark).samples == 3
-    run.learn([{**rows[0], "seconds": 0.001}, {**rows[1], "status": "crashed", "reason": "SIGSEGV (in replicate 1)"}])
-    assert run.plan("torch_lstm", benchmark).samples == 15
-    assert run.admissions["torch_cell", text].reason == "SIGSEGV (in replicate 1)"
-    assert run.row(contract.resolve("torch_cell"), benchmark, 1)["status"] == "crashed"
+    sides = [Side(label, {name: Version(registry.resolve(name)) for name in NAMES}) for label in labels]
+    session = Session(configuration, sides, (0,), tmp_path, lambda *_: None)
+    for label in labels:
+        for name in NAMES:
+            session.admissions[label, name, BENCHMARK] = Admission(name, BENCHMARK, seconds=0.005)
+    return session
+
+
+def row(name, **changes):
+    return Record(run_id="r", implementation=name, problem="t4-b2-i8-h8", workload="sequence", mode="train_step",
+                  replicate=0, **changes)  # fmt: skip
+
+
+def test_a_replicate_teaches_the_next(tmp_path):
+    """How long calls took decides the samples of a turn, not one look of the admission; a failed arm is left alone."""
+    session = session_of(tmp_path, "run")
+    benchmark = session.benchmarks[0]
+    assert session.plan("torch_lstm", benchmark).samples == 3
+    session.learn([row("torch_lstm", seconds=0.001), row("torch_cell", status="crashed", reason="SIGSEGV")])
+    assert session.plan("torch_lstm", benchmark).samples == 15
+    assert session.failures["run", "torch_cell", BENCHMARK].reason == "SIGSEGV"
+    assert session.ok("torch_lstm", BENCHMARK)
+    assert not session.ok("torch_cell", BENCHMARK)
+
+
+def test_the_sides_of_an_implementation_have_one_plan_and_fail_together(tmp_path):
+    session = session_of(tmp_path, "base", "head")
+    benchmark = session.benchmarks[0]
+    session.learn([row("torch_lstm", side="base", seconds=0.001), row("torch_lstm", side="head", seconds=0.0015)])
+    assert session.plan("torch_lstm", benchmark).samples == 10
+    session.learn([row("torch_lstm", side="head", status="timed_out", reason="slow")])
+    assert set(session.failures) == {("head", "torch_lstm", BENCHMARK)}
+    assert not session.ok("torch_lstm", BENCHMARK)
+    assert session.ok("torch_cell", BENCHMARK)
 
 
 @pytest.mark.slow

@@ -1,14 +1,14 @@
-"""The measurement, measured: a copy of an implementation is a tie, a copy that does 5 % more work is slower.
+"""The measurement, measured: a copy of an implementation is unclear, a copy that does 5 % more work is slower.
 
 Five whole runs, about four minutes each, so only on demand, on a machine that does nothing else:
 
-    python -m pytest -m twins -s tests/test_twins.py
+    python -m pytest -m twins -s tests/measurement/test_twins.py
 """
 
 import numpy as np
 import pytest
 
-from benchmarks.calibration.injection import plant
+from benchmarks.calibration.injection import inject
 from reports import frames
 from reports.summary import summarise
 from tests.helpers.processes import ROOT
@@ -19,10 +19,10 @@ REPLICATES, BLOCKS = 8, 20
 @pytest.mark.twins
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(5))
-def test_a_twin_is_a_tie_and_five_percent_more_work_is_slower(seed, tmp_path, python):
+def test_a_copy_is_unclear_and_five_percent_more_work_is_slower(seed, tmp_path, python):
     copy, heavier = tmp_path / "copy.py", tmp_path / "heavier.py"
     copy.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
-    heavier.write_text(plant(copy.read_text(), 0.05))
+    heavier.write_text(inject(copy.read_text(), 0.05))
     done = python(
         "benchmarks", "run", "--impl", "impls/torch_lstm.py", "--impl", copy, "--impl", heavier,
         "--no-floor", "--seed", seed,
@@ -40,7 +40,7 @@ def test_a_twin_is_a_tie_and_five_percent_more_work_is_slower(seed, tmp_path, py
         done.stdout.splitlines()[-2],
         sep="\n",
     )
-    assert set(twins["verdict"]) == {"tie"}
+    assert set(twins["verdict"]) == {"unclear"}
     assert ((twins["ratio_low"] <= 1) & (twins["ratio_high"] >= 1)).mean() >= 0.9
     assert half.max() <= 0.03
     assert set(heavies["verdict"]) == {"slower"}

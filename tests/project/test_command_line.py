@@ -18,7 +18,7 @@ BAD = {
     "unknown mode": ((*RUN, "--mode", "backwards"), "'backward'"),
     "no replicates": ((*RUN, "--replicates", "0"), "x>=1"),
     "too many threads": ((*RUN, "--threads", "4096"), "this process may use"),
-    "the reference": ((*RUN, "--impl", "oracle"), "never timed"),
+    "the reference": ((*RUN, "--impl", "reference"), "never timed"),
     "one twice": ((*RUN, "--impl", "torch_lstm", "--impl", "torch_lstm"), "two implementations are called torch_lstm"),
     "baseline not there": ((*RUN, "--impl", "jax_scan", "--baseline", "torch_lstm"), "not among jax_scan"),
     "problem that no memory holds": ((*RUN, "--problem", "t4-b2-i8-h1000000"), "its reference needs about"),
@@ -90,7 +90,7 @@ def test_weights_that_do_not_fit_the_problem_are_refused(python, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["oracle", "torch_lstm", "jax_scan_vjp"])
+@pytest.mark.parametrize("name", ["reference", "torch_lstm", "jax_scan_vjp"])
 def test_evaluate_gives_outputs_and_the_gradient_of_every_array(name, python, tmp_path):
     done = python(
         "impls", "evaluate", name, "--case", case(tmp_path / "c.npz"), "--out", tmp_path / "o.npz", "--dtype", "float64"
@@ -117,7 +117,7 @@ def test_evaluate_refuses_the_floor(python, tmp_path):
     case(tmp_path / "c.npz")
     done = python("impls", "evaluate", "floor", "--case", tmp_path / "c.npz", "--out", tmp_path / "o.npz")
     assert done.returncode == 2
-    assert done.stderr == "error: floor: it computes no LSTM, only the products that one needs\n"
+    assert done.stderr == "error: floor: it computes no LSTM, only the matrix products that an LSTM needs\n"
     assert not (tmp_path / "o.npz").exists()
 
 

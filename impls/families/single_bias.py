@@ -1,0 +1,50 @@
+"""Parameters of frameworks that keep one bias: transposed kernels, and a bias that stands for bias_ih and bias_hh.
+
+Gates stay in the order i, f, g, o. The one bias gets the sum of the two, and its gradient is the gradient of both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from impls.core.weights import Array, Weights
+
+Params = dict[str, dict[str, Any]]
+"""By suffix: the input kernel (I, 4H), the recurrent kernel (H, 4H), and bias (4H,) where the problem has one."""
+
+
+@dataclass(frozen=True)
+class SingleBias:
+    """The names that a framework has for its input kernel and its recurrent kernel."""
+
+    kernel: str
+    recurrent: str
+
+    def encode(self, weights: Weights) -> Params:
+        """Canonical weights → own parameters."""
+        params: Params = {}
+        for name, value in weights.items():
+            kind, suffix = name.split("_l", 1)
+            own = params.setdefault(f"l{suffix}", {})
+            if kind.startswith("weight"):
+                own[self.kernel if kind == "weight_ih" else self.recurrent] = value.T
+            else:
+                own["bias"] = own.get("bias", 0.0) + value
+        return params
+
+    def decode(self, params: Params) -> dict[str, Array]:
+        """Own parameters, or gradients in their layout → canonical names, the one bias under bias_ih."""
+        arrays = {}
+        for suffix, own in params.items():
+            arrays[f"weight_ih_{suffix}"] = np.asarray(own[self.kernel]).T
+            arrays[f"weight_hh_{suffix}"] = np.asarray(own[self.recurrent]).T
+            if "bias" in own:
+                arrays[f"bias_ih_{suffix}"] = np.asarray(own["bias"])
+        return arrays
+
+    def rates(self, params: Params) -> Params:
+        """Factors on the learning rate: 2 for the one bias, since it stands for two that would both move."""
+        return {suffix: {name: 2.0 if name == "bias" else 1.0 for name in own} for suffix, own in params.items()}

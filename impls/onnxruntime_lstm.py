@@ -1,0 +1,51 @@
+"""ONNX's LSTM operator in ONNX Runtime, as a trained model is deployed: inference only, by session.run.
+
+The weights are constants of the model, in ONNX's gate order i, o, f, c; x, h0 and c0 are fed at each call. The
+options are ONNX Runtime's defaults, but for the number of threads: as many as this process may use.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Array, Inputs, Weights
+from impls.families.onnx import make_model
+
+FRAMEWORK = "onnxruntime"
+TRACK = "default"
+DEVICES = ("cpu",)
+DTYPES = ("float32",)  # its LSTM has no kernel for float64
+REQUIRES = ("onnxruntime>=1.20", "onnx>=1.17")
+
+
+def threads() -> int:
+    """OMP_NUM_THREADS where it is set, else the number of processors that this process may use."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    model = make_model(problem, weights, workload).SerializeToString()
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    fed = [given.name for given in session.get_inputs()]
+    named = [made.name for made in session.get_outputs()]
+
+    def load(inputs: Inputs) -> dict[str, Array]:
+        return {name: np.array(getattr(inputs, name), problem.dtype) for name in fed}
+
+    def forward(state: dict[str, Array]) -> list[Array]:
+        return session.run(None, state)  # type: ignore[no-any-return]
+
+    def to_numpy(mode: str, result: Any) -> dict[str, Array]:
+        return {name: np.array(value, np.float64) for name, value in zip(named, result, strict=True)}
+
+    return Prepared(load=load, to_numpy=to_numpy, forward=forward)

@@ -1,0 +1,171 @@
+"""An implementation of a framework that nobody knows: one file, an environment of its own, and no other change."""
+
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights
+from tests.helpers.processes import SMALL, python
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+FRAMEWORK = '''
+import os
+if os.environ.get("TINYFRAME_MODE") != "lstm":
+    raise RuntimeError("TINYFRAME_MODE was not set before Python started")
+import numpy as np
+
+def sigmoid(z):
+    return 0.5 * (1 + np.tanh(0.5 * z))
+'''
+FILE = '''
+import numpy as np
+import tiny_cells  # beside this file
+import tinyframe
+from impls.core.contract import Prepared, Unsupported
+
+FRAMEWORK = "tinyframe"
+TRACK = "default"
+DEVICES = ("cpu",)
+WORKLOADS = ("cell", "sequence")
+REQUIRES = ("tinyframe>=1.2",)
+ENVIRONMENT = {"TINYFRAME_MODE": "lstm"}
+
+
+def prepare(problem, weights, device, workload):
+    if problem.num_layers > 1 or problem.bidirectional:
+        raise Unsupported("one layer and one direction only")
+    return Prepared(
+        load=lambda inputs: inputs,
+        to_numpy=lambda mode, result: dict(zip(("output", "h_n", "c_n"), result)),
+        forward=lambda inputs: tiny_cells.forward(tinyframe.sigmoid, weights, problem, inputs),
+    )
+'''
+NEIGHBOUR = '''
+import json  # the standard library's, not the file beside this one
+import numpy as np
+
+def forward(sigmoid, weights, problem, inputs):
+    json.dumps({})
+    w = {name: np.asarray(value, problem.dtype) for name, value in weights.items()}
+    h, c, outputs = inputs.h0[0].astype(problem.dtype), inputs.c0[0].astype(problem.dtype), []
+    for x in inputs.x.astype(problem.dtype):
+        z = x @ w["weight_ih_l0"].T + h @ w["weight_hh_l0"].T
+        if problem.bias:
+            z = z + w["bias_ih_l0"] + w["bias_hh_l0"]
+        i, f, g, o = np.split(z, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        outputs.append(h)
+    return np.stack(outputs), h[None], c[None]
+'''
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with the file, a wheel of its framework, and a cache that is empty at first."""
+    folder = tmp_path_factory.mktemp("world")
+    wheels, mine = folder / "wheels", folder / "mine"
+    wheels.mkdir()
+    mine.mkdir()
+    info = "tinyframe-1.2.dist-info"
+    with zipfile.ZipFile(wheels / "tinyframe-1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tinyframe.py", FRAMEWORK)
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tinyframe\nVersion: 1.2\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    (mine / "tiny_lstm.py").write_text(FILE)
+    (mine / "tiny_cells.py").write_text(NEIGHBOUR)
+    (mine / "json.py").write_text("raise RuntimeError('a neighbour shadows the standard library')\n")
+    return folder
+
+
+def variables(world, cache="cache", **more):
+    return {"XDG_CACHE_HOME": str(world / cache), "PIP_FIND_LINKS": str(world / "wheels"), **more}
+
+
+def bench(world, out, **env):
+    arguments = ("--impl", "torch_lstm", "--impl", world / "mine" / "tiny_lstm.py", *SMALL, "--mode", "forward")
+    done = python("-m", "benchmarks", "run", *arguments, "--out", world / out, timeout=500, **env)
+    return done, pd.read_parquet(world / out / "results.parquet")
+
+
+def test_it_is_timed_beside_the_others_each_with_its_own_versions(world):
+    done, rows = bench(world, "first", **variables(world))
+    assert done.returncode == 0, done.stderr
+    assert "installing an environment for tiny_lstm" in done.stderr
+    mine = rows[rows["implementation"] == "tiny_lstm"].set_index("mode")
+    assert set(mine.loc["forward", "status"]) == {"ok"}, set(mine["reason"])
+    assert set(mine.loc["forward", "versions"]) == {"tinyframe 1.2"}
+    assert set(mine.loc["train_step", "status"]) == {"unsupported"}
+    others = rows.loc[rows["implementation"] == "torch_lstm", "versions"]
+    assert others.str.startswith("torch ").all()
+
+
+def test_without_a_network_it_comes_from_the_cache(world):
+    """Follows the test above, which has filled the cache."""
+    done, rows = bench(world, "second", XDG_CACHE_HOME=str(world / "cache"), PIP_NO_INDEX="1")
+    assert done.returncode == 0, done.stderr
+    assert "installing" not in done.stderr
+    mine = rows[(rows["implementation"] == "tiny_lstm") & (rows["mode"] == "forward")]
+    assert set(mine["status"]) == {"ok"}
+
+
+def test_with_neither_it_is_not_installed_and_the_run_is_well(world):
+    done, rows = bench(world, "third", **variables(world, "empty", PIP_NO_INDEX="1"))
+    assert done.returncode == 0, done.stderr
+    mine = rows[rows["implementation"] == "tiny_lstm"]
+    assert set(mine["status"]) == {"not_installed"}
+    assert mine["reason"].str.contains("pip could not build an environment").all()
+    assert mine["reason"].str.contains("pip install 'tinyframe>=1.2'").all()
+    assert set(rows.loc[rows["implementation"] == "torch_lstm", "status"]) == {"ok"}
+    assert not list((world / "empty" / "lstm-bench" / "environments").glob("*/"))
+
+
+def test_agree_and_evaluate_run_in_it_too(world):
+    path = world / "mine" / "tiny_lstm.py"
+    arguments = ("--impl", path, "--problem", "t5-b4-i8-h8", "--workload", "sequence")
+    done = python("-m", "benchmarks", "agree", *arguments, **variables(world))
+    assert done.returncode == 0, done.stdout + done.stderr
+    problem = Problem.parse("t5-b4-i8-h8")
+    inputs = vars(make_inputs(problem))
+    np.savez(world / "c.npz", **make_weights(problem), **{name: inputs[name] for name in ("x", "h0", "c0")})
+    arguments = (path, "--case", world / "c.npz", "--out", world / "o.npz")
+    done = python("-m", "impls", "evaluate", *arguments, **variables(world))
+    assert done.returncode == 0, done.stderr
+    with np.load(world / "o.npz") as results:
+        assert set(results.files) == {"output", "h_n", "c_n"}
+
+
+def test_it_is_listed_with_its_size_and_removed(world):
+    """Comes last: it empties the cache."""
+    listed = python("-m", "impls", "environments", **variables(world)).stdout
+    line = next(line for line in listed.splitlines() if "tiny_lstm" in line)
+    name, _, size = line.split()[:3]
+    assert int(size) > 10
+    assert "tinyframe>=1.2" in line
+    done = python("-m", "impls", "environments", "--remove", "nothing", **variables(world))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    done = python("-m", "impls", "environments", "--remove", name, **variables(world))
+    assert done.returncode == 0, done.stderr
+    assert "tiny_lstm" not in python("-m", "impls", "environments", **variables(world)).stdout
+
+
+def test_its_environment_holds_exactly_what_it_asks_for_and_what_a_worker_needs(world):
+    finished = {"requirements", "constraints", "purpose", "seconds"}
+    done = python("-m", "impls", "environments", **variables(world, "again"))
+    assert done.returncode == 0
+    bench(world, "fourth", **variables(world, "again"))
+    (path,) = (world / "again" / "lstm-bench" / "environments").glob("*/finished")
+    content = json.loads(path.read_text())
+    assert set(content) == finished
+    assert {text.partition(">")[0] for text in content["requirements"]} == {
+        "msgspec", "numpy", "threadpoolctl", "tinyframe",
+    }  # fmt: skip
+    assert not (path.parent / "tmp").exists()
+    site = next(path.parent.glob("lib/python*/site-packages"))
+    assert not (site / "torch").exists()

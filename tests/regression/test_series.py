@@ -1,0 +1,15 @@
+"""From turns to one log ratio per replicate."""
+
+from benchmarks.measurement.timing import Turn
+from benchmarks.regression.series import log_ratio
+
+
+def turns(*seconds):
+    return [Turn(block=k // 2, seconds=one) for k, one in enumerate(seconds)]
+
+
+def test_a_log_ratio_is_the_median_over_blocks_and_a_disturbed_block_does_not_move_it():
+    base = turns(1, 1, 2, 2, 4, 4, 1, 1, 3, 3)
+    head = turns(1.1, 1.1, 2.2, 2.2, 4.4, 4.4, 50, 50, 3.3, 3.3)
+    assert abs(log_ratio(base, head) - 0.0953) < 1e-4
+    assert abs(log_ratio(base, head) + log_ratio(head, base)) < 1e-12

@@ -1,0 +1,56 @@
+"""Snapshots of a revision and of the working tree."""
+
+import os
+import subprocess
+import sys
+
+from benchmarks.regression import snapshots
+from tests.helpers.processes import git
+
+
+def test_snapshots_are_named_after_what_they_hold(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "impls"
+    folder.mkdir()
+    (folder / "a.py").write_text("1")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "a.pyc").write_text("x")
+    first = snapshots.of_working_tree(folder, "impls")
+    assert [path.name for path in (first / "impls").iterdir()] == ["a.py"]
+    assert snapshots.of_working_tree(folder, "impls") == first
+    (folder / "a.py").write_text("2")
+    second = snapshots.of_working_tree(folder, "impls")
+    assert second != first
+    assert (first / "impls" / "a.py").read_text() == "1"
+    assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
+
+
+def test_what_a_killed_process_left_in_the_cache_is_swept_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    parent = tmp_path / "lstm-bench" / "files"
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    dead, living = parent / f".arriving-{child.pid}-x", parent / f".arriving-{os.getpid()}-x"
+    for one in (dead, living):
+        one.mkdir(parents=True)
+    with snapshots.arriving("files"):
+        pass
+    assert not dead.exists()
+    assert living.exists()
+
+
+def test_a_revision_is_its_files_whatever_the_working_tree_holds(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    repository = tmp_path / "r"
+    folder = repository / "deep" / "impls"
+    folder.mkdir(parents=True)
+    git(repository, "init", "-q")
+    (folder / "a.py").write_text("old")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "1")
+    (folder / "a.py").write_text("new")
+    (folder / "b.py").write_text("new")
+    old = snapshots.of_revision(folder, "HEAD", "impls") / "impls"
+    assert {path.name: path.read_text() for path in old.iterdir()} == {"a.py": "old"}
+    new = snapshots.of_working_tree(folder, "impls") / "impls"
+    assert {path.name for path in new.iterdir()} == {"a.py", "b.py"}
