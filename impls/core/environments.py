@@ -113,7 +113,8 @@ def run_pip(command: Sequence[str | Path], waiting: Waiting = lambda _: None, **
     if done.returncode:
         lines = done.stderr.splitlines()
         told = [line for line in lines if line.startswith("ERROR:")] or lines or [f"exit code {done.returncode}"]
-        raise NotBuilt(f"pip could not build an environment: {told[0]}")
+        network = " (is there a network?)" if "(from versions: none)" in told[0] else ""
+        raise NotBuilt(f"pip could not build an environment: {told[0].removeprefix('ERROR: ')}{network}")
     return done.stdout
 
 
