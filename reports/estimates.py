@@ -30,7 +30,7 @@ def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFram
 def _grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarray]:
     """Return the values of each group, in their order; `number` says which group a value belongs to."""
     order = np.argsort(number, kind="stable")
-    return np.split(values[order], np.searchsorted(number[order], np.arange(1, count)))
+    return np.split(values[order], np.searchsorted(number[order], np.arange(count)))[1:]
 
 
 def _logs_by_arm(records: pd.DataFrame) -> tuple[pd.DataFrame, list[np.ndarray]]:
@@ -108,7 +108,7 @@ class Blocks:
         """
         logs = self.replicate_log_ratios(numerators, denominators)
         known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)
-        found = intervals(_grouped(logs["log_ratio"].to_numpy(), number, len(known)) if len(known) else [])
+        found = intervals(_grouped(logs["log_ratio"].to_numpy(), number, len(known)))
         found = found.add_prefix("ratio_").rename(columns={"ratio_value": "ratio"}).set_axis(known)
         return found.reindex(range(len(numerators))).set_axis(numerators.index)
 

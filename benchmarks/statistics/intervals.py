@@ -14,7 +14,7 @@ from scipy import stats
 from benchmarks.statistics.moderation import moderated
 
 LEVEL = 0.95
-"""Of the intervals that are shown."""
+"""The level of the intervals that are shown."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ def means(
     *,
     moderate: bool = True,
 ) -> Means:
-    """Take the mean of each group.
+    """Return the mean of each group, its variance and its degrees of freedom.
 
     Args:
-        groups: the values of each group; one value alone has no degrees of freedom.
+        groups: the values of each group, at least one; a single value has no degrees of freedom.
         families: for each group, the family within which variances are moderated; None puts all in one.
-        least_sd: no standard deviation is taken for smaller.
+        least_sd: a smaller standard deviation is raised to this.
         moderate: whether variances are moderated at all.
     """
     n = np.array([len(group) for group in groups], float)
@@ -60,7 +60,7 @@ def means(
 
 
 def t_interval(found: Means, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of each mean's interval; infinite where there are no degrees of freedom."""
+    """Return the ends of each mean's interval; infinite where there are no degrees of freedom."""
     with np.errstate(invalid="ignore"):
         half = stats.t.ppf(0.5 + level / 2, np.maximum(found.freedom, 1e-3)) * found.error
     half = np.where(found.freedom > 0, half, np.inf)
@@ -68,11 +68,11 @@ def t_interval(found: Means, level: float = LEVEL) -> tuple[np.ndarray, np.ndarr
 
 
 def p_values(found: Means, sign: int = 0) -> np.ndarray:
-    """The chance of a mean as far from zero where the true mean is zero; 1 where there are no degrees of freedom.
+    """Return the chance of a mean at least this far from 0 if the true mean is 0; 1 without degrees of freedom.
 
     Args:
         found: what `means` gave.
-        sign: 1 counts larger means alone, −1 smaller ones alone, 0 both.
+        sign: 1 counts only means above 0, −1 only those below, 0 both.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(found.mean == 0, 0.0, found.mean / found.error)

@@ -20,7 +20,7 @@ class BlockLogs:
 
 
 def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray) -> BlockLogs:
-    """Average the logs of the turns that a row has in a block: mirrored turns count as one time.
+    """Average the logs of the turns of a row in a block: the mirrored turns of a block count as one time.
 
     Args:
         seconds: of each turn, shape (turns,).
@@ -36,10 +36,10 @@ def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray) -> Block
 
 
 def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarray:
-    """For each pair of rows: the median, over the blocks that both have, of the log of one's time to the other's.
+    """Return the log of the ratio of times of each pair of rows: the median over the blocks that both have.
 
     Args:
-        logs: of all rows.
+        logs: what `block_logs` gave for all rows.
         over: the row in the numerator of each pair, shape (pairs,).
         under: the row in the denominator, shape (pairs,).
 
@@ -55,13 +55,13 @@ def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarr
     _, rows = np.unique(np.r_[logs.row, under], return_inverse=True)
     keys = rows[: len(logs.row)] * width + numbers
     wanted = rows[len(logs.row) :][pair] * width + numbers[entry]
-    place = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
-    common = keys[place] == wanted if len(keys) else np.zeros(0, bool)
-    return group_medians(logs.log[entry[common]] - logs.log[place[common]], pair[common], len(over))
+    match = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
+    common = keys[match] == wanted if len(keys) else np.zeros(0, bool)
+    return group_medians(logs.log[entry[common]] - logs.log[match[common]], pair[common], len(over))
 
 
 def group_medians(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-    """The median of each group's values, shape (groups,); NaN for a group without values.
+    """Return the median of each group's values, shape (groups,); NaN for a group without values.
 
     Args:
         values: shape (n,).

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from benchmarks.record import SCHEMA, SCHEMA_VERSION
 from reports import frames
@@ -16,6 +19,9 @@ from tests.helpers.processes import ROOT
 PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/results.parquet"))
 """The folders of the published runs, the oldest first."""
 DATA = ROOT / "tests" / "data"
+"""Records of a published run, cut down to two implementations, replicates and samples, in each schema version."""
+QUICK = ROOT / "reports" / "published" / "2026-11-24-190533-quick"
+V2 = DATA / "records-v2.parquet"
 
 ENVIRONMENT = {
     "machine": {"cpu": "a cpu", "cores": 2, "memory_bytes": 2**34, "gpu": None, "system": "Linux"},
@@ -92,3 +98,33 @@ def save(folder: Path, records: list[dict[str, Any]], run_id: str | None = None)
     run = {**ENVIRONMENT["run"], **({"run_id": run_id} if run_id else {})}
     (folder / "environment.json").write_text(json.dumps({**ENVIRONMENT, "run": run}))
     return frames.read_run(folder)
+
+
+SMALL = [record(name, replicate, s) for name, s in (("base", 1e-3), ("other", 2e-3)) for replicate in (0, 1)]
+"""The records of a small run."""
+
+
+def refused(path: Path) -> str:
+    """The one line that says why a run can't be read."""
+    with pytest.raises(frames.Unreadable) as caught:
+        frames.read_run(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def spread_out(folder: Path, **levels: tuple[float, float]) -> frames.Run:
+    """Write and read a run of four replicates. A level is a mean time, and the relative step from one to the next."""
+    rows = []
+    for name, (seconds, step) in levels.items():
+        rows += [record(name, replicate, seconds * (1 + step * (replicate - 1.5))) for replicate in range(4)]
+    return save(folder, rows)
+
+
+def described(run: frames.Run, /, **changes: Any) -> frames.Run:
+    """The same run with other metadata."""
+    return dataclasses.replace(run, metadata=msgspec.structs.replace(run.metadata, **changes))
+
+
+def with_baseline(run: frames.Run, baseline: str) -> frames.Run:
+    """The same run with another baseline."""
+    return described(run, run=msgspec.structs.replace(run.metadata.run, baseline=baseline))

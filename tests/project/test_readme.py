@@ -3,23 +3,22 @@
 import pandas as pd
 import pytest
 
-from reports import frames, tables
+from reports import frames, markdown
+from reports.preamble import preamble
 from reports.summary import summarise
 from tests.helpers.processes import ROOT
-
-PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/results.parquet"))
-
+from tests.helpers.records import PUBLISHED
 
 FULL = max(path for path in PUBLISHED if path.name.endswith("-full"))
 DRAWN_WITH = "3.11"
-"""The matplotlib that drew README's picture; another one's lines may differ by a hair."""
+"""The matplotlib that drew README's picture; lines of another version may differ by a hair."""
 
 
 def test_readme_shows_the_newest_published_full_run():
     run = frames.read_run(FULL)
     page = (ROOT / "README.md").read_text()
-    assert tables.readme(run, summarise(run), "sequence", "train_step") in page
-    for line in tables.preamble(run):
+    assert markdown.readme(run, summarise(run), "sequence", "train_step") in page
+    for line in preamble(run):
         assert line in page
 
 
@@ -39,12 +38,6 @@ def test_readme_shows_the_picture_that_its_run_gives(tmp_path, monkeypatch):
     charts.save(run, summarise(run), tmp_path)
     for path in pictures:
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
-
-
-@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
-def test_a_published_table_is_what_its_records_say(folder):
-    run = frames.read_run(folder)
-    assert (folder / "table.md").read_text() == tables.markdown(run, summarise(run))
 
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)

@@ -6,10 +6,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from reports import charts, estimates, frames
+from reports import charts
 from reports.charts import drift, labels, style
+from reports.estimates import Blocks
 from reports.summary import summarise
-from tests.reports.test_reports import record, save
+from tests.helpers.records import record, save
 
 HOSTILE = ["</td><script>", "../x", "$math$", "$a$ $", "\\frac{", "a\nb\x00", "字", "-", "x" * 300]
 SECONDS = {"base": 1e-3, "quick": 5e-4, "slow": 3e-3, "floor": 2e-4}
@@ -86,7 +87,10 @@ def test_which_figures_there_are_and_in_which_order(tmp_path):
 
 def test_ratios_drawn_are_the_summarys(tmp_path):
     run, summary, found = drawn(tmp_path, rows())
-    logs = estimates.replicate_log_ratios(estimates.block_logs(frames.turns(run, run.records)), "base")
+    blocks = Blocks(run, run.records)
+    others = summary[summary["implementation"] != "base"].reset_index(drop=True)
+    logs = blocks.replicate_log_ratios(others, others.assign(implementation="base"))
+    logs["mode"] = others["mode"].to_numpy()[logs["pair"]]
     axes = found["ratio-p"].figure.axes
     assert [axis.get_title(loc="left") for axis in axes] == [f"sequence, {mode}" for mode in MODES]
     for axis, mode in zip(axes, MODES, strict=True):
@@ -97,7 +101,7 @@ def test_ratios_drawn_are_the_summarys(tmp_path):
         }
         assert intervals(axis) == set(zip(mine["ratio_low"], mine["ratio_high"], strict=True))
         dots = np.sort(np.concatenate([line.get_xdata() for line in axis.get_lines() if line.get_marker() == "."]))
-        wanted = logs[(logs["mode"] == mode) & (logs["implementation"] != "base")]["log_ratio"]
+        wanted = logs[logs["mode"] == mode]["log_ratio"]
         assert dots == pytest.approx(np.sort(np.exp(wanted)))
 
 
@@ -232,8 +236,8 @@ def test_hostile_names_make_no_path_no_mathematics_and_no_broken_svg(tmp_path):
         assert "<script" not in re.sub(r"<!--.*?-->", "", picture.svg, flags=re.DOTALL)
 
 
-def luminance(colour):
-    channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+def luminance(color):
+    channels = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
@@ -243,7 +247,7 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-def test_every_colour_is_told_from_white_and_from_the_dark_page():
+def test_every_color_is_told_from_white_and_from_the_dark_page():
     for light, other in style.DARK.items():
         if light not in (style.GRID, style.PAPER):
             least = 4.5 if light in (style.INK, style.SOFT) else 3
@@ -251,17 +255,17 @@ def test_every_colour_is_told_from_white_and_from_the_dark_page():
             assert contrast(other, "#121212") >= least, other
 
 
-def test_every_colour_of_an_svg_has_its_stand_in_on_a_dark_page(tmp_path):
+def test_every_color_of_an_svg_has_its_stand_in_on_a_dark_page(tmp_path):
     run = save(tmp_path / "run", rows(2))
     for picture in charts.save(run, summarise(run), tmp_path / "figures"):
         sheet, body = picture.svg.split("</style>", 1)
         assert "@media screen and (prefers-color-scheme: dark)" in sheet
         used = {word for style in re.findall(r'style="([^"]*)"', body) for word in re.findall(r"#\w+", style)}
         assert used
-        # the only other are ids of marks, which are no colours
+        # the only other are ids of marks, which are no colors
         assert {word for word in used if len(word) == 7} <= set(style.DARK), picture.name
-        for colour in used:
-            assert f'[style*="fill: {colour}"]{{fill:{style.DARK[colour]}!important}}' in sheet
+        for color in used:
+            assert f'[style*="fill: {color}"]{{fill:{style.DARK[color]}!important}}' in sheet
 
 
 def test_names_are_cut_and_put_on_one_line():
@@ -273,7 +277,7 @@ def test_a_name_with_no_free_place_is_still_written(tmp_path):
     from matplotlib.figure import Figure
 
     axis = Figure(figsize=(1, 1)).subplots()
-    labels.place(axis, [(0.5, 0.5)] * 9, ["a long name"] * 9)
+    labels.write(axis, [(0.5, 0.5)] * 9, ["a long name"] * 9)
     assert len([note for note in axis.texts if note.get_text()]) == 9
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.metadata import Commit, Machine, Metadata, RunOptions
 from reports import history
 from reports.frames import Run
 from reports.history import change_points
@@ -16,12 +17,12 @@ STEP = np.log(1.05)
 
 
 def run(run_id, cpu="a cpu", gpu=None, threads=2):
-    environment = {
-        "machine": {"cpu": cpu, "gpu": gpu},
-        "commit": {"id": "c0ffee"},
-        "run": {"run_id": run_id, "threads": threads, "baseline": "base"},
-    }
-    return Run(Path(run_id), pd.DataFrame(), pd.DataFrame(), environment)
+    known = Metadata(
+        machine=Machine(cpu=cpu, gpu=gpu),
+        commit=Commit(id="c0ffee"),
+        run=RunOptions(run_id=run_id, threads=threads, baseline="base"),
+    )
+    return Run(Path(run_id), pd.DataFrame(), pd.DataFrame(), known)
 
 
 def summary(**ratios):
@@ -43,7 +44,7 @@ def test_runs_of_one_machine_stand_together_in_the_order_of_their_dates():
     assert [rows["ratio"].to_list() for _, rows in other.groupby("machine")] == [[1.4], [1.3], [1.1, 1.2]]
     assert other["date"].iloc[2] == pd.Timestamp("2026-11-24 19:05:33", tz="UTC")
     assert set(other["commit"]) == {"c0ffee"}
-    assert set(other["machine"]) == {"a cpu, 2 threads", "a cpu, 1 threads", "a cpu + a gpu, 2 threads"}
+    assert set(other["machine"]) == {"a cpu, 2 threads", "a cpu, 1 thread", "a cpu + a gpu, 2 threads"}
 
 
 def test_what_failed_and_what_has_no_date_is_not_made_up():

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
 from tests.helpers.processes import ROOT
-from tests.reports.test_reports import ENVIRONMENT
+from tests.helpers.records import ENVIRONMENT
 
 PROBLEMS = [f"t{seq_len}-b16-i128-h128" for seq_len in range(1, 21)]
 PAIRS = [(workload, f"mode{k}") for workload in ("sequence", "model") for k in range(5)]
@@ -31,7 +31,7 @@ started = time.perf_counter()
 from reports import frames
 from reports.summary import summarise
 imported = time.perf_counter()
-run = frame.read_run(Path(sys.argv[1]))
+run = frames.read_run(Path(sys.argv[1]))
 read = time.perf_counter()
 summary = summarise(run)
 done = time.perf_counter()

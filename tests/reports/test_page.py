@@ -8,7 +8,7 @@ import pytest
 from benchmarks.record import read_records, write_records
 from tests.helpers.browser import axe, visits
 from tests.helpers.processes import python
-from tests.project.test_readme import PUBLISHED
+from tests.helpers.records import PUBLISHED
 
 pytestmark = pytest.mark.slow
 
@@ -28,11 +28,11 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def visit(site):
-    with visits() as one:
-        one.page.goto((site / "index.html").as_uri())
-        yield one
-        assert one.complaints == []
-        assert one.abroad() == []
+    with visits() as browsed:
+        browsed.page.goto((site / "index.html").as_uri())
+        yield browsed
+        assert browsed.complaints == []
+        assert browsed.abroad() == []
 
 
 def shown(visit):
@@ -48,7 +48,7 @@ def test_filters_show_what_was_asked_for_and_say_how_much(visit):
         assert section.get_attribute("data-workload") == "sequence"
         assert section.get_attribute("data-mode") == "train_step"
     page.locator("select[name=mode]").select_option("backward")
-    assert {one.get_attribute("data-mode") for one in shown(visit).all()} == {"backward"}
+    assert {section.get_attribute("data-mode") for section in shown(visit).all()} == {"backward"}
     page.locator("select[name=track]").select_option("tuned")
     assert page.locator("tbody[data-track=default]:visible").count() == 0
     assert page.locator("tbody[data-track=tuned]:visible").count() > 0
@@ -65,7 +65,7 @@ def test_a_filter_can_be_linked_to(visit):
     other = page.context.browser.new_context().new_page()
     other.goto(address)
     sections = other.locator("section.benchmark:visible").all()
-    assert {one.get_attribute("data-mode") for one in sections} == {"forward"}
+    assert {section.get_attribute("data-mode") for section in sections} == {"forward"}
 
 
 def test_where_no_table_is_left_it_says_so(visit):
@@ -76,20 +76,20 @@ def test_where_no_table_is_left_it_says_so(visit):
     assert page.locator("#none").is_visible()
 
 
-def column(body, place):
-    return [row.locator("th, td").nth(place) for row in body.locator("tr.row").all()]
+def column(body, number):
+    return [row.locator("th, td").nth(number) for row in body.locator("tr.row").all()]
 
 
 def test_sorting_is_by_value_and_never_mixes_the_tracks(visit):
     table = shown(visit).first.locator("table")
     header = table.locator("thead th")
     names = [name.strip() for name in header.all_text_contents()]
-    place = names.index("cores")
+    number = names.index("cores")
     for direction in ("ascending", "descending"):
-        header.nth(place).locator("button").click()
-        assert header.nth(place).get_attribute("aria-sort") == direction
+        header.nth(number).locator("button").click()
+        assert header.nth(number).get_attribute("aria-sort") == direction
         for body in table.locator("tbody").all():
-            values = [float(cell.get_attribute("data-value")) for cell in column(body, place)]
+            values = [float(cell.get_attribute("data-value")) for cell in column(body, number)]
             assert values == sorted(values, reverse=direction == "descending")
     tracks = [body.get_attribute("data-track") for body in table.locator("tbody").all()]
     assert tracks == ["default", "tuned", "floor"]
@@ -126,7 +126,7 @@ def test_the_times_shown_are_those_of_the_raw_records(site, visit):
     import statistics
 
     name = visit.page.locator("select[name=run]").input_value()
-    records = [row for row in read_records(site / name / "results.parquet") if row["status"] == "ok"]
+    records = [record for record in read_records(site / name / "results.parquet") if record.status == "ok"]
     seen = 0
     for section in shown(visit).all():
         names = [text.strip() for text in section.locator("thead th").all_text_contents()]
@@ -134,12 +134,12 @@ def test_the_times_shown_are_those_of_the_raw_records(site, visit):
         for row in section.locator("tr.row").all():
             implementation = row.locator("th").text_content()
             mine = [
-                one
-                for one in records
-                if [one[key] for key in ("problem", "workload", "mode", "device")] == wanted
-                and one["implementation"] == implementation
+                record
+                for record in records
+                if [record.problem, record.workload, record.mode, record.device] == wanted
+                and record.implementation == implementation
             ]
-            logs = [math.log(statistics.median(turn["seconds"] for turn in one["turns"])) for one in mine]
+            logs = [math.log(statistics.median(turn.seconds for turn in record.turns)) for record in mine]
             told = float(row.locator("td").nth(names.index("time [95 % interval]") - 1).get_attribute("data-value"))
             assert math.isclose(math.exp(statistics.mean(logs)), told, rel_tol=1e-5)
             seen += 1
@@ -147,27 +147,27 @@ def test_the_times_shown_are_those_of_the_raw_records(site, visit):
 
 
 def test_without_its_script_nothing_is_missing(site):
-    with visits(java_script_enabled=False) as one:
-        one.page.goto((site / "index.html").as_uri())
-        assert shown(one).count() == one.page.locator("section.benchmark").count()
-        assert one.page.locator("tr.more:visible").count() == one.page.locator("tr.more").count()
-        assert not one.page.locator("form").is_visible()
+    with visits(java_script_enabled=False) as browsed:
+        browsed.page.goto((site / "index.html").as_uri())
+        assert shown(browsed).count() == browsed.page.locator("section.benchmark").count()
+        assert browsed.page.locator("tr.more:visible").count() == browsed.page.locator("tr.more").count()
+        assert not browsed.page.locator("form").is_visible()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_and_axe_finds_nothing_serious(site, width, scheme, pytestconfig):
     source = axe(pytestconfig.cache.mkdir("axe"))
-    with visits(width, color_scheme=scheme, bypass_csp=True) as one:
-        one.page.goto((site / "index.html").as_uri())
-        assert one.page.evaluate("document.documentElement.scrollWidth") <= width
-        one.page.evaluate(source)
-        found = one.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    with visits(width, color_scheme=scheme, bypass_csp=True) as browsed:
+        browsed.page.goto((site / "index.html").as_uri())
+        assert browsed.page.evaluate("document.documentElement.scrollWidth") <= width
+        browsed.page.evaluate(source)
+        found = browsed.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         bad = [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found["violations"] if v["impact"] in SERIOUS]
         assert bad == []
         # the check itself can fail
-        one.page.evaluate("document.querySelector('img').removeAttribute('alt')")
-        found = one.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        browsed.page.evaluate("document.querySelector('img').removeAttribute('alt')")
+        found = browsed.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         assert "image-alt" in [v["id"] for v in found["violations"]]
 
 
@@ -180,11 +180,11 @@ def test_nothing_hostile_runs(tmp_path):
     """In names, reasons and the environment; what could run would open a dialog, or an image would be asked for."""
     records = read_records(PUBLISHED[0] / "results.parquet")
     for row in records:
-        row["problem"] = row["problem"].replace("t64", "t64</option><script>alert(4)</script>")
-        if row["implementation"] == "jax_scan":
-            row.update(implementation=HOSTILE, versions=HOSTILE, track=HOSTILE)
-        if row["implementation"] == "jax_scan_vjp":
-            row.update(status="error", reason=HOSTILE, seconds=None, turns=None)
+        row.problem = row.problem.replace("t64", "t64</option><script>alert(4)</script>")
+        if row.implementation == "jax_scan":
+            row.implementation = row.versions = row.track = HOSTILE
+        if row.implementation == "jax_scan_vjp":
+            row.status, row.reason, row.seconds, row.turns = "error", HOSTILE, None, None
     folder = tmp_path / "run"
     folder.mkdir()
     write_records(folder / "results.parquet", records)
@@ -193,14 +193,14 @@ def test_nothing_hostile_runs(tmp_path):
     (folder / "environment.json").write_text(json.dumps(environment))
     done = build(folder)
     assert done.returncode == 0, done.stderr
-    with visits() as one:
+    with visits() as browsed:
         for name in ("index.html", "table.html"):
-            one.page.goto((folder / name).as_uri())
-            one.page.wait_for_timeout(200)
-            body = one.page.locator("body").text_content()
+            browsed.page.goto((folder / name).as_uri())
+            browsed.page.wait_for_timeout(200)
+            body = browsed.page.locator("body").text_content()
             assert HOSTILE in body
-            assert one.page.locator("[onclick], [onerror]").count() == 0
-            assert one.page.locator("script").count() == (1 if name == "index.html" else 0)
-        assert one.complaints == []
-        assert one.abroad() == []
+            assert browsed.page.locator("[onclick], [onerror]").count() == 0
+            assert browsed.page.locator("script").count() == (1 if name == "index.html" else 0)
+        assert browsed.complaints == []
+        assert browsed.abroad() == []
     assert not re.search(r"\\input|<script", (folder / "table.tex").read_text().replace(r"<script", ""))

@@ -1,0 +1,141 @@
+"""The command: every file of a run, or one line that says why not."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from reports.__main__ import cli
+from reports.summary import summarise
+from tests.helpers.records import ENVIRONMENT, failed, record, save
+
+UNREADABLE = {
+    "no environment": (None, b"", "no environment.json"),
+    "broken environment": ("{", b"", "not readable JSON"),
+    "truncated": (json.dumps(ENVIRONMENT), b"PAR1 half", "not a readable Parquet file"),
+    "empty": (json.dumps(ENVIRONMENT), b"", "not a readable Parquet file"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_an_unreadable_run_is_one_line_and_the_others_are_still_reported(name, tmp_path, python):
+    environment, content, message = UNREADABLE[name]
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    if environment is not None:
+        (bad / "environment.json").write_text(environment)
+        (bad / "results.parquet").write_bytes(content)
+    save(tmp_path / "good", [record("base", r, 1e-3) for r in (0, 1)])
+    done = python("reports", "build", bad, tmp_path / "good")
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "base" in done.stdout
+
+
+def built(folder, records, python):
+    save(folder, records)
+    done = python("reports", "build", folder)
+    assert done.returncode == 0, done.stderr
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path, python):
+    rows = [record(n, r, s * (1 + 0.01 * r)) for n, s in (("base", 1e-3), ("other", 2e-3)) for r in (0, 1)]
+    one, other = (built(tmp_path / name / "run", rows, python) for name in ("one", "other"))
+    figures = {f"figures/ratio-p.{kind}" for kind in ("svg", "png")}
+    assert {"summary.csv", "table.md", "table.html", "table.tex", "index.html", *figures} <= set(one)
+    for name in set(one) - {"results.parquet"}:
+        assert one[name] == other[name], name
+
+
+def test_runs_of_one_folder_name_stay_apart_and_no_other_run_is_overwritten(tmp_path, python):
+    for name, run_id in (("a", "20260101T000000-a"), ("b", "20260102T000000-b")):
+        save(tmp_path / name / "run", [record("base", r, 1e-3, run_id=run_id) for r in (0, 1)], run_id)
+    done = python("reports", "build", tmp_path / "a" / "run", tmp_path / "b" / "run", "--out", tmp_path / "o")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "o").iterdir() if path.is_dir()) == [
+        "run",
+        "run-20260101T000000-a",
+    ]
+    before = (tmp_path / "a" / "run" / "results.parquet").read_bytes()
+    done = python("reports", "build", tmp_path / "b" / "run", "--out", tmp_path / "a")
+    assert done.returncode == 2
+    assert "holds another run" in done.stderr
+    assert (tmp_path / "a" / "run" / "results.parquet").read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_is_one_line(tmp_path, python):
+    save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)])
+    done = python("reports", "build", tmp_path / "run", "--out", "/dev/null/x")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "can't be written to" in done.stderr
+
+
+EVERY = {
+    "nothing could be timed": [failed("base", 0, "unsupported", "no CUDA device")],
+    "one implementation, one replicate": [record("base", 0, 1e-3)],
+    "no baseline": [record("other", r, 1e-3) for r in (0, 1)],
+    "a failed baseline": [
+        failed("base", 0, "crashed", "SIGSEGV"),
+        record("x", 0, 1e-3),
+    ],
+    "two devices": [record("base", r, 1e-3, device=device) for r in (0, 1) for device in ("cpu", "cuda")],
+    "only the floor": [record("floor", r, 1e-3, track="floor") for r in (0, 1)],
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_kind_of_run_has_its_page(name, tmp_path):
+    rows = [row | {"workload": "sequence", "mode": "train_step"} for row in EVERY[name]]
+    save(tmp_path / "run", rows)
+    done = CliRunner().invoke(cli, ["build", str(tmp_path / "run")], standalone_mode=False)
+    assert done.exception is None
+    assert done.return_value == 0
+    written = (tmp_path / "run" / "index.html").read_text()
+    for row in rows:
+        assert row["implementation"] in written
+        assert row["reason"] in written
+
+
+def test_a_folder_that_holds_a_report_is_skipped_with_one_line(tmp_path, python):
+    """`nox -s report -- runs/*` also meets the report of the call before."""
+    for name in ("a", "b"):
+        save(tmp_path / name, [record("base", r, 1e-3, run_id=name) for r in (0, 1)], name)
+    for _ in range(2):
+        done = python("reports", "build", *sorted(tmp_path.iterdir()), "--out", tmp_path / "report")
+        assert done.returncode == 0, done.stderr
+    assert done.stderr == f"skipped: {tmp_path / 'report'} holds a report, not a run\n"
+    assert (tmp_path / "report" / "a" / "summary.csv").is_file()
+
+
+def test_without_any_run_there_is_an_error(tmp_path, python):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "index.html").touch()
+    done = python("reports", "build", tmp_path / "report")
+    assert done.returncode == 1
+    assert "error: there is no run to report" in done.stderr
+
+
+def test_a_report_that_lost_its_metadata_is_not_skipped(tmp_path, python):
+    """The negative control: a run's own folder has a page too."""
+    save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)])
+    assert python("reports", "build", tmp_path / "run").returncode == 0
+    (tmp_path / "run" / "environment.json").unlink()
+    done = python("reports", "build", tmp_path / "run")
+    assert done.returncode == 1
+    assert "no environment.json" in done.stderr
+
+
+def test_summary_csv_holds_the_summary(tmp_path, python):
+    run = save(
+        tmp_path / "run", [record(n, r, s * (1 + r / 100)) for n, s in (("base", 1e-3), ("x", 2e-3)) for r in (0, 1)]
+    )
+    assert python("reports", "build", tmp_path / "run").returncode == 0
+    read = pd.read_csv(tmp_path / "run" / "summary.csv", keep_default_na=False, na_values=[""])
+    wanted = summarise(run)
+    assert list(read.columns) == list(wanted.columns)
+    pd.testing.assert_frame_equal(read, wanted.replace("", np.nan), check_dtype=False, rtol=1e-12)

@@ -1,0 +1,89 @@
+"""From turns to ratios with intervals, on simulated data whose answer is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.metadata import Metadata, RunOptions
+from reports import estimates
+from reports.estimates import Blocks
+from reports.frames import ARM, KEY, Run
+from reports.verdict import verdicts
+
+
+def simulated(rng, replicates, blocks, ratio, noise=0.03, drift=0.2, between=0.01, problems=1):
+    """A run on a machine whose speed wanders from block to block, for both arms alike; many problems at once."""
+    shape = (problems, replicates, blocks, 2, 2)  # the last two: arms, and the two turns of each
+    logs = rng.normal(0, drift, shape[:3])[..., None, None] + rng.normal(0, noise, shape)
+    logs = logs + rng.normal(0, between, (problems, replicates, 1, 2, 1))
+    logs[:, :, :, 1] += np.log(ratio)
+    index = pd.MultiIndex.from_product(
+        [range(problems), range(replicates), range(blocks), ("base", "other"), range(2)],
+        names=["problem", "replicate", "block", "implementation", "turn"],
+    )
+    turns = pd.DataFrame({"seconds": 1e-3 * np.exp(logs.ravel())}, index=index).reset_index()
+    turns = turns.assign(run_id="r", workload="w", mode="m", device="cpu")
+    turns["record"] = turns.groupby(KEY, sort=False).ngroup()
+    records = turns.groupby(KEY, as_index=False, sort=False)["seconds"].median()
+    known = Metadata(run=RunOptions(run_id="r", baseline="base"))
+    return Run(Path(), records, turns[["record", "block", "seconds"]], known)
+
+
+def ratios(run):
+    return Blocks(run, run.records).against("base").reset_index(drop=True)
+
+
+@pytest.mark.parametrize("replicates", [4, 10])
+def test_the_95_percent_interval_holds_the_truth_95_times_in_100(replicates):
+    """The whole chain, turns → blocks → replicates → interval: 3000 comparisons, so ±0.8 % is two standard errors."""
+    found = ratios(simulated(np.random.default_rng(1), replicates, 5, 1.07, problems=3000))
+    held = ((found["ratio_low"] <= 1.07) & (found["ratio_high"] >= 1.07)).mean()
+    assert len(found) == 3000
+    assert 0.93 <= held <= 0.97, held
+
+
+def test_without_blocks_the_drift_would_hide_what_blocks_show():
+    """What interleaving buys: the ratio within blocks is far narrower than the ratio of the two times."""
+    run = simulated(np.random.default_rng(2), 8, 8, 1.05)
+    paired = ratios(run).iloc[0]
+    alone = estimates.times(run.records).set_index("implementation")
+    width = np.log(paired["ratio_high"] / paired["ratio_low"])
+    assert width < 0.3 * np.log(alone.loc["other", "seconds_high"] / alone.loc["other", "seconds_low"])
+
+
+def test_a_difference_is_found_and_has_a_direction():
+    rng = np.random.default_rng(4)
+    for ratio, word in ((1.1, "slower"), (0.9, "faster")):
+        assert list(verdicts(ratios(simulated(rng, 8, 6, ratio, between=0.005)))) == [word]
+
+
+def test_one_replicate_has_no_interval_and_is_unclear():
+    found = ratios(simulated(np.random.default_rng(5), 1, 6, 2.0))
+    assert (found["ratio_low"][0], found["ratio_high"][0]) == (0, np.inf)
+    assert list(verdicts(found)) == ["unclear"]
+
+
+def test_pairs_are_those_that_are_asked_for():
+    """In any order, more than once, and with arms that the run does not have."""
+    run = simulated(np.random.default_rng(11), 4, 5, 1.5, problems=2)
+    blocks = Blocks(run, run.records)
+    first, second = blocks.arms.iloc[[0, 2]], blocks.arms.iloc[[1, 3]]  # base and other, at two problems
+    numerators = pd.concat([second, first, second, first.assign(implementation="none")]).set_axis(range(10, 18))
+    denominators = pd.concat([first, second, second, first]).set_axis(range(8))
+    found = blocks.ratios(numerators, denominators)
+    assert list(found.index) == list(range(10, 18))
+    assert found["ratio"].iloc[:2].to_numpy() == pytest.approx(1 / found["ratio"].iloc[2:4].to_numpy())
+    assert (found["ratio"].iloc[4:6] == 1).all()
+    assert found["ratio"].iloc[6:].isna().all()
+    across = blocks.ratios(first.iloc[:1], second.iloc[1:])
+    assert across["ratio"].notna().all()  # the caller says what is compared
+
+
+def test_a_replicate_without_the_baseline_does_not_count():
+    run = simulated(np.random.default_rng(12), 4, 5, 1.5)
+    gone = (run.records["implementation"] == "base") & (run.records["replicate"] == 2)
+    found = Blocks(run, run.records[~gone]).against("base")
+    assert found["ratio_n"].tolist() == [3]
+    assert set(ARM) <= set(found.columns)

@@ -1,0 +1,66 @@
+"""table.md and README's table: every value stays in its cell, and reads as it is."""
+
+import html
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from benchmarks.words import count, listed, markdown_cell
+from reports import markdown, tables
+from reports.summary import summarise
+from tests.helpers.records import failed, record, save, spread_out
+
+
+def test_hostile_text_cannot_leave_its_cell(tmp_path):
+    hostile = "<script>alert(1)</script> | a\nb [red]"
+    rows = [record("base", r, 1e-3) for r in (0, 1)]
+    rows += [failed("x", r, "error", hostile) for r in (0, 1)]
+    run = save(tmp_path, rows)
+    summary = summarise(run)
+    written = markdown.document(run, summary)
+    (section,) = tables.sections(summary, "base")
+    line = next(line for line in written.splitlines() if "alert(1)" in line)
+    assert len(re.findall(r"(?<!\\)\|", line)) == len(section.columns_with_reason) + 1
+    page = rendered(written)
+    assert "<script>" not in page
+    assert f'<td style="text-align:left">{html.escape(" ".join(hostile.split()))}</td>' in page
+
+
+def rendered(text):
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
+
+
+SIGNS = st.text(alphabet="ab <>|&;#*_`~[]()!\\:/1-", max_size=20)
+
+
+@given(SIGNS)
+@example("torch_lstm _a_ __b__ a*b*c `x` ~~y~~ <b> &lt; &#35; [a](b) ![c](d) [e]: f a\\|b \\\\")
+def test_a_cell_shows_the_text_that_it_was_given(text):
+    wanted = " ".join(text.split())
+    page = rendered(f"| a | b |\n| --- | --- |\n| {markdown_cell(text)} | end |")
+    assert re.findall("<td>(.*)</td>", page) == [html.escape(wanted, quote=False), "end"]
+
+
+@pytest.mark.parametrize(
+    "text", ["torch_lstm", "6.82 [6.61, 7.05] ms", "× torch_lstm [95 %]", "a < b & c", "t64 · cell"]
+)
+def test_text_without_markup_gets_no_backslash(text):
+    assert markdown_cell(text) == text
+
+
+def test_readme_marks_what_is_unclear_and_the_fastest(tmp_path):
+    run = spread_out(tmp_path, base=(1e-3, 0.01), quick=(0.5e-3, 0.001), near=(0.999e-3, -0.01))
+    written = markdown.readme(run, summarise(run), "w", "m")
+    assert re.search(r"\| quick +\| \*\*0\.5\d* \[[^]]*\]\*\* +\|", written)
+    assert re.search(r"\| near +\| [01]\.\d* \[[^]]*\] unclear +\|", written)
+    assert written.count("unclear") == 1
+
+
+def test_counts_and_lists_are_words():
+    assert [count(number, "block") for number in (0, 1, 2)] == ["0 blocks", "1 block", "2 blocks"]
+    assert [count(number, "process", "processes") for number in (1, 2)] == ["1 process", "2 processes"]
+    assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert listed(["a", "b"], "or") == "a or b"

@@ -1,0 +1,39 @@
+"""The published runs and the data of older versions keep their numbers, and the published tables are those numbers.
+
+tests/data/summary-NAME.csv is the summary of NAME by the code before verdicts had their present words, with those words
+replaced: `tie` and `unknown` by `unclear`, and the place `fastest` by `yes`, `tied` by `unclear`.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports import frames, markdown
+from reports.summary import summarise
+from tests.helpers.records import DATA, PUBLISHED
+
+RUNS = {path.name: path for path in PUBLISHED} | {path.stem: path for path in sorted(DATA.glob("records-v*.parquet"))}
+
+
+def test_every_run_has_its_numbers():
+    assert {path.stem.removeprefix("summary-") for path in DATA.glob("summary-*.csv")} <= set(RUNS)
+    assert len(list(DATA.glob("summary-*.csv"))) >= 4
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("summary-*.csv")), ids=lambda path: path.stem)
+def test_the_summary_is_the_one_before(path):
+    before = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    summary = summarise(frames.read_run(RUNS[path.stem.removeprefix("summary-")]))
+    assert len(before) == len(summary)
+    assert "floor_ratio_high" in before
+    for name in before.columns:
+        if pd.api.types.is_numeric_dtype(before[name]):
+            np.testing.assert_allclose(summary[name].to_numpy(float), before[name], rtol=1e-12, err_msg=name)
+        else:
+            assert summary[name].fillna("").astype(str).tolist() == before[name].fillna("").tolist(), name
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_the_published_table_is_what_the_records_say(folder):
+    run = frames.read_run(folder)
+    assert (folder / "table.md").read_text() == markdown.document(run, summarise(run))

@@ -1,0 +1,50 @@
+"""The tables on a terminal."""
+
+import pytest
+from rich.console import Console
+
+from reports import tables, terminal
+from reports.summary import summarise
+from tests.helpers.records import failed, record, save, with_baseline
+
+
+def shown(run, width, capsys):
+    terminal.show(run, summarise(run), Console(width=width))
+    return capsys.readouterr().out
+
+
+def test_markup_of_the_terminal_in_names_is_text(tmp_path, capsys):
+    run = save(tmp_path, [record("[/b]x", r, 1e-3, problem="[/red]") for r in (0, 1)])
+    assert "[/b]x" in shown(with_baseline(run, "[/b]x"), 190, capsys)
+
+
+@pytest.mark.parametrize("width", [80, 100, 190])
+def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys):
+    """Columns that do not fit are left out, and a line names them; a reason of any length stands below."""
+    reason = "output[0, 2, 0] is 0.251538, want -0.278859 " * 5
+    names = ("torch_lstm", "jax_scan_vjp_sharded")
+    rows = [record(name, r, (163.6 + 3 * r) * 1e-6) for name in names for r in (0, 1, 2)]
+    rows += [failed("mine", r, "disagrees", reason) for r in (0, 1, 2)]
+    run = with_baseline(save(tmp_path, rows), "torch_lstm")
+    section = next(tables.sections(summarise(run), "torch_lstm"))
+    printed = shown(run, width, capsys)
+    assert ("Columns left out, to fit the width" in printed) == (width < 190)
+    columns = {column.key: column for column in section.columns}
+    for row in section.rows[:2]:
+        whole = next(line for line in printed.splitlines() if line.startswith(f" {row.implementation} "))
+        assert all(columns[key].cell(row) in whole for key in ("time", "ratio", "verdict"))
+        assert (columns["error"].cell(row) in whole) == (width == 190)
+    assert f" mine: {reason.split(maxsplit=1)[0]}" in printed
+    assert all(len(line) <= width for line in printed.splitlines())
+
+
+def test_the_columns_of_least_priority_are_left_out_first(tmp_path):
+    run = with_baseline(save(tmp_path, [record("torch_lstm", r, 1e-3) for r in (0, 1)]), "torch_lstm")
+    sections = list(tables.sections(summarise(run), run.baseline))
+    before = sections[0].columns
+    for width in range(250, 40, -10):
+        kept = terminal.columns_that_fit(sections, Console(width=width))
+        gone = [column.priority for column in before if column not in kept]
+        assert max(gone, default=0) < min(column.priority for column in kept)
+        before = kept
+    assert [column.key for column in kept] == ["implementation", "time", "ratio", "verdict"]

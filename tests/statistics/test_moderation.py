@@ -1,0 +1,32 @@
+"""Variances that borrow from each other: the prior that they seem to come from is found again."""
+
+import numpy as np
+import pytest
+
+from benchmarks.statistics.moderation import FEWEST, MOST_FREEDOM, moderated, prior
+
+
+def test_the_prior_is_found_again():
+    rng = np.random.default_rng(9)
+    true = 0.02**2 * 8 / rng.chisquare(8, 5000)
+    seen = true * rng.chisquare(4, 5000) / 4
+    freedom, variance = prior(seen, np.full(5000, 4.0))
+    assert 6.5 <= freedom <= 9.5
+    assert 0.95 <= variance / 0.02**2 <= 1.05
+
+
+def test_few_variances_borrow_nothing():
+    few = FEWEST - 1
+    variances, freedom = np.linspace(1, 2, few), np.full(few, 3.0)
+    shrunk, total = moderated(variances, freedom)
+    np.testing.assert_allclose(shrunk, variances)
+    np.testing.assert_array_equal(total, freedom)
+
+
+def test_equal_variances_borrow_the_most_and_one_without_freedom_nothing():
+    variances, freedom = np.full(40, 2.0), np.full(40, 3.0)
+    freedom[0] = 0
+    shrunk, total = moderated(variances, freedom)
+    assert total[0] == 0
+    assert total[1:] == pytest.approx(3 + MOST_FREEDOM)
+    assert shrunk[0] == 2
