@@ -1,1 +1,1 @@
-"""What is compared: one file per LSTM implementation, and the contract between them."""
+"""What is compared: LSTM implementations, one file each, and the contract that they keep."""

@@ -1,4 +1,4 @@
-"""python -m impls list | evaluate | environments: the implementations, one of them on a case, their environments."""
+"""python -m impls list | evaluate | environments: list implementations, compute a case, manage environments."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def list_command() -> int:
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
 def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device: str) -> int:
-    """Compute one case.npz with IMPLEMENTATION, a name or the path of a .py file.
+    """Compute a case.npz with IMPLEMENTATION, a name or the path of a .py file.
 
     The case holds x (T, B, I), the weights under their names in torch.nn.LSTM's state_dict, optional h0 and c0
     (L·D, B, H), and optional cotangents d_output (T, B, D·H), d_h_n, d_c_n; docs/what-is-measured.md has an example.
@@ -83,7 +83,7 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
 
 
 @cli.command("environments")
-@click.option("--remove", "removed", multiple=True, metavar="ID", help="Remove this one, or `all`. Repeatable.")
+@click.option("--remove", "removed", multiple=True, metavar="ID", help="Remove this environment, or `all`. Repeatable.")
 def environments_command(removed: tuple[str, ...]) -> int:
     """List the Python environments in the cache, with their sizes, or remove some."""
     from impls.core import environments
@@ -110,7 +110,7 @@ def environments_command(removed: tuple[str, ...]) -> int:
 
 
 def run(command: click.Command) -> None:
-    """Run a command; what is wrong with its arguments is one line on stderr and exit code 2."""
+    """Run a command and exit with its code. Wrong arguments give one line on stderr and exit code 2."""
     try:
         code = command.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

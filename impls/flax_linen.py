@@ -1,7 +1,7 @@
 """flax.linen: nn.RNN(nn.OptimizedLSTMCell), as Flax's documentation writes it.
 
-Its carry is (c, h), its kernels are (I, H) and one per gate, and it has one bias, which gets the sum of the two.
-It has no switch for the bias: where a problem has none, the bias is held at zero and is no parameter.
+Its carry is (c, h). It has a kernel (I, H) per gate and a single bias, which gets the sum of the two biases. It has no
+switch for the bias: for a problem without bias, the bias is held at zero and is no parameter.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def encode(weights: Weights) -> Params:
     params: Params = {}
     for name, value in weights.items():
         kind, suffix = name.split("_l", 1)
-        side = {"weight_ih": "i", "weight_hh": "h"}.get(kind, "h")
+        matrix = {"weight_ih": "i", "weight_hh": "h"}.get(kind, "h")
         for gate, part in zip(GATES, np.split(value, 4), strict=True):
-            own = params.setdefault(f"l{suffix}", {}).setdefault(side + gate, {})
+            own = params.setdefault(f"l{suffix}", {}).setdefault(matrix + gate, {})
             if kind.startswith("weight"):
                 own["kernel"] = part.T
             else:
@@ -44,18 +44,18 @@ def encode(weights: Weights) -> Params:
 
 
 def decode(params: Params) -> dict[str, Array]:
-    """Flax's parameters → canonical names, the one bias under bias_ih."""
-    found = {}
+    """Flax's parameters → canonical arrays; the single bias is named bias_ih."""
+    arrays = {}
     for suffix, own in params.items():
-        found[f"weight_ih_{suffix}"] = np.concatenate([np.asarray(own["i" + g]["kernel"]).T for g in GATES])
-        found[f"weight_hh_{suffix}"] = np.concatenate([np.asarray(own["h" + g]["kernel"]).T for g in GATES])
+        arrays[f"weight_ih_{suffix}"] = np.concatenate([np.asarray(own["i" + g]["kernel"]).T for g in GATES])
+        arrays[f"weight_hh_{suffix}"] = np.concatenate([np.asarray(own["h" + g]["kernel"]).T for g in GATES])
         if "bias" in own["hi"]:
-            found[f"bias_ih_{suffix}"] = np.concatenate([np.asarray(own["h" + g]["bias"]) for g in GATES])
-    return found
+            arrays[f"bias_ih_{suffix}"] = np.concatenate([np.asarray(own["h" + g]["bias"]) for g in GATES])
+    return arrays
 
 
 def rates(params: Params) -> Params:
-    """The one bias stands for two, which both move."""
+    """Factors on the learning rate: 2 for the single bias, since a step moves both biases."""
     return jax.tree_util.tree_map_with_path(lambda path, _: 2.0 if path[-1].key == "bias" else 1.0, params)  # type: ignore[no-any-return]
 
 

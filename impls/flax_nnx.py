@@ -1,7 +1,7 @@
 """flax.nnx: nnx.RNN(nnx.OptimizedLSTMCell), as Flax's documentation writes it.
 
-Its carry is (c, h), and its bias belongs to dense_h. It has no switch for the bias: where a problem has none, the bias
-is held at zero and is no parameter.
+Its carry is (c, h), and its bias belongs to dense_h. It has no switch for the bias: for a problem without bias, the
+bias is held at zero and is no parameter.
 """
 
 from __future__ import annotations

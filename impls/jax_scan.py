@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
-from impls.families.jax import both_biases, prepare_function, stack
+from impls.families.jax import both_biases, layered, prepare_function
 
 FRAMEWORK = "jax"
 TRACK = "default"
@@ -38,8 +36,4 @@ def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array)
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
-        return stack(problem, partial(layer, params), x, h0, c0)
-
-    return prepare_function(problem, weights, device, workload, lstm)
+    return prepare_function(problem, weights, device, workload, layered(problem, layer))

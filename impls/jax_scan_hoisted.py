@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
-from impls.families.jax import both_biases, prepare_function, stack
+from impls.families.jax import both_biases, layered, prepare_function
 
 FRAMEWORK = "jax"
 TRACK = "tuned"
@@ -18,7 +16,7 @@ DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
 
 UNROLL = 1
-"""Measured: more makes it slower on the CPU. docs/decisions/0002-tuned-track.md."""
+"""Measured: a larger number is slower on the CPU. docs/decisions/0002-tuned-track.md."""
 
 Params = dict[str, jax.Array]
 
@@ -41,8 +39,4 @@ def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array)
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
-        return stack(problem, partial(layer, params), x, h0, c0)
-
-    return prepare_function(problem, weights, device, workload, lstm)
+    return prepare_function(problem, weights, device, workload, layered(problem, layer))

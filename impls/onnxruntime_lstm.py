@@ -1,7 +1,7 @@
 """ONNX's LSTM operator in ONNX Runtime, as a trained model is deployed: inference only, by session.run.
 
-The weights are constants of the model, in ONNX's gate order i, o, f, c; x, h0 and c0 are fed at each call. The
-options are ONNX Runtime's defaults, but for the number of threads: as many as this process may use.
+The weights are constants of the model, in ONNX's gate order i, o, f, c; x, h0 and c0 are inputs of each call. The
+options are ONNX Runtime's defaults, except the number of threads: as many as this process may use.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REQUIRES = ("onnxruntime>=1.20", "onnx>=1.17")
 
 
 def threads() -> int:
-    """OMP_NUM_THREADS where it is set, else the number of processors that this process may use."""
+    """Return OMP_NUM_THREADS where it is set, otherwise the number of processors that this process may use."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
 

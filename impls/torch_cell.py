@@ -1,9 +1,8 @@
-"""The notebook's LSTMCell and LSTMModel, with their faults mended: a Python loop over time steps.
+"""The notebook's LSTMCell and LSTMModel with their faults fixed: a Python loop over time steps.
 
-Mended, each with a test in tests/test_notebook.py: reset_parameters calls self.parameters(); gates keep
-their batch axis when batch is 1; LSTMModel builds every layer, passes bias on, keeps the batch and hidden
-axes of the last output, and takes device and dtype from its input; torch.sigmoid and torch.tanh stand
-where Variable, F.sigmoid and F.tanh were.
+tests/impls/test_notebook.py has a test of each fix. reset_parameters calls self.parameters(). Gates keep their batch
+axis when batch is 1. LSTMModel builds every layer, passes bias on, keeps the batch and hidden axes of the last output,
+and takes device and dtype from its input. torch.sigmoid and torch.tanh replace Variable, F.sigmoid and F.tanh.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import OUTPUT_SIZE, Weights, layers
-from impls.families.torch import prepare_module, stack
+from impls.families.torch import CellLSTM, prepare_module
 
 FRAMEWORK = "torch"
 TRACK = "default"
@@ -55,25 +54,11 @@ class LSTMCell(nn.Module):
         return hy, cy
 
 
-class LSTM(nn.Module):
-    """Every layer and direction of LSTMCells over a sequence: x (T, B, I) → output (T, B, D·H), h_n, c_n."""
+class LSTM(CellLSTM):
+    """An LSTMCell for each layer and direction: x (T, B, I) → output (T, B, D·H), h_n, c_n."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__()
-        self.problem = problem
-        self.cells = nn.ModuleDict(
-            {suffix: LSTMCell(width, problem.hidden_size, problem.bias) for _, suffix, width in layers(problem)}
-        )
-
-    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        cell, outputs = self.cells[suffix], []
-        for x_t in x.unbind(0):
-            h, c = cell(x_t, (h, c))
-            outputs.append(h)
-        return torch.stack(outputs), h, c
-
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return stack(self.problem, self.layer, x, h0, c0)
+        super().__init__(problem, lambda width: LSTMCell(width, problem.hidden_size, problem.bias))
 
 
 class LSTMModel(nn.Module):
@@ -97,7 +82,7 @@ class LSTMModel(nn.Module):
         self.fc = nn.Linear(hidden_dim * self.directions, output_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        # device and dtype come from the input, so that it runs wherever its input is
+        # device and dtype come from the input
         zeros = x.new_zeros(self.layer_dim * self.directions, x.size(0), self.hidden_dim)
         _, h_n, _ = self.lstm(x.transpose(0, 1), zeros, zeros)
         return self.fc(torch.cat(tuple(h_n[-self.directions :]), dim=1))  # type: ignore[no-any-return]
@@ -114,13 +99,13 @@ class TimeMajorModel(LSTMModel):
 
 
 def names(problem: Problem, prefix: str = "") -> dict[str, str]:
-    """Canonical names → LSTM's own: x2h holds weight_ih and bias_ih, h2h the other two."""
-    found = {}
+    """Canonical names → LSTM's own: x2h holds weight_ih and bias_ih, h2h holds weight_hh and bias_hh."""
+    own = {}
     for _, suffix, _ in layers(problem):
         for ours, theirs in (("ih", "x2h"), ("hh", "h2h")):
             for kind in ("weight", "bias"):
-                found[f"{kind}_{ours}_{suffix}"] = f"{prefix}cells.{suffix}.{theirs}.{kind}"
-    return found
+                own[f"{kind}_{ours}_{suffix}"] = f"{prefix}cells.{suffix}.{theirs}.{kind}"
+    return own
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

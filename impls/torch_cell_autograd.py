@@ -1,7 +1,7 @@
-"""The custom cell as one torch.autograd.Function: a hand-written backward, weight gradients batched over time.
+"""The custom cell as a torch.autograd.Function: a hand-written backward, weight gradients batched over time.
 
-The loop of the backward does only what is sequential, dz_t @ W_hh; the gradients of W_ih, W_hh, b and x are
-one matrix product each, over all T·B rows.
+The loop of the backward does only what is sequential, dz_t @ W_hh. The gradients of W_ih, W_hh, b and x are a single
+matrix product each, over all T·B rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ DTYPES = ("float32", "float64")
 def forward_loop(z: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Fill z (T, B, 4H), which holds the input projections, with the gates' values i, f, g, o.
 
-    Returns all h and all c, (T + 1, B, H), the initial ones first, and tanh of every c, (T, B, H).
+    Returns:
+        All h and all c, (T + 1, B, H), the initial states first, and tanh of every c, (T, B, H).
     """
     steps, batch, hidden = z.shape[0], z.shape[1], h.shape[1]
     all_h, all_c = z.new_empty(steps + 1, batch, hidden), z.new_empty(steps + 1, batch, hidden)
@@ -102,11 +103,11 @@ class Recurrence(torch.autograd.Function):
 
 
 class AutogradLSTM(CanonicalLSTM):
-    """Each direction of each layer is one Recurrence."""
+    """Each direction of each layer is a Recurrence."""
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        weight_ih, weight_hh, bias_ih, bias_hh = self.weights(suffix)
-        bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
+        weight_ih, weight_hh, *_ = self.weights(suffix)
+        bias = self.summed_bias(suffix)
         output, c = Recurrence.apply(x, h, c, weight_ih, weight_hh, bias)  # type: ignore[no-untyped-call]
         return output, output[-1], c
 

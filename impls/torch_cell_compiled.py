@@ -1,7 +1,7 @@
 """torch.compile of the custom cell: a chunk of unrolled time steps is one compiled graph.
 
-Why a chunk: compiling one step leaves the Python loop's cost at every step; compiling the whole loop takes
-minutes for long sequences. docs/decisions/0002-tuned-track.md has the figures.
+Compiling a single step leaves the cost of the Python loop at every step. Compiling the whole loop takes minutes for
+long sequences. docs/decisions/0002-tuned-track.md has the figures.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class CompiledLSTM(CanonicalLSTM):
     """Hoisted input projection; the loop in compiled chunks of CHUNK steps."""
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        weight_ih, weight_hh, bias_ih, bias_hh = self.weights(suffix)
-        bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
+        weight_ih, weight_hh, *_ = self.weights(suffix)
+        bias = self.summed_bias(suffix)
         recurrent = weight_hh.t().contiguous()
         projected = functional.linear(x, weight_ih, bias).unbind(0)
         outputs: list[Tensor] = []
@@ -57,6 +57,6 @@ class CompiledLSTM(CanonicalLSTM):
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 1024
-    torch._dynamo.config.fail_on_recompile_limit_hit = True  # never fall back to eager unseen
-    torch._functorch.config.donated_buffer = False  # backward alone is called again on one graph
+    torch._dynamo.config.fail_on_recompile_limit_hit = True  # a silent fallback to eager would be timed
+    torch._functorch.config.donated_buffer = False  # the mode `backward` is called again on the same graph
     return prepare_module(problem, weights, device, workload, CompiledLSTM)

@@ -21,8 +21,8 @@ class HoistedLSTM(CanonicalLSTM):
     """x @ W_ih.T + b for all T at once; the loop keeps only what depends on h."""
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        weight_ih, weight_hh, bias_ih, bias_hh = self.weights(suffix)
-        bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
+        weight_ih, weight_hh, *_ = self.weights(suffix)
+        bias = self.summed_bias(suffix)
         # contiguous: for few rows, MKL takes three times as long on a transposed view
         recurrent = weight_hh.t().contiguous()
         outputs = []

@@ -1,4 +1,4 @@
-"""torch.nn.LSTM: cuDNN on a GPU; on the CPU oneDNN where it serves the problem, else ATen's own loop."""
+"""torch.nn.LSTM: cuDNN on a GPU; on the CPU oneDNN where it supports the problem, otherwise ATen's own loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LSTM(nn.LSTM):
 
 
 def build(problem: Problem) -> nn.Module:
-    """The module of a problem, its weights still unset."""
+    """Make the module of a problem, without weights."""
     return LSTM(
         problem.input_size,
         problem.hidden_size,

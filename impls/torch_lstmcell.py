@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights, layers
-from impls.families.torch import prepare_module, stack
+from impls.families.torch import CellLSTM, prepare_module
 
 FRAMEWORK = "torch"
 TRACK = "default"
@@ -16,25 +15,11 @@ DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
 
 
-class LSTM(nn.Module):
-    """Every layer and direction: x (T, B, I) → output (T, B, D·H), h_n and c_n (L·D, B, H)."""
+class LSTM(CellLSTM):
+    """An nn.LSTMCell for each layer and direction."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__()
-        self.problem = problem
-        self.cells = nn.ModuleDict(
-            {s: nn.LSTMCell(width, problem.hidden_size, bias=problem.bias) for _, s, width in layers(problem)}
-        )
-
-    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        cell, outputs = self.cells[suffix], []
-        for x_t in x.unbind(0):
-            h, c = cell(x_t, (h, c))
-            outputs.append(h)
-        return torch.stack(outputs), h, c
-
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return stack(self.problem, self.layer, x, h0, c0)
+        super().__init__(problem, lambda width: nn.LSTMCell(width, problem.hidden_size, bias=problem.bias))
 
 
 def names(problem: Problem) -> dict[str, str]:

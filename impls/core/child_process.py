@@ -1,6 +1,7 @@
-"""Run a command that ends, with everything it has started, when this process does, however this process dies.
+"""Run a command, and end it when this process ends, however this process dies.
 
-A death signal (prctl) would reach the command alone: pip and venv start processes of their own.
+All that the command has started ends with it: pip and venv start processes of their own, which a death signal (prctl)
+would not reach.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ def run(
     variables: Mapping[str, str] | None = None,
     waiting: Callable[[float], None] = lambda _: None,
 ) -> subprocess.CompletedProcess[str]:
-    """Wait for a command and keep its output. Where that is interrupted, the command is ended first.
+    """Run a command, wait for it and return its output. An interruption ends the command first.
 
     Args:
         command: the program and its arguments.
-        variables: environment variables beside this process's own.
-        waiting: is told about once a second how many seconds the command has taken.
+        variables: environment variables, in addition to this process's own.
+        waiting: called about once a second with the seconds that the command has taken so far.
     """
     guarded = [sys.executable, __file__, str(os.getpid()), *map(str, command)]
     start = time.monotonic()
@@ -54,10 +55,10 @@ def run(
 
 
 def guard(parent: int, command: Sequence[str]) -> int:
-    """Run a command in a group of its own until it ends or the parent is gone.
+    """Run a command in its own process group until it ends or the parent is gone.
 
     Returns:
-        The exit code of the command, as a shell gives it.
+        The exit code of the command, as a shell gives it; 1 where the parent is gone.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     child = subprocess.Popen(command, start_new_session=True)

@@ -1,6 +1,6 @@
-"""What an implementation promises.
+"""The contract of an implementation.
 
-An implementation is one Python file. It has constants, which are read without running the file, and one function:
+An implementation is a Python file. It has constants, which are read without running the file, and one function:
 
     FRAMEWORK = "keras"                               # the distribution whose version is shown
     TRACK = "default"                                 # default or tuned
@@ -12,7 +12,7 @@ An implementation is one Python file. It has constants, which are read without r
 
     def prepare(problem, weights, device, workload) -> Prepared: ...
 
-`prepare` raises Unsupported, with the reason, where the implementation cannot do a problem.
+`prepare` raises Unsupported, with the reason, for a problem that the implementation cannot do.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
 """The learning rate of the `model` workload's plain SGD."""
 FLOOR_CHOICES = "LSTM_BENCH_FLOOR"
-"""The environment variable that names the file in which a run keeps which library its floor uses."""
+"""An environment variable: the path of the file in which a run keeps which library its floor uses."""
 
 
 class Unsupported(Exception):
-    """An implementation does not do this problem, workload or device; the message says why."""
+    """An implementation cannot do this problem, workload or device; the message says why."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An implementation, ready for one problem, workload and device.
+    """An implementation that is ready for one problem, workload and device.
 
     `load(inputs)` gives an opaque state that holds the inputs (and, for `model`, a copy of the
     parameters) in the framework's own arrays. Each mode takes such a state, blocks until its result is
-    there, and returns the framework's own result; None where a mode is not supported.
+    there, and returns the framework's own result. A mode that is not supported is None.
 
     forward         output, h_n, c_n; for `model` the prediction. Keeps nothing.
     forward_train   the same, and for `model` the loss too; keeps in the state what backward needs.
     backward        the gradients, from what the last forward_train on this state kept. May be called again.
-    train_step      both in one, outputs and gradients; for `model` the loss, and the SGD update of the state.
+    train_step      outputs and gradients in one call; for `model` the loss, and the SGD update of the state.
 
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),
@@ -66,7 +66,7 @@ class Prepared:
     train_step: Callable[[Any], Any] | None = None
 
     def call(self, mode: str) -> Callable[[Any], Any]:
-        """The callable of a mode.
+        """Return the callable of a mode.
 
         Raises:
             Unsupported: where the implementation has no such mode.

@@ -1,6 +1,7 @@
-"""Python environments: each is built once, whole or not at all, and kept under the hash of what it was asked to hold.
+"""Python environments: each is built once, whole or not at all, and kept under the hash of its requirements.
 
-An implementation with REQUIRES runs in one. A regression builds one for each side whose requirements differ.
+An implementation with REQUIRES runs in its own environment. A regression builds an environment for each side whose
+requirements differ.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from impls.core.registry import Implementation
 WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
 """What a worker imports besides the implementation."""
 Waiting = Callable[[float], None]
-"""Is told how many seconds something has taken so far."""
+"""A function that gets the seconds that a command has taken so far."""
 LINE_SECONDS = 20.0
-"""Where there is no terminal, a line says so often that pip is still working."""
+"""Without a terminal, a line comes this often while pip works."""
 
 
 class NotBuilt(Exception):
@@ -33,15 +34,15 @@ class NotBuilt(Exception):
 
 
 def cache() -> Path:
-    """The folder for environments and snapshots: lstm-bench in the user's cache folder."""
+    """Return the folder of environments and snapshots: lstm-bench in the user's cache folder."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-bench"
 
 
 def python_for(implementation: Implementation, present: str = sys.executable) -> str:
-    """The Python that runs an implementation: `present`, or the one of its own environment.
+    """Return the Python that runs an implementation: `present`, or that of its own environment, built where missing.
 
     Raises:
-        NotBuilt: where its environment is not there and cannot be built.
+        NotBuilt: where its environment cannot be built.
     """
     if not implementation.requires:
         return present
@@ -55,12 +56,12 @@ def python_for(implementation: Implementation, present: str = sys.executable) ->
 
 
 def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose: str = "a regression") -> str:
-    """The Python of an environment that holds these requirements. It is built where it is not there yet.
+    """Return the Python of an environment that holds these requirements; build the environment where it is missing.
 
     Args:
-        requirements: as pip takes them.
-        constraints: as pip takes them with `-c`.
-        purpose: what it is for, shown while it is built.
+        requirements: in pip's syntax.
+        constraints: in pip's syntax, for its option `-c`.
+        purpose: what the environment is for, shown while it is built.
 
     Raises:
         NotBuilt: where pip cannot install them.
@@ -97,7 +98,7 @@ def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[st
     run_pip([sys.executable, "-m", "venv", str(folder)], waiting)
     limits, temporary = folder / "constraints.txt", folder / "tmp"
     limits.write_text("".join(f"{line}\n" for line in constraints))
-    temporary.mkdir()  # pip's own, so that a killed build leaves nothing elsewhere
+    temporary.mkdir()  # for pip, so that a killed build leaves nothing elsewhere
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], waiting, TMPDIR=str(temporary))
     shutil.rmtree(temporary, ignore_errors=True)
@@ -107,20 +108,20 @@ def run_pip(command: Sequence[str | Path], waiting: Waiting = lambda _: None, **
     """Run pip or venv and return what it prints.
 
     Raises:
-        NotBuilt: with pip's own first error.
+        NotBuilt: with the first error that pip prints.
     """
     done = child_process.run(command, variables, waiting)
     if done.returncode:
         lines = done.stderr.splitlines()
-        told = [line for line in lines if line.startswith("ERROR:")] or lines or [f"exit code {done.returncode}"]
-        network = " (is there a network?)" if "(from versions: none)" in told[0] else ""
-        raise NotBuilt(f"pip could not build an environment: {told[0].removeprefix('ERROR: ')}{network}")
+        errors = [line for line in lines if line.startswith("ERROR:")] or lines or [f"exit code {done.returncode}"]
+        network = " (is there a network?)" if "(from versions: none)" in errors[0] else ""
+        raise NotBuilt(f"pip could not build an environment: {errors[0].removeprefix('ERROR: ')}{network}")
     return done.stdout
 
 
 @contextlib.contextmanager
 def _progress(what: str) -> Iterator[Waiting]:
-    """Say on stderr what is being done, and for how many seconds."""
+    """Print to stderr what is being done, and for how many seconds so far."""
     terminal, last = sys.stderr.isatty(), [0.0]
 
     def say(seconds: float) -> None:
@@ -141,7 +142,7 @@ def _progress(what: str) -> Iterator[Waiting]:
 
 
 def sweep(parent: Path) -> None:
-    """Remove what a killed process left half built: nobody holds its lock."""
+    """Remove half-built environments: those whose lock no process holds."""
     for path in parent.glob("*.lock"):
         folder = path.with_suffix("")
         if folder.exists() and not (folder / "finished").exists():
@@ -152,7 +153,7 @@ def sweep(parent: Path) -> None:
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment in the cache."""
+    """An environment in the cache."""
 
     folder: Path
     purpose: str
@@ -166,12 +167,12 @@ class Environment:
 
 
 def environments() -> list[Environment]:
-    """Every finished environment in the cache."""
+    """Return every finished environment in the cache."""
     known = []
     for finished in sorted(_parent().glob("*/finished")):
         try:
             content = json.loads(finished.read_text())
-        except ValueError:  # of an earlier version, which kept no content
+        except ValueError:  # written by an earlier version, which kept no content
             content = {}
         files = (path.lstat() for path in finished.parent.rglob("*"))
         size = sum(status.st_blocks * 512 for status in files)
@@ -184,7 +185,7 @@ def remove(environment: Environment) -> None:
     """Remove an environment.
 
     Raises:
-        ValueError: where a process runs in it.
+        ValueError: where a process is running in it.
     """
     users = [path for path in Path("/proc").glob("[0-9]*/maps") if _maps(path, environment.folder)]
     if users:
@@ -192,13 +193,13 @@ def remove(environment: Environment) -> None:
     lock = environment.folder.with_suffix(".lock")
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        (environment.folder / "finished").unlink(missing_ok=True)  # first, so that half an environment is never used
+        (environment.folder / "finished").unlink(missing_ok=True)  # first: half an environment must never be used
         shutil.rmtree(environment.folder, ignore_errors=True)
     lock.unlink(missing_ok=True)
 
 
 def _maps(path: Path, folder: Path) -> bool:
-    """Whether a process has files of that folder in memory."""
+    """Whether a process has files of the folder in memory; `path` is its /proc/PID/maps."""
     try:
         return f"{folder}/" in path.read_text(errors="replace")
     except OSError:

@@ -1,6 +1,6 @@
-"""One implementation on one case: the process behind `python -m impls evaluate`.
+"""Compute a case with an implementation: the process behind `python -m impls evaluate`.
 
-Started as `python -m impls.core.evaluate SPEC`, where SPEC is a Task in JSON. It runs in the implementation's own
+`python -m impls.core.evaluate TASK` starts it; TASK is a Task in JSON. It runs in the implementation's own
 environment, so it imports no command line library.
 """
 
@@ -20,7 +20,7 @@ from impls.core.weights import Array, Case, read_case
 
 
 class Task(msgspec.Struct, forbid_unknown_fields=True):
-    """What is computed, and where the results go."""
+    """What is computed, and where the results go: the paths of the implementation, the case and the results."""
 
     path: str
     case: str
@@ -33,10 +33,10 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
     """Compute a case.
 
     Returns:
-        output (T, B, D·H), h_n and c_n (L·D, B, H). Where the case has cotangents: grad_NAME for every array of it.
+        output (T, B, D·H), h_n and c_n (L·D, B, H); with cotangents also grad_NAME for every other array of the case.
 
     Raises:
-        Unsupported: where the implementation does not do the case.
+        Unsupported: where the implementation cannot do the case.
         ImportError: where its framework is missing.
     """
     if implementation.is_floor:
@@ -54,7 +54,7 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
 
 
 def write_results(path: Path, results: dict[str, Array]) -> None:
-    """Write an .npz, whole or not at all."""
+    """Write an .npz file whole or not at all."""
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
@@ -64,7 +64,7 @@ def write_results(path: Path, results: dict[str, Array]) -> None:
 
 
 def main(task: Task) -> int:
-    """Do a task. What is wrong with it is one line on stderr and exit code 2."""
+    """Do a task and return the exit code. An error is one line on stderr and exit code 2."""
     try:
         results = evaluate_case(registry.read(Path(task.path)), read_case(Path(task.case), task.dtype), task.device)
         write_results(Path(task.out), results)

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all, and a hash of what several files hold."""
+"""Write a file whole or not at all; hash the contents of several files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, then put it in place. A process that dies leaves the old one, or none."""
+    """Let `write` fill a file beside `path`, then rename it to `path`. A process that dies leaves no half file."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -26,13 +26,13 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def digest(files: Mapping[str, bytes]) -> str:
-    """A short hash of files by name, whatever their order."""
-    found = hashlib.sha256()
+    """Return a short hash of names and contents, the same in any order."""
+    hashed = hashlib.sha256()
     for name, content in sorted(files.items()):
-        found.update(f"{name}\0{len(content)}\0".encode() + content)
-    return found.hexdigest()[:16]
+        hashed.update(f"{name}\0{len(content)}\0".encode() + content)
+    return hashed.hexdigest()[:16]
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text file, whole or not at all."""
+    """Write a text file whole or not at all."""
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

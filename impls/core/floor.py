@@ -4,9 +4,9 @@ Forward: x @ W_ih.T for all steps at once, then h @ W_hh.T step by step, since e
 Backward: dz @ W_hh step by step, then dW_ih, dW_hh and dx, each in one product over T·B rows. `model` needs no dx.
 The operands are made up. The results mean nothing and are compared with nothing.
 
-On the CPU the products are PyTorch's or NumPy's, whichever take less time: which library has the better kernel differs
-by a factor of two with the size and the processor. A run chooses once for each problem and workload: the choices are
-kept in the file that the variable LSTM_BENCH_FLOOR names, so that every process of the run takes the same library.
+On the CPU the products are PyTorch's or NumPy's, whichever takes less time. Which library is faster depends on the
+size and the processor, up to a factor of two. A run chooses once for each problem and workload. It keeps its choices in
+the file that the variable LSTM_BENCH_FLOOR names, so every process of the run uses the same library.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
 
 TRIES, SECONDS = 3, 0.1
-"""Each library makes at least so many training steps, for at least so long, before one is chosen. The quickest step
-counts: idle threads of the other library spin for tens of milliseconds on the same processors."""
+"""The least number of training steps and the least seconds that each library is tried for. The quickest step counts:
+idle threads of the other library spin for tens of milliseconds on the same processors."""
 
 PEAK_SECONDS = 1.0
-"""A library is not tried again at one size after so long."""
+"""After so many seconds at a size, a library is not tried there again."""
 
 
 class Torch:
@@ -84,7 +84,7 @@ Library = Torch | NumPy
 
 
 def libraries(device: str, dtype: str) -> list[Library]:
-    """The libraries that can multiply on a device."""
+    """Return the libraries that can multiply on a device."""
     return [Torch(device, dtype), *([NumPy(dtype)] if device == "cpu" else [])]
 
 
@@ -96,7 +96,7 @@ class Products:
         ones, self.product = library.ones, library.product
         self.x, self.h = ones(rows, width), ones(rows, hidden)
         self.weight_ih, self.weight_hh = ones(gates, width), ones(gates, hidden)
-        # contiguous either way: for few rows, MKL takes three times as long on a transposed view
+        # contiguous: for few rows, MKL takes three times as long on a transposed view
         self.recurrent = ones(hidden, gates)
         self.z, self.dx = ones(rows, gates), ones(rows, width) if needs_dx else None
         self.dh = ones(rows, hidden)
@@ -119,7 +119,7 @@ class Products:
 
 
 def peak(device: str, dtype: str) -> tuple[float, str]:
-    """Measure the most that a large matrix product reaches: the best of some sizes, tries and libraries.
+    """Measure the machine's peak: the best rate of a large matrix product, over some sizes, tries and libraries.
 
     Returns:
         Floating-point operations per second, and the name of the library that reached them.
@@ -142,12 +142,12 @@ def peak(device: str, dtype: str) -> tuple[float, str]:
 
 
 def operands(problem: Problem, workload: str, library: Library) -> list[Products]:
-    """The operands of every layer and direction."""
+    """Make the operands of every layer and direction."""
     return [Products(problem, width, workload != "model" or layer > 0, library) for layer, _, width in layers(problem)]
 
 
 def least_seconds(parts: list[Products]) -> float:
-    """Seconds of the quickest of some training steps."""
+    """Return the seconds of the quickest of some training steps."""
     best, tries, end = math.inf, 0, time.perf_counter() + SECONDS
     while tries < TRIES or time.perf_counter() < end:
         start = time.perf_counter()
@@ -160,14 +160,14 @@ def least_seconds(parts: list[Products]) -> float:
 
 
 def quickest(problem: Problem, workload: str, candidates: list[Library]) -> Library:
-    """The library that takes least for a training step."""
+    """Return the library that takes the least time for a training step."""
     with torch.inference_mode():
         return min(candidates, key=lambda library: least_seconds(operands(problem, workload, library)))
 
 
 @functools.cache
 def chosen(problem: Problem, workload: str, device: str) -> Library:
-    """The library for a problem and workload: as the run has chosen it, or chosen now."""
+    """Return the library for a problem and workload: the one that the run has chosen before, or else chooses now."""
     candidates = libraries(device, problem.dtype)
     path = Path(os.environ[FLOOR_CHOICES]) if os.environ.get(FLOOR_CHOICES) else None
     choices = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
@@ -188,9 +188,9 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def mode(*passes: Callable[[Products], None]) -> Callable[[list[Products]], Any]:
         @torch.inference_mode()  # type: ignore[untyped-decorator]
         def run(state: list[Products]) -> Any:
-            for one_pass in passes:
+            for run_pass in passes:
                 for products in state:
-                    one_pass(products)
+                    run_pass(products)
             library.wait()
             return state[-1].z
 

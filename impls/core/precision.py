@@ -1,10 +1,10 @@
-"""The environment variables that fix precision and device before a framework starts."""
+"""The environment variables that set precision and device before a framework starts."""
 
 from __future__ import annotations
 
 
 def framework_variables(device: str, dtype: str) -> dict[str, str]:
-    """Variables for a process that computes on `device` in `dtype`: no TF32, no bfloat16 products, no other device.
+    """Return the variables for a process that computes on `device` in `dtype`: no TF32 or bfloat16, no other device.
 
     JAX and cuBLAS read them when they start, so they must be set before Python starts.
     """

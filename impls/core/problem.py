@@ -7,7 +7,7 @@ import re
 
 DTYPES = ("float32", "float64")
 MOST_LAYERS = 64
-"""No LSTM in use has more. Each layer costs time and memory of its own, however small its matrices are."""
+"""More than any LSTM in use has. Each layer costs time and memory, however small its matrices are."""
 _ID = re.compile(
     r"t(?P<seq_len>\d+)-b(?P<batch>\d+)-i(?P<input_size>\d+)-h(?P<hidden_size>\d+)"
     r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<nobias>-nobias)?(?P<float64>-float64)?"
@@ -47,7 +47,7 @@ class Problem:
 
     @property
     def id(self) -> str:
-        """Such as `t64-b16-i128-h128`, with a suffix for each thing that is not the default."""
+        """The id, such as `t64-b16-i128-h128`, with a suffix for each field that is not at its default."""
         text = f"t{self.seq_len}-b{self.batch}-i{self.input_size}-h{self.hidden_size}"
         text += f"-l{self.num_layers}" if self.num_layers != 1 else ""
         text += "-bi" if self.bidirectional else ""
@@ -56,11 +56,15 @@ class Problem:
 
     @classmethod
     def parse(cls, text: str) -> Problem:
-        """Read an id back; raises ValueError that says what an id looks like."""
+        """Read an id back.
+
+        Raises:
+            ValueError: for anything that is not an id; the message shows an id.
+        """
         match = _ID.fullmatch(text)
         if match is None:
             raise ValueError(
-                f"{text!r} is not a problem id; one looks like t64-b16-i128-h128,"
+                f"{text!r} is not a problem id; an id looks like t64-b16-i128-h128,"
                 " then -l2, -bi, -nobias, -float64 where wanted"
             )
         return cls(

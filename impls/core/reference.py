@@ -22,20 +22,23 @@ Results = dict[str, Array]
 
 
 def bytes_needed(problem: Problem) -> int:
-    """About what a forward and a backward hold at once: weights and gradients, and what every step keeps."""
+    """Return about how many bytes forward and backward hold at once: weights, gradients, and what every step keeps."""
     weights = sum(math.prod(shape) for shape in shapes(problem).values())
     kept = 12 * problem.hidden_size * problem.num_layers * problem.directions + 2 * problem.input_size
     return 8 * (3 * weights + problem.seq_len * problem.batch * kept)
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(-z)), in a form that does not overflow."""
+    """Return 1 / (1 + exp(-z)), in a form that does not overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * z))
 
 
 @dataclass
 class Tape:
-    """What one direction of one layer keeps for its backward, a list entry per time step."""
+    """What one direction of one layer keeps for its backward: x (T, B, I), and lists over the time steps.
+
+    h and c have T + 1 arrays (B, H), the initial states first; gates has T entries i, f, g, o of shape (B, H).
+    """
 
     x: Array
     h: list[Array]
@@ -60,7 +63,19 @@ def layer_forward(x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Arr
 def layer_backward(
     tape: Tape, d_output: Array, d_h: Array, d_c: Array, weight_ih: Array, weight_hh: Array
 ) -> dict[str, Array]:
-    """Gradients of one direction of one layer, from the cotangents of its output, h_n and c_n."""
+    """Return the gradients of one direction of one layer.
+
+    Args:
+        tape: what layer_forward kept.
+        d_output: the cotangent of the output, shape (T, B, H).
+        d_h: the cotangent of the last h, shape (B, H).
+        d_c: the cotangent of the last c, shape (B, H).
+        weight_ih: shape (4H, I).
+        weight_hh: shape (4H, H).
+
+    Returns:
+        The gradients of x, weight_ih, weight_hh, bias (4H,), h0 and c0, each in its array's shape.
+    """
     grads = {
         "x": np.zeros_like(tape.x),
         "weight_ih": np.zeros_like(weight_ih),
@@ -101,7 +116,7 @@ def _flip(array: Array, suffix: str) -> Array:
 
 
 def forward(problem: Problem, weights: Weights, x: Array, h0: Array, c0: Array) -> tuple[Results, list[Tape]]:
-    """output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `backward`."""
+    """Return output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `backward`."""
     tapes: list[Tape] = []
     outputs: list[Array] = []
     for k, (_, suffix, _) in enumerate(layers(problem)):
@@ -128,7 +143,7 @@ def forward(problem: Problem, weights: Weights, x: Array, h0: Array, c0: Array) 
 def backward(
     problem: Problem, weights: Weights, tapes: list[Tape], d_output: Array, d_h_n: Array, d_c_n: Array
 ) -> Results:
-    """grad_NAME of every weight, of x (T, B, I), and of h0 and c0 (L·D, B, H)."""
+    """Return grad_NAME of every weight, of x (T, B, I), and of h0 and c0 (L·D, B, H)."""
     grads: Results = {}
     d_h0, d_c0 = np.zeros_like(d_h_n), np.zeros_like(d_c_n)
     hidden = problem.hidden_size
@@ -138,7 +153,7 @@ def backward(
         if direction == problem.directions - 1:
             d_x = np.zeros_like(tapes[k].x)
         part = d_output[:, :, direction * hidden : (direction + 1) * hidden]
-        found = layer_backward(
+        gradients = layer_backward(
             tapes[k],
             _flip(part, suffix),
             d_h_n[k],
@@ -146,26 +161,26 @@ def backward(
             weights[f"weight_ih_{suffix}"],
             weights[f"weight_hh_{suffix}"],
         )
-        d_x = d_x + _flip(found["x"], suffix)
-        d_h0[k], d_c0[k] = found["h0"], found["c0"]
-        grads[f"grad_weight_ih_{suffix}"] = found["weight_ih"]
-        grads[f"grad_weight_hh_{suffix}"] = found["weight_hh"]
+        d_x = d_x + _flip(gradients["x"], suffix)
+        d_h0[k], d_c0[k] = gradients["h0"], gradients["c0"]
+        grads[f"grad_weight_ih_{suffix}"] = gradients["weight_ih"]
+        grads[f"grad_weight_hh_{suffix}"] = gradients["weight_hh"]
         if problem.bias:
-            grads[f"grad_bias_ih_{suffix}"] = found["bias"]
-            grads[f"grad_bias_hh_{suffix}"] = found["bias"]
+            grads[f"grad_bias_ih_{suffix}"] = gradients["bias"]
+            grads[f"grad_bias_hh_{suffix}"] = gradients["bias"]
         if direction == 0:
             d_output = d_x
     return {**grads, "grad_x": d_x, "grad_h0": d_h0, "grad_c0": d_c0}
 
 
 def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """Outputs and every gradient of the `sequence` workload (or of `cell`, where T is 1)."""
+    """Return the outputs and every gradient of the `sequence` workload, or of `cell`, where T is 1."""
     outputs, tapes = forward(problem, weights, inputs.x, inputs.h0, inputs.c0)
     return {**outputs, **backward(problem, weights, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n)}
 
 
 def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """prediction (B, O), loss (), and grad_NAME of every parameter, of the `model` workload."""
+    """Return prediction (B, O), loss () and grad_NAME of every parameter, of the `model` workload."""
     zeros = np.zeros_like(inputs.h0)
     outputs, tapes = forward(problem, weights, inputs.x, zeros, zeros)
     last = np.concatenate(list(outputs["h_n"][-problem.directions :]), axis=1)
@@ -182,17 +197,17 @@ def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
 
 
 def run_model_steps(problem: Problem, weights: Weights, inputs: Inputs, steps: int) -> Results:
-    """The last loss, and param_NAME after so many steps of plain SGD."""
+    """Return the last loss, and param_NAME after `steps` steps of plain SGD."""
     params: Mapping[str, Array] = weights
     loss = np.array(np.nan)
     for _ in range(steps):
-        found = run_model(problem, params, inputs)
-        loss = found["loss"]
-        params = {name: value - LEARNING_RATE * found[f"grad_{name}"] for name, value in params.items()}
+        results = run_model(problem, params, inputs)
+        loss = results["loss"]
+        params = {name: value - LEARNING_RATE * results[f"grad_{name}"] for name, value in params.items()}
     return {"loss": loss, **{f"param_{name}": value for name, value in params.items()}}
 
 
-# As an implementation, so that `python -m impls evaluate reference` answers like any other; never timed.
+# The reference is an implementation too, so that `python -m impls evaluate reference` works. It is never timed.
 FRAMEWORK = "numpy"
 TRACK = "reference"
 DEVICES = ("cpu",)
@@ -200,7 +215,7 @@ DTYPES = ("float32", "float64")
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/core/contract.py; always computes in float64."""
+    """See impls/core/contract.py. It always computes in float64."""
 
     def load(inputs: Inputs) -> dict[str, Any]:
         return {"inputs": inputs, "weights": weights}
@@ -213,8 +228,8 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def train_step(state: dict[str, Any]) -> Results:
         if workload != "model":
             return run(state)
-        found = run_model_steps(problem, state["weights"], state["inputs"], 1)
-        state["weights"] = {name: found[f"param_{name}"] for name in weights}
-        return found
+        results = run_model_steps(problem, state["weights"], state["inputs"], 1)
+        state["weights"] = {name: results[f"param_{name}"] for name in weights}
+        return results
 
     return Prepared(load, lambda _, result: result, run, run, run, train_step)

@@ -1,4 +1,4 @@
-"""Finding implementations, reading their constants without running them, and loading them."""
+"""Find implementations, read their constants without running them, and load them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from impls.core.problem import DTYPES
 FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
 BUILT_IN = ("floor", "reference")
-"""This suite's own, in impls/core/. They are no LSTMs to choose."""
+"""The two files of this suite in impls/core/ that are no LSTMs to compare."""
 OWN_TRACKS = ("floor", "reference")
 CONSTANTS = ("FRAMEWORK", "TRACK", "DEVICES", "DTYPES", "WORKLOADS", "REQUIRES", "ENVIRONMENT")
 
 
 @dataclass(frozen=True)
 class Implementation:
-    """What can be known of an implementation without running it."""
+    """What the file of an implementation says without being run."""
 
     name: str
     path: Path
@@ -42,7 +42,7 @@ class Implementation:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def lacks(self, device: str, dtype: str, workload: str) -> str | None:
-        """Say which of these is not among its constants; None where it has all of them."""
+        """Return the reason why it cannot do these, from its constants; None where it can."""
         for kind, value, known in (
             ("device", device, self.devices),
             ("dtype", dtype, self.dtypes),
@@ -54,7 +54,7 @@ class Implementation:
 
     @property
     def own(self) -> bool:
-        """Whether it is one of this tree's files."""
+        """Whether it is a file of this tree."""
         return self.path.parent in (FOLDER, FOLDER / "core")
 
     @property
@@ -114,7 +114,7 @@ def read(path: Path) -> Implementation:
     """Read a file's constants without running it.
 
     Raises:
-        ValueError: in one line, where the file is no implementation.
+        ValueError: where the file is no implementation; the message has one line.
     """
     try:
         source = path.read_bytes()
@@ -148,10 +148,10 @@ def read(path: Path) -> Implementation:
 
 
 def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, str]]:
-    """Read every implementation of an impls/ folder: each file that assigns FRAMEWORK.
+    """Read every implementation of an impls/ folder. An implementation is a file that assigns FRAMEWORK.
 
     Returns:
-        The implementations by name, and by name the reasons why others cannot be read.
+        Two dictionaries by name: the implementations, and the reasons why files cannot be read.
     """
     implementations, broken = {}, {}
     built_in = [folder / "core" / f"{name}.py" for name in BUILT_IN]
@@ -165,10 +165,10 @@ def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, 
 
 
 def catalogue(folder: Path = FOLDER) -> dict[str, Implementation]:
-    """Every implementation of an impls/ folder, by name.
+    """Return every implementation of an impls/ folder, by name.
 
     Raises:
-        ValueError: in one line, where one cannot be read.
+        ValueError: where a file cannot be read.
     """
     implementations, broken = survey(folder)
     for reason in broken.values():
@@ -177,14 +177,19 @@ def catalogue(folder: Path = FOLDER) -> dict[str, Implementation]:
 
 
 def shared_files(folder: Path = FOLDER) -> dict[str, bytes]:
-    """What implementations may import from impls/: every file in it that is no implementation, by its path."""
+    """Return every file of impls/ that is no implementation, by its path: implementations may import it."""
     implementations, broken = survey(folder)
     own = {folder / f"{name}.py" for name in (*implementations, *broken)}
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py") if path not in own}
 
 
 def read_foreign(path: Path) -> Implementation:
-    """As `read`. A file from elsewhere must agree with the reference, so it cannot take a track of this suite's own."""
+    """Read a file from elsewhere, as `read` does.
+
+    Raises:
+        ValueError: also for a track or name of this suite's own, since every file from elsewhere must agree with the
+            reference.
+    """
     implementation = read(path)
     if not implementation.own and implementation.track in OWN_TRACKS:
         raise ValueError(
@@ -199,7 +204,7 @@ def resolve(text: str) -> Implementation:
     """Find an implementation by its name or by the path of its file.
 
     Raises:
-        ValueError: in one line.
+        ValueError: where there is none; the message has one line.
     """
     if text.endswith(".py"):
         return read_foreign(Path(text))
@@ -214,8 +219,8 @@ def resolve(text: str) -> Implementation:
 def load(implementation: Implementation) -> ModuleType:
     """Import an implementation.
 
-    A file from elsewhere is imported under a mangled name, and its folder comes last on the path: it can import the
-    modules beside it, and shadows nothing.
+    A file from elsewhere is imported under a mangled name. Its folder comes last on the path: the file can import the
+    modules beside it, and they hide no other module.
     """
     if implementation.own:
         return importlib.import_module(

@@ -1,4 +1,4 @@
-"""Which versions of a framework the present environment holds."""
+"""The versions of a framework in the present environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import metadata
 from impls.core.registry import Implementation
 
 DISTRIBUTIONS = {"torch": ("torch",), "jax": ("jax", "jaxlib"), "flax": ("flax", "jax", "jaxlib")}
-"""The distributions behind a FRAMEWORK or a requirement. Any other name stands for itself."""
+"""The distributions behind a FRAMEWORK or a requirement. Any other name is that of a distribution."""
 
 
 def version(distribution: str) -> str | None:

@@ -24,10 +24,10 @@ Weights = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What changes from call to call: data, initial states, and the cotangents of the outputs.
+    """The inputs of a call: data, initial states, and the cotangents of the outputs.
 
     x (T, B, I); h0 and c0 (L·D, B, H); d_output (T, B, D·H); d_h_n and d_c_n (L·D, B, H);
-    target (B, O), for the `model` workload alone.
+    target (B, O), which only the `model` workload uses.
     """
 
     x: Array
@@ -40,7 +40,7 @@ class Inputs:
 
 
 def layers(problem: Problem) -> Iterator[tuple[int, str, int]]:
-    """Every (layer, suffix, width of its input), in the order of h_n's first axis."""
+    """Yield (number, suffix, width of its input) of every layer and direction, in the order of h_n's first axis."""
     for layer in range(problem.num_layers):
         width = problem.input_size if layer == 0 else problem.directions * problem.hidden_size
         for direction in ("", "_reverse")[: problem.directions]:
@@ -48,23 +48,23 @@ def layers(problem: Problem) -> Iterator[tuple[int, str, int]]:
 
 
 def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int, ...]]:
-    """Name and shape of every weight of a problem; with fc.weight and fc.bias for `model`."""
+    """Return the shape of every weight of a problem by its name; for `model` also of fc.weight and fc.bias."""
     gates = 4 * problem.hidden_size
-    found: dict[str, tuple[int, ...]] = {}
+    named: dict[str, tuple[int, ...]] = {}
     for _, suffix, width in layers(problem):
-        found[f"weight_ih_{suffix}"] = (gates, width)
-        found[f"weight_hh_{suffix}"] = (gates, problem.hidden_size)
+        named[f"weight_ih_{suffix}"] = (gates, width)
+        named[f"weight_hh_{suffix}"] = (gates, problem.hidden_size)
         if problem.bias:
-            found[f"bias_ih_{suffix}"] = (gates,)
-            found[f"bias_hh_{suffix}"] = (gates,)
+            named[f"bias_ih_{suffix}"] = (gates,)
+            named[f"bias_hh_{suffix}"] = (gates,)
     if workload == "model":
-        found["fc.weight"] = (OUTPUT_SIZE, problem.directions * problem.hidden_size)
-        found["fc.bias"] = (OUTPUT_SIZE,)
-    return found
+        named["fc.weight"] = (OUTPUT_SIZE, problem.directions * problem.hidden_size)
+        named["fc.bias"] = (OUTPUT_SIZE,)
+    return named
 
 
 def input_shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every field of Inputs."""
+    """Return the shape of every field of Inputs by its name."""
     states = (problem.num_layers * problem.directions, problem.batch, problem.hidden_size)
     return {
         "x": (problem.seq_len, problem.batch, problem.input_size),
@@ -78,21 +78,21 @@ def input_shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
 
 
 def frozen(array: Array) -> Array:
-    """A read-only float64 copy."""
+    """Return a read-only float64 copy."""
     copy = np.array(array, dtype=np.float64, order="C")
     copy.setflags(write=False)
     return copy
 
 
 def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) -> Weights:
-    """Uniform ±1/√H, the initialisation of the notebook and of torch.nn.LSTM."""
+    """Draw weights uniformly from ±1/√H, the initialisation of the notebook and of torch.nn.LSTM."""
     rng = np.random.default_rng([seed, 1])
     bound = problem.hidden_size**-0.5
     return {name: frozen(rng.uniform(-bound, bound, shape)) for name, shape in shapes(problem, workload).items()}
 
 
 def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False) -> Inputs:
-    """Standard normal data and cotangents; h0 and c0 at half that, or zero."""
+    """Draw standard normal data and cotangents; h0 and c0 are half as large, or zero."""
     rng = np.random.default_rng([seed, 2])
     made = {name: rng.standard_normal(shape) for name, shape in input_shapes(problem).items()}
     for name in ("h0", "c0"):
@@ -102,7 +102,7 @@ def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False) -> In
 
 @dataclass(frozen=True)
 class Case:
-    """A case.npz: the problem its arrays imply, the weights, the inputs, what was given."""
+    """What a case.npz holds: the problem, the weights, the inputs, and the names of the arrays in the file."""
 
     problem: Problem
     weights: Weights
@@ -116,7 +116,11 @@ class Case:
 
 
 def read_npz(path: Path) -> dict[str, Array]:
-    """Every array of an .npz as finite float64; never loads a pickle. Raises ValueError."""
+    """Read every array of an .npz file as finite float64; a pickle is never loaded.
+
+    Raises:
+        ValueError: for anything but an .npz file of finite real numbers.
+    """
     try:
         with path.open("rb") as raw:
             if not zipfile.is_zipfile(raw):
@@ -130,7 +134,7 @@ def read_npz(path: Path) -> dict[str, Array]:
         raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error})") from None
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
-            torch_saved = any(one.endswith("data.pkl") for one in arrays)
+            torch_saved = any(other.endswith("data.pkl") for other in arrays)
             hint = (
                 "this is a file of torch.save; convert it with " if torch_saved else "it has files that are none; use "
             )
@@ -155,14 +159,14 @@ def _check(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[i
 
 
 def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Problem:
-    for name, axes in (("weight_ih_l0", 2), ("weight_hh_l0", 2)):
+    for name in ("weight_ih_l0", "weight_hh_l0"):
         if name not in arrays:
-            prefixed = next((one for one in arrays if one.endswith(f".{name}")), None)
+            prefixed = next((other for other in arrays if other.endswith(f".{name}")), None)
             hint = f"; {prefixed} is there: take its prefix away" if prefixed else ""
             raise ValueError(
                 f"{path}: {name} is missing; weights go by their names in torch.nn.LSTM's state_dict{hint}"
             )
-        if arrays[name].ndim != axes or 0 in arrays[name].shape:
+        if arrays[name].ndim != 2 or 0 in arrays[name].shape:
             raise ValueError(f"{path}: {name} has shape {arrays[name].shape}; it must be a matrix with 4·H rows")
     x_shape = (1, 1, arrays["weight_ih_l0"].shape[1])
     if "x" in arrays:
@@ -190,7 +194,10 @@ def _reject_unknown(path: Path, arrays: Mapping[str, Array], known: set[str]) ->
 def read_case(path: Path, dtype: str = "float32") -> Case:
     """Read a case.npz: x, optional h0 and c0, the weights, optional cotangents.
 
-    Absent h0, c0 and cotangents are zero. Raises ValueError, in one line, naming the array.
+    h0, c0 and cotangents that are absent are zero.
+
+    Raises:
+        ValueError: where the arrays are no case; the message names the array.
     """
     arrays = read_npz(path)
     if "x" not in arrays:
@@ -212,9 +219,12 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
 
 
 def read_weights(path: Path) -> tuple[Problem, Weights]:
-    """The weights of a case.npz or checkpoint, with the problem they fit (its T and B from x, if there).
+    """Read the weights of a case.npz or checkpoint, and the problem that they fit. T and B are those of x, else 1.
 
-    fc.weight and fc.bias may be there too. Raises ValueError, in one line, naming the array.
+    The file may also hold fc.weight and fc.bias.
+
+    Raises:
+        ValueError: where the arrays do not fit together; the message names the array.
     """
     arrays = read_npz(path)
     problem = _implied_problem(path, arrays, "float32")
@@ -229,6 +239,6 @@ def read_weights(path: Path) -> tuple[Problem, Weights]:
 
 
 def complete(weights: Weights, problem: Problem, workload: str, seed: int) -> Weights:
-    """Given weights in the order of `shapes`, with a made-up fc layer where `model` lacks one."""
+    """Return the given weights in the order of `shapes`; what is missing is drawn as `make_weights` draws it."""
     made = make_weights(problem, workload, seed)
     return {name: weights.get(name, made[name]) for name in shapes(problem, workload)}

@@ -1,1 +1,1 @@
-"""What the files of one framework share."""
+"""What implementations of the same framework share."""

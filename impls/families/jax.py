@@ -1,14 +1,15 @@
 """What every JAX implementation shares: loading, the four modes under jit, and the model around the LSTM.
 
 An implementation brings a pure function lstm(params, x, h0, c0) → output (T, B, D·H), h_n, c_n, and a Layout
-where its parameters differ from the canonical ones. Weights and inputs reach every jitted function as
-arguments: closed over, XLA would fold them away.
+where its parameters differ from the canonical ones. Weights and inputs are arguments of every jitted function: XLA
+would fold values that the function closes over into constants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -20,24 +21,24 @@ from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, layers
 
 Params = Any
-"""A pytree of arrays, in the implementation's own layout."""
+"""A pytree of arrays in the implementation's own layout."""
 LSTM = Callable[[Params, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
 """(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n."""
 Layer = Callable[[str, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
 """(suffix, x (T, B, ·), h (B, H), c (B, H)) → output (T, B, H), h, c: one direction of one layer."""
-Place = Callable[[int | None], jax.Device | jax.sharding.Sharding]
-"""Where an array goes, told which of its axes is the batch; None for one that has none."""
+Placement = Callable[[int | None], jax.Device | jax.sharding.Sharding]
+"""The number of an array's batch axis (None without a batch axis) → where the array goes."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How an implementation keeps the LSTM's parameters, and how to read them back.
+    """How an implementation stores the LSTM's parameters, and how to read them back.
 
     encode  canonical weights → own parameters
-    decode  own parameters, or gradients in their layout → canonical names; one bias that stands for two
-            goes by the name of bias_ih alone
-    rates   where one bias stands for two: own parameters → the factor on each one's learning rate. It is 2 for
-            that bias, since both would move
+    decode  own parameters, or gradients in their layout → canonical names; a single bias that stands for two
+            gets the name of bias_ih
+    rates   where a single bias stands for two: own parameters → the factor on each parameter's learning rate. It
+            is 2 for that bias, since a step moves both biases
     """
 
     encode: Callable[[Weights], Params]
@@ -45,18 +46,18 @@ class Layout:
     rates: Callable[[Params], Params] | None = None
 
     def gradients(self, grads: Params) -> dict[str, Array]:
-        """Canonical name → gradient; that of a single bias is reported for both."""
-        found = self.decode(grads)
-        return found | {n.replace("bias_ih", "bias_hh"): v for n, v in found.items() if self.rates and "bias_ih" in n}
+        """Return the gradients by canonical name; that of a single bias is reported for both."""
+        named = self.decode(grads)
+        return named | {n.replace("bias_ih", "bias_hh"): v for n, v in named.items() if self.rates and "bias_ih" in n}
 
     def params(self, params: Params, start: Weights) -> dict[str, Array]:
-        """Canonical name → parameter. A single bias is taken apart: both started known and moved by the same."""
-        found = self.decode(params)
-        for name in [name for name in found if self.rates and "bias_ih" in name]:
+        """Return the parameters by canonical name. A single bias is split: both biases moved equally from `start`."""
+        named = self.decode(params)
+        for name in [name for name in named if self.rates and "bias_ih" in name]:
             other = name.replace("bias_ih", "bias_hh")
-            moved = (np.asarray(found[name], np.float64) - start[name] - start[other]) / 2
-            found[name], found[other] = start[name] + moved, start[other] + moved
-        return found
+            moved = (np.asarray(named[name], np.float64) - start[name] - start[other]) / 2
+            named[name], named[other] = start[name] + moved, start[other] + moved
+        return named
 
 
 CANONICAL = Layout(encode=dict, decode=dict)
@@ -78,8 +79,17 @@ def stack(problem: Problem, layer: Layer, x: jax.Array, h0: jax.Array, c0: jax.A
     return x, jnp.stack(last_h), jnp.stack(last_c)
 
 
+def layered(problem: Problem, layer: Callable[..., tuple[jax.Array, ...]]) -> LSTM:
+    """Return the LSTM whose layers are layer(params, suffix, x, h, c), each a Layer once it has its params."""
+
+    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
+        return stack(problem, partial(layer, params), x, h0, c0)
+
+    return lstm
+
+
 def both_biases(params: dict[str, jax.Array], suffix: str) -> jax.Array | float:
-    """bias_ih + bias_hh (4H,) of one direction of one layer; 0 where there is none."""
+    """Return bias_ih + bias_hh (4H,) of one direction of one layer; 0 without a bias."""
     if f"bias_ih_{suffix}" not in params:
         return 0.0
     return params[f"bias_ih_{suffix}"] + params[f"bias_hh_{suffix}"]
@@ -87,7 +97,7 @@ def both_biases(params: dict[str, jax.Array], suffix: str) -> jax.Array | float:
 
 @dataclass
 class State:
-    """One set of inputs on the device, the parameters, and what forward_train kept."""
+    """Inputs on the device, the parameters, and what forward_train kept."""
 
     params: Params
     inputs: tuple[jax.Array, ...]
@@ -109,11 +119,15 @@ def prepare_function(
     workload: str,
     lstm: LSTM,
     layout: Layout = CANONICAL,
-    place: Place | None = None,
+    placement: Placement | None = None,
 ) -> Prepared:
-    """Everything that the contract asks for, around lstm(params, x, h0, c0); all on one device, or as `place` says."""
+    """Return the Prepared of lstm(params, x, h0, c0). Arrays go to `device`, or where `placement` puts them.
+
+    Raises:
+        Unsupported: where there is no such device.
+    """
     first = _device(device)
-    target = place or (lambda _: first)
+    target = placement or (lambda _: first)
     if problem.dtype == "float64" and not jax.config.read("jax_enable_x64"):
         raise RuntimeError("float64 needs JAX_ENABLE_X64=1 in the environment, before JAX starts")
 

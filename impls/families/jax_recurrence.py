@@ -1,7 +1,7 @@
-"""A recurrence with a custom_vjp, for lax.scan: its backward does only what is sequential, one product gives dW_hh.
+"""A recurrence with a custom_vjp, for lax.scan: its backward scan does only what is sequential.
 
-Without it, the transpose of lax.scan adds up dW_hh step by step: T small matrix products and T passes over the
-whole matrix, where one product over T·B rows will do.
+One product over T·B rows gives dW_hh. Without the custom_vjp, the transpose of lax.scan adds up dW_hh step by step: T
+small matrix products and T passes over the whole matrix.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Carry = tuple[jax.Array, jax.Array]
 
 
 def cell(recurrent: jax.Array, carry: Carry, z: jax.Array) -> tuple[Carry, Any]:
-    """One step: projected input z (B, 4H), recurrent (H, 4H) → carry, and what the backward needs."""
+    """Do one step: projected input z (B, 4H), recurrent (H, 4H) → carry, and what the backward needs."""
     h, c = carry
     i, f, g, o = jnp.split(z + h @ recurrent, 4, axis=1)
     i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
@@ -41,13 +41,13 @@ def recurrence(z: jax.Array, h: jax.Array, c: jax.Array, weight_hh: jax.Array) -
 
 
 def recurrence_fwd(z: jax.Array, h: jax.Array, c: jax.Array, weight_hh: jax.Array) -> tuple[Any, Any]:
-    """The same, and the residuals: all gates, states and the first carry."""
+    """Return what `recurrence` returns, and the residuals: all gates, all states, the first carry and weight_hh."""
     (last_h, last_c), kept = jax.lax.scan(partial(cell, weight_hh.T), (h, c), z)
     return (kept[0], last_h, last_c), (kept, h, c, weight_hh)
 
 
 def recurrence_bwd(residuals: Any, cotangents: Any) -> tuple[jax.Array, ...]:
-    """d_z (T, B, 4H), d_h, d_c (B, H), and d_weight_hh (4H, H) in one product."""
+    """Return d_z (T, B, 4H), d_h and d_c (B, H), and d_weight_hh (4H, H), the last by one product."""
     (all_h, all_c, i, f, g, o), h, c, weight_hh = residuals
     d_output, d_h, d_c = cotangents
     previous_c = jnp.concatenate([c[None], all_c[:-1]])

@@ -1,6 +1,6 @@
 """What every Keras implementation shares: the stacked layers, and the names of Keras's parameters.
 
-Keras's gate order is i, f, c, o, which is torch's i, f, g, o: no gate moves.
+Keras's gate order i, f, c, o is torch's i, f, g, o under other names.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ PARAMETERS = SingleBias("kernel", "recurrent_kernel")
 
 
 def need_backend(name: str) -> None:
-    """Raise RuntimeError where Keras was started with another backend."""
+    """Check the backend of Keras.
+
+    Raises:
+        RuntimeError: where Keras was started with another backend.
+    """
     if keras.config.backend() != name:
         raise RuntimeError(f"Keras runs on {keras.config.backend()}; set KERAS_BACKEND={name} before Python starts")
 
 
 def make_layers(problem: Problem, activation: Any = "tanh") -> list[Any]:
     """Build one LSTM for each layer, in a Bidirectional where the problem has two directions. All weights are zero."""
-    made = []
+    built = []
     for layer in range(problem.num_layers):
         lstm = keras.layers.LSTM(
             problem.hidden_size,
@@ -40,12 +44,12 @@ def make_layers(problem: Problem, activation: Any = "tanh") -> list[Any]:
         whole = keras.layers.Bidirectional(lstm, dtype=problem.dtype) if problem.bidirectional else lstm
         width = problem.input_size if layer == 0 else problem.directions * problem.hidden_size
         whole.build((problem.batch, problem.seq_len, width))
-        made.append(whole)
-    return made
+        built.append(whole)
+    return built
 
 
 def trainable_names(layer: Any, number: int) -> list[tuple[str, str]]:
-    """The suffix and name of each trainable variable of a layer, in Keras's order: forward direction, then backward."""
+    """Return the suffix and name of each trainable variable, in Keras's order: forward direction, then backward."""
     if isinstance(layer, keras.layers.Bidirectional):
         parts = {f"l{number}": layer.forward_layer, f"l{number}_reverse": layer.backward_layer}
     else:

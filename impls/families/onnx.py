@@ -1,7 +1,7 @@
 """What every runtime of ONNX models shares: the ONNX model of a problem, built from ONNX's LSTM operator.
 
-Gates go from i, f, g, o to ONNX's i, o, f, c, and the two biases stand side by side in B. Weights are initializers,
-which is how a trained model is deployed: they are constants of the model, and x, h0 and c0 are fed per call.
+The gates i, f, g, o are reordered to ONNX's i, o, f, c, and B holds both biases. The weights are initializers, as in a
+trained model that is deployed: they are constants of the model, and x, h0 and c0 are inputs of each call.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from impls.core.weights import OUTPUT_SIZE, Array, Weights, input_shapes
 
 OPSET = 17
 IR_VERSION = 8
-"""Of 2022, so that every runtime reads it; a new onnx would write a version that older runtimes refuse."""
+"""The version of 2022, which every runtime reads. By default a new onnx writes a version that older runtimes refuse."""
 
 GATES = (0, 3, 1, 2)
-"""Which of i, f, g, o stands at each place of i, o, f, c."""
+"""The index in i, f, g, o of each of ONNX's gates i, o, f, c."""
 
 MOST_BYTES = 2**31 - 2**20
-"""Of weights in one ONNX file; the file itself must stay below 2 GB."""
+"""The most bytes of weights in an ONNX file; the whole file must stay below 2 GB."""
 
 
 def _parts(name: str, problem: Problem) -> list[str]:
-    """The name of each layer's part of an array; the array itself where there is one layer."""
+    """Return the name of each layer's part of an array. With a single layer, the part is the array itself."""
     return [name] if problem.num_layers == 1 else [f"{name}_{layer}" for layer in range(problem.num_layers)]
 
 
@@ -36,14 +36,14 @@ def _reordered(array: Array) -> Array:
 
 
 def _layer_weights(problem: Problem, weights: Weights, layer: int) -> dict[str, Array]:
-    """W (D, 4H, I), R (D, 4H, H), and B (D, 8H) where there is a bias, of one layer."""
-    found = {}
+    """Return W (D, 4H, I), R (D, 4H, H) and, with a bias, B (D, 8H) of one layer."""
+    arrays = {}
     suffixes = [f"l{layer}{direction}" for direction in ("", "_reverse")[: problem.directions]]
     for name, kinds in (("W", ("weight_ih",)), ("R", ("weight_hh",)), ("B", ("bias_ih", "bias_hh"))):
         if name != "B" or problem.bias:
             rows = [[_reordered(weights[f"{kind}_{suffix}"]) for kind in kinds] for suffix in suffixes]
-            found[f"{name}{layer}"] = np.stack([np.concatenate(row) for row in rows])
-    return found
+            arrays[f"{name}{layer}"] = np.stack([np.concatenate(row) for row in rows])
+    return arrays
 
 
 def _joined(problem: Problem, source: str, result: str) -> list[onnx.NodeProto]:
@@ -57,7 +57,7 @@ def _joined(problem: Problem, source: str, result: str) -> list[onnx.NodeProto]:
 
 
 def _lstm(problem: Problem, layer: int, source: str, result: str, states: tuple[str, str]) -> onnx.NodeProto:
-    """The operator of one layer; result is the name of Y, or empty where Y is not used; so are the initial states."""
+    """Return the operator of one layer. The names of Y (`result`) and of the initial states are empty where unused."""
     return helper.make_node(
         "LSTM",
         [source, f"W{layer}", f"R{layer}", f"B{layer}" if problem.bias else "", "", *states],
@@ -101,9 +101,10 @@ def _model_nodes(problem: Problem) -> list[onnx.NodeProto]:
 
 
 def make_model(problem: Problem, weights: Weights, workload: str) -> onnx.ModelProto:
-    """Inputs x, h0, c0 and outputs output, h_n, c_n; for `model` input x and output prediction.
+    """Build a model with inputs x, h0, c0 and outputs output, h_n, c_n; for `model` with input x and output prediction.
 
-    Raises Unsupported where the weights are too large for one ONNX file.
+    Raises:
+        Unsupported: where the weights are too large for an ONNX file.
     """
     constants = {name: np.asarray(value, problem.dtype) for name, value in weights.items() if name.startswith("fc.")}
     for layer in range(problem.num_layers):

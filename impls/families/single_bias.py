@@ -1,6 +1,6 @@
-"""Parameters of frameworks that keep one bias: transposed kernels, and a bias that stands for bias_ih and bias_hh.
+"""Parameters of frameworks with transposed kernels and a single bias in place of bias_ih and bias_hh.
 
-Gates stay in the order i, f, g, o. The one bias gets the sum of the two, and its gradient is the gradient of both.
+Gates stay in the order i, f, g, o. The single bias is the sum of the two, and its gradient is the gradient of both.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import numpy as np
 from impls.core.weights import Array, Weights
 
 Params = dict[str, dict[str, Any]]
-"""By suffix: the input kernel (I, 4H), the recurrent kernel (H, 4H), and bias (4H,) where the problem has one."""
+"""By suffix: the input kernel (I, 4H), the recurrent kernel (H, 4H) and, where the problem has it, bias (4H,)."""
 
 
 @dataclass(frozen=True)
 class SingleBias:
-    """The names that a framework has for its input kernel and its recurrent kernel."""
+    """A framework's names of its input kernel and its recurrent kernel."""
 
     kernel: str
     recurrent: str
 
     def encode(self, weights: Weights) -> Params:
-        """Canonical weights → own parameters."""
+        """Turn canonical weights into own parameters."""
         params: Params = {}
         for name, value in weights.items():
             kind, suffix = name.split("_l", 1)
@@ -36,7 +36,7 @@ class SingleBias:
         return params
 
     def decode(self, params: Params) -> dict[str, Array]:
-        """Own parameters, or gradients in their layout → canonical names, the one bias under bias_ih."""
+        """Turn own parameters, or gradients in their layout, into canonical arrays; the bias is named bias_ih."""
         arrays = {}
         for suffix, own in params.items():
             arrays[f"weight_ih_{suffix}"] = np.asarray(own[self.kernel]).T
@@ -46,5 +46,5 @@ class SingleBias:
         return arrays
 
     def rates(self, params: Params) -> Params:
-        """Factors on the learning rate: 2 for the one bias, since it stands for two that would both move."""
+        """Return the factors on the learning rate: 2 for the single bias, since a step moves both biases."""
         return {suffix: {name: 2.0 if name == "bias" else 1.0 for name in own} for suffix, own in params.items()}

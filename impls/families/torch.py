@@ -1,7 +1,7 @@
 """What every PyTorch implementation shares: loading, the four modes, and the model around the LSTM.
 
 An implementation brings an nn.Module whose forward takes x (T, B, I), h0 and c0 (L·D, B, H) and returns
-output (T, B, D·H), h_n and c_n (L·D, B, H), and says how its parameters are called.
+output (T, B, D·H), h_n and c_n (L·D, B, H), and gives the names of its parameters.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch._dynamo  # else an optimizer or the first backward imports it, a second that is no first call
+import torch._dynamo  # otherwise the first backward or an optimizer imports it, and its first call takes a second more
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -58,13 +58,38 @@ class CanonicalLSTM(nn.Module):
                 self.register_parameter(f"bias_hh_{suffix}", nn.Parameter(torch.empty(gates)))
 
     def weights(self, suffix: str) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """weight_ih, weight_hh, bias_ih, bias_hh of one direction of one layer."""
+        """Return weight_ih, weight_hh, bias_ih, bias_hh of one direction of one layer; biases may be None."""
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         return tuple(getattr(self, f"{kind}_{suffix}", None) for kind in kinds)  # type: ignore[return-value]
+
+    def summed_bias(self, suffix: str) -> Tensor | None:
+        """Return bias_ih + bias_hh (4H,) of one direction of one layer; None without a bias."""
+        _, _, bias_ih, bias_hh = self.weights(suffix)
+        return None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
         raise NotImplementedError
+
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return stack(self.problem, self.layer, x, h0, c0)
+
+
+class CellLSTM(nn.Module):
+    """A module for one step, such as nn.LSTMCell, in a Python loop: x (T, B, I) → output (T, B, D·H), h_n, c_n."""
+
+    def __init__(self, problem: Problem, make_cell: Callable[[int], nn.Module]) -> None:
+        """`make_cell` gets the width of a layer's input."""
+        super().__init__()
+        self.problem = problem
+        self.cells = nn.ModuleDict({suffix: make_cell(width) for _, suffix, width in layers(problem)})
+
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        cell, outputs = self.cells[suffix], []
+        for x_t in x.unbind(0):
+            h, c = cell(x_t, (h, c))
+            outputs.append(h)
+        return torch.stack(outputs), h, c
 
     def forward(self, x: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return stack(self.problem, self.layer, x, h0, c0)
@@ -89,7 +114,7 @@ class Model(nn.Module):
 
 @dataclass
 class State:
-    """One set of inputs on the device, the module that they meet, and what forward_train kept."""
+    """Inputs on the device, a copy of the module, and what forward_train kept."""
 
     module: nn.Module
     x: Tensor
@@ -103,14 +128,18 @@ class State:
 
 
 def device_of(device: str) -> torch.device:
-    """The device of that name; raises Unsupported where there is none."""
+    """Return the device of a name.
+
+    Raises:
+        Unsupported: where there is no such device.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         raise Unsupported("no CUDA device")
     return torch.device(device)
 
 
 def wait_for(device: torch.device) -> Callable[[], None]:
-    """What blocks until the device is done: nothing to do on a CPU."""
+    """Return a function that blocks until the device is done; on a CPU it returns at once."""
     return torch.cuda.synchronize if device.type == "cuda" else lambda: None
 
 
@@ -123,10 +152,17 @@ def prepare_module(
     names: Names | None = None,
     build_model: Callable[[Problem], nn.Module] | None = None,
 ) -> Prepared:
-    """Everything that the contract asks for, around the nn.Module that `build(problem)` gives.
+    """Return the Prepared of the nn.Module that `build(problem)` gives.
 
-    `names` maps canonical names to the module's own, where they differ; `build_model` gives the whole
-    model of the `model` workload, where it is not `Model` around the LSTM (its names then start at its root).
+    Args:
+        problem, weights, device, workload: as the contract has them.
+        build: makes the module.
+        names: canonical names → the module's own, where they differ.
+        build_model: makes the whole model of the `model` workload, where that is not `Model` around the LSTM. Its names
+            then start at its root.
+
+    Raises:
+        Unsupported: where there is no such device.
     """
     target, dtype = device_of(device), getattr(torch, problem.dtype)
     is_model = workload == "model"
@@ -143,23 +179,23 @@ def prepare_module(
     modes = _model_modes(wait) if is_model else _sequence_modes(wait)
 
     def load(inputs: Inputs) -> State:
-        mine = copy.deepcopy(module)
-        for part in mine.modules():
+        copied = copy.deepcopy(module)
+        for part in copied.modules():
             if isinstance(part, nn.RNNBase):
                 part.flatten_parameters()
-        params = dict(mine.named_parameters())
+        params = dict(copied.named_parameters())
         for parameter in params.values():
             parameter.requires_grad_(True)
         ordered: list[Tensor] = [params[own[name]] for name in weights]
         x, h0, c0 = (_tensor(getattr(inputs, name), dtype, target) for name in ("x", "h0", "c0"))
         if is_model:
-            optimizer = torch.optim.SGD(mine.parameters(), lr=LEARNING_RATE)
+            optimizer = torch.optim.SGD(copied.parameters(), lr=LEARNING_RATE)
             leaves = ordered
         else:
             optimizer = None
             leaves = ordered + [tensor.requires_grad_(True) for tensor in (x, h0, c0)]
         cotangents = tuple(_tensor(getattr(inputs, name), dtype, target) for name in ("d_output", "d_h_n", "d_c_n"))
-        return State(mine, x, h0, c0, cotangents, _tensor(inputs.target, dtype, target), leaves, optimizer)
+        return State(copied, x, h0, c0, cotangents, _tensor(inputs.target, dtype, target), leaves, optimizer)
 
     grad_names = [f"grad_{name}" for name in (weights if is_model else (*weights, "x", "h0", "c0"))]
 
@@ -170,7 +206,7 @@ def prepare_module(
 
 
 def result_names(workload: str, mode: str, weights: list[str], grads: list[str]) -> list[str]:
-    """The canonical names of a mode's results, in the order in which the modes return them."""
+    """Return the canonical names of a mode's results, in the order in which the mode returns them."""
     if workload == "model":
         return {
             "forward": ["prediction"],
@@ -184,7 +220,7 @@ def result_names(workload: str, mode: str, weights: list[str], grads: list[str])
 
 def _named(names: list[str], result: tuple[Tensor, ...]) -> dict[str, Array]:
     if len(names) != len(result):
-        raise ValueError(f"{len(result)} results; these were wanted: {', '.join(names)}")
+        raise ValueError(f"{len(result)} results; wanted: {', '.join(names)}")
     # copied: a train_step returns the live parameters, which the next step changes
     return {
         name: np.array(tensor.detach().cpu().numpy(), np.float64) for name, tensor in zip(names, result, strict=True)
@@ -196,7 +232,7 @@ def _tensor(array: Array, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def set_training(module: nn.Module, training: bool) -> None:
-    """Put a module into training or evaluation mode, where it is not in it already: walking its parts takes time."""
+    """Put a module into training or evaluation mode, where it is not in it already: the call takes time."""
     if module.training != training:
         module.train(training)
 
