@@ -1,4 +1,4 @@
-"""The terminal on which tables are shown: how wide it is, and what fits."""
+"""The terminal on which tables are shown: its width, and whether tables fit."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.table import Table
 
 
 def output(width: int) -> Console:
-    """Standard output; of that width where it is no terminal."""
+    """Return standard output; where it is no terminal, it has this width."""
     console = Console()
     return console if console.is_terminal else Console(width=width)
 
 
 def all_fit(tables: Iterable[Table], console: Console) -> bool:
-    """Whether none of them would have to break a cell."""
-    boundless = console.options.update(max_width=10_000)  # else no table measures more than there is
+    """Return whether every table fits without breaking a cell."""
+    boundless = console.options.update(max_width=10_000)  # otherwise no table measures wider than the console
     return all(console.measure(table, options=boundless).maximum <= console.width for table in tables)

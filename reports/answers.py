@@ -52,7 +52,7 @@ CHANGES = (
         (("torch_cell_hoisted", "torch_cell_autograd"), ("jax_scan_hoisted", "jax_scan_vjp")),
     ),
     Change(
-        "What does sharing out the batch over the processors buy?",
+        "What does splitting the batch over the processors buy?",
         "Each processor has some rows of the batch; the backward is hand-written in both.",
         (("jax_scan_vjp", "jax_scan_vjp_sharded"),),
     ),
@@ -111,8 +111,8 @@ def _changes(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
         return
     arms = pd.MultiIndex.from_frame(run.records[ARM].astype(str))
     wanted = pd.MultiIndex.from_frame(pd.concat([compared[ARM], without]))
-    found = Blocks(run, run.records[arms.isin(wanted)]).ratios(compared[ARM], without)
-    compared = pd.concat([compared, found], axis=1)[found["ratio"].notna()]
+    ratios = Blocks(run, run.records[arms.isin(wanted)]).ratios(compared[ARM], without)
+    compared = pd.concat([compared, ratios], axis=1)[ratios["ratio"].notna()]
     compared["verdict"] = verdicts(compared)
     for change in CHANGES:
         mine = compared[compared["change"] == change.title]
@@ -129,7 +129,7 @@ def _change(change: Change, compared: pd.DataFrame) -> Answer:
                 for row in rows.itertuples(index=False)
             ]
         )
-        said.append(f"Of {without}'s time for a training step, {given} takes {ratios}.")
+        said.append(f"Relative to {without}, a training step of {given} takes {ratios}.")
     columns = (
         *WHERE,
         Column("without", "without", word("without"), words=True),

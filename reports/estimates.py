@@ -21,10 +21,10 @@ def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFram
     Columns: value, low and high on the scale of the values, p of a value of 1, and n. The variance of a group is
     moderated by those of the other groups. With one replicate the interval is infinite and p is 1.
     """
-    found = means(groups)
-    low, high = t_interval(found, level)
-    ends = {"value": np.exp(found.mean), "low": np.exp(low), "high": np.exp(high)}
-    return pd.DataFrame({**ends, "p": p_values(found), "n": found.n})
+    logs = means(groups)
+    low, high = t_interval(logs, level)
+    ends = {"value": np.exp(logs.mean), "low": np.exp(low), "high": np.exp(high)}
+    return pd.DataFrame({**ends, "p": p_values(logs), "n": logs.n})
 
 
 def _grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarray]:
@@ -47,16 +47,16 @@ def times(records: pd.DataFrame) -> pd.DataFrame:
         records: a row for each replicate; all are ok.
     """
     arms, logs = _logs_by_arm(records)
-    found = intervals(logs).drop(columns="p").add_prefix("seconds_").rename(columns={"seconds_value": "seconds"})
-    return pd.concat([arms, found], axis=1)
+    seconds = intervals(logs).drop(columns="p").add_prefix("seconds_").rename(columns={"seconds_value": "seconds"})
+    return pd.concat([arms, seconds], axis=1)
 
 
 def noise(records: pd.DataFrame) -> float:
     """Return a run's noise: the median arm's standard deviation of log seconds between replicates; NaN if none."""
     failed = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
     _, logs = _logs_by_arm(records[~failed])
-    found = means(logs, moderate=False)
-    return float(np.median(found.sd[found.n > 1])) if (found.n > 1).any() else float("nan")
+    arms = means(logs, moderate=False)
+    return float(np.median(arms.sd[arms.n > 1])) if (arms.n > 1).any() else float("nan")
 
 
 class Blocks:
@@ -108,18 +108,18 @@ class Blocks:
         """
         logs = self.replicate_log_ratios(numerators, denominators)
         known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)
-        found = intervals(_grouped(logs["log_ratio"].to_numpy(), number, len(known)))
-        found = found.add_prefix("ratio_").rename(columns={"ratio_value": "ratio"}).set_axis(known)
-        return found.reindex(range(len(numerators))).set_axis(numerators.index)
+        estimates = intervals(_grouped(logs["log_ratio"].to_numpy(), number, len(known)))
+        estimates = estimates.add_prefix("ratio_").rename(columns={"ratio_value": "ratio"}).set_axis(known)
+        return estimates.reindex(range(len(numerators))).set_axis(numerators.index)
 
     def against(self, name: str) -> pd.DataFrame:
         """Return a row for each ARM that has a block with that implementation, and its ratio to it, as in `ratios`."""
         others = self.arms[self.arms["implementation"] != name]
-        found = self.ratios(others, others.assign(implementation=name))
-        return pd.concat([others, found], axis=1)[found["ratio"].notna()]
+        estimates = self.ratios(others, others.assign(implementation=name))
+        return pd.concat([others, estimates], axis=1)[estimates["ratio"].notna()]
 
     def _numbers(self, arms: pd.DataFrame) -> np.ndarray:
         """Return the number of each ARM; -1 where it has no record here."""
         known = self.arms.assign(number=self.arms.index)
-        found = arms[ARM].astype(str).merge(known, on=ARM, how="left")["number"]
-        return found.fillna(-1).to_numpy(int)
+        numbers = arms[ARM].astype(str).merge(known, on=ARM, how="left")["number"]
+        return numbers.fillna(-1).to_numpy(int)

@@ -50,19 +50,19 @@ TURNS = pandera.DataFrameSchema(
 )
 
 
-def check_types(path: Path, found: pa.Schema) -> None:
+def check_types(path: Path, columns: pa.Schema) -> None:
     """Check the columns of a file before a row is read: pandas has no type for whole numbers with nulls.
 
     Raises:
         Unreadable: a needed column is missing, or a column has another type than in benchmarks.record.
     """
-    missing = {*NEEDED, "reason", "seconds", "turns"} - set(found.names)
+    missing = {*NEEDED, "reason", "seconds", "turns"} - set(columns.names)
     if missing:
         raise Unreadable(f"{path} holds no benchmark records: it has no column {min(missing)}")
     for field in SCHEMA:
-        if field.name in found.names and field.name != "turns":
-            _check_type(path, field.name, found.field(field.name).type, field.type)
-    turns = found.field("turns").type
+        if field.name in columns.names and field.name != "turns":
+            _check_type(path, field.name, columns.field(field.name).type, field.type)
+    turns = columns.field("turns").type
     if not (pa.types.is_list(turns) and pa.types.is_struct(turns.value_type)):
         raise Unreadable(f"{path}: column turns is {turns}; it must be a list of structs")
     for field in turns.value_type:
@@ -73,9 +73,9 @@ def check_types(path: Path, found: pa.Schema) -> None:
             raise Unreadable(f"{path} holds no benchmark records: it has no column turns.{name}")
 
 
-def _check_type(path: Path, name: str, found: pa.DataType, wanted: pa.DataType) -> None:
-    if _kind(found) not in (_kind(wanted), "nothing"):
-        raise Unreadable(f"{path}: column {name} is {found}; it must be {wanted}")
+def _check_type(path: Path, name: str, actual: pa.DataType, wanted: pa.DataType) -> None:
+    if _kind(actual) not in (_kind(wanted), "nothing"):
+        raise Unreadable(f"{path}: column {name} is {actual}; it must be {wanted}")
 
 
 def _kind(arrow: pa.DataType) -> str:

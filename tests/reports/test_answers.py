@@ -21,7 +21,7 @@ def test_a_question_is_answered_from_the_two_arms_it_compares(tmp_path):
     rows = trained("base", 1e-3) + trained("torch_cell", 4e-3) + trained("torch_cell_hoisted", 3e-3)
     found = answered(tmp_path, rows + trained("jax_scan", 2e-3, versions="jax 1"))
     assert found[HOISTING].sentence.endswith(
-        "Of torch_cell's time for a training step, torch_cell_hoisted takes 0.75 × at p."
+        "Relative to torch_cell, a training step of torch_cell_hoisted takes 0.75 × at p."
     )
     (row,) = cells(found[HOISTING])
     assert row[:5] == ["p", "train_step", "cpu", "torch_cell", "torch_cell_hoisted"]
