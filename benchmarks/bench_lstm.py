@@ -33,12 +33,12 @@ def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
     pytest-benchmark's --benchmark-min-rounds, --benchmark-max-time and --benchmark-disable are heeded.
     """
     resolved, parsed = registry.resolve(implementation), Benchmark.parse(case)
-    job, workload, mode = parsed.job, parsed.workload, parsed.mode
-    weights = make_weights(job, workload)
-    prepared = registry.load(resolved).prepare(job, weights, "cpu", workload)
+    problem, workload, mode = parsed.timed_problem, parsed.workload, parsed.mode
+    weights = make_weights(problem, workload)
+    prepared = registry.load(resolved).prepare(problem, weights, "cpu", workload)
     if not resolved.is_floor:
-        agreement.check(prepared, job, workload, mode, agreement.expected(job, workload, weights))
-    call, state = prepared.call(mode), prepared.start(mode, make_inputs(job))
+        agreement.check(prepared, problem, workload, mode, agreement.expected(problem, workload, weights))
+    call, state = prepared.call(mode), prepared.start(mode, make_inputs(problem))
     benchmark.group = case
     benchmark.extra_info["device"] = "cpu"
     benchmark._mode = "bench_lstm"

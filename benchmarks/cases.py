@@ -1,4 +1,4 @@
-"""What is measured: single benchmarks, and the presets, each naming where its problems come from."""
+"""What is measured: benchmarks, and presets of many benchmarks, with the sources of their problems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from impls.core.problem import Problem
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One problem, workload and mode: what all arms do in the same turns."""
+    """A problem, workload and mode: what all arms do in the same turns."""
 
     problem: Problem
     workload: str
@@ -18,12 +18,12 @@ class Benchmark:
 
     @property
     def id(self) -> str:
-        """Such as `t64-b16-i128-h128/sequence/forward`."""
+        """The id, such as `t64-b16-i128-h128/sequence/forward`."""
         return f"{self.problem.id}/{self.workload}/{self.mode}"
 
     @property
-    def job(self) -> Problem:
-        """The problem whose arrays are loaded: `cell` is one time step of it."""
+    def timed_problem(self) -> Problem:
+        """The problem whose arrays are loaded: for `cell`, a single time step of the problem."""
         return self.problem.replace(seq_len=1) if self.workload == "cell" else self.problem
 
     @classmethod
@@ -35,7 +35,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Preset:
-    """Which benchmarks, and how often: replicates of fresh processes, blocks in each, seconds a turn lasts."""
+    """Which benchmarks are measured, and how: replicates of fresh processes, blocks in each, seconds of a turn."""
 
     problems: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
@@ -47,10 +47,10 @@ class Preset:
 SEQUENCE = tuple(("sequence", mode) for mode in MODES)
 
 # t64-b16-i128-h128  the shape of a small speech or text model; the suite's own reference problem
-# t64-b1-i128-h128   the same with one sequence at a time: latency, where the framework's overhead shows
-# t32-b64-i256-h512  near DeepBench's LSTM of hidden 512, batch 64 (baidu-research/DeepBench, rnn_problems.h)
-# t25-b16-i512-h512  DeepBench's LSTM list again: hidden 512, batch 16, 25 steps
-# t28-b64-i28-h128   rows of MNIST as a sequence, the usual tutorial of a recurrent net
+# t64-b1-i128-h128   the same with a batch of 1: latency, which shows the framework's overhead
+# t32-b64-i256-h512  similar to DeepBench's LSTM of hidden 512, batch 64 (baidu-research/DeepBench, rnn_problems.h)
+# t25-b16-i512-h512  from DeepBench's list of LSTMs: hidden 512, batch 16, 25 steps
+# t28-b64-i28-h128   the rows of an MNIST image as a sequence, as in many tutorials
 QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 PRESETS = {
     "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
@@ -84,7 +84,7 @@ AGREE_PROBLEMS = (
     "t6-b2-i3-h4-bi",
     "t64-b16-i128-h128",
 )
-"""T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, and one of real size."""
+"""T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, and a problem of real size."""
 
 AGREE_CELL_PROBLEMS = ("t13-b7-i17-h11", "t9-b3-i5-h7-l2", "t9-b3-i5-h7-nobias", "t6-b2-i3-h4-bi")
-"""Of those, where the `cell` workload is checked too: one step is the same work whatever T is."""
+"""Those of AGREE_PROBLEMS that `cell` is checked on too: a step is the same work whatever T is."""

@@ -21,7 +21,8 @@ from benchmarks import machine, options, results
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.measurement import admission
 from benchmarks.measurement.arm import ArmFailed
-from benchmarks.measurement.session import Advance, Configuration, Session
+from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.session import Advance, Session
 from benchmarks.measurement.sides import Side, version_of
 from benchmarks.metadata import Commit, RunOptions
 from benchmarks.progress import progress

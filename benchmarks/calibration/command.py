@@ -22,7 +22,8 @@ from benchmarks.calibration.hog import hogging
 from benchmarks.calibration.injection import slowed_by
 from benchmarks.calibration.pool import BASE, TWIN, Pool, name_of
 from benchmarks.calibration.report import KINDS, SHARES, RealGate, report
-from benchmarks.measurement.session import Advance, Configuration, Session
+from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.session import Advance, Session
 from benchmarks.measurement.sides import Side, Version
 from benchmarks.progress import CALIBRATION, progress
 from benchmarks.record import new_run_id

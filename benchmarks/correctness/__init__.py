@@ -1,1 +1,1 @@
-"""Is it right? Comparing with the reference."""
+"""Is it right? Comparison with the reference."""

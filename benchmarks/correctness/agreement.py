@@ -1,6 +1,6 @@
-"""The gate before any timing: the timed callables' own results against the oracle.
+"""Agreement: the results of the timed callables are compared with the reference.
 
-Error = max|got − want| / max|want| of a tensor (absolute where want is all zero). NaN never passes.
+The error of a tensor is max|got − want| / max|want|, and max|got − want| where want is all zero. NaN never passes.
 """
 
 from __future__ import annotations
@@ -17,58 +17,62 @@ from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, make_inputs
 
 TOLERANCES = {"float32": 2e-5, "float64": 1e-12}
-"""Largest error that passes.
+"""The largest error that passes.
 
-A dot product of K terms in random order is off by about √K·u of its size (u, half a unit in the last place, is
-6e-8 in float32 and 1e-16 in float64); T steps of a recurrence that does not amplify add up to √T of that. With
-K = 256 + 512 and T = 64 that is 220·u: 1.3e-5 and 2.5e-14. The float64 limit leaves a factor of 40 above that. In
-float32 the largest error seen is about 1e-6, and the smallest planted fault, one weight off by 1e-3, makes 1e-4.
+A dot product of K terms in random order has a relative error of about √K·u, where u, half a unit in the last place, is
+6e-8 in float32 and 1e-16 in float64. T steps of a recurrence that does not amplify errors add up to √T times that. With
+K = 256 + 512 and T = 64 this is 220·u: 1.3e-5 and 2.5e-14. The float64 tolerance leaves a factor of 40 above that. In
+float32 the largest error seen is about 1e-6. The smallest injected fault, a weight off by 1e-3, makes 1e-4.
 """
 
 SEEDS = (11, 12)
-"""Of the two sets of inputs; the second has h0 = c0 = 0."""
+"""The seeds of the two sets of inputs. The second set has h0 = c0 = 0."""
 
 STEPS = (1, 3)
-"""After how many SGD steps the `model` workload's parameters are compared."""
+"""The parameters of the `model` workload are compared after these numbers of SGD steps."""
 
 Results = Mapping[str, Array]
 
 
 class Disagrees(Exception):
-    """A result is not what the oracle says; the message names tensor, index, both values, error and tolerance."""
+    """A result differs from the reference; the message has tensor, index, both values, error and tolerance."""
 
 
 @dataclass(frozen=True)
 class Largest:
-    """The largest error found, and the tensor that has it."""
+    """The largest error, and the tensor that has it."""
 
     error: float
     tensor: str
 
 
 def error_of(got: Array, want: Array) -> float:
-    """max|got − want| / max|want|, absolute where want is all zero; NaN or infinity where got holds any."""
+    """Return max|got − want| / max|want|, or max|got − want| where want is all zero; not finite where got is not."""
     scale = float(np.abs(want).max(initial=0.0))
     return float(np.abs(got - want).max(initial=0.0)) / (scale or 1.0)
 
 
 def compare(got: Results, want: Results, dtype: str, where: str = "") -> Largest:
-    """Every tensor of `want` must be in `got`, with its shape, within the tolerance. Raises Disagrees."""
+    """Compare every tensor of `want` with the tensor of that name in `got`, and return the largest error.
+
+    Raises:
+        Disagrees: where a tensor is missing, has another shape, or differs by more than the tolerance of the dtype.
+    """
     largest = Largest(0.0, "")
     prefix = f"{where}: " if where else ""
     if missing := sorted(set(want) - set(got)):
         raise Disagrees(f"{prefix}{missing[0]} is missing from the results")
     for name, wanted in want.items():
-        found = np.asarray(got[name], np.float64)
-        if found.shape != wanted.shape:
-            raise Disagrees(f"{prefix}{name} has shape {found.shape}, want {wanted.shape}")
-        error = error_of(found, wanted)
+        result = np.asarray(got[name], np.float64)
+        if result.shape != wanted.shape:
+            raise Disagrees(f"{prefix}{name} has shape {result.shape}, want {wanted.shape}")
+        error = error_of(result, wanted)
         if not error <= TOLERANCES[dtype]:  # so that NaN does not pass
-            off = np.abs(found - wanted)
+            off = np.abs(result - wanted)
             index = np.unravel_index(int(np.argmax(np.where(np.isfinite(off), off, np.inf))), wanted.shape)
-            place = f"{name}[{', '.join(map(str, index))}]" if index else name
+            element = f"{name}[{', '.join(map(str, index))}]" if index else name
             raise Disagrees(
-                f"{prefix}{place} is {found[index]:.6g}, want {wanted[index]:.6g}"
+                f"{prefix}{element} is {result[index]:.6g}, want {wanted[index]:.6g}"
                 f" (error {error:.2g}, tolerance {TOLERANCES[dtype]:.0e})"
             )
         if error >= largest.error:
@@ -76,38 +80,40 @@ def compare(got: Results, want: Results, dtype: str, where: str = "") -> Largest
     return largest
 
 
-def input_sets(job: Problem) -> list[Inputs]:
-    """The two sets of inputs that every callable is checked on."""
-    return [make_inputs(job, seed, zero_state=seed == SEEDS[-1]) for seed in SEEDS]
+def input_sets(problem: Problem) -> list[Inputs]:
+    """Return the two sets of inputs on which every callable is checked."""
+    return [make_inputs(problem, seed, zero_state=seed == SEEDS[-1]) for seed in SEEDS]
 
 
-def expected(job: Problem, workload: str, weights: Weights) -> dict[str, Array]:
-    """What the oracle says, as `SET/STEPS/NAME`: per set of inputs, after so many SGD steps (1 but for `model`)."""
-    found: dict[str, Array] = {}
-    for k, inputs in enumerate(input_sets(job)):
+def expected(problem: Problem, workload: str, weights: Weights) -> dict[str, Array]:
+    """Return the reference's results by `SET/STEPS/NAME`: set of inputs, SGD steps (1 except for `model`), tensor."""
+    results: dict[str, Array] = {}
+    for k, inputs in enumerate(input_sets(problem)):
         if workload == "model":
-            found |= {f"{k}/1/{name}": value for name, value in reference.run_model(job, weights, inputs).items()}
+            results |= {f"{k}/1/{name}": value for name, value in reference.run_model(problem, weights, inputs).items()}
             for steps in STEPS:
-                after = reference.run_model_steps(job, weights, inputs, steps)
-                found |= {f"{k}/{steps}/{name}": value for name, value in after.items()}
+                after = reference.run_model_steps(problem, weights, inputs, steps)
+                results |= {f"{k}/{steps}/{name}": value for name, value in after.items()}
         else:
-            found |= {f"{k}/1/{name}": value for name, value in reference.run_sequence(job, weights, inputs).items()}
-    return found
+            results |= {
+                f"{k}/1/{name}": value for name, value in reference.run_sequence(problem, weights, inputs).items()
+            }
+    return results
 
 
-def save_expected(path: Path, job: Problem, workload: str, weights: Weights) -> None:
-    """Work `expected` out once, for all the workers that will compare with it."""
-    np.savez(path, **expected(job, workload, weights))  # type: ignore[arg-type]
+def save_expected(path: Path, problem: Problem, workload: str, weights: Weights) -> None:
+    """Write `expected` to a file, which every worker reads."""
+    np.savez(path, **expected(problem, workload, weights))  # type: ignore[arg-type]
 
 
 def load_expected(path: Path) -> dict[str, Array]:
-    """What save_expected wrote."""
+    """Read what save_expected wrote."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
 def belongs(name: str, workload: str, mode: str) -> bool:
-    """Whether a mode must give the tensor of that name."""
+    """Whether a mode of a workload must return the tensor of that name."""
     if name.startswith("grad_"):
         return mode == "backward" or (mode == "train_step" and workload != "model")
     if name.startswith("param_"):
@@ -119,20 +125,32 @@ def belongs(name: str, workload: str, mode: str) -> bool:
     return mode != "backward"
 
 
-def check(prepared: Prepared, job: Problem, workload: str, mode: str, want: Mapping[str, Array]) -> Largest:
-    """Compare one timed callable with the oracle on two sets of inputs, and on the first one again.
+def check(prepared: Prepared, problem: Problem, workload: str, mode: str, want: Mapping[str, Array]) -> Largest:
+    """Compare a timed callable with the reference on two sets of inputs, then on the first set again.
 
-    Returns the largest error. Raises Disagrees, or Unsupported where there is no such callable.
+    Args:
+        prepared: the implementation, prepared for this problem and workload.
+        problem: the problem whose arrays are loaded.
+        workload: cell, sequence or model.
+        mode: which callable.
+        want: what `expected` returned.
+
+    Returns:
+        The largest error of all tensors.
+
+    Raises:
+        Disagrees: where a result differs from the reference.
+        Unsupported: where the implementation has no such mode.
     """
     call = prepared.call(mode)
-    sets = input_sets(job)
+    sets = input_sets(problem)
     states = [prepared.load(inputs) for inputs in sets]
     updates = (workload, mode) == ("model", "train_step")
-    found = []
-    # the first set again, after the second has been loaded and run: nothing may be left over from it
+    errors = []
+    # the first set again, after the second has been loaded and run: no result of the second may be left over
     for turn, k in enumerate((0, 1, 0)):
         prepared.make_ready(mode, states[k])
-        # a step that changes the parameters is compared from a fresh state, after one and after three
+        # a step that changes the parameters is compared from a fresh state, after 1 step and after 3
         state = prepared.load(sets[k]) if updates else states[k]
         for steps in range(1, max(STEPS) + 1 if updates else 2):
             got = prepared.to_numpy(mode, call(state))
@@ -144,5 +162,5 @@ def check(prepared: Prepared, job: Problem, workload: str, mode: str, want: Mapp
             where = f"{workload}/{mode}, inputs {k}{' again' if turn == 2 else ''}"
             where += f", after {steps} steps" if updates else ""
             if part:
-                found.append(compare(got, part, job.dtype, where))
-    return max(found, key=lambda largest: largest.error)
+                errors.append(compare(got, part, problem.dtype, where))
+    return max(errors, key=lambda largest: largest.error)

@@ -22,7 +22,7 @@ from impls.core.problem import DTYPES, Problem
 @options.workload_option
 @options.device_option
 @click.option(
-    "--timeout", type=options.Finite(min=0.1), default=600.0, show_default=True, help="Seconds for a problem."
+    "--timeout", type=options.Finite(min=0.1), default=600.0, show_default=True, help="Seconds to check a problem."
 )
 def agree(
     impls: tuple[str, ...],
@@ -32,9 +32,9 @@ def agree(
     device: str,
     timeout: float,
 ) -> int:
-    """Compare every implementation with the reference, in outputs, final states and every gradient.
+    """Compare every implementation with the reference: outputs, final states and every gradient.
 
-    Exit code 1 where anything disagrees, or could not be compared though it should have been.
+    Exit code 1 where anything disagrees, or could not be compared although it should have been.
     """
     try:
         implementations = options.implementations(impls, floor=False)

@@ -1,6 +1,6 @@
-"""Negative controls: LSTMs that are wrong on purpose. A check that lets one pass is no check.
+"""Negative controls: LSTMs that are wrong on purpose. A check that accepts any of them is no check.
 
-Each is the oracle with one fault planted, and must be refused within the float32 tolerance, the looser of the two.
+Each is the reference with an injected fault. It must be refused with the float32 tolerance, the larger of the two.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def bias_dropped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
 
 
 def cell_gate_fed_c(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """The candidate g computed from c instead of h, as futhark-ad's benchmark has it."""
+    """The cell gate g computed from c instead of h, as in futhark-ad's benchmark."""
     results = reference.run_sequence(problem, weights, inputs)
     h, c, hidden = inputs.h0[0], inputs.c0[0], problem.hidden_size
     bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
@@ -74,7 +74,7 @@ def matrix_transposed(problem: Problem, weights: Weights, inputs: Inputs) -> Res
 
 
 def weight_off(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """One weight off by 1e-3."""
+    """A single weight off by 1e-3."""
     moved = weights["weight_ih_l0"].copy()
     moved[3, 2] += 1e-3
     return reference.run_sequence(problem, _with(weights, "weight_ih_l0", moved), inputs)
@@ -110,7 +110,7 @@ CONTROLS: dict[str, Fault] = {
 
 
 def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
-    """A faulty implementation, in the shape of any other."""
+    """Return the Prepared of a fault, which has the mode train_step only."""
 
     def run(inputs: Inputs) -> Results:
         return fault(problem, weights, inputs)
@@ -119,15 +119,15 @@ def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
 
 
 def refusals(dtype: str = "float32") -> dict[str, str | None]:
-    """Control → what agreement says against it; None where it lets it pass."""
+    """Return the reason why agreement refuses each control, by the control's name; None where it passes."""
     problem = PROBLEM.replace(dtype=dtype)
     weights = make_weights(problem)
     want = agreement.expected(problem, "sequence", weights)
-    found: dict[str, str | None] = {}
+    reasons: dict[str, str | None] = {}
     for name, fault in CONTROLS.items():
-        found[name] = None
+        reasons[name] = None
         try:
             agreement.check(prepare(fault, problem, weights), problem, "sequence", "train_step", want)
         except agreement.Disagrees as error:
-            found[name] = str(error)
-    return found
+            reasons[name] = str(error)
+    return reasons

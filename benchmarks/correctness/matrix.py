@@ -1,4 +1,4 @@
-"""The agreement matrix: every implementation × dtype × problem, each implementation and dtype in its own process."""
+"""The agreement matrix: implementation × dtype × problem. Each implementation and dtype has its own process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Cell:
-    """The largest error of one implementation on one problem, or why there is none."""
+    """The largest error of an implementation on a problem, or the reason why there is none."""
 
     status: str
     error: float = 0.0
@@ -40,7 +40,7 @@ class Cell:
 
 
 class Matrix:
-    """What is compared, and what became of it so far."""
+    """What is compared, and the cells that are filled so far."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class Matrix:
 
     @property
     def good(self) -> bool:
-        """Whether all that could be compared agrees, and all that should have been compared was."""
+        """Whether everything agrees that should have been compared."""
         return all(cell.status in HARMLESS for cell in self.cells.values())
 
     def fill(self, folder: Path, advance: Advance) -> None:
-        """Compare everything, as many arms at a time as there are processors; `folder` is for caches and logs."""
+        """Compare everything, with as many arms at a time as processors. `folder` is for caches and logs."""
         benchmarks = [
             Benchmark(problem, workload, "forward")
             for problem in self.problems
@@ -75,24 +75,27 @@ class Matrix:
             if workload != "cell" or not _skip_cell(problem)
         ]
         expected = admission.write_expected(benchmarks, SEED, None, folder)
-        # what is compiled takes longest, so it starts first
+        # compiled implementations take longest, so they start first
         first = sorted(
             self.versions,
-            key=lambda one: (not one.implementation.name.endswith("compiled"), one.implementation.framework),
+            key=lambda version: (
+                not version.implementation.name.endswith("compiled"),
+                version.implementation.framework,
+            ),
         )
-        jobs = [(version, dtype) for version in first for dtype in self.dtypes]
+        rows = [(version, dtype) for version in first for dtype in self.dtypes]
         free = sorted(os.sched_getaffinity(0))
 
-        def work(job: tuple[Version, str]) -> None:
+        def work(row: tuple[Version, str]) -> None:
             core = free.pop()
             try:
-                self._fill_row(*job, core, folder, expected, advance)
+                self._fill_row(*row, core, folder, expected, advance)
             finally:
                 free.append(core)
 
         with ThreadPoolExecutor(len(free)) as pool:
             try:
-                list(pool.map(work, jobs))
+                list(pool.map(work, rows))
             except KeyboardInterrupt:
                 self.stopping.set()
                 for arm in self.arms:
@@ -102,7 +105,7 @@ class Matrix:
     def _fill_row(
         self, version: Version, dtype: str, core: int, folder: Path, expected: Expected, advance: Advance
     ) -> None:
-        """Compare one implementation in one dtype on every problem."""
+        """Compare an implementation in a dtype on every problem."""
         name = version.implementation.name
         limits = Limits((core,), self.call_seconds, psutil.virtual_memory().total // 2)
         arm = make_arm(version, self.device, limits, dtype, folder / dtype)
@@ -122,9 +125,9 @@ class Matrix:
             arm.kill()
 
     def _compare(self, version: Version, arm: Arm, problem: Problem, dtype: str, expected: Expected) -> Cell:
-        """Compare every workload and mode on one problem.
+        """Compare every workload and mode on a problem.
 
-        A worker starts with all processors in sight, so that what shards over them does so here too.
+        A worker starts on all processors, so that an implementation that shards over them does so here too.
         """
         if version.failure is not None:
             raise version.failure
@@ -143,9 +146,9 @@ class Matrix:
         return Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
 
     def show(self, console: Console) -> None:
-        """Print a table per dtype: implementations down, problems across, the largest errors in the cells."""
+        """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
         for dtype in self.dtypes:
-            for size in range(len(self.problems), 0, -1):  # as many side by side as the terminal is wide for
+            for size in range(len(self.problems), 0, -1):  # as many problems side by side as fit into the terminal
                 parts = [self.problems[k : k + size] for k in range(0, len(self.problems), size)]
                 tables = [self._table(dtype, part) for part in parts]
                 if terminal.all_fit(tables, console):
@@ -172,5 +175,5 @@ class Matrix:
 
 
 def _skip_cell(problem: Problem) -> bool:
-    """Whether `cell` is left out: one step is the same work whatever T is, so a few default problems are enough."""
+    """Whether `cell` is left out. A step is the same work whatever T is: a few default problems are enough."""
     return problem.id in AGREE_PROBLEMS and problem.id not in AGREE_CELL_PROBLEMS

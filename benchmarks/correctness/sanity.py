@@ -1,4 +1,4 @@
-"""What no statistic can find: a callable that returns before its work is done, or that did it long ago."""
+"""Checks of what no statistic can see: a callable that returns before its work is done, or remembers its results."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 from benchmarks.measurement.timing import no_collector, sample
 
 UNFINISHED = 1.6
-"""A call may really cost this many times what it was timed at; beyond, it returns before its work is done."""
+"""The true cost of a call may be this many times its timed cost. Beyond, it returns before its work is done."""
 REMEMBERED = 4.0
-"""A first call on new inputs may take this many times a repeated one; beyond, results are remembered."""
+"""A first call on new inputs may take this many times as long as a repeated call. Beyond, results are remembered."""
 SLACK_SECONDS = 100e-6
-"""What a first call on new inputs may take longer in any case: their pages and caches are cold."""
+"""A first call on new inputs may always take this much longer: its pages and caches are cold."""
 CALL_SLACK_SECONDS = 20e-6
-"""What a call in a burst may take longer than one by itself in any case."""
+"""A call in a burst may always take this much longer than a call by itself."""
 BURST_SECONDS = 1e-3
-"""About how long the shorter burst lasts: short against a time slice, so that on a busy machine some burst is whole."""
+"""About how long the shorter burst lasts. That is short against a time slice, so some bursts are undisturbed."""
 ATTEMPTS = 20
-"""What seems wrong is measured again, and judged by what speaks most for it: a disturbed machine is no proof."""
+"""A suspicious call is measured this often, and the most favourable times count: a disturbed machine is no proof."""
 
 
 class Suspicious(Exception):
-    """A callable's times can't be what they seem; the message says why."""
+    """The times of a callable can't be right; the message says why."""
 
 
 def burst(call: Callable[[Any], Any], state: Any, calls: int, finish: Callable[[Any], Any]) -> float:
-    """Seconds for so many calls in a row, until the last result can be read."""
+    """Return the seconds of `calls` calls in a row, until the last result has been read."""
     start = time.perf_counter()
     for _ in range(calls):
         result = call(state)
@@ -38,7 +38,7 @@ def burst(call: Callable[[Any], Any], state: Any, calls: int, finish: Callable[[
 
 
 def alone(call: Callable[[Any], Any], state: Any, finish: Callable[[Any], Any]) -> float:
-    """Seconds of one call as it is timed; its work is waited for afterwards, so that the next waits for its own."""
+    """Return the seconds of a call as it is timed. Its result is read afterwards, so that the next call starts idle."""
     start = time.perf_counter()
     result = call(state)
     seconds = time.perf_counter() - start
@@ -47,11 +47,19 @@ def alone(call: Callable[[Any], Any], state: Any, finish: Callable[[Any], Any]) 
 
 
 def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any], Any], estimate: float) -> None:
-    """Compare a call's own time with what a call costs in a burst that ends in reading the last result.
+    """Compare the timed call with a call in a burst that ends with reading the last result.
 
-    Mostly the whole burst is short enough, reading included. Otherwise reading is taken out, as the difference of
-    two bursts, and each is the least of several: one disturbed burst would hide what the other shows.
-    Raises Suspicious where the timed call is much shorter than its work.
+    Mostly the whole burst is short enough, reading included. Otherwise the difference of two bursts leaves reading out.
+    Each of the two is the least of several bursts, since a disturbed burst would hide the difference.
+
+    Args:
+        call: the timed callable.
+        state: its argument.
+        finish: reads a result, which waits for it.
+        estimate: roughly the seconds of a call.
+
+    Raises:
+        Suspicious: where the timed call is much shorter than its work.
     """
     calls = max(2, min(200, round(BURST_SECONDS / max(estimate, 1e-7))))
     singles = max(3, min(50, calls))
@@ -74,7 +82,16 @@ def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any
 
 
 def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable[[], Any]) -> None:
-    """Compare repeated calls with first calls on new inputs. Raises Suspicious where those take far longer."""
+    """Compare repeated calls with first calls on new inputs.
+
+    Args:
+        call: the timed callable.
+        state: its argument.
+        fresh: makes a new state.
+
+    Raises:
+        Suspicious: where the first calls take far longer.
+    """
     repeated, first = 0.0, math.inf
     for _ in range(ATTEMPTS):
         with no_collector():

@@ -1,7 +1,7 @@
-"""Before any timing, for each arm and benchmark: agreement, the cold first call, sanity, and how long a call takes.
+"""Admission, before any timing: the cold first call, agreement, how long a call takes, and sanity.
 
-An arm that fails at a benchmark gets its status there and is not timed there. Where its process has died, it is
-started again for what it has left.
+An arm is admitted to each benchmark separately. Where it fails, it gets its status and is not timed. Where its process
+has died, it is started again for its other benchmarks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from impls.core.registry import Implementation
 
 
 class Admission(msgspec.Struct, forbid_unknown_fields=True):
-    """What became of one arm at one benchmark before any timing."""
+    """The result of the admission of an arm to a benchmark."""
 
     implementation: str
     benchmark: str
@@ -31,34 +31,34 @@ class Admission(msgspec.Struct, forbid_unknown_fields=True):
     error: float | None = None
     error_tensor: str | None = None
     first_call_seconds: float | None = None
-    seconds: float | None = None  # roughly, of one call
+    seconds: float | None = None  # roughly, of a call
 
 
 Expected = dict[tuple[str, str], Path]
-"""By problem id and workload: the file with the reference's results."""
+"""Files with the reference's results, by problem id and workload."""
 
 
 def write_expected(benchmarks: Iterable[Benchmark], seed: int, weights_path: str | None, folder: Path) -> Expected:
-    """Work out the reference's results of every problem and workload, each once."""
+    """Write the reference's results of every problem and workload to files."""
     expected: Expected = {}
     given = weights.read_weights(Path(weights_path))[1] if weights_path else {}
     for benchmark in benchmarks:
         key = benchmark.problem.id, benchmark.workload
         if key not in expected:
             expected[key] = folder / f"expected-{len(expected)}.npz"
-            arrays = weights.complete(given, benchmark.job, benchmark.workload, seed)
-            agreement.save_expected(expected[key], benchmark.job, benchmark.workload, arrays)
+            arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, seed)
+            agreement.save_expected(expected[key], benchmark.timed_problem, benchmark.workload, arrays)
     return expected
 
 
 def refusal(implementation: Implementation, device: str, benchmark: Benchmark) -> ArmFailed | None:
-    """What the constants of a file say against a benchmark; None where they say nothing. Nothing is started."""
+    """Return the failure that an implementation's constants already give at a benchmark; None where they give none."""
     reason = implementation.lacks(device, benchmark.problem.dtype, benchmark.workload)
     return ArmFailed("unsupported", reason) if reason else None
 
 
 def refused(name: str, benchmark: Benchmark, failure: ArmFailed) -> Admission:
-    """The admission of an arm that is not tried at a benchmark."""
+    """Return the admission of an arm that is not tried at a benchmark."""
     return Admission(name, benchmark.id, failure.status, failure.reason)
 
 
@@ -70,15 +70,15 @@ def admit(
     estimate_seconds: float,
     stopwatch: Stopwatch,
 ) -> Admission:
-    """Put a running arm through the admission to one benchmark.
+    """Admit a running arm to a benchmark, or refuse it.
 
     Args:
-        arm: which arm.
-        benchmark: which benchmark.
+        arm: the arm.
+        benchmark: the benchmark.
         opening: the request that opens it.
         expected: the file with the reference's results.
-        estimate_seconds: for finding out how long a call takes.
-        stopwatch: gets the time that this takes.
+        estimate_seconds: how long to measure roughly how long a call takes.
+        stopwatch: counts the time that this takes.
     """
     admission = Admission(arm.name, benchmark.id, versions=arm.ready.versions if arm.ready else None)
     try:
@@ -98,10 +98,14 @@ def admit(
 
 
 def dumps(admissions: Iterable[Admission]) -> str:
-    """Admissions as a run keeps them."""
+    """Return admissions as JSON."""
     return msgspec.json.format(msgspec.json.encode(list(admissions)), indent=1).decode() + "\n"
 
 
 def loads(text: str) -> list[Admission]:
-    """Read what dumps wrote. Raises msgspec's errors, which are ValueErrors."""
+    """Read what dumps wrote.
+
+    Raises:
+        ValueError: for anything else (msgspec's errors).
+    """
     return msgspec.json.decode(text, type=list[Admission])

@@ -1,4 +1,4 @@
-"""The runner's side of one worker process: start it, ask it, stop it, and find out what killed it."""
+"""The runner's side of a worker process: start it, send requests, stop it, and find out why it died."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from impls.core.registry import Implementation
 ROOT = Path(__file__).resolve().parent.parent.parent
 POLL_SECONDS = 0.1
 GONE_SECONDS = 5.0
-"""A process whose socket has closed ends within these, or is ended."""
+"""A process that has closed its socket must end within this time, or it is killed."""
 START_SECONDS = 300.0
-"""A worker may take this long to import its framework: many start at once, and the disk may be cold."""
+"""The least time that a worker may take to import its framework: many start at once, and the disk may be cold."""
 
 AnswerType = TypeVar("AnswerType", bound=protocol.Answer)
 
 
 class ArmFailed(Exception):
-    """An arm could not do what it was asked; status and reason are those of its row."""
+    """An arm could not do a request; status and reason are those of its row."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(f"{status}: {reason}")
@@ -45,7 +45,7 @@ class ArmFailed(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What an arm may use: processors, seconds for one answer, resident bytes."""
+    """What an arm may use: processors, seconds for an answer, resident bytes."""
 
     cores: tuple[int, ...]
     call_seconds: float
@@ -54,7 +54,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Home:
-    """Which Python runs a worker, and where that Python finds impls and benchmarks, in this order."""
+    """The Python that runs a worker, and the folders in which it looks for impls and benchmarks, in order."""
 
     python: str = sys.executable
     path: tuple[Path, ...] = (ROOT,)
@@ -63,22 +63,22 @@ class Home:
 def worker_variables(
     implementation: Implementation, device: str, threads: int, dtype: str, cache: Path, home: Home
 ) -> dict[str, str]:
-    """A worker's environment variables: threads set from outside, full precision, compile caches of its own."""
-    # an environment of its own is to hold what it was built to hold, whatever the user's path leads to
+    """Return a worker's environment variables: number of threads, full precision, its own compile caches."""
+    # an environment of its own must hold exactly what it was built for, whatever is on the user's path
     inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and home.python == sys.executable else []
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
         **os.environ,
         **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
-        # JAX keeps only what took over a second to compile, unless told otherwise
+        # by default JAX caches only what takes over a second to compile
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
-        # compiling in this process: a pool of compile workers would live on beside the measurement
+        # compile in this process: a pool of compile workers would go on running during the measurement
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
-        "KERAS_HOME": str(cache / "keras"),  # else Keras reads and writes a file in the user's home
+        "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
         FLOOR_CHOICES: str(cache.parent / "floor.json"),
@@ -88,7 +88,7 @@ def worker_variables(
 
 
 class Arm:
-    """One implementation as it runs in one worker process. It runs only while it is being asked something."""
+    """An implementation in a worker process. The process is stopped except while it works on a request."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Arm:
         self.ready: protocol.Ready | None = None
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
-        """Begin to start the worker, on its own processors or on others; `wait_ready` brings it to its own."""
+        """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
@@ -126,7 +126,7 @@ class Arm:
                 env=worker_variables(self.implementation, self.device, threads, self.dtype, self.folder, self.home),
                 start_new_session=True,
             )
-        with contextlib.suppress(OSError):  # should the kernel run out of memory, it is to take this one
+        with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
         self.buffer = b""
@@ -135,7 +135,7 @@ class Arm:
         self._send(protocol.Start(path, self.device, cores or self.limits.cores, os.getpid()))
 
     def wait_ready(self) -> None:
-        """Wait for the worker, then stop it until it is asked.
+        """Wait until the worker has imported its implementation, then stop it.
 
         Raises:
             ArmFailed: where it does not start.
@@ -145,11 +145,11 @@ class Arm:
         if self.ready.digest != self.implementation.digest:
             raise ArmFailed("error", f"{self.implementation.path.name} has changed since it was checked")
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
+            with contextlib.suppress(ProcessLookupError):  # the thread has just ended
                 os.sched_setaffinity(int(task.name), self.limits.cores)
 
     def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
-        """Start the worker (see `start`), again where it has died, and wait for it.
+        """Start the worker (see `start`) and wait for it, where it does not run yet or no longer.
 
         Raises:
             ArmFailed: where it does not start.
@@ -165,19 +165,19 @@ class Arm:
 
     @property
     def alive(self) -> bool:
-        """Whether there is a worker to ask."""
+        """Whether the worker runs."""
         return self.process is not None and self.process.poll() is None
 
     def ask(self, request: protocol.AnyRequest, answer: type[AnswerType], seconds: float | None = None) -> AnswerType:
-        """Let the worker run until it has answered.
+        """Send a request, and let the worker run until it has answered.
 
         Args:
-            request: what is asked.
+            request: the request.
             answer: the type of its answer.
-            seconds: how long the worker may take, where that is not the arm's own limit.
+            seconds: how long the worker may take; None for the arm's own limit.
 
         Raises:
-            ArmFailed: where the worker cannot do it, or dies, or does not answer in time.
+            ArmFailed: where the worker cannot do it, dies, or does not answer in time.
         """
         self._signal(signal.SIGCONT)
         self.asked += 1
@@ -185,7 +185,7 @@ class Arm:
         return self._receive(answer, seconds or self.limits.call_seconds)
 
     def kill(self) -> None:
-        """End the worker and whatever it started."""
+        """Kill the worker and all processes that it has started."""
         if self.process is None:
             return
         self._signal(signal.SIGKILL)
@@ -199,13 +199,13 @@ class Arm:
             os.killpg(self.process.pid, number)
 
     def _stop(self) -> None:
-        # a pool of threads that goes on spinning would take the next arm's core
+        # threads that go on spinning would take processor time from the next arm
         self._signal(signal.SIGSTOP)
         assert self.process is not None
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def _send(self, message: msgspec.Struct) -> None:
-        with contextlib.suppress(BrokenPipeError):  # its death is found, and told, by _receive
+        with contextlib.suppress(BrokenPipeError):  # _receive finds out why it died
             self.channel.sendall(protocol.line(message))
 
     def _receive(self, answer: type[AnswerType], seconds: float) -> AnswerType:
@@ -217,7 +217,7 @@ class Arm:
                 content, answer | protocol.Failed
             ):
                 raise ValueError("not the answer to what was asked")
-        except ValueError:  # msgspec's errors are such; an implementation writes to files it did not open
+        except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
             self.kill()
             raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
         if self.alive:
@@ -239,7 +239,7 @@ class Arm:
                 self.buffer += part
                 continue
             if not self.alive and not select.select([self.channel], [], [], 0)[0]:
-                self._died()  # though a child of it may hold the socket open
+                self._died()  # although a child of it may hold the socket open
             self._watch_memory()
             if time.perf_counter() > deadline:
                 self.kill()
@@ -265,7 +265,7 @@ class Arm:
         assert self.process is not None
         try:
             code = self.process.wait(GONE_SECONDS)
-        except subprocess.TimeoutExpired:  # an implementation closes files it did not open
+        except subprocess.TimeoutExpired:  # the implementation has closed a file that it did not open
             self.kill()
             raise ArmFailed("crashed", "the process closed the socket on which it answers, and lived on") from None
         self.kill()
@@ -278,7 +278,7 @@ class Arm:
 
 
 def start_all(arms: Sequence[Arm]) -> None:
-    """Start workers all at once, shared out over the processors. One that cannot start says why when it is asked."""
+    """Start all workers at the same time, spread over the processors. A worker that cannot start is left dead."""
     usable = sorted(os.sched_getaffinity(0))
     for k, arm in enumerate(arms):
         n = len(arm.limits.cores)

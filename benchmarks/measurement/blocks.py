@@ -1,6 +1,6 @@
-"""Blocks of mirrored turns: in each block every benchmark is visited once, so its turns are spread over all the time.
+"""Blocks of mirrored turns: each block visits every benchmark once, so its turns are spread over the whole replicate.
 
-What disturbs a shared machine lasts a second or two. Blocks of one benchmark in a row would all lie inside it.
+A disturbance of a shared machine lasts a second or two. Successive blocks of a single benchmark would lie inside it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.record import Record
 from benchmarks.stopwatch import Stopwatch
 
 SPACING_SECONDS = 0.25
-"""The least time from the start of one block to the start of the next. A replicate of few benchmarks waits."""
+"""The least time from the start of a block to the start of the next. With few benchmarks, the runner waits."""
 
 ArmKey = tuple[str, str]
 """The label of a side, and the name of an implementation."""
@@ -27,7 +27,7 @@ ArmKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class Job:
-    """One benchmark and the arms that take turns at it. What is measured goes into their rows."""
+    """A benchmark, the arms that take turns at it, and by arm its plan and the row that gets what is measured."""
 
     benchmark: Benchmark
     arms: Mapping[ArmKey, Arm]
@@ -36,7 +36,7 @@ class Job:
 
 
 class Replicate:
-    """One replicate at work. An arm that fails at a job leaves all others alone, and goes on with its own others."""
+    """A replicate while it is measured. An arm that fails at a job goes on with its other jobs; other arms go on."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Replicate:
         self.failed: list[tuple[Record, ArmFailed]] = []
 
     def open(self, k: int, key: ArmKey) -> None:
-        """Open a job in an arm, which is started where it does not run."""
+        """Open a job in an arm, and start the arm where it does not run."""
         job = self.jobs[k]
         arm, row = job.arms[key], job.rows[key]
         try:
@@ -64,7 +64,7 @@ class Replicate:
             self.drop(k, key, failure)
             return
         self.alive[k].add(key)
-        if row.turns is None:  # else it is opened again, after another job took the process down
+        if row.turns is None:  # otherwise it is opened again, after another job killed the process
             assert arm.ready is not None
             row.versions = arm.ready.versions
             row.base_bytes = arm.ready.base_bytes
@@ -74,7 +74,7 @@ class Replicate:
             row.turns = []
 
     def drop(self, k: int, key: ArmKey, failure: ArmFailed) -> None:
-        """Give up a job in an arm. Where its process is gone, its other jobs are opened again in a new one."""
+        """Give up a job in an arm. Where the arm's process is dead, its other jobs are opened in a new process."""
         arm = self.jobs[k].arms[key]
         self.alive[k].discard(key)
         self.failed.append((self.jobs[k].rows[key], failure))
@@ -93,7 +93,7 @@ class Replicate:
                     self.take_turn(k, key, number, position)
 
     def take_turn(self, k: int, key: ArmKey, block: int, position: int) -> None:
-        """Have an arm take a turn at a job."""
+        """Let an arm take a turn at a job."""
         job = self.jobs[k]
         plan, row = job.plans[key], job.rows[key]
         request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample)
@@ -125,17 +125,17 @@ def measure(
         jobs: what is measured.
         opening: makes the request that opens a benchmark.
         blocks: how many blocks.
-        rng: decides all orders.
-        stopwatch: gets the time that this takes.
-        advance: is told which share is done.
+        rng: makes all random orders.
+        stopwatch: counts the time that this takes.
+        advance: called with the share of the blocks that is done.
 
     Returns:
-        The rows that failed, and how.
+        The rows that failed, each with its failure.
     """
     replicate = Replicate(jobs, opening, rng, stopwatch)
     for k, job in enumerate(jobs):
         for key in rng.sample(list(job.arms), len(job.arms)):
-            # one after the other: two at a time take longer, as their threads collide
+            # one arm after the other: two at a time take longer, since their threads compete
             replicate.open(k, key)
     for block in range(blocks):
         start = time.perf_counter()
@@ -150,7 +150,7 @@ def measure(
 
 
 def summarise(row: Record) -> None:
-    """Fill in what the turns of a row say together."""
+    """Fill in the medians over the turns of a row."""
     taken = row.turns or []
     row.seconds = statistics.median(turn.seconds for turn in taken)
     row.cores_used = statistics.median((turn.cpu_seconds or 0.0) / (turn.wall_seconds or 1.0) for turn in taken)

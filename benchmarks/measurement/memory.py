@@ -1,4 +1,4 @@
-"""Memory of this process: how the allocator treats what is freed, and what is resident, in bytes, from /proc."""
+"""The memory of this process in bytes, from /proc, and how the allocator treats memory that is freed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ OLD_GLIBC_MOST = 1 << 25
 
 
 def keep_freed() -> bool:
-    """Have the allocator keep what is freed for the next call; whether it could be told so.
+    """Make the allocator keep freed memory for the next call. Return whether it can.
 
-    Left alone, glibc gives large arrays back to the kernel and faults their pages in again at the next call, in some
-    processes and not in others: nn.LSTM's train step is then a quarter slower in four processes of ten.
+    By default, glibc returns large arrays to the kernel and faults their pages in again at the next call, but only in
+    some processes: nn.LSTM's train step is then a quarter slower in four processes of ten.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -34,20 +34,20 @@ def _status(field: str) -> int:
 
 
 def resident() -> int:
-    """What is resident now."""
+    """Return the bytes that are resident now."""
     return _status("VmRSS")
 
 
-def reset_peak() -> None:
-    """Give back what is free, and let the peak start again from here.
+def reset_peak_rss() -> None:
+    """Return freed memory to the kernel, and start the peak RSS again from what is resident now.
 
-    ru_maxrss can't serve: it can't be reset, and starts from what the parent had at fork.
+    ru_maxrss is no alternative: it can't be reset, and starts from the parent's value at fork.
     """
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def peak() -> int:
-    """The most that was resident since reset_peak."""
+def peak_rss() -> int:
+    """Return the most bytes that were resident since reset_peak_rss."""
     return _status("VmHWM")

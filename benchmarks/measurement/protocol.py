@@ -1,4 +1,4 @@
-"""What passes between the runner and a worker: requests and answers, each a type. Anything else is refused.
+"""The messages between the runner and a worker: requests and answers, each a type. Anything else is refused.
 
 A message is one line of JSON: a number, and a request or its answer. An answer carries the number of its request.
 """
@@ -13,7 +13,7 @@ from benchmarks.measurement.timing import Turn
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
-    """The first line that a worker reads: which implementation it runs, where, and for whom."""
+    """The first line that a worker reads: the implementation, device and processors, and the runner."""
 
     path: str
     device: str
@@ -22,7 +22,7 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True, tag_field="request"):
-    """What a worker can be asked."""
+    """A request to a worker."""
 
 
 class Open(Request, tag="open"):
@@ -30,17 +30,17 @@ class Open(Request, tag="open"):
 
     benchmark: str
     seed: int
-    weights: str | None  # the path of an .npz, instead of made-up weights
+    weights: str | None  # the path of an .npz file; None for random weights
 
 
 class Close(Request, tag="close"):
-    """Forget a benchmark."""
+    """Close a benchmark."""
 
     benchmark: str
 
 
 class Check(Request, tag="check"):
-    """Compare an open benchmark with the reference's results, which are in a file."""
+    """Compare an open benchmark with the reference's results in the file `expected`."""
 
     benchmark: str
     expected: str
@@ -59,24 +59,24 @@ class Inspect(Request, tag="inspect"):
     """Look for missing synchronisation and remembered results in an open benchmark."""
 
     benchmark: str
-    seconds: float  # roughly, of one call
+    seconds: float  # roughly, of a call
 
 
 class Estimate(Request, tag="estimate"):
-    """Find out roughly how long a call of an open benchmark takes."""
+    """Measure roughly how long a call of an open benchmark takes."""
 
     benchmark: str
-    seconds: float  # to spend on it
+    seconds: float  # to spend on this
 
 
 class MeasurePeak(Request, tag="measure_peak"):
-    """Find out what a large matrix product reaches. Only the floor can."""
+    """Measure the machine's peak in a dtype. Only the floor can."""
 
     dtype: str
 
 
 class TakeTurn(Request, tag="take_turn"):
-    """Time one burst of calls of an open benchmark."""
+    """Time a turn of an open benchmark."""
 
     benchmark: str
     samples: int
@@ -84,7 +84,7 @@ class TakeTurn(Request, tag="take_turn"):
 
 
 class Answer(msgspec.Struct, forbid_unknown_fields=True, tag_field="answer"):
-    """What a worker can say."""
+    """An answer of a worker."""
 
 
 class Ready(Answer, tag="ready"):
@@ -106,11 +106,11 @@ class Opened(Answer, tag="opened"):
 
 
 class Done(Answer, tag="done"):
-    """It has been done, and there is nothing to tell."""
+    """The request has been done, and has no result."""
 
 
 class Checked(Answer, tag="checked"):
-    """It agrees: the largest error, and the tensor that has it."""
+    """The results agree: the largest error, and the tensor that has it."""
 
     error: float
     tensor: str
@@ -123,20 +123,20 @@ class Estimated(Answer, tag="estimated"):
 
 
 class Peak(Answer, tag="peak"):
-    """What a large matrix product reaches, and by which library."""
+    """The machine's peak: the best rate of a large matrix product, and the library that reached it."""
 
     flops_per_second: float
     library: str
 
 
 class Taken(Answer, tag="taken"):
-    """A turn, as far as the worker knows it."""
+    """A turn, with the fields that the worker fills in."""
 
     turn: Turn
 
 
 class Failed(Answer, tag="failed"):
-    """It could not be done: the status of the row, and the reason."""
+    """The request could not be done: the status of the row, and the reason."""
 
     status: str
     reason: str
@@ -147,7 +147,7 @@ AnyAnswer = Ready | Opened | Done | Checked | Estimated | Peak | Taken | Failed
 
 
 REFUSED = -1
-"""The number of an answer to what could not be read as a request."""
+"""The number of an answer to a line that is no request."""
 
 
 class NumberedRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -165,5 +165,5 @@ class NumberedAnswer(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def line(message: Any) -> bytes:
-    """A message as one line."""
+    """Return a message as a line of JSON."""
     return msgspec.json.encode(message) + b"\n"

@@ -1,4 +1,4 @@
-"""The one engine: arms keyed by side and implementation are admitted, then measured in replicates.
+"""The engine behind every command: arms, keyed by side and implementation, are admitted, then measured in replicates.
 
 A run has one side, and its implementations take turns with each other. A regression has two sides, base and head, and
 the two take turns for each implementation. A calibration has as many sides as it compares.
@@ -11,48 +11,28 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from benchmarks.cases import Benchmark
 from benchmarks.measurement import admission, blocks, protocol
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed, Limits, start_all
 from benchmarks.measurement.blocks import ArmKey, Job
+from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.rows import new_row
 from benchmarks.measurement.sides import Side, make_arm, shuffled, worker_dtype
 from benchmarks.measurement.timing import Plan, plan
-from benchmarks.record import Record, problem_fields
+from benchmarks.record import Record
 from benchmarks.stopwatch import Stopwatch
-from impls.core.registry import Implementation
-from impls.core.versions import distributions, versions_of
 
 Key = tuple[str, str, str]
 """The label of a side, the name of an implementation, the id of a benchmark."""
 Advance = Callable[[str, float, float], None]
-"""Is told what is being done, how much of it is done, and of how much."""
+"""A function that gets what is being done, how much of it is done, and how much there is in all."""
 PEAK_SECONDS = 120.0
-"""The least that the floor may take for the machine's peak, whatever --timeout says."""
-
-
-class Configuration(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What decides how a session measures, whatever it is for."""
-
-    run_id: str
-    benchmarks: tuple[str, ...]
-    device: str
-    threads: int
-    turn_seconds: float
-    seed: int
-    weights: str | None  # the path of an .npz, instead of made-up weights
-    call_seconds: float
-    memory_bytes: int
-
-    def opening(self, benchmark: Benchmark) -> protocol.Open:
-        """The request that opens a benchmark."""
-        return protocol.Open(benchmark.id, self.seed, self.weights)
+"""The least time that the floor may take to measure the machine's peak, whatever --timeout is."""
 
 
 class Session:
-    """Sides, benchmarks and one configuration; the admissions and failures of their arms."""
+    """Sides, benchmarks and a configuration, with the admissions and failures of their arms."""
 
     def __init__(
         self,
@@ -79,8 +59,11 @@ class Session:
 
     @property
     def everything(self) -> dict[str, list[Benchmark]]:
-        """Every implementation with every benchmark."""
+        """All benchmarks, by the name of each implementation."""
         return {name: list(self.benchmarks) for name in self.names}
+
+    def _side(self, label: str) -> Side:
+        return next(side for side in self.sides if side.label == label)
 
     def close(self) -> None:
         """End every worker."""
@@ -93,7 +76,7 @@ class Session:
     def admit(self) -> list[Admission]:
         """Admit or refuse every arm at every benchmark.
 
-        The workers go on running: the next replicate may take them over, or close() ends them.
+        The workers go on running. The next replicate uses them, or close() ends them.
         """
         configuration = self.configuration
         with self.stopwatch.spent("agreement"):
@@ -108,16 +91,16 @@ class Session:
         for name in self.names:
             for side in self.sides:
                 if name in side.names:
-                    unable: ArmFailed | None = None  # what cannot start once is not started for every benchmark
+                    unable: ArmFailed | None = None  # an arm that cannot start is not started again for each benchmark
                     for benchmark in self.benchmarks:
                         unable = self._admit(side, name, benchmark, expected, unable)
                         self.advance(f"checking {name}", len(self.admissions), steps)
         return list(self.admissions.values())
 
     def refusal(self, key: ArmKey, benchmark: Benchmark) -> ArmFailed | None:
-        """Why an arm is not tried at a benchmark; None where it is."""
+        """Return why an arm is not tried at a benchmark; None where it is tried."""
         label, name = key
-        side = next(side for side in self.sides if side.label == label)
+        side = self._side(label)
         if name in side.unreadable:
             return ArmFailed("error", side.unreadable[name])
         version = side.versions[name]
@@ -126,7 +109,7 @@ class Session:
     def _admit(
         self, side: Side, name: str, benchmark: Benchmark, expected: admission.Expected, unable: ArmFailed | None
     ) -> ArmFailed | None:
-        """Admit or refuse one arm at one benchmark; the failure, where its worker cannot be started at all."""
+        """Admit an arm to a benchmark or refuse it. Return the failure of an arm that cannot be started at all."""
         key = side.label, name
         failure = self.refusal(key, benchmark) or unable
         if failure is None:
@@ -150,10 +133,10 @@ class Session:
         return unable
 
     def measure_peak(self, dtype: str) -> protocol.Peak:
-        """What a large matrix product reaches. Needs a running floor.
+        """Measure the machine's peak in a dtype.
 
         Raises:
-            ArmFailed: where the floor cannot say.
+            ArmFailed: where the floor does not run, or fails.
         """
         floor = next((arm for arm in self.arms.values() if arm.implementation.is_floor and arm.alive), None)
         if floor is None:
@@ -165,7 +148,7 @@ class Session:
     # replicates
 
     def make_arms(self, names: Sequence[str], rng: random.Random) -> None:
-        """Replace the arms by new ones that are not started. Whose path is called what is random."""
+        """Replace all arms by new arms that are not started. Which side gets which alias is random."""
         self.close()
         dtype = worker_dtype(benchmark.problem.dtype for benchmark in self.benchmarks)
         for name in names:
@@ -176,7 +159,7 @@ class Session:
                 self.arms[side.label, name] = arm
 
     def ok(self, name: str, benchmark_id: str) -> bool:
-        """Whether every side of an implementation has been admitted to a benchmark, and has not failed since."""
+        """Whether every side of an implementation has been admitted to a benchmark, and none has failed since."""
         keys = [(side.label, name, benchmark_id) for side in self.sides]
         admitted = all(key in self.admissions and self.admissions[key].status == "ok" for key in keys)
         return admitted and not any(key in self.failures for key in keys)
@@ -190,22 +173,22 @@ class Session:
         what: str = "replicate",
         of_all: int = 1,
     ) -> list[Record]:
-        """Measure one replicate.
+        """Measure a replicate.
 
-        The workers are fresh, but for those that run already: in a run, the first replicate takes over those that
-        have been admitted. The others are started in a new order each time: pages that one replicate frees the next
-        one gets, and if always the same arm got the same pages, all replicates of a run would be off by the same.
+        Its workers are fresh, except those that still run after the admission: a run's first replicate uses them.
+        Workers are started in a new order each time. A replicate gets the pages that the replicate before has freed: if
+        the same arm always got the same pages, all replicates of a run would have the same error.
 
         Args:
-            number: of the replicate, from 0.
+            number: the number of the replicate, from 0.
             count: how many blocks.
-            wanted: benchmarks by implementation; None for everything.
-            phase: of a regression.
-            what: is told to `advance`, with the number.
+            wanted: benchmarks by implementation; None for all.
+            phase: the phase of a regression.
+            what: the word for `advance`, before the number.
             of_all: how many replicates there will be.
 
         Returns:
-            A row for every arm that was measured, and one for every arm that failed.
+            A row for every arm and benchmark that was measured or has failed.
         """
         wanted = self.everything if wanted is None else wanted
         rng = random.Random(f"{self.order_seed} {phase} {number}")
@@ -251,7 +234,7 @@ class Session:
     def _jobs(
         self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record], rng: random.Random
     ) -> list[Job]:
-        """Who takes turns with whom: implementations where there is one side, else the sides of an implementation."""
+        """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""
         groups: dict[tuple[Benchmark, str], list[ArmKey]] = {}
         for label, name in self.arms:
             for benchmark in todo.get(name, ()):
@@ -267,11 +250,11 @@ class Session:
         ]
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:
-        """How the arms of an implementation fill their turns at a benchmark: all sides alike.
+        """Return how the arms of an implementation fill their turns at a benchmark; all sides have the same plan.
 
-        The plan comes from how long a call took in earlier replicates, or else at the admission. Calls are slower at
-        the start of a turn: if one look decided for a whole run, an unlucky one would give an arm shorter turns in all
-        replicates, and make it look slower than its copy.
+        The plan comes from how long a call took in earlier replicates, or at the admission. Calls are slower at the
+        start of a turn, so an arm with shorter turns looks slower. A single bad estimate for the whole run would give
+        an arm shorter turns in all its replicates.
         """
         known = []
         for side in self.sides:
@@ -283,7 +266,7 @@ class Session:
         return plan(max(known), self.configuration.turn_seconds)
 
     def learn(self, rows: Iterable[Record]) -> None:
-        """Learn from a replicate: what failed is not tried again, and how long calls took plans later turns."""
+        """Keep what later replicates need: what has failed is not tried again; the times of calls give later plans."""
         for row in rows:
             key = row.side or self.sides[0].label, row.implementation, row.benchmark
             if row.status == "ok" and row.seconds is not None:
@@ -292,34 +275,15 @@ class Session:
                 self.failures.setdefault(key, ArmFailed(row.status, row.reason or ""))
 
     def _row(self, key: Key, benchmark: Benchmark, number: int, phase: str | None) -> Record:
-        """A row before it is measured: all that is known already."""
+        """Return a row with everything that is known before it is measured."""
         label, name, _ = key
-        admitted, failure = self.admissions[key], self.failures.get(key)
-        implementation = next(side for side in self.sides if side.label == label).versions[name].implementation
-        return Record(
+        return new_row(
+            self.configuration,
+            self._side(label).versions[name].implementation,
+            benchmark,
+            self.admissions[key],
+            self.failures.get(key),
             side=label if len(self.sides) > 1 else None,
             phase=phase,
-            run_id=self.configuration.run_id,
-            implementation=name,
-            track=implementation.track,
-            versions=admitted.versions or _versions_unstarted(implementation),
-            digest=implementation.digest,
-            **problem_fields(benchmark.problem),
-            workload=benchmark.workload,
-            mode=benchmark.mode,
-            device=self.configuration.device,
-            threads=self.configuration.threads,
             replicate=number,
-            status=failure.status if failure else admitted.status,
-            reason=failure.reason if failure else admitted.reason,
-            error=admitted.error,
-            error_tensor=admitted.error_tensor,
-            first_call_seconds=admitted.first_call_seconds,
         )
-
-
-def _versions_unstarted(implementation: Implementation) -> str:
-    """The versions of an implementation whose worker has not told them."""
-    if not implementation.requires:
-        return versions_of(implementation)
-    return ", ".join(f"{name} not installed" for name in distributions(implementation))

@@ -1,4 +1,4 @@
-"""Whose implementations a session measures: one side in a run, base and head in a regression, more in a calibration."""
+"""The sides of a session: one in a run, base and head in a regression, more in a calibration."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from impls.core.registry import Implementation
 
 @dataclass(frozen=True)
 class Version:
-    """An implementation as one side has it.
+    """A side's version of an implementation.
 
-    root is the folder whose impls/ the implementation imports; python runs it. Where its environment could not be
-    built, failure says why.
+    root is the folder of the impls/ that it imports, python runs it. failure says why its environment could not be
+    built, and is None where it could.
     """
 
     implementation: Implementation
@@ -29,7 +29,7 @@ class Version:
 
 
 def version_of(implementation: Implementation, root: Path = ROOT, present: str = sys.executable) -> Version:
-    """A Version that runs in the implementation's own environment, or in `present` where it asks for none."""
+    """Return a Version that runs in the implementation's own environment, or in `present` where it needs none."""
     try:
         return Version(implementation, root, environments.python_for(implementation, present))
     except environments.NotBuilt as error:
@@ -38,7 +38,7 @@ def version_of(implementation: Implementation, root: Path = ROOT, present: str =
 
 @dataclass(frozen=True)
 class Side:
-    """A label, implementations by name, and by name the reasons why others cannot be read."""
+    """A label, and by name the implementations, and the reasons why others cannot be read."""
 
     label: str
     versions: Mapping[str, Version]
@@ -46,25 +46,25 @@ class Side:
 
     @property
     def names(self) -> list[str]:
-        """Every implementation, those that cannot be read included."""
+        """The names of all implementations, including those that cannot be read."""
         return [*self.versions, *self.unreadable]
 
 
 def worker_dtype(dtypes: Iterable[str]) -> str:
-    """What a worker that measures problems of these dtypes is started for: JAX keeps float64 off unless told."""
+    """Return the dtype that a worker for these dtypes is started with: JAX must know of float64 when it starts."""
     return "float64" if "float64" in dtypes else "float32"
 
 
 def make_arm(version: Version, device: str, limits: Limits, dtype: str, folder: Path, alias: Path | None = None) -> Arm:
-    """An arm that is not started yet.
+    """Return an arm that is not started yet.
 
     Args:
         version: what it runs.
         device: cpu or cuda.
         limits: what it may use.
-        dtype: what its worker is started for.
-        folder: for its compile caches and its log.
-        alias: another path to the version's root, so that no side's path is longer.
+        dtype: the dtype that its worker is started with.
+        folder: the folder of its compile caches and its log.
+        alias: a link to make to the version's root, so that the paths of all sides are equally long.
     """
     home = Home(version.python, (version.root, ROOT) if version.root != ROOT else (ROOT,))
     if alias is not None:
@@ -75,7 +75,7 @@ def make_arm(version: Version, device: str, limits: Limits, dtype: str, folder: 
 
 
 def shuffled(sides: Iterable[Side], name: str, rng: random.Random) -> list[tuple[Side, Version]]:
-    """The sides that have an implementation, in a random order."""
+    """Return the sides that have an implementation, in a random order, each with its version."""
     having = [(side, side.versions[name]) for side in sides if name in side.versions]
     rng.shuffle(having)
     return having

@@ -1,6 +1,6 @@
-"""The one piece of code that times. Workers and the pytest-benchmark suite both call it.
+"""All timing: workers and the pytest-benchmark suite both call this code.
 
-A call that is long against the clock is timed by itself; shorter ones are timed several at a time.
+A call that is long against the clock is timed by itself. Shorter calls are timed several at a time.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import msgspec
 Call = Callable[[Any], Any]
 
 LONG_SECONDS = 50e-6
-"""From here on a call is timed by itself: reading the clock twice takes about 0.1 µs, 0.2 % of this."""
+"""A call of at least this time is timed by itself: reading the clock twice takes about 0.1 µs, 0.2 % of it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a turn is spent: so many samples, each of so many calls."""
+    """How a turn is filled: the number of samples, and the number of calls in each."""
 
     samples: int
     calls_per_sample: int
@@ -36,27 +36,27 @@ Int32 = Annotated[int, msgspec.Meta(extra={"arrow": "int32"})]
 
 
 class Turn(msgspec.Struct, kw_only=True):
-    """One burst of timed calls of one arm: seconds per call of each sample, and what the machine did meanwhile.
+    """A burst of timed calls of an arm: seconds per call of each sample, and what the machine did meanwhile.
 
-    The worker measures the samples and its own process. The runner fills in the rest: when the turn was, and what
-    the whole machine did.
+    The worker fills in what it measures of the samples and of its own process. The runner fills in when the turn was,
+    and what the whole machine did.
     """
 
     block: Int32 = 0
     position: Int32 | None = None  # in the block's order of turns
     started: float | None = None  # seconds since the epoch
-    seconds: float  # of one call: the median of the samples
+    seconds: float  # of a call: the median of the samples
     samples: list[float] | None = None  # seconds per call
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
     involuntary_switches: int | None = None
     steal_seconds: float | None = None  # of the whole machine, meanwhile
-    pressure_seconds: float | None = None  # in which something waited for a processor, meanwhile
+    pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
 
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """Keep the garbage collector out, and put it back as it was."""
+    """Turn the garbage collector off, and afterwards back on where it was on."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -67,7 +67,7 @@ def no_collector() -> Iterator[None]:
 
 
 def sample(call: Call, state: Any, calls: int) -> float:
-    """Seconds per call of `calls` calls in a row."""
+    """Return the seconds per call of `calls` calls in a row."""
     if calls == 1:
         start = time.perf_counter()
         call(state)
@@ -80,24 +80,24 @@ def sample(call: Call, state: Any, calls: int) -> float:
 
 
 def estimate(call: Call, state: Any, seconds: float) -> float:
-    """Roughly how long a call takes: the median of some calls, within about so many seconds."""
+    """Return roughly the seconds of a call: the median of some calls, which take about `seconds` together."""
     call(state)
     first = sample(call, state, 1)
     calls = max(1, math.ceil(LONG_SECONDS / max(first, 1e-9)))
     repeats = max(1, min(15, int(seconds / (calls * max(first, 1e-9)))))
     with no_collector():
-        found = sorted(sample(call, state, calls) for _ in range(repeats))
-    return found[len(found) // 2]
+        times = sorted(sample(call, state, calls) for _ in range(repeats))
+    return times[len(times) // 2]
 
 
 def plan(seconds_per_call: float, turn_seconds: float) -> Plan:
-    """How to fill a turn with calls that take so long."""
+    """Return how to fill a turn of `turn_seconds` with calls of `seconds_per_call`."""
     per_sample = max(1, math.ceil(LONG_SECONDS / seconds_per_call))
     return Plan(max(1, min(200, round(turn_seconds / (per_sample * seconds_per_call)))), per_sample)
 
 
 def turn(call: Call, state: Any, how: Plan) -> Turn:
-    """One untimed call, then the samples."""
+    """Make an untimed call, then the samples."""
     with no_collector():
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         wall, cpu = time.perf_counter(), time.process_time()

@@ -1,4 +1,4 @@
-"""One turn of one arm: the order of turns in a block, and what the machine did meanwhile."""
+"""Turns: their order in a block, and what the machine did during each."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ PRESSURE = Path("/proc/pressure/cpu")
 
 
 def mirrored(arms: Sequence[T], rng: random.Random) -> list[T]:
-    """A random order, then the same backwards: A B C C B A. A drift that is linear in time cancels."""
+    """Return the arms in a random order, then backwards: A B C C B A. A drift that is linear in time cancels."""
     order = list(arms)
     rng.shuffle(order)
     return order + order[::-1]
 
 
 def steal_seconds() -> float:
-    """Seconds that the hypervisor has taken from this machine's processors since the machine started."""
+    """Return the seconds that the hypervisor has taken from the machine's processors since it started."""
     return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
 def pressure_seconds() -> float | None:
-    """Seconds in which something waited for a processor since the machine started; None where it does not say."""
+    """Return the seconds since the machine started in which a process waited for a processor; None where unknown."""
     try:
         return int(PRESSURE.read_text().partition("total=")[2].split()[0]) / 1e6
     except (OSError, ValueError, IndexError):
@@ -37,7 +37,7 @@ def pressure_seconds() -> float | None:
 
 
 def take(block: int, position: int, ask: Callable[[], Turn]) -> Turn:
-    """Have an arm take a turn, and fill in when it was and what the machine did meanwhile."""
+    """Let an arm take a turn, and fill in its block, position and start, and what the machine did meanwhile."""
     started, steal, pressure = time.time(), steal_seconds(), pressure_seconds()
     turn = ask()
     turn.block, turn.position, turn.started = block, position, started

@@ -1,7 +1,7 @@
-"""The process of one arm. It does what the runner asks over a socket, and nothing on its own.
+"""The process of an arm. It does what the runner requests over a socket, and nothing else.
 
-Started as `python -m benchmarks.measurement.worker FD`. Nothing heavy is imported before the process is bound to its
-processors, since thread pools are made at import.
+`python -m benchmarks.measurement.worker FD` starts it. No framework is imported before the process is bound to its
+processors, since frameworks make their thread pools at import.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ PR_SET_PDEATHSIG = 1
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its runner dies, however the runner dies."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before that took effect
+    if os.getppid() != parent:  # the runner died before the call took effect
         os._exit(1)
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Put text on one line, and cut it to a length that a table cell bears."""
+    """Return text on a single line of at most `limit` characters."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def failure_of(error: BaseException) -> Failed:
-    """The status and the reason of a row that failed with this exception."""
+    """Return the status and the reason of a row that failed with this exception."""
     from benchmarks.correctness.agreement import Disagrees
     from impls.core.contract import Unsupported
 
@@ -53,7 +53,7 @@ def failure_of(error: BaseException) -> Failed:
 
 
 def failure_to_import(error: Exception, path: Path) -> Failed:
-    """The status and the reason where an implementation could not be imported: its framework may not be there."""
+    """Return the status and the reason of an implementation that could not be imported."""
     from impls.core import registry, versions
 
     if isinstance(error, ImportError):
@@ -61,11 +61,11 @@ def failure_to_import(error: Exception, path: Path) -> Failed:
         absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
         if absent or any(versions.version(name) is None for name in distributions):
             return Failed("not_installed", one_line(str(error)))
-    return failure_of(error)  # a mistyped import is no missing framework
+    return failure_of(error)  # such as a mistyped import
 
 
 class OpenBenchmark:
-    """A benchmark that is ready to be called."""
+    """A benchmark that can be called."""
 
     def __init__(self, benchmark: Any, prepared: Any, inputs: Any) -> None:
         self.benchmark = benchmark
@@ -75,7 +75,7 @@ class OpenBenchmark:
         self.state = self.fresh()
 
     def fresh(self) -> Any:
-        """A newly loaded state in which the mode can be called."""
+        """Load a new state in which the mode can be called."""
         return self.prepared.start(self.benchmark.mode, self.inputs)
 
     def finish(self, result: Any) -> Any:
@@ -84,7 +84,7 @@ class OpenBenchmark:
 
 
 class Worker:
-    """The state of one arm: its module, and the benchmarks that are open."""
+    """The state of the process: the implementation's module, and the open benchmarks."""
 
     def __init__(self, start: protocol.Start) -> None:
         from benchmarks.measurement import memory
@@ -97,12 +97,12 @@ class Worker:
         self.module = registry.load(self.implementation)
         self.import_seconds = time.perf_counter() - began
         self.memory = memory
-        gc.freeze()  # what the frameworks made stays; collecting need not look at it again
+        gc.freeze()  # the frameworks' objects stay alive; the collector need not visit them again
         self.base_bytes = memory.resident()
         self.opened: dict[str, OpenBenchmark] = {}
 
     def ready(self) -> protocol.Ready:
-        """What the runner is told first."""
+        """Return the first answer."""
         from threadpoolctl import threadpool_info
 
         from impls.core import versions
@@ -118,7 +118,7 @@ class Worker:
         )
 
     def answer(self, request: protocol.AnyRequest) -> protocol.AnyAnswer:
-        """Do what is asked."""
+        """Do a request and return its answer."""
         match request:
             case protocol.Open():
                 return self.open(request)
@@ -139,51 +139,53 @@ class Worker:
                 return self.take_turn(request)
 
     def open(self, request: protocol.Open) -> protocol.Opened:
-        """Prepare, load, and call twice. The first call is timed by itself."""
+        """Prepare, load, and call twice; time the first call."""
         from benchmarks.cases import Benchmark
         from impls.core import weights
 
         self.opened.pop(request.benchmark, None)
         benchmark = Benchmark.parse(request.benchmark)
         given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
-        arrays = weights.complete(given, benchmark.job, benchmark.workload, request.seed)
-        inputs = weights.make_inputs(benchmark.job, request.seed)
-        self.memory.reset_peak()
+        arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, request.seed)
+        inputs = weights.make_inputs(benchmark.timed_problem, request.seed)
+        self.memory.reset_peak_rss()
         before = self.memory.resident()
-        prepared = self.module.prepare(benchmark.job, arrays, self.device, benchmark.workload)
+        prepared = self.module.prepare(benchmark.timed_problem, arrays, self.device, benchmark.workload)
         opened = OpenBenchmark(benchmark, prepared, inputs)
         start = time.perf_counter()
         opened.call(opened.state)
         first = time.perf_counter() - start
         opened.call(opened.state)
         self.opened[request.benchmark] = opened
-        return protocol.Opened(first_call_seconds=first, peak_bytes=max(0, self.memory.peak() - before))
+        return protocol.Opened(first_call_seconds=first, peak_bytes=max(0, self.memory.peak_rss() - before))
 
     def check(self, request: protocol.Check) -> protocol.Checked:
-        """Compare one mode with the reference."""
+        """Compare an open benchmark with the reference."""
         from benchmarks.correctness import agreement
 
         opened = self.opened[request.benchmark]
         benchmark = opened.benchmark
         expected = agreement.load_expected(Path(request.expected))
-        largest = agreement.check(opened.prepared, benchmark.job, benchmark.workload, benchmark.mode, expected)
+        largest = agreement.check(
+            opened.prepared, benchmark.timed_problem, benchmark.workload, benchmark.mode, expected
+        )
         return protocol.Checked(error=largest.error, tensor=largest.tensor)
 
     def check_problem(self, request: protocol.CheckProblem) -> protocol.Checked:
-        """Compare every mode with the reference; the largest error of all."""
+        """Compare every mode with the reference and return the largest error."""
         from benchmarks.cases import Benchmark
         from benchmarks.correctness import agreement
         from impls.core import weights
         from impls.core.contract import MODES
         from impls.core.problem import Problem
 
-        job = Benchmark(Problem.parse(request.problem), request.workload, "forward").job
-        arrays = weights.make_weights(job, request.workload, request.seed)
-        prepared = self.module.prepare(job, arrays, self.device, request.workload)
+        problem = Benchmark(Problem.parse(request.problem), request.workload, "forward").timed_problem
+        arrays = weights.make_weights(problem, request.workload, request.seed)
+        prepared = self.module.prepare(problem, arrays, self.device, request.workload)
         expected = agreement.load_expected(Path(request.expected))
         modes = [mode for mode in MODES if getattr(prepared, mode) is not None]
-        errors = [agreement.check(prepared, job, request.workload, mode, expected) for mode in modes]
-        largest = max(errors, key=lambda found: found.error)
+        errors = [agreement.check(prepared, problem, request.workload, mode, expected) for mode in modes]
+        largest = max(errors, key=lambda checked: checked.error)
         return protocol.Checked(error=largest.error, tensor=largest.tensor)
 
     def inspect(self, request: protocol.Inspect) -> protocol.Done:
@@ -196,14 +198,14 @@ class Worker:
         return protocol.Done()
 
     def estimate(self, request: protocol.Estimate) -> protocol.Estimated:
-        """Find out roughly how long a call takes."""
+        """Measure roughly how long a call takes."""
         from benchmarks.measurement import timing
 
         opened = self.opened[request.benchmark]
         return protocol.Estimated(seconds=timing.estimate(opened.call, opened.state, request.seconds))
 
     def take_turn(self, request: protocol.TakeTurn) -> protocol.Taken:
-        """Time one burst of calls."""
+        """Time a turn."""
         from benchmarks.measurement import timing
 
         opened = self.opened[request.benchmark]

@@ -20,7 +20,8 @@ from rich.console import Console
 
 from benchmarks import machine, options
 from benchmarks.cases import Benchmark
-from benchmarks.measurement.session import Configuration, Session
+from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.session import Session
 from benchmarks.metadata import Metadata, RunOptions
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, new_run_id, write_records

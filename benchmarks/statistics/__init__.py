@@ -1,1 +1,1 @@
-"""Pure functions of arrays: ratios, intervals, many comparisons at once."""
+"""Pure functions of arrays: ratios, intervals, moderation, multiple comparisons."""

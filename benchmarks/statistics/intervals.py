@@ -1,6 +1,6 @@
-"""Means of few values, with t intervals; variances may be moderated by those of other groups.
+"""Means of few values, with t intervals. The variances of many groups may moderate each other.
 
-The unit is the replicate: a set of fresh processes gives one value.
+A value comes from a replicate, which is a set of fresh processes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Means:
-    """The mean of each group, with the standard deviation of one value and its degrees of freedom. Shapes (groups,)."""
+    """The mean of each group, the standard deviation of a value, its degrees of freedom, the number of values.
+
+    Every array has shape (groups,).
+    """
 
     mean: np.ndarray
     sd: np.ndarray
@@ -43,9 +46,9 @@ def means(
 
     Args:
         groups: the values of each group, at least one; a single value has no degrees of freedom.
-        families: for each group, the family within which variances are moderated; None puts all in one.
+        families: the family of each group, within which variances are moderated; None puts all groups into one family.
         least_sd: a smaller standard deviation is raised to this.
-        moderate: whether variances are moderated at all.
+        moderate: whether variances are moderated.
     """
     n = np.array([len(group) for group in groups], float)
     mean = np.array([np.mean(group) for group in groups])
@@ -54,28 +57,28 @@ def means(
     if moderate:
         families = [None] * len(groups) if families is None else families
         for family in dict.fromkeys(families):
-            mine = np.array([other == family for other in families])
-            variance[mine], freedom[mine] = moderated(variance[mine], freedom[mine])
+            members = np.array([other == family for other in families])
+            variance[members], freedom[members] = moderated(variance[members], freedom[members])
     return Means(mean, np.sqrt(variance), freedom, n.astype(int))
 
 
-def t_interval(found: Means, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+def t_interval(groups: Means, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of each mean's interval; infinite where there are no degrees of freedom."""
     with np.errstate(invalid="ignore"):
-        half = stats.t.ppf(0.5 + level / 2, np.maximum(found.freedom, 1e-3)) * found.error
-    half = np.where(found.freedom > 0, half, np.inf)
-    return found.mean - half, found.mean + half
+        half = stats.t.ppf(0.5 + level / 2, np.maximum(groups.freedom, 1e-3)) * groups.error
+    half = np.where(groups.freedom > 0, half, np.inf)
+    return groups.mean - half, groups.mean + half
 
 
-def p_values(found: Means, sign: int = 0) -> np.ndarray:
+def p_values(groups: Means, sign: int = 0) -> np.ndarray:
     """Return the chance of a mean at least this far from 0 if the true mean is 0; 1 without degrees of freedom.
 
     Args:
-        found: what `means` gave.
+        groups: what `means` gave.
         sign: 1 counts only means above 0, −1 only those below, 0 both.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(found.mean == 0, 0.0, found.mean / found.error)
-    freedom = np.maximum(found.freedom, 1e-3)
+        t = np.where(groups.mean == 0, 0.0, groups.mean / groups.error)
+    freedom = np.maximum(groups.freedom, 1e-3)
     p = stats.t.sf(sign * t, freedom) if sign else 2 * stats.t.sf(np.abs(t), freedom)
-    return np.where(found.freedom > 0, p, 1.0)
+    return np.where(groups.freedom > 0, p, 1.0)

@@ -1,7 +1,7 @@
-"""Variances of many comparisons, each from few replicates, made steadier by what they have in common.
+"""Moderated variances: the variance of each comparison, from few replicates, moves towards that of all comparisons.
 
 Smyth, G. K. (2004): Linear models and empirical Bayes methods for assessing differential expression in microarray
-experiments. Stat. Appl. Genet. Mol. Biol. 3:3, sections 3 and 6.2; the moderated t statistic, as limma has it.
+experiments. Stat. Appl. Genet. Mol. Biol. 3:3, sections 3 and 6.2; the moderated t statistic of limma.
 """
 
 from __future__ import annotations
@@ -11,36 +11,41 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
 FEWEST = 5
-"""Comparisons below which nothing is borrowed."""
+"""With fewer comparisons, variances stay as they are."""
 MOST_FREEDOM = 30.0
-"""Borrowed degrees of freedom at the most, however alike the variances look."""
+"""The most degrees of freedom that are borrowed, however similar the variances are."""
 
 
 def prior(variances: np.ndarray, freedom: np.ndarray) -> tuple[float, float]:
-    """Degrees of freedom d0 and variance s0² of the scaled inverse χ² that the true variances seem to come from.
+    """Return the prior of the true variances, a scaled inverse χ²: its degrees of freedom d0 and its variance s0².
 
-    `variances` are sample variances with `freedom` degrees of freedom each. d0 is 0 where nothing can be borrowed.
+    Args:
+        variances: the sample variances, shape (n,).
+        freedom: their degrees of freedom, shape (n,).
+
+    Returns:
+        d0 and s0²; d0 is 0 where nothing can be borrowed.
     """
     use = (variances > 0) & (freedom > 0)
     if use.sum() < FEWEST:
         return 0.0, 1.0
     half = freedom[use] / 2
-    # log s² of a χ² variable is digamma(d/2) − log(d/2) off, with variance trigamma(d/2): what is left is the prior's
+    # log s² has bias digamma(d/2) − log(d/2) and variance trigamma(d/2); the rest of its variance is the prior's
     logs = np.log(variances[use]) - digamma(half) + np.log(half)
     seen = float(logs.var(ddof=1))
-    # taken one standard error larger than it looks: borrowing too little costs width, too much costs false alarms
+    # one standard error is added: borrowing too little widens intervals, borrowing too much gives false alarms
     spread = seen * (1 + np.sqrt(2 / (len(logs) - 1))) - float(polygamma(1, half).mean())
     if spread <= polygamma(1, MOST_FREEDOM / 2):
-        found = MOST_FREEDOM
+        borrowed = MOST_FREEDOM
     else:
-        found = float(2 * brentq(lambda x: float(polygamma(1, x)) - spread, 1e-3, MOST_FREEDOM))
-    return found, float(np.exp(logs.mean() + digamma(found / 2) - np.log(found / 2)))
+        borrowed = float(2 * brentq(lambda x: float(polygamma(1, x)) - spread, 1e-3, MOST_FREEDOM))
+    return borrowed, float(np.exp(logs.mean() + digamma(borrowed / 2) - np.log(borrowed / 2)))
 
 
 def moderated(variances: np.ndarray, freedom: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each variance drawn towards the common one, and the degrees of freedom that it then has.
+    """Return each variance moved towards the common variance, and its new degrees of freedom.
 
-    Where a comparison has no variance of its own (freedom 0) it stays without one.
+    A comparison without a variance (freedom 0) stays without.
     """
     borrowed, common = prior(variances, freedom)
     total = freedom + borrowed

@@ -1,4 +1,4 @@
-"""Holm's correction for many comparisons looked at together."""
+"""Holm's correction for multiple comparisons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values; NaN stays NaN and is not counted as a comparison."""
+    """Return Holm's adjusted p-values, in the order of `p`. NaN stays NaN and does not count as a comparison."""
     adjusted = np.full(len(p), np.nan)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]

@@ -1,6 +1,6 @@
-"""Ratios of times that were taken side by side: inside each block first, then over the blocks of a replicate.
+"""Ratios of times that were measured in the same blocks: first inside each block, then over the blocks of a replicate.
 
-A row is one arm in one replicate. Rows and blocks are given as whole numbers, in any order and with any gaps.
+A row is an arm in a replicate. Rows and blocks are whole numbers, in any order and with any gaps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray) -> Block
     """Average the logs of the turns of a row in a block: the mirrored turns of a block count as one time.
 
     Args:
-        seconds: of each turn, shape (turns,).
+        seconds: the time of each turn in seconds, shape (turns,).
         row: the arm and replicate of each turn, shape (turns,).
         block: the block of each turn, shape (turns,).
     """
@@ -44,7 +44,7 @@ def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarr
         under: the row in the denominator, shape (pairs,).
 
     Returns:
-        One log ratio for each pair, shape (pairs,); NaN where the two have no block in common.
+        The log ratios, shape (pairs,); NaN where the rows have no block in common.
     """
     first, last = (np.searchsorted(logs.row, over, side) for side in ("left", "right"))  # type: ignore[call-overload]
     counts = last - first
@@ -64,7 +64,7 @@ def group_medians(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndar
     """Return the median of each group's values, shape (groups,); NaN for a group without values.
 
     Args:
-        values: shape (n,).
+        values: the values, shape (n,).
         group: the number of each value's group, from 0 to groups − 1, shape (n,).
         groups: how many groups there are.
     """

@@ -1,4 +1,4 @@
-"""The sizes of one LSTM job."""
+"""A problem: the sizes of an LSTM and of its input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ID = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """Sizes of one LSTM job, in the words of torch.nn.LSTM.
+    """The sizes of an LSTM and of its input, in the words of torch.nn.LSTM.
 
     Raises:
         ValueError: where a size is below 1, num_layers is above 64 or the dtype is unknown.

@@ -94,12 +94,12 @@ def test_the_sharded_scan_says_so_where_it_could_not_be_sharded(monkeypatch):
 
 
 def check(name, problem, workload):
-    job = Benchmark(problem, workload, "forward").job
-    weights = make_weights(job, workload)
-    want = agreement.expected(job, workload, weights)
-    prepared = registry.load(registry.resolve(name)).prepare(job, weights, "cpu", workload)
+    timed = Benchmark(problem, workload, "forward").timed_problem
+    weights = make_weights(timed, workload)
+    want = agreement.expected(timed, workload, weights)
+    prepared = registry.load(registry.resolve(name)).prepare(timed, weights, "cpu", workload)
     for mode in contract.MODES:
-        assert agreement.check(prepared, job, workload, mode, want).error <= agreement.TOLERANCES[problem.dtype]
+        assert agreement.check(prepared, timed, workload, mode, want).error <= agreement.TOLERANCES[problem.dtype]
 
 
 def torch_judge(problem, weights, inputs):

@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed, Limits
-from benchmarks.measurement.session import Configuration, Session
+from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.session import Session
 from benchmarks.measurement.sides import Side, Version
 from benchmarks.record import Record
 from impls.core import registry

@@ -1,0 +1,26 @@
+"""What decides how a session measures."""
+
+from __future__ import annotations
+
+import msgspec
+
+from benchmarks.cases import Benchmark
+from benchmarks.measurement import protocol
+
+
+class Configuration(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What decides how a session measures: its benchmarks, device, seed and limits."""
+
+    run_id: str
+    benchmarks: tuple[str, ...]
+    device: str
+    threads: int
+    turn_seconds: float
+    seed: int
+    weights: str | None  # the path of an .npz file; None for random weights
+    call_seconds: float
+    memory_bytes: int
+
+    def opening(self, benchmark: Benchmark) -> protocol.Open:
+        """Return the request that opens a benchmark."""
+        return protocol.Open(benchmark.id, self.seed, self.weights)

@@ -1,0 +1,61 @@
+"""The rows of a replicate before they are measured."""
+
+from __future__ import annotations
+
+from benchmarks.cases import Benchmark
+from benchmarks.measurement.admission import Admission
+from benchmarks.measurement.arm import ArmFailed
+from benchmarks.measurement.configuration import Configuration
+from benchmarks.record import Record, problem_fields
+from impls.core.registry import Implementation
+from impls.core.versions import distributions, versions_of
+
+
+def new_row(
+    configuration: Configuration,
+    implementation: Implementation,
+    benchmark: Benchmark,
+    admission: Admission,
+    failure: ArmFailed | None,
+    *,
+    side: str | None,
+    phase: str | None,
+    replicate: int,
+) -> Record:
+    """Return a row with everything that is known before it is measured.
+
+    Args:
+        configuration: the session's configuration.
+        implementation: the implementation of the arm.
+        benchmark: the benchmark.
+        admission: the arm's admission to the benchmark.
+        failure: how the arm has failed in an earlier replicate; None where it has not.
+        side, phase, replicate: the fields of these names.
+    """
+    return Record(
+        side=side,
+        phase=phase,
+        run_id=configuration.run_id,
+        implementation=implementation.name,
+        track=implementation.track,
+        versions=admission.versions or _versions_unstarted(implementation),
+        digest=implementation.digest,
+        **problem_fields(benchmark.problem),
+        workload=benchmark.workload,
+        mode=benchmark.mode,
+        device=configuration.device,
+        threads=configuration.threads,
+        replicate=replicate,
+        status=failure.status if failure else admission.status,
+        reason=failure.reason if failure else admission.reason,
+        error=admission.error,
+        error_tensor=admission.error_tensor,
+        first_call_seconds=admission.first_call_seconds,
+    )
+
+
+def _versions_unstarted(implementation: Implementation) -> str:
+    """Return the versions of an implementation whose worker has not reported them."""
+    if not implementation.requires:
+        return versions_of(implementation)
+    return ", ".join(f"{name} not installed" for name in distributions(implementation))
