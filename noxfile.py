@@ -1,83 +1,117 @@
 """Every session is one command that also runs without nox: `nox --no-venv -s bench`, or the command itself."""
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import nox
 from nox.command import CommandFailed
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
+nox.needs_version = ">=2025.2.9"  # sessions that require others
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["bench"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-TWO_FILES_AT_A_TIME = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+COVERAGE = ["--cov"] if sys.version_info >= (3, 12) else []  # costs too much time before
+EVERY_TEST = [
+    ["-m", "alone"],
+    ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not alone", *COVERAGE],
+]
+"""Two runs of pytest: what measures, then everything else, two files at a time."""
+PYTHONS: dict[str, str] = {}
+"""The Python of each environment that several sessions share, by the name of the session that builds it."""
 
 
-def install(session: nox.Session, *groups: str) -> None:
+def lowest_version(text: str) -> str:
+    """The same requirement with `>=X` turned into `==X.*`."""
+    requirement = Requirement(text)
+    pinned = [f"=={part.version}.*" if part.operator == ">=" else str(part) for part in requirement.specifier]
+    requirement.specifier = SpecifierSet(",".join(pinned))
+    return str(requirement)
+
+
+def install(session: nox.Session, *groups: str, at: Callable[[str], str] = str) -> None:
+    """Install groups of pyproject.toml. With --no-venv the session has no environment: it runs in the present one."""
+    PYTHONS[session.name] = "python"
     if session.virtualenv.is_sandboxed:
-        session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, *groups))
+        PYTHONS[session.name] = str(Path(session.bin, "python"))
+        session.install("--quiet", *map(at, nox.project.dependency_groups(PYPROJECT, *groups)))
 
 
-def run(session: nox.Session, *command: str) -> None:
-    """Run python with this command line; exit codes beyond 1 mean something, and nox would flatten them to 1."""
+def run(session: nox.Session, environment: str, module: str, *arguments: str) -> None:
+    """Run `python -m module`. Exit codes beyond 1 mean something, and nox would flatten them to 1."""
     try:
-        session.run("python", *command, external=True)
+        session.run(PYTHONS[environment], "-m", module, *arguments, external=True)
     except CommandFailed as failed:
         if failed.return_code in (None, 1):
             raise
         sys.exit(failed.return_code)
 
 
-@nox.session
+@nox.session(default=False)
+def core(session: nox.Session) -> None:
+    """The environment of bench, agree, regression and calibrate."""
+    install(session, "core")
+
+
+@nox.session(default=False)
+def dev(session: nox.Session) -> None:
+    """The environment of tests and lint."""
+    install(session, "tests", "lint")
+
+
+@nox.session(venv_backend="none", requires=["core"])
 def bench(session: nox.Session) -> None:
     """Prove the implementations equal, time them, and write one table. Options: -- --help"""
-    install(session, "core")
-    run(session, "-m", "benchmarks", "run", *session.posargs)
+    run(session, "core", "benchmarks", "run", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none", requires=["core"])
 def agree(session: nox.Session) -> None:
     """Only prove them equal, on many more problems, in float32 and float64."""
-    install(session, "core")
-    run(session, "-m", "benchmarks", "agree", *session.posargs)
+    run(session, "core", "benchmarks", "agree", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none", requires=["core"])
 def regression(session: nox.Session) -> None:
     """Did it get slower? -- --base REV, or -- --base-requirement SPEC"""
-    install(session, "core")
-    run(session, "-m", "benchmarks", "regression", *session.posargs)
+    run(session, "core", "benchmarks", "regression", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none", requires=["core"])
 def calibrate(session: nox.Session) -> None:
     """The regression gate, measured on this machine: its false alarms, and what it finds."""
-    install(session, "core")
-    run(session, "-m", "benchmarks", "calibrate", *session.posargs)
+    run(session, "core", "benchmarks", "calibrate", *session.posargs)
 
 
 @nox.session
 def report(session: nox.Session) -> None:
     """Rebuild tables, figures and the page from raw files alone. -- DIR... --out DIR"""
     install(session, "report")
-    run(session, "-m", "reports", "build", *session.posargs)
+    run(session, "report", "reports", "build", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none", requires=["dev"])
 def tests(session: nox.Session) -> None:
-    """The tests of the suite itself: two files at a time, then what measures. With arguments: one pytest of those."""
-    install(session, "tests")
-    if session.posargs:
-        run(session, "-m", "pytest", *session.posargs)
-        return
-    run(session, "-m", "pytest", *TWO_FILES_AT_A_TIME, "-m", "not alone")
-    run(session, "-m", "pytest", "-m", "alone")
+    """The tests of the suite itself, with coverage from Python 3.12 on. With arguments: one pytest of those."""
+    for arguments in [session.posargs] if session.posargs else EVERY_TEST:
+        run(session, "dev", "pytest", *arguments)
 
 
-@nox.session
+@nox.session(venv_backend="none", requires=["dev"])
 def lint(session: nox.Session) -> None:
     """Style and types."""
-    install(session, "lint")
-    run(session, "-m", "ruff", "check", ".")
-    run(session, "-m", "ruff", "format", "--check", ".")
-    run(session, "-m", "mypy")
+    run(session, "dev", "ruff", "check", ".")
+    run(session, "dev", "ruff", "format", "--check", ".")
+    run(session, "dev", "mypy")
+
+
+@nox.session(python="3.11", default=False)
+def lowest(session: nox.Session) -> None:
+    """The tests on the lowest versions that pyproject.toml admits, on the lowest Python."""
+    install(session, "tests", at=lowest_version)
+    for arguments in [session.posargs] if session.posargs else EVERY_TEST:
+        run(session, "lowest", "pytest", *arguments)

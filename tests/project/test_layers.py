@@ -171,10 +171,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("impls.core.floor", "impls.families.torch.wait_for"): OWN_IMPLEMENTATION,
 }
 """By importer and imported name: why a rule does not hold for it."""
-BROKEN_TODAY: dict[str, str] = {
-    "test files import no test files": "tests/reports still takes its records from test_reports.py",
-}
-"""By rule: what is still to be mended. The test fails once it is, and the line has to go."""
 
 
 def broken(rule: str, tree: Tree) -> list[str]:
@@ -187,9 +183,7 @@ def checkout_tree():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_rule_is_kept(rule, checkout_tree, request):
-    if rule in BROKEN_TODAY:
-        request.applymarker(pytest.mark.xfail(reason=BROKEN_TODAY[rule]))
+def test_the_rule_is_kept(rule, checkout_tree):
     told = broken(rule, checkout_tree)
     assert not told, "\n".join(told)
 

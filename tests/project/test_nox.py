@@ -1,0 +1,78 @@
+"""The noxfile: sessions share environments, run without nox too, and keep the exit codes of what they run."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import processes
+from tests.helpers.processes import ROOT
+
+TOLD = "import os, sys; print('RAN', sys.prefix, *sys.argv[1:]); sys.exit(int(os.environ.get('CODE', '0')))\n"
+SHARED = ("bench", "agree", "regression", "calibrate")
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    """A checkout with the true noxfile, whose modules only tell where they ran and whose groups need no download."""
+    shutil.copyfile(ROOT / "noxfile.py", tmp_path / "noxfile.py")
+    names = ("core", "report", "tests", "lint")
+    (tmp_path / "pyproject.toml").write_text("[dependency-groups]\n" + "".join(f'{name} = ["pip"]\n' for name in names))
+    for module in ("benchmarks", "reports"):
+        (tmp_path / module).mkdir()
+        (tmp_path / module / "__main__.py").write_text(TOLD)
+    return tmp_path
+
+
+def nox(folder, *arguments, **variables):
+    return processes.python("-m", "nox", *arguments, cwd=folder, PATH=path_with_this_python(), **variables)
+
+
+def path_with_this_python():
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.slow
+def test_four_sessions_share_one_environment(made_up):
+    done = nox(made_up, "--session", *SHARED)
+    assert done.returncode == 0, done.stderr
+    ran = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RAN")]
+    commands = ("run", "agree", "regression", "calibrate")
+    assert ran == [[str(made_up / ".nox" / "core"), command] for command in commands]
+    assert [path.name for path in (made_up / ".nox").iterdir() if path.is_dir()] == ["core"]
+
+
+def test_without_environments_the_present_one_runs_and_gets_the_arguments(made_up):
+    done = nox(made_up, "--no-venv", "--session", "bench", "--", "--preset", "quick")
+    assert done.returncode == 0, done.stderr
+    assert f"RAN {sys.prefix} run --preset quick" in done.stdout.splitlines()
+    assert not (made_up / ".nox" / "core").exists()
+
+
+@pytest.mark.parametrize(("session", "code"), [("regression", 3), ("regression", 2), ("report", 2), ("agree", 1)])
+def test_the_exit_code_is_that_of_the_command(made_up, session, code):
+    assert nox(made_up, "--no-venv", "--session", session, CODE=str(code)).returncode == code
+
+
+LOWEST = """
+import json, nox, noxfile
+groups = nox.project.dependency_groups(noxfile.PYPROJECT, "tests")
+print(json.dumps({text: noxfile.lowest_version(text) for text in [*groups, "a>=1.2,<3; python_version < '3.14'", "b"]}))
+"""
+
+
+def test_the_lowest_versions_are_those_of_pyproject():
+    done = processes.python("-c", LOWEST, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    lowest = json.loads(done.stdout)
+    assert lowest["torch>=2.9"] == "torch==2.9.*"
+    assert lowest["a>=1.2,<3; python_version < '3.14'"].replace('"', "'") == "a<3,==1.2.*; python_version < '3.14'"
+    assert lowest["b"] == "b"
+    assert [text for text in lowest if text != "b" and "==" not in lowest[text]] == []
+
+
+def test_the_noxfile_reads_like_a_table_of_contents():
+    assert len((ROOT / "noxfile.py").read_text().splitlines()) < 120
