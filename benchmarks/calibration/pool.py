@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression import decision
-from benchmarks.regression.decision import Rule, Series
+from benchmarks.regression.decision import LogRatios, Rule
+from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.regression.outcome import Steps
-from benchmarks.regression.series import key_of, measured
 from benchmarks.statistics.ratios import block_logs
 
 BASE, TWIN = "base", "twin"
@@ -122,19 +122,19 @@ def replay(
     chosen, rest = order[: steps.replicates], order[steps.replicates :]
     start = rng.randrange(max(1, pool.blocks - steps.blocks + 1))
 
-    def drawn(benchmark: str, rule: Rule, replicates: Sequence[int], blocks: slice) -> Series:
+    def drawn(benchmark: str, rule: Rule, replicates: Sequence[int], blocks: slice) -> LogRatios:
         base, head = heads[benchmark]
         before, now = ([pool.values[k][benchmark][side][rule.metric] for k in replicates] for side in heads[benchmark])
         if rule.metric == "time":
             logs = [pool.log_ratio(k, benchmark, base, head, blocks) for k in replicates]
         else:
             logs = [math.log(b / a) for a, b in zip(before, now, strict=True)]
-        return Series(benchmark, rule, tuple(logs), statistics.median(before), statistics.median(now))
+        return LogRatios(benchmark, rule, tuple(logs), statistics.median(before), statistics.median(now))
 
     few = slice(start, start + steps.blocks)
     screen = [drawn(benchmark, rule, chosen, few) for benchmark in heads for rule in rules]
     suspected = decision.suspects(screen)
-    counts = decision.plan(screen, suspected)
+    counts = decision.confirming_replicates(screen, suspected)
     most = max(counts.values(), default=0)
     if most > len(rest):
         return None

@@ -35,11 +35,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PROBLEM = "t64-b16-i128-h128"
 GATED_MODES = ("forward", "train_step")
 TURN_SECONDS = 0.016
-"""Shorter than a run's: more blocks in the same time tell more of a ratio."""
+"""Shorter than the turns of a run: more blocks in the same time make a ratio more precise."""
 
 
 class Percent(click.ParamType):  # type: ignore[type-arg]
-    """`2%` or `0.02`."""
+    """A share, such as `2%` or `0.02`."""
 
     name = "percent"
 
@@ -63,20 +63,30 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     "specs",
     multiple=True,
     metavar="SPEC",
-    help="Compare with an environment that holds this instead, such as jax==0.10.1. Repeatable.",
+    help="Compare with an environment that holds this requirement, such as jax==0.10.1. Repeatable.",
 )
 @options.impl_option
 @options.problem_option
 @options.workload_option
 @options.mode_option
 @options.device_option
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Processors for each worker.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Processors of each worker.")
 @click.option("--margin", type=Percent(), default="2%", show_default=True, help="A smaller slowdown is no regression.")
 @click.option("--strict", is_flag=True, help="Exit 3 where any verdict is unknown.")
 @click.option(
-    "--replicates", type=click.IntRange(min=2), default=Steps.replicates, show_default=True, help="Screening."
+    "--replicates",
+    type=click.IntRange(min=2),
+    default=Steps.replicates,
+    show_default=True,
+    help="Replicates of the screen.",
 )
-@click.option("--blocks", type=click.IntRange(min=2), default=Steps.blocks, show_default=True, help="Screening.")
+@click.option(
+    "--blocks",
+    type=click.IntRange(min=2),
+    default=Steps.blocks,
+    show_default=True,
+    help="Blocks of a screening replicate.",
+)
 @options.weights_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/DATE-regression]")
 @options.seed_option
@@ -97,7 +107,7 @@ def regression(**given: Any) -> int:
 
 
 def configure(given: SimpleNamespace, benchmarks: list[Benchmark], threads: int) -> Configuration:
-    """What decides how a gate measures."""
+    """Return what decides how a gate measures."""
     return Configuration(
         run_id=new_run_id(),
         benchmarks=tuple(benchmark.id for benchmark in benchmarks),
@@ -112,7 +122,7 @@ def configure(given: SimpleNamespace, benchmarks: list[Benchmark], threads: int)
 
 
 def gate(given: SimpleNamespace) -> int:
-    """Do the command, once its options are parsed."""
+    """Run a gate with these options and return the exit code."""
     if (given.base is None) == (not given.specs):
         raise click.UsageError("give either --base REV or --base-requirement SPEC")
     try:
@@ -127,11 +137,11 @@ def gate(given: SimpleNamespace) -> int:
     configuration = configure(given, benchmarks, len(cores))
     folder = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression")
     options.heed_signals()
-    order_seed = secrets.randbits(32)  # new each time, so that no side is favoured for good
+    order_seed = secrets.randbits(32)  # new each time, so that no side is always favoured
     try:
-        with scratch() as place, progress(REGRESSION) as advance:
+        with scratch() as scratch_folder, progress(REGRESSION) as advance:
             sides = (compared.base, compared.head)
-            session = Session(configuration, sides, cores, place, advance, order_seed)
+            session = Session(configuration, sides, cores, scratch_folder, advance, order_seed)
             try:
                 result = measure_and_decide(
                     session, decision.rules(given.margin), Steps(given.replicates, given.blocks)
@@ -141,10 +151,10 @@ def gate(given: SimpleNamespace) -> int:
         line = result.last_line(given.strict)
         write_files(folder, result, compared.title, line, configuration, {**vars(given), "order_seed": order_seed})
     except KeyboardInterrupt:
-        click.echo("broken off; nothing is kept of a gate that has not ended", err=True)
+        click.echo("interrupted; a gate that has not ended leaves no files", err=True)
         return 130
     finally:
-        with contextlib.suppress(OSError):  # it holds the report
+        with contextlib.suppress(OSError):  # where it holds the report
             folder.rmdir()
     click.echo(session.stopwatch.line())
     report.show(result, compared.title, line, Console())
@@ -153,7 +163,7 @@ def gate(given: SimpleNamespace) -> int:
 
 
 def choose_benchmarks(given: SimpleNamespace) -> list[Benchmark]:
-    """The benchmarks that the filters ask for; without any, a sequence's forward and train step."""
+    """Return the benchmarks that the options ask for; by default a sequence's forward and train step."""
     problems = options.choose_problems(given.problems, given.weights, [PROBLEM])
     workloads, modes = given.workloads, given.modes
     pairs = list(itertools.product(workloads or ("sequence",), modes or (MODES if workloads else GATED_MODES)))
@@ -161,7 +171,7 @@ def choose_benchmarks(given: SimpleNamespace) -> list[Benchmark]:
 
 
 def provenance(described: Metadata) -> list[str]:
-    """What a reader must know of where it was measured."""
+    """Return in words where and from which commit this was measured."""
     commit = (described.commit.id or "unknown")[:12] + (", with changes" if described.commit.dirty else "")
     where = described.machine
     return [
@@ -173,7 +183,7 @@ def provenance(described: Metadata) -> list[str]:
 def write_files(
     folder: Path, result: Result, title: str, line: str, configuration: Configuration, asked: dict[str, Any]
 ) -> None:
-    """Write regression.parquet, .md and .xml, and environment.json: all of them or none."""
+    """Write regression.parquet, .md and .xml, and environment.json: all or none."""
     described = machine.describe(RunOptions(run_id=configuration.run_id, baseline="base"))
     run = {**asked, **msgspec.to_builtins(configuration)}
     kept = {name: value if isinstance(value, int | float | str | None) else str(value) for name, value in run.items()}

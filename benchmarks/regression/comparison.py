@@ -1,4 +1,4 @@
-"""From what was asked to the two sides: which implementations, whose files, which environments."""
+"""The two sides of a regression from the command's options: implementations, files and environments."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from impls.core import registry
 from impls.core.registry import Implementation
 
 GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")
-"""What is compared where nothing is named: eager loops, a hand-written backward, a fused kernel, scans."""
+"""The implementations that are compared by default: eager loops, a hand-written backward, a fused kernel, scans."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Base, head, and in words what they are."""
+    """Base, head, and a title that says what they are."""
 
     base: Side
     head: Side
@@ -29,7 +29,7 @@ class Comparison:
 
 
 def _lstms(folder: Path) -> tuple[dict[str, Implementation], dict[str, str]]:
-    """A snapshot's LSTMs by name, and why others cannot be read, without the paths of the snapshot."""
+    """Return a snapshot's LSTMs by name, and why others cannot be read, without the paths of the snapshot."""
     implementations, broken = registry.survey(folder)
     return (
         {name: implementation for name, implementation in implementations.items() if implementation.is_lstm},
@@ -48,14 +48,16 @@ def _chosen(
     shared: bool,
     broken: Iterable[str] = (),
 ) -> list[str]:
-    """The names in this repository to compare: those wanted, or the gated ones and whatever differs between the sides.
+    """Return the names of this repository's implementations to compare.
+
+    These are the wanted ones, or by default those in GATED and those that differ between the sides.
 
     Args:
         wanted: names, paths of this repository's files, or `all`.
         base: the implementations of base.
         head: the implementations of head.
-        shared: whether a file that implementations import differs; then all of them may differ.
-        broken: names that cannot be read on one side at least.
+        shared: whether a file that implementations import differs; then every implementation may differ.
+        broken: names that cannot be read on at least one side.
     """
     known = sorted({*base, *head, *broken})
     if "all" in wanted:
@@ -73,15 +75,15 @@ def _chosen(
 
 
 def _digest(implementations: dict[str, Implementation], name: str) -> str | None:
-    """The hash of an implementation's file; None where there is none."""
+    """Return the hash of an implementation's file; None where there is none."""
     return implementations[name].digest if name in implementations else None
 
 
 def _split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
-    """This repository's names, and the files from elsewhere.
+    """Split what is wanted into names of this repository and files from elsewhere.
 
     Raises:
-        Unusable: where two would have one name.
+        Unusable: where two would have the same name.
     """
     stems = [Path(text).stem for text in wanted]
     for stem in stems:
@@ -94,7 +96,7 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
     """Compare the files of a revision with those of the working tree.
 
     Raises:
-        Unusable, ValueError: in one line.
+        ValueError: where a side cannot be made; the message has one line.
     """
     own, foreign = _split(wanted)
     base: dict[str, Version] = {}
@@ -111,21 +113,21 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
         shared = registry.shared_files(old / "impls") != registry.shared_files(root / "impls")
         pythons, differ = _environments(commits[0])
         for name in _chosen(own, before, now, shared, {*broken_before, *broken_now}):
-            for side, implementations, place, python in (
+            for side, implementations, folder, python in (
                 (base, before, old, pythons[0]),
                 (head, now, root, pythons[1]),
             ):
                 if name in implementations:
-                    side[name] = version_of(implementations[name], place, python)
+                    side[name] = version_of(implementations[name], folder, python)
             for label, broken in (("base", broken_before), ("head", broken_now)):
                 unreadable[label] |= {name: broken[name]} if name in broken else {}
     for path in foreign:
         commits.append(resolve(path.parent, revision))
-        for label, side, place in (
+        for label, side, folder in (
             ("base", base, of_revision(path.parent, revision, "given")),
             ("head", head, of_working_tree(path.parent, "given")),
         ):
-            file = place / "given" / path.name
+            file = folder / "given" / path.name
             if file.is_file():
                 try:
                     side[path.stem] = version_of(registry.read_foreign(file), root)
@@ -140,7 +142,7 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
 
 
 def _environments(commit: str) -> tuple[tuple[str, str], str]:
-    """Base's and head's Python, and in words how they differ: this Python for both where their groups are the same."""
+    """Return base's and head's Python, and in words how they differ. With equal groups, both are this Python."""
     now = requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes())
     before = requirements.of_pyproject(git(ROOT, "show", f"{commit}:./pyproject.toml"))
     if now == before:
@@ -150,12 +152,12 @@ def _environments(commit: str) -> tuple[tuple[str, str], str]:
 
 
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
-    """Compare the working tree's files in two environments that differ in these requirements alone.
+    """Compare the working tree's files in two environments that differ only in these requirements.
 
-    A requirement that an implementation's REQUIRES names is changed there; any other in the core environment.
+    Where an implementation's REQUIRES has the name, its own environment changes; otherwise the core environment.
 
     Raises:
-        Unusable: in one line.
+        Unusable: where a side cannot be made; the message has one line.
     """
     root = of_working_tree(ROOT / "impls", "impls")
     implementations, broken = _lstms(root / "impls")
@@ -165,7 +167,9 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     names = _chosen(own, implementations, implementations, shared=False) if own or not foreign else []
     chosen = [implementations[name] for name in names] + [registry.read_foreign(path) for path in foreign]
     named = requirements.parse(specs)
-    taken = {name for one in chosen for name in requirements.names_of(one.requires) if name in named}
+    taken = {
+        name for implementation in chosen for name in requirements.names_of(implementation.requires) if name in named
+    }
     core = [spec for name, spec in named.items() if name not in taken]
     pythons, title = (sys.executable, sys.executable), [named[name] for name in sorted(taken)]
     if core:

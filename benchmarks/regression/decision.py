@@ -1,9 +1,9 @@
-"""The decision, in two steps: screen everything with a few replicates, confirm with fresh ones what looks worse.
+"""The gate's decision, in two steps: screen everything with a few replicates, then confirm what looks slower.
 
-A replicate gives one log ratio of head to base per benchmark and metric; all that is decided here is decided on those.
-The confirming replicates are fresh, so what the screen picked by luck is not picked again: Holm's correction over what
-is confirmed, at FAMILY, bounds the chance that a run in which nothing changed says "slower" anywhere. Their number is
-fixed from the screen's variance before the first of them is measured.
+A replicate gives a log ratio of head to base per benchmark and metric. The decision sees only these. The confirming
+replicates are fresh, so a benchmark that looked slower by chance is not confirmed. Holm's correction over what is
+confirmed, at FAMILY, limits the chance of any "slower" in a run in which nothing changed. The number of confirming
+replicates follows from the screen's variance, and is fixed before the first of them is measured.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from benchmarks.statistics.intervals import Means, means, p_values, t_interval
 from benchmarks.statistics.multiplicity import holm
 
 FAMILY = 0.003
-"""The chance of a false alarm in a run."""
+"""The largest chance of a false alarm in a run."""
 POWER = 0.97
-"""What the confirming replicates are counted for, at 1.5 times the margin."""
+"""The power that the confirming replicates must reach for a slowdown of 1.5 times the margin."""
 FEWEST, MOST = 5, 16
-"""Confirming replicates."""
+"""The fewest and the most confirming replicates."""
 FOUND = 0.9
-"""How often the smallest slowdown that a run "could have found" is found."""
+"""The power at which a slowdown counts as one that the run would have found."""
 SMALLEST_SD = 1e-4
-"""No spread is taken for smaller: identical numbers are no proof of a spread of zero."""
+"""Smaller spreads are raised to this: identical numbers are no proof of a spread of zero."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What counts as worse for a metric: a ratio, and an absolute difference below which nobody cares."""
+    """When a metric counts as worse: at least this ratio, and this absolute difference `floor` in the metric's unit."""
 
     metric: str
     ratio: float
@@ -40,12 +40,12 @@ class Rule:
 
     @property
     def margin(self) -> float:
-        """The ratio's logarithm."""
+        """The logarithm of 1 plus the ratio."""
         return math.log1p(self.ratio)
 
 
 def rules(margin: float) -> tuple[Rule, ...]:
-    """Per metric; `margin` is that of time, such as 0.02."""
+    """Return the rule of each metric; `margin` is that of time, such as 0.02."""
     return (
         Rule("time", margin),
         Rule("start", 0.25, floor=0.05),  # seconds
@@ -54,8 +54,8 @@ def rules(margin: float) -> tuple[Rule, ...]:
 
 
 @dataclass(frozen=True)
-class Series:
-    """The replicates of one benchmark and metric: log ratios, and both sides' medians in the metric's unit."""
+class LogRatios:
+    """The log ratios of a benchmark and metric, one per replicate, and both sides' medians in the metric's unit."""
 
     benchmark: str
     rule: Rule
@@ -65,16 +65,16 @@ class Series:
 
     @property
     def worse_by(self) -> float:
-        """The absolute difference of the medians; infinite where the rule asks for none.
+        """The absolute difference of the medians; infinite for a rule without a floor.
 
-        The medians are not paired as the logs are: a machine that drifts may turn them round.
+        The medians are not paired, as the logs are: on a machine that drifts, they may differ in the other direction.
         """
         return self.head - self.base if self.rule.floor else math.inf
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean of log ratios, with its standard deviation per replicate and that deviation's degrees of freedom."""
+    """A mean of log ratios, their standard deviation, its degrees of freedom, and the number of replicates."""
 
     mean: float
     sd: float
@@ -90,80 +90,87 @@ class Spread:
         return Means(*(np.array([value]) for value in (self.mean, self.sd, self.freedom, self.n)))
 
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the mean, as logs; infinite where there is no spread to take it from."""
+        """Return the ends of the 95 % interval of the mean, as logs; infinite without degrees of freedom."""
         low, high = t_interval(self._means())
         return float(low[0]), float(high[0])
 
     def p(self, sign: int = 1) -> float:
-        """One-sided: the chance of a mean as large as this (as small, for sign −1) where nothing changed."""
+        """Return the one-sided p-value: the chance of a mean this large (sign −1: this small) if nothing changed."""
         return float(p_values(self._means(), sign)[0])
 
 
-def spreads(series: Sequence[Series], share: bool) -> list[Spread]:
-    """The Spread of each series; with `share`, variances of the same metric are moderated by each other."""
-    metrics = [one.rule.metric for one in series]
-    found = means([one.logs for one in series], metrics, SMALLEST_SD, moderate=share)
-    columns = zip(found.mean, found.sd, found.freedom, found.n, strict=True)
+def spreads(measured: Sequence[LogRatios], share: bool) -> list[Spread]:
+    """Return the Spread of each; with `share`, variances of the same metric moderate each other."""
+    metrics = [ratios.rule.metric for ratios in measured]
+    groups = means([ratios.logs for ratios in measured], metrics, SMALLEST_SD, moderate=share)
+    columns = zip(groups.mean, groups.sd, groups.freedom, groups.n, strict=True)
     return [Spread(float(mean), float(sd), float(freedom), int(n)) for mean, sd, freedom, n in columns]
 
 
 def threshold(margin: float, error: float) -> float:
-    """From which mean of the screen on something looks worse: half the margin, less where the screen is noisy."""
+    """Return the mean from which on a benchmark is confirmed: half the margin, less where the error is large."""
     return float(np.clip(1.5 * margin - 1.96 * error, 0.0, margin / 2))
 
 
-def suspects(screen: Sequence[Series]) -> list[int]:
-    """Which series of the screen are to be confirmed."""
+def suspects(screen: Sequence[LogRatios]) -> list[int]:
+    """Return the indices of what must be confirmed."""
     return [
         k
-        for k, (one, spread) in enumerate(zip(screen, spreads(screen, share=True), strict=True))
-        if spread.mean > threshold(one.rule.margin, spread.error) and one.worse_by >= one.rule.floor / 2
+        for k, (ratios, spread) in enumerate(zip(screen, spreads(screen, share=True), strict=True))
+        if spread.mean > threshold(ratios.rule.margin, spread.error) and ratios.worse_by >= ratios.rule.floor / 2
     ]
 
 
 def power(effect: float | np.ndarray, margin: float, sd: float, n: int | np.ndarray, alpha: float) -> np.ndarray:
-    """At least the chance that n replicates find a slowdown of that size (all logs): sure at alpha, estimated ≥ margin.
+    """Return a lower bound of the chance that n replicates find a slowdown: p below alpha, and an estimate ≥ margin.
 
-    The two are taken as independent; they go together, so the chance is larger than that.
+    The bound takes the two conditions as independent. They are positively correlated, so the chance is larger.
+
+    Args:
+        effect: the true slowdown, as a log.
+        margin: the margin, as a log.
+        sd: the standard deviation of a replicate's log ratio.
+        n: the number of replicates.
+        alpha: the level of the test.
     """
     error = sd / np.sqrt(n)
     sure = stats.nct.sf(stats.t.isf(alpha, np.subtract(n, 1)), np.subtract(n, 1), effect / error)
     return np.asarray(sure * stats.norm.sf((margin - effect) / error))
 
 
-def count(margin: float, sd: float, alpha: float) -> int:
-    """How many confirming replicates find 1.5 times the margin with POWER; MOST where none do."""
+def replicates_needed(margin: float, sd: float, alpha: float) -> int:
+    """Return how many confirming replicates find 1.5 times the margin with POWER; MOST where even these are too few."""
     numbers = np.arange(FEWEST, MOST + 1)
     enough = power(1.5 * margin, margin, sd, numbers, alpha) >= POWER
     return int(numbers[np.argmax(enough)]) if enough.any() else MOST
 
 
-def plan(screen: Sequence[Series], suspected: Sequence[int]) -> dict[str, int]:
-    """Per benchmark to be confirmed, how many replicates; a fifth is added to a spread that few replicates gave."""
+def confirming_replicates(screen: Sequence[LogRatios], suspected: Sequence[int]) -> dict[str, int]:
+    """Return how many replicates confirm each suspected benchmark. The screen's spread is raised by a fifth."""
     all_spreads = spreads(screen, share=True)
     counts: dict[str, int] = {}
     for k in suspected:
-        one = screen[k]
-        n = count(one.rule.margin, 1.2 * all_spreads[k].sd, FAMILY / len(suspected))
-        counts[one.benchmark] = max(n, counts.get(one.benchmark, 0))
+        ratios = screen[k]
+        n = replicates_needed(ratios.rule.margin, 1.2 * all_spreads[k].sd, FAMILY / len(suspected))
+        counts[ratios.benchmark] = max(n, counts.get(ratios.benchmark, 0))
     return counts
 
 
 def smallest(margin: float, spread: Spread, suspected: int) -> float:
-    """The smallest slowdown (a ratio less 1) that this run would have found FOUND of the time; NaN where unknown."""
+    """Return the smallest slowdown (ratio − 1) that this run would have found with power FOUND; NaN where unknown."""
     if spread.freedom <= 0:
         return math.nan
     alpha = FAMILY / max(1, suspected)
-    n = count(margin, 1.2 * spread.sd, alpha)
+    n = replicates_needed(margin, 1.2 * spread.sd, alpha)
     effects = margin + np.linspace(0.0, 20 * (margin + spread.error), 400)
     screened = stats.norm.sf((threshold(margin, spread.error) - effects) / spread.error)
-    found = screened * power(effects, margin, spread.sd, n, alpha) >= FOUND
-    return math.expm1(float(effects[np.argmax(found)])) if found.any() else math.nan
+    enough = screened * power(effects, margin, spread.sd, n, alpha) >= FOUND
+    return math.expm1(float(effects[np.argmax(enough)])) if enough.any() else math.nan
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of one benchmark and metric."""
+    """The verdict on a benchmark and metric, with its numbers."""
 
     benchmark: str
     metric: str
@@ -171,45 +178,51 @@ class Finding:
     ratio: float
     low: float
     high: float
-    p: float  # one-sided, after Holm; NaN where it was not confirmed
+    p: float  # one-sided, after Holm; NaN where it was not to be confirmed
     replicates: int
     confirmed: bool
     base: float
     head: float
     margin: float
     screened: Spread
-    suspected: int  # how many are confirmed in this gate
+    suspected: int  # how many are to be confirmed in this gate
 
     @property
     def smallest(self) -> float:
-        """The smallest slowdown that this run would have found nine times of ten, as a ratio less 1."""
+        """The smallest slowdown that this run would have found nine times of ten, as ratio − 1."""
         return smallest(self.margin, self.screened, self.suspected)
 
 
-def verdicts(screen: Sequence[Series], suspected: Sequence[int], confirm: Sequence[Series]) -> list[Finding]:
-    """One Finding per series of the screen. `confirm` has the suspected ones again, from fresh replicates, in order."""
+def verdicts(screen: Sequence[LogRatios], suspected: Sequence[int], confirm: Sequence[LogRatios]) -> list[Finding]:
+    """Return a Finding for each entry of the screen.
+
+    Args:
+        screen: the log ratios of the screen.
+        suspected: the indices of what was to be confirmed.
+        confirm: for each of these, in the same order, the log ratios of its confirming replicates.
+    """
     screened = spreads(screen, share=True)
     confirmed = dict(zip(suspected, zip(confirm, spreads(confirm, share=False), strict=True), strict=True))
     adjusted = dict(zip(suspected, holm(np.array([spread.p() for _, spread in confirmed.values()])), strict=True))
-    # faster is no alarm, and is not confirmed: it is said where the screen alone is sure of it
+    # faster is no alarm and is not confirmed: the screen alone decides
     sped = holm(np.array([spread.p(-1) for spread in screened]))
-    found = []
-    for k, one in enumerate(screen):
-        last, spread = confirmed.get(k, (one, screened[k]))
+    findings = []
+    for k, ratios in enumerate(screen):
+        last, spread = confirmed.get(k, (ratios, screened[k]))
         low, high = spread.interval()
-        margin = one.rule.margin
-        if k in confirmed and adjusted[k] < FAMILY and spread.mean >= margin and last.worse_by >= one.rule.floor:
+        margin, floor = ratios.rule.margin, ratios.rule.floor
+        if k in confirmed and adjusted[k] < FAMILY and spread.mean >= margin and last.worse_by >= floor:
             verdict = "slower"
-        elif k not in confirmed and sped[k] < FAMILY and spread.mean <= -margin and abs(one.worse_by) >= one.rule.floor:
+        elif k not in confirmed and sped[k] < FAMILY and spread.mean <= -margin and abs(ratios.worse_by) >= floor:
             verdict = "faster"
-        elif (-margin <= low and high <= margin) or abs(last.worse_by) < one.rule.floor:
+        elif (-margin <= low and high <= margin) or abs(last.worse_by) < floor:
             verdict = "same"
         else:
             verdict = "unknown"
-        found.append(
+        findings.append(
             Finding(
-                benchmark=one.benchmark,
-                metric=one.rule.metric,
+                benchmark=ratios.benchmark,
+                metric=ratios.rule.metric,
                 verdict=verdict,
                 ratio=math.exp(spread.mean),
                 low=math.exp(low),
@@ -224,4 +237,4 @@ def verdicts(screen: Sequence[Series], suspected: Sequence[int], confirm: Sequen
                 suspected=len(suspected),
             )
         )
-    return found
+    return findings

@@ -1,4 +1,4 @@
-"""One gate from measuring to its verdict: admit, screen, confirm; and what is said of what could not be compared."""
+"""The regression gate: admit, screen, confirm, decide, and say what could not be compared."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import ArmFailed
 from benchmarks.measurement.session import Session
 from benchmarks.record import Record
-from benchmarks.regression import decision
+from benchmarks.regression import decision, log_ratios
 from benchmarks.regression.decision import Finding, Rule
-from benchmarks.regression.series import series
 from benchmarks.words import count
 
 
 @dataclass(frozen=True)
 class Steps:
-    """How much is measured: replicates and blocks of the screen, and blocks of a confirming replicate."""
+    """How much is measured: replicates and blocks of the screen, blocks of a confirming replicate."""
 
     replicates: int = 4
     blocks: int = 10
@@ -29,9 +28,10 @@ class Steps:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is said of a benchmark besides its metrics.
+    """Why a benchmark has no verdict, or a regression in its agreement.
 
-    kind: disagrees, inaccurate (both regressions); missing, lost, unmeasured (could not be measured); new, absent.
+    kind: disagrees or inaccurate, which are regressions; missing, lost or unmeasured, which could not be measured; new;
+    absent.
     """
 
     benchmark: str
@@ -42,12 +42,12 @@ class Standing:
 REGRESSIONS = ("disagrees", "inaccurate")
 UNMEASURED = ("missing", "lost", "unmeasured")
 ABSENT = ("unsupported", "not_installed")
-"""Statuses of what is not there to be compared, and need not be."""
+"""Statuses of arms that are not there to be compared, and need not be."""
 
 
 @dataclass
 class Result:
-    """All that a gate found."""
+    """The result of a gate."""
 
     margin: float
     findings: list[Finding] = field(default_factory=list)
@@ -56,48 +56,56 @@ class Result:
 
     @property
     def regressions(self) -> list[str]:
-        """In words, one each."""
+        """Each regression in words."""
         return [
-            *(f"{one.benchmark}: {one.reason}" for one in self.standings if one.kind in REGRESSIONS),
             *(
-                f"{one.benchmark}: {one.metric} {one.ratio - 1:+.1%} [{one.low - 1:+.1%}, {one.high - 1:+.1%}]"
-                for one in self.findings
-                if one.verdict == "slower"
+                f"{standing.benchmark}: {standing.reason}"
+                for standing in self.standings
+                if standing.kind in REGRESSIONS
+            ),
+            *(
+                f"{finding.benchmark}: {finding.metric} {finding.ratio - 1:+.1%}"
+                f" [{finding.low - 1:+.1%}, {finding.high - 1:+.1%}]"
+                for finding in self.findings
+                if finding.verdict == "slower"
             ),
         ]
 
     @property
     def unmeasured(self) -> list[str]:
-        """In words, one each; also where nothing at all could be compared."""
-        found = [f"{one.benchmark}: {one.reason}" for one in self.standings if one.kind in UNMEASURED]
-        return found or ([] if self.findings else ["nothing could be compared"])
+        """Each benchmark that could not be measured, in words; an entry also where nothing could be compared."""
+        reasons = [
+            f"{standing.benchmark}: {standing.reason}" for standing in self.standings if standing.kind in UNMEASURED
+        ]
+        return reasons or ([] if self.findings else ["nothing could be compared"])
 
     def unknown(self) -> list[Finding]:
-        """Findings that are no verdict."""
-        return [one for one in self.findings if one.verdict == "unknown"]
+        """Return the findings whose verdict is unknown."""
+        return [finding for finding in self.findings if finding.verdict == "unknown"]
 
     def exit_code(self, strict: bool) -> int:
-        """0 no regression found, 1 regression, 3 could not measure (with `strict` also: unknown)."""
+        """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unknown."""
         if self.regressions:
             return 1
         return 3 if self.unmeasured or (strict and self.unknown()) else 0
 
     def last_line(self, strict: bool) -> str:
-        """The verdict in a sentence."""
+        """Return the verdict in a sentence."""
         if self.regressions:
             return f"{count(len(self.regressions), 'regression')} found: {'; '.join(self.regressions)}"
         if self.unmeasured:
             return f"could not measure: {'; '.join(self.unmeasured)}"
-        found = max(one.smallest for one in self.findings if one.metric == "time")
-        would = f"{found:+.1%} would have been, on every benchmark" if math.isfinite(found) else "what would is unknown"
-        line = f"no regression found; {would}"
+        smallest = max(finding.smallest for finding in self.findings if finding.metric == "time")
+        size = f"of {smallest:+.1%}" if math.isfinite(smallest) else "of unknown size"
+        line = f"no regression found; a slowdown {size} would have been found on every benchmark"
         if strict and self.unknown():
-            return f"{line}; but unknown: {'; '.join(f'{one.benchmark} {one.metric}' for one in self.unknown())}"
+            unknown = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unknown())
+            return f"{line}; but unknown: {unknown}"
         return line
 
 
 def standing_of(key: str, base: Admission | None, head: Admission | None, dtype: str) -> Standing | None:
-    """What is to be said of a benchmark before its metrics; None where both sides are well."""
+    """Return the Standing of a benchmark from both sides' admissions; None where both agree with the reference."""
     before = "not there" if base is None else base.status if base.status == "ok" else f"{base.status} ({base.reason})"
     if head is None:
         if base is None or base.status in ABSENT:
@@ -131,7 +139,7 @@ def standing_of(key: str, base: Admission | None, head: Admission | None, dtype:
 
 
 def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> Standing | None:
-    """What is to be said of a benchmark that failed while it was measured; None where it did not."""
+    """Return the Standing of a benchmark that failed while it was measured; None where it did not fail."""
     if head is not None:
         return Standing(key, "lost", f"{head.status} in the head while it was measured: {head.reason}")
     if base is not None:
@@ -140,7 +148,13 @@ def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> 
 
 
 def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps) -> Result:
-    """Do a whole gate: admit, screen, confirm, decide. The session has two sides, base and head."""
+    """Run a whole gate: admit, screen, confirm, decide.
+
+    Args:
+        session: a session with two sides, base and head.
+        rules: the rule of each metric, that of time first.
+        steps: how much is measured.
+    """
     result = Result(margin=rules[0].ratio)
     session.admit()
     session.close()  # the screen's workers are fresh
@@ -148,9 +162,9 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps) ->
         result.records += session.replicate(
             replicate, steps.blocks, phase="screen", what="screening, replicate", of_all=steps.replicates
         )
-    screen = series(_whole(result.records, session), rules)
+    screen = log_ratios.of_records(_whole(result.records, session), rules)
     suspected = decision.suspects(screen)
-    counts = decision.plan(screen, suspected)
+    counts = decision.confirming_replicates(screen, suspected)
     keys = {f"{name} {benchmark.id}": (name, benchmark) for name in session.names for benchmark in session.benchmarks}
     most = max(counts.values(), default=0)
     for replicate in range(most):
@@ -163,21 +177,21 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps) ->
             replicate, steps.confirm_blocks, wanted, phase="confirm", what="confirming, replicate", of_all=most
         )
     result.standings = _standings(session, keys)
-    # what failed while it was measured has no verdict, whatever it did before
-    well = {one.benchmark for one in screen} - {s.benchmark for s in result.standings if s.kind != "inaccurate"}
+    # a benchmark that failed while it was measured has no verdict, whatever was measured before
+    without = {standing.benchmark for standing in result.standings if standing.kind != "inaccurate"}
     confirm = {
-        (one.benchmark, one.rule.metric): one
-        for one in series((row for row in result.records if row.phase == "confirm"), rules)
+        (ratios.benchmark, ratios.rule.metric): ratios
+        for ratios in log_ratios.of_records((row for row in result.records if row.phase == "confirm"), rules)
     }
     fresh = [confirm.get((screen[k].benchmark, screen[k].rule.metric)) for k in suspected]
-    kept = [(k, one) for k, one in zip(suspected, fresh, strict=True) if one is not None]
-    findings = decision.verdicts(screen, [k for k, _ in kept], [one for _, one in kept])
-    result.findings = [finding for finding in findings if finding.benchmark in well]
+    kept = [(k, ratios) for k, ratios in zip(suspected, fresh, strict=True) if ratios is not None]
+    findings = decision.verdicts(screen, [k for k, _ in kept], [ratios for _, ratios in kept])
+    result.findings = [finding for finding in findings if finding.benchmark not in without]
     return result
 
 
 def _standings(session: Session, keys: Mapping[str, tuple[str, Benchmark]]) -> list[Standing]:
-    """What is to be said of each benchmark besides its metrics."""
+    """Return the Standing of each benchmark that has one."""
     standings = []
     for key, (name, benchmark) in keys.items():
         base, head = ((side.label, name, benchmark.id) for side in session.sides)
@@ -189,5 +203,5 @@ def _standings(session: Session, keys: Mapping[str, tuple[str, Benchmark]]) -> l
 
 
 def _whole(records: Sequence[Record], session: Session) -> list[Record]:
-    """The records of what no side has failed at since."""
+    """Return the records of benchmarks at which no side has failed since."""
     return [row for row in records if session.ok(row.implementation, row.benchmark)]

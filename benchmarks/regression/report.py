@@ -1,4 +1,4 @@
-"""What a gate found: on the terminal, as Markdown for a pull request, as JUnit XML."""
+"""The result of a gate: on the terminal, as Markdown for a pull request, as JUnit XML."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from benchmarks.words import markdown_cell
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
 NOTES = (
     "change: head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
-    "slower: at least the margin, confirmed in fresh replicates, and sure after Holm (0.3 % for the whole gate).",
-    "same: the whole interval lies within the margin. unknown: none of these.",
+    "slower: at least the margin in fresh replicates, and p below 0.3 % after Holm's correction over the gate.",
+    "same: the whole interval lies within the margin. unknown: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
-    "also: what else is not the same: the first call of a fresh process, compile cache warm (limit +25 % and 50 ms),",
-    "and the peak RSS (limit +10 % and 8 MiB).",
+    "also: other metrics that are not the same. start: the first call of a fresh process with a warm compile cache",
+    "(limit +25 % and 50 ms). memory: the peak RSS (limit +10 % and 8 MiB).",
 )
 
 
 def seconds(value: float) -> str:
-    """Such as `4.62 ms`."""
+    """Return such as `4.62 ms`."""
     size, sign = next((unit for unit in ((1.0, "s"), (1e-3, "ms")) if value >= unit[0]), (1e-6, "µs"))
     return f"{value / size:.3g} {sign}"
 
 
 def change(finding: Finding) -> str:
-    """Such as `+5.1 % [+4.6, +5.5]`."""
+    """Return such as `+5.1 % [+4.6, +5.5]`."""
     limits = (finding.low, finding.high)
     low, high = (f"{100 * (limit - 1):+.1f}" if 0 < limit < 100 else "?" for limit in limits)
     return f"{100 * (finding.ratio - 1):+.1f} % [{low}, {high}]"
@@ -44,20 +44,20 @@ def change(finding: Finding) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One implementation at one benchmark: its finding for each metric."""
+    """An implementation at a benchmark: its finding for each metric."""
 
     implementation: str
     findings: dict[str, Finding]
 
     @property
     def time(self) -> Finding:
-        """What was found of its time."""
+        """The finding of time."""
         return self.findings["time"]
 
     @property
     def verdict(self) -> str:
-        """The verdict that colours the row: slower in any metric, else that of time."""
-        return "slower" if any(one.verdict == "slower" for one in self.findings.values()) else self.time.verdict
+        """The verdict that colours the row: slower where any metric is slower, otherwise that of time."""
+        return "slower" if any(finding.verdict == "slower" for finding in self.findings.values()) else self.time.verdict
 
 
 def _finds(row: Row) -> str:
@@ -65,9 +65,9 @@ def _finds(row: Row) -> str:
 
 
 def _also(row: Row) -> str:
-    """What the other metrics say, where they do not say `same`."""
-    others = [one for one in row.findings.values() if one.metric != "time" and one.verdict != "same"]
-    return "; ".join(f"{one.metric} {one.verdict} {change(one)}" for one in others)
+    """Return the findings of the other metrics that are not `same`."""
+    others = [finding for finding in row.findings.values() if finding.metric != "time" and finding.verdict != "same"]
+    return "; ".join(f"{finding.metric} {finding.verdict} {change(finding)}" for finding in others)
 
 
 ALSO = Column("also", "also", _also, words=True)
@@ -83,7 +83,7 @@ COLUMNS = (
 
 
 def sections(result: Result) -> dict[str, list[Row]]:
-    """The rows of each problem, workload and mode."""
+    """Return the rows of each benchmark (problem, workload and mode)."""
     by_key: dict[str, dict[str, Finding]] = {}
     for finding in result.findings:
         by_key.setdefault(finding.benchmark, {})[finding.metric] = finding
@@ -99,7 +99,7 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
     console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
     for benchmark, rows in sections(result).items():
         table = Table(title=benchmark, title_justify="left", title_style="bold", box=None, header_style="dim")
-        # an empty column would take room from the others
+        # an empty column would narrow the others
         columns = [column for column in COLUMNS if column is not ALSO or any(map(_also, rows))]
         for column in columns:
             justify: Literal["left", "right"] = "left" if column.words else "right"
@@ -122,7 +122,7 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
 
 
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
-    """The same for a pull request, the verdict first."""
+    """Return the same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
     for benchmark, rows in sections(result).items():
         cells = [[markdown_cell(column.cell(row)) for column in COLUMNS] for row in rows]
@@ -139,7 +139,7 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
 
 
 def junit(result: Result, title: str) -> str:
-    """One test case per benchmark and metric: a regression fails, what was not measured is an error."""
+    """Return a test case per benchmark and metric: a regression is a failure, a benchmark not measured is an error."""
     suite = junitparser.TestSuite(title)
     for finding in result.findings:
         case = junitparser.TestCase(f"{finding.benchmark} {finding.metric}", classname="regression")
@@ -149,14 +149,14 @@ def junit(result: Result, title: str) -> str:
         elif finding.verdict == "unknown":
             case.result = [junitparser.Skipped(said, "unknown")]
         suite.add_testcase(case)
-    for one in result.standings:
-        case = junitparser.TestCase(f"{one.benchmark} agreement", classname="regression")
-        if one.kind in REGRESSIONS:
-            case.result = [junitparser.Failure(one.reason, one.kind)]
-        elif one.kind in UNMEASURED:
-            case.result = [junitparser.Error(one.reason, one.kind)]
+    for standing in result.standings:
+        case = junitparser.TestCase(f"{standing.benchmark} agreement", classname="regression")
+        if standing.kind in REGRESSIONS:
+            case.result = [junitparser.Failure(standing.reason, standing.kind)]
+        elif standing.kind in UNMEASURED:
+            case.result = [junitparser.Error(standing.reason, standing.kind)]
         else:
-            case.result = [junitparser.Skipped(one.reason, one.kind)]
+            case.result = [junitparser.Skipped(standing.reason, standing.kind)]
         suite.add_testcase(case)
     xml = junitparser.JUnitXml()
     xml.add_testsuite(suite)

@@ -1,4 +1,4 @@
-"""The Python environments of a regression's two sides, where their requirements differ."""
+"""The Python environments of a regression's two sides whose requirements differ."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Differences = dict[str, tuple[str, str]]
 
 
 def of_pyproject(content: bytes) -> list[str]:
-    """The core dependency group of a pyproject.toml, sorted.
+    """Return the core dependency group of a pyproject.toml, sorted.
 
     Raises:
-        Unusable: where it has none.
+        Unusable: where it has no such group.
     """
     try:
         groups = tomllib.loads(content.decode())["dependency-groups"]
@@ -31,10 +31,10 @@ def of_pyproject(content: bytes) -> list[str]:
 
 
 def parse(specs: Sequence[str]) -> dict[str, str]:
-    """What --base-requirement names, by canonical name.
+    """Return the requirements of --base-requirement by canonical name.
 
     Raises:
-        Unusable: where one is no requirement.
+        Unusable: for a text that is no requirement.
     """
     requirements: dict[str, str] = {}
     for spec in specs:
@@ -47,24 +47,27 @@ def parse(specs: Sequence[str]) -> dict[str, str]:
 
 
 def names_of(requirements: Sequence[str]) -> set[str]:
-    """The canonical names in some requirements."""
+    """Return the canonical names in some requirements."""
     return {canonicalize_name(Requirement(text).name) for text in requirements}
 
 
 def freeze(python: str) -> dict[str, str]:
-    """What an environment holds: versions by canonical name, without their local part (`+cpu`)."""
+    """Return what an environment holds: versions by canonical name, without their local part (`+cpu`)."""
     output = environments.run_pip([python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"])
     pairs = (line.partition("==")[::2] for line in output.splitlines() if "==" in line)
     return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
 
 
 def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, Differences]:
-    """Base's and head's environments of two lists of requirements: their Pythons, and what differs.
+    """Build base's and head's environments from two lists of requirements.
 
-    What both ask for in the same words has the same version in both.
+    A package that both lists require in the same words has the same version in both.
+
+    Returns:
+        Base's Python, head's Python, and the distributions that differ.
 
     Raises:
-        Unusable: where one cannot be built.
+        Unusable: where an environment cannot be built.
     """
     try:
         head = environments.build(now)
@@ -83,10 +86,10 @@ def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, Differen
 
 
 def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, Differences]:
-    """As `apart`, where base holds these requirements instead.
+    """Return the same as `apart`, with `specs` instead of base's own requirements of these names.
 
     Raises:
-        Unusable: where they change nothing.
+        Unusable: where a spec changes nothing.
     """
     named = parse(specs)
     rest = [text for text in wanted if not names_of([text]) & set(named)]
@@ -98,5 +101,5 @@ def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, Differe
 
 
 def short(differ: Differences) -> str:
-    """Such as `jax 0.9.0 → 0.10.2`."""
+    """Return such as `jax 0.9.0 → 0.10.2`."""
     return ", ".join(f"{name} {old} → {new}" for name, (old, new) in differ.items())

@@ -1,4 +1,4 @@
-"""Snapshots of files in a cache, each named after what it holds: of a git revision, or of the working tree."""
+"""Snapshots of a git revision or of the working tree, in a cache, each under the hash of its content."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SKIPPED = ("__pycache__", ".git")
 
 
 class Unusable(ValueError):
-    """A side that cannot be had; the message says why, in one line."""
+    """A side that cannot be made; the message says why, in one line."""
 
 
 @contextmanager
 def arriving(kind: str) -> Iterator[Path]:
-    """Make a folder beside the finished ones of its kind, gone at the end. What killed processes left is removed."""
+    """Make a temporary folder beside the finished ones of its kind. Folders of killed processes are removed."""
     parent = cache() / kind
     parent.mkdir(parents=True, exist_ok=True)
     for old in parent.glob(".arriving-*"):
@@ -41,7 +41,7 @@ def arriving(kind: str) -> Iterator[Path]:
 
 
 def keep(folder: Path) -> Path:
-    """Move a finished snapshot to the cache, under its content's name, where it is not there yet."""
+    """Move a finished snapshot to the cache, under the hash of its content. Return its path there."""
     held = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     target = cache() / "files" / digest(held)
     if not target.exists():
@@ -54,7 +54,11 @@ def keep(folder: Path) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> bytes:
-    """What git says in that folder. Raises Unusable with git's own last line."""
+    """Run git in a folder and return its output.
+
+    Raises:
+        Unusable: with the last line of git's error.
+    """
     try:
         return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=True).stdout
     except FileNotFoundError:
@@ -65,7 +69,11 @@ def git(folder: Path, *arguments: str) -> bytes:
 
 
 def resolve(folder: Path, revision: str) -> str:
-    """The commit that a revision names in that folder's repository. Raises Unusable."""
+    """Return the commit of a revision in a folder's repository.
+
+    Raises:
+        Unusable: where there is no such repository or commit.
+    """
     try:
         git(folder, "rev-parse", "--git-dir")
     except Unusable:
@@ -77,7 +85,11 @@ def resolve(folder: Path, revision: str) -> str:
 
 
 def of_revision(folder: Path, revision: str, name: str) -> Path:
-    """A snapshot that holds what the revision had in `folder`, under `name`. Raises Unusable."""
+    """Return a snapshot with the files that a revision has in `folder`, under `name`.
+
+    Raises:
+        Unusable: where the revision does not have the folder.
+    """
     commit = resolve(folder, revision)
     inside = git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
     if inside and not git(folder, "ls-tree", "-d", "--full-tree", commit, inside).strip():
@@ -94,12 +106,12 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
 
 
 def of_working_tree(folder: Path, name: str) -> Path:
-    """A snapshot that holds what is in `folder` now, under `name`: what git would take, or all of it without git."""
+    """Return a snapshot with the files of `folder` as they are now, under `name`; without those that git ignores."""
     try:
         listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
-        files = [Path(one) for one in listed if one]
+        files = [Path(line) for line in listed if line]
     except Unusable:
-        files = [one.relative_to(folder) for one in folder.rglob("*")]
+        files = [path.relative_to(folder) for path in folder.rglob("*")]
     with arriving("files") as arrived:
         (arrived / name).mkdir()
         for path in files:
@@ -111,7 +123,7 @@ def of_working_tree(folder: Path, name: str) -> Path:
 
 
 def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
-    """A snapshot like this one, in which the sources of these implementations are changed."""
+    """Return a copy of a snapshot in which the sources of some implementations are changed."""
     with arriving("files") as arrived:
         shutil.copytree(root / "impls", arrived / "impls")
         for name, change in changes.items():
@@ -126,7 +138,7 @@ def check_contract(root: Path, label: str) -> None:
     Raises:
         Unusable: where they differ.
     """
-    spoken = None
+    number = None
     for path in (
         root / "impls" / "core" / "contract.py",
         root / "impls" / "contract.py",
@@ -138,8 +150,8 @@ def check_contract(root: Path, label: str) -> None:
                 raise Unusable(f"{label}'s {path.relative_to(root)} is not valid Python") from None
             for node in body:
                 if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONTRACT":
-                    spoken = ast.literal_eval(node.value)
+                    number = ast.literal_eval(node.value)
             break
-    if spoken != contract.CONTRACT:
-        has = f"has contract {spoken}" if spoken is not None else "has a contract from before they had numbers"
+    if number != contract.CONTRACT:
+        has = f"has contract {number}" if number is not None else "has a contract from before they had numbers"
         raise Unusable(f"{label}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}")

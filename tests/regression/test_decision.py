@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.regression import decision
-from benchmarks.regression.decision import Rule, Series, Spread
+from benchmarks.regression.decision import LogRatios, Rule, Spread
 
 TIME = Rule("time", 0.02)
 SDS = (0.004, 0.006, 0.008, 0.015, 0.003, 0.01)
@@ -22,14 +22,14 @@ def draw(rng, sd, effect, n, tails=False):
 def gate(rng, sds, effects, tails=False, rule=TIME, replicates=4, noisier=1.55):
     """The whole decision, screen and confirm; the names of what it calls slower, and all findings."""
 
-    def series(k, n, factor):
-        return Series(f"b{k}", rule, draw(rng, sds[k] * factor, effects[k], n, tails), 1.0, math.exp(effects[k]))
+    def ratios(k, n, factor):
+        return LogRatios(f"b{k}", rule, draw(rng, sds[k] * factor, effects[k], n, tails), 1.0, math.exp(effects[k]))
 
     # a screening replicate has 10 blocks, a confirming one 24: √2.4 is 1.55
-    screen = [series(k, replicates, noisier) for k in range(len(sds))]
+    screen = [ratios(k, replicates, noisier) for k in range(len(sds))]
     suspected = decision.suspects(screen)
-    counts = decision.plan(screen, suspected)
-    confirm = [series(k, counts[f"b{k}"], 1.0) for k in suspected]
+    counts = decision.confirming_replicates(screen, suspected)
+    confirm = [ratios(k, counts[f"b{k}"], 1.0) for k in suspected]
     found = decision.verdicts(screen, suspected, confirm)
     return {one.benchmark for one in found if one.verdict == "slower"}, found
 
@@ -52,7 +52,7 @@ def test_a_gate_without_the_confirming_step_would_cry_wolf():
     rng = np.random.default_rng(3)
     suspected = 0
     for _ in range(200):
-        screen = [Series(f"b{k}", TIME, draw(rng, 0.02, 0.0, 4), 1.0, 1.01) for k in range(6)]
+        screen = [LogRatios(f"b{k}", TIME, draw(rng, 0.02, 0.0, 4), 1.0, 1.01) for k in range(6)]
         suspected += bool(decision.suspects(screen))
     assert suspected > 100
 
@@ -97,8 +97,8 @@ def test_the_intervals_hold_the_truth_95_times_of_100():
     rng = np.random.default_rng(8)
     held = total = 0
     for _ in range(400):
-        series = [Series(f"b{k}", TIME, draw(rng, 0.01, 0.02, 6), 1, 1) for k in range(6)]
-        for spread in decision.spreads(series, share=False):
+        ratios = [LogRatios(f"b{k}", TIME, draw(rng, 0.01, 0.02, 6), 1, 1) for k in range(6)]
+        for spread in decision.spreads(ratios, share=False):
             low, high = spread.interval()
             held += low <= 0.02 <= high
             total += 1
@@ -107,8 +107,8 @@ def test_the_intervals_hold_the_truth_95_times_of_100():
 
 def test_p_is_uniform_where_nothing_changed():
     rng = np.random.default_rng(9)
-    series = [Series(f"b{k}", TIME, draw(rng, 0.01, 0.0, 5), 1, 1) for k in range(4000)]
-    p = np.array([spread.p() for spread in decision.spreads(series, share=False)])
+    ratios = [LogRatios(f"b{k}", TIME, draw(rng, 0.01, 0.0, 5), 1, 1) for k in range(4000)]
+    p = np.array([spread.p() for spread in decision.spreads(ratios, share=False)])
     for level in (0.003, 0.01, 0.05, 0.5):
         assert abs((p < level).mean() - level) < 4 * math.sqrt(level / 4000)
 
@@ -117,9 +117,9 @@ def test_p_is_uniform_where_nothing_changed():
 @given(st.floats(0.001, 0.1), st.floats(0.005, 0.1), st.integers(1, 12))
 def test_the_number_of_confirming_replicates_is_bounded_and_grows_with_the_spread(sd, margin, suspected):
     alpha = decision.FAMILY / suspected
-    n = decision.count(margin, sd, alpha)
+    n = decision.replicates_needed(margin, sd, alpha)
     assert decision.FEWEST <= n <= decision.MOST
-    assert n >= decision.count(margin, sd / 2, alpha)
+    assert n >= decision.replicates_needed(margin, sd / 2, alpha)
     if n < decision.MOST:
         assert decision.power(1.5 * margin, margin, sd, n, alpha) >= decision.POWER
 
@@ -128,21 +128,21 @@ def test_a_metric_with_a_floor_needs_both_the_ratio_and_the_difference():
     start = Rule("start", 0.25, floor=0.05)
     logs = tuple(math.log(2) + 0.001 * k for k in range(5))
     for base, head, verdict in ((0.01, 0.02, "same"), (0.1, 0.2, "slower")):
-        series = Series("b", start, logs, base, head)
-        suspected = decision.suspects([series])
-        found = decision.verdicts([series], suspected, [series for _ in suspected])
+        ratios = LogRatios("b", start, logs, base, head)
+        suspected = decision.suspects([ratios])
+        found = decision.verdicts([ratios], suspected, [ratios for _ in suspected])
         assert [one.verdict for one in found] == [verdict]
 
 
 def test_time_is_judged_by_paired_ratios_alone():
     """Unpaired medians may say the opposite on a machine that drifts."""
-    series = Series("b", TIME, (0.050, 0.051, 0.049, 0.050, 0.052), 2.0, 1.0)
-    found = decision.verdicts([series], decision.suspects([series]), [series])
+    ratios = LogRatios("b", TIME, (0.050, 0.051, 0.049, 0.050, 0.052), 2.0, 1.0)
+    found = decision.verdicts([ratios], decision.suspects([ratios]), [ratios])
     assert [one.verdict for one in found] == ["slower"]
 
 
 def test_one_replicate_says_nothing():
-    series = [Series("b", TIME, (0.5,), 1.0, 1.6)]
-    found = decision.verdicts(series, [0], series)
+    ratios = [LogRatios("b", TIME, (0.5,), 1.0, 1.6)]
+    found = decision.verdicts(ratios, [0], ratios)
     assert found[0].verdict == "unknown"
     assert math.isnan(found[0].smallest)

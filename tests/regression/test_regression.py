@@ -36,7 +36,7 @@ def test_nothing_changed(regression, tmp_path):
     done, out = regression("--base", "HEAD", *few, *FEW, GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 0, done.stderr + done.stdout
     last = done.stdout.strip().splitlines()[-2]
-    assert last.startswith("no regression found; +")
+    assert last.startswith("no regression found; a slowdown of +")
     assert "would have been" in last
     rows = pd.read_parquet(out / "regression.parquet")
     assert set(rows["side"]) == {"base", "head"}

@@ -1,4 +1,4 @@
-"""From the records of both sides to one log ratio per replicate, benchmark and metric."""
+"""The log ratios of head to base, one per replicate, benchmark and metric, from the records of both sides."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import numpy as np
 
 from benchmarks.measurement.timing import Turn
 from benchmarks.record import Record
-from benchmarks.regression.decision import Rule, Series
+from benchmarks.regression.decision import LogRatios, Rule
 from benchmarks.statistics.ratios import block_logs, log_ratios
 
 MIB = 2**20
+SIDES = ("base", "head")
 
 
 def key_of(record: Record) -> str:
-    """Such as `torch_cell t64-b16-i128-h128/sequence/forward`."""
+    """Return such as `torch_cell t64-b16-i128-h128/sequence/forward`."""
     return f"{record.implementation} {record.benchmark}"
 
 
 def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
-    """The median over blocks of head's log time less base's, each taken inside its block."""
+    """Return the log ratio of head's time to base's: the median over the blocks that both have."""
     turns = [*base, *head]
     row = np.repeat([0, 1], [len(base), len(head)])
     logs = block_logs(np.array([turn.seconds for turn in turns]), row, np.array([turn.block for turn in turns]))
@@ -31,7 +32,7 @@ def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
 
 
 def measured(record: Record, metric: str) -> float:
-    """A record's value of a metric; memory gets one MiB on top, so that ratios of nearly nothing mean nothing."""
+    """Return a record's value of a metric. Memory gets 1 MiB on top, so that ratios of tiny values stay near 1."""
     if metric == "time":
         return float(record.seconds or math.nan)
     if metric == "start":
@@ -39,22 +40,22 @@ def measured(record: Record, metric: str) -> float:
     return float(record.peak_bytes or 0) + MIB
 
 
-def series(records: Iterable[Record], rules: Sequence[Rule], base: str = "base", head: str = "head") -> list[Series]:
-    """One Series per benchmark and rule, of the replicates in which both sides are ok."""
+def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRatios]:
+    """Return the log ratios of each benchmark and rule, from the replicates in which both sides are ok."""
     pairs: dict[str, dict[tuple[str | None, int], dict[str, Record]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
-        if record.side in (base, head) and record.status == "ok":
+        if record.side in SIDES and record.status == "ok":
             pairs[key_of(record)][record.phase, record.replicate][str(record.side)] = record
-    found = []
+    ratios = []
     for key, replicates in pairs.items():
         both = [pair for pair in replicates.values() if len(pair) == 2]
         if not both:
             continue
         for rule in rules:
-            before, now = ([measured(pair[side], rule.metric) for pair in both] for side in (base, head))
+            before, now = ([measured(pair[side], rule.metric) for pair in both] for side in SIDES)
             if rule.metric == "time":
-                logs = [log_ratio(pair[base].turns or (), pair[head].turns or ()) for pair in both]
+                logs = [log_ratio(pair["base"].turns or (), pair["head"].turns or ()) for pair in both]
             else:
                 logs = [math.log(b / a) for a, b in zip(before, now, strict=True)]
-            found.append(Series(key, rule, tuple(logs), statistics.median(before), statistics.median(now)))
-    return found
+            ratios.append(LogRatios(key, rule, tuple(logs), statistics.median(before), statistics.median(now)))
+    return ratios

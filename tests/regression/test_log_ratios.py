@@ -1,11 +1,11 @@
 """From turns to one log ratio per replicate."""
 
 from benchmarks.measurement.timing import Turn
-from benchmarks.regression.series import log_ratio
+from benchmarks.regression.log_ratios import log_ratio
 
 
 def turns(*seconds):
-    return [Turn(block=k // 2, seconds=one) for k, one in enumerate(seconds)]
+    return [Turn(block=k // 2, seconds=time) for k, time in enumerate(seconds)]
 
 
 def test_a_log_ratio_is_the_median_over_blocks_and_a_disturbed_block_does_not_move_it():
