@@ -9,7 +9,7 @@ from nox.command import CommandFailed
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-nox.needs_version = ">=2025.2.9"  # sessions that require others
+nox.needs_version = ">=2026.7.11"  # CommandFailed has the return code
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["bench"]
@@ -60,7 +60,7 @@ def core(session: nox.Session) -> None:
 @nox.session(default=False)
 def dev(session: nox.Session) -> None:
     """The environment of tests and lint."""
-    install(session, "tests", "lint")
+    install(session, "lint")
 
 
 @nox.session(venv_backend="none", requires=["core"])

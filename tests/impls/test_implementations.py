@@ -155,7 +155,7 @@ def jax_judge(problem, weights, inputs):
 
 
 def onnx_judge(problem, weights, inputs):
-    """ONNX's reference LSTM, forward only: gates in order i, o, f, c; computed in float64."""
+    """ONNX's reference LSTM, forward and without c_n: gates in order i, o, f, c; computed in float64."""
     import onnx
     from onnx import helper
     from onnx.reference import ReferenceEvaluator
@@ -165,10 +165,10 @@ def onnx_judge(problem, weights, inputs):
         return np.concatenate([i, o, f, g])
 
     names = ("X", "W", "R", "B", "", "initial_h", "initial_c")
-    node = helper.make_node("LSTM", list(names), ["Y", "Y_h", "Y_c"], hidden_size=problem.hidden_size)
+    node = helper.make_node("LSTM", list(names), ["Y", "Y_h"], hidden_size=problem.hidden_size)
     double = onnx.TensorProto.DOUBLE
     values = [helper.make_tensor_value_info(name, double, None) for name in names if name]
-    outputs = [helper.make_tensor_value_info(name, double, None) for name in ("Y", "Y_h", "Y_c")]
+    outputs = [helper.make_tensor_value_info(name, double, None) for name in ("Y", "Y_h")]
     model = helper.make_model(
         helper.make_graph([node], "lstm", values, outputs), opset_imports=[helper.make_opsetid("", 14)]
     )

@@ -23,6 +23,7 @@ def made_up(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[dependency-groups]\n" + "".join(f'{name} = ["pip"]\n' for name in names))
     for module in ("benchmarks", "reports"):
         (tmp_path / module).mkdir()
+        (tmp_path / module / "__init__.py").touch()  # or else a package that some other project installed comes first
         (tmp_path / module / "__main__.py").write_text(TOLD)
     return tmp_path
 
