@@ -1,4 +1,4 @@
-"""python -m benchmarks run | agree | regression | calibrate: measure, check, compare with before."""
+"""python -m benchmarks run | agree | regression | calibrate: time, check, find regressions, test the gate."""
 
 from __future__ import annotations
 

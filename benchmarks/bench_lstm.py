@@ -1,7 +1,7 @@
 """The same cases and callables as a plain pytest-benchmark suite: `pytest benchmarks -k torch_lstm`.
 
-Here all frameworks live in one process and one benchmark follows another, so use it to look at an implementation
-while you work on it; to compare implementations, `nox -s bench` takes turns between processes of their own.
+Here all frameworks share a process, and benchmarks run one after another. Use it to look at an implementation while you
+work on it. To compare implementations, use `nox -s bench`: each has its own process, and they take turns.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problem
 @pytest.mark.parametrize("implementation", NAMES)
 @pytest.mark.parametrize("case", CASES)
 def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
-    """One implementation on one case: compared with the reference, then timed by the code that times everything here.
+    """Compare an implementation with the reference, then time it as everything here is timed.
 
-    pytest-benchmark's --benchmark-min-rounds, --benchmark-max-time and --benchmark-disable are heeded.
+    It follows pytest-benchmark's --benchmark-min-rounds, --benchmark-max-time and --benchmark-disable.
     """
     resolved, parsed = registry.resolve(implementation), Benchmark.parse(case)
     problem, workload, mode = parsed.timed_problem, parsed.workload, parsed.mode
@@ -47,7 +47,7 @@ def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
         return
     how = timing.plan(timing.estimate(call, state, 0.1), benchmark._max_time)
     how = timing.Plan(max(how.samples, benchmark._min_rounds), how.calls_per_sample)
-    # pytest-benchmark has no public way to bring one's own samples; its statistics take them all the same
+    # pytest-benchmark has no public function to add samples from outside; its statistics take them
     stats = benchmark._make_stats(how.calls_per_sample)
     for seconds in timing.turn(call, state, how).samples or ():
         stats.update(seconds * how.calls_per_sample)

@@ -1,4 +1,4 @@
-"""Settings of `pytest benchmarks` that must stand before a framework is imported."""
+"""Settings of `pytest benchmarks` that must be made before a framework is imported."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import os
 
 os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
-os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(len(os.sched_getaffinity(0))))  # of jax_scan_vjp_sharded
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(len(os.sched_getaffinity(0))))  # for jax_scan_vjp_sharded

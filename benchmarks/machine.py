@@ -19,7 +19,7 @@ PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "CUDA_
 
 
 def cpu_model() -> str:
-    """The processor's name, as /proc/cpuinfo or Python says it."""
+    """Return the processor's name, from /proc/cpuinfo or from Python."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -30,7 +30,7 @@ def cpu_model() -> str:
 
 
 def gpu_model() -> str | None:
-    """The first GPU's name and driver, as nvidia-smi says them; None where there is none."""
+    """Return the first GPU's name and driver, from nvidia-smi; None where there is no GPU."""
     try:
         command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
         output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
@@ -40,7 +40,7 @@ def gpu_model() -> str | None:
 
 
 def commit() -> Commit:
-    """The commit that this checkout is at, and whether files differ from it."""
+    """Return the commit of this checkout, and whether files differ from it."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(ROOT), *arguments]
@@ -53,7 +53,7 @@ def commit() -> Commit:
 
 
 def machine() -> Machine:
-    """The machine at hand."""
+    """Return what this machine is."""
     return Machine(
         cpu=cpu_model(),
         cores=len(os.sched_getaffinity(0)),
@@ -64,7 +64,7 @@ def machine() -> Machine:
 
 
 def describe(run: RunOptions) -> Metadata:
-    """All that environment.json says, beside what a run was asked to do."""
+    """Return the content of environment.json for a run."""
     return Metadata(
         machine=machine(),
         versions={"python": platform.python_version(), **{name: version(name) for name in RECORDED}},

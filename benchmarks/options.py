@@ -1,4 +1,4 @@
-"""What the commands share: their options, and the checks of what was given, before anything is written."""
+"""The options that the commands share, and the checks of their values before anything is written."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ALL = "all"
 
 
 def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]:
-    """The implementations that --impl names: none of them twice, and never the reference.
+    """Return the implementations that --impl names.
 
     Without names: every LSTM that needs no environment of its own. `all`: every LSTM.
 
     Raises:
         ValueError: where a name is unknown or a file is no implementation.
-        UsageError: where two have one name.
+        UsageError: where two have the same name, or the reference is among them.
     """
     lstms = [implementation for implementation in registry.catalogue().values() if implementation.is_lstm]
     chosen = [registry.resolve(name) for name in names if name != ALL]
@@ -54,7 +54,7 @@ def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]
 
 
 def parse_problem(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Problem, ...]:
-    """The problems that --problem names. Their reference must fit into memory."""
+    """Return the problems that --problem names, once their reference fits into memory."""
     try:
         problems = tuple(Problem.parse(value) for value in values)
     except ValueError as error:
@@ -74,7 +74,7 @@ class Finite(click.FloatRange):
     """A finite number in a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """As click does."""
+        """Convert as click does."""
         if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
             self.fail(f"{value} is no finite number", param, ctx)
         return float(super().convert(value, param, ctx))
@@ -85,7 +85,7 @@ impl_option = click.option(
     "impls",
     multiple=True,
     metavar="NAME|FILE.py|all",
-    help="Only these; `all` adds those with an environment of their own. Repeatable.",
+    help="Only these; `all` is every LSTM, also those with an environment of their own. Repeatable.",
 )
 problem_option = click.option(
     "--problem", "problems", multiple=True, metavar="ID", callback=parse_problem, help="Such as t64-b16-i128-h128."
@@ -93,7 +93,7 @@ problem_option = click.option(
 
 
 def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
-    """The problems that a weights file is timed on.
+    """Return the problems that a weights file is timed on.
 
     Raises:
         UsageError: where the file does not fit one of the problems.
@@ -104,7 +104,7 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
         raise click.UsageError(str(error)) from None
     has_x = (implied.seq_len, implied.batch) != (1, 1)
     if has_x:
-        click.echo(f"note: of x in {path} only the sizes are used; inputs are made up", err=True)
+        click.echo(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
     if not problems:
         return [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
@@ -123,16 +123,16 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
 
 
 def choose_problems(given: Sequence[Problem], weights: Path | None, default: Iterable[str]) -> list[Problem]:
-    """The problems that were given, or those that the weights fit, or the default ones; none twice."""
+    """Return the given problems, or that of the weights, or the default ones, each once."""
     problems = list(given) or ([] if weights else [Problem.parse(text) for text in default])
     return list(dict.fromkeys(fit_weights(weights, problems) if weights is not None else problems))
 
 
 def usable_out(out: Path) -> Path:
-    """Make the folder.
+    """Make the folder and return it.
 
     Raises:
-        UsageError: where it holds a run or cannot be written to.
+        UsageError: where it is not empty or cannot be written to.
     """
     made: list[Path] = []
     try:
@@ -158,7 +158,7 @@ workload_option = click.option(
 mode_option = click.option("--mode", "modes", multiple=True, type=click.Choice(MODES), help="Repeatable.")
 device_option = click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
 weights_option = click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="Instead of made-up weights."
+    "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="Weights to use instead of random ones."
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 timeout_option = click.option(
@@ -166,25 +166,25 @@ timeout_option = click.option(
     type=Finite(min=0.1),
     default=120.0,
     show_default=True,
-    help="Seconds in which a worker must answer: opening a benchmark is two calls, checking it about fifteen.",
+    help="Seconds within which a worker must answer. Opening a benchmark takes two calls, checking it about fifteen.",
 )
 memory_option = click.option(
-    "--memory-limit", type=Finite(min=0.1, max=2**20), help="GiB for a worker.  [default: half of what there is]"
+    "--memory-limit", type=Finite(min=0.1, max=2**20), help="GiB for a worker.  [default: half of the memory]"
 )
 
 
 def file_digest(path: Path) -> str:
-    """A short hash of a file's bytes."""
+    """Return a short hash of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def shared_digest() -> str:
-    """A short hash of every file of impls/ that implementations may import."""
+    """Return a short hash of all files of impls/ that implementations may import."""
     return digest(registry.shared_files())
 
 
 def choose_cores(threads: int | None) -> tuple[int, ...]:
-    """The processors that every arm runs on: the last ones that this process may use."""
+    """Return the processors of every arm: the last of those that this process may use."""
     usable = sorted(os.sched_getaffinity(0))
     if threads is not None and threads > len(usable):
         raise click.UsageError(f"--threads is {threads}; this process may use {len(usable)} processors")
@@ -197,12 +197,12 @@ def interrupt(*_: object) -> None:
 
 
 def heed_signals() -> None:
-    """Make a closing terminal and a polite kill end the command as Ctrl-C does."""
+    """Let SIGTERM and a closing terminal end the command as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, interrupt)
 
 
 def memory_bytes(limit: float | None) -> int:
-    """--memory-limit in bytes."""
+    """Return --memory-limit in bytes; by default half of the memory."""
     return int((limit or psutil.virtual_memory().total / 2 / 2**30) * 2**30)

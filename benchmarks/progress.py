@@ -1,4 +1,4 @@
-"""What a person sees while a command works: a bar on a terminal, else a line for each stage and each minute."""
+"""The progress of a command: a bar on a terminal, otherwise a line for each stage and each minute."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ RUN = {"checking": 0.35, "replicate": 0.65}
 AGREEMENT = {"checking": 1.0}
 REGRESSION = {"checking": 0.2, "screening": 0.6, "confirming": 0.2}
 CALIBRATION = {"checking": 0.05, "collecting": 0.95, "screening": 0.0, "confirming": 0.0}
-"""The stages of each command, by the first word of what is being done, and about which share of the time they take."""
+"""The stages of each command, by the first word of what is being done, with about their shares of the time."""
 
 LINE_SECONDS = 60.0
-"""Where there is no terminal, a line comes at least so often."""
+"""Without a terminal, a line comes at least this often."""
 
 Report = Callable[[str, float], None]
-"""Is told what is being done, and which share of everything is done."""
+"""A function that gets what is being done, and the share of everything that is done."""
 
 
 @contextmanager
 def progress(stages: Mapping[str, float] = RUN) -> Iterator[Callable[[str, float, float], None]]:
-    """Give advance(what, done, of_all), which shows how far the work is on stderr."""
+    """Yield advance(what, done, of_all), which shows the progress on stderr."""
     console = Console(stderr=True)
     with _bar(console) if console.is_terminal else _lines() as report:
 

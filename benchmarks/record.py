@@ -34,13 +34,13 @@ STATUSES = (
     "error",
 )
 HARMLESS = ("ok", "unsupported", "not_installed")
-"""Statuses that do not make a run's exit code 1."""
+"""The statuses with which a run still exits with 0."""
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """One row. Its fields are the columns of results.parquet; what is not known is None.
+    """A row. Its fields are the columns of results.parquet; what is not known is None.
 
-    side and phase belong to a regression's records alone: base or head, and screening or confirming.
+    Only the records of a regression have side (base or head) and phase (screen or confirm).
     """
 
     side: str | None = None
@@ -67,13 +67,13 @@ class Record(msgspec.Struct, kw_only=True):
     replicate: Int32
     status: str = "ok"
     reason: str | None = ""
-    error: float | None = None  # largest disagreement with the reference
+    error: float | None = None  # the largest error against the reference
     error_tensor: str | None = None
     first_call_seconds: float | None = None  # cold: with an empty compile cache
-    warm_first_call_seconds: float | None = None  # of this replicate's fresh process
-    seconds: float | None = None  # of one call: the median over turns
+    warm_first_call_seconds: float | None = None  # in this replicate's fresh process
+    seconds: float | None = None  # of a call: the median over turns
     cores_used: float | None = None  # CPU seconds per second, the median over turns
-    base_bytes: int | None = None  # resident once the frameworks were imported
+    base_bytes: int | None = None  # resident after the frameworks were imported
     peak_bytes: int | None = None  # peak RSS above what was before this benchmark was opened
     calls_per_sample: Int32 | None = None
     turns: list[Turn] | None = None
@@ -85,7 +85,7 @@ class Record(msgspec.Struct, kw_only=True):
 
 
 def _arrow(kind: Any) -> pa.DataType:
-    """The Arrow type of an annotation; None beside a type says no more than that the column may be null."""
+    """Return the Arrow type of an annotation. `| None` adds nothing: every column may be null."""
     if typing.get_origin(kind) is Annotated:
         return pa.type_for_alias(kind.__metadata__[0].extra["arrow"])
     parts = [part for part in typing.get_args(kind) if part is not type(None)]
@@ -110,7 +110,7 @@ SCHEMA = pa.schema([field for field in COMPARED if field.name not in ("side", "p
 
 
 def problem_fields(problem: Problem) -> dict[str, Any]:
-    """The fields of a record that a Problem fills."""
+    """Return the fields of a record that a Problem fills."""
     names = ("seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype")
     return {"problem": problem.id, **{name: getattr(problem, name) for name in names}}
 
@@ -121,7 +121,7 @@ def new_run_id() -> str:
 
 
 def write_records(path: Path, records: Iterable[Record], schema: pa.Schema = SCHEMA) -> None:
-    """Write a Parquet file of records, whole or not at all; what is None becomes null."""
+    """Write a Parquet file of records, whole or not at all; None becomes null."""
     rows = [msgspec.to_builtins(record) for record in records]
     table = pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
     write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))

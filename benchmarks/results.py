@@ -20,13 +20,13 @@ from benchmarks.record import Record, write_records
 from impls.core.files import write_text
 
 KEPT = ("track", "versions", "digest", "device", "threads", "error", "first_call_seconds", "calls_per_sample")
-"""Fields of a record that results.json has beside each benchmark."""
+"""The fields of a record that results.json adds to each benchmark."""
 
 
 def pytest_benchmark_json(records: Sequence[Record], described: Metadata) -> dict[str, Any]:
-    """One entry per implementation and benchmark. Its data are the medians of all turns, in seconds per call.
+    """Return an entry per implementation and benchmark. Its data are the medians of all turns, in seconds per call.
 
-    The statistics are pytest-benchmark's own. Rows that are not ok have no entry: the format has no place for them.
+    The statistics are pytest-benchmark's own. Rows that are not ok have no entry: the format has no field for them.
     """
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:

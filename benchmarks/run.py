@@ -38,7 +38,7 @@ SIDE = "run"
 
 
 class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """All that decides what a run does. run.json keeps it, and --resume reads it back."""
+    """Everything that decides what a run does. run.json keeps it, and --resume reads it."""
 
     implementations: tuple[str, ...]
     digests: tuple[str, ...]
@@ -51,23 +51,23 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
     commit: Commit
 
     def dumps(self) -> str:
-        """The text of run.json."""
+        """Return the text of run.json."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
 
 
 class Run:
-    """A run in its folder: one side, whose replicates are written whole as they end."""
+    """A run in its folder: one side, and a file for each replicate that has ended."""
 
     def __init__(self, configuration: RunConfiguration, folder: Path) -> None:
         self.configuration = configuration
         self.raw = folder / "raw"
         implementations = [registry.resolve(text) for text in configuration.implementations]
-        self.side = Side(SIDE, {one.name: version_of(one) for one in implementations})
+        self.side = Side(SIDE, {implementation.name: version_of(implementation) for implementation in implementations})
 
     def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
-        """Do what is left to do of the run."""
+        """Do what is left to do of the run, and return its session."""
         self.raw.mkdir(parents=True, exist_ok=True)
-        for leftover in self.raw.glob(".*"):  # of a process that was killed while it wrote
+        for leftover in self.raw.glob(".*"):  # from a process that was killed while it wrote
             leftover.unlink()
         with scratch() as folder:
             session = Session(self.configuration, [self.side], cores, folder, advance)
@@ -91,13 +91,13 @@ class Run:
         return session
 
     def _keep(self, name: str, path: Path, back: bool = False) -> None:
-        """Copy a file of the scratch folder to the run's own, or back."""
+        """Copy a file to the run's folder, or back from it."""
         source, target = (self.raw / name, path) if back else (path, self.raw / name)
         if source.exists():
             write_text(target, source.read_text(encoding="utf-8"))
 
     def _admit(self, session: Session) -> None:
-        """Admit or refuse every arm, and measure the machine's peak; what a resumed run has done is read back."""
+        """Admit or refuse every arm, and measure the machine's peak; in a resumed run, read the admissions."""
         path = self.raw / "admissions.json"
         if path.exists():
             for admitted in admission.loads(path.read_text(encoding="utf-8")):
@@ -117,23 +117,27 @@ class Run:
 
     @property
     def peaks(self) -> dict[str, tuple[float, str]]:
-        """By dtype: what a large matrix product reached, in operations per second, and with which library."""
+        """The machine's peak by dtype: operations per second, and the library that reached them."""
         path = self.raw / "peak.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     @property
     def floor_libraries(self) -> dict[str, str]:
-        """By problem and workload: the library that the floor uses."""
+        """The library that the floor uses, by problem and workload."""
         path = self.raw / "floor.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def records(self) -> list[Record]:
-        """Every row of every replicate."""
+        """Return every row of every replicate."""
         return [row for path in sorted(self.raw.glob("replicate-*.parquet")) for row in read_records(path)]
 
 
 def resumed(folder: Path) -> RunConfiguration:
-    """The configuration of a run that was broken off, if nothing that it measures has changed since."""
+    """Return the configuration of a run to resume.
+
+    Raises:
+        UsageError: where the folder holds no run, or something that it measures has changed since.
+    """
     try:
         configuration = msgspec.json.decode((folder / "run.json").read_bytes(), type=RunConfiguration)
     except (OSError, ValueError) as error:
@@ -164,8 +168,8 @@ def resumed(folder: Path) -> RunConfiguration:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, so that two processes do not work on the same run."""
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a run's folder, so that two processes do not work on the same run."""
     with (folder / "run.json").open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -181,15 +185,15 @@ def alone(folder: Path) -> Iterator[None]:
 @options.workload_option
 @options.mode_option
 @options.device_option
-@click.option("--threads", type=click.IntRange(min=1), help="Processors for each arm.  [default: all]")
+@click.option("--threads", type=click.IntRange(min=1), help="Processors of each arm.  [default: all]")
 @click.option("--replicates", type=click.IntRange(min=1), help="Sets of fresh processes.  [default: the preset's]")
 @click.option("--blocks", type=click.IntRange(min=1), help="Blocks of turns in a replicate.  [default: the preset's]")
 @options.weights_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/DATE-PRESET]")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with a run that was broken off.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with a run that was interrupted.")
 @options.seed_option
-@click.option("--baseline", metavar="NAME", help="Ratios are taken to its time.  [default: torch_lstm]")
-@click.option("--floor/--no-floor", default=True, show_default=True, help="Time the bare matrix products as well.")
+@click.option("--baseline", metavar="NAME", help="Divide times by the time of this.  [default: torch_lstm]")
+@click.option("--floor/--no-floor", default=True, show_default=True, help="Also time the bare matrix products.")
 @options.timeout_option
 @options.memory_option
 @click.pass_context
@@ -205,24 +209,24 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
         configuration, folder = new_run(SimpleNamespace(**given))
     cores = options.choose_cores(configuration.threads)
     options.heed_signals()
-    with alone(folder):
+    with locked(folder):
         try:
             current = Run(configuration, folder)
             with progress() as advance:
                 session = current.execute(cores, advance)
         except KeyboardInterrupt:
-            click.echo(f"broken off; what is finished is in {folder}/raw; go on with --resume {folder}", err=True)
+            click.echo(f"interrupted; finished replicates are in {folder}/raw; go on with --resume {folder}", err=True)
             return 130
         records = current.records()
         described = msgspec.structs.replace(
             machine.describe(msgspec.convert(msgspec.to_builtins(configuration), RunOptions)),
-            commit=configuration.commit,  # that it began with
+            commit=configuration.commit,  # the commit at its start
             matmul_flops_per_second={dtype: flops for dtype, (flops, _) in current.peaks.items()},
             peak_library={dtype: library for dtype, (_, library) in current.peaks.items()},
             floor_libraries=current.floor_libraries,
         )
         results.write_all(folder, records, described)
-    # a process of its own: reports know nothing of benchmarks, and a fault there can't cost the measurement
+    # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):
         command = [sys.executable, "-m", "reports", "build", str(folder.resolve())]
         reported = subprocess.run(command, cwd=ROOT, check=False)
@@ -236,7 +240,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
 
 
 def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
-    """Check everything that was asked for before anything is written; then write run.json."""
+    """Check all options before anything is written, then write run.json. Return the configuration and the folder."""
     preset = PRESETS[given.preset]
     try:
         implementations = options.implementations(given.impls, given.floor)
@@ -254,7 +258,10 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
     folder = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{given.preset}")
     configuration = RunConfiguration(
         run_id=new_run_id(),
-        implementations=tuple(one.name if one.own else str(one.path) for one in implementations),
+        implementations=tuple(
+            implementation.name if implementation.own else str(implementation.path)
+            for implementation in implementations
+        ),
         digests=tuple(implementation.digest for implementation in implementations),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
         device=given.device,
@@ -268,7 +275,11 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
         call_seconds=given.timeout,
         memory_bytes=memory,
         baseline=baseline,
-        versions={one.name: versions_of(one) for one in implementations if not one.requires},
+        versions={
+            implementation.name: versions_of(implementation)
+            for implementation in implementations
+            if not implementation.requires
+        },
         shared_digest=options.shared_digest(),
         commit=machine.commit(),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Make a folder that is gone at the end. What a killed process left is swept up first."""
+    """Make a folder that is removed at the end. Folders that killed processes left are removed first."""
     base = Path(tempfile.gettempdir())
     for old in base.glob("lstm-bench-*"):
         pid = old.name.rsplit("-", 1)[-1]

@@ -1,4 +1,4 @@
-"""How a run's time was spent."""
+"""How much time each part of a run took."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Seconds by purpose. What no purpose took was waiting."""
+    """Seconds by purpose. The rest of the time was waiting."""
 
     PURPOSES = ("agreement", "cold first calls", "cold starts", "warm starts", "measuring", "report")
 
@@ -18,7 +18,7 @@ class Stopwatch:
 
     @contextmanager
     def spent(self, purpose: str) -> Iterator[None]:
-        """Count the time inside for one purpose."""
+        """Count the time of the block for a purpose."""
         start = time.perf_counter()
         try:
             yield
@@ -26,7 +26,7 @@ class Stopwatch:
             self.seconds[purpose] += time.perf_counter() - start
 
     def line(self) -> str:
-        """Such as `5 min 12 s: agreement 4 %, …, waiting 3 %`."""
+        """Return such as `5 min 12 s: agreement 4%, …, waiting 3%`."""
         total = time.perf_counter() - self.start
         waiting = total - sum(self.seconds.values())
         shares = ", ".join(f"{name} {s / total:.0%}" for name, s in {**self.seconds, "waiting": waiting}.items())

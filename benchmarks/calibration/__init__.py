@@ -1,1 +1,1 @@
-"""The regression gate, measured on itself."""
+"""How often the regression gate gives a false alarm, and which slowdowns it finds."""

@@ -1,4 +1,4 @@
-"""python -m benchmarks calibrate: the gate, measured on itself."""
+"""python -m benchmarks calibrate: how often the gate gives a false alarm, and which slowdowns it finds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks import machine, options
 from benchmarks.calibration import pool
 from benchmarks.calibration.hog import hogging
 from benchmarks.calibration.injection import slowed_by
-from benchmarks.calibration.pool import BASE, TWIN, Pool, name_of
+from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.report import KINDS, SHARES, RealGate, report
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.session import Advance, Session
@@ -42,23 +42,23 @@ REAL_MODE = "train_step"
 
 
 def working_tree() -> Path:
-    """A snapshot of impls/ as it is now."""
+    """Return a snapshot of impls/ as it is now."""
     return snapshots.of_working_tree(ROOT / "impls", "impls")
 
 
 def versions(root: Path, names: Sequence[str]) -> dict[str, Version]:
-    """These implementations as a snapshot has them."""
+    """Return a snapshot's versions of these implementations."""
     implementations = registry.catalogue(root / "impls")
     return {name: Version(implementations[name], root) for name in names}
 
 
 def slowed(root: Path, names: Sequence[str], share: float) -> Path:
-    """A snapshot like this one, in which these implementations do `share` more work."""
+    """Return a copy of a snapshot in which these implementations do `share` more work."""
     return snapshots.changed(root, dict.fromkeys(names, slowed_by(share)))
 
 
 def configure(benchmarks: Sequence[str], threads: int, seed: int) -> Configuration:
-    """What decides how a calibration measures: as the gate does by default."""
+    """Return what decides how a calibration measures: the same as for a gate by default."""
     return Configuration(
         run_id=new_run_id(),
         benchmarks=tuple(benchmarks),
@@ -73,18 +73,21 @@ def configure(benchmarks: Sequence[str], threads: int, seed: int) -> Configurati
 
 
 def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int, advance: Advance) -> None:
-    """Add replicates to a pool: base, its twin, and every slowdown, alive together and measured in the same blocks."""
+    """Add replicates to a pool: base, its A/A copy and every injected slowdown, all measured in the same blocks."""
     root = working_tree()
-    roots = {BASE: root, TWIN: root} | {name_of(share): slowed(root, POOLED, share) for share in shares}
-    sides = [Side(label, versions(place, POOLED)) for label, place in roots.items()]
+    roots = {BASE: root, COPY: root} | {name_of(share): slowed(root, POOLED, share) for share in shares}
+    sides = [Side(label, versions(root, POOLED)) for label, root in roots.items()]
     configuration = configure([f"{PROBLEM}/sequence/{mode}" for mode in MODES], threads, secrets.randbits(31))
     folder.mkdir(parents=True, exist_ok=True)
-    with scratch() as place:
+    with scratch() as scratch_folder:
         order_seed = secrets.randbits(32)
-        session = Session(configuration, sides, options.choose_cores(threads), place, advance, order_seed)
+        cores = options.choose_cores(threads)
+        session = Session(configuration, sides, cores, scratch_folder, advance, order_seed)
         try:
             session.admit()
-            refused = {key: one.reason for key, one in session.admissions.items() if one.status != "ok"}
+            refused = {
+                key: admission.reason for key, admission in session.admissions.items() if admission.status != "ok"
+            }
             session.close()
             for number in range(replicates):
                 records = session.replicate(
@@ -99,7 +102,7 @@ def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int
 
 
 def real_gate(kind: str, threads: int, advance: Advance) -> RealGate:
-    """One gate from end to end on three benchmarks: of the same code, or with 5 % more work in one of them."""
+    """Run a gate from end to end on three benchmarks: of the same code, or with 5 % more work in one of them."""
     start = time.perf_counter()
     rng = random.Random()
     root = working_tree()
@@ -108,10 +111,10 @@ def real_gate(kind: str, threads: int, advance: Advance) -> RealGate:
     sides = Side("base", versions(root, POOLED)), Side("head", versions(head, POOLED))
     configuration = configure([f"{PROBLEM}/sequence/{REAL_MODE}"], threads, rng.randrange(2**31))
     cores = options.choose_cores(threads)
-    with scratch() as place, ExitStack() as stack:
+    with scratch() as scratch_folder, ExitStack() as stack:
         if kind == "same, with a hog":
             stack.enter_context(hogging(cores[-1]))
-        session = Session(configuration, sides, cores, place, advance, secrets.randbits(32))
+        session = Session(configuration, sides, cores, scratch_folder, advance, secrets.randbits(32))
         stack.callback(session.close)
         result = measure_and_decide(session, decision.rules(0.02), Steps())
     seconds = time.perf_counter() - start
@@ -121,25 +124,27 @@ def real_gate(kind: str, threads: int, advance: Advance) -> RealGate:
 
 
 @click.command()
-@click.option("--replicates", type=click.IntRange(min=0), default=20, show_default=True, help="To add to the pool.")
-@click.option("--twins-only", is_flag=True, help="Add replicates of base and twin only: cheaper, for false alarms.")
-@click.option("--runs", type=click.IntRange(min=0), default=1, show_default=True, help="Real gates of each kind.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Of the real gates. Repeatable.")
+@click.option(
+    "--replicates", type=click.IntRange(min=0), default=20, show_default=True, help="Replicates to add to the pool."
+)
+@click.option("--twins-only", "aa_only", is_flag=True, help="Add only base and its A/A copy: faster, for false alarms.")
+@click.option(
+    "--runs", type=click.IntRange(min=0), default=1, show_default=True, help="Real gates of each kind to run."
+)
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Kind of the real gates. Repeatable.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/calibration]")
-def calibrate(
-    replicates: int, twins_only: bool, runs: int, kinds: tuple[str, ...], threads: int, out: Path | None
-) -> int:
-    """Measure the regression gate on this machine: its false alarms, and which slowdowns it finds.
+def calibrate(replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...], threads: int, out: Path | None) -> int:
+    """Measure how often the regression gate gives a false alarm on this machine, and which slowdowns it finds.
 
-    DIR keeps what was measured; another calibration with the same DIR adds to it.
+    DIR keeps what was measured. Another calibration with the same DIR adds to it.
     """
     folder = out or ROOT / "runs" / "calibration"
-    place = folder / "pool"
+    pool_folder = folder / "pool"
     options.heed_signals()
     with progress(CALIBRATION) as advance:
         if replicates:
-            collect(place, replicates, () if twins_only else SHARES, threads, advance)
+            collect(pool_folder, replicates, () if aa_only else SHARES, threads, advance)
         gates = folder / "gates"
         for kind in (kinds or KINDS) if runs else ():
             for _ in range(runs):
@@ -147,7 +152,7 @@ def calibrate(
                 gates.mkdir(parents=True, exist_ok=True)
                 write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json.dumps(asdict(gate), indent=1) + "\n")
     ended = [RealGate(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(gates.glob("*.json"))]
-    text = report(Pool.load(place), ended, machine.machine(), threads)
+    text = report(Pool.load(pool_folder), ended, machine.machine(), threads)
     write_text(folder / "calibration.md", text)
     Console().print(Markdown(text))
     click.echo(f"everything is in {folder}")

@@ -1,6 +1,6 @@
-"""A neighbour that comes and goes.
+"""A process that disturbs the measurement.
 
-`python -m benchmarks.calibration.hog CORE` keeps one processor busy now and then.
+`python -m benchmarks.calibration.hog CORE` keeps a processor busy now and then.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LONGEST_SECONDS = 3.0
 
 @contextmanager
 def hogging(core: int) -> Iterator[None]:
-    """A hog on that processor, as long as the block runs."""
+    """Run a hog on a processor while the block runs."""
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.calibration.hog", str(core)])
     try:
         yield
@@ -28,7 +28,7 @@ def hogging(core: int) -> Iterator[None]:
 
 
 def hog(core: int) -> None:
-    """Be busy for a random while, sleep for another, until the parent is gone."""
+    """Work for a random time, sleep for a random time, and so on until the parent is gone."""
     os.sched_setaffinity(0, {core})
     parent, rng = os.getppid(), random.Random()
     while os.getppid() == parent:

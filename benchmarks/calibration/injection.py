@@ -1,7 +1,7 @@
 """Injected slowdowns: a copy of an implementation that does more work after each call.
 
-The work is small matrix products in NumPy, as many as take that share of the call's own time. A sleep would leave the
-processor free, and a disturbed machine would not stretch it as it stretches the call.
+The work is small matrix products in NumPy, as many as take that share of the call's own time. A sleep would not do: it
+leaves the processor free, and on a disturbed machine it does not get longer as the call does.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ def prepare(problem, weights, device, workload):
 
 
 def inject(source: str, share: float) -> str:
-    """The source of an implementation, changed so that each call does `share` (such as 0.05) more work."""
+    """Return a source with an injected slowdown: each call does `share`, such as 0.05, more work."""
     return source + INJECTED.format(share=share, percent=100 * share)
 
 
 def slowed_by(share: float) -> Callable[[str], str]:
-    """`inject` for one share."""
+    """Return a function that injects a slowdown of `share` into a source."""
     return lambda source: inject(source, share)

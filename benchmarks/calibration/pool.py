@@ -1,10 +1,8 @@
-"""Pools of real replicates, kept in files and added to over several runs, and gates replayed on draws from them."""
+"""Pools of real replicates, which several calibrations add to, and gates that are replayed on draws from a pool."""
 
 from __future__ import annotations
 
-import math
 import random
-import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,21 +15,22 @@ import numpy as np
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression import decision
 from benchmarks.regression.decision import LogRatios, Rule
-from benchmarks.regression.log_ratios import key_of, measured
+from benchmarks.regression.log_ratios import key_of, measured, of_values
 from benchmarks.regression.outcome import Steps
 from benchmarks.statistics.ratios import block_logs
 
-BASE, TWIN = "base", "twin"
+BASE, COPY = "base", "twin"
+"""The labels of base and of its A/A copy: the same code."""
 METRICS = ("time", "start", "memory")
 
 
 def name_of(share: float) -> str:
-    """A planted side's name, such as `+5%`."""
+    """Return the label of a side with an injected slowdown, such as `+5%`."""
     return f"+{100 * share:g}%"
 
 
 def save(folder: Path, records: Sequence[Record]) -> None:
-    """Write one replicate as a file. Single samples are left out: what is replayed are turns."""
+    """Write a replicate to a file, without the samples of its turns: a replay needs only turns."""
     kept = []
     for record in records:
         turns = [msgspec.structs.replace(turn, samples=None) for turn in record.turns or []]
@@ -41,20 +40,20 @@ def save(folder: Path, records: Sequence[Record]) -> None:
 
 @dataclass(frozen=True)
 class Pool:
-    """Replicates as they were measured. Each is a dictionary by benchmark and side."""
+    """Measured replicates. Each is a dictionary by benchmark and side."""
 
     replicates: list[dict[str, dict[str, np.ndarray]]]
     """Seconds of each turn, in the order of the blocks."""
     logs: list[dict[str, dict[str, np.ndarray]]]
     """The mean log time in each block, shape (blocks,)."""
     values: list[dict[str, dict[str, dict[str, float]]]]
-    """What a record says of each metric."""
+    """The value of each metric."""
     walls: list[dict[str, float]]
-    """Per replicate and side: the seconds that its turns took, all benchmarks together."""
+    """By side: the seconds of its turns, all benchmarks together."""
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read every replicate of a folder; what failed in one is left out of it."""
+        """Read every replicate of a folder, without the rows that failed."""
         replicates, logs, values, walls = [], [], [], []
         for path in sorted(folder.glob("replicate-*.parquet")):
             wall: dict[str, float] = defaultdict(float)
@@ -79,29 +78,38 @@ class Pool:
         return cls(replicates, logs, values, walls)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
-        """Which replicates hold all these sides in every benchmark."""
+        """Return the indices of the replicates that hold all these sides in every benchmark."""
         wanted, benchmarks = set(sides), set(self.benchmarks)
-        return [k for k, one in enumerate(self.replicates) if all(wanted <= set(one.get(b, {})) for b in benchmarks)]
+        return [
+            k
+            for k, replicate in enumerate(self.replicates)
+            if all(wanted <= set(replicate.get(benchmark, {})) for benchmark in benchmarks)
+        ]
 
     @property
     def benchmarks(self) -> list[str]:
-        """Those of any replicate."""
-        return sorted({benchmark for one in self.replicates for benchmark in one})
+        """The benchmarks of all replicates."""
+        return sorted({benchmark for replicate in self.replicates for benchmark in replicate})
 
     @property
     def blocks(self) -> int:
-        """How many blocks every replicate has."""
-        return min(len(logs) for one in self.logs for sides in one.values() for logs in sides.values())
+        """The number of blocks that every replicate has."""
+        return min(len(logs) for replicate in self.logs for sides in replicate.values() for logs in sides.values())
+
+    @property
+    def base_seconds(self) -> float:
+        """The mean seconds of base's turns in a replicate."""
+        return sum(wall[BASE] for wall in self.walls) / len(self.walls)
 
     def log_ratio(self, replicate: int, benchmark: str, base: str, head: str, blocks: slice) -> float:
-        """A replicate's log ratio, of some of its blocks: as series.log_ratio."""
+        """Return a replicate's log ratio from some of its blocks, as log_ratios.log_ratio does from all."""
         before, now = (self.logs[replicate][benchmark][side][blocks] for side in (base, head))
         return float(np.median(now - before))
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What one replayed gate called slower, by any metric and by time, and how many replicates it took."""
+    """What a replayed gate called slower, by any metric and by time, and how many replicates it used."""
 
     slower: list[str]
     slower_time: list[str]
@@ -111,9 +119,14 @@ class Draw:
 def replay(
     pool: Pool, heads: Mapping[str, tuple[str, str]], rules: Sequence[Rule], steps: Steps, rng: random.Random
 ) -> Draw | None:
-    """The gate's whole decision on replicates drawn without return; None where the pool is too small for it.
+    """Replay a gate on replicates drawn without replacement; None where the pool is too small for it.
 
-    `heads` says for each benchmark which side plays base and which head.
+    Args:
+        pool: the pool.
+        heads: for each benchmark, the side that is taken for base and the side that is taken for head.
+        rules: the rule of each metric.
+        steps: how much the gate measures.
+        rng: draws replicates and blocks.
     """
     order = pool.holding({side for pair in heads.values() for side in pair})
     rng.shuffle(order)
@@ -125,11 +138,10 @@ def replay(
     def drawn(benchmark: str, rule: Rule, replicates: Sequence[int], blocks: slice) -> LogRatios:
         base, head = heads[benchmark]
         before, now = ([pool.values[k][benchmark][side][rule.metric] for k in replicates] for side in heads[benchmark])
+        logs = None
         if rule.metric == "time":
             logs = [pool.log_ratio(k, benchmark, base, head, blocks) for k in replicates]
-        else:
-            logs = [math.log(b / a) for a, b in zip(before, now, strict=True)]
-        return LogRatios(benchmark, rule, tuple(logs), statistics.median(before), statistics.median(now))
+        return of_values(benchmark, rule, before, now, logs)
 
     few = slice(start, start + steps.blocks)
     screen = [drawn(benchmark, rule, chosen, few) for benchmark in heads for rule in rules]
@@ -142,6 +154,6 @@ def replay(
     confirm = [
         drawn(screen[k].benchmark, screen[k].rule, rest[: counts[screen[k].benchmark]], everything) for k in suspected
     ]
-    found = [one for one in decision.verdicts(screen, suspected, confirm) if one.verdict == "slower"]
-    by_time = [one.benchmark for one in found if one.metric == "time"]
-    return Draw([one.benchmark for one in found], by_time, steps.replicates + most)
+    slower = [finding for finding in decision.verdicts(screen, suspected, confirm) if finding.verdict == "slower"]
+    by_time = [finding.benchmark for finding in slower if finding.metric == "time"]
+    return Draw([finding.benchmark for finding in slower], by_time, steps.replicates + most)

@@ -1,4 +1,4 @@
-"""From the pool and the real gates to the table of a calibration."""
+"""The tables of a calibration, from the pool and the real gates."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from typing import Any
 from scipy import stats
 from tabulate import tabulate
 
-from benchmarks.calibration import pool
 from benchmarks.calibration.other_tools import OTHER_TOOLS
-from benchmarks.calibration.pool import BASE, TWIN, Pool, name_of
+from benchmarks.calibration.pool import BASE, COPY, Pool, name_of, replay
 from benchmarks.metadata import Machine
 from benchmarks.regression import decision
 from benchmarks.regression.outcome import Steps
@@ -32,7 +31,7 @@ class RealGate:
     """A gate that was run from end to end: what it should find, and what it said."""
 
     kind: str  # one of KINDS
-    planted: str  # the implementation that was slowed down; empty where none was
+    planted: str  # the implementation with the injected slowdown; empty for the same code
     exit_code: int
     regressions: list[str]
     seconds: float
@@ -40,14 +39,14 @@ class RealGate:
 
 
 def right(gate: RealGate) -> bool:
-    """Whether a real gate said what it should say."""
+    """Whether a real gate found what it should find."""
     if not gate.planted:
         return gate.exit_code == 0
     return gate.exit_code == 1 and all(re.match(rf"{gate.planted} \S+: time ", text) for text in gate.regressions)
 
 
 def wilson(rate: float, n: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a rate seen in n independent trials; n and the count behind it may be fractions."""
+    """Return Wilson's 95 % interval of a rate seen in n independent trials; n may be a fraction."""
     z = float(stats.norm.ppf(0.975))
     middle, half = rate + z * z / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
@@ -55,7 +54,7 @@ def wilson(rate: float, n: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Share:
-    """How often something was called slower, and how many independent gates stand behind that."""
+    """How often a rule said slower, and the number of independent gates that this comes from."""
 
     rate: float
     gates: float
@@ -67,73 +66,69 @@ class Share:
         return f"{self.rate:.1%} [{low:.0%}, {high:.0%}]"
 
 
-def replayed(found: Pool, side: str, draws: int, seed: int) -> Share | None:
-    """The gate replayed: with `side` as the head of one benchmark, twins everywhere else; None for too small a pool."""
+def replayed(pool: Pool, side: str, draws: int, seed: int) -> Share | None:
+    """Replay gates: `side` is the head of a random benchmark, the others are A/A; None where the pool is too small."""
     rng = random.Random(seed)
     called: list[bool] = []
     used: list[int] = []
-    if not found.benchmarks:
+    if not pool.benchmarks:
         return None
     for _ in range(draws):
-        target = rng.choice(found.benchmarks)
-        sides = (BASE, TWIN) if rng.random() < 0.5 else (TWIN, BASE)
-        heads = dict.fromkeys(found.benchmarks, sides)
-        if side != TWIN:
+        target = rng.choice(pool.benchmarks)
+        sides = (BASE, COPY) if rng.random() < 0.5 else (COPY, BASE)
+        heads = dict.fromkeys(pool.benchmarks, sides)
+        if side != COPY:
             heads[target] = (BASE, side)
-        one = pool.replay(found, heads, decision.rules(0.02), Steps(), rng)
-        if one is None:
+        draw = replay(pool, heads, decision.rules(0.02), Steps(), rng)
+        if draw is None:
             return None
-        called.append(target in one.slower_time if side != TWIN else bool(one.slower))
-        used.append(one.used)
+        called.append(target in draw.slower_time if side != COPY else bool(draw.slower))
+        used.append(draw.used)
     mean = sum(used) / len(used)
-    gates = len(found.holding([BASE, TWIN, side])) / mean
-    wall = sum(one[BASE] for one in found.walls) / len(found.walls)
-    return Share(sum(called) / draws, gates, mean, 2 * wall * mean)
+    gates = len(pool.holding([BASE, COPY, side])) / mean
+    return Share(sum(called) / draws, gates, mean, 2 * pool.base_seconds * mean)
 
 
-def other_tool(found: Pool, side: str, rule: Any, processes: int) -> Share:
-    """What another tool says of base's processes and, one window later, head's."""
-    order = found.holding([BASE, TWIN, side])
+def other_tool(pool: Pool, side: str, rule: Any, processes: int) -> Share:
+    """Return how often another tool says slower of base's processes and head's, which run after base's."""
+    order = pool.holding([BASE, COPY, side])
     called = []
     for k in range(len(order) - 2 * processes + 1):
         before, after = order[k : k + processes], order[k + processes : k + 2 * processes]
-        for target in found.benchmarks if side != TWIN else [None]:
+        for target in pool.benchmarks if side != COPY else [None]:
             said = {
                 name: rule(
-                    [found.replicates[j][name][BASE] for j in before],
-                    [found.replicates[j][name][side if name == target else TWIN] for j in after],
+                    [pool.replicates[j][name][BASE] for j in before],
+                    [pool.replicates[j][name][side if name == target else COPY] for j in after],
                 )
-                for name in ([target] if target else found.benchmarks)
+                for name in ([target] if target else pool.benchmarks)
             }
             called.append(any(said.values()))
-    wall = sum(one[BASE] for one in found.walls) / len(found.walls)
     gates = max(1.0, len(order) / (2 * processes))
-    return Share(sum(called) / max(1, len(called)), gates, processes, 2 * wall * processes)
+    return Share(sum(called) / max(1, len(called)), gates, processes, 2 * pool.base_seconds * processes)
 
 
 PROCESSES = {"pytest-benchmark, median:5%": 1, "asv continuous": 2, "pyperf compare_to": 20}
 OURS = "this gate"
-
-
 ENOUGH = Steps.replicates + decision.MOST
-"""Replicates from which on a gate can be replayed, however many it asks for."""
+"""With this many replicates, any gate can be replayed."""
 
 
-def report(found: Pool, reals: Sequence[RealGate], machine: Machine, threads: int) -> str:
-    """The tables in Markdown, under the machine and the size of the pool."""
-    held = {side: len(found.holding([BASE, TWIN, side])) for side in (TWIN, *map(name_of, SHARES))}
-    counts = ", ".join(f"{'twins' if side == TWIN else side} {count}" for side, number in held.items())
+def report(pool: Pool, reals: Sequence[RealGate], machine: Machine, threads: int) -> str:
+    """Return the machine, the size of the pool and the tables, in Markdown."""
+    held = {side: len(pool.holding([BASE, COPY, side])) for side in (COPY, *map(name_of, SHARES))}
+    counts = ", ".join(f"{'A/A' if side == COPY else side} {number}" for side, number in held.items())
     where = (
         f"{machine.cpu}, {machine.cores} cores, {count(threads, 'thread')} a worker; "
         f"{datetime.now(UTC):%Y-%m-%d}. Replicates in the pool: {counts}."
     )
     parts = [where]
-    if held[TWIN] >= ENOUGH:
+    if held[COPY] >= ENOUGH:
         parts.append(
-            f"{DRAWS} gates were drawn from the pool for each figure, of {', '.join(found.benchmarks)}. In brackets is "
-            "Wilson's 95 % interval for as many gates as the pool holds independent ones."
+            f"For each figure, {DRAWS} gates were drawn from the pool, of {', '.join(pool.benchmarks)}. The brackets "
+            "hold Wilson's 95 % interval for the number of independent gates in the pool."
         )
-        parts.append(_replays(found, held))
+        parts.append(_replays(pool, held))
     else:
         parts.append(f"Replaying gates on draws from the pool takes {ENOUGH} replicates.")
     if reals:
@@ -141,31 +136,31 @@ def report(found: Pool, reals: Sequence[RealGate], machine: Machine, threads: in
     return "\n\n".join(parts) + "\n"
 
 
-def _replays(found: Pool, held: dict[str, int]) -> str:
+def _replays(pool: Pool, held: dict[str, int]) -> str:
     rows = []
     for name in (OURS, *OTHER_TOOLS):
         shares: dict[str, Share | None] = {}
         for side, number in held.items():
             n = min(PROCESSES.get(name, 0), number // 2)
             if name == OURS:
-                shares[side] = replayed(found, side, DRAWS, seed=1)
+                shares[side] = replayed(pool, side, DRAWS, seed=1)
             else:
-                shares[side] = other_tool(found, side, OTHER_TOOLS[name], n) if n else None
-        first = shares[TWIN]
-        cells = [str(one) if one else "–" for one in shares.values()]
+                shares[side] = other_tool(pool, side, OTHER_TOOLS[name], n) if n else None
+        first = shares[COPY]
+        cells = [str(share) if share else "–" for share in shares.values()]
         if first:
             cells += [f"{first.processes:.1f}", f"{first.measuring_seconds:.0f} s", f"{first.gates:.1f}"]
         rows.append([name, *cells])
-    found_of = [f"{side} found" for side in held if side != TWIN]
-    header = ["rule", "false alarms", *found_of, "processes a side", "measuring", "independent gates"]
+    found_headers = [f"{side} found" for side in held if side != COPY]
+    header = ["rule", "false alarms", *found_headers, "processes a side", "measuring", "independent gates"]
     return tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)
 
 
 def _from_end_to_end(reals: Sequence[RealGate]) -> str:
     lines = []
     for kind in KINDS:
-        mine = [one for one in reals if one.kind == kind]
-        if mine:
-            good, middle = sum(map(right, mine)), statistics.median(one.seconds for one in mine)
-            lines.append([kind, f"{good} of {len(mine)}", f"{middle / 60:.1f} min"])
+        gates = [gate for gate in reals if gate.kind == kind]
+        if gates:
+            good, middle = sum(map(right, gates)), statistics.median(gate.seconds for gate in gates)
+            lines.append([kind, f"{good} of {len(gates)}", f"{middle / 60:.1f} min"])
     return tabulate(lines, headers=["gates from end to end", "right", "median time"], tablefmt="github")

@@ -40,6 +40,15 @@ def measured(record: Record, metric: str) -> float:
     return float(record.peak_bytes or 0) + MIB
 
 
+def of_values(
+    benchmark: str, rule: Rule, base: Sequence[float], head: Sequence[float], logs: Sequence[float] | None = None
+) -> LogRatios:
+    """Return the LogRatios of both sides' values, one per replicate. `logs` replaces the logs of head / base."""
+    if logs is None:
+        logs = [math.log(now / before) for before, now in zip(base, head, strict=True)]
+    return LogRatios(benchmark, rule, tuple(logs), statistics.median(base), statistics.median(head))
+
+
 def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRatios]:
     """Return the log ratios of each benchmark and rule, from the replicates in which both sides are ok."""
     pairs: dict[str, dict[tuple[str | None, int], dict[str, Record]]] = defaultdict(lambda: defaultdict(dict))
@@ -52,10 +61,9 @@ def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRati
         if not both:
             continue
         for rule in rules:
-            before, now = ([measured(pair[side], rule.metric) for pair in both] for side in SIDES)
+            base, head = ([measured(pair[side], rule.metric) for pair in both] for side in SIDES)
+            logs = None
             if rule.metric == "time":
                 logs = [log_ratio(pair["base"].turns or (), pair["head"].turns or ()) for pair in both]
-            else:
-                logs = [math.log(b / a) for a, b in zip(before, now, strict=True)]
-            ratios.append(LogRatios(key, rule, tuple(logs), statistics.median(before), statistics.median(now)))
+            ratios.append(of_values(key, rule, base, head, logs))
     return ratios

@@ -6,13 +6,13 @@ import pytest
 from scipy import stats
 
 from benchmarks.calibration import pool, report
-from benchmarks.calibration.pool import BASE, TWIN, Pool
+from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.report import RealGate, right
 from benchmarks.metadata import Machine
 from benchmarks.record import TURN, Record
 from tests.helpers.records import record
 
-SIDES = {BASE: 0.0, TWIN: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488, "+10%": 0.0953}
+SIDES = {BASE: 0.0, COPY: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488, "+10%": 0.0953}
 
 
 def simulated(replicates, sd, seed=0, drift=0.0):
@@ -46,9 +46,9 @@ def simulated(replicates, sd, seed=0, drift=0.0):
     return Pool(turns, logs, values, [dict.fromkeys(SIDES, 1.0)] * replicates)
 
 
-def test_a_steady_pool_gives_no_alarm_and_finds_what_was_planted():
+def test_a_steady_pool_gives_no_alarm_and_finds_what_was_injected():
     steady = simulated(40, 0.004)
-    assert report.replayed(steady, TWIN, 150, seed=0).rate == 0
+    assert report.replayed(steady, COPY, 150, seed=0).rate == 0
     assert report.replayed(steady, "+3%", 150, seed=0).rate > 0.95
     assert report.replayed(steady, "+5%", 150, seed=0).rate == 1
     few = report.replayed(steady, "+2%", 150, seed=0)
@@ -59,21 +59,21 @@ def test_a_steady_pool_gives_no_alarm_and_finds_what_was_planted():
 def test_what_starts_more_slowly_is_an_alarm_too():
     slow = simulated(40, 0.004)
     for one in slow.values:
-        one["a p/w/m"][TWIN]["start"] = 0.3
-    assert report.replayed(slow, TWIN, 40, seed=0).rate > 0.3  # half of the draws swap the twins
+        one["a p/w/m"][COPY]["start"] = 0.3
+    assert report.replayed(slow, COPY, 40, seed=0).rate > 0.3  # half of the draws swap base and its copy
 
 
 def test_a_pool_that_is_too_small_gives_no_figure():
-    assert report.replayed(simulated(3, 0.004), TWIN, 5, seed=0) is None
-    assert report.replayed(Pool([], [], [], []), TWIN, 5, seed=0) is None
+    assert report.replayed(simulated(3, 0.004), COPY, 5, seed=0) is None
+    assert report.replayed(Pool([], [], [], []), COPY, 5, seed=0) is None
     machine = Machine(cpu="a cpu", cores=2)
     assert "takes 20 replicates" in report.report(simulated(3, 0.004), [], machine, 1)
 
 
-def test_drift_between_replicates_fools_the_rivals_and_not_the_gate():
+def test_drift_between_replicates_fools_other_tools_and_not_the_gate():
     drifting = simulated(40, 0.004, drift=0.1)
-    assert report.replayed(drifting, TWIN, 100, seed=0).rate == 0
-    assert report.other_tool(drifting, TWIN, report.OTHER_TOOLS["pytest-benchmark, median:5%"], 1).rate > 0.2
+    assert report.replayed(drifting, COPY, 100, seed=0).rate == 0
+    assert report.other_tool(drifting, COPY, report.OTHER_TOOLS["pytest-benchmark, median:5%"], 1).rate > 0.2
     text = report.report(drifting, [], Machine(cpu="a cpu", cores=2), 1)
     assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")][2:] == [
         report.OURS,
@@ -87,7 +87,7 @@ def test_wilson_is_scipys(count, n):
     assert report.wilson(count / n, n) == pytest.approx((want.low, want.high), abs=1e-12)
 
 
-def test_a_real_gate_is_right_where_it_names_the_planted_one_by_its_time():
+def test_a_real_gate_is_right_where_it_names_the_slowed_one_by_its_time():
     def real(kind, planted, code, *regressions):
         return RealGate(kind, planted, code, list(regressions), 1.0, "2026-11-24")
 
@@ -108,13 +108,13 @@ def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
         for k in (0, 1)
     ]
     rows = [
-        record("i", 0, 1.5, side=side, phase="pool", turns=turns, warm_first_call_seconds=0.1) for side in (BASE, TWIN)
+        record("i", 0, 1.5, side=side, phase="pool", turns=turns, warm_first_call_seconds=0.1) for side in (BASE, COPY)
     ]
     rows.append(record("i", 0, None, side="+2%", phase="pool", turns=None, status="crashed"))
     rows = [msgspec.convert(row, Record) for row in rows]
     pool.save(tmp_path, rows)
     found = Pool.load(tmp_path)
-    assert found.holding([BASE, TWIN]) == [0]
+    assert found.holding([BASE, COPY]) == [0]
     assert found.holding([BASE, "+2%"]) == []
-    np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][TWIN], [1, 1, 2, 2])
-    assert found.log_ratio(0, "i p/w/m", BASE, TWIN, slice(None)) == 0
+    np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][COPY], [1, 1, 2, 2])
+    assert found.log_ratio(0, "i p/w/m", BASE, COPY, slice(None)) == 0
