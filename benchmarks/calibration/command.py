@@ -24,7 +24,7 @@ from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.report import KINDS, SHARES, RealGate, report
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.session import Advance, Session
-from benchmarks.measurement.sides import Side, Version
+from benchmarks.measurement.sides import Side, Version, version_of
 from benchmarks.progress import CALIBRATION, progress
 from benchmarks.record import new_run_id
 from benchmarks.regression import decision, snapshots
@@ -49,7 +49,7 @@ def working_tree() -> Path:
 def versions(root: Path, names: Sequence[str]) -> dict[str, Version]:
     """Return a snapshot's versions of these implementations."""
     implementations = registry.catalogue(root / "impls")
-    return {name: Version(implementations[name], root) for name in names}
+    return {name: version_of(implementations[name], root) for name in names}
 
 
 def slowed(root: Path, names: Sequence[str], share: float) -> Path:
