@@ -15,6 +15,8 @@ from impls.core.versions import version
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ("numpy", "scipy", "torch", "jax", "jaxlib", "flax", "pytest-benchmark", "pandas")
+MEASURING = ("impls", "benchmarks", "reports", "pyproject.toml")
+"""The paths whose changes are told beside the commit."""
 PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "CUDA_", "NPROC", "LD_PRELOAD", "MALLOC_")
 
 
@@ -47,7 +49,7 @@ def commit() -> Commit:
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
 
     try:
-        return Commit(id=git("rev-parse", "HEAD"), dirty=bool(git("status", "--porcelain")))
+        return Commit(id=git("rev-parse", "HEAD"), dirty=bool(git("status", "--porcelain", "--", *MEASURING)))
     except (OSError, subprocess.SubprocessError):
         return Commit()
 

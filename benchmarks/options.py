@@ -88,7 +88,12 @@ impl_option = click.option(
     help="Only these; `all` is every LSTM, also those with an environment of their own. Repeatable.",
 )
 problem_option = click.option(
-    "--problem", "problems", multiple=True, metavar="ID", callback=parse_problem, help="Such as t64-b16-i128-h128."
+    "--problem",
+    "problems",
+    multiple=True,
+    metavar="ID",
+    callback=parse_problem,
+    help="Such as t64-b16-i128-h128. Repeatable.",
 )
 
 

@@ -56,16 +56,19 @@ def _bar(console: Console) -> Iterator[Report]:
 @contextmanager
 def _lines() -> Iterator[Report]:
     start = time.monotonic()
-    last_stage, last_line = "", start
+    last_stage, last_line, first_share = "", start, 0.0
 
     def report(what: str, share: float) -> None:
-        nonlocal last_stage, last_line
+        nonlocal last_stage, last_line, first_share
         now, stage = time.monotonic(), what.partition(" ")[0]
+        if not last_stage:
+            first_share = share  # a run that is resumed does not start at zero
         if stage == last_stage and now - last_line < LINE_SECONDS:
             return
         last_stage, last_line = stage, now
-        left = f", about {_minutes((now - start) * (1 - share) / share)} left" if share > 0.02 else ""
-        print(f"{what}: {share:.0%} after {_minutes(now - start)}{left}", file=sys.stderr, flush=True)
+        seconds, done = now - start, share - first_share
+        left = f", about {_minutes(seconds * (1 - share) / done)} left" if seconds > 10 and done > 0.05 else ""
+        print(f"{what}: {share:.0%} after {_minutes(seconds)}{left}", file=sys.stderr, flush=True)
 
     yield report
 

@@ -215,7 +215,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
             with progress() as advance:
                 session = current.execute(cores, advance)
         except KeyboardInterrupt:
-            click.echo(f"interrupted; finished replicates are in {folder}/raw; go on with --resume {folder}", err=True)
+            click.echo(f"interrupted; go on with: python -m benchmarks run --resume {folder}", err=True)
             return 130
         records = current.records()
         described = msgspec.structs.replace(

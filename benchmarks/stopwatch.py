@@ -26,8 +26,8 @@ class Stopwatch:
             self.seconds[purpose] += time.perf_counter() - start
 
     def line(self) -> str:
-        """Return such as `5 min 12 s: agreement 4%, …, waiting 3%`."""
+        """Return such as `5 min 12 s, of which agreement 4%, …, waiting 3%`."""
         total = time.perf_counter() - self.start
         waiting = total - sum(self.seconds.values())
         shares = ", ".join(f"{name} {s / total:.0%}" for name, s in {**self.seconds, "waiting": waiting}.items())
-        return f"{int(total // 60)} min {total % 60:.0f} s: {shares}"
+        return f"{int(total // 60)} min {total % 60:.0f} s, of which {shares}"

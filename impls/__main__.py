@@ -64,6 +64,7 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
     from impls.core import environments
     from impls.core.evaluate import Task
     from impls.core.precision import framework_variables
+    from impls.core.weights import read_case
 
     try:
         chosen = registry.resolve(implementation)
@@ -71,6 +72,10 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
             raise ValueError(f"{out} is a folder; give the name of a file")
         if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
             raise ValueError(f"{out} can't be written: {out.parent} is not a folder that can be written to")
+        if chosen.requires:  # an environment takes a while to build, so that what is wrong is found before
+            read_case(case_path, dtype)
+            if reason := chosen.lacks(device, dtype, "sequence"):
+                raise ValueError(f"{chosen.name}: {reason}")
         python = environments.python_for(chosen)
     except (ValueError, environments.NotBuilt) as error:
         raise click.UsageError(str(error)) from None
@@ -99,13 +104,16 @@ def environments_command(removed: tuple[str, ...]) -> int:
             raise click.UsageError(str(error)) from None
         click.echo(f"removed {environment.id} ({environment.size / 2**20:.0f} MiB)")
     if not removed:
-        rows: list[tuple[str, ...]] = [("id", "for", "MiB", "holds")]
+        rows: list[tuple[str, ...]] = [("id", "used by", "MiB", "holds")]
         for environment in known.values():
             size = f"{environment.size / 2**20:.0f}"
             rows.append((environment.id, environment.purpose, size, ", ".join(environment.requirements)))
-        _print_table(rows)
+        if known:
+            _print_table(rows)
         total = sum(environment.size for environment in known.values()) / 2**20
-        click.echo(f"{len(known)} environments, {total:.0f} MiB, in {environments.cache() / 'environments'}")
+        click.echo(
+            f"{len(known)} environment{'' if len(known) == 1 else 's'}, {total:.0f} MiB, in {environments.cache() / 'environments'}"
+        )
     return 0
 
 

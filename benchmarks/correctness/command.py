@@ -57,4 +57,6 @@ def agree(
     console.print("\nnegative controls: each is wrong on purpose and must be refused")
     for name, reason in refused.items():
         console.print(f"  {name}: {f'refused: {reason}' if reason else 'PASSED'}", markup=False, highlight=False)
+    console.print()
+    console.print(matrix.line(sum(map(bool, refused.values())), len(refused)), style="bold", highlight=False)
     return 0 if matrix.good and all(refused.values()) else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,6 +66,13 @@ class Matrix:
     def good(self) -> bool:
         """Whether everything agrees that should have been compared."""
         return all(cell.status in HARMLESS for cell in self.cells.values())
+
+    def line(self, refused: int, controls: int) -> str:
+        """Return the result in one line, with how many of the negative controls were refused."""
+        counts = Counter(cell.status for cell in self.cells.values())
+        agreed = f"{counts.pop('ok', 0)} of {len(self.cells)} cells agree"
+        others = "".join(f", {number} {status}" for status, number in sorted(counts.items()))
+        return f"{agreed}{others}; {refused} of {controls} negative controls refused"
 
     def fill(self, folder: Path, advance: Advance) -> None:
         """Compare everything, with as many arms at a time as processors. `folder` is for caches and logs."""

@@ -24,8 +24,10 @@ NOTES = (
     "slower: at least the margin in fresh replicates, and p below 0.3 % after Holm's correction over the gate.",
     "same: the whole interval lies within the margin. unknown: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
-    "also: other metrics that are not the same. start: the first call of a fresh process with a warm compile cache",
-    "(limit +25 % and 50 ms). memory: the peak RSS (limit +10 % and 8 MiB).",
+    "n: the replicates behind a row; fresh: those that confirm what the screen suspects.",
+    "also: other metrics that are not the same.",
+    "start: the first call of a fresh process with a warm compile cache (limit +25 % and 50 ms).",
+    "memory: the peak RSS (limit +10 % and 8 MiB).",
 )
 
 

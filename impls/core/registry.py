@@ -49,7 +49,7 @@ class Implementation:
             ("workload", workload, self.workloads),
         ):
             if value not in known:
-                return f"{kind} {value} is not among its {', '.join(known)}"
+                return f"no {kind} {value}; it has {', '.join(known)}"
         return None
 
     @property
