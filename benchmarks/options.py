@@ -34,7 +34,8 @@ def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]
         ValueError: where a name is unknown or a file is no implementation.
         UsageError: where two have the same name, or the reference is among them.
     """
-    lstms = [implementation for implementation in registry.catalogue().values() if implementation.is_lstm]
+    every = registry.catalogue().values() if not names or ALL in names else ()
+    lstms = [implementation for implementation in every if implementation.is_lstm]
     chosen = [registry.resolve(name) for name in names if name != ALL]
     if ALL in names:
         chosen += [implementation for implementation in lstms if implementation.path not in {c.path for c in chosen}]

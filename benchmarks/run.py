@@ -75,8 +75,7 @@ class Run:
             floor.parent.mkdir()
             self._keep("floor.json", floor, back=True)
             try:
-                self._admit(session)
-                self._keep("floor.json", floor)
+                self._admit(session, floor)
                 for number in range(self.configuration.replicates):
                     path = self.raw / f"replicate-{number:03}.parquet"
                     if path.exists():
@@ -96,12 +95,19 @@ class Run:
         if source.exists():
             write_text(target, source.read_text(encoding="utf-8"))
 
-    def _admit(self, session: Session) -> None:
+    def _admit(self, session: Session, floor: Path) -> None:
         """Admit or refuse every arm, and measure the machine's peak; in a resumed run, read the admissions."""
         path = self.raw / "admissions.json"
         if path.exists():
-            for admitted in admission.loads(path.read_text(encoding="utf-8")):
+            try:
+                admissions = admission.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise click.UsageError(f"{path} is damaged: {error}") from None
+            for admitted in admissions:
                 session.admissions[SIDE, admitted.implementation, admitted.benchmark] = admitted
+                failure = self.side.versions[admitted.implementation].failure
+                if admitted.status == "ok" and failure is not None:
+                    raise click.UsageError(f"{admitted.implementation} can't be measured any more: {failure.reason}")
             return
         session.admit()
         peaks: dict[str, tuple[float, str]] = {}
@@ -113,6 +119,7 @@ class Run:
                 if "floor" in session.names:
                     click.echo(f"warning: the peak in {dtype} is not known: {failure}", err=True)
         write_text(self.raw / "peak.json", json.dumps(peaks) + "\n")
+        self._keep("floor.json", floor)
         write_text(path, admission.dumps(session.admissions.values()))
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -81,10 +80,13 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
         raise click.UsageError(str(error)) from None
     task = Task(str(chosen.path), str(case_path), str(out), dtype, device)
     path = [str(ROOT), *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not chosen.requires else [])]
-    variables = framework_variables(device, dtype) | {"PYTHONPATH": os.pathsep.join(path)} | dict(chosen.variables)
+    variables = {**chosen.variables, **framework_variables(device, dtype), "PYTHONPATH": os.pathsep.join(path)}
     command = [python, "-P", "-m", "impls.core.evaluate", msgspec.json.encode(task).decode()]
-    code = subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
-    return code if code >= 0 else 128 - code
+    sys.stdout.flush()
+    try:
+        os.execve(python, command, {**os.environ, **variables})  # noqa: S606
+    except OSError as error:
+        raise click.UsageError(f"{python} can't be started: {error.strerror}") from None
 
 
 @cli.command("environments")
@@ -111,9 +113,8 @@ def environments_command(removed: tuple[str, ...]) -> int:
         if known:
             _print_table(rows)
         total = sum(environment.size for environment in known.values()) / 2**20
-        click.echo(
-            f"{len(known)} environment{'' if len(known) == 1 else 's'}, {total:.0f} MiB, in {environments.cache() / 'environments'}"
-        )
+        number = f"{len(known)} environment{'' if len(known) == 1 else 's'}"
+        click.echo(f"{number}, {total:.0f} MiB, in {environments.cache() / 'environments'}")
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import terminal
@@ -178,7 +179,7 @@ class Matrix:
             name = version.implementation.name
             cells = [self.cells[name, dtype, problem.id] for problem in problems]
             texts = [f"{cell.error:.0e}" if cell.status == "ok" else f"[red]{cell.status}[/]" for cell in cells]
-            table.add_row(name, *texts)
+            table.add_row(escape(name), *texts)
         return table
 
 

@@ -31,6 +31,9 @@ GONE_SECONDS = 5.0
 START_SECONDS = 300.0
 """The least time that a worker may take to import its framework: many start at once, and the disk may be cold."""
 
+LONGEST_ANSWER = 1 << 24
+"""Bytes. No answer is as long; an implementation that writes without end to the socket is stopped there."""
+
 AnswerType = TypeVar("AnswerType", bound=protocol.Answer)
 
 
@@ -69,6 +72,7 @@ def worker_variables(
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
         **os.environ,
+        **implementation.variables,  # the suite's own variables below count more
         **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         # by default JAX caches only what takes over a second to compile
@@ -83,7 +87,6 @@ def worker_variables(
         "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
         FLOOR_CHOICES: str(cache.parent / "floor.json"),
         **framework_variables(device, dtype),
-        **implementation.variables,
     }
 
 
@@ -110,22 +113,30 @@ class Arm:
         self.ready: protocol.Ready | None = None
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
-        """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors."""
+        """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors.
+
+        Raises:
+            ArmFailed: where its Python cannot be started.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
         threads = len(self.limits.cores)
         with theirs, self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [self.home.python, "-P", "-m", "benchmarks.measurement.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-                env=worker_variables(self.implementation, self.device, threads, self.dtype, self.folder, self.home),
-                start_new_session=True,
-            )
+            try:
+                self.process = subprocess.Popen(
+                    [self.home.python, "-P", "-m", "benchmarks.measurement.worker", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=ROOT,
+                    env=worker_variables(self.implementation, self.device, threads, self.dtype, self.folder, self.home),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise ArmFailed("not_installed", f"{self.home.python} can't be started: {error.strerror}") from None
         with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
@@ -218,13 +229,16 @@ class Arm:
             ):
                 raise ValueError("not the answer to what was asked")
         except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
-            self.kill()
-            raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
+            self._not_an_answer()
         if self.alive:
             self._stop()
         if isinstance(content, protocol.Failed):
             raise ArmFailed(content.status, content.reason)
         return content
+
+    def _not_an_answer(self) -> NoReturn:
+        self.kill()
+        raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
 
     def _receive_line(self, seconds: float) -> bytes:
         deadline = time.perf_counter() + seconds
@@ -237,8 +251,11 @@ class Arm:
                 if not part:
                     self._died()
                 self.buffer += part
-                continue
-            if not self.alive and not select.select([self.channel], [], [], 0)[0]:
+                if b"\n" in part:
+                    break
+                if len(self.buffer) > LONGEST_ANSWER:
+                    self._not_an_answer()
+            elif not self.alive and not select.select([self.channel], [], [], 0)[0]:
                 self._died()  # although a child of it may hold the socket open
             self._watch_memory()
             if time.perf_counter() > deadline:
@@ -282,9 +299,11 @@ def start_all(arms: Sequence[Arm]) -> None:
     usable = sorted(os.sched_getaffinity(0))
     for k, arm in enumerate(arms):
         n = len(arm.limits.cores)
-        arm.start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
+        with contextlib.suppress(ArmFailed):
+            arm.start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
     for arm in arms:
-        try:
-            arm.wait_ready()
-        except ArmFailed:
-            arm.kill()
+        if arm.process is not None:
+            try:
+                arm.wait_ready()
+            except ArmFailed:
+                arm.kill()

@@ -59,6 +59,7 @@ class Replicate:
         try:
             with self.stopwatch.spent("warm starts"):
                 arm.ensure_running()
+                self._check_versions(arm, row)
                 opened = arm.ask(self.opening(job.benchmark), protocol.Opened)
         except ArmFailed as failure:
             self.drop(k, key, failure)
@@ -72,6 +73,11 @@ class Replicate:
             row.peak_bytes = opened.peak_bytes
             row.calls_per_sample = job.plans[key].calls_per_sample
             row.turns = []
+
+    def _check_versions(self, arm: Arm, row: Record) -> None:
+        """Refuse an arm whose environment has been built anew with other versions since it was admitted."""
+        if arm.ready is not None and row.versions != arm.ready.versions:
+            raise ArmFailed("error", f"admitted with {row.versions}, now it has {arm.ready.versions}")
 
     def drop(self, k: int, key: ArmKey, failure: ArmFailed) -> None:
         """Give up a job in an arm. Where the arm's process is dead, its other jobs are opened in a new process."""

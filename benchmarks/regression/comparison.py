@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from pathlib import Path
 
 from benchmarks.measurement.arm import ROOT
 from benchmarks.measurement.sides import Side, Version, version_of
+from benchmarks.options import ALL
 from benchmarks.regression import requirements
 from benchmarks.regression.snapshots import Unusable, check_contract, git, of_revision, of_working_tree, resolve
-from impls.core import registry
+from impls.core import environments, registry
 from impls.core.registry import Implementation
 
 GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")
@@ -60,14 +60,14 @@ def _chosen(
         broken: names that cannot be read on at least one side.
     """
     known = sorted({*base, *head, *broken})
-    if "all" in wanted:
+    names = [Path(text).stem for text in wanted if text != ALL]
+    for name in names:
+        if name not in known:
+            registry.resolve(name)  # raises, with the nearest name
+            raise Unusable(f"{name} is no LSTM to compare")
+    if ALL in wanted:
         return known
     if wanted:
-        names = [Path(text).stem for text in wanted]
-        for name in names:
-            if name not in known:
-                registry.resolve(name)  # raises, with the nearest name
-                raise Unusable(f"{name} is no LSTM to compare")
         return names
     core = [name for name in known if not any(name in side and side[name].requires for side in (base, head))]
     differ = [name for name in core if shared] + [name for name in known if _digest(base, name) != _digest(head, name)]
@@ -111,8 +111,9 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
         check_contract(old, revision)
         (before, broken_before), (now, broken_now) = _lstms(old / "impls"), _lstms(root / "impls")
         shared = registry.shared_files(old / "impls") != registry.shared_files(root / "impls")
+        names = _chosen(own, before, now, shared, {*broken_before, *broken_now})
         pythons, differ = _environments(commits[0])
-        for name in _chosen(own, before, now, shared, {*broken_before, *broken_now}):
+        for name in names:
             for side, implementations, folder, python in (
                 (base, before, old, pythons[0]),
                 (head, now, root, pythons[1]),
@@ -123,14 +124,14 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
                 unreadable[label] |= {name: broken[name]} if name in broken else {}
     for path in foreign:
         commits.append(resolve(path.parent, revision))
-        for label, side, folder in (
-            ("base", base, of_revision(path.parent, revision, "given")),
-            ("head", head, of_working_tree(path.parent, "given")),
+        for label, side, folder, python in (
+            ("base", base, of_revision(path.parent, revision, "given"), pythons[0]),
+            ("head", head, of_working_tree(path.parent, "given"), pythons[1]),
         ):
             file = folder / "given" / path.name
             if file.is_file():
                 try:
-                    side[path.stem] = version_of(registry.read_foreign(file), root)
+                    side[path.stem] = version_of(registry.read_foreign(file), root, python)
                 except ValueError as error:
                     unreadable[label][path.stem] = str(error).replace(str(file), path.name)
         if path.stem not in {*base, *head, *unreadable["base"], *unreadable["head"]}:
@@ -171,17 +172,24 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
         name for implementation in chosen for name in requirements.names_of(implementation.requires) if name in named
     }
     core = [spec for name, spec in named.items() if name not in taken]
-    pythons, title = (sys.executable, sys.executable), [named[name] for name in sorted(taken)]
+    pythons, titles = (sys.executable, sys.executable), []
     if core:
         base, head, differ = requirements.pair(requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes()), core)
-        pythons, title = (base, head), [*title, requirements.short(differ)]
+        pythons, titles = (base, head), [requirements.short(differ)]
     sides: tuple[dict[str, Version], dict[str, Version]] = ({}, {})
     for implementation in chosen:
         asks = requirements.names_of(implementation.requires)
-        if not (asks & taken if implementation.requires else core):
+        if asks & taken:
+            needs = (*environments.WORKER_NEEDS, *implementation.requires)
+            mine = [spec for name, spec in named.items() if name in asks]
+            base, head, differ = requirements.pair(needs, mine, purpose=implementation.name)
+            titles.append(requirements.short(differ))
+        elif core and not implementation.requires:
+            base, head = pythons
+        elif wanted and ALL not in wanted:
+            raise Unusable(f"{implementation.name} requires none of {', '.join(specs)}")
+        else:
             continue  # nothing differs for it
-        replaced = [named.get(next(iter(requirements.names_of([text]))), text) for text in implementation.requires]
-        changed = dataclasses.replace(implementation, requires=tuple(replaced))
-        sides[0][implementation.name] = version_of(changed, root, pythons[0])
-        sides[1][implementation.name] = version_of(implementation, root, pythons[1])
-    return Comparison(Side("base", sides[0]), Side("head", sides[1]), ", ".join(title))
+        for side, python in zip(sides, (base, head), strict=True):
+            side[implementation.name] = Version(implementation, root, python)
+    return Comparison(Side("base", sides[0]), Side("head", sides[1]), ", ".join(dict.fromkeys(titles)))

@@ -13,6 +13,7 @@ from benchmarks.regression.snapshots import Unusable
 from impls.core import environments
 
 GROUP = "core"
+PURPOSE = "a regression"
 Differences = dict[str, tuple[str, str]]
 """By distribution: base's version and head's."""
 
@@ -53,12 +54,12 @@ def names_of(requirements: Sequence[str]) -> set[str]:
 
 def freeze(python: str) -> dict[str, str]:
     """Return what an environment holds: versions by canonical name, without their local part (`+cpu`)."""
-    output = environments.run_pip([python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"])
+    output = environments.run_pip([python, "-I", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"])
     pairs = (line.partition("==")[::2] for line in output.splitlines() if "==" in line)
     return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
 
 
-def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, Differences]:
+def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> tuple[str, str, Differences]:
     """Build base's and head's environments from two lists of requirements.
 
     A package that both lists require in the same words has the same version in both.
@@ -70,14 +71,14 @@ def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, Differen
         Unusable: where an environment cannot be built.
     """
     try:
-        head = environments.build(now)
+        head = environments.build(now, purpose=purpose)
         held = freeze(head)
         moved = names_of([*{*before} ^ {*now}])
         kept = [f"{name}=={version}" for name, version in held.items() if name not in moved]
     except environments.NotBuilt as error:
         raise Unusable(str(error)) from None
     try:
-        base = environments.build(before, kept)
+        base = environments.build(before, kept, purpose)
         old = freeze(base)
     except environments.NotBuilt as error:
         raise Unusable(f"{error} (all other packages are held at head's versions; name those that must move)") from None
@@ -85,7 +86,7 @@ def apart(before: Sequence[str], now: Sequence[str]) -> tuple[str, str, Differen
     return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
 
 
-def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, Differences]:
+def pair(wanted: Sequence[str], specs: Sequence[str], purpose: str = PURPOSE) -> tuple[str, str, Differences]:
     """Return the same as `apart`, with `specs` instead of base's own requirements of these names.
 
     Raises:
@@ -93,7 +94,7 @@ def pair(wanted: Sequence[str], specs: Sequence[str]) -> tuple[str, str, Differe
     """
     named = parse(specs)
     rest = [text for text in wanted if not names_of([text]) & set(named)]
-    base, head, differ = apart([*rest, *named.values()], [*wanted])
+    base, head, differ = apart([*rest, *named.values()], [*wanted], purpose)
     for name, spec in named.items():
         if name not in differ:
             raise Unusable(f"--base-requirement {spec}: head's environment holds the same")

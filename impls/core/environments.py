@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from impls.core import child_process
 from impls.core.registry import Implementation
@@ -69,25 +70,47 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
     parts = [sys.version, *sorted(requirements), "--", *sorted(constraints)]
     folder = _parent() / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     python, finished = folder / "bin" / "python", folder / "finished"
-    if finished.exists():
+    if folder in _IN_USE and _usable(folder):
         return str(python)
+    if folder in _IN_USE:
+        _IN_USE.pop(folder).close()
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
+    lock = folder.with_suffix(".lock").open("w")
+    try:
+        if not _usable(folder):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"waiting for another process that uses the environment of {purpose}", file=sys.stderr)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _usable(folder):
+            shutil.rmtree(folder, ignore_errors=True)
             try:
                 start = time.monotonic()
-                with _progress(
-                    f"installing an environment for {purpose} ({', '.join(sorted(requirements))})"
-                ) as waiting:
+                what = f"installing an environment for {purpose} ({', '.join(sorted(requirements))})"
+                with _progress(what) as waiting:
                     _install(folder, requirements, constraints, waiting)
                 content = {"requirements": sorted(requirements), "constraints": sorted(constraints), "purpose": purpose}
                 finished.write_text(json.dumps({**content, "seconds": round(time.monotonic() - start)}))
             finally:
                 if not finished.exists():
                     shutil.rmtree(folder, ignore_errors=True)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    except BaseException:
+        lock.close()
+        raise
+    _IN_USE[folder] = lock
     return str(python)
+
+
+_IN_USE: dict[Path, TextIO] = {}
+"""Locks of the environments that this process uses. They are held until it ends, so that nobody removes one."""
+
+
+def _usable(folder: Path) -> bool:
+    """Whether an environment is finished, and its Python is still there."""
+    return (folder / "finished").exists() and os.access(folder / "bin" / "python", os.X_OK)
 
 
 def _parent() -> Path:
@@ -99,7 +122,8 @@ def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[st
     limits, temporary = folder / "constraints.txt", folder / "tmp"
     limits.write_text("".join(f"{line}\n" for line in constraints))
     temporary.mkdir()  # for pip, so that a killed build leaves nothing elsewhere
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # -I: what PYTHONPATH leads to must not count as installed
+    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], waiting, TMPDIR=str(temporary))
     shutil.rmtree(temporary, ignore_errors=True)
 
@@ -185,22 +209,13 @@ def remove(environment: Environment) -> None:
     """Remove an environment.
 
     Raises:
-        ValueError: where a process is running in it.
+        ValueError: where a process uses it.
     """
-    users = [path for path in Path("/proc").glob("[0-9]*/maps") if _maps(path, environment.folder)]
-    if users:
-        raise ValueError(f"{environment.id} is in use by process {users[0].parent.name}")
-    lock = environment.folder.with_suffix(".lock")
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    # the lock file stays: another process may be waiting for it
+    with environment.folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"{environment.id} is in use") from None
         (environment.folder / "finished").unlink(missing_ok=True)  # first: half an environment must never be used
         shutil.rmtree(environment.folder, ignore_errors=True)
-    lock.unlink(missing_ok=True)
-
-
-def _maps(path: Path, folder: Path) -> bool:
-    """Whether a process has files of the folder in memory; `path` is its /proc/PID/maps."""
-    try:
-        return f"{folder}/" in path.read_text(errors="replace")
-    except OSError:
-        return False

@@ -72,6 +72,9 @@ def main(task: Task) -> int:
         message = str(error)
     except OSError as error:
         message = f"{task.out} can't be written: {error.strerror}"
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     else:
         return 0
     print(f"error: {' '.join(message.split())}", file=sys.stderr)

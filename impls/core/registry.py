@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -117,6 +118,10 @@ def read(path: Path) -> Implementation:
         ValueError: where the file is no implementation; the message has one line.
     """
     try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{os.fsencode(path)!r} is no path in UTF-8; rename it") from None
+    try:
         source = path.read_bytes()
         tree = ast.parse(source)
         constants = _constants(tree)
@@ -190,7 +195,7 @@ def read_foreign(path: Path) -> Implementation:
         ValueError: also for a track or name of this suite's own, since every file from elsewhere must agree with the
             reference.
     """
-    implementation = read(path)
+    implementation = read(path.resolve())  # a link goes by the name of its file
     if not implementation.own and implementation.track in OWN_TRACKS:
         raise ValueError(
             f"{path}: TRACK is {implementation.track!r}, which is this suite's own; it must be default or tuned"

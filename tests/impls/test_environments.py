@@ -1,8 +1,14 @@
 """Environments: built once, whole or not at all; listed and removed."""
 
 import fcntl
+import functools
+import sys
+from pathlib import Path
+
+import pytest
 
 from impls.core import environments
+from tests.helpers import processes
 
 
 def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path):
@@ -14,3 +20,62 @@ def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path
         fcntl.flock(lock, fcntl.LOCK_EX)
         environments.sweep(tmp_path)
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"building", "finished"}
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """What is built instead of by pip: a folder with a Python, in a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    builds = []
+
+    def install(folder, requirements, constraints, waiting):
+        builds.append(requirements)
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "python").symlink_to(sys.executable)
+
+    monkeypatch.setattr(environments, "_install", install)
+    yield builds
+    for lock in environments._IN_USE.values():
+        lock.close()
+    environments._IN_USE.clear()
+
+
+def test_an_environment_is_built_once_and_again_where_its_python_is_gone(built):
+    python = Path(environments.build(["a"]))
+    assert environments.build(["a"]) == str(python)
+    assert environments.build(["b"]) != str(python)
+    assert built == [["a"], ["b"]]
+    python.unlink()
+    assert environments.build(["a"]) == str(python)
+    assert built == [["a"], ["b"], ["a"]]
+
+
+REMOVE = """
+import sys
+from impls.core import environments
+for environment in environments.environments():
+    environments.remove(environment)
+"""
+
+
+def test_an_environment_in_use_is_not_removed(built, tmp_path):
+    python = Path(environments.build(["a"]))
+    remove = functools.partial(processes.python, "-c", REMOVE, XDG_CACHE_HOME=str(tmp_path))
+    refused = remove()
+    assert refused.returncode == 1
+    assert "is in use" in refused.stderr
+    assert python.exists()
+    environments._IN_USE.popitem()[1].close()  # as if this process had ended
+    assert remove().returncode == 0
+    assert not python.exists()
+    assert environments.build(["a"]) == str(python)  # it can be built anew, under the same lock
+
+
+def test_what_pythonpath_leads_to_does_not_count_as_installed(tmp_path, monkeypatch):
+    """pip runs isolated from it."""
+    commands = []
+    monkeypatch.setattr(environments, "run_pip", lambda command, *_, **__: commands.append([*map(str, command)]) or "")
+    (tmp_path / "e").mkdir()
+    environments._install(tmp_path / "e", ["a"], [], lambda _: None)
+    install = commands[-1]
+    assert install[1:4] == ["-I", "-m", "pip"]

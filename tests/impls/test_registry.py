@@ -175,3 +175,13 @@ def test_a_file_that_is_no_implementation_is_refused_in_one_line(name, tmp_path)
     with pytest.raises(ValueError, match=message) as caught:
         registry.read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_link_goes_by_the_name_of_its_file(tmp_path):
+    (tmp_path / "mylink.py").symlink_to(registry.FOLDER / "torch_lstm.py")
+    assert registry.resolve(str(tmp_path / "mylink.py")) == registry.resolve("torch_lstm")
+
+
+def test_a_path_that_is_not_utf_8_is_refused_in_one_line(tmp_path):
+    with pytest.raises(ValueError, match="is no path in UTF-8"):
+        registry.resolve(str(tmp_path / "\udcff.py"))

@@ -13,7 +13,7 @@ from tests.helpers.processes import SMALL, python
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-FRAMEWORK = '''
+FRAMEWORK = """
 import os
 if os.environ.get("TINYFRAME_MODE") != "lstm":
     raise RuntimeError("TINYFRAME_MODE was not set before Python started")
@@ -21,8 +21,8 @@ import numpy as np
 
 def sigmoid(z):
     return 0.5 * (1 + np.tanh(0.5 * z))
-'''
-FILE = '''
+"""
+FILE = """
 import numpy as np
 import tiny_cells  # beside this file
 import tinyframe
@@ -44,8 +44,8 @@ def prepare(problem, weights, device, workload):
         to_numpy=lambda mode, result: dict(zip(("output", "h_n", "c_n"), result)),
         forward=lambda inputs: tiny_cells.forward(tinyframe.sigmoid, weights, problem, inputs),
     )
-'''
-NEIGHBOUR = '''
+"""
+NEIGHBOUR = """
 import json  # the standard library's, not the file beside this one
 import numpy as np
 
@@ -62,7 +62,7 @@ def forward(sigmoid, weights, problem, inputs):
         h = sigmoid(o) * np.tanh(c)
         outputs.append(h)
     return np.stack(outputs), h[None], c[None]
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,18 @@ def test_agree_and_evaluate_run_in_it_too(world):
     assert done.returncode == 0, done.stderr
     with np.load(world / "o.npz") as results:
         assert set(results.files) == {"output", "h_n", "c_n"}
+
+
+def test_a_run_is_not_resumed_without_an_environment_that_it_began_with(world):
+    out = world / "first"
+    (out / "raw" / "replicate-001.parquet").unlink()
+    env = variables(world, "empty", PIP_NO_INDEX="1")
+    done = python("-m", "benchmarks", "run", "--resume", out, **env)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "tiny_lstm can't be measured any more: pip could not build an environment" in done.stderr
+    assert not (out / "raw" / "replicate-001.parquet").exists()
+    done = python("-m", "benchmarks", "run", "--resume", out, **variables(world))
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_is_listed_with_its_size_and_removed(world):

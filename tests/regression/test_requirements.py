@@ -17,7 +17,7 @@ def test_requirements_of_an_older_pyproject():
 def test_base_and_head_differ_in_what_was_asked_for_and_nothing_else(monkeypatch):
     built = []
 
-    def build(wanted, constraints=()):
+    def build(wanted, constraints=(), purpose=""):
         built.append((sorted(wanted), sorted(constraints)))
         return "head" if len(built) == 1 else "base"
 

@@ -1,0 +1,73 @@
+"""One worker from the runner's side: what cannot be started, and which variables it gets."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measurement.arm import Arm, ArmFailed, Home, Limits, start_all, worker_variables
+from impls.core import registry
+
+HEAD = 'FRAMEWORK = "t"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
+
+
+HERE = Home()
+
+
+def arm_of(implementation, tmp_path, home=HERE):
+    core = min(os.sched_getaffinity(0))
+    return Arm(implementation, "cpu", Limits((core,), 60, 2**34), "float32", tmp_path, home)
+
+
+def test_a_python_that_is_not_there_is_not_installed_and_stops_nobody_else(tmp_path):
+    gone = arm_of(registry.resolve("reference"), tmp_path / "gone", Home(str(tmp_path / "python")))
+    there = arm_of(registry.resolve("reference"), tmp_path / "there")
+    try:
+        start_all([gone, there])
+        assert not gone.alive
+        assert there.alive
+        with pytest.raises(ArmFailed, match=r"not_installed: .* can't be started: No such file"):
+            gone.ensure_running()
+    finally:
+        there.kill()
+
+
+def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(HEAD + 'ENVIRONMENT = {"PYTHONPATH": "/nowhere", "OMP_NUM_THREADS": "64", "XLA_FLAGS": "--x"}\n')
+    variables = worker_variables(registry.resolve(str(path)), "cpu", 2, "float32", tmp_path, Home(path=(Path("/a"),)))
+    assert variables["OMP_NUM_THREADS"] == "2"
+    assert variables["PYTHONPATH"].startswith("/a")
+    assert variables["XLA_FLAGS"] == "--x"
+
+
+ENDLESS = """
+import os, socket
+FRAMEWORK = "t"
+TRACK = "default"
+def prepare(problem, weights, device, workload):
+    for fd in range(3, 30):
+        try:
+            os.fstat(fd)
+            while True:
+                os.write(fd, b"x" * 65536)
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.slow
+def test_who_writes_to_the_socket_without_end_is_stopped(tmp_path):
+    from benchmarks.measurement import protocol
+
+    path = tmp_path / "mine.py"
+    path.write_text(ENDLESS)
+    arm = arm_of(registry.resolve(str(path)), tmp_path)
+    try:
+        arm.ensure_running()
+        with pytest.raises(ArmFailed, match="wrote to the socket"):
+            arm.ask(protocol.Open("t1-b1-i1-h1/sequence/forward", 0, None), protocol.Opened)
+        assert not arm.alive
+        assert len(arm.buffer) < 2**25
+    finally:
+        arm.kill()
