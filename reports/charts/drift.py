@@ -35,7 +35,7 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
     if not turns["minutes"].max() > 0:
         return
     problems = sound.loc[sound["problem"].isin(turns["problem"]), "problem"].drop_duplicates().head(MOST)
-    names = sorted(set(turns["implementation"].astype(str)))
+    names = sorted({str(name) for name in turns["implementation"]})
     figure = Figure(figsize=(style.WIDTH, max(0.9 + 1.7 * len(problems), 0.2 * (len(names) + 3))))
     axes = figure.subplots(len(problems), 1, squeeze=False, sharex=True).ravel()
     looks = style.looks(summary)

@@ -37,7 +37,7 @@ def chromium() -> str:
     return str(path)
 
 
-def axe(_: object = None) -> str:
+def axe() -> str:
     """Return the source of axe-core, which axe-playwright-python holds."""
     return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 

@@ -138,4 +138,4 @@ def test_summary_csv_holds_the_summary(tmp_path, python):
     read = pd.read_csv(tmp_path / "run" / "summary.csv", keep_default_na=False, na_values=[""])
     wanted = summarise(run)
     assert list(read.columns) == list(wanted.columns)
-    pd.testing.assert_frame_equal(read, wanted.replace("", np.nan), check_dtype=False, rtol=1e-12)
+    pd.testing.assert_frame_equal(read, wanted.mask(wanted == ""), check_dtype=False, rtol=1e-12)

@@ -156,8 +156,8 @@ def test_without_its_script_nothing_is_missing(site):
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_and_axe_finds_nothing_serious(site, width, scheme, pytestconfig):
-    source = axe(pytestconfig.cache.mkdir("axe"))
+def test_it_fits_and_axe_finds_nothing_serious(site, width, scheme):
+    source = axe()
     with visits(width, color_scheme=scheme, bypass_csp=True) as browsed:
         browsed.page.goto((site / "index.html").as_uri())
         assert browsed.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -13,6 +13,8 @@ from reports.summary import summarise
 from tests.helpers.records import DATA, PUBLISHED
 
 RUNS = {path.name: path for path in PUBLISHED} | {path.stem: path for path in sorted(DATA.glob("records-v*.parquet"))}
+RTOL = 1e-10
+"""Versions of SciPy differ by 1e-11 in the quantiles of t; with the same versions the numbers are the same to 1e-12."""
 
 
 def test_every_run_has_its_numbers():
@@ -28,7 +30,7 @@ def test_the_summary_is_the_one_before(path):
     assert "floor_ratio_high" in before
     for name in before.columns:
         if pd.api.types.is_numeric_dtype(before[name]):
-            np.testing.assert_allclose(summary[name].to_numpy(float), before[name], rtol=1e-12, err_msg=name)
+            np.testing.assert_allclose(summary[name].to_numpy(float), before[name], rtol=RTOL, err_msg=name)
         else:
             assert summary[name].fillna("").astype(str).tolist() == before[name].fillna("").tolist(), name
 
