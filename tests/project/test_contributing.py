@@ -1,28 +1,57 @@
-"""CONTRIBUTING's worked example works: it is taken from the page, checked and timed."""
+"""CONTRIBUTING's examples work: they are taken from the page, checked, timed and drawn."""
 
+import importlib.util
 import re
 
 import pandas as pd
 import pytest
 
+from reports import frames
+from reports.summary import summarise
 from tests.helpers.processes import ROOT
+from tests.helpers.records import QUICK
+
+CODE = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+"""A PyTorch cell, a layout on JAX, a framework with its own environment, a chart."""
 
 
 @pytest.mark.slow
 def test_the_worked_example_agrees_and_is_timed(tmp_path, python):
-    page = (ROOT / "CONTRIBUTING.md").read_text()
-    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
     path = tmp_path / "torch_cell_fused.py"
-    path.write_text(code[1])
+    path.write_text(CODE[0])
     done = python(
         "benchmarks", "agree", "--impl", path, "--problem", "t5-b4-i8-h8", "--problem", "t3-b2-i3-h5-l2-nobias"
     )
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("torch_cell_fused") == 2
     assert done.stdout.count(": refused: ") == 8
+    assert done.stdout.splitlines()[-1] == "4 of 4 cells agree; 8 of 8 negative controls refused"
     run = ("benchmarks", "run", "--impl", "torch_lstm", "--impl", path, "--problem", "t4-b2-i8-h8", "--mode", "forward")
     done = python(*run, "--replicates", "2", "--blocks", "2", "--no-floor", "--threads", "1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert set(rows["implementation"]) == {"torch_lstm", "torch_cell_fused"}
     assert set(rows["status"]) == {"ok"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "result"), [(1, "4 of 4 cells agree;"), (2, "2 of 4 cells agree, 2 unsupported;")])
+def test_the_other_examples_agree(number, result, tmp_path, python):
+    path = tmp_path / "mine_lstm.py"
+    path.write_text(CODE[number])
+    problems = ("--problem", "t5-b4-i8-h8", "--problem", "t3-b2-i3-h5-l2-nobias")
+    done = python("benchmarks", "agree", "--impl", path, *problems, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith(result), done.stdout
+
+
+def test_the_chart_is_drawn(tmp_path):
+    path = tmp_path / "memory.py"
+    path.write_text(CODE[3])
+    spec = importlib.util.spec_from_file_location("memory_chart", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    run = frames.read_run(QUICK)
+    drawings = list(module.draw(run, summarise(run)))
+    assert len(drawings) == len(set(run.records["problem"]))
+    assert all(drawing.figure.axes[0].lines for drawing in drawings)
