@@ -21,11 +21,10 @@ def published(rule):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", [0, 1])
-def test_the_gate_on_the_published_pool(pool, place):
-    """All 2000 draws, of false alarms and of the smallest injected slowdown."""
-    side = [COPY, *map(report.name_of, report.SHARES)][place]
-    assert str(report.replayed(pool, side, report.DRAWS, seed=1)) == published("this gate")[place]
+def test_the_gate_on_the_published_pool(pool):
+    """All 2000 draws of the smallest injected slowdown, whose figure is neither 0 nor 1."""
+    side = report.name_of(report.SHARES[0])
+    assert str(report.replayed(pool, side, report.DRAWS, seed=1)) == published("this gate")[1]
 
 
 @pytest.mark.parametrize("rule", report.OTHER_TOOLS)

@@ -153,6 +153,19 @@ def test_a_run_is_not_resumed_without_an_environment_that_it_began_with(world):
     assert done.returncode == 0, done.stderr
 
 
+def test_its_environment_holds_exactly_what_it_asks_for_and_what_a_worker_needs(world):
+    (path,) = (world / "cache" / "lstm-bench" / "environments").glob("*/finished")
+    content = json.loads(path.read_text())
+    assert set(content) == {"requirements", "constraints", "purpose", "seconds"}
+    assert {text.partition(">")[0] for text in content["requirements"]} == {
+        "msgspec", "numpy", "threadpoolctl", "tinyframe",
+    }  # fmt: skip
+    assert not (path.parent / "tmp").exists()
+    site = next(path.parent.glob("lib/python*/site-packages"))
+    assert (site / "tinyframe.py").exists()
+    assert not (site / "torch").exists()
+
+
 def test_it_is_listed_with_its_size_and_removed(world):
     """Comes last: it empties the cache."""
     listed = python("-m", "impls", "environments", **variables(world)).stdout
@@ -165,19 +178,3 @@ def test_it_is_listed_with_its_size_and_removed(world):
     done = python("-m", "impls", "environments", "--remove", name, **variables(world))
     assert done.returncode == 0, done.stderr
     assert "tiny_lstm" not in python("-m", "impls", "environments", **variables(world)).stdout
-
-
-def test_its_environment_holds_exactly_what_it_asks_for_and_what_a_worker_needs(world):
-    finished = {"requirements", "constraints", "purpose", "seconds"}
-    done = python("-m", "impls", "environments", **variables(world, "again"))
-    assert done.returncode == 0
-    bench(world, "fourth", **variables(world, "again"))
-    (path,) = (world / "again" / "lstm-bench" / "environments").glob("*/finished")
-    content = json.loads(path.read_text())
-    assert set(content) == finished
-    assert {text.partition(">")[0] for text in content["requirements"]} == {
-        "msgspec", "numpy", "threadpoolctl", "tinyframe",
-    }  # fmt: skip
-    assert not (path.parent / "tmp").exists()
-    site = next(path.parent.glob("lib/python*/site-packages"))
-    assert not (site / "torch").exists()

@@ -35,12 +35,12 @@ def test_the_worked_example_agrees_and_is_timed(tmp_path, python):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "result"), [(1, "4 of 4 cells agree;"), (2, "2 of 4 cells agree, 2 unsupported;")])
+@pytest.mark.parametrize(("number", "result"), [(1, "2 of 2 cells agree;"), (2, "1 of 2 cells agree, 1 unsupported;")])
 def test_the_other_examples_agree(number, result, tmp_path, python):
     path = tmp_path / "mine_lstm.py"
     path.write_text(CODE[number])
-    problems = ("--problem", "t5-b4-i8-h8", "--problem", "t3-b2-i3-h5-l2-nobias")
-    done = python("benchmarks", "agree", "--impl", path, *problems, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    few = ("--problem", "t5-b4-i8-h8", "--problem", "t3-b2-i3-h5-l2-nobias", "--dtype", "float64")
+    done = python("benchmarks", "agree", "--impl", path, *few, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].startswith(result), done.stdout
 
