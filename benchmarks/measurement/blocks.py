@@ -67,7 +67,6 @@ class Replicate:
         self.alive[k].add(key)
         if row.turns is None:  # otherwise it is opened again, after another job killed the process
             assert arm.ready is not None
-            row.versions = arm.ready.versions
             row.base_bytes = arm.ready.base_bytes
             row.warm_first_call_seconds = opened.first_call_seconds
             row.peak_bytes = opened.peak_bytes

@@ -17,7 +17,6 @@ from impls.core import contract
 from impls.core.environments import cache
 from impls.core.files import digest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SKIPPED = ("__pycache__", ".git")
 
 
