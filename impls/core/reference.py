@@ -1,8 +1,12 @@
 """The reference: an LSTM in NumPy float64, with a hand-written backward. It is never timed.
 
 The equations are those of Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as torch.nn.LSTM
-documents them. The code is written for reading, step by step, without the tricks that other implementations use. It is
-checked against central differences in tests/impls/test_reference.py.
+documents them. The code is written for reading, step by step, without the tricks that other implementations use.
+
+It must be better than what it judges, on saturated, huge and tiny numbers too. So sigmoid, and every derivative, keeps its
+relative precision however small it is: nothing is computed as 1 minus something that rounds to 1. In a product, a
+derivative, which is at most 1, comes before what may be huge: no intermediate result overflows where the result does not.
+tests/impls/test_reference.py checks all this against 50 digits, and the gradients against central differences.
 """
 
 from __future__ import annotations
@@ -24,31 +28,45 @@ Results = dict[str, Array]
 def bytes_needed(problem: Problem) -> int:
     """Return about how many bytes forward and backward hold at once: weights, gradients, and what every step keeps."""
     weights = sum(math.prod(shape) for shape in shapes(problem).values())
-    kept = 12 * problem.hidden_size * problem.num_layers * problem.directions + 2 * problem.input_size
+    kept = 16 * problem.hidden_size * problem.num_layers * problem.directions + 2 * problem.input_size
     return 8 * (3 * weights + problem.seq_len * problem.batch * kept)
 
 
 def sigmoid(z: Array) -> Array:
-    """Return 1 / (1 + exp(-z)), in a form that does not overflow."""
-    return 0.5 * (1.0 + np.tanh(0.5 * z))
+    """Return 1 / (1 + exp(-z)). 1 - sigmoid(z) is sigmoid(-z), which is precise where the difference is not."""
+    small = np.exp(-np.abs(z))
+    return np.where(z < 0, small, 1.0) / (1.0 + small)
+
+
+def sigmoid_slope(z: Array) -> Array:
+    """Return the derivative of sigmoid at z."""
+    return sigmoid(z) * sigmoid(-z)
+
+
+def tanh_slope(z: Array) -> Array:
+    """Return the derivative of tanh at z: 1 - tanh(z)², as 1 / cosh(z)²."""
+    small = np.exp(-np.abs(z))
+    return (2.0 * small / (1.0 + small * small)) ** 2
 
 
 @dataclass
 class Tape:
     """What one direction of one layer keeps for its backward: x (T, B, I), and lists over the time steps.
 
-    h and c have T + 1 arrays (B, H), the initial states first; gates has T entries i, f, g, o of shape (B, H).
+    h and c have T + 1 arrays (B, H), the initial states first. z and gates have T entries of four arrays (B, H): the
+    gates i, f, g, o before and after their activation.
     """
 
     x: Array
     h: list[Array]
     c: list[Array]
+    z: list[list[Array]]
     gates: list[tuple[Array, Array, Array, Array]]
 
 
 def layer_forward(x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array) -> tuple[Array, Tape]:
     """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape."""
-    tape = Tape(x, [h], [c], [])
+    tape = Tape(x, [h], [c], [], [])
     for x_t in x:
         z_i, z_f, z_g, z_o = np.split(x_t @ weight_ih.T + h @ weight_hh.T + bias, 4, axis=1)
         i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
@@ -56,6 +74,7 @@ def layer_forward(x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Arr
         h = o * np.tanh(c)
         tape.h.append(h)
         tape.c.append(c)
+        tape.z.append([z_i, z_f, z_g, z_o])
         tape.gates.append((i, f, g, o))
     return np.stack(tape.h[1:]), tape
 
@@ -83,16 +102,17 @@ def layer_backward(
         "bias": np.zeros(len(weight_ih)),
     }
     for t in reversed(range(len(tape.x))):
+        z_i, z_f, z_g, z_o = tape.z[t]
         i, f, g, o = tape.gates[t]
-        tanh_c = np.tanh(tape.c[t + 1])
+        c, c_before = tape.c[t + 1], tape.c[t]
         d_h = d_h + d_output[t]
-        d_c = d_c + d_h * o * (1 - tanh_c**2)
+        d_c = d_c + o * tanh_slope(c) * d_h
         d_z = np.concatenate(
             [
-                d_c * g * i * (1 - i),
-                d_c * tape.c[t] * f * (1 - f),
-                d_c * i * (1 - g**2),
-                d_h * tanh_c * o * (1 - o),
+                sigmoid_slope(z_i) * g * d_c,
+                sigmoid_slope(z_f) * c_before * d_c,
+                tanh_slope(z_g) * i * d_c,
+                sigmoid_slope(z_o) * np.tanh(c) * d_h,
             ],
             axis=1,
         )

@@ -1,13 +1,15 @@
-"""The arbiter is itself checked: against central differences, and that a wrong backward would be found."""
+"""The arbiter is itself checked: against central differences and 50 digits, and that a wrong backward would be found."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mpmath import mp, mpf
 
 from impls.core import reference
 from impls.core.problem import Problem
-from impls.core.weights import make_inputs, make_weights
+from impls.core.weights import Inputs, make_inputs, make_weights
+from tests.helpers import fifty_digits
 
 PROBLEMS = ["t1-b1-i1-h1", "t3-b2-i3-h2", "t3-b2-i2-h3-l2-bi", "t4-b1-i2-h2-nobias", "t2-b3-i1-h2-l3"]
 
@@ -79,12 +81,110 @@ def test_three_steps_are_three_steps():
         np.testing.assert_array_equal(three[f"param_{name}"], params[name])
 
 
-@given(st.floats(-800, 800))
-def test_sigmoid_neither_overflows_nor_leaves_its_range(z):
+@given(st.one_of(st.floats(-800, 800), st.floats(allow_nan=False, allow_infinity=False)))
+@example(-37.5)  # here 0.5 * (1 + tanh(z / 2)) is 0
+@example(1e-310)
+@example(-1.7e308)
+def test_sigmoid_and_the_slopes_are_precise_for_every_number(z):
+    number = fifty_digits.Number(mpf(z))
+    with mp.workdps(fifty_digits.DIGITS):
+        sigmoid, tanh = number.sigmoid(), number.tanh()
+        want = [float(sigmoid.value), float(sigmoid.parts[0][1]), float(tanh.parts[0][1])]
     with np.errstate(all="raise", under="ignore"):
-        value = reference.sigmoid(np.array(z))
-    assert 0 <= value <= 1
-    np.testing.assert_allclose(value + reference.sigmoid(np.array(-z)), 1, atol=1e-15)
+        functions = (reference.sigmoid, reference.sigmoid_slope, reference.tanh_slope)
+        got = [float(function(np.array(z))) for function in functions]
+    np.testing.assert_allclose(got, want, rtol=2e-15, atol=5e-323)
+
+
+SCALES = {
+    "saturated": {"weights": 30, "x": 100},
+    "more saturated": {"weights": 1000},
+    "huge x": {"x": 1e30},
+    "enormous x": {"x": 1e300},
+    "huge c0": {"c0": 1e30},
+    "huge cotangents": {"d_output": 1e30, "d_h_n": 1e30, "d_c_n": 1e30},
+    "everything huge": {"x": 1e30, "h0": 1e30, "c0": 1e30, "d_output": 1e30, "d_h_n": 1e30, "d_c_n": 1e30},
+    "huge x, tiny weights": {"weights": 1e-30, "x": 1e30},
+    "huge intermediate products": {"weights": 300, "c0": 1e160, "d_c_n": 1e100},
+    "tiny x": {"x": 1e-30},
+    "tiny weights": {"weights": 1e-30},
+    "denormal in float32": {"x": 1e-40},
+    "denormal": {"x": 1e-310},
+    "denormal weights": {"weights": 1e-310},
+}
+
+
+def scaled(problem, seed, scales):
+    inputs = {name: value * scales.get(name, 1) for name, value in vars(make_inputs(problem, seed)).items()}
+    weights = {name: value * scales.get("weights", 1) for name, value in make_weights(problem, seed=seed).items()}
+    return weights, Inputs(**inputs)
+
+
+def check_against_fifty_digits(problem, weights, inputs):
+    """Check that every tensor has a relative error of at most 2e-12.
+
+    Rounding z of up to 745, where the slopes become 0, gives slopes that are off by a few hundred rounding errors.
+    Numbers below the smallest normal one have fewer digits, also where they are multiplied by a large one later.
+    """
+    want = fifty_digits.run_sequence(problem, weights, inputs)
+    got = reference.run_sequence(problem, weights, inputs)
+    arrays = [*weights.values(), inputs.x, inputs.h0, inputs.c0, inputs.d_output, inputs.d_h_n, inputs.d_c_n]
+    largest = max(float(np.abs(array).max()) for array in arrays)
+    fewer_digits = 100 * 5e-324 * max(1.0, min(largest, 1e100)) ** 2
+    assert set(got) == set(want)
+    for name, wanted in want.items():
+        allowed = 2e-12 * np.abs(wanted).max() + fewer_digits
+        np.testing.assert_allclose(got[name], wanted, rtol=0, atol=allowed, err_msg=name)
+
+
+@pytest.mark.parametrize("text", ["t3-b2-i3-h2", "t3-b2-i2-h2-l2-bi"])
+@pytest.mark.parametrize("name", SCALES)
+def test_extreme_numbers_are_those_of_fifty_digits(name, text):
+    problem = Problem.parse(text)
+    for seed in range(3):
+        check_against_fifty_digits(problem, *scaled(problem, seed, SCALES[name]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {name: st.sampled_from([0, -310, -40, -8, 1, 2, 3, 8, 30]) for name in ("x", "h0", "c0", "d_output", "d_c_n")}
+    ),
+    st.integers(-3, 4),
+    st.integers(0, 1000),
+)
+def test_numbers_of_any_scale_are_those_of_fifty_digits(exponents, of_weights, seed):
+    problem = Problem.parse("t3-b2-i2-h2")
+    powers = {name: 10.0**exponent for name, exponent in exponents.items()}
+    check_against_fifty_digits(problem, *scaled(problem, seed, {**powers, "weights": 10.0**of_weights}))
+
+
+def test_gradients_of_the_saturated_problem_are_not_lost():
+    """Weights x 30 and x x 100: the exact gradient of h0 is tiny, but no zero."""
+    problem = Problem.parse("t3-b2-i3-h2")
+    weights, inputs = scaled(problem, 2, SCALES["saturated"])
+    got = reference.run_sequence(problem, weights, inputs)["grad_h0"]
+    want = fifty_digits.run_sequence(problem, weights, inputs)["grad_h0"]
+    assert 0 < np.abs(want).max() < 1e-50
+    assert np.abs(got - want).max() < 1e-12 * np.abs(want).max()
+
+
+TEXTBOOK = {
+    "sigmoid": lambda z: 0.5 * (1 + np.tanh(0.5 * z)),
+    "sigmoid_slope": lambda z: 1 / (1 + np.exp(-z)) * (1 - 1 / (1 + np.exp(-z))),
+    "tanh_slope": lambda z: 1 - np.tanh(z) ** 2,
+}
+
+
+@pytest.mark.parametrize("name", TEXTBOOK)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_fifty_digits_refuse_each_textbook_formula(name, monkeypatch):
+    monkeypatch.setattr(reference, name, TEXTBOOK[name])
+    with pytest.raises(AssertionError):
+        for seed in range(10):
+            check_against_fifty_digits(
+                Problem.parse("t3-b2-i3-h2"), *scaled(Problem.parse("t3-b2-i3-h2"), seed, SCALES["saturated"])
+            )
 
 
 @settings(max_examples=20)
