@@ -3,9 +3,9 @@
 The equations are those of Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as torch.nn.LSTM
 documents them. The code is written for reading, step by step, without the tricks that other implementations use.
 
-It must be better than what it judges, on saturated, huge and tiny numbers too. So sigmoid, and every derivative, keeps its
-relative precision however small it is: nothing is computed as 1 minus something that rounds to 1. In a product, a
-derivative, which is at most 1, comes before what may be huge: no intermediate result overflows where the result does not.
+It must be better than what it judges, on saturated, huge and tiny numbers too. So sigmoid, and every derivative, keeps
+its relative precision however small it is: nothing is computed as 1 minus something that rounds to 1. In a product, a
+derivative, which is at most 1, comes before what may be huge: no product overflows whose result does not.
 tests/impls/test_reference.py checks all this against 50 digits, and the gradients against central differences.
 """
 
@@ -34,19 +34,22 @@ def bytes_needed(problem: Problem) -> int:
 
 def sigmoid(z: Array) -> Array:
     """Return 1 / (1 + exp(-z)). 1 - sigmoid(z) is sigmoid(-z), which is precise where the difference is not."""
-    small = np.exp(-np.abs(z))
-    return np.where(z < 0, small, 1.0) / (1.0 + small)
+    small: Array = np.exp(-np.abs(z))
+    value: Array = np.where(z < 0, small, 1.0) / (1.0 + small)
+    return value
 
 
 def sigmoid_slope(z: Array) -> Array:
     """Return the derivative of sigmoid at z."""
-    return sigmoid(z) * sigmoid(-z)
+    slope: Array = sigmoid(z) * sigmoid(-z)
+    return slope
 
 
 def tanh_slope(z: Array) -> Array:
     """Return the derivative of tanh at z: 1 - tanh(z)², as 1 / cosh(z)²."""
-    small = np.exp(-np.abs(z))
-    return (2.0 * small / (1.0 + small * small)) ** 2
+    small: Array = np.exp(-np.abs(z))
+    root: Array = 2.0 * small / (1.0 + small * small)
+    return root**2
 
 
 @dataclass

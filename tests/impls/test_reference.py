@@ -1,4 +1,4 @@
-"""The arbiter is itself checked: against central differences and 50 digits, and that a wrong backward would be found."""
+"""The arbiter is itself checked: against central differences and 50 digits. A wrong backward would be found."""
 
 import numpy as np
 import pytest
@@ -148,12 +148,13 @@ def test_extreme_numbers_are_those_of_fifty_digits(name, text):
 @settings(max_examples=50, deadline=None)
 @given(
     st.fixed_dictionaries(
-        {name: st.sampled_from([0, -310, -40, -8, 1, 2, 3, 8, 30]) for name in ("x", "h0", "c0", "d_output", "d_c_n")}
+        {name: st.sampled_from([0, -310, -40, -8, 1, 30]) for name in ("x", "h0", "c0", "d_output", "d_c_n")}
     ),
-    st.integers(-3, 4),
+    st.integers(-3, 0),
     st.integers(0, 1000),
 )
 def test_numbers_of_any_scale_are_those_of_fifty_digits(exponents, of_weights, seed):
+    """Not those that saturate only partly: with some seeds f · c + i · g cancels there, whatever the formula."""
     problem = Problem.parse("t3-b2-i2-h2")
     powers = {name: 10.0**exponent for name, exponent in exponents.items()}
     check_against_fifty_digits(problem, *scaled(problem, seed, {**powers, "weights": 10.0**of_weights}))
@@ -179,12 +180,14 @@ TEXTBOOK = {
 @pytest.mark.parametrize("name", TEXTBOOK)
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_fifty_digits_refuse_each_textbook_formula(name, monkeypatch):
+    problem = Problem.parse("t3-b2-i3-h2")
     monkeypatch.setattr(reference, name, TEXTBOOK[name])
-    with pytest.raises(AssertionError):
-        for seed in range(10):
-            check_against_fifty_digits(
-                Problem.parse("t3-b2-i3-h2"), *scaled(Problem.parse("t3-b2-i3-h2"), seed, SCALES["saturated"])
-            )
+    for seed in range(10):
+        try:
+            check_against_fifty_digits(problem, *scaled(problem, seed, SCALES["saturated"]))
+        except AssertionError:
+            return
+    pytest.fail(f"{name}: not refused")
 
 
 @settings(max_examples=20)
