@@ -1,0 +1,24 @@
+"""Text from outside (names, reasons, file names, a CPU's brand), made safe to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def _shown(text: str) -> Iterator[str]:
+    for sign in text:
+        yield sign if sign.isprintable() or sign.isspace() else sign.encode("unicode_escape").decode()
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    r"""Return text on one line, with its clean form: what can't be seen is shown as its escape, such as `\x1b`.
+
+    Those are the control, format, private and unassigned characters and surrogates of Unicode: they could steer a
+    terminal, turn the direction of text, or hide in a name. White space becomes one blank.
+
+    Args:
+        text: any text.
+        limit: the most characters to return; a longer text ends in `…`.
+    """
+    line = " ".join((text if text.isprintable() else "".join(_shown(text))).split())
+    return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
