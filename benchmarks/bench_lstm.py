@@ -49,5 +49,5 @@ def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
     how = timing.Plan(max(how.samples, benchmark._min_rounds), how.calls_per_sample)
     # pytest-benchmark has no public function to add samples from outside; its statistics take them
     stats = benchmark._make_stats(how.calls_per_sample)
-    for seconds in timing.turn(call, state, how).samples or ():
+    for seconds in timing.turn(call, state, how)[0].samples or ():
         stats.update(seconds * how.calls_per_sample)

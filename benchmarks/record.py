@@ -3,6 +3,8 @@
 Schema versions
     1  2026-11: the first
     2  2026-11: turns have pressure_seconds
+    3  2026-11: rows have input_seed; turns have first_seconds, read_seconds, reread_seconds, outside_seconds and
+       outside_cpu_seconds
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from benchmarks.measurement.timing import Int32, Turn
 from impls.core.files import write_whole
 from impls.core.problem import Problem
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STATUSES = (
     "ok",
     "disagrees",
@@ -65,6 +67,7 @@ class Record(msgspec.Struct, kw_only=True):
     device: str | None = None
     threads: Int32 | None = None
     replicate: Int32
+    input_seed: int | None = None  # of this replicate's inputs
     status: str = "ok"
     reason: str | None = ""
     error: float | None = None  # the largest error against the reference

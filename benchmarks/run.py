@@ -22,6 +22,7 @@ from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.measurement import admission
 from benchmarks.measurement.arm import ArmFailed
 from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.rows import withdraw
 from benchmarks.measurement.session import Advance, Session
 from benchmarks.measurement.sides import Side, version_of
 from benchmarks.metadata import Commit, RunOptions
@@ -136,7 +137,9 @@ class Run:
 
     def records(self) -> list[Record]:
         """Return every row of every replicate."""
-        return [row for path in sorted(self.raw.glob("replicate-*.parquet")) for row in read_records(path)]
+        rows = [row for path in sorted(self.raw.glob("replicate-*.parquet")) for row in read_records(path)]
+        withdraw(rows)
+        return rows
 
 
 def resumed(folder: Path) -> RunConfiguration:

@@ -5,9 +5,11 @@ The error of a tensor is max|got − want| / max|want|, and max|got − want| wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,11 +27,13 @@ K = 256 + 512 and T = 64 this is 220·u: 1.3e-5 and 2.5e-14. The float64 toleran
 float32 the largest error seen is about 1e-6. The smallest injected fault, a weight off by 1e-3, makes 1e-4.
 """
 
-SEEDS = (11, 12)
-"""The seeds of the two sets of inputs. The second set has h0 = c0 = 0."""
+ADMISSION = (False, True)
+"""At the admission a callable is checked on two sets of inputs. The second has h0 = c0 = 0."""
+REPLICATE = (False, False)
+"""In a replicate, turns use two sets of inputs, and a result of either is checked."""
 
 STEPS = (1, 3)
-"""The parameters of the `model` workload are compared after these numbers of SGD steps."""
+"""At the admission, the parameters of the `model` workload are compared after these numbers of SGD steps."""
 
 Results = Mapping[str, Array]
 
@@ -80,36 +84,58 @@ def compare(got: Results, want: Results, dtype: str, where: str = "") -> Largest
     return largest
 
 
-def input_sets(problem: Problem) -> list[Inputs]:
-    """Return the two sets of inputs on which every callable is checked."""
-    return [make_inputs(problem, seed, zero_state=seed == SEEDS[-1]) for seed in SEEDS]
+def draw_seed() -> int:
+    """Return a seed of inputs that no file could have foreseen."""
+    return secrets.randbits(48)
 
 
-def expected(problem: Problem, workload: str, weights: Weights) -> dict[str, Array]:
+def input_set(problem: Problem, seed: int, k: int, zero_states: Sequence[bool]) -> Inputs:
+    """Return set k of the sets of inputs that a seed gives; zero_states says of each whether its h0 and c0 are zero."""
+    return make_inputs(problem, seed + k, zero_states[k])
+
+
+def expected(
+    problem: Problem,
+    workload: str,
+    weights: Weights,
+    seed: int = 11,
+    zero_states: Sequence[bool] = ADMISSION,
+    steps: Iterable[int] = STEPS,
+) -> dict[str, Array]:
     """Return the reference's results by `SET/STEPS/NAME`: set of inputs, SGD steps (1 except for `model`), tensor."""
     results: dict[str, Array] = {}
-    for k, inputs in enumerate(input_sets(problem)):
+    for k in range(len(zero_states)):
+        inputs = input_set(problem, seed, k, zero_states)
+        run = reference.run_model if workload == "model" else reference.run_sequence
+        results |= {f"{k}/1/{name}": value for name, value in run(problem, weights, inputs).items()}
         if workload == "model":
-            results |= {f"{k}/1/{name}": value for name, value in reference.run_model(problem, weights, inputs).items()}
-            for steps in STEPS:
-                after = reference.run_model_steps(problem, weights, inputs, steps)
-                results |= {f"{k}/{steps}/{name}": value for name, value in after.items()}
-        else:
-            results |= {
-                f"{k}/1/{name}": value for name, value in reference.run_sequence(problem, weights, inputs).items()
-            }
+            done, params = 0, weights
+            for step in sorted(steps):
+                after = reference.run_model_steps(problem, params, inputs, step - done)
+                done, params = step, {name: after[f"param_{name}"] for name in weights}
+                results |= {f"{k}/{step}/{name}": value for name, value in after.items()}
     return results
 
 
-def save_expected(path: Path, problem: Problem, workload: str, weights: Weights) -> None:
-    """Write `expected` to a file, which every worker reads."""
-    np.savez(path, **expected(problem, workload, weights))  # type: ignore[arg-type]
+def save_expected(path: Path, results: Results) -> None:
+    """Write what `expected` returned to a file, which every worker reads."""
+    np.savez(path, **results)  # type: ignore[arg-type]
 
 
-def load_expected(path: Path) -> dict[str, Array]:
-    """Read what save_expected wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+def load_expected(path: Path) -> Any:
+    """Open what save_expected wrote: a mapping and a context manager, which reads an array when it is asked for."""
+    return np.load(path, allow_pickle=False)
+
+
+def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) -> dict[str, Array]:
+    """Return the tensors under SET/STEPS that a mode must return, by their names."""
+    names = [name.rpartition("/")[2] for name in want if name.startswith(f"{prefix}/")]
+    return {name: want[f"{prefix}/{name}"] for name in names if belongs(name, workload, mode)}
+
+
+def updates(workload: str, mode: str) -> bool:
+    """Whether each call changes the parameters, so that a result depends on how many calls were made before."""
+    return (workload, mode) == ("model", "train_step")
 
 
 def belongs(name: str, workload: str, mode: str) -> bool:
@@ -125,7 +151,15 @@ def belongs(name: str, workload: str, mode: str) -> bool:
     return mode != "backward"
 
 
-def check(prepared: Prepared, problem: Problem, workload: str, mode: str, want: Mapping[str, Array]) -> Largest:
+def check(
+    prepared: Prepared,
+    problem: Problem,
+    workload: str,
+    mode: str,
+    want: Mapping[str, Array],
+    seed: int = 11,
+    zero_states: Sequence[bool] = ADMISSION,
+) -> Largest:
     """Compare a timed callable with the reference on two sets of inputs, then on the first set again.
 
     Args:
@@ -133,7 +167,9 @@ def check(prepared: Prepared, problem: Problem, workload: str, mode: str, want: 
         problem: the problem whose arrays are loaded.
         workload: cell, sequence or model.
         mode: which callable.
-        want: what `expected` returned.
+        want: what `expected` returned for the same seed and zero_states.
+        seed: the seed of the inputs.
+        zero_states: of each set of inputs, whether its h0 and c0 are zero.
 
     Returns:
         The largest error of all tensors.
@@ -143,24 +179,19 @@ def check(prepared: Prepared, problem: Problem, workload: str, mode: str, want: 
         Unsupported: where the implementation has no such mode.
     """
     call = prepared.call(mode)
-    sets = input_sets(problem)
+    sets = [input_set(problem, seed, k, zero_states) for k in range(len(zero_states))]
     states = [prepared.load(inputs) for inputs in sets]
-    updates = (workload, mode) == ("model", "train_step")
+    stepping = updates(workload, mode)
     errors = []
     # the first set again, after the second has been loaded and run: no result of the second may be left over
     for turn, k in enumerate((0, 1, 0)):
         prepared.make_ready(mode, states[k])
         # a step that changes the parameters is compared from a fresh state, after 1 step and after 3
-        state = prepared.load(sets[k]) if updates else states[k]
-        for steps in range(1, max(STEPS) + 1 if updates else 2):
+        state = prepared.load(sets[k]) if stepping else states[k]
+        for steps in range(1, max(STEPS) + 1 if stepping else 2):
             got = prepared.to_numpy(mode, call(state))
-            part = {
-                name.removeprefix(f"{k}/{steps}/"): value
-                for name, value in want.items()
-                if name.startswith(f"{k}/{steps}/") and belongs(name.split("/")[2], workload, mode)
-            }
             where = f"{workload}/{mode}, inputs {k}{' again' if turn == 2 else ''}"
-            where += f", after {steps} steps" if updates else ""
-            if part:
+            where += f", after {steps} steps" if stepping else ""
+            if part := part_of(want, f"{k}/{steps}", workload, mode):
                 errors.append(compare(got, part, problem.dtype, where))
     return max(errors, key=lambda largest: largest.error)

@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks import terminal
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.correctness import agreement
-from benchmarks.measurement import admission, protocol
+from benchmarks.measurement import admission, outside, protocol
 from benchmarks.measurement.admission import Expected
 from benchmarks.measurement.arm import Arm, ArmFailed, Limits
 from benchmarks.measurement.session import Advance
@@ -83,7 +83,9 @@ class Matrix:
             for workload in self.workloads
             if workload != "cell" or not _skip_cell(problem)
         ]
-        expected = admission.write_expected(benchmarks, SEED, None, folder)
+        outside.adopt_orphans()
+        self.inputs = agreement.draw_seed()
+        expected = admission.write_expected(benchmarks, SEED, None, folder, self.inputs)
         # compiled implementations take longest, so they start first
         first = sorted(
             self.versions,
@@ -150,7 +152,7 @@ class Matrix:
             if failure is not None or path is None:
                 continue
             arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
-            request = protocol.CheckProblem(benchmark.problem.id, workload, SEED, str(path))
+            request = protocol.CheckProblem(benchmark.problem.id, workload, SEED, self.inputs, str(path))
             errors.append(arm.ask(request, protocol.Checked).error)
         return Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-import statistics
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
-from benchmarks.measurement.timing import no_collector, sample
+from benchmarks.measurement.timing import no_collector, seconds_of
 
-UNFINISHED = 1.6
-"""The true cost of a call may be this many times its timed cost. Beyond, it returns before its work is done."""
-REMEMBERED = 4.0
+UNFINISHED = 0.25
+"""Reading a fresh result may take this share of a call longer than reading it again. Beyond, work was left."""
+READ_SLACK_SECONDS = 30e-6
+"""Reading a fresh result may always take this much longer: its memory is not in the caches."""
+REMEMBERED = 3.0
 """A first call on new inputs may take this many times as long as a repeated call. Beyond, results are remembered."""
 SLACK_SECONDS = 100e-6
 """A first call on new inputs may always take this much longer: its pages and caches are cold."""
-CALL_SLACK_SECONDS = 20e-6
-"""A call in a burst may always take this much longer than a call by itself."""
-BURST_SECONDS = 1e-3
-"""About how long the shorter burst lasts. That is short against a time slice, so some bursts are undisturbed."""
 ATTEMPTS = 20
 """A suspicious call is measured this often, and the most favourable times count: a disturbed machine is no proof."""
 
@@ -28,57 +26,68 @@ class Suspicious(Exception):
     """The times of a callable can't be right; the message says why."""
 
 
-def burst(call: Callable[[Any], Any], state: Any, calls: int, finish: Callable[[Any], Any]) -> float:
-    """Return the seconds of `calls` calls in a row, until the last result has been read."""
-    start = time.perf_counter()
-    for _ in range(calls):
-        result = call(state)
-    finish(result)
-    return time.perf_counter() - start
+@dataclass(frozen=True)
+class Reading:
+    """A result as NumPy arrays, and how long it took to read it, and to read the same result again."""
+
+    arrays: Any
+    first_seconds: float
+    again_seconds: float
+
+    def left(self, call_seconds: float) -> bool:
+        """Whether the first reading took so long that it must have done work of the call."""
+        return self.first_seconds - self.again_seconds > UNFINISHED * call_seconds + READ_SLACK_SECONDS
 
 
-def alone(call: Callable[[Any], Any], state: Any, finish: Callable[[Any], Any]) -> float:
-    """Return the seconds of a call as it is timed. Its result is read afterwards, so that the next call starts idle."""
-    start = time.perf_counter()
-    result = call(state)
-    seconds = time.perf_counter() - start
-    finish(result)
-    return seconds
+def read(result: Any, finish: Callable[[Any], Any]) -> Reading:
+    """Read a result twice."""
+    with no_collector():
+        start = perf_counter()
+        arrays = finish(result)
+        middle = perf_counter()
+        finish(result)
+        end = perf_counter()
+    return Reading(arrays, middle - start, end - middle)
 
 
-def check_finished(call: Callable[[Any], Any], state: Any, finish: Callable[[Any], Any], estimate: float) -> None:
-    """Compare the timed call with a call in a burst that ends with reading the last result.
+def check_finished(
+    call: Callable[[Any], Any], state: Any, finish: Callable[[Any], Any], call_seconds: float, reading: Reading
+) -> None:
+    """Refuse a callable that leaves work for the moment when its result is read.
 
-    Mostly the whole burst is short enough, reading included. Otherwise the difference of two bursts leaves reading out.
-    Each of the two is the least of several bursts, since a disturbed burst would hide the difference.
+    It does not matter how the work is left: to a thread, a queue, a stream or a lazy array. A costly conversion to
+    NumPy is no work left, since it costs the same again.
 
     Args:
         call: the timed callable.
         state: its argument.
-        finish: reads a result, which waits for it.
-        estimate: roughly the seconds of a call.
+        finish: reads a result.
+        call_seconds: of a call, as it is timed.
+        reading: of a fresh result of a call. Where it is suspicious, new calls are made and read.
 
     Raises:
-        Suspicious: where the timed call is much shorter than its work.
+        Suspicious: where every reading of a fresh result took much longer than reading it again.
     """
-    calls = max(2, min(200, round(BURST_SECONDS / max(estimate, 1e-7))))
-    singles = max(3, min(50, calls))
-    single, once, twice = 0.0, math.inf, math.inf
-    for attempt in range(ATTEMPTS):
-        with no_collector():
-            single = max(single, statistics.median(alone(call, state, finish) for _ in range(singles)))
-            allowed = UNFINISHED * single + CALL_SLACK_SECONDS
-            twice = min(twice, burst(call, state, 2 * calls, finish))
-            if twice <= 2 * calls * allowed:
-                return
-            once = min(once, burst(call, state, calls, finish))
-        added = (twice - once) / calls
-        if attempt >= 2 and added <= allowed:
+    least = math.inf
+    for _ in range(ATTEMPTS):
+        if not reading.left(call_seconds):
             return
+        least = min(least, reading.first_seconds - reading.again_seconds)
+        reading = read(call(state), finish)
     raise Suspicious(
-        f"a timed call takes {single * 1e6:.0f} µs, but each further call in a burst {added * 1e6:.0f} µs:"
-        " it returns before its work is done"
+        f"it returns before its work is done: a timed call takes {call_seconds * 1e6:.0f} µs,"
+        f" and reading its result {least * 1e6:.0f} µs longer than reading it again"
     )
+
+
+def remembers(first_seconds: float, repeated_seconds: float) -> bool:
+    """Whether first calls on new inputs take so long that repeated calls must have remembered their result.
+
+    Args:
+        first_seconds: the least of several first calls.
+        repeated_seconds: of a call on inputs that it has seen.
+    """
+    return first_seconds > REMEMBERED * repeated_seconds + SLACK_SECONDS
 
 
 def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable[[], Any]) -> None:
@@ -96,11 +105,11 @@ def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable
     for _ in range(ATTEMPTS):
         with no_collector():
             call(state)
-            repeated = max(repeated, min(sample(call, state, 1) for _ in range(3)))
-            first = min(first, *(sample(call, new, 1) for new in [fresh() for _ in range(2)]))
-        if first <= REMEMBERED * repeated + SLACK_SECONDS:
+            repeated = max(repeated, min(seconds_of(call, state) for _ in range(3)))
+            first = min(first, *(seconds_of(call, new) for new in [fresh() for _ in range(2)]))
+        if not remembers(first, repeated):
             return
     raise Suspicious(
-        f"a call on inputs it has seen takes {repeated * 1e6:.0f} µs, on new ones {first * 1e6:.0f} µs:"
-        " it remembers its results"
+        f"it remembers its results: a call on inputs it has seen takes {repeated * 1e6:.0f} µs,"
+        f" on new ones {first * 1e6:.0f} µs"
     )

@@ -6,7 +6,7 @@ has died, it is started again for its other benchmarks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -38,16 +38,37 @@ Expected = dict[tuple[str, str], Path]
 """Files with the reference's results, by problem id and workload."""
 
 
-def write_expected(benchmarks: Iterable[Benchmark], seed: int, weights_path: str | None, folder: Path) -> Expected:
-    """Write the reference's results of every problem and workload to files."""
+def write_expected(
+    benchmarks: Iterable[Benchmark],
+    seed: int,
+    weights_path: str | None,
+    folder: Path,
+    inputs: int,
+    zero_states: Sequence[bool] = agreement.ADMISSION,
+    steps: Mapping[str, Collection[int]] | None = None,
+) -> Expected:
+    """Write the reference's results of every problem and workload to files.
+
+    Args:
+        benchmarks: those of the same problem and workload share a file.
+        seed: of the weights.
+        weights_path: a file with weights; None for random weights.
+        folder: where the files are written. Files from an earlier call are replaced.
+        inputs: the seed of the inputs.
+        zero_states: of each set of inputs, whether its h0 and c0 are zero.
+        steps: by the id of a problem, the numbers of SGD steps to compute for `model`; None for those of the admission.
+    """
     expected: Expected = {}
     given = weights.read_weights(Path(weights_path))[1] if weights_path else {}
     for benchmark in benchmarks:
-        key = benchmark.problem.id, benchmark.workload
+        problem, workload = benchmark.timed_problem, benchmark.workload
+        key = benchmark.problem.id, workload
         if key not in expected:
             expected[key] = folder / f"expected-{len(expected)}.npz"
-            arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, seed)
-            agreement.save_expected(expected[key], benchmark.timed_problem, benchmark.workload, arrays)
+            arrays = weights.complete(given, problem, workload, seed)
+            wanted = agreement.STEPS if steps is None else steps.get(benchmark.problem.id, ())
+            results = agreement.expected(problem, workload, arrays, inputs, zero_states, wanted)
+            agreement.save_expected(expected[key], results)
     return expected
 
 
@@ -86,11 +107,12 @@ def admit(
             admission.first_call_seconds = arm.ask(opening, protocol.Opened).first_call_seconds
         with stopwatch.spent("agreement"):
             if not arm.implementation.is_floor:  # which computes no LSTM
-                checked = arm.ask(protocol.Check(benchmark.id, str(expected)), protocol.Checked)
+                checked = arm.ask(protocol.Check(benchmark.id, opening.inputs, str(expected)), protocol.Checked)
                 admission.error, admission.error_tensor = checked.error, checked.tensor
             estimate = arm.ask(protocol.Estimate(benchmark.id, estimate_seconds), protocol.Estimated)
             admission.seconds = estimate.seconds
             arm.ask(protocol.Inspect(benchmark.id, estimate.seconds), protocol.Done)
+            arm.check_from_outside()
             arm.ask(protocol.Close(benchmark.id), protocol.Done)
     except ArmFailed as failure:
         admission.status, admission.reason = failure.status, failure.reason

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -18,7 +19,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 import psutil
 
-from benchmarks.measurement import protocol
+from benchmarks.measurement import outside, protocol
 from benchmarks.measurement.worker import one_line
 from impls.core.contract import FLOOR_CHOICES
 from impls.core.precision import framework_variables
@@ -122,6 +123,8 @@ class Arm:
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
         threads = len(self.limits.cores)
+        self.token = secrets.token_hex(8)
+        variables = worker_variables(self.implementation, self.device, threads, self.dtype, self.folder, self.home)
         with theirs, self.log.open("ab") as log:
             try:
                 self.process = subprocess.Popen(
@@ -131,12 +134,13 @@ class Arm:
                     stdout=log,
                     stderr=log,
                     cwd=ROOT,
-                    env=worker_variables(self.implementation, self.device, threads, self.dtype, self.folder, self.home),
+                    env={**variables, outside.MARK: self.token},
                     start_new_session=True,
                 )
             except OSError as error:
                 ours.close()
                 raise ArmFailed("not_installed", f"{self.home.python} can't be started: {error.strerror}") from None
+        outside.expect(self.process.pid)
         with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
@@ -199,10 +203,81 @@ class Arm:
         """Kill the worker and all processes that it has started."""
         if self.process is None:
             return
+        started = outside.descendants(self.process.pid)
         self._signal(signal.SIGKILL)
         self.process.wait()
+        outside.end(started)
+        outside.forget(self.process.pid)
+        outside.end(process for process in outside.orphans() if process.token == self.token)
         self.channel.close()
         self.process = None
+
+    def escaped(self) -> list[outside.Process]:
+        """Return the processes that the worker has started and that are no longer stopped with it.
+
+        Such a process has left the worker's session. Whether its parent still lives does not matter.
+        """
+        assert self.process is not None
+        started = [process for process in outside.descendants(self.process.pid) if process.session != self.process.pid]
+        return started + [process for process in outside.orphans() if process.token in (self.token, None)]
+
+    def check_from_outside(self, pools: Sequence[int] = ()) -> None:
+        """Look at the processors that the worker's threads may use, its thread pools, and processes that have escaped.
+
+        Args:
+            pools: the numbers of threads of its thread pools.
+
+        Raises:
+            ArmFailed: where it took more than it was given, or left a process behind. Both are ended, since what it
+                does next would not be true either; its other benchmarks get a new worker.
+        """
+        assert self.process is not None
+        given = len(self.limits.cores)
+        strayed, escaped = outside.strayed(self.process.pid, self.limits.cores), self.escaped()
+        if strayed:
+            reason = f"it moved a thread to processor {min(strayed)}, which it was not given"
+        elif max(pools, default=0) > given:
+            reason = f"it set a thread pool to {max(pools)} threads; it was given {given}"
+        elif escaped:
+            reason = f"it left a process behind, which has been ended: {one_line(str(escaped[0]))}"
+        else:
+            return
+        outside.end(escaped)
+        self.kill()
+        raise ArmFailed("error", reason)
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the worker, as the kernel tells it."""
+        assert self.process is not None
+        with contextlib.suppress(OSError):  # it has died, which the next request finds out
+            return outside.cpu_seconds(self.process.pid)
+        return 0.0
+
+    def check_helpers(self, before: Mapping[int, float], seconds: float) -> None:
+        """Refuse the worker's own processes that have used processor time during a turn.
+
+        Args:
+            before: what `helpers` returned before the turn.
+            seconds: how long the turn took.
+
+        Raises:
+            ArmFailed: where one used more than a tenth of the turn. An idle one harms nobody.
+        """
+        for pid, cpu in self.helpers().items():
+            if cpu - before.get(pid, 0.0) > 0.1 * seconds:
+                raise ArmFailed(
+                    "error", f"a process that it has started used a processor during a turn (process {pid})"
+                )
+
+    def helpers(self) -> dict[int, float]:
+        """Return the processor time in seconds, by process id, of processes that are stopped with the worker."""
+        assert self.process is not None
+        times = {}
+        for process in outside.descendants(self.process.pid):
+            if process.session == self.process.pid:
+                with contextlib.suppress(OSError):  # it has just ended
+                    times[process.pid] = outside.cpu_seconds(process.pid)
+        return times
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -307,3 +382,5 @@ def start_all(arms: Sequence[Arm]) -> None:
                 arm.wait_ready()
             except ArmFailed:
                 arm.kill()
+    # nobody can say who started these, since all workers ran at the same time
+    outside.end(process for process in outside.orphans() if process.token is None)

@@ -10,8 +10,10 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.cases import Benchmark
+from benchmarks.correctness import agreement, plausible
 from benchmarks.measurement import protocol, turns
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.timing import Plan, Turn
@@ -21,18 +23,28 @@ from benchmarks.stopwatch import Stopwatch
 SPACING_SECONDS = 0.25
 """The least time from the start of a block to the start of the next. With few benchmarks, the runner waits."""
 
+CHECKED = 1 / 8
+"""The share of the turns between the first and the last whose result is checked."""
+
+LOOKS = 10
+"""Where a clock seems wrong, this many further turns are taken. One that is right shows that the machine was disturbed."""
+
 ArmKey = tuple[str, str]
 """The label of a side, and the name of an implementation."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A benchmark, the arms that take turns at it, and by arm its plan and the row that gets what is measured."""
+    """A benchmark, the arms that take turns at it, and by arm its plan and the row that gets what is measured.
+
+    `expected` is the file with the reference's results for the replicate's inputs.
+    """
 
     benchmark: Benchmark
     arms: Mapping[ArmKey, Arm]
     plans: Mapping[ArmKey, Plan]
     rows: Mapping[ArmKey, Record]
+    expected: Path
 
 
 class Replicate:
@@ -42,11 +54,13 @@ class Replicate:
         self,
         jobs: Sequence[Job],
         opening: Callable[[Benchmark], protocol.Open],
+        blocks: int,
         rng: random.Random,
         stopwatch: Stopwatch,
     ) -> None:
         self.jobs = jobs
         self.opening = opening
+        self.blocks = blocks
         self.rng = rng
         self.stopwatch = stopwatch
         self.alive: dict[int, set[ArmKey]] = {k: set() for k in range(len(jobs))}
@@ -100,20 +114,67 @@ class Replicate:
     def take_turn(self, k: int, key: ArmKey, block: int, position: int) -> None:
         """Let an arm take a turn at a job."""
         job = self.jobs[k]
-        plan, row = job.plans[key], job.rows[key]
-        request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample)
-
-        def ask() -> Turn:
-            return job.arms[key].ask(request, protocol.Taken).turn
-
+        row = job.rows[key]
+        assert row.turns is not None
+        number, of_all = len(row.turns), 2 * self.blocks
+        check = self.inputs_to_check(number, of_all)
         try:
             with self.stopwatch.spent("measuring"):
-                turn = turns.take(block, position, ask)
+                row.turns.append(turns.take(block, position, lambda: self.watched_turn(job, key, check)))
         except ArmFailed as failure:
-            self.drop(k, key, failure)
-            return
-        assert row.turns is not None
-        row.turns.append(turn)
+            where = f"{failure.reason} (in turn {number + 1} of {of_all})"
+            self.drop(k, key, ArmFailed(failure.status, where))
+
+    def inputs_to_check(self, number: int, of_all: int) -> int | None:
+        """Return which set of inputs a turn gets, if its result is checked; None where the turn goes on as it is.
+
+        The first and the last turn are checked, on different inputs, and some between them, which nobody can foresee.
+        """
+        if number in (0, of_all - 1):
+            return int(number > 0)
+        return self.rng.randrange(2) if self.rng.random() < CHECKED else None
+
+    def watched_turn(self, job: Job, key: ArmKey, check: int | None) -> Turn:
+        """Let an arm take a turn, and watch its worker from outside.
+
+        With `check`, the turn gets that set of the inputs, and its last result is compared with the reference.
+        """
+        plan, arm, name = job.plans[key], job.arms[key], job.benchmark.id
+        if check is not None:
+            arm.ask(protocol.Load(name, check), protocol.Done)
+        helpers = arm.helpers() if check is not None else {}
+        cpu, start = arm.cpu_seconds(), time.perf_counter()
+        request = protocol.TakeTurn(name, plan.samples, plan.calls_per_sample, read=check is not None)
+        taken = arm.ask(request, protocol.Taken)
+        turn = taken.turn
+        turn.outside_seconds = time.perf_counter() - start
+        turn.outside_cpu_seconds = arm.cpu_seconds() - cpu
+        arm.check_from_outside(taken.threads)
+        if check is not None:
+            arm.check_helpers(helpers, turn.outside_seconds)
+            expected = None if arm.implementation.is_floor else str(job.expected)  # the floor computes no LSTM
+            steps = plan.calls if agreement.updates(job.benchmark.workload, job.benchmark.mode) else 1
+            arm.ask(protocol.Compare(name, turn.seconds, expected, f"{check}/{steps}"), protocol.Done)
+        return turn
+
+    def check_times(self, job: Job, key: ArmKey) -> None:
+        """Check whether the times of a row can be true.
+
+        Raises:
+            ArmFailed: where they cannot.
+        """
+        row, arm = job.rows[key], job.arms[key]
+        turns, seconds = row.turns or [], row.seconds or 0.0
+        if reason := plausible.processors(turns, len(arm.limits.cores)):
+            raise ArmFailed("error", reason)
+        calls = row.calls_per_sample or 1
+        more: list[Turn] = []
+        while reason := plausible.clocks([*turns, *more], calls):
+            if len(more) == LOOKS:
+                raise ArmFailed("error", reason)
+            more.append(self.watched_turn(job, key, None))
+        if plausible.remembered(turns, seconds):  # or disturbed, so look again and more closely
+            arm.ask(protocol.Inspect(job.benchmark.id, seconds), protocol.Done)
 
 
 def measure(
@@ -137,7 +198,7 @@ def measure(
     Returns:
         The rows that failed, each with its failure.
     """
-    replicate = Replicate(jobs, opening, rng, stopwatch)
+    replicate = Replicate(jobs, opening, blocks, rng, stopwatch)
     for k, job in enumerate(jobs):
         for key in rng.sample(list(job.arms), len(job.arms)):
             # one arm after the other: two at a time take longer, since their threads compete
@@ -151,6 +212,10 @@ def measure(
     for k, job in enumerate(jobs):
         for key in replicate.alive[k]:
             summarise(job.rows[key])
+            try:
+                replicate.check_times(job, key)
+            except ArmFailed as failure:
+                replicate.failed.append((job.rows[key], failure))
     return replicate.failed
 
 

@@ -21,6 +21,6 @@ class Configuration(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     call_seconds: float
     memory_bytes: int
 
-    def opening(self, benchmark: Benchmark) -> protocol.Open:
-        """Return the request that opens a benchmark."""
-        return protocol.Open(benchmark.id, self.seed, self.weights)
+    def opening(self, benchmark: Benchmark, inputs: int) -> protocol.Open:
+        """Return the request that opens a benchmark; `inputs` is the seed of its inputs."""
+        return protocol.Open(benchmark.id, self.seed, self.weights, inputs)

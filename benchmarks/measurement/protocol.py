@@ -29,8 +29,9 @@ class Open(Request, tag="open"):
     """Prepare a benchmark, load it, and call it twice."""
 
     benchmark: str
-    seed: int
+    seed: int  # of the weights
     weights: str | None  # the path of an .npz file; None for random weights
+    inputs: int  # the seed of the inputs
 
 
 class Close(Request, tag="close"):
@@ -43,6 +44,7 @@ class Check(Request, tag="check"):
     """Compare an open benchmark with the reference's results in the file `expected`."""
 
     benchmark: str
+    inputs: int  # the seed of the inputs
     expected: str
 
 
@@ -51,7 +53,8 @@ class CheckProblem(Request, tag="check_problem"):
 
     problem: str
     workload: str
-    seed: int
+    seed: int  # of the weights
+    inputs: int  # of the inputs
     expected: str
 
 
@@ -75,12 +78,32 @@ class MeasurePeak(Request, tag="measure_peak"):
     dtype: str
 
 
+class Load(Request, tag="load"):
+    """Load new inputs into an open benchmark: that set of the inputs of the replicate."""
+
+    benchmark: str
+    inputs: int
+
+
 class TakeTurn(Request, tag="take_turn"):
-    """Time a turn of an open benchmark."""
+    """Time a turn of an open benchmark. With `read`, the result of its last call is read at once, twice."""
 
     benchmark: str
     samples: int
     calls_per_sample: int
+    read: bool
+
+
+class Compare(Request, tag="compare"):
+    """Compare the result that the last turn has read with the reference's; see whether work was left for the reading.
+
+    expected is the file with the reference's results, and prefix its SET/STEPS. None stands for no LSTM.
+    """
+
+    benchmark: str
+    seconds: float  # of a call in that turn
+    expected: str | None
+    prefix: str
 
 
 class Answer(msgspec.Struct, forbid_unknown_fields=True, tag_field="answer"):
@@ -130,9 +153,10 @@ class Peak(Answer, tag="peak"):
 
 
 class Taken(Answer, tag="taken"):
-    """A turn, with the fields that the worker fills in."""
+    """A turn, with the fields that the worker fills in, and the numbers of threads of all thread pools."""
 
     turn: Turn
+    threads: list[int]
 
 
 class Failed(Answer, tag="failed"):
@@ -142,7 +166,7 @@ class Failed(Answer, tag="failed"):
     reason: str
 
 
-AnyRequest = Open | Close | Check | CheckProblem | Inspect | Estimate | MeasurePeak | TakeTurn
+AnyRequest = Open | Close | Check | CheckProblem | Inspect | Estimate | MeasurePeak | Load | TakeTurn | Compare
 AnyAnswer = Ready | Opened | Done | Checked | Estimated | Peak | Taken | Failed
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
+
 from benchmarks.cases import Benchmark
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import ArmFailed
@@ -21,6 +24,7 @@ def new_row(
     side: str | None,
     phase: str | None,
     replicate: int,
+    input_seed: int,
 ) -> Record:
     """Return a row with everything that is known before it is measured.
 
@@ -30,7 +34,7 @@ def new_row(
         benchmark: the benchmark.
         admission: the arm's admission to the benchmark.
         failure: how the arm has failed in an earlier replicate; None where it has not.
-        side, phase, replicate: the fields of these names.
+        side, phase, replicate, input_seed: the fields of these names.
     """
     return Record(
         side=side,
@@ -46,12 +50,32 @@ def new_row(
         device=configuration.device,
         threads=configuration.threads,
         replicate=replicate,
+        input_seed=input_seed,
         status=failure.status if failure else admission.status,
         reason=failure.reason if failure else admission.reason,
         error=admission.error,
         error_tensor=admission.error_tensor,
         first_call_seconds=admission.first_call_seconds,
     )
+
+
+UNTRUE = ("disagrees", "error")
+"""The statuses with which an arm's times at a benchmark are not shown, not even those of earlier replicates."""
+
+
+def forget_times(row: Record) -> None:
+    """Remove from a row all that was measured in its replicate."""
+    row.turns = row.seconds = row.cores_used = row.peak_bytes = row.warm_first_call_seconds = None
+
+
+def withdraw(rows: Sequence[Record]) -> None:
+    """Where an arm disagreed or went wrong in any replicate, give all its rows at that benchmark this failure."""
+    key = attrgetter("side", "implementation", "benchmark")
+    failed = {key(row): row for row in reversed(rows) if row.status in UNTRUE}
+    for row in rows:
+        if row.status == "ok" and key(row) in failed:
+            row.status, row.reason = failed[key(row)].status, failed[key(row)].reason
+            forget_times(row)
 
 
 def _versions_unstarted(implementation: Implementation) -> str:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.cases import Benchmark
-from benchmarks.measurement import admission, blocks, protocol
+from benchmarks.correctness import agreement
+from benchmarks.measurement import admission, blocks, outside, protocol
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed, Limits, start_all
 from benchmarks.measurement.blocks import ArmKey, Job
 from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.rows import new_row
+from benchmarks.measurement.rows import UNTRUE, forget_times, new_row
 from benchmarks.measurement.sides import Side, make_arm, shuffled, worker_dtype
 from benchmarks.measurement.timing import Plan, plan
 from benchmarks.record import Record
@@ -66,10 +67,11 @@ class Session:
         return next(side for side in self.sides if side.label == label)
 
     def close(self) -> None:
-        """End every worker."""
+        """End every worker, and what workers have left behind."""
         for arm in self.arms.values():
             arm.kill()
         self.arms = {}
+        outside.end(outside.orphans())
 
     # admission
 
@@ -79,9 +81,10 @@ class Session:
         The workers go on running. The next replicate uses them, or close() ends them.
         """
         configuration = self.configuration
+        inputs = agreement.draw_seed()
         with self.stopwatch.spent("agreement"):
             expected = admission.write_expected(
-                self.benchmarks, configuration.seed, configuration.weights, self.scratch
+                self.benchmarks, configuration.seed, configuration.weights, self.scratch, inputs
             )
         self.make_arms(self.names, random.Random(self.order_seed))
         able = [key for key in self.arms if any(self.refusal(key, benchmark) is None for benchmark in self.benchmarks)]
@@ -93,7 +96,8 @@ class Session:
                 if name in side.names:
                     unable: ArmFailed | None = None  # an arm that cannot start is not started again for each benchmark
                     for benchmark in self.benchmarks:
-                        unable = self._admit(side, name, benchmark, expected, unable)
+                        opening = configuration.opening(benchmark, inputs)
+                        unable = self._admit(side, name, benchmark, opening, expected, unable)
                         self.advance(f"checking {name}", len(self.admissions), steps)
         return list(self.admissions.values())
 
@@ -107,7 +111,13 @@ class Session:
         return version.failure or admission.refusal(version.implementation, self.configuration.device, benchmark)
 
     def _admit(
-        self, side: Side, name: str, benchmark: Benchmark, expected: admission.Expected, unable: ArmFailed | None
+        self,
+        side: Side,
+        name: str,
+        benchmark: Benchmark,
+        opening: protocol.Open,
+        expected: admission.Expected,
+        unable: ArmFailed | None,
     ) -> ArmFailed | None:
         """Admit an arm to a benchmark or refuse it. Return the failure of an arm that cannot be started at all."""
         key = side.label, name
@@ -123,7 +133,7 @@ class Session:
             self.admissions[*key, benchmark.id] = admission.admit(
                 arm,
                 benchmark,
-                self.configuration.opening(benchmark),
+                opening,
                 expected[benchmark.problem.id, benchmark.workload],
                 2 * self.configuration.turn_seconds,
                 self.stopwatch,
@@ -150,6 +160,7 @@ class Session:
     def make_arms(self, names: Sequence[str], rng: random.Random) -> None:
         """Replace all arms by new arms that are not started. Which side gets which alias is random."""
         self.close()
+        outside.adopt_orphans()
         dtype = worker_dtype(benchmark.problem.dtype for benchmark in self.benchmarks)
         for name in names:
             for k, (side, version) in enumerate(shuffled(self.sides, name, rng)):
@@ -192,6 +203,7 @@ class Session:
         """
         wanted = self.everything if wanted is None else wanted
         rng = random.Random(f"{self.order_seed} {phase} {number}")
+        inputs = agreement.draw_seed()
         todo = {
             name: timed
             for name, benchmarks in wanted.items()
@@ -200,7 +212,7 @@ class Session:
         if not any(arm.alive for arm in self.arms.values()):
             self.make_arms(rng.sample(list(todo), len(todo)), rng)
         rows = {
-            key: self._row(key, benchmark, number, phase)
+            key: self._row(key, benchmark, number, phase, inputs)
             for name, benchmarks in wanted.items()
             for benchmark in benchmarks
             for side in self.sides
@@ -214,8 +226,8 @@ class Session:
             with self.stopwatch.spent("warm starts"):
                 start_all([self.arms[key] for key in rng.sample(keys, len(keys)) if not self.arms[key].alive])
             failed = blocks.measure(
-                self._jobs(todo, rows, rng),
-                self.configuration.opening,
+                self._jobs(todo, rows, rng, self._expected(todo, inputs)),
+                lambda benchmark: self.configuration.opening(benchmark, inputs),
                 count,
                 rng,
                 self.stopwatch,
@@ -223,6 +235,8 @@ class Session:
             )
             for row, failure in failed:
                 row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
+                if failure.status in UNTRUE:
+                    forget_times(row)
         finally:
             self.close()
         self.learn(rows.values())
@@ -231,8 +245,26 @@ class Session:
     def _has_failed(self, key: Key) -> bool:
         return key in self.failures or self.admissions[key].status != "ok"
 
+    def _expected(self, todo: Mapping[str, Sequence[Benchmark]], inputs: int) -> admission.Expected:
+        """Write the reference's results for a replicate: those of `model` after as many steps as a turn has calls."""
+        chosen = dict.fromkeys(benchmark for benchmarks in todo.values() for benchmark in benchmarks)
+        steps: dict[str, set[int]] = {}
+        for name, benchmarks in todo.items():
+            for benchmark in benchmarks:
+                if agreement.updates(benchmark.workload, benchmark.mode):
+                    steps.setdefault(benchmark.problem.id, set()).add(self.plan(name, benchmark).calls)
+        configuration = self.configuration
+        with self.stopwatch.spent("agreement"):
+            return admission.write_expected(
+                chosen, configuration.seed, configuration.weights, self.scratch, inputs, agreement.REPLICATE, steps
+            )
+
     def _jobs(
-        self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record], rng: random.Random
+        self,
+        todo: Mapping[str, Sequence[Benchmark]],
+        rows: Mapping[Key, Record],
+        rng: random.Random,
+        expected: admission.Expected,
     ) -> list[Job]:
         """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""
         groups: dict[tuple[Benchmark, str], list[ArmKey]] = {}
@@ -245,6 +277,7 @@ class Session:
                 {key: self.arms[key] for key in keys},
                 {key: self.plan(key[1], benchmark) for key in keys},
                 {key: rows[*key, benchmark.id] for key in keys},
+                expected[benchmark.problem.id, benchmark.workload],
             )
             for (benchmark, _), keys in rng.sample(list(groups.items()), len(groups))
         ]
@@ -274,7 +307,7 @@ class Session:
             elif self.admissions[key].status == "ok":
                 self.failures.setdefault(key, ArmFailed(row.status, row.reason or ""))
 
-    def _row(self, key: Key, benchmark: Benchmark, number: int, phase: str | None) -> Record:
+    def _row(self, key: Key, benchmark: Benchmark, number: int, phase: str | None, inputs: int) -> Record:
         """Return a row with everything that is known before it is measured."""
         label, name, _ = key
         return new_row(
@@ -286,4 +319,5 @@ class Session:
             side=label if len(self.sides) > 1 else None,
             phase=phase,
             replicate=number,
+            input_seed=inputs,
         )

@@ -1,6 +1,9 @@
 """All timing: workers and the pytest-benchmark suite both call this code.
 
 A call that is long against the clock is timed by itself. Shorter calls are timed several at a time.
+
+The clocks are bound here, before a worker reads any implementation's file: a file that replaces time.perf_counter
+changes nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ import msgspec
 
 Call = Callable[[Any], Any]
 
+CLOCKS = {name: getattr(time, name) for name in ("perf_counter", "process_time", "monotonic", "time")}
+perf_counter, process_time = CLOCKS["perf_counter"], CLOCKS["process_time"]
+
 LONG_SECONDS = 50e-6
 """A call of at least this time is timed by itself: reading the clock twice takes about 0.1 µs, 0.2 % of it."""
 
@@ -30,6 +36,11 @@ class Plan:
     samples: int
     calls_per_sample: int
 
+    @property
+    def calls(self) -> int:
+        """How many calls a turn makes: an untimed one, then the timed ones."""
+        return 1 + self.samples * self.calls_per_sample
+
 
 Int32 = Annotated[int, msgspec.Meta(extra={"arrow": "int32"})]
 """A whole number that a record keeps in 32 bits."""
@@ -39,7 +50,7 @@ class Turn(msgspec.Struct, kw_only=True):
     """A burst of timed calls of an arm: seconds per call of each sample, and what the machine did meanwhile.
 
     The worker fills in what it measures of the samples and of its own process. The runner fills in when the turn was,
-    and what the whole machine did.
+    what it saw of the worker from outside, and what the whole machine did.
     """
 
     block: Int32 = 0
@@ -52,6 +63,22 @@ class Turn(msgspec.Struct, kw_only=True):
     involuntary_switches: int | None = None
     steal_seconds: float | None = None  # of the whole machine, meanwhile
     pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
+    first_seconds: float | None = None  # of the first call, which is no sample
+    read_seconds: float | None = None  # of reading the last result; in turns with new inputs, which are checked
+    reread_seconds: float | None = None  # of reading the same result again
+    outside_seconds: float | None = None  # of the whole turn, by the runner's clock
+    outside_cpu_seconds: float | None = None  # of the worker meanwhile, as the kernel tells the runner
+
+
+def check_clocks() -> None:
+    """Refuse to go on in a process whose clocks somebody has replaced: nobody knows what else that changes.
+
+    Raises:
+        RuntimeError: where one was replaced.
+    """
+    for name, clock in CLOCKS.items():
+        if getattr(time, name) is not clock:
+            raise RuntimeError(f"it replaced time.{name}")
 
 
 @contextmanager
@@ -66,27 +93,36 @@ def no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def sample(call: Call, state: Any, calls: int) -> float:
-    """Return the seconds per call of `calls` calls in a row."""
+def sample(call: Call, state: Any, calls: int) -> tuple[float, Any]:
+    """Return the seconds per call of `calls` calls in a row, and the result of the last call.
+
+    Earlier results are dropped at once, as most programs do; so a call can use their memory again.
+    """
     if calls == 1:
-        start = time.perf_counter()
-        call(state)
-        return time.perf_counter() - start
-    loop = range(calls)
-    start = time.perf_counter()
+        start = perf_counter()
+        result = call(state)
+        return perf_counter() - start, result
+    loop = range(calls - 1)
+    start = perf_counter()
     for _ in loop:
         call(state)
-    return (time.perf_counter() - start) / calls
+    result = call(state)
+    return (perf_counter() - start) / calls, result
+
+
+def seconds_of(call: Call, state: Any, calls: int = 1) -> float:
+    """Return the seconds per call of `calls` calls in a row."""
+    return sample(call, state, calls)[0]
 
 
 def estimate(call: Call, state: Any, seconds: float) -> float:
     """Return roughly the seconds of a call: the median of some calls, which take about `seconds` together."""
     call(state)
-    first = sample(call, state, 1)
+    first = seconds_of(call, state)
     calls = max(1, math.ceil(LONG_SECONDS / max(first, 1e-9)))
     repeats = max(1, min(15, int(seconds / (calls * max(first, 1e-9)))))
     with no_collector():
-        times = sorted(sample(call, state, calls) for _ in range(repeats))
+        times = sorted(seconds_of(call, state, calls) for _ in range(repeats))
     return times[len(times) // 2]
 
 
@@ -96,19 +132,26 @@ def plan(seconds_per_call: float, turn_seconds: float) -> Plan:
     return Plan(max(1, min(200, round(turn_seconds / (per_sample * seconds_per_call)))), per_sample)
 
 
-def turn(call: Call, state: Any, how: Plan) -> Turn:
-    """Make an untimed call, then the samples."""
+def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
+    """Make an untimed call, then the samples. Return the turn and the result of the last call."""
+    samples: list[float] = []
+    result: Any = None
     with no_collector():
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        wall, cpu = time.perf_counter(), time.process_time()
-        call(state)
-        samples = [sample(call, state, how.calls_per_sample) for _ in range(how.samples)]
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        wall, cpu = perf_counter(), process_time()
+        first = seconds_of(call, state)
+        for _ in range(how.samples):
+            result = None  # before the next call, which can then use its memory
+            seconds, result = sample(call, state, how.calls_per_sample)
+            samples.append(seconds)
+        wall, cpu = perf_counter() - wall, process_time() - cpu
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches
-    return Turn(
+    taken = Turn(
         seconds=statistics.median(samples),
         samples=samples,
         wall_seconds=wall,
         cpu_seconds=cpu,
         involuntary_switches=switches,
+        first_seconds=first,
     )
+    return taken, result

@@ -12,13 +12,13 @@ import os
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
 
-from benchmarks.measurement import protocol
+from benchmarks.measurement import protocol, timing
 from benchmarks.measurement.protocol import Failed
 
 PR_SET_PDEATHSIG = 1
@@ -70,13 +70,13 @@ class OpenBenchmark:
     def __init__(self, benchmark: Any, prepared: Any, inputs: Any) -> None:
         self.benchmark = benchmark
         self.prepared = prepared
-        self.inputs = inputs
         self.call = prepared.call(benchmark.mode)
-        self.state = self.fresh()
+        self.reading: Any = None
+        self.state = self.fresh(inputs)
 
-    def fresh(self) -> Any:
+    def fresh(self, inputs: Any) -> Any:
         """Load a new state in which the mode can be called."""
-        return self.prepared.start(self.benchmark.mode, self.inputs)
+        return self.prepared.start(self.benchmark.mode, inputs)
 
     def finish(self, result: Any) -> Any:
         """Read a result, which waits for it."""
@@ -91,23 +91,26 @@ class Worker:
         from impls.core import registry
 
         self.keeps_freed = memory.keep_freed()
-        began = time.perf_counter()
+        began = perf_counter()
         self.device = start.device
         self.implementation = registry.read(Path(start.path))
         self.module = registry.load(self.implementation)
-        self.import_seconds = time.perf_counter() - began
+        self.import_seconds = perf_counter() - began
         self.memory = memory
         gc.freeze()  # the frameworks' objects stay alive; the collector need not visit them again
         self.base_bytes = memory.resident()
         self.opened: dict[str, OpenBenchmark] = {}
+        self.seed = 0  # of the inputs
+        self.inputs: dict[Any, Any] = {}  # by problem, set and zero_states
 
     def ready(self) -> protocol.Ready:
         """Return the first answer."""
-        from threadpoolctl import threadpool_info
+        from threadpoolctl import ThreadpoolController
 
         from impls.core import versions
 
-        pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()]
+        self.controller = ThreadpoolController()
+        pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in self.controller.info()]
         return protocol.Ready(
             digest=self.implementation.digest,
             import_seconds=self.import_seconds,
@@ -135,29 +138,45 @@ class Worker:
                 return self.estimate(request)
             case protocol.MeasurePeak():
                 return protocol.Peak(*self.module.peak(self.device, request.dtype))
+            case protocol.Load():
+                return self.load(request)
             case protocol.TakeTurn():
                 return self.take_turn(request)
+            case protocol.Compare():
+                return self.compare(request)
 
     def open(self, request: protocol.Open) -> protocol.Opened:
         """Prepare, load, and call twice; time the first call."""
         from benchmarks.cases import Benchmark
+        from benchmarks.correctness.agreement import REPLICATE
         from impls.core import weights
 
         self.opened.pop(request.benchmark, None)
+        if request.inputs != self.seed:
+            self.seed, self.inputs = request.inputs, {}
         benchmark = Benchmark.parse(request.benchmark)
         given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
         arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, request.seed)
-        inputs = weights.make_inputs(benchmark.timed_problem, request.seed)
+        inputs = self.inputs_of(benchmark, 0, REPLICATE)
         self.memory.reset_peak_rss()
         before = self.memory.resident()
         prepared = self.module.prepare(benchmark.timed_problem, arrays, self.device, benchmark.workload)
         opened = OpenBenchmark(benchmark, prepared, inputs)
-        start = time.perf_counter()
+        start = perf_counter()
         opened.call(opened.state)
-        first = time.perf_counter() - start
+        first = perf_counter() - start
         opened.call(opened.state)
         self.opened[request.benchmark] = opened
         return protocol.Opened(first_call_seconds=first, peak_bytes=max(0, self.memory.peak_rss() - before))
+
+    def inputs_of(self, benchmark: Any, k: int, zero_states: tuple[bool, ...]) -> Any:
+        """Return set k of the inputs; modes of the same problem share them."""
+        from benchmarks.correctness import agreement
+
+        key = benchmark.timed_problem, k, zero_states
+        if key not in self.inputs:
+            self.inputs[key] = agreement.input_set(benchmark.timed_problem, self.seed, k, zero_states)
+        return self.inputs[key]
 
     def check(self, request: protocol.Check) -> protocol.Checked:
         """Compare an open benchmark with the reference."""
@@ -165,10 +184,10 @@ class Worker:
 
         opened = self.opened[request.benchmark]
         benchmark = opened.benchmark
-        expected = agreement.load_expected(Path(request.expected))
-        largest = agreement.check(
-            opened.prepared, benchmark.timed_problem, benchmark.workload, benchmark.mode, expected
-        )
+        with agreement.load_expected(Path(request.expected)) as want:
+            largest = agreement.check(
+                opened.prepared, benchmark.timed_problem, benchmark.workload, benchmark.mode, want, request.inputs
+            )
         return protocol.Checked(error=largest.error, tensor=largest.tensor)
 
     def check_problem(self, request: protocol.CheckProblem) -> protocol.Checked:
@@ -182,35 +201,68 @@ class Worker:
         problem = Benchmark(Problem.parse(request.problem), request.workload, "forward").timed_problem
         arrays = weights.make_weights(problem, request.workload, request.seed)
         prepared = self.module.prepare(problem, arrays, self.device, request.workload)
-        expected = agreement.load_expected(Path(request.expected))
         modes = [mode for mode in MODES if getattr(prepared, mode) is not None]
-        errors = [agreement.check(prepared, problem, request.workload, mode, expected) for mode in modes]
+        with agreement.load_expected(Path(request.expected)) as want:
+            errors = [
+                agreement.check(prepared, problem, request.workload, mode, want, request.inputs) for mode in modes
+            ]
         largest = max(errors, key=lambda checked: checked.error)
         return protocol.Checked(error=largest.error, tensor=largest.tensor)
 
     def inspect(self, request: protocol.Inspect) -> protocol.Done:
-        """Look for missing synchronisation and remembered results."""
+        """Look for work that is left and for remembered results."""
         from benchmarks.correctness import sanity
+        from benchmarks.correctness.agreement import REPLICATE
 
         opened = self.opened[request.benchmark]
-        sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds)
-        sanity.check_not_remembered(opened.call, opened.state, opened.fresh)
+        inputs = self.inputs_of(opened.benchmark, 0, REPLICATE)
+        reading = sanity.read(opened.call(opened.state), opened.finish)
+        sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
+        sanity.check_not_remembered(opened.call, opened.state, lambda: opened.fresh(inputs))
         return protocol.Done()
 
     def estimate(self, request: protocol.Estimate) -> protocol.Estimated:
         """Measure roughly how long a call takes."""
-        from benchmarks.measurement import timing
-
         opened = self.opened[request.benchmark]
         return protocol.Estimated(seconds=timing.estimate(opened.call, opened.state, request.seconds))
 
+    def load(self, request: protocol.Load) -> protocol.Done:
+        """Load new inputs into an open benchmark."""
+        from benchmarks.correctness.agreement import REPLICATE
+
+        opened = self.opened[request.benchmark]
+        opened.state = None  # before the new state is made, which can then use its memory
+        opened.state = opened.fresh(self.inputs_of(opened.benchmark, request.inputs, REPLICATE))
+        return protocol.Done()
+
     def take_turn(self, request: protocol.TakeTurn) -> protocol.Taken:
-        """Time a turn."""
-        from benchmarks.measurement import timing
+        """Time a turn, and read the result of its last call where that is requested."""
+        from benchmarks.correctness import sanity
 
         opened = self.opened[request.benchmark]
         plan = timing.Plan(request.samples, request.calls_per_sample)
-        return protocol.Taken(turn=timing.turn(opened.call, opened.state, plan))
+        turn, result = timing.turn(opened.call, opened.state, plan)
+        if request.read:
+            opened.reading = sanity.read(result, opened.finish)
+            turn.read_seconds, turn.reread_seconds = opened.reading.first_seconds, opened.reading.again_seconds
+        timing.check_clocks()
+        return protocol.Taken(turn, [pool["num_threads"] for pool in self.controller.info()])
+
+    def compare(self, request: protocol.Compare) -> protocol.Done:
+        """Compare what the last turn has read with the reference, and see whether work was left for the reading."""
+        from benchmarks.correctness import agreement, sanity
+
+        opened = self.opened[request.benchmark]
+        benchmark, reading = opened.benchmark, opened.reading
+        opened.reading = None
+        if request.expected is not None:
+            with agreement.load_expected(Path(request.expected)) as want:
+                part = agreement.part_of(want, request.prefix, benchmark.workload, benchmark.mode)
+            assert part, f"no results of the reference under {request.prefix}"
+            where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
+            agreement.compare(reading.arrays, part, benchmark.problem.dtype, where)
+        sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
+        return protocol.Done()
 
 
 def serve(fd: int) -> None:

@@ -10,6 +10,7 @@ from benchmarks.cases import Benchmark
 from benchmarks.correctness.agreement import TOLERANCES
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import ArmFailed
+from benchmarks.measurement.rows import withdraw
 from benchmarks.measurement.session import Session
 from benchmarks.record import Record
 from benchmarks.regression import decision, log_ratios
@@ -141,6 +142,8 @@ def standing_of(key: str, base: Admission | None, head: Admission | None, dtype:
 def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> Standing | None:
     """Return the Standing of a benchmark that failed while it was measured; None where it did not fail."""
     if head is not None:
+        if head.status == "disagrees" and base is None:
+            return Standing(key, "disagrees", f"disagrees with the reference while it was measured: {head.reason}")
         return Standing(key, "lost", f"{head.status} in the head while it was measured: {head.reason}")
     if base is not None:
         return Standing(key, "unmeasured", f"{base.status} in the base while it was measured: {base.reason}")
@@ -187,6 +190,7 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps) ->
     kept = [(k, ratios) for k, ratios in zip(suspected, fresh, strict=True) if ratios is not None]
     findings = decision.verdicts(screen, [k for k, _ in kept], [ratios for _, ratios in kept])
     result.findings = [finding for finding in findings if finding.benchmark not in without]
+    withdraw(result.records)
     return result
 
 

@@ -29,7 +29,7 @@ def test_the_reference_itself_passes():
 
 def test_the_smallest_fault_is_well_above_the_tolerance():
     weights = make_weights(controls.PROBLEM)
-    inputs = agreement.input_sets(controls.PROBLEM)[0]
+    inputs = make_inputs(controls.PROBLEM)
     right = reference.run_sequence(controls.PROBLEM, weights, inputs)
     wrong = controls.weight_off(controls.PROBLEM, weights, inputs)
     worst = max(agreement.error_of(wrong[name], right[name]) for name in right)

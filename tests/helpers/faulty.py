@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 
 HEAD = """
-import ctypes, os, signal, threading, time
+import ctypes, os, signal, subprocess, sys, threading, time
 from dataclasses import replace
 import numpy as np
 import torch
@@ -111,6 +111,88 @@ FAULTS = {
                 state.result = good(state)
             return state.result
     """,
+    "lazy": """
+        def bad(state): return [lambda: good(state)]
+        def to_numpy(mode, result):
+            if mode == "train_step":
+                if callable(result[0]): result[0] = result[0]()
+                result = result[0]
+            return right.to_numpy(mode, result)
+    """,
+    "freezes": """
+        kept = []
+        def bad(state):
+            calls[0] += 1
+            if calls[0] == 40: kept.append(good(state))
+            return kept[0] if kept else good(state)
+    """,
+    "remembers_later": """
+        kept = {}
+        def bad(state):
+            calls[0] += 1
+            if calls[0] < 40: return good(state)
+            if id(state) not in kept:
+                time.sleep(0.002)  # so that it can be told from noise, whatever the problem
+                kept[id(state)] = state, good(state)
+            return kept[id(state)][1]
+    """,
+    "wrong_later": """
+        def bad(state):
+            calls[0] += 1
+            result = good(state)
+            return result if calls[0] < 40 else (result[0] + 1e-3, *result[1:])
+    """,
+    "stops_early": """
+        began = []
+        def bad(state):
+            calls[0] += 1
+            if calls[0] == 40: began.append(time.monotonic())
+            late = began and time.monotonic() > began[0] + 0.05
+            return tuple(0 * tensor for tensor in good(state)) if late else good(state)
+    """,
+    "replaces_the_clock": """
+        real = time.perf_counter
+        time.perf_counter = lambda: 0.37 * real()
+        bad = good
+    """,
+    "replaces_the_suites_clock": """
+        from benchmarks.measurement import timing, worker
+        from benchmarks.correctness import sanity
+        real = timing.perf_counter
+        for module in (timing, worker, sanity): module.perf_counter = lambda: 0.37 * real()
+        bad = good
+    """,
+    "moves_to_other_processors": """
+        def bad(state):
+            os.sched_setaffinity(0, range(os.cpu_count()))
+            return good(state)
+    """,
+    "starts_a_thread_elsewhere": """
+        def spin():
+            os.sched_setaffinity(0, range(os.cpu_count()))
+            while True: sum(range(10**6))
+        threading.Thread(target=spin, daemon=True).start()
+        bad = good
+    """,
+    "sets_more_threads": """
+        def bad(state):
+            torch.set_num_threads(8)
+            return good(state)
+    """,
+    "leaves_a_session": """
+        command = [sys.executable, "-c", "while True: pass"]
+        if workload == "sequence": subprocess.Popen(command, start_new_session=True)
+        bad = good
+    """,
+    "leaves_a_daemon": """
+        script = "import os; os.setsid(); os.fork() and os._exit(0); exec('while True: pass')"
+        subprocess.Popen([sys.executable, "-c", script], env={}).wait()
+        bad = good
+    """,
+    "burns_in_a_child": """
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        bad = good
+    """,
     "late_crash": """
         def bad(state):
             calls[0] += 1
@@ -137,6 +219,19 @@ STATUS = {
     "leaves_a_child": ("crashed", "exited with code 3"),
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
+    "lazy": ("error", "returns before its work is done"),
+    "freezes": ("disagrees", "the last timed call"),
+    "remembers_later": ("error", "remembers its results"),
+    "wrong_later": ("disagrees", "the last timed call"),
+    "stops_early": ("disagrees", "the last timed call"),
+    "replaces_the_clock": ("error", "it replaced time.perf_counter"),
+    "replaces_the_suites_clock": ("error", "its clock is wrong"),
+    "moves_to_other_processors": ("error", "it was not given"),
+    "starts_a_thread_elsewhere": ("error", "it was not given"),
+    "sets_more_threads": ("error", "it set a thread pool to 8 threads"),
+    "leaves_a_session": ("error", "it left a process behind"),
+    "leaves_a_daemon": ("error", "it left a process behind"),
+    "burns_in_a_child": ("error", "used a processor"),
 }
 
 

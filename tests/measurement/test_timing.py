@@ -1,5 +1,4 @@
-"""The code that times, and the cross-checks on what it times. Nothing here passes or fails by elapsed time alone:
-sleeps stand for work where only their order matters."""
+"""The code that times."""
 
 import gc
 import time
@@ -8,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.correctness import sanity
 from benchmarks.measurement import timing, turns
 
 
@@ -28,8 +26,9 @@ def test_a_turn_makes_one_untimed_call_and_keeps_the_collector_out():
         calls.append(state)
         collecting.append(gc.isenabled())
 
-    found = timing.turn(call, "state", timing.Plan(samples=3, calls_per_sample=4))
-    assert len(calls) == 1 + 3 * 4
+    plan = timing.Plan(samples=3, calls_per_sample=4)
+    found, _ = timing.turn(call, "state", plan)
+    assert len(calls) == plan.calls == 1 + 3 * 4
     assert len(found.samples) == 3
     assert not any(collecting)
     assert gc.isenabled()
@@ -45,50 +44,32 @@ def test_the_collector_comes_back_after_a_failure():
     assert gc.isenabled()
 
 
-class Device:
-    """Work that goes on after the call returns, until somebody reads the result."""
+@pytest.mark.parametrize("calls_per_sample", [1, 3])
+def test_a_turn_gives_the_result_of_its_last_call_and_keeps_no_other(calls_per_sample):
+    class Result:
+        alive = 0
 
-    def __init__(self):
-        self.due = 0.0
+        def __init__(self, number):
+            self.number = number
+            Result.alive += 1
+            most.append(Result.alive)
 
-    def call(self, state):
-        self.due = max(self.due, time.perf_counter()) + 0.0005
+        def __del__(self):
+            Result.alive -= 1
 
-    def finish(self, result):
-        while time.perf_counter() < self.due:
-            pass
-
-
-def test_a_call_that_returns_before_its_work_is_done_is_found():
-    device = Device()
-    with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
-        sanity.check_finished(device.call, None, device.finish, 0.00005)
-
-
-def test_a_call_that_waits_for_its_work_is_not():
-    device = Device()
-
-    def call(state):
-        device.call(state)
-        device.finish(None)
-
-    sanity.check_finished(call, None, device.finish, 0.0005)
+    most, numbers = [], iter(range(100))
+    plan = timing.Plan(4, calls_per_sample)
+    _, result = timing.turn(lambda state: Result(next(numbers)), None, plan)
+    assert result.number == plan.calls - 1
+    assert max(most) == 1
 
 
-def test_a_call_that_remembers_is_found_and_one_that_works_is_not():
-    def work():
-        end = time.perf_counter() + 0.002
-        while time.perf_counter() < end:
-            pass
-
-    def remembers(state):
-        if not state:
-            work()
-            state.append(1)
-
-    with pytest.raises(sanity.Suspicious, match="remembers its results"):
-        sanity.check_not_remembered(remembers, [], list)
-    sanity.check_not_remembered(lambda state: work(), [], list)
+def test_a_replaced_clock_is_found_and_changes_no_time(monkeypatch):
+    timing.check_clocks()
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
+    assert timing.seconds_of(lambda state: None, None) > 0
+    with pytest.raises(RuntimeError, match=r"it replaced time.perf_counter"):
+        timing.check_clocks()
 
 
 @given(st.lists(st.text(max_size=3), min_size=1, max_size=8, unique=True), st.randoms(use_true_random=False))

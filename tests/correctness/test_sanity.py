@@ -1,0 +1,103 @@
+"""Work that is left for later, and remembered results. Nothing here passes or fails by elapsed time alone: waiting
+stands for work, and only its order matters."""
+
+import threading
+import time
+
+import pytest
+
+from benchmarks.correctness import sanity
+
+
+def work(seconds=0.002):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+class Lazy:
+    """A result that is computed when it is read."""
+
+    def __init__(self):
+        self.done = False
+
+    def read(self):
+        if not self.done:
+            work()
+            self.done = True
+
+
+class Queue:
+    """Work that goes on after the call returns. Whoever reads the result waits for it."""
+
+    def __init__(self):
+        self.due = 0.0
+
+    def call(self, state):
+        self.due = max(self.due, time.perf_counter()) + 0.002
+
+    def finish(self, result):
+        while time.perf_counter() < self.due:
+            pass
+
+
+def in_a_thread(state):
+    thread = threading.Thread(target=time.sleep, args=(0.005,))
+    thread.start()
+    return thread
+
+
+def check(call, finish, seconds):
+    sanity.check_finished(call, None, finish, seconds, sanity.read(call(None), finish))
+
+
+def test_lazy_arrays_threads_and_queues_are_found():
+    queue = Queue()
+    for call, finish in (
+        (lambda state: Lazy(), Lazy.read),
+        (in_a_thread, threading.Thread.join),
+        (queue.call, queue.finish),
+    ):
+        with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
+            check(call, finish, 0.0002)
+
+
+def test_work_that_is_half_left_is_found():
+    def call(state):
+        work()
+        return Lazy()
+
+    with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
+        check(call, Lazy.read, 0.002)
+
+
+def test_a_call_that_waits_for_its_work_is_not_accused():
+    queue = Queue()
+    check(lambda state: (queue.call(state), queue.finish(None)), queue.finish, 0.002)
+
+
+def test_a_costly_conversion_is_not_accused():
+    """It costs the same again. Even where the call itself is much shorter."""
+    check(lambda state: None, lambda result: work(0.003), 0.0001)
+
+
+def test_a_disturbed_reading_is_no_proof():
+    disturbed = sanity.Reading(None, 1.0, 0.0001)
+    assert disturbed.left(0.002)
+    sanity.check_finished(lambda state: None, None, lambda result: None, 0.002, disturbed)
+
+
+def test_the_first_tensors_are_those_of_the_fresh_result():
+    numbers = iter((1, 2))
+    assert sanity.read(None, lambda result: next(numbers)).arrays == 1
+
+
+def test_a_call_that_remembers_is_found_and_one_that_works_is_not():
+    def remembers(state):
+        if not state:
+            work()
+            state.append(1)
+
+    with pytest.raises(sanity.Suspicious, match="remembers its results"):
+        sanity.check_not_remembered(remembers, [], list)
+    sanity.check_not_remembered(lambda state: work(), [], list)

@@ -1,0 +1,106 @@
+"""What the runner sees of a worker from outside: processor time, processors, and processes that were left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from benchmarks.measurement import outside
+from tests.helpers.processes import python, wait_for
+
+SLEEP = (sys.executable, "-c", "import time; print(flush=True); time.sleep(60)")
+
+
+@pytest.fixture
+def child():
+    """A process in its own session, as a worker is."""
+    process = subprocess.Popen(SLEEP, start_new_session=True, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_processor_time_is_that_of_all_threads():
+    before, own = outside.cpu_seconds(os.getpid()), time.process_time()
+    sum(range(10**6))
+    assert abs((outside.cpu_seconds(os.getpid()) - before) - (time.process_time() - own)) < 0.005
+
+
+def test_a_process_that_sleeps_uses_no_processor_time(child):
+    before = outside.cpu_seconds(child.pid)
+    time.sleep(0.1)
+    assert outside.cpu_seconds(child.pid) - before < 0.05
+
+
+def test_a_thread_on_other_processors_is_seen(child):
+    core = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(child.pid, {core})
+    assert outside.strayed(child.pid, {core}) == set()
+    assert outside.strayed(child.pid, {core + 1}) == {core}
+    assert outside.strayed(2**22 + 1, {core}) == set()  # there is no such process
+
+
+NEST = f"import subprocess; subprocess.Popen({list(SLEEP)!r}, start_new_session=True).wait()"
+
+
+def test_descendants_are_seen_across_sessions_and_ended():
+    parent = subprocess.Popen([sys.executable, "-c", NEST], stdout=subprocess.PIPE, start_new_session=True)
+    parent.stdout.readline()  # the grandchild's
+    (grandchild,) = outside.descendants(parent.pid)
+    assert grandchild.session == grandchild.pid
+    assert "time.sleep(60)" in str(grandchild)
+    outside.end([grandchild])
+    assert parent.wait(10) is not None
+    parent.stdout.close()
+
+
+ORPHAN = """
+import os, subprocess, sys, time
+from benchmarks.measurement import outside
+outside.adopt_orphans()
+daemon = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(60)"
+subprocess.run([sys.executable, "-c", daemon], env={outside.MARK: "mine"} if sys.argv[1] == "marked" else {})
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+outside.expect(worker.pid)
+here = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])  # in this session: the runner's own
+while not (found := outside.orphans()) or "setsid" not in found[0].command: time.sleep(0.01)
+assert len(found) == 1, found
+print(found[0].token)
+outside.end(found)
+assert not outside.orphans()
+assert not os.path.exists(f"/proc/{found[0].pid}"), "it is dead, and taken in"
+assert worker.poll() is None and here.poll() is None
+worker.kill(), here.kill()
+"""
+
+
+@pytest.mark.parametrize(("how", "token"), [("marked", "mine"), ("unmarked", "None")])
+def test_an_orphan_is_adopted_told_from_other_children_and_ended(how, token):
+    done = python("-c", ORPHAN, how)
+    assert (done.returncode, done.stdout.strip()) == (0, token), done.stderr
+
+
+def test_what_a_dead_worker_left_in_its_group_is_taken_in():
+    code = (
+        "import os, signal, subprocess, sys, time\nfrom benchmarks.measurement import outside\n"
+        "outside.adopt_orphans()\n"
+        "worker = subprocess.Popen([sys.executable, '-c', 'import os, time; os.fork(); time.sleep(60)'], "
+        "start_new_session=True)\noutside.expect(worker.pid)\n"
+        "while not outside.descendants(worker.pid): time.sleep(0.01)\n"
+        "left = outside.descendants(worker.pid)[0].pid\n"
+        "os.killpg(worker.pid, signal.SIGKILL); worker.wait()\n"
+        "while os.path.exists(f'/proc/{left}'): outside.forget(worker.pid); time.sleep(0.01)\n"
+        "print('gone')"
+    )
+    assert python("-c", code, timeout=30).stdout.strip() == "gone"
+
+
+def test_ending_what_is_gone_already_is_no_error(child):
+    (gone,) = [outside.Process(child.pid, child.pid, "gone")]
+    os.kill(child.pid, signal.SIGKILL)
+    wait_for(lambda: child.poll() is not None, 10)
+    outside.end([gone])
