@@ -27,7 +27,7 @@ CHECKED = 1 / 8
 """The share of the turns between the first and the last whose result is checked."""
 
 LOOKS = 10
-"""Where a clock seems wrong, this many further turns are taken. One that is right shows that the machine was disturbed."""
+"""Where a clock seems wrong, this many further turns are taken: one that is right shows a disturbed machine."""
 
 ArmKey = tuple[str, str]
 """The label of a side, and the name of an implementation."""

@@ -235,17 +235,49 @@ STATUS = {
 }
 
 
+_COMPARE = (
+    "from benchmarks.correctness import agreement\nagreement.compare = lambda *_: agreement.Largest(0.0, 'off')\n"
+)
+_FINISHED = "from benchmarks.correctness import sanity\nsanity.check_finished = lambda *_: None\n"
+_REMEMBERED = "from benchmarks.correctness import sanity\nsanity.check_not_remembered = lambda *_: None\n"
+_CLOCKS = "from benchmarks.measurement import timing\ntiming.check_clocks = lambda: None\n"
+SWITCHED_OFF = {
+    "async_work": _FINISHED,
+    "lazy": _FINISHED,
+    "remembers": _REMEMBERED,
+    "freezes": _COMPARE + _REMEMBERED,  # a frozen result is a remembered one too
+    "wrong_later": _COMPARE,
+    "stops_early": _COMPARE,
+    "remembers_later": _REMEMBERED,
+    "replaces_the_clock": _CLOCKS,
+    "replaces_the_suites_clock": "",
+    "moves_to_other_processors": "",
+    "starts_a_thread_elsewhere": "",
+    "sets_more_threads": "",
+    "leaves_a_session": "",
+    "leaves_a_daemon": "",
+    "burns_in_a_child": "",
+}
+"""By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
+RUNNER_OFF = """
+from benchmarks.correctness import plausible
+from benchmarks.measurement.arm import Arm
+plausible.clocks = plausible.processors = lambda *_: None
+Arm.check_from_outside = Arm.check_helpers = lambda *_: None
+"""
+"""Lines that switch off all checks of the runner."""
+
 FIRST = {
     "no_such_module": "import no_such_framework\n",
     "mistyped_import": "from impls.families.torch import CanonicalLSMT\n",
 }
 
 
-def write(folder: Path, name: str) -> Path:
-    """The file of one fault."""
+def write(folder: Path, name: str, first: str = "") -> Path:
+    """The file of one fault; with `first` before everything else."""
     path = folder / f"{name}.py"
     body = textwrap.indent(textwrap.dedent(FAULTS[name]), "    ")
-    first = FIRST.get(name, "\n")
+    first += FIRST.get(name, "\n")
     ending = "    return replace(right, train_step=bad, to_numpy=to_numpy)\n" if "bad" in body else "    return right\n"
     head = HEAD.replace('"torch"', '"no_such_framework"') if name == "no_such_module" else HEAD
     path.write_text(first + head + body + ending)

@@ -53,6 +53,18 @@ def test_what_is_not_done_when_it_returns_was_done_before_or_is_timed_wrongly_is
     assert set(rows.loc[~rows["implementation"].isin(DISHONEST), "status"]) == {"ok"}
 
 
+@pytest.mark.alone
+def test_each_check_switched_off_lets_its_file_through(tmp_path):
+    """So the two tests above can fail."""
+    paths = [faulty.write(tmp_path, name, first) for name, first in faulty.SWITCHED_OFF.items()]
+    run = "from benchmarks.__main__ import cli; cli(sys.argv[1:], standalone_mode=False)"
+    code = f"import sys{faulty.RUNNER_OFF}{run}"
+    done = python("-c", code, "run", *impls(*paths), *SMALL, "--replicates", "1", "--out", tmp_path / "out")
+    rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert set(rows["status"]) == {"ok"}, rows[["implementation", "reason"]].to_string() + done.stderr
+    assert len(rows) == len(faulty.SWITCHED_OFF)
+
+
 def test_a_fault_costs_its_own_rows_only(faulty_run):
     done, out = faulty_run
     assert done.returncode == 1, done.stderr
