@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 UNKNOWN = "unknown"
+LARGE = "one large product"
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,9 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of environment.json.
 
     `versions` has "python" and the distributions; None stands for one that is not installed.
-    `matmul_flops_per_second` and `peak_library` have a dtype for a key, `floor_libraries` a benchmark's id.
+    `matmul_flops_per_second` and `peak_library` have a dtype for a key, `floor_libraries` a problem and workload.
+    `rates` has operations per second by dtype, product and library. A product is LARGE, or one of the floor's: how many
+    times, and m,k,n, such as `64 x 16,128,512`.
     """
 
     machine: Machine = Machine()
@@ -71,6 +74,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     matmul_flops_per_second: dict[str, float] | None = None
     peak_library: dict[str, str] | None = None
     floor_libraries: dict[str, str] | None = None
+    rates: dict[str, dict[str, dict[str, float]]] | None = None
     run: RunOptions
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import click
 import msgspec
 
-from benchmarks import machine, options, results
+from benchmarks import limits, machine, options, results
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.measurement import admission
 from benchmarks.measurement.arm import ArmFailed
@@ -74,7 +74,7 @@ class Run:
             session = Session(self.configuration, [self.side], cores, folder, advance)
             floor = folder / SIDE / "floor.json"
             floor.parent.mkdir()
-            self._keep("floor.json", floor, back=True)
+            self._keep(limits.FLOOR, floor, back=True)
             try:
                 self._admit(session, floor)
                 for number in range(self.configuration.replicates):
@@ -111,29 +111,16 @@ class Run:
                     raise click.UsageError(f"{admitted.implementation} can't be measured any more: {failure.reason}")
             return
         session.admit()
-        peaks: dict[str, tuple[float, str]] = {}
+        peaks: limits.Peaks = {}
         for dtype in sorted({benchmark.problem.dtype for benchmark in session.benchmarks}):
             try:
-                peak = session.measure_peak(dtype)
-                peaks[dtype] = peak.flops_per_second, peak.library
+                peaks[dtype] = session.measure_peak(dtype).rates
             except ArmFailed as failure:
                 if "floor" in session.names:
                     click.echo(f"warning: the peak in {dtype} is not known: {failure}", err=True)
-        write_text(self.raw / "peak.json", json.dumps(peaks) + "\n")
-        self._keep("floor.json", floor)
+        write_text(self.raw / limits.PEAK, json.dumps(peaks) + "\n")
+        self._keep(limits.FLOOR, floor)
         write_text(path, admission.dumps(session.admissions.values()))
-
-    @property
-    def peaks(self) -> dict[str, tuple[float, str]]:
-        """The machine's peak by dtype: operations per second, and the library that reached them."""
-        path = self.raw / "peak.json"
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
-
-    @property
-    def floor_libraries(self) -> dict[str, str]:
-        """The library that the floor uses, by problem and workload."""
-        path = self.raw / "floor.json"
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def records(self) -> list[Record]:
         """Return every row of every replicate."""
@@ -231,9 +218,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
         described = msgspec.structs.replace(
             machine.describe(msgspec.convert(msgspec.to_builtins(configuration), RunOptions)),
             commit=configuration.commit,  # the commit at its start
-            matmul_flops_per_second={dtype: flops for dtype, (flops, _) in current.peaks.items()},
-            peak_library={dtype: library for dtype, (_, library) in current.peaks.items()},
-            floor_libraries=current.floor_libraries,
+            **limits.described(current.raw),
         )
         results.write_all(folder, records, described)
     # in a process of its own: an error in the report cannot lose the measurement

@@ -146,10 +146,9 @@ class Estimated(Answer, tag="estimated"):
 
 
 class Peak(Answer, tag="peak"):
-    """The machine's peak: the best rate of a large matrix product, and the library that reached it."""
+    """The machine's peak: by library, the best rate of a large matrix product, in operations per second."""
 
-    flops_per_second: float
-    library: str
+    rates: dict[str, float]
 
 
 class Taken(Answer, tag="taken"):

@@ -1,54 +1,111 @@
-"""The floor does every product that an LSTM must do, in each library, and the quicker library is chosen."""
+"""The floor does every product that an LSTM must do, with the libraries that were quickest when the run chose them."""
 
-import time
+import json
 
 import numpy as np
 import pytest
 
-from impls.core import floor
+from impls.core import floor, products
 from impls.core.problem import Problem
+from impls.core.products import Products
+from impls.core.weights import make_inputs
+from reports.roofline import operations
 
 PROBLEM = Problem.parse("t3-b2-i5-h7-l2-bi")
 
 
-@pytest.mark.parametrize("library", floor.libraries("cpu", "float64"), ids=lambda library: library.name)
-def test_every_product_is_done_and_is_the_product_of_its_operands(library):
-    for products in floor.operands(PROBLEM, "sequence", library):
-        products.forward()
-        # every operand is 1, so each product is the length of its inner axis; the recurrent one comes last
-        assert np.asarray(products.z).tolist() == np.full((6, 28), 7.0).tolist()
-        products.backward()
-        width = np.asarray(products.x).shape[1]
-        assert (np.asarray(products.dh) == 7 * 28).all()
-        assert (np.asarray(products.d_weight_ih) == 7 * 6).all()
-        assert (np.asarray(products.d_weight_hh) == 7 * 6).all()
-        assert np.asarray(products.dx).tolist() == np.full((6, width), 7.0 * 28).tolist()
+def test_the_products_are_those_of_an_lstm():
+    """Counted by hand, for a layer of one direction: T = 3, B = 2, I = 5, H = 7."""
+    problem = Problem.parse("t3-b2-i5-h7")
+    ahead = [Products(1, 6, 5, 28), Products(3, 2, 7, 28)]
+    back = [Products(3, 2, 28, 7), Products(1, 28, 6, 5), Products(1, 28, 6, 7), Products(1, 6, 28, 5)]
+    assert floor.modes(problem, "sequence") == {
+        "forward": ahead, "forward_train": ahead, "backward": back, "train_step": ahead + back,
+    }  # fmt: skip
+    assert floor.modes(problem, "model")["backward"] == back[:-1]
 
 
-def test_the_model_needs_no_gradient_of_its_input():
-    parts = floor.operands(PROBLEM, "model", floor.NumPy("float32"))
-    assert [products.dx is None for products in parts] == [True, True, False, False]
+@pytest.mark.parametrize("workload", ["sequence", "model"])
+@pytest.mark.parametrize("text", ["t3-b2-i5-h7", "t3-b2-i5-h7-l2-bi", "t1-b1-i1-h1", "t4-b3-i2-h6-l3"])
+def test_they_have_the_operations_that_the_share_of_the_peak_counts(text, workload):
+    problem = Problem.parse(text)
+    for mode, listed in floor.modes(problem, workload).items():
+        assert sum(done.operations for done in listed) == operations(problem, workload, mode)
 
 
-class Slow(floor.NumPy):
-    """Far slower than any product here: only the order matters."""
+@pytest.mark.parametrize("name", products.libraries("cpu", "float32"))
+def test_every_product_is_done_and_returned(name, monkeypatch):
+    problem = Problem.parse("t3-b2-i5-h7-l2")
+    wanted = floor.modes(problem, "sequence")
+    plans = {mode: {done.id: name for done in listed} for mode, listed in wanted.items()}
+    monkeypatch.setattr(floor, "chosen", lambda *_: plans)
+    prepared = floor.prepare(problem, {}, "cpu", "sequence")
+    for mode, listed in wanted.items():
+        results = prepared.call(mode)(prepared.start(mode, make_inputs(problem, 0)))
+        assert len(results) == len(listed)
+        for result, done in zip(results, listed, strict=True):
+            stacked = np.stack([np.asarray(each) for each in result])
+            np.testing.assert_array_equal(stacked, np.full((done.times, done.m, done.n), done.k, "float32"))
+        read = prepared.to_numpy(mode, results)["z"]
+        assert (read.dtype, read.shape) == ("float64", (listed[-1].m, listed[-1].n))
 
-    def product(self, a, b, out):
-        time.sleep(0.002)
-        super().product(a, b, out)
+
+def preferring(monkeypatch, quick):
+    """Have the rates say that `quick(products)` names the quickest library."""
+    monkeypatch.setattr(
+        products, "rates",
+        lambda wanted, candidates: {p.id: {n: 2.0 if n == quick(p) else 1.0 for n in candidates} for p in wanted},
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("order", [1, -1])
-def test_the_quicker_library_is_chosen_in_either_order(order):
-    candidates = [Slow("float32"), floor.NumPy("float32")][::order]
-    assert type(floor.quickest(PROBLEM, "sequence", candidates)) is floor.NumPy
+def test_each_shape_gets_its_quickest_library(monkeypatch):
+    preferring(monkeypatch, lambda done: "NumPy" if done.times == 1 else "PyTorch")
+    monkeypatch.setattr(products, "quickest", lambda runs, least: 0)
+    plans, _ = floor.choose(Problem.parse("t3-b2-i5-h7"), "sequence", "cpu")
+    assert plans["forward"] == plans["forward_train"] == {"1 x 6,5,28": "NumPy", "3 x 2,7,28": "PyTorch"}
 
 
-def test_the_processes_of_a_run_multiply_by_the_same_library(monkeypatch, tmp_path):
+def test_unless_one_library_alone_is_quicker_than_both_together(monkeypatch):
+    """The rates count operations: here nearly all are in the steps."""
+    preferring(monkeypatch, lambda done: "NumPy" if done.times == 1 else "PyTorch")
+    tried = []
+    monkeypatch.setattr(products, "quickest", lambda runs, least: tried.append(len(runs)) or len(runs) - 1)
+    plans, _ = floor.choose(Problem.parse("t3-b2-i1-h7"), "sequence", "cpu")
+    assert set(plans["forward"].values()) == {"PyTorch"}
+    assert tried == [2, 2, 2]
+
+
+def test_where_one_library_is_the_quickest_for_all_nothing_more_is_tried(monkeypatch):
+    preferring(monkeypatch, lambda done: "NumPy")
+    tried = []
+    monkeypatch.setattr(products, "quickest", lambda runs, least: tried.append(len(runs)) or 0)
+    floor.choose(Problem.parse("t3-b2-i1-h7"), "sequence", "cpu")
+    assert tried == [1, 1, 1]
+
+
+def test_the_processes_of_a_run_multiply_by_the_same_libraries(monkeypatch, tmp_path):
     """The first one chooses, and later ones read its choice, even where they would choose otherwise."""
-    monkeypatch.setenv(floor.FLOOR_CHOICES, str(tmp_path / "floor.json"))
-    chosen = floor.chosen.__wrapped__(PROBLEM, "sequence", "cpu")
-    other = next(library for library in floor.libraries("cpu", "float32") if library.name != chosen.name)
-    monkeypatch.setattr(floor, "quickest", lambda problem, workload, candidates: other)
-    assert floor.chosen.__wrapped__(PROBLEM, "sequence", "cpu").name == chosen.name
-    assert floor.chosen.__wrapped__(PROBLEM, "model", "cpu").name == other.name
+    path = tmp_path / "floor.json"
+    monkeypatch.setenv(floor.FLOOR_CHOICES, str(path))
+    preferring(monkeypatch, lambda done: "NumPy")
+    first = floor.chosen.__wrapped__(PROBLEM, "sequence", "cpu")
+    assert {name for plan in first.values() for name in plan.values()} == {"NumPy"}
+    preferring(monkeypatch, lambda done: "PyTorch")
+    assert floor.chosen.__wrapped__(PROBLEM, "sequence", "cpu") == first
+    other = floor.chosen.__wrapped__(PROBLEM, "model", "cpu")
+    assert {name for plan in other.values() for name in plan.values()} == {"PyTorch"}
+    kept = json.loads(path.read_text())
+    assert set(kept["plans"]) == {f"{PROBLEM.id}/sequence", f"{PROBLEM.id}/model"}
+    assert set(kept["rates"]["float32"]) == {p.id for p in floor.modes(PROBLEM, "sequence")["train_step"]}
+
+
+def test_without_a_file_each_process_chooses(monkeypatch):
+    monkeypatch.delenv(floor.FLOOR_CHOICES, raising=False)
+    preferring(monkeypatch, lambda done: "XLA")
+    assert set(floor.chosen.__wrapped__(PROBLEM, "sequence", "cpu")["forward"].values()) == {"XLA"}
+
+
+def test_the_peak_has_the_best_rate_of_every_library(monkeypatch):
+    monkeypatch.setattr(products, "seconds", lambda run, least: run() or [0.5, 0.25])
+    found = floor.peak("cpu", "float32")
+    assert found == dict.fromkeys(products.libraries("cpu", "float32"), 2 * 1024**3 / 0.25 * 1.0)

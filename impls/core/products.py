@@ -1,0 +1,273 @@
+"""Matrix products by every library here that has them, and how fast each library is at them.
+
+`python -m impls.core.products` prints the table: the products of some problems by each library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+TRIES = 3
+"""The least number of times that products are timed, where TIMES_LONGER allows for it."""
+TIMES_LONGER = 10
+"""Beside other work, products may take a hundred times as long: a trial ends at this multiple of its least seconds."""
+RATE_SECONDS, PEAK_SECONDS = 0.015, 0.3
+"""The least seconds for which a library is tried: at products of the floor, and at one size of the peak."""
+SETTLE_SECONDS = 0.05
+"""The idle threads of another library spin on the same processors for about so long."""
+
+
+class Products(NamedTuple):
+    """Products of (m, k) and (k, n), `times` of them, one after another. Their right-hand sides are the same array."""
+
+    times: int
+    m: int
+    k: int
+    n: int
+
+    @property
+    def operations(self) -> int:
+        """The floating-point operations of all of them."""
+        return 2 * self.times * self.m * self.k * self.n
+
+    @property
+    def id(self) -> str:
+        """Such as `64 x 16,128,512`."""
+        return f"{self.times} x {self.m},{self.k},{self.n}"
+
+
+Run = Callable[[], Any]
+"""A function that does some products and returns all their results."""
+
+
+class Library(Protocol):
+    """A library that multiplies matrices."""
+
+    name: str
+
+    def prepare(self, products: Products) -> Run:
+        """Make operands of ones, laid out as the library likes them best, and return what multiplies them."""
+
+
+class PyTorch:
+    """torch.mm: MKL on most processors, cuBLAS on a GPU."""
+
+    name = "PyTorch"
+
+    def __init__(self, device: str, dtype: str) -> None:
+        self.options: dict[str, Any] = {"device": device, "dtype": getattr(torch, dtype)}
+
+    def prepare(self, products: Products) -> Run:
+        """See Library. On a GPU, the results are not there when the call returns."""
+        times, m, k, n = products
+        a, b, out = (torch.ones(shape, **self.options) for shape in ((times, m, k), (k, n), (times, m, n)))
+        pairs = list(zip(a.unbind(), out.unbind(), strict=True))
+
+        def run() -> Any:
+            for left, result in pairs:
+                torch.mm(left, b, out=result)
+            return out
+
+        return run
+
+
+class OneDNN:
+    """oneDNN, as torch.compile calls it, on weights that lie as oneDNN likes them. nn.LSTM uses oneDNN on the CPU.
+
+    The two operators are private to PyTorch: `libraries` tries whether they work.
+    """
+
+    name = "oneDNN"
+
+    def __init__(self, dtype: str) -> None:
+        if dtype != "float32" or not torch.backends.mkldnn.is_available():
+            raise ValueError("oneDNN's products are in float32 only")
+
+    def prepare(self, products: Products) -> Run:
+        """See Library."""
+        times, m, k, n = products
+        multiply = torch.ops.mkldnn._linear_pointwise
+        a = torch.ones(times, m, k).unbind()
+        packed = torch.ops.mkldnn._reorder_linear_weight(torch.ones(n, k), m)
+        return lambda: [multiply(left, packed, None, "none", [], "") for left in a]
+
+
+class NumPy:
+    """np.matmul, which calls its BLAS for one product after another."""
+
+    name = "NumPy"
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+
+    def prepare(self, products: Products) -> Run:
+        """See Library."""
+        times, m, k, n = products
+        a, b, out = (np.ones(shape, self.dtype) for shape in ((times, m, k), (k, n), (times, m, n)))
+        return lambda: np.matmul(a, b, out=out)
+
+
+class XLA:
+    """jax.jit: a scan over the products, so that they are one call. Each processor multiplies its share of the rows."""
+
+    name = "XLA"
+
+    def __init__(self, dtype: str) -> None:
+        import jax
+
+        processors = len(os.sched_getaffinity(0))
+        with contextlib.suppress(RuntimeError, AttributeError):  # JAX has started, or has no such option
+            jax.config.update("jax_num_cpu_devices", processors)
+        self.devices = jax.devices("cpu")[:processors]
+        self.dtype = dtype
+        if dtype == "float64" and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+            raise ValueError("JAX was started without JAX_ENABLE_X64")
+
+    def prepare(self, products: Products) -> Run:
+        """See Library."""
+        import jax
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+        times, m, k, n = products
+        devices = self.devices if m % len(self.devices) == 0 else self.devices[:1]
+        mesh = Mesh(np.array(devices), ("rows",))
+        a = jax.device_put(np.ones((times, m, k), self.dtype), NamedSharding(mesh, PartitionSpec(None, "rows")))
+        b = jax.device_put(np.ones((k, n), self.dtype), NamedSharding(mesh, PartitionSpec()))
+        return lambda: scanned()(a, b).block_until_ready()
+
+
+@functools.cache
+def scanned() -> Any:
+    """Return the jitted function of a (times, m, k) and b (k, n) that gives all products, (times, m, n)."""
+    import jax
+
+    def multiply(a: Any, b: Any) -> Any:
+        return jax.lax.scan(lambda _, left: (None, jax.lax.dot(left, b, precision="highest")), None, a)[1]
+
+    return jax.jit(multiply)
+
+
+@functools.cache
+def library(name: str, device: str, dtype: str) -> Library:
+    """Return a library, once for a process.
+
+    Raises:
+        ValueError: where it cannot multiply here, or says so in another way: JAX may be absent, and oneDNN's operators
+            may change.
+    """
+    if name == PyTorch.name:
+        return PyTorch(device, dtype)
+    if device != "cpu":
+        raise ValueError(f"{name} has no products on {device}")
+    try:
+        makers: dict[str, Callable[[str], Library]] = {OneDNN.name: OneDNN, NumPy.name: NumPy, XLA.name: XLA}
+        found = makers[name](dtype)
+        results = found.prepare(Products(2, 2, 3, 4))()
+    except (ImportError, AttributeError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} does not work here: {error}") from None
+    if not all((np.asarray(result) == 3).all() for result in results):
+        raise ValueError(f"{name} multiplies wrongly")
+    return found
+
+
+def libraries(device: str, dtype: str) -> dict[str, Library]:
+    """Return the libraries that can multiply on a device, by name."""
+    found = {}
+    for name in (PyTorch.name, OneDNN.name, NumPy.name, XLA.name):
+        with contextlib.suppress(ValueError):
+            found[name] = library(name, device, dtype)
+    return found
+
+
+def seconds(run: Callable[[], object], least: float) -> list[float]:
+    """Return the seconds of some calls, after one that does not count: TRIES at least, and for that time at least."""
+    run()
+    taken: list[float] = []
+    spent = 0.0
+    while not taken or spent < least or (len(taken) < TRIES and spent < TIMES_LONGER * least):
+        start = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - start)
+        spent += taken[-1]
+    return taken
+
+
+Rates = dict[str, dict[str, float]]
+"""By the id of some products and the library: floating-point operations per second, of the quickest call."""
+
+
+def rates(wanted: list[Products], candidates: dict[str, Library]) -> Rates:
+    """Return how fast each library does these products."""
+    found: Rates = {products.id: {} for products in wanted}
+    for name, candidate in candidates.items():
+        time.sleep(SETTLE_SECONDS)
+        for products in dict.fromkeys(wanted):
+            found[products.id][name] = products.operations / min(seconds(candidate.prepare(products), RATE_SECONDS))
+    return found
+
+
+def peaks(device: str, dtype: str, wait: Callable[[], None]) -> dict[str, float]:
+    """Return for each library its best rate at one large product, over some sizes.
+
+    Args:
+        device: "cpu" or "cuda".
+        dtype: "float32" or "float64".
+        wait: waits until the device has done what it was given.
+    """
+    found: dict[str, float] = {}
+    for name, candidate in libraries(device, dtype).items():
+        time.sleep(SETTLE_SECONDS)
+        rate = 0.0
+        for n in (1024, 2048, 4096, 8192):
+            products = Products(1, n, n, n)
+            if rate and products.operations / rate > PEAK_SECONDS:
+                break
+            run = candidate.prepare(products)
+
+            def whole(run: Run = run) -> None:
+                run()
+                wait()
+
+            rate = products.operations / min(seconds(whole, PEAK_SECONDS))
+            found[name] = max(rate, found.get(name, 0.0))
+    return found
+
+
+def quickest(plans: list[list[Run]], least: float) -> int:
+    """Return the index of the plan whose median time is the least.
+
+    A library's idle threads may slow the next library down, so the quickest libraries together need not be quickest.
+    """
+
+    def median(plan: list[Run]) -> float:
+        return statistics.median(seconds(lambda: [run() for run in plan], least))
+
+    times = [median(plan) for plan in plans] if len(plans) > 1 else [0.0]
+    return times.index(min(times))
+
+
+def main() -> None:
+    """Print a table: the rates of each library, in GFLOP/s."""
+    shown = [(1, 1, 128, 512), (64, 1, 128, 512), (64, 16, 128, 512), (64, 16, 512, 128), (32, 64, 512, 2048)]
+    shown += [(1, 1024, 128, 512), (1, 2048, 256, 2048), (1, 2048, 2048, 512)]
+    with torch.inference_mode():
+        found = libraries("cpu", "float32")
+        table = rates([Products(*shape) for shape in shown], found)
+        table["one large product"] = peaks("cpu", "float32", lambda: None)
+    print("| GFLOP/s, float32 |", " | ".join(found), "|")
+    print("| --- |", " | ".join("---:" for _ in found), "|")
+    for shape, of_library in table.items():
+        print(f"| {shape} |", " | ".join(f"{of_library[name] / 1e9:.0f}" for name in found), "|")
+
+
+if __name__ == "__main__":
+    main()
