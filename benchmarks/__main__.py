@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import click
+from impls.core import command_line
 
-from benchmarks.calibration.command import calibrate
-from benchmarks.correctness.command import agree
-from benchmarks.regression.command import regression
-from benchmarks.run import run
-from impls.__main__ import run as run_command
+with command_line.starting():
+    import click
+
+    from benchmarks.calibration.command import calibrate
+    from benchmarks.correctness.command import agree
+    from benchmarks.regression.command import regression
+    from benchmarks.run import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,4 +22,4 @@ for command in (run, agree, regression, calibrate):
     cli.add_command(command)
 
 if __name__ == "__main__":
-    run_command(cli)
+    command_line.run(cli)

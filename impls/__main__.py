@@ -6,11 +6,14 @@ import os
 import sys
 from pathlib import Path
 
-import click
+from impls.core import command_line
 
-from impls.core import registry
-from impls.core.contract import DEVICES
-from impls.core.problem import DTYPES
+with command_line.starting():
+    import click
+
+    from impls.core import registry
+    from impls.core.contract import DEVICES
+    from impls.core.problem import DTYPES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -118,21 +121,8 @@ def environments_command(removed: tuple[str, ...]) -> int:
     return 0
 
 
-def run(command: click.Command) -> None:
-    """Run a command and exit with its code. Wrong arguments give one line on stderr and exit code 2."""
-    try:
-        code = command.main(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
-        sys.exit(2)
-    except click.ClickException as error:
-        print(f"error: {' '.join(error.format_message().split())}", file=sys.stderr)
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
-
+run = command_line.run
+"""Also for the commands of other rooms."""
 
 if __name__ == "__main__":
     run(cli)

@@ -1,0 +1,119 @@
+"""One wrapper for commands: however a command ends, it says so in one line and exits with the right code."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+from impls.core.text import one_line
+
+if TYPE_CHECKING:
+    import click
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C has ended."""
+
+
+class _Output(io.FileIO):
+    """Standard output or standard error. Where its reader has gone, what is written goes nowhere, as it wanted."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+
+    def write(self, data: bytes) -> int | None:  # type: ignore[override]
+        try:
+            return super().write(data)
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())  # otherwise the end of Python tries again
+            os.close(nowhere)
+            if self.fileno() == 1 and not isinstance(error, BrokenPipeError):
+                raise OSError(error.errno, f"standard output can't be written to: {error.strerror}") from None
+            return len(data)
+
+
+def _end(*_: object) -> None:
+    """End at once. This is for times at which there is nothing to clean up."""
+    os.write(2, b"interrupted\n")
+    os._exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Let Ctrl-C end the process with one line while the block imports what a command needs.
+
+    An import that is interrupted may raise anything.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # not where Ctrl-C is ignored, nor in a test
+        signal.signal(signal.SIGINT, _end)
+    try:
+        yield
+    except (ImportError, OSError, MemoryError) as error:
+        if before is not signal.default_int_handler or isinstance(error, ModuleNotFoundError):
+            raise
+        fail(f"Python can't import what it needs: {describe(error)}")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def describe(error: BaseException) -> str:
+    """Return what an error says, with the name of the file that it is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename is not None else error.strerror
+    return "there is not enough memory" if isinstance(error, MemoryError) else str(error)
+
+
+def fail(message: str) -> NoReturn:
+    """Print an error on one line and exit with 2."""
+    print(f"error: {one_line(message)}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _open_streams() -> None:
+    """Give the process three streams that can take every text: a closed one is opened, to nowhere."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # the next file to be opened would become it, and get what is printed
+            os.open(os.devnull, os.O_RDWR)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None or stream is getattr(sys, f"__{name}__"):  # not where a test has replaced it
+            encoding = stream.encoding if stream is not None else "utf-8"
+            buffer = io.BufferedWriter(_Output(descriptor))
+            lines = descriptor == 2 or os.isatty(descriptor)
+            setattr(sys, name, io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=lines))
+
+
+def run(command: click.Command) -> NoReturn:
+    """Run a command and exit with its code.
+
+    Wrong arguments, and files that can't be read or written, give one line on stderr and exit code 2. Ctrl-C gives
+    130. Where the reader of standard output has gone, the command goes on and exits with its own code.
+    """
+    import click
+
+    _open_streams()
+    try:
+        code = command.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        sys.exit(2)
+    except click.ClickException as error:
+        fail(error.format_message())
+    except (OSError, MemoryError) as error:
+        fail(describe(error))
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _end)  # while Python ends
+    sys.exit(code if isinstance(code, int) else 0)
