@@ -3,8 +3,8 @@
 Schema versions
     1  2026-11: the first
     2  2026-11: turns have pressure_seconds
-    3  2026-11: rows have input_seed; turns have first_seconds, read_seconds, reread_seconds, outside_seconds and
-       outside_cpu_seconds
+    3  2026-11: rows have input_seed; turns have inputs, first_seconds, read_seconds, reread_seconds,
+       outside_seconds and outside_cpu_seconds
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ STATUSES = (
 )
 HARMLESS = ("ok", "unsupported", "not_installed")
 """The statuses with which a run still exits with 0."""
+UNTRUE = ("disagrees", "error")
+"""The statuses with which an arm's times at a benchmark are not shown, not even those of earlier replicates."""
 
 
 class Record(msgspec.Struct, kw_only=True):

@@ -62,8 +62,8 @@ def remembered(turns: Sequence[Turn], seconds: float) -> bool:
     """Whether calls on inputs that an arm had seen were so short that it may have remembered their results.
 
     Args:
-        turns: those that read a result began with new inputs.
+        turns: some of them began with new inputs.
         seconds: of a call: the median over all turns.
     """
-    first = min((turn.first_seconds or 0.0 for turn in turns if turn.read_seconds is not None), default=0.0)
+    first = min((turn.first_seconds or 0.0 for turn in turns if turn.inputs is not None), default=0.0)
     return sanity.remembers(first, seconds)

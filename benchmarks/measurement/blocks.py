@@ -23,7 +23,7 @@ from benchmarks.stopwatch import Stopwatch
 SPACING_SECONDS = 0.25
 """The least time from the start of a block to the start of the next. With few benchmarks, the runner waits."""
 
-CHECKED = 1 / 8
+CHECKED = 1 / 4
 """The share of the turns between the first and the last whose result is checked."""
 
 LOOKS = 10
@@ -62,7 +62,9 @@ class Replicate:
         self.opening = opening
         self.blocks = blocks
         self.rng = rng
+        self.chance = random.SystemRandom()  # rng can be foreseen by who knows the seed of a run
         self.stopwatch = stopwatch
+        self.inputs: dict[tuple[int, ArmKey], int] = {}  # the set of inputs that a job has loaded last
         self.alive: dict[int, set[ArmKey]] = {k: set() for k in range(len(jobs))}
         self.failed: list[tuple[Record, ArmFailed]] = []
 
@@ -79,6 +81,7 @@ class Replicate:
             self.drop(k, key, failure)
             return
         self.alive[k].add(key)
+        self.inputs[k, key] = 0
         if row.turns is None:  # otherwise it is opened again, after another job killed the process
             assert arm.ready is not None
             row.base_bytes = arm.ready.base_bytes
@@ -112,50 +115,64 @@ class Replicate:
                     self.take_turn(k, key, number, position)
 
     def take_turn(self, k: int, key: ArmKey, block: int, position: int) -> None:
-        """Let an arm take a turn at a job."""
+        """Let an arm take a turn at a job, and check it, where its time has come."""
         job = self.jobs[k]
         row = job.rows[key]
         assert row.turns is not None
         number, of_all = len(row.turns), 2 * self.blocks
-        check = self.inputs_to_check(number, of_all)
+        inputs, checked = self.check_of(number, of_all, agreement.updates(job.benchmark.workload, job.benchmark.mode))
         try:
             with self.stopwatch.spent("measuring"):
-                row.turns.append(turns.take(block, position, lambda: self.watched_turn(job, key, check)))
+                if inputs is not None:
+                    job.arms[key].ask(protocol.Load(job.benchmark.id, inputs), protocol.Done)
+                    self.inputs[k, key] = inputs
+                turn = turns.take(block, position, lambda: self.watched_turn(job, key, checked))
+                turn.inputs = inputs
+                row.turns.append(turn)
+                if checked:
+                    self.compare(job, key, self.inputs[k, key], turn.seconds)
         except ArmFailed as failure:
             where = f"{failure.reason} (in turn {number + 1} of {of_all})"
             self.drop(k, key, ArmFailed(failure.status, where))
 
-    def inputs_to_check(self, number: int, of_all: int) -> int | None:
-        """Return which set of inputs a turn gets, if its result is checked; None where the turn goes on as it is.
+    def check_of(self, number: int, of_all: int, updates: bool) -> tuple[int | None, bool]:
+        """Return which set of inputs is loaded before a turn, None for no new ones, and whether the turn is checked.
 
-        The first and the last turn are checked, on different inputs, and some between them, which nobody can foresee.
+        The first and the last turn begin with new inputs and are checked. Nobody can foresee which turns between them
+        are checked, nor which of those begin with new inputs. Where calls update parameters, all checked turns begin
+        with new inputs, since the reference then has to do as many steps as the arm.
         """
         if number in (0, of_all - 1):
-            return int(number > 0)
-        return self.rng.randrange(2) if self.rng.random() < CHECKED else None
+            return int(number > 0), True
+        checked = self.chance.random() < CHECKED
+        return self.chance.randrange(2) if checked and (updates or self.chance.random() < 0.5) else None, checked
 
-    def watched_turn(self, job: Job, key: ArmKey, check: int | None) -> Turn:
-        """Let an arm take a turn, and watch its worker from outside.
-
-        With `check`, the turn gets that set of the inputs, and its last result is compared with the reference.
-        """
-        plan, arm, name = job.plans[key], job.arms[key], job.benchmark.id
-        if check is not None:
-            arm.ask(protocol.Load(name, check), protocol.Done)
-        helpers = arm.helpers() if check is not None else {}
+    def watched_turn(self, job: Job, key: ArmKey, read: bool = False) -> Turn:
+        """Let an arm take a turn, and watch its worker from outside; `read` has it read its last result."""
+        plan, arm = job.plans[key], job.arms[key]
+        request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read)
+        helpers = arm.helpers() if read else {}
         cpu, start = arm.cpu_seconds(), time.perf_counter()
-        request = protocol.TakeTurn(name, plan.samples, plan.calls_per_sample, read=check is not None)
         taken = arm.ask(request, protocol.Taken)
         turn = taken.turn
         turn.outside_seconds = time.perf_counter() - start
         turn.outside_cpu_seconds = arm.cpu_seconds() - cpu
+        turn.seconds = statistics.median(turn.samples or [turn.seconds])  # not by what the worker calls a median
         arm.check_from_outside(taken.threads)
-        if check is not None:
+        if read:
             arm.check_helpers(helpers, turn.outside_seconds)
-            expected = None if arm.implementation.is_floor else str(job.expected)  # the floor computes no LSTM
-            steps = plan.calls if agreement.updates(job.benchmark.workload, job.benchmark.mode) else 1
-            arm.ask(protocol.Compare(name, turn.seconds, expected, f"{check}/{steps}"), protocol.Done)
         return turn
+
+    def compare(self, job: Job, key: ArmKey, inputs: int, seconds: float) -> None:
+        """Compare the last result of a turn with the reference's on that set of inputs.
+
+        Raises:
+            ArmFailed: where it disagrees, or where reading it did work that the turn had left.
+        """
+        arm, benchmark = job.arms[key], job.benchmark
+        expected = None if arm.implementation.is_floor else str(job.expected)  # the floor computes no LSTM
+        steps = job.plans[key].calls if agreement.updates(benchmark.workload, benchmark.mode) else 1
+        arm.ask(protocol.Compare(benchmark.id, seconds, expected, f"{inputs}/{steps}"), protocol.Done)
 
     def check_times(self, job: Job, key: ArmKey) -> None:
         """Check whether the times of a row can be true.
@@ -172,7 +189,7 @@ class Replicate:
         while reason := plausible.clocks([*turns, *more], calls):
             if len(more) == LOOKS:
                 raise ArmFailed("error", reason)
-            more.append(self.watched_turn(job, key, None))
+            more.append(self.watched_turn(job, key))
         if plausible.remembered(turns, seconds):  # or disturbed, so look again and more closely
             arm.ask(protocol.Inspect(job.benchmark.id, seconds), protocol.Done)
 

@@ -146,9 +146,10 @@ class Estimated(Answer, tag="estimated"):
 
 
 class Peak(Answer, tag="peak"):
-    """The machine's peak: by library, the best rate of a large matrix product, in operations per second."""
+    """The machine's peak: by library, the best rate in operations per second, and which instructions it takes."""
 
     rates: dict[str, float]
+    dispatch: dict[str, str]
 
 
 class Taken(Answer, tag="taken"):

@@ -9,7 +9,7 @@ from benchmarks.cases import Benchmark
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import ArmFailed
 from benchmarks.measurement.configuration import Configuration
-from benchmarks.record import Record, problem_fields
+from benchmarks.record import UNTRUE, Record, problem_fields
 from impls.core.registry import Implementation
 from impls.core.versions import distributions, versions_of
 
@@ -57,10 +57,6 @@ def new_row(
         error_tensor=admission.error_tensor,
         first_call_seconds=admission.first_call_seconds,
     )
-
-
-UNTRUE = ("disagrees", "error")
-"""The statuses with which an arm's times at a benchmark are not shown, not even those of earlier replicates."""
 
 
 def forget_times(row: Record) -> None:

@@ -18,10 +18,10 @@ from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed, Limits, start_all
 from benchmarks.measurement.blocks import ArmKey, Job
 from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.rows import UNTRUE, forget_times, new_row
+from benchmarks.measurement.rows import forget_times, new_row
 from benchmarks.measurement.sides import Side, make_arm, shuffled, worker_dtype
 from benchmarks.measurement.timing import Plan, plan
-from benchmarks.record import Record
+from benchmarks.record import UNTRUE, Record
 from benchmarks.stopwatch import Stopwatch
 
 Key = tuple[str, str, str]

@@ -137,7 +137,7 @@ class Worker:
             case protocol.Estimate():
                 return self.estimate(request)
             case protocol.MeasurePeak():
-                return protocol.Peak(self.module.peak(self.device, request.dtype))
+                return protocol.Peak(self.module.peak(self.device, request.dtype), self.module.dispatch())
             case protocol.Load():
                 return self.load(request)
             case protocol.TakeTurn():

@@ -14,6 +14,7 @@ def turn(scale=1.0, extra=0.001, cpu=0.9, first=0.005, read=0.001, call=0.005):
     return Turn(
         seconds=scale * call, samples=[scale * call] * 3, first_seconds=scale * first, read_seconds=scale * read,
         reread_seconds=scale * read, outside_seconds=truth + extra, outside_cpu_seconds=cpu * (truth + extra),
+        inputs=0,
     )  # fmt: skip
 
 
@@ -52,5 +53,5 @@ def test_results_that_were_remembered_after_the_first_call_are_found():
     assert plausible.remembered(turns, 0.0001)
     assert not plausible.remembered([*turns, turn(first=0.0003)], 0.0001)  # one first call was quick
     for one in turns:
-        one.read_seconds = None  # these did not begin with new inputs
+        one.inputs = None  # these did not begin with new inputs
     assert not plausible.remembered(turns, 0.0001)

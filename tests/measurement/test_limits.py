@@ -3,11 +3,13 @@
 import json
 
 import click
+import msgspec
 import pytest
 
 from benchmarks import limits
-from benchmarks.metadata import LARGE
+from benchmarks.metadata import LARGE, Machine, Metadata, RunOptions
 
+BEFORE = Metadata(machine=Machine(cpu="a cpu"), run=RunOptions(run_id="r", baseline="base"))
 PLANS = {"p/sequence": {"forward": {"1 x 6,5,28": "XLA"}, "backward": {"3 x 2,7,28": "oneDNN", "1 x 6,5,28": "XLA"}}}
 
 
@@ -26,10 +28,15 @@ def folder(tmp_path, peaks, floor):
 def test_the_peak_is_the_best_rate_of_all(in_floor, peak, library, tmp_path):
     raw = folder(
         tmp_path,
-        {"float32": {"PyTorch": 2e11, "oneDNN": 4e11}, "float64": {"PyTorch": 1e11}},
+        {
+            "rates": {"float32": {"PyTorch": 2e11, "oneDNN": 4e11}, "float64": {"PyTorch": 1e11}},
+            "dispatch": {"B": "Zen"},
+        },
         {"plans": PLANS, "rates": {"float32": in_floor}},
     )
-    said = limits.described(raw)
+    known = limits.described(BEFORE, raw)
+    said = msgspec.to_builtins(known)
+    assert known.machine == Machine(cpu="a cpu", dispatch={"B": "Zen"})
     assert said["matmul_flops_per_second"] == {"float32": peak, "float64": 1e11}
     assert said["peak_library"] == {"float32": library, "float64": "PyTorch"}
     assert said["floor_libraries"] == {"p/sequence": "XLA, oneDNN"}
@@ -37,16 +44,21 @@ def test_the_peak_is_the_best_rate_of_all(in_floor, peak, library, tmp_path):
 
 
 def test_without_the_floor_nothing_is_said(tmp_path):
-    assert not any(limits.described(folder(tmp_path, {}, None)).values())
-    assert not any(limits.described(tmp_path / "nowhere").values())
+    for raw in (folder(tmp_path, {}, None), tmp_path / "nowhere"):
+        known = limits.described(BEFORE, raw)
+        assert not known.rates
+        assert not known.matmul_flops_per_second
+        assert not known.floor_libraries
+        assert known.machine == BEFORE.machine
 
 
 @pytest.mark.parametrize("name", [limits.PEAK, limits.FLOOR])
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "3", '{"float32": 3, "plans": []}', '{"rates": {"float32": {"a": 1}}}', "\x00\xff"]
+    "content", ["", "{", "[]", "3", '{"rates": {"float32": 3}}', '{"rates": {"float32": {"a": "b"}}}', "\x00\xff"]
 )
 def test_a_damaged_file_is_named(name, content, tmp_path):
-    folder(tmp_path, {"float32": {"PyTorch": 2e11}}, {"plans": PLANS})
+    folder(tmp_path, {"rates": {"float32": {"PyTorch": 2e11}}}, {"plans": PLANS})
+    limits.described(BEFORE, tmp_path)
     (tmp_path / name).write_bytes(content.encode("latin-1"))
     with pytest.raises(click.UsageError, match=rf"{name} is damaged: "):
-        limits.described(tmp_path)
+        limits.described(BEFORE, tmp_path)
