@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import processors
 from benchmarks.metadata import Commit, Machine, Metadata, RunOptions
 from impls.core.versions import version
 
@@ -17,18 +18,55 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ("numpy", "scipy", "torch", "jax", "jaxlib", "flax", "pytest-benchmark", "pandas")
 MEASURING = ("impls", "benchmarks", "reports", "pyproject.toml")
 """The paths whose changes are told beside the commit."""
-PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "CUDA_", "NPROC", "LD_PRELOAD", "MALLOC_")
+PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "CUDA_", "NPROC", "LD_PRELOAD", "MALLOC_",
+            "ATEN_", "DNNL_", "ONEDNN_", "NPY_")  # fmt: skip
+"""How the recorded environment variables begin."""
+CPUINFO = Path("/proc/cpuinfo")
+CPUS = Path("/sys/devices/system/cpu")
 
 
-def cpu_model() -> str:
-    """Return the processor's name, from /proc/cpuinfo or from Python."""
+def text_of(path: Path) -> str:
+    """Return the text of a file of the kernel; nothing where there is none."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        return ""
+
+
+def cpuinfo() -> dict[str, str]:
+    """Return what /proc/cpuinfo says of the first processor."""
+    first = text_of(CPUINFO).partition("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def number(text: str | None) -> int | None:
+    """Return a whole number, decimal or with 0x; None for anything else."""
+    try:
+        return int(text or "", 0)
+    except ValueError:
+        return None
+
+
+def caches() -> dict[str, int]:
+    """Return the bytes of the first processor's caches, by names such as L1d, L2 and L3."""
+    found = {}
+    for folder in sorted(CPUS.glob("cpu0/cache/index*")):
+        level, kind, size = (text_of(folder / name) for name in ("level", "type", "size"))
+        units = {"K": 2**10, "M": 2**20}
+        count = number(size.rstrip("".join(units)))
+        if level and count is not None:
+            found[f"L{level}{ {'Data': 'd', 'Instruction': 'i'}.get(kind, '') }"] = count * units.get(size[-1:], 1)
+    return found
+
+
+def physical_cores() -> int | None:
+    """Return the number of cores behind the processors that this process may use; None where it is not known."""
+    names = ("physical_package_id", "core_id")
+    found = {
+        tuple(text_of(CPUS / f"cpu{cpu}" / "topology" / name) for name in names) for cpu in os.sched_getaffinity(0)
+    }
+    return len(found) if all(map(all, found)) else None
 
 
 def gpu_model() -> str | None:
@@ -56,8 +94,19 @@ def commit() -> Commit:
 
 def machine() -> Machine:
     """Return what this machine is."""
+    said = cpuinfo()
+    flags = set(said.get("flags", said.get("Features", "")).split())
+    kilohertz = number(text_of(CPUS / "cpu0" / "cpufreq" / "cpuinfo_max_freq"))
     return Machine(
-        cpu=cpu_model(),
+        cpu=said.get("model name") or platform.processor() or platform.machine(),
+        vendor=said.get("vendor_id", said.get("CPU implementer")),
+        family=number(said.get("cpu family", said.get("CPU architecture"))),
+        model=number(said.get("model", said.get("CPU part"))),
+        stepping=number(said.get("stepping", said.get("CPU revision"))),
+        instructions=tuple(name for flag, name in processors.NAMES.items() if flag in flags),
+        caches=caches(),
+        max_hertz=1e3 * kilohertz if kilohertz else None,
+        physical_cores=physical_cores(),
         cores=len(os.sched_getaffinity(0)),
         memory_bytes=psutil.virtual_memory().total,
         gpu=gpu_model(),

@@ -16,9 +16,22 @@ LARGE = "one large product"
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine that a run was measured on."""
+    """The machine that a run was measured on.
+
+    Family, model and stepping are Linux's; on Arm, its architecture, part and revision. `caches` has bytes, by names
+    such as L2, and `dispatch` which instructions a library says that it takes.
+    """
 
     cpu: str = UNKNOWN
+    vendor: str | None = None
+    family: int | None = None
+    model: int | None = None
+    stepping: int | None = None
+    instructions: tuple[str, ...] = ()
+    caches: dict[str, int] = {}
+    dispatch: dict[str, str] = {}
+    max_hertz: float | None = None
+    physical_cores: int | None = None
     cores: int | None = None
     memory_bytes: int | None = None
     gpu: str | None = None

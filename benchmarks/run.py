@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import itertools
-import json
 import subprocess
 import sys
 import time
@@ -111,14 +110,15 @@ class Run:
                     raise click.UsageError(f"{admitted.implementation} can't be measured any more: {failure.reason}")
             return
         session.admit()
-        peaks: limits.Peaks = {}
+        peaks = limits.Peaks()
         for dtype in sorted({benchmark.problem.dtype for benchmark in session.benchmarks}):
             try:
-                peaks[dtype] = session.measure_peak(dtype).rates
+                peak = session.measure_peak(dtype)
+                peaks.rates[dtype], peaks.dispatch = peak.rates, peak.dispatch
             except ArmFailed as failure:
                 if "floor" in session.names:
                     click.echo(f"warning: the peak in {dtype} is not known: {failure}", err=True)
-        write_text(self.raw / limits.PEAK, json.dumps(peaks) + "\n")
+        write_text(self.raw / limits.PEAK, msgspec.json.encode(peaks).decode() + "\n")
         self._keep(limits.FLOOR, floor)
         write_text(path, admission.dumps(session.admissions.values()))
 
@@ -218,8 +218,8 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
         described = msgspec.structs.replace(
             machine.describe(msgspec.convert(msgspec.to_builtins(configuration), RunOptions)),
             commit=configuration.commit,  # the commit at its start
-            **limits.described(current.raw),
         )
+        described = limits.described(described, current.raw)
         results.write_all(folder, records, described)
     # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):

@@ -74,6 +74,11 @@ def peak(device: str, dtype: str) -> dict[str, float]:
         return products.peaks(device_of(device).type, dtype, wait_for(device_of(device)))
 
 
+def dispatch() -> dict[str, str]:
+    """Return which instructions the libraries of this process say that they take."""
+    return products.dispatch()
+
+
 def choose(problem: Problem, workload: str, device: str) -> tuple[dict[str, Plan], products.Rates]:
     """Return the quickest plan of each mode, and the rates that were measured on the way.
 

@@ -188,6 +188,14 @@ def libraries(device: str, dtype: str) -> dict[str, Library]:
     return found
 
 
+def dispatch() -> dict[str, str]:
+    """Return which instructions the libraries of this process say that they take."""
+    from threadpoolctl import threadpool_info
+
+    blas = {str(pool["architecture"]) for pool in threadpool_info() if pool.get("architecture")}
+    return {"PyTorch": torch.backends.cpu.get_cpu_capability(), **({"BLAS": ", ".join(sorted(blas))} if blas else {})}
+
+
 def seconds(run: Callable[[], object], least: float) -> list[float]:
     """Return the seconds of some calls, after one that does not count: TRIES at least, and for that time at least."""
     run()

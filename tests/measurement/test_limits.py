@@ -54,7 +54,17 @@ def test_without_the_floor_nothing_is_said(tmp_path):
 
 @pytest.mark.parametrize("name", [limits.PEAK, limits.FLOOR])
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "3", '{"rates": {"float32": 3}}', '{"rates": {"float32": {"a": "b"}}}', "\x00\xff"]
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        "\x00\xff",
+        '{"rates": {"a": 3}}',
+        '{"rates": {"a": {"b": "c"}}}',
+        '{"rates": {"a": {"b": -1}}}',
+    ],
 )
 def test_a_damaged_file_is_named(name, content, tmp_path):
     folder(tmp_path, {"rates": {"float32": {"PyTorch": 2e11}}}, {"plans": PLANS})

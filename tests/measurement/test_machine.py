@@ -1,0 +1,90 @@
+"""What this machine is, from the kernel's files: on x86, on Arm, and where they are missing."""
+
+import os
+
+import pytest
+
+from benchmarks import machine, processors
+from benchmarks.metadata import Machine
+
+X86 = """processor\t: 0
+vendor_id\t: AuthenticAMD
+cpu family\t: 25
+model\t\t: 17
+model name\t: AMD EPYC
+stepping\t: 1
+flags\t\t: fpu avx2 fma avx512f avx512_bf16
+power management:
+
+processor\t: 1
+vendor_id\t: Other
+"""
+ARM = """processor\t: 0
+BogoMIPS\t: 243.75
+Features\t: fp asimd sve
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x1
+CPU part\t: 0xd40
+CPU revision\t: 1
+"""
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """An empty folder in the place of the kernel's files, and a function that writes one of them."""
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "CPUS", tmp_path / "cpu")
+    monkeypatch.setattr(machine, "gpu_model", lambda: None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+
+    def write(name, text):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    return write
+
+
+def test_an_x86_processor(files):
+    files("cpuinfo", X86)
+    files("cpu/cpu0/cpufreq/cpuinfo_max_freq", "3700000\n")
+    for k, (level, kind, size) in enumerate(
+        [("1", "Data", "32K"), ("1", "Instruction", "64K"), ("3", "Unified", "2M")]
+    ):
+        for name, text in (("level", level), ("type", kind), ("size", size)):
+            files(f"cpu/cpu0/cache/index{k}/{name}", f"{text}\n")
+    for cpu, core in ((0, 0), (1, 0), (2, 1)):
+        files(f"cpu/cpu{cpu}/topology/physical_package_id", "0\n")
+        files(f"cpu/cpu{cpu}/topology/core_id", f"{core}\n")
+    found = machine.machine()
+    assert processors.words(found) == "AMD EPYC, family 25 (Zen 4), AVX-512"
+    assert (found.model, found.stepping, found.max_hertz, found.physical_cores, found.cores) == (17, 1, 3.7e9, 2, 3)
+    assert found.instructions == ("AVX2", "FMA", "AVX-512", "AVX512_BF16")
+    assert found.caches == {"L1d": 2**15, "L1i": 2**16, "L3": 2**21}
+
+
+def test_an_arm_processor(files):
+    files("cpuinfo", ARM)
+    found = machine.machine()
+    assert processors.words(found).endswith("family 8 (Neoverse V1), SVE")
+    assert (found.vendor, found.model, found.stepping) == ("0x41", 0xD40, 1)
+    assert (found.max_hertz, found.physical_cores, found.caches) == (None, None, {})
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "\n\n", "no colon", "cpu family: many\nmodel:\nflags:", "model name: \x00", "a: b: c\n"]
+)
+def test_what_the_kernel_does_not_say_is_not_known(text, files):
+    if text is not None:
+        files("cpuinfo", text)
+    files("cpu/cpu0/cache/index0/level", "1")
+    files("cpu/cpu0/cache/index0/size", "large")
+    files("cpu/cpu0/cpufreq/cpuinfo_max_freq", "<unknown>")
+    found = machine.machine()
+    assert isinstance(found, Machine)
+    assert (found.family, found.model, found.max_hertz, found.caches) == (None, None, None, {})
+    assert found.cpu
+
+
+def test_variables_that_slow_a_library_are_recorded():
+    assert all(name.startswith(machine.PREFIXES) for name in (*processors.SLOWS, processors.XLA_FLAGS))
