@@ -222,7 +222,7 @@ class Arm:
         return started + [process for process in outside.orphans() if process.token in (self.token, None)]
 
     def check_from_outside(self, pools: Sequence[int] = ()) -> None:
-        """Look at the processors that the worker's threads may use, its thread pools, and processes that have escaped.
+        """Look at the worker's processors, priority and thread pools, and for processes that have escaped.
 
         Args:
             pools: the numbers of threads of its thread pools.
@@ -236,6 +236,8 @@ class Arm:
         strayed, escaped = outside.strayed(self.process.pid, self.limits.cores), self.escaped()
         if strayed:
             reason = f"it moved a thread to processor {min(strayed)}, which it was not given"
+        elif outside.favoured(self.process.pid):
+            reason = "it raised its own priority"
         elif max(pools, default=0) > given:
             reason = f"it set a thread pool to {max(pools)} threads; it was given {given}"
         elif escaped:

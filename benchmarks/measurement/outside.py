@@ -38,6 +38,14 @@ def strayed(pid: int, cores: Iterable[int]) -> set[int]:
     return found
 
 
+def favoured(pid: int) -> bool:
+    """Whether a process is in another scheduling class than this process, or has a higher priority."""
+    with contextlib.suppress(ProcessLookupError):
+        here, there = (os.getpriority(os.PRIO_PROCESS, of) for of in (0, pid))
+        return there < here or os.sched_getscheduler(pid) != os.sched_getscheduler(0)
+    return False
+
+
 def _names(folder: str) -> list[str]:
     try:
         return [entry.name for entry in Path(folder).iterdir()]

@@ -179,6 +179,11 @@ FAULTS = {
             torch.set_num_threads(8)
             return good(state)
     """,
+    "raises_its_priority": """
+        def bad(state):
+            os.nice(-1)
+            return good(state)
+    """,
     "leaves_a_session": """
         command = [sys.executable, "-c", "while True: pass"]
         if workload == "sequence": subprocess.Popen(command, start_new_session=True)
@@ -229,6 +234,7 @@ STATUS = {
     "moves_to_other_processors": ("error", "it was not given"),
     "starts_a_thread_elsewhere": ("error", "it was not given"),
     "sets_more_threads": ("error", "it set a thread pool to 8 threads"),
+    "raises_its_priority": ("error", "it raised its own priority"),
     "leaves_a_session": ("error", "it left a process behind"),
     "leaves_a_daemon": ("error", "it left a process behind"),
     "burns_in_a_child": ("error", "used a processor"),
@@ -254,6 +260,7 @@ SWITCHED_OFF = {
     "moves_to_other_processors": "",
     "starts_a_thread_elsewhere": "",
     "sets_more_threads": "",
+    "raises_its_priority": "",
     "leaves_a_session": "",
     "leaves_a_daemon": "",
     "burns_in_a_child": "",

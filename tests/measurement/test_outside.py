@@ -44,6 +44,15 @@ def test_a_thread_on_other_processors_is_seen(child):
     assert outside.strayed(2**22 + 1, {core}) == set()  # there is no such process
 
 
+def test_a_lower_priority_is_no_favour_and_another_class_is(child):
+    assert not outside.favoured(child.pid)
+    os.setpriority(os.PRIO_PROCESS, child.pid, 5)
+    assert not outside.favoured(child.pid)
+    os.sched_setscheduler(child.pid, os.SCHED_BATCH, os.sched_param(0))
+    assert outside.favoured(child.pid)
+    assert not outside.favoured(2**22 + 1)  # there is no such process
+
+
 NEST = f"import subprocess; subprocess.Popen({list(SLEEP)!r}, start_new_session=True).wait()"
 
 
