@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from impls.core import environments
+from impls.core.files import temporary_folder
+
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Make a folder that is removed at the end. Folders that killed processes left are removed first."""
-    base = Path(tempfile.gettempdir())
-    for old in base.glob("lstm-bench-*"):
-        pid = old.name.rsplit("-", 1)[-1]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(old, ignore_errors=True)
-    folder = base / f"lstm-bench-{time.time_ns()}-{os.getpid()}"
-    folder.mkdir(mode=0o700)
-    try:
+    """Make a folder that is removed at the end. What killed processes left, half-built environments too, goes first."""
+    environments.sweep()
+    with temporary_folder(Path(tempfile.gettempdir()), "lstm-bench-") as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

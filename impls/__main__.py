@@ -65,15 +65,18 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
 
     from impls.core import environments
     from impls.core.evaluate import Task
+    from impls.core.files import check_writable
     from impls.core.precision import framework_variables
     from impls.core.weights import read_case
 
     try:
         chosen = registry.resolve(implementation)
-        if out.is_dir():
-            raise ValueError(f"{out} is a folder; give the name of a file")
-        if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-            raise ValueError(f"{out} can't be written: {out.parent} is not a folder that can be written to")
+        try:
+            folder = check_writable(out).parent
+        except OSError as error:
+            raise ValueError(f"{out} can't be written: {error.strerror}") from None
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise ValueError(f"{out} can't be written: {folder} is not a folder that can be written to")
         if chosen.requires:  # an environment takes a while to build, so that what is wrong is found before
             read_case(case_path, dtype)
             if reason := chosen.lacks(device, dtype, "sequence"):

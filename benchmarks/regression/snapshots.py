@@ -8,14 +8,13 @@ import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from impls.core import contract
 from impls.core.environments import cache
-from impls.core.files import digest
+from impls.core.files import digest, temporary_folder
 
 SKIPPED = ("__pycache__", ".git")
 
@@ -26,17 +25,12 @@ class Unusable(ValueError):
 
 @contextmanager
 def arriving(kind: str) -> Iterator[Path]:
-    """Make a temporary folder beside the finished ones of its kind. Folders of killed processes are removed."""
+    """Make a temporary folder beside the finished ones of its kind."""
     parent = cache() / kind
     parent.mkdir(parents=True, exist_ok=True)
-    for old in parent.glob(".arriving-*"):
-        if not Path(f"/proc/{old.name.split('-')[1]}").exists():
-            shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".arriving-{os.getpid()}-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder(parent, ".arriving-") as folder:
+        (folder / "content").mkdir()
+        yield folder / "content"
 
 
 def keep(folder: Path) -> Path:
@@ -56,15 +50,19 @@ def git(folder: Path, *arguments: str) -> bytes:
     """Run git in a folder and return its output.
 
     Raises:
-        Unusable: with the last line of git's error.
+        Unusable: with git's error, on one line.
     """
+    command, english = ["git", "-C", str(folder), *arguments], {**os.environ, "LC_ALL": "C"}
     try:
-        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=True).stdout
+        return subprocess.run(command, capture_output=True, check=True, env=english).stdout
     except FileNotFoundError:
-        raise Unusable("git is not installed") from None
+        raise Unusable("git is not installed, or not on PATH") from None
+    except OSError as error:
+        raise Unusable(f"git can't be started: {error.strerror}") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().splitlines()
-        raise Unusable(said[-1] if said else f"git {arguments[0]} failed") from None
+        fatal = [line for line in said if line.startswith("fatal:")]  # advice may follow
+        raise Unusable((fatal or said or [f"git {arguments[0]} failed"])[-1]) from None
 
 
 def resolve(folder: Path, revision: str) -> str:
@@ -75,7 +73,9 @@ def resolve(folder: Path, revision: str) -> str:
     """
     try:
         git(folder, "rev-parse", "--git-dir")
-    except Unusable:
+    except Unusable as error:
+        if "not a git repository" not in str(error):
+            raise Unusable(f"there is no {revision} of {folder}: {error}") from None
         raise Unusable(f"{folder} is in no git repository, so there is no {revision} of it") from None
     try:
         return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()

@@ -86,7 +86,7 @@ def _open_streams() -> None:
         stream = getattr(sys, name)
         if stream is None or stream is getattr(sys, f"__{name}__"):  # not where a test has replaced it
             encoding = stream.encoding if stream is not None else "utf-8"
-            buffer = io.BufferedWriter(_Output(descriptor))
+            buffer = io.BufferedWriter(_Output(descriptor))  # type: ignore[type-var]
             lines = descriptor == 2 or os.isatty(descriptor)
             setattr(sys, name, io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=lines))
 

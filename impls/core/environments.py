@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
+
 from impls.core import child_process
+from impls.core.files import read_regular
 from impls.core.registry import Implementation
 
 WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
@@ -75,7 +78,7 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
     if folder in _IN_USE:
         _IN_USE.pop(folder).close()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    sweep(folder.parent)
+    sweep()
     lock = folder.with_suffix(".lock").open("w")
     try:
         if not _usable(folder):
@@ -118,10 +121,10 @@ def _parent() -> Path:
 
 
 def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str], waiting: Waiting) -> None:
-    run_pip([sys.executable, "-m", "venv", str(folder)], waiting)
     limits, temporary = folder / "constraints.txt", folder / "tmp"
+    temporary.mkdir(parents=True)  # for venv and pip, so that a killed build leaves nothing elsewhere
+    run_pip([sys.executable, "-m", "venv", str(folder)], waiting, TMPDIR=str(temporary))
     limits.write_text("".join(f"{line}\n" for line in constraints))
-    temporary.mkdir()  # for pip, so that a killed build leaves nothing elsewhere
     # -I: what PYTHONPATH leads to must not count as installed
     pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], waiting, TMPDIR=str(temporary))
@@ -165,14 +168,22 @@ def _progress(what: str) -> Iterator[Waiting]:
             sys.stderr.flush()
 
 
-def sweep(parent: Path) -> None:
+def sweep() -> None:
     """Remove half-built environments: those whose lock no process holds."""
-    for path in parent.glob("*.lock"):
+    for path in _parent().glob("*.lock"):
         folder = path.with_suffix("")
         if folder.exists() and not (folder / "finished").exists():
-            with path.open("w") as lock, contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(OSError), path.open("w") as lock:  # such as a cache that can only be read
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                if not (folder / "finished").exists():  # another process may have ended meanwhile
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Content(msgspec.Struct):
+    """What the file `finished` says."""
+
+    purpose: str = "unknown"
+    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,17 +202,19 @@ class Environment:
 
 
 def environments() -> list[Environment]:
-    """Return every finished environment in the cache."""
+    """Return every finished environment in the cache. Half-built ones are removed first."""
+    sweep()
     known = []
     for finished in sorted(_parent().glob("*/finished")):
         try:
-            content = json.loads(finished.read_text())
-        except ValueError:  # written by an earlier version, which kept no content
-            content = {}
-        files = (path.lstat() for path in finished.parent.rglob("*"))
-        size = sum(status.st_blocks * 512 for status in files)
-        requirements = tuple(content.get("requirements", ()))
-        known.append(Environment(finished.parent, str(content.get("purpose", "unknown")), requirements, size))
+            content = msgspec.json.decode(read_regular(finished), type=_Content)
+        except ValueError:  # damaged, or written by an earlier version, which kept no content
+            content = _Content()
+        size = 0
+        for path in finished.parent.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # a process may be removing it
+                size += path.lstat().st_blocks * 512
+        known.append(Environment(finished.parent, content.purpose, content.requirements, size))
     return known
 
 

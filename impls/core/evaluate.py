@@ -9,14 +9,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import msgspec
-import numpy as np
+from impls.core import command_line
 
-from impls.core import registry
-from impls.core.contract import Unsupported
-from impls.core.files import write_whole
-from impls.core.registry import Implementation
-from impls.core.weights import Array, Case, read_case
+with command_line.starting():
+    import msgspec
+    import numpy as np
+
+    from impls.core import registry
+    from impls.core.contract import Unsupported
+    from impls.core.files import write_whole
+    from impls.core.registry import Implementation
+    from impls.core.text import one_line
+    from impls.core.weights import Array, Case, read_case
 
 
 class Task(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,18 +70,21 @@ def write_results(path: Path, results: dict[str, Array]) -> None:
 def main(task: Task) -> int:
     """Do a task and return the exit code. An error is one line on stderr and exit code 2."""
     try:
-        results = evaluate_case(registry.read(Path(task.path)), read_case(Path(task.case), task.dtype), task.device)
+        with command_line.starting():  # most of the time goes into imports
+            results = evaluate_case(registry.read(Path(task.path)), read_case(Path(task.case), task.dtype), task.device)
         write_results(Path(task.out), results)
     except (ValueError, ImportError, Unsupported) as error:
         message = str(error)
     except OSError as error:
         message = f"{task.out} can't be written: {error.strerror}"
+    except MemoryError as error:
+        message = command_line.describe(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return command_line.INTERRUPTED
     else:
         return 0
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return 2
 
 

@@ -11,15 +11,33 @@ from impls.core import environments
 from tests.helpers import processes
 
 
-def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path):
+def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    parent = tmp_path / "lstm-bench" / "environments"
     for name in ("building", "finished", "left"):
-        (tmp_path / name).mkdir()
-        (tmp_path / f"{name}.lock").touch()
-    (tmp_path / "finished" / "finished").touch()
-    with (tmp_path / "building.lock").open() as lock:
+        (parent / name).mkdir(parents=True)
+        (parent / f"{name}.lock").touch()
+    (parent / "finished" / "finished").write_text("[1, 2]")  # damaged: it is still an environment
+    with (parent / "building.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        environments.sweep(tmp_path)
-    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"building", "finished"}
+        known = environments.environments()
+    assert {path.name for path in parent.iterdir() if path.is_dir()} == {"building", "finished"}
+    assert [(environment.id, environment.purpose) for environment in known] == [("finished", "unknown")]
+
+
+def test_venv_and_pip_write_their_temporary_files_into_the_environment(tmp_path, monkeypatch):
+    """So that a killed build leaves them where the next start sweeps."""
+    folders = []
+
+    def run_pip(command, waiting, **variables):
+        folders.append(Path(variables["TMPDIR"]))
+        assert folders[-1].is_dir()
+        (tmp_path / "e" / "bin").mkdir(exist_ok=True)
+
+    monkeypatch.setattr(environments, "run_pip", run_pip)
+    environments._install(tmp_path / "e", ["a"], [], lambda _: None)
+    assert folders == [tmp_path / "e" / "tmp"] * 2
+    assert not folders[0].exists()
 
 
 @pytest.fixture

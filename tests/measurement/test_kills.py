@@ -155,5 +155,6 @@ def test_a_killed_build_of_an_environment_leaves_no_process_and_nothing_half_bui
     built = cache / "lstm-bench" / "environments"
     if how == signal.SIGINT:
         assert [path.suffix for path in built.iterdir()] == [".lock"]
-    environments.sweep(built)  # as the next build does first
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    environments.sweep()  # as the next command does first
     assert [path.suffix for path in built.iterdir()] == [".lock"]

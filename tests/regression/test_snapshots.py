@@ -1,8 +1,6 @@
 """Snapshots of a revision and of the working tree."""
 
-import os
-import subprocess
-import sys
+import pytest
 
 from benchmarks.regression import snapshots
 from tests.helpers.processes import git
@@ -25,18 +23,21 @@ def test_snapshots_are_named_after_what_they_hold(tmp_path, monkeypatch):
     assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
 
 
-def test_what_a_killed_process_left_in_the_cache_is_swept_up(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    parent = tmp_path / "lstm-bench" / "files"
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    dead, living = parent / f".arriving-{child.pid}-x", parent / f".arriving-{os.getpid()}-x"
-    for one in (dead, living):
-        one.mkdir(parents=True)
-    with snapshots.arriving("files"):
-        pass
-    assert not dead.exists()
-    assert living.exists()
+def test_without_git_it_is_git_that_is_missing_and_no_repository(tmp_path, monkeypatch):
+    with pytest.raises(snapshots.Unusable, match="is in no git repository"):
+        snapshots.resolve(tmp_path, "HEAD")
+    odd = tmp_path / "bin" / "git"
+    odd.parent.mkdir()
+    odd.write_text("no program")
+    for path, message in ((tmp_path / "nowhere", "git is not installed"), (odd.parent, "git")):
+        monkeypatch.setenv("PATH", str(path))
+        with pytest.raises(snapshots.Unusable, match=message) as caught:
+            snapshots.resolve(tmp_path, "HEAD")
+        assert "is in no git repository" not in str(caught.value)
+    odd.write_text("#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\necho 'some advice' >&2\nexit 128\n")
+    odd.chmod(0o755)
+    with pytest.raises(snapshots.Unusable, match="dubious ownership"):
+        snapshots.resolve(tmp_path, "HEAD")
 
 
 def test_a_revision_is_its_files_whatever_the_working_tree_holds(tmp_path, monkeypatch):
