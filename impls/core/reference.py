@@ -70,8 +70,8 @@ class Tape:
 def layer_forward(x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array) -> tuple[Array, Tape]:
     """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape."""
     tape = Tape(x, [h], [c], [], [])
-    for x_t in x:
-        z_i, z_f, z_g, z_o = np.split(x_t @ weight_ih.T + h @ weight_hh.T + bias, 4, axis=1)
+    for from_x in x @ weight_ih.T + bias:
+        z_i, z_f, z_g, z_o = np.split(from_x + h @ weight_hh.T, 4, axis=1)
         i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
         c = f * c + i * g
         h = o * np.tanh(c)
@@ -98,12 +98,7 @@ def layer_backward(
     Returns:
         The gradients of x, weight_ih, weight_hh, bias (4H,), h0 and c0, each in its array's shape.
     """
-    grads = {
-        "x": np.zeros_like(tape.x),
-        "weight_ih": np.zeros_like(weight_ih),
-        "weight_hh": np.zeros_like(weight_hh),
-        "bias": np.zeros(len(weight_ih)),
-    }
+    d_zs: list[Array] = []
     for t in reversed(range(len(tape.x))):
         z_i, z_f, z_g, z_o = tape.z[t]
         i, f, g, o = tape.gates[t]
@@ -119,13 +114,19 @@ def layer_backward(
             ],
             axis=1,
         )
-        grads["x"][t] = d_z @ weight_ih
-        grads["weight_ih"] += d_z.T @ tape.x[t]
-        grads["weight_hh"] += d_z.T @ tape.h[t]
-        grads["bias"] += d_z.sum(axis=0)
+        d_zs.append(d_z)
         d_h = d_z @ weight_hh
         d_c = d_c * f
-    return {**grads, "h0": d_h, "c0": d_c}
+    steps = np.stack(d_zs[::-1])  # (T, B, 4H)
+    rows = steps.reshape(-1, steps.shape[2])
+    return {
+        "x": steps @ weight_ih,
+        "weight_ih": rows.T @ tape.x.reshape(len(rows), -1),
+        "weight_hh": rows.T @ np.concatenate(tape.h[:-1]),
+        "bias": rows.sum(axis=0),
+        "h0": d_h,
+        "c0": d_c,
+    }
 
 
 def _bias(weights: Weights, suffix: str, hidden_size: int) -> Array:
