@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from impls.core.text import one_line
+
 RUN = {"checking": 0.35, "replicate": 0.65}
 AGREEMENT = {"checking": 1.0}
 REGRESSION = {"checking": 0.2, "screening": 0.6, "confirming": 0.2}
@@ -32,7 +34,7 @@ def progress(stages: Mapping[str, float] = RUN) -> Iterator[Callable[[str, float
         def advance(what: str, done: float, of_all: float) -> None:
             stage = what.partition(" ")[0].rstrip(",")
             before = sum(list(stages.values())[: list(stages).index(stage)])
-            report(what, before + stages[stage] * done / max(of_all, 1e-9))
+            report(one_line(what), before + stages[stage] * done / max(of_all, 1e-9))
 
         yield advance
 
@@ -40,7 +42,7 @@ def progress(stages: Mapping[str, float] = RUN) -> Iterator[Callable[[str, float
 @contextmanager
 def _bar(console: Console) -> Iterator[Report]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from impls.core.text import one_line
+
 _MARKUP = re.compile(
     r"""
+    (?P<sign>
     [|*`]                          # a cell's end, emphasis, code
     | \\(?=[!-/:-@\[-`{-~])        # a backslash that would escape the next sign
     | <(?=[A-Za-z/!?])             # a tag
@@ -14,9 +17,27 @@ _MARKUP = re.compile(
     | ~(?=~) | (?<=~)~             # struck out
     | (?<![^\W_])_ | _(?![^\W_])   # emphasis; inside a name such as torch_lstm it is none
     | \](?=[(\[:])                 # the end of a link's text
+    | :(?=//) | (?<=www)\.         # an address
+    | \A(?:>|\#(?=[\#\s]|\Z)|[-+](?=[\s-]|\Z)|=(?=[=\s]*\Z)|\[(?=[\ xX]\]))  # what starts a block
+    | (?<=\s)\#(?=\#*\Z)           # the end of a heading
+    )
+    | (?P<joint>
+    @(?=[\w-])                     # a mention, or an address of mail
+    | \#(?=\d) | (?<=\bGH-)(?=\d)  # an issue
+    | :(?=[\w+-]+:)                # an emoji
+    | \A\d{1,9}(?=[.)](?:\s|\Z))   # a numbered item
+    )
+    | (?P<dollar>\$)               # mathematics
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
+
+
+def _as_it_is(found: re.Match[str]) -> str:
+    """Return markup so that it is text: GitHub sees mentions, issues and emojis only where nothing parts them."""
+    if found["dollar"]:
+        return "<span>$</span>"
+    return f"\\{found[0]}" if found["sign"] else f"{found[0]}<!-- -->"
 
 
 def count(number: int, word: str, plural: str | None = None) -> str:
@@ -32,6 +53,7 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 def markdown_cell(text: str) -> str:
     """Return text for one cell of a table in GitHub's Markdown: on one line, and every sign shown as it is.
 
-    Only a sign that Markdown would take for markup gets a backslash, so that the file also reads well as text.
+    Only what GitHub would take for markup, a mention, an issue or an address is changed, so that the file also reads
+    well as text.
     """
-    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))
+    return _MARKUP.sub(_as_it_is, one_line(text))

@@ -7,16 +7,20 @@ import shutil
 import sys
 from pathlib import Path
 
-import click
+from impls.core import command_line
 
-from benchmarks.terminal import output
-from impls.__main__ import run as run_command
-from impls.core.files import write_text, write_whole
-from reports import charts, export, frames, headline, markdown, site, tables, terminal
-from reports.across_runs import across_runs
-from reports.frames import Run
-from reports.reported import Reported
-from reports.summary import summarise
+with command_line.starting():
+    import click
+
+    from benchmarks.terminal import output
+    from impls.core.files import write_text, write_whole
+    from impls.core.text import one_line
+    from reports import charts, export, frames, headline, markdown, roofline, site, tables, terminal
+    from reports.across_runs import across_runs
+    from reports.frames import Run
+    from reports.metadata import checked, read_json
+    from reports.reported import Reported
+    from reports.summary import summarise
 
 RAW = {
     "results.parquet": "every turn (Parquet)",
@@ -41,13 +45,14 @@ def cli() -> None:
     metavar="DIR",
     help=f"The folder to write to.  [default: the run's own folder; {TOGETHER} for several runs]",
 )
-def build(paths: tuple[Path, ...], out: Path | None) -> int:
+@click.option("--limits", is_flag=True, help="Exit with 1 where a row is faster than the floor or the peak allows.")
+def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
     """Rebuild tables, charts and index.html. Also takes .parquet and pytest-benchmark's .json files.
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
     for path in filter(holds_a_report, paths):
-        print(f"skipped: {path} holds a report, not a run", file=sys.stderr)
+        print(one_line(f"skipped: {path} holds a report, not a run"), file=sys.stderr)
     runs, unreadable = frames.read_runs(path for path in paths if not holds_a_report(path))
     if not runs and not unreadable:
         unreadable = [frames.Unreadable("there is no run to report")]
@@ -71,8 +76,11 @@ def build(paths: tuple[Path, ...], out: Path | None) -> int:
         terminal.show(run, summary, console)
         console.print(headline.headline(run, summary), style="bold", markup=False, highlight=False)
     if reported and not alone:
-        print(f"the page is {target / 'index.html'}")
-    return 1 if unreadable else 0
+        print(one_line(f"the page is {target / 'index.html'}"))
+    faults = [line for each in reported if limits and (line := roofline.beyond(each.summary))]
+    for line in faults:
+        print(f"error: {line}", file=sys.stderr)
+    return 1 if unreadable or faults else 0
 
 
 def holds_a_report(path: Path) -> bool:
@@ -112,7 +120,7 @@ def report(run: Run, name: str, folder: Path, page: Path) -> Reported:
     copy_raw(run, folder)
     summary = summarise(run)
     sections = list(tables.sections(summary, run.baseline))
-    write_text(folder / "summary.csv", summary.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "summary.csv", export.csv(summary))
     write_text(folder / "table.md", markdown.document(run, summary))
     write_text(folder / "table.html", export.html_document(run, sections))
     write_text(folder / "table.tex", export.latex_document(run, sections))
@@ -127,13 +135,21 @@ def raw_files(run: Run) -> dict[str, str]:
     return {run.folder.name: "raw data"} if run.folder.is_file() else RAW
 
 
+def is_of(run: Run, environment: Path) -> bool:
+    """Return whether an environment.json is that of a run."""
+    try:
+        return checked(read_json(environment), str(environment)).run.run_id == run.run_id
+    except frames.Unreadable:
+        return False
+
+
 def copy_raw(run: Run, folder: Path) -> None:
     """Copy a run's raw files into a folder, unless it is the run's own."""
     sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
     if run.folder.resolve() == folder.resolve():
         return
     present = folder / "environment.json"
-    if present.exists() and f'"{run.run_id}"' not in present.read_text(encoding="utf-8"):
+    if present.exists() and not is_of(run, present):
         raise click.ClickException(f"{folder} holds another run; give another --out")
     for source in sources:
         if source.is_file():
@@ -141,4 +157,4 @@ def copy_raw(run: Run, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    run_command(cli)
+    command_line.run(cli)

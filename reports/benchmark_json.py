@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from benchmarks.metadata import UNKNOWN, Commit, Machine, Metadata, RunOptions, located
@@ -16,6 +18,8 @@ from impls.core.problem import Problem
 from reports.metadata import checked, read_json, usual_baseline
 from reports.schema import Unreadable
 
+MOST_BYTES = 2**25
+"""The most bytes that are read. Each may be half a number, which takes 32 bytes."""
 Benchmark = Annotated[str, msgspec.Meta(pattern=r"^[^/]+/[^/]+/[^/]+$")]
 """Such as `t64-b16-i128-h128/sequence/forward`."""
 
@@ -91,8 +95,8 @@ class File(msgspec.Struct):
     environment: dict[str, Any] | None = None
 
 
-def read(path: Path) -> tuple[pa.Table, Metadata]:
-    """Return the file's entries as records of one replicate, and the run's metadata.
+def read(path: Path) -> tuple[pa.Table, pa.ChunkedArray, Metadata]:
+    """Return the file's entries as records of one replicate, their turns, and the run's metadata.
 
     Each single time becomes a turn. The file does not say which turns ran side by side, so the first of each entry
     share a block, and so on.
@@ -100,18 +104,27 @@ def read(path: Path) -> tuple[pa.Table, Metadata]:
     Raises:
         Unreadable: names the file and the first value that is wrong.
     """
-    content = read_json(path)
     try:
-        file = msgspec.convert(content, File)
+        file = read_json(path, File, MOST_BYTES)
     except msgspec.ValidationError as error:
         raise Unreadable(f"{path} is not pytest-benchmark's JSON of these benchmarks: {located(error)}") from None
     own = file.environment
     metadata = _metadata(file, path) if own is None else checked(own, f"{path}: environment")
     records = [_record(entry, metadata.run.run_id) for entry in file.benchmarks]
     try:
-        return pa.Table.from_pylist(records, schema=SCHEMA), metadata
+        table = pa.Table.from_pylist(records, schema=pa.schema(field for field in SCHEMA if field.name != "turns"))
     except (ValueError, OverflowError, pa.ArrowException) as error:  # a size or a word that no record can hold
         raise Unreadable(f"{path} holds what no record can: {error}") from None
+    return table, _turns(file.benchmarks), metadata
+
+
+def _turns(entries: Sequence[Entry]) -> pa.ChunkedArray:
+    """Return the turns of each entry: a block and seconds. There may be millions, so they never are Python objects."""
+    times = [np.array(entry.stats.data or [entry.stats.median]) for entry in entries]
+    lengths = [len(each) for each in times]
+    block = np.concatenate([np.arange(length, dtype=np.int32) for length in lengths])
+    structs = pa.StructArray.from_arrays([pa.array(block), pa.array(np.concatenate(times))], ["block", "seconds"])
+    return pa.chunked_array([pa.ListArray.from_arrays(np.cumsum([0, *lengths], dtype=np.int32), structs)])
 
 
 def _record(entry: Entry, run_id: str) -> dict[str, Any]:
@@ -132,7 +145,6 @@ def _record(entry: Entry, run_id: str) -> dict[str, Any]:
         "reason": "",
         **msgspec.structs.asdict(entry.extra_info),
         "seconds": entry.stats.median,
-        "turns": [{"block": k, "seconds": time} for k, time in enumerate(entry.stats.data or [entry.stats.median])],
     }
 
 
@@ -140,8 +152,12 @@ def _metadata(file: File, path: Path) -> Metadata:
     """Return what pytest-benchmark says of the machine and the run."""
     machine = file.machine_info
     began = UNKNOWN
-    if file.datetime is not None:  # in UTC, which older versions of pytest-benchmark do not say
-        began = f"{file.datetime.astimezone(dt.UTC) if file.datetime.tzinfo else file.datetime:%Y%m%dT%H%M%S}"
+    if file.datetime is not None:
+        offset = file.datetime.utcoffset() or dt.timedelta()  # in UTC, which older versions do not say
+        try:
+            began = f"{file.datetime.replace(tzinfo=None) - offset:%Y%m%dT%H%M%S}"
+        except OverflowError:  # in the years 1 and 9999
+            raise Unreadable(f"{path} was measured in the year {file.datetime.year}") from None
     return Metadata(
         machine=Machine(
             cpu=machine.cpu.brand_raw,

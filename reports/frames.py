@@ -14,14 +14,20 @@ import pyarrow.parquet as pq
 
 from benchmarks.metadata import Metadata
 from benchmarks.record import SCHEMA, SCHEMA_VERSION
+from impls.core.command_line import describe
+from impls.core.files import open_regular
+from impls.core.text import one_line
 from reports import benchmark_json
-from reports.metadata import Missing, checked, from_records, read_json
-from reports.schema import ARM, BENCHMARK, KEY, WORDS, Unreadable, check_types, check_values
+from reports.copies import share_turns
+from reports.metadata import checked, from_records, read_json
+from reports.schema import ARM, BENCHMARK, KEY, WORDS, Unreadable, check_numbers, check_types, check_values
 
 __all__ = ["ARM", "BENCHMARK", "FIELDS", "KEY", "Run", "Unreadable", "plain", "read_run", "read_runs", "turns"]
 
 FIELDS = ("block", "started", "seconds")
 """The fields of a turn that tables and charts need."""
+MOST_BYTES, MOST_VALUES = 2**30, 100_000_000
+"""The most that a Parquet file may hold, unpacked, in the columns that are read; a million records are 42 million."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +65,16 @@ def read_run(path: Path, fields: Sequence[str] = FIELDS) -> Run:
         Unreadable: says in one line what is wrong.
     """
     if path.is_dir():
-        try:
-            content = read_json(path / "environment.json")
-        except Missing:
-            raise Unreadable(f"{path} holds no finished run: it has no environment.json") from None
-        known = checked(content, f"{path}/environment.json")
-        return Run(path, *read_parquet(path / "results.parquet", fields), known)
+        if not (path / "environment.json").exists():
+            raise Unreadable(f"{path} holds no finished run: it has no environment.json")
+        known = checked(read_json(path / "environment.json"), f"{path}/environment.json")
+        records, turns_read = read_parquet(path / "results.parquet", fields)
+        if (run_id := records["run_id"].iloc[0]) != known.run.run_id:
+            raise Unreadable(f"{path} mixes two runs: environment.json is of {known.run.run_id}, the rows of {run_id}")
+        return Run(path, records, turns_read, known)
     if path.suffix == ".json":
-        table, known = benchmark_json.read(path)
-        return Run(path, *_frames(path, table.drop_columns(["turns"]), table["turns"], fields), known)
+        table, turns_column, known = benchmark_json.read(path)
+        return Run(path, *_frames(path, table, turns_column, fields), known)
     records, turns_read = read_parquet(path, fields)
     known = from_records(records, turns_read)
     beside = path.with_name("environment.json")
@@ -87,9 +94,15 @@ def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
         except Unreadable as error:
             errors.append(error)
             continue
-        first = runs.setdefault(run.run_id, run)
-        if first is not run:
-            errors.append(Unreadable(f"{path} is the same run as {first.folder}: {run.run_id}"))
+        except (OSError, MemoryError) as error:
+            errors.append(Unreadable(f"{path} can't be read: {describe(error)}"))
+            continue
+        if run.run_id in runs:
+            errors.append(Unreadable(f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}"))
+        elif same := next((known for known in runs.values() if share_turns(run.turns, known.turns)), None):
+            errors.append(Unreadable(f"{path} holds turns of {same.folder}, under another run id: {run.run_id}"))
+        else:
+            runs[run.run_id] = run
     return list(runs.values()), errors
 
 
@@ -100,9 +113,14 @@ def read_parquet(path: Path, fields: Sequence[str] = FIELDS) -> tuple[pd.DataFra
         Unreadable: says in one line what is wrong.
     """
     try:
+        open_regular(path, MOST_BYTES).close()
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+    try:
         with pq.ParquetFile(path) as file:
-            _check_version(path, file)
             check_types(path, file.schema_arrow)
+            _check_size(path, file.metadata, fields)
+            _check_version(path, file)
             filled = [field.name for field in file.schema_arrow if not pa.types.is_null(field.type)]
             names = [name for name in filled if name in SCHEMA.names and name != "turns"]
             leaves = [file.schema.column(k).path.split(".") for k in range(len(file.schema))]
@@ -111,18 +129,33 @@ def read_parquet(path: Path, fields: Sequence[str] = FIELDS) -> tuple[pd.DataFra
             return _frames(path, file.read(names), file.read(wanted)["turns"], fields)
     except Unreadable:
         raise
-    except FileNotFoundError:
-        raise Unreadable(f"{path} does not exist") from None
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise Unreadable(f"{path} is not a readable Parquet file ({' '.join(str(error).split())[:120]})") from None
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        raise Unreadable(f"{path} is not a readable Parquet file ({one_line(str(error), 120)})") from None
+
+
+def _check_size(path: Path, file: pq.FileMetaData, fields: Sequence[str]) -> None:
+    """Raise Unreadable where the columns that are read hold too much, as the file itself says: it is packed."""
+    groups = [file.row_group(k) for k in range(file.num_row_groups)]
+    columns = [group.column(k) for group in groups for k in range(group.num_columns)]
+    read = [
+        column
+        for column in columns
+        if (leaf := column.path_in_schema.split("."))[0] in SCHEMA.names and (leaf[0] != "turns" or leaf[-1] in fields)
+    ]
+    size, values = (sum(getattr(each, name) for each in read) for name in ("total_uncompressed_size", "num_values"))
+    if size > MOST_BYTES or values > MOST_VALUES:
+        raise Unreadable(
+            f"{path} holds {values} values in {size / 2**20:.0f} MiB; at most {MOST_VALUES} values in"
+            f" {MOST_BYTES / 2**20:.0f} MiB are read"
+        )
 
 
 def _check_version(path: Path, file: pq.ParquetFile) -> None:
     """Raise Unreadable where a record has a newer schema version: nothing is known of its columns."""
     if "schema_version" in file.schema_arrow.names:
-        newest = pc.max(file.read(["schema_version"])["schema_version"]).as_py()
-        if isinstance(newest, int) and newest > SCHEMA_VERSION:
-            raise Unreadable(f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}")
+        newest = pc.max(file.read(["schema_version"])["schema_version"]).as_py() or 0
+        if newest > SCHEMA_VERSION:
+            raise Unreadable(f"{path} has schema version {newest:g}; this version reads up to {SCHEMA_VERSION}")
 
 
 def _frames(
@@ -132,13 +165,16 @@ def _frames(
     for field in SCHEMA:
         if field.name not in (*table.column_names, "turns"):
             table = table.append_column(field, pa.nulls(len(table), field.type))
+    check_numbers(path, table)
     words = [name for name in WORDS if not pa.types.is_dictionary(table.schema.field(name).type)]
     # the memory of a column is freed as soon as it is converted
     records = table.to_pandas(categories=words, split_blocks=True, self_destruct=True)
     column = turns.combine_chunks()
     structs = pc.list_flatten(column)
     names = [field.name for field in structs.type]
-    flat = pa.table(structs.flatten(), names=names).to_pandas().reindex(columns=list(fields))
+    fields_read = pa.table(structs.flatten(), names=names)
+    check_numbers(path, fields_read, "turns.")
+    flat = fields_read.to_pandas().reindex(columns=list(fields))
     flat["record"] = pc.list_parent_indices(column).to_numpy()
     check_values(path, records, flat)
     return records, flat

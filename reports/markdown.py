@@ -65,6 +65,6 @@ def readme(run: Run, summary: pd.DataFrame, workload: str, mode: str) -> str:
     header = ["track", "implementation"]
     for problem in problems:
         times = baseline.loc[problem, ["seconds", "seconds_low", "seconds_high"]]
-        header.append(f"{problem}<br>{formatting.time_with_interval(*times)}")
-    table = [[*key, *(cells[key].get(problem, "–") for problem in problems)] for key in ranked]
+        header.append(f"{markdown_cell(problem)}<br>{formatting.time_with_interval(*times)}")
+    table = [[*map(markdown_cell, key), *(cells[key].get(problem, "–") for problem in problems)] for key in ranked]
     return tabulate(table, headers=header, tablefmt="github", disable_numparse=True)

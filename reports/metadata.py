@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from benchmarks.metadata import UNKNOWN, Metadata, RunOptions, parse
+from impls.core.files import read_regular
 from reports.schema import Unreadable
 
 USUAL_BASELINE = "torch_lstm"
-
-
-class Missing(Unreadable):
-    """A file that is not there."""
+MOST = 2**64
+"""No number of an environment.json is as large; seeds have at most 64 bits."""
+MOST_BYTES = 2**20
+"""The most bytes of an environment.json; a long one has a few thousand."""
 
 
 def usual_baseline(implementations: Iterable[str]) -> str:
@@ -46,21 +47,38 @@ def checked(content: Any, source: str) -> Metadata:
         Unreadable: names the source and the first value that is wrong.
     """
     try:
-        return parse(content)
+        found = parse(content)
     except ValueError as error:
         raise Unreadable(f"{source} is not what a run writes: {error}") from None
+    for place, number in _numbers(msgspec.to_builtins(found)):
+        if not 0 <= number < MOST:
+            raise Unreadable(f"{source} is not what a run writes: {place} is {number:g}")
+    return found
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file.
+def _numbers(content: Any, place: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number of an environment.json, with its place: none of them is below zero."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield from _numbers(value, f"{place}.{name}".removeprefix("."))
+    elif isinstance(content, int | float):
+        yield place, content
+
+
+def read_json(path: Path, kind: Any = Any, most: int = MOST_BYTES) -> Any:
+    """Return the content of a JSON file, as msgspec decodes it into `kind`.
 
     Raises:
-        Missing: the file does not exist.
-        Unreadable: the file is not JSON.
+        Unreadable: there is no such file, it is not JSON, or has more than `most` bytes.
+        msgspec.ValidationError: its content is of another kind.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Missing(f"{path} does not exist") from None
-    except (OSError, ValueError, RecursionError) as error:
+        text = read_regular(path, most)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"{path} is not readable JSON ({error})") from None

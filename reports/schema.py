@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
+import pyarrow.compute as pc
 from pandera.errors import SchemaError
 
-from benchmarks.record import SCHEMA, STATUSES, TURN
+from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
+from impls.core.text import one_line
+from reports.copies import copies_in
 
 BENCHMARK = ["problem", "workload", "mode", "device"]
 """The columns that name a benchmark. Only arms of the same benchmark are compared."""
@@ -28,7 +32,7 @@ class Unreadable(ValueError):
     """A run that can't be read. The message says in one line what is wrong."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.splitlines()))
+        super().__init__(one_line(message, 1000))
 
 
 def _named(values: pd.Series) -> pd.Series:
@@ -37,17 +41,62 @@ def _named(values: pd.Series) -> pd.Series:
 
 NAMES = [pandera.Check(_named, error=f"one of at most {MOST_WORDS} names")]
 STATUS = [pandera.Check.isin(STATUSES, error=f"one of {', '.join(STATUSES)}")]
-COUNT = [pandera.Check.ge(0, error="at least 0")]
-TIME = [pandera.Check.in_range(0, np.inf, include_min=False, include_max=False, error="above 0 and finite")]
 REASON = [pandera.Check(lambda reasons: reasons != "", error="given where the status is not ok")]
 
-CHECKS = dict.fromkeys(set(WORDS) - {"reason", "error_tensor"}, NAMES) | {"status": STATUS, "replicate": COUNT}
-RECORDS = pandera.DataFrameSchema({name: pandera.Column(None, CHECKS.get(name)) for name in NEEDED}, unique=KEY)
-OK = pandera.DataFrameSchema({"seconds": pandera.Column(None, TIME)})
+
+def _range(low: float, high: float, wanted: str, *, whole: bool = False) -> list[pandera.Check]:
+    """Return the check that numbers are in a range; a null is none and passes."""
+    return [pandera.Check(lambda n: (n >= low) & (n <= high) & (not whole or n % 1 == 0), error=wanted)]
+
+
+LONGEST = 1e9
+"""No time of a run is longer, in seconds: it is 30 years."""
+COUNT = _range(0, 2.0**62, "a whole number, at least 0", whole=True)
+SIZE = _range(1, 2.0**31, "a whole number, at least 1", whole=True)
+AMOUNT = _range(0, LONGEST, f"at least 0 and at most {LONGEST:g}")
+TIME = _range(1e-12, LONGEST, f"at least 1e-12 and at most {LONGEST:g} s")
+NUMBERS = {
+    "schema_version": _range(1, SCHEMA_VERSION, f"a whole number from 1 to {SCHEMA_VERSION}", whole=True),
+    **dict.fromkeys(
+        ("seq_len", "batch", "input_size", "hidden_size", "num_layers", "threads", "calls_per_sample"), SIZE
+    ),
+    "input_seed": _range(-np.inf, np.inf, "a whole number", whole=True),
+    "started": _range(0, 1e11, "seconds since 1970"),
+    "seconds": TIME,
+    "error": _range(0, np.inf, "at least 0"),
+}
+"""The range of a column of numbers. The others: a COUNT where they are whole, otherwise an AMOUNT."""
+
+
+def _columns(fields: Iterable[pa.Field], needed: Sequence[str]) -> dict[str, pandera.Column]:
+    """Return the checks of columns. A column that is not needed may be missing, and have nulls."""
+    found = {}
+    for field in fields:
+        checks = None
+        if field.name in NUMBERS or pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
+            checks = NUMBERS.get(field.name, COUNT if pa.types.is_integer(field.type) else AMOUNT)
+        elif field.name in WORDS:
+            checks = {"status": STATUS, "reason": None, "error_tensor": None}.get(field.name, NAMES)
+        there = field.name in needed
+        found[field.name] = pandera.Column(None, checks, nullable=not there, required=there)
+    return found
+
+
+RECORDS = pandera.DataFrameSchema(_columns(SCHEMA, NEEDED), unique=KEY)
+FINITE = pandera.Column(None, _range(0, 1e300, "finite"), nullable=True)
+OK = pandera.DataFrameSchema({"seconds": pandera.Column(None, TIME), "error": FINITE})
 NOT_OK = pandera.DataFrameSchema({"reason": pandera.Column(None, REASON)})
-TURNS = pandera.DataFrameSchema(
-    {name: pandera.Column(None, check, required=False) for name, check in (("block", COUNT), ("seconds", TIME))}
-)
+TURNS = pandera.DataFrameSchema(_columns(TURN, ("block", "seconds")))
+
+
+def turn_fields(columns: pa.Schema) -> list[str]:
+    """Return the names of the fields of a file's turns; none where it has no column of that kind."""
+    kind = columns.field("turns").type if "turns" in columns.names else pa.null()
+    return (
+        [field.name for field in kind.value_type]
+        if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)
+        else []
+    )
 
 
 def check_types(path: Path, columns: pa.Schema) -> None:
@@ -56,6 +105,9 @@ def check_types(path: Path, columns: pa.Schema) -> None:
     Raises:
         Unreadable: a needed column is missing, or a column has another type than in benchmarks.record.
     """
+    for names, what in ((columns.names, ""), (turn_fields(columns), "turns.")):
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise Unreadable(f"{path} has column {what}{twice[0]} twice")
     missing = {*NEEDED, "reason", "seconds", "turns"} - set(columns.names)
     if missing:
         raise Unreadable(f"{path} holds no benchmark records: it has no column {min(missing)}")
@@ -88,6 +140,21 @@ def _kind(arrow: pa.DataType) -> str:
     return "nothing" if pa.types.is_null(arrow) else str(arrow)
 
 
+def check_numbers(path: Path, table: pa.Table, prefix: str = "") -> None:
+    """Check that numbers are numbers: pandas does not tell a NaN from a null.
+
+    Raises:
+        Unreadable: names the column and the row of a NaN. Only a failed arm may have one, as its error.
+    """
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_floating(column.type):
+            nan = pc.is_nan(column)
+            if name == "error":
+                nan = pc.and_(nan, pc.equal(table["status"].cast(pa.string()), "ok"))
+            if (row := pc.index(nan, value=True).as_py()) >= 0:
+                raise Unreadable(f"{path}: column {prefix}{name} is nan in row {row}; it must be a number or null")
+
+
 def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None:
     """Check the values of a file.
 
@@ -98,9 +165,14 @@ def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None
         raise Unreadable(f"{path} holds no record")
     ok = records["status"] == "ok"
     _check(path, RECORDS, records, records)
-    _check(path, OK, records.loc[ok, ["seconds"]], records)
+    _check(path, OK, records.loc[ok, ["seconds", "error"]], records)
     _check(path, NOT_OK, records.loc[~ok, ["reason"]], records)
     _check(path, TURNS, turns, records, "turns.")
+    if len(runs := list(records["run_id"].unique())) > 1:
+        raise Unreadable(f"{path} holds rows of {len(runs)} runs ({runs[0]}, {runs[1]}); it must hold one run")
+    if (copies := copies_in(turns)) is not None:
+        one, other = ("/".join(map(str, records.loc[label, KEY])) for label in copies)
+        raise Unreadable(f"{path}: {one} and {other} hold the same turns; each must be measured for itself")
 
 
 def _check(
@@ -112,7 +184,7 @@ def _check(
     except SchemaError as error:
         label = error.failure_cases["index"].iloc[0]
         record = records.loc[rows.loc[label, "record"] if prefix else label]
-        key = "/".join(str(value) for value in record[KEY])
+        key = "/".join(map(str, record[KEY]))
         if error.check == "multiple_fields_uniqueness":
             raise Unreadable(f"{path}: {key} occurs more than once ({', '.join(KEY)})") from None
         name = error.schema.name

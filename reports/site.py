@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from benchmarks.columns import Column
 from impls.core.files import write_text
+from impls.core.text import one_line
 from reports import answers, formatting, headline, tables, tracks
 from reports.across_runs import AcrossRuns
 from reports.columns import is_ok
@@ -76,7 +80,7 @@ def _sections(reported: Reported, number: int) -> Iterator[dict[str, Any]]:
                     "id": f"r{number}-{section_number}-{k}",
                     "track": str(row.track),
                     "style": tables.style(row) + (" fastest" if is_ok(row) and row.fastest == YES else ""),
-                    "name": columns[0].cell(row),
+                    "name": one_line(columns[0].cell(row)),
                     "ok": is_ok(row),
                     "status": row.status,
                     "reason": row.reason,
@@ -122,6 +126,16 @@ def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def _shown(value: Any) -> Any:
+    """Return what the template shows of a value: text from outside on one line; what is markup already as it is."""
+    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _address(path: str) -> str:
+    """Return the address of a file, which is relative to the page."""
+    return quote(os.fsencode(f"./{path}"))
+
+
 def page(reported: Sequence[Reported], across: AcrossRuns) -> str:
     """Return the HTML of some runs, the newest first. Every value is escaped; only this page's own script may run."""
     css, js = ((PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
@@ -143,11 +157,16 @@ def page(reported: Sequence[Reported], across: AcrossRuns) -> str:
     ]
     newest = reported[0]
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=jinja2.FileSystemLoader(PAGE)
+        autoescape=True,
+        finalize=_shown,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        loader=jinja2.FileSystemLoader(PAGE),
     )
+    environment.filters["address"] = _address
     return environment.get_template("page.html.j2").render(
-        css=css,
-        js=js,
+        css=Markup(css),  # noqa: S704 — this page's own
+        js=Markup(js),  # noqa: S704
         css_hash=_hash(css),
         js_hash=_hash(js),
         headline=headline.headline(newest.run, newest.summary),

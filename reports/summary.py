@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from benchmarks.record import UNTRUE
 from reports import estimates, frames, ranking, roofline, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import FLOOR
@@ -15,12 +17,16 @@ CONSTANT = ["track", "versions", "error", "error_tensor", "first_call_seconds", 
 def summarise(run: Run) -> pd.DataFrame:
     """Return a row for each ARM, the fastest first in its benchmark; a failed arm comes last, with its reason.
 
+    An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
+
     Columns: ARM, CONSTANT, status, reason; seconds, ratio (to the baseline) and floor_ratio, each with _low, _high and
     _n; verdict, fastest (in its track), peak_share, cores_used, peak_bytes, warm_first_call_seconds.
     """
     records = run.records
-    failed = records[records["status"] != "ok"].drop_duplicates(ARM)[[*ARM, "status", "reason"]]
     # an arm that failed in any replicate has no time: its earlier results may be as wrong
+    failed = records.loc[records["status"] != "ok", [*ARM, "status", "reason"]]
+    untrue = failed["status"].isin(UNTRUE)
+    failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
     unsound = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
     # the least of the peaks: what earlier benchmarks of a process left behind differs with their order
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
@@ -36,6 +42,7 @@ def summarise(run: Run) -> pd.DataFrame:
         rows = rows.merge(frames.plain(columns), on=ARM, how="left")
     rows["status"] = rows["status"].fillna("ok")
     rows["reason"] = rows["reason"].fillna("")
+    rows.loc[rows["status"].isin(UNTRUE), "first_call_seconds"] = np.nan
     is_baseline = (rows["implementation"] == run.baseline) & (rows["status"] == "ok")
     rows.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE

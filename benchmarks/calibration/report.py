@@ -19,7 +19,7 @@ from benchmarks.calibration.pool import BASE, COPY, Pool, name_of, replay
 from benchmarks.metadata import Machine
 from benchmarks.regression import decision
 from benchmarks.regression.outcome import Steps
-from benchmarks.words import count
+from benchmarks.words import count, markdown_cell
 
 SHARES = (0.02, 0.03, 0.05, 0.10)
 KINDS = ("same", "+5%", "same, with a hog")
@@ -122,7 +122,7 @@ def report(pool: Pool, reals: Sequence[RealGate], machine: Machine, threads: int
         f"{machine.cpu}, {machine.cores} cores, {count(threads, 'thread')} a worker; "
         f"{datetime.now(UTC):%Y-%m-%d}. Replicates in the pool: {counts}."
     )
-    parts = [where]
+    parts = [markdown_cell(where)]
     if held[COPY] >= ENOUGH:
         parts.append(
             f"For each figure, {DRAWS} gates were drawn from the pool, of {', '.join(pool.benchmarks)}. The brackets "

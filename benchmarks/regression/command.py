@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import secrets
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 
 from benchmarks import machine, options
 from benchmarks.cases import Benchmark
@@ -28,8 +26,11 @@ from benchmarks.record import COMPARED, new_run_id, write_records
 from benchmarks.regression import comparison, decision, report
 from benchmarks.regression.outcome import Result, Steps, measure_and_decide
 from benchmarks.scratch import scratch
+from benchmarks.terminal import output
+from impls.core.command_line import describe
 from impls.core.contract import MODES
-from impls.core.files import write_text
+from impls.core.files import temporary_folder, write_text
+from impls.core.text import one_line
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROBLEM = "t64-b16-i128-h128"
@@ -102,7 +103,8 @@ def regression(**given: Any) -> int:
     except (click.ClickException, click.Abort, KeyboardInterrupt):
         raise
     except Exception as error:  # 1 would say that there is a regression
-        click.echo(f"error: could not measure: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
+        said = describe(error) if isinstance(error, OSError | MemoryError) else f"{type(error).__name__}: {error}"
+        click.echo(f"error: could not measure: {one_line(said)}", err=True)
         return 3
 
 
@@ -157,7 +159,7 @@ def gate(given: SimpleNamespace) -> int:
         with contextlib.suppress(OSError):  # where it holds the report
             folder.rmdir()
     click.echo(session.stopwatch.line())
-    report.show(result, compared.title, line, Console())
+    report.show(result, compared.title, line, output())
     click.echo(f"everything is in {folder}")
     return result.exit_code(given.strict)
 
@@ -190,8 +192,8 @@ def write_files(
     kept |= {name: list(map(str, value)) for name, value in run.items() if isinstance(value, tuple | list)}
     environment = {**msgspec.to_builtins(described), "run": {**kept, "baseline": "base"}}
     markdown = report.markdown(result, title, line, provenance(described))
-    with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder.parent) as name:
-        arriving = Path(name) / folder.name
+    with temporary_folder(folder.parent, ".arriving-") as temporary:
+        arriving = temporary / folder.name
         arriving.mkdir()
         write_text(arriving / "environment.json", json.dumps(environment, indent=1) + "\n")
         write_records(arriving / "regression.parquet", result.records, COMPARED)

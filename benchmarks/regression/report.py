@@ -17,6 +17,7 @@ from benchmarks.columns import Column
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result
 from benchmarks.words import markdown_cell
+from impls.core.text import one_line
 
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
 NOTES = (
@@ -142,9 +143,9 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
 
 def junit(result: Result, title: str) -> str:
     """Return a test case per benchmark and metric: a regression is a failure, a benchmark not measured is an error."""
-    suite = junitparser.TestSuite(title)
+    suite = junitparser.TestSuite(one_line(title))
     for finding in result.findings:
-        case = junitparser.TestCase(f"{finding.benchmark} {finding.metric}", classname="regression")
+        case = junitparser.TestCase(one_line(f"{finding.benchmark} {finding.metric}"), classname="regression")
         said = f"{finding.verdict} {change(finding)}"
         if finding.verdict == "slower":
             case.result = [junitparser.Failure(said, "slower")]
@@ -152,13 +153,14 @@ def junit(result: Result, title: str) -> str:
             case.result = [junitparser.Skipped(said, "unknown")]
         suite.add_testcase(case)
     for standing in result.standings:
-        case = junitparser.TestCase(f"{standing.benchmark} agreement", classname="regression")
+        case = junitparser.TestCase(one_line(f"{standing.benchmark} agreement"), classname="regression")
+        reason = one_line(standing.reason)  # XML has no place for control characters
         if standing.kind in REGRESSIONS:
-            case.result = [junitparser.Failure(standing.reason, standing.kind)]
+            case.result = [junitparser.Failure(reason, standing.kind)]
         elif standing.kind in UNMEASURED:
-            case.result = [junitparser.Error(standing.reason, standing.kind)]
+            case.result = [junitparser.Error(reason, standing.kind)]
         else:
-            case.result = [junitparser.Skipped(standing.reason, standing.kind)]
+            case.result = [junitparser.Skipped(reason, standing.kind)]
         suite.add_testcase(case)
     xml = junitparser.JUnitXml()
     xml.add_testsuite(suite)

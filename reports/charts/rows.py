@@ -26,7 +26,8 @@ class Rows:
 
     def label(self, axis: Axes) -> None:
         """Write the names at the left, and draw a faint line along each row."""
-        axis.set_yticks([*self.heads.values(), *self.heights.values()], [*self.heads, *map(plain, self.heights)])
+        names = [*self.heads, *self.heights]
+        axis.set_yticks([*self.heads.values(), *self.heights.values()], [*map(plain, names)])
         axis.set_ylim(self.count - 0.3, -0.6)
         axis.tick_params(axis="y", length=0)
         axis.spines["left"].set_visible(False)

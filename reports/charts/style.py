@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.style import context
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from impls.core.text import one_line
 from reports.tracks import DEFAULT, FLOOR, TUNED
 
 WIDTH = 10.4
@@ -60,13 +61,13 @@ def applied() -> Iterator[None]:
     """Draw and write charts in this style, whatever settings the user has for matplotlib."""
     with context(["default", RC]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        warnings.filterwarnings("ignore", "constrained_layout not applied")  # where names leave no room
         yield
 
 
 def plain(name: object, longest: int = 30) -> str:
-    """Return a name on one line, without signs that no font shows, and cut where it is too long for a chart."""
-    shown = "".join(sign if sign.isprintable() else " " for sign in str(name))
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+    """Return a name on one line, and cut where it is too long for a chart."""
+    return one_line(str(name), longest)
 
 
 def dark(svg: str) -> str:

@@ -16,7 +16,7 @@ from reports.summary import summarise
 from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, record, refused, save
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
 def test_a_file_of_every_schema_version_reads(version):
     run = frames.read_run(DATA / f"records-v{version}.parquet", ("block", "seconds", "pressure_seconds"))
     assert set(run.records["schema_version"]) == {version}
