@@ -49,6 +49,7 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
     baseline: str
     versions: dict[str, str]
     commit: Commit
+    preset: str = ""
 
     def dumps(self) -> str:
         """Return the text of run.json."""
@@ -224,6 +225,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
     # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):
         command = [sys.executable, "-m", "reports", "build", str(folder.resolve())]
+        command += ["--limits"] if configuration.preset == "published" else []
         reported = subprocess.run(command, cwd=ROOT, check=False)
     click.echo(session.stopwatch.line())
     click.echo(f"everything is in {folder}")
@@ -277,6 +279,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
         },
         shared_digest=options.shared_digest(),
         commit=machine.commit(),
+        preset=given.preset,
     )
     write_text(folder / "run.json", configuration.dumps())
     return configuration, folder

@@ -190,7 +190,7 @@ def _floor(sound: pd.DataFrame) -> Iterator[Answer]:
         ratios = [f"{row.floor_ratio:.2f} × at {row.where} ({row.implementation})" for row in nearest.itertuples()]
         said.append(f"The best training step takes {listed(ratios)}.")
     if (best["floor_ratio_high"] < 1).any():
-        said.append("Where the whole interval is below 1 ×, a library has faster products for that size.")
+        said.append("Where the whole interval is below 1 ×, there are faster products for that size than the floor's.")
     columns = (
         *WHERE,
         Column("track", "track", word("track"), words=True),

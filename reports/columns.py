@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.columns import Column
 from reports import formatting
+from reports.roofline import FAULT, FLOOR, PEAK
 from reports.verdict import BASELINE
 
 
@@ -50,6 +51,14 @@ def _two_decimals(name: str) -> Callable[[Any], str]:
     return lambda row: "–" if pd.isna(getattr(row, name)) else f"{getattr(row, name):.2f}"
 
 
+def _peak(row: Any) -> str:
+    return formatting.share(row.peak_share) + (FAULT if PEAK in row.limit_fault else "")
+
+
+def _floor(row: Any) -> str:
+    return _two_decimals("floor_ratio")(row) + (FAULT if FLOOR in row.limit_fault else "")
+
+
 REASON = Column("reason", "reason", lambda row: str(row.reason), words=True)
 """Why an arm failed; only in a table that has a failed arm."""
 
@@ -63,8 +72,8 @@ def of_summary(baseline: str) -> Sequence[Column]:
         Column("ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio"),
         Column("verdict", "verdict", where_ok(word("verdict")), words=True),
         Column("fastest", "fastest in its track", where_ok(word("fastest")), words=True, priority=7),
-        Column("floor", "× floor", where_ok(_two_decimals("floor_ratio")), priority=6, sort="floor_ratio"),
-        Column("peak", "% of peak", where_ok(lambda row: formatting.share(row.peak_share)), False, 5, "peak_share"),
+        Column("floor", "× floor", where_ok(_floor), priority=6, sort="floor_ratio"),
+        Column("peak", "% of peak", where_ok(_peak), False, 5, "peak_share"),
         Column("cores", "cores", where_ok(_two_decimals("cores_used")), priority=8, sort="cores_used"),
         Column(
             "first_call",

@@ -67,7 +67,7 @@ def table_html(section: Section, table_id: str) -> str:
 
 def html_document(run: Run, sections: Sequence[Section]) -> str:
     """Return table.html: every table, under the preamble and above the notes."""
-    above, below = ("".join(f"<p>{_html(line)}</p>\n" for line in lines) for lines in (preamble(run), notes(run.baseline)))
+    above, below = ("".join(f"<p>{_html(line)}</p>\n" for line in lines) for lines in (preamble(run), notes(run)))
     tables = "\n".join(table_html(section, f"benchmark-{k}") for k, section in enumerate(sections))
     return f"{HEAD}{above}{tables}{below}</body></html>\n"
 

@@ -13,6 +13,7 @@ try:
 except ImportError:  # it declares no Python from 3.14 on
     ruptures = None
 
+from benchmarks import processors
 from benchmarks.metadata import UNKNOWN
 from benchmarks.words import count
 from reports.frames import BENCHMARK, Run
@@ -35,10 +36,13 @@ SHORTEST = 2
 
 
 def machine_label(run: Run) -> str:
-    """Return the processor, the GPU if there is one, and the threads: times are compared only where all are equal."""
+    """Return the processor with all that is known of it, the GPU if there is one, and the threads.
+
+    Times are compared only where all are equal.
+    """
     machine, threads = run.metadata.machine, run.metadata.run.threads
     gpu = f" + {machine.gpu}" if machine.gpu else ""
-    return f"{machine.cpu}{gpu}, {f'{UNKNOWN} threads' if threads is None else count(threads, 'thread')}"
+    return f"{processors.key(machine)}{gpu}, {f'{UNKNOWN} threads' if threads is None else count(threads, 'thread')}"
 
 
 def began(run_id: str) -> Any:

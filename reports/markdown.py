@@ -36,7 +36,7 @@ def document(run: Run, summary: pd.DataFrame) -> str:
     parts = ["# LSTM benchmarks", _list(preamble(run))]
     for section in sections(summary, run.baseline):
         parts += [f"## {markdown_cell(section.title)}", table(section.columns_with_reason, section.rows)]
-    return "\n\n".join([*parts, _list(notes(run.baseline))]) + "\n"
+    return "\n\n".join([*parts, _list(notes(run))]) + "\n"
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from benchmarks.metadata import UNKNOWN, Metadata
-from benchmarks.words import count
+from benchmarks import processors
+from benchmarks.metadata import LARGE, UNKNOWN, Metadata
+from benchmarks.words import count, listed
 from reports import estimates
 from reports.frames import Run
+from reports.roofline import FAULT
 from reports.verdict import ALPHA
 
 UNSTEADY = 0.2
@@ -28,7 +31,7 @@ def preamble(run: Run) -> list[str]:
     seed = f", seed {options.seed}" if options.seed is not None else ""
     threads = f"; {count(options.threads, 'thread')}" if options.threads else ""
     return [
-        f"{machine.cpu}{cores}{memory}{gpu}; {machine.system}",
+        f"{processors.words(machine)}{cores}{memory}{gpu}; {machine.system}",
         f"{', '.join(versions)}, Python {metadata.versions.get('python') or UNKNOWN}",
         f"{'; '.join(precision(dtype, metadata) for dtype in dtypes(run))}{threads}",
         *peak_and_noise(run),
@@ -52,12 +55,19 @@ def precision(dtype: str, metadata: Metadata) -> str:
 def peak_and_noise(run: Run) -> list[str]:
     """Return a line on the peak of a matrix product and on how far replicates of an arm are apart, if known."""
     peaks, libraries = run.metadata.matmul_flops_per_second or {}, run.metadata.peak_library or {}
+    rates = run.metadata.rates or {}
     said = []
     for dtype, peak in sorted(peaks.items()):
         library = f" ({libraries[dtype]})" if dtype in libraries else ""
-        said.append(f"a large {dtype} matrix product reached {peak / 1e9:.0f} GFLOP/s{library}")
+        which = f"the fastest {dtype}" if dtype in rates else f"a large {dtype}"
+        said.append(f"{which} matrix product reached {peak / 1e9:.0f} GFLOP/s{library}")
+        if dtype in rates:
+            most = processors.theoretical(run.metadata.machine, run.metadata.run.threads or 0, dtype)
+            said.append(f"in theory it is {most / 1e9:.0f}" if most else "the theoretical peak is not known")
+            said += slow_libraries(dtype, rates[dtype].get(LARGE, {}))
     if run.metadata.floor_libraries:
-        said.append(f"the floor is by {', '.join(sorted(set(run.metadata.floor_libraries.values())))}")
+        used = {name for names in run.metadata.floor_libraries.values() for name in names.split(", ")}
+        said.append(f"the floor is by {', '.join(sorted(used))}")
     spread = estimates.noise(run.records)
     if not math.isnan(spread):
         said.append(f"noise: replicates of an arm differ by {100 * spread:.1f} % (the median arm's standard deviation)")
@@ -66,8 +76,32 @@ def peak_and_noise(run: Run) -> list[str]:
     return ["; ".join(said)] if said else []
 
 
-def notes(baseline: str) -> list[str]:
-    """Return what the columns mean, a line for each."""
+SLOW = 0.8
+"""A library that reaches less than this share of the best one is named."""
+
+
+def slow_libraries(dtype: str, rates: Mapping[str, float]) -> list[str]:
+    """Return a sentence on the libraries that are far from the best one at a large product, if there are any."""
+    if not rates:
+        return []
+    best = max(rates, key=rates.__getitem__)
+    slow = [
+        f"{name} reaches {100 * rate / rates[best]:.0f} % of what {best} reaches"
+        for name, rate in rates.items()
+        if rate < SLOW * rates[best]
+    ]
+    return [f"on this processor, at one large {dtype} product, {listed(slow)}"] if slow else []
+
+
+def notes(run: Run) -> list[str]:
+    """Return what the columns mean, a line for each, and which variables can have slowed a library."""
+    baseline, limits = run.baseline, bool(run.metadata.rates)
+    beaten = "The library that is fastest here does them." if limits else "A library with faster products can beat it."
+    of_what = "the fastest product" if limits else "one large product"
+    fault = (
+        f"{FAULT.strip()} marks a fault of the limit: faster than the floor by more than the interval, or above 100 %"
+        " of peak. The floor or the peak is wrong there, not the time."
+    )
     return [
         (
             f"verdict: faster or slower than {baseline} only if it survives Holm's correction for all comparisons of"
@@ -78,10 +112,12 @@ def notes(baseline: str) -> list[str]:
         "fastest in its track: yes if all others of the track are slower. unclear if it may be the fastest.",
         (
             "× floor: its time divided by the floor's. The floor is only the matrix products that every LSTM of that"
-            " problem needs, not an LSTM. A library with faster products can beat it."
+            f" problem needs, not an LSTM. {beaten}"
         ),
-        "% of peak: the operations of those products per second, as a share of what one large product reached.",
+        f"% of peak: the operations of those products per second, as a share of what {of_what} reached.",
+        *([fault] if limits else []),
         "error: the largest difference from a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident memory, above what the process held before the benchmark was opened.",
+        *processors.slowed(run.metadata.variables),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from benchmarks import processors
 from reports.charts import Picture
 from reports.frames import Run
 
@@ -30,4 +31,4 @@ class Reported:
     def label(self) -> str:
         """Such as `2026-11-24-190533-quick · Intel(R) Xeon(R) Processor`."""
         machine = self.run.metadata.machine
-        return f"{self.name} · {machine.gpu or machine.cpu}"
+        return f"{self.name} · {machine.gpu or processors.words(machine)}"

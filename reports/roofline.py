@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.metadata import Metadata
+from benchmarks.words import count
 from impls.core.problem import Problem
 from impls.core.weights import layers
 
@@ -30,6 +33,39 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     if mode not in known:
         raise ValueError(f"mode {mode!r} is not known; known are {', '.join(known)}")
     return known[mode]
+
+
+FLOOR, PEAK = "floor", "peak"
+FAULT = " !"
+"""Stands behind the number of a row that is faster than its limit."""
+
+
+def faults(rows: pd.DataFrame, metadata: Metadata) -> pd.Series:
+    """Return for each row of a summary the limit that it breaks: FLOOR, PEAK, both, or nothing.
+
+    The limit is at fault: it is a time or a rate that was reached, and here is something faster. Runs without rates are
+    from when the floor was by two libraries, and was no limit.
+
+    Args:
+        rows: have floor_ratio_high, the end of a 95 % interval, and peak_share.
+        metadata: that of the run.
+    """
+    known = bool(metadata.rates)
+    below, above = (rows["floor_ratio_high"] < 1) & known, (rows["peak_share"] > 1) & known
+    words = [[name for name, breaks in ((FLOOR, b), (PEAK, a)) if breaks] for b, a in zip(below, above, strict=True)]
+    return pd.Series([", ".join(each) for each in words], index=rows.index, dtype=object)
+
+
+def beyond(summary: pd.DataFrame) -> str | None:
+    """Return a line on the rows that break their limit, with the first of them; None where there is none."""
+    broken = summary[(summary["limit_fault"] != "") & (summary["status"] == "ok")]
+    if broken.empty:
+        return None
+    row: Any = next(broken.itertuples())
+    said = f"{row.floor_ratio:.2f} × floor" if FLOOR in row.limit_fault else f"{100 * row.peak_share:.0f} % of peak"
+    where = "/".join(map(str, (row.problem, row.workload, row.mode)))
+    rows = count(len(broken), "row")
+    return f"a fault of the limit: {rows} beyond the floor or the peak, such as {row.implementation} at {where}: {said}"
 
 
 def peak_share(summary: pd.DataFrame, records: pd.DataFrame, peak: Mapping[str, float]) -> pd.Series:

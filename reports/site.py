@@ -175,7 +175,7 @@ def page(reported: Sequence[Reported], across: AcrossRuns) -> str:
         filters=_filters(reported),
         derived_files=[name for name, _ in TABLES],
         track_title=tracks.title,
-        notes=notes(newest.run.baseline),
+        notes=notes(newest.run),
         across=across,
     )
 

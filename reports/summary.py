@@ -20,7 +20,7 @@ def summarise(run: Run) -> pd.DataFrame:
     An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
 
     Columns: ARM, CONSTANT, status, reason; seconds, ratio (to the baseline) and floor_ratio, each with _low, _high and
-    _n; verdict, fastest (in its track), peak_share, cores_used, peak_bytes, warm_first_call_seconds.
+    _n; verdict, fastest (in its track), peak_share, limit_fault, cores_used, peak_bytes, warm_first_call_seconds.
     """
     records = run.records
     # an arm that failed in any replicate has no time: its earlier results may be as wrong
@@ -48,6 +48,7 @@ def summarise(run: Run) -> pd.DataFrame:
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
     rows["fastest"] = ranking.fastest(rows, blocks)
     rows["peak_share"] = roofline.peak_share(rows, records, run.metadata.matmul_flops_per_second or {})
+    rows["limit_fault"] = roofline.faults(rows, run.metadata)
     # benchmarks stay in the order in which the run was asked for them
     benchmarks = records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None)
     order = {benchmark: k for k, benchmark in enumerate(benchmarks)}

@@ -65,5 +65,5 @@ def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
     if left_out:
         names = ", ".join(column.name for column in sorted(left_out, key=lambda column: column.priority))
         say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
-    for line in notes(run.baseline):
+    for line in notes(run):
         say(line)

@@ -1,7 +1,9 @@
 """Many runs: side by side where one machine made them, and changes of level on series whose truth is known."""
 
+import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +47,35 @@ def test_runs_of_one_machine_stand_together_in_the_order_of_their_dates():
     assert other["date"].iloc[2] == pd.Timestamp("2026-11-24 19:05:33", tz="UTC")
     assert set(other["commit"]) == {"c0ffee"}
     assert set(other["machine"]) == {"a cpu, 2 threads", "a cpu, 1 thread", "a cpu + a gpu, 2 threads"}
+
+
+def on(run_id, **known):
+    made = run(run_id)
+    return dataclasses.replace(made, metadata=msgspec.structs.replace(made.metadata, machine=Machine(**known)))
+
+
+EPYC = {"cpu": "AMD EPYC", "family": 26, "model": 2, "stepping": 1, "instructions": ("AVX-512",)}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"family": 25}, {"model": 3}, {"stepping": 2}, {"instructions": ("AVX2",)}, {"caches": {"L2": 1}},
+        {"dispatch": {"BLAS": "Haswell"}}, {"gpu": "a gpu"},
+    ],
+)  # fmt: skip
+def test_processors_of_one_name_are_two_machines(other):
+    """Two were called "AMD EPYC": 211 GFLOP/s on one, 490 on the other."""
+    runs = [on("20261124T190533-a", **EPYC), on("20261125T080000-b", **EPYC, system="Linux 7")]
+    runs += [on("20261126T080000-c", **{**EPYC, **other})]
+    found = history.history(runs, [summary(base=1.0)] * 3)
+    assert sorted(len(rows) for _, rows in found.groupby("machine")) == [1, 2]
+
+
+def test_an_older_run_without_a_family_is_of_another_machine():
+    runs = [on("20261124T190533-a", cpu="AMD EPYC"), on("20261125T080000-b", cpu="AMD EPYC", family=26)]
+    found = history.history(runs, [summary(base=1.0)] * 2)
+    assert set(found["machine"]) == {"AMD EPYC, 2 threads", "AMD EPYC, family 26, 2 threads"}
 
 
 def test_what_failed_and_what_has_no_date_is_not_made_up():

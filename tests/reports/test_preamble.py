@@ -2,7 +2,10 @@
 
 import pytest
 
-from reports.preamble import notes, peak_and_noise, preamble
+from benchmarks.metadata import LARGE, Machine
+from reports import markdown
+from reports.preamble import notes, peak_and_noise, preamble, slow_libraries
+from reports.summary import summarise
 from tests.helpers.records import described, record, save
 
 FULL = "full float32: no TF32, no bfloat16 products"
@@ -44,8 +47,51 @@ def test_the_libraries_of_the_peak_and_of_the_floor_are_named(tmp_path):
     )
 
 
-def test_the_notes_name_every_word_that_needs_one():
-    text = "\n".join(notes("base"))
+def test_the_notes_name_every_word_that_needs_one(tmp_path):
+    run = save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)])
+    text = "\n".join(notes(run))
     for word in ("faster", "slower than base", "unclear", "fastest in its track", "× floor", "% of peak", "first call"):
         assert word in text
     assert "1 %" in text
+    assert "fault of the limit" not in text
+    assert "A library with faster products can beat it." in text
+    known = "\n".join(notes(described(run, rates=RATES)))
+    assert "fault of the limit" in known
+    assert "can beat it" not in known
+
+
+RATES = {"float32": {LARGE: {"PyTorch": 2.15e11, "oneDNN": 4.87e11, "NumPy": 3.9e11, "XLA": 4.89e11}}}
+
+
+def test_a_library_far_behind_the_best_is_a_finding(tmp_path):
+    run = save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)])
+    known = described(run, matmul_flops_per_second={"float32": 4.89e11}, peak_library={"float32": "XLA"}, rates=RATES)
+    assert peak_and_noise(known)[0].startswith(
+        "the fastest float32 matrix product reached 489 GFLOP/s (XLA); the theoretical peak is not known;"
+        " on this processor, at one large float32 product, PyTorch reaches 44 % of what XLA reaches and"
+        " NumPy reaches 80 % of what XLA reaches;"
+    )
+
+
+@pytest.mark.parametrize("rates", [{}, {"PyTorch": 1e11}, {"PyTorch": 8e10, "oneDNN": 1e11}])
+def test_libraries_as_fast_as_the_best_are_none(rates):
+    assert slow_libraries("float32", rates) == []
+
+
+def test_the_processor_in_words_and_its_theoretical_peak(tmp_path):
+    machine = Machine(
+        cpu="AMD EPYC", vendor="AuthenticAMD", family=26, model=2, instructions=("AVX2", "AVX-512"),
+        max_hertz=4e9, physical_cores=2, cores=2,
+    )  # fmt: skip
+    run = save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)])
+    known = described(run, machine=machine, matmul_flops_per_second={"float32": 4e11}, rates={"float32": {}})
+    assert preamble(known)[0] == "AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; unknown"
+    assert "reached 400 GFLOP/s; in theory it is 512;" in preamble(known)[3]
+
+
+def test_variables_that_slow_a_library_stand_below_the_tables(tmp_path):
+    run = save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)])
+    slowed = described(run, variables={"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "2"})
+    assert notes(slowed)[-1] == "OPENBLAS_CORETYPE is set: it can make NumPy slower"
+    assert len(notes(slowed)) == len(notes(run)) + 1
+    assert notes(slowed)[-1] in markdown.document(slowed, summarise(slowed)).replace("\\", "")
