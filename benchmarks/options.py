@@ -17,10 +17,10 @@ import psutil
 
 from impls.core import reference, registry
 from impls.core.contract import DEVICES, MODES, WORKLOADS
-from impls.core.files import digest
+from impls.core.files import digest, read_regular, remove_unfinished
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
-from impls.core.weights import read_weights, shapes
+from impls.core.weights import most_bytes, read_weights, shapes
 
 ALL = "all"
 
@@ -145,6 +145,8 @@ def usable_out(out: Path) -> Path:
         if (out / "run.json").exists():
             raise click.UsageError(f"{out} already holds a run; go on with --resume {out}, or give another --out")
         made = [parent for parent in (out, *out.parents) if not parent.exists()]
+        if out.is_dir():
+            remove_unfinished(out)  # of a process that was killed before it had written run.json
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise click.UsageError(f"{out} is not an empty folder; give a new one")
         out.mkdir(parents=True, exist_ok=True)
@@ -180,13 +182,22 @@ memory_option = click.option(
 
 
 def file_digest(path: Path) -> str:
-    """Return a short hash of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    """Return a short hash of the bytes of a weights file.
+
+    Raises:
+        ValueError: where it can't be read.
+    """
+    return hashlib.sha256(read_regular(path, most_bytes())).hexdigest()[:16]
 
 
 def shared_digest() -> str:
     """Return a short hash of all files of impls/ that implementations may import."""
     return digest(registry.shared_files())
+
+
+def shared_digests() -> dict[str, str]:
+    """Return a short hash of each of these files, by its path in impls/."""
+    return {name: hashlib.sha256(content).hexdigest()[:8] for name, content in sorted(registry.shared_files().items())}
 
 
 def choose_cores(threads: int | None) -> tuple[int, ...]:

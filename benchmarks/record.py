@@ -9,6 +9,7 @@ Schema versions
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 import typing
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.measurement.timing import Int32, Turn
-from impls.core.files import write_whole
+from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
 SCHEMA_VERSION = 3
@@ -35,6 +36,10 @@ STATUSES = (
     "timed_out",
     "error",
 )
+DIGEST = b"digest"
+"""The key of the digest in a Parquet file's metadata."""
+MOST_BYTES, MOST_ROWS = 2**28, 10**6
+"""The most that is read of a Parquet file, compressed or not, and the most rows."""
 HARMLESS = ("ok", "unsupported", "not_installed")
 """The statuses with which a run still exits with 0."""
 UNTRUE = ("disagrees", "error")
@@ -126,16 +131,41 @@ def new_run_id() -> str:
 
 
 def write_records(path: Path, records: Iterable[Record], schema: pa.Schema = SCHEMA) -> None:
-    """Write a Parquet file of records, whole or not at all; None becomes null."""
+    """Write a Parquet file of records and their digest, whole or not at all; None becomes null."""
     rows = [msgspec.to_builtins(record) for record in records]
     table = pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
+    table = table.replace_schema_metadata({DIGEST: _digest(table.to_pylist())})
     write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
-def read_records(path: Path) -> list[Record]:
+def _digest(rows: list[dict[str, Any]]) -> bytes:
+    """Return a hash of rows as they are read."""
+    return hashlib.sha256(msgspec.json.encode(rows)).hexdigest().encode()
+
+
+def read_records(path: Path, sealed: bool = False) -> list[Record]:
     """Read what write_records wrote, of any schema version.
 
+    Args:
+        path: the file.
+        sealed: whether it must have a digest. Files of earlier versions have none.
+
     Raises:
-        ValueError: where the file holds no records (msgspec.ValidationError, or pyarrow's ArrowInvalid).
+        ValueError: where the file holds no records, or others than were written. One line, which names the file.
     """
-    return [msgspec.convert(row, Record) for row in pq.read_table(path).to_pylist()]
+    content = read_regular(path, MOST_BYTES)
+    try:
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
+            groups = (file.metadata.row_group(k) for k in range(file.metadata.num_row_groups))
+            if file.metadata.num_rows > MOST_ROWS or sum(group.total_byte_size for group in groups) > MOST_BYTES:
+                raise ValueError("it says that it holds more than can be read")
+            table = file.read()
+        rows, digest = table.to_pylist(), (table.schema.metadata or {}).get(DIGEST)
+        records = [msgspec.convert(row, Record) for row in rows]
+    except Exception as error:  # pyarrow raises a dozen kinds
+        raise ValueError(f"{path} holds no records ({' '.join(str(error).split())})") from None
+    if digest is None and sealed:
+        raise ValueError(f"{path} has no digest")
+    if digest is not None and digest != _digest(rows):
+        raise ValueError(f"{path} does not hold the rows that were written to it")
+    return records

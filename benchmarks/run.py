@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import subprocess
@@ -26,11 +27,13 @@ from benchmarks.measurement.session import Advance, Session
 from benchmarks.measurement.sides import Side, version_of
 from benchmarks.metadata import Commit, RunOptions
 from benchmarks.progress import progress
-from benchmarks.record import HARMLESS, Record, new_run_id, read_records, write_records
+from benchmarks.raw import ADMISSIONS, Raw
+from benchmarks.record import HARMLESS, Record, new_run_id
 from benchmarks.scratch import scratch
 from impls.core import registry
+from impls.core.command_line import describe
 from impls.core.contract import MODES
-from impls.core.files import write_text
+from impls.core.files import read_regular, write_text
 from impls.core.versions import versions_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +46,7 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
     implementations: tuple[str, ...]
     digests: tuple[str, ...]
     shared_digest: str
+    shared_digests: dict[str, str] = msgspec.field(default_factory=dict)  # by file; none in runs of earlier versions
     weights_digest: str | None
     replicates: int
     blocks: int
@@ -50,6 +54,16 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
     versions: dict[str, str]
     commit: Commit
     preset: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the numbers and names; msgspec makes a ValidationError of a ValueError."""
+        for name in ("threads", "replicates", "blocks", "turn_seconds", "call_seconds", "memory_bytes"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.seed < 0 or not self.benchmarks or len(self.digests) != len(self.implementations):
+            raise ValueError("a seed below 0, no benchmarks, or not one digest for each implementation")
+        for text in self.benchmarks:
+            Benchmark.parse(text)
 
     def dumps(self) -> str:
         """Return the text of run.json."""
@@ -62,30 +76,28 @@ class Run:
     def __init__(self, configuration: RunConfiguration, folder: Path) -> None:
         self.configuration = configuration
         self.raw = folder / "raw"
+        self.files = Raw(self.raw, configuration.run_id, configuration.replicates)
         implementations = [registry.resolve(text) for text in configuration.implementations]
         self.side = Side(SIDE, {implementation.name: version_of(implementation) for implementation in implementations})
 
     def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
         """Do what is left to do of the run, and return its session."""
-        self.raw.mkdir(parents=True, exist_ok=True)
-        for leftover in self.raw.glob(".*"):  # from a process that was killed while it wrote
-            leftover.unlink()
+        self.files.open()
         with scratch() as folder:
             session = Session(self.configuration, [self.side], cores, folder, advance)
             floor = folder / SIDE / "floor.json"
             floor.parent.mkdir()
-            self._keep(limits.FLOOR, floor, back=True)
             try:
                 self._admit(session, floor)
                 for number in range(self.configuration.replicates):
-                    path = self.raw / f"replicate-{number:03}.parquet"
-                    if path.exists():
-                        session.learn(read_records(path))
+                    done = self.files.replicate(number)
+                    if done is not None:
+                        session.learn(done)
                     else:
                         rows = session.replicate(
                             number, self.configuration.blocks, of_all=self.configuration.replicates
                         )
-                        write_records(path, rows)
+                        self.files.write(number, rows)
             finally:
                 session.close()
         return session
@@ -98,12 +110,9 @@ class Run:
 
     def _admit(self, session: Session, floor: Path) -> None:
         """Admit or refuse every arm, and measure the machine's peak; in a resumed run, read the admissions."""
-        path = self.raw / "admissions.json"
-        if path.exists():
-            try:
-                admissions = admission.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise click.UsageError(f"{path} is damaged: {error}") from None
+        admissions = self.files.admissions(self.side.names, session.benchmarks)
+        if admissions is not None:
+            self._keep(limits.FLOOR, floor, back=True)
             for admitted in admissions:
                 session.admissions[SIDE, admitted.implementation, admitted.benchmark] = admitted
                 failure = self.side.versions[admitted.implementation].failure
@@ -121,11 +130,14 @@ class Run:
                     click.echo(f"warning: the peak in {dtype} is not known: {failure}", err=True)
         write_text(self.raw / limits.PEAK, msgspec.json.encode(peaks).decode() + "\n")
         self._keep(limits.FLOOR, floor)
-        write_text(path, admission.dumps(session.admissions.values()))
+        write_text(self.raw / ADMISSIONS, admission.dumps(session.admissions.values()))
 
     def records(self) -> list[Record]:
         """Return every row of every replicate."""
-        rows = [row for path in sorted(self.raw.glob("replicate-*.parquet")) for row in read_records(path)]
+        replicates = [self.files.replicate(number) for number in range(self.configuration.replicates)]
+        if None in replicates:
+            raise OSError(errno.ENOENT, "a replicate is gone or damaged since it was measured", str(self.raw))
+        rows = [row for replicate in replicates for row in replicate or ()]
         withdraw(rows)
         return rows
 
@@ -137,10 +149,9 @@ def resumed(folder: Path) -> RunConfiguration:
         UsageError: where the folder holds no run, or something that it measures has changed since.
     """
     try:
-        configuration = msgspec.json.decode((folder / "run.json").read_bytes(), type=RunConfiguration)
-    except (OSError, ValueError) as error:
-        kind = f": {error}" if isinstance(error, msgspec.MsgspecError) else ""
-        raise click.UsageError(f"{folder} holds no run to resume (no readable run.json{kind})") from None
+        configuration = msgspec.json.decode(read_regular(folder / "run.json"), type=RunConfiguration)
+    except ValueError as error:
+        raise click.UsageError(f"{folder} holds no run to resume (no readable run.json: {error})") from None
     try:
         implementations = [registry.resolve(path) for path in configuration.implementations]
         changed = [
@@ -149,7 +160,9 @@ def resumed(folder: Path) -> RunConfiguration:
             if implementation.digest != digest
         ]
         if options.shared_digest() != configuration.shared_digest:
-            changed.append("a file of impls/ that implementations import")
+            before, now = configuration.shared_digests, options.shared_digests()
+            files = sorted(name for name in {*before, *now} if before and before.get(name) != now.get(name))
+            changed.append(f"impls/{files[0]}" if files else "a file of impls/ that implementations import")
         if configuration.weights and options.file_digest(Path(configuration.weights)) != configuration.weights_digest:
             changed.append(configuration.weights)
     except (ValueError, OSError) as error:
@@ -212,16 +225,18 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
             current = Run(configuration, folder)
             with progress() as advance:
                 session = current.execute(cores, advance)
+            records = current.records()
+            described = msgspec.structs.replace(
+                machine.describe(msgspec.convert(msgspec.to_builtins(configuration), RunOptions)),
+                commit=configuration.commit,  # the commit at its start
+            )
+            results.write_all(folder, records, limits.described(described, current.raw))
         except KeyboardInterrupt:
             click.echo(f"interrupted; go on with: python -m benchmarks run --resume {folder}", err=True)
             return 130
-        records = current.records()
-        described = msgspec.structs.replace(
-            machine.describe(msgspec.convert(msgspec.to_builtins(configuration), RunOptions)),
-            commit=configuration.commit,  # the commit at its start
-        )
-        described = limits.described(described, current.raw)
-        results.write_all(folder, records, described)
+        except OSError as error:  # such as a full disk
+            how = f"python -m benchmarks run --resume {folder}"
+            raise click.UsageError(f"{describe(error)}; once that is mended, go on with: {how}") from None
     # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):
         command = [sys.executable, "-m", "reports", "build", str(folder.resolve())]
@@ -278,6 +293,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
             if not implementation.requires
         },
         shared_digest=options.shared_digest(),
+        shared_digests=options.shared_digests(),
         commit=machine.commit(),
         preset=given.preset,
     )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import msgspec
 from rich.console import Console
 from rich.markdown import Markdown
 
@@ -32,7 +33,7 @@ from benchmarks.regression.command import TURN_SECONDS
 from benchmarks.regression.outcome import Steps, measure_and_decide
 from benchmarks.scratch import scratch
 from impls.core import registry
-from impls.core.files import write_text
+from impls.core.files import read_regular, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 POOLED = ("torch_cell", "torch_lstm", "jax_scan_vjp")
@@ -123,6 +124,24 @@ def real_gate(kind: str, threads: int, advance: Advance) -> RealGate:
     )
 
 
+def stored(folder: Path) -> tuple[Pool, list[RealGate]]:
+    """Return the pool and the gates that a folder holds.
+
+    Raises:
+        UsageError: where a file is damaged.
+    """
+    path = folder
+    try:
+        pooled = Pool.load(folder / "pool")
+        gates = []
+        for path in sorted((folder / "gates").glob("*.json")):
+            gates.append(msgspec.json.decode(read_regular(path), type=RealGate))
+    except ValueError as error:
+        line = str(error) if str(error).startswith(str(folder)) else f"{path} is damaged: {error}"
+        raise click.UsageError(f"{line}; mend or remove it") from None
+    return pooled, gates
+
+
 @click.command()
 @click.option(
     "--replicates", type=click.IntRange(min=0), default=20, show_default=True, help="Replicates to add to the pool."
@@ -142,6 +161,7 @@ def calibrate(replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...],
     folder = out or ROOT / "runs" / "calibration"
     pool_folder = folder / "pool"
     options.heed_signals()
+    stored(folder)  # so that what is damaged is found before anything is measured
     with progress(CALIBRATION) as advance:
         if replicates:
             collect(pool_folder, replicates, () if aa_only else SHARES, threads, advance)
@@ -151,8 +171,7 @@ def calibrate(replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...],
                 gate = real_gate(kind, threads, advance)
                 gates.mkdir(parents=True, exist_ok=True)
                 write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json.dumps(asdict(gate), indent=1) + "\n")
-    ended = [RealGate(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(gates.glob("*.json"))]
-    text = report(Pool.load(pool_folder), ended, machine.machine(), threads)
+    text = report(*stored(folder), machine.machine(), threads)
     write_text(folder / "calibration.md", text)
     Console().print(Markdown(text))
     click.echo(f"everything is in {folder}")

@@ -53,14 +53,23 @@ class Pool:
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read every replicate of a folder, without the rows that failed."""
+        """Read every replicate of a folder, without the rows that failed.
+
+        Raises:
+            ValueError: where a file can't be read, or holds a replicate that another file holds too. One line.
+        """
         replicates, logs, values, walls = [], [], [], []
+        seen: dict[tuple[str, int], Path] = {}
         for path in sorted(folder.glob("replicate-*.parquet")):
             wall: dict[str, float] = defaultdict(float)
             value: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
             log: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
             replicate: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-            for record in read_records(path):
+            records = read_records(path)
+            for key_of_file in {(record.run_id, record.replicate) for record in records}:
+                if seen.setdefault(key_of_file, path) != path:
+                    raise ValueError(f"{path} and {seen[key_of_file].name} hold the same replicate; remove one")
+            for record in records:
                 if record.status == "ok" and record.turns:
                     key, side = key_of(record), str(record.side)
                     turns = sorted(record.turns, key=lambda turn: turn.block)

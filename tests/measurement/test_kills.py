@@ -2,17 +2,21 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pandas as pd
 import psutil
 import pytest
 
+from benchmarks import options
 from benchmarks.calibration.injection import inject
 from benchmarks.record import read_records
+from benchmarks.scratch import scratch
 from impls.core import environments
 from tests.helpers.processes import FEW, SMALL, impls, start, wait_for
 
@@ -60,8 +64,17 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
     started = json.loads((out / "run.json").read_text())
     commit = started["commit"] = {"id": "0123456789" * 4, "dirty": False}  # as if another were checked out now
     (out / "run.json").write_text(json.dumps(started))
+    damaged = []
+    if how == signal.SIGKILL:
+        damaged = ["replicate-002.parquet", "peak.json"]
+        shutil.copyfile(first, first.with_name(damaged[0]))  # which another name makes no other replicate
+        first.with_name(damaged[1]).write_text('{"rates": {"float32": {"torch": -1}}}')
     done = python("benchmarks", "run", "--resume", out)
     assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "warning" in line and "is now" in line] == [
+        line for name in sorted(damaged) for line in done.stderr.splitlines() if f"/raw/{name}: " in line
+    ]
+    assert {path.name for path in (out / "raw").glob("*.damaged")} == {f"{name}.damaged" for name in damaged}
     assert json.loads((out / "environment.json").read_text())["commit"] == commit
     assert first.read_bytes() == kept
     rows = pd.read_parquet(out / "results.parquet")
@@ -94,7 +107,7 @@ def is_worker(pid):
 @pytest.mark.parametrize(
     ("when", "blocks", "workers"), [("checking", 2, 2), ("screening", 4000, 4), ("confirming", 2, 8)]
 )
-def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, how, when, blocks, workers):
+def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, monkeypatch, how, when, blocks, workers):
     """Each step has workers of its own: two check, two more begin the screen, the seventh and eighth confirm."""
     out, temporary = tmp_path / "out", tmp_path / "tmp"
     temporary.mkdir()
@@ -123,6 +136,10 @@ def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, how, whe
     if how == signal.SIGINT:
         assert runner.returncode == 130, said
         assert not list(temporary.iterdir())
+    assert options.usable_out(out) == out
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with scratch() as folder:  # as the next command does first
+        assert list(temporary.iterdir()) == [folder]
 
 
 SLOW_TO_BUILD = """

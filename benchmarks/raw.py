@@ -1,0 +1,114 @@
+"""The folder raw/ of a run: what has been measured so far. What does not fit is moved aside and measured again."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+
+from benchmarks import limits
+from benchmarks.cases import Benchmark
+from benchmarks.measurement import admission
+from benchmarks.measurement.admission import Admission
+from benchmarks.record import STATUSES, Record, read_records, write_records
+from impls.core.files import read_regular, remove_unfinished
+
+ADMISSIONS = "admissions.json"
+Content = TypeVar("Content")
+
+
+class Raw:
+    """The folder, and the id of its run."""
+
+    def __init__(self, folder: Path, run_id: str, replicates: int) -> None:
+        self.folder = folder
+        self.run_id = run_id
+        self.names = [f"replicate-{number:03}.parquet" for number in range(replicates)]
+
+    def open(self) -> None:
+        """Make the folder, or tidy up what a killed process left. Name the replicates that are not of this run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(self.folder)
+        for path in sorted(self.folder.glob("replicate-*.parquet")):
+            if path.name not in self.names:
+                click.echo(f"warning: {path} is no replicate of this run; it is left out", err=True)
+
+    def _usable(self, name: str, read: Callable[[Path], Content]) -> Content | None:
+        """Return what a file holds; None where it is missing, or does not fit, which is said."""
+        path = self.folder / name
+        if not os.path.lexists(path):
+            return None
+        try:
+            return read(path)
+        except ValueError as error:
+            free = (f"{name}.damaged{number or ''}" for number in itertools.count())
+            aside = next(path.with_name(name) for name in free if not os.path.lexists(path.with_name(name)))
+            path.rename(aside)
+            reason = str(error).removeprefix(str(path)).lstrip(": ")
+            click.echo(f"warning: {path}: {reason}; it is now {aside.name} and is measured again", err=True)
+            return None
+
+    def admissions(self, names: Collection[str], benchmarks: Sequence[Benchmark]) -> list[Admission] | None:
+        """Return the admissions of a run that is resumed; None where they, the peak or the floor must be measured."""
+        pairs = sorted((name, benchmark.id) for name in names for benchmark in benchmarks)
+
+        def read_admissions(path: Path) -> list[Admission]:
+            admissions = admission.loads(_text(path))
+            if sorted((one.implementation, one.benchmark) for one in admissions) != pairs:
+                raise ValueError("its admissions are not those of this run")
+            for one in admissions:
+                numbers = [one.error, one.first_call_seconds, one.seconds]
+                if one.status not in STATUSES or not all(0 <= n < math.inf for n in numbers if n is not None):
+                    raise ValueError(f"the admission of {one.implementation} to {one.benchmark} is not plausible")
+            return admissions
+
+        admissions = self._usable(ADMISSIONS, read_admissions)
+        floored = {one.benchmark for one in admissions or () if (one.implementation, one.status) == ("floor", "ok")}
+        timed = [benchmark for benchmark in benchmarks if benchmark.id in floored]
+
+        def read_peaks(path: Path) -> limits.Peaks:
+            peaks = msgspec.json.decode(_text(path), type=limits.Peaks)
+            return _holding(peaks, peaks.rates, {benchmark.problem.dtype for benchmark in timed})
+
+        def read_floor(path: Path) -> limits.Floor:
+            floor = msgspec.json.decode(_text(path), type=limits.Floor)
+            return _holding(floor, floor.plans, {f"{one.timed_problem.id}/{one.workload}" for one in timed})
+
+        peaks, floor = self._usable(limits.PEAK, read_peaks), self._usable(limits.FLOOR, read_floor)
+        return admissions if peaks is not None and (floor is not None or not floored) else None
+
+    def replicate(self, number: int) -> list[Record] | None:
+        """Return the rows of a replicate; None where it must be measured."""
+
+        def read(path: Path) -> list[Record]:
+            rows = read_records(path, sealed=True)
+            for row in rows:
+                if (row.run_id, row.replicate) != (self.run_id, number):
+                    raise ValueError(f"it is replicate {row.replicate} of run {row.run_id}")
+            if not rows:
+                raise ValueError("it holds no rows")
+            return rows
+
+        return self._usable(self.names[number], read)
+
+    def write(self, number: int, rows: Iterable[Record]) -> None:
+        """Write a replicate, whole or not at all."""
+        write_records(self.folder / self.names[number], rows)
+
+
+def _text(path: Path) -> str:
+    return read_regular(path).decode()
+
+
+def _holding(content: Content, keys: Collection[str], wanted: Collection[str]) -> Content:
+    """Return the content, where it has all these keys."""
+    missing = sorted(set(wanted) - set(keys))
+    if missing:
+        raise ValueError(f"it says nothing of {missing[0]}")
+    return content
