@@ -1,15 +1,17 @@
 """Negative controls: LSTMs that are wrong on purpose. A check that accepts any of them is no check.
 
-Each is the reference with an injected fault. It must be refused with the float32 tolerance, the larger of the two.
+Each is the reference with an injected fault. It must be refused with the float32 tolerance, the larger of the two. The
+faults in EXTREME are found on extreme numbers only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from benchmarks.correctness import agreement
+from benchmarks.correctness import agreement, extremes
 from impls.core import reference
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
@@ -18,6 +20,9 @@ from impls.core.weights import Array, Inputs, Weights, make_weights
 
 PROBLEM = Problem.parse("t5-b4-i8-h8")
 """I = H, so that a transposed matrix still fits."""
+
+SEED = 11
+"""Of the weights and inputs of extreme controls."""
 
 Fault = Callable[[Problem, Weights, Inputs], Results]
 
@@ -94,6 +99,68 @@ def axis_dropped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     return {name: value[0] if name in ("h_n", "grad_h0", "grad_x") else value for name, value in results.items()}
 
 
+@contextlib.contextmanager
+def _replaced(**functions: Callable[[Array], Array]) -> Iterator[None]:
+    """Let the reference use other functions."""
+    kept = {name: getattr(reference, name) for name in functions}
+    for name, function in functions.items():
+        setattr(reference, name, function)
+    try:
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(reference, name, function)
+
+
+def sigmoid_from_tanh(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """0.5 · (1 + tanh(z / 2)), which is 0, or has few digits, where a gate is shut."""
+
+    def from_tanh(z: Array) -> Array:
+        half: Array = 0.5 * (1 + np.tanh(0.5 * z.astype(problem.dtype)))
+        return half.astype(np.float64)
+
+    with _replaced(sigmoid=from_tanh, sigmoid_slope=lambda z: from_tanh(z) * (1 - from_tanh(z))):
+        return reference.run_sequence(problem, weights, inputs)
+
+
+def exp_overflows(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """exp(z) / (1 + exp(z)), which is NaN for a large z."""
+
+    def from_exp(z: Array) -> Array:
+        large: Array = np.exp(z)
+        large /= 1 + large
+        return large
+
+    with np.errstate(all="ignore"), _replaced(sigmoid=from_exp):
+        return reference.run_sequence(problem, weights, inputs)
+
+
+def gates_clipped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """Gates from pre-activations that are clipped to ±8, so that none shuts."""
+    with _replaced(sigmoid=lambda z: sigmoid(np.clip(z, -8, 8))):
+        return reference.run_sequence(problem, weights, inputs)
+
+
+def slope_never_zero(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """A sigmoid that reaches 1 only to a rounding error, so that a huge x still has a gradient."""
+    slope = reference.sigmoid_slope
+    with _replaced(sigmoid_slope=lambda z: np.maximum(slope(z), 6e-8)):
+        return reference.run_sequence(problem, weights, inputs)
+
+
+def tiny_lost(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """Results below 1e-20 are zero, as after half precision."""
+    results = reference.run_sequence(problem, weights, inputs)
+    return {name: np.where(np.abs(value) < 1e-20, 0, value) for name, value in results.items()}
+
+
+def denormal_doubled(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """Results below the smallest normal number are twice as large as they should be."""
+    results = reference.run_sequence(problem, weights, inputs)
+    smallest = np.finfo(problem.dtype).tiny
+    return {name: np.where(np.abs(value) < smallest, 2 * value, value) for name, value in results.items()}
+
+
 CONTROLS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
@@ -105,6 +172,18 @@ CONTROLS: dict[str, Fault] = {
         weight_off,
         one_nan,
         axis_dropped,
+    )
+}
+
+EXTREME: dict[str, Fault] = {
+    fault.__name__: fault
+    for fault in (
+        sigmoid_from_tanh,
+        exp_overflows,
+        gates_clipped,
+        slope_never_zero,
+        tiny_lost,
+        denormal_doubled,
     )
 }
 
@@ -130,4 +209,16 @@ def refusals(dtype: str = "float32") -> dict[str, str | None]:
             agreement.check(prepare(fault, problem, weights), problem, "sequence", "train_step", want)
         except agreement.Disagrees as error:
             reasons[name] = str(error)
+    return reasons | extreme_refusals(dtype)
+
+
+def extreme_refusals(dtype: str) -> dict[str, str | None]:
+    """Return the same for the controls that extreme numbers must find."""
+    weights, problem = extremes.weights_of(dtype, SEED), extremes.problem_in(dtype)
+    want = extremes.expected(dtype, SEED, SEED)
+    reasons: dict[str, str | None] = {}
+    for name, fault in EXTREME.items():
+        found = extremes.check(prepare(fault, problem, weights), dtype, want, SEED)
+        found_in = [f"{extreme}, {one.reason}" for extreme, one in found.items() if one.reason]
+        reasons[name] = found_in[0] if found_in else None
     return reasons

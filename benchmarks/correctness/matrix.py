@@ -1,13 +1,14 @@
-"""The agreement matrix: implementation × dtype × problem. Each implementation and dtype has its own process."""
+"""The agreement matrix: implementation × dtype × problem or extreme. Each implementation and dtype has its process."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from benchmarks import terminal
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
-from benchmarks.correctness import agreement
+from benchmarks.correctness import agreement, extremes
 from benchmarks.measurement import admission, outside, protocol
 from benchmarks.measurement.admission import Expected
 from benchmarks.measurement.arm import Arm, ArmFailed, Limits
@@ -29,7 +30,7 @@ from impls.core.problem import Problem
 SEED = 0
 
 Key = tuple[str, str, str]
-"""The name of an implementation, a dtype, the id of a problem."""
+"""The name of an implementation, a dtype, the id of a problem or the name of an extreme."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class Cell:
     status: str
     error: float = 0.0
     reason: str = ""
+    flushes: bool = False
+
+    @property
+    def text(self) -> str:
+        """What its table shows, in rich's markup."""
+        if self.status != "ok":
+            return f"[red]{self.status}[/]"
+        return "flushes" if self.flushes else f"{self.error:.0e}"
 
 
 class Matrix:
@@ -59,6 +68,8 @@ class Matrix:
         self.workloads = workloads
         self.device = device
         self.call_seconds = call_seconds
+        names = [*extremes.EXTREMES] if "sequence" in workloads else []
+        self.columns = [*(problem.id for problem in problems), *names]
         self.cells: dict[Key, Cell] = {}
         self.arms: list[Arm] = []
         self.stopping = threading.Event()
@@ -86,6 +97,9 @@ class Matrix:
         outside.adopt_orphans()
         self.inputs = agreement.draw_seed()
         expected = admission.write_expected(benchmarks, SEED, None, folder, self.inputs)
+        for dtype in self.dtypes:
+            results = extremes.expected(dtype, SEED, self.inputs)
+            agreement.save_expected(_of_extremes(folder, dtype), results)
         # compiled implementations take longest, so they start first
         first = sorted(
             self.versions,
@@ -116,26 +130,32 @@ class Matrix:
     def _fill_row(
         self, version: Version, dtype: str, core: int, folder: Path, expected: Expected, advance: Advance
     ) -> None:
-        """Compare an implementation in a dtype on every problem."""
+        """Compare an implementation in a dtype on every problem and extreme."""
         name = version.implementation.name
         limits = Limits((core,), self.call_seconds, psutil.virtual_memory().total // 2)
         arm = make_arm(version, self.device, limits, dtype, folder / dtype)
         self.arms.append(arm)
+
+        def compare_all(columns: Sequence[str], compare: Callable[[], Mapping[str, Cell]]) -> None:
+            if self.stopping.is_set():
+                return
+            try:
+                cells = compare()
+            except ArmFailed as failure:
+                cells = dict.fromkeys(columns, Cell(failure.status, reason=failure.reason))
+            self.cells |= {(name, dtype, column): cell for column, cell in cells.items()}
+            of_all = len(self.versions) * len(self.dtypes) * len(self.columns)
+            advance(f"checking {name} {dtype}", len(self.cells), of_all)
+
         try:
             for problem in self.problems:
-                if self.stopping.is_set():
-                    return
-                try:
-                    cell = self._compare(version, arm, problem, dtype, expected)
-                except ArmFailed as failure:
-                    cell = Cell(failure.status, reason=failure.reason)
-                self.cells[name, dtype, problem.id] = cell
-                of_all = len(self.versions) * len(self.dtypes) * len(self.problems)
-                advance(f"checking {name} {dtype}", len(self.cells), of_all)
+                compare_all([problem.id], partial(self._compare, version, arm, problem, dtype, expected))
+            if rest := self.columns[len(self.problems) :]:
+                compare_all(rest, partial(self._compare_extremes, version, arm, dtype, folder))
         finally:
             arm.kill()
 
-    def _compare(self, version: Version, arm: Arm, problem: Problem, dtype: str, expected: Expected) -> Cell:
+    def _compare(self, version: Version, arm: Arm, problem: Problem, dtype: str, expected: Expected) -> dict[str, Cell]:
         """Compare every workload and mode on a problem.
 
         A worker starts on all processors, so that an implementation that shards over them does so here too.
@@ -154,35 +174,59 @@ class Matrix:
             arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
             request = protocol.CheckProblem(benchmark.problem.id, workload, SEED, self.inputs, str(path))
             errors.append(arm.ask(request, protocol.Checked).error)
-        return Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
+        return {
+            problem.id: Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
+        }
+
+    def _compare_extremes(self, version: Version, arm: Arm, dtype: str, folder: Path) -> dict[str, Cell]:
+        """Compare every mode of the workload sequence on the extremes."""
+        if version.failure is not None:
+            raise version.failure
+        benchmark = Benchmark(extremes.problem_in(dtype), "sequence", "forward")
+        if failure := admission.refusal(version.implementation, self.device, benchmark):
+            raise failure
+        arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
+        request = protocol.CheckExtremes(dtype, SEED, self.inputs, str(_of_extremes(folder, dtype)))
+        found = arm.ask(request, protocol.ExtremesChecked).found
+        return {
+            extreme: Cell("disagrees" if one.reason else "ok", one.error, one.reason, one.flushes)
+            for extreme, one in found.items()
+        }
 
     def show(self, console: Console) -> None:
         """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
         for dtype in self.dtypes:
-            for size in range(len(self.problems), 0, -1):  # as many problems side by side as fit into the terminal
-                parts = [self.problems[k : k + size] for k in range(0, len(self.problems), size)]
+            for size in range(len(self.columns), 0, -1):  # as many columns side by side as fit into the terminal
+                parts = [self.columns[k : k + size] for k in range(0, len(self.columns), size)]
                 tables = [self._table(dtype, part) for part in parts]
                 if terminal.all_fit(tables, console):
                     break
             for table in tables:
                 console.print(table)
-        for (name, dtype, problem_id), cell in self.cells.items():
+        lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in self.columns]
+        if any(cell.flushes for cell in self.cells.values()):
+            lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
+        for (name, dtype, column), cell in self.cells.items():
             if cell.reason:
-                line = f"{name}, {dtype}, {problem_id}: {cell.status}: {cell.reason}"
-                console.print(line, markup=False, highlight=False)
+                lines.append(f"{name}, {dtype}, {column}: {cell.status}: {cell.reason}")
+        for line in lines:
+            console.print(line, markup=False, highlight=False)
 
-    def _table(self, dtype: str, problems: Sequence[Problem]) -> Table:
+    def _table(self, dtype: str, columns: Sequence[str]) -> Table:
         title = f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})"
         table = Table(title=title, title_justify="left")
         table.add_column("implementation", no_wrap=True)
-        for problem in problems:
-            table.add_column(problem.id.replace("-", "\n"), justify="right")
+        for column in columns:
+            table.add_column(column.replace("-", "\n"), justify="right")
         for version in self.versions:
             name = version.implementation.name
-            cells = [self.cells[name, dtype, problem.id] for problem in problems]
-            texts = [f"{cell.error:.0e}" if cell.status == "ok" else f"[red]{cell.status}[/]" for cell in cells]
-            table.add_row(escape(name), *texts)
+            table.add_row(escape(name), *(self.cells[name, dtype, column].text for column in columns))
         return table
+
+
+def _of_extremes(folder: Path, dtype: str) -> Path:
+    """Return the file with the reference's results on the extremes."""
+    return folder / f"expected-extremes-{dtype}.npz"
 
 
 def _skip_cell(problem: Problem) -> bool:

@@ -58,6 +58,15 @@ class CheckProblem(Request, tag="check_problem"):
     expected: str
 
 
+class CheckExtremes(Request, tag="check_extremes"):
+    """Compare every mode on each extreme of correctness/extremes.py with the reference's results, without timing."""
+
+    dtype: str
+    seed: int  # of the weights
+    inputs: int  # of the inputs
+    expected: str
+
+
 class Inspect(Request, tag="inspect"):
     """Look for missing synchronisation and remembered results in an open benchmark."""
 
@@ -139,6 +148,23 @@ class Checked(Answer, tag="checked"):
     tensor: str
 
 
+class Found(msgspec.Struct, forbid_unknown_fields=True):
+    """What an implementation makes of an extreme: its largest error, or the reason why it disagrees.
+
+    It flushes where results below the smallest normal number are zero. That is a fact, no fault.
+    """
+
+    error: float = 0.0
+    flushes: bool = False
+    reason: str = ""
+
+
+class ExtremesChecked(Answer, tag="extremes_checked"):
+    """What the implementation makes of each extreme, by the name of the extreme."""
+
+    found: dict[str, Found]
+
+
 class Estimated(Answer, tag="estimated"):
     """Roughly how long a call takes."""
 
@@ -166,8 +192,10 @@ class Failed(Answer, tag="failed"):
     reason: str
 
 
-AnyRequest = Open | Close | Check | CheckProblem | Inspect | Estimate | MeasurePeak | Load | TakeTurn | Compare
-AnyAnswer = Ready | Opened | Done | Checked | Estimated | Peak | Taken | Failed
+AnyRequest = (
+    Open | Close | Check | CheckProblem | CheckExtremes | Inspect | Estimate | MeasurePeak | Load | TakeTurn | Compare
+)
+AnyAnswer = Ready | Opened | Done | Checked | ExtremesChecked | Estimated | Peak | Taken | Failed
 
 
 REFUSED = -1

@@ -132,6 +132,10 @@ class Worker:
                 return self.check(request)
             case protocol.CheckProblem():
                 return self.check_problem(request)
+            case protocol.CheckExtremes():
+                from benchmarks.correctness import extremes
+
+                return extremes.answer(request, self.module.prepare, self.device)
             case protocol.Inspect():
                 return self.inspect(request)
             case protocol.Estimate():

@@ -15,7 +15,7 @@ from impls.core.weights import make_inputs, make_weights
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_negative_control_is_refused(dtype):
     refused = controls.refusals(dtype)
-    assert len(refused) == 8
+    assert len(refused) == 14
     assert all(refused.values()), refused
 
 
