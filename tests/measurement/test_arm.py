@@ -66,7 +66,7 @@ def test_who_writes_to_the_socket_without_end_is_stopped(tmp_path):
     try:
         arm.ensure_running()
         with pytest.raises(ArmFailed, match="wrote to the socket"):
-            arm.ask(protocol.Open("t1-b1-i1-h1/sequence/forward", 0, None), protocol.Opened)
+            arm.ask(protocol.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0), protocol.Opened)
         assert not arm.alive
         assert len(arm.buffer) < 2**25
     finally:
