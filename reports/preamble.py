@@ -85,12 +85,9 @@ def slow_libraries(dtype: str, rates: Mapping[str, float]) -> list[str]:
     if not rates:
         return []
     best = max(rates, key=rates.__getitem__)
-    slow = [
-        f"{name} reaches {100 * rate / rates[best]:.0f} % of what {best} reaches"
-        for name, rate in rates.items()
-        if rate < SLOW * rates[best]
-    ]
-    return [f"on this processor, at one large {dtype} product, {listed(slow)}"] if slow else []
+    slow = [f"{name} {100 * rate / rates[best]:.0f} %" for name, rate in rates.items() if rate < SLOW * rates[best]]
+    said = listed(slow).replace(" ", " reaches ", 1)
+    return [f"on this processor, at one large {dtype} product, {said} of what {best} reaches"] if slow else []
 
 
 def notes(run: Run) -> list[str]:

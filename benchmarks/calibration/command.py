@@ -162,6 +162,11 @@ def calibrate(replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...],
     pool_folder = folder / "pool"
     options.heed_signals()
     stored(folder)  # so that what is damaged is found before anything is measured
+    if replicates:
+        try:
+            pool.claim(pool_folder, machine.machine())
+        except ValueError as error:
+            raise click.UsageError(f"{error}; give another --out") from None
     with progress(CALIBRATION) as advance:
         if replicates:
             collect(pool_folder, replicates, () if aa_only else SHARES, threads, advance)

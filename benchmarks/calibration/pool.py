@@ -12,12 +12,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from benchmarks import processors
+from benchmarks.metadata import Machine
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression import decision
 from benchmarks.regression.decision import LogRatios, Rule
 from benchmarks.regression.log_ratios import key_of, measured, of_values
 from benchmarks.regression.outcome import Steps
 from benchmarks.statistics.ratios import block_logs
+from impls.core.files import write_text
 
 BASE, COPY = "base", "twin"
 """The labels of base and of its A/A copy: the same code."""
@@ -36,6 +39,22 @@ def save(folder: Path, records: Sequence[Record]) -> None:
         turns = [msgspec.structs.replace(turn, samples=None) for turn in record.turns or []]
         kept.append(msgspec.structs.replace(record, turns=turns))
     write_records(folder / f"replicate-{time.strftime('%Y%m%dT%H%M%S')}.parquet", kept, COMPARED)
+
+
+def claim(folder: Path, machine: Machine) -> None:
+    """Make a pool one of this machine; a pool from before machines were recorded stays without one.
+
+    Raises:
+        ValueError: where its replicates are from another machine. One line.
+    """
+    path, here = folder / "machine.txt", processors.key(machine)
+    if path.exists():
+        there = path.read_text(encoding="utf-8").strip()
+        if there != here:
+            raise ValueError(f"{folder} has replicates of another machine ({there}); this one is {here}")
+    elif not any(folder.glob("replicate-*.parquet")):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(path, f"{here}\n")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 from scipy import stats
 from tabulate import tabulate
 
+from benchmarks import processors
 from benchmarks.calibration.other_tools import OTHER_TOOLS
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of, replay
 from benchmarks.metadata import Machine
@@ -119,7 +120,7 @@ def report(pool: Pool, reals: Sequence[RealGate], machine: Machine, threads: int
     held = {side: len(pool.holding([BASE, COPY, side])) for side in (COPY, *map(name_of, SHARES))}
     counts = ", ".join(f"{'A/A' if side == COPY else side} {number}" for side, number in held.items())
     where = (
-        f"{machine.cpu}, {machine.cores} cores, {count(threads, 'thread')} a worker; "
+        f"{processors.words(machine)}, {machine.cores} cores, {count(threads, 'thread')} a worker; "
         f"{datetime.now(UTC):%Y-%m-%d}. Replicates in the pool: {counts}."
     )
     parts = [markdown_cell(where)]

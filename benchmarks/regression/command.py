@@ -16,7 +16,7 @@ from typing import Any
 import click
 import msgspec
 
-from benchmarks import machine, options
+from benchmarks import machine, options, processors
 from benchmarks.cases import Benchmark
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.session import Session
@@ -177,7 +177,7 @@ def provenance(described: Metadata) -> list[str]:
     commit = (described.commit.id or "unknown")[:12] + (", with changes" if described.commit.dirty else "")
     where = described.machine
     return [
-        f"{where.cpu}, {where.cores} cores, {where.system}; Python {described.versions.get('python')}",
+        f"{processors.words(where)}, {where.cores} cores, {where.system}; Python {described.versions.get('python')}",
         f"{datetime.now(UTC):%Y-%m-%d}; commit {commit}",
     ]
 

@@ -118,3 +118,21 @@ def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
     assert found.holding([BASE, "+2%"]) == []
     np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][COPY], [1, 1, 2, 2])
     assert found.log_ratio(0, "i p/w/m", BASE, COPY, slice(None)) == 0
+
+
+HERE = Machine(cpu="AMD EPYC", family=26, model=2)
+
+
+def test_a_pool_takes_replicates_of_one_machine_only(tmp_path):
+    pool.claim(tmp_path / "pool", HERE)
+    pool.claim(tmp_path / "pool", msgspec.structs.replace(HERE, memory_bytes=1))
+    for other in ({"family": 25}, {"model": 3}, {"dispatch": {"BLAS": "Haswell"}}, {"cpu": "AMD EPYC 2"}):
+        with pytest.raises(ValueError, match=r"has replicates of another machine \(AMD EPYC, family 26"):
+            pool.claim(tmp_path / "pool", msgspec.structs.replace(HERE, **other))
+
+
+def test_a_pool_from_before_machines_were_recorded_goes_on(tmp_path):
+    (tmp_path / "replicate-20261124T194126.parquet").touch()
+    pool.claim(tmp_path, HERE)
+    pool.claim(tmp_path, msgspec.structs.replace(HERE, family=25))
+    assert not (tmp_path / "machine.txt").exists()

@@ -68,8 +68,8 @@ def test_a_library_far_behind_the_best_is_a_finding(tmp_path):
     known = described(run, matmul_flops_per_second={"float32": 4.89e11}, peak_library={"float32": "XLA"}, rates=RATES)
     assert peak_and_noise(known)[0].startswith(
         "the fastest float32 matrix product reached 489 GFLOP/s (XLA); the theoretical peak is not known;"
-        " on this processor, at one large float32 product, PyTorch reaches 44 % of what XLA reaches and"
-        " NumPy reaches 80 % of what XLA reaches;"
+        " on this processor, at one large float32 product, PyTorch reaches 44 % and NumPy 80 % of what"
+        " XLA reaches;"
     )
 
 
