@@ -112,7 +112,11 @@ def chosen(problem: Problem, workload: str, device: str) -> dict[str, Plan]:
     kept = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
     kept = {"plans": {}, "rates": {}, **kept}
     key = f"{problem.id}/{workload}"
-    if key not in kept["plans"]:
+    try:
+        for mode, listed in modes(problem, workload).items():
+            for done in listed:
+                products.library(kept["plans"][key][mode][done.id], device, problem.dtype)
+    except (KeyError, ValueError):  # not chosen yet, or not for this process
         kept["plans"][key], rates = choose(problem, workload, device)
         kept["rates"].setdefault(problem.dtype, {}).update(rates)
         if path is not None:

@@ -12,6 +12,7 @@ from impls.core.weights import make_inputs
 from reports.roofline import operations
 
 PROBLEM = Problem.parse("t3-b2-i5-h7-l2-bi")
+DOUBLE = Problem.parse("t3-b2-i5-h7-float64")
 
 
 def test_the_products_are_those_of_an_lstm():
@@ -97,6 +98,20 @@ def test_the_processes_of_a_run_multiply_by_the_same_libraries(monkeypatch, tmp_
     kept = json.loads(path.read_text())
     assert set(kept["plans"]) == {f"{PROBLEM.id}/sequence", f"{PROBLEM.id}/model"}
     assert set(kept["rates"]["float32"]) == {p.id for p in floor.modes(PROBLEM, "sequence")["train_step"]}
+
+
+@pytest.mark.parametrize("kept", [{}, {"forward": {}}, "another library", "a library that is not here"])
+def test_a_choice_that_cannot_be_kept_is_made_again(kept, monkeypatch, tmp_path):
+    path = tmp_path / "floor.json"
+    if isinstance(kept, str):
+        name = "oneMKL" if kept == "another library" else "oneDNN"
+        kept = {mode: {p.id: name for p in listed} for mode, listed in floor.modes(DOUBLE, "sequence").items()}
+    path.write_text(json.dumps({"plans": {f"{DOUBLE.id}/sequence": kept}}))
+    monkeypatch.setenv(floor.FLOOR_CHOICES, str(path))
+    preferring(monkeypatch, lambda done: "NumPy")
+    plans = floor.chosen.__wrapped__(DOUBLE, "sequence", "cpu")
+    assert {name for plan in plans.values() for name in plan.values()} == {"NumPy"}
+    assert json.loads(path.read_text())["plans"][f"{DOUBLE.id}/sequence"] == plans
 
 
 def test_without_a_file_each_process_chooses(monkeypatch):
