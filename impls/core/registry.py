@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from impls.core.contract import DEVICES, TRACKS, WORKLOADS
+from impls.core.files import read_regular
 from impls.core.problem import DTYPES
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -121,14 +122,14 @@ def read(path: Path) -> Implementation:
         str(path).encode()
     except UnicodeEncodeError:
         raise ValueError(f"{os.fsencode(path)!r} is no path in UTF-8; rename it") from None
+    source = read_regular(path)
     try:
-        source = path.read_bytes()
         tree = ast.parse(source)
         constants = _constants(tree)
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
     except SyntaxError as error:
         raise ValueError(f"{path}, line {error.lineno}: not valid Python ({error.msg})") from None
+    except (RecursionError, MemoryError):
+        raise ValueError(f"{path}: nested too deeply to be read") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: a constant that is not a plain literal ({error})") from None
     if not any(isinstance(node, ast.FunctionDef) and node.name == "prepare" for node in tree.body):
@@ -161,7 +162,7 @@ def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, 
     implementations, broken = {}, {}
     built_in = [folder / "core" / f"{name}.py" for name in BUILT_IN]
     for path in sorted([*folder.glob("*.py"), *filter(Path.is_file, built_in)], key=lambda path: path.stem):
-        if re.search(rb"^FRAMEWORK\s*[:=]", path.read_bytes(), re.MULTILINE):
+        if path.is_file() and re.search(rb"^FRAMEWORK\s*[:=]", path.read_bytes(), re.MULTILINE):
             try:
                 implementations[path.stem] = read(path)
             except ValueError as error:
@@ -185,7 +186,8 @@ def shared_files(folder: Path = FOLDER) -> dict[str, bytes]:
     """Return every file of impls/ that is no implementation, by its path: implementations may import it."""
     implementations, broken = survey(folder)
     own = {folder / f"{name}.py" for name in (*implementations, *broken)}
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py") if path not in own}
+    shared = (path for path in folder.rglob("*.py") if path not in own and path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in shared}
 
 
 def read_foreign(path: Path) -> Implementation:

@@ -1,5 +1,6 @@
 """Finding and loading implementations, without importing a framework."""
 
+import os
 import subprocess
 import sys
 
@@ -185,3 +186,16 @@ def test_a_link_goes_by_the_name_of_its_file(tmp_path):
 def test_a_path_that_is_not_utf_8_is_refused_in_one_line(tmp_path):
     with pytest.raises(ValueError, match="is no path in UTF-8"):
         registry.resolve(str(tmp_path / "\udcff.py"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "deep"])
+def test_what_is_no_readable_file_of_python_is_one_line_and_never_waited_for(tmp_path, kind):
+    path = tmp_path / "it.py"
+    make = {"pipe": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir}
+    make.get(kind, lambda: path.write_text("x = " + "-" * 100_000 + "1"))()
+    with pytest.raises(ValueError, match=r"not a regular file|nested too deeply|not valid Python") as caught:
+        registry.read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    if kind != "deep":
+        assert registry.survey(tmp_path)[0].keys() <= {"floor", "reference"}

@@ -1,16 +1,23 @@
 """What is wrong with a command line is one line on stderr, exit code 2, no traceback, nothing written."""
 
+import os
+import stat
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
+from tests.helpers.processes import ROOT
 
 RUN = ("benchmarks", "run")
+EVALUATE = ("impls", "evaluate", "torch_lstm")
 GATE = ("benchmarks", "regression", "--base", "HEAD", "--impl", "torch_lstm")
 BAD = {
     "unknown name": ((*RUN, "--impl", "torch_lstn"), "did you mean torch_lstm"),
-    "unknown file": ((*RUN, "--impl", "nowhere.py"), "nowhere.py: No such file"),
+    "unknown file": ((*RUN, "--impl", "nowhere.py"), "nowhere.py does not exist"),
     "size of zero": ((*RUN, "--problem", "t0-b1-i1-h1"), "seq_len is 0; it must be at least 1"),
     "negative size": ((*RUN, "--problem", "t1-b-1-i1-h1"), "is not a problem id"),
     "misspelled option": ((*RUN, "--replicate", "3"), "--replicates"),
@@ -38,6 +45,8 @@ BAD = {
         ("impls", "evaluate", "torch_lstm", "--case", "nowhere.npz", "--out", "o.npz"),
         "does not exist",
     ),
+    "evaluate, an endless case": ((*EVALUATE, "--case", "/dev/zero", "--out", "o.npz"), "is a device"),
+    "an endless weights file": ((*RUN, "--weights", "/dev/zero"), "is a device"),
     "no command": (("impls", "evaluat"), "No such command 'evaluat'"),
     "report of nothing": (("reports", "build"), "Missing argument"),
 }
@@ -121,10 +130,34 @@ def test_evaluate_refuses_the_floor(python, tmp_path):
     assert not (tmp_path / "o.npz").exists()
 
 
-def test_evaluate_refuses_a_folder_to_write_to(python, tmp_path):
-    done = python("impls", "evaluate", "torch_lstm", "--case", case(tmp_path / "c.npz"), "--out", tmp_path)
+@pytest.mark.parametrize("out", ["folder", "link to a device", "pipe"])
+def test_evaluate_replaces_nothing_but_files(python, tmp_path, out):
+    path = tmp_path / "out"
+    {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path)}.get(out, lambda: path.symlink_to(os.devnull))()
+    before = path.stat().st_mode
+    done = python(*EVALUATE, "--case", case(tmp_path / "c.npz"), "--out", path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "is a folder" in done.stderr
+    assert "not a regular file" in done.stderr
+    assert path.stat().st_mode == before
+
+
+@pytest.mark.slow
+def test_evaluate_follows_a_link_heeds_the_umask_and_says_where_a_disk_is_full(tmp_path):
+    """A limit on the size of files stands for the full disk."""
+    out, link = tmp_path / "o.npz", tmp_path / "link.npz"
+    link.symlink_to(out)
+    line = f"{sys.executable} -m {' '.join(EVALUATE)} --case {case(tmp_path / 'c.npz')} --out"
+    for before, path, code in (("umask 077", link, 0), ("ulimit -f 1", out, 2)):
+        done = subprocess.run(
+            ["bash", "-c", f"{before}; {line} {path}"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert stat.S_IMODE(out.stat().st_mode) == 0o600
+        assert link.is_symlink()
+    assert done.stderr == f"error: {out} can't be written: File too large\n"
+    with np.load(out) as found:
+        assert set(found.files) >= {"output", "h_n", "c_n"}, "the old results are still there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.npz", "link.npz", "o.npz"]
 
 
 def test_evaluate_refuses_a_bad_case_and_writes_nothing(python, tmp_path):
