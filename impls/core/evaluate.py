@@ -20,7 +20,7 @@ with command_line.starting():
     from impls.core.files import write_whole
     from impls.core.registry import Implementation
     from impls.core.text import one_line
-    from impls.core.weights import Array, Case, read_case
+    from impls.core.weights import Array, Case, layers, read_case
 
 
 class Task(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,19 +42,56 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
     Raises:
         Unsupported: where the implementation cannot do the case.
         ImportError: where its framework is missing.
+        ValueError: where something overflows.
     """
     if implementation.is_floor:
         raise Unsupported(f"{implementation.name}: it computes no LSTM, only the matrix products that an LSTM needs")
     if reason := implementation.lacks(device, case.problem.dtype, "sequence"):
         raise Unsupported(f"{implementation.name}: {reason}")
+    if reason := overflow_of(case):
+        raise ValueError(reason)
     prepared = registry.load(implementation).prepare(case.problem, case.weights, device, "sequence")
     mode = "train_step" if case.has_cotangents else "forward"
-    results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))
+    with np.errstate(all="ignore"):  # a result that overflowed is refused below
+        results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))
     wanted = {"output", "h_n", "c_n"}
     if case.has_cotangents:
         arrays = case.given - {"d_output", "d_h_n", "d_c_n"}
         wanted |= {f"grad_{name}" for name in arrays}
-    return {name: np.asarray(value) for name, value in results.items() if name in wanted}
+    kept = {name: np.asarray(value) for name, value in results.items() if name in wanted}
+    for name, value in kept.items():
+        if not np.isfinite(value).all():
+            raise ValueError(
+                f"{implementation.name}: {name} holds NaN or infinity: {case.problem.dtype} overflows here"
+            )
+    return kept
+
+
+def overflow_of(case: Case) -> str | None:
+    """Return which product of an input and a weight may overflow: its sum would be NaN, or infinite with any sign."""
+    largest = np.finfo(case.problem.dtype).max
+    for k, (layer, suffix, _) in enumerate(layers(case.problem)):
+        products = [("h0", case.inputs.h0[k], f"weight_hh_{suffix}")]
+        if layer == 0:
+            products.append(("x", np.abs(case.inputs.x).max(axis=0), f"weight_ih_{suffix}"))
+        for name, array, weight in products:
+            with np.errstate(over="ignore"):
+                bound = np.abs(array).max(axis=0) @ np.abs(case.weights[weight]).T
+            if bound.max() > largest:
+                return f"{name} times {weight} overflows {case.problem.dtype}"
+    return None
+
+
+def note_on_denormals(case: Case) -> str | None:
+    """Return what the user should know where an array of the case is below the smallest normal number."""
+    dtype = case.problem.dtype
+    smallest = float(np.finfo(dtype).tiny)
+    for name, array in {**case.weights, **vars(case.inputs)}.items():
+        if 0 < np.abs(array).max(initial=0.0) < smallest:
+            return (
+                f"note: {name} is below {smallest:.1e}, the smallest normal {dtype}; a framework may take it for zero"
+            )
+    return None
 
 
 def write_results(path: Path, results: dict[str, Array]) -> None:
@@ -71,7 +108,8 @@ def main(task: Task) -> int:
     """Do a task and return the exit code. An error is one line on stderr and exit code 2."""
     try:
         with command_line.starting():  # most of the time goes into imports
-            results = evaluate_case(registry.read(Path(task.path)), read_case(Path(task.case), task.dtype), task.device)
+            case = read_case(Path(task.case), task.dtype)
+            results = evaluate_case(registry.read(Path(task.path)), case, task.device)
         write_results(Path(task.out), results)
     except (ValueError, ImportError, Unsupported) as error:
         message = str(error)
@@ -83,6 +121,8 @@ def main(task: Task) -> int:
         print("interrupted", file=sys.stderr)
         return command_line.INTERRUPTED
     else:
+        if note := note_on_denormals(case):
+            print(note, file=sys.stderr)
         return 0
     print(f"error: {one_line(message)}", file=sys.stderr)
     return 2

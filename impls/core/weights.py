@@ -256,8 +256,11 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
     _check(path, arrays, weight_shapes)
     _check(path, arrays, {name: shape for name, shape in other_shapes.items() if name in arrays})
     for name, array in arrays.items():
-        if np.abs(array).max() > np.finfo(dtype).max:
-            raise ValueError(f"{path}: {name} holds {np.abs(array).max():g}, which {dtype} can't hold")
+        largest = np.abs(array).max()
+        if largest > np.finfo(dtype).max:
+            raise ValueError(f"{path}: {name} holds {largest:g}, which {dtype} can't hold")
+        if largest > 0 and np.dtype(dtype).type(largest) == 0:
+            raise ValueError(f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero")
     filled = {
         name: arrays[name] if name in arrays else frozen(np.zeros(shape))
         for name, shape in input_shapes(problem).items()

@@ -1,0 +1,93 @@
+"""`evaluate` on extreme cases: the right results, or one clear line."""
+
+import numpy as np
+import pytest
+
+from impls.core import evaluate, registry
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Inputs, make_inputs, make_weights, read_case
+from tests.helpers import fifty_digits
+
+PROBLEM = Problem.parse("t3-b2-i3-h2")
+
+
+def case(path, weights=1, **scales):
+    """Write a case with arrays that are scaled."""
+    inputs = {name: value * scales.get(name, 1) for name, value in vars(make_inputs(PROBLEM, 1)).items()}
+    del inputs["target"]
+    np.savez(path, **{name: value * weights for name, value in make_weights(PROBLEM).items()}, **inputs)
+    return path
+
+
+def result_of(name, path, dtype):
+    task = evaluate.Task(str(registry.resolve(name).path), str(path), str(path.with_suffix(".out.npz")), dtype, "cpu")
+    code = evaluate.main(task)
+    if code:
+        assert not path.with_suffix(".out.npz").exists()
+        return code, {}
+    with np.load(path.with_suffix(".out.npz")) as found:
+        return code, {name: found[name] for name in found.files}
+
+
+EXTREME = {
+    "saturated": {"weights": 30, "x": 100},
+    "huge": {"x": 1e30},
+    "tiny": {"x": 1e-30},
+    "denormal": {"x": 1e-310},
+    "huge, tiny weights": {"x": 1e30, "weights": 1e-30},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scales", EXTREME.values(), ids=EXTREME)
+@pytest.mark.parametrize("name", ["reference", "torch_lstm", "torch_cell"])
+def test_results_are_those_of_fifty_digits(name, scales, tmp_path):
+    path = case(tmp_path / "c.npz", **scales)
+    read = read_case(path, "float64")
+    code, got = result_of(name, path, "float64")
+    want = fifty_digits.run_sequence(PROBLEM, read.weights, Inputs(**vars(read.inputs)))
+    assert code == 0
+    for tensor, exact in want.items():
+        allowed = 1e-11 * np.abs(exact).max() + 50 * 5e-324
+        if name != "reference":  # frameworks compute 1 - σ, which rounds to 0 where a gate is open
+            allowed += 1e-15 * max(1.0, np.abs(read.inputs.x).max()) * (scales == EXTREME["saturated"])
+        np.testing.assert_allclose(got[tensor], exact, rtol=0, atol=allowed, err_msg=tensor)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scales", "line"),
+    [
+        ("float32", {"x": 1e300}, "c.npz: x holds 2.51666e+300, which float32 can't hold"),
+        ("float32", {"x": 1e-310}, "c.npz: x holds at most 2.51666e-310, which float32 rounds to zero"),
+        ("float64", {"x": 1e300, "weights": 1e30}, "error: x times weight_ih_l0 overflows float64"),
+        ("float64", {"h0": 1e300, "weights": 1e30}, "error: h0 times weight_hh_l0 overflows float64"),
+        ("float32", {"x": 1e30, "weights": 1e30}, "error: x times weight_ih_l0 overflows float32"),
+        ("float64", {"d_output": 1e200, "x": 1e200, "weights": 1e-200}, "reference: grad_weight_ih_l0 holds NaN"),
+    ],
+)
+def test_what_the_dtype_cannot_hold_is_one_line(dtype, scales, line, tmp_path, capsys):
+    code, _ = result_of("reference", case(tmp_path / "c.npz", **scales), dtype)
+    said = capsys.readouterr().err
+    assert (code, said.count("\n")) == (2, 1)
+    assert line in said
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [("float32", 1e-40), ("float64", 1e-310)])
+def test_denormal_numbers_get_a_note(dtype, scale, tmp_path, capsys):
+    assert result_of("reference", case(tmp_path / "c.npz", x=scale), dtype)[0] == 0
+    assert f"note: x is below {np.finfo(dtype).tiny:.1e}, the smallest normal {dtype};" in capsys.readouterr().err
+    assert result_of("reference", case(tmp_path / "c.npz", x=1e-30), dtype)[0] == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_an_implementation_that_gives_nan_writes_nothing(tmp_path, capsys, monkeypatch):
+    def prepare(problem, weights, device, workload):
+        return Prepared(load=lambda inputs: inputs, to_numpy=lambda mode, result: result, train_step=nan)
+
+    def nan(inputs):
+        return {"output": np.full(3, np.nan)}
+
+    monkeypatch.setattr(registry, "load", lambda implementation: type("Module", (), {"prepare": staticmethod(prepare)}))
+    assert result_of("torch_lstm", case(tmp_path / "c.npz"), "float32")[0] == 2
+    assert "torch_lstm: output holds NaN or infinity" in capsys.readouterr().err
