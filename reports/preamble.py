@@ -82,6 +82,7 @@ SLOW = 0.8
 
 def slow_libraries(dtype: str, rates: Mapping[str, float]) -> list[str]:
     """Return a sentence on the libraries that are far from the best one at a large product, if there are any."""
+    rates = {name: rate for name, rate in rates.items() if 0 < rate < math.inf}
     if not rates:
         return []
     best = max(rates, key=rates.__getitem__)

@@ -1,6 +1,10 @@
 """The lines above and below the tables."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.metadata import LARGE, Machine
 from reports import markdown
@@ -76,6 +80,17 @@ def test_a_library_far_behind_the_best_is_a_finding(tmp_path):
 @pytest.mark.parametrize("rates", [{}, {"PyTorch": 1e11}, {"PyTorch": 8e10, "oneDNN": 1e11}])
 def test_libraries_as_fast_as_the_best_are_none(rates):
     assert slow_libraries("float32", rates) == []
+
+
+NUMBERS = st.floats() | st.sampled_from([0.0, -1.0, 5e-324, 1e308])
+
+
+@given(st.dictionaries(st.sampled_from(["PyTorch", "oneDNN", "NumPy", "XLA"]), NUMBERS))
+def test_rates_that_cannot_be_true_are_no_finding(rates):
+    for line in slow_libraries("float32", rates):
+        shares = re.findall(r"(\S+) %", line)
+        assert shares
+        assert all(0 <= int(share) <= 80 for share in shares)
 
 
 def test_the_processor_in_words_and_its_theoretical_peak(tmp_path):
