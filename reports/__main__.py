@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
 from pathlib import Path
 
 from impls.core import command_line
+
+if __name__ == "__main__":
+    # no report depends on these; Babel, which great-tables imports, and matplotlib fail where they are odd
+    os.environ |= {"TZ": "UTC", "MPLBACKEND": "agg"}
 
 with command_line.starting():
     import click
@@ -58,11 +63,12 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
         unreadable = [frames.Unreadable("there is no run to report")]
     for error in unreadable:
         print(f"error: {error}", file=sys.stderr)
-    alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
-    target = paths[0] if alone else out or TOGETHER
+    target = out or TOGETHER
     console = output(190)
     runs = newest_first(runs)
     try:
+        alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
+        target = paths[0] if alone else target
         reported = [
             report(run, name, target if alone else target / name, target)
             for run, name in zip(runs, names(runs), strict=True)
@@ -79,13 +85,16 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
         print(one_line(f"the page is {target / 'index.html'}"))
     faults = [line for each in reported if limits and (line := roofline.beyond(each.summary))]
     for line in faults:
-        print(f"error: {line}", file=sys.stderr)
+        print(one_line(f"error: {line}"), file=sys.stderr)
     return 1 if unreadable or faults else 0
 
 
 def holds_a_report(path: Path) -> bool:
     """Return whether a folder is what this command made of several runs: a page without raw files of its own."""
-    return (path / "index.html").is_file() and not any((path / name).exists() for name in RAW)
+    try:
+        return (path / "index.html").is_file() and not any((path / name).exists() for name in RAW)
+    except OSError:  # such as a name that is too long: reading it says so
+        return False
 
 
 def newest_first(runs: list[Run]) -> list[Run]:
@@ -100,7 +109,7 @@ def names(runs: list[Run]) -> list[str]:
         path = run.folder.resolve()
         name = safe(path.name if path.is_dir() else path.stem) or "run"
         if name in taken or name in RESERVED:
-            name = f"{name}-{safe(run.run_id)}"
+            name = f"{name}-{safe(run.run_id)[:100]}"
         taken.append(name)
     return taken
 

@@ -95,7 +95,7 @@ def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
             errors.append(error)
             continue
         except (OSError, MemoryError) as error:
-            errors.append(Unreadable(f"{path} can't be read: {describe(error)}"))
+            errors.append(Unreadable(describe(error)))
             continue
         if run.run_id in runs:
             errors.append(Unreadable(f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}"))
@@ -113,20 +113,20 @@ def read_parquet(path: Path, fields: Sequence[str] = FIELDS) -> tuple[pd.DataFra
         Unreadable: says in one line what is wrong.
     """
     try:
-        open_regular(path, MOST_BYTES).close()
+        source = open_regular(path, MOST_BYTES)
     except ValueError as error:
         raise Unreadable(str(error)) from None
     try:
-        with pq.ParquetFile(path) as file:
+        with source, pq.ParquetFile(source) as file:
             check_types(path, file.schema_arrow)
             _check_size(path, file.metadata, fields)
             _check_version(path, file)
             filled = [field.name for field in file.schema_arrow if not pa.types.is_null(field.type)]
             names = [name for name in filled if name in SCHEMA.names and name != "turns"]
             leaves = [file.schema.column(k).path.split(".") for k in range(len(file.schema))]
-        with pq.ParquetFile(path, read_dictionary=[name for name in names if name in WORDS]) as file:
             wanted = [".".join(leaf) for leaf in leaves if leaf[0] == "turns" and leaf[-1] in fields]
-            return _frames(path, file.read(names), file.read(wanted)["turns"], fields)
+            with pq.ParquetFile(source, read_dictionary=[name for name in names if name in WORDS]) as words:
+                return _frames(path, words.read(names), words.read(wanted)["turns"], fields)
     except Unreadable:
         raise
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:

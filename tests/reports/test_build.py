@@ -1,7 +1,9 @@
 """The command: every file of a run, or one line that says why not."""
 
 import json
+import os
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -138,3 +140,33 @@ def test_summary_csv_holds_the_summary(tmp_path, python):
     wanted = summarise(run)
     assert list(read.columns) == list(wanted.columns)
     pd.testing.assert_frame_equal(read, wanted.mask(wanted == ""), check_dtype=False, rtol=1e-12)
+
+
+ODD = {
+    "time zone": ({"TZ": "/dev/zero"}, 0, ""),
+    "time zone with an escape": ({"TZ": "\x1b[31m"}, 0, ""),
+    "backend": ({"MPLBACKEND": "nonsense"}, 0, ""),
+    "ASCII": ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}, 0, ""),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_environment_changes_nothing(name, tmp_path, python, monkeypatch):
+    variables, code, said = ODD[name]
+    save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)])
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    done = python("reports", "build", tmp_path / "run")
+    assert (done.returncode, done.stderr) == (code, said)
+    assert "base" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["table.md", "environment.json"])
+@pytest.mark.timeout(60)
+def test_a_pipe_where_a_file_is_to_be_written_is_one_line(name, tmp_path):
+    save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)])
+    (tmp_path / "out" / "run").mkdir(parents=True)
+    os.mkfifo(tmp_path / "out" / "run" / name)
+    arguments = ["build", str(tmp_path / "run"), "--out", str(tmp_path / "out")]
+    with pytest.raises(click.ClickException, match=r"is a pipe, not a regular file|holds another run"):
+        CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
