@@ -30,7 +30,7 @@ from benchmarks.progress import progress
 from benchmarks.raw import ADMISSIONS, Raw
 from benchmarks.record import HARMLESS, Record, new_run_id
 from benchmarks.scratch import scratch
-from impls.core import registry
+from impls.core import command_line, registry
 from impls.core.command_line import describe
 from impls.core.contract import MODES
 from impls.core.files import read_regular, write_text
@@ -127,7 +127,7 @@ class Run:
                 peaks.rates[dtype], peaks.dispatch = peak.rates, peak.dispatch
             except ArmFailed as failure:
                 if "floor" in session.names:
-                    click.echo(f"warning: the peak in {dtype} is not known: {failure}", err=True)
+                    command_line.say(f"warning: the peak in {dtype} is not known: {failure}", err=True)
         write_text(self.raw / limits.PEAK, msgspec.json.encode(peaks).decode() + "\n")
         self._keep(limits.FLOOR, floor)
         write_text(self.raw / ADMISSIONS, admission.dumps(session.admissions.values()))
@@ -232,19 +232,19 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
             )
             results.write_all(folder, records, limits.described(described, current.raw))
         except KeyboardInterrupt:
-            click.echo(f"interrupted; go on with: python -m benchmarks run --resume {folder}", err=True)
+            command_line.say(f"interrupted; go on with: python -m benchmarks run --resume {folder}", err=True)
             return 130
         except OSError as error:  # such as a full disk
-            how = f"python -m benchmarks run --resume {folder}"
-            raise click.UsageError(f"{describe(error)}; once that is mended, go on with: {how}") from None
+            how = f"; once that is mended, go on with: python -m benchmarks run --resume {folder}"
+            raise click.UsageError(describe(error) + (how if (folder / "run.json").exists() else "")) from None
     # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):
         reported = subprocess.run(report_command(configuration.preset, folder), cwd=ROOT, check=False)
-    click.echo(session.stopwatch.line())
-    click.echo(f"everything is in {folder}")
+    command_line.say(session.stopwatch.line())
+    command_line.say(f"everything is in {folder}")
     if all(record.status != "ok" for record in records):
         reasons = sorted({f"{record.status}: {record.reason}" for record in records})
-        click.echo(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
+        command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
     bad = any(record.status not in HARMLESS for record in records)
     return 1 if bad or reported.returncode else 0
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import limits, options, raw
+from benchmarks import limits, options, raw, record
 from benchmarks.calibration.command import stored
 from benchmarks.calibration.pool import Pool
 from benchmarks.cases import Benchmark
@@ -237,3 +237,33 @@ def test_a_damaged_file_of_a_calibration_is_named_before_anything_is_measured(tm
     truncated(pool / "replicate-2.parquet")
     with pytest.raises(click.UsageError, match=r"replicate-2\.parquet holds no records"):
         stored(tmp_path)
+
+
+def test_a_file_of_records_that_says_it_holds_too_much_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    write_records(path, rows(0) * 5000)
+    assert len(read_records(path)) == 10_000
+    for name, most in (("MOST_VALUES", 9_999), ("MOST_BYTES", 100)):
+        with monkeypatch.context() as patched:
+            patched.setattr(record, name, most)
+            with pytest.raises(ValueError, match=r"more than can be read|at most"):
+                read_records(path)
+
+
+def test_equal_values_that_take_no_bytes_are_counted(tmp_path):
+    path = tmp_path / "bomb.parquet"
+    many = pa.ListArray.from_arrays(pa.array([0, 2**24 + 1], pa.int32()), pa.nulls(2**24 + 1, pa.float64()))
+    pq.write_table(pa.table({"samples": many}), path)
+    assert path.stat().st_size < 2**16
+    with pytest.raises(ValueError, match="more than can be read"):
+        read_records(path)
+
+
+def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a_user_is_not(tmp_path):
+    left = tmp_path / ".arriving-0123456789abcdef.json"
+    left.touch()
+    assert options.usable_out(tmp_path) == tmp_path
+    assert not left.exists()
+    (tmp_path / ".mine").touch()
+    with pytest.raises(click.UsageError, match="not an empty folder"):
+        options.usable_out(tmp_path)
