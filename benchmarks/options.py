@@ -15,7 +15,7 @@ from typing import Any
 import click
 import psutil
 
-from impls.core import reference, registry
+from impls.core import command_line, reference, registry
 from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.files import digest, read_regular, remove_unfinished
 from impls.core.problem import Problem
@@ -110,7 +110,7 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
         raise click.UsageError(str(error)) from None
     has_x = (implied.seq_len, implied.batch) != (1, 1)
     if has_x:
-        click.echo(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
+        command_line.say(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
     if not problems:
         return [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:

@@ -14,6 +14,7 @@ with command_line.starting():
     from impls.core import registry
     from impls.core.contract import DEVICES
     from impls.core.problem import DTYPES
+    from impls.core.text import one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,9 +25,10 @@ def cli() -> None:
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
+    rows = [tuple(map(one_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 @cli.command("list")
@@ -41,7 +43,7 @@ def list_command() -> int:
         rows.append((*named, *map(" ".join, choices), requires))
     _print_table(rows)
     for reason in broken.values():
-        click.echo(f"error: {reason}", err=True)
+        command_line.say(f"error: {reason}", err=True)
     return 1 if broken else 0
 
 
@@ -110,7 +112,7 @@ def environments_command(removed: tuple[str, ...]) -> int:
             environments.remove(environment)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-        click.echo(f"removed {environment.id} ({environment.size / 2**20:.0f} MiB)")
+        command_line.say(f"removed {environment.id} ({environment.size / 2**20:.0f} MiB)")
     if not removed:
         rows: list[tuple[str, ...]] = [("id", "used by", "MiB", "holds")]
         for environment in known.values():
@@ -120,7 +122,7 @@ def environments_command(removed: tuple[str, ...]) -> int:
             _print_table(rows)
         total = sum(environment.size for environment in known.values()) / 2**20
         number = f"{len(known)} environment{'' if len(known) == 1 else 's'}"
-        click.echo(f"{number}, {total:.0f} MiB, in {environments.cache() / 'environments'}")
+        command_line.say(f"{number}, {total:.0f} MiB, in {environments.cache() / 'environments'}")
     return 0
 
 

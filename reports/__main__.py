@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 from impls.core import command_line
@@ -19,7 +18,6 @@ with command_line.starting():
 
     from benchmarks.terminal import output
     from impls.core.files import write_text, write_whole
-    from impls.core.text import one_line
     from reports import charts, export, frames, headline, markdown, roofline, site, tables, terminal
     from reports.across_runs import across_runs
     from reports.frames import Run
@@ -57,12 +55,12 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
     The exit code is 1 where a run could not be read; the others are still reported.
     """
     for path in filter(holds_a_report, paths):
-        print(one_line(f"skipped: {path} holds a report, not a run"), file=sys.stderr)
+        command_line.say(f"skipped: {path} holds a report, not a run", err=True)
     runs, unreadable = frames.read_runs(path for path in paths if not holds_a_report(path))
     if not runs and not unreadable:
         unreadable = [frames.Unreadable("there is no run to report")]
     for error in unreadable:
-        print(f"error: {error}", file=sys.stderr)
+        command_line.say(f"error: {error}", err=True)
     target = out or TOGETHER
     console = output(190)
     runs = newest_first(runs)
@@ -82,10 +80,10 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
         terminal.show(run, summary, console)
         console.print(headline.headline(run, summary), style="bold", markup=False, highlight=False)
     if reported and not alone:
-        print(one_line(f"the page is {target / 'index.html'}"))
+        command_line.say(f"the page is {target / 'index.html'}")
     faults = [line for each in reported if limits and (line := roofline.beyond(each.summary))]
     for line in faults:
-        print(one_line(f"error: {line}"), file=sys.stderr)
+        command_line.say(f"error: {line}", err=True)
     return 1 if unreadable or faults else 0
 
 

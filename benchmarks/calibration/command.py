@@ -32,7 +32,7 @@ from benchmarks.regression import decision, snapshots
 from benchmarks.regression.command import TURN_SECONDS
 from benchmarks.regression.outcome import Steps, measure_and_decide
 from benchmarks.scratch import scratch
-from impls.core import registry
+from impls.core import command_line, registry
 from impls.core.files import read_regular, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -179,5 +179,5 @@ def calibrate(replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...],
     text = report(*stored(folder), machine.machine(), threads)
     write_text(folder / "calibration.md", text)
     Console().print(Markdown(text))
-    click.echo(f"everything is in {folder}")
+    command_line.say(f"everything is in {folder}")
     return 0

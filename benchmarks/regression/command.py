@@ -27,6 +27,7 @@ from benchmarks.regression import comparison, decision, report
 from benchmarks.regression.outcome import Result, Steps, measure_and_decide
 from benchmarks.scratch import scratch
 from benchmarks.terminal import output
+from impls.core import command_line
 from impls.core.command_line import describe
 from impls.core.contract import MODES
 from impls.core.files import temporary_folder, write_text
@@ -104,7 +105,7 @@ def regression(**given: Any) -> int:
         raise
     except Exception as error:  # 1 would say that there is a regression
         said = describe(error) if isinstance(error, OSError | MemoryError) else f"{type(error).__name__}: {error}"
-        click.echo(f"error: could not measure: {one_line(said)}", err=True)
+        command_line.say(f"error: could not measure: {one_line(said)}", err=True)
         return 3
 
 
@@ -153,14 +154,14 @@ def gate(given: SimpleNamespace) -> int:
         line = result.last_line(given.strict)
         write_files(folder, result, compared.title, line, configuration, {**vars(given), "order_seed": order_seed})
     except KeyboardInterrupt:
-        click.echo("interrupted; a gate that has not ended leaves no files", err=True)
+        command_line.say("interrupted; a gate that has not ended leaves no files", err=True)
         return 130
     finally:
         with contextlib.suppress(OSError):  # where it holds the report
             folder.rmdir()
-    click.echo(session.stopwatch.line())
+    command_line.say(session.stopwatch.line())
     report.show(result, compared.title, line, output())
-    click.echo(f"everything is in {folder}")
+    command_line.say(f"everything is in {folder}")
     return result.exit_code(given.strict)
 
 
@@ -206,4 +207,4 @@ def write_files(
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(markdown)
         except OSError as error:
-            click.echo(f"warning: GITHUB_STEP_SUMMARY can't be written to: {error.strerror}", err=True)
+            command_line.say(f"warning: GITHUB_STEP_SUMMARY can't be written to: {error.strerror}", err=True)

@@ -69,9 +69,14 @@ def describe(error: BaseException) -> str:
     return "there is not enough memory" if isinstance(error, MemoryError) else str(error)
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print text on one line of standard output or standard error, with nothing in it that acts on a terminal."""
+    print(one_line(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
 def fail(message: str) -> NoReturn:
     """Print an error on one line and exit with 2."""
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    say(f"error: {message}", err=True)
     sys.exit(2)
 
 
