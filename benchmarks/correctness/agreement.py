@@ -56,12 +56,14 @@ def error_of(got: Array, want: Array) -> float:
     return float(np.abs(got - want).max(initial=0.0)) / (scale or 1.0)
 
 
-def compare(got: Results, want: Results, dtype: str, where: str = "") -> Largest:
+def compare(got: Results, want: Results, dtype: str, where: str = "", tolerance: float | None = None) -> Largest:
     """Compare every tensor of `want` with the tensor of that name in `got`, and return the largest error.
 
     Raises:
-        Disagrees: where a tensor is missing, has another shape, or differs by more than the tolerance of the dtype.
+        Disagrees: where a tensor is missing, has another shape, or differs by more than the tolerance: by default that
+            of the dtype.
     """
+    tolerance = tolerance or TOLERANCES[dtype]
     largest = Largest(0.0, "")
     prefix = f"{where}: " if where else ""
     if missing := sorted(set(want) - set(got)):
@@ -71,13 +73,13 @@ def compare(got: Results, want: Results, dtype: str, where: str = "") -> Largest
         if result.shape != wanted.shape:
             raise Disagrees(f"{prefix}{name} has shape {result.shape}, want {wanted.shape}")
         error = error_of(result, wanted)
-        if not error <= TOLERANCES[dtype]:  # so that NaN does not pass
+        if not error <= tolerance:  # so that NaN does not pass
             off = np.abs(result - wanted)
             index = np.unravel_index(int(np.argmax(np.where(np.isfinite(off), off, np.inf))), wanted.shape)
             element = f"{name}[{', '.join(map(str, index))}]" if index else name
             raise Disagrees(
                 f"{prefix}{element} is {result[index]:.6g}, want {wanted[index]:.6g}"
-                f" (error {error:.2g}, tolerance {TOLERANCES[dtype]:.0e})"
+                f" (error {error:.2g}, tolerance {tolerance:.0e})"
             )
         if error >= largest.error:
             largest = Largest(error, name)

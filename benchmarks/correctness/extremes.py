@@ -1,11 +1,13 @@
 """Extreme numbers: gates that are shut or open, and huge, tiny and denormal inputs. New kernels often fail there first.
 
 All of them are one small problem with its own weights, so that an implementation is prepared only once. The tolerances
-are those of agreement, since every exact result is well conditioned here:
+are those of agreement, with one exception, since every exact result is well conditioned here:
 
 - A gate with the pre-activation -Z is about exp(-Z). Its relative error is Z times that of the pre-activation. On this
   small problem the latter is about √16·√5·u instead of 220·u. Z is 12 in float32, 30 in float64: 7e-6 and 3e-14. The
   product of three shut gates is 2e-16 in float32, far above the smallest normal number of 1.2e-38.
+- The exception is a shut gate in float32. Some libraries, such as ONNX Runtime, have a sigmoid whose absolute error is
+  u, not its relative one: u / exp(-12) = 1e-2. So three gates may be off by 3e-2 and some rounding.
 - Huge numbers are in one row of the batch. Its gates are at 0, 1 or ±1, and their slopes are exactly 0, so that the
   gradients are those of the other rows. A slope that is not 0 is multiplied by 1e30.
 - Where x is tiny, the gradient of weight_ih is as tiny, and is compared on its own scale.
@@ -33,8 +35,11 @@ SWITCH = {"float32": 12.0, "float64": 30.0}
 """The weight by which the first input opens the gates i, f and o, or shuts them."""
 DENORMAL = {"float32": 3e-40, "float64": 3e-310}
 
+TOLERANCES = {("gates-shut", "float32"): 5e-2}
+"""Those that are not agreement's, by extreme and dtype."""
+
 EXTREMES = {
-    "gates-shut": "all gates i, f, o have pre-activations of about -12, in float64 -30",
+    "gates-shut": "all gates i, f, o have pre-activations of about -12 (tolerance 5e-2), in float64 -30",
     "gates-open": "all gates i, f, o have pre-activations of about 12, in float64 30",
     "x-huge": "x × 1e30 in one row of the batch",
     "x-tiny": "x × 1e-30",
@@ -103,6 +108,7 @@ def check(prepared: Prepared, dtype: str, want: Mapping[str, Array], inputs: int
 
 def _check(prepared: Prepared, extreme: str, dtype: str, want: Mapping[str, Array], inputs: int) -> Found:
     found, arrays = Found(), inputs_of(extreme, dtype, inputs)
+    tolerance = TOLERANCES.get((extreme, dtype))
     for mode in MODES:
         if getattr(prepared, mode) is None:
             continue
@@ -111,10 +117,10 @@ def _check(prepared: Prepared, extreme: str, dtype: str, want: Mapping[str, Arra
         part = agreement.part_of(want, extreme, "sequence", mode)
         where = f"sequence/{mode}"
         try:
-            largest = agreement.compare(got, part, dtype, where)
+            largest = agreement.compare(got, part, dtype, where, tolerance)
         except agreement.Disagrees as error:
             try:
-                largest = agreement.compare(_unflushed(got, part, dtype), part, dtype, where)
+                largest = agreement.compare(_unflushed(got, part, dtype), part, dtype, where, tolerance)
             except agreement.Disagrees:
                 return Found(reason=str(error))
             found.flushes = True
