@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import click
 import msgspec
 
 from benchmarks import limits
@@ -17,6 +16,7 @@ from benchmarks.cases import Benchmark
 from benchmarks.measurement import admission
 from benchmarks.measurement.admission import Admission
 from benchmarks.record import STATUSES, Record, read_records, write_records
+from impls.core import command_line
 from impls.core.files import read_regular, remove_unfinished
 
 ADMISSIONS = "admissions.json"
@@ -37,7 +37,7 @@ class Raw:
         remove_unfinished(self.folder)
         for path in sorted(self.folder.glob("replicate-*.parquet")):
             if path.name not in self.names:
-                click.echo(f"warning: {path} is no replicate of this run; it is left out", err=True)
+                command_line.say(f"warning: {path} is no replicate of this run; it is left out", err=True)
 
     def _usable(self, name: str, read: Callable[[Path], Content]) -> Content | None:
         """Return what a file holds; None where it is missing, or does not fit, which is said."""
@@ -51,7 +51,7 @@ class Raw:
             aside = next(path.with_name(name) for name in free if not os.path.lexists(path.with_name(name)))
             path.rename(aside)
             reason = str(error).removeprefix(str(path)).lstrip(": ")
-            click.echo(f"warning: {path}: {reason}; it is now {aside.name} and is measured again", err=True)
+            command_line.say(f"warning: {path}: {reason}; it is now {aside.name} and is measured again", err=True)
             return None
 
     def admissions(self, names: Collection[str], benchmarks: Sequence[Benchmark]) -> list[Admission] | None:

@@ -21,9 +21,10 @@ from typing import TextIO
 
 import msgspec
 
-from impls.core import child_process
+from impls.core import child_process, command_line
 from impls.core.files import read_regular
 from impls.core.registry import Implementation
+from impls.core.text import one_line
 
 WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
 """What a worker imports besides the implementation."""
@@ -85,13 +86,13 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(f"waiting for another process that uses the environment of {purpose}", file=sys.stderr)
+                command_line.say(f"waiting for another process that uses the environment of {purpose}", err=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
         if not _usable(folder):
             shutil.rmtree(folder, ignore_errors=True)
             try:
                 start = time.monotonic()
-                what = f"installing an environment for {purpose} ({', '.join(sorted(requirements))})"
+                what = one_line(f"installing an environment for {purpose} ({', '.join(sorted(requirements))})")
                 with _progress(what) as waiting:
                     _install(folder, requirements, constraints, waiting)
                 content = {"requirements": sorted(requirements), "constraints": sorted(constraints), "purpose": purpose}

@@ -19,7 +19,6 @@ with command_line.starting():
     from impls.core.contract import Unsupported
     from impls.core.files import write_whole
     from impls.core.registry import Implementation
-    from impls.core.text import one_line
     from impls.core.weights import Array, Case, layers, read_case
 
 
@@ -122,9 +121,9 @@ def main(task: Task) -> int:
         return command_line.INTERRUPTED
     else:
         if note := note_on_denormals(case):
-            print(note, file=sys.stderr)
+            command_line.say(note, err=True)
         return 0
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    command_line.say(f"error: {message}", err=True)
     return 2
 
 
