@@ -1,0 +1,50 @@
+"""The result of a gate: text from outside is text on the terminal, in Markdown and in JUnit's XML."""
+
+import io
+import unicodedata
+import xml.etree.ElementTree as ET
+
+from benchmarks.regression import report
+from benchmarks.regression.decision import Finding, Spread
+from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
+from benchmarks.terminal import CleanConsole
+from tests.reports.test_markdown import rendered
+
+POISON = (
+    "\x1b]0;t\x07\x1b[31m\0\u202e[x](javascript:alert(1)) @octocat #123 `c` <img src=x> [red]a[/red] |e|\nerror: forged"
+)
+
+
+def poisoned():
+    """A result all of whose words are poisoned."""
+    spread = Spread(*(0.01 for _ in Spread.__dataclass_fields__))
+    numbers = {"ratio": 1.1, "low": 1.0, "high": 1.2, "p": 0.1, "replicates": 3, "confirmed": False}
+    numbers |= {"base": 1e-3, "head": 1e-3, "margin": 0.02, "screened": spread, "suspected": 1}
+    findings = [
+        Finding(benchmark=f"{name} p{POISON}/sequence", metric="time", verdict=verdict, **numbers)
+        for name, verdict in ((POISON.replace(" ", ""), "slower"), ("other", "unknown"))
+    ]
+    kinds = (next(iter(REGRESSIONS)), next(iter(UNMEASURED)), "new")
+    return Result(0.02, findings, [Standing(POISON, kind, f"why {POISON}") for kind in kinds])
+
+
+def live(text):
+    return {sign for sign in text if unicodedata.category(sign) in ("Cc", "Cf")} - {"\n"}
+
+
+def test_no_escape_and_no_markup_leaves():
+    assert live(POISON)
+    written = report.markdown(poisoned(), POISON, POISON, [POISON])
+    assert not live(written)
+    page = rendered(written)
+    assert not any(sign in page for sign in ("<a ", "<img", "<code"))
+    assert not any(sign in written for sign in ("@octocat", "#123"))
+    assert not any(line.startswith("error") for line in written.splitlines())
+    xml = report.junit(poisoned(), POISON)
+    assert not live(xml)
+    assert len(list(ET.fromstring(xml).iter("testcase"))) == 5
+    stream = io.StringIO()
+    report.show(poisoned(), POISON, POISON, CleanConsole(file=stream, width=500))
+    assert not live(stream.getvalue())
+    assert not any(line.startswith("error") for line in stream.getvalue().splitlines())
+    assert "[red]a[/red]" in stream.getvalue()
