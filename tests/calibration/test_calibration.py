@@ -103,7 +103,14 @@ def test_a_real_gate_is_right_where_it_names_the_slowed_one_by_its_time():
 def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
     turns = [
         dict.fromkeys((field.name for field in TURN), 0.0)
-        | {"block": block, "position": k, "involuntary_switches": 0, "seconds": 1.0 + block, "samples": [1.0]}
+        | {
+            "block": block,
+            "position": k,
+            "involuntary_switches": 0,
+            "seconds": 1.0 + block,
+            "samples": [1.0],
+            "inputs": None,
+        }
         for block in (1, 0)
         for k in (0, 1)
     ]
