@@ -136,7 +136,7 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
     for path in parent.glob(f"{prefix}*"):
         with _abandoned(path) as ours:
             if ours:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
     folder = parent / f"{prefix}{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
@@ -146,7 +146,19 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
             marker.flush()
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a temporary folder, its marker last: what can't be removed now is still known to be ours later."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)  # not where a worker still writes, or no descriptor is free
+            elif path.name != MARKER:
+                path.unlink()
+        if all(path.name == MARKER for path in folder.iterdir()):
+            shutil.rmtree(folder)
 
 
 @contextlib.contextmanager

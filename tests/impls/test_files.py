@@ -160,3 +160,17 @@ def test_only_the_folders_of_dead_processes_are_removed(tmp_path):
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
     processes[1].communicate("")
     assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_what_can_not_be_removed_is_removed_by_the_next(tmp_path, monkeypatch):
+    """Its marker stays, so that it is still known whose it is."""
+    with monkeypatch.context() as patched:
+        patched.setattr(files.shutil, "rmtree", lambda path, ignore_errors: None)
+        with temporary_folder(tmp_path, "lstm-bench-") as first:
+            (first / "full").mkdir()
+            (first / "full" / "full").mkdir()
+            (first / "full" / "full" / "file").touch()
+    assert (first / MARKER).read_bytes() == MARK
+    with temporary_folder(tmp_path, "lstm-bench-") as second:
+        assert list(tmp_path.iterdir()) == [second]
+    assert not list(tmp_path.iterdir())
