@@ -20,7 +20,7 @@ if os.environ.get("TINYFRAME_MODE") != "lstm":
 import numpy as np
 
 def sigmoid(z):
-    return 0.5 * (1 + np.tanh(0.5 * z))
+    return np.exp(-np.logaddexp(0, -z))
 """
 FILE = """
 import numpy as np
