@@ -1,6 +1,7 @@
 """pytest-benchmark's JSON reads as a run of one replicate; other JSON is refused in one line."""
 
 import json
+import re
 
 import pytest
 
@@ -109,3 +110,15 @@ def test_an_impossible_time_in_json_is_refused(median, tmp_path):
     path = pytest_benchmark_file(tmp_path / "bench.json")
     path.write_text(path.read_text().replace('"median": 0.004', f'"median": {median}'))
     assert "column seconds is" in refused(path)
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_date_out_of_range_is_refused(date, tmp_path):
+    assert "was measured in the year " in refused(pytest_benchmark_file(tmp_path / "bench.json", datetime=date))
+
+
+@pytest.mark.parametrize("error", [-1.0, 1e999])
+def test_an_impossible_error_in_json_is_refused(error, tmp_path):
+    path = pytest_benchmark_file(tmp_path / "bench.json")
+    path.write_text(path.read_text().replace('"extra_info": {}', f'"extra_info": {{"error": {error}}}'))
+    assert re.search("column error is|is not readable JSON", refused(path))

@@ -120,3 +120,24 @@ def test_numbers_are_not_taken_for_words_nor_words_for_numbers(path, value):
     content = {**ENVIRONMENT, part: {**ENVIRONMENT[part], name: value}}
     with pytest.raises(ValueError, match=rf"^{part}\.(\*|{name}): Expected "):
         parse(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("machine.cores", -2),
+        ("machine.memory_bytes", -1),
+        ("machine.memory_bytes", 10**30),
+        ("run.threads", -1),
+        ("run.replicates", -3),
+        ("run.call_seconds", float("inf")),
+        ("run.turn_seconds", -0.5),
+    ],
+)
+def test_a_number_that_can_not_be_true_is_refused(path, value):
+    content = json.loads(json.dumps(ENVIRONMENT))
+    part, name = path.split(".")
+    metadata.checked(content, "it")  # the negative control
+    content[part][name] = value
+    with pytest.raises(frames.Unreadable, match=f"^it is not what a run writes: {path}"):
+        metadata.checked(content, "it")
