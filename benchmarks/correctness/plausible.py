@@ -11,7 +11,7 @@ from benchmarks.correctness import sanity
 from benchmarks.measurement.timing import Turn
 
 CLOCK_SHARE = 0.1
-CLOCK_SLACK_SECONDS = 2e-3
+CLOCK_SLACK_SECONDS = 1e-3
 """The runner's clock may show this share and this much more than the worker's: the time of the messages."""
 AHEAD_SECONDS = 1e-4
 """The worker's clock may show this much more than the runner's, which starts earlier and ends later."""

@@ -183,13 +183,20 @@ class Arm:
         """Whether the worker runs."""
         return self.process is not None and self.process.poll() is None
 
-    def ask(self, request: protocol.AnyRequest, answer: type[AnswerType], seconds: float | None = None) -> AnswerType:
+    def ask(
+        self,
+        request: protocol.AnyRequest,
+        answer: type[AnswerType],
+        seconds: float | None = None,
+        stop: bool = True,
+    ) -> AnswerType:
         """Send a request, and let the worker run until it has answered.
 
         Args:
             request: the request.
             answer: the type of its answer.
             seconds: how long the worker may take; None for the arm's own limit.
+            stop: whether the worker is then stopped. Only where another request follows at once, it need not be.
 
         Raises:
             ArmFailed: where the worker cannot do it, dies, or does not answer in time.
@@ -197,7 +204,7 @@ class Arm:
         self._signal(signal.SIGCONT)
         self.asked += 1
         self._send(protocol.NumberedRequest(self.asked, request))
-        return self._receive(answer, seconds or self.limits.call_seconds)
+        return self._receive(answer, seconds or self.limits.call_seconds, stop)
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""
@@ -296,7 +303,7 @@ class Arm:
         with contextlib.suppress(BrokenPipeError):  # _receive finds out why it died
             self.channel.sendall(protocol.line(message))
 
-    def _receive(self, answer: type[AnswerType], seconds: float) -> AnswerType:
+    def _receive(self, answer: type[AnswerType], seconds: float, stop: bool = True) -> AnswerType:
         line = self._receive_line(seconds)
         try:
             message = msgspec.json.decode(line, type=protocol.NumberedAnswer)
@@ -307,7 +314,8 @@ class Arm:
                 raise ValueError("not the answer to what was asked")
         except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
             self._not_an_answer()
-        if self.alive:
+        failed = isinstance(content, protocol.Failed)
+        if self.alive and (stop or failed):
             self._stop()
         if isinstance(content, protocol.Failed):
             raise ArmFailed(content.status, content.reason)

@@ -124,7 +124,7 @@ class Replicate:
         try:
             with self.stopwatch.spent("measuring"):
                 if inputs is not None:
-                    job.arms[key].ask(protocol.Load(job.benchmark.id, inputs), protocol.Done)
+                    job.arms[key].ask(protocol.Load(job.benchmark.id, inputs), protocol.Done, stop=False)
                     self.inputs[k, key] = inputs
                 turn = turns.take(block, position, lambda: self.watched_turn(job, key, checked))
                 turn.inputs = inputs
@@ -139,13 +139,13 @@ class Replicate:
         """Return which set of inputs is loaded before a turn, None for no new ones, and whether the turn is checked.
 
         The first and the last turn begin with new inputs and are checked. Nobody can foresee which turns between them
-        are checked, nor which of those begin with new inputs. Where calls update parameters, all checked turns begin
-        with new inputs, since the reference then has to do as many steps as the arm.
+        are checked. Those go on with their inputs, except where calls update parameters: the reference then has to do
+        as many steps as the arm since its inputs were loaded.
         """
         if number in (0, of_all - 1):
             return int(number > 0), True
         checked = self.chance.random() < CHECKED
-        return self.chance.randrange(2) if checked and (updates or self.chance.random() < 0.5) else None, checked
+        return self.chance.randrange(2) if checked and updates else None, checked
 
     def watched_turn(self, job: Job, key: ArmKey, read: bool = False) -> Turn:
         """Let an arm take a turn, and watch its worker from outside; `read` has it read its last result."""
@@ -153,7 +153,7 @@ class Replicate:
         request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read)
         helpers = arm.helpers() if read else {}
         cpu, start = arm.cpu_seconds(), time.perf_counter()
-        taken = arm.ask(request, protocol.Taken)
+        taken = arm.ask(request, protocol.Taken, stop=not read)  # it goes on with the comparison of what it has read
         turn = taken.turn
         turn.outside_seconds = time.perf_counter() - start
         turn.outside_cpu_seconds = arm.cpu_seconds() - cpu

@@ -25,12 +25,12 @@ def test_honest_turns_are_not_doubted():
     assert not plausible.remembered(turns, 0.005)
 
 
-@pytest.mark.parametrize("scale", [0.0, 0.37, 0.7, 1.2, 3.0])
+@pytest.mark.parametrize("scale", [0.0, 0.37, 0.75, 1.2, 3.0])
 def test_a_clock_that_runs_slow_fast_or_not_at_all_is_found(scale):
     assert "its clock is wrong" in plausible.clocks([turn(scale), turn(scale, extra=0.01)], 1)
 
 
-@given(st.lists(st.floats(1e-4, 1.0), min_size=1, max_size=6), st.floats(1e-4, 0.0019))
+@given(st.lists(st.floats(1e-4, 1.0), min_size=1, max_size=6), st.floats(1e-4, 0.0009))
 def test_messages_that_take_long_are_no_proof_while_one_did_not(delays, least):
     assert plausible.clocks([turn(extra=delay) for delay in [*delays, least]], 1) is None
 

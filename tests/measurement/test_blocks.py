@@ -21,12 +21,10 @@ def test_the_first_and_the_last_turn_begin_with_different_inputs_and_are_checked
         assert replicate.check_of(5, 6, updates) == (1, True)
 
 
-def test_turns_between_are_checked_at_random_with_new_inputs_and_without(replicate):
+def test_turns_between_are_checked_at_random_on_the_inputs_that_they_have(replicate):
     found = [replicate.check_of(3, 6, updates=False) for _ in range(4000)]
     assert abs(sum(checked for _, checked in found) / 4000 - CHECKED) < 0.03
-    kinds = [found.count(kind) / 4000 for kind in ((None, True), (0, True), (1, True))]
-    assert min(kinds) > CHECKED / 5
-    assert {checked for inputs, checked in found if inputs is not None} == {True}
+    assert {inputs for inputs, _ in found} == {None}
 
 
 def test_a_step_that_changes_parameters_is_checked_on_new_inputs_only(replicate):
