@@ -185,12 +185,12 @@ FAULTS = {
             return good(state)
     """,
     "leaves_a_session": """
-        command = [sys.executable, "-c", "while True: pass"]
+        command = [sys.executable, "-c", "import time; time.sleep(600)"]
         if workload == "sequence": subprocess.Popen(command, start_new_session=True)
         bad = good
     """,
     "leaves_a_daemon": """
-        script = "import os; os.setsid(); os.fork() and os._exit(0); exec('while True: pass')"
+        script = "import os; os.setsid(); os.fork() and os._exit(0); __import__('time').sleep(600)"
         subprocess.Popen([sys.executable, "-c", script], env={}).wait()
         bad = good
     """,
