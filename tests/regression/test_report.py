@@ -8,7 +8,7 @@ from benchmarks.regression import report
 from benchmarks.regression.decision import Finding, Spread
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.terminal import CleanConsole
-from tests.reports.test_markdown import rendered
+from tests.helpers.markdown import rendered
 
 POISON = (
     "\x1b]0;t\x07\x1b[31m\0\u202e[x](javascript:alert(1)) @octocat #123 `c` <img src=x> [red]a[/red] |e|\nerror: forged"

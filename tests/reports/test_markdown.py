@@ -6,11 +6,11 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
 from benchmarks.words import count, listed, markdown_cell
 from reports import markdown, tables
 from reports.summary import summarise
+from tests.helpers.markdown import rendered
 from tests.helpers.records import failed, record, save, spread_out
 
 
@@ -27,10 +27,6 @@ def test_hostile_text_cannot_leave_its_cell(tmp_path):
     page = rendered(written)
     assert "<script>" not in page
     assert f'<td style="text-align:left">{html.escape(" ".join(hostile.split()))}</td>' in page
-
-
-def rendered(text):
-    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
 
 
 SIGNS = st.text(alphabet="ab <>|&;#*_`~[]()!\\:/1-@$+.wGH=", max_size=20)

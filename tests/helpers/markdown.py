@@ -1,0 +1,10 @@
+"""Markdown as a page shows it."""
+
+from __future__ import annotations
+
+from markdown_it import MarkdownIt
+
+
+def rendered(text: str) -> str:
+    """The HTML of a text in Markdown, with the tables and the strikethrough of GitHub."""
+    return str(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text))
