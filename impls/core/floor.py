@@ -37,6 +37,13 @@ DTYPES = ("float32", "float64")
 PLAN_SECONDS = 0.05
 """The least seconds for which a plan for a mode is tried."""
 
+MIXED = 0.9
+"""A plan of several libraries must take less than this share of the best single one's time. The idle threads of one
+library spin on the processors that the next one needs. How much they disturb it varies, so a short trial may miss it.
+"""
+UNSTEADY = {products.XLA.name: 0.85}
+"""The share of its rate that counts of a library. The kernel often wakes two of XLA's threads on the same processor."""
+
 Plan = dict[str, str]
 """By the id of some products: the name of the library that does them."""
 
@@ -94,14 +101,17 @@ def choose(problem: Problem, workload: str, device: str) -> tuple[dict[str, Plan
     def made(place: int, name: str, done: Products) -> Run:  # each place has operands of its own
         return candidates[name].prepare(done)
 
+    def counted(name: str, done: Products) -> float:
+        return rates[done.id][name] * UNSTEADY.get(name, 1.0)
+
     plans: dict[str, Plan] = {}
     for mode in ("forward", "backward", "train_step"):
         listed = wanted[mode]
-        mixed = {p.id: max(rates[p.id], key=rates[p.id].__getitem__) for p in listed}
-        alone = min(candidates, key=lambda name: sum(p.operations / rates[p.id][name] for p in listed))
-        tried = [mixed, *([dict.fromkeys(mixed, alone)] if set(mixed.values()) != {alone} else [])]
+        mixed = {p.id: max(candidates, key=lambda name: counted(name, p)) for p in listed}
+        alone = min(candidates, key=lambda name: sum(p.operations / counted(name, p) for p in listed))
+        tried = [dict.fromkeys(mixed, alone), *([mixed] if set(mixed.values()) != {alone} else [])]
         runs = [[made(place, plan[p.id], p) for place, p in enumerate(listed)] for plan in tried]
-        plans[mode] = tried[products.quickest(runs, PLAN_SECONDS)]
+        plans[mode] = tried[products.quickest(runs, PLAN_SECONDS, MIXED)]
     return {**plans, "forward_train": plans["forward"]}, rates
 
 

@@ -11,6 +11,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -116,6 +117,50 @@ class NumPy:
         return lambda: np.matmul(a, b, out=out)
 
 
+class NumPyDivided:
+    """np.matmul on all processors at once: each multiplies its share of the rows, with a BLAS of one thread.
+
+    The rows of a batch do not depend on each other, so no processor waits for another between two steps. Where the rows
+    can't be divided, one processor does all.
+    """
+
+    name = "NumPy, rows divided"
+
+    def __init__(self, dtype: str) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        self.dtype = dtype
+        processors = list(os.sched_getaffinity(0))
+        self.parts = len(processors)
+        self.blas = ThreadpoolController().select(user_api="blas").lib_controllers
+        if self.parts == 1 or not self.blas:
+            raise ValueError("there is a single processor, or NumPy's BLAS can't be told its number of threads")
+        # otherwise the kernel often wakes one thread on the other's processor
+        self.pool = ThreadPoolExecutor(self.parts, initializer=lambda: os.sched_setaffinity(0, {processors.pop()}))
+
+    def prepare(self, products: Products) -> Run:
+        """See Library."""
+        times, m, k, n = products
+        share = m // self.parts if m % self.parts == 0 else m
+        shares = [slice(start, start + share) for start in range(0, m, share)]
+        a, b, out = (np.ones(shape, self.dtype) for shape in ((times, m, k), (k, n), (times, m, n)))
+
+        def multiply(rows: slice) -> None:
+            np.matmul(a[:, rows], b, out=out[:, rows])
+
+        def run() -> Any:
+            threads = [blas.get_num_threads() for blas in self.blas]
+            for blas in self.blas:
+                blas.set_num_threads(1)
+            for done in [self.pool.submit(multiply, rows) for rows in shares]:
+                done.result()
+            for blas, before in zip(self.blas, threads, strict=True):
+                blas.set_num_threads(before)
+            return out
+
+        return run
+
+
 class XLA:
     """jax.jit: a scan over the products, so that they are one call. Each processor multiplies its share of the rows."""
 
@@ -169,7 +214,12 @@ def library(name: str, device: str, dtype: str) -> Library:
     if device != "cpu":
         raise ValueError(f"{name} has no products on {device}")
     try:
-        makers: dict[str, Callable[[str], Library]] = {OneDNN.name: OneDNN, NumPy.name: NumPy, XLA.name: XLA}
+        makers: dict[str, Callable[[str], Library]] = {
+            OneDNN.name: OneDNN,
+            NumPy.name: NumPy,
+            NumPyDivided.name: NumPyDivided,
+            XLA.name: XLA,
+        }
         found = makers[name](dtype)
         results = found.prepare(Products(2, 2, 3, 4))()
     except (ImportError, AttributeError, TypeError, RuntimeError) as error:
@@ -182,7 +232,7 @@ def library(name: str, device: str, dtype: str) -> Library:
 def libraries(device: str, dtype: str) -> dict[str, Library]:
     """Return the libraries that can multiply on a device, by name."""
     found = {}
-    for name in (PyTorch.name, OneDNN.name, NumPy.name, XLA.name):
+    for name in (PyTorch.name, OneDNN.name, NumPy.name, NumPyDivided.name, XLA.name):
         with contextlib.suppress(ValueError):
             found[name] = library(name, device, dtype)
     return found
@@ -250,16 +300,22 @@ def peaks(device: str, dtype: str, wait: Callable[[], None]) -> dict[str, float]
     return found
 
 
-def quickest(plans: list[list[Run]], least: float) -> int:
+def quickest(plans: list[list[Run]], least: float, share: float = 1.0) -> int:
     """Return the index of the plan whose median time is the least.
 
-    A library's idle threads may slow the next library down, so the quickest libraries together need not be quickest.
+    Args:
+        plans: each is what it runs, one after another.
+        least: the least seconds for which a plan is tried.
+        share: another plan than the first must take less than this share of the first one's time.
     """
 
     def median(plan: list[Run]) -> float:
         return statistics.median(seconds(lambda: [run() for run in plan], least))
 
-    times = [median(plan) for plan in plans] if len(plans) > 1 else [0.0]
+    if len(plans) == 1:
+        return 0
+    first, *others = map(median, plans)
+    times = [share * first, *others]
     return times.index(min(times))
 
 

@@ -61,7 +61,7 @@ def preferring(monkeypatch, quick):
 
 def test_each_shape_gets_its_quickest_library(monkeypatch):
     preferring(monkeypatch, lambda done: "NumPy" if done.times == 1 else "PyTorch")
-    monkeypatch.setattr(products, "quickest", lambda runs, least: 0)
+    monkeypatch.setattr(products, "quickest", lambda runs, least, share: 1)
     plans, _ = floor.choose(Problem.parse("t3-b2-i5-h7"), "sequence", "cpu")
     assert plans["forward"] == plans["forward_train"] == {"1 x 6,5,28": "NumPy", "3 x 2,7,28": "PyTorch"}
 
@@ -70,7 +70,7 @@ def test_unless_one_library_alone_is_quicker_than_both_together(monkeypatch):
     """The rates count operations: here nearly all are in the steps."""
     preferring(monkeypatch, lambda done: "NumPy" if done.times == 1 else "PyTorch")
     tried = []
-    monkeypatch.setattr(products, "quickest", lambda runs, least: tried.append(len(runs)) or len(runs) - 1)
+    monkeypatch.setattr(products, "quickest", lambda runs, least, share: tried.append(len(runs)) or 0)
     plans, _ = floor.choose(Problem.parse("t3-b2-i1-h7"), "sequence", "cpu")
     assert set(plans["forward"].values()) == {"PyTorch"}
     assert tried == [2, 2, 2]
@@ -79,9 +79,22 @@ def test_unless_one_library_alone_is_quicker_than_both_together(monkeypatch):
 def test_where_one_library_is_the_quickest_for_all_nothing_more_is_tried(monkeypatch):
     preferring(monkeypatch, lambda done: "NumPy")
     tried = []
-    monkeypatch.setattr(products, "quickest", lambda runs, least: tried.append(len(runs)) or 0)
+    monkeypatch.setattr(products, "quickest", lambda runs, least, share: tried.append(len(runs)) or 0)
     floor.choose(Problem.parse("t3-b2-i1-h7"), "sequence", "cpu")
     assert tried == [1, 1, 1]
+
+
+def test_a_library_that_is_unsteady_must_be_much_quicker(monkeypatch):
+    def rated(rate):
+        monkeypatch.setattr(
+            products, "rates",
+            lambda wanted, candidates: {p.id: {n: rate if n == "XLA" else 1.0 for n in candidates} for p in wanted},
+        )  # fmt: skip
+        plans, _ = floor.choose(Problem.parse("t3-b2-i1-h7"), "sequence", "cpu")
+        return {name for plan in plans.values() for name in plan.values()}
+
+    assert "XLA" not in rated(1.1)
+    assert rated(1.3) == {"XLA"}
 
 
 def test_the_processes_of_a_run_multiply_by_the_same_libraries(monkeypatch, tmp_path):

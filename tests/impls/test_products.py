@@ -1,6 +1,9 @@
 """Every library does every product of its operands, none is dropped, and how fast they are is told apart."""
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +15,34 @@ SHAPES = [Products(1, 1, 1, 1), Products(3, 2, 5, 7), Products(1, 4, 9, 2), Prod
 EVERY = [(name, dtype) for dtype in ("float32", "float64") for name in products.libraries("cpu", dtype)]
 
 
+DIVIDED = [products.NumPyDivided.name] if len(os.sched_getaffinity(0)) > 1 else []
+
+
+def test_rows_are_divided_among_processors_by_a_blas_of_one_thread():
+    if not DIVIDED:
+        pytest.skip("there is a single processor")
+    library = products.NumPyDivided("float32")
+    seen = []
+    library.pool = SimpleNamespace(submit=lambda multiply, rows: seen.append((rows, threads())) or pool.submit(int))
+    pool = ThreadPoolExecutor(1)
+
+    def threads():
+        return {blas.get_num_threads() for blas in library.blas}
+
+    before = threads()
+    library.prepare(Products(2, 3 * library.parts, 5, 7))()
+    assert [rows for rows, _ in seen] == [slice(3 * part, 3 * part + 3) for part in range(library.parts)]
+    assert all(inside == {1} for _, inside in seen)
+    assert threads() == before
+    seen.clear()
+    library.prepare(Products(2, 1, 5, 7))()
+    assert [rows for rows, _ in seen] == [slice(0, 1)]
+
+
 def test_every_library_is_here():
     """Otherwise the tests below would pass on fewer: torch and jax are both in the tests' environment."""
-    assert list(products.libraries("cpu", "float32")) == ["PyTorch", "oneDNN", "NumPy", "XLA"]
-    assert list(products.libraries("cpu", "float64")) == ["PyTorch", "NumPy", "XLA"]
+    assert list(products.libraries("cpu", "float32")) == ["PyTorch", "oneDNN", "NumPy", *DIVIDED, "XLA"]
+    assert list(products.libraries("cpu", "float64")) == ["PyTorch", "NumPy", *DIVIDED, "XLA"]
 
 
 @pytest.mark.parametrize(("name", "dtype"), EVERY)
@@ -85,6 +112,7 @@ def test_rates_and_plans_tell_slow_from_quick():
     assert products.quickest(plans, 0.001) == 1
     assert products.quickest(plans[::-1], 0.001) == 0
     assert products.quickest(plans[:1], 0.001) == 0
+    assert products.quickest(plans, 0.001, share=1e-9) == 0  # the first, unless another takes much less
 
 
 @pytest.mark.parametrize(("least", "a_call", "calls"), [(1.0, 0.25, 4), (1.0, 1.0, 3), (1.0, 20.0, 1)])
