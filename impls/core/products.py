@@ -124,7 +124,7 @@ class NumPyDivided:
     can't be divided, one processor does all.
     """
 
-    name = "NumPy, rows divided"
+    name = "NumPy divided"
 
     def __init__(self, dtype: str) -> None:
         from threadpoolctl import ThreadpoolController
