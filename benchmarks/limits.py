@@ -8,9 +8,15 @@ from typing import Annotated, TypeVar
 import click
 import msgspec
 
+from benchmarks.measurement import protocol
+from benchmarks.measurement.arm import ArmFailed
+from benchmarks.measurement.session import Session
 from benchmarks.metadata import LARGE, Metadata
+from impls.core.command_line import say
 
 PEAK, FLOOR = "peak.json", "floor.json"
+PEAK_SECONDS = 120.0
+"""The least time that the floor may take to measure the machine's peak, whatever --timeout is."""
 Content = TypeVar("Content")
 
 
@@ -29,6 +35,24 @@ class Floor(msgspec.Struct):
 
     plans: dict[str, dict[str, dict[str, str]]] = {}
     rates: dict[str, Rates] = {}
+
+
+def measure_peaks(session: Session) -> Peaks:
+    """Have the session's floor measure the machine's peak in each dtype. Where it can't, say so."""
+    floor = next((arm for arm in session.arms.values() if arm.implementation.is_floor and arm.alive), None)
+    peaks = Peaks()
+    seconds = max(PEAK_SECONDS, session.limits.call_seconds)
+    for dtype in sorted({benchmark.problem.dtype for benchmark in session.benchmarks}):
+        try:
+            if floor is None:
+                raise ArmFailed("error", "the floor does not run")
+            with session.stopwatch.spent("measuring"):
+                peak = floor.ask(protocol.MeasurePeak(dtype), protocol.Peak, seconds)
+            peaks.rates[dtype], peaks.dispatch = peak.rates, peak.dispatch
+        except ArmFailed as failure:
+            if "floor" in session.names:
+                say(f"warning: the peak in {dtype} is not known: {failure}", err=True)
+    return peaks
 
 
 def read(path: Path, kind: type[Content]) -> Content:

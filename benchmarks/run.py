@@ -20,7 +20,6 @@ import msgspec
 from benchmarks import limits, machine, options, results
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.measurement import admission
-from benchmarks.measurement.arm import ArmFailed
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.rows import withdraw
 from benchmarks.measurement.session import Advance, Session
@@ -120,14 +119,7 @@ class Run:
                     raise click.UsageError(f"{admitted.implementation} can't be measured any more: {failure.reason}")
             return
         session.admit()
-        peaks = limits.Peaks()
-        for dtype in sorted({benchmark.problem.dtype for benchmark in session.benchmarks}):
-            try:
-                peak = session.measure_peak(dtype)
-                peaks.rates[dtype], peaks.dispatch = peak.rates, peak.dispatch
-            except ArmFailed as failure:
-                if "floor" in session.names:
-                    command_line.say(f"warning: the peak in {dtype} is not known: {failure}", err=True)
+        peaks = limits.measure_peaks(session)
         write_text(self.raw / limits.PEAK, msgspec.json.encode(peaks).decode() + "\n")
         self._keep(limits.FLOOR, floor)
         write_text(self.raw / ADMISSIONS, admission.dumps(session.admissions.values()))

@@ -20,8 +20,9 @@ from benchmarks import terminal
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.correctness import agreement, extremes
 from benchmarks.measurement import admission, outside, protocol
-from benchmarks.measurement.admission import Expected
-from benchmarks.measurement.arm import Arm, ArmFailed, Limits
+from benchmarks.measurement.arm import Arm, ArmFailed
+from benchmarks.measurement.expected import Expected, write_expected
+from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Advance
 from benchmarks.measurement.sides import Version, make_arm
 from benchmarks.record import HARMLESS
@@ -96,7 +97,7 @@ class Matrix:
         ]
         outside.adopt_orphans()
         self.inputs = agreement.draw_seed()
-        expected = admission.write_expected(benchmarks, SEED, None, folder, self.inputs)
+        expected = write_expected(benchmarks, SEED, None, folder, self.inputs)
         for dtype in self.dtypes:
             results = extremes.expected(dtype, SEED, self.inputs)
             agreement.save_expected(_of_extremes(folder, dtype), results)

@@ -6,17 +6,15 @@ has died, it is started again for its other benchmarks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.cases import Benchmark
-from benchmarks.correctness import agreement
 from benchmarks.measurement import protocol
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.stopwatch import Stopwatch
-from impls.core import weights
 from impls.core.registry import Implementation
 
 
@@ -32,44 +30,6 @@ class Admission(msgspec.Struct, forbid_unknown_fields=True):
     error_tensor: str | None = None
     first_call_seconds: float | None = None
     seconds: float | None = None  # roughly, of a call
-
-
-Expected = dict[tuple[str, str], Path]
-"""Files with the reference's results, by problem id and workload."""
-
-
-def write_expected(
-    benchmarks: Iterable[Benchmark],
-    seed: int,
-    weights_path: str | None,
-    folder: Path,
-    inputs: int,
-    zero_states: Sequence[bool] = agreement.ADMISSION,
-    steps: Mapping[str, Collection[int]] | None = None,
-) -> Expected:
-    """Write the reference's results of every problem and workload to files.
-
-    Args:
-        benchmarks: those of the same problem and workload share a file.
-        seed: of the weights.
-        weights_path: a file with weights; None for random weights.
-        folder: where the files are written. Files from an earlier call are replaced.
-        inputs: the seed of the inputs.
-        zero_states: of each set of inputs, whether its h0 and c0 are zero.
-        steps: by the id of a problem, the numbers of SGD steps to compute for `model`; None for those of the admission.
-    """
-    expected: Expected = {}
-    given = weights.read_weights(Path(weights_path))[1] if weights_path else {}
-    for benchmark in benchmarks:
-        problem, workload = benchmark.timed_problem, benchmark.workload
-        key = benchmark.problem.id, workload
-        if key not in expected:
-            expected[key] = folder / f"expected-{len(expected)}.npz"
-            arrays = weights.complete(given, problem, workload, seed)
-            wanted = agreement.STEPS if steps is None else steps.get(benchmark.problem.id, ())
-            results = agreement.expected(problem, workload, arrays, inputs, zero_states, wanted)
-            agreement.save_expected(expected[key], results)
-    return expected
 
 
 def refusal(implementation: Implementation, device: str, benchmark: Benchmark) -> ArmFailed | None:

@@ -9,10 +9,8 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -20,12 +18,11 @@ import msgspec
 import psutil
 
 from benchmarks.measurement import outside, protocol
-from benchmarks.measurement.worker import one_line
-from impls.core.contract import FLOOR_CHOICES
-from impls.core.precision import framework_variables
+from benchmarks.measurement.failures import one_line
+from benchmarks.measurement.home import HERE, ROOT, Home, Limits, worker_variables
+from benchmarks.measurement.watch import Watch
 from impls.core.registry import Implementation
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 POLL_SECONDS = 0.1
 GONE_SECONDS = 5.0
 """A process that has closed its socket must end within this time, or it is killed."""
@@ -47,50 +44,6 @@ class ArmFailed(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What an arm may use: processors, seconds for an answer, resident bytes."""
-
-    cores: tuple[int, ...]
-    call_seconds: float
-    memory_bytes: int
-
-
-@dataclass(frozen=True)
-class Home:
-    """The Python that runs a worker, and the folders in which it looks for impls and benchmarks, in order."""
-
-    python: str = sys.executable
-    path: tuple[Path, ...] = (ROOT,)
-
-
-def worker_variables(
-    implementation: Implementation, device: str, threads: int, dtype: str, cache: Path, home: Home
-) -> dict[str, str]:
-    """Return a worker's environment variables: number of threads, full precision, its own compile caches."""
-    # an environment of its own must hold exactly what it was built for, whatever is on the user's path
-    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and home.python == sys.executable else []
-    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
-    return {
-        **os.environ,
-        **implementation.variables,  # the suite's own variables below count more
-        **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
-        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
-        # by default JAX caches only what takes over a second to compile
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
-        "TRITON_CACHE_DIR": str(cache / "triton"),
-        # compile in this process: a pool of compile workers would go on running during the measurement
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",
-        "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
-        FLOOR_CHOICES: str(cache.parent / "floor.json"),
-        **framework_variables(device, dtype),
-    }
-
-
 class Arm:
     """An implementation in a worker process. The process is stopped except while it works on a request."""
 
@@ -101,7 +54,7 @@ class Arm:
         limits: Limits,
         dtype: str,
         folder: Path,
-        home: Home = Home(),
+        home: Home = HERE,
     ) -> None:
         self.implementation = implementation
         self.name = implementation.name
@@ -141,6 +94,7 @@ class Arm:
                 ours.close()
                 raise ArmFailed("not_installed", f"{self.home.python} can't be started: {error.strerror}") from None
         outside.expect(self.process.pid)
+        self.watch = Watch(self.process.pid, self.token, self.limits.cores)
         with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
@@ -219,74 +173,17 @@ class Arm:
         self.channel.close()
         self.process = None
 
-    def escaped(self) -> list[outside.Process]:
-        """Return the processes that the worker has started and that are no longer stopped with it.
-
-        Such a process has left the worker's session. Whether its parent still lives does not matter.
-        """
-        assert self.process is not None
-        started = [process for process in outside.descendants(self.process.pid) if process.session != self.process.pid]
-        return started + [process for process in outside.orphans() if process.token in (self.token, None)]
-
     def check_from_outside(self, pools: Sequence[int] = ()) -> None:
-        """Look at the worker's processors, priority and thread pools, and for processes that have escaped.
-
-        Args:
-            pools: the numbers of threads of its thread pools.
+        """Look whether the worker took more than it was given, or left a process behind (see Watch.trouble).
 
         Raises:
-            ArmFailed: where it took more than it was given, or left a process behind. Both are ended, since what it
-                does next would not be true either; its other benchmarks get a new worker.
+            ArmFailed: where it did. The worker is ended, since what it does next would not be true either; its other
+                benchmarks get a new one.
         """
-        assert self.process is not None
-        given = len(self.limits.cores)
-        strayed, escaped = outside.strayed(self.process.pid, self.limits.cores), self.escaped()
-        if strayed:
-            reason = f"it moved a thread to processor {min(strayed)}, which it was not given"
-        elif outside.favoured(self.process.pid):
-            reason = "it raised its own priority"
-        elif max(pools, default=0) > given:
-            reason = f"it set a thread pool to {max(pools)} threads; it was given {given}"
-        elif escaped:
-            reason = f"it left a process behind, which has been ended: {one_line(str(escaped[0]))}"
-        else:
-            return
-        outside.end(escaped)
-        self.kill()
-        raise ArmFailed("error", reason)
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time of the worker, as the kernel tells it."""
-        assert self.process is not None
-        with contextlib.suppress(OSError):  # it has died, which the next request finds out
-            return outside.cpu_seconds(self.process.pid)
-        return 0.0
-
-    def check_helpers(self, before: Mapping[int, float], seconds: float) -> None:
-        """Refuse the worker's own processes that have used processor time during a turn.
-
-        Args:
-            before: what `helpers` returned before the turn.
-            seconds: how long the turn took.
-
-        Raises:
-            ArmFailed: where one used more than a tenth of the turn. An idle one harms nobody.
-        """
-        for pid, cpu in self.helpers().items():
-            if cpu - before.get(pid, 0.0) > 0.1 * seconds:
-                raise ArmFailed(
-                    "error", f"a process that it has started used a processor during a turn (process {pid})"
-                )
-
-    def helpers(self) -> dict[int, float]:
-        """Return the processor time in seconds, by process id, of processes that are stopped with the worker."""
-        assert self.process is not None
-        times = {}
-        for process in outside.descendants(self.process.pid):
-            if process.session == self.process.pid:
-                with contextlib.suppress(OSError):  # it has just ended
-                    times[process.pid] = outside.cpu_seconds(process.pid)
-        return times
+        if reason := self.watch.trouble(pools):
+            outside.end(self.watch.escaped())
+            self.kill()
+            raise ArmFailed("error", reason)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None

@@ -151,16 +151,16 @@ class Replicate:
         """Let an arm take a turn, and watch its worker from outside; `read` has it read its last result."""
         plan, arm = job.plans[key], job.arms[key]
         request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read)
-        helpers = arm.helpers() if read else {}
-        cpu, start = arm.cpu_seconds(), time.perf_counter()
+        helpers = arm.watch.helpers() if read else {}
+        cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
         taken = arm.ask(request, protocol.Taken, stop=not read)  # it goes on with the comparison of what it has read
         turn = taken.turn
         turn.outside_seconds = time.perf_counter() - start
-        turn.outside_cpu_seconds = arm.cpu_seconds() - cpu
+        turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu
         turn.seconds = statistics.median(turn.samples or [turn.seconds])  # not by what the worker calls a median
         arm.check_from_outside(taken.threads)
-        if read:
-            arm.check_helpers(helpers, turn.outside_seconds)
+        if read and (reason := arm.watch.busy_helper(helpers, turn.outside_seconds)):
+            raise ArmFailed("error", reason)
         return turn
 
     def compare(self, job: Job, key: ArmKey, inputs: int, seconds: float) -> None:

@@ -15,9 +15,11 @@ from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement
 from benchmarks.measurement import admission, blocks, outside, protocol
 from benchmarks.measurement.admission import Admission
-from benchmarks.measurement.arm import Arm, ArmFailed, Limits, start_all
+from benchmarks.measurement.arm import Arm, ArmFailed, start_all
 from benchmarks.measurement.blocks import ArmKey, Job
 from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.expected import Expected, write_expected, write_expected_of_turns
+from benchmarks.measurement.home import Limits
 from benchmarks.measurement.rows import forget_times, new_row
 from benchmarks.measurement.sides import Side, make_arm, shuffled, worker_dtype
 from benchmarks.measurement.timing import Plan, plan
@@ -28,8 +30,6 @@ Key = tuple[str, str, str]
 """The label of a side, the name of an implementation, the id of a benchmark."""
 Advance = Callable[[str, float, float], None]
 """A function that gets what is being done, how much of it is done, and how much there is in all."""
-PEAK_SECONDS = 120.0
-"""The least time that the floor may take to measure the machine's peak, whatever --timeout is."""
 
 
 class Session:
@@ -83,9 +83,7 @@ class Session:
         configuration = self.configuration
         inputs = agreement.draw_seed()
         with self.stopwatch.spent("agreement"):
-            expected = admission.write_expected(
-                self.benchmarks, configuration.seed, configuration.weights, self.scratch, inputs
-            )
+            expected = write_expected(self.benchmarks, configuration.seed, configuration.weights, self.scratch, inputs)
         self.make_arms(self.names, random.Random(self.order_seed))
         able = [key for key in self.arms if any(self.refusal(key, benchmark) is None for benchmark in self.benchmarks)]
         with self.stopwatch.spent("cold starts"):
@@ -116,7 +114,7 @@ class Session:
         name: str,
         benchmark: Benchmark,
         opening: protocol.Open,
-        expected: admission.Expected,
+        expected: Expected,
         unable: ArmFailed | None,
     ) -> ArmFailed | None:
         """Admit an arm to a benchmark or refuse it. Return the failure of an arm that cannot be started at all."""
@@ -141,19 +139,6 @@ class Session:
         else:
             self.admissions[*key, benchmark.id] = admission.refused(name, benchmark, failure)
         return unable
-
-    def measure_peak(self, dtype: str) -> protocol.Peak:
-        """Measure the machine's peak in a dtype.
-
-        Raises:
-            ArmFailed: where the floor does not run, or fails.
-        """
-        floor = next((arm for arm in self.arms.values() if arm.implementation.is_floor and arm.alive), None)
-        if floor is None:
-            raise ArmFailed("error", "the floor does not run")
-        with self.stopwatch.spent("measuring"):
-            seconds = max(PEAK_SECONDS, self.limits.call_seconds)
-            return floor.ask(protocol.MeasurePeak(dtype), protocol.Peak, seconds)
 
     # replicates
 
@@ -226,7 +211,7 @@ class Session:
             with self.stopwatch.spent("warm starts"):
                 start_all([self.arms[key] for key in rng.sample(keys, len(keys)) if not self.arms[key].alive])
             failed = blocks.measure(
-                self._jobs(todo, rows, rng, self._expected(todo, inputs)),
+                self._jobs(todo, rows, rng, self._expected_of(todo, inputs)),
                 lambda benchmark: self.configuration.opening(benchmark, inputs),
                 count,
                 rng,
@@ -245,26 +230,19 @@ class Session:
     def _has_failed(self, key: Key) -> bool:
         return key in self.failures or self.admissions[key].status != "ok"
 
-    def _expected(self, todo: Mapping[str, Sequence[Benchmark]], inputs: int) -> admission.Expected:
-        """Write the reference's results for a replicate: those of `model` after as many steps as a turn has calls."""
-        chosen = dict.fromkeys(benchmark for benchmarks in todo.values() for benchmark in benchmarks)
-        steps: dict[str, set[int]] = {}
-        for name, benchmarks in todo.items():
-            for benchmark in benchmarks:
-                if agreement.updates(benchmark.workload, benchmark.mode):
-                    steps.setdefault(benchmark.problem.id, set()).add(self.plan(name, benchmark).calls)
+    def _expected_of(self, todo: Mapping[str, Sequence[Benchmark]], inputs: int) -> Expected:
+        """Write the reference's results for a replicate."""
+        calls = {(name, benchmark): self.plan(name, benchmark).calls for name in todo for benchmark in todo[name]}
         configuration = self.configuration
         with self.stopwatch.spent("agreement"):
-            return admission.write_expected(
-                chosen, configuration.seed, configuration.weights, self.scratch, inputs, agreement.REPLICATE, steps
-            )
+            return write_expected_of_turns(calls, configuration.seed, configuration.weights, self.scratch, inputs)
 
     def _jobs(
         self,
         todo: Mapping[str, Sequence[Benchmark]],
         rows: Mapping[Key, Record],
         rng: random.Random,
-        expected: admission.Expected,
+        expected: Expected,
     ) -> list[Job]:
         """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""
         groups: dict[tuple[Benchmark, str], list[ArmKey]] = {}

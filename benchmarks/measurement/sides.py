@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measurement.arm import ROOT, Arm, ArmFailed, Home, Limits
-from benchmarks.measurement.worker import one_line
+from benchmarks.measurement.arm import Arm, ArmFailed
+from benchmarks.measurement.failures import one_line
+from benchmarks.measurement.home import ROOT, Home, Limits
 from impls.core import environments
 from impls.core.registry import Implementation
 

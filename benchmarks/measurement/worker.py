@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.measurement import protocol, timing
+from benchmarks.measurement.failures import failure_of, failure_to_import, one_line
 from benchmarks.measurement.protocol import Failed
 
 PR_SET_PDEATHSIG = 1
@@ -29,39 +30,6 @@ def die_with_parent(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the runner died before the call took effect
         os._exit(1)
-
-
-def one_line(text: str, limit: int = 300) -> str:
-    """Return text on a single line of at most `limit` characters."""
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def failure_of(error: BaseException) -> Failed:
-    """Return the status and the reason of a row that failed with this exception."""
-    from benchmarks.correctness.agreement import Disagrees
-    from impls.core.contract import Unsupported
-
-    text = str(error)
-    if isinstance(error, Unsupported):
-        return Failed("unsupported", one_line(text))
-    if isinstance(error, Disagrees):
-        return Failed("disagrees", one_line(text))
-    starved = ("out of memory", "not enough memory", "RESOURCE_EXHAUSTED", "can't allocate memory")
-    no_memory = isinstance(error, MemoryError) or any(sign in text for sign in starved)
-    return Failed("out_of_memory" if no_memory else "error", one_line(f"{type(error).__name__}: {text}"))
-
-
-def failure_to_import(error: Exception, path: Path) -> Failed:
-    """Return the status and the reason of an implementation that could not be imported."""
-    from impls.core import registry, versions
-
-    if isinstance(error, ImportError):
-        distributions = versions.distributions(registry.read(path))
-        absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
-        if absent or any(versions.version(name) is None for name in distributions):
-            return Failed("not_installed", one_line(str(error)))
-    return failure_of(error)  # such as a mistyped import
 
 
 class OpenBenchmark:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measurement.arm import ROOT
+from benchmarks.measurement.home import ROOT
 from benchmarks.measurement.sides import Side, Version, version_of
 from benchmarks.options import ALL
 from benchmarks.regression import requirements

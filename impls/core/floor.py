@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from impls.core import products
+from impls.core import products, rates
 from impls.core.contract import FLOOR_CHOICES, Prepared
 from impls.core.files import write_text
 from impls.core.problem import Problem
@@ -78,7 +78,7 @@ def modes(problem: Problem, workload: str) -> dict[str, list[Products]]:
 def peak(device: str, dtype: str) -> dict[str, float]:
     """Measure for each library the best rate of a large matrix product, in floating-point operations per second."""
     with torch.inference_mode():
-        return products.peaks(device_of(device).type, dtype, wait_for(device_of(device)))
+        return rates.peaks(device_of(device).type, dtype, wait_for(device_of(device)))
 
 
 def dispatch() -> dict[str, str]:
@@ -86,7 +86,7 @@ def dispatch() -> dict[str, str]:
     return products.dispatch()
 
 
-def choose(problem: Problem, workload: str, device: str) -> tuple[dict[str, Plan], products.Rates]:
+def choose(problem: Problem, workload: str, device: str) -> tuple[dict[str, Plan], rates.Rates]:
     """Return the quickest plan of each mode, and the rates that were measured on the way.
 
     Tried are the quickest library for each shape, and the library that is quickest for all of them.
@@ -95,14 +95,14 @@ def choose(problem: Problem, workload: str, device: str) -> tuple[dict[str, Plan
     wanted = modes(problem, workload)
     if len(candidates) == 1:
         return {mode: dict.fromkeys((p.id for p in listed), *candidates) for mode, listed in wanted.items()}, {}
-    rates = products.rates(wanted["train_step"], candidates)
+    found = rates.rates(wanted["train_step"], candidates)
 
     @functools.cache
     def made(place: int, name: str, done: Products) -> Run:  # each place has operands of its own
         return candidates[name].prepare(done)
 
     def counted(name: str, done: Products) -> float:
-        return rates[done.id][name] * UNSTEADY.get(name, 1.0)
+        return found[done.id][name] * UNSTEADY.get(name, 1.0)
 
     plans: dict[str, Plan] = {}
     for mode in ("forward", "backward", "train_step"):
@@ -111,8 +111,8 @@ def choose(problem: Problem, workload: str, device: str) -> tuple[dict[str, Plan
         alone = min(candidates, key=lambda name: sum(p.operations / counted(name, p) for p in listed))
         tried = [dict.fromkeys(mixed, alone), *([mixed] if set(mixed.values()) != {alone} else [])]
         runs = [[made(place, plan[p.id], p) for place, p in enumerate(listed)] for plan in tried]
-        plans[mode] = tried[products.quickest(runs, PLAN_SECONDS, MIXED)]
-    return {**plans, "forward_train": plans["forward"]}, rates
+        plans[mode] = tried[rates.quickest(runs, PLAN_SECONDS, MIXED)]
+    return {**plans, "forward_train": plans["forward"]}, found
 
 
 @functools.cache
@@ -127,8 +127,8 @@ def chosen(problem: Problem, workload: str, device: str) -> dict[str, Plan]:
             for done in listed:
                 products.library(kept["plans"][key][mode][done.id], device, problem.dtype)
     except (KeyError, ValueError):  # not chosen yet, or not for this process
-        kept["plans"][key], rates = choose(problem, workload, device)
-        kept["rates"].setdefault(problem.dtype, {}).update(rates)
+        kept["plans"][key], found = choose(problem, workload, device)
+        kept["rates"].setdefault(problem.dtype, {}).update(found)
         if path is not None:
             write_text(path, json.dumps(kept, indent=1) + "\n")
     return kept["plans"][key]  # type: ignore[no-any-return]

@@ -87,6 +87,25 @@ def test_a_disturbed_reading_is_no_proof():
     sanity.check_finished(lambda state: None, None, lambda result: None, 0.002, disturbed)
 
 
+def test_work_that_is_mostly_left_is_found_although_some_readings_look_finished():
+    numbers = iter(range(1000))
+
+    def call(state):
+        lazy = Lazy()
+        if next(numbers) % 3 == 0:  # as a thread whose work was done meanwhile
+            lazy.read()
+        return lazy
+
+    with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
+        sanity.check_finished(call, None, Lazy.read, 0.0002, sanity.read(Lazy(), Lazy.read))
+
+
+def test_readings_that_are_disturbed_now_and_then_are_no_proof():
+    numbers = iter(range(1000))
+    disturbed = lambda result: work() if next(numbers) % 6 == 0 else None  # noqa: E731
+    sanity.check_finished(lambda state: None, None, disturbed, 0.0002, sanity.Reading(None, 1.0, 0.0))
+
+
 def test_the_first_tensors_are_those_of_the_fresh_result():
     numbers = iter((1, 2))
     assert sanity.read(None, lambda result: next(numbers)).arrays == 1

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from impls.core import floor, products
+from impls.core import floor, products, rates
 from impls.core.problem import Problem
 from impls.core.products import Products
 from impls.core.weights import make_inputs
@@ -54,14 +54,14 @@ def test_every_product_is_done_and_returned(name, monkeypatch):
 def preferring(monkeypatch, quick):
     """Have the rates say that `quick(products)` names the quickest library."""
     monkeypatch.setattr(
-        products, "rates",
+        rates, "rates",
         lambda wanted, candidates: {p.id: {n: 2.0 if n == quick(p) else 1.0 for n in candidates} for p in wanted},
     )  # fmt: skip
 
 
 def test_each_shape_gets_its_quickest_library(monkeypatch):
     preferring(monkeypatch, lambda done: "NumPy" if done.times == 1 else "PyTorch")
-    monkeypatch.setattr(products, "quickest", lambda runs, least, share: 1)
+    monkeypatch.setattr(rates, "quickest", lambda runs, least, share: 1)
     plans, _ = floor.choose(Problem.parse("t3-b2-i5-h7"), "sequence", "cpu")
     assert plans["forward"] == plans["forward_train"] == {"1 x 6,5,28": "NumPy", "3 x 2,7,28": "PyTorch"}
 
@@ -70,7 +70,7 @@ def test_unless_one_library_alone_is_quicker_than_both_together(monkeypatch):
     """The rates count operations: here nearly all are in the steps."""
     preferring(monkeypatch, lambda done: "NumPy" if done.times == 1 else "PyTorch")
     tried = []
-    monkeypatch.setattr(products, "quickest", lambda runs, least, share: tried.append(len(runs)) or 0)
+    monkeypatch.setattr(rates, "quickest", lambda runs, least, share: tried.append(len(runs)) or 0)
     plans, _ = floor.choose(Problem.parse("t3-b2-i1-h7"), "sequence", "cpu")
     assert set(plans["forward"].values()) == {"PyTorch"}
     assert tried == [2, 2, 2]
@@ -79,7 +79,7 @@ def test_unless_one_library_alone_is_quicker_than_both_together(monkeypatch):
 def test_where_one_library_is_the_quickest_for_all_nothing_more_is_tried(monkeypatch):
     preferring(monkeypatch, lambda done: "NumPy")
     tried = []
-    monkeypatch.setattr(products, "quickest", lambda runs, least, share: tried.append(len(runs)) or 0)
+    monkeypatch.setattr(rates, "quickest", lambda runs, least, share: tried.append(len(runs)) or 0)
     floor.choose(Problem.parse("t3-b2-i1-h7"), "sequence", "cpu")
     assert tried == [1, 1, 1]
 
@@ -87,7 +87,7 @@ def test_where_one_library_is_the_quickest_for_all_nothing_more_is_tried(monkeyp
 def test_a_library_that_is_unsteady_must_be_much_quicker(monkeypatch):
     def rated(rate):
         monkeypatch.setattr(
-            products, "rates",
+            rates, "rates",
             lambda wanted, candidates: {p.id: {n: rate if n == "XLA" else 1.0 for n in candidates} for p in wanted},
         )  # fmt: skip
         plans, _ = floor.choose(Problem.parse("t3-b2-i1-h7"), "sequence", "cpu")
@@ -134,6 +134,6 @@ def test_without_a_file_each_process_chooses(monkeypatch):
 
 
 def test_the_peak_has_the_best_rate_of_every_library(monkeypatch):
-    monkeypatch.setattr(products, "seconds", lambda run, least: run() or [0.5, 0.25])
+    monkeypatch.setattr(rates, "seconds", lambda run, least: run() or [0.5, 0.25])
     found = floor.peak("cpu", "float32")
     assert found == dict.fromkeys(products.libraries("cpu", "float32"), 2 * 1024**3 / 0.25 * 1.0)

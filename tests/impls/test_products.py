@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from impls.core import products
+from impls.core import products, rates
 from impls.core.products import Products
 
 SHAPES = [Products(1, 1, 1, 1), Products(3, 2, 5, 7), Products(1, 4, 9, 2), Products(5, 1, 3, 4), Products(2, 6, 8, 3)]
@@ -105,14 +105,14 @@ class Slow(products.NumPy):
 
 def test_rates_and_plans_tell_slow_from_quick():
     shape = Products(2, 3, 4, 5)
-    found = products.rates([shape, shape], {"slow": Slow("float32"), "quick": products.NumPy("float32")})
+    found = rates.rates([shape, shape], {"slow": Slow("float32"), "quick": products.NumPy("float32")})
     assert list(found) == [shape.id]
     assert found[shape.id]["quick"] > found[shape.id]["slow"] > 0
     plans = [[library.prepare(shape)] for library in (Slow("float32"), products.NumPy("float32"))]
-    assert products.quickest(plans, 0.001) == 1
-    assert products.quickest(plans[::-1], 0.001) == 0
-    assert products.quickest(plans[:1], 0.001) == 0
-    assert products.quickest(plans, 0.001, share=1e-9) == 0  # the first, unless another takes much less
+    assert rates.quickest(plans, 0.001) == 1
+    assert rates.quickest(plans[::-1], 0.001) == 0
+    assert rates.quickest(plans[:1], 0.001) == 0
+    assert rates.quickest(plans, 0.001, share=1e-9) == 0  # the first, unless another takes much less
 
 
 @pytest.mark.parametrize(("least", "a_call", "calls"), [(1.0, 0.25, 4), (1.0, 1.0, 3), (1.0, 20.0, 1)])
@@ -123,5 +123,5 @@ def test_a_trial_ends(least, a_call, calls, monkeypatch):
     def run():
         clock[0] += a_call
 
-    monkeypatch.setattr(products.time, "perf_counter", lambda: clock[0])
-    assert products.seconds(run, least) == [a_call] * calls
+    monkeypatch.setattr(rates.time, "perf_counter", lambda: clock[0])
+    assert rates.seconds(run, least) == [a_call] * calls

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurement.arm import Arm, ArmFailed, Home, Limits, start_all, worker_variables
+from benchmarks.measurement.arm import Arm, ArmFailed, start_all
+from benchmarks.measurement.home import HERE, Home, Limits, worker_variables
 from impls.core import registry
 
 HEAD = 'FRAMEWORK = "t"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
-
-
-HERE = Home()
 
 
 def arm_of(implementation, tmp_path, home=HERE):

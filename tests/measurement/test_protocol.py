@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from benchmarks.measurement import protocol
-from benchmarks.measurement.arm import Arm, ArmFailed, Limits
+from benchmarks.measurement.arm import Arm, ArmFailed
+from benchmarks.measurement.home import Limits
 from benchmarks.measurement.timing import Turn
 from impls.core import registry
 

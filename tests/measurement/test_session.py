@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.measurement.admission import Admission
-from benchmarks.measurement.arm import Arm, ArmFailed, Limits
+from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Session
 from benchmarks.measurement.sides import Side, Version
 from benchmarks.record import Record

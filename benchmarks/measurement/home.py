@@ -1,0 +1,62 @@
+"""Where a worker lives: what it may use, its Python, the folders of its modules, and its environment variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from impls.core.contract import FLOOR_CHOICES
+from impls.core.precision import framework_variables
+from impls.core.registry import Implementation
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an arm may use: processors, seconds for an answer, resident bytes."""
+
+    cores: tuple[int, ...]
+    call_seconds: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Home:
+    """The Python that runs a worker, and the folders in which it looks for impls and benchmarks, in order."""
+
+    python: str = sys.executable
+    path: tuple[Path, ...] = (ROOT,)
+
+
+HERE = Home()
+"""This Python and this tree."""
+
+
+def worker_variables(
+    implementation: Implementation, device: str, threads: int, dtype: str, cache: Path, home: Home
+) -> dict[str, str]:
+    """Return a worker's environment variables: number of threads, full precision, its own compile caches."""
+    # an environment of its own must hold exactly what it was built for, whatever is on the user's path
+    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and home.python == sys.executable else []
+    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
+    return {
+        **os.environ,
+        **implementation.variables,  # the suite's own variables below count more
+        **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
+        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
+        # by default JAX caches only what takes over a second to compile
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+        "TRITON_CACHE_DIR": str(cache / "triton"),
+        # compile in this process: a pool of compile workers would go on running during the measurement
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
+        FLOOR_CHOICES: str(cache.parent / "floor.json"),
+        **framework_variables(device, dtype),
+    }
