@@ -71,7 +71,8 @@ def admit(
                 admission.error, admission.error_tensor = checked.error, checked.tensor
             estimate = arm.ask(protocol.Estimate(benchmark.id, estimate_seconds), protocol.Estimated)
             admission.seconds = estimate.seconds
-            arm.ask(protocol.Inspect(benchmark.id, estimate.seconds), protocol.Done)
+            if not arm.implementation.is_floor:
+                arm.ask(protocol.Inspect(benchmark.id, estimate.seconds), protocol.Done)
             arm.check_from_outside()
             arm.ask(protocol.Close(benchmark.id), protocol.Done)
     except ArmFailed as failure:

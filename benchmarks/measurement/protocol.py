@@ -106,12 +106,12 @@ class TakeTurn(Request, tag="take_turn"):
 class Compare(Request, tag="compare"):
     """Compare the result that the last turn has read with the reference's; see whether work was left for the reading.
 
-    expected is the file with the reference's results, and prefix its SET/STEPS. None stands for no LSTM.
+    expected is the file with the reference's results, and prefix its SET/STEPS.
     """
 
     benchmark: str
     seconds: float  # of a call in that turn
-    expected: str | None
+    expected: str
     prefix: str
 
 

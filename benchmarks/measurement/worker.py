@@ -227,12 +227,11 @@ class Worker:
         opened = self.opened[request.benchmark]
         benchmark, reading = opened.benchmark, opened.reading
         opened.reading = None
-        if request.expected is not None:
-            with agreement.load_expected(Path(request.expected)) as want:
-                part = agreement.part_of(want, request.prefix, benchmark.workload, benchmark.mode)
-            assert part, f"no results of the reference under {request.prefix}"
-            where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
-            agreement.compare(reading.arrays, part, benchmark.problem.dtype, where)
+        with agreement.load_expected(Path(request.expected)) as want:
+            part = agreement.part_of(want, request.prefix, benchmark.workload, benchmark.mode)
+        assert part, f"no results of the reference under {request.prefix}"
+        where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
+        agreement.compare(reading.arrays, part, benchmark.problem.dtype, where)
         sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
         return protocol.Done()
 
