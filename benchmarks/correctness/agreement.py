@@ -92,8 +92,11 @@ def draw_seed() -> int:
 
 
 def input_set(problem: Problem, seed: int, k: int, zero_states: Sequence[bool]) -> Inputs:
-    """Return set k of the sets of inputs that a seed gives; zero_states says of each whether its h0 and c0 are zero."""
-    return make_inputs(problem, seed + k, zero_states[k])
+    """Return set k of the sets of inputs that a seed gives.
+
+    zero_states says of each whether its h0 and c0 are zero. Those of further sets are not.
+    """
+    return make_inputs(problem, seed + k, k < len(zero_states) and zero_states[k])
 
 
 def expected(

@@ -76,8 +76,8 @@ def check_finished(
     if sum(one.left(call_seconds) for one in readings) > ATTEMPTS / 2:
         longer = statistics.median(one.first_seconds - one.again_seconds for one in readings)
         raise Suspicious(
-            f"it returns before its work is done: a timed call takes {call_seconds * 1e6:.0f} µs,"
-            f" and reading its result {longer * 1e6:.0f} µs longer than reading it again"
+            f"it returns before its work is done: a timed call takes {call_seconds * 1e6:.1f} µs, and reading its"
+            f" result {longer * 1e6:.1f} µs longer than reading it again (to_numpy must convert anew each time)"
         )
 
 
@@ -111,6 +111,6 @@ def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable
         if not remembers(first, repeated):
             return
     raise Suspicious(
-        f"it remembers its results: a call on inputs it has seen takes {repeated * 1e6:.0f} µs,"
-        f" on new ones {first * 1e6:.0f} µs"
+        f"it remembers its results: a call on inputs it has seen takes {repeated * 1e6:.1f} µs,"
+        f" on new ones {first * 1e6:.1f} µs"
     )

@@ -16,6 +16,7 @@ def one_line(text: str, limit: int = 300) -> str:
 def failure_of(error: BaseException) -> Failed:
     """Return the status and the reason of a row that failed with this exception."""
     from benchmarks.correctness.agreement import Disagrees
+    from benchmarks.correctness.sanity import Suspicious
     from impls.core.contract import Unsupported
 
     text = str(error)
@@ -23,6 +24,8 @@ def failure_of(error: BaseException) -> Failed:
         return Failed("unsupported", one_line(text))
     if isinstance(error, Disagrees):
         return Failed("disagrees", one_line(text))
+    if isinstance(error, Suspicious):
+        return Failed("error", one_line(text))
     starved = ("out of memory", "not enough memory", "RESOURCE_EXHAUSTED", "can't allocate memory")
     no_memory = isinstance(error, MemoryError) or any(sign in text for sign in starved)
     return Failed("out_of_memory" if no_memory else "error", one_line(f"{type(error).__name__}: {text}"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from benchmarks.cases import Benchmark
+from benchmarks.correctness import plausible
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import ArmFailed
 from benchmarks.measurement.configuration import Configuration
@@ -62,6 +63,13 @@ def new_row(
 def forget_times(row: Record) -> None:
     """Remove from a row all that was measured in its replicate."""
     row.turns = row.seconds = row.cores_used = row.peak_bytes = row.warm_first_call_seconds = None
+
+
+def below_floor(rows: Sequence[Record]) -> list[tuple[Record, ArmFailed]]:
+    """Return the rows of a replicate whose time cannot be true beside the floor's, each with its failure."""
+    floors = {row.benchmark: row.seconds for row in rows if row.implementation == "floor"}
+    reasons = [(row, plausible.below_floor(row.seconds, floors.get(row.benchmark))) for row in rows]
+    return [(row, ArmFailed("error", reason)) for row, reason in reasons if reason and row.status == "ok"]
 
 
 def withdraw(rows: Sequence[Record]) -> None:

@@ -20,7 +20,7 @@ from benchmarks.measurement.blocks import ArmKey, Job
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.expected import Expected, write_expected, write_expected_of_turns
 from benchmarks.measurement.home import Limits
-from benchmarks.measurement.rows import forget_times, new_row
+from benchmarks.measurement.rows import below_floor, forget_times, new_row
 from benchmarks.measurement.sides import Side, make_arm, shuffled, worker_dtype
 from benchmarks.measurement.timing import Plan, plan
 from benchmarks.record import UNTRUE, Record
@@ -218,7 +218,7 @@ class Session:
                 self.stopwatch,
                 lambda share: self.advance(label, number + share, of_all),
             )
-            for row, failure in failed:
+            for row, failure in [*failed, *below_floor(list(rows.values()))]:
                 row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
                 if failure.status in UNTRUE:
                     forget_times(row)

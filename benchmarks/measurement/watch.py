@@ -29,9 +29,9 @@ class Watch:
     def escaped(self) -> list[outside.Process]:
         """Return the processes that the worker has started and that are no longer stopped with it.
 
-        Such a process has left the worker's session. Whether its parent still lives does not matter.
+        Such a process has left the worker's process group. Whether its parent still lives does not matter.
         """
-        started = [process for process in outside.descendants(self.pid) if process.session != self.pid]
+        started = [process for process in outside.descendants(self.pid) if process.group != self.pid]
         return started + [process for process in outside.orphans() if process.token in (self.token, None)]
 
     def trouble(self, pools: Sequence[int] = ()) -> str | None:
@@ -54,7 +54,7 @@ class Watch:
         """Return the processor time in seconds, by process id, of processes that are stopped with the worker."""
         times = {}
         for process in outside.descendants(self.pid):
-            if process.session == self.pid:
+            if process.group == self.pid:
                 with contextlib.suppress(OSError):  # it has just ended
                     times[process.pid] = outside.cpu_seconds(process.pid)
         return times

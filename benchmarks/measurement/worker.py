@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import itertools
 import os
 import signal
 import socket
@@ -129,7 +130,7 @@ class Worker:
         benchmark = Benchmark.parse(request.benchmark)
         given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
         arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, request.seed)
-        inputs = self.inputs_of(benchmark, 0, REPLICATE)
+        inputs = self.inputs_of(benchmark, len(REPLICATE), REPLICATE)  # turns get the others, which are then new
         self.memory.reset_peak_rss()
         before = self.memory.resident()
         prepared = self.module.prepare(benchmark.timed_problem, arrays, self.device, benchmark.workload)
@@ -184,13 +185,16 @@ class Worker:
     def inspect(self, request: protocol.Inspect) -> protocol.Done:
         """Look for work that is left and for remembered results."""
         from benchmarks.correctness import sanity
-        from benchmarks.correctness.agreement import REPLICATE
+        from benchmarks.correctness.agreement import REPLICATE, input_set
 
         opened = self.opened[request.benchmark]
-        inputs = self.inputs_of(opened.benchmark, 0, REPLICATE)
+        further = itertools.count(len(REPLICATE) + 1)  # nothing has seen these inputs
+        problem = opened.benchmark.timed_problem
         reading = sanity.read(opened.call(opened.state), opened.finish)
         sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
-        sanity.check_not_remembered(opened.call, opened.state, lambda: opened.fresh(inputs))
+        sanity.check_not_remembered(
+            opened.call, opened.state, lambda: opened.fresh(input_set(problem, self.seed, next(further), REPLICATE))
+        )
         return protocol.Done()
 
     def estimate(self, request: protocol.Estimate) -> protocol.Estimated:

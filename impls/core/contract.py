@@ -56,6 +56,8 @@ class Prepared:
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),
     grad_NAME of every parameter, and after train_step param_NAME, which is why it may read the state.
+    It may be called twice with a result, and converts it anew each time: a first reading that takes longer
+    looks like work that was left.
     """
 
     load: Callable[[Inputs], Any]

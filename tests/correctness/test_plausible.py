@@ -49,9 +49,25 @@ def test_more_processors_than_given_are_found():
 
 
 def test_results_that_were_remembered_after_the_first_call_are_found():
-    turns = [turn(first=0.02), turn(first=0.03)]
+    turns, quick = [turn(first=0.02), turn(first=0.03)], turn(first=0.0003)
+    turns[1].inputs, quick.inputs = 1, 2
     assert plausible.remembered(turns, 0.0001)
-    assert not plausible.remembered([*turns, turn(first=0.0003)], 0.0001)  # one first call was quick
+    assert not plausible.remembered([*turns, quick], 0.0001)  # one first call was quick
     for one in turns:
         one.inputs = None  # these did not begin with new inputs
     assert not plausible.remembered(turns, 0.0001)
+
+
+def test_a_first_call_counts_where_its_inputs_were_new():
+    turns = [turn(first=0.02), turn(first=0.00001), turn(first=0.00001)]
+    turns[1].inputs, turns[2].inputs = None, 0  # goes on; and inputs that were seen before
+    assert plausible.remembered(turns, 0.00001)
+    turns[2].inputs = 1
+    assert not plausible.remembered(turns, 0.00001)
+
+
+def test_a_time_far_below_the_matrix_products_is_not_true():
+    assert "can't be true: 0.001 of the time" in plausible.below_floor(1e-6, 1e-3)
+    assert plausible.below_floor(0.5e-3, 1e-3) is None  # the floor may be at fault
+    assert plausible.below_floor(None, 1e-3) is None
+    assert plausible.below_floor(1e-6, None) is None

@@ -119,6 +119,27 @@ FAULTS = {
                 result = result[0]
             return right.to_numpy(mode, result)
     """,
+    "remembers_contents": """
+        kept = {}
+        def bad(state):
+            key = hash(state.x.detach().numpy().tobytes())
+            if key not in kept:
+                kept.clear()
+                time.sleep(0.002)
+                kept[key] = good(state)
+            return kept[key]
+    """,
+    "raises_a_threads_priority": """
+        def favour():
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -5)
+            time.sleep(600)
+        threading.Thread(target=favour, daemon=True).start()
+        bad = good
+    """,
+    "leaves_a_group": """
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], process_group=0)
+        bad = good
+    """,
     "freezes": """
         kept = []
         def bad(state):
@@ -225,6 +246,9 @@ STATUS = {
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
     "lazy": ("error", "returns before its work is done"),
+    "remembers_contents": ("error", "remembers its results"),
+    "raises_a_threads_priority": ("error", "it raised its own priority"),
+    "leaves_a_group": ("error", "it left a process behind"),
     "freezes": ("disagrees", "the last timed call"),
     "remembers_later": ("error", "remembers its results"),
     "wrong_later": ("disagrees", "the last timed call"),
@@ -251,6 +275,9 @@ SWITCHED_OFF = {
     "async_work": _FINISHED,
     "lazy": _FINISHED,
     "remembers": _REMEMBERED,
+    "remembers_contents": _REMEMBERED,
+    "raises_a_threads_priority": "",
+    "leaves_a_group": "",
     "freezes": _COMPARE + _REMEMBERED,  # a frozen result is a remembered one too
     "wrong_later": _COMPARE,
     "stops_early": _COMPARE,

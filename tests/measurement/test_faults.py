@@ -8,7 +8,15 @@ from tests.helpers.processes import SMALL, impls, python
 
 pytestmark = pytest.mark.slow
 
-DISHONEST = ("async_work", "remembers", "lazy", "remembers_later", "replaces_the_suites_clock", "burns_in_a_child")
+DISHONEST = (
+    "async_work",
+    "remembers",
+    "lazy",
+    "remembers_later",
+    "remembers_contents",
+    "replaces_the_suites_clock",
+    "burns_in_a_child",
+)
 """Found by their times, so that nothing else may run beside them."""
 FAULTY = [name for name in faulty.STATUS if name not in DISHONEST]
 
@@ -73,7 +81,7 @@ def test_a_fault_costs_its_own_rows_only(faulty_run):
     good = rows[rows["implementation"].isin(["torch_lstm", "jax_scan"])]
     assert set(good["status"]) == {"ok"}
     wholly_bad = ["wrong_formula", "no_such_module", "mistyped_import", "replaces_the_clock", "leaves_a_daemon"]
-    wholly_bad += ["leaves_a_session", "starts_a_thread_elsewhere"]
+    wholly_bad += ["leaves_a_session", "leaves_a_group", "starts_a_thread_elsewhere", "raises_a_threads_priority"]
     # the other mode of a file whose train_step alone is bad
     others = rows[(rows["mode"] == "forward") & ~rows["implementation"].isin(wholly_bad)]
     assert set(others["status"]) == {"ok"}, others[others["status"] != "ok"][["implementation", "reason"]].to_string()

@@ -109,7 +109,7 @@ def test_what_a_dead_worker_left_in_its_group_is_taken_in():
 
 
 def test_ending_what_is_gone_already_is_no_error(child):
-    (gone,) = [outside.Process(child.pid, child.pid, "gone")]
+    (gone,) = [outside.Process(child.pid, child.pid, child.pid, "gone")]
     os.kill(child.pid, signal.SIGKILL)
     wait_for(lambda: child.poll() is not None, 10)
     outside.end([gone])
