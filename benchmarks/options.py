@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import psutil
 
 from impls.core import command_line, reference, registry
@@ -23,6 +24,8 @@ from impls.core.registry import Implementation
 from impls.core.weights import most_bytes, read_weights, shapes
 
 ALL = "all"
+MOST_REPLICATES, MOST_BLOCKS = 10**4, 10**5
+REPLICATES, BLOCKS = click.IntRange(1, MOST_REPLICATES), click.IntRange(1, MOST_BLOCKS)
 
 
 def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]:
@@ -111,9 +114,11 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     has_x = (implied.seq_len, implied.batch) != (1, 1)
     if has_x:
         command_line.say(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
-    if not problems:
-        return [implied if has_x else implied.replace(seq_len=64, batch=16)]
+    largest = max(((float(abs(array).max()), name) for name, array in given.items()), default=(0.0, ""))
+    problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
+        if largest[0] > np.finfo(problem.dtype).max:
+            raise click.UsageError(f"{path}: {largest[1]} holds {largest[0]:g}, which {problem.dtype} can't hold")
         if has_x and (implied.seq_len, implied.batch) != (problem.seq_len, problem.batch):
             raise click.UsageError(
                 f"{path} does not fit {problem.id}: its x has seq_len {implied.seq_len} and batch {implied.batch}; "

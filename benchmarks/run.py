@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import itertools
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,53 +18,23 @@ import msgspec
 from benchmarks import limits, machine, options, results
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.measurement import admission
-from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.rows import withdraw
 from benchmarks.measurement.session import Advance, Session
 from benchmarks.measurement.sides import Side, version_of
-from benchmarks.metadata import Commit, RunOptions
+from benchmarks.metadata import RunOptions
 from benchmarks.progress import progress
 from benchmarks.raw import ADMISSIONS, Raw
 from benchmarks.record import HARMLESS, Record, new_run_id
+from benchmarks.run_configuration import RunConfiguration, locked, resumed
 from benchmarks.scratch import scratch
 from impls.core import command_line, registry
 from impls.core.command_line import describe
 from impls.core.contract import MODES
-from impls.core.files import read_regular, write_text
+from impls.core.files import write_text
 from impls.core.versions import versions_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE = "run"
-
-
-class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Everything that decides what a run does. run.json keeps it, and --resume reads it."""
-
-    implementations: tuple[str, ...]
-    digests: tuple[str, ...]
-    shared_digest: str
-    shared_digests: dict[str, str] = msgspec.field(default_factory=dict)  # by file; none in runs of earlier versions
-    weights_digest: str | None
-    replicates: int
-    blocks: int
-    baseline: str
-    versions: dict[str, str]
-    commit: Commit
-    preset: str = ""
-
-    def __post_init__(self) -> None:
-        """Check the numbers and names; msgspec makes a ValidationError of a ValueError."""
-        for name in ("threads", "replicates", "blocks", "turn_seconds", "call_seconds", "memory_bytes"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if self.seed < 0 or not self.benchmarks or len(self.digests) != len(self.implementations):
-            raise ValueError("a seed below 0, no benchmarks, or not one digest for each implementation")
-        for text in self.benchmarks:
-            Benchmark.parse(text)
-
-    def dumps(self) -> str:
-        """Return the text of run.json."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
 
 
 class Run:
@@ -134,53 +102,6 @@ class Run:
         return rows
 
 
-def resumed(folder: Path) -> RunConfiguration:
-    """Return the configuration of a run to resume.
-
-    Raises:
-        UsageError: where the folder holds no run, or something that it measures has changed since.
-    """
-    try:
-        configuration = msgspec.json.decode(read_regular(folder / "run.json"), type=RunConfiguration)
-    except ValueError as error:
-        raise click.UsageError(f"{folder} holds no run to resume (no readable run.json: {error})") from None
-    try:
-        implementations = [registry.resolve(path) for path in configuration.implementations]
-        changed = [
-            str(implementation.path)
-            for implementation, digest in zip(implementations, configuration.digests, strict=True)
-            if implementation.digest != digest
-        ]
-        if options.shared_digest() != configuration.shared_digest:
-            before, now = configuration.shared_digests, options.shared_digests()
-            files = sorted(name for name in {*before, *now} if before and before.get(name) != now.get(name))
-            changed.append(f"impls/{files[0]}" if files else "a file of impls/ that implementations import")
-        if configuration.weights and options.file_digest(Path(configuration.weights)) != configuration.weights_digest:
-            changed.append(configuration.weights)
-    except (ValueError, OSError) as error:
-        raise click.UsageError(f"{folder}/run.json: {error}") from None
-    if changed:
-        raise click.UsageError(f"{changed[0]} has changed since that run began; start a new run")
-    for implementation in implementations:
-        began = configuration.versions.get(implementation.name)
-        if not implementation.requires and versions_of(implementation) != began:
-            raise click.UsageError(
-                f"that run began with {began}; here is {versions_of(implementation)}; start a new run"
-            )
-    return configuration
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock a run's folder, so that two processes do not work on the same run."""
-    with (folder / "run.json").open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise click.UsageError(f"{folder} is being worked on by another process") from None
-        yield
-
-
 @click.command()
 @click.option("--preset", type=click.Choice(list(PRESETS)), default="quick", show_default=True)
 @options.impl_option
@@ -189,8 +110,8 @@ def locked(folder: Path) -> Iterator[None]:
 @options.mode_option
 @options.device_option
 @click.option("--threads", type=click.IntRange(min=1), help="Processors of each arm.  [default: all]")
-@click.option("--replicates", type=click.IntRange(min=1), help="Sets of fresh processes.  [default: the preset's]")
-@click.option("--blocks", type=click.IntRange(min=1), help="Blocks of turns in a replicate.  [default: the preset's]")
+@click.option("--replicates", type=options.REPLICATES, help="Sets of fresh processes.  [default: the preset's]")
+@click.option("--blocks", type=options.BLOCKS, help="Blocks of turns in a replicate.  [default: the preset's]")
 @options.weights_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/DATE-PRESET]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with a run that was interrupted.")
@@ -244,7 +165,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
 def report_command(preset: str, folder: Path) -> list[str]:
     """Return the command that reports a run; that of a published run ends with 1 where a row is beyond its limit."""
     limits = ["--limits"] if preset == "published" else []
-    return [sys.executable, "-m", "reports", "build", *limits, str(folder.resolve())]
+    return [sys.executable, "-m", "reports", "build", *limits, os.path.realpath(folder)]
 
 
 def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
@@ -278,7 +199,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
         blocks=given.blocks or preset.blocks,
         turn_seconds=preset.turn_seconds,
         seed=given.seed,
-        weights=str(given.weights.resolve()) if given.weights else None,
+        weights=os.path.realpath(given.weights) if given.weights else None,
         weights_digest=options.file_digest(given.weights) if given.weights else None,
         call_seconds=given.timeout,
         memory_bytes=memory,

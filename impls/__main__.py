@@ -79,6 +79,8 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
             raise ValueError(f"{out} can't be written: {error.strerror}") from None
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise ValueError(f"{out} can't be written: {folder} is not a folder that can be written to")
+        if os.path.realpath(out) == os.path.realpath(case_path):
+            raise ValueError(f"{out} is the case itself; give another --out")
         if chosen.requires:  # an environment takes a while to build, so that what is wrong is found before
             read_case(case_path, dtype)
             if reason := chosen.lacks(device, dtype, "sequence"):

@@ -32,6 +32,8 @@ RAW = {
 }
 COPIED = ("results.parquet", "environment.json")
 TOGETHER = Path("runs") / "report"
+TITLE = b"<title>Which LSTM is fastest?</title>"
+"""What is near the start of every page of this suite."""
 RESERVED = ("index.html", "figures")
 
 
@@ -65,8 +67,10 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
     console = output(190)
     runs = newest_first(runs)
     try:
-        alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
+        alone = len(paths) == 1 and paths[0].is_dir() and (out is None or same(out, paths[0]))
         target = paths[0] if alone else target
+        if runs and holds_another_page(target):
+            raise click.ClickException(f"{target / 'index.html'} is no page of this suite; give another --out")
         reported = [
             report(run, name, target if alone else target / name, target)
             for run, name in zip(runs, names(runs), strict=True)
@@ -95,6 +99,15 @@ def holds_a_report(path: Path) -> bool:
         return False
 
 
+def holds_another_page(folder: Path) -> bool:
+    """Whether a folder has an index.html that this suite did not write."""
+    page = folder / "index.html"
+    if not page.is_file():
+        return False
+    with page.open("rb") as file:
+        return TITLE not in file.read(2**13)
+
+
 def newest_first(runs: list[Run]) -> list[Run]:
     """Return runs in the order of their ids, which start with the time; an id without a time comes last."""
     return sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
@@ -104,12 +117,17 @@ def names(runs: list[Run]) -> list[str]:
     """Return a name for each run, made of its folder's or file's name; no two are the same."""
     taken: list[str] = []
     for run in runs:
-        path = run.folder.resolve()
+        path = Path(os.path.realpath(run.folder))
         name = safe(path.name if path.is_dir() else path.stem) or "run"
         if name in taken or name in RESERVED:
             name = f"{name}-{safe(run.run_id)[:100]}"
         taken.append(name)
     return taken
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two paths are the same after symbolic links, also where these go in a circle."""
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def safe(name: str) -> str:
@@ -153,10 +171,11 @@ def is_of(run: Run, environment: Path) -> bool:
 def copy_raw(run: Run, folder: Path) -> None:
     """Copy a run's raw files into a folder, unless it is the run's own."""
     sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
-    if run.folder.resolve() == folder.resolve():
+    if same(run.folder, folder):
         return
     present = folder / "environment.json"
-    if present.exists() and not is_of(run, present):
+    ours = is_of(run, present) if present.exists() else not any((folder / name).exists() for name in COPIED)
+    if not ours:
         raise click.ClickException(f"{folder} holds another run; give another --out")
     for source in sources:
         if source.is_file():

@@ -118,7 +118,7 @@ def configure(given: SimpleNamespace, benchmarks: list[Benchmark], threads: int)
         threads=threads,
         turn_seconds=TURN_SECONDS,
         seed=given.seed,
-        weights=str(given.weights.resolve()) if given.weights else None,
+        weights=os.path.realpath(given.weights) if given.weights else None,
         call_seconds=given.timeout,
         memory_bytes=options.memory_bytes(given.memory_limit),
     )

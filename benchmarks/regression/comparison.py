@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def _lstms(folder: Path) -> tuple[dict[str, Implementation], dict[str, str]]:
 
 
 def _own(name: str) -> bool:
-    return not name.endswith(".py") or Path(name).resolve().parent == ROOT / "impls"
+    return not name.endswith(".py") or Path(os.path.realpath(name)).parent == ROOT / "impls"
 
 
 def _chosen(
@@ -89,7 +90,7 @@ def _split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     for stem in stems:
         if stems.count(stem) > 1:
             raise Unusable(f"two implementations are called {stem}; rename one")
-    return [text for text in wanted if _own(text)], [Path(text).resolve() for text in wanted if not _own(text)]
+    return [text for text in wanted if _own(text)], [Path(os.path.realpath(text)) for text in wanted if not _own(text)]
 
 
 def by_revision(wanted: Sequence[str], revision: str) -> Comparison:

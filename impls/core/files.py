@@ -134,6 +134,8 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
         prefix: what its name starts with.
     """
     for path in parent.glob(f"{prefix}*"):
+        if not re.fullmatch(f"{re.escape(prefix)}[0-9a-f]{{16}}", path.name):
+            continue
         with _abandoned(path) as ours:
             if ours:
                 _remove(path)

@@ -127,7 +127,8 @@ def read(path: Path) -> Implementation:
         tree = ast.parse(source)
         constants = _constants(tree)
     except SyntaxError as error:
-        raise ValueError(f"{path}, line {error.lineno}: not valid Python ({error.msg})") from None
+        where = f", line {error.lineno}" if error.lineno else ""
+        raise ValueError(f"{path}{where}: not valid Python ({error.msg})") from None
     except (RecursionError, MemoryError):
         raise ValueError(f"{path}: nested too deeply to be read") from None
     except (ValueError, TypeError) as error:
@@ -141,7 +142,7 @@ def read(path: Path) -> Implementation:
         raise ValueError(f"{path}: TRACK is {constants['TRACK']!r}; it must be one of {', '.join(TRACKS)}")
     return Implementation(
         name=path.stem,
-        path=path.resolve(),
+        path=Path(os.path.realpath(path)),  # which takes links in a circle
         framework=constants["FRAMEWORK"],
         track=constants["TRACK"],
         devices=_choices(path, constants, "DEVICES", DEVICES),
@@ -197,7 +198,7 @@ def read_foreign(path: Path) -> Implementation:
         ValueError: also for a track or name of this suite's own, since every file from elsewhere must agree with the
             reference.
     """
-    implementation = read(path.resolve())  # a link goes by the name of its file
+    implementation = read(Path(os.path.realpath(path)))  # a link goes by the name of its file
     if not implementation.own and implementation.track in OWN_TRACKS:
         raise ValueError(
             f"{path}: TRACK is {implementation.track!r}, which is this suite's own; it must be default or tuned"

@@ -122,6 +122,10 @@ class Case:
         return bool(self.given & {"d_output", "d_h_n", "d_c_n"})
 
 
+MOST_HEADER_BYTES = 2**13
+"""NumPy's own header of an array has about a hundred bytes. It reads any header whole before it looks at it."""
+
+
 def most_bytes() -> int:
     """Return how much memory the arrays of a file may take, all together: a quarter of this machine's."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
@@ -132,6 +136,10 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     if version > (2, 0):  # which only a dtype with named fields needs
         raise ValueError(f"its version is {version}")
+    length = file.read(2 if version == (1, 0) else 4)
+    if int.from_bytes(length, "little") > MOST_HEADER_BYTES:
+        raise ValueError("a header that is too long")
+    file.seek(len(np.lib.format.MAGIC_PREFIX) + 2)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     return shape, dtype
@@ -220,16 +228,19 @@ def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Pro
         x_shape = arrays["x"].shape
         if len(x_shape) != 3 or 0 in x_shape:
             raise ValueError(f"{path}: x has shape {x_shape}; it must be (seq_len, batch, input_size), none of them 0")
-    return Problem(
-        seq_len=x_shape[0],
-        batch=x_shape[1],
-        input_size=x_shape[2],
-        hidden_size=arrays["weight_hh_l0"].shape[1],
-        num_layers=sum(name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in arrays),
-        bidirectional="weight_ih_l0_reverse" in arrays,
-        bias="bias_ih_l0" in arrays or "bias_hh_l0" in arrays,
-        dtype=dtype,
-    )
+    try:
+        return Problem(
+            seq_len=x_shape[0],
+            batch=x_shape[1],
+            input_size=x_shape[2],
+            hidden_size=arrays["weight_hh_l0"].shape[1],
+            num_layers=sum(name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in arrays),
+            bidirectional="weight_ih_l0_reverse" in arrays,
+            bias="bias_ih_l0" in arrays or "bias_hh_l0" in arrays,
+            dtype=dtype,
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _reject_unknown(path: Path, arrays: Mapping[str, Array], known: set[str]) -> None:

@@ -130,8 +130,9 @@ def test_only_the_folders_of_dead_processes_are_removed(tmp_path):
     """A name proves nothing: a marker of ours, whose lock is free, does."""
     mine = {
         "lstm-bench-results-20261125": None,  # a user's, whose number is no process
-        "lstm-bench-99999999": b"",
-        "lstm-bench-other": b"another tool's marker",
+        "lstm-bench-00000000000000aa": b"",
+        "lstm-bench-00000000000000bb": b"another tool's marker",
+        "lstm-bench-mycopy": MARK,  # a user's copy of such a folder
     }
     for name, content in mine.items():
         (tmp_path / name / "kept").mkdir(parents=True)
@@ -139,12 +140,12 @@ def test_only_the_folders_of_dead_processes_are_removed(tmp_path):
             (tmp_path / name / MARKER).write_bytes(content)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / MARKER).write_bytes(MARK)
-    (tmp_path / "lstm-bench-link").symlink_to("elsewhere")
-    (tmp_path / "lstm-bench-piped").mkdir()
-    os.mkfifo(tmp_path / "lstm-bench-piped" / MARKER)
-    (tmp_path / "lstm-bench-linked-marker").mkdir()
-    (tmp_path / "lstm-bench-linked-marker" / MARKER).symlink_to("../elsewhere/" + MARKER)
-    (tmp_path / "lstm-bench-file").touch()
+    (tmp_path / "lstm-bench-00000000000000cc").symlink_to("elsewhere")
+    (tmp_path / "lstm-bench-00000000000000dd").mkdir()
+    os.mkfifo(tmp_path / "lstm-bench-00000000000000dd" / MARKER)
+    (tmp_path / "lstm-bench-00000000000000ee").mkdir()
+    (tmp_path / "lstm-bench-00000000000000ee" / MARKER).symlink_to("../elsewhere/" + MARKER)
+    (tmp_path / "lstm-bench-00000000000000ff").touch()
     kept = {path.name for path in tmp_path.iterdir()}
 
     command = [sys.executable, "-c", KEEP, tmp_path]

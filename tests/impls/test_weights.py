@@ -185,6 +185,8 @@ ONE, TWO = npy(np.ones(3)), npy(np.zeros(3))
         ([("x.npy", npy(np.ones(3), (2,)))], "x is longer than its header says"),
         ([("x.npy", npy(np.ones(3), (4,)))], "not a readable"),
         ([("x.npy", npy(np.ones(3), (-3,)))], "shape"),
+        ([("x.npy", b"\x93NUMPY\x02\x00" + (2**30).to_bytes(4, "little") + b" " * 99)], "a header that is too long"),
+        ([("x.npy", b"\x93NUMPY\x01\x00" + b"\xff\xff" + b" " * 99)], "a header that is too long"),
         ([("x.npy", npy(np.ones(3), (2**44, 2**44)))], "a quarter of this machine's memory"),
         ([(f"{k}.npy", npy(np.ones(1), (2**28,))) for k in range(1000)], "a quarter of this machine's memory"),
     ],

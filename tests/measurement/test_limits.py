@@ -10,7 +10,8 @@ import pytest
 from benchmarks import limits
 from benchmarks.cases import PRESETS
 from benchmarks.metadata import LARGE, Machine, Metadata, RunOptions
-from benchmarks.run import RunConfiguration, new_run, report_command, run
+from benchmarks.run import new_run, report_command, run
+from benchmarks.run_configuration import RunConfiguration
 
 BEFORE = Metadata(machine=Machine(cpu="a cpu"), run=RunOptions(run_id="r", baseline="base"))
 PLANS = {"p/sequence": {"forward": {"1 x 6,5,28": "XLA"}, "backward": {"3 x 2,7,28": "oneDNN", "1 x 6,5,28": "XLA"}}}

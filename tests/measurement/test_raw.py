@@ -22,7 +22,7 @@ from benchmarks.measurement.admission import Admission
 from benchmarks.metadata import Commit
 from benchmarks.raw import Raw
 from benchmarks.record import COMPARED, Record, read_records, write_records
-from benchmarks.run import RunConfiguration, resumed
+from benchmarks.run_configuration import RunConfiguration, resumed
 from impls.core import registry
 
 ID = "t4-b2-i8-h8/sequence/train_step"
@@ -186,7 +186,9 @@ CONFIGURATION = RunConfiguration(
 @pytest.mark.parametrize(
     "changes",
     [{"replicates": -1}, {"blocks": 0}, {"turn_seconds": -0.5}, {"memory_bytes": -1}, {"benchmarks": ["x"]},
-     {"benchmarks": []}, {"digests": []}, {"seed": -3}, {"threads": "two"}, {"new": 1}, {"commit": 3}],
+     {"benchmarks": []}, {"digests": []}, {"seed": -3}, {"threads": "two"}, {"new": 1}, {"commit": 3},
+     {"replicates": 10**18}, {"blocks": 10**18}, {"turn_seconds": 1e308}, {"seed": 10**30}, {"memory_bytes": 10**30},
+     {"call_seconds": 1e300}, {"device": "x"}],
 )  # fmt: skip
 def test_wrong_numbers_in_run_json_are_named(tmp_path, changes):
     content = {**msgspec.to_builtins(CONFIGURATION), **changes}

@@ -141,6 +141,29 @@ def test_evaluate_replaces_nothing_but_files(python, tmp_path, out):
     assert path.stat().st_mode == before
 
 
+def test_evaluate_does_not_replace_its_own_case(python, tmp_path):
+    path, link = case(tmp_path / "c.npz"), tmp_path / "link.npz"
+    link.symlink_to(path)
+    before = path.read_bytes()
+    for out in (path, link):
+        done = python(*EVALUATE, "--case", path, "--out", out)
+        assert (done.returncode, done.stderr) == (2, f"error: {out} is the case itself; give another --out\n")
+    assert path.read_bytes() == before
+
+
+def test_links_in_a_circle_are_one_line(python, tmp_path):
+    loop = tmp_path / "loop.py"
+    loop.symlink_to(loop)
+    for command in (
+        (*RUN, "--impl", loop, "--out", tmp_path / "o"),
+        ("reports", "build", loop, "--out", tmp_path / "p"),
+    ):
+        done = python(*command)
+        assert done.returncode in (1, 2)
+        assert "Too many levels of symbolic links" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_evaluate_follows_a_link_heeds_the_umask_and_says_where_a_disk_is_full(tmp_path):
     """A limit on the size of files stands for the full disk."""

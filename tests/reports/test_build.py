@@ -170,3 +170,24 @@ def test_a_pipe_where_a_file_is_to_be_written_is_one_line(name, tmp_path):
     arguments = ["build", str(tmp_path / "run"), "--out", str(tmp_path / "out")]
     with pytest.raises(click.ClickException, match=r"is a pipe, not a regular file|holds another run"):
         CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
+
+
+def test_a_users_own_files_are_not_replaced(tmp_path):
+    run = save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)]).folder
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("<title>mine</title>")
+    done = CliRunner().invoke(cli, ["build", str(run), "--out", str(site)])
+    assert done.exit_code == 1
+    assert "index.html is no page of this suite; give another --out" in done.output
+    assert (site / "index.html").read_text() == "<title>mine</title>"
+    (site / "index.html").unlink()
+    (site / "run").mkdir()
+    (site / "run" / "results.parquet").write_bytes(b"mine")
+    done = CliRunner().invoke(cli, ["build", str(run), "--out", str(site)])
+    assert done.exit_code == 1
+    assert "holds another run; give another --out" in done.output
+    assert (site / "run" / "results.parquet").read_bytes() == b"mine"
+    (site / "run" / "results.parquet").unlink()
+    for _ in range(2):  # and again onto its own page
+        assert CliRunner().invoke(cli, ["build", str(run), "--out", str(site)]).exit_code == 0
