@@ -23,7 +23,7 @@ BAD = {
     "misspelled option": ((*RUN, "--replicate", "3"), "--replicates"),
     "unknown preset": ((*RUN, "--preset", "fast"), "'quick', 'full', 'published'"),
     "unknown mode": ((*RUN, "--mode", "backwards"), "'backward'"),
-    "no replicates": ((*RUN, "--replicates", "0"), "x>=1"),
+    "no replicates": ((*RUN, "--replicates", "0"), "not in the range 1<=x<="),
     "too many threads": ((*RUN, "--threads", "4096"), "this process may use"),
     "the reference": ((*RUN, "--impl", "reference"), "never timed"),
     "one twice": ((*RUN, "--impl", "torch_lstm", "--impl", "torch_lstm"), "two implementations are called torch_lstm"),

@@ -15,7 +15,7 @@ CLEAN = {
     "benchmarks/progress.py": "advance cleans what is being done",
     "impls/core/environments.py": "_progress gets a line that is clean",
     "impls/core/evaluate.py": "says that it was interrupted",
-    "impls/core/products.py": "prints names of libraries and shapes of its own",
+    "impls/core/rates.py": "prints names of libraries and shapes of its own",
     "benchmarks/calibration/command.py": "prints its Markdown, whose text is cleaned",
 }
 """The files that write in another way, with the reason why nothing from outside gets through."""
