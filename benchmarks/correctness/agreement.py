@@ -163,7 +163,6 @@ def check(
     mode: str,
     want: Mapping[str, Array],
     seed: int = 11,
-    zero_states: Sequence[bool] = ADMISSION,
 ) -> Largest:
     """Compare a timed callable with the reference on two sets of inputs, then on the first set again.
 
@@ -172,9 +171,8 @@ def check(
         problem: the problem whose arrays are loaded.
         workload: cell, sequence or model.
         mode: which callable.
-        want: what `expected` returned for the same seed and zero_states.
+        want: what `expected` returned for the same seed.
         seed: the seed of the inputs.
-        zero_states: of each set of inputs, whether its h0 and c0 are zero.
 
     Returns:
         The largest error of all tensors.
@@ -184,7 +182,7 @@ def check(
         Unsupported: where the implementation has no such mode.
     """
     call = prepared.call(mode)
-    sets = [input_set(problem, seed, k, zero_states) for k in range(len(zero_states))]
+    sets = [input_set(problem, seed, k, ADMISSION) for k in range(len(ADMISSION))]
     states = [prepared.load(inputs) for inputs in sets]
     stepping = updates(workload, mode)
     errors = []

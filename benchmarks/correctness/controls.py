@@ -161,31 +161,29 @@ def denormal_doubled(problem: Problem, weights: Weights, inputs: Inputs) -> Resu
     return {name: np.where(np.abs(value) < smallest, 2 * value, value) for name, value in results.items()}
 
 
-CONTROLS: dict[str, Fault] = {
-    fault.__name__: fault
-    for fault in (
-        gates_swapped,
-        bias_dropped,
-        cell_gate_fed_c,
-        gradient_detached,
-        matrix_transposed,
-        weight_off,
-        one_nan,
-        axis_dropped,
-    )
-}
+def _by_name(*faults: Fault) -> dict[str, Fault]:
+    return {fault.__name__: fault for fault in faults}
 
-EXTREME: dict[str, Fault] = {
-    fault.__name__: fault
-    for fault in (
-        sigmoid_from_tanh,
-        exp_overflows,
-        gates_clipped,
-        slope_never_zero,
-        tiny_lost,
-        denormal_doubled,
-    )
-}
+
+CONTROLS = _by_name(
+    gates_swapped,
+    bias_dropped,
+    cell_gate_fed_c,
+    gradient_detached,
+    matrix_transposed,
+    weight_off,
+    one_nan,
+    axis_dropped,
+)
+
+EXTREME = _by_name(
+    sigmoid_from_tanh,
+    exp_overflows,
+    gates_clipped,
+    slope_never_zero,
+    tiny_lost,
+    denormal_doubled,
+)
 
 
 def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
