@@ -128,8 +128,5 @@ def environments_command(removed: tuple[str, ...]) -> int:
     return 0
 
 
-run = command_line.run
-"""Also for the commands of other rooms."""
-
 if __name__ == "__main__":
-    run(cli)
+    command_line.run(cli)

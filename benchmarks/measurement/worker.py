@@ -70,7 +70,7 @@ class Worker:
         self.base_bytes = memory.resident()
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
-        self.inputs: dict[Any, Any] = {}  # by problem, set and zero_states
+        self.inputs: dict[Any, Any] = {}  # by problem and set
 
     def ready(self) -> protocol.Ready:
         """Return the first answer."""
@@ -130,7 +130,7 @@ class Worker:
         benchmark = Benchmark.parse(request.benchmark)
         given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
         arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, request.seed)
-        inputs = self.inputs_of(benchmark, len(REPLICATE), REPLICATE)  # turns get the others, which are then new
+        inputs = self.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
         self.memory.reset_peak_rss()
         before = self.memory.resident()
         prepared = self.module.prepare(benchmark.timed_problem, arrays, self.device, benchmark.workload)
@@ -142,13 +142,13 @@ class Worker:
         self.opened[request.benchmark] = opened
         return protocol.Opened(first_call_seconds=first, peak_bytes=max(0, self.memory.peak_rss() - before))
 
-    def inputs_of(self, benchmark: Any, k: int, zero_states: tuple[bool, ...]) -> Any:
-        """Return set k of the inputs; modes of the same problem share them."""
-        from benchmarks.correctness import agreement
+    def inputs_of(self, benchmark: Any, k: int) -> Any:
+        """Return set k of a replicate's inputs; modes of the same problem share them."""
+        from benchmarks.correctness.agreement import REPLICATE, input_set
 
-        key = benchmark.timed_problem, k, zero_states
+        key = benchmark.timed_problem, k
         if key not in self.inputs:
-            self.inputs[key] = agreement.input_set(benchmark.timed_problem, self.seed, k, zero_states)
+            self.inputs[key] = input_set(benchmark.timed_problem, self.seed, k, REPLICATE)
         return self.inputs[key]
 
     def check(self, request: protocol.Check) -> protocol.Checked:
@@ -204,11 +204,9 @@ class Worker:
 
     def load(self, request: protocol.Load) -> protocol.Done:
         """Load new inputs into an open benchmark."""
-        from benchmarks.correctness.agreement import REPLICATE
-
         opened = self.opened[request.benchmark]
         opened.state = None  # before the new state is made, which can then use its memory
-        opened.state = opened.fresh(self.inputs_of(opened.benchmark, request.inputs, REPLICATE))
+        opened.state = opened.fresh(self.inputs_of(opened.benchmark, request.inputs))
         return protocol.Done()
 
     def take_turn(self, request: protocol.TakeTurn) -> protocol.Taken:
