@@ -19,9 +19,10 @@ import psutil
 from impls.core import command_line, reference, registry
 from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.files import digest, read_regular, remove_unfinished
+from impls.core.npz import most_bytes
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
-from impls.core.weights import most_bytes, read_weights, shapes
+from impls.core.weights import read_weights, shapes
 
 ALL = "all"
 MOST_REPLICATES, MOST_BLOCKS = 10**4, 10**5

@@ -54,6 +54,9 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
             raise ValueError(f"seed {self.seed} or device {self.device} is none")
         if not self.benchmarks or len(self.digests) != len(self.implementations):
             raise ValueError("no benchmarks, or not one digest for each implementation")
+        for names in (self.implementations, self.benchmarks):
+            if len(set(names)) < len(names):
+                raise ValueError("it names something twice")
         for text in self.benchmarks:
             Benchmark.parse(text)
 

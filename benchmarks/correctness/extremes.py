@@ -26,8 +26,9 @@ from benchmarks.correctness import agreement
 from benchmarks.measurement.protocol import CheckExtremes, ExtremesChecked, Found
 from impls.core import reference
 from impls.core.contract import MODES, Prepared
+from impls.core.npz import frozen
 from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights, frozen, make_inputs, make_weights
+from impls.core.weights import Array, Inputs, Weights, make_inputs, make_weights
 
 PROBLEM = Problem.parse("t5-b4-i8-h8")
 """I = H, and it is a problem of `agree` too: what was compiled for it is in the caches."""

@@ -8,7 +8,10 @@ from benchmarks.measurement.protocol import Failed
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Return text on a single line of at most `limit` characters."""
+    """Return text on a single line of at most `limit` characters.
+
+    A worker of a gate's base has the base's impls/, which may be older than impls/core/text.py.
+    """
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 

@@ -219,6 +219,14 @@ FAULTS = {
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         bad = good
     """,
+    "works_when_loaded": """
+        def early(inputs):
+            state = load(inputs)
+            state.done = good(state)
+            return state
+        load, right = right.load, replace(right, load=early)
+        def bad(state): return state.done
+    """,
     "late_crash": """
         def bad(state):
             calls[0] += 1
@@ -262,6 +270,7 @@ STATUS = {
     "leaves_a_session": ("error", "it left a process behind"),
     "leaves_a_daemon": ("error", "it left a process behind"),
     "burns_in_a_child": ("error", "used a processor"),
+    "works_when_loaded": ("error", "of the time of its matrix products alone"),
 }
 
 
@@ -291,6 +300,7 @@ SWITCHED_OFF = {
     "leaves_a_session": "",
     "leaves_a_daemon": "",
     "burns_in_a_child": "",
+    "works_when_loaded": "",  # a run without the floor does not make this check
 }
 """By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
 RUNNER_OFF = """

@@ -57,14 +57,26 @@ NEST = f"import subprocess; subprocess.Popen({list(SLEEP)!r}, start_new_session=
 
 
 def test_descendants_are_seen_across_sessions_and_ended():
-    parent = subprocess.Popen([sys.executable, "-c", NEST], stdout=subprocess.PIPE, start_new_session=True)
-    parent.stdout.readline()  # the grandchild's
-    (grandchild,) = outside.descendants(parent.pid)
+    command = [sys.executable, "-c", NEST]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as parent:
+        parent.stdout.readline()  # the grandchild's
+        (grandchild,) = outside.descendants(parent.pid)
+        outside.end([grandchild])
+        assert parent.wait(10) is not None
     assert grandchild.session == grandchild.pid
-    assert "time.sleep(60)" in str(grandchild)
-    outside.end([grandchild])
-    assert parent.wait(10) is not None
-    parent.stdout.close()
+    assert str(grandchild).startswith("python") and "time.sleep(60)" in str(grandchild)
+
+
+def test_a_command_is_shown_without_its_folder(tmp_path):
+    """A long folder would take all the room: this failed in a checkout with a longer path."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    (folder / "python").symlink_to(sys.executable)
+    with subprocess.Popen([folder / "python", *SLEEP[1:]], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        shown = [str(one) for one in outside.descendants(os.getpid()) if one.pid == process.pid]
+        process.kill()
+    assert len(shown) == 1 and shown[0].startswith("python -c import time")
 
 
 ORPHAN = """
