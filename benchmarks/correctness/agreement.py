@@ -6,10 +6,10 @@ The error of a tensor is max|got − want| / max|want|, and max|got − want| wh
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -52,8 +52,12 @@ class Largest:
 
 def error_of(got: Array, want: Array) -> float:
     """Return max|got − want| / max|want|, or max|got − want| where want is all zero; not finite where got is not."""
-    scale = float(np.abs(want).max(initial=0.0))
-    return float(np.abs(got - want).max(initial=0.0)) / (scale or 1.0)
+    return _largest(got - want) / (_largest(want) or 1.0)
+
+
+def _largest(values: Array) -> float:
+    """Return max|values|, without a copy; NaN where one is."""
+    return float(np.maximum(values.max(initial=0.0), -values.min(initial=0.0)))
 
 
 def compare(got: Results, want: Results, dtype: str, where: str = "", tolerance: float | None = None) -> Largest:
@@ -122,14 +126,30 @@ def expected(
     return results
 
 
-def save_expected(path: Path, results: Results) -> None:
-    """Write what `expected` returned to a file, which every worker reads."""
-    np.savez(path, **results)  # type: ignore[arg-type]
+def save_expected(folder: Path, results: Results) -> None:
+    """Write what `expected` returned to a folder, which every worker reads. What an earlier call wrote goes."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, value in results.items():
+        path = folder / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, value)
 
 
-def load_expected(path: Path) -> Any:
-    """Open what save_expected wrote: a mapping and a context manager, which reads an array when it is asked for."""
-    return np.load(path, allow_pickle=False)
+class Saved(Mapping[str, Array]):
+    """What save_expected wrote. An array is mapped into memory, not copied: workers read it again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.npy"))
+
+    def __getitem__(self, name: str) -> Array:
+        return np.asarray(np.load(self.folder / f"{name}.npy", mmap_mode="r"))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) -> dict[str, Array]:

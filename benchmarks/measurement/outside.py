@@ -88,7 +88,7 @@ def _read(pid: int) -> Process | None:
     prefix = f"{MARK}=".encode()
     tokens = [variable.removeprefix(prefix).decode() for variable in variables if variable.startswith(prefix)]
     if words[0].startswith("/"):
-        words[0] = os.path.basename(words[0])  # the folder of an interpreter may be longer than what it runs
+        words[0] = Path(words[0]).name  # the folder of an interpreter may be longer than what it runs
     return Process(pid, int(group), int(session), " ".join(words).strip()[:80] or name, tokens[0] if tokens else None)
 
 

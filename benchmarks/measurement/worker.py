@@ -157,10 +157,10 @@ class Worker:
 
         opened = self.opened[request.benchmark]
         benchmark = opened.benchmark
-        with agreement.load_expected(Path(request.expected)) as want:
-            largest = agreement.check(
-                opened.prepared, benchmark.timed_problem, benchmark.workload, benchmark.mode, want, request.inputs
-            )
+        want = agreement.Saved(Path(request.expected))
+        largest = agreement.check(
+            opened.prepared, benchmark.timed_problem, benchmark.workload, benchmark.mode, want, request.inputs
+        )
         return protocol.Checked(error=largest.error, tensor=largest.tensor)
 
     def check_problem(self, request: protocol.CheckProblem) -> protocol.Checked:
@@ -175,10 +175,8 @@ class Worker:
         arrays = weights.make_weights(problem, request.workload, request.seed)
         prepared = self.module.prepare(problem, arrays, self.device, request.workload)
         modes = [mode for mode in MODES if getattr(prepared, mode) is not None]
-        with agreement.load_expected(Path(request.expected)) as want:
-            errors = [
-                agreement.check(prepared, problem, request.workload, mode, want, request.inputs) for mode in modes
-            ]
+        want = agreement.Saved(Path(request.expected))
+        errors = [agreement.check(prepared, problem, request.workload, mode, want, request.inputs) for mode in modes]
         largest = max(errors, key=lambda checked: checked.error)
         return protocol.Checked(error=largest.error, tensor=largest.tensor)
 
@@ -229,8 +227,8 @@ class Worker:
         opened = self.opened[request.benchmark]
         benchmark, reading = opened.benchmark, opened.reading
         opened.reading = None
-        with agreement.load_expected(Path(request.expected)) as want:
-            part = agreement.part_of(want, request.prefix, benchmark.workload, benchmark.mode)
+        want = agreement.Saved(Path(request.expected))
+        part = agreement.part_of(want, request.prefix, benchmark.workload, benchmark.mode)
         assert part, f"no results of the reference under {request.prefix}"
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
         agreement.compare(reading.arrays, part, benchmark.problem.dtype, where)

@@ -81,7 +81,7 @@ def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) ->
     """Draw weights uniformly from ±1/√H, the initialisation of the notebook and of torch.nn.LSTM."""
     rng = np.random.default_rng([seed, 1])
     bound = problem.hidden_size**-0.5
-    return {name: frozen(rng.uniform(-bound, bound, shape)) for name, shape in shapes(problem, workload).items()}
+    return {name: _fixed(rng.uniform(-bound, bound, shape)) for name, shape in shapes(problem, workload).items()}
 
 
 def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False) -> Inputs:
@@ -90,7 +90,13 @@ def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False) -> In
     made = {name: rng.standard_normal(shape) for name, shape in input_shapes(problem).items()}
     for name in ("h0", "c0"):
         made[name] *= 0.0 if zero_state else 0.5
-    return Inputs(**{name: frozen(array) for name, array in made.items()})
+    return Inputs(**{name: _fixed(array) for name, array in made.items()})
+
+
+def _fixed(array: Array) -> Array:
+    """Make an array read-only that nobody else has, without a copy."""
+    array.setflags(write=False)
+    return array
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def test_descendants_are_seen_across_sessions_and_ended():
         outside.end([grandchild])
         assert parent.wait(10) is not None
     assert grandchild.session == grandchild.pid
-    assert str(grandchild).startswith("python") and "time.sleep(60)" in str(grandchild)
+    assert str(grandchild).startswith("python")
+    assert "time.sleep(60)" in str(grandchild)
 
 
 def test_a_command_is_shown_without_its_folder(tmp_path):
@@ -76,7 +77,8 @@ def test_a_command_is_shown_without_its_folder(tmp_path):
         process.stdout.readline()
         shown = [str(one) for one in outside.descendants(os.getpid()) if one.pid == process.pid]
         process.kill()
-    assert len(shown) == 1 and shown[0].startswith("python -c import time")
+    assert len(shown) == 1
+    assert shown[0].startswith("python -c import time")
 
 
 ORPHAN = """
