@@ -5,6 +5,7 @@ The error of a tensor is max|got − want| / max|want|, and max|got − want| wh
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -126,9 +127,15 @@ def expected(
     return results
 
 
+NAMES = "names.json"
+"""The file with the names of the arrays, in their order: the first that disagrees is the one that is told."""
+
+
 def save_expected(folder: Path, results: Results) -> None:
     """Write what `expected` returned to a folder, which every worker reads. What an earlier call wrote goes."""
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / NAMES).write_text(json.dumps(list(results)))
     for name, value in results.items():
         path = folder / f"{name}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +147,7 @@ class Saved(Mapping[str, Array]):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.names = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.npy"))
+        self.names: list[str] = json.loads((folder / NAMES).read_text())
 
     def __getitem__(self, name: str) -> Array:
         return np.asarray(np.load(self.folder / f"{name}.npy", mmap_mode="r"))
