@@ -6,8 +6,8 @@ The error of a tensor is max|got − want| / max|want|, and max|got − want| wh
 from __future__ import annotations
 
 import json
+import math
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,36 +127,38 @@ def expected(
     return results
 
 
-NAMES = "names.json"
-"""The file with the names of the arrays, in their order: the first that disagrees is the one that is told."""
+INDEX = ".json"
+"""The suffix of the file that says where each array of a file of results is."""
 
 
-def save_expected(folder: Path, results: Results) -> None:
-    """Write what `expected` returned to a folder, which every worker reads. What an earlier call wrote goes."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / NAMES).write_text(json.dumps(list(results)))
-    for name, value in results.items():
-        path = folder / f"{name}.npy"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, value)
+def save_expected(path: Path, results: Results) -> None:
+    """Write what `expected` returned to a file, which every worker reads. A file beside it says where each array is."""
+    index, offset = {}, 0
+    path.unlink(missing_ok=True)  # a worker may still have the file before mapped
+    with path.open("wb") as file:
+        for name, value in results.items():
+            index[name] = offset, value.shape
+            offset += file.write(np.asarray(value, np.float64).tobytes())
+    path.with_suffix(INDEX).write_text(json.dumps(index))
 
 
 class Saved(Mapping[str, Array]):
-    """What save_expected wrote. An array is mapped into memory, not copied: workers read it again and again."""
+    """What save_expected wrote. It is mapped into memory, and nothing is copied: workers read it again and again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.names: list[str] = json.loads((folder / NAMES).read_text())
+    def __init__(self, path: Path) -> None:
+        self.index: dict[str, tuple[int, list[int]]] = json.loads(path.with_suffix(INDEX).read_text())
+        self.content = np.memmap(path, np.float64, mode="r").view(np.ndarray)
 
     def __getitem__(self, name: str) -> Array:
-        return np.asarray(np.load(self.folder / f"{name}.npy", mmap_mode="r"))
+        offset, shape = self.index[name]
+        first = offset // self.content.itemsize
+        return self.content[first : first + math.prod(shape)].reshape(shape)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(self.index)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.index)
 
 
 def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) -> dict[str, Array]:

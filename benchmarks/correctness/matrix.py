@@ -227,7 +227,7 @@ class Matrix:
 
 def _of_extremes(folder: Path, dtype: str) -> Path:
     """Return the file with the reference's results on the extremes."""
-    return folder / f"expected-extremes-{dtype}"
+    return folder / f"expected-extremes-{dtype}.float64"
 
 
 def _skip_cell(problem: Problem) -> bool:

@@ -1,4 +1,4 @@
-"""The reference's results, computed once in the runner for each problem and workload, in folders that workers read."""
+"""The reference's results, computed once in the runner for each problem and workload, in files that workers read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.correctness import agreement
 from impls.core import weights
 
 Expected = dict[tuple[str, str], Path]
-"""Folders with the reference's results, by problem id and workload."""
+"""Files with the reference's results, by problem id and workload."""
 
 
 def write_expected(
@@ -22,13 +22,13 @@ def write_expected(
     zero_states: Sequence[bool] = agreement.ADMISSION,
     steps: Mapping[str, Collection[int]] | None = None,
 ) -> Expected:
-    """Write the reference's results of every problem and workload to folders.
+    """Write the reference's results of every problem and workload to files.
 
     Args:
-        benchmarks: those of the same problem and workload share a folder.
+        benchmarks: those of the same problem and workload share a file.
         seed: of the weights.
         weights_path: a file with weights; None for random weights.
-        folder: where the folders are made. Those of an earlier call are replaced.
+        folder: where the files are written. Those of an earlier call are replaced.
         inputs: the seed of the inputs.
         zero_states: of each set of inputs, whether its h0 and c0 are zero.
         steps: by the id of a problem, the numbers of SGD steps to compute for `model`; None for those of the admission.
@@ -39,7 +39,7 @@ def write_expected(
         problem, workload = benchmark.timed_problem, benchmark.workload
         key = benchmark.problem.id, workload
         if key not in expected:
-            expected[key] = folder / f"expected-{len(expected)}"
+            expected[key] = folder / f"expected-{len(expected)}.float64"
             arrays = weights.complete(given, problem, workload, seed)
             wanted = agreement.STEPS if steps is None else steps.get(benchmark.problem.id, ())
             results = agreement.expected(problem, workload, arrays, inputs, zero_states, wanted)

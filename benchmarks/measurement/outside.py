@@ -20,6 +20,8 @@ PR_SET_CHILD_SUBREAPER = 36
 MARK = "LSTM_BENCH_WORKER"
 """An environment variable of a worker. Its descendants inherit it, so it says whose they are."""
 
+TICKS = os.sysconf("SC_CLK_TCK")
+
 _expected: set[int] = set()
 """Children of this process that are workers, or were there before it became a runner."""
 
@@ -29,16 +31,19 @@ def cpu_seconds(pid: int) -> float:
 
     That of children which have ended is added, in steps of the kernel's tick, mostly 10 ms (man 5 proc: cutime).
     """
-    ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[13:15]
-    return time.clock_gettime((~pid << 3) | 2) + sum(map(int, ended)) / os.sysconf("SC_CLK_TCK")
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - as in _names
+        ended = file.read().rpartition(b")")[2].split()[13:15]
+    return time.clock_gettime((~pid << 3) | 2) + sum(map(int, ended)) / TICKS
 
 
 def strayed(pid: int, cores: Iterable[int]) -> set[int]:
     """Return the processors that threads of a process may use beyond `cores`."""
     allowed, found = set(cores), set[int]()
     for task in _names(f"/proc/{pid}/task"):
-        with contextlib.suppress(ProcessLookupError):  # the thread has just ended
+        try:
             found |= os.sched_getaffinity(int(task)) - allowed
+        except ProcessLookupError:  # the thread has just ended
+            continue
     return found
 
 
@@ -46,15 +51,17 @@ def favoured(pid: int) -> bool:
     """Whether a thread of a process is in another scheduling class than this process, or has a higher priority."""
     here, usual = os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)
     for task in map(int, _names(f"/proc/{pid}/task")):
-        with contextlib.suppress(ProcessLookupError):  # the thread has just ended
+        try:
             if os.getpriority(os.PRIO_PROCESS, task) < here or os.sched_getscheduler(task) != usual:
                 return True
+        except ProcessLookupError:  # the thread has just ended
+            continue
     return False
 
 
 def _names(folder: str) -> list[str]:
     try:
-        return [entry.name for entry in Path(folder).iterdir()]
+        return os.listdir(folder)  # noqa: PTH208 - this is called after each turn, and a Path for each name takes longer
     except FileNotFoundError:
         return []
 
@@ -94,8 +101,12 @@ def _read(pid: int) -> Process | None:
 
 def _children(pid: int) -> Iterator[int]:
     for task in _names(f"/proc/{pid}/task"):
-        with contextlib.suppress(OSError):
-            yield from map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+        try:
+            with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:  # noqa: PTH123 - as in _names
+                children = file.read()
+        except OSError:
+            continue
+        yield from map(int, children.split())
 
 
 def descendants(pid: int) -> list[Process]:

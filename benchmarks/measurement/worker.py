@@ -218,7 +218,7 @@ class Worker:
             opened.reading = sanity.read(result, opened.finish)
             turn.read_seconds, turn.reread_seconds = opened.reading.first_seconds, opened.reading.again_seconds
         timing.check_clocks()
-        return protocol.Taken(turn, [pool["num_threads"] for pool in self.controller.info()])
+        return protocol.Taken(turn, [pool.num_threads for pool in self.controller.lib_controllers])
 
     def compare(self, request: protocol.Compare) -> protocol.Done:
         """Compare what the last turn has read with the reference, and see whether work was left for the reading."""

@@ -17,7 +17,7 @@ TRIES = 3
 """The least number of times that products are timed, where TIMES_LONGER allows for it."""
 TIMES_LONGER = 10
 """Beside other work, products may take a hundred times as long: a trial ends at this multiple of its least seconds."""
-RATE_SECONDS, PEAK_SECONDS = 0.015, 0.3
+RATE_SECONDS, PEAK_SECONDS = 0.015, 0.15
 """The least seconds for which a library is tried: at products of the floor, and at one size of the peak."""
 SETTLE_SECONDS = 0.05
 """The idle threads of another library spin on the same processors for about so long."""
