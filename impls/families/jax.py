@@ -172,15 +172,31 @@ def _read(
 ) -> dict[str, Any]:
     if workload == "model":
         if mode == "backward":
-            return gradients(result[0])
+            return gradients(_copied(result[0]))
         if mode == "train_step":
-            return {"loss": result[0], **params(result[1])}
-        return dict(zip(("loss", "prediction") if mode == "forward_train" else ("prediction",), result, strict=True))
-    outputs = {} if mode == "backward" else dict(zip(("output", "h_n", "c_n"), result[0], strict=True))
+            return {"loss": result[0], **params(_copied(result[1]))}
+        names = ("loss", "prediction") if mode == "forward_train" else ("prediction",)
+        return dict(zip(names, _copied(result), strict=True))
+    outputs = {} if mode == "backward" else dict(zip(("output", "h_n", "c_n"), _copied(result[0]), strict=True))
     if mode in ("forward", "forward_train"):
         return outputs
-    grads, d_x, d_h0, d_c0 = result[-1]
+    grads, d_x, d_h0, d_c0 = _copied(result[-1])
     return {**outputs, **gradients(grads), "grad_x": d_x, "grad_h0": d_h0, "grad_c0": d_c0}
+
+
+def _copied(tree: Any) -> Any:
+    """Return a tree with copies of the arrays that NumPy cannot look at where they are.
+
+    Such an array, on a GPU or on several devices, keeps what NumPy was given. To read it again would cost nothing, and
+    the first reading would look like work that its function had left.
+    """
+
+    def copied(array: jax.Array) -> jax.Array:
+        devices = array.sharding.device_set
+        seen = len(devices) == 1 and next(iter(devices)).platform == "cpu"  # type: ignore[attr-defined]
+        return array if seen else jnp.copy(array)
+
+    return jax.tree.map(copied, tree)
 
 
 def _sequence_modes(lstm: LSTM) -> dict[str, Callable[[State], Any]]:

@@ -83,6 +83,18 @@ def test_each_check_switched_off_lets_its_file_through(tmp_path):
     assert len(rows) == len(faulty.SWITCHED_OFF)
 
 
+@pytest.mark.alone
+def test_arrays_on_two_devices_are_no_work_that_was_left(tmp_path):
+    """To read them means to put their parts together, which an array remembers. All cells of one run were accused."""
+    done = python(
+        "-m", "benchmarks", "run", *impls("jax_scan_vjp_sharded"), "--problem", "t64-b16-i128-h128",
+        "--workload", "cell", "--mode", "forward", "--mode", "train_step", "--replicates", "1", "--blocks", "2",
+        "--no-floor", "--threads", "2", "--out", tmp_path / "out",
+    )  # fmt: skip
+    rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert list(rows["status"]) == ["ok", "ok"], [*rows["reason"], done.stderr]
+
+
 def test_a_fault_costs_its_own_rows_only(faulty_run):
     done, out = faulty_run
     assert done.returncode == 1, done.stderr
