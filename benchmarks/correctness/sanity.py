@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -19,6 +20,8 @@ REMEMBERED = 3.0
 """A first call on new inputs may take this many times as long as a repeated call. Beyond, results are remembered."""
 SLACK_SECONDS = 100e-6
 """A first call on new inputs may always take this much longer: its pages and caches are cold."""
+PAUSE_SECONDS = 1e-3
+"""The pause before a reading, after which it finds nothing in the caches."""
 ATTEMPTS = 20
 """A suspicious call is measured this often: a disturbed machine is no proof."""
 
@@ -40,15 +43,29 @@ class Reading:
         return self.first_seconds - self.again_seconds > UNFINISHED * call_seconds + READ_SLACK_SECONDS
 
 
-def read(result: Any, finish: Callable[[Any], Any]) -> Reading:
-    """Read a result twice."""
+def read(result: Any, finish: Callable[[Any], Any], pause: float = 0.0) -> Reading:
+    """Read a result twice, with a pause of so many seconds between."""
     with no_collector():
         start = perf_counter()
         arrays = finish(result)
-        middle = perf_counter()
+        first = perf_counter() - start
+        if pause:
+            time.sleep(pause)
+        start = perf_counter()
         finish(result)
-        end = perf_counter()
-    return Reading(arrays, middle - start, end - middle)
+        again = perf_counter() - start
+    return Reading(arrays, first, again)
+
+
+def read_of_call(call: Callable[[Any], Any], state: Any, finish: Callable[[Any], Any]) -> tuple[float, Reading]:
+    """Call once, and read its result twice. Return the seconds of the call, and the reading.
+
+    The second reading comes after a pause: like the first one, it then finds its code and data in no cache.
+    """
+    start = perf_counter()
+    result = call(state)
+    seconds = perf_counter() - start
+    return seconds, read(result, finish, PAUSE_SECONDS)
 
 
 def check_finished(
@@ -71,10 +88,11 @@ def check_finished(
     """
     if not reading.left(call_seconds):
         return
-    # a disturbance makes an honest reading long now and then, and lets a thread finish its work unseen now and then
-    readings = [read(call(state), finish) for _ in range(ATTEMPTS)]
-    if sum(one.left(call_seconds) for one in readings) > ATTEMPTS / 2:
-        longer = statistics.median(one.first_seconds - one.again_seconds for one in readings)
+    # A disturbance makes an honest reading long now and then, and lets a thread finish its work unseen now and then.
+    # A disturbance that lasts makes the calls long too.
+    readings = [read_of_call(call, state, finish) for _ in range(ATTEMPTS)]
+    if sum(reading.left(max(call_seconds, seconds)) for seconds, reading in readings) > ATTEMPTS / 2:
+        longer = statistics.median(reading.first_seconds - reading.again_seconds for _, reading in readings)
         raise Suspicious(
             f"it returns before its work is done: a timed call takes {call_seconds * 1e6:.1f} µs, and reading its"
             f" result {longer * 1e6:.1f} µs longer than reading it again (to_numpy must convert anew each time)"

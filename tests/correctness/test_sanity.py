@@ -18,12 +18,13 @@ def work(seconds=0.002):
 class Lazy:
     """A result that is computed when it is read."""
 
-    def __init__(self):
+    def __init__(self, seconds=0.002):
+        self.seconds = seconds
         self.done = False
 
     def read(self):
         if not self.done:
-            work()
+            work(self.seconds)
             self.done = True
 
 
@@ -104,6 +105,14 @@ def test_readings_that_are_disturbed_now_and_then_are_no_proof():
     numbers = iter(range(1000))
     disturbed = lambda result: work() if next(numbers) % 6 == 0 else None  # noqa: E731
     sanity.check_finished(lambda state: None, None, disturbed, 0.0002, sanity.Reading(None, 1.0, 0.0))
+
+
+def test_a_disturbance_that_lasts_makes_calls_long_too_and_is_no_proof():
+    """A timed call took 0.1 ms. Now a call takes 4 ms, and a first reading 0.5 ms longer than a second one."""
+    disturbed = sanity.Reading(None, 1.0, 0.0)
+    sanity.check_finished(lambda state: (work(0.004), Lazy(0.0005))[1], None, Lazy.read, 0.0001, disturbed)
+    with pytest.raises(sanity.Suspicious):  # the control: a lazy one, whose calls are short now as before
+        sanity.check_finished(lambda state: Lazy(0.0005), None, Lazy.read, 0.0001, disturbed)
 
 
 def test_the_first_tensors_are_those_of_the_fresh_result():
