@@ -26,7 +26,7 @@ SPACING_SECONDS = 0.25
 CHECKED = 1 / 4
 """The share of the turns between the first and the last whose result is checked."""
 
-LOOKS = 10
+LOOKS = 40
 """Where a clock seems wrong, this many further turns are taken: one that is right shows a disturbed machine."""
 
 ArmKey = tuple[str, str]
