@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from benchmarks.measurement.timing import no_collector, seconds_of
+from benchmarks.measurement.timing import no_collector, sample, seconds_of
 
 UNFINISHED = 0.25
 """Reading a fresh result may take this share of a call longer than reading it again. Beyond, work was left."""
@@ -62,9 +62,7 @@ def read_of_call(call: Callable[[Any], Any], state: Any, finish: Callable[[Any],
 
     The second reading comes after a pause: like the first one, it then finds its code and data in no cache.
     """
-    start = perf_counter()
-    result = call(state)
-    seconds = perf_counter() - start
+    seconds, result = sample(call, state, 1)
     return seconds, read(result, finish, PAUSE_SECONDS)
 
 
