@@ -49,7 +49,8 @@ UNTRUE = ("disagrees", "error")
 class Record(msgspec.Struct, kw_only=True):
     """A row. Its fields are the columns of results.parquet; what is not known is None.
 
-    Only the records of a regression have side (base or head) and phase (screen or confirm).
+    Only the records of a regression have side (base or head). Those of earlier versions also have phase (screen or
+    confirm).
     """
 
     side: str | None = None

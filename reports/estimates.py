@@ -55,7 +55,7 @@ def noise(records: pd.DataFrame) -> float:
     """Return a run's noise: the median arm's standard deviation of log seconds between replicates; NaN if none."""
     failed = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
     _, logs = _logs_by_arm(records[~failed])
-    arms = means(logs, moderate=False)
+    arms = means(logs, most_freedom=0)
     return float(np.median(arms.sd[arms.n > 1])) if (arms.n > 1).any() else float("nan")
 
 

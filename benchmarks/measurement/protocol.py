@@ -115,6 +115,13 @@ class Compare(Request, tag="compare"):
     prefix: str
 
 
+class Profile(Request, tag="profile"):
+    """Profile calls of an open benchmark: by operator, and then as many by Python function."""
+
+    benchmark: str
+    calls: int
+
+
 class Answer(msgspec.Struct, forbid_unknown_fields=True, tag_field="answer"):
     """An answer of a worker."""
 
@@ -185,6 +192,13 @@ class Taken(Answer, tag="taken"):
     threads: list[int]
 
 
+class Profiled(Answer, tag="profiled"):
+    """The seconds per call by operator and by Python function, without what is called from there."""
+
+    operators: dict[str, float]
+    functions: dict[str, float]
+
+
 class Failed(Answer, tag="failed"):
     """The request could not be done: the status of the row, and the reason."""
 
@@ -193,9 +207,20 @@ class Failed(Answer, tag="failed"):
 
 
 AnyRequest = (
-    Open | Close | Check | CheckProblem | CheckExtremes | Inspect | Estimate | MeasurePeak | Load | TakeTurn | Compare
+    Open
+    | Close
+    | Check
+    | CheckProblem
+    | CheckExtremes
+    | Inspect
+    | Estimate
+    | MeasurePeak
+    | Load
+    | TakeTurn
+    | Compare
+    | Profile
 )
-AnyAnswer = Ready | Opened | Done | Checked | ExtremesChecked | Estimated | Peak | Taken | Failed
+AnyAnswer = Ready | Opened | Done | Checked | ExtremesChecked | Estimated | Peak | Taken | Profiled | Failed
 
 
 REFUSED = -1

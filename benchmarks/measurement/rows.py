@@ -23,7 +23,6 @@ def new_row(
     failure: ArmFailed | None,
     *,
     side: str | None,
-    phase: str | None,
     replicate: int,
     input_seed: int,
 ) -> Record:
@@ -35,11 +34,10 @@ def new_row(
         benchmark: the benchmark.
         admission: the arm's admission to the benchmark.
         failure: how the arm has failed in an earlier replicate; None where it has not.
-        side, phase, replicate, input_seed: the fields of these names.
+        side, replicate, input_seed: the fields of these names.
     """
     return Record(
         side=side,
-        phase=phase,
         run_id=configuration.run_id,
         implementation=implementation.name,
         track=implementation.track,

@@ -165,7 +165,6 @@ class Session:
         number: int,
         count: int,
         wanted: Mapping[str, Sequence[Benchmark]] | None = None,
-        phase: str | None = None,
         what: str = "replicate",
         of_all: int = 1,
     ) -> list[Record]:
@@ -179,7 +178,6 @@ class Session:
             number: the number of the replicate, from 0.
             count: how many blocks.
             wanted: benchmarks by implementation; None for all.
-            phase: the phase of a regression.
             what: the word for `advance`, before the number.
             of_all: how many replicates there will be.
 
@@ -187,7 +185,7 @@ class Session:
             A row for every arm and benchmark that was measured or has failed.
         """
         wanted = self.everything if wanted is None else wanted
-        rng = random.Random(f"{self.order_seed} {phase} {number}")
+        rng = random.Random(f"{self.order_seed} {number}")
         inputs = agreement.draw_seed()
         todo = {
             name: timed
@@ -197,7 +195,7 @@ class Session:
         if not any(arm.alive for arm in self.arms.values()):
             self.make_arms(rng.sample(list(todo), len(todo)), rng)
         rows = {
-            key: self._row(key, benchmark, number, phase, inputs)
+            key: self._row(key, benchmark, number, inputs)
             for name, benchmarks in wanted.items()
             for benchmark in benchmarks
             for side in self.sides
@@ -285,7 +283,7 @@ class Session:
             elif self.admissions[key].status == "ok":
                 self.failures.setdefault(key, ArmFailed(row.status, row.reason or ""))
 
-    def _row(self, key: Key, benchmark: Benchmark, number: int, phase: str | None, inputs: int) -> Record:
+    def _row(self, key: Key, benchmark: Benchmark, number: int, inputs: int) -> Record:
         """Return a row with everything that is known before it is measured."""
         label, name, _ = key
         return new_row(
@@ -295,7 +293,6 @@ class Session:
             self.admissions[key],
             self.failures.get(key),
             side=label if len(self.sides) > 1 else None,
-            phase=phase,
             replicate=number,
             input_seed=inputs,
         )

@@ -117,6 +117,8 @@ class Worker:
                 return self.take_turn(request)
             case protocol.Compare():
                 return self.compare(request)
+            case protocol.Profile():
+                return self.profile(request)
 
     def open(self, request: protocol.Open) -> protocol.Opened:
         """Prepare, load, and call twice; time the first call."""
@@ -234,6 +236,14 @@ class Worker:
         agreement.compare(reading.arrays, part, benchmark.problem.dtype, where)
         sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
         return protocol.Done()
+
+    def profile(self, request: protocol.Profile) -> protocol.Profiled:
+        """Profile calls, by operator and by Python function."""
+        from benchmarks.measurement import profiling
+
+        opened = self.opened[request.benchmark]
+        what = opened.call, opened.state, request.calls
+        return protocol.Profiled(operators=profiling.operators(*what), functions=profiling.functions(*what))
 
 
 def serve(fd: int) -> None:

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import secrets
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +19,15 @@ import msgspec
 
 from benchmarks import machine, options, processors
 from benchmarks.cases import Benchmark
+from benchmarks.measurement.blocks import SPACING_SECONDS
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.session import Session
 from benchmarks.metadata import Metadata, RunOptions
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, new_run_id, write_records
-from benchmarks.regression import comparison, decision, report
+from benchmarks.regression import bisect, comparison, decision, report
 from benchmarks.regression.outcome import Result, Steps, measure_and_decide
+from benchmarks.regression.slowdowns import locate
 from benchmarks.scratch import scratch
 from benchmarks.terminal import output
 from impls.core import command_line
@@ -38,6 +41,8 @@ PROBLEM = "t64-b16-i128-h128"
 GATED_MODES = ("forward", "train_step")
 TURN_SECONDS = 0.016
 """Shorter than the turns of a run: more blocks in the same time make a ratio more precise."""
+FILLED = 0.75
+"""The share of the time from one block to the next that turns fill. With many benchmarks, blocks take longer anyway."""
 
 
 class Percent(click.ParamType):  # type: ignore[type-arg]
@@ -60,6 +65,8 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 
 @click.command()
 @click.option("--base", metavar="REV", help="Compare with the files of this git revision.")
+@click.option("--head", metavar="REV", help="Compare this revision instead of the working tree.")
+@click.option("--bisect", "commits", metavar="GOOD..BAD", help="Find the commit that made it slower.")
 @click.option(
     "--base-requirement",
     "specs",
@@ -73,21 +80,28 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @options.mode_option
 @options.device_option
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Processors of each worker.")
-@click.option("--margin", type=Percent(), default="2%", show_default=True, help="A smaller slowdown is no regression.")
+@click.option(
+    "--margin",
+    type=Percent(),
+    default="2%",
+    show_default=True,
+    help="The slowdown that is to be found. Less than half of it is never a regression.",
+)
+@click.option("--sought", multiple=True, hidden=True, help="With --bisect: only these regressions count.")
 @click.option("--strict", is_flag=True, help="Exit 3 where any verdict is unknown.")
 @click.option(
     "--replicates",
     type=click.IntRange(min=2),
     default=Steps.replicates,
     show_default=True,
-    help="Replicates of the screen. To confirm takes 5 to 16 more, of 24 blocks.",
+    help="The most replicates. A benchmark that is settled earlier gets fewer, but at least 4.",
 )
 @click.option(
     "--blocks",
     type=click.IntRange(min=2),
     default=Steps.blocks,
     show_default=True,
-    help="Blocks of a screening replicate.",
+    help="Blocks of a replicate.",
 )
 @options.weights_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/DATE-regression]")
@@ -100,7 +114,9 @@ def regression(**given: Any) -> int:
     Exit code: 0 no regression found, 1 regression, 2 usage, 3 could not measure.
     """
     try:
-        return gate(SimpleNamespace(**given))
+        options.heed_signals()
+        asked = SimpleNamespace(**given)
+        return gate(asked)[0] if asked.commits is None else find_commit(asked)
     except (click.ClickException, click.Abort, KeyboardInterrupt):
         raise
     except Exception as error:  # 1 would say that there is a regression
@@ -109,14 +125,19 @@ def regression(**given: Any) -> int:
         return 3
 
 
-def configure(given: SimpleNamespace, benchmarks: list[Benchmark], threads: int) -> Configuration:
-    """Return what decides how a gate measures."""
+def turn_seconds(benchmarks: int) -> float:
+    """Return how long a turn is, where so many benchmarks each take four turns in a block."""
+    return max(TURN_SECONDS, FILLED * SPACING_SECONDS / (4 * benchmarks))
+
+
+def configure(given: SimpleNamespace, benchmarks: list[Benchmark], lstms: int, threads: int) -> Configuration:
+    """Return what decides how a gate of so many LSTMs measures."""
     return Configuration(
         run_id=new_run_id(),
         benchmarks=tuple(benchmark.id for benchmark in benchmarks),
         device=given.device,
         threads=threads,
-        turn_seconds=TURN_SECONDS,
+        turn_seconds=turn_seconds(max(1, lstms * len(benchmarks))),
         seed=given.seed,
         weights=os.path.realpath(given.weights) if given.weights else None,
         call_seconds=given.timeout,
@@ -124,22 +145,70 @@ def configure(given: SimpleNamespace, benchmarks: list[Benchmark], threads: int)
     )
 
 
-def gate(given: SimpleNamespace) -> int:
-    """Run a gate with these options and return the exit code."""
+def find_commit(given: SimpleNamespace) -> int:
+    """Find the commit of a range that made something slower, and return the exit code."""
+    if given.base is not None or given.head is not None or given.specs:
+        raise click.UsageError("--bisect has its own base and head; leave --base, --head and --base-requirement out")
+    folders = {Path(os.path.realpath(name)).parent for name in given.impls if comparison.is_foreign(name)} or {ROOT}
+    try:
+        if len(folders) > 1:
+            raise ValueError("--bisect takes files of one folder")
+        commits = bisect.Range.parse(given.commits, folders.pop())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    out = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-bisect")
+    whole = {**vars(given), "base": commits.good, "head": commits.bad, "out": out / commits.bad}
+    code, result = gate(SimpleNamespace(**whole))
+    if code != 1 or result is None:
+        return code
+    names, *filters = bisect.worse_at(result)
+    given.sought = [" ".join(pair) for pair in result.worse]
+    paths = {Path(name).stem: name for name in given.impls}
+    given.impls, given.problems = [paths.get(name, name) for name in names], filters[0]
+    given.workloads, given.modes = filters[1:]
+    try:
+        found = bisect.bisect(commits, options_of(given), out)
+    except ValueError as error:
+        command_line.say(f"error: could not measure: {error}", err=True)
+        return 3
+    command_line.say(f"the first bad commit is {found}; every comparison is in {out}")
+    return 1
+
+
+def options_of(given: SimpleNamespace) -> list[str]:
+    """Return the command line of a gate with these options, without its base, head and folder."""
+    words = [
+        f"--margin={given.margin}",
+        f"--threads={given.threads}",
+        f"--device={given.device}",
+        f"--seed={given.seed}",
+    ]
+    words += [f"--replicates={given.replicates}", f"--blocks={given.blocks}", f"--timeout={given.timeout}"]
+    words += [f"--weights={os.path.realpath(given.weights)}"] if given.weights else []
+    words += [f"--memory-limit={given.memory_limit}"] if given.memory_limit else []
+    repeated = {"impl": given.impls, "problem": given.problems, "workload": given.workloads, "mode": given.modes}
+    repeated["sought"] = given.sought
+    return words + [f"--{name}={value}" for name, values in repeated.items() for value in values]
+
+
+def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
+    """Run a gate with these options. Return the exit code, and the result where it has ended."""
     if (given.base is None) == (not given.specs):
         raise click.UsageError("give either --base REV or --base-requirement SPEC")
+    if given.head is not None and given.base is None:
+        raise click.UsageError("--head takes --base")
     try:
         benchmarks = choose_benchmarks(given)
         cores = options.choose_cores(given.threads)
         if given.base is not None:
-            compared = comparison.by_revision(given.impls, given.base)
+            compared = comparison.by_revision(given.impls, given.base, given.head)
         else:
             compared = comparison.by_requirement(given.impls, given.specs)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
-    configuration = configure(given, benchmarks, len(cores))
+    lstms = len({*compared.base.versions} & {*compared.head.versions})
+    configuration = configure(given, benchmarks, lstms, len(cores))
     folder = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression")
-    options.heed_signals()
     order_seed = secrets.randbits(32)  # new each time, so that no side is always favoured
     try:
         with scratch() as scratch_folder, progress(REGRESSION) as advance:
@@ -149,20 +218,23 @@ def gate(given: SimpleNamespace) -> int:
                 result = measure_and_decide(
                     session, decision.rules(given.margin), Steps(given.replicates, given.blocks)
                 )
+                if not given.sought:
+                    result.slowdowns = locate(session, result.records, result.slower)
             finally:
                 session.close()
         line = result.last_line(given.strict)
         write_files(folder, result, compared.title, line, configuration, {**vars(given), "order_seed": order_seed})
     except KeyboardInterrupt:
         command_line.say("interrupted; a gate that has not ended leaves no files", err=True)
-        return 130
+        return 130, None
     finally:
         with contextlib.suppress(OSError):  # where it holds the report
             folder.rmdir()
     command_line.say(session.stopwatch.line())
     report.show(result, compared.title, line, output())
     command_line.say(f"everything is in {folder}")
-    return result.exit_code(given.strict)
+    sought = [(key, what) for key, _, what in (text.rpartition(" ") for text in given.sought)]
+    return result.exit_code(given.strict, sought or None), result
 
 
 def choose_benchmarks(given: SimpleNamespace) -> list[Benchmark]:
@@ -200,7 +272,11 @@ def write_files(
         write_records(arriving / "regression.parquet", result.records, COMPARED)
         write_text(arriving / "regression.md", markdown)
         write_text(arriving / "regression.xml", report.junit(result, title))
-        arriving.rename(folder)  # which is empty
+        try:
+            arriving.rename(folder)  # which is empty
+        except OSError:  # it is where something is mounted, say
+            for path in arriving.iterdir():
+                shutil.move(path, folder / path.name)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:

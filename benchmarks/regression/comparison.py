@@ -38,8 +38,9 @@ def _lstms(folder: Path) -> tuple[dict[str, Implementation], dict[str, str]]:
     )
 
 
-def _own(name: str) -> bool:
-    return not name.endswith(".py") or Path(os.path.realpath(name)).parent == ROOT / "impls"
+def is_foreign(name: str) -> bool:
+    """Whether this is a file from elsewhere, and not an implementation of this repository."""
+    return name.endswith(".py") and Path(os.path.realpath(name)).parent != ROOT / "impls"
 
 
 def _chosen(
@@ -90,11 +91,18 @@ def _split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     for stem in stems:
         if stems.count(stem) > 1:
             raise Unusable(f"two implementations are called {stem}; rename one")
-    return [text for text in wanted if _own(text)], [Path(os.path.realpath(text)) for text in wanted if not _own(text)]
+    return [text for text in wanted if not is_foreign(text)], [
+        Path(os.path.realpath(text)) for text in wanted if is_foreign(text)
+    ]
 
 
-def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
-    """Compare the files of a revision with those of the working tree.
+def _of(folder: Path, name: str, revision: str | None) -> Path:
+    """Return a snapshot of a folder as a revision has it; None for the working tree."""
+    return of_working_tree(folder, name) if revision is None else of_revision(folder, revision, name)
+
+
+def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None = None) -> Comparison:
+    """Compare the files of a revision with those of another, by default of the working tree.
 
     Raises:
         ValueError: where a side cannot be made; the message has one line.
@@ -104,16 +112,18 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
     head: dict[str, Version] = {}
     unreadable: dict[str, dict[str, str]] = {"base": {}, "head": {}}
     pythons, differ = (sys.executable, sys.executable), ""
-    root = of_working_tree(ROOT / "impls", "impls")
+    root = _of(ROOT / "impls", "impls", head_revision if own or not foreign else None)
     commits = []
     if own or not foreign:
         commits.append(resolve(ROOT, revision))
         old = of_revision(ROOT / "impls", revision, "impls")
         check_contract(old, revision)
+        if head_revision is not None:
+            check_contract(root, head_revision)
         (before, broken_before), (now, broken_now) = _lstms(old / "impls"), _lstms(root / "impls")
         shared = registry.shared_files(old / "impls") != registry.shared_files(root / "impls")
         names = _chosen(own, before, now, shared, {*broken_before, *broken_now})
-        pythons, differ = _environments(commits[0])
+        pythons, differ = _environments(commits[0], head_revision and resolve(ROOT, head_revision))
         for name in names:
             for side, implementations, folder, python in (
                 (base, before, old, pythons[0]),
@@ -127,7 +137,7 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
         commits.append(resolve(path.parent, revision))
         for label, side, folder, python in (
             ("base", base, of_revision(path.parent, revision, "given"), pythons[0]),
-            ("head", head, of_working_tree(path.parent, "given"), pythons[1]),
+            ("head", head, _of(path.parent, "given", head_revision), pythons[1]),
         ):
             file = folder / "given" / path.name
             if file.is_file():
@@ -136,16 +146,18 @@ def by_revision(wanted: Sequence[str], revision: str) -> Comparison:
                 except ValueError as error:
                     unreadable[label][path.stem] = str(error).replace(str(file), path.name)
         if path.stem not in {*base, *head, *unreadable["base"], *unreadable["head"]}:
-            raise Unusable(f"{path} exists neither in {revision} nor now")
-    title = (
-        f"{revision} ({', '.join(dict.fromkeys(commit[:12] for commit in commits))}) against the working tree{differ}"
-    )
+            later = f"in {head_revision}" if head_revision else "now"
+            raise Unusable(f"{path} exists neither in {revision} nor {later}")
+    against = head_revision or "the working tree"
+    title = f"{revision} ({', '.join(dict.fromkeys(commit[:12] for commit in commits))}) against {against}{differ}"
     return Comparison(Side("base", base, unreadable["base"]), Side("head", head, unreadable["head"]), title)
 
 
-def _environments(commit: str) -> tuple[tuple[str, str], str]:
+def _environments(commit: str, head: str | None) -> tuple[tuple[str, str], str]:
     """Return base's and head's Python, and in words how they differ. With equal groups, both are this Python."""
-    now = requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes())
+    now = requirements.of_pyproject(
+        (ROOT / "pyproject.toml").read_bytes() if head is None else git(ROOT, "show", f"{head}:./pyproject.toml")
+    )
     before = requirements.of_pyproject(git(ROOT, "show", f"{commit}:./pyproject.toml"))
     if now == before:
         return (sys.executable, sys.executable), ""

@@ -1,55 +1,78 @@
-"""The gate's decision, in two steps: screen everything with a few replicates, then confirm what looks slower.
+"""The gate's decision: replicates are added until each benchmark is settled, then there is one test.
 
-A replicate gives a log ratio of head to base per benchmark and metric. The decision sees only these. The confirming
-replicates are fresh, so a benchmark that looked slower by chance is not confirmed. Holm's correction over what is
-confirmed, at FAMILY, limits the chance of any "slower" in a run in which nothing changed. The number of confirming
-replicates follows from the screen's variance, and is fixed before the first of them is measured.
+A replicate gives a log ratio of head to base per benchmark and metric. The decision sees only these.
+
+From the fourth replicate on, a benchmark is dropped once it is futile: its mean lies so far below the margin that a
+slowdown of the margin would hardly give it. Dropping can only prevent an alarm. For the others, sampling ends when the
+test would find a slowdown of exactly the margin with POWER, but not before TESTED replicates. That follows from the
+spread and not from the mean: to stop because a mean looks large is how a gate cries wolf. In the end there is one test
+for each benchmark that was not dropped, on all its replicates. The levels of all tests of a gate add up to FAMILY. That
+is about the chance of any "slower" in a gate in which nothing changed: to stop where the spread happens to be small
+adds to it, and dropping takes away from it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats
 
 from benchmarks.statistics.intervals import Means, means, p_values, t_interval
-from benchmarks.statistics.multiplicity import holm
 
 FAMILY = 0.003
-"""The largest chance of a false alarm in a run."""
+"""The largest chance of a false alarm in a gate."""
+FEWEST, MOST = 4, 28
+"""After how many replicates a benchmark can be dropped, and after how many it is settled in any case."""
+TESTED = 8
+"""The fewest replicates of a benchmark that is not dropped: a few that happen to be alike would look sure."""
+FUTILE = 0.01
+"""The chance at one look that a slowdown of the margin has a mean as low as one that is futile."""
 POWER = 0.97
-"""The power that the confirming replicates must reach for a slowdown of 1.5 times the margin."""
-FEWEST, MOST = 5, 16
-"""The fewest and the most confirming replicates."""
+"""The power for a slowdown of the margin at which sampling ends."""
+LEAST = 0.5
+"""The share of the margin that the estimate of a slowdown must reach."""
 FOUND = 0.9
-"""The power at which a slowdown counts as one that the run would have found."""
+"""The power at which a slowdown counts as one that the gate would have found."""
+BORROWED = 10.0
+"""The most degrees of freedom that a variance borrows from those of other benchmarks."""
 SMALLEST_SD = 1e-4
 """Smaller spreads are raised to this: identical numbers are no proof of a spread of zero."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When a metric counts as worse: at least this ratio, and this absolute difference `floor` in the metric's unit."""
+    """When a metric counts as worse.
+
+    metric: time, start or memory.
+    ratio: the margin, such as 0.02 for 2 %.
+    floor: the absolute difference, in the metric's unit, below which nothing is worse.
+    share: the metric's share of FAMILY.
+    """
 
     metric: str
     ratio: float
     floor: float = 0.0
+    share: float = 1.0
 
     @property
     def margin(self) -> float:
         """The logarithm of 1 plus the ratio."""
         return math.log1p(self.ratio)
 
+    def level(self, benchmarks: int) -> float:
+        """Return the level of one test in a gate of so many benchmarks."""
+        return FAMILY * self.share / benchmarks
+
 
 def rules(margin: float) -> tuple[Rule, ...]:
     """Return the rule of each metric; `margin` is that of time, such as 0.02."""
     return (
-        Rule("time", margin),
-        Rule("start", 0.25, floor=0.05),  # seconds
-        Rule("memory", 0.10, floor=8 * 2**20),  # bytes
+        Rule("time", margin, share=0.8),
+        Rule("start", 0.25, floor=0.05, share=0.1),  # seconds
+        Rule("memory", 0.10, floor=8 * 2**20, share=0.1),  # bytes
     )
 
 
@@ -99,73 +122,72 @@ class Spread:
         return float(p_values(self._means(), sign)[0])
 
 
-def spreads(measured: Sequence[LogRatios], share: bool) -> list[Spread]:
-    """Return the Spread of each; with `share`, variances of the same metric moderate each other."""
+def spreads(measured: Sequence[LogRatios]) -> list[Spread]:
+    """Return the Spread of each; the variances of the same metric moderate each other."""
     metrics = [ratios.rule.metric for ratios in measured]
-    groups = means([ratios.logs for ratios in measured], metrics, SMALLEST_SD, moderate=share)
+    groups = means([ratios.logs for ratios in measured], metrics, SMALLEST_SD, most_freedom=BORROWED)
     columns = zip(groups.mean, groups.sd, groups.freedom, groups.n, strict=True)
     return [Spread(float(mean), float(sd), float(freedom), int(n)) for mean, sd, freedom, n in columns]
 
 
-def threshold(margin: float, error: float) -> float:
-    """Return the mean from which on a benchmark is confirmed: half the margin, less where the error is large."""
-    return float(np.clip(1.5 * margin - 1.96 * error, 0.0, margin / 2))
-
-
-def suspects(screen: Sequence[LogRatios]) -> list[int]:
-    """Return the indices of what must be confirmed."""
-    return [
-        k
-        for k, (ratios, spread) in enumerate(zip(screen, spreads(screen, share=True), strict=True))
-        if spread.mean > threshold(ratios.rule.margin, spread.error) and ratios.worse_by >= ratios.rule.floor / 2
-    ]
-
-
-def power(effect: float | np.ndarray, margin: float, sd: float, n: int | np.ndarray, alpha: float) -> np.ndarray:
-    """Return a lower bound of the chance that n replicates find a slowdown: p below alpha, and an estimate ≥ margin.
+def power(effect: float | np.ndarray, rule: Rule, spread: Spread, n: int, level: float) -> np.ndarray:
+    """Return a lower bound of the chance that n replicates find a slowdown: p below the level, and a large estimate.
 
     The bound takes the two conditions as independent. They are positively correlated, so the chance is larger.
 
     Args:
         effect: the true slowdown, as a log.
-        margin: the margin, as a log.
-        sd: the standard deviation of a replicate's log ratio.
+        rule: the metric's rule.
+        spread: what is known of the spread; its mean does not count.
         n: the number of replicates.
-        alpha: the level of the test.
+        level: the level of the test.
     """
-    error = sd / np.sqrt(n)
-    sure = stats.nct.sf(stats.t.isf(alpha, np.subtract(n, 1)), np.subtract(n, 1), effect / error)
-    return np.asarray(sure * stats.norm.sf((margin - effect) / error))
+    error, freedom = spread.sd / math.sqrt(n), spread.freedom - spread.n + n
+    size = np.minimum(np.asarray(effect) / error, MOST_ERRORS)
+    sure = stats.nct.sf(stats.t.isf(level, freedom), freedom, size)
+    return np.asarray(sure * stats.norm.sf((LEAST * rule.margin - effect) / error))
 
 
-def replicates_needed(margin: float, sd: float, alpha: float) -> int:
-    """Return how many confirming replicates find 1.5 times the margin with POWER; MOST where even these are too few."""
-    numbers = np.arange(FEWEST, MOST + 1)
-    enough = power(1.5 * margin, margin, sd, numbers, alpha) >= POWER
-    return int(numbers[np.argmax(enough)]) if enough.any() else MOST
+MOST_ERRORS = 30.0
+"""A larger effect in standard errors is as sure as this one; the noncentral t distribution is not computed beyond."""
 
 
-def confirming_replicates(screen: Sequence[LogRatios], suspected: Sequence[int]) -> dict[str, int]:
-    """Return how many replicates confirm each suspected benchmark. The screen's spread is raised by a fifth."""
-    all_spreads = spreads(screen, share=True)
-    counts: dict[str, int] = {}
-    for k in suspected:
-        ratios = screen[k]
-        n = replicates_needed(ratios.rule.margin, 1.2 * all_spreads[k].sd, FAMILY / len(suspected))
-        counts[ratios.benchmark] = max(n, counts.get(ratios.benchmark, 0))
-    return counts
+def futile(ratios: LogRatios, spread: Spread) -> bool:
+    """Whether a slowdown of the margin would hardly give these ratios."""
+    errors = float(stats.t.isf(FUTILE, spread.freedom))
+    return spread.mean < ratios.rule.margin - errors * spread.error or ratios.worse_by < ratios.rule.floor / 2
 
 
-def smallest(margin: float, spread: Spread, suspected: int) -> float:
-    """Return the smallest slowdown (ratio − 1) that this run would have found with power FOUND; NaN where unknown."""
-    if spread.freedom <= 0:
-        return math.nan
-    alpha = FAMILY / max(1, suspected)
-    n = replicates_needed(margin, 1.2 * spread.sd, alpha)
-    effects = margin + np.linspace(0.0, 20 * (margin + spread.error), 400)
-    screened = stats.norm.sf((threshold(margin, spread.error) - effects) / spread.error)
-    enough = screened * power(effects, margin, spread.sd, n, alpha) >= FOUND
-    return math.expm1(float(effects[np.argmax(enough)])) if enough.any() else math.nan
+@dataclass(frozen=True)
+class Sampling:
+    """Which benchmarks of a gate need more replicates.
+
+    benchmarks: how many benchmarks the gate compares.
+    most: after so many replicates, a benchmark is settled in any case.
+    dropped: the benchmarks and metrics that were futile.
+    """
+
+    benchmarks: int
+    most: int = MOST
+    dropped: set[tuple[str, str]] = field(default_factory=set)
+
+    def unsettled(self, measured: Sequence[LogRatios]) -> set[str]:
+        """Drop what is futile, and return the benchmarks that need another replicate."""
+        found = set()
+        for ratios, spread in zip(measured, spreads(measured), strict=True):
+            key = ratios.benchmark, ratios.rule.metric
+            if key in self.dropped or spread.n >= self.most:
+                continue
+            if spread.n < FEWEST:
+                found.add(ratios.benchmark)
+            elif futile(ratios, spread):
+                self.dropped.add(key)
+            else:
+                level = ratios.rule.level(self.benchmarks)
+                planned = power(ratios.rule.margin, ratios.rule, spread, spread.n, level)
+                if spread.n < TESTED or planned < POWER:
+                    found.add(ratios.benchmark)
+        return found
 
 
 @dataclass(frozen=True)
@@ -173,68 +195,67 @@ class Finding:
     """The verdict on a benchmark and metric, with its numbers."""
 
     benchmark: str
-    metric: str
+    rule: Rule
     verdict: str  # slower, faster, same, unknown
-    ratio: float
-    low: float
-    high: float
-    p: float  # one-sided, after Holm; NaN where it was not to be confirmed
-    replicates: int
-    confirmed: bool
+    spread: Spread  # of the log ratios
+    p: float  # one-sided, times the number by which its level is smaller than FAMILY
     base: float
     head: float
-    margin: float
-    screened: Spread
-    suspected: int  # how many are to be confirmed in this gate
+    sampling: Sampling
+
+    @property
+    def metric(self) -> str:
+        """The metric: time, start or memory."""
+        return self.rule.metric
+
+    @property
+    def ratio(self) -> float:
+        """Head over base."""
+        return math.exp(self.spread.mean)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The ends of the 95 % interval of the ratio."""
+        low, high = self.spread.interval()
+        return math.exp(low), math.exp(min(high, 700.0))
 
     @property
     def smallest(self) -> float:
-        """The smallest slowdown that this run would have found nine times of ten, as ratio − 1."""
-        return smallest(self.margin, self.screened, self.suspected)
+        """The smallest slowdown that this gate would have found nine times of ten, as ratio − 1; NaN where unknown."""
+        return smallest(self.rule, self.spread, self.sampling)
 
 
-def verdicts(screen: Sequence[LogRatios], suspected: Sequence[int], confirm: Sequence[LogRatios]) -> list[Finding]:
-    """Return a Finding for each entry of the screen.
+def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
+    """Return the smallest slowdown (ratio − 1) that a gate finds with power FOUND at this spread; NaN where unknown."""
+    if spread.freedom <= 0:
+        return math.nan
+    level, first = rule.level(sampling.benchmarks), min(FEWEST, sampling.most)
+    numbers = range(min(TESTED, sampling.most), sampling.most + 1)
+    n = next((n for n in numbers if power(rule.margin, rule, spread, n, level) >= POWER), sampling.most)
+    effects = LEAST * rule.margin + np.linspace(0.0, 20 * (rule.margin + spread.error), 2000)
+    error, freedom = spread.sd / math.sqrt(first), spread.freedom - spread.n + first
+    least = rule.margin - stats.t.isf(FUTILE, freedom) * error
+    kept = stats.t.sf((least - effects) / error, freedom)  # not dropped at the first look
+    enough = kept * power(effects, rule, spread, n, level) >= FOUND
+    return math.expm1(float(effects[np.argmax(enough)])) if enough.any() else math.nan
 
-    Args:
-        screen: the log ratios of the screen.
-        suspected: the indices of what was to be confirmed.
-        confirm: for each of these, in the same order, the log ratios of its confirming replicates.
-    """
-    screened = spreads(screen, share=True)
-    confirmed = dict(zip(suspected, zip(confirm, spreads(confirm, share=False), strict=True), strict=True))
-    adjusted = dict(zip(suspected, holm(np.array([spread.p() for _, spread in confirmed.values()])), strict=True))
-    # faster is no alarm and is not confirmed: the screen alone decides
-    sped = holm(np.array([spread.p(-1) for spread in screened]))
+
+def verdicts(measured: Sequence[LogRatios], sampling: Sampling) -> list[Finding]:
+    """Return the Finding of each benchmark and metric, once sampling has ended."""
     findings = []
-    for k, ratios in enumerate(screen):
-        last, spread = confirmed.get(k, (ratios, screened[k]))
-        low, high = spread.interval()
-        margin, floor = ratios.rule.margin, ratios.rule.floor
-        if k in confirmed and adjusted[k] < FAMILY and spread.mean >= margin and last.worse_by >= floor:
+    for ratios, spread in zip(measured, spreads(measured), strict=True):
+        rule = ratios.rule
+        level, margin, low, high = rule.level(sampling.benchmarks), rule.margin, *spread.interval()
+        dropped = (ratios.benchmark, rule.metric) in sampling.dropped
+        large = LEAST * margin
+        if not dropped and spread.p() < level and spread.mean >= large and ratios.worse_by >= rule.floor:
             verdict = "slower"
-        elif k not in confirmed and sped[k] < FAMILY and spread.mean <= -margin and abs(ratios.worse_by) >= floor:
+        elif spread.p(-1) < level and spread.mean <= -large and abs(ratios.worse_by) >= rule.floor:
             verdict = "faster"
-        elif (-margin <= low and high <= margin) or abs(last.worse_by) < floor:
+        elif (-margin <= low and high <= margin) or abs(ratios.worse_by) < rule.floor:
             verdict = "same"
         else:
             verdict = "unknown"
-        findings.append(
-            Finding(
-                benchmark=ratios.benchmark,
-                metric=ratios.rule.metric,
-                verdict=verdict,
-                ratio=math.exp(spread.mean),
-                low=math.exp(low),
-                high=math.exp(min(high, 700.0)),
-                p=float(adjusted.get(k, math.nan)),
-                replicates=spread.n,
-                confirmed=k in confirmed,
-                base=last.base,
-                head=last.head,
-                margin=margin,
-                screened=screened[k],
-                suspected=len(suspected),
-            )
-        )
+        p = min(1.0, spread.p() * FAMILY / level)
+        findings.append(Finding(ratios.benchmark, rule, verdict, spread, p, ratios.base, ratios.head, sampling))
     return findings

@@ -24,10 +24,15 @@ def key_of(record: Record) -> str:
 
 
 def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
-    """Return the log ratio of head's time to base's: the median over the blocks that both have."""
+    """Return the log ratio of head's time to base's: the median over the blocks that both have.
+
+    In a block, the shorter of a side's two turns counts: what disturbs a turn makes it longer.
+    """
     turns = [*base, *head]
     row = np.repeat([0, 1], [len(base), len(head)])
-    logs = block_logs(np.array([turn.seconds for turn in turns]), row, np.array([turn.block for turn in turns]))
+    logs = block_logs(
+        np.array([turn.seconds for turn in turns]), row, np.array([turn.block for turn in turns]), shortest=True
+    )
     return float(log_ratios(logs, np.array([1]), np.array([0]))[0])
 
 

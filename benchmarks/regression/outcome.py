@@ -1,9 +1,9 @@
-"""The regression gate: admit, screen, confirm, decide, and say what could not be compared."""
+"""The regression gate: admit, measure, decide, and say what could not be compared."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases import Benchmark
@@ -14,17 +14,17 @@ from benchmarks.measurement.rows import withdraw
 from benchmarks.measurement.session import Session
 from benchmarks.record import Record
 from benchmarks.regression import decision, log_ratios
-from benchmarks.regression.decision import Finding, Rule
+from benchmarks.regression.decision import Finding, LogRatios, Rule, Sampling
+from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.words import count
 
 
 @dataclass(frozen=True)
 class Steps:
-    """How much is measured: replicates and blocks of the screen, blocks of a confirming replicate."""
+    """How much is measured: the most replicates, and the blocks of each."""
 
-    replicates: int = 4
-    blocks: int = 10
-    confirm_blocks: int = 24
+    replicates: int = decision.MOST
+    blocks: int = 24
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,13 @@ class Result:
     findings: list[Finding] = field(default_factory=list)
     standings: list[Standing] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    slowdowns: dict[str, Slowdown] = field(default_factory=dict)  # of each benchmark whose calls got slower
+
+    @property
+    def worse(self) -> list[tuple[str, str]]:
+        """Each regression: the benchmark, and the metric or `agreement`."""
+        wrong = [(standing.benchmark, "agreement") for standing in self.standings if standing.kind in REGRESSIONS]
+        return wrong + [(one.benchmark, one.metric) for one in self.findings if one.verdict == "slower"]
 
     @property
     def regressions(self) -> list[str]:
@@ -66,7 +73,7 @@ class Result:
             ),
             *(
                 f"{finding.benchmark}: {finding.metric} {finding.ratio - 1:+.1%}"
-                f" [{finding.low - 1:+.1%}, {finding.high - 1:+.1%}]"
+                f" [{finding.interval[0] - 1:+.1%}, {finding.interval[1] - 1:+.1%}]"
                 for finding in self.findings
                 if finding.verdict == "slower"
             ),
@@ -80,13 +87,21 @@ class Result:
         ]
         return reasons or ([] if self.findings else ["nothing could be compared"])
 
+    @property
+    def slower(self) -> list[Finding]:
+        """The findings of calls that got slower."""
+        return [finding for finding in self.findings if finding.verdict == "slower" and finding.metric == "time"]
+
     def unknown(self) -> list[Finding]:
         """Return the findings whose verdict is unknown."""
         return [finding for finding in self.findings if finding.verdict == "unknown"]
 
-    def exit_code(self, strict: bool) -> int:
-        """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unknown."""
-        if self.regressions:
+    def exit_code(self, strict: bool, sought: Collection[tuple[str, str]] | None = None) -> int:
+        """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unknown.
+
+        With `sought`, only these count as regressions, of those that `worse` lists.
+        """
+        if self.worse if sought is None else set(self.worse) & set(sought):
             return 1
         return 3 if self.unmeasured or (strict and self.unknown()) else 0
 
@@ -96,9 +111,11 @@ class Result:
             return f"{count(len(self.regressions), 'regression')} found: {'; '.join(self.regressions)}"
         if self.unmeasured:
             return f"could not measure: {'; '.join(self.unmeasured)}"
-        smallest = max(finding.smallest for finding in self.findings if finding.metric == "time")
-        size = f"of {smallest:+.1%}" if math.isfinite(smallest) else "of unknown size"
-        line = f"no regression found; a slowdown {size} would have been found on every benchmark"
+        sizes = [finding.smallest for finding in self.findings if finding.metric == "time"]
+        smallest = math.nan if any(map(math.isnan, sizes)) else max(sizes)
+        found = f"a slowdown of {smallest:+.1%} would have been found on every benchmark"
+        unsaid = "too few replicates to say what would have been"
+        line = f"no regression found; {found if math.isfinite(smallest) else unsaid}"
         if strict and self.unknown():
             unknown = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unknown())
             return f"{line}; but unknown: {unknown}"
@@ -151,7 +168,7 @@ def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> 
 
 
 def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps) -> Result:
-    """Run a whole gate: admit, screen, confirm, decide.
+    """Run a whole gate: admit, measure until everything is settled, decide.
 
     Args:
         session: a session with two sides, base and head.
@@ -160,35 +177,29 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps) ->
     """
     result = Result(margin=rules[0].ratio)
     session.admit()
-    session.close()  # the screen's workers are fresh
-    for replicate in range(steps.replicates):
-        result.records += session.replicate(
-            replicate, steps.blocks, phase="screen", what="screening, replicate", of_all=steps.replicates
-        )
-    screen = log_ratios.of_records(_whole(result.records, session), rules)
-    suspected = decision.suspects(screen)
-    counts = decision.confirming_replicates(screen, suspected)
+    session.close()  # the workers of every replicate are fresh
     keys = {f"{name} {benchmark.id}": (name, benchmark) for name in session.names for benchmark in session.benchmarks}
-    most = max(counts.values(), default=0)
-    for replicate in range(most):
+    unsettled = {key for key, (name, benchmark) in keys.items() if session.ok(name, benchmark.id)}
+    sampling = Sampling(max(1, len(unsettled)), steps.replicates)
+    measured: list[LogRatios] = []
+    for replicate in range(steps.replicates):
+        if not unsettled and replicate:
+            break
         wanted: dict[str, list[Benchmark]] = {}
-        for key, number in counts.items():
-            if replicate < number:
-                name, benchmark = keys[key]
+        for key, (name, benchmark) in keys.items():
+            if key in unsettled or not replicate:  # the first one has the rows of those that were refused, too
                 wanted.setdefault(name, []).append(benchmark)
+        first = replicate < decision.FEWEST
+        what, of_all = ("comparing", decision.FEWEST) if first else ("settling", steps.replicates)
         result.records += session.replicate(
-            replicate, steps.confirm_blocks, wanted, phase="confirm", what="confirming, replicate", of_all=most
+            replicate, steps.blocks, wanted, what=f"{what}, replicate", of_all=min(of_all, steps.replicates)
         )
+        measured = log_ratios.of_records(_whole(result.records, session), rules)
+        unsettled = sampling.unsettled(measured)
     result.standings = _standings(session, keys)
     # a benchmark that failed while it was measured has no verdict, whatever was measured before
     without = {standing.benchmark for standing in result.standings if standing.kind != "inaccurate"}
-    confirm = {
-        (ratios.benchmark, ratios.rule.metric): ratios
-        for ratios in log_ratios.of_records((row for row in result.records if row.phase == "confirm"), rules)
-    }
-    fresh = [confirm.get((screen[k].benchmark, screen[k].rule.metric)) for k in suspected]
-    kept = [(k, ratios) for k, ratios in zip(suspected, fresh, strict=True) if ratios is not None]
-    findings = decision.verdicts(screen, [k for k, _ in kept], [ratios for _, ratios in kept])
+    findings = decision.verdicts(measured, sampling)
     result.findings = [finding for finding in findings if finding.benchmark not in without]
     withdraw(result.records)
     return result

@@ -16,19 +16,20 @@ from tabulate import tabulate
 from benchmarks.columns import Column
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result
+from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.words import markdown_cell
 from impls.core.text import one_line
 
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
 NOTES = (
     "change: head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
-    "slower: at least the margin in fresh replicates, and p below 0.3 % after Holm's correction over the gate.",
+    "slower: at least half the margin, and so sure that a gate raises a false alarm at most 3 times in 1,000.",
     "same: the whole interval lies within the margin. unknown: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
-    "n: the replicates behind a row; fresh: those that confirm what the screen suspects.",
+    "n: replicates. A benchmark gets more of them until it is settled.",
     "also: other metrics that are not the same.",
-    "start: the first call of a fresh process with a warm compile cache (limit +25 % and 50 ms).",
-    "memory: the peak RSS (limit +10 % and 8 MiB).",
+    "start: the first call of a fresh process with a warm compile cache. Its margin is 25 %, and at least 50 ms.",
+    "memory: the peak RSS. Its margin is 10 %, and at least 8 MiB.",
 )
 
 
@@ -40,8 +41,7 @@ def seconds(value: float) -> str:
 
 def change(finding: Finding) -> str:
     """Return such as `+5.1 % [+4.6, +5.5]`."""
-    limits = (finding.low, finding.high)
-    low, high = (f"{100 * (limit - 1):+.1f}" if 0 < limit < 100 else "?" for limit in limits)
+    low, high = (f"{100 * (limit - 1):+.1f}" if 0 < limit < 100 else "?" for limit in finding.interval)
     return f"{100 * (finding.ratio - 1):+.1f} % [{low}, {high}]"
 
 
@@ -81,7 +81,7 @@ COLUMNS = (
     Column("verdict", "verdict", lambda row: row.time.verdict, words=True),
     Column("finds", "finds", _finds),
     ALSO,
-    Column("n", "n", lambda row: f"{row.time.replicates}{' fresh' if row.time.confirmed else ''}", words=True),
+    Column("n", "n", lambda row: str(row.time.spread.n)),
 )
 
 
@@ -92,9 +92,65 @@ def sections(result: Result) -> dict[str, list[Row]]:
         by_key.setdefault(finding.benchmark, {})[finding.metric] = finding
     rows: dict[str, list[Row]] = {}
     for key, findings in by_key.items():
-        name, _, benchmark = key.partition(" ")
+        name, _, benchmark = key.rpartition(" ")
         rows.setdefault(benchmark, []).append(Row(name, findings))
     return rows
+
+
+def difference(value: float) -> str:
+    """Return such as `+240 µs`, or `−3 µs`."""
+    if not math.isfinite(value):
+        return "?"
+    return ("−" if value < 0 else "+") + seconds(abs(value))
+
+
+def slowdown_lines(result: Result, key: str, slowdown: Slowdown) -> list[str]:
+    """Return in sentences where a benchmark is slower."""
+    name, _, benchmark = key.rpartition(" ")
+    group, _, mode = benchmark.rpartition("/")
+    most = f"; most of it is {slowdown.kind}" if slowdown.kind else ""
+    lines = [
+        f"a call takes {difference(slowdown.seconds)}, and {difference(slowdown.cpu_seconds)} of processor time{most}"
+    ]
+    by_key = {(finding.benchmark, finding.metric): finding for finding in result.findings}
+    start = by_key.get((key, "start"))
+    if start is not None:
+        lines.append(f"the first call: {start.verdict} {change(start)}")
+    modes = [
+        f"{other.rpartition('/')[2]} {finding.verdict} {change(finding)}"
+        for (other, metric), finding in by_key.items()
+        if metric == "time" and other.startswith(f"{name} {group}/") and other != key
+    ]
+    if modes:
+        lines.append(f"other modes than {mode}: {'; '.join(modes)}")
+    for profiled, differing in slowdown.profiles.items():
+        if differing:
+            first = max(differing, key=lambda line: line.difference)
+            lines.append(f"of all {profiled}, {one_line(first.name, 60)} grew most: {difference(first.difference)}")
+    if slowdown.failure:
+        lines.append(f"no profile: {slowdown.failure}")
+    return lines
+
+
+def slowdowns_markdown(result: Result) -> str:
+    """Return a fold with where each benchmark is slower, and both sides' profiles beside each other."""
+    parts = ["<details><summary>Where it is slower</summary>"]
+    for key, slowdown in result.slowdowns.items():
+        parts.append(f"#### {markdown_cell(key)}")
+        parts.append("\n".join(f"- {markdown_cell(line)}" for line in slowdown_lines(result, key, slowdown)))
+        for profiled, differing in slowdown.profiles.items():
+            cells = [
+                [
+                    markdown_cell(one_line(line.name, 80)),
+                    *(seconds(value) for value in (line.base, line.head)),
+                    difference(line.difference),
+                ]
+                for line in differing
+            ]
+            header = [f"{profiled}: own time in a call", "base", "head", "difference"]
+            parts += [tabulate(cells, headers=header, tablefmt="github", disable_numparse=True)] if cells else []
+    parts.append("A profiler slows down what it watches. These times only say what differs.")
+    return "\n\n".join([*parts, "</details>"])
 
 
 def show(result: Result, title: str, line: str, console: Console) -> None:
@@ -116,6 +172,9 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         said = f"{standing.kind}: {standing.benchmark}: {standing.reason}"
         console.print(said, style=style, markup=False, highlight=False, soft_wrap=True)
+    for key, slowdown in result.slowdowns.items():
+        said = "; ".join(slowdown_lines(result, key, slowdown))
+        console.print(f"where: {key}: {said}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     for note in NOTES:
         console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -137,6 +196,7 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
         for standing in result.standings
     ]
     parts += ["\n".join(said)] if said else []
+    parts += [slowdowns_markdown(result)] if result.slowdowns else []
     parts.append("\n".join(f"- {markdown_cell(note)}" for note in (*NOTES, *provenance)))
     return "\n\n".join(parts) + "\n"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from benchmarks.statistics.moderation import moderated
+from benchmarks.statistics.moderation import MOST_FREEDOM, moderated
 
 LEVEL = 0.95
 """The level of the intervals that are shown."""
@@ -39,8 +39,7 @@ def means(
     groups: Sequence[np.ndarray | Sequence[float]],
     families: Sequence[Hashable] | None = None,
     least_sd: float = 0.0,
-    *,
-    moderate: bool = True,
+    most_freedom: float = MOST_FREEDOM,
 ) -> Means:
     """Return the mean of each group, its variance and its degrees of freedom.
 
@@ -48,17 +47,17 @@ def means(
         groups: the values of each group, at least one; a single value has no degrees of freedom.
         families: the family of each group, within which variances are moderated; None puts all groups into one family.
         least_sd: a smaller standard deviation is raised to this.
-        moderate: whether variances are moderated.
+        most_freedom: the most degrees of freedom that a variance borrows; 0 leaves each as it is.
     """
     n = np.array([len(group) for group in groups], float)
     mean = np.array([np.mean(group) for group in groups])
     own = np.array([np.var(group, ddof=1) if len(group) > 1 else 0.0 for group in groups])
     variance, freedom = np.maximum(own, least_sd**2), n - 1
-    if moderate:
+    if most_freedom:
         families = [None] * len(groups) if families is None else families
         for family in dict.fromkeys(families):
             members = np.array([other == family for other in families])
-            variance[members], freedom[members] = moderated(variance[members], freedom[members])
+            variance[members], freedom[members] = moderated(variance[members], freedom[members], most_freedom)
     return Means(mean, np.sqrt(variance), freedom, n.astype(int))
 
 

@@ -13,15 +13,16 @@ from scipy.special import digamma, polygamma
 FEWEST = 5
 """With fewer comparisons, variances stay as they are."""
 MOST_FREEDOM = 30.0
-"""The most degrees of freedom that are borrowed, however similar the variances are."""
+"""The most degrees of freedom that are borrowed by default, however similar the variances are."""
 
 
-def prior(variances: np.ndarray, freedom: np.ndarray) -> tuple[float, float]:
+def prior(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM) -> tuple[float, float]:
     """Return the prior of the true variances, a scaled inverse χ²: its degrees of freedom d0 and its variance s0².
 
     Args:
         variances: the sample variances, shape (n,).
         freedom: their degrees of freedom, shape (n,).
+        most: the most degrees of freedom that are borrowed.
 
     Returns:
         d0 and s0²; d0 is 0 where nothing can be borrowed.
@@ -35,19 +36,19 @@ def prior(variances: np.ndarray, freedom: np.ndarray) -> tuple[float, float]:
     seen = float(logs.var(ddof=1))
     # one standard error is added: borrowing too little widens intervals, borrowing too much gives false alarms
     spread = seen * (1 + np.sqrt(2 / (len(logs) - 1))) - float(polygamma(1, half).mean())
-    if spread <= polygamma(1, MOST_FREEDOM / 2):
-        borrowed = MOST_FREEDOM
+    if spread <= polygamma(1, most / 2):
+        borrowed = most
     else:
-        borrowed = float(2 * brentq(lambda x: float(polygamma(1, x)) - spread, 1e-3, MOST_FREEDOM))
+        borrowed = float(2 * brentq(lambda x: float(polygamma(1, x)) - spread, 1e-3, most))
     return borrowed, float(np.exp(logs.mean() + digamma(borrowed / 2) - np.log(borrowed / 2)))
 
 
-def moderated(variances: np.ndarray, freedom: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each variance moved towards the common variance, and its new degrees of freedom.
+def moderated(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM) -> tuple[np.ndarray, np.ndarray]:
+    """Return each variance moved towards the common variance, and its new degrees of freedom: at most `most` more.
 
     A comparison without a variance (freedom 0) stays without.
     """
-    borrowed, common = prior(variances, freedom)
+    borrowed, common = prior(variances, freedom, most)
     total = freedom + borrowed
     with np.errstate(invalid="ignore", divide="ignore"):
         shrunk = np.where(freedom > 0, (borrowed * common + freedom * variances) / total, variances)

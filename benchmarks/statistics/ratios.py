@@ -12,27 +12,31 @@ import numpy as np
 
 @dataclass(frozen=True)
 class BlockLogs:
-    """The mean log time of each row in each block. Three arrays of one length, sorted by row, then by block."""
+    """The log time of each row in each block. Three arrays of one length, sorted by row, then by block."""
 
     row: np.ndarray
     block: np.ndarray
     log: np.ndarray
 
 
-def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray) -> BlockLogs:
-    """Average the logs of the turns of a row in a block: the mirrored turns of a block count as one time.
+def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, shortest: bool = False) -> BlockLogs:
+    """Make one log time of the turns of a row in a block: the mirrored turns of a block count as one time.
 
     Args:
         seconds: the time of each turn in seconds, shape (turns,).
         row: the arm and replicate of each turn, shape (turns,).
         block: the block of each turn, shape (turns,).
+        shortest: take the shortest turn instead of the mean of the logs.
     """
     order = np.lexsort((block, row))
     row, block, logs = row[order], block[order], np.log(seconds[order])
     starts = np.flatnonzero(np.r_[True, (np.diff(row) != 0) | (np.diff(block) != 0)][: len(row)])
+    if not len(starts):
+        return BlockLogs(row, block, logs)
+    if shortest:
+        return BlockLogs(row[starts], block[starts], np.minimum.reduceat(logs, starts))
     counts = np.diff(np.r_[starts, len(row)])
-    sums = np.add.reduceat(logs, starts) if len(starts) else logs
-    return BlockLogs(row[starts], block[starts], sums / counts)
+    return BlockLogs(row[starts], block[starts], np.add.reduceat(logs, starts) / counts)
 
 
 def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarray:

@@ -104,11 +104,9 @@ def is_worker(pid):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize(
-    ("when", "blocks", "workers"), [("checking", 2, 2), ("screening", 4000, 4), ("confirming", 2, 8)]
-)
+@pytest.mark.parametrize(("when", "blocks", "workers"), [("checking", 2, 2), ("comparing", 4000, 4)])
 def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, monkeypatch, how, when, blocks, workers):
-    """Each step has workers of its own: two check, two more begin the screen, the seventh and eighth confirm."""
+    """Each step has workers of its own: two check, two more begin the first replicate."""
     out, temporary = tmp_path / "out", tmp_path / "tmp"
     temporary.mkdir()
     path = checkout / "impls" / "torch_lstm.py"

@@ -8,12 +8,22 @@ import pandas as pd
 import pytest
 
 from benchmarks.calibration import command
+from benchmarks.measurement.blocks import SPACING_SECONDS
 from benchmarks.measurement.session import Session
 from benchmarks.measurement.sides import Side
 from benchmarks.options import choose_cores
 from benchmarks.regression import decision, outcome, report
+from benchmarks.regression.command import TURN_SECONDS, turn_seconds
+from benchmarks.regression.slowdowns import locate
 from tests.helpers import processes
 from tests.helpers.processes import FEW, ROOT, git
+
+
+def test_turns_of_few_benchmarks_fill_the_time_until_the_next_block():
+    assert [turn_seconds(n) for n in (3, 12, 24)] == [TURN_SECONDS] * 3
+    for n in (1, 2):
+        assert turn_seconds(n) > TURN_SECONDS
+        assert SPACING_SECONDS / 2 < 4 * n * turn_seconds(n) < SPACING_SECONDS
 
 
 @pytest.fixture
@@ -36,7 +46,7 @@ def test_nothing_changed(regression, tmp_path):
     done, out = regression("--base", "HEAD", *few, *FEW, GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 0, done.stderr + done.stdout
     last = done.stdout.strip().splitlines()[-2]
-    assert last.startswith("no regression found; a slowdown of +")
+    assert last == "no regression found; too few replicates to say what would have been"
     assert "would have been" in last
     rows = pd.read_parquet(out / "regression.parquet")
     assert set(rows["side"]) == {"base", "head"}
@@ -57,7 +67,6 @@ def test_nothing_changed(regression, tmp_path):
 @pytest.mark.alone
 def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(decision, "MOST", 5)
     names = ("torch_lstm", "torch_lstmcell")
     root = command.working_tree()
     pair = [
@@ -66,16 +75,21 @@ def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkey
     ]
     benchmark = "t16-b4-i32-h64/sequence/train_step"
     session = Session(command.configure([benchmark], 1, 0), pair, choose_cores(1), tmp_path, lambda *_: None)
-    result = outcome.measure_and_decide(session, decision.rules(0.5), outcome.Steps(3, 8, 4))
+    result = outcome.measure_and_decide(session, decision.rules(0.5), outcome.Steps(6, 8))
     assert [text.partition(" +")[0] for text in result.regressions] == [f"torch_lstm {benchmark}: time"]
     assert result.exit_code(strict=False) == 1
-    assert {row.phase for row in result.records} == {"screen", "confirm"}
-    assert {row.implementation for row in result.records if row.phase == "confirm"} == {"torch_lstm"}
+    numbers = {name: {row.replicate for row in result.records if row.implementation == name} for name in names}
+    assert numbers["torch_lstmcell"] == set(range(decision.FEWEST))  # it is dropped at the first look
     suite = junitparser.JUnitXml.fromstring(report.junit(result, "t"))
     failed = [
         case.name for one in suite for case in one if any(isinstance(r, junitparser.Failure) for r in case.result)
     ]
     assert failed == [f"torch_lstm {benchmark} time"]
+    found = locate(session, result.records, result.slower)[f"torch_lstm {benchmark}"]
+    assert not found.failure
+    assert found.kind == "processor time"
+    assert found.profiles["functions"][0].name == "impls/torch_lstm.py _Slowed.work"  # which the injection adds
+    assert found.profiles["operators"]
 
 
 WRONG = """

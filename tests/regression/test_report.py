@@ -5,8 +5,9 @@ import unicodedata
 import xml.etree.ElementTree as ET
 
 from benchmarks.regression import report
-from benchmarks.regression.decision import Finding, Spread
+from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
+from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.terminal import CleanConsole
 from tests.helpers.markdown import rendered
 
@@ -18,14 +19,16 @@ POISON = (
 def poisoned():
     """A result all of whose words are poisoned."""
     spread = Spread(*(0.01 for _ in Spread.__dataclass_fields__))
-    numbers = {"ratio": 1.1, "low": 1.0, "high": 1.2, "p": 0.1, "replicates": 3, "confirmed": False}
-    numbers |= {"base": 1e-3, "head": 1e-3, "margin": 0.02, "screened": spread, "suspected": 1}
+    numbers = {"spread": spread, "p": 0.1, "base": 1e-3, "head": 1e-3, "sampling": Sampling(2)}
     findings = [
-        Finding(benchmark=f"{name} p{POISON}/sequence", metric="time", verdict=verdict, **numbers)
+        Finding(benchmark=f"{name} p{POISON}/sequence", rule=Rule("time", 0.02), verdict=verdict, **numbers)
         for name, verdict in ((POISON.replace(" ", ""), "slower"), ("other", "unknown"))
     ]
     kinds = (next(iter(REGRESSIONS)), next(iter(UNMEASURED)), "new")
-    return Result(0.02, findings, [Standing(POISON, kind, f"why {POISON}") for kind in kinds])
+    profiles = {"operators": [Line(POISON, 1e-3, 2e-3)], "functions": [Line(f"mine.py {POISON}", 0.0, 1e-3)]}
+    standings = [Standing(POISON, kind, f"why {POISON}") for kind in kinds]
+    slowdowns = {findings[0].benchmark: Slowdown(1e-3, 9e-4, profiles, failure=POISON)}
+    return Result(0.02, findings, standings, slowdowns=slowdowns)
 
 
 def live(text):

@@ -15,10 +15,10 @@ def spreads(rng, count, freedom=6.0):
     return 0.02 * np.sqrt(freedom / rng.chisquare(freedom, count))
 
 
-@pytest.mark.parametrize("moderate", [True, False])
-def test_scipy_agrees_where_nothing_is_borrowed(moderate):
+@pytest.mark.parametrize("most_freedom", [30.0, 0])
+def test_scipy_agrees_where_nothing_is_borrowed(most_freedom):
     logs = np.random.default_rng(6).normal(0.1, 0.05, 7)
-    found = means([logs], moderate=moderate)
+    found = means([logs], most_freedom=most_freedom)
     wanted = stats.ttest_1samp(logs, 0)
     interval = wanted.confidence_interval(0.95)
     np.testing.assert_allclose(np.ravel(t_interval(found)), [interval.low, interval.high])
@@ -67,7 +67,7 @@ def test_borrowing_keeps_the_coverage(replicates, freedom):
 def test_borrowing_finds_with_four_replicates_what_alone_it_can_not():
     rng = np.random.default_rng(8)
     groups = [rng.normal(np.log(1.3) if k < 20 else 0.0, 0.03, 4) for k in range(40)]
-    together, alone = (holm(p_values(means(groups, moderate=moderate)))[:20] < 0.01 for moderate in (True, False))
+    together, alone = (holm(p_values(means(groups, most_freedom=most)))[:20] < 0.01 for most in (30, 0))
     assert together.mean() >= 0.95 > 0.5 > alone.mean()
 
 
@@ -80,5 +80,5 @@ def test_families_borrow_only_from_their_own():
 
 
 def test_no_standard_deviation_is_below_the_least():
-    found = means([[1.0, 1.0], [0.0, 1.0]], least_sd=0.1, moderate=False)
+    found = means([[1.0, 1.0], [0.0, 1.0]], least_sd=0.1, most_freedom=0)
     np.testing.assert_allclose(found.sd, [0.1, np.sqrt(0.5)])

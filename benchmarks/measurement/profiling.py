@@ -1,0 +1,124 @@
+"""Where the time of a call goes: by operator, as the framework's own profiler tells it, and by Python function.
+
+A profiler slows down what it watches. So these are no times to report: they say which part differs between two sides.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+OwnSeconds = dict[str, float]
+"""By name, the seconds per call that are spent there and not in what is called from there."""
+MOST_NAMES = 1000
+"""The most names that are kept: those with the most time."""
+
+
+def operators(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
+    """Return the own time of each operator, from the profilers of the frameworks that are loaded, PyTorch and JAX."""
+    profilers = {"torch": _of_torch, "jax": _of_jax}
+    found: OwnSeconds = {}
+    for framework, profiler in profilers.items():
+        if framework in sys.modules:
+            found |= profiler(call, state, calls)
+    return found
+
+
+def functions(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
+    """Return the own time of each Python function and builtin, by cProfile. Lines are left out, since edits move them.
+
+    From Python 3.12 on, only one profiler can be active. If another one is, the result is empty.
+    """
+    profile = cProfile.Profile()
+    try:
+        profile.enable()
+    except ValueError:
+        return {}
+    try:
+        for _ in range(calls):
+            call(state)
+    finally:
+        profile.disable()
+    return _largest(((_name(entry.code), entry.inlinetime) for entry in profile.getstats()), calls)
+
+
+def _largest(spent: Iterable[tuple[str, float]], calls: int) -> OwnSeconds:
+    sums: OwnSeconds = {}
+    for name, seconds in spent:
+        sums[name] = sums.get(name, 0.0) + seconds / calls
+    return dict(sorted(sums.items(), key=lambda item: -item[1])[:MOST_NAMES])
+
+
+def _name(code: CodeType | str) -> str:
+    """Return a name such as `impls/torch_cell.py Cell.forward`, or of a builtin `torch._C._nn.linear`."""
+    if isinstance(code, str):
+        return re.sub(r" of '?[\w.]+'? object.*|^<built-in (method|function) |[<>']", "", code).strip()
+    path = Path(code.co_filename)
+    return f"{path.parent.name}/{path.name} {code.co_qualname}"
+
+
+def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if torch.cuda.is_initialized() else [])
+    with profile(activities=activities) as profiled:
+        for _ in range(calls):
+            call(state)
+    spent = [
+        (event.key, event.self_cpu_time_total if event.device_type.name == "CPU" else event.self_device_time_total)
+        for event in profiled.key_averages()
+    ]
+    return _largest(((name, 1e-6 * microseconds) for name, microseconds in spent), calls)
+
+
+def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
+    import jax
+
+    options = jax.profiler.ProfileOptions()
+    options.python_tracer_level = 0
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder, profiler_options=options):
+            for _ in range(calls):
+                call(state)
+        planes = [
+            plane
+            for path in Path(folder).rglob("*.xplane.pb")
+            for plane in jax.profiler.ProfileData.from_file(str(path)).planes
+        ]
+        spent = [
+            pair
+            for plane in planes
+            for line in plane.lines
+            # a GPU's other lines show the same time again, by module and by source
+            if not plane.name.startswith("/device:") or line.name.startswith("Stream")
+            for pair in own_times((event.name, event.start_ns, event.duration_ns) for event in line.events)
+        ]
+    # "end: x" marks the end of x; and the same operator gets another number in another program
+    names = ((re.sub(r"\.\d+$", "", name), 1e-9 * own) for name, own in spent if not name.startswith("end: "))
+    return _largest(names, calls)
+
+
+def own_times(events: Iterable[tuple[str, float, float]]) -> list[tuple[str, float]]:
+    """Return each event's own time: its duration without that of the events inside it.
+
+    Args:
+        events: name, start and duration of the events of a thread, in any order.
+    """
+    own: list[tuple[str, float]] = []
+    stack: list[tuple[int, float]] = []  # of the events that have begun and not ended: index, end
+    for name, start, duration in sorted(events, key=lambda event: (event[1], -event[2])):
+        while stack and stack[-1][1] <= start:
+            stack.pop()
+        if stack:
+            parent = stack[-1][0]
+            own[parent] = own[parent][0], max(0.0, own[parent][1] - duration)  # some only overlap
+        stack.append((len(own), start + duration))
+        own.append((name, duration))
+    return own

@@ -1,0 +1,39 @@
+"""Gates on simulated replicates whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.regression import decision
+from benchmarks.regression.decision import MOST, Finding, LogRatios, Rule, Sampling
+
+TIME = Rule("time", 0.02)
+SDS = (0.004, 0.006, 0.008, 0.015, 0.003, 0.01)
+
+
+def draw(rng: np.random.Generator, sd: float, effect: float, n: int, tails: bool = False) -> tuple[float, ...]:
+    """Return n log ratios; with `tails`, many of them far away."""
+    noise = rng.standard_t(3, n) / math.sqrt(3) if tails else rng.standard_normal(n)
+    return tuple(effect + sd * noise)
+
+
+def gate(
+    rng: np.random.Generator, sds: Sequence[float], effects: Sequence[float], tails: bool = False, rule: Rule = TIME
+) -> tuple[set[str], list[Finding]]:
+    """Run the whole decision. Return the names of what it calls slower, and all findings."""
+    logs = {f"b{k}": draw(rng, sd, effects[k], MOST, tails) for k, sd in enumerate(sds)}
+    sampling, used = Sampling(len(sds)), dict.fromkeys(logs, decision.FEWEST - 1)
+    unsettled, measured = set(logs), []
+    while unsettled:
+        for name in unsettled:
+            used[name] += 1
+        measured = [
+            LogRatios(name, rule, one[: used[name]], 1.0, math.exp(effects[k]))
+            for k, (name, one) in enumerate(logs.items())
+        ]
+        unsettled = sampling.unsettled(measured)
+    found = decision.verdicts(measured, sampling)
+    return {one.benchmark for one in found if one.verdict == "slower"}, found
