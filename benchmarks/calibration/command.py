@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,26 +18,30 @@ from rich.markdown import Markdown
 from benchmarks import machine, options
 from benchmarks.calibration import pool
 from benchmarks.calibration.hog import hogging
+from benchmarks.calibration.injection import KINDS as WORK
 from benchmarks.calibration.injection import slowed_by
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.report import KINDS, SHARES, RealGate, report
+from benchmarks.calibration.report import HOGGED, KINDS, MARGIN, PLANTED, SHARES, RealGate, report
 from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.session import Advance, Session
+from benchmarks.measurement.session import Advance, Key, Session
 from benchmarks.measurement.sides import Side, Version, version_of
+from benchmarks.metadata import RunOptions
 from benchmarks.progress import CALIBRATION, progress
 from benchmarks.record import new_run_id
 from benchmarks.regression import decision, snapshots
-from benchmarks.regression.command import TURN_SECONDS
+from benchmarks.regression.command import GATED_MODES, PROBLEM, TURN_SECONDS
+from benchmarks.regression.comparison import GATED
 from benchmarks.regression.outcome import Steps, measure_and_decide
 from benchmarks.scratch import scratch
 from impls.core import command_line, registry
 from impls.core.files import read_regular, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-POOLED = ("torch_cell", "torch_lstm", "jax_scan_vjp")
-PROBLEM = "t64-b16-i128-h128"
-MODES = ("forward", "train_step")
-REAL_MODE = "train_step"
+POOLED = GATED
+SESSION_REPLICATES = 11
+PAUSE_SECONDS = 20.0
+"""Between two sessions: what one session leaves in the machine is to have gone."""
+MODES = GATED_MODES
 
 
 def working_tree() -> Path:
@@ -53,9 +55,11 @@ def versions(root: Path, names: Sequence[str]) -> dict[str, Version]:
     return {name: version_of(implementations[name], root) for name in names}
 
 
-def slowed(root: Path, names: Sequence[str], share: float) -> Path:
-    """Return a copy of a snapshot in which these implementations do `share` more work."""
-    return snapshots.changed(root, dict.fromkeys(names, slowed_by(share)))
+def slowed(
+    root: Path, names: Sequence[str], share: float, work: str = "arithmetic", modes: Sequence[str] = MODES
+) -> Path:
+    """Return a copy of a snapshot in which a call of these implementations takes longer by `share`, in these modes."""
+    return snapshots.changed(root, dict.fromkeys(names, slowed_by(share, work, modes)))
 
 
 def configure(benchmarks: Sequence[str], threads: int, seed: int) -> Configuration:
@@ -74,53 +78,80 @@ def configure(benchmarks: Sequence[str], threads: int, seed: int) -> Configurati
 
 
 def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int, advance: Advance) -> None:
-    """Add replicates to a pool: base, its A/A copy and every injected slowdown, all measured in the same blocks."""
+    """Add a session to a pool: fresh caches, and base, its A/A copy and every injected slowdown in the same blocks."""
+    rng = random.Random()
     root = working_tree()
-    roots = {BASE: root, COPY: root} | {name_of(share): slowed(root, POOLED, share) for share in shares}
+    before = [one.work for one in pool.described(folder)]
+    work = min(WORK, key=lambda kind: (before.count(kind), rng.random()))
+    roots = {BASE: root, COPY: root}
+    roots |= {name_of(share): slowed(root, POOLED, share, work) for share in shares}
     sides = [Side(label, versions(root, POOLED)) for label, root in roots.items()]
-    configuration = configure([f"{PROBLEM}/sequence/{mode}" for mode in MODES], threads, secrets.randbits(31))
+    rng.shuffle(sides)
+    configuration = configure([f"{PROBLEM}/sequence/{mode}" for mode in MODES], threads, rng.randrange(2**31))
     folder.mkdir(parents=True, exist_ok=True)
+    collected = pool.Collected(
+        machine.describe(RunOptions(run_id=configuration.run_id, baseline=BASE)),
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        work=work if shares else None,
+    )
     with scratch() as scratch_folder:
-        order_seed = secrets.randbits(32)
         cores = options.choose_cores(threads)
-        session = Session(configuration, sides, cores, scratch_folder, advance, order_seed)
+        session = Session(configuration, sides, cores, scratch_folder, advance, secrets.randbits(32))
         try:
             session.admit()
-            refused = {
-                key: admission.reason for key, admission in session.admissions.items() if admission.status != "ok"
-            }
+            refuse({key: one.reason for key, one in session.admissions.items() if one.status != "ok"})
             session.close()
+            pool.describe(folder, collected)
             for number in range(replicates):
-                records = session.replicate(
-                    number, Steps.confirm_blocks, phase="pool", what="collecting, replicate", of_all=replicates
-                )
+                records = session.replicate(number, Steps.blocks, what="collecting, replicate", of_all=replicates)
+                refuse({key: failure.reason for key, failure in session.failures.items()})
                 pool.save(folder, records)
         finally:
             session.close()
-        failed = refused | {key: failure.reason for key, failure in session.failures.items()}
+
+
+def refuse(failed: Mapping[Key, str | None]) -> None:
+    """End a calibration in which an arm has failed: a pool holds whole replicates."""
     for (side, *key), reason in failed.items():
         raise click.ClickException(f"{' '.join(key)}, as {side}: {reason}")
 
 
 def real_gate(kind: str, threads: int, advance: Advance) -> RealGate:
-    """Run a gate from end to end on three benchmarks: of the same code, or with 5 % more work in one of them."""
+    """Run a gate from end to end on the default set: of the same code, or with one benchmark slowed.
+
+    Args:
+        kind: one of KINDS.
+        threads: the processors of each worker.
+        advance: is told the progress.
+    """
     start = time.perf_counter()
     rng = random.Random()
-    root = working_tree()
-    target = rng.choice(POOLED) if kind == "+5%" else ""
-    head = slowed(root, [target], 0.05) if target else root
+    root = head = working_tree()
+    benchmarks = {mode: f"{PROBLEM}/sequence/{mode}" for mode in MODES}
+    planted, work = "", None
+    if kind in PLANTED:
+        name, mode, work = rng.choice(POOLED), rng.choice(MODES), rng.choice(list(WORK))
+        planted = f"{name} {benchmarks[mode]}"
+        head = slowed(root, [name], PLANTED[kind], work, [mode])
     sides = Side("base", versions(root, POOLED)), Side("head", versions(head, POOLED))
-    configuration = configure([f"{PROBLEM}/sequence/{REAL_MODE}"], threads, rng.randrange(2**31))
+    configuration = configure(list(benchmarks.values()), threads, rng.randrange(2**31))
     cores = options.choose_cores(threads)
     with scratch() as scratch_folder, ExitStack() as stack:
-        if kind == "same, with a hog":
+        if kind == HOGGED:
             stack.enter_context(hogging(cores[-1]))
         session = Session(configuration, sides, cores, scratch_folder, advance, secrets.randbits(32))
         stack.callback(session.close)
-        result = measure_and_decide(session, decision.rules(0.02), Steps())
-    seconds = time.perf_counter() - start
+        result = measure_and_decide(session, decision.rules(MARGIN), Steps())
     return RealGate(
-        kind, target, result.exit_code(strict=False), result.regressions, seconds, f"{datetime.now(UTC):%Y-%m-%d}"
+        kind=kind,
+        planted=planted,
+        exit_code=result.exit_code(strict=False),
+        regressions=result.regressions,
+        seconds=time.perf_counter() - start,
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        work=work,
+        benchmarks=len({finding.benchmark for finding in result.findings}),
+        unknown=[finding.benchmark for finding in result.unknown() if finding.metric == "time"],
     )
 
 
@@ -144,7 +175,14 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate]]:
 
 @click.command()
 @click.option(
-    "--replicates", type=click.IntRange(min=0), default=20, show_default=True, help="Replicates to add to the pool."
+    "--sessions", type=click.IntRange(min=0), default=1, show_default=True, help="Sessions to add to the pool."
+)
+@click.option(
+    "--replicates",
+    type=click.IntRange(min=1),
+    default=SESSION_REPLICATES,
+    show_default=True,
+    help="Replicates of a session.",
 )
 @click.option("--twins-only", "aa_only", is_flag=True, help="Add only base and its A/A copy: faster, for false alarms.")
 @click.option(
@@ -153,7 +191,9 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate]]:
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Kind of the real gates. Repeatable.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/calibration]")
-def calibrate(replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...], threads: int, out: Path | None) -> int:
+def calibrate(
+    sessions: int, replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...], threads: int, out: Path | None
+) -> int:
     """Measure how often the regression gate gives a false alarm on this machine, and which slowdowns it finds.
 
     DIR keeps what was measured. Another calibration with the same DIR adds to it.
@@ -162,20 +202,25 @@ def calibrate(replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...],
     pool_folder = folder / "pool"
     options.heed_signals()
     stored(folder)  # so that what is damaged is found before anything is measured
-    if replicates:
+    if sessions or runs:
         try:
-            pool.claim(pool_folder, machine.machine())
+            pool.claim(pool_folder, machine.machine(), threads)
         except ValueError as error:
             raise click.UsageError(f"{error}; give another --out") from None
     with progress(CALIBRATION) as advance:
-        if replicates:
+        for number in range(sessions):
+            if number:
+                time.sleep(PAUSE_SECONDS)
             collect(pool_folder, replicates, () if aa_only else SHARES, threads, advance)
         gates = folder / "gates"
         for kind in (kinds or KINDS) if runs else ():
             for _ in range(runs):
                 gate = real_gate(kind, threads, advance)
                 gates.mkdir(parents=True, exist_ok=True)
-                write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json.dumps(asdict(gate), indent=1) + "\n")
+                write_text(
+                    gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json",
+                    msgspec.json.format(msgspec.json.encode(gate), indent=1).decode() + "\n",
+                )
     text = report(*stored(folder), machine.machine(), threads)
     write_text(folder / "calibration.md", text)
     Console().print(Markdown(text))

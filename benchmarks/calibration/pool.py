@@ -1,11 +1,10 @@
-"""Pools of real replicates, which several calibrations add to, and gates that are replayed on draws from a pool."""
+"""Pools of real replicates, which several calibrations add to."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +12,12 @@ import msgspec
 import numpy as np
 
 from benchmarks import processors
-from benchmarks.metadata import Machine
+from benchmarks.measurement.timing import Turn
+from benchmarks.metadata import Machine, Metadata
 from benchmarks.record import COMPARED, Record, read_records, write_records
-from benchmarks.regression import decision
-from benchmarks.regression.decision import LogRatios, Rule
-from benchmarks.regression.log_ratios import key_of, measured, of_values
-from benchmarks.regression.outcome import Steps
+from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
-from impls.core.files import write_text
+from impls.core.files import read_regular, write_text
 
 BASE, COPY = "base", "twin"
 """The labels of base and of its A/A copy: the same code."""
@@ -32,22 +29,51 @@ def name_of(share: float) -> str:
     return f"+{100 * share:g}%"
 
 
+class Collected(msgspec.Struct, frozen=True):
+    """What is known of a session of a pool: the machine, versions and commit, the date, and how a side is slowed."""
+
+    described: Metadata
+    date: str
+    work: str | None = None
+
+    @property
+    def session(self) -> str:
+        """The id of the session, which its records have as run_id."""
+        return self.described.run.run_id
+
+
+def describe(folder: Path, collected: Collected) -> None:
+    """Write what is known of a session to a file."""
+    content = msgspec.json.format(msgspec.json.encode(collected), indent=1).decode()
+    write_text(folder / f"session-{collected.session}.json", content + "\n")
+
+
+def described(folder: Path) -> list[Collected]:
+    """Return what is known of each session of a pool, the oldest first."""
+    paths = sorted(folder.glob("session-*.json"))
+    return [msgspec.json.decode(read_regular(path), type=Collected) for path in paths]
+
+
+KEPT = ("block", "position", "seconds", "wall_seconds", "steal_seconds", "pressure_seconds", "involuntary_switches")
+"""What is kept of a turn: what a replay needs, and what tells how disturbed the machine was."""
+
+
 def save(folder: Path, records: Sequence[Record]) -> None:
-    """Write a replicate to a file, without the samples of its turns: a replay needs only turns."""
+    """Write a replicate to a file, with what is in KEPT of each turn."""
     kept = []
     for record in records:
-        turns = [msgspec.structs.replace(turn, samples=None) for turn in record.turns or []]
+        turns = [Turn(**{name: getattr(turn, name) for name in KEPT}) for turn in record.turns or []]
         kept.append(msgspec.structs.replace(record, turns=turns))
     write_records(folder / f"replicate-{time.strftime('%Y%m%dT%H%M%S')}.parquet", kept, COMPARED)
 
 
-def claim(folder: Path, machine: Machine) -> None:
-    """Make a pool one of this machine; a pool from before machines were recorded stays without one.
+def claim(folder: Path, machine: Machine, threads: int) -> None:
+    """Make a pool one of this machine and number of threads; a pool from before that was recorded stays without one.
 
     Raises:
         ValueError: where its replicates are from another machine. One line.
     """
-    path, here = folder / "machine.txt", processors.key(machine)
+    path, here = folder / "machine.txt", f"{processors.key(machine)}, threads a worker: {threads}"
     if path.exists():
         there = path.read_text(encoding="utf-8").strip()
         if there != here:
@@ -64,11 +90,15 @@ class Pool:
     replicates: list[dict[str, dict[str, np.ndarray]]]
     """Seconds of each turn, in the order of the blocks."""
     logs: list[dict[str, dict[str, np.ndarray]]]
-    """The mean log time in each block, shape (blocks,)."""
+    """The log time of the shorter turn in each block, shape (blocks,)."""
     values: list[dict[str, dict[str, dict[str, float]]]]
     """The value of each metric."""
     walls: list[dict[str, float]]
     """By side: the seconds of its turns, all benchmarks together."""
+    sessions: list[str]
+    """The session of each replicate: the run_id of its records."""
+    works: dict[str, str]
+    """By session: with what kind of work its sides are slowed; none where that was not recorded."""
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
@@ -77,7 +107,7 @@ class Pool:
         Raises:
             ValueError: where a file can't be read, or holds a replicate that another file holds too. One line.
         """
-        replicates, logs, values, walls = [], [], [], []
+        replicates, logs, values, walls, sessions = [], [], [], [], []
         seen: dict[tuple[str, int], Path] = {}
         for path in sorted(folder.glob("replicate-*.parquet")):
             wall: dict[str, float] = defaultdict(float)
@@ -96,14 +126,16 @@ class Pool:
                         np.array([getattr(turn, name) for turn in turns]) for name in ("seconds", "block")
                     )
                     replicate[key][side] = seconds
-                    log[key][side] = block_logs(seconds, np.zeros(len(turns), int), block).log
+                    log[key][side] = block_logs(seconds, np.zeros(len(turns), int), block, shortest=True).log
                     value[key][side] = {name: measured(record, name) for name in METRICS}
                     wall[side] += sum(turn.wall_seconds or 0.0 for turn in turns)
             replicates.append(dict(replicate))
             logs.append(dict(log))
             values.append(dict(value))
             walls.append(dict(wall))
-        return cls(replicates, logs, values, walls)
+            sessions.append(records[0].run_id if records else "")
+        works = {one.session: one.work for one in described(folder) if one.work}
+        return cls(replicates, logs, values, walls, sessions, works)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""
@@ -116,72 +148,15 @@ class Pool:
 
     @property
     def benchmarks(self) -> list[str]:
-        """The benchmarks of all replicates."""
-        return sorted({benchmark for replicate in self.replicates for benchmark in replicate})
-
-    @property
-    def blocks(self) -> int:
-        """The number of blocks that every replicate has."""
-        return min(len(logs) for replicate in self.logs for sides in replicate.values() for logs in sides.values())
+        """The benchmarks of the newest replicate. Older ones that lack one of them are not used."""
+        return sorted(self.replicates[-1]) if self.replicates else []
 
     @property
     def base_seconds(self) -> float:
         """The mean seconds of base's turns in a replicate."""
         return sum(wall[BASE] for wall in self.walls) / len(self.walls)
 
-    def log_ratio(self, replicate: int, benchmark: str, base: str, head: str, blocks: slice) -> float:
-        """Return a replicate's log ratio from some of its blocks, as log_ratios.log_ratio does from all."""
-        before, now = (self.logs[replicate][benchmark][side][blocks] for side in (base, head))
+    def log_ratio(self, replicate: int, benchmark: str, base: str, head: str) -> float:
+        """Return a replicate's log ratio, as log_ratios.log_ratio does."""
+        before, now = (self.logs[replicate][benchmark][side] for side in (base, head))
         return float(np.median(now - before))
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What a replayed gate called slower, by any metric and by time, and how many replicates it used."""
-
-    slower: list[str]
-    slower_time: list[str]
-    used: int
-
-
-def replay(
-    pool: Pool, heads: Mapping[str, tuple[str, str]], rules: Sequence[Rule], steps: Steps, rng: random.Random
-) -> Draw | None:
-    """Replay a gate on replicates drawn without replacement; None where the pool is too small for it.
-
-    Args:
-        pool: the pool.
-        heads: for each benchmark, the side that is taken for base and the side that is taken for head.
-        rules: the rule of each metric.
-        steps: how much the gate measures.
-        rng: draws replicates and blocks.
-    """
-    order = pool.holding({side for pair in heads.values() for side in pair})
-    rng.shuffle(order)
-    if len(order) < steps.replicates:
-        return None
-    chosen, rest = order[: steps.replicates], order[steps.replicates :]
-    start = rng.randrange(max(1, pool.blocks - steps.blocks + 1))
-
-    def drawn(benchmark: str, rule: Rule, replicates: Sequence[int], blocks: slice) -> LogRatios:
-        base, head = heads[benchmark]
-        before, now = ([pool.values[k][benchmark][side][rule.metric] for k in replicates] for side in heads[benchmark])
-        logs = None
-        if rule.metric == "time":
-            logs = [pool.log_ratio(k, benchmark, base, head, blocks) for k in replicates]
-        return of_values(benchmark, rule, before, now, logs)
-
-    few = slice(start, start + steps.blocks)
-    screen = [drawn(benchmark, rule, chosen, few) for benchmark in heads for rule in rules]
-    suspected = decision.suspects(screen)
-    counts = decision.confirming_replicates(screen, suspected)
-    most = max(counts.values(), default=0)
-    if most > len(rest):
-        return None
-    everything = slice(0, steps.confirm_blocks)
-    confirm = [
-        drawn(screen[k].benchmark, screen[k].rule, rest[: counts[screen[k].benchmark]], everything) for k in suspected
-    ]
-    slower = [finding for finding in decision.verdicts(screen, suspected, confirm) if finding.verdict == "slower"]
-    by_time = [finding.benchmark for finding in slower if finding.metric == "time"]
-    return Draw([finding.benchmark for finding in slower], by_time, steps.replicates + most)

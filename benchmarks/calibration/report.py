@@ -3,158 +3,220 @@
 from __future__ import annotations
 
 import math
-import random
-import re
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass, field
 
+import msgspec
+import numpy as np
 from scipy import stats
 from tabulate import tabulate
 
 from benchmarks import processors
-from benchmarks.calibration.other_tools import OTHER_TOOLS
-from benchmarks.calibration.pool import BASE, COPY, Pool, name_of, replay
+from benchmarks.calibration import evidence
+from benchmarks.calibration.evidence import Rate
+from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
+from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
+from benchmarks.calibration.replay import Replay
 from benchmarks.metadata import Machine
-from benchmarks.regression import decision
-from benchmarks.regression.outcome import Steps
+from benchmarks.regression.decision import TESTED
 from benchmarks.words import count, markdown_cell
 
-SHARES = (0.02, 0.03, 0.05, 0.10)
-KINDS = ("same", "+5%", "same, with a hog")
-DRAWS = 2000
+MARGIN = 0.02
+SHARES = (0.02, 0.03, 0.05)
+HOGGED = "same, with a hog"
+PLANTED = {"+2%": 0.02, "+3%": 0.03}
+KINDS = ("same", *PLANTED, HOGGED)
+ALARM_GATES, GATES, AGAIN = 4000, 1000, 40
+"""How many gates are replayed for false alarms, for a slowdown, and for each draw of the sessions of its limits."""
+ENOUGH = 6
+"""With fewer sessions, there is no bound on false alarms."""
+OURS = "this gate"
+SPANNING = "¹"
+"""The sign at a rate whose processes come from several sessions."""
 
 
-@dataclass(frozen=True)
-class RealGate:
-    """A gate that was run from end to end: what it should find, and what it said."""
+class RealGate(msgspec.Struct, kw_only=True):
+    """A gate that was run from end to end: what it should find, and what it said.
 
-    kind: str  # one of KINDS
-    planted: str  # the implementation with the injected slowdown; empty for the same code
+    kind: one of KINDS.
+    planted: the slowed benchmark; empty for the same code.
+    work: how it was slowed.
+    benchmarks: how many were compared.
+    unknown: those that were neither slower, faster nor same, by time.
+    """
+
+    kind: str
+    planted: str
     exit_code: int
     regressions: list[str]
     seconds: float
     date: str
+    work: str | None = None
+    benchmarks: int = 0
+    unknown: list[str] = []
 
 
 def right(gate: RealGate) -> bool:
-    """Whether a real gate found what it should find."""
+    """Whether a real gate found what it should find, and nothing else."""
     if not gate.planted:
         return gate.exit_code == 0
-    return gate.exit_code == 1 and all(re.match(rf"{gate.planted} \S+: time ", text) for text in gate.regressions)
+    return gate.exit_code == 1 and all(text.startswith(f"{gate.planted}: time ") for text in gate.regressions)
 
 
-def wilson(rate: float, n: float) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a rate seen in n independent trials; n may be a fraction."""
-    z = float(stats.norm.ppf(0.975))
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share of hits in n independent trials."""
+    rate, z = hits / n, float(stats.norm.ppf(0.975))
     middle, half = rate + z * z / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
 
 
-@dataclass(frozen=True)
-class Share:
-    """How often a rule said slower, and the number of independent gates that this comes from."""
-
-    rate: float
-    gates: float
-    processes: float  # of one side, in one gate
-    measuring_seconds: float
-
-    def __str__(self) -> str:
-        low, high = wilson(self.rate, self.gates)
-        return f"{self.rate:.1%} [{low:.0%}, {high:.0%}]"
-
-
-def replayed(pool: Pool, side: str, draws: int, seed: int) -> Share | None:
-    """Replay gates: `side` is the head of a random benchmark, the others are A/A; None where the pool is too small."""
-    rng = random.Random(seed)
-    called: list[bool] = []
-    used: list[int] = []
-    if not pool.benchmarks:
-        return None
-    for _ in range(draws):
-        target = rng.choice(pool.benchmarks)
-        sides = (BASE, COPY) if rng.random() < 0.5 else (COPY, BASE)
-        heads = dict.fromkeys(pool.benchmarks, sides)
-        if side != COPY:
-            heads[target] = (BASE, side)
-        draw = replay(pool, heads, decision.rules(0.02), Steps(), rng)
-        if draw is None:
-            return None
-        called.append(target in draw.slower_time if side != COPY else bool(draw.slower))
-        used.append(draw.used)
-    mean = sum(used) / len(used)
-    gates = len(pool.holding([BASE, COPY, side])) / mean
-    return Share(sum(called) / draws, gates, mean, 2 * pool.base_seconds * mean)
-
-
-def other_tool(pool: Pool, side: str, rule: Any, processes: int) -> Share:
-    """Return how often another tool says slower of base's processes and head's, which run after base's."""
-    order = pool.holding([BASE, COPY, side])
-    called = []
-    for k in range(len(order) - 2 * processes + 1):
-        before, after = order[k : k + processes], order[k + processes : k + 2 * processes]
-        for target in pool.benchmarks if side != COPY else [None]:
-            said = {
-                name: rule(
-                    [pool.replicates[j][name][BASE] for j in before],
-                    [pool.replicates[j][name][side if name == target else COPY] for j in after],
-                )
-                for name in ([target] if target else pool.benchmarks)
-            }
-            called.append(any(said.values()))
-    gates = max(1.0, len(order) / (2 * processes))
-    return Share(sum(called) / max(1, len(called)), gates, processes, 2 * pool.base_seconds * processes)
-
-
-PROCESSES = {"pytest-benchmark, median:5%": 1, "asv continuous": 2, "pyperf compare_to": 20}
-OURS = "this gate"
-ENOUGH = Steps.replicates + decision.MOST
-"""With this many replicates, any gate can be replayed."""
-
-
 def report(pool: Pool, reals: Sequence[RealGate], machine: Machine, threads: int) -> str:
     """Return the machine, the size of the pool and the tables, in Markdown."""
-    held = {side: len(pool.holding([BASE, COPY, side])) for side in (COPY, *map(name_of, SHARES))}
-    counts = ", ".join(f"{'A/A' if side == COPY else side} {number}" for side, number in held.items())
+    held = {side: pool.holding([BASE, COPY, side]) for side in (COPY, *map(name_of, SHARES))}
+    counts = ", ".join(f"{'A/A' if side == COPY else side} {len(number)}" for side, number in held.items())
     where = (
         f"{processors.words(machine)}, {machine.cores} cores, {count(threads, 'thread')} a worker; "
-        f"{datetime.now(UTC):%Y-%m-%d}. Replicates in the pool: {counts}."
+        f"{_dates(pool)}. {count(len({pool.sessions[k] for k in held[COPY]}), 'session')}; replicates: {counts}."
     )
     parts = [markdown_cell(where)]
-    if held[COPY] >= ENOUGH:
-        parts.append(
-            f"For each figure, {DRAWS} gates were drawn from the pool, of {', '.join(pool.benchmarks)}. The brackets "
-            "hold Wilson's 95 % interval for the number of independent gates in the pool."
-        )
-        parts.append(_replays(pool, held))
+    if len(held[COPY]) >= TESTED:
+        parts += [_rules(pool, held), _assumptions(pool, held[COPY]), *_sizes(pool)]
     else:
-        parts.append(f"Replaying gates on draws from the pool takes {ENOUGH} replicates.")
+        parts.append(f"To replay gates takes {TESTED} replicates.")
     if reals:
         parts.append(_from_end_to_end(reals))
     return "\n\n".join(parts) + "\n"
 
 
-def _replays(pool: Pool, held: dict[str, int]) -> str:
-    rows = []
-    for name in (OURS, *OTHER_TOOLS):
-        shares: dict[str, Share | None] = {}
-        for side, number in held.items():
-            n = min(PROCESSES.get(name, 0), number // 2)
-            if name == OURS:
-                shares[side] = replayed(pool, side, DRAWS, seed=1)
-            else:
-                shares[side] = other_tool(pool, side, OTHER_TOOLS[name], n) if n else None
-        first = shares[COPY]
-        cells = [str(share) if share else "–" for share in shares.values()]
-        if first:
-            cells += [f"{first.processes:.1f}", f"{first.measuring_seconds:.0f} s", f"{first.gates:.1f}"]
-        rows.append([name, *cells])
-    found_headers = [f"{side} found" for side in held if side != COPY]
-    header = ["rule", "false alarms", *found_headers, "processes a side", "measuring", "independent gates"]
-    return tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)
+def _dates(pool: Pool) -> str:
+    days = sorted({session[:8] for session in pool.sessions})
+    days = [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days]
+    return " to ".join(dict.fromkeys([*days[:1], *days[-1:]]))
+
+
+def percent(share: float) -> str:
+    """Return such as `0.05 %` or `95.9 %`."""
+    return f"{100 * share:.3g} %" if share < 0.0995 else f"{100 * share:.1f} %"
+
+
+def _found(rate: Rate | None) -> str:
+    return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]" if rate else "–"
+
+
+def _alarms(rate: Rate | None) -> str:
+    """Return the rate of false alarms, with its bound where there are sessions enough for one."""
+    if rate is None:
+        return "–"
+    if rate.sessions < ENOUGH:
+        return f"{percent(rate.rate)}; no bound from {count(rate.sessions, 'session')}"
+    return f"{percent(rate.rate)}, at most {percent(rate.high)}"
+
+
+@dataclass
+class _Row:
+    """A row of the table of rules."""
+
+    name: str
+    alarms: str = "–"
+    found: list[str] = field(default_factory=list)
+    processes: str = "–"
+
+
+def _rules(pool: Pool, held: dict[str, list[int]]) -> str:
+    """Return the table: how often each rule raises a false alarm, and what it finds."""
+    replay = Replay(pool, MARGIN)
+    copies = held[COPY]
+    unchanged = evidence.unchanged(pool)
+    alarms = evidence.rate_within_sessions(replay, copies, unchanged, evidence.alarmed, ALARM_GATES, seed=1)
+    exact = [
+        evidence.rate(
+            replay, copies, evidence.slowed(pool, shift=math.log1p(share)), evidence.found, GATES, AGAIN, seed=2
+        )
+        for share in SHARES
+    ]
+    injected = [
+        evidence.rate(replay, held[side], evidence.slowed(pool, side), evidence.found, GATES, AGAIN, seed=3)
+        for side in map(name_of, SHARES)
+    ]
+    processes = f"{alarms.replicates:.1f}" if alarms else "–"
+    rows = [
+        _Row(f"{OURS}, exact sizes", _alarms(alarms), list(map(_found, exact)), processes),
+        _Row(f"{OURS}, injected", "", list(map(_found, injected)), ""),
+    ]
+    rows += [_of_tool(pool, held, name, tool) for name, tool in OTHER_TOOLS.items()]
+    header = ["rule", "false alarms", *(f"{name_of(share)} found" for share in SHARES), "processes a side"]
+    cells = [[row.name, row.alarms, *row.found, row.processes] for row in rows]
+    table = tabulate(cells, headers=header, tablefmt="github", disable_numparse=True)
+    note = f"{SPANNING} Its processes come from several sessions, since no session has so many."
+    return f"{table}\n\n{note}" if any(SPANNING in cell for row in cells for cell in row) else table
+
+
+def _of_tool(pool: Pool, held: dict[str, list[int]], name: str, tool: Tool) -> _Row:
+    row = _Row(name, processes=str(tool.processes))
+    for side, replicates in held.items():
+        windows = tool.windows(replicates, pool.sessions)
+        share = other_tool(pool, side, tool, windows)
+        spanning = any(len({pool.sessions[k] for k in window}) > 1 for window in windows)
+        said = "–" if share is None else percent(share) + SPANNING * spanning
+        if side == COPY:
+            row.alarms = said
+        else:
+            size = SHARES[list(map(name_of, SHARES)).index(side)]
+            row.found.append(f"{said}, by chance" if size < tool.threshold and share else said)
+    return row
+
+
+def other_tool(pool: Pool, side: str, tool: Tool, windows: Sequence[Sequence[int]]) -> float | None:
+    """Return how often another tool says slower of the processes in these windows; None where there is none."""
+    called = []
+    for window in windows:
+        before, after = tool.order(window)
+        for target in pool.benchmarks if side != COPY else [None]:
+            said = [
+                tool.rule(
+                    [pool.replicates[k][name][BASE] for k in before],
+                    [pool.replicates[k][name][side if name == target else COPY] for k in after],
+                )
+                for name in ([target] if target else pool.benchmarks)
+            ]
+            called.append(any(said))
+    return sum(called) / len(called) if called else None
+
+
+def _assumptions(pool: Pool, held: Sequence[int]) -> str:
+    """Return in words whether what the gate's bound rests on holds in the pool."""
+    p = evidence.p_values_of_copies(pool, held)
+    lines = []
+    if len(p):
+        for level in (0.05, 0.01):
+            both = float(np.mean((p < level) | (p > 1 - level)) / 2)
+            low, high = wilson(both * 2 * len(p), 2 * len(p))
+            lines.append(
+                f"p values of a copy below {level:.0%}: {percent(both)} of {2 * len(p)}"
+                f" [{percent(low)}, {percent(high)}]"
+            )
+    between = evidence.between_sessions(pool, held)
+    if between is not None:
+        lines.append(
+            f"the variance between sessions is {between.share:.2f} of that between replicates,"
+            f" at most {between.bound:.2f}"
+        )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _sizes(pool: Pool) -> list[str]:
+    """Return the table of what each injected slowdown measures."""
+    rows = [
+        [
+            size.benchmark,
+            size.work,
+            size.side,
+            f"{100 * size.ratio:+.2f} % [{100 * size.low:+.2f}, {100 * size.high:+.2f}]",
+        ]
+        for size in evidence.sizes(pool, list(map(name_of, SHARES)))
+    ]
+    header = ["benchmark", "work", "label", "measured [95 %]"]
+    return [tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)] if rows else []
 
 
 def _from_end_to_end(reals: Sequence[RealGate]) -> str:
@@ -162,6 +224,15 @@ def _from_end_to_end(reals: Sequence[RealGate]) -> str:
     for kind in KINDS:
         gates = [gate for gate in reals if gate.kind == kind]
         if gates:
-            good, middle = sum(map(right, gates)), statistics.median(gate.seconds for gate in gates)
-            lines.append([kind, f"{good} of {len(gates)}", f"{middle / 60:.1f} min"])
-    return tabulate(lines, headers=["gates from end to end", "right", "median time"], tablefmt="github")
+            minutes = [gate.seconds / 60 for gate in gates]
+            lines.append(
+                [
+                    kind,
+                    f"{sum(map(right, gates))} of {len(gates)}",
+                    f"{sum(minutes) / len(gates):.1f}",
+                    f"{max(minutes):.1f}",
+                    f"{sum(len(gate.unknown) for gate in gates)} of {sum(gate.benchmarks for gate in gates)}",
+                ]
+            )
+    header = ["gates from end to end", "right", "mean minutes", "longest", "benchmarks left unknown"]
+    return tabulate(lines, headers=header, tablefmt="github")

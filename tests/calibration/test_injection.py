@@ -1,26 +1,84 @@
 """Injected slowdowns do what they say."""
 
-from benchmarks.calibration.injection import inject
+import random
+
+import pytest
+
+from benchmarks.calibration.injection import KINDS, inject
+
+SOURCE = """
+from dataclasses import dataclass
+
+@dataclass
+class P:
+    forward: object
+    forward_train: object = None
+    backward: object = None
+    train_step: object = None
+
+def prepare(*a):
+    return P(lambda s: clock.call(), train_step=lambda s: clock.call())
+"""
 
 
-def test_injected_work_is_in_proportion(tmp_path):
-    """Counted, not timed: the injected calls burn a share of what the call takes."""
-    source = (
-        "import time\nfrom dataclasses import dataclass, replace\n"
-        "@dataclass\nclass P:\n    load: object\n    forward: object\n    forward_train: object = None\n"
-        "    backward: object = None\n    train_step: object = None\n"
-        "    def start(self, mode, inputs):\n        return self.load(inputs)\n"
-        "def prepare(*a):\n    return P(lambda i: i, lambda s: [x * x for x in range(30000)])\n"
-    )
-    counts = []
-    for share in (0.1, 0.4):
-        module: dict = {"__name__": "m"}
-        exec(inject(source, share), module)
-        prepared = module["prepare"](None, None, None, None)
-        state = prepared.load(1)
-        prepared.forward(state)
-        assert prepared.forward.count is None  # the first call, which is timed by itself, does not calibrate
-        prepared.forward(state)
-        assert prepared.backward is None
-        counts.append(prepared.forward.count)
-    assert 2 <= counts[1] / counts[0] <= 8
+class Clock:
+    """A clock that only work moves: a call takes a millisecond, more or less, and a piece of work a microsecond."""
+
+    def __init__(self):
+        self.now, self.rng = 0.0, random.Random(0)
+
+    def perf_counter(self):
+        return self.now
+
+    def call(self):
+        self.now += 1e-3 * self.rng.choice([0.5, 1.0, 3.0])
+        return "result"
+
+    def work(self):
+        self.now += 1e-6
+
+
+def prepared(share, kind="arithmetic", clock=None, **options):
+    module: dict = {"__name__": "m", "clock": clock or Clock()}
+    exec(inject(SOURCE, share, kind, **options), module)
+    if clock is not None:
+        module["_time"] = clock
+        module["_Slowed"].work = lambda _: clock.work()
+    return module["prepare"]("p", None, None, "w")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("share", [0.02, 0.03, 0.05, 1.0])
+def test_work_takes_its_share_of_a_call_whatever_the_machine_does(share, kind):
+    """The same calls, slowed and not: work takes its share, within a piece of it a call."""
+    slowed, plain = Clock(), Clock()
+    found = prepared(share, kind, slowed)
+    share /= KINDS[kind]
+    for _ in range(200):
+        before, begun = slowed.now, plain.now
+        assert found.forward(None) == "result"
+        plain.call()
+        took = plain.now - begun
+        assert share * took - 1e-9 <= slowed.now - before - took <= share * took + 1.001e-6
+    assert found.backward is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_works(kind):
+    found = prepared(0.5, kind)
+    for _ in range(3):
+        found.forward.work()
+    assert found.forward.at == (0 if kind == "arithmetic" else 3 * 512)
+
+
+def test_memory_traffic_starts_again_where_the_memory_ends():
+    slowed = prepared(0.5, "memory").forward
+    slowed.at = 2**23 - 512
+    slowed.work()
+    assert slowed.at == 0
+
+
+def test_only_the_wanted_modes_are_slowed():
+    found = prepared(0.5, modes=["train_step"])
+    assert not hasattr(found.forward, "work")
+    assert hasattr(found.train_step, "work")

@@ -1,0 +1,245 @@
+"""What a pool says of the gate: false alarms with a bound, power by size, and whether the assumptions hold."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.calibration.pool import BASE, COPY, Pool
+from benchmarks.calibration.replay import AA, Gate, Head, Replay
+from benchmarks.regression.decision import BORROWED, FEWEST, MOST, SMALLEST_SD, TESTED
+from benchmarks.statistics.intervals import means, p_values, t_interval
+
+UNRECORDED = "not recorded"
+"""The kind of work in sessions that did not record it."""
+RESAMPLES, DRAWS = 2000, 50
+"""How often the sessions are drawn anew for a bound: where nothing has to be replayed for it, and where it has."""
+
+LONG_ENOUGH = TESTED + 3
+"""The fewest replicates of a session in which a whole gate is replayed."""
+
+Heads = dict[str, Head]
+Draw = Callable[[random.Random], Heads]
+Happened = Callable[[Gate, Heads], bool]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of replayed gates, its 5 % and 95 % limits, the mean replicates of a gate, and the number of sessions."""
+
+    rate: float
+    low: float
+    high: float
+    replicates: float
+    sessions: int
+
+
+def by_session(replay: Replay, held: Sequence[int]) -> dict[str, list[int]]:
+    """Return the replicates of each session."""
+    sessions: dict[str, list[int]] = {}
+    for k in held:
+        sessions.setdefault(replay.pool.sessions[k], []).append(k)
+    return sessions
+
+
+def rate_within_sessions(
+    replay: Replay, held: Sequence[int], draw: Draw, happened: Happened, gates: int, seed: int
+) -> Rate | None:
+    """Replay gates each of which has all its replicates from one session, as a real gate.
+
+    What lasts for a session is then seen. Only sessions of LONG_ENOUGH replicates count; None where there is none. The
+    limits are quantiles of a bootstrap over sessions. They are at least as wide as chance makes the rate of so many
+    gates, so that "never seen" is not "at most 0".
+
+    Args:
+        replay: the gates of a pool.
+        held: the replicates that have all the sides.
+        draw: draws what a gate compares.
+        happened: whether what is counted has happened in a gate.
+        gates: how many gates are replayed, in all sessions together.
+        seed: of all draws.
+    """
+    rng, numbers = random.Random(seed), np.random.default_rng(seed)
+    long = [own for own in by_session(replay, held).values() if len(own) >= LONG_ENOUGH]
+    if not long:
+        return None
+    each, used = -(-gates // len(long)), 0
+    hits = np.zeros(len(long))
+    for k, own in enumerate(long):
+        for _ in range(each):
+            compared = draw(rng)
+            gate = replay.gate(compared, rng.sample(own, min(len(own), MOST)))
+            hits[k] += happened(gate, compared)
+            used += gate.replicates
+    drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
+    low, high = np.quantile(drawn, [0.05, 0.95])
+    total = each * len(long)
+    least, most = by_chance(int(hits.sum()), total)
+    return Rate(hits.sum() / total, min(float(low), least), max(float(high), most), used / total, len(long))
+
+
+def rate(
+    replay: Replay, held: Sequence[int], draw: Draw, happened: Happened, gates: int, again: int, seed: int
+) -> Rate | None:
+    """Replay gates whose replicates come from several sessions; None where there are too few.
+
+    Such a gate can have more replicates than a session. The limits are as those of rate_within_sessions, but gates have
+    to be replayed for each draw of the sessions.
+
+    Args:
+        replay, held, draw, happened, gates, seed: as for rate_within_sessions.
+        again: how many gates are replayed for each of DRAWS draws of the sessions.
+    """
+    if len(held) < TESTED:
+        return None
+    rng, numbers = random.Random(seed), np.random.default_rng(seed)
+    of_session = by_session(replay, held)
+
+    def counted(drawn: Sequence[str], count: int) -> tuple[int, float]:
+        weights = Counter(drawn)  # the replicates of a session that was drawn twice are twice as likely
+        those = [k for name in weights for k in of_session[name]]
+        chances = np.array([weights[replay.pool.sessions[k]] for k in those], float)
+        hits = used = 0
+        for _ in range(count):
+            compared = draw(rng)
+            order = numbers.choice(len(those), min(len(those), MOST), replace=False, p=chances / chances.sum())
+            gate = replay.gate(compared, [those[k] for k in order])
+            hits, used = hits + happened(gate, compared), used + gate.replicates
+        return hits, used / count
+
+    sessions = sorted(of_session)
+    hits, used = counted(sessions, gates)
+    rates = [counted(rng.choices(sessions, k=len(sessions)), again)[0] / again for _ in range(DRAWS)]
+    low, high = np.quantile(rates, [0.05, 0.95])
+    least, most = by_chance(hits, gates)
+    return Rate(hits / gates, min(float(low), least), max(float(high), most), used, len(sessions))
+
+
+def by_chance(hits: int, trials: int) -> tuple[float, float]:
+    """Return the one-sided 95 % limits of a chance, lower and upper, by Clopper and Pearson."""
+    low = float(stats.beta.ppf(0.05, hits, trials - hits + 1)) if hits else 0.0
+    high = float(stats.beta.ppf(0.95, hits + 1, trials - hits)) if hits < trials else 1.0
+    return low, high
+
+
+def unchanged(pool: Pool) -> Draw:
+    """Return what draws a gate in which nothing changed: which of the two copies is called base is drawn."""
+
+    def draw(rng: random.Random) -> Heads:
+        sides = AA if rng.random() < 0.5 else (COPY, BASE)
+        return {benchmark: Head(sides) for benchmark in pool.benchmarks}
+
+    return draw
+
+
+def slowed(pool: Pool, side: str = COPY, shift: float = 0.0, benchmark: str | None = None) -> Draw:
+    """Return what draws a gate in which one benchmark, by default a random one, is slower.
+
+    Args:
+        pool: the pool.
+        side: the slower side; the copy, where the log ratio is shifted instead.
+        shift: what is added to the log ratio: a slowdown of exactly this size.
+        benchmark: the slower benchmark.
+    """
+
+    def draw(rng: random.Random) -> Heads:
+        found = unchanged(pool)(rng)
+        target = benchmark or rng.choice(pool.benchmarks)
+        sides = found[target].sides if side == COPY else (BASE, side)
+        return {**found, target: Head(sides, shift)}
+
+    return draw
+
+
+def alarmed(gate: Gate, _: Heads) -> bool:
+    """Whether a gate called anything slower, by any metric."""
+    return bool(gate.slower())
+
+
+def found(gate: Gate, compared: Heads) -> bool:
+    """Whether a gate called the slowed benchmark slower, by its time."""
+    return any(compared[name].shift or compared[name].sides[1] not in AA for name in gate.slower(["time"]))
+
+
+def logs(pool: Pool, held: Sequence[int], side: str, benchmark: str) -> np.ndarray:
+    """Return the log ratios of a side to base in these replicates."""
+    return np.array([pool.log_ratio(k, benchmark, BASE, side) for k in held])
+
+
+@dataclass(frozen=True)
+class Size:
+    """The measured size of an injected slowdown at a benchmark, as ratio − 1, with its 95 % interval."""
+
+    benchmark: str
+    side: str
+    work: str
+    ratio: float
+    low: float
+    high: float
+    n: int
+
+
+def sizes(pool: Pool, sides: Sequence[str]) -> list[Size]:
+    """Return what each injected slowdown measures, by the kind of work."""
+    found = []
+    for side in sides:
+        holding = pool.holding([BASE, side])
+        works = {k: pool.works.get(pool.sessions[k], UNRECORDED) for k in holding}
+        for work in sorted(set(works.values())):
+            held = [k for k in holding if works[k] == work]
+            if len(held) < FEWEST:
+                continue
+            groups = means([logs(pool, held, side, benchmark) for benchmark in pool.benchmarks], most_freedom=BORROWED)
+            for benchmark, mean, low, high in zip(
+                pool.benchmarks, *np.expm1([groups.mean, *t_interval(groups)]), strict=True
+            ):
+                found.append(Size(benchmark, side, work, float(mean), float(low), float(high), len(held)))
+    return found
+
+
+def p_values_of_copies(pool: Pool, held: Sequence[int]) -> np.ndarray:
+    """Return the one-sided p values of base against its copy, for each session and benchmark: uniform, if all holds."""
+    found: list[float] = []
+    for session in sorted({pool.sessions[k] for k in held}):
+        own = [k for k in held if pool.sessions[k] == session]
+        if len(own) >= FEWEST:
+            groups = [logs(pool, own, COPY, benchmark) for benchmark in pool.benchmarks]
+            found += p_values(means(groups, least_sd=SMALLEST_SD, most_freedom=BORROWED), 1).tolist()
+    return np.array(found)
+
+
+@dataclass(frozen=True)
+class Between:
+    """The variance between sessions as a share of that between replicates, and its upper 95 % bound."""
+
+    share: float
+    bound: float
+
+
+def between_sessions(pool: Pool, held: Sequence[int]) -> Between | None:
+    """Return how far sessions differ: a one-way analysis of variance, all benchmarks together; None with one session.
+
+    The mean squares of each benchmark are divided by its variance within sessions, so that all count alike.
+    """
+    sessions = sorted({pool.sessions[k] for k in held})
+    groups = [[k for k in held if pool.sessions[k] == session] for session in sessions]
+    groups = [group for group in groups if len(group) > 1]
+    if len(groups) < 2:
+        return None
+    total = sum(map(len, groups))
+    n = (total - sum(len(group) ** 2 for group in groups) / total) / (len(groups) - 1)
+    ratios = []
+    for benchmark in pool.benchmarks:
+        values = [logs(pool, group, COPY, benchmark) for group in groups]
+        within = sum(((value - value.mean()) ** 2).sum() for value in values) / (total - len(groups))
+        middle = np.concatenate(values).mean()
+        among = sum(len(value) * (value.mean() - middle) ** 2 for value in values) / (len(groups) - 1)
+        ratios.append(among / within)
+    f = float(np.mean(ratios))
+    freedom = len(pool.benchmarks) * (len(groups) - 1), len(pool.benchmarks) * (total - len(groups))
+    return Between(max(0.0, (f - 1) / n), max(0.0, (f / float(stats.f.ppf(0.05, *freedom)) - 1) / n))
