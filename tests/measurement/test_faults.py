@@ -126,6 +126,7 @@ def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path):
         "import os, sys; from benchmarks.measurement.session import Session; start = Session.replicate\n"
         "def replicate(self, *args, **named):\n    os.environ['LATE'] = '1'\n    return start(self, *args, **named)\n"
         "Session.replicate = replicate\n"
+        "from benchmarks.measurement import blocks; blocks.CHECKED = 1\n"  # what is opened again is checked, too
         "from benchmarks.__main__ import cli; sys.exit(cli.main(sys.argv[1:], standalone_mode=False))"
     )
     done = python("-c", code, "run", *impls("torch_lstm", path), *SMALL, "--mode", "forward", "--out", broken)

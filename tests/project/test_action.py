@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -123,7 +124,10 @@ def test_the_workflow_of_the_docs_in_a_runner_of_workflows(tmp_path, code):
     git(user, "add", "-A")
     git(user, "commit", "-q", "-m", "one")
     (tmp_path / "event.json").write_text(json.dumps({"pull_request": {"number": 7, "base": {"sha": "abc"}}}))
-    replaced = {"OWNER/lstm-bench@main": ROOT}
+    suite = tmp_path / "suite"  # the runner reads all files of it into memory
+    shutil.copytree(ROOT / ".github" / "actions", suite / ".github" / "actions")
+    shutil.copy(ROOT / "pyproject.toml", suite)
+    replaced = {"OWNER/lstm-bench@main": suite}
     for name, version in (("setup-python", "v6"), ("cache", "v4"), ("upload-artifact", "v4")):
         place = replaced[f"actions/{name}@{version}"] = tmp_path / name
         place.mkdir()

@@ -11,7 +11,7 @@ from benchmarks.regression import bisect
 from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
 from benchmarks.regression.outcome import Result, Standing
 from benchmarks.regression.snapshots import Unusable
-from tests.helpers.processes import FEW, ROOT, git, python
+from tests.helpers.processes import FEW, HEED_INTERRUPTS, ROOT, git, python
 
 
 def commit(folder, path, text, subject):
@@ -101,7 +101,8 @@ def test_where_it_is_interrupted_what_it_runs_is_interrupted_too(tmp_path):
     script = "import pathlib, signal, sys, time\ntry:\n    print(1, flush=True)\n    time.sleep(60)\n"
     script += "except KeyboardInterrupt:\n    pathlib.Path(sys.argv[1]).write_text('interrupted')\n"
     outer = "import sys; from benchmarks.regression import bisect; bisect.run([sys.executable, '-c', *sys.argv[1:]])"
-    command = [sys.executable, "-c", outer, script, str(tmp_path / "said")]
+    heed = [sys.executable, "-c", HEED_INTERRUPTS]
+    command = [*heed, sys.executable, "-c", outer, script, str(tmp_path / "said")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout.readline()
         process.send_signal(signal.SIGINT)
