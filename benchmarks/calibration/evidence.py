@@ -39,11 +39,11 @@ class Rate:
     sessions: int
 
 
-def by_session(replay: Replay, held: Sequence[int]) -> dict[str, list[int]]:
+def by_session(pool: Pool, held: Sequence[int]) -> dict[str, list[int]]:
     """Return the replicates of each session."""
     sessions: dict[str, list[int]] = {}
     for k in held:
-        sessions.setdefault(replay.pool.sessions[k], []).append(k)
+        sessions.setdefault(pool.sessions[k], []).append(k)
     return sessions
 
 
@@ -65,7 +65,7 @@ def rate_within_sessions(
         seed: of all draws.
     """
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
-    long = [own for own in by_session(replay, held).values() if len(own) >= LONG_ENOUGH]
+    long = [own for own in by_session(replay.pool, held).values() if len(own) >= LONG_ENOUGH]
     if not long:
         return None
     each, used = -(-gates // len(long)), 0
@@ -98,7 +98,7 @@ def rate(
     if len(held) < TESTED:
         return None
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
-    of_session = by_session(replay, held)
+    of_session = by_session(replay.pool, held)
 
     def counted(drawn: Sequence[str], count: int) -> tuple[int, float]:
         weights = Counter(drawn)  # the replicates of a session that was drawn twice are twice as likely
@@ -205,8 +205,7 @@ def sizes(pool: Pool, sides: Sequence[str]) -> list[Size]:
 def p_values_of_copies(pool: Pool, held: Sequence[int]) -> np.ndarray:
     """Return the one-sided p values of base against its copy, for each session and benchmark: uniform, if all holds."""
     found: list[float] = []
-    for session in sorted({pool.sessions[k] for k in held}):
-        own = [k for k in held if pool.sessions[k] == session]
+    for own in by_session(pool, held).values():
         if len(own) >= FEWEST:
             groups = [logs(pool, own, COPY, benchmark) for benchmark in pool.benchmarks]
             found += p_values(means(groups, least_sd=SMALLEST_SD, most_freedom=BORROWED), 1).tolist()
@@ -226,9 +225,7 @@ def between_sessions(pool: Pool, held: Sequence[int]) -> Between | None:
 
     The mean squares of each benchmark are divided by its variance within sessions, so that all count alike.
     """
-    sessions = sorted({pool.sessions[k] for k in held})
-    groups = [[k for k in held if pool.sessions[k] == session] for session in sessions]
-    groups = [group for group in groups if len(group) > 1]
+    groups = [group for group in by_session(pool, held).values() if len(group) > 1]
     if len(groups) < 2:
         return None
     total = sum(map(len, groups))

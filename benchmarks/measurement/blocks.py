@@ -64,7 +64,7 @@ class Replicate:
         self.rng = rng
         self.chance = random.SystemRandom()  # rng can be foreseen by who knows the seed of a run
         self.stopwatch = stopwatch
-        self.inputs: dict[tuple[int, ArmKey], int | None] = {}  # the set that a job has loaded; None: that of `open`
+        self.inputs: dict[tuple[int, ArmKey], int] = {}  # the set of inputs that a job has loaded since it was opened
         self.alive: dict[int, set[ArmKey]] = {k: set() for k in range(len(jobs))}
         self.failed: list[tuple[Record, ArmFailed]] = []
 
@@ -81,7 +81,7 @@ class Replicate:
             self.drop(k, key, failure)
             return
         self.alive[k].add(key)
-        self.inputs[k, key] = None
+        self.inputs.pop((k, key), None)
         if row.turns is None:  # otherwise it is opened again, after another job killed the process
             assert arm.ready is not None
             row.base_bytes = arm.ready.base_bytes
@@ -123,7 +123,7 @@ class Replicate:
         inputs, checked = None, False
         if not job.arms[key].implementation.is_floor:  # whose results mean nothing
             inputs, checked = self.check_of(number, of_all, _updates(job.benchmark))
-            if inputs is None and self.inputs[k, key] is None:  # opened again: another job has killed the process
+            if inputs is None and (k, key) not in self.inputs:  # opened again: another job has killed the process
                 inputs = 0
         try:
             with self.stopwatch.spent("measuring"):
@@ -133,9 +133,8 @@ class Replicate:
                 turn = turns.take(block, position, lambda: self.watched_turn(job, key, checked))
                 turn.inputs = inputs
                 row.turns.append(turn)
-                loaded = self.inputs[k, key]
-                if checked and loaded is not None:
-                    self.compare(job, key, loaded, turn.seconds)
+                if checked:
+                    self.compare(job, key, self.inputs[k, key], turn.seconds)
         except ArmFailed as failure:
             where = f"{failure.reason} (in turn {number + 1} of {of_all})"
             self.drop(k, key, ArmFailed(failure.status, where))
