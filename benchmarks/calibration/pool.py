@@ -93,8 +93,6 @@ class Pool:
     """The log time of the shorter turn in each block, shape (blocks,)."""
     values: list[dict[str, dict[str, dict[str, float]]]]
     """The value of each metric."""
-    walls: list[dict[str, float]]
-    """By side: the seconds of its turns, all benchmarks together."""
     sessions: list[str]
     """The session of each replicate: the run_id of its records."""
     works: dict[str, str]
@@ -107,10 +105,9 @@ class Pool:
         Raises:
             ValueError: where a file can't be read, or holds a replicate that another file holds too. One line.
         """
-        replicates, logs, values, walls, sessions = [], [], [], [], []
+        replicates, logs, values, sessions = [], [], [], []
         seen: dict[tuple[str, int], Path] = {}
         for path in sorted(folder.glob("replicate-*.parquet")):
-            wall: dict[str, float] = defaultdict(float)
             value: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
             log: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
             replicate: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
@@ -128,14 +125,12 @@ class Pool:
                     replicate[key][side] = seconds
                     log[key][side] = block_logs(seconds, np.zeros(len(turns), int), block, shortest=True).log
                     value[key][side] = {name: measured(record, name) for name in METRICS}
-                    wall[side] += sum(turn.wall_seconds or 0.0 for turn in turns)
             replicates.append(dict(replicate))
             logs.append(dict(log))
             values.append(dict(value))
-            walls.append(dict(wall))
             sessions.append(records[0].run_id if records else "")
         works = {one.session: one.work for one in described(folder) if one.work}
-        return cls(replicates, logs, values, walls, sessions, works)
+        return cls(replicates, logs, values, sessions, works)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""
@@ -150,11 +145,6 @@ class Pool:
     def benchmarks(self) -> list[str]:
         """The benchmarks of the newest replicate. Older ones that lack one of them are not used."""
         return sorted(self.replicates[-1]) if self.replicates else []
-
-    @property
-    def base_seconds(self) -> float:
-        """The mean seconds of base's turns in a replicate."""
-        return sum(wall[BASE] for wall in self.walls) / len(self.walls)
 
     def log_ratio(self, replicate: int, benchmark: str, base: str, head: str) -> float:
         """Return a replicate's log ratio, as log_ratios.log_ratio does."""

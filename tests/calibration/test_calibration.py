@@ -49,7 +49,7 @@ def simulated(replicates, sd, seed=0, drift=0.0, session_sd=0.0, sessions=4):
             {name: {side: {"time": 1.0, "start": 0.1, "memory": 2.0**25} for side in SIDES} for name in NAMES}
         )
     works = dict.fromkeys(of_replicate, "arithmetic")
-    return Pool(turns, logs, values, [dict.fromkeys(SIDES, 1.0)] * replicates, of_replicate, works)
+    return Pool(turns, logs, values, of_replicate, works)
 
 
 def rate(pool, draw, happened, gates=150):
@@ -98,7 +98,7 @@ def test_a_pool_that_is_too_small_gives_no_figure():
     small = simulated(7, 0.004)
     assert rate(small, evidence.unchanged(small), evidence.alarmed) is None
     assert "takes 8 replicates" in report.report(small, [], Machine(cpu="a cpu", cores=2), 1)
-    assert "takes 8 replicates" in report.report(Pool([], [], [], [], [], {}), [], Machine(cpu="a cpu", cores=2), 1)
+    assert "takes 8 replicates" in report.report(Pool([], [], [], [], {}), [], Machine(cpu="a cpu", cores=2), 1)
 
 
 @pytest.mark.slow
