@@ -20,7 +20,7 @@ from impls.core.weights import make_inputs, make_weights
 NAMES = [
     implementation.name
     for implementation in registry.catalogue().values()
-    if implementation.track != "reference" and not implementation.requires
+    if implementation.track != "reference" and implementation.by_default
 ]
 CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problems for pair in PRESETS["quick"].pairs]
 

@@ -45,6 +45,7 @@ class Preset:
 
 
 SEQUENCE = tuple(("sequence", mode) for mode in MODES)
+TRAINED = (("sequence", "forward"), ("sequence", "train_step"))
 
 # t64-b16-i128-h128  the shape of a small speech or text model; the suite's own reference problem
 # t64-b1-i128-h128   the same with a batch of 1: latency, which shows the framework's overhead
@@ -52,6 +53,31 @@ SEQUENCE = tuple(("sequence", mode) for mode in MODES)
 # t25-b16-i512-h512  from DeepBench's list of LSTMs: hidden 512, batch 16, 25 steps
 # t28-b64-i28-h128   the rows of an MNIST image as a sequence, as in many tutorials
 QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
+
+# The shapes that others have published, each with the file that has them.
+# fastrnns   pytorch/pytorch, benchmarks/fastrnns/bench.py: the defaults of trainbench
+# stefbraun  stefbraun/rnn_benchmarks, results/10/framework_comparison/readme.md: 1x320/CE-short and 1x320/CE-long
+#            (Braun, "LSTM Benchmarks for Deep Learning Frameworks", arXiv 1806.01818)
+# deepbench  baidu-research/DeepBench, code/kernels/rnn_problems.h: hidden units, batch and steps of every LSTM of
+#            training_set and inference_server_set with up to 1024 units; input_size is hidden_size
+# flashrnn   NX-AI/flashrnn, flashrnn/speed_experiments/kernel_speed_benchmark.py
+# keras      keras-team/keras, benchmarks/layer_benchmark/rnn_benchmark.py: benchmark_lstm with the sizes of its example
+# torchrl    pytorch/rl, benchmarks/bench_rnn_backward.py: the smallest of each of its default sizes
+DEEPBENCH_TRAINING = (
+    *(f"t25-b{batch}-i{hidden}-h{hidden}" for hidden in (512, 1024) for batch in (16, 32, 64, 128)),
+    *(f"t150-b{batch}-i256-h256" for batch in (16, 32, 64)),
+)
+DEEPBENCH_INFERENCE = (
+    *(f"t25-b{batch}-i{hidden}-h{hidden}" for hidden in (512, 1024) for batch in (1, 2, 4)),
+    *(f"t150-b{batch}-i256-h256" for batch in (1, 2, 4)),
+)
+
+
+def _elsewhere(*problems: str) -> Preset:
+    """Return the preset of shapes that others have published: inference and a training step of `sequence`."""
+    return Preset(problems, TRAINED, replicates=4, blocks=3, turn_seconds=0.03)
+
+
 PRESETS = {
     "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
     "full": Preset(
@@ -68,6 +94,19 @@ PRESETS = {
         blocks=8,
         turn_seconds=0.04,
     ),
+    "fastrnns": _elsewhere("t100-b64-i512-h512"),
+    "stefbraun": _elsewhere("t100-b64-i123-h320", "t1000-b32-i123-h320"),
+    "deepbench": _elsewhere(*DEEPBENCH_TRAINING, *DEEPBENCH_INFERENCE),
+    "flashrnn": _elsewhere("t1024-b16-i768-h768"),
+    "keras": _elsewhere("t32-b256-i256-h32"),
+    "torchrl": _elsewhere("t16-b256-i32-h128"),
+    "lengths": Preset(
+        ("t64-b16-i128-h128", "t64-b16-i128-h128-var"),
+        (*TRAINED, ("model", "train_step")),
+        replicates=4,
+        blocks=3,
+        turn_seconds=0.015,
+    ),
 }
 
 AGREE_PROBLEMS = (
@@ -82,9 +121,11 @@ AGREE_PROBLEMS = (
     "t9-b3-i5-h7-nobias",
     "t5-b2-i3-h4-l2-bi-nobias",
     "t6-b2-i3-h4-bi",
+    "t7-b4-i3-h6-var",
+    "t9-b5-i5-h7-l2-bi-var",
     "t64-b16-i128-h128",
 )
-"""T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, and a problem of real size."""
+"""T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, lengths, and a problem of real size."""
 
 AGREE_CELL_PROBLEMS = ("t13-b7-i17-h11", "t9-b3-i5-h7-l2", "t9-b3-i5-h7-nobias", "t6-b2-i3-h4-bi")
 """Those of AGREE_PROBLEMS that `cell` is checked on too: a step is the same work whatever T is."""

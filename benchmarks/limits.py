@@ -13,6 +13,7 @@ from benchmarks.measurement.arm import ArmFailed
 from benchmarks.measurement.session import Session
 from benchmarks.metadata import LARGE, Metadata
 from impls.core.command_line import say
+from impls.core.registry import DEFAULT_DTYPES
 
 PEAK, FLOOR = "peak.json", "floor.json"
 PEAK_SECONDS = 120.0
@@ -42,7 +43,8 @@ def measure_peaks(session: Session) -> Peaks:
     floor = next((arm for arm in session.arms.values() if arm.implementation.is_floor and arm.alive), None)
     peaks = Peaks()
     seconds = max(PEAK_SECONDS, session.limits.call_seconds)
-    for dtype in sorted({benchmark.problem.dtype for benchmark in session.benchmarks}):
+    known = floor.implementation.dtypes if floor else DEFAULT_DTYPES
+    for dtype in sorted({benchmark.problem.dtype for benchmark in session.benchmarks}.intersection(known)):
         try:
             if floor is None:
                 raise ArmFailed("error", "the floor does not run")

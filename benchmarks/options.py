@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import psutil
 
 from impls.core import command_line, reference, registry
 from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.files import digest, read_regular, remove_unfinished
+from impls.core.formats import FORMATS
 from impls.core.npz import most_bytes
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
@@ -32,7 +32,7 @@ REPLICATES, BLOCKS = click.IntRange(1, MOST_REPLICATES), click.IntRange(1, MOST_
 def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]:
     """Return the implementations that --impl names.
 
-    Without names: every LSTM that needs no environment of its own. `all`: every LSTM.
+    Without names: every LSTM that is not optional and needs no environment of its own. `all`: every LSTM.
 
     Raises:
         ValueError: where a name is unknown or a file is no implementation.
@@ -44,7 +44,7 @@ def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]
     if ALL in names:
         chosen += [implementation for implementation in lstms if implementation.path not in {c.path for c in chosen}]
     elif not names:
-        chosen = [implementation for implementation in lstms if not implementation.requires]
+        chosen = [implementation for implementation in lstms if implementation.by_default]
     if floor and not any(implementation.name == "floor" for implementation in chosen):
         chosen.append(registry.resolve("floor"))
     for first, second in itertools.combinations(chosen, 2):
@@ -118,7 +118,7 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     largest = max(((float(abs(array).max()), name) for name, array in given.items()), default=(0.0, ""))
     problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
-        if largest[0] > float(np.finfo(problem.dtype).max):
+        if largest[0] > FORMATS[problem.dtype].largest:
             raise click.UsageError(f"{path}: {largest[1]} holds {largest[0]:g}, which {problem.dtype} can't hold")
         if has_x and (implied.seq_len, implied.batch) != (problem.seq_len, problem.batch):
             raise click.UsageError(

@@ -5,6 +5,7 @@ Schema versions
     2  2026-11: turns have pressure_seconds
     3  2026-11: rows have input_seed; turns have inputs, first_seconds, read_seconds, reread_seconds,
        outside_seconds and outside_cpu_seconds
+    4  2026-11: rows have lengths
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks.measurement.timing import Int32, Turn
 from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 STATUSES = (
     "ok",
     "disagrees",
@@ -70,6 +71,7 @@ class Record(msgspec.Struct, kw_only=True):
     bidirectional: bool | None = None
     bias: bool | None = None
     dtype: str | None = None
+    lengths: bool | None = None  # whether each row of the batch has its own
     workload: str
     mode: str
     device: str | None = None
@@ -122,7 +124,7 @@ SCHEMA = pa.schema([field for field in COMPARED if field.name not in ("side", "p
 
 def problem_fields(problem: Problem) -> dict[str, Any]:
     """Return the fields of a record that a Problem fills."""
-    names = ("seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype")
+    names = ("seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype", "lengths")
     return {"problem": problem.id, **{name: getattr(problem, name) for name in names}}
 
 

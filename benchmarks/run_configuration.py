@@ -17,6 +17,7 @@ from benchmarks.metadata import Commit
 from impls.core import registry
 from impls.core.contract import DEVICES
 from impls.core.files import read_regular
+from impls.core.text import json_text
 from impls.core.versions import versions_of
 
 MOST = {
@@ -62,7 +63,7 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
 
     def dumps(self) -> str:
         """Return the text of run.json."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
+        return json_text(self)
 
 
 def resumed(folder: Path) -> RunConfiguration:

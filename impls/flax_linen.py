@@ -16,12 +16,14 @@ import numpy as np
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Array, Weights, layers
-from impls.families.jax import Layout, prepare_function, stack
+from impls.families.jax import inside, prepare_function, stack
+from impls.families.layout import Layout
 
 FRAMEWORK = "flax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+LENGTHS = True
 
 GATES = "ifgo"
 Params = dict[str, dict[str, dict[str, Any]]]
@@ -71,14 +73,16 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     }
     zero_bias = {"bias": jnp.zeros(problem.hidden_size, dtype)}
 
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
-        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[Any, ...]:
+    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
+        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array) -> tuple[Any, ...]:
             own = params[suffix]
             if not problem.bias:
                 own = {name: {**leaf, **zero_bias} if name[0] == "h" else leaf for name, leaf in own.items()}
-            (c, h), output = rnns[suffix].apply({"params": {"cell": own}}, x, initial_carry=(c, h))
-            return output, h, c
+            given: dict[str, Any] = {"seq_lengths": lengths[0]} if lengths else {}
+            result: Any = rnns[suffix].apply({"params": {"cell": own}}, x, initial_carry=(c, h), **given)
+            (c, h), output = result
+            return jnp.where(inside(x, *lengths), output, 0) if lengths else output, h, c
 
-        return stack(problem, layer, x, h0, c0)
+        return stack(problem, layer, x, h0, c0, *lengths)
 
     return prepare_function(problem, weights, device, workload, lstm, LAYOUT)

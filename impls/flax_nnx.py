@@ -15,13 +15,15 @@ from flax import nnx
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights, layers
-from impls.families.jax import Layout, prepare_function, stack
+from impls.families.jax import inside, prepare_function, stack
+from impls.families.layout import Layout
 from impls.families.single_bias import Params, SingleBias
 
 FRAMEWORK = "flax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+LENGTHS = True
 
 PARAMETERS = SingleBias("dense_i", "dense_h")
 LAYOUT = Layout(PARAMETERS.encode, PARAMETERS.decode, PARAMETERS.rates)
@@ -32,20 +34,24 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     dtype = jnp.dtype(problem.dtype)
     rnns: dict[str, Any] = {}
     for _, suffix, width in layers(problem):
-        cell = nnx.OptimizedLSTMCell(width, problem.hidden_size, param_dtype=dtype, rngs=nnx.Rngs(0))
+        # the weights are replaced, and the default initialisation cannot do bfloat16
+        zeros = nnx.initializers.zeros_init()
+        cell = nnx.OptimizedLSTMCell(
+            width, problem.hidden_size, param_dtype=dtype, recurrent_kernel_init=zeros, rngs=nnx.Rngs(0)
+        )
         rnns[suffix] = nnx.split(nnx.RNN(cell, time_major=True, return_carry=True), nnx.Param, ...)
     zero_bias = jnp.zeros(4 * problem.hidden_size, dtype)
 
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
-        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
+        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
             graphdef, _, rest = rnns[suffix]
             own = params[suffix]
             dense_h = {"kernel": nnx.Param(own["dense_h"]), "bias": nnx.Param(own.get("bias", zero_bias))}
             dense_i = {"kernel": nnx.Param(own["dense_i"])}
             rnn = nnx.merge(graphdef, nnx.State({"cell": {"dense_h": dense_h, "dense_i": dense_i}}), rest)
-            (c, h), output = rnn(x, initial_carry=(c, h))
-            return output, h, c
+            (c, h), output = rnn(x, initial_carry=(c, h), **({"seq_lengths": lengths[0]} if lengths else {}))
+            return jnp.where(inside(x, *lengths), output, 0) if lengths else output, h, c
 
-        return stack(problem, layer, x, h0, c0)
+        return stack(problem, layer, x, h0, c0, *lengths)
 
     return prepare_function(problem, weights, device, workload, lstm, LAYOUT)

@@ -8,17 +8,20 @@ import jax.numpy as jnp
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
-from impls.families.jax import both_biases, layered, prepare_function
+from impls.families.jax import both_biases, layered, prepare_function, scan
 
 FRAMEWORK = "jax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+LENGTHS = True
 
 Params = dict[str, jax.Array]
 
 
-def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+def layer(
+    params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+) -> tuple[jax.Array, ...]:
     """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
     weight_ih, weight_hh = params[f"weight_ih_{suffix}"], params[f"weight_hh_{suffix}"]
     bias = both_biases(params, suffix)
@@ -30,7 +33,7 @@ def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    (h, c), output = jax.lax.scan(cell, (h, c), x)
+    (h, c), output = scan(cell, (h, c), x, *lengths)
     return output, h, c
 
 

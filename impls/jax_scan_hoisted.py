@@ -8,12 +8,14 @@ import jax.numpy as jnp
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
-from impls.families.jax import both_biases, layered, prepare_function
+from impls.families.jax import both_biases, layered, prepare_function, scan
 
 FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+LENGTHS = True
+OPTIONAL = True
 
 UNROLL = 1
 """Measured: a larger number is slower on the CPU. docs/decisions/0002-tuned-track.md."""
@@ -21,7 +23,9 @@ UNROLL = 1
 Params = dict[str, jax.Array]
 
 
-def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+def layer(
+    params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+) -> tuple[jax.Array, ...]:
     """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
     recurrent = params[f"weight_hh_{suffix}"].T
     projected = x @ params[f"weight_ih_{suffix}"].T + both_biases(params, suffix)
@@ -33,7 +37,7 @@ def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    (h, c), output = jax.lax.scan(cell, (h, c), projected, unroll=UNROLL)
+    (h, c), output = scan(cell, (h, c), projected, *lengths, unroll=UNROLL)
     return output, h, c
 
 

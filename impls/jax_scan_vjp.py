@@ -11,7 +11,7 @@ from impls.families.jax_recurrence import layer
 FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

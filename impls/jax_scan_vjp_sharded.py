@@ -22,7 +22,7 @@ from impls.families.jax_recurrence import layer
 FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu",)
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 FEWEST_ROWS = 4
 """The fewest rows of the batch for a processor; fewer take longer. docs/decisions/0002-tuned-track.md."""

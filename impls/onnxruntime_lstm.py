@@ -6,7 +6,6 @@ options are ONNX Runtime's defaults, except the number of threads: as many as th
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,14 @@ from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights
 from impls.families.onnx import make_model
+from impls.families.threads import threads
 
 FRAMEWORK = "onnxruntime"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32",)  # its LSTM has no kernel for float64
+LENGTHS = True
 REQUIRES = ("onnxruntime>=1.20", "onnx>=1.17")
-
-
-def threads() -> int:
-    """Return OMP_NUM_THREADS where it is set, otherwise the number of processors that this process may use."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
@@ -40,7 +35,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     named = [made.name for made in session.get_outputs()]
 
     def load(inputs: Inputs) -> dict[str, Array]:
-        return {name: np.array(getattr(inputs, name), problem.dtype) for name in fed}
+        return {name: np.array(getattr(inputs, name), "int32" if name == "lengths" else problem.dtype) for name in fed}
 
     def forward(state: dict[str, Array]) -> list[Array]:
         return session.run(None, state)  # type: ignore[no-any-return]

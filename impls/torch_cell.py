@@ -20,7 +20,8 @@ from impls.families.torch import CellLSTM, prepare_module
 FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+LENGTHS = True
 
 
 class LSTMCell(nn.Module):
@@ -81,10 +82,10 @@ class LSTMModel(nn.Module):
         self.lstm = LSTM(problem)
         self.fc = nn.Linear(hidden_dim * self.directions, output_dim)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         # device and dtype come from the input
         zeros = x.new_zeros(self.layer_dim * self.directions, x.size(0), self.hidden_dim)
-        _, h_n, _ = self.lstm(x.transpose(0, 1), zeros, zeros)
+        _, h_n, _ = self.lstm(x.transpose(0, 1), zeros, zeros, *lengths)
         return self.fc(torch.cat(tuple(h_n[-self.directions :]), dim=1))  # type: ignore[no-any-return]
 
 
@@ -94,8 +95,8 @@ class TimeMajorModel(LSTMModel):
     def __init__(self, p: Problem) -> None:
         super().__init__(p.input_size, p.hidden_size, p.num_layers, OUTPUT_SIZE, p.bias, p.bidirectional)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.transpose(0, 1))
+    def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
+        return super().forward(x.transpose(0, 1), *lengths)
 
 
 def names(problem: Problem, prefix: str = "") -> dict[str, str]:

@@ -1,117 +1,19 @@
-"""The custom cell as a torch.autograd.Function: a hand-written backward, weight gradients batched over time.
-
-The loop of the backward does only what is sequential, dz_t @ W_hh. The gradients of W_ih, W_hh, b and x are a single
-matrix product each, over all T·B rows.
-"""
+"""The custom cell as a torch.autograd.Function: a hand-written backward, weight gradients batched over time."""
 
 from __future__ import annotations
-
-from typing import Any
-
-import torch
-from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
-from impls.families.torch import CanonicalLSTM, prepare_module
+from impls.families.torch import prepare_module
+from impls.families.torch_recurrence import RecurrentLSTM
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
-
-
-def forward_loop(z: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Fill z (T, B, 4H), which holds the input projections, with the gates' values i, f, g, o.
-
-    Returns:
-        All h and all c, (T + 1, B, H), the initial states first, and tanh of every c, (T, B, H).
-    """
-    steps, batch, hidden = z.shape[0], z.shape[1], h.shape[1]
-    all_h, all_c = z.new_empty(steps + 1, batch, hidden), z.new_empty(steps + 1, batch, hidden)
-    tanh_c = z.new_empty(steps, batch, hidden)
-    all_h[0], all_c[0] = h, c
-    hs, cs = all_h.unbind(0), all_c.unbind(0)
-    # the gates side by side as (i, f), g, o: one sigmoid serves two of them
-    pairs, gs, os = (
-        z[:, :, : 2 * hidden].unbind(0),
-        z[:, :, 2 * hidden : 3 * hidden].unbind(0),
-        z[:, :, 3 * hidden :].unbind(0),
-    )
-    i_s, f_s = z[:, :, :hidden].unbind(0), z[:, :, hidden : 2 * hidden].unbind(0)
-    for t, (z_t, tanh_t) in enumerate(zip(z.unbind(0), tanh_c.unbind(0), strict=True)):
-        z_t.addmm_(hs[t], recurrent)
-        pairs[t].sigmoid_()
-        gs[t].tanh_()
-        os[t].sigmoid_()
-        torch.mul(f_s[t], cs[t], out=cs[t + 1]).addcmul_(i_s[t], gs[t])
-        torch.tanh(cs[t + 1], out=tanh_t)
-        torch.mul(os[t], tanh_t, out=hs[t + 1])
-    return all_h, all_c, tanh_c
-
-
-class Recurrence(torch.autograd.Function):
-    """x (T, B, I), h and c (B, H), weights → output (T, B, H), last c (B, H)."""
-
-    @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, x: Tensor, h: Tensor, c: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        z = torch.nn.functional.linear(x, weight_ih, bias)
-        all_h, all_c, tanh_c = forward_loop(z, h, c, weight_hh.t().contiguous())
-        ctx.save_for_backward(x, weight_ih, weight_hh, z, all_h, all_c, tanh_c)
-        ctx.has_bias = bias is not None
-        return all_h[1:], all_c[-1]
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, d_output: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        x, weight_ih, weight_hh, gates, all_h, all_c, tanh_c = ctx.saved_tensors
-        steps, batch, hidden = tanh_c.shape
-        i, f, g, o = gates.chunk(4, 2)
-        # everything that does not depend on the sequential d_h and d_c, for all steps at once
-        by_c = torch.empty_like(gates)
-        torch.mul(g, i * (1 - i), out=by_c[:, :, :hidden])
-        torch.mul(all_c[:-1], f * (1 - f), out=by_c[:, :, hidden : 2 * hidden])
-        torch.mul(i, 1 - g * g, out=by_c[:, :, 2 * hidden : 3 * hidden])
-        by_h_o = tanh_c * (o * (1 - o))
-        by_h_c = o * (1 - tanh_c * tanh_c)
-        d_z = by_c
-        blocks = d_z.view(steps, batch, 4, hidden)[:, :, :3].unbind(0)
-        outs = d_z[:, :, 3 * hidden :].unbind(0)
-        rows, by_h_os, by_h_cs, fs, d_outputs = (part.unbind(0) for part in (d_z, by_h_o, by_h_c, f, d_output))
-        d_h = torch.zeros_like(d_c)
-        d_c = d_c.clone()
-        for t in range(steps - 1, -1, -1):
-            d_h = torch.addmm(d_outputs[t], rows[t + 1], weight_hh) if t + 1 < steps else d_outputs[t]
-            d_c.addcmul_(d_h, by_h_cs[t])
-            blocks[t].mul_(d_c.unsqueeze(1))
-            torch.mul(d_h, by_h_os[t], out=outs[t])
-            d_c.mul_(fs[t])
-        d_h = rows[0] @ weight_hh
-        flat = d_z.view(steps * batch, 4 * hidden)
-        return (
-            (flat @ weight_ih).view_as(x) if ctx.needs_input_grad[0] else None,
-            d_h,
-            d_c,
-            flat.t() @ x.reshape(steps * batch, -1),
-            flat.t() @ all_h[:-1].reshape(steps * batch, hidden),
-            flat.sum(0) if ctx.has_bias else None,
-        )
-
-
-class AutogradLSTM(CanonicalLSTM):
-    """Each direction of each layer is a Recurrence."""
-
-    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        weight_ih, weight_hh, *_ = self.weights(suffix)
-        bias = self.summed_bias(suffix)
-        output, c = Recurrence.apply(x, h, c, weight_ih, weight_hh, bias)  # type: ignore[no-untyped-call]
-        return output, output[-1], c
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    return prepare_module(problem, weights, device, workload, AutogradLSTM)
+    return prepare_module(problem, weights, device, workload, RecurrentLSTM)

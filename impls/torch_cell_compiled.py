@@ -14,11 +14,12 @@ from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
 from impls.families.torch import CanonicalLSTM, prepare_module
+from impls.families.torch_compile import settle
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 CHUNK = 8
 
@@ -56,7 +57,5 @@ class CompiledLSTM(CanonicalLSTM):
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 1024
-    torch._dynamo.config.fail_on_recompile_limit_hit = True  # a silent fallback to eager would be timed
-    torch._functorch.config.donated_buffer = False  # the mode `backward` is called again on the same graph
+    settle()
     return prepare_module(problem, weights, device, workload, CompiledLSTM)

@@ -14,7 +14,8 @@ from impls.families.torch import CanonicalLSTM, prepare_module
 FRAMEWORK = "torch"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+OPTIONAL = True
 
 
 class HoistedLSTM(CanonicalLSTM):

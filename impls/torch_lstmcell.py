@@ -12,7 +12,8 @@ from impls.families.torch import CellLSTM, prepare_module
 FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+LENGTHS = True
 
 
 class LSTM(CellLSTM):

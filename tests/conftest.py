@@ -43,15 +43,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
+RARE = ("twins", "environments")
+"""The markers of tests that take minutes."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Whatever else is asked for with -m, twins run only where they are asked for.
+    """Whatever else is asked for with -m, what is in RARE runs only where it is asked for.
 
     Files with most slow tests come first: where two run at a time, neither is then left alone for long at the end.
     """
-    if "twins" not in config.option.markexpr:
-        long = [item for item in items if item.get_closest_marker("twins")]
-        items[:] = [item for item in items if item not in long]
-        config.hook.pytest_deselected(items=long)
+    for marker in RARE:
+        if marker not in config.option.markexpr:
+            long = [item for item in items if item.get_closest_marker(marker)]
+            items[:] = [item for item in items if item not in long]
+            config.hook.pytest_deselected(items=long)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 

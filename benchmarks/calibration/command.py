@@ -15,13 +15,14 @@ import msgspec
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import machine, options
-from benchmarks.calibration import pool
+from benchmarks import machine, options, processors
+from benchmarks.calibration import pool, sizing
 from benchmarks.calibration.hog import hogging
 from benchmarks.calibration.injection import KINDS as WORK
 from benchmarks.calibration.injection import slowed_by
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.report import HOGGED, KINDS, MARGIN, PLANTED, SHARES, RealGate, report
+from benchmarks.calibration.report import HOGGED, KINDS, MARGIN, PLANTED, SHARES, RealGate, gates_listed, report
+from benchmarks.calibration.sizing import Size, Sizes
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.session import Advance, Key, Session
 from benchmarks.measurement.sides import Side, Version, version_of
@@ -35,13 +36,14 @@ from benchmarks.regression.outcome import Steps, measure_and_decide
 from benchmarks.scratch import scratch
 from impls.core import command_line, registry
 from impls.core.files import read_regular, write_text
+from impls.core.text import json_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-POOLED = GATED
 SESSION_REPLICATES = 11
 PAUSE_SECONDS = 20.0
 """Between two sessions: what one session leaves in the machine is to have gone."""
-MODES = GATED_MODES
+SIZES = "sizes.json"
+"""The file beside a pool that keeps how much work a slowdown takes."""
 
 
 def working_tree() -> Path:
@@ -56,10 +58,47 @@ def versions(root: Path, names: Sequence[str]) -> dict[str, Version]:
 
 
 def slowed(
-    root: Path, names: Sequence[str], share: float, work: str = "arithmetic", modes: Sequence[str] = MODES
+    root: Path,
+    names: Sequence[str],
+    share: float,
+    work: str = "arithmetic",
+    modes: Sequence[str] = GATED_MODES,
+    sizes: Mapping[str, Size] | None = None,
 ) -> Path:
     """Return a copy of a snapshot in which a call of these implementations takes longer by `share`, in these modes."""
-    return snapshots.changed(root, dict.fromkeys(names, slowed_by(share, work, modes)))
+    factors = {
+        name: {mode: sizes[f"{name} {mode}"].factor for mode in modes if sizes and f"{name} {mode}" in sizes}
+        for name in names
+    }
+    return snapshots.changed(root, {name: slowed_by(share, work, modes, factors[name]) for name in names})
+
+
+def size_work(folder: Path, threads: int, advance: Advance) -> None:
+    """Measure how much work makes a call slower by a share of itself, at each benchmark; what a folder has is kept."""
+    path, root, rng = folder / SIZES, working_tree(), random.Random()
+    sizes = sizing.stored(path)
+    wanted = [(work, name, mode) for work in WORK for name in GATED for mode in GATED_MODES]
+    for number, (work, name, mode) in enumerate(wanted):
+        if f"{name} {mode}" in sizes.get(work, {}):
+            continue
+        what = f"sizing {work} in {name} {mode}"
+        advance(what, number, len(wanted))
+        place = slowed(root, [name], sizing.SHARE, work, [mode])
+        request = sizing.Request(
+            path=str(place / "impls" / f"{name}.py"),
+            benchmark=f"{PROBLEM}/sequence/{mode}",
+            cores=options.choose_cores(threads),
+            turn_seconds=TURN_SECONDS,
+            seed=rng.randrange(2**31),
+        )
+        implementation = versions(place, [name])[name].implementation
+        with scratch() as cache:
+            try:
+                found = sizing.size_apart(implementation, place, request, cache, lambda _: None)
+            except RuntimeError as error:
+                raise click.ClickException(f"{name} {mode} can't be sized: {error}") from None
+        sizes.setdefault(work, {})[f"{name} {mode}"] = found
+        sizing.store(path, sizes)
 
 
 def configure(benchmarks: Sequence[str], threads: int, seed: int) -> Configuration:
@@ -78,17 +117,22 @@ def configure(benchmarks: Sequence[str], threads: int, seed: int) -> Configurati
 
 
 def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int, advance: Advance) -> None:
-    """Add a session to a pool: fresh caches, and base, its A/A copy and every injected slowdown in the same blocks."""
+    """Add a session to the pool of a folder.
+
+    It has fresh caches, and base, its A/A copy and every injected slowdown in the same blocks.
+    """
     rng = random.Random()
     root = working_tree()
-    before = [one.work for one in pool.described(folder)]
+    before = [one.work for one in pool.described(folder / "pool")]
     work = min(WORK, key=lambda kind: (before.count(kind), rng.random()))
     roots = {BASE: root, COPY: root}
-    roots |= {name_of(share): slowed(root, POOLED, share, work) for share in shares}
-    sides = [Side(label, versions(root, POOLED)) for label, root in roots.items()]
+    sizes = sizing.stored(folder / SIZES).get(work)
+    roots |= {name_of(share): slowed(root, GATED, share, work, sizes=sizes) for share in shares}
+    sides = [Side(label, versions(root, GATED)) for label, root in roots.items()]
     rng.shuffle(sides)
-    configuration = configure([f"{PROBLEM}/sequence/{mode}" for mode in MODES], threads, rng.randrange(2**31))
-    folder.mkdir(parents=True, exist_ok=True)
+    configuration = configure([f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES], threads, rng.randrange(2**31))
+    pool_folder = folder / "pool"
+    pool_folder.mkdir(parents=True, exist_ok=True)
     collected = pool.Collected(
         machine.describe(RunOptions(run_id=configuration.run_id, baseline=BASE)),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -101,11 +145,11 @@ def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int
             session.admit()
             refuse({key: one.reason for key, one in session.admissions.items() if one.status != "ok"})
             session.close()
-            pool.describe(folder, collected)
+            pool.describe(pool_folder, collected)
             for number in range(replicates):
                 records = session.replicate(number, Steps.blocks, what="collecting, replicate", of_all=replicates)
                 refuse({key: failure.reason for key, failure in session.failures.items()})
-                pool.save(folder, records)
+                pool.save(pool_folder, records)
         finally:
             session.close()
 
@@ -116,24 +160,26 @@ def refuse(failed: Mapping[Key, str | None]) -> None:
         raise click.ClickException(f"{' '.join(key)}, as {side}: {reason}")
 
 
-def real_gate(kind: str, threads: int, advance: Advance) -> RealGate:
+def real_gate(kind: str, folder: Path, threads: int, advance: Advance) -> RealGate:
     """Run a gate from end to end on the default set: of the same code, or with one benchmark slowed.
 
     Args:
         kind: one of KINDS.
+        folder: has the sizes of slowdowns.
         threads: the processors of each worker.
         advance: is told the progress.
     """
-    start = time.perf_counter()
     rng = random.Random()
+    start = time.perf_counter()
     root = head = working_tree()
-    benchmarks = {mode: f"{PROBLEM}/sequence/{mode}" for mode in MODES}
+    benchmarks = {mode: f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES}
     planted, work = "", None
     if kind in PLANTED:
-        name, mode, work = rng.choice(POOLED), rng.choice(MODES), rng.choice(list(WORK))
+        name, mode, work = rng.choice(GATED), rng.choice(GATED_MODES), rng.choice(list(WORK))
         planted = f"{name} {benchmarks[mode]}"
-        head = slowed(root, [name], PLANTED[kind], work, [mode])
-    sides = Side("base", versions(root, POOLED)), Side("head", versions(head, POOLED))
+        sizes = sizing.stored(folder / SIZES).get(work)
+        head = slowed(root, [name], PLANTED[kind], work, [mode], sizes)
+    sides = Side("base", versions(root, GATED)), Side("head", versions(head, GATED))
     configuration = configure(list(benchmarks.values()), threads, rng.randrange(2**31))
     cores = options.choose_cores(threads)
     with scratch() as scratch_folder, ExitStack() as stack:
@@ -150,13 +196,14 @@ def real_gate(kind: str, threads: int, advance: Advance) -> RealGate:
         seconds=time.perf_counter() - start,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         work=work,
+        machine=processors.words(machine.machine()),
         benchmarks=len({finding.benchmark for finding in result.findings}),
         unknown=[finding.benchmark for finding in result.unknown() if finding.metric == "time"],
     )
 
 
-def stored(folder: Path) -> tuple[Pool, list[RealGate]]:
-    """Return the pool and the gates that a folder holds.
+def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
+    """Return the pool, the gates, and the sizes of slowdowns that a folder holds.
 
     Raises:
         UsageError: where a file is damaged.
@@ -166,17 +213,20 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate]]:
         pooled = Pool.load(folder / "pool")
         gates = []
         for path in sorted((folder / "gates").glob("*.json")):
-            gates.append(msgspec.json.decode(read_regular(path), type=RealGate))
+            gates.append(msgspec.json.decode(read_regular(path), type=RealGate))  # noqa: PERF401
+        path = folder / SIZES
+        sizes = sizing.stored(path)
     except ValueError as error:
         line = str(error) if str(error).startswith(str(folder)) else f"{path} is damaged: {error}"
         raise click.UsageError(f"{line}; mend or remove it") from None
-    return pooled, gates
+    return pooled, gates, sizes
 
 
 @click.command()
 @click.option(
     "--sessions", type=click.IntRange(min=0), default=1, show_default=True, help="Sessions to add to the pool."
 )
+@click.option("--size", "size_first", is_flag=True, help="First measure how much work a slowdown takes: an hour or so.")
 @click.option(
     "--replicates",
     type=click.IntRange(min=1),
@@ -192,37 +242,47 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate]]:
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/calibration]")
 def calibrate(
-    sessions: int, replicates: int, aa_only: bool, runs: int, kinds: tuple[str, ...], threads: int, out: Path | None
+    sessions: int,
+    size_first: bool,
+    replicates: int,
+    aa_only: bool,
+    runs: int,
+    kinds: tuple[str, ...],
+    threads: int,
+    out: Path | None,
 ) -> int:
     """Measure how often the regression gate gives a false alarm on this machine, and which slowdowns it finds.
 
-    DIR keeps what was measured. Another calibration with the same DIR adds to it.
+    DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables, and
+    gates.md every real gate.
     """
     folder = out or ROOT / "runs" / "calibration"
     pool_folder = folder / "pool"
     options.heed_signals()
     stored(folder)  # so that what is damaged is found before anything is measured
-    if sessions or runs:
+    if sessions or runs or size_first:
         try:
             pool.claim(pool_folder, machine.machine(), threads)
         except ValueError as error:
             raise click.UsageError(f"{error}; give another --out") from None
     with progress(CALIBRATION) as advance:
+        if size_first:
+            size_work(folder, threads, advance)
         for number in range(sessions):
             if number:
                 time.sleep(PAUSE_SECONDS)
-            collect(pool_folder, replicates, () if aa_only else SHARES, threads, advance)
+            collect(folder, replicates, () if aa_only else SHARES, threads, advance)
         gates = folder / "gates"
         for kind in (kinds or KINDS) if runs else ():
             for _ in range(runs):
-                gate = real_gate(kind, threads, advance)
+                gate = real_gate(kind, folder, threads, advance)
                 gates.mkdir(parents=True, exist_ok=True)
-                write_text(
-                    gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json",
-                    msgspec.json.format(msgspec.json.encode(gate), indent=1).decode() + "\n",
-                )
-    text = report(*stored(folder), machine.machine(), threads)
+                write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json_text(gate))
+    found = stored(folder)
+    text = report(*found, machine.machine(), threads)
     write_text(folder / "calibration.md", text)
+    if found[1]:
+        write_text(folder / "gates.md", gates_listed(found[1]))
     Console().print(Markdown(text))
     command_line.say(f"everything is in {folder}")
     return 0

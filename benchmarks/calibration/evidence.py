@@ -77,10 +77,8 @@ def rate_within_sessions(
             hits[k] += happened(gate, compared)
             used += gate.replicates
     drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
-    low, high = np.quantile(drawn, [0.05, 0.95])
     total = each * len(long)
-    least, most = by_chance(int(hits.sum()), total)
-    return Rate(hits.sum() / total, min(float(low), least), max(float(high), most), used / total, len(long))
+    return _limited(int(hits.sum()), total, drawn, used / total, len(long))
 
 
 def rate(
@@ -115,9 +113,14 @@ def rate(
     sessions = sorted(of_session)
     hits, used = counted(sessions, gates)
     rates = [counted(rng.choices(sessions, k=len(sessions)), again)[0] / again for _ in range(DRAWS)]
-    low, high = np.quantile(rates, [0.05, 0.95])
+    return _limited(hits, gates, rates, used, len(sessions))
+
+
+def _limited(hits: int, gates: int, drawn: Sequence[float] | np.ndarray, replicates: float, sessions: int) -> Rate:
+    """Return a rate with its limits: quantiles of the rates of drawn sessions, or what chance makes if wider."""
+    low, high = np.quantile(drawn, [0.05, 0.95])
     least, most = by_chance(hits, gates)
-    return Rate(hits / gates, min(float(low), least), max(float(high), most), used, len(sessions))
+    return Rate(hits / gates, min(float(low), least), max(float(high), most), replicates, sessions)
 
 
 def by_chance(hits: int, trials: int) -> tuple[float, float]:

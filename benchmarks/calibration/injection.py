@@ -1,23 +1,24 @@
 """Injected slowdowns: a copy of an implementation whose every call takes longer by a share of itself.
 
 After a call, the copy works until a share of what this call took has passed. So the size is right whatever the
-machine does. A fixed amount of work would not do: on a disturbed machine it does not get longer as the call does, and
+machine does, but for what the work leaves behind: the next call finds less of its data in the caches. sizing.py
+measures that. A fixed amount of work would not do: on a disturbed machine it does not get longer as the call does, and
 where a call varies by 2 %, it takes minutes to find how much work is 2 %. A sleep would not do: it leaves the processor
 free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from impls.core.contract import MODES
 
 KINDS = {"arithmetic": 1.07, "memory": 1.16}
 """Extra arithmetic; or extra memory traffic, which allocates and copies what no cache holds.
 
-The number is how much longer a call takes in all, for each second of work: after the work, the next call finds less of
-its data in the caches. Measured at 2, 3 and 5 %, in 11 replicates of 12 benchmarks: 1.07, 1.06 and 1.08 for arithmetic,
-1.17, 1.18 and 1.15 for memory, each ± 0.09 or less (2 cores, AMD EPYC, family 25, model 17; 2026-11-26).
+The number is how much longer a call takes in all, for each second of work, where `calibrate --size` has not measured
+it.
+docs/decisions/0013-one-test.md says where these two come from.
 """
 
 INJECTED = """
@@ -29,14 +30,14 @@ import time as _time
 import numpy as _np
 
 _original = prepare
-_SHARE, _KIND = {own_share}, {kind!r}
+_KIND = {kind!r}
 _COLD = _np.ones(2**23 if _KIND == "memory" else 0)  # 64 MiB
 _PART = 512  # of it: 4 KiB
 
 
 class _Slowed:
-    def __init__(self, call):
-        self.call, self.at = call, 0
+    def __init__(self, call, share):
+        self.call, self.share, self.at = call, share, 0
 
     def work(self):  # about a microsecond
         if _KIND == "arithmetic":
@@ -51,7 +52,7 @@ class _Slowed:
         start = _time.perf_counter()
         result = self.call(state)
         now = _time.perf_counter()
-        until = now + _SHARE * (now - start)
+        until = now + self.share * (now - start)
         while _time.perf_counter() < until:
             self.work()
         return result
@@ -59,12 +60,19 @@ class _Slowed:
 
 def prepare(problem, weights, device, workload):
     original = _original(problem, weights, device, workload)
-    modes = [mode for mode in {modes!r} if getattr(original, mode) is not None]
-    return _dataclasses.replace(original, **{{mode: _Slowed(getattr(original, mode)) for mode in modes}})
+    calls = {{mode: getattr(original, mode) for mode in {shares!r}}}
+    slowed = {{mode: _Slowed(call, {shares!r}[mode]) for mode, call in calls.items() if call is not None}}
+    return _dataclasses.replace(original, **slowed)
 """
 
 
-def inject(source: str, share: float, kind: str = "arithmetic", modes: Sequence[str] = MODES) -> str:
+def inject(
+    source: str,
+    share: float,
+    kind: str = "arithmetic",
+    modes: Sequence[str] = MODES,
+    factors: Mapping[str, float] | None = None,
+) -> str:
     """Return a source with an injected slowdown.
 
     Args:
@@ -72,10 +80,18 @@ def inject(source: str, share: float, kind: str = "arithmetic", modes: Sequence[
         share: by how much a call is to take longer, such as 0.05.
         kind: one of KINDS.
         modes: the modes that are slowed.
+        factors: by mode: how much longer a call takes in all, for each second of work; that of KINDS where it is not
+            known.
     """
-    return source + INJECTED.format(own_share=share / KINDS[kind], percent=100 * share, kind=kind, modes=tuple(modes))
+    shares = {mode: share / (factors or {}).get(mode, KINDS[kind]) for mode in modes}
+    return source + INJECTED.format(percent=100 * share, kind=kind, shares=shares)
 
 
-def slowed_by(share: float, kind: str = "arithmetic", modes: Sequence[str] = MODES) -> Callable[[str], str]:
+def slowed_by(
+    share: float,
+    kind: str = "arithmetic",
+    modes: Sequence[str] = MODES,
+    factors: Mapping[str, float] | None = None,
+) -> Callable[[str], str]:
     """Return a function that injects a slowdown into a source, as `inject` does."""
-    return lambda source: inject(source, share, kind, modes)
+    return lambda source: inject(source, share, kind, modes, factors)

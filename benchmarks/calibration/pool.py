@@ -18,6 +18,7 @@ from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
 from impls.core.files import read_regular, write_text
+from impls.core.text import json_text
 
 BASE, COPY = "base", "twin"
 """The labels of base and of its A/A copy: the same code."""
@@ -44,8 +45,7 @@ class Collected(msgspec.Struct, frozen=True):
 
 def describe(folder: Path, collected: Collected) -> None:
     """Write what is known of a session to a file."""
-    content = msgspec.json.format(msgspec.json.encode(collected), indent=1).decode()
-    write_text(folder / f"session-{collected.session}.json", content + "\n")
+    write_text(folder / f"session-{collected.session}.json", json_text(collected))
 
 
 def described(folder: Path) -> list[Collected]:
@@ -97,6 +97,8 @@ class Pool:
     """The session of each replicate: the run_id of its records."""
     works: dict[str, str]
     """By session: with what kind of work its sides are slowed; none where that was not recorded."""
+    machine: Machine | None = None
+    """Where the newest session was measured; None where that was not recorded."""
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
@@ -129,8 +131,9 @@ class Pool:
             logs.append(dict(log))
             values.append(dict(value))
             sessions.append(records[0].run_id if records else "")
-        works = {one.session: one.work for one in described(folder) if one.work}
-        return cls(replicates, logs, values, sessions, works)
+        known = described(folder)
+        works = {one.session: one.work for one in known if one.work}
+        return cls(replicates, logs, values, sessions, works, known[-1].described.machine if known else None)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""

@@ -17,6 +17,7 @@ from benchmarks.calibration.evidence import Rate
 from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.replay import Replay
+from benchmarks.calibration.sizing import SHARE, Sizes
 from benchmarks.metadata import Machine
 from benchmarks.regression.decision import TESTED
 from benchmarks.words import count, markdown_cell
@@ -41,6 +42,7 @@ class RealGate(msgspec.Struct, kw_only=True):
     kind: one of KINDS.
     planted: the slowed benchmark; empty for the same code.
     work: how it was slowed.
+    machine: the processor, in words.
     benchmarks: how many were compared.
     unknown: those that were neither slower, faster nor same, by time.
     """
@@ -52,6 +54,7 @@ class RealGate(msgspec.Struct, kw_only=True):
     seconds: float
     date: str
     work: str | None = None
+    machine: str = ""
     benchmarks: int = 0
     unknown: list[str] = []
 
@@ -70,8 +73,12 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
 
 
-def report(pool: Pool, reals: Sequence[RealGate], machine: Machine, threads: int) -> str:
-    """Return the machine, the size of the pool and the tables, in Markdown."""
+def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine, threads: int) -> str:
+    """Return the machine, the size of the pool and the tables, in Markdown.
+
+    The machine is that of the pool; the given one where the pool does not know it.
+    """
+    machine = pool.machine or machine
     held = {side: pool.holding([BASE, COPY, side]) for side in (COPY, *map(name_of, SHARES))}
     counts = ", ".join(f"{'A/A' if side == COPY else side} {len(number)}" for side, number in held.items())
     where = (
@@ -80,7 +87,7 @@ def report(pool: Pool, reals: Sequence[RealGate], machine: Machine, threads: int
     )
     parts = [markdown_cell(where)]
     if len(held[COPY]) >= TESTED:
-        parts += [_rules(pool, held), _assumptions(pool, held[COPY]), *_sizes(pool)]
+        parts += [_rules(pool, held), _assumptions(pool, held[COPY]), *_sized(sizes), *_sizes(pool)]
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
     if reals:
@@ -204,6 +211,19 @@ def _assumptions(pool: Pool, held: Sequence[int]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def _sized(sizes: Sizes) -> list[str]:
+    """Return in words how well the injected slowdowns were sized before they were used."""
+    lines = []
+    for work, known in sizes.items():
+        factors, worst = [size.factor for size in known.values()], max(size.half for size in known.values())
+        least, most = percent(1 / max(factors)), percent(1 / min(factors))
+        lines.append(
+            f"- {work}: of a slowdown, the work itself is {least} to {most}. Sized at"
+            f" {len(known)} benchmarks, {name_of(SHARE)} to within {100 * worst:.2f} points"
+        )
+    return ["\n".join(lines)] if lines else []
+
+
 def _sizes(pool: Pool) -> list[str]:
     """Return the table of what each injected slowdown measures."""
     rows = [
@@ -217,6 +237,27 @@ def _sizes(pool: Pool) -> list[str]:
     ]
     header = ["benchmark", "work", "label", "measured [95 %]"]
     return [tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)] if rows else []
+
+
+def gates_listed(reals: Sequence[RealGate]) -> str:
+    """Return every real gate in a table, in Markdown."""
+    rows = [
+        [
+            gate.date,
+            gate.machine,
+            f"{gate.kind}{f', {gate.work}' if gate.work else ''}",
+            gate.planted or "–",
+            str(gate.exit_code),
+            "; ".join(gate.regressions) or "–",
+            "yes" if right(gate) else "no",
+            f"{gate.seconds / 60:.1f}",
+            f"{len(gate.unknown)} of {gate.benchmarks}",
+        ]
+        for gate in reals
+    ]
+    header = ["date", "machine", "kind", "slowed", "exit code", "regressions", "right", "minutes", "unknown"]
+    cells = [[markdown_cell(cell) for cell in row] for row in rows]
+    return tabulate(cells, headers=header, tablefmt="github", disable_numparse=True) + "\n"
 
 
 def _from_end_to_end(reals: Sequence[RealGate]) -> str:

@@ -18,7 +18,13 @@ from impls.core.problem import DTYPES, Problem
 @click.command()
 @options.impl_option
 @options.problem_option
-@click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), help="Repeatable.  [default: both]")
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    type=click.Choice(DTYPES),
+    help="Repeatable.  [default: all that one of them has]",
+)
 @options.workload_option
 @options.device_option
 @click.option(
@@ -44,7 +50,7 @@ def agree(
     matrix = Matrix(
         [version_of(implementation) for implementation in implementations if implementation.is_lstm],
         problems or tuple(Problem.parse(text) for text in AGREE_PROBLEMS),
-        dtypes or DTYPES,
+        dtypes or [dtype for dtype in DTYPES if any(dtype in one.dtypes for one in implementations)],
         workloads or WORKLOADS,
         device,
         timeout,
@@ -53,7 +59,10 @@ def agree(
         matrix.fill(folder, advance)
     console = terminal.output(200)
     matrix.show(console)
-    refused = controls.refusals()
+    refused = {
+        f"{name}, {dtype}": reason for dtype in matrix.dtypes for name, reason in controls.refusals(dtype).items()
+    }
+    refused |= {f"{name}, float64": reason for name, reason in controls.extreme_refusals("float64").items()}
     console.print("\nnegative controls: each is wrong on purpose and must be refused")
     for name, reason in refused.items():
         console.print(f"  {name}: {f'refused: {reason}' if reason else 'PASSED'}", markup=False, highlight=False)

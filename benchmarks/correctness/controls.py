@@ -7,6 +7,7 @@ faults in EXTREME are found on extreme numbers only, and must be refused in floa
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,12 +15,15 @@ import numpy as np
 from benchmarks.correctness import agreement, extremes
 from impls.core import reference
 from impls.core.contract import Prepared
+from impls.core.formats import FORMATS
 from impls.core.problem import Problem
 from impls.core.reference import Results, sigmoid
 from impls.core.weights import Array, Inputs, Weights, make_weights
 
 PROBLEM = Problem.parse("t5-b4-i8-h8")
 """I = H, so that a transposed matrix still fits."""
+
+PROBLEM_OF_LENGTHS = Problem.parse("t5-b4-i8-h8-bi-var")
 
 SEED = 11
 """Of the weights and inputs of extreme controls."""
@@ -67,7 +71,7 @@ def cell_gate_fed_c(problem: Problem, weights: Weights, inputs: Inputs) -> Resul
 def gradient_detached(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """No gradient through the last hidden state, as after a stray detach()."""
     results = reference.run_sequence(problem, weights, inputs)
-    detached = Inputs(**{**vars(inputs), "d_h_n": 0 * inputs.d_h_n})
+    detached = Inputs(**{**inputs.arrays(), "d_h_n": 0 * inputs.d_h_n})
     wrong = reference.run_sequence(problem, weights, detached)
     return {name: wrong[name] if name.startswith("grad_") else value for name, value in results.items()}
 
@@ -79,10 +83,18 @@ def matrix_transposed(problem: Problem, weights: Weights, inputs: Inputs) -> Res
 
 
 def weight_off(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """A single weight off by 1e-3."""
+    """A single weight off by 1e-3; where the tolerance is larger, by 50 times the tolerance."""
     moved = weights["weight_ih_l0"].copy()
-    moved[3, 2] += 1e-3
+    moved[3, 2] += max(1e-3, 50 * agreement.TOLERANCES[problem.dtype])
     return reference.run_sequence(problem, _with(weights, "weight_ih_l0", moved), inputs)
+
+
+def just_above(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """The output in one element off by 1.1 times the tolerance."""
+    results = reference.run_sequence(problem, weights, inputs)
+    output = results["output"].copy()
+    output[1, 2, 3] += 1.1 * agreement.TOLERANCES[problem.dtype] * np.abs(output).max()
+    return {**results, "output": output}
 
 
 def one_nan(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
@@ -157,8 +169,32 @@ def tiny_lost(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
 def denormal_doubled(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Results below the smallest normal number are twice as large as they should be."""
     results = reference.run_sequence(problem, weights, inputs)
-    smallest = np.finfo(problem.dtype).tiny
+    smallest = FORMATS[problem.dtype].smallest
     return {name: np.where(np.abs(value) < smallest, 2 * value, value) for name, value in results.items()}
+
+
+def lengths_ignored(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """Every row as long as seq_len."""
+    return reference.run_sequence(problem, weights, dataclasses.replace(inputs, lengths=None))
+
+
+def padding_in_output(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """The last output of a row repeated beyond its length, as Keras does."""
+    results = reference.run_sequence(problem, weights, inputs)
+    within = reference.inside_of(inputs.x, inputs.lengths)
+    hidden = problem.hidden_size
+    repeated = results["output"].copy()
+    repeated[:, :, :hidden] = np.where(within, repeated[:, :, :hidden], results["h_n"][0])
+    return {**results, "output": repeated}
+
+
+def reversed_with_padding(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """The reverse direction starts at seq_len, and goes through the padding first."""
+    whole = reference.run_sequence(problem, weights, dataclasses.replace(inputs, lengths=None))
+    results = reference.run_sequence(problem, weights, inputs)
+    within, hidden = reference.inside_of(inputs.x, inputs.lengths), problem.hidden_size
+    backward = np.where(within, whole["output"][:, :, hidden:], 0.0)
+    return {**results, "output": np.concatenate([results["output"][:, :, :hidden], backward], axis=2)}
 
 
 def _by_name(*faults: Fault) -> dict[str, Fault]:
@@ -172,9 +208,13 @@ CONTROLS = _by_name(
     gradient_detached,
     matrix_transposed,
     weight_off,
+    just_above,
     one_nan,
     axis_dropped,
 )
+
+LENGTHS = _by_name(lengths_ignored, padding_in_output, reversed_with_padding)
+"""What must be refused at PROBLEM_OF_LENGTHS."""
 
 EXTREME = _by_name(
     sigmoid_from_tanh,
@@ -195,19 +235,23 @@ def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
     return Prepared(load=lambda inputs: inputs, to_numpy=lambda _, result: result, train_step=run)
 
 
-def refusals(dtype: str = "float32") -> dict[str, str | None]:
+def refusals(dtype: str) -> dict[str, str | None]:
     """Return the reason why agreement refuses each control, by the control's name; None where it passes."""
-    problem = PROBLEM.replace(dtype=dtype)
+    reasons = _refusals(PROBLEM.replace(dtype=dtype), CONTROLS)
+    return reasons | _refusals(PROBLEM_OF_LENGTHS.replace(dtype=dtype), LENGTHS)
+
+
+def _refusals(problem: Problem, faults: dict[str, Fault]) -> dict[str, str | None]:
     weights = make_weights(problem)
     want = agreement.expected(problem, "sequence", weights)
     reasons: dict[str, str | None] = {}
-    for name, fault in CONTROLS.items():
+    for name, fault in faults.items():
         reasons[name] = None
         try:
             agreement.check(prepare(fault, problem, weights), problem, "sequence", "train_step", want)
         except agreement.Disagrees as error:
             reasons[name] = str(error)
-    return reasons | extreme_refusals("float64")
+    return reasons
 
 
 def extreme_refusals(dtype: str) -> dict[str, str | None]:

@@ -26,6 +26,7 @@ from benchmarks.correctness import agreement
 from benchmarks.measurement.protocol import CheckExtremes, ExtremesChecked, Found
 from impls.core import reference
 from impls.core.contract import MODES, Prepared
+from impls.core.formats import FORMATS
 from impls.core.npz import frozen
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, make_inputs, make_weights
@@ -63,7 +64,7 @@ def weights_of(dtype: str, seed: int) -> Weights:
 
 def inputs_of(extreme: str, dtype: str, seed: int) -> Inputs:
     """Return random inputs with the numbers of an extreme, rounded to the dtype: few digits are left of a denormal."""
-    arrays = {name: array.copy() for name, array in vars(make_inputs(PROBLEM, seed)).items()}
+    arrays = {name: array.copy() for name, array in make_inputs(PROBLEM, seed).arrays().items()}
     x = arrays["x"]
     x[:, :, 0] = {"gates-shut": -1.0, "gates-open": 1.0}.get(extreme, 0.0)
     if extreme == "x-huge":
@@ -131,7 +132,7 @@ def _check(prepared: Prepared, extreme: str, dtype: str, want: Mapping[str, Arra
 
 def _unflushed(got: agreement.Results, want: agreement.Results, dtype: str) -> agreement.Results:
     """Return the results with what is wanted in place of each zero where that is below the smallest normal number."""
-    smallest = float(np.finfo(dtype).tiny)
+    smallest = FORMATS[dtype].smallest
     restored = dict(got)
     for name in set(got) & set(want):
         array, wanted = np.asarray(got[name], np.float64), want[name]

@@ -29,6 +29,8 @@ from benchmarks.record import HARMLESS
 from impls.core.problem import Problem
 
 SEED = 0
+SHOWN = 3
+"""The most columns that a reason lists."""
 
 Key = tuple[str, str, str]
 """The name of an implementation, a dtype, the id of a problem or the name of an extreme."""
@@ -90,7 +92,8 @@ class Matrix:
     def fill(self, folder: Path, advance: Advance) -> None:
         """Compare everything, with as many arms at a time as processors. `folder` is for caches and logs."""
         benchmarks = [
-            Benchmark(problem, workload, "forward")
+            Benchmark(problem.replace(dtype=dtype), workload, "forward")
+            for dtype in self.dtypes
             for problem in self.problems
             for workload in self.workloads
             if workload != "cell" or not _skip_cell(problem)
@@ -98,7 +101,7 @@ class Matrix:
         outside.adopt_orphans()
         self.inputs = agreement.draw_seed()
         expected = write_expected(benchmarks, SEED, None, folder, self.inputs)
-        for dtype in self.dtypes:
+        for dtype in set(self.dtypes) & set(extremes.SWITCH):
             results = extremes.expected(dtype, SEED, self.inputs)
             agreement.save_expected(_of_extremes(folder, dtype), results)
         # compiled implementations take longest, so they start first
@@ -151,7 +154,7 @@ class Matrix:
         try:
             for problem in self.problems:
                 compare_all([problem.id], partial(self._compare, version, arm, problem, dtype, expected))
-            if rest := self.columns[len(self.problems) :]:
+            if (rest := self.columns[len(self.problems) :]) and dtype in extremes.SWITCH:
                 compare_all(rest, partial(self._compare_extremes, version, arm, dtype, folder))
         finally:
             arm.kill()
@@ -166,7 +169,7 @@ class Matrix:
         errors = []
         for workload in self.workloads:
             benchmark = Benchmark(problem.replace(dtype=dtype), workload, "forward")
-            path = expected.get((problem.id, workload))
+            path = expected.get((benchmark.problem.id, workload))
             failure = admission.refusal(version.implementation, self.device, benchmark)
             if failure is not None and workload in version.implementation.workloads:
                 raise failure
@@ -198,7 +201,10 @@ class Matrix:
         """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
         for dtype in self.dtypes:
             for size in range(len(self.columns), 0, -1):  # as many columns side by side as fit into the terminal
-                parts = [self.columns[k : k + size] for k in range(0, len(self.columns), size)]
+                columns = [
+                    column for column in self.columns if column not in extremes.EXTREMES or dtype in extremes.SWITCH
+                ]
+                parts = [columns[k : k + size] for k in range(0, len(columns), size)]
                 tables = [self._table(dtype, part) for part in parts]
                 if terminal.all_fit(tables, console):
                     break
@@ -207,11 +213,19 @@ class Matrix:
         lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in self.columns]
         if any(cell.flushes for cell in self.cells.values()):
             lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
+        for line in [*lines, *self.reasons()]:
+            console.print(line, markup=False, highlight=False)
+
+    def reasons(self) -> list[str]:
+        """Return the reasons of cells that are not ok; one line for all cells of a row that have the same."""
+        columns: dict[tuple[str, str, str], list[str]] = {}
         for (name, dtype, column), cell in self.cells.items():
             if cell.reason:
-                lines.append(f"{name}, {dtype}, {column}: {cell.status}: {cell.reason}")
-        for line in lines:
-            console.print(line, markup=False, highlight=False)
+                columns.setdefault((name, dtype, f"{cell.status}: {cell.reason}"), []).append(column)
+        return [
+            f"{name}, {dtype}, {', '.join(those) if len(those) <= SHOWN else f'{len(those)} columns'}: {what}"
+            for (name, dtype, what), those in columns.items()
+        ]
 
     def _table(self, dtype: str, columns: Sequence[str]) -> Table:
         title = f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})"

@@ -16,6 +16,7 @@ from benchmarks.measurement import protocol
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.stopwatch import Stopwatch
 from impls.core.registry import Implementation
+from impls.core.text import json_text
 
 
 class Admission(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,7 +35,8 @@ class Admission(msgspec.Struct, forbid_unknown_fields=True):
 
 def refusal(implementation: Implementation, device: str, benchmark: Benchmark) -> ArmFailed | None:
     """Return the failure that an implementation's constants already give at a benchmark; None where they give none."""
-    reason = implementation.lacks(device, benchmark.problem.dtype, benchmark.workload)
+    problem = benchmark.problem
+    reason = implementation.lacks(device, problem.dtype, benchmark.workload, problem.lengths)
     return ArmFailed("unsupported", reason) if reason else None
 
 
@@ -82,7 +84,7 @@ def admit(
 
 def dumps(admissions: Iterable[Admission]) -> str:
     """Return admissions as JSON."""
-    return msgspec.json.format(msgspec.json.encode(list(admissions)), indent=1).decode() + "\n"
+    return json_text(list(admissions))
 
 
 def loads(text: str) -> list[Admission]:

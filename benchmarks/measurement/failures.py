@@ -20,9 +20,12 @@ def failure_of(error: BaseException) -> Failed:
     """Return the status and the reason of a row that failed with this exception."""
     from benchmarks.correctness.agreement import Disagrees
     from benchmarks.correctness.sanity import Suspicious
+    from impls.core import contract
     from impls.core.contract import Unsupported
 
     text = str(error)
+    if isinstance(error, getattr(contract, "NotInstalled", ())):  # a gate's base may be older
+        return Failed("not_installed", one_line(text))
     if isinstance(error, Unsupported):
         return Failed("unsupported", one_line(text))
     if isinstance(error, Disagrees):

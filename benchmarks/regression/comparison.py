@@ -71,7 +71,7 @@ def _chosen(
         return known
     if wanted:
         return names
-    core = [name for name in known if not any(name in side and side[name].requires for side in (base, head))]
+    core = [name for name in known if all(name not in side or side[name].by_default for side in (base, head))]
     differ = [name for name in core if shared] + [name for name in known if _digest(base, name) != _digest(head, name)]
     return list(dict.fromkeys([*(name for name in GATED if name in known), *differ]))
 

@@ -5,14 +5,17 @@ An implementation is a Python file. It has constants, which are read without run
     FRAMEWORK = "keras"                               # the distribution whose version is shown
     TRACK = "default"                                 # default or tuned
     DEVICES = ("cpu", "cuda")                         # optional; both where absent
-    DTYPES = ("float32", "float64")                   # optional; both where absent
+    DTYPES = ("float32", "float64", "bfloat16")       # optional; float32 and float64 where absent; float16 too
     WORKLOADS = ("cell", "sequence")                  # optional; all three where absent
+    LENGTHS = True                                    # optional: it can do problems with lengths
+    OPTIONAL = True                                   # optional: it runs only where it is named, or with all
     REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment that holds exactly these
     ENVIRONMENT = {"KERAS_BACKEND": "jax"}            # optional: variables that are set before Python starts
 
     def prepare(problem, weights, device, workload) -> Prepared: ...
 
-`prepare` raises Unsupported, with the reason, for a problem that the implementation cannot do.
+`prepare` raises Unsupported, with the reason, for a problem that the implementation cannot do, and NotInstalled where
+something is missing that is no Python package.
 """
 
 from __future__ import annotations
@@ -38,6 +41,10 @@ FLOOR_CHOICES = "LSTM_BENCH_FLOOR"
 
 class Unsupported(Exception):
     """An implementation cannot do this problem, workload or device; the message says why."""
+
+
+class NotInstalled(Exception):
+    """Something that an implementation needs is not on this machine, such as a compiler; the message says what."""
 
 
 @dataclass(frozen=True)

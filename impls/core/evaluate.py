@@ -18,6 +18,7 @@ with command_line.starting():
     from impls.core import registry
     from impls.core.contract import Unsupported
     from impls.core.files import write_whole
+    from impls.core.formats import FORMATS
     from impls.core.registry import Implementation
     from impls.core.weights import Array, Case, layers, read_case
 
@@ -45,7 +46,7 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
     """
     if implementation.is_floor:
         raise Unsupported(f"{implementation.name}: it computes no LSTM, only the matrix products that an LSTM needs")
-    if reason := implementation.lacks(device, case.problem.dtype, "sequence"):
+    if reason := implementation.lacks(device, case.problem.dtype, "sequence", case.problem.lengths):
         raise Unsupported(f"{implementation.name}: {reason}")
     if reason := overflow_of(case):
         raise ValueError(reason)
@@ -55,7 +56,7 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
         results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))
     wanted = {"output", "h_n", "c_n"}
     if case.has_cotangents:
-        arrays = case.given - {"d_output", "d_h_n", "d_c_n"}
+        arrays = case.given - {"d_output", "d_h_n", "d_c_n", "lengths"}
         wanted |= {f"grad_{name}" for name in arrays}
     kept = {name: np.asarray(value) for name, value in results.items() if name in wanted}
     for name, value in kept.items():
@@ -68,7 +69,7 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
 
 def overflow_of(case: Case) -> str | None:
     """Return which product of an input and a weight may overflow: its sum would be NaN, or infinite with any sign."""
-    largest = np.finfo(case.problem.dtype).max
+    largest = FORMATS[case.problem.dtype].largest
     for k, (layer, suffix, _) in enumerate(layers(case.problem)):
         products = [("h0", case.inputs.h0[k], f"weight_hh_{suffix}")]
         if layer == 0:
@@ -84,8 +85,8 @@ def overflow_of(case: Case) -> str | None:
 def note_on_denormals(case: Case) -> str | None:
     """Return what the user should know where an array of the case is below the smallest normal number."""
     dtype = case.problem.dtype
-    smallest = float(np.finfo(dtype).tiny)
-    for name, array in {**case.weights, **vars(case.inputs)}.items():
+    smallest = FORMATS[dtype].smallest
+    for name, array in {**case.weights, **case.inputs.arrays()}.items():
         if 0 < np.abs(array).max(initial=0.0) < smallest:
             return (
                 f"note: {name} is below {smallest:.1e}, the smallest normal {dtype}; a framework may take it for zero"

@@ -5,18 +5,23 @@ from __future__ import annotations
 import dataclasses
 import re
 
-DTYPES = ("float32", "float64")
+from impls.core.formats import FORMATS
+
+DTYPES = tuple(FORMATS)
 MOST_LAYERS = 64
 """More than any LSTM in use has. Each layer costs time and memory, however small its matrices are."""
 _ID = re.compile(
     r"t(?P<seq_len>\d+)-b(?P<batch>\d+)-i(?P<input_size>\d+)-h(?P<hidden_size>\d+)"
-    r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<nobias>-nobias)?(?P<float64>-float64)?"
+    r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<nobias>-nobias)?(?P<lengths>-var)?(-(?P<dtype>float64|bfloat16|float16))?"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
     """The sizes of an LSTM and of its input, in the words of torch.nn.LSTM.
+
+    With `lengths`, each row of the batch has a length of its own, up to seq_len: the output beyond it is zero, the
+    final states are those at it, and the reverse direction starts at it.
 
     Raises:
         ValueError: where a size is below 1, num_layers is above 64 or the dtype is unknown.
@@ -30,6 +35,7 @@ class Problem:
     bidirectional: bool = False
     bias: bool = True
     dtype: str = "float32"
+    lengths: bool = False
 
     def __post_init__(self) -> None:
         for name in ("seq_len", "batch", "input_size", "hidden_size", "num_layers"):
@@ -52,6 +58,7 @@ class Problem:
         text += f"-l{self.num_layers}" if self.num_layers != 1 else ""
         text += "-bi" if self.bidirectional else ""
         text += "" if self.bias else "-nobias"
+        text += "-var" if self.lengths else ""
         return text + ("" if self.dtype == "float32" else f"-{self.dtype}")
 
     @classmethod
@@ -65,7 +72,7 @@ class Problem:
         if match is None:
             raise ValueError(
                 f"{text!r} is not a problem id; an id looks like t64-b16-i128-h128,"
-                " then -l2, -bi, -nobias, -float64 where wanted"
+                " then -l2, -bi, -nobias, -var, -float64 (-bfloat16, -float16) where wanted"
             )
         return cls(
             seq_len=int(match["seq_len"]),
@@ -75,7 +82,8 @@ class Problem:
             num_layers=int(match["num_layers"] or 1),
             bidirectional=match["bidirectional"] is not None,
             bias=match["nobias"] is None,
-            dtype="float64" if match["float64"] else "float32",
+            lengths=match["lengths"] is not None,
+            dtype=match["dtype"] or "float32",
         )
 
     def replace(self, **changes: object) -> Problem:

@@ -12,7 +12,7 @@ tests/impls/test_reference.py checks all this against 50 digits, and the gradien
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,32 +54,40 @@ def tanh_slope(z: Array) -> Array:
 
 @dataclass
 class Tape:
-    """What one direction of one layer keeps for its backward: x (T, B, I), and lists over the time steps.
+    """What one direction of one layer keeps for its backward: x (T, B, I), inside, and lists over the time steps.
 
     h and c have T + 1 arrays (B, H), the initial states first. z and gates have T entries of four arrays (B, H): the
     gates i, f, g, o before and after their activation.
     """
 
     x: Array
+    inside: Array
     h: list[Array]
     c: list[Array]
     z: list[list[Array]]
     gates: list[tuple[Array, Array, Array, Array]]
 
 
-def layer_forward(x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array) -> tuple[Array, Tape]:
-    """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape."""
-    tape = Tape(x, [h], [c], [], [])
-    for from_x in x @ weight_ih.T + bias:
+def layer_forward(
+    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, inside: Array
+) -> tuple[Array, Tape]:
+    """One direction of one layer: x (T, B, I), h and c (B, H), inside (T, B, 1) → output (T, B, H) and the tape.
+
+    inside is false at the steps that are beyond a row's length.
+    """
+    tape = Tape(x, inside, [h], [c], [], [])
+    outputs = []
+    for from_x, live in zip(x @ weight_ih.T + bias, inside, strict=True):
         z_i, z_f, z_g, z_o = np.split(from_x + h @ weight_hh.T, 4, axis=1)
         i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
-        c = f * c + i * g
-        h = o * np.tanh(c)
+        c = np.where(live, f * c + i * g, c)
+        h = np.where(live, o * np.tanh(c), h)
+        outputs.append(np.where(live, h, 0.0))
         tape.h.append(h)
         tape.c.append(c)
         tape.z.append([z_i, z_f, z_g, z_o])
         tape.gates.append((i, f, g, o))
-    return np.stack(tape.h[1:]), tape
+    return np.stack(outputs), tape
 
 
 def layer_backward(
@@ -102,21 +110,22 @@ def layer_backward(
     for t in reversed(range(len(tape.x))):
         z_i, z_f, z_g, z_o = tape.z[t]
         i, f, g, o = tape.gates[t]
-        c, c_before = tape.c[t + 1], tape.c[t]
-        d_h = d_h + d_output[t]
-        d_c = d_c + o * tanh_slope(c) * d_h
+        c, c_before, live = tape.c[t + 1], tape.c[t], tape.inside[t]
+        d_h = d_h + np.where(live, d_output[t], 0.0)
+        d_here = d_c + o * tanh_slope(c) * d_h
         d_z = np.concatenate(
             [
-                sigmoid_slope(z_i) * g * d_c,
-                sigmoid_slope(z_f) * c_before * d_c,
-                tanh_slope(z_g) * i * d_c,
+                sigmoid_slope(z_i) * g * d_here,
+                sigmoid_slope(z_f) * c_before * d_here,
+                tanh_slope(z_g) * i * d_here,
                 sigmoid_slope(z_o) * np.tanh(c) * d_h,
             ],
             axis=1,
         )
+        d_z = np.where(live, d_z, 0.0)
         d_zs.append(d_z)
-        d_h = d_z @ weight_hh
-        d_c = d_c * f
+        d_h = np.where(live, d_z @ weight_hh, d_h)
+        d_c = np.where(live, d_here * f, d_c)
     steps = np.stack(d_zs[::-1])  # (T, B, 4H)
     rows = steps.reshape(-1, steps.shape[2])
     return {
@@ -129,31 +138,57 @@ def layer_backward(
     }
 
 
-def _bias(weights: Weights, suffix: str, hidden_size: int) -> Array:
+def _bias(weights: Weights, suffix: str) -> Array:
     if f"bias_ih_{suffix}" not in weights:
-        return np.zeros(4 * hidden_size)
+        return np.zeros_like(weights[f"weight_hh_{suffix}"][:, 0])
     return weights[f"bias_ih_{suffix}"] + weights[f"bias_hh_{suffix}"]
 
 
-def _flip(array: Array, suffix: str) -> Array:
-    return array[::-1] if suffix.endswith("_reverse") else array
+def inside_of(x: Array, lengths: Array | None) -> Array:
+    """Return which steps of which rows of x (T, B, ·) are within their length, shape (T, B, 1)."""
+    steps, batch = x.shape[:2]
+    inside: Array = np.arange(steps)[:, None] < (np.full(batch, steps) if lengths is None else lengths)
+    return inside[:, :, None]
 
 
-def forward(problem: Problem, weights: Weights, x: Array, h0: Array, c0: Array) -> tuple[Results, list[Tape]]:
-    """Return output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `backward`."""
-    tapes: list[Tape] = []
+def _flip(array: Array, suffix: str, inside: Array) -> Array:
+    """Turn each row of (T, B, ·) round within its length, where the suffix is that of a reverse direction."""
+    if not suffix.endswith("_reverse"):
+        return array
+    steps = np.arange(len(array))[:, None, None]
+    source = np.where(inside, inside.sum(axis=0) - 1 - steps, steps)
+    turned: Array = np.take_along_axis(array, source, axis=0)
+    return turned
+
+
+def forward(
+    problem: Problem,
+    weights: Weights,
+    x: Array,
+    h0: Array,
+    c0: Array,
+    lengths: Array | None = None,
+    layer: Callable[..., tuple[Array, Any]] = layer_forward,
+) -> tuple[Results, list[Any]]:
+    """Return output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `backward`.
+
+    numpy_lstm brings another `layer`, with a tape of its own that has x, h and c too.
+    """
+    tapes: list[Any] = []
     outputs: list[Array] = []
+    inside = inside_of(x, lengths)
     for k, (_, suffix, _) in enumerate(layers(problem)):
-        output, tape = layer_forward(
-            _flip(x, suffix),
+        output, tape = layer(
+            _flip(x, suffix, inside),
             h0[k],
             c0[k],
             weights[f"weight_ih_{suffix}"],
             weights[f"weight_hh_{suffix}"],
-            _bias(weights, suffix, problem.hidden_size),
+            _bias(weights, suffix),
+            inside,
         )
         tapes.append(tape)
-        outputs.append(_flip(output, suffix))
+        outputs.append(_flip(output, suffix, inside))
         if len(outputs) == problem.directions:
             x = np.concatenate(outputs, axis=2)
             outputs = []
@@ -165,7 +200,13 @@ def forward(problem: Problem, weights: Weights, x: Array, h0: Array, c0: Array) 
 
 
 def backward(
-    problem: Problem, weights: Weights, tapes: list[Tape], d_output: Array, d_h_n: Array, d_c_n: Array
+    problem: Problem,
+    weights: Weights,
+    tapes: list[Any],
+    d_output: Array,
+    d_h_n: Array,
+    d_c_n: Array,
+    layer: Callable[..., dict[str, Array]] = layer_backward,
 ) -> Results:
     """Return grad_NAME of every weight, of x (T, B, I), and of h0 and c0 (L·D, B, H)."""
     grads: Results = {}
@@ -177,15 +218,15 @@ def backward(
         if direction == problem.directions - 1:
             d_x = np.zeros_like(tapes[k].x)
         part = d_output[:, :, direction * hidden : (direction + 1) * hidden]
-        gradients = layer_backward(
+        gradients = layer(
             tapes[k],
-            _flip(part, suffix),
+            _flip(part, suffix, tapes[k].inside),
             d_h_n[k],
             d_c_n[k],
             weights[f"weight_ih_{suffix}"],
             weights[f"weight_hh_{suffix}"],
         )
-        d_x = d_x + _flip(gradients["x"], suffix)
+        d_x = d_x + _flip(gradients["x"], suffix, tapes[k].inside)
         d_h0[k], d_c0[k] = gradients["h0"], gradients["c0"]
         grads[f"grad_weight_ih_{suffix}"] = gradients["weight_ih"]
         grads[f"grad_weight_hh_{suffix}"] = gradients["weight_hh"]
@@ -199,14 +240,14 @@ def backward(
 
 def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return the outputs and every gradient of the `sequence` workload, or of `cell`, where T is 1."""
-    outputs, tapes = forward(problem, weights, inputs.x, inputs.h0, inputs.c0)
+    outputs, tapes = forward(problem, weights, inputs.x, inputs.h0, inputs.c0, inputs.lengths)
     return {**outputs, **backward(problem, weights, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n)}
 
 
 def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return prediction (B, O), loss () and grad_NAME of every parameter, of the `model` workload."""
     zeros = np.zeros_like(inputs.h0)
-    outputs, tapes = forward(problem, weights, inputs.x, zeros, zeros)
+    outputs, tapes = forward(problem, weights, inputs.x, zeros, zeros, inputs.lengths)
     last = np.concatenate(list(outputs["h_n"][-problem.directions :]), axis=1)
     prediction = last @ weights["fc.weight"].T + weights["fc.bias"]
     miss = prediction - inputs.target
@@ -236,6 +277,7 @@ FRAMEWORK = "numpy"
 TRACK = "reference"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
+LENGTHS = True
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

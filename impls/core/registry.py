@@ -25,7 +25,9 @@ FOLDER = Path(__file__).resolve().parent.parent
 BUILT_IN = ("floor", "reference")
 """The two files of this suite in impls/core/ that are no LSTMs to compare."""
 OWN_TRACKS = ("floor", "reference")
-CONSTANTS = ("FRAMEWORK", "TRACK", "DEVICES", "DTYPES", "WORKLOADS", "REQUIRES", "ENVIRONMENT")
+DEFAULT_DTYPES = ("float32", "float64")
+"""Those of an implementation that sets no DTYPES."""
+CONSTANTS = ("FRAMEWORK", "TRACK", "DEVICES", "DTYPES", "WORKLOADS", "LENGTHS", "OPTIONAL", "REQUIRES", "ENVIRONMENT")
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,15 @@ class Implementation:
     dtypes: tuple[str, ...]
     workloads: tuple[str, ...]
     digest: str
+    lengths: bool = False
+    optional: bool = False
     requires: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
-    def lacks(self, device: str, dtype: str, workload: str) -> str | None:
+    def lacks(self, device: str, dtype: str, workload: str, lengths: bool = False) -> str | None:
         """Return the reason why it cannot do these, from its constants; None where it can."""
+        if lengths and not self.lengths:
+            return "no lengths: all rows of a batch are as long as seq_len"
         for kind, value, known in (
             ("device", device, self.devices),
             ("dtype", dtype, self.dtypes),
@@ -53,6 +59,11 @@ class Implementation:
             if value not in known:
                 return f"no {kind} {value}; it has {', '.join(known)}"
         return None
+
+    @property
+    def by_default(self) -> bool:
+        """Whether it is measured where none is named: it is not optional, and needs no environment of its own."""
+        return not self.optional and not self.requires
 
     @property
     def own(self) -> bool:
@@ -82,11 +93,20 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
     return constants
 
 
-def _choices(path: Path, constants: dict[str, Any], name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-    value = constants.get(name, allowed)
+def _choices(
+    path: Path, constants: dict[str, Any], name: str, allowed: tuple[str, ...], default: tuple[str, ...] | None = None
+) -> tuple[str, ...]:
+    value = constants.get(name, default or allowed)
     if not isinstance(value, tuple | list) or not value or any(choice not in allowed for choice in value):
         raise ValueError(f"{path}: {name} is {value!r}; it must be a tuple of {', '.join(allowed)}")
     return tuple(value)
+
+
+def _flag(path: Path, constants: dict[str, Any], name: str) -> bool:
+    value = constants.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{path}: {name} is {value!r}; it must be True or False")
+    return value
 
 
 def _requires(path: Path, constants: dict[str, Any]) -> tuple[str, ...]:
@@ -146,9 +166,11 @@ def read(path: Path) -> Implementation:
         framework=constants["FRAMEWORK"],
         track=constants["TRACK"],
         devices=_choices(path, constants, "DEVICES", DEVICES),
-        dtypes=_choices(path, constants, "DTYPES", DTYPES),
+        dtypes=_choices(path, constants, "DTYPES", DTYPES, DEFAULT_DTYPES),
         workloads=_choices(path, constants, "WORKLOADS", WORKLOADS),
         digest=hashlib.sha256(source).hexdigest()[:16],
+        lengths=_flag(path, constants, "LENGTHS"),
+        optional=_flag(path, constants, "OPTIONAL"),
         requires=_requires(path, constants),
         variables=_variables(path, constants),
     )
@@ -187,7 +209,8 @@ def shared_files(folder: Path = FOLDER) -> dict[str, bytes]:
     """Return every file of impls/ that is no implementation, by its path: implementations may import it."""
     implementations, broken = survey(folder)
     own = {folder / f"{name}.py" for name in (*implementations, *broken)}
-    shared = (path for path in folder.rglob("*.py") if path not in own and path.is_file())
+    files = (path for path in folder.rglob("*") if path.suffix in (".py", ".h", ".cpp"))
+    shared = (path for path in files if path not in own and path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in shared}
 
 

@@ -1,8 +1,11 @@
-"""Text from outside (names, reasons, file names, a CPU's brand), made safe to show."""
+"""Text from outside (names, reasons, file names, a CPU's brand), made safe to show; and JSON that people can read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+import msgspec
 
 
 def _shown(text: str) -> Iterator[str]:
@@ -22,3 +25,8 @@ def one_line(text: str, limit: int | None = None) -> str:
     """
     line = " ".join((text if text.isprintable() else "".join(_shown(text))).split())
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def json_text(content: Any) -> str:
+    """Return content as indented JSON that ends in a line feed."""
+    return msgspec.json.format(msgspec.json.encode(content), indent=1).decode() + "\n"

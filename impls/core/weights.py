@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from impls.core.formats import FORMATS, rounded
 from impls.core.npz import frozen, read_npz
 from impls.core.problem import Problem
 
@@ -27,7 +28,8 @@ class Inputs:
     """The inputs of a call: data, initial states, and the cotangents of the outputs.
 
     x (T, B, I); h0 and c0 (L·D, B, H); d_output (T, B, D·H); d_h_n and d_c_n (L·D, B, H);
-    target (B, O), which only the `model` workload uses.
+    target (B, O), which only the `model` workload uses; lengths (B,), whole numbers from 1 to T, where the problem has
+    lengths, otherwise None.
     """
 
     x: Array
@@ -37,6 +39,11 @@ class Inputs:
     d_h_n: Array
     d_c_n: Array
     target: Array
+    lengths: Array | None = None
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays that there are, by name."""
+        return {name: array for name, array in vars(self).items() if array is not None}
 
 
 def layers(problem: Problem) -> Iterator[tuple[int, str, int]]:
@@ -64,7 +71,7 @@ def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int,
 
 
 def input_shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every field of Inputs by its name."""
+    """Return the shape of every field of Inputs by its name, but for lengths."""
     states = (problem.num_layers * problem.directions, problem.batch, problem.hidden_size)
     return {
         "x": (problem.seq_len, problem.batch, problem.input_size),
@@ -78,18 +85,30 @@ def input_shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
 
 
 def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) -> Weights:
-    """Draw weights uniformly from ±1/√H, the initialisation of the notebook and of torch.nn.LSTM."""
+    """Draw weights uniformly from ±1/√H, the initialisation of the notebook and of torch.nn.LSTM.
+
+    As all arrays that are drawn, they are rounded to the problem's dtype.
+    """
     rng = np.random.default_rng([seed, 1])
     bound = problem.hidden_size**-0.5
-    return {name: _fixed(rng.uniform(-bound, bound, shape)) for name, shape in shapes(problem, workload).items()}
+    return {
+        name: _fixed(rounded(rng.uniform(-bound, bound, shape), problem.dtype))
+        for name, shape in shapes(problem, workload).items()
+    }
 
 
 def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False) -> Inputs:
-    """Draw standard normal data and cotangents; h0 and c0 are half as large, or zero."""
+    """Draw standard normal data and cotangents; h0 and c0 are half as large, or zero.
+
+    Lengths are T/B, 2T/B, … T, rounded up, in a random order: whatever the seed, they have the same sum.
+    """
     rng = np.random.default_rng([seed, 2])
     made = {name: rng.standard_normal(shape) for name, shape in input_shapes(problem).items()}
     for name in ("h0", "c0"):
         made[name] *= 0.0 if zero_state else 0.5
+    made = {name: rounded(array, problem.dtype) for name, array in made.items()}
+    if problem.lengths:
+        made["lengths"] = rng.permutation(-(-problem.seq_len * np.arange(1, problem.batch + 1) // problem.batch))
     return Inputs(**{name: _fixed(array) for name, array in made.items()})
 
 
@@ -147,9 +166,19 @@ def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Pro
             bidirectional="weight_ih_l0_reverse" in arrays,
             bias="bias_ih_l0" in arrays or "bias_hh_l0" in arrays,
             dtype=dtype,
+            lengths="lengths" in arrays,
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _lengths(path: Path, problem: Problem, given: Array) -> Array:
+    """Return lengths as whole numbers."""
+    _check(path, {"lengths": given}, {"lengths": (problem.batch,)})
+    lengths = given.astype(np.int64)
+    if (lengths != given).any() or lengths.min() < 1 or lengths.max() > problem.seq_len:
+        raise ValueError(f"{path}: lengths must be whole numbers from 1 to seq_len, which is {problem.seq_len}")
+    return _fixed(lengths)
 
 
 def _reject_unknown(path: Path, arrays: Mapping[str, Array], known: set[str]) -> None:
@@ -159,17 +188,18 @@ def _reject_unknown(path: Path, arrays: Mapping[str, Array], known: set[str]) ->
 
 
 def read_case(path: Path, dtype: str = "float32") -> Case:
-    """Read a case.npz: x, optional h0 and c0, the weights, optional cotangents.
+    """Read a case.npz: x, optional lengths, h0 and c0, the weights, optional cotangents.
 
     h0, c0 and cotangents that are absent are zero.
 
     Raises:
         ValueError: where the arrays are no case; the message names the array.
     """
-    arrays = read_npz(path)
+    arrays = dict(read_npz(path))
     if "x" not in arrays:
         raise ValueError(f"{path}: x is missing; it must have shape (seq_len, batch, input_size)")
-    problem = _implied_problem(path, arrays, dtype)
+    problem, given = _implied_problem(path, arrays, dtype), frozenset(arrays)
+    lengths = _lengths(path, problem, arrays.pop("lengths")) if problem.lengths else None
     weight_shapes, other_shapes = shapes(problem), input_shapes(problem)
     del other_shapes["target"]
     _reject_unknown(path, arrays, {*weight_shapes, *other_shapes})
@@ -177,15 +207,15 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
     _check(path, arrays, {name: shape for name, shape in other_shapes.items() if name in arrays})
     for name, array in arrays.items():
         largest = np.abs(array).max()
-        if largest > np.finfo(dtype).max:
+        if largest > FORMATS[dtype].largest:
             raise ValueError(f"{path}: {name} holds {largest:g}, which {dtype} can't hold")
-        if largest > 0 and np.dtype(dtype).type(largest) == 0:
+        if largest > 0 and not rounded(largest, dtype):
             raise ValueError(f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero")
     filled = {
         name: arrays[name] if name in arrays else frozen(np.zeros(shape))
         for name, shape in input_shapes(problem).items()
     }
-    return Case(problem, {name: arrays[name] for name in weight_shapes}, Inputs(**filled), frozenset(arrays))
+    return Case(problem, {name: arrays[name] for name in weight_shapes}, Inputs(**filled, lengths=lengths), given)
 
 
 def read_weights(path: Path) -> tuple[Problem, Weights]:
@@ -200,7 +230,7 @@ def read_weights(path: Path) -> tuple[Problem, Weights]:
     problem = _implied_problem(path, arrays, "float32")
     wanted = shapes(problem)
     head = {name: shape for name, shape in shapes(problem, "model").items() if name in ("fc.weight", "fc.bias")}
-    _reject_unknown(path, arrays, {*wanted, *head, *input_shapes(problem)} - {"target"})
+    _reject_unknown(path, arrays, {*wanted, *head, *input_shapes(problem), "lengths"} - {"target"})
     _check(path, arrays, wanted)
     if set(head) & set(arrays):
         _check(path, arrays, head)
@@ -209,6 +239,10 @@ def read_weights(path: Path) -> tuple[Problem, Weights]:
 
 
 def complete(weights: Weights, problem: Problem, workload: str, seed: int) -> Weights:
-    """Return the given weights in the order of `shapes`; what is missing is drawn as `make_weights` draws it."""
+    """Return the given weights in the order of `shapes`; what is missing is drawn as `make_weights` draws it.
+
+    All are rounded to the problem's dtype.
+    """
     made = make_weights(problem, workload, seed)
-    return {name: weights.get(name, made[name]) for name in shapes(problem, workload)}
+    given = {name: frozen(rounded(value, problem.dtype)) for name, value in weights.items()}
+    return {name: given.get(name, made[name]) for name in shapes(problem, workload)}

@@ -19,58 +19,67 @@ import numpy as np
 from impls.core.contract import LEARNING_RATE, Prepared, Unsupported
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, layers
+from impls.families.layout import CANONICAL, Layout, Params
 
-Params = Any
-"""A pytree of arrays in the implementation's own layout."""
-LSTM = Callable[[Params, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
-"""(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n."""
-Layer = Callable[[str, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]
+LSTM = Callable[..., tuple[jax.Array, ...]]
+"""(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n.
+
+Where the problem has lengths, they are one more argument, (B,); so too of a Layer.
+"""
+Layer = Callable[..., tuple[jax.Array, ...]]
 """(suffix, x (T, B, ·), h (B, H), c (B, H)) → output (T, B, H), h, c: one direction of one layer."""
+Cell = Callable[[Any, jax.Array], tuple[Any, jax.Array]]
+"""(carry, x_t (B, ·)) → the next carry, output (B, H): one step."""
 Placement = Callable[[int | None], jax.Device | jax.sharding.Sharding]
 """The number of an array's batch axis (None without a batch axis) → where the array goes."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How an implementation stores the LSTM's parameters, and how to read them back.
+def inside(x: jax.Array, lengths: jax.Array) -> jax.Array:
+    """Return which steps of which rows of x (T, B, ·) are within their length, shape (T, B, 1)."""
+    return (jnp.arange(len(x))[:, None] < lengths)[:, :, None]
 
-    encode  canonical weights → own parameters
-    decode  own parameters, or gradients in their layout → canonical names; a single bias that stands for two
-            gets the name of bias_ih
-    rates   where a single bias stands for two: own parameters → the factor on each parameter's learning rate. It
-            is 2 for that bias, since a step moves both biases
+
+def turned(x: jax.Array, *lengths: jax.Array) -> jax.Array:
+    """Turn x (T, B, ·) round in time; with lengths, each row within its length."""
+    if not lengths:
+        return x[::-1]
+    steps = jnp.arange(len(x))[:, None]
+    source = jnp.where(steps < lengths[0], lengths[0] - 1 - steps, steps)
+    return jnp.take_along_axis(x, source[:, :, None], axis=0)
+
+
+def scan(cell: Cell, carry: Any, x: jax.Array, *lengths: jax.Array, unroll: int = 1) -> tuple[Any, jax.Array]:
+    """Scan a cell over time: lax.scan; with lengths, a row beyond its length keeps its carry, and its output is 0.
+
+    Args:
+        cell: (carry, x_t (B, ·)) → the next carry, output (B, H).
+        carry: arrays (B, H).
+        x: (T, B, ·).
+        lengths: (B,), where there are any.
+        unroll: as for lax.scan.
     """
+    if not lengths:
+        return jax.lax.scan(cell, carry, x, unroll=unroll)  # type: ignore[no-any-return]
 
-    encode: Callable[[Weights], Params]
-    decode: Callable[[Params], dict[str, Array]]
-    rates: Callable[[Params], Params] | None = None
+    def masked(carry: Any, given: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
+        x_t, live = given
+        new, output = cell(carry, x_t)
+        return jax.tree.map(lambda after, before: jnp.where(live, after, before), new, carry), jnp.where(
+            live, output, 0
+        )
 
-    def gradients(self, grads: Params) -> dict[str, Array]:
-        """Return the gradients by canonical name; that of a single bias is reported for both."""
-        named = self.decode(grads)
-        return named | {n.replace("bias_ih", "bias_hh"): v for n, v in named.items() if self.rates and "bias_ih" in n}
-
-    def params(self, params: Params, start: Weights) -> dict[str, Array]:
-        """Return the parameters by canonical name. A single bias is split: both biases moved equally from `start`."""
-        named = self.decode(params)
-        for name in [name for name in named if self.rates and "bias_ih" in name]:
-            other = name.replace("bias_ih", "bias_hh")
-            moved = (np.asarray(named[name], np.float64) - start[name] - start[other]) / 2
-            named[name], named[other] = start[name] + moved, start[other] + moved
-        return named
+    return jax.lax.scan(masked, carry, (x, inside(x, *lengths)), unroll=unroll)  # type: ignore[no-any-return]
 
 
-CANONICAL = Layout(encode=dict, decode=dict)
-"""Parameters as they are: names, shapes and both biases of torch.nn.LSTM."""
-
-
-def stack(problem: Problem, layer: Layer, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
+def stack(
+    problem: Problem, layer: Layer, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array
+) -> tuple[jax.Array, ...]:
     """Run every layer and direction, and join their outputs as torch.nn.LSTM does."""
     last_h, last_c, outputs = [], [], []
     for k, (_, suffix, _) in enumerate(layers(problem)):
         reverse = suffix.endswith("_reverse")
-        output, h, c = layer(suffix, x[::-1] if reverse else x, h0[k], c0[k])
-        outputs.append(output[::-1] if reverse else output)
+        output, h, c = layer(suffix, turned(x, *lengths) if reverse else x, h0[k], c0[k], *lengths)
+        outputs.append(turned(output, *lengths) if reverse else output)
         last_h.append(h)
         last_c.append(c)
         if len(outputs) == problem.directions:
@@ -82,8 +91,8 @@ def stack(problem: Problem, layer: Layer, x: jax.Array, h0: jax.Array, c0: jax.A
 def layered(problem: Problem, layer: Callable[..., tuple[jax.Array, ...]]) -> LSTM:
     """Return the LSTM whose layers are layer(params, suffix, x, h, c), each a Layer once it has its params."""
 
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
-        return stack(problem, partial(layer, params), x, h0, c0)
+    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
+        return stack(problem, partial(layer, params), x, h0, c0, *lengths)
 
     return lstm
 
@@ -97,11 +106,12 @@ def both_biases(params: dict[str, jax.Array], suffix: str) -> jax.Array | float:
 
 @dataclass
 class State:
-    """Inputs on the device, the parameters, and what forward_train kept."""
+    """The parameters, inputs (for `model` x and target), cotangents, lengths where there are any, and what was kept."""
 
     params: Params
     inputs: tuple[jax.Array, ...]
     cotangents: Any
+    lengths: tuple[jax.Array, ...] = ()
     pullback: Any = None
 
 
@@ -132,16 +142,19 @@ def prepare_function(
         raise RuntimeError("float64 needs JAX_ENABLE_X64=1 in the environment, before JAX starts")
 
     def put(tree: Any, batch_axis: int | None = None) -> Any:
-        return jax.device_put(jax.tree.map(lambda leaf: np.asarray(leaf, problem.dtype), tree), target(batch_axis))
+        return jax.device_put(
+            jax.tree.map(lambda leaf: np.asarray(leaf, jnp.dtype(problem.dtype)), tree), target(batch_axis)
+        )
 
     fc = {name: value for name, value in weights.items() if name.startswith("fc.")}
     encoded = {"lstm": layout.encode({name: value for name, value in weights.items() if name not in fc}), "fc": fc}
 
     def load(inputs: Inputs) -> State:
+        lengths = () if inputs.lengths is None else (jax.device_put(inputs.lengths.astype(np.int32), target(0)),)
         if workload == "model":
-            return State(put(encoded), (put(inputs.x, 1), put(inputs.target, 0)), put(np.ones(())))
+            return State(put(encoded), (put(inputs.x, 1), put(inputs.target, 0)), put(np.ones(())), lengths)
         arrays, cotangents = (inputs.x, inputs.h0, inputs.c0), (inputs.d_output, inputs.d_h_n, inputs.d_c_n)
-        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1))
+        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), lengths)
 
     def canonical_gradients(grads: Params) -> dict[str, Array]:
         if workload != "model":
@@ -200,67 +213,72 @@ def _copied(tree: Any) -> Any:
 
 
 def _sequence_modes(lstm: LSTM) -> dict[str, Callable[[State], Any]]:
-    run = jax.jit(lstm)
-    run_vjp = jax.jit(lambda params, x, h0, c0: jax.vjp(lstm, params, x, h0, c0))
+    def vjp(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
+        return jax.vjp(lambda params, *inputs: lstm(params, *inputs, *lengths), params, *inputs)
+
+    run = jax.jit(lambda params, inputs, lengths: lstm(params, *inputs, *lengths))
+    run_vjp = jax.jit(vjp)
     pull = jax.jit(lambda pullback, cotangents: pullback(cotangents))
 
     @jax.jit
-    def step(params: Params, inputs: tuple[jax.Array, ...], cotangents: Any) -> Any:
-        result, pullback = jax.vjp(lstm, params, *inputs)
+    def step(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...], cotangents: Any) -> Any:
+        result, pullback = vjp(params, inputs, lengths)
         return result, pullback(cotangents)
 
     def forward(state: State) -> Any:
-        return (jax.block_until_ready(run(state.params, *state.inputs)),)
+        return (jax.block_until_ready(run(state.params, state.inputs, state.lengths)),)
 
     def forward_train(state: State) -> Any:
-        result, state.pullback = jax.block_until_ready(run_vjp(state.params, *state.inputs))
+        result, state.pullback = jax.block_until_ready(run_vjp(state.params, state.inputs, state.lengths))
         return (result,)
 
     def backward(state: State) -> Any:
         return (jax.block_until_ready(pull(state.pullback, state.cotangents)),)
 
     def train_step(state: State) -> Any:
-        return jax.block_until_ready(step(state.params, state.inputs, state.cotangents))
+        return jax.block_until_ready(step(state.params, state.inputs, state.lengths, state.cotangents))
 
     return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
 
 
 def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]) -> dict[str, Callable[[State], Any]]:
-    def predict(params: Params, x: jax.Array) -> jax.Array:
+    def predict(params: Params, x: jax.Array, lengths: tuple[jax.Array, ...]) -> jax.Array:
         zeros = jnp.zeros((problem.num_layers * problem.directions, x.shape[1], problem.hidden_size), x.dtype)
-        h_n = lstm(params["lstm"], x, zeros, zeros)[1]
+        h_n = lstm(params["lstm"], x, zeros, zeros, *lengths)[1]
         last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
         return last @ params["fc"]["fc.weight"].T + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
 
-    def loss_of(params: Params, x: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
-        prediction = predict(params, x)
+    def loss_of(
+        params: Params, x: jax.Array, target: jax.Array, lengths: tuple[jax.Array, ...]
+    ) -> tuple[jax.Array, jax.Array]:
+        prediction = predict(params, x, lengths)
         return jnp.mean((prediction - target) ** 2), prediction
 
     run = jax.jit(predict)
     pull = jax.jit(lambda pullback, cotangent: pullback(cotangent))
 
     @jax.jit
-    def run_vjp(params: Params, x: jax.Array, target: jax.Array) -> Any:
-        loss, pullback, prediction = jax.vjp(lambda p: loss_of(p, x, target), params, has_aux=True)
+    def run_vjp(params: Params, x: jax.Array, target: jax.Array, lengths: tuple[jax.Array, ...]) -> Any:
+        loss, pullback, prediction = jax.vjp(lambda p: loss_of(p, x, target, lengths), params, has_aux=True)
         return (loss, prediction), pullback
 
     @jax.jit
-    def step(params: Params, x: jax.Array, target: jax.Array) -> Any:
-        (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(params, x, target)
+    def step(params: Params, x: jax.Array, target: jax.Array, lengths: tuple[jax.Array, ...]) -> Any:
+        (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(params, x, target, lengths)
         return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, rates(params))
 
     def forward(state: State) -> Any:
-        return (jax.block_until_ready(run(state.params, state.inputs[0])),)
+        return (jax.block_until_ready(run(state.params, state.inputs[0], state.lengths)),)
 
     def forward_train(state: State) -> Any:
-        result, state.pullback = jax.block_until_ready(run_vjp(state.params, *state.inputs))
+        result, state.pullback = jax.block_until_ready(run_vjp(state.params, *state.inputs, state.lengths))
         return result
 
     def backward(state: State) -> Any:
         return jax.block_until_ready(pull(state.pullback, state.cotangents))
 
     def train_step(state: State) -> Any:
-        loss, state.params = jax.block_until_ready(step(state.params, *state.inputs))
+        loss, state.params = jax.block_until_ready(step(state.params, *state.inputs, state.lengths))
         return loss, state.params
 
     return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}

@@ -5,14 +5,17 @@ Keras's gate order i, f, c, o is torch's i, f, g, o under other names.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from impls.core.problem import Problem
-from impls.families.single_bias import SingleBias
+from impls.families.layout import Layout
+from impls.families.single_bias import Params, SingleBias
 
 PARAMETERS = SingleBias("kernel", "recurrent_kernel")
+LAYOUT = Layout(PARAMETERS.encode, PARAMETERS.decode, PARAMETERS.rates)
 
 
 def need_backend(name: str) -> None:
@@ -46,6 +49,34 @@ def make_layers(problem: Problem, activation: Any = "tanh") -> list[Any]:
         whole.build((problem.batch, problem.seq_len, width))
         built.append(whole)
     return built
+
+
+def make_lstm(problem: Problem, activation: Any = "tanh") -> Callable[..., tuple[Any, Any, Any]]:
+    """Return lstm(params, x, h0, c0) → output (T, B, D·H), h_n, c_n, with parameters as PARAMETERS encodes them.
+
+    Keras is batch-major: x and output are transposed, which is part of using Keras.
+    """
+    stack = make_layers(problem, activation)
+    names = [trainable_names(layer, number) for number, layer in enumerate(stack)]
+    unused = [[variable.value for variable in layer.non_trainable_variables] for layer in stack]  # seeds of dropout
+
+    def lstm(params: Params, x: Any, h0: Any, c0: Any, *lengths: Any) -> tuple[Any, Any, Any]:
+        output = keras.ops.swapaxes(x, 0, 1)
+        masks = [keras.ops.arange(problem.seq_len) < keras.ops.expand_dims(length, 1) for length in lengths]  # (B, T)
+        states = range(problem.num_layers * problem.directions)
+        initial = [state[k] for k in states for state in (h0, c0)]  # h, c of each direction in turn
+        last: list[Any] = []
+        for number, layer in enumerate(stack):
+            own = [params[suffix][name] for suffix, name in names[number]]
+            given = initial[len(last) : len(last) + 2 * problem.directions]
+            masked = {"mask": masks[0]} if masks else {}
+            (output, *ends), _ = layer.stateless_call(own, unused[number], output, initial_state=given, **masked)
+            last += ends
+        if masks:  # beyond its length, Keras repeats a row's last output
+            output = keras.ops.where(keras.ops.expand_dims(masks[0], 2), output, 0)
+        return keras.ops.swapaxes(output, 0, 1), keras.ops.stack(last[::2]), keras.ops.stack(last[1::2])
+
+    return lstm
 
 
 def trainable_names(layer: Any, number: int) -> list[tuple[str, str]]:

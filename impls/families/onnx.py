@@ -58,9 +58,10 @@ def _joined(problem: Problem, source: str, result: str) -> list[onnx.NodeProto]:
 
 def _lstm(problem: Problem, layer: int, source: str, result: str, states: tuple[str, str]) -> onnx.NodeProto:
     """Return the operator of one layer. The names of Y (`result`) and of the initial states are empty where unused."""
+    bias, lengths = f"B{layer}" if problem.bias else "", "lengths" if problem.lengths else ""
     return helper.make_node(
         "LSTM",
-        [source, f"W{layer}", f"R{layer}", f"B{layer}" if problem.bias else "", "", *states],
+        [source, f"W{layer}", f"R{layer}", bias, lengths, *states],
         [result, _parts("h_n", problem)[layer], _parts("c_n", problem)[layer]],
         hidden_size=problem.hidden_size,
         direction="bidirectional" if problem.bidirectional else "forward",
@@ -103,6 +104,8 @@ def _model_nodes(problem: Problem) -> list[onnx.NodeProto]:
 def make_model(problem: Problem, weights: Weights, workload: str) -> onnx.ModelProto:
     """Build a model with inputs x, h0, c0 and outputs output, h_n, c_n; for `model` with input x and output prediction.
 
+    Where the problem has lengths, they are one more input, in int32.
+
     Raises:
         Unsupported: where the weights are too large for an ONNX file.
     """
@@ -126,10 +129,13 @@ def make_model(problem: Problem, weights: Weights, workload: str) -> onnx.ModelP
 
     used = {name for node in nodes for name in node.input}
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(problem.dtype))
+    fed = [helper.make_tensor_value_info(name, kind, shape) for name, shape in inputs.items()]
+    if problem.lengths:
+        fed.append(helper.make_tensor_value_info("lengths", onnx.TensorProto.INT32, (problem.batch,)))
     graph = helper.make_graph(
         nodes,
         "lstm",
-        [helper.make_tensor_value_info(name, kind, shape) for name, shape in inputs.items()],
+        fed,
         [helper.make_tensor_value_info(name, kind, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(value, name) for name, value in constants.items() if name in used],
     )

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from impls.core.problem import DTYPES
+from impls.core.formats import FORMATS
 from reports.charts import labels, style
 from reports.charts.drawing import Drawing, file_name
 from reports.charts.style import SOFT, TRACKS, plain
@@ -27,7 +27,7 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
         if len(shown) < 2:
             continue
         dtype = str(run.records.loc[run.records["problem"] == problem, "dtype"].iloc[0])
-        if dtype not in DTYPES:  # its spacing is not known
+        if dtype not in FORMATS:  # its spacing is not known
             continue
         figure = Figure(figsize=(style.WIDTH * 0.8, 4.8))
         axis = figure.subplots()
@@ -54,7 +54,7 @@ def choice(rows: pd.DataFrame) -> tuple[str, str]:
 
 def _points(axis: Axes, shown: pd.DataFrame, dtype: str) -> None:
     """Draw a named point for each row."""
-    errors, eps = shown["error"], float(np.finfo(dtype).eps)
+    errors, eps = shown["error"], 2 * FORMATS[dtype].unit
     # a log axis has no zero: a row without any error stands below all others
     heights = errors.where(errors > 0, min([eps, *errors[errors > 0]]) / 4)
     style.log_scale(axis.yaxis, (min([eps, *heights]) / 1.5, max([eps, *heights]) * 1.5), "{:.1g}".format)

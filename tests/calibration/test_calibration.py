@@ -97,8 +97,8 @@ def test_what_starts_more_slowly_is_an_alarm_too():
 def test_a_pool_that_is_too_small_gives_no_figure():
     small = simulated(7, 0.004)
     assert rate(small, evidence.unchanged(small), evidence.alarmed) is None
-    assert "takes 8 replicates" in report.report(small, [], Machine(cpu="a cpu", cores=2), 1)
-    assert "takes 8 replicates" in report.report(Pool([], [], [], [], {}), [], Machine(cpu="a cpu", cores=2), 1)
+    assert "takes 8 replicates" in report.report(small, [], {}, Machine(cpu="a cpu", cores=2), 1)
+    assert "takes 8 replicates" in report.report(Pool([], [], [], [], {}), [], {}, Machine(cpu="a cpu", cores=2), 1)
 
 
 @pytest.mark.slow
@@ -109,7 +109,7 @@ def test_drift_between_replicates_fools_other_tools_and_not_the_gate(monkeypatch
     assert report.other_tool(drifting, COPY, tool, tool.windows(range(44), drifting.sessions)) > 0.2
     for name, few in (("ALARM_GATES", 20), ("GATES", 20), ("AGAIN", 1)):
         monkeypatch.setattr(report, name, few)
-    text = report.report(drifting, [], Machine(cpu="a cpu", cores=2), 1)
+    text = report.report(drifting, [], {}, Machine(cpu="a cpu", cores=2), 1)
     first = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
     assert first[2:7] == [f"{report.OURS}, exact sizes", f"{report.OURS}, injected", *other_tools.OTHER_TOOLS]
     assert "4 sessions" in text

@@ -14,7 +14,7 @@ PROBLEM = Problem.parse("t3-b2-i3-h2")
 
 def case(path, weights=1, **scales):
     """Write a case with arrays that are scaled."""
-    inputs = {name: value * scales.get(name, 1) for name, value in vars(make_inputs(PROBLEM, 1)).items()}
+    inputs = {name: value * scales.get(name, 1) for name, value in make_inputs(PROBLEM, 1).arrays().items()}
     del inputs["target"]
     np.savez(path, **{name: value * weights for name, value in make_weights(PROBLEM).items()}, **inputs)
     return path
@@ -46,7 +46,7 @@ def test_results_are_those_of_fifty_digits(name, scales, tmp_path):
     path = case(tmp_path / "c.npz", **scales)
     read = read_case(path, "float64")
     code, got = result_of(name, path, "float64")
-    want = fifty_digits.run_sequence(PROBLEM, read.weights, Inputs(**vars(read.inputs)))
+    want = fifty_digits.run_sequence(PROBLEM, read.weights, Inputs(**read.inputs.arrays()))
     assert code == 0
     for tensor, exact in want.items():
         allowed = 1e-11 * np.abs(exact).max() + 50 * 5e-324

@@ -14,17 +14,19 @@ from impls.core import contract, reference, registry
 from impls.core.evaluate import evaluate_case
 from impls.core.problem import Problem
 from impls.core.weights import Case, make_inputs, make_weights
+from tests.helpers.judges import PAIRS, given, judged
 from tests.helpers.processes import ROOT
 
-COMPILED = "torch_cell_compiled"
+COMPILED = ("torch_cell_compiled", "torch_lstm_compiled", "torch_scan")
 """Tested once: to compile takes seconds for every problem."""
 NAMES = [
     implementation.name
     for implementation in registry.catalogue().values()
-    if implementation.is_lstm and not implementation.requires and implementation.name != COMPILED
+    if implementation.is_lstm and not implementation.requires and implementation.name not in COMPILED
 ]
 """What runs in this environment. An implementation with REQUIRES has one of its own, in which `agree` checks it."""
 PROBLEMS = ["t1-b1-i1-h1-float64", "t5-b4-i8-h8", "t9-b3-i5-h7-l2-bi-float64", "t9-b3-i5-h7-nobias"]
+WITH_LENGTHS = [name for name in NAMES if registry.resolve(name).lengths]
 
 
 @pytest.mark.slow
@@ -36,8 +38,33 @@ def test_the_sequence_agrees_with_the_reference(name, text):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workload", ["sequence", "model"])
+@pytest.mark.parametrize("text", ["t6-b4-i5-h7-var", "t6-b4-i5-h7-l2-bi-var-float64"])
+@pytest.mark.parametrize("name", WITH_LENGTHS)
+def test_rows_of_different_lengths_agree(name, text, workload):
+    check(name, Problem.parse(text), workload)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["t6-b4-i8-h8-bfloat16", "t6-b4-i8-h8-l2-bi-float16"])
+@pytest.mark.parametrize("name", [name for name in NAMES if "bfloat16" in registry.resolve(name).dtypes])
+def test_half_precision_agrees(name, text):
+    check(name, Problem.parse(text), "sequence")
+    check(name, Problem.parse(text), "model")
+
+
+def test_what_has_no_lengths_says_so():
+    without = registry.resolve("jax_scan_vjp")
+    assert (
+        without.lacks("cpu", "float32", "sequence", lengths=True)
+        == "no lengths: all rows of a batch are as long as seq_len"
+    )
+    assert without.lacks("cpu", "float32", "sequence") is None
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["t4-b3-i5-h7-l2", "t4-b3-i5-h7-nobias"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if "model" in registry.resolve(name).workloads])
 def test_the_model_agrees_after_one_step_and_three(name, text):
     check(name, Problem.parse(text), "model")
 
@@ -54,7 +81,13 @@ def test_the_compiled_cell_agrees(monkeypatch):
     from impls import torch_cell_compiled
 
     monkeypatch.setattr(torch_cell_compiled, "CHUNK", 2)
-    check(COMPILED, Problem.parse("t5-b3-i5-h7"), "sequence")
+    check("torch_cell_compiled", Problem.parse("t5-b3-i5-h7"), "sequence")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["torch_lstm_compiled", "torch_scan"])
+def test_what_torch_compiles_agrees(name):
+    check(name, Problem.parse("t5-b3-i5-h7"), "sequence")
 
 
 @pytest.mark.slow
@@ -102,117 +135,16 @@ def check(name, problem, workload):
         assert agreement.check(prepared, timed, workload, mode, want).error <= agreement.TOLERANCES[problem.dtype]
 
 
-def torch_judge(problem, weights, inputs):
-    import torch
-
-    lstm = torch.nn.LSTM(
-        problem.input_size,
-        problem.hidden_size,
-        problem.num_layers,
-        bias=problem.bias,
-        bidirectional=problem.bidirectional,
-    ).double()
-    lstm.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
-    leaves = {name: torch.tensor(getattr(inputs, name), requires_grad=True) for name in ("x", "h0", "c0")}
-    output, (h_n, c_n) = lstm(leaves["x"], (leaves["h0"], leaves["c0"]))
-    cotangents = [torch.tensor(getattr(inputs, name)) for name in ("d_output", "d_h_n", "d_c_n")]
-    torch.autograd.backward([output, h_n, c_n], cotangents)
-    results = {"output": output, "h_n": h_n, "c_n": c_n}
-    results |= {f"grad_{name}": parameter.grad for name, parameter in lstm.named_parameters()}
-    results |= {f"grad_{name}": leaf.grad for name, leaf in leaves.items()}
-    return {name: value.detach().numpy() for name, value in results.items()}
-
-
-def jax_judge(problem, weights, inputs):
-    """jax.experimental.rnn.lstm_ref, gradients and all; it is batch-major and wants every bias."""
-    import jax
-    import jax.numpy as jnp
-    from jax.experimental.rnn import lstm_ref
-
-    count = problem.num_layers
-    zeros = jnp.zeros(4 * problem.hidden_size)
-    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
-    def run(params, x, h0, c0):
-        by_layer = [{k: params.get(f"{kind}_l{k}", zeros) for k in range(count)} for kind in kinds]
-        lengths = jnp.full(problem.batch, problem.seq_len, dtype="int32")
-        output, h_n, c_n = lstm_ref(
-            x.transpose(1, 0, 2), h0, c0, *by_layer, lengths,
-            problem.input_size, problem.hidden_size, count, 0.0, False,
-        )  # fmt: skip
-        return output.transpose(1, 0, 2), h_n, c_n
-
-    args = (
-        {name: jnp.asarray(value) for name, value in weights.items()},
-        *map(jnp.asarray, (inputs.x, inputs.h0, inputs.c0)),
-    )
-    outputs, pullback = jax.vjp(run, *args)
-    grads, *rest = pullback(tuple(map(jnp.asarray, (inputs.d_output, inputs.d_h_n, inputs.d_c_n))))
-    results = dict(zip(("output", "h_n", "c_n"), outputs, strict=True))
-    results |= {f"grad_{name}": value for name, value in grads.items()}
-    results |= dict(zip(("grad_x", "grad_h0", "grad_c0"), rest, strict=True))
-    return {name: np.asarray(value) for name, value in results.items()}
-
-
-def onnx_judge(problem, weights, inputs):
-    """ONNX's reference LSTM, forward and without c_n: gates in order i, o, f, c; computed in float64."""
-    import onnx
-    from onnx import helper
-    from onnx.reference import ReferenceEvaluator
-
-    def reorder(array):
-        i, f, g, o = np.split(array, 4)
-        return np.concatenate([i, o, f, g])
-
-    names = ("X", "W", "R", "B", "", "initial_h", "initial_c")
-    node = helper.make_node("LSTM", list(names), ["Y", "Y_h"], hidden_size=problem.hidden_size)
-    double = onnx.TensorProto.DOUBLE
-    values = [helper.make_tensor_value_info(name, double, None) for name in names if name]
-    outputs = [helper.make_tensor_value_info(name, double, None) for name in ("Y", "Y_h")]
-    model = helper.make_model(
-        helper.make_graph([node], "lstm", values, outputs), opset_imports=[helper.make_opsetid("", 14)]
-    )
-    zeros = np.zeros(4 * problem.hidden_size)
-    biases = [reorder(weights.get(f"{kind}_l0", zeros)) for kind in ("bias_ih", "bias_hh")]
-    fed = {
-        "X": inputs.x,
-        "W": reorder(weights["weight_ih_l0"])[None],
-        "R": reorder(weights["weight_hh_l0"])[None],
-        "B": np.concatenate(biases)[None],
-        "initial_h": inputs.h0,
-        "initial_c": inputs.c0,
-    }
-    found = ReferenceEvaluator(model).run(None, {name: np.array(value) for name, value in fed.items()})
-    return {"output": found[0][:, 0], "h_n": found[1]}
-
-
-JUDGES = {
-    "torch": (torch_judge, ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-l2-bi", "t5-b2-i3-h4-nobias"]),
-    "jax": (jax_judge, ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-l2", "t5-b2-i3-h4-nobias"]),
-    "onnx": (onnx_judge, ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-nobias"]),
-}
-PAIRS = [(judge, text) for judge, (_, texts) in JUDGES.items() for text in texts]
-
-
 @pytest.fixture(scope="module")
 def verdicts():
     return {(judge, text): judged(judge, text) for judge, text in PAIRS}
-
-
-def given(text):
-    problem = Problem.parse(text).replace(dtype="float64")
-    return problem, make_weights(problem, seed=5), make_inputs(problem, seed=6)
-
-
-def judged(judge, text):
-    return *given(text), JUDGES[judge][0](*given(text))
 
 
 @functools.cache
 def evaluated(name, text):
     """Once for all judges."""
     problem, weights, inputs = given(text)
-    names = frozenset({*weights, *vars(inputs)} - {"target"})
+    names = frozenset({*weights, *inputs.arrays()} - {"target"})
     return evaluate_case(registry.resolve(name), Case(problem, weights, inputs, names))
 
 
@@ -226,6 +158,8 @@ def test_the_reference_agrees_with_outside_judges(judge, text, verdicts):
 @pytest.mark.parametrize(("judge", "text"), PAIRS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_implementation_agrees_with_outside_judges(name, judge, text, verdicts):
+    if Problem.parse(text).lengths and name not in WITH_LENGTHS:
+        pytest.skip("no lengths")
     want = verdicts[judge, text][-1]
     agreement.compare(evaluated(name, text), want, "float64", f"{judge} of {name}")
 
@@ -241,15 +175,15 @@ def test_a_judge_finds_a_wrong_reference(verdicts):
 def test_a_torch_module_infers_in_evaluation_mode_and_trains_in_training_mode(workload):
     from torch import nn
 
-    from impls import torch_lstm
     from impls.families.torch import prepare_module
+    from impls.families.torch_lstm import FlatLSTM
 
     seen = []
 
     class Watched(nn.Module):
         def __init__(self, problem):
             super().__init__()
-            self.lstm = torch_lstm.build(problem)
+            self.lstm = FlatLSTM(problem)
 
         def forward(self, *arguments):
             seen.append(self.training)

@@ -16,6 +16,7 @@ problems = st.builds(
     st.booleans(),
     st.booleans(),
     st.sampled_from(("float32", "float64")),
+    st.booleans(),
 )
 
 
@@ -27,6 +28,7 @@ def test_an_id_reads_back(problem):
 def test_only_what_is_not_the_default_shows():
     assert Problem(64, 16, 128, 128).id == "t64-b16-i128-h128"
     assert Problem(1, 2, 3, 4, 2, True, False).id == "t1-b2-i3-h4-l2-bi-nobias"
+    assert Problem(1, 2, 3, 4, dtype="float64", lengths=True).id == "t1-b2-i3-h4-var-float64"
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,15 @@ from impls.core.problem import Problem
 from impls.core.weights import Inputs, make_inputs, make_weights
 from tests.helpers import fifty_digits
 
-PROBLEMS = ["t1-b1-i1-h1", "t3-b2-i3-h2", "t3-b2-i2-h3-l2-bi", "t4-b1-i2-h2-nobias", "t2-b3-i1-h2-l3"]
+PROBLEMS = [
+    *("t1-b1-i1-h1", "t3-b2-i3-h2", "t3-b2-i2-h3-l2-bi", "t4-b1-i2-h2-nobias", "t2-b3-i1-h2-l3"),
+    *("t4-b3-i2-h2-var", "t4-b3-i2-h2-l2-bi-var"),
+]
 
 
 def loss(problem, weights, inputs):
     """A scalar whose gradient is what backward gives from the cotangents."""
-    outputs, _ = reference.forward(problem, weights, inputs["x"], inputs["h0"], inputs["c0"])
+    outputs, _ = reference.forward(problem, weights, inputs["x"], inputs["h0"], inputs["c0"], inputs.get("lengths"))
     pairs = (("output", "d_output"), ("h_n", "d_h_n"), ("c_n", "d_c_n"))
     return sum(float((outputs[name] * inputs[cotangent]).sum()) for name, cotangent in pairs)
 
@@ -41,15 +44,37 @@ def test_gradients_are_central_differences(text):
     weights, inputs = make_weights(problem, seed=3), make_inputs(problem, seed=4)
     got = reference.run_sequence(problem, weights, inputs)
     for name in (*weights, "x", "h0", "c0"):
-        want = central_difference(problem, weights, vars(inputs), name)
+        want = central_difference(problem, weights, inputs.arrays(), name)
         np.testing.assert_allclose(got[f"grad_{name}"], want, atol=1e-8, rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("text", ["t7-b4-i3-h5-var", "t7-b4-i3-h5-l2-bi-var"])
+def test_a_row_with_a_length_is_the_row_alone(text):
+    """Each row, cut to its length, as a batch of one; the gradients of the weights are the sums over the rows."""
+    problem = Problem.parse(text)
+    weights, inputs = make_weights(problem, seed=3), make_inputs(problem, seed=4)
+    got = reference.run_sequence(problem, weights, inputs)
+    sums = dict.fromkeys(weights, 0.0)
+    for row, length in enumerate(inputs.lengths):
+        alone = problem.replace(seq_len=int(length), batch=1, lengths=False)
+        cut = {name: array[:, row : row + 1] for name, array in inputs.arrays().items() if array.ndim == 3}
+        cut |= {name: cut[name][:length] for name in ("x", "d_output")}
+        want = reference.run_sequence(alone, weights, Inputs(**cut, target=inputs.target[:1]))
+        for name in ("output", "grad_x"):
+            np.testing.assert_allclose(got[name][:length, row], want[name][:, 0], atol=1e-12)
+            assert not got[name][length:, row].any()
+        for name in ("h_n", "c_n", "grad_h0", "grad_c0"):
+            np.testing.assert_allclose(got[name][:, row], want[name][:, 0], atol=1e-12)
+        sums = {name: total + want[f"grad_{name}"] for name, total in sums.items()}
+    for name, total in sums.items():
+        np.testing.assert_allclose(got[f"grad_{name}"], total, atol=1e-12, err_msg=name)
 
 
 def test_central_differences_find_a_wrong_gradient():
     problem = Problem.parse("t3-b2-i3-h2")
     weights, inputs = make_weights(problem), make_inputs(problem)
     wrong = reference.run_sequence(problem, weights, inputs)["grad_weight_hh_l0"].T.copy().T * (1 + 1e-4)
-    want = central_difference(problem, weights, vars(inputs), "weight_hh_l0")
+    want = central_difference(problem, weights, inputs.arrays(), "weight_hh_l0")
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(wrong, want, atol=1e-8, rtol=1e-6)
 
@@ -115,7 +140,7 @@ SCALES = {
 
 
 def scaled(problem, seed, scales):
-    inputs = {name: value * scales.get(name, 1) for name, value in vars(make_inputs(problem, seed)).items()}
+    inputs = {name: value * scales.get(name, 1) for name, value in make_inputs(problem, seed).arrays().items()}
     weights = {name: value * scales.get("weights", 1) for name, value in make_weights(problem, seed=seed).items()}
     return weights, Inputs(**inputs)
 

@@ -14,7 +14,7 @@ PROBLEM = Problem.parse("t3-b2-i4-h5-l2-bi")
 
 
 def arrays(problem=PROBLEM, **changes):
-    inputs = vars(make_inputs(problem)).copy()
+    inputs = make_inputs(problem).arrays().copy()
     del inputs["target"]
     found = {**make_weights(problem), **inputs, **changes}
     return {name: value for name, value in found.items() if value is not None}
@@ -38,6 +38,39 @@ def test_absent_states_and_cotangents_are_zero(tmp_path):
     assert not case.has_cotangents
     assert not case.inputs.h0.any()
     assert case.inputs.h0.shape == (4, 2, 5)
+
+
+LENGTHS = Problem.parse("t3-b2-i4-h5-var")
+
+
+def test_lengths_read_back_and_get_no_gradient(tmp_path):
+    case = read_case(save(tmp_path / "case.npz", arrays(LENGTHS, lengths=np.array([3, 1]))))
+    assert case.problem == LENGTHS
+    assert case.inputs.lengths.tolist() == [3, 1]
+    assert case.inputs.lengths.dtype == np.int64
+
+
+@pytest.mark.parametrize("wrong", [[3, 0], [3, 4], [3, 1.5], [3, -1]])
+def test_lengths_that_are_none_are_refused(tmp_path, wrong):
+    path = save(tmp_path / "case.npz", arrays(LENGTHS, lengths=np.array(wrong)))
+    with pytest.raises(ValueError, match=r"lengths must be whole numbers from 1 to seq_len, which is 3$"):
+        read_case(path)
+
+
+def test_lengths_of_another_shape_are_refused(tmp_path):
+    path = save(tmp_path / "case.npz", arrays(LENGTHS, lengths=np.array([3, 1, 1])))
+    with pytest.raises(ValueError, match=r"lengths has shape \(3,\); it must be \(2,\)"):
+        read_case(path)
+
+
+@pytest.mark.parametrize("text", ["t7-b1-i1-h1-var", "t7-b4-i1-h1-var", "t3-b16-i1-h1-var"])
+def test_lengths_are_drawn_in_a_random_order_and_have_the_same_sum(text):
+    problem = Problem.parse(text)
+    drawn = [make_inputs(problem, seed).lengths for seed in range(20)]
+    assert len({tuple(sorted(lengths)) for lengths in drawn}) == 1
+    assert len({tuple(lengths) for lengths in drawn}) > (1 if problem.batch > 1 else 0)
+    assert all(lengths.min() >= 1 and lengths.max() == problem.seq_len for lengths in drawn)
+    assert make_inputs(problem.replace(lengths=False)).lengths is None
 
 
 def test_a_file_of_torch_save_is_told_how_to_convert(tmp_path):

@@ -132,7 +132,7 @@ def test_agree_and_evaluate_run_in_it_too(world):
     done = python("-m", "benchmarks", "agree", *arguments, **variables(world))
     assert done.returncode == 0, done.stdout + done.stderr
     problem = Problem.parse("t5-b4-i8-h8")
-    inputs = vars(make_inputs(problem))
+    inputs = make_inputs(problem).arrays()
     np.savez(world / "c.npz", **make_weights(problem), **{name: inputs[name] for name in ("x", "h0", "c0")})
     arguments = (path, "--case", world / "c.npz", "--out", world / "o.npz")
     done = python("-m", "impls", "evaluate", *arguments, **variables(world))

@@ -75,7 +75,7 @@ def test_no_command_at_all_is_answered_by_the_help(package, python):
 
 def case(path, problem="t4-b2-i3-h5", **changes):
     parsed = Problem.parse(problem)
-    inputs = vars(make_inputs(parsed)).copy()
+    inputs = make_inputs(parsed).arrays().copy()
     del inputs["target"]
     content = {**make_weights(parsed), **inputs, **changes}
     np.savez(path, **{name: value for name, value in content.items() if value is not None})

@@ -16,7 +16,10 @@ import pytest
 
 from tests.helpers.processes import ROOT
 
-FRAMEWORKS = ("torch", "jax", "jaxlib", "flax", "keras", "tensorflow", "onnxruntime")
+FRAMEWORKS = (
+    *("torch", "torchrl", "jax", "jaxlib", "flax", "equinox", "haiku", "keras", "tensorflow"),
+    *("onnxruntime", "openvino", "mlx", "tinygrad", "paddle"),
+)
 
 
 @dataclass(frozen=True)

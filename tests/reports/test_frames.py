@@ -47,7 +47,7 @@ def test_what_is_read_is_what_was_written():
     run, plain = frames.read_run(V2), read_records(V2)
     for name in SCHEMA.names:
         if name != "turns":
-            assert [value for value in run.records[name] if value == value] == [
+            assert [value for value in run.records[name] if value is not None and value == value] == [
                 getattr(row, name) for row in plain if getattr(row, name) is not None
             ], name
     flat = [(k, turn.block, turn.seconds) for k, row in enumerate(plain) for turn in row.turns]

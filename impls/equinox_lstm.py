@@ -1,0 +1,49 @@
+"""equinox.nn.LSTMCell under vmap over the batch, in a lax.scan."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights, layers
+from impls.families.jax import prepare_function, scan, stack
+from impls.families.layout import Layout
+from impls.families.single_bias import Params, SingleBias
+
+FRAMEWORK = "equinox"
+TRACK = "default"
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+LENGTHS = True
+REQUIRES = ("equinox>=0.11", "jax>=0.8")
+
+PARAMETERS = SingleBias("weight_ih", "weight_hh", transposed=False)
+LAYOUT = Layout(PARAMETERS.encode, PARAMETERS.decode, PARAMETERS.rates)
+Carry = tuple[jax.Array, jax.Array]
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    key = jax.random.key(0)
+    cells = {
+        suffix: eqx.nn.LSTMCell(width, problem.hidden_size, use_bias=problem.bias, key=key)
+        for _, suffix, width in layers(problem)
+    }
+
+    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
+        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
+            own = params[suffix]
+            cell = eqx.tree_at(lambda cell: [getattr(cell, name) for name in own], cells[suffix], list(own.values()))
+
+            def step(carry: Carry, x_t: jax.Array) -> tuple[Carry, jax.Array]:
+                carry = jax.vmap(cell)(x_t, carry)
+                return carry, carry[0]
+
+            (h, c), output = scan(step, (h, c), x, *lengths)
+            return output, h, c
+
+        return stack(problem, layer, x, h0, c0, *lengths)
+
+    return prepare_function(problem, weights, device, workload, lstm, LAYOUT)

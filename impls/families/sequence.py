@@ -1,0 +1,97 @@
+"""What implementations share that have the workloads cell and sequence, and parameters in a tree of dictionaries.
+
+An implementation brings its modes. Each takes a State, and returns (outputs,), (gradients,) or both: outputs are
+output, h_n and c_n; gradients are those of the parameters, in their tree, then those of x, h0 and c0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Array, Inputs, Weights
+from impls.families.layout import Layout, Params
+
+Mode = Callable[["State"], tuple[Any, ...]]
+
+
+@dataclass
+class State:
+    """Parameters, x, h0 and c0, the cotangents of the outputs, lengths where there are any, and what a mode kept."""
+
+    params: Params
+    inputs: tuple[Any, ...]
+    cotangents: tuple[Any, ...]
+    lengths: tuple[Any, ...] = ()
+    kept: Any = None
+
+    @property
+    def leaves(self) -> list[Any]:
+        """Every array that gets a gradient: the parameters in the order of their tree, then x, h0, c0."""
+        return [*flat(self.params), *self.inputs]
+
+
+def flat(params: Params) -> list[Any]:
+    """Return the arrays of a tree of dictionaries."""
+    return [leaf for value in params.values() for leaf in flat(value)] if isinstance(params, dict) else [params]
+
+
+def unflat(like: Params, leaves: list[Any]) -> Params:
+    """Return a tree like `like` with these arrays, which are taken from the start of the list."""
+    if isinstance(like, dict):
+        return {name: unflat(value, leaves) for name, value in like.items()}
+    return leaves.pop(0)
+
+
+def gradients(state: State, leaves: list[Any]) -> tuple[Any, ...]:
+    """Return gradients in the order of state.leaves as a mode returns them."""
+    rest = list(leaves)
+    return unflat(state.params, rest), *rest
+
+
+def prepare_sequence(
+    problem: Problem,
+    weights: Weights,
+    layout: Layout,
+    array: Callable[[Array], Any],
+    read: Callable[[Any], Array],
+    modes: Mapping[str, Mode],
+) -> Prepared:
+    """Return the Prepared of these modes.
+
+    Args:
+        problem, weights: as the contract has them.
+        layout: how the parameters are stored.
+        array: a NumPy array of the problem's dtype → the framework's.
+        read: the framework's array → NumPy.
+        modes: by name.
+    """
+
+    def mapped(function: Callable[[Any], Any], tree: Params) -> Params:
+        return unflat(tree, [function(leaf) for leaf in flat(tree)])
+
+    def own(value: Array) -> Any:
+        return array(np.ascontiguousarray(value, problem.dtype))
+
+    def load(inputs: Inputs) -> State:
+        arrays = tuple(own(getattr(inputs, name)) for name in ("x", "h0", "c0"))
+        cotangents = tuple(own(getattr(inputs, name)) for name in ("d_output", "d_h_n", "d_c_n"))
+        lengths = () if inputs.lengths is None else (array(inputs.lengths.astype(np.int32)),)
+        return State(mapped(own, layout.encode(weights)), arrays, cotangents, lengths)
+
+    def to_numpy(mode: str, result: Any) -> dict[str, Array]:
+        named: dict[str, Any] = {}
+        if mode != "backward":
+            named |= {name: read(value) for name, value in zip(("output", "h_n", "c_n"), result[0], strict=True)}
+        if mode in ("backward", "train_step"):
+            of_params, *of_inputs = result[-1]
+            named |= {f"grad_{name}": value for name, value in layout.gradients(mapped(read, of_params)).items()}
+            named |= {f"grad_{name}": read(value) for name, value in zip(("x", "h0", "c0"), of_inputs, strict=True)}
+        return {name: np.array(value, np.float64) for name, value in named.items()}
+
+    return Prepared(load=load, to_numpy=to_numpy, **modes)

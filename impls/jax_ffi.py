@@ -1,0 +1,82 @@
+"""The recurrence in C++ by jax.ffi, with a custom_vjp; the batched products are XLA's.
+
+impls/families/native/lstm.h is the recurrence, the same as torch_cpp's. It is compiled when it is first traced on a
+machine, which takes seconds, and kept.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights
+from impls.families import native
+from impls.families.jax import both_biases, layered, prepare_function
+from impls.families.threads import threads
+
+FRAMEWORK = "jax"
+TRACK = "tuned"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}  # else a thread that has nothing to do keeps a processor from XLA
+
+
+@functools.cache
+def register() -> None:
+    """Compile the recurrence where that has not been done, and make it known to XLA."""
+    library = ctypes.CDLL(str(native.build("jax_lstm.cpp", include=[jax.ffi.include_dir()])))
+    for dtype in DTYPES:
+        for name in (f"lstm_forward_{dtype}", f"lstm_backward_{dtype}"):
+            jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
+
+
+def call(name: str, shapes: list[tuple[int, ...]], *arrays: jax.Array) -> Sequence[jax.Array]:
+    """Call a function of lstm.h; its results have these shapes."""
+    register()
+    dtype = arrays[0].dtype
+    results = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
+    return jax.ffi.ffi_call(f"lstm_{name}_{dtype}", results)(*arrays, threads=np.int32(threads()))
+
+
+@jax.custom_vjp
+def recurrence(z: jax.Array, h0: jax.Array, c0: jax.Array, weight_hh: jax.Array) -> tuple[jax.Array, ...]:
+    """Projected inputs z (T, B, 4H), h0 and c0 (B, H), weight_hh (4H, H) → output (T, B, H), h, c."""
+    return recurrence_fwd(z, h0, c0, weight_hh)[0]  # type: ignore[no-any-return]
+
+
+def recurrence_fwd(z: jax.Array, h0: jax.Array, c0: jax.Array, weight_hh: jax.Array) -> tuple[Any, Any]:
+    """Return what `recurrence` returns, and the residuals."""
+    states = len(z), *h0.shape
+    gates, output, all_c = call("forward", [z.shape, states, states], z, h0, c0, weight_hh)
+    return (output, output[-1], all_c[-1]), (gates, output, all_c, h0, c0, weight_hh)
+
+
+def recurrence_bwd(residuals: Any, cotangents: Any) -> tuple[jax.Array, ...]:
+    """Return d_z (T, B, 4H), d_h0 and d_c0 (B, H), and d_weight_hh (4H, H), the last by one product."""
+    gates, output, all_c, h0, c0, weight_hh = residuals
+    d_z, d_h0, d_c0 = call("backward", [gates.shape, h0.shape, c0.shape], *cotangents, gates, c0, all_c, weight_hh)
+    previous_h = jnp.concatenate([h0[None], output[:-1]])
+    return d_z, d_h0, d_c0, jnp.einsum("tbg,tbh->gh", d_z, previous_h)
+
+
+recurrence.defvjp(recurrence_fwd, recurrence_bwd)
+
+
+def layer(params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+    """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
+    projected = x @ params[f"weight_ih_{suffix}"].T + both_biases(params, suffix)
+    return recurrence(projected, h, c, params[f"weight_hh_{suffix}"])
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    native.compiler()
+    return prepare_function(problem, weights, device, workload, layered(problem, layer))

@@ -1,0 +1,69 @@
+"""keras.layers.LSTM on the TensorFlow backend, under tf.function, with gradients by tf.GradientTape.
+
+Keras is batch-major. x and output are transposed inside the function, which is part of using Keras.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Array, Weights
+from impls.families.keras import LAYOUT, make_lstm, need_backend
+from impls.families.sequence import State, flat, gradients, prepare_sequence, unflat
+
+FRAMEWORK = "keras"
+TRACK = "default"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+WORKLOADS = ("cell", "sequence")
+LENGTHS = True
+REQUIRES = ("keras>=3.12", "tensorflow-cpu>=2.19")
+ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    need_backend("tensorflow")
+    lstm = make_lstm(problem)
+    like = LAYOUT.encode(weights)
+    parameters = len(flat(like))
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def run(leaves: Any, lengths: Any) -> Any:
+        return lstm(unflat(like, list(leaves[:parameters])), *leaves[parameters:], *lengths)
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def step(leaves: Any, lengths: Any, cotangents: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(leaves)
+            outputs = run(leaves, lengths)
+        return outputs, tape.gradient(outputs, leaves, output_gradients=cotangents)
+
+    def forward(state: State) -> tuple[Any, ...]:
+        return (run(state.leaves, state.lengths),)
+
+    def forward_train(state: State) -> tuple[Any, ...]:
+        leaves = state.leaves
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(leaves)
+            outputs = run(leaves, state.lengths)
+        state.kept = tape, outputs, leaves
+        return (outputs,)
+
+    def backward(state: State) -> tuple[Any, ...]:
+        tape, outputs, leaves = state.kept
+        return (gradients(state, tape.gradient(outputs, leaves, output_gradients=state.cotangents)),)
+
+    def train_step(state: State) -> tuple[Any, ...]:
+        outputs, grads = step(state.leaves, state.lengths, state.cotangents)
+        return outputs, gradients(state, grads)
+
+    def read(value: Any) -> Array:
+        return value.numpy()  # type: ignore[no-any-return]
+
+    modes = {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+    return prepare_sequence(problem, weights, LAYOUT, tf.constant, read, modes)

@@ -1,0 +1,50 @@
+"""keras.layers.LSTM on the PyTorch backend, with gradients by torch.autograd.
+
+Keras is batch-major. x and output are transposed views. Each direction of a layer is a Python loop over time steps; two
+directions are one keras.layers.Bidirectional.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights, layers
+from impls.families.keras import make_lstm, need_backend
+from impls.families.torch import CanonicalLSTM, prepare_module
+
+FRAMEWORK = "keras"
+TRACK = "default"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+LENGTHS = True
+REQUIRES = ("keras>=3.12", "torch>=2.9")
+ENVIRONMENT = {"KERAS_BACKEND": "torch"}
+
+
+class KerasLSTM(CanonicalLSTM):
+    """Keras's layers with torch.nn.LSTM's parameters: a kernel is a transposed view, the bias is the sum of the two."""
+
+    def __init__(self, problem: Problem, lstm: Any) -> None:
+        super().__init__(problem)
+        self.lstm = lstm
+
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        params: dict[str, dict[str, Tensor]] = {}
+        for _, suffix, _ in layers(self.problem):
+            weight_ih, weight_hh, *_ = self.weights(suffix)
+            params[suffix] = {"kernel": weight_ih.t(), "recurrent_kernel": weight_hh.t()}
+            bias = self.summed_bias(suffix)
+            if bias is not None:
+                params[suffix]["bias"] = bias
+        return self.lstm(params, x, h0, c0, *lengths)  # type: ignore[no-any-return]
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    need_backend("torch")
+    lstm = make_lstm(problem)
+    return prepare_module(problem, weights, device, workload, lambda p: KerasLSTM(p, lstm))

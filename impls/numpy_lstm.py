@@ -1,0 +1,131 @@
+"""A plain LSTM in NumPy, forward and backward by hand, with the input projection and the weight gradients batched.
+
+How layers and directions are joined is the reference's; what a layer computes is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from impls.core import reference
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Array, Inputs, Weights
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+WORKLOADS = ("cell", "sequence")
+OPTIONAL = True
+
+
+@dataclass
+class Tape:
+    """What a layer keeps for its backward: x (T, B, I); h and c, T + 1 arrays (B, H); the gates, T arrays (B, 4H).
+
+    inside is for the reference, which joins the layers.
+    """
+
+    x: Array
+    inside: Array
+    h: list[Array]
+    c: list[Array]
+    gates: list[Array]
+
+
+def sigmoid(z: Array) -> Array:
+    """Return 1 / (1 + exp(-z)), by tanh, which does not overflow."""
+    return 0.5 * np.tanh(0.5 * z) + 0.5
+
+
+def layer_forward(
+    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, inside: Array
+) -> tuple[Array, Tape]:
+    """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape."""
+    tape = Tape(x, inside, [h], [c], [])
+    hidden = h.shape[1]
+    recurrent = np.ascontiguousarray(weight_hh.T)
+    for from_x in x @ weight_ih.T + bias:
+        z = from_x + h @ recurrent
+        z[:, : 2 * hidden] = sigmoid(z[:, : 2 * hidden])
+        z[:, 2 * hidden : 3 * hidden] = np.tanh(z[:, 2 * hidden : 3 * hidden])
+        z[:, 3 * hidden :] = sigmoid(z[:, 3 * hidden :])
+        i, f, g, o = np.split(z, 4, axis=1)
+        c = f * c + i * g
+        h = o * np.tanh(c)
+        tape.h.append(h)
+        tape.c.append(c)
+        tape.gates.append(z)
+    return np.stack(tape.h[1:]), tape
+
+
+def layer_backward(
+    tape: Tape, d_output: Array, d_h: Array, d_c: Array, weight_ih: Array, weight_hh: Array
+) -> dict[str, Array]:
+    """Return the gradients of one direction of one layer, as reference.layer_backward does."""
+    steps = np.empty((*d_output.shape[:2], 4 * d_h.shape[1]), d_h.dtype)
+    for t in reversed(range(len(steps))):
+        i, f, g, o = np.split(tape.gates[t], 4, axis=1)
+        tanh_c = np.tanh(tape.c[t + 1])
+        d_h = d_h + d_output[t]
+        d_c = d_c + d_h * o * (1 - tanh_c * tanh_c)
+        d_i, d_f, d_g, d_o = np.split(steps[t], 4, axis=1)
+        d_i[:] = d_c * g * i * (1 - i)
+        d_f[:] = d_c * tape.c[t] * f * (1 - f)
+        d_g[:] = d_c * i * (1 - g * g)
+        d_o[:] = d_h * tanh_c * o * (1 - o)
+        d_h = steps[t] @ weight_hh
+        d_c = d_c * f
+    rows = steps.reshape(-1, steps.shape[2])
+    return {
+        "x": steps @ weight_ih,
+        "weight_ih": rows.T @ tape.x.reshape(len(rows), -1),
+        "weight_hh": rows.T @ np.concatenate(tape.h[:-1]),
+        "bias": rows.sum(axis=0),
+        "h0": d_h,
+        "c0": d_c,
+    }
+
+
+@dataclass
+class State:
+    """Inputs in the problem's dtype, and what forward_train kept."""
+
+    inputs: dict[str, Array]
+    tapes: list[Tape] = field(default_factory=list)
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    own = {name: np.array(value, problem.dtype) for name, value in weights.items()}
+
+    def load(inputs: Inputs) -> State:
+        names = ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
+        return State({name: np.array(getattr(inputs, name), problem.dtype) for name in names})
+
+    def run(state: State) -> tuple[dict[str, Array], list[Tape]]:
+        x, h0, c0 = (state.inputs[name] for name in ("x", "h0", "c0"))
+        return reference.forward(problem, own, x, h0, c0, layer=layer_forward)
+
+    def forward(state: State) -> dict[str, Array]:
+        return run(state)[0]
+
+    def forward_train(state: State) -> dict[str, Array]:
+        outputs, state.tapes = run(state)
+        return outputs
+
+    def backward(state: State) -> dict[str, Array]:
+        d_output, d_h_n, d_c_n = (state.inputs[name] for name in ("d_output", "d_h_n", "d_c_n"))
+        return reference.backward(problem, own, state.tapes, d_output, d_h_n, d_c_n, layer=layer_backward)
+
+    def train_step(state: State) -> dict[str, Array]:
+        return {**forward_train(state), **backward(state)}
+
+    def to_numpy(mode: str, result: Any) -> dict[str, Array]:
+        return {name: np.array(value, np.float64) for name, value in result.items()}
+
+    return Prepared(load, to_numpy, forward, forward_train, backward, train_step)

@@ -1,0 +1,82 @@
+"""paddle.nn.LSTM, with gradients by paddle.grad.
+
+It takes lengths, but with lengths its gradients of two layers with two directions are wrong (Paddle 3.3). So it has
+none here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import paddle
+
+from impls.core.contract import Prepared, Unsupported
+from impls.core.problem import Problem
+from impls.core.weights import Array, Weights
+from impls.families.layout import CANONICAL
+from impls.families.sequence import State, gradients, prepare_sequence
+
+FRAMEWORK = "paddlepaddle"
+TRACK = "default"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+WORKLOADS = ("cell", "sequence")
+REQUIRES = ("paddlepaddle>=3.0",)
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    paddle.set_device("cpu")
+    paddle.set_default_dtype(problem.dtype)
+    if not problem.bias:
+        raise Unsupported("without a bias, Paddle 3.3's own kernel ends the process (SIGSEGV)")
+    lstm = paddle.nn.LSTM(
+        problem.input_size,
+        problem.hidden_size,
+        problem.num_layers,
+        direction="bidirect" if problem.bidirectional else "forward",
+        time_major=True,
+    )
+    own = dict(lstm.named_parameters())
+    for name, value in weights.items():
+        own[name].set_value(value.astype(problem.dtype))
+    parameters = [own[name] for name in weights]
+
+    def leaf(value: Array) -> Any:
+        return paddle.to_tensor(value, stop_gradient=False)
+
+    def run(state: State) -> list[Any]:
+        x, h0, c0 = state.inputs
+        output, (h_n, c_n) = lstm(x, (h0, c0))
+        return [output, h_n, c_n]
+
+    def pull(state: State, outputs: list[Any], retain: bool) -> tuple[Any, ...]:
+        leaves = [*parameters, *state.inputs]
+        return gradients(state, paddle.grad(outputs, leaves, list(state.cotangents), retain_graph=retain))
+
+    def forward(state: State) -> tuple[Any, ...]:
+        if lstm.training:
+            lstm.eval()
+        with paddle.no_grad():
+            return (run(state),)
+
+    def forward_train(state: State) -> tuple[Any, ...]:
+        if not lstm.training:
+            lstm.train()
+        state.kept = run(state)
+        return (state.kept,)
+
+    def backward(state: State) -> tuple[Any, ...]:
+        return (pull(state, state.kept, retain=True),)
+
+    def train_step(state: State) -> tuple[Any, ...]:
+        if not lstm.training:
+            lstm.train()
+        outputs = run(state)
+        return outputs, pull(state, outputs, retain=False)
+
+    def read(value: Any) -> Array:
+        return value.numpy()  # type: ignore[no-any-return]
+
+    modes = {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+    return prepare_sequence(problem, weights, CANONICAL, leaf, read, modes)

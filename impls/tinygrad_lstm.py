@@ -1,0 +1,86 @@
+"""A cell in tinygrad under TinyJit: the loop is unrolled, kernels are fused and compiled by clang.
+
+There is no mode for the backward alone: TinyJit replays whole graphs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from tinygrad import Tensor, TinyJit
+
+from impls.core.contract import NotInstalled, Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Array, Weights, layers
+from impls.families.layout import CANONICAL
+from impls.families.sequence import State, gradients, prepare_sequence
+
+FRAMEWORK = "tinygrad"
+TRACK = "default"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+WORKLOADS = ("cell", "sequence")
+REQUIRES = ("tinygrad>=0.10",)
+ENVIRONMENT = {"CPU": "1", "DEV": "CPU"}
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    if shutil.which("clang") is None:
+        raise NotInstalled("there is no clang, which compiles tinygrad's kernels: install clang")
+    names = list(weights)
+
+    def lstm(*leaves: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        params = dict(zip(names, leaves, strict=False))
+        x, h0, c0 = leaves[len(names) :]
+        h_n, c_n, outputs = [], [], []
+        for k, (_, suffix, _) in enumerate(layers(problem)):
+            reverse = suffix.endswith("_reverse")
+            z = (x.flip(0) if reverse else x) @ params[f"weight_ih_{suffix}"].T
+            if problem.bias:
+                z = z + params[f"bias_ih_{suffix}"] + params[f"bias_hh_{suffix}"]
+            h, c, hs = h0[k], c0[k], []
+            for t in range(problem.seq_len):
+                i, f, g, o = (z[t] + h @ params[f"weight_hh_{suffix}"].T).chunk(4, dim=1)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = o.sigmoid() * c.tanh()
+                hs.append(h)
+            output = hs[0].stack(*hs[1:])
+            outputs.append(output.flip(0) if reverse else output)
+            h_n.append(h)
+            c_n.append(c)
+            if len(outputs) == problem.directions:
+                x = outputs[0].cat(*outputs[1:], dim=2)
+                outputs = []
+        return x, h_n[0].stack(*h_n[1:]), c_n[0].stack(*c_n[1:])
+
+    @TinyJit  # type: ignore[untyped-decorator]
+    def run(*leaves: Tensor) -> tuple[Tensor, ...]:
+        outputs = lstm(*leaves)
+        Tensor.realize(*outputs)
+        return outputs
+
+    @TinyJit  # type: ignore[untyped-decorator]
+    def step(*given: Tensor) -> tuple[Tensor, ...]:
+        leaves, cotangents = given[:-3], given[-3:]
+        outputs = lstm(*leaves)
+        pulled = sum((output * d).sum() for output, d in zip(outputs, cotangents, strict=True))
+        grads = pulled.gradient(*leaves)  # type: ignore[union-attr]
+        Tensor.realize(*outputs, *grads)
+        return *outputs, *grads
+
+    def forward(state: State) -> tuple[Any, ...]:
+        return (run(*state.leaves),)
+
+    def train_step(state: State) -> tuple[Any, ...]:
+        results = step(*state.leaves, *state.cotangents)
+        return results[:3], gradients(state, list(results[3:]))
+
+    def array(value: Array) -> Tensor:
+        return Tensor(value).realize()
+
+    def read(value: Tensor) -> Array:
+        return value.numpy()  # type: ignore[no-any-return]
+
+    return prepare_sequence(problem, weights, CANONICAL, array, read, {"forward": forward, "train_step": train_step})

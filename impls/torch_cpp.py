@@ -1,0 +1,84 @@
+"""The recurrence in C++, forward and backward, as a torch.autograd.Function; the batched products through oneDNN.
+
+impls/families/native/lstm.h is the recurrence. It is compiled at the first call on a machine, which takes seconds, and
+kept.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights
+from impls.families import native
+from impls.families.torch import CanonicalLSTM, prepare_module
+from impls.families.torch_products import linear
+
+FRAMEWORK = "torch"
+TRACK = "tuned"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+
+
+def call(name: str, sizes: tuple[int, int, int], *tensors: Tensor) -> None:
+    """Call a function of lstm.h on dense tensors of one dtype."""
+    function = getattr(native.library("torch_lstm.cpp"), f"lstm_{name}_{str(tensors[0].dtype).removeprefix('torch.')}")
+    pointers = (ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors)
+    function(*map(ctypes.c_int64, sizes), *pointers, ctypes.c_int(torch.get_num_threads()))
+
+
+class Recurrence(torch.autograd.Function):
+    """x (T, B, I), h0 and c0 (B, H), weights → output (T, B, H), h_n, c_n (B, H)."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, x: Tensor, h0: Tensor, c0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x, h0, c0, weight_hh = x.contiguous(), h0.contiguous(), c0.contiguous(), weight_hh.contiguous()
+        gates = linear(x, weight_ih, bias)
+        steps, batch, hidden = len(x), *h0.shape
+        all_h, all_c = x.new_empty(steps + 1, batch, hidden), x.new_empty(steps, batch, hidden)
+        all_h[0] = h0
+        output = all_h[1:]
+        call("forward", (steps, batch, hidden), gates, h0, c0, weight_hh, gates, output, all_c)
+        ctx.save_for_backward(x, c0, weight_ih, weight_hh, gates, all_h, all_c)
+        ctx.has_bias = bias is not None
+        return output, output[-1].clone(), all_c[-1].clone()
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, d_output: Tensor, d_h_n: Tensor, d_c_n: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, c0, weight_ih, weight_hh, gates, all_h, all_c = ctx.saved_tensors
+        steps, batch, hidden = all_c.shape
+        d_z, d_h0, d_c0 = torch.empty_like(gates), torch.empty_like(c0), torch.empty_like(c0)
+        cotangents = d_output.contiguous(), d_h_n.contiguous(), d_c_n.contiguous()
+        call("backward", (steps, batch, hidden), *cotangents, gates, c0, all_c, weight_hh, d_z, d_h0, d_c0)
+        flat = d_z.view(steps * batch, 4 * hidden)
+        return (
+            linear(d_z, weight_ih.t()) if ctx.needs_input_grad[0] else None,
+            d_h0,
+            d_c0,
+            linear(flat.t(), x.view(steps * batch, -1).t()),
+            linear(flat.t(), all_h[:-1].view(steps * batch, hidden).t()),
+            flat.sum(0) if ctx.has_bias else None,
+        )
+
+
+class CppLSTM(CanonicalLSTM):
+    """Each direction of each layer is a Recurrence."""
+
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weight_ih, weight_hh, *_ = self.weights(suffix)
+        return Recurrence.apply(x, h, c, weight_ih, weight_hh, self.summed_bias(suffix))  # type: ignore[no-any-return, no-untyped-call]
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    native.compiler()
+    return prepare_module(problem, weights, device, workload, CppLSTM)

@@ -1,0 +1,54 @@
+"""torch._higher_order_ops.scan under torch.compile: a loop as one operator, so compile time does not grow with seq_len.
+
+PyTorch counts scan as a prototype. Its parameter gradients were wrong in torch 2.11 and 2.12 (pytorch#184528); the
+comparison with the reference refuses it there.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch._higher_order_ops.scan import scan
+from torch.nn import functional
+
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import Weights
+from impls.families.torch import CanonicalLSTM, prepare_module
+from impls.families.torch_compile import settle
+
+FRAMEWORK = "torch"
+TRACK = "tuned"
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+OPTIONAL = True
+
+
+@torch.compile(dynamic=False, fullgraph=True)
+def compiled(projected: Tensor, h: Tensor, c: Tensor, weight_hh: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Projected inputs (T, B, 4H), h and c (B, H), weight_hh (4H, H) → output (T, B, H), h, c."""
+
+    def cell(carry: tuple[Tensor, Tensor], z: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        h, c = carry
+        i, f, g, o = (z + functional.linear(h, weight_hh)).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return (h.clone(), c.clone()), h  # scan refuses results that share memory
+
+    (h, c), output = scan(cell, (h, c), projected, dim=0)
+    return output, h, c
+
+
+class ScanLSTM(CanonicalLSTM):
+    """Hoisted input projection, then one scan for each direction of each layer."""
+
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weight_ih, weight_hh, *_ = self.weights(suffix)
+        projected = functional.linear(x, weight_ih, self.summed_bias(suffix))
+        return compiled(projected, h, c, weight_hh)  # type: ignore[no-any-return]
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    settle()
+    return prepare_module(problem, weights, device, workload, ScanLSTM)

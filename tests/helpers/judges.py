@@ -1,0 +1,119 @@
+"""LSTMs that nobody here wrote, as judges: torch.nn.LSTM in float64, JAX's lstm_ref and ONNX's reference evaluator."""
+
+import numpy as np
+
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights
+
+
+def torch_judge(problem, weights, inputs):
+    import torch
+
+    lstm = torch.nn.LSTM(
+        problem.input_size,
+        problem.hidden_size,
+        problem.num_layers,
+        bias=problem.bias,
+        bidirectional=problem.bidirectional,
+    ).double()
+    lstm.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+    leaves = {name: torch.tensor(getattr(inputs, name), requires_grad=True) for name in ("x", "h0", "c0")}
+    x = leaves["x"]
+    if inputs.lengths is not None:
+        x = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(inputs.lengths), enforce_sorted=False)
+    output, (h_n, c_n) = lstm(x, (leaves["h0"], leaves["c0"]))
+    if inputs.lengths is not None:
+        output = torch.nn.utils.rnn.pad_packed_sequence(output, total_length=problem.seq_len)[0]
+    cotangents = [torch.tensor(getattr(inputs, name)) for name in ("d_output", "d_h_n", "d_c_n")]
+    torch.autograd.backward([output, h_n, c_n], cotangents)
+    results = {"output": output, "h_n": h_n, "c_n": c_n}
+    results |= {f"grad_{name}": parameter.grad for name, parameter in lstm.named_parameters()}
+    results |= {f"grad_{name}": leaf.grad for name, leaf in leaves.items()}
+    return {name: value.detach().numpy() for name, value in results.items()}
+
+
+def jax_judge(problem, weights, inputs):
+    """jax.experimental.rnn.lstm_ref, gradients and all; it is batch-major and wants every bias."""
+    import jax
+    import jax.numpy as jnp
+    from jax.experimental.rnn import lstm_ref
+
+    count = problem.num_layers
+    zeros = jnp.zeros(4 * problem.hidden_size)
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+    def run(params, x, h0, c0):
+        by_layer = [{k: params.get(f"{kind}_l{k}", zeros) for k in range(count)} for kind in kinds]
+        lengths = jnp.full(problem.batch, problem.seq_len, dtype="int32")
+        lengths = lengths if inputs.lengths is None else jnp.asarray(inputs.lengths, "int32")
+        output, h_n, c_n = lstm_ref(
+            x.transpose(1, 0, 2), h0, c0, *by_layer, lengths,
+            problem.input_size, problem.hidden_size, count, 0.0, False,
+        )  # fmt: skip
+        return output.transpose(1, 0, 2), h_n, c_n
+
+    args = (
+        {name: jnp.asarray(value) for name, value in weights.items()},
+        *map(jnp.asarray, (inputs.x, inputs.h0, inputs.c0)),
+    )
+    outputs, pullback = jax.vjp(run, *args)
+    grads, *rest = pullback(tuple(map(jnp.asarray, (inputs.d_output, inputs.d_h_n, inputs.d_c_n))))
+    results = dict(zip(("output", "h_n", "c_n"), outputs, strict=True))
+    results |= {f"grad_{name}": value for name, value in grads.items()}
+    results |= dict(zip(("grad_x", "grad_h0", "grad_c0"), rest, strict=True))
+    return {name: np.asarray(value) for name, value in results.items()}
+
+
+def onnx_judge(problem, weights, inputs):
+    """ONNX's reference LSTM, forward and without c_n: gates in order i, o, f, c; computed in float64."""
+    import onnx
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    def reorder(array):
+        i, f, g, o = np.split(array, 4)
+        return np.concatenate([i, o, f, g])
+
+    names = ("X", "W", "R", "B", "", "initial_h", "initial_c")
+    node = helper.make_node("LSTM", list(names), ["Y", "Y_h"], hidden_size=problem.hidden_size)
+    double = onnx.TensorProto.DOUBLE
+    values = [helper.make_tensor_value_info(name, double, None) for name in names if name]
+    outputs = [helper.make_tensor_value_info(name, double, None) for name in ("Y", "Y_h")]
+    model = helper.make_model(
+        helper.make_graph([node], "lstm", values, outputs), opset_imports=[helper.make_opsetid("", 14)]
+    )
+    zeros = np.zeros(4 * problem.hidden_size)
+    biases = [reorder(weights.get(f"{kind}_l0", zeros)) for kind in ("bias_ih", "bias_hh")]
+    fed = {
+        "X": inputs.x,
+        "W": reorder(weights["weight_ih_l0"])[None],
+        "R": reorder(weights["weight_hh_l0"])[None],
+        "B": np.concatenate(biases)[None],
+        "initial_h": inputs.h0,
+        "initial_c": inputs.c0,
+    }
+    found = ReferenceEvaluator(model).run(None, {name: np.array(value) for name, value in fed.items()})
+    return {"output": found[0][:, 0], "h_n": found[1]}
+
+
+JUDGES = {
+    "torch": (
+        torch_judge,
+        ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-l2-bi", "t5-b2-i3-h4-nobias", "t5-b3-i3-h4-l2-bi-var"],
+    ),
+    "jax": (
+        jax_judge,
+        ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-l2", "t5-b2-i3-h4-nobias", "t5-b3-i3-h4-l2-var"],
+    ),
+    "onnx": (onnx_judge, ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-nobias"]),
+}
+PAIRS = [(judge, text) for judge, (_, texts) in JUDGES.items() for text in texts]
+
+
+def given(text):
+    problem = Problem.parse(text).replace(dtype="float64")
+    return problem, make_weights(problem, seed=5), make_inputs(problem, seed=6)
+
+
+def judged(judge, text):
+    return *given(text), JUDGES[judge][0](*given(text))

@@ -1,0 +1,47 @@
+"""Every implementation with an environment of its own, against judges that nobody here wrote. It builds them all.
+
+python -m pytest -m environments tests/impls/test_own_environments.py
+"""
+
+import numpy as np
+import pytest
+
+from benchmarks.correctness import agreement
+from impls.core import registry
+from tests.helpers.judges import PAIRS, given, judged
+from tests.helpers.processes import python
+
+pytestmark = [pytest.mark.environments, pytest.mark.timeout(1800)]
+
+CHOSEN = [implementation for implementation in registry.catalogue().values() if implementation.requires]
+OUTPUTS = ("d_output", "d_h_n", "d_c_n")
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    return {(judge, text): judged(judge, text)[-1] for judge, text in PAIRS}
+
+
+@pytest.mark.parametrize(("judge", "text"), PAIRS)
+@pytest.mark.parametrize("implementation", CHOSEN, ids=lambda implementation: implementation.name)
+def test_it_agrees_with_outside_judges(implementation, judge, text, verdicts, tmp_path):
+    """In float64 where it has that, otherwise in float32; inference only where it has no gradients."""
+    dtype = "float64" if "float64" in implementation.dtypes else "float32"
+    problem, weights, inputs = given(text)
+    if reason := implementation.lacks("cpu", dtype, "sequence", problem.lengths):
+        pytest.skip(reason)
+    arrays = {**weights, **inputs.arrays()}
+    del arrays["target"]
+    np.savez(tmp_path / "case.npz", **arrays)
+    want = verdicts[judge, text]
+    command = ["-m", "impls", "evaluate", implementation.name, "--case", tmp_path / "case.npz", "--dtype", dtype]
+    done = python(*command, "--out", tmp_path / "out.npz", timeout=1500)
+    if "no train_step" in done.stderr:
+        np.savez(tmp_path / "case.npz", **{name: array for name, array in arrays.items() if name not in OUTPUTS})
+        want = {name: array for name, array in want.items() if not name.startswith("grad_")}
+        done = python(*command, "--out", tmp_path / "out.npz", timeout=1500)
+    if "two directions" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "out.npz") as got:
+        agreement.compare(dict(got), want, dtype, f"{judge} of {implementation.name}")
