@@ -26,6 +26,7 @@ FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
+OPTIONAL = True
 ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}  # else a thread that has nothing to do keeps a processor from XLA
 
 

@@ -122,7 +122,7 @@ FAULTS = {
     "remembers_contents": """
         kept = {}
         def bad(state):
-            key = hash(state.x.detach().numpy().tobytes())
+            key = hash(state.given[0].detach().numpy().tobytes())
             if key not in kept:
                 kept.clear()
                 time.sleep(0.002)
