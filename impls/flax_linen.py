@@ -16,7 +16,7 @@ import numpy as np
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Array, Weights, layers
-from impls.families.jax import inside, prepare_function, stack
+from impls.families.jax import prepare_function, stack, zeroed
 from impls.families.layout import Layout
 
 FRAMEWORK = "flax"
@@ -81,7 +81,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
             given: dict[str, Any] = {"seq_lengths": lengths[0]} if lengths else {}
             result: Any = rnns[suffix].apply({"params": {"cell": own}}, x, initial_carry=(c, h), **given)
             (c, h), output = result
-            return jnp.where(inside(x, *lengths), output, 0) if lengths else output, h, c
+            return zeroed(output, *lengths), h, c
 
         return stack(problem, layer, x, h0, c0, *lengths)
 

@@ -15,7 +15,7 @@ from flax import nnx
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights, layers
-from impls.families.jax import inside, prepare_function, stack
+from impls.families.jax import prepare_function, stack, zeroed
 from impls.families.layout import Layout
 from impls.families.single_bias import Params, SingleBias
 
@@ -50,7 +50,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
             dense_i = {"kernel": nnx.Param(own["dense_i"])}
             rnn = nnx.merge(graphdef, nnx.State({"cell": {"dense_h": dense_h, "dense_i": dense_i}}), rest)
             (c, h), output = rnn(x, initial_carry=(c, h), **({"seq_lengths": lengths[0]} if lengths else {}))
-            return jnp.where(inside(x, *lengths), output, 0) if lengths else output, h, c
+            return zeroed(output, *lengths), h, c
 
         return stack(problem, layer, x, h0, c0, *lengths)
 

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
 from impls.families import native
-from impls.families.jax import both_biases, layered, prepare_function
+from impls.families.jax import layered, prepare_function
+from impls.families.jax_recurrence import layer_of, weight_gradient
 from impls.families.threads import threads
 
 FRAMEWORK = "jax"
@@ -64,20 +64,13 @@ def recurrence_bwd(residuals: Any, cotangents: Any) -> tuple[jax.Array, ...]:
     """Return d_z (T, B, 4H), d_h0 and d_c0 (B, H), and d_weight_hh (4H, H), the last by one product."""
     gates, output, all_c, h0, c0, weight_hh = residuals
     d_z, d_h0, d_c0 = call("backward", [gates.shape, h0.shape, c0.shape], *cotangents, gates, c0, all_c, weight_hh)
-    previous_h = jnp.concatenate([h0[None], output[:-1]])
-    return d_z, d_h0, d_c0, jnp.einsum("tbg,tbh->gh", d_z, previous_h)
+    return d_z, d_h0, d_c0, weight_gradient(d_z, h0, output)
 
 
 recurrence.defvjp(recurrence_fwd, recurrence_bwd)
 
 
-def layer(params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
-    """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
-    projected = x @ params[f"weight_ih_{suffix}"].T + both_biases(params, suffix)
-    return recurrence(projected, h, c, params[f"weight_hh_{suffix}"])
-
-
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     native.compiler()
-    return prepare_function(problem, weights, device, workload, layered(problem, layer))
+    return prepare_function(problem, weights, device, workload, layered(problem, layer_of(recurrence)))

@@ -19,6 +19,7 @@ from impls.core.weights import Weights
 from impls.families import native
 from impls.families.torch import CanonicalLSTM, prepare_module
 from impls.families.torch_products import linear
+from impls.families.torch_recurrence import batched_gradients
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
@@ -59,15 +60,8 @@ class Recurrence(torch.autograd.Function):
         d_z, d_h0, d_c0 = torch.empty_like(gates), torch.empty_like(c0), torch.empty_like(c0)
         cotangents = d_output.contiguous(), d_h_n.contiguous(), d_c_n.contiguous()
         call("backward", (steps, batch, hidden), *cotangents, gates, c0, all_c, weight_hh, d_z, d_h0, d_c0)
-        flat = d_z.view(steps * batch, 4 * hidden)
-        return (
-            linear(d_z, weight_ih.t()) if ctx.needs_input_grad[0] else None,
-            d_h0,
-            d_c0,
-            linear(flat.t(), x.view(steps * batch, -1).t()),
-            linear(flat.t(), all_h[:-1].view(steps * batch, hidden).t()),
-            flat.sum(0) if ctx.has_bias else None,
-        )
+        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, linear)
+        return d_x, d_h0, d_c0, d_weight_ih, d_weight_hh, d_bias
 
 
 class CppLSTM(CanonicalLSTM):

@@ -123,7 +123,8 @@ def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int
     """
     rng = random.Random()
     root = working_tree()
-    before = [one.work for one in pool.described(folder / "pool")]
+    pool_folder = folder / "pool"
+    before = [one.work for one in pool.described(pool_folder)]
     work = min(WORK, key=lambda kind: (before.count(kind), rng.random()))
     roots = {BASE: root, COPY: root}
     sizes = sizing.stored(folder / SIZES).get(work)
@@ -131,7 +132,6 @@ def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int
     sides = [Side(label, versions(root, GATED)) for label, root in roots.items()]
     rng.shuffle(sides)
     configuration = configure([f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES], threads, rng.randrange(2**31))
-    pool_folder = folder / "pool"
     pool_folder.mkdir(parents=True, exist_ok=True)
     collected = pool.Collected(
         machine.describe(RunOptions(run_id=configuration.run_id, baseline=BASE)),

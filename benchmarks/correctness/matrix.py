@@ -77,6 +77,10 @@ class Matrix:
         self.arms: list[Arm] = []
         self.stopping = threading.Event()
 
+    def columns_of(self, dtype: str) -> list[str]:
+        """Return the problems and extremes of a dtype: half precision has no extremes."""
+        return [column for column in self.columns if column not in extremes.EXTREMES or dtype in extremes.SWITCH]
+
     @property
     def good(self) -> bool:
         """Whether everything agrees that should have been compared."""
@@ -148,13 +152,13 @@ class Matrix:
             except ArmFailed as failure:
                 cells = dict.fromkeys(columns, Cell(failure.status, reason=failure.reason))
             self.cells |= {(name, dtype, column): cell for column, cell in cells.items()}
-            of_all = len(self.versions) * len(self.dtypes) * len(self.columns)
+            of_all = len(self.versions) * sum(len(self.columns_of(each)) for each in self.dtypes)
             advance(f"checking {name} {dtype}", len(self.cells), of_all)
 
         try:
             for problem in self.problems:
                 compare_all([problem.id], partial(self._compare, version, arm, problem, dtype, expected))
-            if (rest := self.columns[len(self.problems) :]) and dtype in extremes.SWITCH:
+            if rest := self.columns_of(dtype)[len(self.problems) :]:
                 compare_all(rest, partial(self._compare_extremes, version, arm, dtype, folder))
         finally:
             arm.kill()
@@ -201,9 +205,7 @@ class Matrix:
         """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
         for dtype in self.dtypes:
             for size in range(len(self.columns), 0, -1):  # as many columns side by side as fit into the terminal
-                columns = [
-                    column for column in self.columns if column not in extremes.EXTREMES or dtype in extremes.SWITCH
-                ]
+                columns = self.columns_of(dtype)
                 parts = [columns[k : k + size] for k in range(0, len(columns), size)]
                 tables = [self._table(dtype, part) for part in parts]
                 if terminal.all_fit(tables, console):

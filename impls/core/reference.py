@@ -126,15 +126,19 @@ def layer_backward(
         d_zs.append(d_z)
         d_h = np.where(live, d_z @ weight_hh, d_h)
         d_c = np.where(live, d_here * f, d_c)
-    steps = np.stack(d_zs[::-1])  # (T, B, 4H)
-    rows = steps.reshape(-1, steps.shape[2])
+    return batched_gradients(tape, np.stack(d_zs[::-1]), d_h, d_c, weight_ih)
+
+
+def batched_gradients(tape: Any, d_z: Array, d_h0: Array, d_c0: Array, weight_ih: Array) -> dict[str, Array]:
+    """Return what layer_backward returns, from d_z (T, B, 4H), the gradients of the gates before their activation."""
+    rows = d_z.reshape(-1, d_z.shape[2])
     return {
-        "x": steps @ weight_ih,
+        "x": d_z @ weight_ih,
         "weight_ih": rows.T @ tape.x.reshape(len(rows), -1),
         "weight_hh": rows.T @ np.concatenate(tape.h[:-1]),
         "bias": rows.sum(axis=0),
-        "h0": d_h,
-        "c0": d_c,
+        "h0": d_h0,
+        "c0": d_c0,
     }
 
 

@@ -39,6 +39,11 @@ def inside(x: jax.Array, lengths: jax.Array) -> jax.Array:
     return (jnp.arange(len(x))[:, None] < lengths)[:, :, None]
 
 
+def zeroed(output: jax.Array, *lengths: jax.Array) -> jax.Array:
+    """Return an output (T, B, ·) which is zero beyond the rows' lengths, where there are any."""
+    return jnp.where(inside(output, *lengths), output, 0) if lengths else output
+
+
 def turned(x: jax.Array, *lengths: jax.Array) -> jax.Array:
     """Turn x (T, B, ·) round in time; with lengths, each row within its length."""
     if not lengths:

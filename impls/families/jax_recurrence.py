@@ -6,6 +6,7 @@ small matrix products and T passes over the whole matrix.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,11 @@ def cell(recurrent: jax.Array, carry: Carry, z: jax.Array) -> tuple[Carry, Any]:
     c = f * c + i * g
     h = o * jnp.tanh(c)
     return (h, c), (h, c, i, f, g, o)
+
+
+def weight_gradient(d_z: jax.Array, h0: jax.Array, output: jax.Array) -> jax.Array:
+    """Return the gradient of weight_hh (4H, H) by one product, from d_z (T, B, 4H), h0 (B, H) and output (T, B, H)."""
+    return jnp.einsum("tbg,tbh->gh", d_z, jnp.concatenate([h0[None], output[:-1]]))
 
 
 @jax.custom_vjp
@@ -51,7 +57,6 @@ def recurrence_bwd(residuals: Any, cotangents: Any) -> tuple[jax.Array, ...]:
     (all_h, all_c, i, f, g, o), h, c, weight_hh = residuals
     d_output, d_h, d_c = cotangents
     previous_c = jnp.concatenate([c[None], all_c[:-1]])
-    previous_h = jnp.concatenate([h[None], all_h[:-1]])
 
     def step(carry: Carry, kept: Any) -> tuple[Carry, jax.Array]:
         d_h, d_c = carry
@@ -66,13 +71,20 @@ def recurrence_bwd(residuals: Any, cotangents: Any) -> tuple[jax.Array, ...]:
         return (d_z @ weight_hh, d_c * f), d_z
 
     (d_h, d_c), d_z = jax.lax.scan(step, (d_h, d_c), (d_output, i, f, g, o, all_c, previous_c), reverse=True)
-    return d_z, d_h, d_c, jnp.einsum("tbg,tbh->gh", d_z, previous_h)
+    return d_z, d_h, d_c, weight_gradient(d_z, h, all_h)
 
 
 recurrence.defvjp(recurrence_fwd, recurrence_bwd)
 
 
-def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
-    """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
-    projected = x @ params[f"weight_ih_{suffix}"].T + both_biases(params, suffix)
-    return recurrence(projected, h, c, params[f"weight_hh_{suffix}"])
+def layer_of(recurrence: Callable[..., tuple[jax.Array, ...]]) -> Callable[..., tuple[jax.Array, ...]]:
+    """Return the layer, for `layered`, that projects its inputs in one product and then calls a recurrence."""
+
+    def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+        projected = x @ params[f"weight_ih_{suffix}"].T + both_biases(params, suffix)
+        return recurrence(projected, h, c, params[f"weight_hh_{suffix}"])
+
+    return layer
+
+
+layer = layer_of(recurrence)

@@ -21,9 +21,9 @@ from impls.core.contract import LEARNING_RATE, Prepared, Unsupported
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights
 from impls.families.names import result_names
-from impls.families.torch_modules import CanonicalLSTM, CellLSTM, Model, stack
+from impls.families.torch_modules import CanonicalLSTM, CellLSTM, Model
 
-__all__ = ["CanonicalLSTM", "CellLSTM", "Model", "prepare_module", "stack"]
+__all__ = ["CanonicalLSTM", "CellLSTM", "Model", "prepare_module"]
 
 Names = Mapping[str, str]
 """Canonical name → the module's own name of that parameter."""

@@ -94,16 +94,30 @@ class Recurrence(torch.autograd.Function):
             torch.mul(d_h, by_h_os[t], out=outs[t])
             d_c.mul_(fs[t])
         d_h = rows[0] @ weight_hh
-        flat = d_z.view(steps * batch, 4 * hidden)
-        return (
-            ctx.linear(flat, weight_ih.t(), None).view_as(x) if ctx.needs_input_grad[0] else None,
-            d_h,
-            d_c,
-            ctx.linear(flat.t(), x.reshape(steps * batch, -1).t(), None),
-            ctx.linear(flat.t(), all_h[:-1].reshape(steps * batch, hidden).t(), None),
-            flat.sum(0) if ctx.has_bias else None,
-            None,
-        )
+        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, ctx.linear)
+        return d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias, None
+
+
+def batched_gradients(
+    ctx: Any, d_z: Tensor, x: Tensor, previous_h: Tensor, weight_ih: Tensor, linear: Linear
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of x, weight_ih, weight_hh and the bias, each by one product or sum over all T·B rows.
+
+    Args:
+        ctx: of the backward; x comes first of what it differentiates, and has_bias says whether there is a bias.
+        d_z: (T, B, 4H).
+        x: (T, B, I).
+        previous_h: (T, B, H), the states before each step.
+        weight_ih: (4H, I).
+        linear: does the products.
+    """
+    flat = d_z.flatten(0, 1)
+    return (
+        linear(flat, weight_ih.t(), None).view_as(x) if ctx.needs_input_grad[0] else None,
+        linear(flat.t(), x.flatten(0, 1).t(), None),
+        linear(flat.t(), previous_h.flatten(0, 1).t(), None),
+        flat.sum(0) if ctx.has_bias else None,
+    )
 
 
 class RecurrentLSTM(CanonicalLSTM):

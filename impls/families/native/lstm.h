@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 namespace lstm {
@@ -78,8 +77,7 @@ template <typename T> inline Vec<T> tanh(Vec<T> x) {
   Vec<T> power, below;
   split_exp<T>(T(2) * x, power, below);
   const Vec<T> minus_one = power * below + (power - T(1));
-  const Vec<T> ratio = minus_one / (minus_one + T(2));
-  return ratio;
+  return minus_one / (minus_one + T(2));
 }
 
 // M rows: c (M, width) = source (M, width; or 0) + a (M, depth) · panel (depth, WIDTH).
