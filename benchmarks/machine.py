@@ -19,7 +19,7 @@ RECORDED = ("numpy", "scipy", "torch", "jax", "jaxlib", "flax", "pytest-benchmar
 MEASURING = ("impls", "benchmarks", "reports", "pyproject.toml")
 """The paths whose changes are told beside the commit."""
 PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "CUDA_", "NPROC", "LD_PRELOAD", "MALLOC_",
-            "ATEN_", "DNNL_", "ONEDNN_", "NPY_")  # fmt: skip
+            "ATEN_", "DNNL_", "ONEDNN_", "NPY_", "NVIDIA_", "CUBLAS_", "CUDNN_", "TRITON_")  # fmt: skip
 """How the recorded environment variables begin."""
 CPUINFO = Path("/proc/cpuinfo")
 CPUS = Path("/sys/devices/system/cpu")

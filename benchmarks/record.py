@@ -6,6 +6,7 @@ Schema versions
     3  2026-11: rows have input_seed; turns have inputs, first_seconds, read_seconds, reread_seconds,
        outside_seconds and outside_cpu_seconds
     4  2026-11: rows have lengths
+    5  2026-11: rows have kernel
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from benchmarks.measurement.timing import Int32, Turn
 from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 STATUSES = (
     "ok",
     "disagrees",
     "unsupported",
     "not_installed",
+    "no_device",
     "out_of_memory",
     "crashed",
     "timed_out",
@@ -43,6 +45,8 @@ MOST_BYTES, MOST_VALUES = 2**28, 2**24
 """The most that is read of a Parquet file: bytes, and values of all its columns; equal values take no bytes."""
 HARMLESS = ("ok", "unsupported", "not_installed")
 """The statuses with which a run still exits with 0."""
+NO_DEVICE = "no_device"
+"""A status that is harmless only where the machine has no such device: see `harmless`."""
 UNTRUE = ("disagrees", "error")
 """The statuses with which an arm's times at a benchmark are not shown, not even those of earlier replicates."""
 
@@ -82,6 +86,7 @@ class Record(msgspec.Struct, kw_only=True):
     reason: str | None = ""
     error: float | None = None  # the largest error against the reference
     error_tensor: str | None = None
+    kernel: str | None = None  # what takes the most time of a call: see measurement/kernels.py
     first_call_seconds: float | None = None  # cold: with an empty compile cache
     warm_first_call_seconds: float | None = None  # in this replicate's fresh process
     seconds: float | None = None  # of a call: the median over turns
@@ -120,6 +125,15 @@ COMPARED = pa.schema(_fields(Record))
 """The columns of a regression's records."""
 SCHEMA = pa.schema([field for field in COMPARED if field.name not in ("side", "phase")])
 """The columns of a run's records."""
+
+
+def harmless(gpu: str | None) -> tuple[str, ...]:
+    """Return the statuses with which a run still exits with 0.
+
+    Args:
+        gpu: the GPU that the driver sees; None where it sees none. A GPU that a framework does not see is a fault.
+    """
+    return HARMLESS if gpu else (*HARMLESS, NO_DEVICE)
 
 
 def problem_fields(problem: Problem) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from benchmarks.measurement.sides import Side, version_of
 from benchmarks.metadata import RunOptions
 from benchmarks.progress import progress
 from benchmarks.raw import ADMISSIONS, Raw
-from benchmarks.record import HARMLESS, Record, new_run_id
+from benchmarks.record import Record, harmless, new_run_id
 from benchmarks.run_configuration import RunConfiguration, locked, resumed
 from benchmarks.scratch import scratch
 from impls.core import command_line, registry
@@ -86,7 +86,7 @@ class Run:
                 if admitted.status == "ok" and failure is not None:
                     raise click.UsageError(f"{admitted.implementation} can't be measured any more: {failure.reason}")
             return
-        session.admit()
+        session.admit(kernels=True)
         peaks = limits.measure_peaks(session)
         write_text(self.raw / limits.PEAK, msgspec.json.encode(peaks).decode() + "\n")
         self._keep(limits.FLOOR, floor)
@@ -158,7 +158,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
     if all(record.status != "ok" for record in records):
         reasons = sorted({f"{record.status}: {record.reason}" for record in records})
         command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
-    bad = any(record.status not in HARMLESS for record in records)
+    bad = any(record.status not in harmless(described.machine.gpu) for record in records)
     return 1 if bad or reported.returncode else 0
 
 
@@ -172,7 +172,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
     """Check all options before anything is written, then write run.json. Return the configuration and the folder."""
     preset = PRESETS[given.preset]
     try:
-        implementations = options.implementations(given.impls, given.floor)
+        implementations = options.implementations(given.impls or preset.implementations, given.floor)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     names = [implementation.name for implementation in implementations]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 class Stopwatch:
     """Seconds by purpose. The rest of the time was waiting."""
 
-    PURPOSES = ("agreement", "cold first calls", "cold starts", "warm starts", "measuring", "report")
+    PURPOSES = ("agreement", "cold first calls", "cold starts", "kernels", "warm starts", "measuring", "report")
 
     def __init__(self) -> None:
         self.start = time.perf_counter()

@@ -6,12 +6,16 @@ options are ONNX Runtime's defaults, except the number of threads: as many as th
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
 from impls.core.contract import Prepared
+from impls.core.operators import Ran, added, longest
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights
 from impls.families.onnx import make_model
@@ -27,8 +31,7 @@ REQUIRES = ("onnxruntime>=1.20", "onnx>=1.17")
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
+    options = made_options()
     model = make_model(problem, weights, workload).SerializeToString()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     fed = [given.name for given in session.get_inputs()]
@@ -43,4 +46,22 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         return {name: np.array(value, np.float64) for name, value in zip(named, result, strict=True)}
 
-    return Prepared(load=load, to_numpy=to_numpy, forward=forward)
+    def kernel(mode: str, state: dict[str, Array]) -> str:
+        profiled = made_options()
+        profiled.enable_profiling = True
+        with tempfile.TemporaryDirectory() as folder:
+            profiled.profile_file_prefix = f"{folder}/"
+            watched = onnxruntime.InferenceSession(model, profiled, providers=["CPUExecutionProvider"])
+            watched.run(None, state)
+            events = json.loads(Path(watched.end_profiling()).read_text(encoding="utf-8"))
+        nodes = [event for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
+        return longest(added((node["args"]["op_name"], Ran(1e-6 * node["dur"], 1)) for node in nodes))
+
+    return Prepared(load=load, to_numpy=to_numpy, forward=forward, kernel=kernel)
+
+
+def made_options() -> onnxruntime.SessionOptions:
+    """Return ONNX Runtime's defaults, with as many threads as this process may use."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    return options

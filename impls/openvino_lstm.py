@@ -12,6 +12,7 @@ import numpy as np
 import openvino
 
 from impls.core.contract import Prepared
+from impls.core.operators import Ran, added, longest
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights
 from impls.families.onnx import make_model
@@ -46,4 +47,10 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         return {name: np.array(value, np.float64) for name, value in zip(named, result, strict=True)}
 
-    return Prepared(load=load, to_numpy=to_numpy, forward=forward)
+    def kernel(mode: str, state: dict[str, Array]) -> str:
+        request = openvino.compile_model(model, "CPU", {**options, "PERF_COUNT": "YES"}).create_infer_request()
+        request.infer(state)
+        nodes = [(f"{node.node_type} {node.exec_type}", node.real_time) for node in request.profiling_info]
+        return longest(added((name, Ran(time.total_seconds(), 1)) for name, time in nodes))
+
+    return Prepared(load=load, to_numpy=to_numpy, forward=forward, kernel=kernel)

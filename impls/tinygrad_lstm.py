@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from tinygrad import Tensor, TinyJit
+from tinygrad import GlobalCounters, Tensor, TinyJit
 
 from impls.core.contract import NotInstalled, Prepared
 from impls.core.problem import Problem
@@ -21,6 +21,10 @@ TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 WORKLOADS = ("cell", "sequence")
+LIMITS = {
+    "x-huge": "the gradient of its sigmoid is not a number there",
+    "gates-shut": "its tanh loses digits near 0, which float64 shows",
+}
 REQUIRES = ("tinygrad>=0.10",)
 ENVIRONMENT = {"CPU": "1", "DEV": "CPU"}
 
@@ -83,4 +87,11 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def read(value: Tensor) -> Array:
         return value.numpy()  # type: ignore[no-any-return]
 
-    return prepare_sequence(problem, weights, CANONICAL, array, read, {"forward": forward, "train_step": train_step})
+    modes = {"forward": forward, "train_step": train_step}
+
+    def kernel(mode: str, state: State) -> str:
+        before = GlobalCounters.kernel_count
+        modes[mode](state)
+        return f"kernels of clang × {GlobalCounters.kernel_count - before}"
+
+    return prepare_sequence(problem, weights, CANONICAL, array, read, modes, kernel)

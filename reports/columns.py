@@ -84,4 +84,5 @@ def of_summary(baseline: str) -> Sequence[Column]:
         ),
         Column("memory", "memory", lambda row: formatting.size(row.peak_bytes), priority=3, sort="peak_bytes"),
         Column("error", "error", lambda row: formatting.error(row.error), priority=2, sort="error"),
+        Column("kernel", "kernel", where_ok(word("kernel")), words=True, priority=0),
     )

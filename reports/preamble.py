@@ -100,6 +100,7 @@ def notes(run: Run) -> list[str]:
         f"{FAULT.strip()} marks a fault of the limit: faster than the floor by more than the interval, or above 100 %"
         " of peak. The floor or the peak is wrong there, not the time."
     )
+    kernel = "kernel: the operator that takes the most time of a call, and how often it runs in a call."
     return [
         (
             f"verdict: faster or slower than {baseline} only if it survives Holm's correction for all comparisons of"
@@ -117,5 +118,6 @@ def notes(run: Run) -> list[str]:
         "error: the largest difference from a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident memory, above what the process held before the benchmark was opened.",
+        *([kernel] if run.records["kernel"].notna().any() else []),
         *processors.slowed(run.metadata.variables),
     ]

@@ -10,7 +10,7 @@ from reports import estimates, frames, ranking, roofline, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import FLOOR
 
-CONSTANT = ["track", "versions", "error", "error_tensor", "first_call_seconds", "threads"]
+CONSTANT = ["track", "versions", "error", "error_tensor", "kernel", "first_call_seconds", "threads"]
 """Columns that are the same in all replicates of an arm."""
 
 

@@ -38,11 +38,14 @@ class Section:
 
 def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
     """Yield a Section for each benchmark; its rows are in the order of the tracks, and then the fastest first."""
+    shown = columns.of_summary(baseline)
+    if summary["kernel"].isna().all():  # a run of an earlier version
+        shown = [column for column in shown if column.key != "kernel"]
     ranked = summary.assign(rank=summary["track"].astype(str).map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False, observed=True):
         rows = group.sort_values(["rank", "track", "seconds"], kind="stable")
         problem, workload, mode, device = map(str, benchmark)
-        yield Section(problem, workload, mode, device, columns.of_summary(baseline), list(rows.itertuples(index=False)))
+        yield Section(problem, workload, mode, device, shown, list(rows.itertuples(index=False)))
 
 
 def style(row: Any) -> str:

@@ -19,13 +19,14 @@ from rich.table import Table
 from benchmarks import terminal
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.correctness import agreement, extremes
+from benchmarks.machine import gpu_model
 from benchmarks.measurement import admission, outside, protocol
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.expected import Expected, write_expected
 from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Advance
 from benchmarks.measurement.sides import Version, make_arm
-from benchmarks.record import HARMLESS
+from benchmarks.record import harmless
 from impls.core.problem import Problem
 
 SEED = 0
@@ -84,7 +85,7 @@ class Matrix:
     @property
     def good(self) -> bool:
         """Whether everything agrees that should have been compared."""
-        return all(cell.status in HARMLESS for cell in self.cells.values())
+        return all(cell.status in harmless(gpu_model()) for cell in self.cells.values())
 
     def line(self, refused: int, controls: int) -> str:
         """Return the result in one line, with how many of the negative controls were refused."""
@@ -196,10 +197,7 @@ class Matrix:
         arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
         request = protocol.CheckExtremes(dtype, SEED, self.inputs, str(_of_extremes(folder, dtype)))
         found = arm.ask(request, protocol.ExtremesChecked).found
-        return {
-            extreme: Cell("disagrees" if one.reason else "ok", one.error, one.reason, one.flushes)
-            for extreme, one in found.items()
-        }
+        return {extreme: cell_of(one, version.implementation.limits.get(extreme)) for extreme, one in found.items()}
 
     def show(self, console: Console) -> None:
         """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
@@ -239,6 +237,18 @@ class Matrix:
             name = version.implementation.name
             table.add_row(escape(name), *(self.cells[name, dtype, column].text for column in columns))
         return table
+
+
+def cell_of(found: protocol.Found, limit: str | None) -> Cell:
+    """Return the cell of an extreme. Where it disagrees and its file says why, it is unsupported.
+
+    Args:
+        found: what the implementation makes of the extreme.
+        limit: what the file's LIMITS say of it.
+    """
+    if not found.reason:
+        return Cell("ok", found.error, flushes=found.flushes)
+    return Cell("unsupported", reason=limit) if limit else Cell("disagrees", found.error, found.reason)
 
 
 def _of_extremes(folder: Path, dtype: str) -> Path:

@@ -6,6 +6,7 @@ has died, it is started again for its other benchmarks.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Admission(msgspec.Struct, forbid_unknown_fields=True):
     error_tensor: str | None = None
     first_call_seconds: float | None = None
     seconds: float | None = None  # roughly, of a call
+    kernel: str | None = None  # which kernel ran
 
 
 def refusal(implementation: Implementation, device: str, benchmark: Benchmark) -> ArmFailed | None:
@@ -52,6 +54,7 @@ def admit(
     expected: Path,
     estimate_seconds: float,
     stopwatch: Stopwatch,
+    kernels: bool = False,
 ) -> Admission:
     """Admit a running arm to a benchmark, or refuse it.
 
@@ -62,6 +65,7 @@ def admit(
         expected: the file with the reference's results.
         estimate_seconds: how long to measure roughly how long a call takes.
         stopwatch: counts the time that this takes.
+        kernels: whether to find out which kernel runs.
     """
     admission = Admission(arm.name, benchmark.id, versions=arm.ready.versions if arm.ready else None)
     try:
@@ -76,6 +80,10 @@ def admit(
             if not arm.implementation.is_floor:
                 arm.ask(protocol.Inspect(benchmark.id, estimate.seconds), protocol.Done)
             arm.check_from_outside()
+        if kernels:
+            with stopwatch.spent("kernels"), contextlib.suppress(ArmFailed):  # a profiler that fails is no fault of it
+                admission.kernel = arm.ask(protocol.NameKernel(benchmark.id), protocol.KernelNamed).kernel
+        if arm.alive:
             arm.ask(protocol.Close(benchmark.id), protocol.Done)
     except ArmFailed as failure:
         admission.status, admission.reason = failure.status, failure.reason

@@ -26,13 +26,23 @@ def failure_of(error: BaseException) -> Failed:
     text = str(error)
     if isinstance(error, getattr(contract, "NotInstalled", ())):  # a gate's base may be older
         return Failed("not_installed", one_line(text))
+    if isinstance(error, getattr(contract, "NoDevice", ())):
+        return Failed("no_device", one_line(text))
     if isinstance(error, Unsupported):
         return Failed("unsupported", one_line(text))
     if isinstance(error, Disagrees):
         return Failed("disagrees", one_line(text))
     if isinstance(error, Suspicious):
         return Failed("error", one_line(text))
-    starved = ("out of memory", "not enough memory", "RESOURCE_EXHAUSTED", "can't allocate memory")
+    starved = (
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "RESOURCE_EXHAUSTED",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA_ERROR_OUT_OF_MEMORY",
+    )
     no_memory = isinstance(error, MemoryError) or any(sign in text for sign in starved)
     return Failed("out_of_memory" if no_memory else "error", one_line(f"{type(error).__name__}: {text}"))
 

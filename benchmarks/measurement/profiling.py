@@ -20,14 +20,23 @@ MOST_NAMES = 1000
 """The most names that are kept: those with the most time."""
 
 
+Event = tuple[str, float, int]
+"""The name of an operator, its own seconds, and how often it ran."""
+
+
+def ran(call: Callable[[Any], Any], state: Any, calls: int) -> list[Event]:
+    """Return what operators did, from the profilers of the frameworks that are loaded, PyTorch and JAX.
+
+    An operator may be there more than once.
+    """
+    profilers = {"torch": _of_torch, "jax": _of_jax}
+    loaded = [profiler for framework, profiler in profilers.items() if framework in sys.modules]
+    return [event for profiler in loaded for event in profiler(call, state, calls)]
+
+
 def operators(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
     """Return the own time of each operator, from the profilers of the frameworks that are loaded, PyTorch and JAX."""
-    profilers = {"torch": _of_torch, "jax": _of_jax}
-    found: OwnSeconds = {}
-    for framework, profiler in profilers.items():
-        if framework in sys.modules:
-            found |= profiler(call, state, calls)
-    return found
+    return _largest(((name, seconds) for name, seconds, _ in ran(call, state, calls)), calls)
 
 
 def functions(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
@@ -63,7 +72,7 @@ def _name(code: CodeType | str) -> str:
     return f"{path.parent.name}/{path.name} {code.co_qualname}"
 
 
-def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
+def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> list[Event]:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
@@ -72,13 +81,17 @@ def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
         for _ in range(calls):
             call(state)
     spent = [
-        (event.key, event.self_cpu_time_total if event.device_type.name == "CPU" else event.self_device_time_total)
+        (
+            event.key,
+            event.self_cpu_time_total if event.device_type.name == "CPU" else event.self_device_time_total,
+            event.count,
+        )
         for event in profiled.key_averages()
     ]
-    return _largest(((name, 1e-6 * microseconds) for name, microseconds in spent), calls)
+    return [(name, 1e-6 * microseconds, times) for name, microseconds, times in spent]
 
 
-def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
+def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> list[Event]:
     import jax
 
     options = jax.profiler.ProfileOptions()
@@ -92,17 +105,21 @@ def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
             for path in Path(folder).rglob("*.xplane.pb")
             for plane in jax.profiler.ProfileData.from_file(str(path)).planes
         ]
-        spent = [
-            pair
-            for plane in planes
-            for line in plane.lines
-            # a GPU's other lines show the same time again, by module and by source
-            if not plane.name.startswith("/device:") or line.name.startswith("Stream")
-            for pair in own_times((event.name, event.start_ns, event.duration_ns) for event in line.events)
-        ]
-    # "end: x" marks the end of x; and the same operator gets another number in another program
-    names = ((re.sub(r"\.\d+$", "", name), 1e-9 * own) for name, own in spent if not name.startswith("end: "))
-    return _largest(names, calls)
+        lines = [(plane.name.startswith("/device:"), line) for plane in planes for line in plane.lines]
+        spent = [pair for device, line in lines for pair in _operators_of(device, line)]
+    # the same operator gets another number in another program
+    return [(re.sub(r"\.\d+$", "", name), 1e-9 * own, 1) for name, own in spent]
+
+
+def _operators_of(device: bool, line: Any) -> list[tuple[str, float]]:
+    """Return the own nanoseconds of each operator on a line of JAX's profile: an operator of XLA, or a GPU's kernel."""
+    events = list(line.events)
+    if device:  # a GPU's other lines show the same time again, by module and by source
+        kept = {event.name for event in events if line.name.startswith("Stream")}
+    else:  # the others wait or call; "end: x" marks the end of x
+        kept = {event.name for event in events if any(key == "hlo_op" for key, _ in event.stats)}
+    pairs = own_times((event.name, event.start_ns, event.duration_ns) for event in events)
+    return [(name, own) for name, own in pairs if name in kept and not name.startswith("end: ")]
 
 
 def own_times(events: Iterable[tuple[str, float, float]]) -> list[tuple[str, float]]:

@@ -115,6 +115,12 @@ class Compare(Request, tag="compare"):
     prefix: str
 
 
+class NameKernel(Request, tag="name_kernel"):
+    """Find out which kernel does an open benchmark."""
+
+    benchmark: str
+
+
 class Profile(Request, tag="profile"):
     """Profile calls of an open benchmark: by operator, and then as many by Python function."""
 
@@ -199,6 +205,12 @@ class Profiled(Answer, tag="profiled"):
     functions: dict[str, float]
 
 
+class KernelNamed(Answer, tag="kernel_named"):
+    """Which kernel does a benchmark, in words; None where its framework does not tell."""
+
+    kernel: str | None
+
+
 class Failed(Answer, tag="failed"):
     """The request could not be done: the status of the row, and the reason."""
 
@@ -218,9 +230,12 @@ AnyRequest = (
     | Load
     | TakeTurn
     | Compare
+    | NameKernel
     | Profile
 )
-AnyAnswer = Ready | Opened | Done | Checked | ExtremesChecked | Estimated | Peak | Taken | Profiled | Failed
+AnyAnswer = (
+    Ready | Opened | Done | Checked | ExtremesChecked | Estimated | Peak | Taken | KernelNamed | Profiled | Failed
+)
 
 
 REFUSED = -1

@@ -54,6 +54,7 @@ def new_row(
         reason=failure.reason if failure else admission.reason,
         error=admission.error,
         error_tensor=admission.error_tensor,
+        kernel=admission.kernel,
         first_call_seconds=admission.first_call_seconds,
     )
 

@@ -75,10 +75,13 @@ class Session:
 
     # admission
 
-    def admit(self) -> list[Admission]:
+    def admit(self, kernels: bool = False) -> list[Admission]:
         """Admit or refuse every arm at every benchmark.
 
         The workers go on running. The next replicate uses them, or close() ends them.
+
+        Args:
+            kernels: whether to find out which kernel each arm runs.
         """
         configuration = self.configuration
         inputs = agreement.draw_seed()
@@ -95,7 +98,7 @@ class Session:
                     unable: ArmFailed | None = None  # an arm that cannot start is not started again for each benchmark
                     for benchmark in self.benchmarks:
                         opening = configuration.opening(benchmark, inputs)
-                        unable = self._admit(side, name, benchmark, opening, expected, unable)
+                        unable = self._admit(side, name, benchmark, opening, expected, unable, kernels)
                         self.advance(f"checking {name}", len(self.admissions), steps)
         return list(self.admissions.values())
 
@@ -116,6 +119,7 @@ class Session:
         opening: protocol.Open,
         expected: Expected,
         unable: ArmFailed | None,
+        kernels: bool,
     ) -> ArmFailed | None:
         """Admit an arm to a benchmark or refuse it. Return the failure of an arm that cannot be started at all."""
         key = side.label, name
@@ -135,6 +139,7 @@ class Session:
                 expected[benchmark.problem.id, benchmark.workload],
                 2 * self.configuration.turn_seconds,
                 self.stopwatch,
+                kernels,
             )
         else:
             self.admissions[*key, benchmark.id] = admission.refused(name, benchmark, failure)

@@ -117,6 +117,11 @@ class Worker:
                 return self.take_turn(request)
             case protocol.Compare():
                 return self.compare(request)
+            case protocol.NameKernel():
+                from benchmarks.measurement import kernels
+
+                opened = self.opened[request.benchmark]
+                return protocol.KernelNamed(kernels.name(opened.prepared, opened.benchmark.mode, opened.state))
             case protocol.Profile():
                 return self.profile(request)
 

@@ -265,7 +265,8 @@ def write_files(
     kept |= {name: list(map(str, value)) for name, value in run.items() if isinstance(value, tuple | list)}
     environment = {**msgspec.to_builtins(described), "run": {**kept, "baseline": "base"}}
     markdown = report.markdown(result, title, line, provenance(described))
-    with temporary_folder(folder.parent, ".arriving-") as temporary:
+    beside = folder.parent if os.access(folder.parent, os.W_OK | os.X_OK) else folder
+    with temporary_folder(beside, ".arriving-") as temporary:
         arriving = temporary / folder.name
         arriving.mkdir()
         write_text(arriving / "environment.json", json.dumps(environment, indent=1) + "\n")
@@ -274,7 +275,7 @@ def write_files(
         write_text(arriving / "regression.xml", report.junit(result, title))
         try:
             arriving.rename(folder)  # which is empty
-        except OSError:  # it is where something is mounted, say
+        except OSError:  # it is where something is mounted, say, or holds the temporary folder
             for path in arriving.iterdir():
                 shutil.move(path, folder / path.name)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")

@@ -42,7 +42,7 @@ class Standing:
 
 REGRESSIONS = ("disagrees", "inaccurate")
 UNMEASURED = ("missing", "lost", "unmeasured")
-ABSENT = ("unsupported", "not_installed")
+ABSENT = ("unsupported", "not_installed", "no_device")
 """Statuses of arms that are not there to be compared, and need not be."""
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import junitparser
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -203,6 +202,8 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
 
 def junit(result: Result, title: str) -> str:
     """Return a test case per benchmark and metric: a regression is a failure, a benchmark not measured is an error."""
+    import junitparser  # here, so that a machine without it can still measure
+
     suite = junitparser.TestSuite(one_line(title))
     for finding in result.findings:
         case = junitparser.TestCase(one_line(f"{finding.benchmark} {finding.metric}"), classname="regression")

@@ -8,14 +8,15 @@ An implementation is a Python file. It has constants, which are read without run
     DTYPES = ("float32", "float64", "bfloat16")       # optional; float32 and float64 where absent; float16 too
     WORKLOADS = ("cell", "sequence")                  # optional; all three where absent
     LENGTHS = True                                    # optional: it can do problems with lengths
+    LIMITS = {"x-huge": "why"}                        # optional: extremes of `agree` that it is known to get wrong
     OPTIONAL = True                                   # optional: it runs only where it is named, or with all
     REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment that holds exactly these
     ENVIRONMENT = {"KERAS_BACKEND": "jax"}            # optional: variables that are set before Python starts
 
     def prepare(problem, weights, device, workload) -> Prepared: ...
 
-`prepare` raises Unsupported, with the reason, for a problem that the implementation cannot do, and NotInstalled where
-something is missing that is no Python package.
+`prepare` raises Unsupported, with the reason, for a problem that the implementation cannot do, NotInstalled where
+something is missing that is no Python package, and NoDevice where its framework does not see the device.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class NotInstalled(Exception):
     """Something that an implementation needs is not on this machine, such as a compiler; the message says what."""
 
 
+class NoDevice(Exception):
+    """The device is not there, or the framework does not see it; the message says what the framework says."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """An implementation that is ready for one problem, workload and device.
@@ -59,6 +64,9 @@ class Prepared:
     forward_train   the same, and for `model` the loss too; keeps in the state what backward needs.
     backward        the gradients, from what the last forward_train on this state kept. May be called again.
     train_step      outputs and gradients in one call; for `model` the loss, and the SGD update of the state.
+
+    `kernel(mode, state)`, where there is one, is never timed: it calls the mode under the framework's own profiler or
+    log, and says which kernel ran, such as `LSTM × 1`. For PyTorch and JAX the suite does that itself.
 
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),
@@ -73,6 +81,7 @@ class Prepared:
     forward_train: Callable[[Any], Any] | None = None
     backward: Callable[[Any], Any] | None = None
     train_step: Callable[[Any], Any] | None = None
+    kernel: Callable[..., Any] | None = None
 
     def call(self, mode: str) -> Callable[[Any], Any]:
         """Return the callable of a mode.

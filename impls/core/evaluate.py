@@ -16,7 +16,7 @@ with command_line.starting():
     import numpy as np
 
     from impls.core import registry
-    from impls.core.contract import Unsupported
+    from impls.core.contract import NoDevice, NotInstalled, Unsupported
     from impls.core.files import write_whole
     from impls.core.formats import FORMATS
     from impls.core.registry import Implementation
@@ -111,7 +111,7 @@ def main(task: Task) -> int:
             case = read_case(Path(task.case), task.dtype)
             results = evaluate_case(registry.read(Path(task.path)), case, task.device)
         write_results(Path(task.out), results)
-    except (ValueError, ImportError, Unsupported) as error:
+    except (ValueError, ImportError, Unsupported, NotInstalled, NoDevice) as error:
         message = str(error)
     except OSError as error:
         message = f"{task.out} can't be written: {error.strerror}"

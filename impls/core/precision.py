@@ -15,5 +15,5 @@ def framework_variables(device: str, dtype: str) -> dict[str, str]:
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     if device == "cpu":
-        variables |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    return variables
+        return variables | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    return variables | {"JAX_PLATFORMS": "cuda,cpu"}  # else a plugin that does not start leaves JAX silently on the CPU

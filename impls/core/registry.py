@@ -27,7 +27,18 @@ BUILT_IN = ("floor", "reference")
 OWN_TRACKS = ("floor", "reference")
 DEFAULT_DTYPES = ("float32", "float64")
 """Those of an implementation that sets no DTYPES."""
-CONSTANTS = ("FRAMEWORK", "TRACK", "DEVICES", "DTYPES", "WORKLOADS", "LENGTHS", "OPTIONAL", "REQUIRES", "ENVIRONMENT")
+CONSTANTS = (
+    "FRAMEWORK",
+    "TRACK",
+    "DEVICES",
+    "DTYPES",
+    "WORKLOADS",
+    "LENGTHS",
+    "LIMITS",
+    "OPTIONAL",
+    "REQUIRES",
+    "ENVIRONMENT",
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class Implementation:
     optional: bool = False
     requires: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
 
     def lacks(self, device: str, dtype: str, workload: str, lengths: bool = False) -> str | None:
         """Return the reason why it cannot do these, from its constants; None where it can."""
@@ -118,17 +130,15 @@ def _requires(path: Path, constants: dict[str, Any]) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _variables(path: Path, constants: dict[str, Any]) -> dict[str, str]:
-    value = constants.get("ENVIRONMENT", {})
+def _texts(path: Path, constants: dict[str, Any], name: str, pattern: str) -> dict[str, str]:
+    """Return a constant that is a dictionary of names, which match the pattern, and texts."""
+    value = constants.get(name, {})
     pairs = value.items() if isinstance(value, dict) else [(None, None)]
     if any(
-        not isinstance(name, str)
-        or not isinstance(text, str)
-        or not re.fullmatch(r"[A-Za-z_]\w*", name)
-        or "\0" in text
-        for name, text in pairs
+        not isinstance(key, str) or not isinstance(text, str) or not re.fullmatch(pattern, key) or "\0" in text
+        for key, text in pairs
     ):
-        raise ValueError(f"{path}: ENVIRONMENT is {value!r}; it must be a dict of names and texts")
+        raise ValueError(f"{path}: {name} is {value!r}; it must be a dict of names and texts")
     return dict(value)
 
 
@@ -172,7 +182,8 @@ def read(path: Path) -> Implementation:
         lengths=_flag(path, constants, "LENGTHS"),
         optional=_flag(path, constants, "OPTIONAL"),
         requires=_requires(path, constants),
-        variables=_variables(path, constants),
+        variables=_texts(path, constants, "ENVIRONMENT", r"[A-Za-z_]\w*"),
+        limits=_texts(path, constants, "LIMITS", r"[a-z-]+"),
     )
 
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.core.contract import LEARNING_RATE, Prepared, Unsupported
+from impls.core.contract import LEARNING_RATE, NoDevice, Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, layers
 from impls.families.layout import CANONICAL, Layout, Params
@@ -123,8 +123,8 @@ class State:
 def _device(device: str) -> jax.Device:
     try:
         return jax.devices(device)[0]
-    except RuntimeError:
-        raise Unsupported("no CUDA device" if device == "cuda" else f"no {device} device") from None
+    except RuntimeError as error:
+        raise NoDevice(f"JAX sees no {device.upper()} device: {error}") from None
 
 
 def prepare_function(

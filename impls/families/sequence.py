@@ -61,6 +61,7 @@ def prepare_sequence(
     array: Callable[[Array], Any],
     read: Callable[[Any], Array],
     modes: Mapping[str, Mode],
+    kernel: Callable[[str, State], str] | None = None,
 ) -> Prepared:
     """Return the Prepared of these modes.
 
@@ -70,6 +71,7 @@ def prepare_sequence(
         array: a NumPy array of the problem's dtype → the framework's.
         read: the framework's array → NumPy.
         modes: by name.
+        kernel: as the contract has it.
     """
 
     def mapped(function: Callable[[Any], Any], tree: Params) -> Params:
@@ -94,4 +96,4 @@ def prepare_sequence(
             named |= {f"grad_{name}": read(value) for name, value in zip(("x", "h0", "c0"), of_inputs, strict=True)}
         return {name: np.array(value, np.float64) for name, value in named.items()}
 
-    return Prepared(load=load, to_numpy=to_numpy, **modes)
+    return Prepared(load=load, to_numpy=to_numpy, kernel=kernel, **modes)

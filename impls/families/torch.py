@@ -17,7 +17,7 @@ import torch._dynamo  # otherwise the first backward or an optimizer imports it,
 from torch import Tensor, nn
 from torch.nn import functional
 
-from impls.core.contract import LEARNING_RATE, Prepared, Unsupported
+from impls.core.contract import LEARNING_RATE, NoDevice, Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights
 from impls.families.names import result_names
@@ -46,10 +46,16 @@ def device_of(device: str) -> torch.device:
     """Return the device of a name.
 
     Raises:
-        Unsupported: where there is no such device.
+        NoDevice: where PyTorch does not see it.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise Unsupported("no CUDA device")
+        if torch.version.cuda is None:
+            raise NoDevice("PyTorch sees no CUDA device: it was built without CUDA")
+        try:
+            torch.cuda.init()  # type: ignore[no-untyped-call]
+        except (AssertionError, RuntimeError) as error:
+            raise NoDevice(f"PyTorch sees no CUDA device: {error}") from None
+        raise NoDevice("PyTorch sees no CUDA device")
     return torch.device(device)
 
 
@@ -79,7 +85,7 @@ def prepare_module(
         inference: the context in which `forward` runs.
 
     Raises:
-        Unsupported: where there is no such device.
+        NoDevice: where PyTorch does not see the device.
     """
     target, dtype = device_of(device), getattr(torch, problem.dtype)
     is_model = workload == "model"

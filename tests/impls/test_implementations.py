@@ -13,7 +13,7 @@ from benchmarks.correctness import agreement
 from impls.core import contract, reference, registry
 from impls.core.evaluate import evaluate_case
 from impls.core.problem import Problem
-from impls.core.weights import Case, make_inputs, make_weights
+from impls.core.weights import Case, layers, make_inputs, make_weights
 from tests.helpers.judges import PAIRS, given, judged
 from tests.helpers.processes import ROOT
 
@@ -22,7 +22,10 @@ COMPILED = ("torch_cell_compiled", "torch_lstm_compiled", "torch_scan")
 NAMES = [
     implementation.name
     for implementation in registry.catalogue().values()
-    if implementation.is_lstm and not implementation.requires and implementation.name not in COMPILED
+    if implementation.is_lstm
+    and "cpu" in implementation.devices
+    and not implementation.requires
+    and implementation.name not in COMPILED
 ]
 """What runs in this environment. An implementation with REQUIRES has one of its own, in which `agree` checks it."""
 PROBLEMS = ["t1-b1-i1-h1-float64", "t5-b4-i8-h8", "t9-b3-i5-h7-l2-bi-float64", "t9-b3-i5-h7-nobias"]
@@ -124,6 +127,30 @@ def test_the_sharded_scan_says_so_where_it_could_not_be_sharded(monkeypatch):
     monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
     done = subprocess.run([sys.executable, "-c", STARTED], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "Unsupported: JAX started in this process without JAX_NUM_CPU_DEVICES=" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["t2-b1-i3-h4", "t2-b1-i3-h4-l2-bi", "t2-b1-i3-h4-l2-nobias"])
+def test_cudnns_weights_are_packed_as_jax_unpacks_them(text):
+    from jax.experimental import rnn
+
+    from impls.jax_cudnn import packed
+
+    problem = Problem.parse(text)
+    weights = {name: value.astype("float32") for name, value in make_weights(problem).items()}
+    sizes = problem.input_size, problem.hidden_size, problem.num_layers, problem.bidirectional
+    flat = packed(problem, weights)
+    assert flat.size == rnn.get_num_params_in_lstm(*sizes)
+    unpacked = rnn.unpack_lstm_weights(flat, *sizes)
+    suffixes = [suffix for _, suffix, _ in layers(problem)]
+    for kind, arrays in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), unpacked, strict=True):
+        for k, suffix in enumerate(suffixes):
+            want = weights.get(f"{kind}_{suffix}", np.zeros(4 * problem.hidden_size, "float32"))
+            assert np.array_equal(arrays[k], want)
+
+
+def test_without_a_gpu_jax_cudnn_is_unsupported():
+    assert "no device cpu" in registry.resolve("jax_cudnn").lacks("cpu", "float32", "sequence")
 
 
 def check(name, problem, workload):

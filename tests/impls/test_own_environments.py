@@ -3,13 +3,15 @@
 python -m pytest -m environments tests/impls/test_own_environments.py
 """
 
+import subprocess
+
 import numpy as np
 import pytest
 
 from benchmarks.correctness import agreement
-from impls.core import registry
+from impls.core import environments, registry
 from tests.helpers.judges import PAIRS, given, judged
-from tests.helpers.processes import python
+from tests.helpers.processes import ROOT, environment, python
 
 pytestmark = [pytest.mark.environments, pytest.mark.timeout(1800)]
 
@@ -45,3 +47,49 @@ def test_it_agrees_with_outside_judges(implementation, judge, text, verdicts, tm
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "out.npz") as got:
         agreement.compare(dict(got), want, dtype, f"{judge} of {implementation.name}")
+
+
+KERNEL = """
+import functools, sys
+import keras
+from benchmarks.measurement import kernels
+from impls.core import registry
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights
+if sys.argv[1] == "off":
+    keras.layers.LSTM = functools.partial(keras.layers.LSTM, use_cudnn=False)
+problem = Problem.parse("t40-b32-i128-h128")
+prepared = registry.load(registry.resolve("keras_torch")).prepare(problem, make_weights(problem), "cpu", "sequence")
+state = prepared.start("forward", make_inputs(problem))
+prepared.forward(state)
+print(kernels.name(prepared, "forward", state))
+"""
+
+
+def test_the_kernel_shows_whether_keras_takes_its_fused_path():
+    """On PyTorch and a CPU, use_cudnn chooses between two loops; one projects the inputs of all steps at once."""
+    implementation = registry.resolve("keras_torch")
+    times = {}
+    for fused in ("auto", "off"):
+        done = subprocess.run(
+            [environments.python_for(implementation), "-c", KERNEL, fused],
+            cwd=ROOT,
+            env=environment(**implementation.variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        times[fused] = int(done.stdout.split("×")[1].split()[0])
+    assert 40 <= times["auto"] < 80 <= times["off"]
+
+
+@pytest.mark.parametrize("name", ["onnxruntime_lstm", "openvino_lstm"])
+def test_an_inference_engine_tells_its_kernel(name):
+    implementation = registry.resolve(name)
+    code = KERNEL.replace("import keras\n", "").replace("keras_torch", name)
+    command = [environments.python_for(implementation), "-c", code, "auto"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("LSTM")
+    assert "× 1" in done.stdout

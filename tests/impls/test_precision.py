@@ -10,14 +10,14 @@ from impls.__main__ import cli
 from impls.core.precision import framework_variables
 
 
-@pytest.mark.parametrize(("device", "platforms"), [("cpu", "cpu"), ("cuda", None)])
+@pytest.mark.parametrize(("device", "platforms"), [("cpu", "cpu"), ("cuda", "cuda,cpu")])
 @pytest.mark.parametrize(("dtype", "x64"), [("float32", "0"), ("float64", "1")])
 def test_full_precision_on_either_device(device, platforms, dtype, x64):
     variables = framework_variables(device, dtype)
     assert variables["NVIDIA_TF32_OVERRIDE"] == "0"
     assert variables["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
     assert variables["JAX_ENABLE_X64"] == x64
-    assert variables.get("JAX_PLATFORMS") == platforms
+    assert variables["JAX_PLATFORMS"] == platforms
 
 
 def test_evaluate_sets_them_for_the_process_that_computes(monkeypatch, tmp_path):

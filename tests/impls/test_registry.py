@@ -164,6 +164,8 @@ BAD = {
     "variable without a name": (GOOD + "ENVIRONMENT = {'': 'c'}\n", "ENVIRONMENT is"),
     "variable that is a number": (GOOD + "ENVIRONMENT = {'A': 1}\n", "ENVIRONMENT is"),
     "variable that holds NUL": (GOOD + "ENVIRONMENT = {'A': 'b\\0c'}\n", "ENVIRONMENT is"),
+    "limits without a reason": (GOOD + "LIMITS = ('x-huge',)\n", "LIMITS is"),
+    "limit that is a number": (GOOD + "LIMITS = {'x-huge': 1}\n", "LIMITS is"),
     "syntax": ("def prepare(:\n", "line 1: not valid Python"),
 }
 

@@ -1,5 +1,7 @@
 """Profiles: own times add up, every framework is asked, and what a file does more is found by name."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,31 @@ def test_own_times_add_up_to_the_whole(events, rng):
     own = own_times(events)
     assert sum(seconds for _, seconds in own) == 64
     assert all(seconds >= 0 for _, seconds in own)
+
+
+def line(name, *events):
+    """A line of JAX's profile, of (name, start, duration, whether it is an operator of XLA's)."""
+    made = [
+        SimpleNamespace(name=each, start_ns=start, duration_ns=duration, stats=[("hlo_op", each)] if xla else [])
+        for each, start, duration, xla in events
+    ]
+    return SimpleNamespace(name=name, events=made)
+
+
+def test_on_a_cpu_only_operators_of_xla_count_and_not_what_waits_or_marks_an_end():
+    events = [
+        ("Execute (wait)", 0, 100, False),
+        ("while", 10, 50, True),
+        ("dot", 20, 30, True),
+        ("end: dot", 50, 1, True),
+    ]
+    assert dict(profiling._operators_of(False, line("tf_XLAEigen", *events))) == {"while": 19, "dot": 30}
+
+
+def test_on_a_gpu_kernels_count_but_not_the_lines_that_show_them_again():
+    kernel = ("sgemm", 0, 10, False)
+    assert dict(profiling._operators_of(True, line("Stream #1(Compute)", kernel))) == {"sgemm": 10}
+    assert profiling._operators_of(True, line("XLA Modules", kernel)) == []
 
 
 def work(state):
