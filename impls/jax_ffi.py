@@ -27,7 +27,6 @@ TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 OPTIONAL = True
-ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}  # else a thread that has nothing to do keeps a processor from XLA
 
 
 @functools.cache

@@ -101,7 +101,9 @@ class Recurrence(torch.autograd.Function):
 def batched_gradients(
     ctx: Any, d_z: Tensor, x: Tensor, previous_h: Tensor, weight_ih: Tensor, linear: Linear
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradients of x, weight_ih, weight_hh and the bias, each by one product or sum over all T·B rows.
+    """Return the gradients of x, weight_ih, weight_hh and the bias, by products and a sum over all T·B rows.
+
+    The gradients of the two weights are one product: oneDNN does it faster that way round than each as (4H, ·).
 
     Args:
         ctx: of the backward; x comes first of what it differentiates, and has_bias says whether there is a bias.
@@ -112,10 +114,12 @@ def batched_gradients(
         linear: does the products.
     """
     flat = d_z.flatten(0, 1)
+    inputs = torch.cat([x, previous_h], dim=2).flatten(0, 1)
+    d_weights = linear(inputs.t(), flat.t(), None).t()
     return (
         linear(flat, weight_ih.t(), None).view_as(x) if ctx.needs_input_grad[0] else None,
-        linear(flat.t(), x.flatten(0, 1).t(), None),
-        linear(flat.t(), previous_h.flatten(0, 1).t(), None),
+        d_weights[:, : x.shape[2]],
+        d_weights[:, x.shape[2] :],
         flat.sum(0) if ctx.has_bias else None,
     )
 

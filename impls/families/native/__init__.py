@@ -1,7 +1,7 @@
 """C++ of this suite: compiled once for this machine, kept in the cache, loaded by ctypes.
 
-The sources need a C++ compiler with OpenMP. The recurrence needs nothing of a framework, so it compiles in seconds, and
-with any version of a framework.
+The sources need a C++ compiler, and that for PyTorch also OpenMP. The recurrence needs nothing of a framework, so it
+compiles in seconds, and with any version of a framework.
 """
 
 from __future__ import annotations
