@@ -35,13 +35,17 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Preset:
-    """Which benchmarks are measured, and how: replicates of fresh processes, blocks in each, seconds of a turn."""
+    """Which benchmarks are measured, and how: replicates of fresh processes, blocks in each, seconds of a turn.
+
+    `implementations` are those that run where none is named; empty means the default ones.
+    """
 
     problems: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
     replicates: int
     blocks: int
     turn_seconds: float
+    implementations: tuple[str, ...] = ()
 
 
 SEQUENCE = tuple(("sequence", mode) for mode in MODES)
@@ -57,7 +61,9 @@ QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 # The shapes that others have published, each with the file that has them.
 # fastrnns   pytorch/pytorch, benchmarks/fastrnns/bench.py: the defaults of trainbench
 # stefbraun  stefbraun/rnn_benchmarks, results/10/framework_comparison/readme.md: 1x320/CE-short and 1x320/CE-long
-#            (Braun, "LSTM Benchmarks for Deep Learning Frameworks", arXiv 1806.01818)
+#            (Braun, "LSTM Benchmarks for Deep Learning Frameworks", arXiv 1806.01818); and the 25 rows of
+#            results/results_980ti.csv
+# lstmcell   a gist of MilesQLi (22d116118fd762b20608a19b36c32fc0): nn.LSTM and a loop over nn.LSTMCell
 # deepbench  baidu-research/DeepBench, code/kernels/rnn_problems.h: hidden units, batch and steps of every LSTM of
 #            training_set and inference_server_set with up to 1024 units; input_size is hidden_size
 # flashrnn   NX-AI/flashrnn, flashrnn/speed_experiments/kernel_speed_benchmark.py
@@ -73,10 +79,33 @@ DEEPBENCH_INFERENCE = (
 )
 
 
+# The shapes that users brought to issue trackers: docs/cases.md.
+# imdb       pytorch/pytorch#94457, jd2151171/pytorch_question: IMDB's reviews, cut to 500 words
+# packed     pytorch/pytorch#149194: the same batch with and without lengths, by T
+# compile    pytorch/pytorch#97155: what torch.compile takes to compile a loop, by T
+COMPARED_ELSEWHERE = (
+    "torch_lstm",
+    "torch_lstm_native",
+    "torch_lstmcell",
+    "torch_cell",
+    "torch_script",
+    "torch_cpp",
+    "jax_scan",
+    "jax_scan_vjp",
+)
+
+
 def _elsewhere(*problems: str) -> Preset:
     """Return the preset of shapes that others have published: inference and a training step of `sequence`."""
-    return Preset(problems, TRAINED, replicates=4, blocks=3, turn_seconds=0.03)
+    return Preset(problems, TRAINED, replicates=4, blocks=3, turn_seconds=0.03, implementations=COMPARED_ELSEWHERE)
 
+
+GROWTH = (
+    *(f"t64-b{batch}-i128-h128" for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256)),
+    *(f"t{steps}-b16-i128-h128" for steps in (8, 16, 32, 128, 256, 512)),
+    *(f"t64-b16-i128-h{hidden}" for hidden in (32, 64, 256, 512, 1024)),
+)
+"""The reference problem with a single size changed: batch, sequence length or hidden size."""
 
 PRESETS = {
     "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
@@ -95,11 +124,52 @@ PRESETS = {
         turn_seconds=0.04,
     ),
     "fastrnns": _elsewhere("t100-b64-i512-h512"),
-    "stefbraun": _elsewhere("t100-b64-i123-h320", "t1000-b32-i123-h320"),
+    "stefbraun": _elsewhere("t100-b64-i123-h320", "t1000-b32-i123-h320", "t1000-b25-i123-h320"),
+    "lstmcell": _elsewhere("t200-b32-i40-h256"),
     "deepbench": _elsewhere(*DEEPBENCH_TRAINING, *DEEPBENCH_INFERENCE),
     "flashrnn": _elsewhere("t1024-b16-i768-h768"),
     "keras": _elsewhere("t32-b256-i256-h32"),
     "torchrl": _elsewhere("t16-b256-i32-h128"),
+    "imdb": Preset(
+        ("t500-b256-i32-h100",),
+        TRAINED,
+        replicates=5,
+        blocks=3,
+        turn_seconds=0.03,
+        implementations=(
+            "torch_lstm",
+            "torch_lstm_native",
+            "torch_cell",
+            "keras_tensorflow",
+            "keras_jax",
+            "keras_torch",
+            "jax_scan_vjp",
+        ),
+    ),
+    "packed": Preset(
+        tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var")),
+        TRAINED,
+        replicates=5,
+        blocks=3,
+        turn_seconds=0.03,
+        implementations=("torch_lstm", "torch_cell", "keras_jax", "jax_scan"),
+    ),
+    "compile": Preset(
+        tuple(f"t{steps}-b16-i128-h128" for steps in (16, 32, 64, 128, 256)),
+        TRAINED,
+        replicates=2,
+        blocks=3,
+        turn_seconds=0.02,
+        implementations=("torch_lstm", "torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "jax_scan"),
+    ),
+    "growth": Preset(
+        GROWTH,
+        TRAINED,
+        replicates=5,
+        blocks=3,
+        turn_seconds=0.02,
+        implementations=("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp"),
+    ),
     "lengths": Preset(
         ("t64-b16-i128-h128", "t64-b16-i128-h128-var"),
         (*TRAINED, ("model", "train_step")),

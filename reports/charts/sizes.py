@@ -15,16 +15,15 @@ from reports.charts import style
 from reports.charts.drawing import Drawing, file_name
 from reports.charts.style import Look, plain
 from reports.frames import Run
+from reports.sweeps import SIZES, largest, problems_of
 
-SIZES = {"seq_len": "sequence length T", "batch": "batch B", "hidden_size": "hidden size H"}
-SHAPE = ["seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype"]
 ENOUGH = 3
 """The fewest problems of a panel."""
 
 
 def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
     """Yield a chart for each workload and mode that has a panel; a panel needs ENOUGH problems."""
-    problems = run.records.drop_duplicates("problem")[["problem", *SHAPE]]
+    problems = problems_of(run.records)
     looks = style.looks(summary)
     for key, measured in summary[summary["status"] == "ok"].groupby(["workload", "mode", "device"], sort=False):
         workload, mode, device = map(str, key)
@@ -59,18 +58,6 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
             f" {', '.join(SIZES[size] for size in families)}, a line for each implementation; tuned ones are dashed."
         )
         yield Drawing(file_name("sizes", workload, mode, device), title, alt, None, figure)
-
-
-def largest(problems: pd.DataFrame, size: str) -> pd.DataFrame:
-    """Return the largest set of problems that differ in that size alone, ordered by it; if I = H, I may too."""
-    fixed = [name for name in SHAPE if name != size]
-    families = [family for _, family in problems.groupby(fixed, observed=True)]
-    if size == "hidden_size":
-        equal = problems[problems["input_size"] == problems["hidden_size"]]
-        families += [
-            family for _, family in equal.groupby([name for name in fixed if name != "input_size"], observed=True)
-        ]
-    return max(families, key=lambda family: family[size].nunique(), default=problems).sort_values(size)
 
 
 def _fixed(family: pd.DataFrame, size: str) -> str:

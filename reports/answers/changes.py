@@ -1,0 +1,103 @@
+"""What a change buys: implementations that differ in it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from benchmarks.columns import Column
+from benchmarks.words import listed
+from reports.answers.answer import VERDICT, WHERE, Answer, in_order, training
+from reports.columns import ratio, word
+from reports.estimates import Blocks
+from reports.frames import ARM, Run
+from reports.verdict import UNCLEAR, verdicts
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change, and the pairs of implementations that differ in it alone: first without it, then with it."""
+
+    title: str
+    what: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+CHANGES = (
+    Change(
+        "What does hoisting the input projection buy?",
+        "The projection of all time steps is one product.",
+        (("torch_cell", "torch_cell_hoisted"), ("jax_scan", "jax_scan_hoisted")),
+    ),
+    Change(
+        "What does a hand-written backward buy?",
+        "The backward batches the weight gradients over time; the input projection is hoisted in both.",
+        (("torch_cell_hoisted", "torch_cell_autograd"), ("jax_scan_hoisted", "jax_scan_vjp")),
+    ),
+    Change(
+        "What does splitting the batch over the processors buy?",
+        "Each processor has some rows of the batch; the backward is hand-written in both.",
+        (("jax_scan_vjp", "jax_scan_vjp_sharded"),),
+    ),
+    Change(
+        "What does torch.compile buy?",
+        "The custom cell, or nn.LSTM, is under torch.compile.",
+        (("torch_cell", "torch_cell_compiled"), ("torch_lstm", "torch_lstm_compiled")),
+    ),
+    Change(
+        "What does a recurrence in C++ buy?",
+        "The recurrence of all steps is one call of C++; the backward is hand-written in both.",
+        (("torch_cell_autograd", "torch_cpp"), ("jax_scan_vjp", "jax_ffi")),
+    ),
+    Change(
+        "What does oneDNN buy PyTorch?",
+        "oneDNN does the whole layer of torch_lstm, and the batched products of torch_cell_onednn.",
+        (("torch_lstm_native", "torch_lstm"), ("torch_cell_autograd", "torch_cell_onednn")),
+    ),
+)
+
+
+def changes(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
+    """Yield the ratio of each implementation with a change to the one without; Holm's family is all of the run."""
+    pairs = pd.DataFrame(
+        [(change.title, *pair) for change in CHANGES for pair in change.pairs],
+        columns=["change", "without", "implementation"],
+    )
+    compared = pairs.merge(sound[[*ARM, "position", "where"]], on="implementation")
+    have = pd.MultiIndex.from_frame(sound[ARM])
+    without = compared.assign(implementation=compared["without"])[ARM]
+    both = pd.MultiIndex.from_frame(without).isin(have)
+    compared, without = compared[both], without[both]
+    if compared.empty:
+        return
+    arms = pd.MultiIndex.from_frame(run.records[ARM].astype(str))
+    wanted = pd.MultiIndex.from_frame(pd.concat([compared[ARM], without]))
+    ratios = Blocks(run, run.records[arms.isin(wanted)]).ratios(compared[ARM], without)
+    compared = pd.concat([compared, ratios], axis=1)[ratios["ratio"].notna()]
+    compared["verdict"] = verdicts(compared)
+    for change in CHANGES:
+        mine = compared[compared["change"] == change.title]
+        if len(mine):
+            yield _change(change, mine)
+
+
+def _change(change: Change, compared: pd.DataFrame) -> Answer:
+    said = [change.what]
+    for (without, given), rows in training(compared).groupby(["without", "implementation"], sort=False):
+        ratios = listed(
+            [
+                f"{row.ratio:.2f} × at {row.where}{f' ({UNCLEAR})' if row.verdict == UNCLEAR else ''}"
+                for row in rows.itertuples(index=False)
+            ]
+        )
+        said.append(f"Relative to {without}, a training step of {given} takes {ratios}.")
+    columns = (
+        *WHERE,
+        Column("without", "without", word("without"), words=True),
+        Column("with", "with", word("implementation"), words=True),
+        Column("ratio", "time, × without [95 %]", ratio()),
+        VERDICT,
+    )
+    return Answer(change.title, " ".join(said), columns, in_order(compared))

@@ -1,0 +1,105 @@
+"""What others have published at the run's problems, beside what the run measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from benchmarks.columns import Column
+from reports import formatting
+from reports.answers.answer import Answer
+from reports.columns import ratio, word
+from reports.estimates import Blocks
+from reports.frames import ARM, Run
+
+FIGURES = Path(__file__).with_name("elsewhere.toml")
+
+
+class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A published figure: the ratio of two implementations' times, or the seconds of one."""
+
+    problem: str
+    mode: str
+    implementation: str
+    what: str
+    device: str
+    year: int
+    source: str
+    other: str | None = None
+    ratio: float | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check that it has one figure, and that a ratio is one to something."""
+        if (self.ratio is None) == (self.seconds is None) or (self.ratio is None) != (self.other is None):
+            raise ValueError(f"{self.what}: needs either a ratio and `other`, or seconds")
+
+
+class Figures(msgspec.Struct, forbid_unknown_fields=True):
+    """The content of the file."""
+
+    figure: list[Figure]
+
+
+@cache
+def figures() -> list[Figure]:
+    """Return every published figure."""
+    return msgspec.toml.decode(FIGURES.read_bytes(), type=Figures).figure
+
+
+def elsewhere(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
+    """Yield the published figures that the run has a time for.
+
+    Args:
+        run: the run.
+        sound: the rows of its summary that answers are about and that have a time.
+    """
+    ratios = pd.DataFrame([msgspec.to_builtins(figure) for figure in figures()])
+    found = ratios.merge(
+        sound[[*ARM, "position", "where", "seconds", "seconds_low", "seconds_high"]],
+        on=["problem", "mode", "implementation"],
+        suffixes=("_published", ""),
+    )
+    alone = found[found["other"].isna()]
+    compared = found[found["other"].notna()]
+    blocks = Blocks(run, run.records[run.records["status"] == "ok"])
+    ours = blocks.ratios(compared[ARM], compared.assign(implementation=compared["other"])[ARM])
+    compared = compared.rename(columns={"ratio": "ratio_published"}).join(ours)
+    rows = pd.concat([compared[compared["ratio"].notna()], alone.rename(columns={"ratio": "ratio_published"})])
+    if rows.empty:
+        return
+    columns = (
+        Column("problem", "problem", word("where"), words=True),
+        Column("mode", "mode", word("mode"), words=True),
+        Column("of", "time of", _of, words=True),
+        Column("published", "published", _published),
+        Column("ours", "here [95 %]", _ours),
+        Column("what", "published as", word("what"), words=True),
+        Column("on", "on", lambda row: f"{row.device_published}, {row.year}", words=True),
+        Column("source", "source", word("source"), words=True),
+    )
+    yield Answer("What have others published?", SENTENCE, columns, list(rows.itertuples(index=False)))
+
+
+SENTENCE = "Published figures are from other machines, most of them GPUs, and from older versions."
+
+
+def _of(row: Any) -> str:
+    return f"{row.implementation} over {row.other}" if isinstance(row.other, str) else str(row.implementation)
+
+
+def _published(row: Any) -> str:
+    if isinstance(row.other, str):
+        return f"{row.ratio_published:.2f}"
+    return formatting.duration(row.seconds_published)
+
+
+def _ours(row: Any) -> str:
+    if isinstance(row.other, str):
+        return ratio()(row)
+    return formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)

@@ -1,0 +1,89 @@
+"""Published figures beside the run's own, and what rows of different lengths cost."""
+
+import msgspec
+import pytest
+
+from benchmarks.cases import PRESETS
+from impls.core import registry
+from impls.core.problem import Problem
+from reports.answers import answers
+from reports.answers.elsewhere import Figure, figures
+from reports.summary import summarise
+from tests.helpers.records import save, trained
+
+TITLE = "What have others published?"
+COST = "What do rows of different lengths cost?"
+
+
+def answered(tmp_path, rows):
+    run = save(tmp_path / "run", rows)
+    return {answer.title: answer for answer in answers(run, summarise(run))}
+
+
+def cells(answer):
+    return [{column.key: column.cell(row) for column in answer.columns} for row in answer.rows]
+
+
+@pytest.mark.parametrize("figure", figures(), ids=lambda figure: f"{figure.what}-{figure.mode}")
+def test_every_figure_is_of_a_problem_and_arms_that_a_preset_runs(figure):
+    Problem.parse(figure.problem)
+    presets = [preset for preset in PRESETS.values() if figure.problem in preset.problems]
+    assert any(
+        ("sequence", figure.mode) in preset.pairs
+        and {figure.implementation, figure.other or figure.implementation} <= set(preset.implementations)
+        for preset in presets
+    )
+    assert figure.implementation in registry.catalogue()
+    assert figure.source.startswith("https://")
+
+
+def test_a_published_ratio_stands_beside_ours(tmp_path):
+    figure = next(figure for figure in figures() if figure.ratio is not None and figure.mode == "train_step")
+    where = {"problem": figure.problem}
+    rows = trained(figure.other, 1e-3, **where) + trained(figure.implementation, 3e-3, **where)
+    rows += trained("base", 1e-3, **where)
+    (row,) = cells(answered(tmp_path, rows)[TITLE])
+    assert row["of"] == f"{figure.implementation} over {figure.other}"
+    assert row["published"] == f"{figure.ratio:.2f}"
+    assert row["ours"].startswith("3.0")
+    assert row["on"] == f"{figure.device}, {figure.year}"
+
+
+def test_a_published_time_stands_beside_ours(tmp_path):
+    figure = next(figure for figure in figures() if figure.seconds is not None and figure.mode == "train_step")
+    (row,) = cells(answered(tmp_path, trained(figure.implementation, 2e-3, problem=figure.problem))[TITLE])
+    assert row["published"] == "9.76 ms"
+    assert row["ours"].startswith("2.00")
+
+
+def test_a_figure_whose_other_arm_did_not_run_is_left_out(tmp_path):
+    figure = next(figure for figure in figures() if figure.ratio is not None and figure.mode == "train_step")
+    assert TITLE not in answered(tmp_path, trained(figure.implementation, 2e-3, problem=figure.problem))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"ratio": None, "other": None}, {"seconds": 1.0}, {"other": None}, {"ratio": None}],
+    ids=["neither", "both", "a ratio to nothing", "another without a ratio"],
+)
+def test_a_figure_has_one_number(changes):
+    good = dict.fromkeys(("problem", "mode", "implementation", "what", "device", "source"), "x")
+    good |= {"year": 2020, "ratio": 2.0, "other": "y"}
+    msgspec.convert(good, Figure)
+    with pytest.raises(msgspec.ValidationError, match="needs either"):
+        msgspec.convert({**good, **changes}, Figure)
+
+
+def test_the_cost_of_lengths_is_the_ratio_to_the_same_problem_without(tmp_path):
+    rows = trained("base", 1e-3, problem="t1-b1-i1-h1") + trained("base", 5e-3, problem="t1-b1-i1-h1-var")
+    rows += trained("other", 2e-3, problem="t1-b1-i1-h1") + trained("other", 2e-3, problem="t1-b1-i1-h1-var")
+    answer = answered(tmp_path, rows)[COST]
+    found = {row["implementation"]: row["cost"] for row in cells(answer)}
+    assert found["base"].startswith("5.00")
+    assert found["other"].startswith("1.00")
+    assert "A training step of base takes 5.00 × at t1-b1-i1-h1-var." in answer.sentence
+
+
+def test_lengths_without_their_like_cost_nothing_known(tmp_path):
+    assert COST not in answered(tmp_path, trained("base", 1e-3, problem="t1-b1-i1-h1-var"))
+    assert COST not in answered(tmp_path, trained("base", 1e-3, problem="t1-b1-i1-h1"))

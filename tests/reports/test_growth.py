@@ -1,0 +1,119 @@
+"""Growth with a size: exponents of a known law are found, crossings are named, and first calls that grow are told."""
+
+import numpy as np
+import pytest
+
+from benchmarks.statistics.intervals import means, t_interval
+from reports.answers import answers
+from reports.answers.growth import slope, standing
+from reports.summary import summarise
+from tests.helpers.records import record, save
+
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+BATCH = "How does time grow with the batch?"
+FIRST = "How does the first call grow with the sequence length?"
+
+
+def swept(name, law, size="batch", sizes=SIZES, noise=0.002, **changes):
+    """Four replicates at every size; `law` gives the seconds at a size, or the seconds and those of the first call."""
+    rng, rows = np.random.default_rng(len(name)), []
+    for n in sizes:
+        seconds, first = (*np.atleast_1d(law(n)), 0.1)[:2]
+        where = {"workload": "sequence", "mode": "train_step", "problem": f"{size}{n}", size: n, **changes}
+        rows += [
+            record(name, k, float(seconds * np.exp(rng.normal(0, noise))), first_call_seconds=float(first), **where)
+            for k in range(4)
+        ]
+    return rows
+
+
+def answered(tmp_path, rows):
+    run = save(tmp_path / "run", rows)
+    return {answer.title: answer for answer in answers(run, summarise(run))}
+
+
+def test_the_exponents_of_both_ends_are_found(tmp_path):
+    rows = swept("base", lambda n: 1e-3 * (1 + n / 1000)) + swept("other", lambda n: 1e-4 * n**0.8)
+    answer = answered(tmp_path, rows)[BATCH]
+    found = {row.implementation: row for row in answer.rows}
+    assert found["other"].small.low < 0.8 < found["other"].small.high
+    assert found["other"].large.value == pytest.approx(0.8, abs=0.02)
+    assert found["base"].large.value == pytest.approx(0.045, abs=0.02)
+    assert "the power of 0.0" in answer.sentence
+    assert "to 0.8" in answer.sentence
+
+
+def test_a_crossing_names_the_sizes_between_which_it_lies(tmp_path):
+    rows = swept("base", lambda n: 1e-3) + swept("other", lambda n: 1e-4 * n**0.8)
+    answer = answered(tmp_path, rows)[BATCH]
+    assert {row.implementation: row.against for row in answer.rows} == {
+        "base": "–",
+        "other": "faster up to 16, slower from 32",
+    }
+    assert "Relative to base, other is faster up to 16, slower from 32." in answer.sentence
+
+
+def test_without_a_crossing_it_says_so(tmp_path):
+    rows = swept("base", lambda n: 1e-3 * n) + swept("other", lambda n: 2e-3 * n)
+    answer = answered(tmp_path, rows)[BATCH]
+    assert answer.sentence.endswith("No implementation crosses base.")
+
+
+def test_few_sizes_are_no_sweep(tmp_path):
+    assert BATCH not in answered(tmp_path, swept("base", lambda n: 1e-3, sizes=SIZES[:4]))
+
+
+def test_an_arm_that_lacks_a_size_has_no_exponent(tmp_path):
+    rows = swept("base", lambda n: 1e-3 * n) + swept("other", lambda n: 1e-3 * n, sizes=SIZES[1:])
+    assert {row.implementation for row in answered(tmp_path, rows)[BATCH].rows} == {"base"}
+
+
+def test_problems_with_lengths_are_no_part_of_a_sweep_without(tmp_path):
+    rows = swept("base", lambda n: 1e-3 * n, lengths=False)
+    rows += [{**row, "problem": f"{row['problem']}-var", "lengths": True} for row in rows[:8]]
+    assert answered(tmp_path, rows)[BATCH].rows[0].large.value == pytest.approx(1, abs=0.02)
+
+
+def test_first_calls_that_grow_are_told(tmp_path):
+    rows = swept("base", lambda n: (1e-3 * n, 0.5), "seq_len")
+    rows += swept("compiled", lambda n: (1e-3 * n, 0.5 * n), "seq_len")
+    answer = answered(tmp_path, rows)[FIRST]
+    assert answer.sentence.endswith("for compiled (500 ms to 32 s).")
+    (row,) = (row for row in answer.rows if row.implementation == "compiled")
+    assert [column.cell(row) for column in answer.columns][2:4] == ["500 ms", "1 s"]
+
+
+def test_first_calls_that_do_not_grow_are_told(tmp_path):
+    rows = swept("base", lambda n: (1e-3 * n, 0.5), "seq_len")
+    assert answered(tmp_path, rows)[FIRST].sentence.endswith("for none.")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "words"),
+    [
+        ("fffff", "faster from 1 to 16"),
+        ("sssss", "slower from 1 to 16"),
+        ("uuuuu", "unclear at every size"),
+        ("ffuss", "faster up to 2, slower from 8"),
+        ("fsfsf", "faster up to 1, slower at 2, faster at 4, slower at 8, faster from 16"),
+        ("uffuu", "faster from 2 to 4"),
+        ("uufuu", "faster at 4"),
+        ("suuuu", "slower up to 1"),
+        ("uuuus", "slower from 16"),
+        ("sffsu", "slower up to 1, faster from 2 to 4, slower at 8"),
+    ],
+)
+def test_where_it_is_faster_and_where_slower(verdicts, words):
+    meaning = {"f": "faster", "s": "slower", "u": "unclear"}
+    assert standing((1, 2, 4, 8, 16), [meaning[letter] for letter in verdicts]) == words
+
+
+def test_the_interval_of_an_exponent_holds_its_level():
+    """Simulated: replicates of a law with a known exponent, whose level and noise differ between replicates."""
+    rng, x = np.random.default_rng(0), np.log([16.0, 32.0, 64.0])
+    inside = []
+    for _ in range(400):
+        groups = [slope(x, 0.7 * x + rng.normal(0, 0.1, (5, 1)) + rng.normal(0, 0.02, (5, 3))) for _ in range(6)]
+        low, high = t_interval(means(groups))
+        inside += list((low < 0.7) & (high > 0.7))
+    assert 0.93 < np.mean(inside) < 0.97
