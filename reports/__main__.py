@@ -22,6 +22,7 @@ with command_line.starting():
     from reports.across_runs import across_runs
     from reports.frames import Run
     from reports.metadata import checked, read_json
+    from reports.recommendation import recommendations
     from reports.reported import Reported
     from reports.summary import summarise
 
@@ -50,8 +51,15 @@ def cli() -> None:
     metavar="DIR",
     help=f"The folder to write to.  [default: the run's own folder; {TOGETHER} for several runs]",
 )
+@click.option(
+    "--show",
+    type=click.Choice(["answer", "all"]),
+    default="answer",
+    show_default=True,
+    help="Of a single run, the tables to print: those that the headline is about, or all.",
+)
 @click.option("--limits", is_flag=True, help="Exit with 1 where a row is faster than the floor or the peak allows.")
-def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
+def build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str = "answer") -> int:
     """Rebuild tables, charts and index.html. Also takes .parquet and pytest-benchmark's .json files.
 
     The exit code is 1 where a run could not be read; the others are still reported.
@@ -65,7 +73,7 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
         command_line.say(f"error: {error}", err=True)
     target = out or TOGETHER
     console = output(190)
-    runs = newest_first(runs)
+    runs = in_order(runs)
     try:
         alone = len(paths) == 1 and paths[0].is_dir() and (out is None or same(out, paths[0]))
         target = paths[0] if alone else target
@@ -81,8 +89,9 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool) -> int:
         raise click.ClickException(f"{target} can't be written to: {error.strerror or error}") from None
     if len(reported) == 1:
         run, summary = reported[0].run, reported[0].summary
-        terminal.show(run, summary, console)
-        console.print(headline.headline(run, summary), style="bold", markup=False, highlight=False)
+        terminal.show(run, summary, console, show == "all")
+        for said in (headline.headline(run, summary), *(each.sentence for each in recommendations(run, summary))):
+            console.print(said, style="bold", markup=False, highlight=False)
     if reported and not alone:
         command_line.say(f"the page is {target / 'index.html'}")
     faults = [line for each in reported if limits and (line := roofline.beyond(each.summary))]
@@ -108,9 +117,18 @@ def holds_another_page(folder: Path) -> bool:
         return TITLE not in file.read(2**13)
 
 
-def newest_first(runs: list[Run]) -> list[Run]:
-    """Return runs in the order of their ids, which start with the time; an id without a time comes last."""
-    return sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
+def in_order(runs: list[Run]) -> list[Run]:
+    """Return runs in the order of the page: first the one of most benchmarks, then the others, the newest first.
+
+    So a full run heads the page, and never a newer quick one. Ids start with the time; one without a time comes last.
+    """
+    newest = sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
+    return sorted(newest, key=lambda run: run is not max(newest, key=benchmarks))
+
+
+def benchmarks(run: Run) -> int:
+    """Return how many benchmarks a run has."""
+    return len(run.records.drop_duplicates(frames.BENCHMARK))
 
 
 def names(runs: list[Run]) -> list[str]:

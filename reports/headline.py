@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from benchmarks.record import HARMLESS
+from benchmarks.record import harmless
 from benchmarks.words import listed
 from reports.frames import Run
 from reports.ranking import YES
@@ -15,14 +15,22 @@ WANTED = (("workload", "sequence"), ("mode", "train_step"), ("device", None))
 """What the sentence is about; where the run has no time for it, the first that it has one for."""
 
 
-def headline(run: Run, summary: pd.DataFrame) -> str:
-    """Return a few sentences on one workload and mode, over all of the run's problems."""
+def subject(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the workload, mode and device that the headline is about; none where nothing has a time."""
     asked = summary[summary["track"] != FLOOR]
-    if not (asked["status"] == "ok").any():
-        return "Nothing could be timed in this run: the tables say why."
     for column, wanted in WANTED:
         sound = asked[asked["status"] == "ok"]
+        if sound.empty:
+            return sound
         asked = asked[asked[column] == (wanted if wanted in set(sound[column]) else sound[column].iloc[0])]
+    return asked
+
+
+def headline(run: Run, summary: pd.DataFrame) -> str:
+    """Return a few sentences on one workload and mode, over all of the run's problems."""
+    asked = subject(summary)
+    if asked.empty:
+        return "Nothing could be timed in this run: the tables say why."
     rows = asked[asked["status"] == "ok"]
     workload, mode, device = rows.iloc[0][["workload", "mode", "device"]].astype(str)
     machine = run.metadata.machine
@@ -34,7 +42,7 @@ def headline(run: Run, summary: pd.DataFrame) -> str:
             sentences.append(f"{known.short.capitalize()}: {_fastest(mine)}.")
     if len(sentences) == 1:  # no track is known
         sentences.append(f"All implementations: {_fastest(rows)}.")
-    failed = sorted(set(asked.loc[~asked["status"].isin(HARMLESS), "implementation"].astype(str)))
+    failed = sorted(set(asked.loc[~asked["status"].isin(harmless(machine.gpu)), "implementation"].astype(str)))
     if failed:
         sentences.append(f"{listed(failed)} failed: the tables say where.")
     return " ".join(sentences)

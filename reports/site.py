@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -23,8 +25,10 @@ from reports import answers, formatting, headline, tables, tracks
 from reports.across_runs import AcrossRuns
 from reports.columns import is_ok
 from reports.frames import ARM, Run
+from reports.heatmap import maps
 from reports.preamble import notes, preamble
 from reports.ranking import YES
+from reports.recommendation import PURPOSES, Recommendation, recommendations
 from reports.reported import Reported
 from reports.tracks import FLOOR
 
@@ -63,21 +67,44 @@ def command(run: Run, row: Any) -> str:
     return shlex.join(words)
 
 
-def _sections(reported: Reported, number: int) -> Iterator[dict[str, Any]]:
-    """Yield a run's tables as the template needs them."""
+class Ids:
+    """The ids of rows, by which an address names a row: the same for the same row whenever the page is built."""
+
+    def __init__(self) -> None:
+        self.taken: set[str] = set()
+
+    def new(self, run: str, section: tables.Section, implementation: str) -> str:
+        """Return such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`.
+
+        Args:
+            run: the run's name; empty for the one that heads the page, whose rows need none.
+            section: the table of the row.
+            implementation: its name. What an address can't hold becomes a hyphen.
+        """
+        device = "" if section.device == "cpu" else section.device
+        parts = (run, section.problem, section.workload, section.mode, device, implementation)
+        name = "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in parts if part)
+        number = next(k for k in itertools.count(1) if (f"{name}.{k}" if k > 1 else name) not in self.taken)
+        unique = f"{name}.{number}" if number > 1 else name
+        self.taken.add(unique)
+        return unique
+
+
+def _sections(reported: Reported, ids: Ids, heads: bool) -> Iterator[dict[str, Any]]:
+    """Yield a run's tables as the template needs them; `heads` says whether the run heads the page."""
     run = reported.run
     seconds = {
         arm: rows["seconds"].dropna().to_numpy(float)
         for arm, rows in run.records.groupby(ARM, sort=False, observed=True)
     }
-    for section_number, section in enumerate(tables.sections(reported.summary, run.baseline)):
+    for section in tables.sections(reported.summary, run.baseline):
         columns = [column for column in section.columns if column.key != "track"]
         rows = []
-        for k, row in enumerate(section.rows):
+        for row in section.rows:
             replicates = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()
             rows.append(
                 {
-                    "id": f"r{number}-{section_number}-{k}",
+                    "id": ids.new("" if heads else reported.name, section, str(row.implementation)),
                     "track": str(row.track),
                     "style": tables.style(row) + (" fastest" if is_ok(row) and row.fastest == YES else ""),
                     "name": one_line(columns[0].cell(row)),
@@ -109,16 +136,33 @@ def _cell(column: Column, row: Any) -> dict[str, Any]:
 def _filters(reported: Sequence[Reported]) -> list[dict[str, Any]]:
     """Return the selects: every value that occurs, and the one that each starts with."""
     filters = []
-    newest = reported[0]
+    head = reported[0]
     for name in FILTERS:
         if name == "run":
-            values, first = [each.name for each in reported], newest.name
+            values, first = [each.name for each in reported], head.name
         else:
             values = list(dict.fromkeys(str(value) for each in reported for value in each.summary[name]))
-            first = FIRST.get(name, "") if FIRST.get(name) in set(newest.summary[name].astype(str)) else ""
+            first = FIRST.get(name, "") if FIRST.get(name) in set(head.summary[name].astype(str)) else ""
         if len(values) > 1:
             filters.append({"name": name, "values": values, "first": first})
     return filters
+
+
+def _choices(advice: Sequence[Recommendation]) -> list[dict[str, Any]]:
+    """Return the selects of the advice: shape, purpose, and the device where there are several."""
+    shapes, modes, devices = (
+        list(dict.fromkeys(getattr(each, name) for each in advice)) for name in ("problem", "mode", "device")
+    )
+    kinds = (
+        ("shape", "shape", [(shape, shape) for shape in shapes]),
+        ("mode", "for", [(mode, PURPOSES[mode].lower()) for mode in sorted(modes, key=list(PURPOSES).index)]),
+        ("device", "on", [(device, device) for device in devices]),
+    )
+    return [
+        {"name": name, "label": label, "values": values}
+        for name, label, values in kinds
+        if name != "device" or len(values) > 1
+    ]
 
 
 def _hash(text: str) -> str:
@@ -137,8 +181,9 @@ def _address(path: str) -> str:
 
 
 def page(reported: Sequence[Reported], across: AcrossRuns) -> str:
-    """Return the HTML of some runs, the newest first. Every value is escaped; only this page's own script may run."""
+    """Return the HTML of some runs; the first heads it. Every value is escaped; only this page's own script may run."""
     css, js = ((PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    head, ids = reported[0], Ids()
     runs = [
         {
             "name": each.name,
@@ -147,15 +192,15 @@ def page(reported: Sequence[Reported], across: AcrossRuns) -> str:
             "files": each.files,
             "baseline": each.run.baseline,
             "preamble": preamble(each.run),
-            "sections": list(_sections(each, number)),
+            "sections": list(_sections(each, ids, each is head)),
             "pictures": [
                 {"uri": data_uri(p.svg), "alt": p.alt, "title": p.title, "problem": p.problem, "name": p.name}
                 for p in each.pictures
             ],
         }
-        for number, each in enumerate(reported)
+        for each in reported
     ]
-    newest = reported[0]
+    advice = list(recommendations(head.run, head.summary))
     environment = jinja2.Environment(
         autoescape=True,
         finalize=_shown,
@@ -169,13 +214,17 @@ def page(reported: Sequence[Reported], across: AcrossRuns) -> str:
         js=Markup(js),  # noqa: S704
         css_hash=_hash(css),
         js_hash=_hash(js),
-        headline=headline.headline(newest.run, newest.summary),
+        headline=headline.headline(head.run, head.summary),
+        advice=advice,
+        maps=list(maps(head.summary)),
+        purposes=PURPOSES,
+        choices=_choices(advice),
         runs=runs,
-        newest={**runs[0], "answers": list(answers.answers(newest.run, newest.summary))},
+        head={**runs[0], "answers": list(answers.answers(head.run, head.summary))},
         filters=_filters(reported),
         derived_files=[name for name, _ in TABLES],
         track_title=tracks.title,
-        notes=notes(newest.run),
+        notes=notes(head.run),
         across=across,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -11,8 +12,10 @@ from rich.table import Table
 
 from benchmarks.columns import ALWAYS, Column
 from benchmarks.terminal import all_fit
+from benchmarks.words import count
 from reports.columns import is_ok
 from reports.frames import Run
+from reports.headline import subject
 from reports.preamble import notes, preamble
 from reports.tables import Section, sections, style
 
@@ -44,15 +47,36 @@ def columns_that_fit(tables: Sequence[Section], console: Console) -> Sequence[Co
     return shown
 
 
-def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
-    """Print every table, with the preamble above and the notes below; reasons of failures stand below their table."""
+def failures(hidden: Sequence[Section]) -> list[str]:
+    """Return the failures in tables that are not shown: a line for each implementation and reason."""
+    failed = [row for section in hidden for row in section.rows if not is_ok(row)]
+    numbers = Counter((str(row.implementation), str(row.status), str(row.reason)) for row in failed)
+    return [f"{name}, in {number} of them: {status}: {reason}" for (name, status, reason), number in numbers.items()]
+
+
+def show(run: Run, summary: pd.DataFrame, console: Console, everything: bool = True) -> None:
+    """Print tables, with the preamble above and the notes below; reasons of failures stand below their table.
+
+    Args:
+        run: the run.
+        summary: its summary.
+        console: where to print.
+        everything: every table; otherwise those that the headline is about, and the reasons of all failures.
+    """
 
     def say(line: str, style: str = "dim") -> None:
         console.print(line, style=style, markup=False, highlight=False)
 
     for line in preamble(run):
         say(line)
-    tables = list(sections(summary, run.baseline))
+    every = list(sections(summary, run.baseline))
+    about = subject(summary)
+    chosen = [] if about.empty else [str(about[name].iloc[0]) for name in ("workload", "mode", "device")]
+    if everything or not chosen:
+        tables, hidden = every, []
+    else:
+        tables = [each for each in every if [each.workload, each.mode, each.device] == chosen]
+        hidden = [each for each in every if [each.workload, each.mode, each.device] != chosen]
     shown = columns_that_fit(tables, console)
     for section in tables:
         console.print()
@@ -61,6 +85,10 @@ def show(run: Run, summary: pd.DataFrame, console: Console) -> None:
             if not is_ok(row):
                 say(f" {row.implementation}: {row.reason}", STYLES["failed"])
     console.print()
+    if hidden:
+        say(f"{count(len(hidden), 'more table')}: python -m reports build DIR --show all, table.md or index.html.")
+        for line in failures(hidden):
+            say(f" {line}", STYLES["failed"])
     left_out = [column for column in tables[0].columns if column not in shown]
     if left_out:
         names = ", ".join(column.name for column in sorted(left_out, key=lambda column: column.priority))

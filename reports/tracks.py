@@ -16,8 +16,8 @@ class Track:
 
 
 TRACKS = {
-    DEFAULT: Track("default track", "default: what the framework's documentation has you write"),
-    TUNED: Track("tuned track", "tuned: the best known with the same framework"),
+    DEFAULT: Track("default track", "default: the code that the framework's documentation tells you to write"),
+    TUNED: Track("tuned track", "tuned: code that somebody optimized further, with the same framework"),
     FLOOR: Track("floor", "floor: only the matrix products, not an LSTM"),
 }
 

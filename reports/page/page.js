@@ -1,6 +1,6 @@
 "use strict";
 // Filters, sorting and details. Without this script the page shows everything.
-const form = document.querySelector("form");
+const form = document.querySelector("#filters");
 const selects = [...form.querySelectorAll("select")];
 const parts = [...document.querySelectorAll("[data-filter]")];
 
@@ -32,7 +32,50 @@ form.hidden = false;
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("change", () => { filter(); keep(); });
 form.querySelector("button").addEventListener("click", () => { for (const select of selects) select.value = ""; filter(); keep(); });
-addEventListener("hashchange", () => { if (!document.getElementById(location.hash.slice(1))) restore(); });
+addEventListener("hashchange", () => { if (!document.getElementById(location.hash.slice(1))) restore(); else reveal(); });
+
+// A row has an address of its own: the page shows its table, opens it and goes there.
+function reveal() {
+  const more = document.getElementById(location.hash.slice(1));
+  if (!more || !more.classList.contains("more")) return;
+  const table = more.closest("section.benchmark");
+  for (const select of selects) select.value = table.dataset[select.name] ?? "";
+  filter();
+  const button = document.querySelector(`[aria-controls="${more.id}"]`);
+  if (more.hidden) toggle(button);
+  button.scrollIntoView({ block: "center" });
+  button.focus({ preventScroll: true });
+}
+
+// The choice of shape and purpose is in the address, so that its sentence can be linked to.
+const choice = document.querySelector("#choice");
+function advise() {
+  const chosen = [...choice.querySelectorAll("select")];
+  for (const part of document.querySelectorAll("[data-shape], .map")) part.hidden = chosen.some((select) => select.name in part.dataset && part.dataset[select.name] !== select.value);
+}
+function follow() {
+  for (const select of choice.querySelectorAll("select")) {
+    const same = selects.find((other) => other.name === (select.name === "shape" ? "problem" : select.name));
+    if (same) same.value = select.value;
+  }
+  filter();
+}
+if (choice) {
+  const asked = new URLSearchParams(location.search);
+  for (const select of choice.querySelectorAll("select")) if ([...select.options].some((option) => option.value === asked.get(select.name))) select.value = asked.get(select.name);
+  choice.hidden = false;
+  choice.addEventListener("submit", (event) => event.preventDefault());
+  const choose = () => {
+    advise();
+    follow();
+    history.replaceState(null, "", "?" + new URLSearchParams(new FormData(choice)));
+  };
+  choice.addEventListener("change", choose);
+  for (const button of document.querySelectorAll("[data-choose]")) {
+    button.disabled = false;
+    button.addEventListener("click", () => { choice.querySelector("[name=shape]").value = button.dataset.choose; choose(); });
+  }
+}
 
 function toggle(button) {
   const more = document.getElementById(button.getAttribute("aria-controls"));
@@ -64,8 +107,13 @@ function sort(header) {
     for (const row of rows.sort(compare)) body.append(row, document.getElementById(row.dataset.more));
   }
 }
-for (const button of document.querySelectorAll("thead th button")) {
+for (const button of document.querySelectorAll(".benchmark thead th button")) {
   button.disabled = false;
   button.addEventListener("click", () => sort(button.closest("th")));
 }
 restore();
+if (choice) {
+  advise();
+  if (location.search && !location.hash) follow();
+}
+reveal();

@@ -47,9 +47,9 @@ def test_filters_show_what_was_asked_for_and_say_how_much(visit):
     for section in shown(visit).all():
         assert section.get_attribute("data-workload") == "sequence"
         assert section.get_attribute("data-mode") == "train_step"
-    page.locator("select[name=mode]").select_option("backward")
+    page.locator("#filters select[name=mode]").select_option("backward")
     assert {section.get_attribute("data-mode") for section in shown(visit).all()} == {"backward"}
-    page.locator("select[name=track]").select_option("tuned")
+    page.locator("#filters select[name=track]").select_option("tuned")
     assert page.locator("tbody[data-track=default]:visible").count() == 0
     assert page.locator("tbody[data-track=tuned]:visible").count() > 0
     page.get_by_role("button", name="show all").click()
@@ -57,9 +57,59 @@ def test_filters_show_what_was_asked_for_and_say_how_much(visit):
     assert page.locator("form output").text_content() == f"{every} of {every} tables shown"
 
 
+def test_two_choices_give_one_sentence_and_set_the_tables(visit):
+    page = visit.page
+    sentences = page.locator("[data-shape]:visible")
+    assert sentences.count() == 1
+    assert "Training at t64-b16-i128-h128" in sentences.text_content()
+    page.locator("#choice select[name=shape]").select_option("t64-b1-i128-h128")
+    page.locator("#choice select[name=mode]").select_option("forward")
+    assert sentences.count() == 1
+    assert "Inference at t64-b1-i128-h128" in sentences.text_content()
+    titles = [section.locator("h3").text_content() for section in shown(visit).all()]
+    assert titles
+    assert all("t64-b1-i128-h128 · sequence · forward" in title for title in titles)
+    other = page.context.browser.new_context().new_page()
+    other.goto(page.url)
+    assert "Inference at t64-b1-i128-h128" in other.locator("[data-shape]:visible").text_content()
+
+
+def test_a_click_on_the_map_chooses_the_shape(visit):
+    page = visit.page
+    assert page.locator(".map:visible").count() == 1
+    page.locator(".map:visible [data-choose='t64-b1-i128-h128']").click()
+    assert "Training at t64-b1-i128-h128" in page.locator("[data-shape]:visible").text_content()
+    assert page.locator("#choice select[name=shape]").input_value() == "t64-b1-i128-h128"
+    page.locator("#choice select[name=mode]").select_option("forward")
+    assert page.locator(".map:visible h3").text_content() == "Inference"
+
+
+def test_a_row_has_an_address_that_opens_it(visit, site):
+    page = visit.page
+    row = "t64-b1-i128-h128/sequence/train_step/torch_lstm"
+    page.locator("#filters select[name=mode]").select_option("forward")
+    page.goto((site / "index.html").as_uri() + "#" + row)
+    more = page.locator(f"[id='{row}']")
+    assert more.is_visible()
+    assert "nox -s bench" in more.text_content()
+    assert {section.get_attribute("data-mode") for section in shown(visit).all()} == {"train_step"}
+    box = page.locator(f"[aria-controls='{row}']").bounding_box()
+    assert 0 <= box["y"] <= 900
+    more.get_by_role("link", name="Link to this row").click()
+    assert page.url.endswith(row)
+    assert more.is_visible()
+
+
+def test_without_scripts_every_sentence_is_there(site):
+    with visits(java_script_enabled=False) as browsed:
+        browsed.page.goto((site / "index.html").as_uri())
+        assert browsed.page.locator("[data-shape]:visible").count() > 2
+        assert not browsed.page.locator("#choice").is_visible()
+
+
 def test_a_filter_can_be_linked_to(visit):
     page = visit.page
-    page.locator("select[name=mode]").select_option("forward")
+    page.locator("#filters select[name=mode]").select_option("forward")
     address = page.url
     assert "mode=forward" in address
     other = page.context.browser.new_context().new_page()
@@ -70,8 +120,8 @@ def test_a_filter_can_be_linked_to(visit):
 
 def test_where_no_table_is_left_it_says_so(visit):
     page = visit.page
-    page.locator("select[name=mode]").select_option("backward")
-    page.locator("select[name=workload]").select_option("model")
+    page.locator("#filters select[name=mode]").select_option("backward")
+    page.locator("#filters select[name=workload]").select_option("model")
     assert shown(visit).count() == 0
     assert page.locator("#none").is_visible()
 
@@ -101,13 +151,13 @@ def test_a_row_leads_to_its_raw_data_and_to_the_command_that_measures_it_again(s
     button.focus()
     visit.page.keyboard.press("Enter")
     assert button.get_attribute("aria-expanded") == "true"
-    more = visit.page.locator(f"#{button.get_attribute('aria-controls')}")
+    more = visit.page.locator(f"[id='{button.get_attribute('aria-controls')}']")
     assert more.is_visible()
     command = more.locator("code").text_content()
     problem = shown(visit).first.get_attribute("data-problem")
     assert command.startswith("nox -s bench -- --impl jax_scan_vjp --impl torch_lstm ")
     assert f"--problem {problem} --workload sequence --mode train_step" in command
-    for link in more.locator("a").all():
+    for link in more.locator("a:not([href^='#'])").all():
         assert (site / link.get_attribute("href")).is_file()
 
 
@@ -115,7 +165,7 @@ def test_every_link_leads_somewhere(site, visit):
     for link in visit.page.locator("a").all():
         href = link.get_attribute("href")
         if href.startswith("#"):
-            assert visit.page.locator(href).count() == 1, href
+            assert visit.page.locator(f"[id='{href[1:]}']").count() == 1, href
         else:
             assert (site / href).is_file(), href
 
@@ -125,7 +175,7 @@ def test_the_times_shown_are_those_of_the_raw_records(site, visit):
     import math
     import statistics
 
-    name = visit.page.locator("select[name=run]").input_value()
+    name = visit.page.locator("#filters select[name=run]").input_value()
     records = [record for record in read_records(site / name / "results.parquet") if record.status == "ok"]
     seen = 0
     for section in shown(visit).all():
@@ -151,7 +201,7 @@ def test_without_its_script_nothing_is_missing(site):
         browsed.page.goto((site / "index.html").as_uri())
         assert shown(browsed).count() == browsed.page.locator("section.benchmark").count()
         assert browsed.page.locator("tr.more:visible").count() == browsed.page.locator("tr.more").count()
-        assert not browsed.page.locator("form").is_visible()
+        assert not browsed.page.locator("#filters").is_visible()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

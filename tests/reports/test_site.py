@@ -1,5 +1,8 @@
 """The page's HTML."""
 
+import re
+from types import SimpleNamespace
+
 from reports import site
 from reports.across_runs import across_runs
 from reports.reported import Reported
@@ -18,3 +21,16 @@ def test_the_page_names_everything_and_asks_no_host(tmp_path):
     assert written.count("&lt;script&gt;") >= 3
     assert "http" not in written.replace("http-equiv", "")
     assert "src=" not in written.replace('src="data:', "")
+
+
+def test_the_ids_of_rows_are_the_same_each_time_and_never_twice():
+    section = SimpleNamespace(problem="t1-b1-i1-h1", workload="sequence", mode="forward", device="cpu")
+    ids = site.Ids()
+    assert ids.new("", section, "torch_lstm") == "t1-b1-i1-h1/sequence/forward/torch_lstm"
+    assert ids.new("run", section, "torch_lstm") == "run/t1-b1-i1-h1/sequence/forward/torch_lstm"
+    hostile = [ids.new("", section, name) for name in ("a b", 'a"b', "a<b", "a b")]
+    assert hostile[0] == "t1-b1-i1-h1/sequence/forward/a-b"
+    assert len(set(hostile)) == 4
+    assert all(re.fullmatch(r"[A-Za-z0-9._/-]+", each) for each in hostile)
+    on_a_gpu = SimpleNamespace(**{**vars(section), "device": "cuda"})
+    assert ids.new("", on_a_gpu, "torch_lstm") == "t1-b1-i1-h1/sequence/forward/cuda/torch_lstm"

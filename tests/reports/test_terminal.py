@@ -5,7 +5,7 @@ from rich.console import Console
 
 from reports import tables, terminal
 from reports.summary import summarise
-from tests.helpers.records import failed, record, save, with_baseline
+from tests.helpers.records import failed, record, save, trained, with_baseline
 
 
 def shown(run, width, capsys):
@@ -48,3 +48,28 @@ def test_the_columns_of_least_priority_are_left_out_first(tmp_path):
         assert max(gone, default=0) < min(column.priority for column in kept)
         before = kept
     assert [column.key for column in kept] == ["implementation", "time", "ratio", "verdict"]
+
+
+def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(tmp_path, capsys):
+    rows = [row for mode in ("train_step", "forward") for row in trained("torch_lstm", 1e-3, mode)]
+    rows += trained("mine", 1e-3) + [
+        failed("mine", k, "crashed", "SIGSEGV", workload="sequence", mode="forward") for k in range(4)
+    ]
+    run = with_baseline(save(tmp_path, rows), "torch_lstm")
+    terminal.show(run, summarise(run), Console(width=100), everything=False)
+    printed = capsys.readouterr().out
+    assert "p · sequence · train_step · cpu" in printed
+    assert "p · sequence · forward · cpu" not in printed
+    assert "1 more table: python -m reports build DIR --show all" in printed
+    assert " mine, in 1 of them: crashed: SIGSEGV" in printed
+    terminal.show(run, summarise(run), Console(width=100))
+    everything = capsys.readouterr().out
+    assert "p · sequence · forward · cpu" in everything
+    assert "more table" not in everything
+
+
+def test_where_nothing_has_a_time_every_table_is_shown(tmp_path, capsys):
+    run = save(tmp_path, [failed("mine", 0, "crashed", "SIGSEGV", mode=mode) for mode in ("forward", "backward")])
+    terminal.show(run, summarise(run), Console(width=100), everything=False)
+    printed = capsys.readouterr().out
+    assert printed.count("SIGSEGV") == 2

@@ -1,0 +1,75 @@
+"""Which LSTM to use: a sentence for each problem, one for training and one for inference. It crosses the tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from benchmarks import processors
+from benchmarks.words import listed
+from reports import formatting
+from reports.frames import Run
+from reports.tracks import DEFAULT, FLOOR
+from reports.verdict import BASELINE, FASTER, UNCLEAR
+
+PURPOSES = {"train_step": "Training", "forward": "Inference"}
+WORKLOAD = "sequence"
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to use at a problem, for the purpose that a mode stands for."""
+
+    problem: str
+    mode: str
+    device: str
+    sentence: str
+
+
+def recommendations(run: Run, summary: pd.DataFrame) -> Iterator[Recommendation]:
+    """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order."""
+    asked = summary[(summary["workload"] == WORKLOAD) & summary["mode"].isin(PURPOSES) & (summary["track"] != FLOOR)]
+    sound = asked[asked["status"] == "ok"]
+    for key, rows in sound.groupby(["problem", "mode", "device"], sort=False, observed=True):
+        problem, mode, device = map(str, key)
+        where = f"{PURPOSES[mode]} at {problem} on {_machine(run, device)}"
+        yield Recommendation(problem, mode, device, f"{where}: {_advice(rows, run.baseline)}")
+
+
+def _machine(run: Run, device: str) -> str:
+    """Return such as `2 cores of an AMD EPYC, family 26 (Zen 5), AVX-512`."""
+    machine = run.metadata.machine
+    if device == "cuda":
+        return machine.gpu or device
+    cores = run.metadata.run.threads or machine.cores
+    words = processors.words(machine)
+    return f"{cores} core{'' if cores == 1 else 's'} ({words})" if cores else words
+
+
+def _advice(rows: pd.DataFrame, baseline: str) -> str:
+    """Return the advice for one benchmark; what is called faster has survived Holm's correction over the run."""
+    if not (rows["verdict"] == BASELINE).any():
+        best = rows.sort_values("seconds").iloc[0]
+        return f"{best['implementation']} takes the least time, {formatting.duration(best['seconds'])}."
+    faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
+    if faster.empty:
+        unclear = sorted(rows.loc[rows["verdict"] == UNCLEAR, "implementation"].astype(str))
+        rest = f" {listed(unclear)} may take as little: we can't tell." if unclear else ""
+        return f"use {baseline}. Nothing that was measured is clearly faster.{rest}"
+    said = [f"{_takes(faster.iloc[0], baseline)}."]
+    if faster.iloc[0]["track"] != DEFAULT:
+        plain = faster[faster["track"] == DEFAULT]
+        said.append(
+            f"Of what the frameworks' documentation tells you to write, {_takes(plain.iloc[0], baseline)}."
+            if len(plain)
+            else f"Without custom code, use {baseline}."
+        )
+    return " ".join(said)
+
+
+def _takes(row: pd.Series, baseline: str) -> str:
+    """Return such as `jax_scan takes 0.90 × torch_lstm's time (0.88–0.93)`."""
+    shown = [f"{row[name]:.2f}" for name in ("ratio", "ratio_low", "ratio_high")]
+    return f"{row['implementation']} takes {shown[0]} × {baseline}'s time ({shown[1]}–{shown[2]})"
