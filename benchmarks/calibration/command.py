@@ -21,7 +21,17 @@ from benchmarks.calibration.hog import hogging
 from benchmarks.calibration.injection import KINDS as WORK
 from benchmarks.calibration.injection import slowed_by
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.report import HOGGED, KINDS, MARGIN, PLANTED, SHARES, RealGate, gates_listed, report
+from benchmarks.calibration.report import (
+    HOGGED,
+    KINDS,
+    MARGIN,
+    PLANTED,
+    SHARES,
+    RealGate,
+    gates_listed,
+    report,
+    slowdowns_listed,
+)
 from benchmarks.calibration.sizing import Size, Sizes
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.session import Advance, Key, Session
@@ -253,8 +263,8 @@ def calibrate(
 ) -> int:
     """Measure how often the regression gate gives a false alarm on this machine, and which slowdowns it finds.
 
-    DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables, and
-    gates.md every real gate.
+    DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables,
+    gates.md every real gate, and slowdowns.md what each injected slowdown measured.
     """
     folder = out or ROOT / "runs" / "calibration"
     pool_folder = folder / "pool"
@@ -283,6 +293,8 @@ def calibrate(
     write_text(folder / "calibration.md", text)
     if found[1]:
         write_text(folder / "gates.md", gates_listed(found[1]))
+    if slowdowns := slowdowns_listed(found[0]):
+        write_text(folder / "slowdowns.md", slowdowns)
     Console().print(Markdown(text))
     command_line.say(f"everything is in {folder}")
     return 0

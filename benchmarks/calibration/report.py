@@ -224,19 +224,36 @@ def _sized(sizes: Sizes) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
+def _interval(ratio: float, low: float, high: float) -> str:
+    return f"{100 * ratio:+.2f} % [{100 * low:+.2f}, {100 * high:+.2f}]"
+
+
 def _sizes(pool: Pool) -> list[str]:
-    """Return the table of what each injected slowdown measures."""
+    """Return what injected slowdowns measure: the mean over the benchmarks, the least and the largest."""
+    rows = []
+    every = evidence.sizes(pool, list(map(name_of, SHARES)))
+    for side, work in dict.fromkeys((size.side, size.work) for size in every):
+        mine = [size for size in every if (size.side, size.work) == (side, work)]
+        ratios = [size.ratio for size in mine]
+        mean = sum(ratios) / len(ratios)
+        half = math.sqrt(sum(((size.high - size.low) / 2) ** 2 for size in mine)) / len(mine)
+        ends = [f"{100 * end:+.2f} %" for end in (min(ratios), max(ratios))]
+        rows.append([side, work, _interval(mean, mean - half, mean + half), *ends])
+    if not rows:
+        return []
+    number = count(len(pool.benchmarks), "benchmark")
+    header = ["injected", "work", f"measured, mean of {number} [95 %]", "least", "largest"]
+    return [tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)]
+
+
+def slowdowns_listed(pool: Pool) -> str:
+    """Return what each injected slowdown measures at each benchmark, in a table; empty where there is none."""
     rows = [
-        [
-            size.benchmark,
-            size.work,
-            size.side,
-            f"{100 * size.ratio:+.2f} % [{100 * size.low:+.2f}, {100 * size.high:+.2f}]",
-        ]
+        [size.benchmark, size.work, size.side, _interval(size.ratio, size.low, size.high)]
         for size in evidence.sizes(pool, list(map(name_of, SHARES)))
     ]
-    header = ["benchmark", "work", "label", "measured [95 %]"]
-    return [tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)] if rows else []
+    header = ["benchmark", "work", "injected", "measured [95 %]"]
+    return tabulate(rows, headers=header, tablefmt="github", disable_numparse=True) + "\n" if rows else ""
 
 
 def gates_listed(reals: Sequence[RealGate]) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import msgspec
 import numpy as np
@@ -189,6 +190,23 @@ def test_a_size_is_what_was_measured():
         assert one.low <= one.ratio <= one.high
         assert abs(one.ratio - {"+2%": 0.02, "+5%": 0.05}[side]) < 0.004
         assert (one.work, one.n) == ("arithmetic", 40)
+
+
+def test_injected_slowdowns_are_summed_up_and_each_is_listed():
+    pool = simulated(40, 0.004)
+    (table,) = report._sizes(pool)
+    lines = {tuple(cell.strip() for cell in line.split("|")[1:3]): line for line in table.splitlines()[2:]}
+    for (side, work), line in lines.items():
+        assert work == "arithmetic"
+        value, low, high = map(float, re.findall(r"[+-]\d+\.\d+", line)[:3])
+        assert low < value < high
+        assert abs(value - float(side.strip("+%"))) < 0.2
+    listed = report.slowdowns_listed(pool)
+    assert len(listed.splitlines()) == 2 + len(report.SHARES) * len(pool.benchmarks)
+    assert (
+        report.slowdowns_listed(dataclasses.replace(pool, works={}, replicates=[], logs=[], values=[], sessions=[]))
+        == ""
+    )
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (1, 400)])
