@@ -32,8 +32,10 @@ def recommendations(run: Run, summary: pd.DataFrame) -> Iterator[Recommendation]
     """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order."""
     asked = summary[(summary["workload"] == WORKLOAD) & summary["mode"].isin(PURPOSES) & (summary["track"] != FLOOR)]
     sound = asked[asked["status"] == "ok"]
-    for key, rows in sound.groupby(["problem", "mode", "device"], sort=False, observed=True):
-        problem, mode, device = map(str, key)
+    order = {name: k for k, name in enumerate((*dict.fromkeys(sound["problem"].astype(str)), *PURPOSES))}
+    groups = {tuple(map(str, key)): rows for key, rows in sound.groupby(["problem", "mode", "device"], observed=True)}
+    for key in sorted(groups, key=lambda key: (order[key[0]], order[key[1]])):
+        (problem, mode, device), rows = key, groups[key]
         where = f"{PURPOSES[mode]} at {problem} on {_machine(run, device)}"
         yield Recommendation(problem, mode, device, f"{where}: {_advice(rows, run.baseline)}")
 

@@ -62,7 +62,7 @@ def test_without_the_baseline_the_least_time_is_said_without_a_verdict(tmp_path)
 
 
 def test_there_is_a_sentence_for_each_problem_and_purpose(tmp_path):
-    rows = [row for mode in ("train_step", "forward", "backward") for row in trained("base", 1e-3, mode)]
+    rows = [row for mode in ("forward", "train_step", "backward") for row in trained("base", 1e-3, mode)]
     found = advised(tmp_path, rows)
     assert [(each.problem, each.mode) for each in found] == [("p", "train_step"), ("p", "forward")]
     assert found[1].sentence.startswith("Inference at p")
