@@ -79,10 +79,6 @@ DEEPBENCH_INFERENCE = (
 )
 
 
-# The shapes that users brought to issue trackers: docs/cases.md.
-# imdb       pytorch/pytorch#94457, jd2151171/pytorch_question: IMDB's reviews, cut to 500 words
-# packed     pytorch/pytorch#149194: the same batch with and without lengths, by T
-# compile    pytorch/pytorch#97155: what torch.compile takes to compile a loop, by T
 COMPARED_ELSEWHERE = (
     "torch_lstm",
     "torch_lstm_native",
@@ -95,9 +91,16 @@ COMPARED_ELSEWHERE = (
 )
 
 
+def _trained(
+    problems: tuple[str, ...], implementations: tuple[str, ...], replicates: int, turn_seconds: float
+) -> Preset:
+    """Return a preset of inference and a training step of `sequence`."""
+    return Preset(problems, TRAINED, replicates, 3, turn_seconds, implementations)
+
+
 def _elsewhere(*problems: str) -> Preset:
-    """Return the preset of shapes that others have published: inference and a training step of `sequence`."""
-    return Preset(problems, TRAINED, replicates=4, blocks=3, turn_seconds=0.03, implementations=COMPARED_ELSEWHERE)
+    """Return the preset of shapes that others have published."""
+    return _trained(problems, COMPARED_ELSEWHERE, replicates=4, turn_seconds=0.03)
 
 
 GROWTH = (
@@ -106,6 +109,11 @@ GROWTH = (
     *(f"t64-b16-i128-h{hidden}" for hidden in (32, 64, 256, 512, 1024)),
 )
 """The reference problem with a single size changed: batch, sequence length or hidden size."""
+
+# The shapes that users brought to issue trackers.
+# imdb       pytorch/pytorch#94457, jd2151171/pytorch_question: IMDB's reviews, cut to 500 words
+# packed     pytorch/pytorch#149194: the same batch with and without lengths, by T
+# compile    pytorch/pytorch#97155: what torch.compile takes to compile a loop, by T
 
 PRESETS = {
     "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
@@ -130,12 +138,8 @@ PRESETS = {
     "flashrnn": _elsewhere("t1024-b16-i768-h768"),
     "keras": _elsewhere("t32-b256-i256-h32"),
     "torchrl": _elsewhere("t16-b256-i32-h128"),
-    "imdb": Preset(
+    "imdb": _trained(
         ("t500-b256-i32-h100",),
-        TRAINED,
-        replicates=5,
-        blocks=3,
-        turn_seconds=0.03,
         implementations=(
             "torch_lstm",
             "torch_lstm_native",
@@ -145,30 +149,26 @@ PRESETS = {
             "keras_torch",
             "jax_scan_vjp",
         ),
-    ),
-    "packed": Preset(
-        tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var")),
-        TRAINED,
         replicates=5,
-        blocks=3,
         turn_seconds=0.03,
+    ),
+    "packed": _trained(
+        tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var")),
         implementations=("torch_lstm", "torch_cell", "keras_jax", "jax_scan"),
-    ),
-    "compile": Preset(
-        tuple(f"t{steps}-b16-i128-h128" for steps in (16, 32, 64, 128, 256)),
-        TRAINED,
-        replicates=2,
-        blocks=3,
-        turn_seconds=0.02,
-        implementations=("torch_lstm", "torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "jax_scan"),
-    ),
-    "growth": Preset(
-        GROWTH,
-        TRAINED,
         replicates=5,
-        blocks=3,
+        turn_seconds=0.03,
+    ),
+    "compile": _trained(
+        tuple(f"t{steps}-b16-i128-h128" for steps in (16, 32, 64, 128, 256)),
+        implementations=("torch_lstm", "torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "jax_scan"),
+        replicates=2,
         turn_seconds=0.02,
+    ),
+    "growth": _trained(
+        GROWTH,
         implementations=("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp"),
+        replicates=5,
+        turn_seconds=0.02,
     ),
     "lengths": Preset(
         ("t64-b16-i128-h128", "t64-b16-i128-h128-var"),

@@ -158,7 +158,8 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
     if all(record.status != "ok" for record in records):
         reasons = sorted({f"{record.status}: {record.reason}" for record in records})
         command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
-    bad = any(record.status not in harmless(described.machine.gpu) for record in records)
+    statuses = harmless(described.machine.gpu)
+    bad = any(record.status not in statuses for record in records)
     return 1 if bad or reported.returncode else 0
 
 

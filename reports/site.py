@@ -84,8 +84,8 @@ class Ids:
         device = "" if section.device == "cpu" else section.device
         parts = (run, section.problem, section.workload, section.mode, device, implementation)
         name = "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in parts if part)
-        number = next(k for k in itertools.count(1) if (f"{name}.{k}" if k > 1 else name) not in self.taken)
-        unique = f"{name}.{number}" if number > 1 else name
+        numbered = (f"{name}.{k}" for k in itertools.count(2))
+        unique = next(each for each in itertools.chain([name], numbered) if each not in self.taken)
         self.taken.add(unique)
         return unique
 

@@ -85,7 +85,8 @@ class Matrix:
     @property
     def good(self) -> bool:
         """Whether everything agrees that should have been compared."""
-        return all(cell.status in harmless(gpu_model()) for cell in self.cells.values())
+        statuses = harmless(gpu_model())
+        return all(cell.status in statuses for cell in self.cells.values())
 
     def line(self, refused: int, controls: int) -> str:
         """Return the result in one line, with how many of the negative controls were refused."""

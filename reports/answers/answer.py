@@ -10,9 +10,11 @@ import pandas as pd
 
 from benchmarks.columns import Column
 from reports.columns import word
+from reports.estimates import Blocks
+from reports.frames import ARM, Run
+from reports.recommendation import WORKLOAD
 
 MODES = ("forward", "train_step")
-WORKLOAD = "sequence"
 WHERE = tuple(Column(name, name, word(name), words=True) for name in ("problem", "mode", "device"))
 VERDICT = Column("verdict", "verdict", word("verdict"), words=True)
 
@@ -48,3 +50,23 @@ def training(rows: pd.DataFrame) -> pd.DataFrame:
 def in_order(rows: pd.DataFrame) -> list[Any]:
     """Return rows by problem, in the run's order, then by mode."""
     return list(rows.sort_values(["position", "mode"], kind="stable").itertuples(index=False))
+
+
+def pair_ratios(run: Run, sound: pd.DataFrame, compared: pd.DataFrame, other: str) -> pd.DataFrame:
+    """Return rows with the ratio of their implementation's time to that of another, as Blocks.ratios has it.
+
+    Args:
+        run: the run.
+        sound: the rows of its summary that have a time.
+        compared: rows with an ARM that has a time.
+        other: the column with the other implementation. Rows whose other one has no time are left out.
+    """
+    others = compared.assign(implementation=compared[other])[ARM]
+    both = pd.MultiIndex.from_frame(others).isin(pd.MultiIndex.from_frame(sound[ARM]))
+    compared, others = compared[both], others[both]
+    if compared.empty:
+        return compared
+    arms = pd.MultiIndex.from_frame(run.records[ARM].astype(str))
+    wanted = pd.MultiIndex.from_frame(pd.concat([compared[ARM], others]))
+    ratios = Blocks(run, run.records[arms.isin(wanted)]).ratios(compared[ARM], others)
+    return pd.concat([compared, ratios], axis=1)[ratios["ratio"].notna()]

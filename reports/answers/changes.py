@@ -9,9 +9,8 @@ import pandas as pd
 
 from benchmarks.columns import Column
 from benchmarks.words import listed
-from reports.answers.answer import VERDICT, WHERE, Answer, in_order, training
+from reports.answers.answer import VERDICT, WHERE, Answer, in_order, pair_ratios, training
 from reports.columns import ratio, word
-from reports.estimates import Blocks
 from reports.frames import ARM, Run
 from reports.verdict import UNCLEAR, verdicts
 
@@ -66,16 +65,9 @@ def changes(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
         columns=["change", "without", "implementation"],
     )
     compared = pairs.merge(sound[[*ARM, "position", "where"]], on="implementation")
-    have = pd.MultiIndex.from_frame(sound[ARM])
-    without = compared.assign(implementation=compared["without"])[ARM]
-    both = pd.MultiIndex.from_frame(without).isin(have)
-    compared, without = compared[both], without[both]
+    compared = pair_ratios(run, sound, compared, "without")
     if compared.empty:
         return
-    arms = pd.MultiIndex.from_frame(run.records[ARM].astype(str))
-    wanted = pd.MultiIndex.from_frame(pd.concat([compared[ARM], without]))
-    ratios = Blocks(run, run.records[arms.isin(wanted)]).ratios(compared[ARM], without)
-    compared = pd.concat([compared, ratios], axis=1)[ratios["ratio"].notna()]
     compared["verdict"] = verdicts(compared)
     for change in CHANGES:
         mine = compared[compared["change"] == change.title]

@@ -12,9 +12,8 @@ import pandas as pd
 
 from benchmarks.columns import Column
 from reports import formatting
-from reports.answers.answer import Answer
+from reports.answers.answer import Answer, pair_ratios
 from reports.columns import ratio, word
-from reports.estimates import Blocks
 from reports.frames import ARM, Run
 
 FIGURES = Path(__file__).with_name("elsewhere.toml")
@@ -59,18 +58,14 @@ def elsewhere(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
         run: the run.
         sound: the rows of its summary that answers are about and that have a time.
     """
-    ratios = pd.DataFrame([msgspec.to_builtins(figure) for figure in figures()])
-    found = ratios.merge(
+    published = pd.DataFrame([msgspec.to_builtins(figure) for figure in figures()])
+    found = published.rename(columns={"ratio": "ratio_published"}).merge(
         sound[[*ARM, "position", "where", "seconds", "seconds_low", "seconds_high"]],
         on=["problem", "mode", "implementation"],
         suffixes=("_published", ""),
     )
-    alone = found[found["other"].isna()]
-    compared = found[found["other"].notna()]
-    blocks = Blocks(run, run.records[run.records["status"] == "ok"])
-    ours = blocks.ratios(compared[ARM], compared.assign(implementation=compared["other"])[ARM])
-    compared = compared.rename(columns={"ratio": "ratio_published"}).join(ours)
-    rows = pd.concat([compared[compared["ratio"].notna()], alone.rename(columns={"ratio": "ratio_published"})])
+    alone = found["other"].isna()
+    rows = pd.concat([pair_ratios(run, sound, found[~alone], "other"), found[alone]])
     if rows.empty:
         return
     columns = (

@@ -12,9 +12,10 @@ from benchmarks.columns import Column
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.words import listed
 from reports import formatting
-from reports.answers.answer import MODES, WORKLOAD, Answer
+from reports.answers.answer import MODES, Answer
 from reports.columns import word
 from reports.frames import Run
+from reports.recommendation import WORKLOAD
 from reports.sweeps import SIZES, largest, problems_of
 from reports.tracks import FLOOR
 from reports.verdict import BASELINE, FASTER, SLOWER

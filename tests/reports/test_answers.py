@@ -1,16 +1,10 @@
 """The questions that a run answers."""
 
-from reports.answers import answers
-from reports.summary import summarise
-from tests.helpers.records import record, save, trained
+from tests.helpers.answers import answered
+from tests.helpers.records import record, trained
 
 HOISTING = "What does hoisting the input projection buy?"
 JAX = "Where does JAX beat base?"
-
-
-def answered(tmp_path, rows):
-    run = save(tmp_path / "run", rows)
-    return {answer.title: answer for answer in answers(run, summarise(run))}
 
 
 def cells(answer):

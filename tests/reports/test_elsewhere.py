@@ -6,18 +6,12 @@ import pytest
 from benchmarks.cases import PRESETS
 from impls.core import registry
 from impls.core.problem import Problem
-from reports.answers import answers
 from reports.answers.elsewhere import Figure, figures
-from reports.summary import summarise
-from tests.helpers.records import save, trained
+from tests.helpers.answers import answered
+from tests.helpers.records import trained
 
 TITLE = "What have others published?"
 COST = "What do rows of different lengths cost?"
-
-
-def answered(tmp_path, rows):
-    run = save(tmp_path / "run", rows)
-    return {answer.title: answer for answer in answers(run, summarise(run))}
 
 
 def cells(answer):

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks.statistics.intervals import means, t_interval
-from reports.answers import answers
 from reports.answers.growth import slope, standing
-from reports.summary import summarise
-from tests.helpers.records import record, save
+from tests.helpers.answers import answered
+from tests.helpers.records import record
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 BATCH = "How does time grow with the batch?"
@@ -25,11 +24,6 @@ def swept(name, law, size="batch", sizes=SIZES, noise=0.002, **changes):
             for k in range(4)
         ]
     return rows
-
-
-def answered(tmp_path, rows):
-    run = save(tmp_path / "run", rows)
-    return {answer.title: answer for answer in answers(run, summarise(run))}
 
 
 def test_the_exponents_of_both_ends_are_found(tmp_path):

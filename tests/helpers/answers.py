@@ -1,0 +1,16 @@
+"""The answers of runs that tests make up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reports.answers import Answer, answers
+from reports.summary import summarise
+from tests.helpers.records import save
+
+
+def answered(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Answer]:
+    """Save records as a run, and return its answers by their titles."""
+    run = save(folder / "run", rows)
+    return {answer.title: answer for answer in answers(run, summarise(run))}
