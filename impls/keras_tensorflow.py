@@ -5,11 +5,16 @@ Keras is batch-major. x and output are transposed inside the function, which is 
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from impls.core.contract import Prepared
+from impls.core.operators import Ran, added, longest
 from impls.core.problem import Problem
 from impls.core.weights import Array, Weights
 from impls.families.keras import LAYOUT, make_lstm, need_backend
@@ -66,4 +71,21 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         return value.numpy()  # type: ignore[no-any-return]
 
     modes = {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
-    return prepare_sequence(problem, weights, LAYOUT, tf.constant, read, modes)
+
+    def kernel(mode: str, state: State) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            with tf.profiler.experimental.Profile(folder):
+                modes[mode](state)
+            (path,) = Path(folder).rglob("*.xplane.pb")
+            return longest(added(operators(path.read_bytes())))
+
+    return prepare_sequence(problem, weights, LAYOUT, tf.constant, read, modes, kernel)
+
+
+def operators(profile: bytes) -> Iterator[tuple[str, Ran]]:
+    """Yield each operator that ran, from TensorFlow's profile of a call: an event is such as `lstm/MatMul:_MklMatMul`."""
+    for plane in xplane_pb2.XSpace.FromString(profile).planes:
+        for event in (event for line in plane.lines if line.name.startswith("tf_") for event in line.events):
+            operator, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
+            if operator and not operator.endswith(":"):  # X::Y is a part of TensorFlow itself
+                yield kind, Ran(1e-12 * event.duration_ps, 1)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from impls.core.contract import Prepared
+from impls.core.contract import Prepared, Unsupported
 from impls.core.problem import Problem
 from impls.core.weights import Weights, layers
 from impls.families.keras import make_lstm, need_backend
@@ -46,5 +46,7 @@ class KerasLSTM(CanonicalLSTM):
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     need_backend("torch")
+    if problem.lengths and problem.dtype == "float64":  # only then Keras takes its own loop, step by step
+        raise Unsupported("with lengths, Keras 3.15 computes products of float64 in float32 on PyTorch")
     lstm = make_lstm(problem)
     return prepare_module(problem, weights, device, workload, lambda p: KerasLSTM(p, lstm))

@@ -22,6 +22,7 @@ DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 WORKLOADS = ("cell", "sequence")
 REQUIRES = ("paddlepaddle>=3.0",)
+ENVIRONMENT = {"PYTHONWARNINGS": "ignore:No ccache found"}  # it is needed only to build extensions
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

@@ -73,7 +73,8 @@ def make_lstm(problem: Problem, activation: Any = "tanh") -> Callable[..., tuple
             (output, *ends), _ = layer.stateless_call(own, unused[number], output, initial_state=given, **masked)
             last += ends
         if masks:  # beyond its length, Keras repeats a row's last output
-            output = keras.ops.where(keras.ops.expand_dims(masks[0], 2), output, 0)
+            kept = keras.ops.expand_dims(masks[0], 2)
+            output = keras.ops.where(kept, output, keras.ops.zeros_like(output))  # a plain 0 would give float32
         return keras.ops.swapaxes(output, 0, 1), keras.ops.stack(last[::2]), keras.ops.stack(last[1::2])
 
     return lstm
