@@ -16,13 +16,10 @@ nox.options.sessions = ["bench"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 COVERAGE = ["--cov"] if sys.version_info >= (3, 12) else []  # costs too much time before
-EVERY_TEST = [
-    ["-m", "alone"],
-    ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not alone", *COVERAGE],
-]
+TWO_FILES = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+EVERY_TEST = [["-m", "alone"], [*TWO_FILES, "-m", "not alone", *COVERAGE]]
 """Two runs of pytest: what measures, then everything else, two files at a time."""
-PYTHONS: dict[str, str] = {}
-"""The Python of each environment that several sessions share, by the name of the session that builds it."""
+PYTHONS: dict[str, str] = {}  # of each environment that several sessions share, by the session that builds it
 
 
 def lowest_version(text: str) -> str:
@@ -88,10 +85,16 @@ def calibrate(session: nox.Session) -> None:
 
 
 @nox.session
-def report(session: nox.Session) -> None:
-    """Rebuild tables, figures and the page from raw files alone. -- DIR... --out DIR"""
+def report(session: nox.Session, command: str = "build") -> None:
+    """Rebuild tables, charts and the page from raw files alone. -- DIR... --out DIR"""
     install(session, "report")
-    run(session, "report", "reports", "build", *session.posargs)
+    run(session, session.name, "reports", command, *session.posargs)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the site of the published runs. -- --out DIR"""
+    report(session, "site")
 
 
 @nox.session(venv_backend="none", requires=["dev"])
@@ -104,9 +107,8 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["dev"])
 def lint(session: nox.Session) -> None:
     """Style and types."""
-    run(session, "dev", "ruff", "check", ".")
-    run(session, "dev", "ruff", "format", "--check", ".")
-    run(session, "dev", "mypy")
+    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+        run(session, "dev", *command)
 
 
 @nox.session(python="3.11", default=False)

@@ -83,7 +83,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
 
 def operators(profile: bytes) -> Iterator[tuple[str, Ran]]:
-    """Yield each operator that ran, from TensorFlow's profile of a call: an event is such as `lstm/MatMul:_MklMatMul`."""
+    """Yield each operator that ran, from TensorFlow's profile: an event is such as `lstm/MatMul:_MklMatMul`."""
     for plane in xplane_pb2.XSpace.FromString(profile).planes:
         for event in (event for line in plane.lines if line.name.startswith("tf_") for event in line.events):
             operator, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")

@@ -10,15 +10,15 @@ from pathlib import Path
 from impls.core import command_line
 
 if __name__ == "__main__":
-    # no report depends on these; Babel, which great-tables imports, and matplotlib fail where they are odd
-    os.environ |= {"TZ": "UTC", "MPLBACKEND": "agg"}
+    os.environ["TZ"] = "UTC"  # no report depends on it; Babel, which great-tables imports, fails where it is odd
 
 with command_line.starting():
     import click
 
     from benchmarks.terminal import output
     from impls.core.files import write_text, write_whole
-    from reports import charts, export, frames, headline, markdown, roofline, site, tables, terminal
+    from reports import charts, export, frames, headline, markdown, publication, publishing, roofline, site, tables
+    from reports import terminal as screen
     from reports.across_runs import across_runs
     from reports.frames import Run
     from reports.metadata import checked, read_json
@@ -36,6 +36,9 @@ TOGETHER = Path("runs") / "report"
 TITLE = b"<title>Which LSTM is fastest?</title>"
 """What is near the start of every page of this suite."""
 RESERVED = ("index.html", "figures")
+PUBLISHED = Path(__file__).with_name("published")
+RUN_FILE = "results.parquet"
+"""The file that every folder of a run has."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,7 +92,7 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str = "
         raise click.ClickException(f"{target} can't be written to: {error.strerror or error}") from None
     if len(reported) == 1:
         run, summary = reported[0].run, reported[0].summary
-        terminal.show(run, summary, console, show == "all")
+        screen.show(run, summary, console, show == "all")
         for said in (headline.headline(run, summary), *(each.sentence for each in recommendations(run, summary))):
             console.print(said, style="bold", markup=False, highlight=False)
     if reported and not alone:
@@ -98,6 +101,64 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str = "
     for line in faults:
         command_line.say(f"error: {line}", err=True)
     return 1 if unreadable or faults else 0
+
+
+@cli.command("site")
+@click.option(
+    "--published",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    default=PUBLISHED,
+    help="The folder of the runs.  [default: reports/published]",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=Path("site"), show_default=True
+)
+def build_site(published: Path, out: Path) -> int:
+    """Build the site of the published runs: static files that any host can serve."""
+    found = sorted(path for path in published.iterdir() if (path / RUN_FILE).is_file())
+    runs, unreadable = frames.read_runs(found)
+    for error in unreadable:
+        command_line.say(f"error: {error}", err=True)
+    if not runs:
+        raise click.ClickException(f"{published} holds no run")
+    if holds_another_page(out):
+        raise click.ClickException(f"{out / 'index.html'} is no page of this suite; give another --out")
+    runs = in_order(runs)
+    try:
+        reported = [
+            report(run, name, out / publication.RUNS / name, out) for run, name in zip(runs, names(runs), strict=True)
+        ]
+        publication.build(out, reported)
+    except OSError as error:
+        raise click.ClickException(f"{out} can't be written to: {error.strerror or error}") from None
+    command_line.say(f"the site is {out / 'index.html'}")
+    return 1 if unreadable else 0
+
+
+@cli.command()
+@click.argument("path", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    default=PUBLISHED,
+    help="The folder of published runs.  [default: reports/published]",
+)
+def publish(path: Path, to: Path) -> int:
+    """Check a run, and copy it to the published ones. The exit code is 1 where it can't be published."""
+    try:
+        run = frames.read_run(path)
+    except frames.Unreadable as error:
+        raise click.ClickException(str(error)) from None
+    summary = summarise(run)
+    found = list(publishing.faults(run, summary))
+    for fault in found:
+        command_line.say(f"not published: {fault}", err=True)
+    if not found:
+        place = publishing.publish(run, summary, to)
+        command_line.say(f"published: {place}. Commit it; `nox -s site` shows it.")
+    return 1 if found else 0
 
 
 def holds_a_report(path: Path) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from impls.core.text import one_line
 from reports import tracks
 from reports.recommendation import PURPOSES, WORKLOAD
 from reports.tracks import FLOOR
@@ -44,7 +45,8 @@ def maps(summary: pd.DataFrame) -> Iterator[Map]:
             measured = rows[(rows["status"] == "ok") & rows["ratio"].notna()]
             if len(shapes) < 2 or measured["implementation"].nunique() < 2:
                 continue
-            yield Map(mode, str(device), shapes, [(name, _cells(rows, name, shapes)) for name in _ordered(rows)])
+            cells = [(one_line(name), _cells(rows, name, shapes)) for name in _ordered(rows)]
+            yield Map(mode, str(device), [one_line(shape) for shape in shapes], cells)
 
 
 def _ordered(rows: pd.DataFrame) -> list[str]:

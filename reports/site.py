@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
+import math
 import os
-import re
-import shlex
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,19 +15,20 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from benchmarks.columns import Column
+from benchmarks import processors
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import answers, formatting, headline, tables, tracks
+from reports import answers, estimates, headline
 from reports.across_runs import AcrossRuns
-from reports.columns import is_ok
-from reports.frames import ARM, Run
+from reports.charts import KINDS, Picture, style
+from reports.documents import Document
+from reports.frames import Run
 from reports.heatmap import maps
-from reports.preamble import notes, preamble
-from reports.ranking import YES
+from reports.history import began
+from reports.preamble import UNSTEADY, notes, preamble
 from reports.recommendation import PURPOSES, Recommendation, recommendations
 from reports.reported import Reported
-from reports.tracks import FLOOR
+from reports.rows import of_page, rows
 
 PAGE = Path(__file__).with_name("page")
 FILTERS = ("run", "device", "problem", "workload", "mode", "track")
@@ -41,96 +39,9 @@ TABLES = (
     ("summary.csv", "all numbers in CSV"),
 )
 """The files of tables that are made of a run, each with a few words on what it is."""
+Links = Sequence[tuple[str, str]]
 FIRST = {"workload": "sequence", "mode": "train_step"}
 """What the filters start with, where a run has it: most readers come for this."""
-
-
-def data_uri(svg: str) -> str:
-    """Return an SVG as the address of an image, so that the page needs no other file."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
-def command(run: Run, row: Any) -> str:
-    """Return the command line that measures a row again, beside the baseline."""
-    options = run.metadata.run
-    file_of = {Path(implementation).stem: implementation for implementation in options.implementations}
-    words = ["nox", "-s", "bench", "--"]
-    for name in dict.fromkeys((str(row.implementation), run.baseline)):
-        words += ["--impl", file_of.get(name, name)] if name != FLOOR else []
-    words += ["--problem", str(row.problem), "--workload", str(row.workload), "--mode", str(row.mode)]
-    words += ["--device", str(row.device), "--baseline", run.baseline]
-    for option in ("threads", "replicates", "blocks", "seed"):
-        value = getattr(options, option)
-        words += [f"--{option}", str(value)] if value is not None else []
-    if options.weights:
-        words += ["--weights", options.weights]
-    return shlex.join(words)
-
-
-class Ids:
-    """The ids of rows, by which an address names a row: the same for the same row whenever the page is built."""
-
-    def __init__(self) -> None:
-        self.taken: set[str] = set()
-
-    def new(self, run: str, section: tables.Section, implementation: str) -> str:
-        """Return such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`.
-
-        Args:
-            run: the run's name; empty for the one that heads the page, whose rows need none.
-            section: the table of the row.
-            implementation: its name. What an address can't hold becomes a hyphen.
-        """
-        device = "" if section.device == "cpu" else section.device
-        parts = (run, section.problem, section.workload, section.mode, device, implementation)
-        name = "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in parts if part)
-        numbered = (f"{name}.{k}" for k in itertools.count(2))
-        unique = next(each for each in itertools.chain([name], numbered) if each not in self.taken)
-        self.taken.add(unique)
-        return unique
-
-
-def _sections(reported: Reported, ids: Ids, heads: bool) -> Iterator[dict[str, Any]]:
-    """Yield a run's tables as the template needs them; `heads` says whether the run heads the page."""
-    run = reported.run
-    seconds = {
-        arm: rows["seconds"].dropna().to_numpy(float)
-        for arm, rows in run.records.groupby(ARM, sort=False, observed=True)
-    }
-    for section in tables.sections(reported.summary, run.baseline):
-        columns = [column for column in section.columns if column.key != "track"]
-        rows = []
-        for row in section.rows:
-            replicates = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()
-            rows.append(
-                {
-                    "id": ids.new("" if heads else reported.name, section, str(row.implementation)),
-                    "track": str(row.track),
-                    "style": tables.style(row) + (" fastest" if is_ok(row) and row.fastest == YES else ""),
-                    "name": one_line(columns[0].cell(row)),
-                    "ok": is_ok(row),
-                    "status": row.status,
-                    "reason": row.reason,
-                    "cells": [_cell(column, row) for column in columns[1:]],
-                    "replicates": ", ".join(map(formatting.duration, replicates)),
-                    "versions": row.versions,
-                    "command": command(run, row),
-                }
-            )
-        yield {
-            **{name: getattr(section, name) for name in ("problem", "workload", "mode", "device", "title")},
-            "columns": columns,
-            "tracks": [(track, list(group)) for track, group in groupby(rows, key=lambda row: row["track"])],
-        }
-
-
-def _cell(column: Column, row: Any) -> dict[str, Any]:
-    """Return a cell's text, its class, and the number to sort by: empty where it is not known, None without one."""
-    value = None
-    if column.sort is not None:
-        number = getattr(row, column.sort)
-        value = "" if pd.isna(number) else f"{float(number):.6g}"
-    return {"text": column.cell(row), "value": value, "class": f"{column.key} words" if column.words else column.key}
 
 
 def _filters(reported: Sequence[Reported]) -> list[dict[str, Any]]:
@@ -165,6 +76,51 @@ def _choices(advice: Sequence[Recommendation]) -> list[dict[str, Any]]:
     ]
 
 
+def _measured(run: Run) -> str:
+    """Return such as `Measured on 2026-11-25, 12 implementations, 32 benchmarks.`."""
+    date = began(run.run_id)
+    when = "" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}: "
+    implementations = run.records["implementation"].nunique()
+    benchmarks = len(run.records.drop_duplicates(["problem", "workload", "mode", "device"]))
+    return f"{when}{implementations} implementations, {benchmarks} benchmarks."
+
+
+def _machine(run: Run) -> str:
+    """Return the processor, the GPU if there is one, and the threads."""
+    machine, threads = run.metadata.machine, run.metadata.run.threads
+    said = [processors.words(machine), *([machine.gpu] if machine.gpu else [])]
+    return ", ".join([*said, *([f"{threads} threads"] if threads else [])])
+
+
+def _covered(run: Run) -> str:
+    """Return what the numbers do not say."""
+    devices = set(run.records["device"].astype(str))
+    where = "Only this machine was measured" if "cuda" in devices else "Only this CPU was measured, no GPU"
+    return f"{where}. On another machine the order can be another: measure it there."
+
+
+def _noise(run: Run) -> str:
+    """Return a sentence on how far replicates are apart."""
+    spread = estimates.noise(run.records)
+    if math.isnan(spread):
+        return "The noise is not known: there is one replicate."
+    busy = (
+        " The machine was busy or unsteady: measure again before you believe these times." if spread > UNSTEADY else ""
+    )
+    return f"Noise: replicates of an implementation differ by {100 * spread:.1f} % (the median).{busy}"
+
+
+def cite(run: Run) -> str:
+    """Return a line by which a text can name a run."""
+    date, commit = began(run.run_id), run.metadata.commit
+    when = "" if pd.isna(date) else f"{date:%Y-%m-%d}, "
+    dirty = " with changes" if commit.dirty else ""
+    return one_line(
+        f"lstm-bench, run {run.run_id}, {when}commit {(commit.id or 'unknown')[:12]}{dirty},"
+        f" {processors.words(run.metadata.machine)}"
+    )
+
+
 def _hash(text: str) -> str:
     """Return the hash by which a Content-Security-Policy names a script or a style that may run."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -180,27 +136,35 @@ def _address(path: str) -> str:
     return quote(os.fsencode(f"./{path}"))
 
 
-def page(reported: Sequence[Reported], across: AcrossRuns) -> str:
-    """Return the HTML of some runs; the first heads it. Every value is escaped; only this page's own script may run."""
-    css, js = ((PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    head, ids = reported[0], Ids()
-    runs = [
-        {
-            "name": each.name,
-            "label": each.label,
-            "raw": each.raw,
-            "files": each.files,
-            "baseline": each.run.baseline,
-            "preamble": preamble(each.run),
-            "sections": list(_sections(each, ids, each is head)),
-            "pictures": [
-                {"uri": data_uri(p.svg), "alt": p.alt, "title": p.title, "problem": p.problem, "name": p.name}
-                for p in each.pictures
-            ],
-        }
-        for each in reported
-    ]
-    advice = list(recommendations(head.run, head.summary))
+PARTS = (
+    ("shapes", "Best per shape"),
+    ("ratios", "How far apart?"),
+    ("flips", "Where does it flip?"),
+    ("directions", "Forward and training step"),
+    ("changes", "What does each change buy?"),
+    ("elsewhere", "Published elsewhere"),
+    ("more", "More questions"),
+    ("rows", "Every row"),
+    ("across-runs", "History"),
+    ("trust", "Can I trust it?"),
+    ("run", "Run it on yours"),
+    ("runs", "Data, cite"),
+)
+"""The parts of the page, each with its id."""
+
+
+def _inside(picture: Picture) -> dict[str, Any]:
+    """Return a picture for the template: its SVGs were made by the suite, from values that are escaped."""
+    return {**vars(picture), "wide": Markup(picture.wide), "narrow": Markup(picture.narrow)}  # noqa: S704
+
+
+def _css() -> str:
+    """Return the style of every page, with the colors of charts on a dark one."""
+    own = (PAGE / "page.css").read_text(encoding="utf-8")
+    return f"{own}@media screen and (prefers-color-scheme: dark) {{ {style.dark_rules()} }}\n"
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         autoescape=True,
         finalize=_shown,
@@ -209,26 +173,105 @@ def page(reported: Sequence[Reported], across: AcrossRuns) -> str:
         loader=jinja2.FileSystemLoader(PAGE),
     )
     environment.filters["address"] = _address
-    return environment.get_template("page.html.j2").render(
-        css=Markup(css),  # noqa: S704 — this page's own
-        js=Markup(js),  # noqa: S704
-        css_hash=_hash(css),
-        js_hash=_hash(js),
-        headline=headline.headline(head.run, head.summary),
-        advice=advice,
-        maps=list(maps(head.summary)),
-        purposes=PURPOSES,
-        choices=_choices(advice),
-        runs=runs,
-        head={**runs[0], "answers": list(answers.answers(head.run, head.summary))},
-        filters=_filters(reported),
-        derived_files=[name for name, _ in TABLES],
-        track_title=tracks.title,
-        notes=notes(head.run),
-        across=across,
+    environment.filters["basename"] = os.path.basename
+    return environment
+
+
+def document(written: Document, links: Links) -> str:
+    """Return a document as a page of the site, without a script."""
+    css = _css()
+    return (
+        _environment()
+        .get_template("document.html.j2")
+        .render(
+            css=Markup(css),  # noqa: S704 — this page's own
+            css_hash=_hash(css),
+            document=written,
+            html=Markup(written.html),  # noqa: S704 — of this project; the parser escapes HTML in it
+            site=links,
+        )
     )
 
 
-def save(folder: Path, reported: Sequence[Reported], across: AcrossRuns) -> None:
+PLACED = ("ratio", "directions", "sizes", "gains", "accuracy", "drift")
+"""The kinds of charts that have their place on the page; all others stand under `More questions`."""
+
+
+def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) -> str:
+    """Return the HTML of some runs; the first heads it. Every value is escaped; only this page's own script may run.
+
+    Args:
+        reported: the runs.
+        across: what they have in common.
+        links: to other pages of the site, each with its title.
+    """
+    css, js = _css(), (PAGE / "page.js").read_text(encoding="utf-8")
+    head = reported[0]
+    run, summary = head.run, head.summary
+    runs = [
+        {
+            "name": each.name,
+            "label": each.label,
+            "raw": each.raw,
+            "files": each.files,
+            "baseline": each.run.baseline,
+            "preamble": preamble(each.run),
+            "cite": cite(each.run),
+        }
+        for each in reported
+    ]
+    advice = list(recommendations(run, summary))
+    pictures = {
+        kind: [_inside(picture) for picture in head.pictures if picture.kind == kind] for kind in (*PLACED, *KINDS)
+    }
+    pictures["other"] = [each for kind in KINDS if kind not in PLACED for each in pictures[kind]]
+    said = answers.answers(run, summary)
+    drawn = list(maps(summary))
+    present = {
+        "shapes": drawn,
+        "ratios": pictures["ratio"],
+        "flips": [*pictures["sizes"], *said["flips"]],
+        "directions": pictures["directions"],
+        "across-runs": across.tables,
+        "more": [*pictures["other"], *said["more"]],
+        **{name: said[name] for name in ("changes", "elsewhere")},
+    }
+    several = len({device for each in reported for device in each.summary["device"].astype(str)}) > 1
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            css=Markup(css),  # noqa: S704 — this page's own
+            js=Markup(js),  # noqa: S704
+            css_hash=_hash(css),
+            js_hash=_hash(js),
+            headline=headline.headline(run, summary),
+            machine=_machine(run),
+            measured=_measured(run),
+            noise=_noise(run),
+            covered=_covered(run),
+            advice=advice,
+            maps=drawn,
+            purposes=PURPOSES,
+            choices=_choices(advice),
+            parts=[(name, title) for name, title in PARTS if present.get(name, True)],
+            pictures=pictures,
+            said=said,
+            runs=runs,
+            head=runs[0],
+            filters=_filters(reported),
+            columns=of_page(run.baseline, several),
+            rows=rows(reported),
+            raw_files={
+                each.name: [each.raw + name for name, _ in each.files if name not in dict(TABLES)] for each in reported
+            },
+            notes=notes(run),
+            across=across,
+            site=links,
+        )
+    )
+
+
+def save(folder: Path, reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) -> None:
     """Write index.html, whole or not at all."""
-    write_text(folder / "index.html", page(reported, across))
+    write_text(folder / "index.html", page(reported, across, links))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 
 from reports.answers import best, changes, elsewhere, growth, lengths
@@ -13,13 +11,13 @@ from reports.frames import Run
 __all__ = ["Answer", "answers"]
 
 
-def answers(run: Run, summary: pd.DataFrame) -> Iterator[Answer]:
-    """Yield an Answer for each question that the run answers; an arm that failed is left out."""
+def answers(run: Run, summary: pd.DataFrame) -> dict[str, list[Answer]]:
+    """Return the answers to the questions that a run answers, by part of the page; an arm that failed is left out."""
     asked = asked_of(summary)
     sound = asked[asked["status"] == "ok"]
-    yield from changes.changes(run, sound)
-    yield from growth.growth(run, sound)
-    yield from lengths.lengths(run, sound)
-    yield from elsewhere.elsewhere(run, sound)
-    yield from best.jax(asked, run.baseline)
-    yield from best.floor(sound)
+    return {
+        "flips": list(growth.growth(run, sound)),
+        "changes": list(changes.changes(run, sound)),
+        "elsewhere": list(elsewhere.elsewhere(run, sound)),
+        "more": [*lengths.lengths(run, sound), *best.jax(asked, run.baseline), *best.floor(sound)],
+    }

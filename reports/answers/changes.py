@@ -58,26 +58,31 @@ CHANGES = (
 )
 
 
-def changes(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
-    """Yield the ratio of each implementation with a change to the one without; Holm's family is all of the run."""
+def compared(run: Run, sound: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratio of each implementation with a change to the one without; Holm's family is all of the run.
+
+    Columns: change, without, ARM, position, where, ratio with _low and _high, verdict. The rows are in CHANGES' order.
+    """
     pairs = pd.DataFrame(
         [(change.title, *pair) for change in CHANGES for pair in change.pairs],
         columns=["change", "without", "implementation"],
     )
-    compared = pairs.merge(sound[[*ARM, "position", "where"]], on="implementation")
-    compared = pair_ratios(run, sound, compared, "without")
-    if compared.empty:
-        return
-    compared["verdict"] = verdicts(compared)
+    found = pair_ratios(run, sound, pairs.merge(sound[[*ARM, "position", "where"]], on="implementation"), "without")
+    return found.assign(verdict=verdicts(found)) if len(found) else found
+
+
+def changes(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
+    """Yield what each change buys."""
+    found = compared(run, sound)
     for change in CHANGES:
-        mine = compared[compared["change"] == change.title]
+        mine = found[found["change"] == change.title]
         if len(mine):
             yield _change(change, mine)
 
 
-def _change(change: Change, compared: pd.DataFrame) -> Answer:
+def _change(change: Change, found: pd.DataFrame) -> Answer:
     said = [change.what]
-    for (without, given), rows in training(compared).groupby(["without", "implementation"], sort=False):
+    for (without, given), rows in training(found).groupby(["without", "implementation"], sort=False):
         ratios = listed(
             [
                 f"{row.ratio:.2f} × at {row.where}{f' ({UNCLEAR})' if row.verdict == UNCLEAR else ''}"
@@ -92,4 +97,4 @@ def _change(change: Change, compared: pd.DataFrame) -> Answer:
         Column("ratio", "time, × without [95 %]", ratio()),
         VERDICT,
     )
-    return Answer(change.title, " ".join(said), columns, in_order(compared))
+    return Answer(change.title, " ".join(said), columns, in_order(found))

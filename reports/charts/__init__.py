@@ -1,41 +1,27 @@
-"""The charts of a run: each as an SVG that follows the reader's color scheme, and as a PNG on white."""
+"""The charts of a run: each as an SVG for a page and a phone, and as files, from one specification."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from reports.charts import accuracy, directions, drift, ratio, sizes
-from reports.charts.drawing import Drawing, write
-from reports.charts.style import applied
+from reports.charts import accuracy, directions, drift, gains, ratio, sizes
+from reports.charts.drawing import Drawing, Picture, write
 from reports.frames import Run
 
-KINDS = (ratio, directions, accuracy, sizes, drift)
+__all__ = ["Drawing", "Picture", "draw", "save"]
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A chart that was written as NAME.svg and NAME.png; `problem` is None where it shows several problems."""
-
-    name: str
-    title: str
-    alt: str
-    problem: str | None
-    svg: str
+KINDS = {"ratio": ratio, "directions": directions, "sizes": sizes, "gains": gains, "accuracy": accuracy, "drift": drift}
+"""The modules that draw, by the word with which the names of their charts start."""
 
 
 def draw(run: Run, summary: pd.DataFrame) -> list[Drawing]:
-    """Return every chart that the run has data for: first those of one problem, in the order of the run's problems."""
-    order = {problem: k for k, problem in enumerate(dict.fromkeys(summary["problem"]))}
-    with applied():
-        drawings = [drawing for kind in KINDS for drawing in kind.draw(run, summary)]
-    return sorted(drawings, key=lambda drawing: order.get(drawing.problem, len(order)))
+    """Return every chart that the run has data for."""
+    return [drawing for kind in KINDS.values() for drawing in kind.draw(run, summary)]
 
 
 def save(run: Run, summary: pd.DataFrame, folder: Path) -> list[Picture]:
     """Write every chart; the same records give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    with applied():
-        return [Picture(d.name, d.title, d.alt, d.problem, write(d, folder)) for d in draw(run, summary)]
+    return [write(drawing, folder) for drawing in draw(run, summary)]

@@ -3,92 +3,138 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
-from reports import formatting
-from reports.charts import style
-from reports.charts.drawing import Drawing, file_name
-from reports.charts.style import Look, plain
+from reports.charts import marks, style
+from reports.charts.drawing import NARROW, Drawing, file_name
+from reports.charts.style import INK, PAPER, plain
 from reports.frames import Run
+from reports.headline import subject
+from reports.recommendation import PURPOSES
 from reports.sweeps import SIZES, largest, problems_of
+from reports.tracks import FLOOR
+from reports.verdict import UNCLEAR
 
 ENOUGH = 3
 """The fewest problems of a panel."""
+LETTERS = {"seq_len": "T", "batch": "B", "input_size": "I", "hidden_size": "H", "num_layers": "L"}
 
 
 def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
-    """Yield a chart for each workload and mode that has a panel; a panel needs ENOUGH problems."""
+    """Yield a chart for each workload, mode and device that has a panel; a panel needs ENOUGH problems."""
     problems = problems_of(run.records)
-    looks = style.looks(summary)
-    for key, measured in summary[summary["status"] == "ok"].groupby(["workload", "mode", "device"], sort=False):
+    shown = marks.asked(summary, subject(summary), list(PURPOSES))
+    for key, measured in shown[shown["track"] != FLOOR].groupby(["workload", "mode", "device"], sort=False):
         workload, mode, device = map(str, key)
         here = problems[problems["problem"].isin(measured["problem"])]
         # one step is the same work for every T
         sizes = [size for size in SIZES if size != "seq_len" or workload != "cell"]
         families = {size: family for size in sizes if (family := largest(here, size))[size].nunique() >= ENOUGH}
-        if not families:
-            continue
-        figure = Figure(figsize=(min(style.WIDTH, 2.6 + 2.6 * len(families)), 4.2))
-        axes = figure.subplots(1, len(families), squeeze=False, sharey=True).ravel()
-        shown = measured[measured["problem"].isin(pd.concat(families.values())["problem"])]
-        for axis, (size, family) in zip(axes, families.items(), strict=True):
-            _panel(axis, measured.merge(family, on="problem"), size, looks)
-            bounds = style.limits(shown["seconds"], shown["seconds_low"], shown["seconds_high"])
-            style.log_scale(axis.yaxis, bounds, formatting.duration)
-            axis.set_title(_fixed(family, size), fontsize=8.5)
-        axes[0].set_ylabel("time of one call, 95 % interval")
-        title = f"Time against size: {plain(workload)}, {plain(mode)}, {plain(device)}"
-        figure.suptitle(title, x=0.01, ha="left")
-        # in the order in which the lines end at the right
-        last = list(families.values())[-1]
-        ends = shown.assign(late=shown["problem"].isin(last["problem"])).sort_values(["late", "seconds"])
-        names = list(dict.fromkeys(ends["implementation"][::-1].astype(str)))
-        figure.legend(
-            handles=[style.key(n, looks[n].color, looks[n].marker, looks[n].line) for n in names],
-            loc="outside right center",
-            handlelength=3,
-        )
-        alt = (
-            f"Line charts on logarithmic axes: the time of {workload}, {mode} against"
-            f" {', '.join(SIZES[size] for size in families)}, a line for each implementation; tuned ones are dashed."
-        )
-        yield Drawing(file_name("sizes", workload, mode, device), title, alt, None, figure)
+        if families:
+            yield _drawing(run.baseline, (workload, mode, device), measured, families)
+
+
+def _drawing(
+    baseline: str, where: tuple[str, str, str], measured: pd.DataFrame, families: dict[str, pd.DataFrame]
+) -> Drawing:
+    data = {size: _data(measured, family, size) for size, family in families.items()}
+    every = pd.concat(data.values())
+    ends = style.limits(every["seconds"], every["low"].fillna(np.inf), every["high"].fillna(np.inf))
+    names = list(every.groupby("implementation")["seconds"].apply(lambda s: np.log(s).mean()).sort_values().index)
+
+    def chart(width: int) -> Any:
+        columns = 1 if width == NARROW else len(families)
+        each = min(300, (width - 20 * (columns - 1)) // columns - 80)
+        drawn = [_panel(data[size], size, _fixed(families[size], size), names, ends, each) for size in families]
+        return alt.concat(*drawn, columns=columns).resolve_scale(color="shared", shape="shared", y="shared")
+
+    workload, mode, device = where
+    title = f"Time against size: {workload}, {mode}" + ("" if device == "cpu" else f", {device}")
+    text = (
+        f"Line charts on logarithmic axes: the time of {workload}, {mode} against"
+        f" {', '.join(SIZES[size] for size in families)}, a line for each implementation. A hollow mark is"
+        f" {UNCLEAR}, a cross is where a line crosses that of {baseline}."
+    )
+    return Drawing(file_name("sizes", workload, mode, device), title, text, None, mode, list(every["said"]), chart)
+
+
+def _data(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataFrame:
+    """Return the points of a panel: size, seconds with low and high, whether the verdict is clear, and words."""
+    rows = measured.merge(family[["problem", size]], on="problem").sort_values(["implementation", size])
+    return pd.DataFrame(
+        {
+            "implementation": marks.words(rows, "implementation")["implementation"],
+            "size": rows[size].astype(int),
+            "seconds": rows["seconds"].astype(float),
+            **marks.finite(rows, "seconds_low", "seconds_high"),
+            "ratio": rows["ratio"].astype(float),
+            "clear": rows["verdict"] != UNCLEAR,
+            "said": marks.said(
+                rows, lambda row: f"{row.implementation}, {row.problem}, {row.verdict}: {marks.time_of(row)}"
+            ),
+        }
+    )
+
+
+def crossings(data: pd.DataFrame) -> pd.DataFrame:
+    """Return where lines cross the baseline's between two sizes with a clear verdict: size, seconds, said.
+
+    What lies between two clear sizes, such as unclear ones, is interpolated on logarithmic axes.
+    """
+    found = []
+    for name, line in data[data["clear"] & data["ratio"].notna()].groupby("implementation", sort=False):
+        logs, sizes, times = (np.log(line[column].to_numpy(float)) for column in ("ratio", "size", "seconds"))
+        for k in np.flatnonzero(np.sign(logs[:-1]) * np.sign(logs[1:]) < 0):
+            share = logs[k] / (logs[k] - logs[k + 1])
+            at, seconds = (float(np.exp(each[k] + share * (each[k + 1] - each[k]))) for each in (sizes, times))
+            ends = line["size"].tolist()[k : k + 2]
+            words = "slower" if logs[k + 1] > 0 else "faster"
+            said = f"{name} becomes {words} than the baseline between {ends[0]} and {ends[1]}"
+            found.append((name, at, seconds, said))
+    return pd.DataFrame(found, columns=["implementation", "size", "seconds", "said"])
+
+
+def _panel(data: pd.DataFrame, size: str, fixed: str, names: list[str], ends: tuple[float, float], width: int) -> Any:
+    values = sorted(set(data["size"]))
+    room = (values[-1] / values[0]) ** 0.04
+    x = alt.X(
+        "size:Q",
+        scale=alt.Scale(type="log", domain=[values[0] / room, values[-1] * room], nice=False),
+        axis=alt.Axis(values=values, format="d", title=SIZES[size], grid=False, labelOverlap=True),
+    )
+    y_axis = marks.log_axis("time of one call", ends, time=True)
+    scale = marks.several(names)
+    color = alt.Color("implementation:N", scale=scale, legend=alt.Legend(columns=2 if width < 280 else 4))
+    base = alt.Chart(data)
+    line = base.mark_line(strokeWidth=1.3).encode(x=x, y=alt.Y("seconds:Q", **y_axis), color=color)
+    known = base.transform_filter("isValid(datum.low)")
+    interval = known.mark_rule().encode(x=x, y=alt.Y("low:Q", **y_axis), y2="high:Q", color=color)
+    point = base.mark_point(filled=False, strokeWidth=1.6, size=40).encode(
+        x=x,
+        y=alt.Y("seconds:Q", **y_axis),
+        color=color,
+        fill=alt.condition("datum.clear", alt.Color("implementation:N", scale=scale, legend=None), alt.value(PAPER)),
+        description="said:N",
+    )
+    cross = (
+        alt.Chart(crossings(data))
+        .mark_point(shape="cross", size=130, color=INK, angle=45, filled=True)
+        .encode(x=x, y=alt.Y("seconds:Q", **y_axis), description="said:N")
+    )
+    return alt.layer(line, interval, point, cross).properties(width=width, height=260, title=plain(fixed, 60))
 
 
 def _fixed(family: pd.DataFrame, size: str) -> str:
     """Return what the problems of a family have in common, such as `B = 16, I = 128, H = 128`."""
-    letters = {"seq_len": "T", "batch": "B", "input_size": "I", "hidden_size": "H", "num_layers": "L"}
     parts = [
         f"{letter} = {family[name].iloc[0] if len(set(family[name])) == 1 else 'H'}"
-        for name, letter in letters.items()
+        for name, letter in LETTERS.items()
         if name != size and (name != "num_layers" or family[name].iloc[0] > 1)
     ]
     parts += ["both directions"] if family["bidirectional"].iloc[0] else []
     parts += [] if family["bias"].iloc[0] else ["no bias"]
     return ", ".join(parts)
-
-
-def _panel(axis: Axes, family: pd.DataFrame, size: str, looks: dict[str, Look]) -> None:
-    """Draw a line for each implementation over the problems of a family."""
-    for name, line in family.sort_values(size).groupby("implementation", sort=False):
-        look = looks[str(name)]
-        sound = (line["seconds_low"] > 0) & np.isfinite(line["seconds_high"])
-        axis.vlines(
-            line.loc[sound, size], line.loc[sound, "seconds_low"], line.loc[sound, "seconds_high"],
-            color=look.color, linewidth=1.6,
-        )  # fmt: skip
-        axis.plot(
-            line[size], line["seconds"], color=look.color, marker=look.marker, linestyle=look.line, linewidth=1.2,
-            markersize=5, markeredgecolor=style.PAPER, markeredgewidth=0.5,
-        )  # fmt: skip
-    axis.grid()
-    values = sorted(set(family[size]))
-    axis.set_xscale("log")
-    axis.set_xticks(values, [str(value) for value in values])
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel(SIZES[size])

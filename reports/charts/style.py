@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.lines import Line2D
-from matplotlib.style import context
-from matplotlib.ticker import MaxNLocator, NullLocator
 
 from impls.core.text import one_line
 from reports.tracks import DEFAULT, FLOOR, TUNED
-
-WIDTH = 10.4
-"""In inches: 998 pixels of a page."""
 
 INK, SOFT, GRID, PAPER = "#222222", "#5f5f5f", "#dddddd", "#fefefe"
 BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
@@ -37,32 +24,36 @@ DARK = {
 }  # fmt: skip
 """The color that replaces each color on a dark page."""
 
-TRACKS: dict[str, tuple[str, str, Any]] = {
-    DEFAULT: (BLUE, "o", "-"),
-    TUNED: (VERMILION, "s", (0, (4, 1.5))),
-    FLOOR: (GREY, "D", (0, (1, 1.2))),
-}
-"""The color, the marker and the line of a track."""
+SEVERAL = (BLUE, VERMILION, GREEN, PURPLE, OCHRE, INK, SKY)
+"""The colors of things that have no order, such as implementations; after the last comes the first again."""
 
-RC: dict[str, Any] = {
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left",
-    "axes.labelsize": 9, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "legend.fontsize": 8.5,
-    "figure.titlesize": 11, "figure.titleweight": "bold", "figure.facecolor": "none", "axes.facecolor": "none",
-    "text.color": INK, "axes.titlecolor": INK, "axes.labelcolor": INK, "xtick.color": SOFT, "ytick.color": SOFT,
-    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.edgecolor": SOFT, "axes.linewidth": 0.7,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "grid.color": GRID,
-    "grid.linewidth": 0.7, "lines.markeredgewidth": 0.0, "legend.frameon": False, "figure.constrained_layout.use": True,
-    "text.parse_math": False, "svg.hashsalt": "lstm-bench", "svg.fonttype": "path",
+TRACKS = {DEFAULT: (BLUE, "circle"), TUNED: (VERMILION, "square"), FLOOR: (GREY, "diamond")}
+"""The color and the mark of a track."""
+
+FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+SIZE = 12
+"""Of every text, in pixels."""
+_TEXT = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": SIZE, "titleFontSize": SIZE}
+CONFIG: dict[str, Any] = {
+    "background": None,
+    "font": FONT,
+    "padding": 4,
+    "view": {"stroke": None},
+    "axis": {
+        **_TEXT, "labelColor": INK, "titleColor": INK, "titleFontWeight": "normal", "gridColor": GRID,
+        "domainColor": SOFT, "tickColor": SOFT, "labelLimit": 170, "aria": False,
+    },
+    "axisY": {"grid": False, "domain": False, "ticks": False},
+    "legend": {
+        **_TEXT, "labelColor": INK, "titleColor": INK, "orient": "bottom", "title": None, "labelLimit": 260,
+        "symbolSize": 70, "symbolStrokeWidth": 2, "aria": False,
+    },
+    "header": {**_TEXT, "labelColor": INK, "titleColor": INK, "labelAnchor": "start", "labelLimit": 300},
+    "title": {"font": FONT, "fontSize": 13, "anchor": "start", "color": INK, "aria": False},
+    "point": {"size": 55, "filled": True, "opacity": 1},
+    "rule": {"strokeWidth": 2},
 }  # fmt: skip
-
-
-@contextmanager
-def applied() -> Iterator[None]:
-    """Draw and write charts in this style, whatever settings the user has for matplotlib."""
-    with context(["default", RC]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        warnings.filterwarnings("ignore", "constrained_layout not applied")  # where names leave no room
-        yield
+"""The look of every chart, in Vega-Lite's words."""
 
 
 def plain(name: object, longest: int = 30) -> str:
@@ -70,45 +61,11 @@ def plain(name: object, longest: int = 30) -> str:
     return one_line(str(name), longest)
 
 
-def dark(svg: str) -> str:
-    """Return an SVG that follows its reader: a dark screen gets the colors of DARK, print stays light."""
-    rules = "".join(
-        f'[style*="{what}: {light}"]{{{what}:{other}!important}}'
-        for light, other in DARK.items()
-        for what in ("fill", "stroke")
+def dark_rules() -> str:
+    """Return the rules of CSS that give a chart the colors of DARK."""
+    return "".join(
+        f'svg [{what}="{light}"]{{{what}:{other}}}' for light, other in DARK.items() for what in ("fill", "stroke")
     )
-    sheet = f'<style type="text/css">@media screen and (prefers-color-scheme: dark){{{rules}}}</style>'
-    return svg.replace("<defs>", f"{sheet}\n <defs>", 1)
-
-
-@dataclass(frozen=True)
-class Look:
-    """The color, marker and line of an implementation, the same in every chart of a run."""
-
-    color: str
-    marker: str
-    line: Any
-
-
-def looks(summary: pd.DataFrame) -> dict[str, Look]:
-    """Return the Look of each implementation. The line shows its track."""
-    look_of, markers = {}, cycle("osvPX<phd>*")
-    for track, names in summary.groupby("track")["implementation"]:
-        colors = cycle([GREY] if track == FLOOR else [BLUE, VERMILION, GREEN, PURPLE, OCHRE, INK, SKY])
-        for name in sorted(set(names)):
-            marker = "D" if track == FLOOR else next(markers)
-            look_of[str(name)] = Look(next(colors), marker, track_look(track)[2])
-    return look_of
-
-
-def track_look(track: object) -> tuple[str, str, Any]:
-    """Return the color, the marker and the line of a track; those of the default track where it is unknown."""
-    return TRACKS.get(str(track), TRACKS[DEFAULT])
-
-
-def factor(value: float) -> str:
-    """Return a ratio with about three digits."""
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def limits(values: pd.Series, low: pd.Series, high: pd.Series) -> tuple[float, float]:
@@ -121,31 +78,16 @@ def limits(values: pd.Series, low: pd.Series, high: pd.Series) -> tuple[float, f
     return bottom / room, top * room
 
 
-def log_scale(axis: Axis, shown: tuple[float, float], label: Callable[[float], str], most: int = 8) -> None:
-    """Make a log axis with these ends, and with as many round ticks as `most` allows, each with its label."""
-    low, high = shown
+def ticks(low: float, high: float, most: int = 8) -> list[float]:
+    """Return round values between two ends of a log axis: at most so many, and a few where the ends are near."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1, 1.5, 2, 3, 4, 6, 8), (1, 2, 5), (1,)):
-        ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
-        if len(ticks) <= most:
+        found = [float(f"{step}e{decade}") for decade in decades for step in steps]
+        found = [tick for tick in found if low <= tick <= high]
+        if len(found) <= most:
             break
-    if len(ticks) < 3:
-        ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
-    axes = axis.axes
-    axes.set(xscale="log", xlim=shown) if axis is axes.xaxis else axes.set(yscale="log", ylim=shown)
-    axis.set_ticks(ticks, [label(tick) for tick in ticks])
-    axis.set_minor_locator(NullLocator())
-
-
-def key(label: str, color: str, marker: str = "", line: Any = "-", size: float = 5, alpha: float = 1) -> Line2D:
-    """Return an entry of a legend."""
-    look = {"color": color, "marker": marker, "linestyle": line, "markersize": size, "alpha": alpha}
-    return Line2D([], [], **look, linewidth=1.4, markeredgewidth=1.2 if marker == "|" else 0, label=plain(label))
-
-
-def mark(axis: Axes, x: float, y: float, interval: Iterable[float], color: str, marker: str, size: float = 5) -> None:
-    """Draw a point with the interval of its x, if that is finite."""
-    low, high = map(float, interval)
-    if low > 0 and math.isfinite(high):
-        axis.plot([low, high], [y, y], color=color, linewidth=1.6)
-    axis.plot([x], [y], marker, color=color, markersize=size, markeredgecolor=PAPER, markeredgewidth=0.5)
+    if len(found) >= min(3, most):
+        return found[:: math.ceil(len(found) / most)]
+    step = 10.0 ** math.floor(math.log10((high - low) / 2))
+    step *= max((k for k in (1, 2, 5) if k * step * 2 <= high - low), default=1)
+    return [float(f"{k * step:.12g}") for k in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -1,119 +1,154 @@
 "use strict";
-// Filters, sorting and details. Without this script the page shows everything.
-const form = document.querySelector("#filters");
-const selects = [...form.querySelectorAll("select")];
-const parts = [...document.querySelectorAll("[data-filter]")];
+// Choices, filters, sorting and details. Without this script the page shows everything.
+const $ = (query, inside = document) => inside.querySelector(query);
+const $$ = (query, inside = document) => [...inside.querySelectorAll(query)];
 
-function shown(part) {
-  return selects.every((select) => !select.value || !(select.name in part.dataset) || part.dataset[select.name] === select.value);
-}
-function filter() {
-  for (const part of parts) part.hidden = !shown(part);
-  const tables = [...document.querySelectorAll("section.benchmark")];
-  for (const table of tables) if (!table.hidden) table.hidden = [...table.querySelectorAll("tbody")].every((body) => body.hidden);
-  const left = tables.filter((table) => !table.hidden).length;
-  form.querySelector("output").textContent = `${left} of ${tables.length} tables shown`;
-  document.querySelector("#none").hidden = left > 0;
-}
-function keep() {
-  const chosen = new URLSearchParams(selects.filter((select) => select.value).map((select) => [select.name, select.value]));
-  history.replaceState(null, "", "#" + (chosen.toString() || "all"));
-}
-function restore() {
-  const asked = new URLSearchParams(location.hash.slice(1));
-  const known = selects.some((select) => asked.has(select.name)) || location.hash === "#all";
-  for (const select of selects) {
-    const value = known ? asked.get(select.name) || "" : select.dataset.first;
-    select.value = [...select.options].some((option) => option.value === value) ? value : select.dataset.first;
+// One choice of shape, purpose and device decides the sentence, the map, the charts and the rows. It is in the address.
+const choice = $("#choice");
+const chosen = () => (choice ? $$("select", choice) : []);
+function choose() {
+  for (const part of $$("[data-shape], .map, figure[data-mode]")) {
+    part.hidden = chosen().some((select) => select.name in part.dataset && part.dataset[select.name] !== select.value);
   }
-  filter();
 }
-form.hidden = false;
-form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("change", () => { filter(); keep(); });
-form.querySelector("button").addEventListener("click", () => { for (const select of selects) select.value = ""; filter(); keep(); });
-addEventListener("hashchange", () => { if (!document.getElementById(location.hash.slice(1))) restore(); else reveal(); });
-
-// A row has an address of its own: the page shows its table, opens it and goes there.
-function reveal() {
-  const more = document.getElementById(location.hash.slice(1));
-  if (!more || !more.classList.contains("more")) return;
-  const table = more.closest("section.benchmark");
-  for (const select of selects) select.value = table.dataset[select.name] ?? "";
-  filter();
-  const button = document.querySelector(`[aria-controls="${more.id}"]`);
-  if (more.hidden) toggle(button);
-  button.scrollIntoView({ block: "center" });
-  button.focus({ preventScroll: true });
-}
-
-// The choice of shape and purpose is in the address, so that its sentence can be linked to.
-const choice = document.querySelector("#choice");
-function advise() {
-  const chosen = [...choice.querySelectorAll("select")];
-  for (const part of document.querySelectorAll("[data-shape], .map")) part.hidden = chosen.some((select) => select.name in part.dataset && part.dataset[select.name] !== select.value);
-}
-function follow() {
-  for (const select of choice.querySelectorAll("select")) {
+function narrow() {
+  for (const select of chosen()) {
     const same = selects.find((other) => other.name === (select.name === "shape" ? "problem" : select.name));
     if (same) same.value = select.value;
   }
   filter();
 }
-if (choice) {
-  const asked = new URLSearchParams(location.search);
-  for (const select of choice.querySelectorAll("select")) if ([...select.options].some((option) => option.value === asked.get(select.name))) select.value = asked.get(select.name);
-  choice.hidden = false;
-  choice.addEventListener("submit", (event) => event.preventDefault());
-  const choose = () => {
-    advise();
-    follow();
-    history.replaceState(null, "", "?" + new URLSearchParams(new FormData(choice)));
-  };
-  choice.addEventListener("change", choose);
-  for (const button of document.querySelectorAll("[data-choose]")) {
-    button.disabled = false;
-    button.addEventListener("click", () => { choice.querySelector("[name=shape]").value = button.dataset.choose; choose(); });
+
+// The table of all rows.
+const form = $("#filters");
+const selects = $$("select", form);
+const search = $("input", form);
+const table = $("#every");
+const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, name: $("th", body).textContent.toLowerCase() }));
+function filter() {
+  const wanted = selects.filter((select) => select.value).map((select) => [select.name, select.value]);
+  const text = search.value.trim().toLowerCase();
+  let left = 0;
+  for (const row of rows) {
+    const fits = wanted.every(([name, value]) => row.keys[name] === value) && row.name.includes(text);
+    left += fits;
+    if (row.body.hidden === fits) row.body.hidden = !fits;
   }
+  $("output", form).textContent = `${left} of ${rows.length} rows shown`;
+  $("#none").hidden = left > 0;
 }
-
-function toggle(button) {
-  const more = document.getElementById(button.getAttribute("aria-controls"));
-  more.hidden = !more.hidden;
-  button.setAttribute("aria-expanded", String(!more.hidden));
+function address() {
+  const filters = [...selects, search].filter((field) => field.value).map((field) => [field.name, field.value]);
+  return "#" + (new URLSearchParams(filters).toString() || "all");
 }
-for (const button of document.querySelectorAll("tbody th button")) {
-  document.getElementById(button.getAttribute("aria-controls")).hidden = true;
-  button.disabled = false;
-  button.addEventListener("click", () => toggle(button));
-  button.closest("tr").addEventListener("click", (event) => { if (!event.target.closest("button, a") && !String(getSelection())) toggle(button); });
+function restore() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const known = [...selects, search].some((field) => asked.has(field.name)) || location.hash === "#all";
+  for (const select of selects) {
+    const value = known ? asked.get(select.name) || "" : select.dataset.first;
+    select.value = [...select.options].some((option) => option.value === value) ? value : select.dataset.first;
+  }
+  search.value = (known && asked.get("implementation")) || "";
+  if (!known && location.search) narrow();
+  filter();
+  return known;
 }
-
+function toggle(button, open = button.getAttribute("aria-expanded") !== "true") {
+  document.getElementById(button.getAttribute("aria-controls")).hidden = !open;
+  button.setAttribute("aria-expanded", String(open));
+}
+// A row has an address of its own: the page opens it and goes there.
+function reveal() {
+  const body = named();
+  if (!body || !body.classList.contains("row")) return;
+  for (const select of selects) select.value = select.name === "track" ? "" : body.dataset[select.name] ?? "";
+  search.value = "";
+  filter();
+  const button = $("th button", body);
+  toggle(button, true);
+  button.scrollIntoView({ block: "center" });
+  button.focus({ preventScroll: true });
+}
 function sort(header) {
-  const table = header.closest("table");
   const down = header.getAttribute("aria-sort") === "ascending";
   const column = header.cellIndex;
-  for (const other of table.querySelectorAll("thead th")) other.removeAttribute("aria-sort");
+  for (const other of $$("thead th", table)) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", down ? "descending" : "ascending");
-  const key = (row) => { if (column && row.classList.contains("failed")) return ""; const cell = row.cells[column]; return cell ? cell.dataset.value ?? cell.textContent.trim() : ""; };
-  for (const body of table.tBodies) {
-    const rows = [...body.querySelectorAll("tr.row")];
-    const compare = (a, b) => {
-      const [x, y] = [key(a), key(b)];
-      if (x === "" || y === "") return (x === "") - (y === ""); // a row without a value comes last in both directions
-      const order = Number.isNaN(Number(x)) || Number.isNaN(Number(y)) ? x.localeCompare(y) : x - y;
-      return down ? -order : order;
-    };
-    for (const row of rows.sort(compare)) body.append(row, document.getElementById(row.dataset.more));
+  for (const row of rows) {
+    const cell = row.body.rows[0].cells[column];
+    row.key = cell ? cell.dataset.value ?? cell.textContent.trim() : "";
   }
+  rows.sort(({ key: x }, { key: y }) => {
+    if (x === "" || y === "") return (x === "") - (y === ""); // a row without a value comes last in both directions
+    const order = Number.isNaN(Number(x)) || Number.isNaN(Number(y)) ? x.localeCompare(y) : x - y;
+    return down ? -order : order;
+  });
+  table.append(...rows.map((row) => row.body));
 }
-for (const button of document.querySelectorAll(".benchmark thead th button")) {
+
+for (const each of [form, choice]) {
+  if (!each) continue;
+  each.hidden = false;
+  each.addEventListener("submit", (event) => event.preventDefault());
+}
+for (const { body } of rows) {
+  const button = $("th button", body);
   button.disabled = false;
-  button.addEventListener("click", () => sort(button.closest("th")));
+  toggle(button, false);
+}
+table.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button && button.closest("thead")) sort(button.closest("th"));
+  else if (button) toggle(button);
+  else if (event.target.closest("tr:not(.more)") && event.target.closest("tbody") && !String(getSelection())) toggle($("th button", event.target.closest("tbody")));
+});
+for (const button of $$("thead button", table)) button.disabled = false;
+const keep = () => history.replaceState(null, "", location.search + address());
+form.addEventListener("input", () => { filter(); keep(); });
+$("button", form).addEventListener("click", () => { for (const field of [...selects, search]) field.value = ""; filter(); keep(); });
+const named = () => document.getElementById(location.hash.slice(1));
+addEventListener("hashchange", () => { if (named()) reveal(); else restore(); });
+if (choice) {
+  const read = () => {
+    const asked = new URLSearchParams(location.search);
+    for (const select of chosen()) {
+      const known = [...select.options].some((option) => option.value === asked.get(select.name));
+      if (known) select.value = asked.get(select.name);
+      else select.selectedIndex = 0;
+    }
+    choose();
+  };
+  const changed = () => {
+    choose();
+    narrow();
+    before = "?" + new URLSearchParams(new FormData(choice));
+    history.pushState(null, "", before);
+  };
+  choice.addEventListener("change", changed);
+  for (const button of $$("[data-choose]")) {
+    button.disabled = false;
+    button.addEventListener("click", () => { $("[name=shape]", choice).value = button.dataset.choose; changed(); });
+  }
+  let before = location.search;
+  addEventListener("popstate", () => {
+    if (location.search === before) return;
+    before = location.search;
+    read();
+    restore();
+  });
+  read();
 }
 restore();
-if (choice) {
-  advise();
-  if (location.search && !location.hash) follow();
-}
 reveal();
+
+// A mark of a chart says its numbers under the pointer.
+const tip = $("#tip");
+addEventListener("pointerover", (event) => {
+  const mark = event.target.closest?.("[data-tip]");
+  tip.hidden = !mark;
+  if (!mark) return;
+  tip.textContent = mark.dataset.tip;
+  const box = mark.getBoundingClientRect();
+  tip.style.left = `${Math.max(8, Math.min(box.left, document.documentElement.clientWidth - tip.offsetWidth - 8)) + scrollX}px`;
+  tip.style.top = `${box.bottom + 6 + scrollY}px`;
+});

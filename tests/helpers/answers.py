@@ -13,4 +13,4 @@ from tests.helpers.records import save
 def answered(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Answer]:
     """Save records as a run, and return its answers by their titles."""
     run = save(folder / "run", rows)
-    return {answer.title: answer for answer in answers(run, summarise(run))}
+    return {answer.title: answer for part in answers(run, summarise(run)).values() for answer in part}

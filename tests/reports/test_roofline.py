@@ -108,7 +108,7 @@ def test_the_page_marks_it_and_says_what_the_mark_means(tmp_path):
     run = measured(tmp_path, 5e-4, 0.001)
     reported = Reported(run, summarise(run), (), "a run")
     page = site.page([reported], across_runs([reported]))
-    assert "0.50 !</td>" in page
+    assert "0.50 !</b>" in page
     assert "! marks a fault of the limit" in page
 
 

@@ -73,7 +73,7 @@ def test_where_a_replicate_went_wrong_no_output_has_a_time(status, which, tmp_pa
         assert re.search(r"0?\.7777|77[78](\.\d+)? ms", text) is None, name
         assert "block 3: grad" in text, name
     figures = [path.read_text() for path in (tmp_path / "run" / "figures").glob("*.svg")]
-    assert not [figure for figure in figures if re.search(rf"<!-- {which} -->", figure)]
+    assert not [figure for figure in figures if which in figure]
     assert f"{which} failed" in done.stdout
 
 

@@ -1,0 +1,66 @@
+"""Whether a run is good enough to be published, and its files in the folder of published runs."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.cases import PRESETS
+from benchmarks.record import harmless
+from benchmarks.words import count
+from impls.core.files import write_text, write_whole
+from reports import estimates, markdown
+from reports.frames import BENCHMARK, Run
+
+LEAST_REPLICATES = 4
+"""The fewest replicates of fresh processes with which an interval means something."""
+MOST_NOISE = 0.1
+"""The most that replicates of an arm may differ by: the median arm's standard deviation."""
+KEPT = ("results.parquet", "environment.json")
+
+
+def faults(run: Run, summary: pd.DataFrame) -> Iterator[str]:
+    """Yield each reason why a run can't be published; none means that it can."""
+    metadata, options = run.metadata, run.metadata.run
+    if not run.folder.is_dir():
+        yield "it is a file, and not the folder that a run writes"
+    if preset_of(run) is None:
+        yield f"its benchmarks are those of no preset; presets are {', '.join(PRESETS)}"
+    if not metadata.commit.id:
+        yield "its commit is not known"
+    elif metadata.commit.dirty:
+        yield "files differed from its commit: commit them, and measure again"
+    if (options.replicates or 0) < LEAST_REPLICATES:
+        yield f"it has {count(options.replicates or 0, 'replicate')}; {LEAST_REPLICATES} are needed"
+    noise = estimates.noise(run.records)
+    if not math.isfinite(noise):
+        yield "its noise is not known"
+    elif noise > MOST_NOISE:
+        yield f"the machine was busy: replicates differ by {100 * noise:.0f} %; {100 * MOST_NOISE:.0f} % is the most"
+    bad = summary[~summary["status"].isin(harmless(metadata.machine.gpu))]
+    for (status, name), rows in bad.groupby(["status", "implementation"], sort=False, observed=True):
+        yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
+
+
+def preset_of(run: Run) -> str | None:
+    """Return the name of the preset whose benchmarks a run has; None where it is no preset's."""
+    measured = run.records.drop_duplicates(BENCHMARK)[["problem", "workload", "mode"]].astype(str)
+    found = set(measured.itertuples(index=False, name=None))
+    for name, preset in PRESETS.items():
+        if found == {(problem, *pair) for problem in preset.problems for pair in preset.pairs}:
+            return name
+    return None
+
+
+def publish(run: Run, summary: pd.DataFrame, folder: Path) -> Path:
+    """Copy a run's raw files and its table into the folder of published runs, and return where they are."""
+    place = folder / run.folder.resolve().name
+    place.mkdir(parents=True, exist_ok=True)
+    for name in KEPT:
+        write_whole(place / name, lambda temporary, name=name: shutil.copyfile(run.folder / name, temporary))  # type: ignore[misc]
+    write_text(place / "table.md", markdown.document(run, summary))
+    return place
