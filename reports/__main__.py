@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 from impls.core import command_line
@@ -16,22 +15,13 @@ with command_line.starting():
     import click
 
     from benchmarks.terminal import output
-    from impls.core.files import write_text, write_whole
-    from reports import charts, export, frames, headline, markdown, publication, publishing, roofline, site, tables
+    from reports import frames, headline, publication, publishing, roofline, run_folder, site
     from reports import terminal as screen
     from reports.across_runs import across_runs
     from reports.frames import Run
-    from reports.metadata import checked, read_json
     from reports.recommendation import recommendations
-    from reports.reported import Reported
     from reports.summary import summarise
 
-RAW = {
-    "results.parquet": "every turn (Parquet)",
-    "results.json": "pytest-benchmark's (JSON)",
-    "environment.json": "machine and versions (JSON)",
-}
-COPIED = ("results.parquet", "environment.json")
 TOGETHER = Path("runs") / "report"
 TITLE = b"<title>Which LSTM is fastest?</title>"
 """What is near the start of every page of this suite."""
@@ -78,14 +68,16 @@ def build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str = "
     console = output(190)
     runs = in_order(runs)
     try:
-        alone = len(paths) == 1 and paths[0].is_dir() and (out is None or same(out, paths[0]))
+        alone = len(paths) == 1 and paths[0].is_dir() and (out is None or run_folder.same(out, paths[0]))
         target = paths[0] if alone else target
         if runs and holds_another_page(target):
             raise click.ClickException(f"{target / 'index.html'} is no page of this suite; give another --out")
-        reported = [
-            report(run, name, target if alone else target / name, target)
-            for run, name in zip(runs, names(runs), strict=True)
-        ]
+        if alone:
+            reported = [
+                run_folder.report(run, name, target, target) for run, name in zip(runs, names(runs), strict=True)
+            ]
+        else:
+            reported = run_folder.reports(runs, names(runs), target, target)
         if reported:
             site.save(target, reported, across_runs(reported))
     except OSError as error:
@@ -126,9 +118,7 @@ def build_site(published: Path, out: Path) -> int:
         raise click.ClickException(f"{out / 'index.html'} is no page of this suite; give another --out")
     runs = in_order(runs)
     try:
-        reported = [
-            report(run, name, out / publication.RUNS / name, out) for run, name in zip(runs, names(runs), strict=True)
-        ]
+        reported = run_folder.reports(runs, names(runs), out / publication.RUNS, out)
         publication.build(out, reported)
     except OSError as error:
         raise click.ClickException(f"{out} can't be written to: {error.strerror or error}") from None
@@ -164,7 +154,7 @@ def publish(path: Path, to: Path) -> int:
 def holds_a_report(path: Path) -> bool:
     """Return whether a folder is what this command made of several runs: a page without raw files of its own."""
     try:
-        return (path / "index.html").is_file() and not any((path / name).exists() for name in RAW)
+        return (path / "index.html").is_file() and not any((path / name).exists() for name in run_folder.RAW)
     except OSError:  # such as a name that is too long: reading it says so
         return False
 
@@ -204,61 +194,9 @@ def names(runs: list[Run]) -> list[str]:
     return taken
 
 
-def same(one: Path, other: Path) -> bool:
-    """Whether two paths are the same after symbolic links, also where these go in a circle."""
-    return os.path.realpath(one) == os.path.realpath(other)
-
-
 def safe(name: str) -> str:
     """Return a name that is safe in a path: only letters, digits, points, hyphens and underscores."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
-
-
-def report(run: Run, name: str, folder: Path, page: Path) -> Reported:
-    """Write one run's tables and charts into a folder, with copies of its raw files if the folder is not the run's own.
-
-    Raises:
-        click.ClickException: the folder holds another run, which must not be lost.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    copy_raw(run, folder)
-    summary = summarise(run)
-    sections = list(tables.sections(summary, run.baseline))
-    write_text(folder / "summary.csv", export.csv(summary))
-    write_text(folder / "table.md", markdown.document(run, summary))
-    write_text(folder / "table.html", export.html_document(run, sections))
-    write_text(folder / "table.tex", export.latex_document(run, sections))
-    pictures = charts.save(run, summary, folder / "figures")
-    raw = "" if folder == page else f"{folder.relative_to(page).as_posix()}/"
-    files = [*site.TABLES, *((file, what) for file, what in raw_files(run).items() if (folder / file).is_file())]
-    return Reported(run, summary, pictures, name, raw, files)
-
-
-def raw_files(run: Run) -> dict[str, str]:
-    """Return the names of a run's raw files, each with a few words on what it is."""
-    return {run.folder.name: "raw data"} if run.folder.is_file() else RAW
-
-
-def is_of(run: Run, environment: Path) -> bool:
-    """Return whether an environment.json is that of a run."""
-    try:
-        return checked(read_json(environment), str(environment)).run.run_id == run.run_id
-    except frames.Unreadable:
-        return False
-
-
-def copy_raw(run: Run, folder: Path) -> None:
-    """Copy a run's raw files into a folder, unless it is the run's own."""
-    sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
-    if same(run.folder, folder):
-        return
-    present = folder / "environment.json"
-    ours = is_of(run, present) if present.exists() else not any((folder / name).exists() for name in COPIED)
-    if not ours:
-        raise click.ClickException(f"{folder} holds another run; give another --out")
-    for source in sources:
-        if source.is_file():
-            write_whole(folder / source.name, lambda temporary, source=source: shutil.copyfile(source, temporary))  # type: ignore[misc]
 
 
 if __name__ == "__main__":

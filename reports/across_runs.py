@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.columns import Column
@@ -38,10 +37,14 @@ class RunsTable:
 
 @dataclass(frozen=True)
 class AcrossRuns:
-    """The tables of the benchmarks that several runs have, and a sentence on changes of level."""
+    """The tables of the benchmarks that several runs have, a sentence on changes of level, and what both are made of.
+
+    `past` has the rows of reports.history whose ratio is to the baseline of the first run.
+    """
 
     tables: Sequence[RunsTable]
     note: str
+    past: pd.DataFrame
 
 
 def across_runs(reported: Sequence[Reported]) -> AcrossRuns:
@@ -59,7 +62,7 @@ def across_runs(reported: Sequence[Reported]) -> AcrossRuns:
         for benchmark, rows in past.groupby(BENCHMARK, sort=False, observed=True)
         if len(rows["run_id"].unique()) > 1
     ]
-    return AcrossRuns(tables, _note(past))
+    return AcrossRuns(tables, _note(past), past)
 
 
 def _note(past: pd.DataFrame) -> str:
@@ -79,16 +82,10 @@ def _table(
     """Return one benchmark's table; the oldest run comes first."""
     run_ids = sorted(set(rows["run_id"].astype(str)))
     cells: dict[str, dict[str, str]] = {}
-    for (_, name), series in rows.groupby(["machine", "implementation"], sort=False, observed=True):
-        ordered = series.sort_values("run_id")
-        logs = np.log(ordered["ratio"].to_numpy(float))
-        # half an interval is 1.96 standard errors or more
-        errors = np.log(ordered["ratio_high"].to_numpy(float) / ordered["ratio_low"].to_numpy(float)) / (2 * 1.96)
-        changed = set(history.change_points(logs, errors)) if (errors > 0).all() else set()
-        row: Any
-        for k, row in enumerate(ordered.itertuples(index=False)):
-            shown = formatting.interval(float(row.ratio), float(row.ratio_low), float(row.ratio_high))
-            cells.setdefault(str(name), {})[str(row.run_id)] = shown + (CHANGED if k in changed else "")
+    row: Any
+    for row in rows.itertuples(index=False):
+        shown = formatting.interval(float(row.ratio), float(row.ratio_low), float(row.ratio_high))
+        cells.setdefault(str(row.implementation), {})[str(row.run_id)] = shown + (CHANGED if row.changed else "")
     order = sorted(cells, key=lambda name: (tracks.rank(track_of[name]), name))
     columns = [Column("implementation", "implementation", lambda row: row["implementation"], words=True)]
     columns += [Column(run_id, labels[run_id], partial(_cell, run_id=run_id)) for run_id in run_ids]

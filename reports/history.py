@@ -54,7 +54,7 @@ def history(runs: Sequence[Run], summaries: Sequence[pd.DataFrame]) -> pd.DataFr
     """Return a row for each machine, BENCHMARK, implementation and run in which it was measured; the oldest run first.
 
     Columns: machine, BENCHMARK, implementation, run_id, date, commit, versions; seconds and ratio (to the run's own
-    baseline), each with _low and _high; baseline.
+    baseline), each with _low and _high; baseline; changed, whether the level of the ratio changes with that run.
     """
     parts = []
     for run, summary in zip(runs, summaries, strict=True):
@@ -70,10 +70,23 @@ def history(runs: Sequence[Run], summaries: Sequence[pd.DataFrame]) -> pd.DataFr
     series = ["machine", *BENCHMARK, "implementation"]
     columns = [*series, "run_id", "date", "commit", "versions", *ESTIMATES, "baseline"]
     if not parts:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)[columns].sort_values(
+        return pd.DataFrame(columns=[*columns, "changed"])
+    past = pd.concat(parts, ignore_index=True)[columns].sort_values(
         [*series, "date", "run_id"], kind="stable", ignore_index=True
     )
+    changed = np.zeros(len(past), bool)
+    # a ratio to another baseline is no change
+    for numbers in past[past["ratio"].notna()].groupby([*series, "baseline"], observed=True).indices.values():
+        mine = past[past["ratio"].notna()].iloc[numbers]
+        changed[mine.index[_changes(mine)]] = True
+    return past.assign(changed=changed)
+
+
+def _changes(ordered: pd.DataFrame) -> list[int]:
+    """Return where the level of a series of ratios changes; nowhere if a ratio has no interval."""
+    # half an interval is 1.96 standard errors or more
+    errors = np.log(ordered["ratio_high"].to_numpy(float) / ordered["ratio_low"].to_numpy(float)) / (2 * 1.96)
+    return change_points(np.log(ordered["ratio"].to_numpy(float)), errors) if (errors > 0).all() else []
 
 
 def noise(values: np.ndarray, errors: np.ndarray) -> float:

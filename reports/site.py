@@ -20,7 +20,7 @@ from impls.core.files import write_text
 from impls.core.text import one_line
 from reports import answers, estimates, headline
 from reports.across_runs import AcrossRuns
-from reports.charts import KINDS, Picture, style
+from reports.charts import KINDS, Picture, save_history, style
 from reports.documents import Document
 from reports.frames import Run
 from reports.heatmap import maps
@@ -193,17 +193,18 @@ def document(written: Document, links: Links) -> str:
     )
 
 
-PLACED = ("ratio", "directions", "sizes", "gains", "accuracy", "drift")
+PLACED = ("ratio", "directions", "sizes", "rates", "gains", "accuracy", "drift")
 """The kinds of charts that have their place on the page; all others stand under `More questions`."""
 
 
-def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) -> str:
+def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), past: Sequence[Picture] = ()) -> str:
     """Return the HTML of some runs; the first heads it. Every value is escaped; only this page's own script may run.
 
     Args:
         reported: the runs.
         across: what they have in common.
         links: to other pages of the site, each with its title.
+        past: the charts of several runs.
     """
     css, js = _css(), (PAGE / "page.js").read_text(encoding="utf-8")
     head = reported[0]
@@ -230,7 +231,7 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) ->
     present = {
         "shapes": drawn,
         "ratios": pictures["ratio"],
-        "flips": [*pictures["sizes"], *said["flips"]],
+        "flips": [*pictures["sizes"], *pictures["rates"], *said["flips"]],
         "directions": pictures["directions"],
         "across-runs": across.tables,
         "more": [*pictures["other"], *said["more"]],
@@ -267,11 +268,13 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) ->
             },
             notes=notes(run),
             across=across,
+            past=[_inside(picture) for picture in past],
             site=links,
         )
     )
 
 
 def save(folder: Path, reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) -> None:
-    """Write index.html, whole or not at all."""
-    write_text(folder / "index.html", page(reported, across, links))
+    """Write index.html, whole or not at all, and the charts of several runs."""
+    past = save_history(across.past, folder / "figures") if across.tables else []
+    write_text(folder / "index.html", page(reported, across, links, past))

@@ -59,7 +59,7 @@ class Picture:
 
     @property
     def kind(self) -> str:
-        """The name of the module that drew it, with which the file's name starts."""
+        """The word with which its name starts, such as `ratio`: by it the page gives it a place."""
         return self.name.partition("-")[0]
 
 

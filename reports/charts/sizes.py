@@ -1,8 +1,12 @@
-"""Time against sequence length, batch and hidden size, where a run has problems that differ in that size alone."""
+"""Time against sequence length, batch and hidden size, where a run has problems that differ in that size alone.
+
+And sequences per second against the batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -36,40 +40,68 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
         families = {size: family for size in sizes if (family := largest(here, size))[size].nunique() >= ENOUGH}
         if families:
             yield _drawing(run.baseline, (workload, mode, device), measured, families)
+        if "batch" in families:
+            yield _drawing(run.baseline, (workload, mode, device), measured, {"batch": families["batch"]}, RATE)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is drawn against a size: the word with which the chart's name starts, its title, and its axis."""
+
+    kind: str
+    title: str
+    axis: str
+    of: Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def _per_second(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of a sweep of batches with sequences per second in place of seconds."""
+    batch = points["size"]
+    rates = {"value": batch / points["value"], "low": batch / points["high"], "high": batch / points["low"]}
+    return points.assign(**rates)
+
+
+TIME = Measure("sizes", "Time against size", "time of one call", lambda points: points)
+RATE = Measure("rates", "Sequences per second", "sequences per second", _per_second)
 
 
 def _drawing(
-    baseline: str, where: tuple[str, str, str], measured: pd.DataFrame, families: dict[str, pd.DataFrame]
+    baseline: str,
+    where: tuple[str, str, str],
+    measured: pd.DataFrame,
+    families: dict[str, pd.DataFrame],
+    measure: Measure = TIME,
 ) -> Drawing:
-    data = {size: _data(measured, family, size) for size, family in families.items()}
+    data = {size: measure.of(_data(measured, family, size)) for size, family in families.items()}
     every = pd.concat(data.values())
-    ends = style.limits(every["seconds"], every["low"].fillna(np.inf), every["high"].fillna(np.inf))
-    names = list(every.groupby("implementation")["seconds"].apply(lambda s: np.log(s).mean()).sort_values().index)
+    ends = style.limits(every["value"], every["low"].fillna(np.inf), every["high"].fillna(np.inf))
+    names = list(every.groupby("implementation")["value"].apply(lambda s: np.log(s).mean()).sort_values().index)
 
     def chart(width: int) -> Any:
         columns = 1 if width == NARROW else len(families)
         each = min(300, (width - 20 * (columns - 1)) // columns - 80)
-        drawn = [_panel(data[size], size, _fixed(families[size], size), names, ends, each) for size in families]
+        axis = marks.log_axis(measure.axis, ends, time=measure is TIME)
+        drawn = [_panel(data[size], size, _fixed(families[size], size), names, axis, each) for size in families]
         return alt.concat(*drawn, columns=columns).resolve_scale(color="shared", shape="shared", y="shared")
 
     workload, mode, device = where
-    title = f"Time against size: {workload}, {mode}" + ("" if device == "cpu" else f", {device}")
+    title = f"{measure.title}: {workload}, {mode}" + ("" if device == "cpu" else f", {device}")
     text = (
-        f"Line charts on logarithmic axes: the time of {workload}, {mode} against"
+        f"Line charts on logarithmic axes: {measure.axis} of {workload}, {mode} against"
         f" {', '.join(SIZES[size] for size in families)}, a line for each implementation. A hollow mark is"
         f" {UNCLEAR}, a cross is where a line crosses that of {baseline}."
     )
-    return Drawing(file_name("sizes", workload, mode, device), title, text, None, mode, list(every["said"]), chart)
+    return Drawing(file_name(measure.kind, workload, mode, device), title, text, None, mode, list(every["said"]), chart)
 
 
 def _data(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataFrame:
-    """Return the points of a panel: size, seconds with low and high, whether the verdict is clear, and words."""
+    """Return the points of a panel: size, value in seconds with low and high, whether it is clear, and words."""
     rows = measured.merge(family[["problem", size]], on="problem").sort_values(["implementation", size])
     return pd.DataFrame(
         {
             "implementation": marks.words(rows, "implementation")["implementation"],
             "size": rows[size].astype(int),
-            "seconds": rows["seconds"].astype(float),
+            "value": rows["seconds"].astype(float),
             **marks.finite(rows, "seconds_low", "seconds_high"),
             "ratio": rows["ratio"].astype(float),
             "clear": rows["verdict"] != UNCLEAR,
@@ -81,24 +113,24 @@ def _data(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataFra
 
 
 def crossings(data: pd.DataFrame) -> pd.DataFrame:
-    """Return where lines cross the baseline's between two sizes with a clear verdict: size, seconds, said.
+    """Return where lines cross the baseline's between two sizes with a clear verdict: size, value, said.
 
     What lies between two clear sizes, such as unclear ones, is interpolated on logarithmic axes.
     """
     found = []
     for name, line in data[data["clear"] & data["ratio"].notna()].groupby("implementation", sort=False):
-        logs, sizes, times = (np.log(line[column].to_numpy(float)) for column in ("ratio", "size", "seconds"))
+        logs, sizes, values = (np.log(line[column].to_numpy(float)) for column in ("ratio", "size", "value"))
         for k in np.flatnonzero(np.sign(logs[:-1]) * np.sign(logs[1:]) < 0):
             share = logs[k] / (logs[k] - logs[k + 1])
-            at, seconds = (float(np.exp(each[k] + share * (each[k + 1] - each[k]))) for each in (sizes, times))
+            at, value = (float(np.exp(each[k] + share * (each[k + 1] - each[k]))) for each in (sizes, values))
             ends = line["size"].tolist()[k : k + 2]
             words = "slower" if logs[k + 1] > 0 else "faster"
             said = f"{name} becomes {words} than the baseline between {ends[0]} and {ends[1]}"
-            found.append((name, at, seconds, said))
-    return pd.DataFrame(found, columns=["implementation", "size", "seconds", "said"])
+            found.append((name, at, value, said))
+    return pd.DataFrame(found, columns=["implementation", "size", "value", "said"])
 
 
-def _panel(data: pd.DataFrame, size: str, fixed: str, names: list[str], ends: tuple[float, float], width: int) -> Any:
+def _panel(data: pd.DataFrame, size: str, fixed: str, names: list[str], axis: dict[str, Any], width: int) -> Any:
     values = sorted(set(data["size"]))
     room = (values[-1] / values[0]) ** 0.04
     x = alt.X(
@@ -106,16 +138,15 @@ def _panel(data: pd.DataFrame, size: str, fixed: str, names: list[str], ends: tu
         scale=alt.Scale(type="log", domain=[values[0] / room, values[-1] * room], nice=False),
         axis=alt.Axis(values=values, format="d", title=SIZES[size], grid=False, labelOverlap=True),
     )
-    y_axis = marks.log_axis("time of one call", ends, time=True)
     scale = marks.several(names)
     color = alt.Color("implementation:N", scale=scale, legend=alt.Legend(columns=2 if width < 280 else 4))
     base = alt.Chart(data)
-    line = base.mark_line(strokeWidth=1.3).encode(x=x, y=alt.Y("seconds:Q", **y_axis), color=color)
+    line = base.mark_line(strokeWidth=1.3).encode(x=x, y=alt.Y("value:Q", **axis), color=color)
     known = base.transform_filter("isValid(datum.low)")
-    interval = known.mark_rule().encode(x=x, y=alt.Y("low:Q", **y_axis), y2="high:Q", color=color)
+    interval = known.mark_rule().encode(x=x, y=alt.Y("low:Q", **axis), y2="high:Q", color=color)
     point = base.mark_point(filled=False, strokeWidth=1.6, size=40).encode(
         x=x,
-        y=alt.Y("seconds:Q", **y_axis),
+        y=alt.Y("value:Q", **axis),
         color=color,
         fill=alt.condition("datum.clear", alt.Color("implementation:N", scale=scale, legend=None), alt.value(PAPER)),
         description="said:N",
@@ -123,7 +154,7 @@ def _panel(data: pd.DataFrame, size: str, fixed: str, names: list[str], ends: tu
     cross = (
         alt.Chart(crossings(data))
         .mark_point(shape="cross", size=130, color=INK, angle=45, filled=True)
-        .encode(x=x, y=alt.Y("seconds:Q", **y_axis), description="said:N")
+        .encode(x=x, y=alt.Y("value:Q", **axis), description="said:N")
     )
     return alt.layer(line, interval, point, cross).properties(width=width, height=260, title=plain(fixed, 60))
 

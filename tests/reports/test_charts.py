@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reports import charts
-from reports.charts import sizes, style
+from reports.charts import history, sizes, style
 from reports.charts.drawing import NARROW, WIDE, specification, svg
 from reports.summary import summarise
 from tests.helpers.records import record, save
@@ -164,13 +164,27 @@ def test_sizes_drawn_are_the_summarys_and_only_where_three_problems_differ_in_on
     words = {element.text for element in text.iter() if element.tag.endswith("text")}
     assert {"sequence length T", "hidden size H", "B = 2, I = 4, H = 4", "T = 8, B = 2, I = H"} <= words
     assert "batch B" not in words
-    shown = rows_in(drawing, "implementation", "size", "seconds", "low", "high")
+    shown = rows_in(drawing, "implementation", "size", "value", "low", "high")
     assert sorted(set(shown["size"])) == [4, 8, 16, 32]
     shapes = [*(shape(t=t)["problem"] for t in (8, 16, 32)), *(shape(i=h, h=h)["problem"] for h in (4, 8, 16))]
     wanted = summary.set_index("problem").loc[shapes]
-    for name in ("seconds", "low", "high"):
-        column = name if name == "seconds" else f"seconds_{name}"
+    for name, column in (("value", "seconds"), ("low", "seconds_low"), ("high", "seconds_high")):
         assert sorted(shown[name]) == pytest.approx(sorted(wanted[column]))
+
+
+def test_sequences_per_second_are_the_batch_over_the_time(tmp_path):
+    records = [
+        row
+        for k, batch in enumerate((2, 4, 8))
+        for row in rows(2, {"base": 1e-3 * (k + 1), "quick": 4e-4 * (k + 1)}, {"forward": 1}, **shape(b=batch))
+    ]
+    _, summary, found = drawn(tmp_path, records)
+    shown = rows_in(found["rates-sequence-forward-cpu"], "implementation", "size", "value", "low", "high")
+    batch = summary["problem"].str.extract(r"-b(\d+)-")[0].astype(float)
+    assert sorted(shown["value"]) == pytest.approx(sorted(batch / summary["seconds"]))
+    assert sorted(shown["low"]) == pytest.approx(sorted(batch / summary["seconds_high"]))
+    assert (shown["low"] < shown["value"]).all()
+    assert (shown["value"] < shown["high"]).all()
 
 
 def test_a_line_crosses_only_between_clear_sizes():
@@ -180,14 +194,14 @@ def test_a_line_crosses_only_between_clear_sizes():
             {
                 "implementation": "x",
                 "size": [1, 4, 16][: len(ratios)],
-                "seconds": [1.0, 2.0, 4.0][: len(ratios)],
+                "value": [1.0, 2.0, 4.0][: len(ratios)],
                 "ratio": ratios,
                 "clear": clear,
             }
         )
 
     (crossed,) = sizes.crossings(line([0.5, 2.0])).itertuples()
-    assert (crossed.size, crossed.seconds) == (pytest.approx(2), pytest.approx(2**0.5))
+    assert (crossed.size, crossed.value) == (pytest.approx(2), pytest.approx(2**0.5))
     assert crossed.said == "x becomes slower than the baseline between 1 and 4"
     (over,) = sizes.crossings(line([2.0, 1.1, 0.5], [True, False, True])).itertuples()
     assert over.said == "x becomes faster than the baseline between 1 and 16"
@@ -210,6 +224,42 @@ def test_drift_is_each_block_against_its_arms_medians(tmp_path):
     assert len(shown) == len(blocks)
     assert sorted(shown["middle"]) == pytest.approx(sorted(map(np.median, blocks.values())))
     assert shown["minutes"].min() >= 0
+
+
+def past(ratios, machine="a cpu", **changes):
+    """The history of a made-up implementation, a run a day."""
+    rows = [
+        {
+            "machine": machine, "problem": "p", "workload": "sequence", "mode": "train_step", "device": "cpu",
+            "implementation": name, "run_id": f"r{day}", "date": pd.Timestamp(2026, 1, 1 + day, tz="UTC"),
+            "commit": f"commit{day}", "versions": "torch 2", "ratio": ratio, "ratio_low": 0.9 * ratio,
+            "ratio_high": 1.1 * ratio, "baseline": "base", "changed": day == 1 and name == "other", **changes,
+        }
+        for name, each in (("base", [1.0] * len(ratios)), ("other", ratios))
+        for day, ratio in enumerate(each)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_history_drawn_is_the_ratios_in_the_order_of_their_dates():
+    (drawing,) = history.draw(past([1.2, 1.1, 1.3]))
+    shown = rows_in(drawing, "date", "ratio", "low", "high", "changed")
+    assert shown["ratio"].tolist() == [1.2, 1.1, 1.3]
+    assert shown["date"].str[:10].tolist() == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    assert shown["low"].tolist() == pytest.approx([1.08, 0.99, 1.17])
+    assert shown["changed"].tolist() == [False, True, False]
+    placed = marks(drawing)
+    assert [said.split(": ")[0] for said, _, _ in sorted(placed, key=lambda mark: mark[1])] == [
+        f"other, p, 2026-01-0{day}" for day in (1, 2, 3)
+    ]
+    assert [said.endswith("; here the level changes") for said, _, _ in placed].count(True) == 1
+
+
+def test_history_needs_two_runs_on_a_machine_with_a_date():
+    assert list(history.draw(past([1.2]))) == []
+    assert list(history.draw(past([1.2, 1.1], date=pd.NaT))) == []
+    several = pd.concat([past([1.2, 1.1]), past([1.2, 1.1], "another"), past([1.3], "a third")])
+    assert len({drawing.name for drawing in history.draw(several)}) == 2
 
 
 def test_no_drift_where_turns_do_not_say_when_they_ran(tmp_path):

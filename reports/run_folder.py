@@ -1,0 +1,92 @@
+"""The folder of a run's report: its tables and charts, and copies of its raw files."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import click
+
+from impls.core.files import write_text, write_whole
+from reports import charts, export, frames, markdown, site, tables
+from reports.frames import Run
+from reports.metadata import checked, read_json
+from reports.reported import Reported
+from reports.summary import summarise
+
+RAW = {
+    "results.parquet": "every turn (Parquet)",
+    "results.json": "pytest-benchmark's (JSON)",
+    "environment.json": "machine and versions (JSON)",
+}
+COPIED = ("results.parquet", "environment.json")
+
+
+def report(run: Run, name: str, folder: Path, page: Path) -> Reported:
+    """Write one run's tables and charts into a folder, with copies of its raw files if the folder is not the run's own.
+
+    Raises:
+        click.ClickException: the folder holds another run, which must not be lost.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    copy_raw(run, folder)
+    summary = summarise(run)
+    sections = list(tables.sections(summary, run.baseline))
+    write_text(folder / "summary.csv", export.csv(summary))
+    write_text(folder / "table.md", markdown.document(run, summary))
+    write_text(folder / "table.html", export.html_document(run, sections))
+    write_text(folder / "table.tex", export.latex_document(run, sections))
+    pictures = charts.save(run, summary, folder / "figures")
+    raw = "" if folder == page else f"{folder.relative_to(page).as_posix()}/"
+    files = [*site.TABLES, *((file, what) for file, what in raw_files(run).items() if (folder / file).is_file())]
+    return Reported(run, summary, pictures, name, raw, files)
+
+
+def raw_files(run: Run) -> dict[str, str]:
+    """Return the names of a run's raw files, each with a few words on what it is."""
+    return {run.folder.name: "raw data"} if run.folder.is_file() else RAW
+
+
+def is_of(run: Run, environment: Path) -> bool:
+    """Return whether an environment.json is that of a run."""
+    try:
+        return checked(read_json(environment), str(environment)).run.run_id == run.run_id
+    except frames.Unreadable:
+        return False
+
+
+def copy_raw(run: Run, folder: Path) -> None:
+    """Copy a run's raw files into a folder, unless it is the run's own."""
+    sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
+    if same(run.folder, folder):
+        return
+    present = folder / "environment.json"
+    ours = is_of(run, present) if present.exists() else not any((folder / name).exists() for name in COPIED)
+    if not ours:
+        raise click.ClickException(f"{folder} holds another run; give another --out")
+    for source in sources:
+        if source.is_file():
+            write_whole(folder / source.name, lambda temporary, source=source: shutil.copyfile(source, temporary))  # type: ignore[misc]
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two paths are the same after symbolic links, also where these go in a circle."""
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def reports(runs: Sequence[Run], names: Sequence[str], folder: Path, page: Path) -> list[Reported]:
+    """Write several runs, each into a folder of its name; as many at a time as there are processors.
+
+    Raises:
+        click.ClickException: as for `report`.
+    """
+    folders = [folder / name for name in names]
+    if len(runs) < 2:
+        return [report(*each, page) for each in zip(runs, names, folders, strict=True)]
+    most = min(len(runs), os.cpu_count() or 1)
+    with ProcessPoolExecutor(most, multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(report, runs, names, folders, [page] * len(runs)))
