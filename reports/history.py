@@ -76,8 +76,7 @@ def history(runs: Sequence[Run], summaries: Sequence[pd.DataFrame]) -> pd.DataFr
     )
     changed = np.zeros(len(past), bool)
     # a ratio to another baseline is no change
-    for numbers in past[past["ratio"].notna()].groupby([*series, "baseline"], observed=True).indices.values():
-        mine = past[past["ratio"].notna()].iloc[numbers]
+    for _, mine in past[past["ratio"].notna()].groupby([*series, "baseline"], observed=True):
         changed[mine.index[_changes(mine)]] = True
     return past.assign(changed=changed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def build(out: Path, reported: Sequence[Reported]) -> None:
     """
     site.save(out, reported, across_runs(reported), LINKS)
     for each in reported:
-        alone = [_alone(each)]
+        alone = [dataclasses.replace(each, raw="")]
         links = [(f"../../{href}", title) for href, title in (("index.html", "All runs"), *LINKS)]
         site.save(out / RUNS / each.name, alone, across_runs(alone), links)
     for document in documents():
@@ -46,11 +47,6 @@ def build(out: Path, reported: Sequence[Reported]) -> None:
     write_text(out / "data.schema.json", json_text(data.schema()))
     write_text(out / "summary.csv", data.summary_csv(reported))
     write_text(out / "badge.json", data.badge(reported))
-
-
-def _alone(each: Reported) -> Reported:
-    """Return a run as the only one of a page in its own folder."""
-    return Reported(each.run, each.summary, each.pictures, each.name, "", each.files)
 
 
 def _links(document: Document) -> list[tuple[str, str]]:

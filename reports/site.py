@@ -22,7 +22,7 @@ from reports import answers, estimates, headline
 from reports.across_runs import AcrossRuns
 from reports.charts import KINDS, Picture, save_history, style
 from reports.documents import Document
-from reports.frames import Run
+from reports.frames import BENCHMARK, Run
 from reports.heatmap import maps
 from reports.history import began
 from reports.preamble import UNSTEADY, notes, preamble
@@ -81,7 +81,7 @@ def _measured(run: Run) -> str:
     date = began(run.run_id)
     when = "" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}: "
     implementations = run.records["implementation"].nunique()
-    benchmarks = len(run.records.drop_duplicates(["problem", "workload", "mode", "device"]))
+    benchmarks = len(run.records.drop_duplicates(BENCHMARK))
     return f"{when}{implementations} implementations, {benchmarks} benchmarks."
 
 

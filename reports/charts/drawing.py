@@ -7,7 +7,7 @@ import hashlib
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,10 @@ alt.data_transformers.disable_max_rows()  # Altair's limit is for notebooks
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """One chart.
+class Described:
+    """What is said of a chart.
 
     `problem` and `mode` are None where it shows several. `said` has what it shows in words: a line for each mark.
-    `chart(width)` is its specification for a page of that many pixels, as a chart of Altair.
     """
 
     name: str
@@ -41,19 +40,19 @@ class Drawing:
     problem: str | None
     mode: str | None
     said: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Drawing(Described):
+    """One chart; `chart(width)` is its specification for a page of that many pixels, as a chart of Altair."""
+
     chart: Callable[[int], Any]
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(Described):
     """A Drawing that was written as NAME.svg and NAME.png; `wide` and `narrow` are the SVGs for the page."""
 
-    name: str
-    title: str
-    alt: str
-    problem: str | None
-    mode: str | None
-    said: Sequence[str]
     wide: str
     narrow: str
 
@@ -85,11 +84,11 @@ LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 def svg(drawing: Drawing, width: int) -> str:
     """Return a chart as an SVG for inside a page: no style attributes, and what a mark says in data-tip."""
-    return ET.tostring(_cleaned(drawing, width), encoding="unicode")
+    return ET.tostring(_cleaned(drawing, specification(drawing, width)), encoding="unicode")
 
 
-def _cleaned(drawing: Drawing, width: int) -> ET.Element:
-    drawn = vl_convert.vegalite_to_svg(specification(drawing, width), vl_version=_version())
+def _cleaned(drawing: Drawing, specified: dict[str, Any]) -> ET.Element:
+    drawn = vl_convert.vegalite_to_svg(specified, vl_version=_version())
     root = ET.fromstring(drawn)  # noqa: S314 — from the line above
     for element in root.iter():
         label = element.get("aria-label")
@@ -115,7 +114,8 @@ def _version() -> str:
 
 def write(drawing: Drawing, folder: Path) -> Picture:
     """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white; each whole or not at all."""
-    root = _cleaned(drawing, WIDE)
+    specified = specification(drawing, WIDE)
+    root = _cleaned(drawing, specified)
     wide = ET.tostring(root, encoding="unicode")
     sheet = ET.Element(f"{{{SVG}}}style")
     sheet.text = f"@media screen and (prefers-color-scheme: dark){{{style.dark_rules()}}}"
@@ -124,8 +124,8 @@ def write(drawing: Drawing, folder: Path) -> Picture:
     title.text = one_line(drawing.title)
     root.insert(0, title)
     write_text(folder / f"{drawing.name}.svg", ET.tostring(root, encoding="unicode"))
-    drawn = {**specification(drawing, WIDE), "background": "white"}
-    png = vl_convert.vegalite_to_png(drawn, vl_version=_version(), scale=SCALE)
+    on_white = {**specified, "background": "white"}
+    png = vl_convert.vegalite_to_png(on_white, vl_version=_version(), scale=SCALE)
     write_whole(folder / f"{drawing.name}.png", lambda path: path.write_bytes(png))
-    words = {name: getattr(drawing, name) for name in ("name", "title", "alt", "problem", "mode", "said")}
+    words = {field.name: getattr(drawing, field.name) for field in fields(Described)}
     return Picture(**words, wide=wide, narrow=svg(drawing, NARROW))

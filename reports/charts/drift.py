@@ -38,11 +38,11 @@ def relative(run: Run, arms: pd.DataFrame) -> pd.DataFrame:
 def blocks(turns: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each block of each benchmark, in the order of time.
 
-    Columns: those that name the block, minutes, turns, and low, middle and high of the relative times.
+    Columns: those that name the block, minutes, and low, middle and high of the relative times.
     """
     of_block = turns.groupby(["problem", "workload", "mode", "device", "replicate", "block"], observed=True, sort=False)
     times = pd.DataFrame({name: of_block["relative"].quantile(share) for name, share in MIDDLE.items()})
-    return times.assign(minutes=of_block["minutes"].mean(), turns=of_block.size()).reset_index().sort_values("minutes")
+    return times.assign(minutes=of_block["minutes"].mean()).reset_index().sort_values("minutes")
 
 
 def _drawing(data: pd.DataFrame) -> Drawing:
