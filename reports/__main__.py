@@ -18,6 +18,7 @@ with command_line.starting():
     from reports import frames, headline, publication, publishing, roofline, run_folder, site
     from reports import terminal as screen
     from reports.across_runs import across_runs
+    from reports.composition import in_order
     from reports.frames import Run
     from reports.recommendation import recommendations
     from reports.summary import summarise
@@ -166,20 +167,6 @@ def holds_another_page(folder: Path) -> bool:
         return False
     with page.open("rb") as file:
         return TITLE not in file.read(2**13)
-
-
-def in_order(runs: list[Run]) -> list[Run]:
-    """Return runs in the order of the page: first the one of most benchmarks, then the others, the newest first.
-
-    So a full run heads the page, and never a newer quick one. Ids start with the time; one without a time comes last.
-    """
-    newest = sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
-    return sorted(newest, key=lambda run: run is not max(newest, key=benchmarks))
-
-
-def benchmarks(run: Run) -> int:
-    """Return how many benchmarks a run has."""
-    return len(run.records.drop_duplicates(frames.BENCHMARK))
 
 
 def names(runs: list[Run]) -> list[str]:

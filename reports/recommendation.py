@@ -20,12 +20,13 @@ WORKLOAD = "sequence"
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to use at a problem, for the purpose that a mode stands for."""
+    """What to use at a problem, for the purpose that a mode stands for: the best of `compared` implementations."""
 
     problem: str
     mode: str
     device: str
     sentence: str
+    compared: int
 
 
 def recommendations(run: Run, summary: pd.DataFrame) -> Iterator[Recommendation]:
@@ -37,7 +38,7 @@ def recommendations(run: Run, summary: pd.DataFrame) -> Iterator[Recommendation]
     for key in sorted(groups, key=lambda key: (order[key[0]], order[key[1]])):
         (problem, mode, device), rows = key, groups[key]
         where = f"{PURPOSES[mode]} at {problem} on {_machine(run, device)}"
-        yield Recommendation(problem, mode, device, f"{where}: {_advice(rows, run.baseline)}")
+        yield Recommendation(problem, mode, device, f"{where}: {_advice(rows, run.baseline)}", len(rows))
 
 
 def _machine(run: Run, device: str) -> str:

@@ -23,7 +23,7 @@ from reports.tracks import FLOOR
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")
 KEYS = ("device", "problem", "workload", "mode", "track")
-"""What rows are filtered by, beside the run and the implementation's name."""
+"""What rows are filtered by, beside the machine, the run and the implementation's name."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,12 @@ class Ids:
         return unique
 
 
-def rows(reported: Sequence[Reported]) -> Iterator[Row]:
-    """Yield the rows of some runs; the first run heads the page."""
+def rows(runs: Sequence[tuple[str, Reported]], several_devices: bool) -> Iterator[Row]:
+    """Yield the rows of some runs, each with the name of its machine; the first run heads the page."""
     ids, number = Ids(), itertools.count()
-    several = len({device for each in reported for device in each.summary["device"].astype(str)}) > 1
-    for each in reported:
+    for machine, each in runs:
         run = each.run
-        shown = of_page(run.baseline, several)
+        shown = of_page(run.baseline, several_devices)
         seconds = {
             arm: found["seconds"].dropna().to_numpy(float)
             for arm, found in run.records.groupby(ARM, sort=False, observed=True)
@@ -98,10 +97,10 @@ def rows(reported: Sequence[Reported]) -> Iterator[Row]:
                 times = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()
                 yield Row(
                     number=next(number),
-                    id=ids.new("" if each is reported[0] else each.name, row),
+                    id=ids.new("" if each is runs[0][1] else each.name, row),
                     name=one_line(shown[0].cell(row)),
                     style=tables.style(row) + (" fastest" if is_ok(row) and row.fastest == YES else ""),
-                    keys={"run": each.name, **{name: str(getattr(row, name)) for name in KEYS}},
+                    keys={"machine": machine, "run": each.name, **{name: str(getattr(row, name)) for name in KEYS}},
                     cells=list(_cells(shown[1:], row)),
                     more=[(column.name, text) for column in rest if is_ok(row) and (text := column.cell(row))],
                     replicates=", ".join(map(formatting.duration, times)),

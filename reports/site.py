@@ -16,22 +16,23 @@ import pandas as pd
 from markupsafe import Markup
 
 from benchmarks import processors
+from benchmarks.words import count
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import answers, estimates, headline
+from reports import composition, estimates, headline
 from reports.across_runs import AcrossRuns
 from reports.charts import KINDS, Picture, save_history, style
+from reports.composition import Machine, Taken
 from reports.documents import Document
 from reports.frames import BENCHMARK, Run
-from reports.heatmap import maps
 from reports.history import began
 from reports.preamble import UNSTEADY, notes, preamble
-from reports.recommendation import PURPOSES, Recommendation, recommendations
+from reports.recommendation import PURPOSES, Recommendation
 from reports.reported import Reported
-from reports.rows import of_page, rows
+from reports.rows import KEYS, Row, of_page, rows
 
 PAGE = Path(__file__).with_name("page")
-FILTERS = ("run", "device", "problem", "workload", "mode", "track")
+FILTERS = ("machine", "run", *KEYS)
 TABLES = (
     ("table.md", "tables in Markdown"),
     ("table.html", "in HTML"),
@@ -44,35 +45,34 @@ FIRST = {"workload": "sequence", "mode": "train_step"}
 """What the filters start with, where a run has it: most readers come for this."""
 
 
-def _filters(reported: Sequence[Reported]) -> list[dict[str, Any]]:
-    """Return the selects: every value that occurs, and the one that each starts with."""
+def _filters(found: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the selects: every value that occurs in the rows, and the one that each starts with."""
+    head = found[0].keys if found else {}
+    of_head = [row.keys for row in found if row.keys["run"] == head["run"]]
     filters = []
-    head = reported[0]
     for name in FILTERS:
-        if name == "run":
-            values, first = [each.name for each in reported], head.name
-        else:
-            values = list(dict.fromkeys(str(value) for each in reported for value in each.summary[name]))
-            first = FIRST.get(name, "") if FIRST.get(name) in set(head.summary[name].astype(str)) else ""
+        values = list(dict.fromkeys(row.keys[name] for row in found))
+        first = head[name] if name in ("machine", "run") else FIRST.get(name, "")
         if len(values) > 1:
-            filters.append({"name": name, "values": values, "first": first})
+            known = any(keys[name] == first for keys in of_head)
+            filters.append({"name": name, "values": values, "first": first if known else ""})
     return filters
 
 
-def _choices(advice: Sequence[Recommendation]) -> list[dict[str, Any]]:
-    """Return the selects of the advice: shape, purpose, and the device where there are several."""
-    shapes, modes, devices = (
-        list(dict.fromkeys(getattr(each, name) for each in advice)) for name in ("problem", "mode", "device")
-    )
+def _choices(advice: Sequence[tuple[str, Taken[Recommendation]]]) -> list[dict[str, Any]]:
+    """Return the selects of the advice: shape, purpose, and the machine and the device where there are several."""
+    said = [each.what for _, each in advice]
+    modes = sorted({each.mode for each in said}, key=list(PURPOSES).index)
     kinds = (
-        ("shape", "shape", [(shape, shape) for shape in shapes]),
-        ("mode", "for", [(mode, PURPOSES[mode].lower()) for mode in sorted(modes, key=list(PURPOSES).index)]),
-        ("device", "on", [(device, device) for device in devices]),
+        ("shape", "shape", [each.problem for each in said], str),
+        ("mode", "for", modes, lambda mode: PURPOSES[mode].lower()),
+        ("machine", "on", [machine for machine, _ in advice], str),
+        ("device", "with", [each.device for each in said], str),
     )
     return [
-        {"name": name, "label": label, "values": values}
-        for name, label, values in kinds
-        if name != "device" or len(values) > 1
+        {"name": name, "label": label, "values": [(value, shown(value)) for value in different]}
+        for name, label, values, shown in kinds
+        if len(different := list(dict.fromkeys(values))) > 1 or name in ("shape", "mode")
     ]
 
 
@@ -85,18 +85,13 @@ def _measured(run: Run) -> str:
     return f"{when}{implementations} implementations, {benchmarks} benchmarks."
 
 
-def _machine(run: Run) -> str:
-    """Return the processor, the GPU if there is one, and the threads."""
-    machine, threads = run.metadata.machine, run.metadata.run.threads
-    said = [processors.words(machine), *([machine.gpu] if machine.gpu else [])]
-    return ", ".join([*said, *([f"{threads} threads"] if threads else [])])
-
-
-def _covered(run: Run) -> str:
+def _covered(found: Sequence[Machine]) -> str:
     """Return what the numbers do not say."""
-    devices = set(run.records["device"].astype(str))
-    where = "Only this machine was measured" if "cuda" in devices else "Only this CPU was measured, no GPU"
-    return f"{where}. On another machine the order can be another: measure it there."
+    devices = {device for machine in found for each in machine.runs for device in each.summary["device"].astype(str)}
+    kind = "machine" if "cuda" in devices else "CPU"
+    where = f"Only this {kind} was measured" if len(found) == 1 else f"Only these {len(found)} {kind}s were measured"
+    gpu = "" if "cuda" in devices else ", no GPU"
+    return f"{where}{gpu}. On another machine the order can be another: measure it there."
 
 
 def _noise(run: Run) -> str:
@@ -153,9 +148,16 @@ PARTS = (
 """The parts of the page, each with its id."""
 
 
-def _inside(picture: Picture) -> dict[str, Any]:
-    """Return a picture for the template: its SVGs were made by the suite, from values that are escaped."""
-    return {**vars(picture), "wide": Markup(picture.wide), "narrow": Markup(picture.narrow)}  # noqa: S704
+def _inside(picture: Picture, raw: str = "", of: str = "") -> dict[str, Any]:
+    """Return a picture for the template: its SVGs were made by the suite, from values that are escaped.
+
+    Args:
+        picture: the picture.
+        raw: the path from the page to the folder of its files.
+        of: the run that it was taken from; empty for the run that heads the page.
+    """
+    svgs = {"wide": Markup(picture.wide), "narrow": Markup(picture.narrow)}  # noqa: S704
+    return {**vars(picture), **svgs, "raw": raw, "of": of}
 
 
 def _css() -> str:
@@ -207,7 +209,8 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
         past: the charts of several runs.
     """
     css, js = _css(), (PAGE / "page.js").read_text(encoding="utf-8")
-    head = reported[0]
+    found = composition.machines(reported)
+    head = found[0].head
     run, summary = head.run, head.summary
     runs = [
         {
@@ -221,13 +224,24 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
         }
         for each in reported
     ]
-    advice = list(recommendations(run, summary))
-    pictures = {
-        kind: [_inside(picture) for picture in head.pictures if picture.kind == kind] for kind in (*PLACED, *KINDS)
+
+    def of(each: Reported) -> str:
+        return "" if each is head else each.label
+
+    advice = [(machine.label, composition.advice(machine)) for machine in found]
+    flat = [(label, each) for label, mine in advice for each in mine]
+    drawn = [
+        (machine.label, each)
+        for machine, (_, mine) in zip(found, advice, strict=True)
+        for each in composition.maps(machine.head, mine)
+    ]
+    pictures: dict[str, list[dict[str, Any]]] = {kind: [] for kind in (*PLACED, *KINDS, "other")}
+    for taken in composition.pictures(found):
+        kind = taken.what.kind if taken.what.kind in PLACED else "other"
+        pictures[kind].append(_inside(taken.what, taken.run.raw, of(taken.run)))
+    said = {
+        part: [(taken.what, of(taken.run)) for taken in answers] for part, answers in composition.said(found).items()
     }
-    pictures["other"] = [each for kind in KINDS if kind not in PLACED for each in pictures[kind]]
-    said = answers.answers(run, summary)
-    drawn = list(maps(summary))
     present = {
         "shapes": drawn,
         "ratios": pictures["ratio"],
@@ -238,6 +252,7 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
         **{name: said[name] for name in ("changes", "elsewhere")},
     }
     several = len({device for each in reported for device in each.summary["device"].astype(str)}) > 1
+    table = list(rows([(machine.label, each) for machine in found for each in machine.runs], several))
     return (
         _environment()
         .get_template("page.html.j2")
@@ -247,22 +262,22 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
             css_hash=_hash(css),
             js_hash=_hash(js),
             headline=headline.headline(run, summary),
-            machine=_machine(run),
+            machines=found,
             measured=_measured(run),
             noise=_noise(run),
-            covered=_covered(run),
-            advice=advice,
+            covered=_covered(found),
+            advice=[(label, each.what, each.run.name, _compared(each)) for label, each in flat],
             maps=drawn,
             purposes=PURPOSES,
-            choices=_choices(advice),
+            choices=_choices(flat),
             parts=[(name, title) for name, title in PARTS if present.get(name, True)],
             pictures=pictures,
             said=said,
             runs=runs,
             head=runs[0],
-            filters=_filters(reported),
+            filters=_filters(table),
             columns=of_page(run.baseline, several),
-            rows=rows(reported),
+            rows=table,
             raw_files={
                 each.name: [each.raw + name for name, _ in each.files if name not in dict(TABLES)] for each in reported
             },
@@ -272,6 +287,13 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
             site=links,
         )
     )
+
+
+def _compared(advised: Taken[Recommendation]) -> str:
+    """Return such as `12 implementations compared on 2026-11-25.`."""
+    date = began(advised.run.run.run_id)
+    when = "" if pd.isna(date) else f" on {date:%Y-%m-%d}"
+    return f"{count(advised.what.compared, 'implementation')} compared{when}."
 
 
 def save(folder: Path, reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) -> None:

@@ -31,10 +31,15 @@ Names = Mapping[str, str]
 
 @dataclass
 class State:
-    """A copy of the module, what it is called with, on the device, and what forward_train kept."""
+    """A copy of the module, what it is called with, on the device, and what forward_train kept.
+
+    `plain` is what inference gets: the same tensors, of which no gradient is asked. nn.LSTM under torch.compile is
+    unrolled over all time steps where one is asked, and calls oneDNN's LSTM where none is.
+    """
 
     module: nn.Module
     given: tuple[Tensor, ...]
+    plain: tuple[Tensor, ...]
     cotangents: tuple[Tensor, ...]
     target: Tensor
     leaves: list[Tensor]
@@ -121,7 +126,8 @@ def prepare_module(
         given: tuple[Tensor, ...] = (x,) if is_model else (x, h0, c0)
         if inputs.lengths is not None:
             given += (torch.tensor(inputs.lengths),)  # on the CPU, where pack_padded_sequence wants them
-        return State(copied, given, cotangents, _tensor(inputs.target, dtype, target), leaves, optimizer)
+        plain = tuple(tensor.detach() for tensor in given)
+        return State(copied, given, plain, cotangents, _tensor(inputs.target, dtype, target), leaves, optimizer)
 
     grad_names = [f"grad_{name}" for name in (weights if is_model else (*weights, "x", "h0", "c0"))]
 
@@ -155,7 +161,7 @@ def _sequence_modes(wait: Callable[[], None], inference: Callable[[], Any]) -> d
     def forward(state: State) -> tuple[Tensor, ...]:
         set_training(state.module, False)
         with inference():
-            result = state.module(*state.given)
+            result = state.module(*state.plain)
         wait()
         return result  # type: ignore[no-any-return]
 
@@ -184,7 +190,7 @@ def _model_modes(wait: Callable[[], None], inference: Callable[[], Any]) -> dict
     def forward(state: State) -> tuple[Tensor, ...]:
         set_training(state.module, False)
         with inference():
-            result = state.module(*state.given)
+            result = state.module(*state.plain)
         wait()
         return (result,)
 

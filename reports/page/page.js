@@ -6,16 +6,21 @@ const $$ = (query, inside = document) => [...inside.querySelectorAll(query)];
 // One choice of shape, purpose and device decides the sentence, the map, the charts and the rows. It is in the address.
 const choice = $("#choice");
 const chosen = () => (choice ? $$("select", choice) : []);
+const sentence = () => $("p[data-shape]:not([hidden])");
 function choose() {
-  for (const part of $$("[data-shape], .map, figure[data-mode]")) {
+  for (const part of $$("[data-shape], .map, figure[data-mode], p[data-machine]")) {
     part.hidden = chosen().some((select) => select.name in part.dataset && part.dataset[select.name] !== select.value);
   }
+  $("#unmeasured").hidden = Boolean(sentence());
+  for (const note of $$(".unmeasured")) note.hidden = $$("figure", note.parentElement).some((figure) => !figure.hidden);
 }
 function narrow() {
   for (const select of chosen()) {
     const same = selects.find((other) => other.name === (select.name === "shape" ? "problem" : select.name));
     if (same) same.value = select.value;
   }
+  const run = selects.find((other) => other.name === "run");
+  if (run && sentence()) run.value = sentence().dataset.run;
   filter();
 }
 

@@ -199,7 +199,7 @@ def test_a_judge_finds_a_wrong_reference(verdicts):
 
 
 @pytest.mark.parametrize("workload", ["sequence", "model"])
-def test_a_torch_module_infers_in_evaluation_mode_and_trains_in_training_mode(workload):
+def test_a_torch_module_infers_in_evaluation_mode_without_gradients_and_trains_in_training_mode(workload):
     from torch import nn
 
     from impls.families.torch import prepare_module
@@ -213,7 +213,7 @@ def test_a_torch_module_infers_in_evaluation_mode_and_trains_in_training_mode(wo
             self.lstm = FlatLSTM(problem)
 
         def forward(self, *arguments):
-            seen.append(self.training)
+            seen.append((self.training, arguments[0].requires_grad))
             return self.lstm(*arguments)
 
     problem = Problem.parse("t3-b2-i3-h4")
@@ -223,4 +223,5 @@ def test_a_torch_module_infers_in_evaluation_mode_and_trains_in_training_mode(wo
     state = prepared.load(make_inputs(problem))
     for mode in ("forward", "forward_train", "forward", "train_step"):
         prepared.call(mode)(state)
-    assert seen == [False, True, False, True]
+    inferred, trained = (False, False), (True, workload == "sequence")
+    assert seen == [inferred, trained, inferred, trained]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from reports.__main__ import cli, in_order
+from reports.__main__ import cli
 from reports.summary import summarise
 from tests.helpers.records import ENVIRONMENT, failed, record, save
 
@@ -190,14 +190,3 @@ def test_a_users_own_files_are_not_replaced(tmp_path):
     (site / "run" / "results.parquet").unlink()
     for _ in range(2):  # and again onto its own page
         assert CliRunner().invoke(cli, ["build", str(run), "--out", str(site)]).exit_code == 0
-
-
-def test_the_run_of_most_benchmarks_heads_the_page_and_then_the_newest(tmp_path):
-    def run(run_id, benchmarks):
-        rows = [record("base", r, 1e-3, run_id=run_id, mode=f"m{k}") for k in range(benchmarks) for r in (0, 1)]
-        return save(tmp_path / run_id, rows, run_id)
-
-    runs = [run("20260101T000000-a", 3), run("20260102T000000-b", 3), run("20260103T000000-c", 1), run("other", 1)]
-    ordered = [each.run_id for each in in_order(runs)]
-    assert ordered == ["20260102T000000-b", "20260103T000000-c", "20260101T000000-a", "other"]
-    assert in_order([]) == []

@@ -11,6 +11,7 @@ from tests.helpers.processes import python
 from tests.helpers.records import PUBLISHED
 
 pytestmark = pytest.mark.slow
+FULL = next(folder for folder in PUBLISHED if folder.name.endswith("-full"))
 
 
 def build(*arguments):
@@ -74,7 +75,8 @@ def test_two_choices_decide_sentence_map_charts_and_rows(visit):
     assert "Inference at t64-b1-i128-h128" in sentences.text_content()
     assert of(shown(visit), "problem") == {"t64-b1-i128-h128"}
     assert of(shown(visit), "mode") == {"forward"}
-    assert page.locator(".map:visible h3").text_content() == "Inference"
+    assert page.locator(".map:visible").count() == 1
+    assert page.locator(".map:visible h3").text_content().startswith("Inference")
     for key, value in (("shape", "t64-b1-i128-h128"), ("mode", "forward")):
         figures = page.locator(f"figure[data-{key}]:visible")
         assert figures.count() > 0
@@ -251,6 +253,52 @@ def test_it_fits_and_axe_finds_nothing_serious(site, width, scheme):
         browsed.page.evaluate(f"{visible}.removeAttribute('aria-label')")
         found = browsed.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         assert "svg-img-alt" in [v["id"] for v in found["violations"]]
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    """The page of a run, and of its like on another machine, which lacks a shape."""
+    folder = tmp_path_factory.mktemp("machines")
+    environment = json.loads((FULL / "environment.json").read_text())
+    for name, family in (("one", 25), ("two", 26)):
+        (folder / name).mkdir()
+        records = [row for row in read_records(FULL / "results.parquet") if row.replicate < 2]
+        records = [row for row in records if name == "one" or not row.problem.startswith("t28")]
+        run = {**environment["run"], "run_id": f"2026010{family - 24}T000000-{name}"}
+        for row in records:
+            row.run_id = run["run_id"]
+        write_records(folder / name / "results.parquet", records)
+        machine = {**environment["machine"], "family": family, "model": 17}
+        (folder / name / "environment.json").write_text(json.dumps({**environment, "machine": machine, "run": run}))
+    done = build(folder / "one", folder / "two", "--out", folder / "site")
+    assert done.returncode == 0, done.stderr
+    return folder / "site" / "index.html"
+
+
+def test_a_choice_of_machine_decides_too(machines):
+    with visits() as browsed:
+        page = browsed.page
+        page.goto(machines.as_uri())
+        sentence = page.locator("p[data-shape]:visible")
+        assert "family 26" in sentence.text_content()
+        assert len(of(shown(browsed), "machine")) == 1
+        machine = page.locator("#choice select[name=machine]")
+        assert machine.locator("option").count() == 2
+        machine.select_option(index=1)
+        assert "family 25" in sentence.text_content()
+        (rows,) = of(shown(browsed), "machine")
+        assert "family 25" in rows
+        assert page.locator(".map:visible").count() == 1
+        assert "family 25" in page.locator(".map:visible h3").text_content()
+        # a shape that one of them does not have
+        page.locator("#choice select[name=shape]").select_option("t28-b64-i28-h128")
+        assert "t28-b64-i28-h128" in sentence.text_content()
+        assert not page.locator("#unmeasured").is_visible()
+        machine.select_option(index=0)
+        assert sentence.count() == 0
+        assert page.locator("#unmeasured").is_visible()
+        assert page.locator(".unmeasured:visible").count() == 1
+        assert browsed.complaints == []
 
 
 SERIOUS = ("serious", "critical")

@@ -1,0 +1,138 @@
+"""Which run each part of a page is taken from."""
+
+import dataclasses
+
+import msgspec
+import pytest
+
+from reports import composition
+from reports.composition import in_order
+from reports.reported import Reported
+from reports.summary import summarise
+from tests.helpers.records import described, record, save, trained
+
+FULL = ("forward", "train_step", "backward")
+
+
+def measured(folder, run_id, names=("base",), problems=("p",), modes=FULL, family=None):
+    """A run of some implementations, as the page gets it."""
+    rows = [
+        row
+        for problem in problems
+        for mode in modes
+        for k, name in enumerate(names)
+        for row in trained(name, 1e-3 * (k + 1), mode, problem=problem, run_id=run_id)
+    ]
+    run = save(folder / run_id, rows, run_id)
+    run = described(run, machine=msgspec.structs.replace(run.metadata.machine, family=family))
+    return Reported(run, summarise(run), (), run_id)
+
+
+def test_the_run_of_most_workloads_and_modes_comes_first_and_then_the_newest(tmp_path):
+    def run(run_id, modes, problems=1):
+        rows = [
+            record("base", r, 1e-3, run_id=run_id, mode=f"m{k}", problem=f"p{j}")
+            for k in range(modes)
+            for j in range(problems)
+            for r in (0, 1)
+        ]
+        return save(tmp_path / run_id, rows, run_id)
+
+    many_shapes = run("20260104T000000-d", 2, problems=9)
+    runs = [run("20260101T000000-a", 3), run("20260102T000000-b", 3), run("20260103T000000-c", 1), run("other", 1)]
+    ordered = [each.run_id[-1] for each in in_order([*runs, many_shapes])]
+    assert ordered == ["b", "a", "d", "c", "r"]
+    assert in_order([]) == []
+
+
+def standing(reported):
+    return [[each.name for each in machine.runs] for machine in composition.machines(reported)]
+
+
+def test_a_run_stands_where_it_measured_what_no_run_before_it_has(tmp_path):
+    full = measured(tmp_path, "full", ("base", "other"))
+    again = measured(tmp_path, "quick", ("base",), modes=("forward",))
+    more = measured(tmp_path, "more", ("base", "third"), modes=("forward",))
+    shape = measured(tmp_path, "shape", ("base",), ("q",))
+    assert standing([full, again, more, shape]) == [["full", "more", "shape"]]
+
+
+def test_each_machine_is_headed_by_a_run_of_its_own(tmp_path):
+    here, there = measured(tmp_path, "here", family=25), measured(tmp_path, "there", family=26)
+    found = composition.machines([here, there])
+    assert [machine.head.name for machine in found] == ["here", "there"]
+    assert [machine.label for machine in found] == ["a cpu, family 25, 2 threads", "a cpu, family 26, 2 threads"]
+
+
+def test_machines_that_read_the_same_are_told_apart(tmp_path):
+    here, there = measured(tmp_path, "here", family=25), measured(tmp_path, "there", family=25)
+    run = there.run
+    run = described(run, machine=msgspec.structs.replace(run.metadata.machine, stepping=2))
+    labels = [each.label for each in composition.machines([here, dataclasses.replace(there, run=run)])]
+    assert labels == ["a cpu, family 25, 2 threads", "a cpu, family 25, 2 threads (there)"]
+
+
+def test_the_advice_is_from_the_run_that_compared_most_implementations(tmp_path):
+    full = measured(tmp_path, "full", ("base", "other"))
+    more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
+    shape = measured(tmp_path, "shape", ("base", "other"), ("q",))
+    (machine,) = composition.machines([full, more, shape])
+    said = {(each.what.problem, each.what.mode): each.run.name for each in composition.advice(machine)}
+    assert said == {
+        ("p", "train_step"): "more",
+        ("p", "forward"): "full",
+        ("q", "train_step"): "shape",
+        ("q", "forward"): "shape",
+    }
+
+
+def test_the_map_has_the_shapes_of_the_first_run_with_what_the_advice_is_from(tmp_path):
+    full = measured(tmp_path, "full", ("base", "other"), ("p", "o"))
+    more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
+    shape = measured(tmp_path, "shape", ("base", "other"), ("q",))
+    (machine,) = composition.machines([full, more, shape])
+    training, inference = composition.maps(machine.head, composition.advice(machine))
+    assert list(training.shapes) == list(inference.shapes) == ["p", "o"]
+    cells = {name: [cell.text for cell in row] for name, row in training.rows}
+    assert cells == {"base": ["1", "1"], "other": ["2.00", "2.00"], "third": ["3.00", "–"]}
+    assert [name for name, _ in inference.rows] == ["base", "other"]
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """Two runs of a machine and one of another, with charts that have nothing but a name and words."""
+
+    def picture(name, marks, problem=None):
+        from reports.charts import Picture
+
+        return Picture(name, name, name, problem, None, ["a mark"] * marks, "<svg/>", "<svg/>")
+
+    full = measured(tmp_path, "full", problems=("p",), family=25)
+    shape = measured(tmp_path, "shape", problems=("q",), family=25)
+    other = measured(tmp_path, "other", problems=("p",), family=26)
+    give = dataclasses.replace
+    return [
+        give(full, pictures=[picture("ratio-a", 1), picture("sizes-a", 2)]),
+        give(shape, pictures=[picture("ratio-a", 9), picture("sizes-a", 5), picture("directions-q", 3, "q")]),
+        give(other, pictures=[picture("sizes-a", 9), picture("rates-a", 1), picture("directions-p", 2, "p")]),
+    ]
+
+
+def test_a_chart_is_of_the_first_run_or_of_the_one_that_shows_most_on_the_first_machine_that_has_it(drawn):
+    found = composition.pictures(composition.machines(drawn))
+    chosen = {each.what.name: each.run.name for each in found}
+    assert chosen == {"ratio-a": "full", "sizes-a": "shape", "rates-a": "other", "directions-p": "other"}
+    assert [len(each.what.said) for each in found] == [1, 5, 1, 2]
+
+
+def test_an_answer_is_of_the_run_with_most_to_say_and_figures_of_others_are_of_every_run(tmp_path):
+    shapes = ("t100-b64-i512-h512", "t64-b16-i128-h128")
+    pair = ("torch_lstm", "torch_lstm_native")
+    full = measured(tmp_path, "full", ("base", *pair), shapes[1:], family=25)
+    there = measured(tmp_path, "there", ("base", *pair), shapes[:1], family=26)
+    again = measured(tmp_path, "again", ("base", *pair), shapes[:1], modes=("train_step",), family=25)
+    parts = composition.said(composition.machines([full, there, again]))
+    assert {each.run.name for each in parts["elsewhere"]} == {"again", "there"}
+    assert len({each.what.title for each in parts["elsewhere"]}) == 1
+    floors = [each.what.title for each in parts["more"]]
+    assert len(floors) == len(set(floors))
