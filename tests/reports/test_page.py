@@ -267,6 +267,8 @@ def machines(tmp_path_factory):
         run = {**environment["run"], "run_id": f"2026010{family - 24}T000000-{name}"}
         for row in records:
             row.run_id = run["run_id"]
+            for turn in row.turns or ():
+                turn.started += family  # no two runs have the same turns
         write_records(folder / name / "results.parquet", records)
         machine = {**environment["machine"], "family": family, "model": 17}
         (folder / name / "environment.json").write_text(json.dumps({**environment, "machine": machine, "run": run}))
