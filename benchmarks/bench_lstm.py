@@ -27,20 +27,23 @@ CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problem
 
 @pytest.mark.parametrize("implementation", NAMES)
 @pytest.mark.parametrize("case", CASES)
-def bench_lstm(benchmark: Any, implementation: str, case: str) -> None:
+def bench_lstm(benchmark: Any, implementation: str, case: str, pytestconfig: pytest.Config) -> None:
     """Compare an implementation with the reference, then time it as everything here is timed.
 
     It follows pytest-benchmark's --benchmark-min-rounds, --benchmark-max-time and --benchmark-disable.
     """
     resolved, parsed = registry.resolve(implementation), Benchmark.parse(case)
     problem, workload, mode = parsed.timed_problem, parsed.workload, parsed.mode
+    device = pytestconfig.getoption("--device")
+    if reason := resolved.lacks(device, problem.dtype, workload, problem.lengths):
+        pytest.skip(reason)
     weights = make_weights(problem, workload)
-    prepared = registry.load(resolved).prepare(problem, weights, "cpu", workload)
+    prepared = registry.load(resolved).prepare(problem, weights, device, workload)
     if not resolved.is_floor:
         agreement.check(prepared, problem, workload, mode, agreement.expected(problem, workload, weights))
     call, state = prepared.call(mode), prepared.start(mode, make_inputs(problem))
     benchmark.group = case
-    benchmark.extra_info["device"] = "cpu"
+    benchmark.extra_info["device"] = device
     benchmark._mode = "bench_lstm"
     if benchmark.disabled:
         call(state)

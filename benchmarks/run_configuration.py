@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import options
+from benchmarks import machine, options
 from benchmarks.cases import Benchmark
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.metadata import Commit
@@ -45,6 +45,7 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
     versions: dict[str, str]
     commit: Commit
     preset: str = ""
+    gpu: str = ""  # its model and driver, where the run is on one
 
     def __post_init__(self) -> None:
         """Check the numbers and names; msgspec makes a ValidationError of a ValueError."""
@@ -93,6 +94,11 @@ def resumed(folder: Path) -> RunConfiguration:
         raise click.UsageError(f"{folder}/run.json: {error}") from None
     if changed:
         raise click.UsageError(f"{changed[0]} has changed since that run began; start a new run")
+    gpu = machine.gpu_model() or "" if configuration.device == "cuda" else ""
+    if gpu != configuration.gpu:
+        raise click.UsageError(
+            f"that run began on {configuration.gpu or 'no GPU'}; here is {gpu or 'none'}; start a new run"
+        )
     for implementation in implementations:
         began = configuration.versions.get(implementation.name)
         if not implementation.requires and versions_of(implementation) != began:

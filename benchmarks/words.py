@@ -57,3 +57,10 @@ def markdown_cell(text: str) -> str:
     well as text.
     """
     return _MARKUP.sub(_as_it_is, one_line(text))
+
+
+def markdown_table(rows: Sequence[Sequence[object]], header: Sequence[str], numbers: bool = False) -> str:
+    """Return rows as a table in GitHub's Markdown; `numbers` has columns of numbers to the right."""
+    from tabulate import tabulate  # here, so that a machine without it can still measure
+
+    return tabulate(rows, headers=header, tablefmt="github", disable_numparse=not numbers)

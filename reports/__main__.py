@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from impls.core import command_line
@@ -11,17 +12,23 @@ from impls.core import command_line
 if __name__ == "__main__":
     os.environ["TZ"] = "UTC"  # no report depends on it; Babel, which great-tables imports, fails where it is odd
 
-with command_line.starting():
-    import click
+try:
+    with command_line.starting():
+        import click
 
-    from benchmarks.terminal import output
-    from reports import frames, headline, publication, publishing, roofline, run_folder, site
-    from reports import terminal as screen
-    from reports.across_runs import across_runs
-    from reports.composition import in_order
-    from reports.frames import Run
-    from reports.recommendation import recommendations
-    from reports.summary import summarise
+        from benchmarks.terminal import output
+        from reports import frames, headline, publication, publishing, roofline, run_folder, site
+        from reports import terminal as screen
+        from reports.across_runs import across_runs
+        from reports.composition import in_order
+        from reports.frames import Run
+        from reports.recommendation import recommendations
+        from reports.summary import summarise
+except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
+    command_line.say(f"error: a report needs {error.name}, which is not installed here", err=True)
+    sys.exit(command_line.NOT_INSTALLED)
 
 TOGETHER = Path("runs") / "report"
 TITLE = b"<title>Which LSTM is fastest?</title>"

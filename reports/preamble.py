@@ -24,7 +24,9 @@ def preamble(run: Run) -> list[str]:
     cores = f", {count(machine.cores, 'core')}" if machine.cores else ""
     memory = f", {machine.memory_bytes / 2**30:.0f} GiB" if machine.memory_bytes else ""
     gpu = f", {machine.gpu}" if machine.gpu else ""
-    versions = sorted({version for line in set(run.records["versions"].astype(str)) for version in line.split(", ")})
+    ran = run.records.loc[run.records["status"] == "ok", "versions"]
+    known = ran if len(ran) else run.records["versions"]  # what did not run may lack its packages here
+    versions = sorted({version for line in set(known.astype(str)) for version in line.split(", ")})
     commit_id = (commit.id or UNKNOWN)[:12] + (", with changes" if commit.dirty else "")
     numbers = ((options.replicates, "replicate"), (options.blocks, "block"))
     often = " of ".join(count(number, word) for number, word in numbers if number is not None)

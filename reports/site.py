@@ -246,7 +246,7 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
         "shapes": drawn,
         "ratios": pictures["ratio"],
         "flips": [*pictures["sizes"], *pictures["rates"], *said["flips"]],
-        "directions": pictures["directions"],
+        "directions": [*pictures["directions"], *said["directions"]],
         "across-runs": across.tables,
         "more": [*pictures["other"], *said["more"]],
         **{name: said[name] for name in ("changes", "elsewhere")},

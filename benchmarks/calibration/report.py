@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 from scipy import stats
-from tabulate import tabulate
 
 from benchmarks import processors
 from benchmarks.calibration import evidence
@@ -20,7 +19,7 @@ from benchmarks.calibration.replay import Replay
 from benchmarks.calibration.sizing import SHARE, Sizes
 from benchmarks.metadata import Machine
 from benchmarks.regression.decision import TESTED
-from benchmarks.words import count, markdown_cell
+from benchmarks.words import count, markdown_cell, markdown_table
 
 MARGIN = 0.02
 SHARES = (0.02, 0.03, 0.05)
@@ -153,7 +152,7 @@ def _rules(pool: Pool, held: dict[str, list[int]]) -> str:
     rows += [_of_tool(pool, held, name, tool) for name, tool in OTHER_TOOLS.items()]
     header = ["rule", "false alarms", *(f"{name_of(share)} found" for share in SHARES), "processes a side"]
     cells = [[row.name, row.alarms, *row.found, row.processes] for row in rows]
-    table = tabulate(cells, headers=header, tablefmt="github", disable_numparse=True)
+    table = markdown_table(cells, header)
     note = f"{SPANNING} Its processes come from several sessions, since no session has so many."
     return f"{table}\n\n{note}" if any(SPANNING in cell for row in cells for cell in row) else table
 
@@ -243,7 +242,7 @@ def _sizes(pool: Pool) -> list[str]:
         return []
     number = count(len(pool.benchmarks), "benchmark")
     header = ["injected", "work", f"measured, mean of {number} [95 %]", "least", "largest"]
-    return [tabulate(rows, headers=header, tablefmt="github", disable_numparse=True)]
+    return [markdown_table(rows, header)]
 
 
 def slowdowns_listed(pool: Pool) -> str:
@@ -253,7 +252,7 @@ def slowdowns_listed(pool: Pool) -> str:
         for size in evidence.sizes(pool, list(map(name_of, SHARES)))
     ]
     header = ["benchmark", "work", "injected", "measured [95 %]"]
-    return tabulate(rows, headers=header, tablefmt="github", disable_numparse=True) + "\n" if rows else ""
+    return markdown_table(rows, header) + "\n" if rows else ""
 
 
 def gates_listed(reals: Sequence[RealGate]) -> str:
@@ -274,7 +273,7 @@ def gates_listed(reals: Sequence[RealGate]) -> str:
     ]
     header = ["date", "machine", "kind", "slowed", "exit code", "regressions", "right", "minutes", "unknown"]
     cells = [[markdown_cell(cell) for cell in row] for row in rows]
-    return tabulate(cells, headers=header, tablefmt="github", disable_numparse=True) + "\n"
+    return markdown_table(cells, header) + "\n"
 
 
 def _from_end_to_end(reals: Sequence[RealGate]) -> str:
@@ -293,4 +292,4 @@ def _from_end_to_end(reals: Sequence[RealGate]) -> str:
                 ]
             )
     header = ["gates from end to end", "right", "mean minutes", "longest", "benchmarks left unknown"]
-    return tabulate(lines, headers=header, tablefmt="github")
+    return markdown_table(lines, header, numbers=True)

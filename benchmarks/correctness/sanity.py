@@ -20,6 +20,10 @@ REMEMBERED = 3.0
 """A first call on new inputs may take this many times as long as a repeated call. Beyond, results are remembered."""
 SLACK_SECONDS = 100e-6
 """A first call on new inputs may always take this much longer: its pages and caches are cold."""
+DRAIN = 0.02
+"""Waiting for the device may take this share of a call longer than waiting again. Beyond, the call left work."""
+DRAIN_SLACK_SECONDS = 5e-6
+"""Waiting for an idle device takes 2 to 5 µs by itself, the first time somewhat longer."""
 PAUSE_SECONDS = 1e-3
 """The pause before a reading, after which it finds nothing in the caches."""
 ATTEMPTS = 20
@@ -94,6 +98,44 @@ def check_finished(
         raise Suspicious(
             f"it returns before its work is done: a timed call takes {call_seconds * 1e6:.1f} µs, and reading its"
             f" result {longer * 1e6:.1f} µs longer than reading it again (to_numpy must convert anew each time)"
+        )
+
+
+def undrained(drain_seconds: float, call_seconds: float) -> bool:
+    """Whether waiting for the device took so long that a call must have left work on it."""
+    return drain_seconds > DRAIN * call_seconds + DRAIN_SLACK_SECONDS
+
+
+def check_drained(call: Callable[[Any], Any], state: Any, drain: Callable[[], None], call_seconds: float) -> None:
+    """Refuse a callable that returns before its device is done.
+
+    Reading a small result says little of a call that submits many kernels: reading takes as long as the last of them.
+
+    Args:
+        call: the timed callable.
+        state: its argument.
+        drain: waits for everything that was submitted to the device.
+        call_seconds: of a call, as it is timed.
+
+    Raises:
+        Suspicious: where the device was still busy after most calls.
+    """
+    left = []
+    for _ in range(ATTEMPTS):
+        with no_collector():
+            call(state)
+            start = perf_counter()
+            drain()
+            first = perf_counter() - start
+            start = perf_counter()
+            drain()
+            left.append(first - (perf_counter() - start))
+        if len(left) == 1 and not undrained(left[0], call_seconds):
+            return
+    if sum(undrained(seconds, call_seconds) for seconds in left) > ATTEMPTS / 2:
+        raise Suspicious(
+            f"it returns before its device is done: a timed call takes {call_seconds * 1e6:.1f} µs, and the device is"
+            f" busy for {statistics.median(left) * 1e6:.1f} µs more"
         )
 
 

@@ -166,7 +166,8 @@ class Arm:
             return
         started = outside.descendants(self.process.pid)
         self._signal(signal.SIGKILL)
-        self.process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver dies when the driver lets it
+            self.process.wait(GONE_SECONDS)
         outside.end(started)
         outside.forget(self.process.pid)
         outside.end(process for process in outside.orphans() if process.token == self.token)
@@ -215,6 +216,8 @@ class Arm:
         if self.alive and (stop or failed):
             self._stop()
         if isinstance(content, protocol.Failed):
+            if content.ends:  # its other benchmarks get a new process
+                self.kill()
             raise ArmFailed(content.status, content.reason)
         return content
 

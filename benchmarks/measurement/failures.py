@@ -6,6 +6,23 @@ from pathlib import Path
 
 from benchmarks.measurement.protocol import Failed
 
+STICKY = (
+    "illegal memory access",
+    "CUDA_ERROR_ILLEGAL_ADDRESS",
+    "device-side assert",
+    "CUDA_ERROR_ASSERT",
+    "unspecified launch failure",
+    "CUDA_ERROR_LAUNCH_FAILED",
+    "misaligned address",
+    "CUDA_ERROR_MISALIGNED_ADDRESS",
+    "illegal instruction",
+    "CUDA_ERROR_ILLEGAL_INSTRUCTION",
+    "uncorrectable ECC error",
+    "CUDA_ERROR_ECC_UNCORRECTABLE",
+)
+"""What an error says after which every further call to CUDA fails in that process (the driver's documentation of
+CUresult: "the process must be terminated and relaunched")."""
+
 
 def one_line(text: str, limit: int = 300) -> str:
     """Return text on a single line of at most `limit` characters.
@@ -44,7 +61,8 @@ def failure_of(error: BaseException) -> Failed:
         "CUDA_ERROR_OUT_OF_MEMORY",
     )
     no_memory = isinstance(error, MemoryError) or any(sign in text for sign in starved)
-    return Failed("out_of_memory" if no_memory else "error", one_line(f"{type(error).__name__}: {text}"))
+    status = "out_of_memory" if no_memory else "error"
+    return Failed(status, one_line(f"{type(error).__name__}: {text}"), any(sign in text for sign in STICKY))
 
 
 def failure_to_import(error: Exception, path: Path) -> Failed:

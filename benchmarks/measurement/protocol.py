@@ -147,7 +147,7 @@ class Opened(Answer, tag="opened"):
     """A benchmark can be called."""
 
     first_call_seconds: float
-    peak_bytes: int  # peak RSS above what was resident before
+    peak_bytes: int | None  # the peak above what was used before, where it is known
 
 
 class Done(Answer, tag="done"):
@@ -212,10 +212,11 @@ class KernelNamed(Answer, tag="kernel_named"):
 
 
 class Failed(Answer, tag="failed"):
-    """The request could not be done: the status of the row, and the reason."""
+    """The request could not be done: the status of the row, and the reason. After some failures nothing works."""
 
     status: str
     reason: str
+    ends: bool = False  # the process is of no more use
 
 
 AnyRequest = (

@@ -41,6 +41,7 @@ class OpenBenchmark:
         self.prepared = prepared
         self.call = prepared.call(benchmark.mode)
         self.reading: Any = None
+        self.drain_seconds = 0.0  # after the last turn that was read
         self.state = self.fresh(inputs)
 
     def fresh(self, inputs: Any) -> Any:
@@ -56,7 +57,7 @@ class Worker:
     """The state of the process: the implementation's module, and the open benchmarks."""
 
     def __init__(self, start: protocol.Start) -> None:
-        from benchmarks.measurement import memory
+        from benchmarks.measurement import devices, memory
         from impls.core import registry
 
         self.keeps_freed = memory.keep_freed()
@@ -65,7 +66,7 @@ class Worker:
         self.implementation = registry.read(Path(start.path))
         self.module = registry.load(self.implementation)
         self.import_seconds = perf_counter() - began
-        self.memory = memory
+        self.hardware = devices.device(start.device)
         gc.freeze()  # the frameworks' objects stay alive; the collector need not visit them again
         self.base_bytes = memory.resident()
         self.opened: dict[str, OpenBenchmark] = {}
@@ -138,16 +139,18 @@ class Worker:
         given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
         arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, request.seed)
         inputs = self.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
-        self.memory.reset_peak_rss()
-        before = self.memory.resident()
+        self.hardware.reset_peak()
+        before = self.hardware.used()
         prepared = self.module.prepare(benchmark.timed_problem, arrays, self.device, benchmark.workload)
         opened = OpenBenchmark(benchmark, prepared, inputs)
+        self.hardware.drain()  # copies to a device may go on
         start = perf_counter()
         opened.call(opened.state)
         first = perf_counter() - start
         opened.call(opened.state)
         self.opened[request.benchmark] = opened
-        return protocol.Opened(first_call_seconds=first, peak_bytes=max(0, self.memory.peak_rss() - before))
+        peak = self.hardware.peak()
+        return protocol.Opened(first_call_seconds=first, peak_bytes=None if peak is None else max(0, peak - before))
 
     def inputs_of(self, benchmark: Any, k: int) -> Any:
         """Return set k of a replicate's inputs; modes of the same problem share them."""
@@ -197,6 +200,7 @@ class Worker:
         problem = opened.benchmark.timed_problem
         reading = sanity.read(opened.call(opened.state), opened.finish)
         sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
+        sanity.check_drained(opened.call, opened.state, self.hardware.drain, request.seconds)
         sanity.check_not_remembered(
             opened.call, opened.state, lambda: opened.fresh(input_set(problem, self.seed, next(further), REPLICATE))
         )
@@ -221,6 +225,9 @@ class Worker:
         opened = self.opened[request.benchmark]
         plan = timing.Plan(request.samples, request.calls_per_sample)
         turn, result = timing.turn(opened.call, opened.state, plan)
+        start = perf_counter()
+        self.hardware.drain()
+        opened.drain_seconds = perf_counter() - start
         if request.read:
             opened.reading = sanity.read(result, opened.finish)
             turn.read_seconds, turn.reread_seconds = opened.reading.first_seconds, opened.reading.again_seconds
@@ -240,6 +247,8 @@ class Worker:
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
         agreement.compare(reading.arrays, part, benchmark.problem.dtype, where)
         sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
+        if sanity.undrained(opened.drain_seconds, request.seconds):
+            sanity.check_drained(opened.call, opened.state, self.hardware.drain, request.seconds)
         return protocol.Done()
 
     def profile(self, request: protocol.Profile) -> protocol.Profiled:
@@ -277,6 +286,7 @@ def serve(fd: int) -> None:
                 continue
             try:
                 answer = worker.answer(message.content)
+                worker.hardware.drain()  # what was submitted would run on against the next arm
             except Exception as error:
                 answer = failure_of(error)
             send(message.number, answer)

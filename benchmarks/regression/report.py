@@ -10,13 +10,12 @@ from typing import Literal
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from tabulate import tabulate
 
 from benchmarks.columns import Column
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result
 from benchmarks.regression.slowdowns import Slowdown
-from benchmarks.words import markdown_cell
+from benchmarks.words import markdown_cell, markdown_table
 from impls.core.text import one_line
 
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
@@ -147,7 +146,7 @@ def slowdowns_markdown(result: Result) -> str:
                 for line in differing
             ]
             header = [f"{profiled}: own time in a call", "base", "head", "difference"]
-            parts += [tabulate(cells, headers=header, tablefmt="github", disable_numparse=True)] if cells else []
+            parts += [markdown_table(cells, header)] if cells else []
     parts.append("A profiler slows down what it watches. These times only say what differs.")
     return "\n\n".join([*parts, "</details>"])
 
@@ -189,7 +188,7 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
         cells = [[markdown_cell(column.cell(row)) for column in COLUMNS] for row in rows]
         parts.append(f"### {markdown_cell(benchmark)}")
         header = [column.name for column in COLUMNS]
-        parts.append(tabulate(cells, headers=header, tablefmt="github", disable_numparse=True))
+        parts.append(markdown_table(cells, header))
     said = [
         f"- **{standing.kind}** {markdown_cell(standing.benchmark)}: {markdown_cell(standing.reason)}"
         for standing in result.standings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 
-import dependency_groups
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -24,6 +23,8 @@ def of_pyproject(content: bytes) -> list[str]:
     Raises:
         Unusable: where it has no such group.
     """
+    import dependency_groups  # here, so that a machine without it can still measure
+
     try:
         groups = tomllib.loads(content.decode())["dependency-groups"]
         return sorted(dependency_groups.resolve(groups, GROUP))

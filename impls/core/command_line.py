@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C has ended."""
+NOT_INSTALLED = 4
+"""The exit code of a command that lacks a package."""
 
 
 class _Output(io.FileIO):

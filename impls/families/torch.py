@@ -61,7 +61,28 @@ def device_of(device: str) -> torch.device:
         except (AssertionError, RuntimeError) as error:
             raise NoDevice(f"PyTorch sees no CUDA device: {error}") from None
         raise NoDevice("PyTorch sees no CUDA device")
+    if device == "cuda":
+        full_precision()
     return torch.device(device)
+
+
+def full_precision() -> None:
+    """Have CUDA's products and cuDNN's LSTM compute in float32, without TF32, and read it back.
+
+    By default cuDNN's LSTM takes TF32, and the setting for all of PyTorch does not reach it (pytorch#179445).
+
+    Raises:
+        RuntimeError: where PyTorch did not take the setting.
+    """
+    backends = torch.backends
+    parts = {"cuda.matmul": backends.cuda.matmul, "cudnn.rnn": getattr(backends.cudnn, "rnn", None)}
+    for name, part in parts.items():
+        if part is not None and hasattr(part, "fp32_precision"):
+            part.fp32_precision = "ieee"
+            if part.fp32_precision != "ieee":
+                raise RuntimeError(f"torch.backends.{name}.fp32_precision stays {part.fp32_precision}")
+        else:  # before torch 2.9
+            backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = False
 
 
 def wait_for(device: torch.device) -> Callable[[], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.answers import best, changes, elsewhere, growth, lengths
+from reports.answers import best, changes, directions, elsewhere, growth, lengths
 from reports.answers.answer import Answer, asked_of
 from reports.frames import Run
 
@@ -17,6 +17,7 @@ def answers(run: Run, summary: pd.DataFrame) -> dict[str, list[Answer]]:
     sound = asked[asked["status"] == "ok"]
     return {
         "flips": list(growth.growth(run, sound)),
+        "directions": list(directions.directions(sound)),
         "changes": list(changes.changes(run, sound)),
         "elsewhere": list(elsewhere.elsewhere(run, sound)),
         "more": [*lengths.lengths(run, sound), *best.jax(asked, run.baseline), *best.floor(sound)],

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from benchmarks.correctness import sanity
+from tests.helpers.devices import Asynchronous
 
 
 def work(seconds=0.002):
@@ -113,6 +114,39 @@ def test_a_disturbance_that_lasts_makes_calls_long_too_and_is_no_proof():
     sanity.check_finished(lambda state: (work(0.004), Lazy(0.0005))[1], None, Lazy.read, 0.0001, disturbed)
     with pytest.raises(sanity.Suspicious):  # the control: a lazy one, whose calls are short now as before
         sanity.check_finished(lambda state: Lazy(0.0005), None, Lazy.read, 0.0001, disturbed)
+
+
+def drained(call, device, seconds):
+    sanity.check_drained(call, None, device.drain, seconds)
+
+
+def test_a_call_that_does_not_wait_for_its_device_is_found():
+    device = Asynchronous()
+    with pytest.raises(sanity.Suspicious, match="returns before its device is done"):
+        drained(lambda state: device.submit(0.002), device, 0.0001)
+
+
+def test_a_call_that_leaves_a_tenth_is_found_where_reading_its_result_does_not_tell():
+    """Such as a cell whose kernels are launched one after another: the device is nearly done when it returns."""
+    device = Asynchronous()
+
+    def call(state):
+        work(0.002)
+        device.submit(0.0002)
+
+    sanity.check_finished(call, None, lambda result: device.drain(), 0.002, sanity.read(call(None), lambda _: None))
+    with pytest.raises(sanity.Suspicious, match="returns before its device is done"):
+        drained(call, device, 0.002)
+
+
+def test_a_call_that_waits_for_its_device_is_not_accused():
+    device = Asynchronous()
+    drained(lambda state: (device.submit(0.0005), device.drain()), device, 0.0005)
+
+
+def test_a_device_that_is_busy_now_and_then_is_no_proof():
+    numbers, device = iter(range(1000)), Asynchronous()
+    drained(lambda state: device.submit(0.002 if next(numbers) % 4 == 0 else 0), device, 0.0005)
 
 
 def test_the_first_tensors_are_those_of_the_fresh_result():

@@ -227,6 +227,17 @@ FAULTS = {
         load, right = right.load, replace(right, load=early)
         def bad(state): return state.done
     """,
+    "breaks_its_gpu": """
+        broken = contract.__dict__.setdefault("broken", [])  # by the process: each call fails from then on
+        infer = right.forward
+        def fragile(state):
+            if broken: raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            return infer(state)
+        right = replace(right, forward=fragile)
+        def bad(state):
+            broken.append(1)
+            return fragile(state)
+    """,
     "late_crash": """
         def bad(state):
             calls[0] += 1
@@ -244,6 +255,7 @@ STATUS = {
     "hangs": ("timed_out", "no answer within"),
     "segfaults": ("crashed", "SIGSEGV"),
     "exits": ("crashed", "exited with code 7"),
+    "breaks_its_gpu": ("error", "an illegal memory access"),
     "killed": ("crashed", "SIGKILL"),
     "no_such_module": ("not_installed", "no_such_framework"),
     "mistyped_import": ("error", "ImportError: cannot import name 'CanonicalLSMT'"),

@@ -33,6 +33,21 @@ def test_the_status_of_an_exception(error, status):
     assert found.status in STATUSES
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: an illegal memory access was encountered",
+        "INTERNAL: Failed to synchronize: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered",
+        "CUDA error: device-side assert triggered",
+        "CUDA error: unspecified launch failure",
+    ],
+)
+def test_after_some_errors_nothing_works_in_that_process(text):
+    assert failure_of(RuntimeError(text)).ends
+    assert not failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).ends
+    assert not failure_of(Unsupported("no bias")).ends
+
+
 def test_a_gpu_that_a_framework_does_not_see_is_a_fault_only_where_there_is_one():
     assert "no_device" in harmless(None)
     assert "no_device" not in harmless("NVIDIA H100")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import limits, options, raw, record
+from benchmarks import limits, machine, options, raw, record
 from benchmarks.calibration.command import stored
 from benchmarks.calibration.pool import Pool
 from benchmarks.cases import Benchmark
@@ -24,6 +24,7 @@ from benchmarks.raw import Raw
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.run_configuration import RunConfiguration, resumed
 from impls.core import registry
+from impls.core.versions import versions_of
 
 ID = "t4-b2-i8-h8/sequence/train_step"
 BENCHMARKS = [Benchmark.parse(ID)]
@@ -216,6 +217,18 @@ def test_the_file_of_impls_that_has_changed_is_named(tmp_path):
     (tmp_path / "run.json").write_text(began.dumps())
     with pytest.raises(click.UsageError, match=r"^impls/core/problem\.py has changed since"):
         resumed(tmp_path)
+
+
+def test_a_run_is_not_resumed_on_another_gpu(tmp_path, monkeypatch):
+    versions = {"reference": versions_of(registry.resolve("reference"))}
+    began = msgspec.structs.replace(CONFIGURATION, device="cuda", gpu="NVIDIA H100, 580.95", versions=versions)
+    (tmp_path / "run.json").write_text(began.dumps())
+    for here, said in (("NVIDIA H200, 580.95", "NVIDIA H200, 580.95"), (None, "none")):
+        monkeypatch.setattr(machine, "gpu_model", lambda here=here: here)
+        with pytest.raises(click.UsageError, match=f"began on NVIDIA H100, 580.95; here is {said}"):
+            resumed(tmp_path)
+    monkeypatch.setattr(machine, "gpu_model", lambda: "NVIDIA H100, 580.95")
+    assert resumed(tmp_path) == began
 
 
 def test_a_damaged_file_of_a_calibration_is_named_before_anything_is_measured(tmp_path):

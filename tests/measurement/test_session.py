@@ -193,3 +193,13 @@ def test_the_suite_runs_under_pytest_benchmark_alone(tmp_path, python):
     found = json.loads((tmp_path / "b.json").read_text())["benchmarks"]
     assert [one["name"] for one in found] == ["bench_lstm[t64-b1-i128-h128/sequence/forward-torch_lstm]"]
     assert found[0]["stats"]["rounds"] >= 5
+
+
+@pytest.mark.slow
+def test_pytest_benchmark_computes_on_the_device_that_is_asked_for(python):
+    done = python(
+        "pytest", "benchmarks", "-k", "torch_lstm and not cell and b1-i128 and forward and not train",
+        "--device", "cuda", "-p", "no:cacheprovider", CUDA_VISIBLE_DEVICES="",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    assert "NoDevice: PyTorch sees no CUDA device" in done.stdout

@@ -65,3 +65,22 @@ def test_problems_keep_their_order_and_several_devices_are_named(tmp_path):
         [problem, "train_step", device] for problem in ("q", "p") for device in ("cpu", "cuda")
     ]
     assert "0.75 × at q on cpu, 0.75 × at q on cuda, 0.75 × at p on cpu and 0.75 × at p on cuda." in found.sentence
+
+
+ODD = "Where does inference take longer than a training step?"
+
+
+def test_where_forward_takes_longer_than_a_training_step_is_said(tmp_path):
+    rows = trained("base", 2e-3) + trained("base", 1e-3, "forward")
+    rows += trained("odd", 2e-3) + trained("odd", 3e-3, "forward")
+    found = answered(tmp_path, rows)[ODD]
+    assert found.sentence == "Forward alone takes longer than forward and backward together in odd at p."
+    ((problem, name, forward, step),) = cells(found)
+    assert (problem, name) == ("p", "odd")
+    assert forward.startswith("3.0")
+    assert step.startswith("2.0")
+
+
+def test_where_the_two_can_not_be_told_apart_nothing_is_said(tmp_path):
+    noisy = [record("odd", r, 2.1e-3 * (1.3 if r % 2 else 0.7), workload="sequence", mode="forward") for r in range(4)]
+    assert ODD not in answered(tmp_path, trained("base", 1e-3) + trained("odd", 2e-3) + noisy)

@@ -10,7 +10,7 @@ from benchmarks.metadata import LARGE, Machine
 from reports import markdown
 from reports.preamble import notes, peak_and_noise, preamble, slow_libraries
 from reports.summary import summarise
-from tests.helpers.records import described, record, save
+from tests.helpers.records import described, failed, record, save
 
 FULL = "full float32: no TF32, no bfloat16 products"
 
@@ -35,6 +35,13 @@ def test_a_run_on_a_busy_machine_says_so(tmp_path):
 def test_the_precision_is_that_of_the_runs_dtypes(dtypes, recorded, line, tmp_path):
     run = save(tmp_path, [record("base", r, 1e-3, problem=d, dtype=d) for d in dtypes for r in (0, 1)])
     assert preamble(described(run, matmul_precision=recorded))[2] == f"{line}; 2 threads"
+
+
+def test_the_versions_are_those_of_what_ran(tmp_path):
+    rows = [record("base", r, 1e-3, versions="torch 2") for r in (0, 1)]
+    rows += [failed("other", r, "unsupported", "no cell", versions="mlx not installed") for r in (0, 1)]
+    assert preamble(save(tmp_path / "some", rows))[1] == "torch 2, Python 3.11"
+    assert "mlx not installed" in preamble(save(tmp_path / "none", rows[2:]))[1]
 
 
 def test_the_libraries_of_the_peak_and_of_the_floor_are_named(tmp_path):

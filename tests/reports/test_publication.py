@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.record import read_records, write_records
 from reports import documents
+from tests.helpers.browser import axe, visits
 from tests.helpers.processes import python
 from tests.helpers.records import PUBLISHED
 
@@ -103,6 +104,23 @@ def test_data_is_what_its_schema_says(site):
     del found["runs"][0]["rows"][0]["problem"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(found, schema)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_every_document_fits_and_axe_finds_nothing_serious(site, width, scheme):
+    source = axe()
+    pages = sorted(site.glob("docs/**/*.html"))
+    assert len(pages) > 10
+    with visits(width, color_scheme=scheme, bypass_csp=True) as browsed:
+        for path in pages:
+            browsed.page.goto(path.as_uri())
+            assert browsed.page.evaluate("document.documentElement.scrollWidth") <= width, path.name
+            browsed.page.evaluate(source)
+            found = browsed.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            bad = [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")]
+            assert (path.name, bad) == (path.name, [])
+        assert browsed.complaints == []
+        assert browsed.abroad() == []
 
 
 def test_a_badge_is_what_shields_reads(site):

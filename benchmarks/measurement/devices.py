@@ -1,0 +1,146 @@
+"""The device of an arm: waiting for everything that was submitted to it, and how much of its memory is in use.
+
+A framework's own wait is part of what is timed. `drain` is the suite's. On a GPU the CUDA driver does it: it waits for
+the work of every framework, thread and stream of the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from benchmarks.measurement import memory
+
+
+class Device(Protocol):
+    """What a worker needs of its device."""
+
+    def drain(self) -> None:
+        """Wait until everything that this process has submitted is done."""
+
+    def used(self) -> int:
+        """Return the bytes that this process uses now."""
+
+    def reset_peak(self) -> None:
+        """Start the peak again from what is in use now."""
+
+    def peak(self) -> int | None:
+        """Return the most bytes that were in use since reset_peak; None where that can't be known."""
+
+
+class Cpu:
+    """The processors of this process, and its resident memory. Nothing is submitted: a call returns when it is done."""
+
+    def drain(self) -> None:
+        """Return at once."""
+
+    def used(self) -> int:
+        """Return the bytes that are resident now."""
+        return memory.resident()
+
+    def reset_peak(self) -> None:
+        """Return freed memory to the kernel, and start the peak again."""
+        memory.reset_peak_rss()
+
+    def peak(self) -> int | None:
+        """Return the most bytes that were resident since reset_peak."""
+        return memory.peak_rss()
+
+
+class Cuda:
+    """The first CUDA device that this process sees.
+
+    PyTorch and JAX share its primary context, so waiting for that context waits for both. The memory is what the
+    frameworks' own allocators say.
+
+    Args:
+        driver: the CUDA driver's library; None loads it. Where there is none, the framework will say no_device.
+        modules: where to look for frameworks that are loaded.
+    """
+
+    def __init__(self, driver: Any = None, modules: Mapping[str, Any] = sys.modules) -> None:
+        self.modules = modules
+        self.context: ctypes.c_void_p | None = None
+        self.jax_peak = 0
+        try:
+            self.driver = driver or ctypes.CDLL("libcuda.so.1")
+        except OSError:
+            self.driver = None
+
+    def drain(self) -> None:
+        """Wait for the primary context.
+
+        Raises:
+            RuntimeError: where the driver reports an error, such as one of a kernel that ran before.
+        """
+        if self.driver is None:
+            return
+        if self.context is None:
+            if not (self._torch() or self._jax()):
+                return  # otherwise this would start CUDA before the framework has
+            number, context = ctypes.c_int(), ctypes.c_void_p()
+            self._do("cuInit", 0)
+            self._do("cuDeviceGet", ctypes.byref(number), 0)
+            self._do("cuDevicePrimaryCtxRetain", ctypes.byref(context), number)
+            self.context = context
+        before = ctypes.c_void_p()
+        self._do("cuCtxPushCurrent_v2", self.context)
+        try:
+            self._do("cuCtxSynchronize")
+        finally:
+            self._do("cuCtxPopCurrent_v2", ctypes.byref(before))
+
+    def _do(self, name: str, *arguments: Any) -> None:
+        code = getattr(self.driver, name)(*arguments)
+        if code != 0:
+            word = ctypes.c_char_p()
+            known = self.driver.cuGetErrorName(code, ctypes.byref(word)) == 0 and word.value
+            raise RuntimeError(f"{name}: {word.value.decode() if known and word.value else f'CUDA error {code}'}")
+
+    def used(self) -> int:
+        """Return the bytes that the allocators have given out."""
+        torch = self._torch()
+        return (torch.cuda.memory_allocated() if torch else 0) + (self._jax_stats() or {}).get("bytes_in_use", 0)
+
+    def reset_peak(self) -> None:
+        """Start PyTorch's peak again. JAX's can't be: it is remembered."""
+        torch = self._torch()
+        if torch:
+            torch.cuda.reset_peak_memory_stats()
+        self.jax_peak = (self._jax_stats() or {}).get("peak_bytes_in_use", 0)
+
+    def peak(self) -> int | None:
+        """Return the most bytes since reset_peak; None where JAX had used as much before, or doesn't say."""
+        torch = self._torch()
+        total = torch.cuda.max_memory_allocated() if torch else 0
+        if self._jax():
+            found = (self._jax_stats() or {}).get("peak_bytes_in_use")
+            if found is None or found <= self.jax_peak:
+                return None
+            total += found
+        return int(total)
+
+    def _torch(self) -> Any:
+        torch = self.modules.get("torch")
+        return torch if torch is not None and torch.cuda.is_initialized() else None
+
+    def _jax(self) -> Any:
+        """Return JAX's first GPU, if JAX is loaded and sees one."""
+        jax = self.modules.get("jax")
+        if jax is None:
+            return None
+        try:
+            return next((device for device in jax.local_devices() if device.platform == "gpu"), None)
+        except RuntimeError:  # no backend: the implementation says no_device
+            return None
+
+    def _jax_stats(self) -> dict[str, int] | None:
+        device = self._jax()
+        return device.memory_stats() if device is not None else None
+
+
+def device(name: str) -> Device:
+    """Return the device of a name: cpu or cuda."""
+    return Cuda() if name == "cuda" else Cpu()
