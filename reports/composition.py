@@ -14,7 +14,6 @@ from typing import Generic, TypeVar
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.words import count
 from reports import answers, heatmap, history
 from reports.answers import Answer
 from reports.charts import Picture
@@ -82,10 +81,9 @@ def machines(reported: Sequence[Reported]) -> list[Machine]:
 
 
 def words(run: Run) -> str:
-    """Return the processor, the GPU if there is one, and the threads."""
-    machine, threads = run.metadata.machine, run.metadata.run.threads
-    parts = [processors.words(machine), machine.gpu, count(threads, "thread") if threads else None]
-    return ", ".join(part for part in parts if part)
+    """Return the processor, and the GPU if there is one."""
+    machine = run.metadata.machine
+    return ", ".join(part for part in (processors.words(machine), machine.gpu) if part)
 
 
 def advice(machine: Machine) -> list[Taken[Recommendation]]:

@@ -53,7 +53,7 @@ def _rendered(source: str, text: str, places: dict[str, str]) -> Document:
             token.children = _linked(token.children or [], source, places)
     html = str(markdown.renderer.render(tokens, markdown.options, {}))
     html = html.replace("<table>", '<div class="wide" tabindex="0" role="region" aria-label="table"><table>')
-    html = html.replace("</table>", "</table></div>")
+    html = html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')  # what scrolls has a stop
     return Document(source, places[source], headings[0] if headings else source, html)
 
 

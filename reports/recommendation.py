@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -59,9 +59,11 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
     if faster.empty:
         unclear = sorted(rows.loc[rows["verdict"] == UNCLEAR, "implementation"].astype(str))
-        rest = f" {listed(unclear)} may take as little: we can't tell." if unclear else ""
-        return f"use {baseline}. Nothing that was measured is clearly faster.{rest}"
-    said = [f"{_takes(faster.iloc[0], baseline)}."]
+        return f"use {baseline}. Nothing that was measured is clearly faster.{_next(rows, baseline, unclear)}"
+    best = faster.iloc[0]
+    close = rows[(rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR)]["implementation"].astype(str)
+    near = sorted(set(close) - {str(best["implementation"]), baseline})
+    said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
     if faster.iloc[0]["track"] != DEFAULT:
         plain = faster[faster["track"] == DEFAULT]
         said.append(
@@ -70,6 +72,14 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
             else f"Without custom code, use {baseline}."
         )
     return " ".join(said)
+
+
+def _next(rows: pd.DataFrame, baseline: str, unclear: Sequence[str]) -> str:
+    """Return which implementations come next: those that may be as fast, or else the quickest of those that are not."""
+    if unclear:
+        return f" {listed(unclear)} may be as fast: the difference is not certain."
+    slower = rows[rows["ratio"].notna() & (rows["verdict"] != BASELINE)].sort_values("ratio")
+    return f" The next is slower: {_takes(slower.iloc[0], baseline)}." if len(slower) else ""
 
 
 def _takes(row: pd.Series, baseline: str) -> str:

@@ -30,6 +30,7 @@ from reports.preamble import UNSTEADY, notes, preamble
 from reports.recommendation import PURPOSES, Recommendation
 from reports.reported import Reported
 from reports.rows import KEYS, Row, of_page, rows
+from reports.tracks import FLOOR
 
 PAGE = Path(__file__).with_name("page")
 FILTERS = ("machine", "run", *KEYS)
@@ -80,9 +81,10 @@ def _measured(run: Run) -> str:
     """Return such as `Measured on 2026-11-25, 12 implementations, 32 benchmarks.`."""
     date = began(run.run_id)
     when = "" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}: "
-    implementations = run.records["implementation"].nunique()
+    implementations = run.records.loc[run.records["track"] != FLOOR, "implementation"].nunique()
+    cpu_only = "" if "cuda" in set(run.records["device"].astype(str)) else " On the CPU, no GPU."
     benchmarks = len(run.records.drop_duplicates(BENCHMARK))
-    return f"{when}{implementations} implementations, {benchmarks} benchmarks."
+    return f"{when}{implementations} implementations, {benchmarks} benchmarks.{cpu_only}"
 
 
 def _covered(found: Sequence[Machine]) -> str:
@@ -91,7 +93,7 @@ def _covered(found: Sequence[Machine]) -> str:
     kind = "machine" if "cuda" in devices else "CPU"
     where = f"Only this {kind} was measured" if len(found) == 1 else f"Only these {len(found)} {kind}s were measured"
     gpu = "" if "cuda" in devices else ", no GPU"
-    return f"{where}{gpu}. On another machine the order can be another: measure it there."
+    return f"{where}{gpu}. Another machine may give another order: measure there."
 
 
 def _noise(run: Run) -> str:
@@ -134,14 +136,15 @@ def _address(path: str) -> str:
 PARTS = (
     ("shapes", "Best per shape"),
     ("ratios", "How far apart?"),
-    ("flips", "Where does it flip?"),
+    ("flips", "How does the size change it?"),
     ("directions", "Forward and training step"),
-    ("changes", "What does each change buy?"),
+    ("changes", "Is torch.compile worth it? What each change buys"),
     ("elsewhere", "Published elsewhere"),
     ("more", "More questions"),
     ("rows", "Every row"),
     ("across-runs", "History"),
     ("trust", "Can I trust it?"),
+    ("columns", "What the words mean"),
     ("run", "Run it on yours"),
     ("runs", "Data, cite"),
 )
@@ -252,6 +255,7 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
         **{name: said[name] for name in ("changes", "elsewhere")},
     }
     several = len({device for each in reported for device in each.summary["device"].astype(str)}) > 1
+    standing = [each for machine in found for each in machine.runs]
     table = list(rows([(machine.label, each) for machine in found for each in machine.runs], several))
     return (
         _environment()
@@ -262,9 +266,11 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
             css_hash=_hash(css),
             js_hash=_hash(js),
             headline=headline.headline(run, summary),
+            headline_mode=next(iter(headline.subject(summary)["mode"].astype(str)), ""),
             machines=found,
             measured=_measured(run),
             noise=_noise(run),
+            other_noise=[(each.label, _noise(each.run)) for each in standing if each is not head],
             covered=_covered(found),
             advice=[(label, each.what, each.run.name, _compared(each)) for label, each in flat],
             maps=drawn,
@@ -281,19 +287,24 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
             raw_files={
                 each.name: [each.raw + name for name, _ in each.files if name not in dict(TABLES)] for each in reported
             },
-            notes=notes(run),
+            notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(run)],
             across=across,
             past=[_inside(picture) for picture in past],
             site=links,
+            add_yours=next((href for href, title in links if title == "Add yours"), ""),
         )
     )
 
 
 def _compared(advised: Taken[Recommendation]) -> str:
-    """Return such as `12 implementations compared on 2026-11-25.`."""
-    date = began(advised.run.run.run_id)
-    when = "" if pd.isna(date) else f" on {date:%Y-%m-%d}"
-    return f"{count(advised.what.compared, 'implementation')} compared{when}."
+    """Return such as `12 implementations compared in 5 replicates on 2026-11-25, noise 4.9 %.`."""
+    run = advised.run.run
+    date, spread, often = began(run.run_id), estimates.noise(run.records), run.metadata.run.replicates
+    said = [f"{count(advised.what.compared, 'implementation')} compared"]
+    said += [f"in {count(often, 'replicate')}"] if often else []
+    said += [] if pd.isna(date) else [f"on {date:%Y-%m-%d}"]
+    noise = "" if math.isnan(spread) else f", noise {100 * spread:.1f} %"
+    return f"{' '.join(said)}{noise}. Brackets are 95 % intervals."
 
 
 def save(folder: Path, reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) -> None:

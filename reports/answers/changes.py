@@ -12,7 +12,7 @@ from benchmarks.words import listed
 from reports.answers.answer import VERDICT, WHERE, Answer, in_order, pair_ratios, training
 from reports.columns import ratio, word
 from reports.frames import ARM, Run
-from reports.verdict import UNCLEAR, verdicts
+from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Change:
 
 
 CHANGES = (
+    Change(
+        "Is torch.compile worth it?",
+        "An implementation, before and after torch.compile.",
+        (("torch_cell", "torch_cell_compiled"), ("torch_lstm", "torch_lstm_compiled")),
+    ),
     Change(
         "What does hoisting the input projection buy?",
         "The projection of all time steps is one product.",
@@ -39,11 +44,6 @@ CHANGES = (
         "What does splitting the batch over the processors buy?",
         "Each processor has some rows of the batch; the backward is hand-written in both.",
         (("jax_scan_vjp", "jax_scan_vjp_sharded"),),
-    ),
-    Change(
-        "What does torch.compile buy?",
-        "The custom cell, or nn.LSTM, is under torch.compile.",
-        (("torch_cell", "torch_cell_compiled"), ("torch_lstm", "torch_lstm_compiled")),
     ),
     Change(
         "What does a recurrence in C++ buy?",
@@ -77,10 +77,10 @@ def changes(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
     for change in CHANGES:
         mine = found[found["change"] == change.title]
         if len(mine):
-            yield _change(change, mine)
+            yield _change(change, mine, sound, run.baseline)
 
 
-def _change(change: Change, found: pd.DataFrame) -> Answer:
+def _change(change: Change, found: pd.DataFrame, sound: pd.DataFrame, baseline: str) -> Answer:
     said = [change.what]
     for (without, given), rows in training(found).groupby(["without", "implementation"], sort=False):
         ratios = listed(
@@ -90,6 +90,8 @@ def _change(change: Change, found: pd.DataFrame) -> Answer:
             ]
         )
         said.append(f"Relative to {without}, a training step of {given} takes {ratios}.")
+    names = dict.fromkeys(found["implementation"].astype(str))
+    said += filter(None, (_beside(baseline, name, sound) for name in names if name != baseline))
     columns = (
         *WHERE,
         Column("without", "without", word("without"), words=True),
@@ -98,3 +100,16 @@ def _change(change: Change, found: pd.DataFrame) -> Answer:
         VERDICT,
     )
     return Answer(change.title, " ".join(said), columns, in_order(found))
+
+
+def _beside(baseline: str, name: str, sound: pd.DataFrame) -> str:
+    """Return how the training steps of an implementation stand to the baseline's; nothing where that is not known."""
+    mine = training(sound[sound["implementation"] == name])
+    mine = mine[mine["ratio"].notna()]
+    if mine.empty:
+        return ""
+    low, high = (f"{value:.2f}" for value in (mine["ratio"].min(), mine["ratio"].max()))
+    kinds = set(mine["verdict"].astype(str))
+    word = {frozenset({SLOWER}): ": slower everywhere", frozenset({FASTER}): ": faster everywhere"}
+    times = f"{low} ×" if low == high else f"{low} to {high} ×"
+    return f"Beside {baseline}, {name} takes {times} its time{word.get(frozenset(kinds), '')}."

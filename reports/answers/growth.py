@@ -15,7 +15,7 @@ from reports import formatting
 from reports.answers.answer import MODES, Answer
 from reports.columns import word
 from reports.frames import Run
-from reports.recommendation import WORKLOAD
+from reports.recommendation import PURPOSES, WORKLOAD
 from reports.sweeps import SIZES, largest, problems_of
 from reports.tracks import FLOOR
 from reports.verdict import BASELINE, FASTER, SLOWER
@@ -77,16 +77,17 @@ def _time(run: Run, swept: pd.DataFrame, size: str, where: str) -> Iterator[Answ
         return
     steps = sorted((row for row in grown if row.mode == "train_step"), key=lambda row: row.large.value)
     said = []
+    for mode, purpose in PURPOSES.items():
+        leading = [row for row in grown if row.mode == mode and FASTER in row.against]
+        said += [f"{purpose}: relative to {run.baseline}, {row.implementation} is {row.against}." for row in leading]
+        if not leading and any(row.mode == mode for row in grown):
+            said.append(f"{purpose}: at no {NAMES[size]} is anything clearly faster than {run.baseline}.")
     if steps:
+        least, most = (f"{2**row.large.value:.1f} ({row.implementation})" for row in (steps[0], steps[-1]))
         said.append(
-            f"From {NAMES[size]} {sizes[-END]} to {sizes[-1]}, the time of a training step is proportional to"
-            f" {NAMES[size]} to the power of {steps[0].large.value:.2f} ({steps[0].implementation})"
-            f" to {steps[-1].large.value:.2f} ({steps[-1].implementation})."
+            f"From {NAMES[size]} {sizes[-END]} on, twice the {NAMES[size]} makes a training step {least} to {most}"
+            " times as long."
         )
-        crossing = [row for row in steps if FASTER in row.against and SLOWER in row.against]
-        said += [f"Relative to {run.baseline}, {row.implementation} is {row.against}." for row in crossing]
-        if not crossing:
-            said.append(f"No implementation crosses {run.baseline}.")
     columns = (
         Column("implementation", "implementation", word("implementation"), words=True),
         Column("mode", "mode", word("mode"), words=True),
@@ -193,8 +194,10 @@ def _first_calls(swept: pd.DataFrame, where: str) -> Answer:
         if row.mode == "train_step"
         and row.seconds.get(sizes[-1], 0.0) > max(1.0, 2 * row.seconds.get(sizes[0], float("inf")))
     ]
-    said = f"From T = {sizes[0]} to {sizes[-1]}, the first training step more than doubles, to over a second, for "
-    said = f"{said}{listed(growing)}." if growing else f"{said}none."
+    said = (
+        f"From T = {sizes[0]} to {sizes[-1]}, the first training step takes more than twice as long, and over a second,"
+        f" for {listed(growing) if growing else 'no implementation'}."
+    )
     columns = (
         Column("implementation", "implementation", word("implementation"), words=True),
         Column("mode", "mode", word("mode"), words=True),

@@ -115,9 +115,17 @@ def track_color(present: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
     )
 
 
+FIRST_COLORS = ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp")
+"""The names that have the same color in every chart, in the order of the colors."""
+
+
 def several(names: Sequence[str]) -> alt.Scale:
     """Return a color for each of some names that have no order."""
-    return alt.Scale(domain=list(names), range=[style.SEVERAL[k % len(style.SEVERAL)] for k in range(len(names))])
+    kept = {name: style.SEVERAL[k] for k, name in enumerate(FIRST_COLORS) if name in names}
+    rest = [color for color in style.SEVERAL if color not in kept.values()] or style.SEVERAL
+    others = [name for name in names if name not in kept]
+    kept |= {name: rest[k % len(rest)] for k, name in enumerate(others)}
+    return alt.Scale(domain=list(names), range=[kept[name] for name in names])
 
 
 def beside(names: Sequence[str], width: int) -> int:

@@ -7,11 +7,25 @@ const $$ = (query, inside = document) => [...inside.querySelectorAll(query)];
 const choice = $("#choice");
 const chosen = () => (choice ? $$("select", choice) : []);
 const sentence = () => $("p[data-shape]:not([hidden])");
+// The measured shape whose sizes differ least, in doublings, from those of a text such as t100-b8-i64-h256.
+const sizes = (text) => Object.fromEntries([...text.toLowerCase().matchAll(/([tbih])\s*=?\s*(\d+)/g)].map(([, name, size]) => [name, Number(size)]));
+function nearest(text, shapes) {
+  const wanted = Object.entries(sizes(text)).filter(([, size]) => size > 0);
+  const apart = (shape) => wanted.reduce((sum, [name, size]) => sum + Math.abs(Math.log2((sizes(shape)[name] ?? Infinity) / size)), 0);
+  return wanted.length ? shapes.reduce((best, shape) => (apart(shape) < apart(best) ? shape : best)) : null;
+}
+// A shape that this machine lacks is shown on one that has it.
+function follow() {
+  const said = $$("p[data-shape]").filter((part) => chosen().every((select) => select.name === "machine" || part.dataset[select.name] === select.value));
+  const machine = chosen().find((select) => select.name === "machine");
+  if (machine && said.length && !said.some((part) => part.dataset.machine === machine.value)) machine.value = said[0].dataset.machine;
+}
 function choose() {
   for (const part of $$("[data-shape], .map, figure[data-mode], p[data-machine]")) {
     part.hidden = chosen().some((select) => select.name in part.dataset && part.dataset[select.name] !== select.value);
   }
   $("#unmeasured").hidden = Boolean(sentence());
+  for (const button of $$("[data-choose]")) button.setAttribute("aria-pressed", String(button.dataset.choose === $("[name=shape]", choice).value));
   for (const note of $$(".unmeasured")) note.hidden = $$("figure", note.parentElement).some((figure) => !figure.hidden);
 }
 function narrow() {
@@ -28,8 +42,10 @@ function narrow() {
 const form = $("#filters");
 const selects = $$("select", form);
 const search = $("input", form);
+const MOST = 500; // more rows than anybody reads, and than a browser lays out at once
+let most = MOST;
 const table = $("#every");
-const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, name: $("th", body).textContent.toLowerCase() }));
+const rows = $$("tbody.row", table).map((body) => ({ body, shown: true, keys: { ...body.dataset }, name: $("th", body).textContent.toLowerCase() }));
 function filter() {
   const wanted = selects.filter((select) => select.value).map((select) => [select.name, select.value]);
   const text = search.value.trim().toLowerCase();
@@ -37,10 +53,15 @@ function filter() {
   for (const row of rows) {
     const fits = wanted.every(([name, value]) => row.keys[name] === value) && row.name.includes(text);
     left += fits;
-    if (row.body.hidden === fits) row.body.hidden = !fits;
+    const show = fits && left <= most;
+    if (row.shown === show) continue;
+    row.shown = show;
+    row.body.hidden = !show;
   }
-  $("output", form).textContent = `${left} of ${rows.length} rows shown`;
+  $("output", form).textContent = `${Math.min(left, most)} of ${rows.length} rows shown`;
   $("#none").hidden = left > 0;
+  $("#rest").hidden = left <= most;
+  most = MOST;
 }
 function address() {
   const filters = [...selects, search].filter((field) => field.value).map((field) => [field.name, field.value]);
@@ -111,6 +132,7 @@ for (const button of $$("thead button", table)) button.disabled = false;
 const keep = () => history.replaceState(null, "", location.search + address());
 form.addEventListener("input", () => { filter(); keep(); });
 $("button", form).addEventListener("click", () => { for (const field of [...selects, search]) field.value = ""; filter(); keep(); });
+$("#rest button").addEventListener("click", () => { most = Infinity; filter(); });
 const named = () => document.getElementById(location.hash.slice(1));
 addEventListener("hashchange", () => { if (named()) reveal(); else restore(); });
 if (choice) {
@@ -126,13 +148,18 @@ if (choice) {
   const changed = () => {
     choose();
     narrow();
-    before = "?" + new URLSearchParams(new FormData(choice));
+    before = "?" + new URLSearchParams(chosen().map((select) => [select.name, select.value]));
     history.pushState(null, "", before);
   };
-  choice.addEventListener("change", changed);
+  choice.addEventListener("change", (event) => {
+    const like = $("[name=like]", choice), shape = $("[name=shape]", choice);
+    if (event.target === like) shape.value = nearest(like.value, [...shape.options].map((option) => option.value)) ?? shape.value;
+    if (event.target === like || event.target === shape) follow();
+    changed();
+  });
   for (const button of $$("[data-choose]")) {
     button.disabled = false;
-    button.addEventListener("click", () => { $("[name=shape]", choice).value = button.dataset.choose; changed(); });
+    button.addEventListener("click", () => { $("[name=shape]", choice).value = button.dataset.choose; follow(); changed(); });
   }
   let before = location.search;
   addEventListener("popstate", () => {
@@ -145,6 +172,11 @@ if (choice) {
 }
 restore();
 reveal();
+
+// Paper can't be opened.
+let closed = [];
+addEventListener("beforeprint", () => { closed = $$("details:not([open])"); for (const each of closed) each.open = true; });
+addEventListener("afterprint", () => { for (const each of closed) each.open = false; });
 
 // A mark of a chart says its numbers under the pointer.
 const tip = $("#tip");

@@ -16,6 +16,7 @@ def test_a_question_is_answered_from_the_two_arms_it_compares(tmp_path):
     found = answered(tmp_path, rows + trained("jax_scan", 2e-3, versions="jax 1"))
     assert found[HOISTING].sentence.endswith(
         "Relative to torch_cell, a training step of torch_cell_hoisted takes 0.75 × at p."
+        " Beside base, torch_cell_hoisted takes 3.00 × its time: slower everywhere."
     )
     (row,) = cells(found[HOISTING])
     assert row[:5] == ["p", "train_step", "cpu", "torch_cell", "torch_cell_hoisted"]

@@ -359,3 +359,18 @@ def test_a_log_axis_has_a_few_round_ticks(shown, most):
     assert 2 <= len(ticks) <= 10
     assert all(shown[0] <= tick <= shown[1] for tick in ticks)
     assert all(len(f"{tick:.12g}".strip("0").replace(".", "").lstrip("0").split("e")[0]) <= 3 for tick in ticks)
+
+
+def test_an_implementation_has_the_same_color_in_every_chart():
+    from reports.charts import marks, style
+
+    def colors(*names):
+        scale = marks.several(names).to_dict()
+        return dict(zip(scale["domain"], scale["range"], strict=True))
+
+    one, other = colors("jax_scan", "torch_lstm", "mine"), colors("mine", "torch_lstm", "torch_cpp", "jax_scan")
+    assert one["torch_lstm"] == other["torch_lstm"]
+    assert one["jax_scan"] == other["jax_scan"]
+    assert len(set(other.values())) == 4
+    assert len(set(colors(*"abcdefg").values())) == len(style.SEVERAL)
+    assert len(colors(*"abcdefghijk")) == 11

@@ -60,8 +60,7 @@ def test_filters_show_what_was_asked_for_and_say_how_much(visit):
     assert names
     assert all("vjp" in name for name in names)
     page.get_by_role("button", name="show all").click()
-    assert shown(visit).count() == every
-    assert page.locator("#filters output").text_content() == f"{every} of {every} rows shown"
+    assert shown(visit).count() == min(every, 500)
 
 
 def test_two_choices_decide_sentence_map_charts_and_rows(visit):
@@ -89,6 +88,35 @@ def test_two_choices_decide_sentence_map_charts_and_rows(visit):
     assert of(shown(visit), "mode") == {"train_step"}
     page.go_back()
     assert "Training at t64-b16-i128-h128" in sentences.text_content()
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("t30-b60-i256-h500", "t32-b64-i256-h512"),
+        ("B = 2", "t64-b2-i128-h128"),
+        ("T=28, B=64, I=20", "t28-b64-i28-h128"),
+        ("nonsense", "t64-b16-i128-h128"),
+    ],
+)
+def test_a_shape_that_was_not_measured_finds_the_nearest(visit, typed, found):
+    page = visit.page
+    page.locator("#choice input[name=like]").fill(typed)
+    page.locator("#choice input[name=like]").press("Enter")
+    assert page.locator("#choice select[name=shape]").input_value() == found
+    assert found in page.locator("p[data-shape]:visible").text_content()
+
+
+def test_many_rows_are_shown_in_two_steps(visit):
+    page = visit.page
+    page.get_by_role("button", name="show all").click()
+    every = page.locator("tbody.row").count()
+    assert every > 500
+    assert shown(visit).count() == 500
+    assert page.locator("#filters output").text_content() == f"500 of {every} rows shown"
+    page.get_by_role("button", name="Show the rows that are left").click()
+    assert shown(visit).count() == every
+    assert not page.locator("#rest").is_visible()
 
 
 def test_a_click_on_the_map_chooses_the_shape(visit):
@@ -292,10 +320,12 @@ def test_a_choice_of_machine_decides_too(machines):
         assert "family 25" in rows
         assert page.locator(".map:visible").count() == 1
         assert "family 25" in page.locator(".map:visible h3").text_content()
-        # a shape that one of them does not have
+        # a shape that one of them does not have is shown on the other
+        machine.select_option(index=0)
         page.locator("#choice select[name=shape]").select_option("t28-b64-i28-h128")
         assert "t28-b64-i28-h128" in sentence.text_content()
         assert not page.locator("#unmeasured").is_visible()
+        assert "family 25" in sentence.text_content()
         machine.select_option(index=0)
         assert sentence.count() == 0
         assert page.locator("#unmeasured").is_visible()

@@ -39,14 +39,18 @@ def test_a_default_arm_that_is_fastest_is_all_that_is_said(tmp_path):
 
 def test_where_nothing_is_faster_the_baseline_is_the_advice(tmp_path):
     said = sentence(tmp_path, trained("base", 1e-3) + trained("slow", 2e-3))
-    assert said == "use base. Nothing that was measured is clearly faster."
+    assert said.startswith(
+        "use base. Nothing that was measured is clearly faster. The next is slower: slow takes 2.00 ×"
+    )
 
 
 def test_what_is_unclear_is_named_and_never_called_faster(tmp_path):
     where = {"workload": "sequence", "mode": "train_step"}
     rows = trained("base", 1e-3) + [record("noisy", k, 0.9e-3 * (2 if k % 2 else 0.5), **where) for k in range(4)]
     said = sentence(tmp_path, rows)
-    assert said == ("use base. Nothing that was measured is clearly faster. noisy may take as little: we can't tell.")
+    assert said == (
+        "use base. Nothing that was measured is clearly faster. noisy may be as fast: the difference is not certain."
+    )
 
 
 def test_the_floor_and_what_failed_are_never_advised(tmp_path):
@@ -66,3 +70,10 @@ def test_there_is_a_sentence_for_each_problem_and_purpose(tmp_path):
     found = advised(tmp_path, rows)
     assert [(each.problem, each.mode) for each in found] == [("p", "train_step"), ("p", "forward")]
     assert found[1].sentence.startswith("Inference at p")
+
+
+def test_what_can_not_be_told_from_the_best_is_named(tmp_path):
+    where = {"workload": "sequence", "mode": "train_step", "track": "tuned"}
+    rows = trained("base", 1e-3) + trained("quick", 0.8e-3, track="tuned")
+    rows += [record("close", k, 0.8e-3 * (1.02 if k % 2 else 0.985), **where) for k in range(4)]
+    assert "close may be as fast." in sentence(tmp_path, rows)
