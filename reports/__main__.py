@@ -126,7 +126,7 @@ def build_site(published: Path, out: Path) -> int:
         raise click.ClickException(f"{out / 'index.html'} is no page of this suite; give another --out")
     runs = in_order(runs)
     try:
-        reported = run_folder.reports(runs, names(runs), out / publication.RUNS, out)
+        reported = run_folder.reports(runs, names(runs), out / publication.RUNS, out, publication.OF_A_RUN)
         publication.build(out, reported)
     except OSError as error:
         raise click.ClickException(f"{out} can't be written to: {error.strerror or error}") from None

@@ -51,7 +51,7 @@ def table_html(section: Section, table_id: str) -> str:
     columns = [column for column in section.columns_with_reason if column.key != "track"]
     # great-tables escapes all text but a label with {{units}}
     texts = _texts(columns, section, one_line)
-    texts = texts.assign(group=[one_line(tracks.title(str(row.track))) for row in section.rows])
+    texts = texts.assign(group=[one_line(tracks.title(str(row.track))) for row in section.rows]).astype(object)
     fastest = [k for k, row in enumerate(section.rows) if row.fastest == YES]
     drawn = (
         GT(texts, groupname_col="group", rowname_col="implementation", id=table_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,20 +24,18 @@ LINKS = (
     ("summary.csv", "summary.csv"),
 )
 """What every page of the site links to, beside the page of runs."""
+OF_A_RUN = tuple((f"../../{href}", title) for href, title in (("index.html", "All runs"), *LINKS))
+"""What the page of a run links to."""
 
 
 def build(out: Path, reported: Sequence[Reported]) -> None:
-    """Write the site's pages and the files for programs; the runs' own files are there already.
+    """Write the site's pages and the files for programs; the runs' own pages and files are there already.
 
     Args:
         out: the site's folder.
         reported: the runs, in the order of the page; the files of each are in RUNS/NAME.
     """
     site.save(out, reported, across_runs(reported), LINKS)
-    for each in reported:
-        alone = [dataclasses.replace(each, raw="")]
-        links = [(f"../../{href}", title) for href, title in (("index.html", "All runs"), *LINKS)]
-        site.save(out / RUNS / each.name, alone, across_runs(alone), links)
     for document in documents():
         path = out / document.path
         path.parent.mkdir(parents=True, exist_ok=True)

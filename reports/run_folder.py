@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import os
 import shutil
@@ -13,6 +14,7 @@ import click
 
 from impls.core.files import write_text, write_whole
 from reports import charts, export, frames, markdown, site, tables
+from reports.across_runs import across_runs
 from reports.frames import Run
 from reports.metadata import checked, read_json
 from reports.reported import Reported
@@ -26,8 +28,15 @@ RAW = {
 COPIED = ("results.parquet", "environment.json")
 
 
-def report(run: Run, name: str, folder: Path, page: Path) -> Reported:
+def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()) -> Reported:
     """Write one run's tables and charts into a folder, with copies of its raw files if the folder is not the run's own.
+
+    Args:
+        run: the run.
+        name: its name.
+        folder: the folder.
+        page: the folder of the page that will show it.
+        links: to the pages of the site that this is a part of; the run then has a page of its own in its folder.
 
     Raises:
         click.ClickException: the folder holds another run, which must not be lost.
@@ -43,7 +52,11 @@ def report(run: Run, name: str, folder: Path, page: Path) -> Reported:
     pictures = charts.save(run, summary, folder / "figures")
     raw = "" if folder == page else f"{folder.relative_to(page).as_posix()}/"
     files = [*site.TABLES, *((file, what) for file, what in raw_files(run).items() if (folder / file).is_file())]
-    return Reported(run, summary, pictures, name, raw, files)
+    reported = Reported(run, summary, pictures, name, raw, files)
+    if links:
+        alone = [dataclasses.replace(reported, raw="")]
+        site.save(folder, alone, across_runs(alone), links)
+    return reported
 
 
 def raw_files(run: Run) -> dict[str, str]:
@@ -78,7 +91,9 @@ def same(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def reports(runs: Sequence[Run], names: Sequence[str], folder: Path, page: Path) -> list[Reported]:
+def reports(
+    runs: Sequence[Run], names: Sequence[str], folder: Path, page: Path, links: site.Links = ()
+) -> list[Reported]:
     """Write several runs, each into a folder of its name; as many at a time as there are processors.
 
     Raises:
@@ -86,7 +101,7 @@ def reports(runs: Sequence[Run], names: Sequence[str], folder: Path, page: Path)
     """
     folders = [folder / name for name in names]
     if len(runs) < 2:
-        return [report(*each, page) for each in zip(runs, names, folders, strict=True)]
+        return [report(*each, page, links) for each in zip(runs, names, folders, strict=True)]
     most = min(len(runs), os.cpu_count() or 1)
     with ProcessPoolExecutor(most, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(report, runs, names, folders, [page] * len(runs)))
+        return list(pool.map(report, runs, names, folders, [page] * len(runs), [links] * len(runs)))

@@ -374,3 +374,18 @@ def test_an_implementation_has_the_same_color_in_every_chart():
     assert len(set(other.values())) == 4
     assert len(set(colors(*"abcdefg").values())) == len(style.SEVERAL)
     assert len(colors(*"abcdefghijk")) == 11
+
+
+def test_every_specification_is_what_vega_lite_says(tmp_path):
+    """Drawing itself does not check it: that takes a tenth of the time of a report."""
+    found = [*drawn(tmp_path, rows())[2].values(), *drawn(tmp_path, swept())[2].values()]
+    assert {drawing.name.partition("-")[0] for drawing in found} >= {
+        "ratio",
+        "directions",
+        "sizes",
+        "accuracy",
+        "drift",
+    }
+    for drawing in found:
+        for width in (WIDE, NARROW):
+            assert drawing.chart(width).to_dict(validate=True) == drawing.chart(width).to_dict(validate=False)
