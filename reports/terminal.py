@@ -93,5 +93,8 @@ def show(run: Run, summary: pd.DataFrame, console: Console, everything: bool = T
     if left_out:
         names = ", ".join(column.name for column in sorted(left_out, key=lambda column: column.priority))
         say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
-    for line in notes(run):
-        say(line)
+    if everything or not chosen:
+        for line in notes(run):
+            say(line)
+    else:  # so that the answer and a table fit on a screen
+        say(f"unclear: we can't tell it from {run.baseline}. table.md explains the other words.")

@@ -15,6 +15,8 @@ from reports.frames import BENCHMARK
 from reports.tracks import FLOOR
 from reports.verdict import FASTER, SLOWER
 
+NAMED = 6
+"""The most problems that a sentence names one by one."""
 XLA_FRAMEWORKS = ("jax", "flax")
 """The frameworks that run on XLA, by the first word of `versions`."""
 
@@ -40,9 +42,9 @@ def jax(asked: pd.DataFrame, baseline: str) -> Iterator[Answer]:
         said.append(f"In no training step is JAX clearly faster than {baseline}.")
     slower = steps.groupby("where", sort=False)["verdict"].agg(lambda words: set(words) == {SLOWER}).astype(bool)
     if slower.any():
-        said.append(
-            f"All of its implementations are slower at {listed([str(where) for where in slower.index[slower]])}."
-        )
+        places = [str(place) for place in slower.index[slower]]
+        named = listed(places) if len(places) <= NAMED else f"{len(places)} of {len(slower)} problems"
+        said.append(f"All of its implementations are slower at {named}.")
     missing = set(training(jax)["where"]) - set(steps["where"])
     if missing:
         said.append(f"It was not measured at {listed(sorted(missing))}.")
@@ -66,8 +68,10 @@ def floor(sound: pd.DataFrame) -> Iterator[Answer]:
     steps = training(best)
     if len(steps):
         nearest = steps.loc[steps.groupby("where", sort=False)["floor_ratio"].idxmin()]
-        ratios = [f"{row.floor_ratio:.2f} × at {row.where} ({row.implementation})" for row in nearest.itertuples()]
-        said.append(f"The best training step takes {listed(ratios)}.")
+        many = len(nearest) > NAMED
+        named = nearest.sort_values("floor_ratio").iloc[[0, -1]] if many else nearest
+        ratios = [f"{row.floor_ratio:.2f} × at {row.where} ({row.implementation})" for row in named.itertuples()]
+        said.append(f"The best training step takes {' to '.join(ratios) if many else listed(ratios)}.")
     if (best["floor_ratio_high"] < 1).any():
         said.append("Where the whole interval is below 1 ×, there are faster products for that size than the floor's.")
     columns = (

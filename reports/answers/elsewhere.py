@@ -11,6 +11,7 @@ import msgspec
 import pandas as pd
 
 from benchmarks.columns import Column
+from benchmarks.words import count
 from reports import formatting
 from reports.answers.answer import Answer, pair_ratios
 from reports.columns import ratio, word
@@ -78,10 +79,19 @@ def elsewhere(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
         Column("on", "on", lambda row: f"{row.device_published}, {row.year}", words=True),
         Column("source", "source", word("source"), words=True),
     )
-    yield Answer("What have others published?", SENTENCE, columns, list(rows.itertuples(index=False)))
+    yield Answer("What have others published?", _sentence(rows), columns, list(rows.itertuples(index=False)))
 
 
 SENTENCE = "Published figures are from other machines, most of them GPUs, and from older versions."
+
+
+def _sentence(rows: pd.DataFrame) -> str:
+    """Return how many of the published ratios name the same implementation as the faster one as the run does."""
+    pairs = rows[rows["other"].notna()]
+    if pairs.empty:
+        return SENTENCE
+    same = int(((pairs["ratio_published"] > 1) == (pairs["ratio"] > 1)).sum())
+    return f"Of {count(len(pairs), 'published pair')}, the same one is faster here in {same}. {SENTENCE}"
 
 
 def _of(row: Any) -> str:

@@ -85,3 +85,15 @@ def test_where_forward_takes_longer_than_a_training_step_is_said(tmp_path):
 def test_where_the_two_can_not_be_told_apart_nothing_is_said(tmp_path):
     noisy = [record("odd", r, 2.1e-3 * (1.3 if r % 2 else 0.7), workload="sequence", mode="forward") for r in range(4)]
     assert ODD not in answered(tmp_path, trained("base", 1e-3) + trained("odd", 2e-3) + noisy)
+
+
+def test_many_problems_are_counted_and_not_named_one_by_one(tmp_path):
+    rows = []
+    for k in range(8):
+        where = {"problem": f"p{k}"}
+        rows += trained("base", 1e-3, **where) + trained("jax_scan", 2e-3, versions="jax 1", **where)
+        rows += trained("floor", 1e-3 / (k + 2), track="floor", **where)
+    found = answered(tmp_path, rows)
+    assert found[JAX].sentence.endswith("All of its implementations are slower at 8 of 8 problems.")
+    floor = found["How far is each from the floor?"].sentence
+    assert "The best training step takes 2.00 × at p0 (base) to 9.00 × at p7 (base)." in floor

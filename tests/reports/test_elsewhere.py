@@ -36,11 +36,24 @@ def test_a_published_ratio_stands_beside_ours(tmp_path):
     where = {"problem": figure.problem}
     rows = trained(figure.other, 1e-3, **where) + trained(figure.implementation, 3e-3, **where)
     rows += trained("base", 1e-3, **where)
-    (row,) = cells(answered(tmp_path, rows)[TITLE])
+    answer = answered(tmp_path, rows)[TITLE]
+    assert answer.sentence.startswith(
+        "Of 1 published pair, the same one is faster here in 1. Published figures are from"
+    )
+    (row,) = cells(answer)
     assert row["of"] == f"{figure.implementation} over {figure.other}"
     assert row["published"] == f"{figure.ratio:.2f}"
     assert row["ours"].startswith("3.0")
     assert row["on"] == f"{figure.device}, {figure.year}"
+
+
+def test_an_order_that_does_not_hold_here_is_said(tmp_path):
+    figure = next(figure for figure in figures() if figure.ratio is not None and figure.mode == "train_step")
+    assert figure.ratio > 1
+    where = {"problem": figure.problem}
+    rows = trained(figure.other, 3e-3, **where) + trained(figure.implementation, 1e-3, **where)
+    answer = answered(tmp_path, rows + trained("base", 1e-3, **where))[TITLE]
+    assert answer.sentence.startswith("Of 1 published pair, the same one is faster here in 0.")
 
 
 def test_a_published_time_stands_beside_ours(tmp_path):

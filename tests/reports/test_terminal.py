@@ -62,10 +62,13 @@ def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(
     assert "p · sequence · forward · cpu" not in printed
     assert "1 more table: python -m reports build DIR --show all" in printed
     assert " mine, in 1 of them: crashed: SIGSEGV" in printed
+    assert "unclear: we can't tell it from torch_lstm." in printed
+    assert "Holm" not in printed
     terminal.show(run, summarise(run), Console(width=100))
     everything = capsys.readouterr().out
     assert "p · sequence · forward · cpu" in everything
     assert "more table" not in everything
+    assert "Holm" in everything
 
 
 def test_where_nothing_has_a_time_every_table_is_shown(tmp_path, capsys):
