@@ -65,7 +65,7 @@ def _choices(advice: Sequence[tuple[str, Taken[Recommendation]]]) -> list[dict[s
     said = [each.what for _, each in advice]
     modes = sorted({each.mode for each in said}, key=list(PURPOSES).index)
     kinds = (
-        ("shape", "shape", [each.problem for each in said], str),
+        ("shape", "measured shape", [each.problem for each in said], str),
         ("mode", "for", modes, lambda mode: PURPOSES[mode].lower()),
         ("machine", "on", [machine for machine, _ in advice], str),
         ("device", "with", [each.device for each in said], str),

@@ -112,6 +112,13 @@ def _version() -> str:
     return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
+def _on_white(drawn: str) -> str:
+    """Return an SVG with a white rectangle behind everything."""
+    root = ET.fromstring(drawn)  # noqa: S314 — from _cleaned
+    root.insert(0, ET.Element(f"{{{SVG}}}rect", {"width": "100%", "height": "100%", "fill": "#fff"}))
+    return ET.tostring(root, encoding="unicode")
+
+
 def write(drawing: Drawing, folder: Path) -> Picture:
     """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white; each whole or not at all."""
     specified = specification(drawing, WIDE)
@@ -124,8 +131,7 @@ def write(drawing: Drawing, folder: Path) -> Picture:
     title.text = one_line(drawing.title)
     root.insert(0, title)
     write_text(folder / f"{drawing.name}.svg", ET.tostring(root, encoding="unicode"))
-    on_white = {**specified, "background": "white"}
-    png = vl_convert.vegalite_to_png(on_white, vl_version=_version(), scale=SCALE)
+    png = vl_convert.svg_to_png(_on_white(wide), scale=SCALE)
     write_whole(folder / f"{drawing.name}.png", lambda path: path.write_bytes(png))
     words = {field.name: getattr(drawing, field.name) for field in fields(Described)}
     return Picture(**words, wide=wide, narrow=svg(drawing, NARROW))

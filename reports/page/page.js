@@ -8,7 +8,11 @@ const choice = $("#choice");
 const chosen = () => (choice ? $$("select", choice) : []);
 const sentence = () => $("p[data-shape]:not([hidden])");
 // The measured shape whose sizes differ least, in doublings, from those of a text such as t100-b8-i64-h256.
-const sizes = (text) => Object.fromEntries([...text.toLowerCase().matchAll(/([tbih])\s*=?\s*(\d+)/g)].map(([, name, size]) => [name, Number(size)]));
+const SIZES = { t: "t|seq_len|sequence length|length|steps", b: "b|batch(?: size)?", i: "i|input(?:[ _]size)?", h: "h|hidden(?:[ _]size)?" };
+function sizes(text) {
+  const found = Object.entries(SIZES).map(([name, words]) => [name, text.match(new RegExp(`\\b(?:${words})\\s*[=:]?\\s*(\\d+)`, "i"))]);
+  return Object.fromEntries(found.filter(([, match]) => match).map(([name, match]) => [name, Number(match[1])]));
+}
 function nearest(text, shapes) {
   const wanted = Object.entries(sizes(text)).filter(([, size]) => size > 0);
   const apart = (shape) => wanted.reduce((sum, [name, size]) => sum + Math.abs(Math.log2((sizes(shape)[name] ?? Infinity) / size)), 0);
@@ -153,7 +157,13 @@ if (choice) {
   };
   choice.addEventListener("change", (event) => {
     const like = $("[name=like]", choice), shape = $("[name=shape]", choice);
-    if (event.target === like) shape.value = nearest(like.value, [...shape.options].map((option) => option.value)) ?? shape.value;
+    const typed = like.value.trim(), note = $("#nearest");
+    if (event.target === like && typed) {
+      const found = nearest(typed, [...shape.options].map((option) => option.value));
+      shape.value = found ?? shape.value;
+      note.textContent = found ? `Of what was measured, ${found} is the nearest to ${typed}.` : "We can't read this shape. Write it like t100-b8-i128-h128.";
+    } else if (event.target === shape) like.value = "";
+    note.hidden = !like.value.trim();
     if (event.target === like || event.target === shape) follow();
     changed();
   });

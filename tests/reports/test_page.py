@@ -96,7 +96,8 @@ def test_two_choices_decide_sentence_map_charts_and_rows(visit):
         ("t30-b60-i256-h500", "t32-b64-i256-h512"),
         ("B = 2", "t64-b2-i128-h128"),
         ("T=28, B=64, I=20", "t28-b64-i28-h128"),
-        ("nonsense", "t64-b16-i128-h128"),
+        ("batch 1", "t64-b1-i128-h128"),
+        ("batch size 64, sequence length 30, hidden 100", "t28-b64-i28-h128"),
     ],
 )
 def test_a_shape_that_was_not_measured_finds_the_nearest(visit, typed, found):
@@ -105,6 +106,17 @@ def test_a_shape_that_was_not_measured_finds_the_nearest(visit, typed, found):
     page.locator("#choice input[name=like]").press("Enter")
     assert page.locator("#choice select[name=shape]").input_value() == found
     assert found in page.locator("p[data-shape]:visible").text_content()
+    assert page.locator("#nearest").text_content() == f"Of what was measured, {found} is the nearest to {typed}."
+
+
+def test_a_shape_that_can_not_be_read_changes_nothing_and_is_told(visit):
+    page = visit.page
+    page.locator("#choice input[name=like]").fill("8, 100")
+    page.locator("#choice input[name=like]").press("Enter")
+    assert page.locator("#choice select[name=shape]").input_value() == "t64-b16-i128-h128"
+    assert "We can't read this shape." in page.locator("#nearest").text_content()
+    page.locator("#choice select[name=shape]").select_option("t64-b1-i128-h128")
+    assert not page.locator("#nearest").is_visible()
 
 
 def test_many_rows_are_shown_in_two_steps(visit):
@@ -331,6 +343,18 @@ def test_a_choice_of_machine_decides_too(machines):
         assert page.locator("#unmeasured").is_visible()
         assert page.locator(".unmeasured:visible").count() == 1
         assert browsed.complaints == []
+
+
+def test_paper_shows_what_is_folded_up_on_the_screen_and_no_controls(visit):
+    page = visit.page
+    page.emulate_media(media="print")
+    assert page.locator("form:visible, nav:visible").count() == 0
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    folded = page.locator("details")
+    assert folded.count() > 5
+    assert page.locator("details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
 
 
 SERIOUS = ("serious", "critical")
