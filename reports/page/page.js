@@ -183,6 +183,13 @@ if (choice) {
 restore();
 reveal();
 
+// What goes on beyond the right edge fades out there.
+for (const wide of $$(".wide")) {
+  const look = () => wide.classList.toggle("cut", wide.scrollWidth - wide.clientWidth - wide.scrollLeft > 4);
+  new ResizeObserver(look).observe(wide);
+  wide.addEventListener("scroll", look, { passive: true });
+}
+
 // Paper can't be opened.
 let closed = [];
 addEventListener("beforeprint", () => { closed = $$("details:not([open])"); for (const each of closed) each.open = true; });

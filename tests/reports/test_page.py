@@ -345,6 +345,17 @@ def test_a_choice_of_machine_decides_too(machines):
         assert browsed.complaints == []
 
 
+def test_a_table_that_goes_on_beyond_the_edge_shows_it(site):
+    with visits(390) as browsed:
+        page = browsed.page
+        page.goto((site / "index.html").as_uri())
+        table = page.locator(".map:visible .wide")
+        page.wait_for_function("document.querySelector('.map:not([hidden]) .wide').classList.contains('cut')")
+        table.evaluate("wide => wide.scrollTo(wide.scrollWidth, 0)")
+        page.wait_for_function("!document.querySelector('.map:not([hidden]) .wide').classList.contains('cut')")
+        assert browsed.complaints == []
+
+
 def test_paper_shows_what_is_folded_up_on_the_screen_and_no_controls(visit):
     page = visit.page
     page.emulate_media(media="print")
