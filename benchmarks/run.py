@@ -25,7 +25,7 @@ from benchmarks.metadata import RunOptions
 from benchmarks.progress import progress
 from benchmarks.raw import ADMISSIONS, Raw
 from benchmarks.record import Record, harmless, new_run_id
-from benchmarks.run_configuration import RunConfiguration, locked, resumed
+from benchmarks.run_configuration import RunConfiguration, gpu_of, locked, resumed
 from benchmarks.scratch import scratch
 from impls.core import command_line, registry
 from impls.core.command_line import describe
@@ -153,8 +153,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
     # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):
         reported = subprocess.run(report_command(configuration.preset, folder), cwd=ROOT, check=False)
-    lacks_packages = reported.returncode == command_line.NOT_INSTALLED
-    if lacks_packages:
+    if reported.returncode == command_line.NOT_INSTALLED:
         command_line.say(f"no report could be made; where it can: python -m reports build {folder}")
     command_line.say(session.stopwatch.line())
     command_line.say(f"everything is in {folder}")
@@ -163,7 +162,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
         command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
     statuses = harmless(described.machine.gpu)
     bad = any(record.status not in statuses for record in records)
-    return 1 if bad or (reported.returncode and not lacks_packages) else 0
+    return 1 if bad or reported.returncode not in (0, command_line.NOT_INSTALLED) else 0
 
 
 def report_command(preset: str, folder: Path) -> list[str]:
@@ -217,7 +216,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
         shared_digests=options.shared_digests(),
         commit=machine.commit(),
         preset=given.preset,
-        gpu=machine.gpu_model() or "" if given.device == "cuda" else "",
+        gpu=gpu_of(given.device),
     )
     write_text(folder / "run.json", configuration.dumps())
     return configuration, folder

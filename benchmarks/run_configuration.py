@@ -67,6 +67,11 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
         return json_text(self)
 
 
+def gpu_of(device: str) -> str:
+    """Return the model and the driver of the GPU that a run on that device has; nothing for a run on the CPU."""
+    return (machine.gpu_model() or "") if device == "cuda" else ""
+
+
 def resumed(folder: Path) -> RunConfiguration:
     """Return the configuration of a run to resume.
 
@@ -94,7 +99,7 @@ def resumed(folder: Path) -> RunConfiguration:
         raise click.UsageError(f"{folder}/run.json: {error}") from None
     if changed:
         raise click.UsageError(f"{changed[0]} has changed since that run began; start a new run")
-    gpu = machine.gpu_model() or "" if configuration.device == "cuda" else ""
+    gpu = gpu_of(configuration.device)
     if gpu != configuration.gpu:
         raise click.UsageError(
             f"that run began on {configuration.gpu or 'no GPU'}; here is {gpu or 'none'}; start a new run"

@@ -6,8 +6,7 @@ than the run that heads the page.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,6 +22,7 @@ from reports.recommendation import WORKLOAD, Recommendation, recommendations
 from reports.reported import Reported
 
 Thing = TypeVar("Thing")
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -133,25 +133,28 @@ EVERY_RUN = ("elsewhere",)
 
 def said(found: Sequence[Machine]) -> dict[str, list[Taken[Answer]]]:
     """Return the answers of a page by its part: of each title the one with most rows, on the first machine with one."""
-    parts: dict[str, dict[str, list[Taken[Answer]]]] = {}
+    parts: dict[str, list[Taken[Answer]]] = {}
+    chosen: dict[tuple[str, str], list[Taken[Answer]]] = {}
     for machine in found:
-        here: dict[str, list[Taken[Answer]]] = {}
+        here = []
         for each in machine.runs:
             for part, mine in answers.answers(each.run, each.summary).items():
-                parts.setdefault(part, {})
-                here.setdefault(part, []).extend(Taken(answer, each) for answer in mine)
-        for part, mine_here in here.items():
-            for title, same in _by(mine_here, lambda each: each.what.title):
-                if part in EVERY_RUN:
-                    parts[part].setdefault(title, []).extend(same)
-                elif title not in parts[part]:
-                    parts[part][title] = [max(same, key=lambda each: len(each.what.rows))]
-    return {part: list(itertools.chain(*titles.values())) for part, titles in parts.items()}
+                parts.setdefault(part, [])
+                here += [(part, Taken(answer, each)) for answer in mine]
+        for key, same in _by(here, lambda one: (one[0], one[1].what.title)):
+            taken = [each for _, each in same]
+            if key[0] in EVERY_RUN:
+                chosen.setdefault(key, []).extend(taken)
+            else:
+                chosen.setdefault(key, [max(taken, key=lambda each: len(each.what.rows))])
+    for (part, _), taken in chosen.items():
+        parts[part] += taken
+    return parts
 
 
-def _by(things: Iterable[Thing], name: Callable[[Thing], str]) -> Iterator[tuple[str, list[Thing]]]:
+def _by(things: Iterable[Thing], name: Callable[[Thing], Name]) -> Iterator[tuple[Name, list[Thing]]]:
     """Yield things by name, in the order of the first of each name."""
-    groups: dict[str, list[Thing]] = {}
+    groups: dict[Name, list[Thing]] = {}
     for each in things:
         groups.setdefault(name(each), []).append(each)
     yield from groups.items()

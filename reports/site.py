@@ -21,7 +21,7 @@ from impls.core.files import write_text
 from impls.core.text import one_line
 from reports import composition, estimates, headline
 from reports.across_runs import AcrossRuns
-from reports.charts import KINDS, Picture, save_history, style
+from reports.charts import Picture, save_history, style
 from reports.composition import Machine, Taken
 from reports.documents import Document
 from reports.frames import BENCHMARK, Run
@@ -96,9 +96,8 @@ def _covered(found: Sequence[Machine]) -> str:
     return f"{where}{gpu}. Another machine may give another order: measure there."
 
 
-def _noise(run: Run) -> str:
+def _noise(spread: float) -> str:
     """Return a sentence on how far replicates are apart."""
-    spread = estimates.noise(run.records)
     if math.isnan(spread):
         return "The noise is not known: there is one replicate."
     busy = (
@@ -238,7 +237,7 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
         for machine, (_, mine) in zip(found, advice, strict=True)
         for each in composition.maps(machine.head, mine)
     ]
-    pictures: dict[str, list[dict[str, Any]]] = {kind: [] for kind in (*PLACED, *KINDS, "other")}
+    pictures: dict[str, list[dict[str, Any]]] = {kind: [] for kind in (*PLACED, "other")}
     for taken in composition.pictures(found):
         kind = taken.what.kind if taken.what.kind in PLACED else "other"
         pictures[kind].append(_inside(taken.what, taken.run.raw, of(taken.run)))
@@ -255,8 +254,9 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
         **{name: said[name] for name in ("changes", "elsewhere")},
     }
     several = len({device for each in reported for device in each.summary["device"].astype(str)}) > 1
-    standing = [each for machine in found for each in machine.runs]
-    table = list(rows([(machine.label, each) for machine in found for each in machine.runs], several))
+    standing = [(machine.label, each) for machine in found for each in machine.runs]
+    spreads = {each.name: estimates.noise(each.run.records) for _, each in standing}
+    table = list(rows(standing, several))
     return (
         _environment()
         .get_template("page.html.j2")
@@ -269,10 +269,10 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
             headline_mode=next(iter(headline.subject(summary)["mode"].astype(str)), ""),
             machines=found,
             measured=_measured(run),
-            noise=_noise(run),
-            other_noise=[(each.label, _noise(each.run)) for each in standing if each is not head],
+            noise=_noise(spreads[head.name]),
+            other_noise=[(each.label, _noise(spreads[each.name])) for _, each in standing if each is not head],
             covered=_covered(found),
-            advice=[(label, each.what, each.run.name, _compared(each)) for label, each in flat],
+            advice=[(label, each.what, each.run.name, _compared(each, spreads[each.run.name])) for label, each in flat],
             maps=drawn,
             purposes=PURPOSES,
             choices=_choices(flat),
@@ -296,10 +296,10 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
     )
 
 
-def _compared(advised: Taken[Recommendation]) -> str:
+def _compared(advised: Taken[Recommendation], spread: float) -> str:
     """Return such as `12 implementations compared in 5 replicates on 2026-11-25, noise 4.9 %.`."""
     run = advised.run.run
-    date, spread, often = began(run.run_id), estimates.noise(run.records), run.metadata.run.replicates
+    date, often = began(run.run_id), run.metadata.run.replicates
     said = [f"{count(advised.what.compared, 'implementation')} compared"]
     said += [f"in {count(often, 'replicate')}"] if often else []
     said += [] if pd.isna(date) else [f"on {date:%Y-%m-%d}"]

@@ -120,18 +120,15 @@ def check_drained(call: Callable[[Any], Any], state: Any, drain: Callable[[], No
     Raises:
         Suspicious: where the device was still busy after most calls.
     """
-    left = []
-    for _ in range(ATTEMPTS):
-        with no_collector():
-            call(state)
-            start = perf_counter()
-            drain()
-            first = perf_counter() - start
-            start = perf_counter()
-            drain()
-            left.append(first - (perf_counter() - start))
-        if len(left) == 1 and not undrained(left[0], call_seconds):
-            return
+
+    def longer() -> float:
+        waited = read(call(state), lambda _: drain())
+        return waited.first_seconds - waited.again_seconds
+
+    left = [longer()]
+    if not undrained(left[0], call_seconds):
+        return
+    left += [longer() for _ in range(ATTEMPTS - 1)]
     if sum(undrained(seconds, call_seconds) for seconds in left) > ATTEMPTS / 2:
         raise Suspicious(
             f"it returns before its device is done: a timed call takes {call_seconds * 1e6:.1f} µs, and the device is"

@@ -96,8 +96,8 @@ class Cuda:
         code = getattr(self.driver, name)(*arguments)
         if code != 0:
             word = ctypes.c_char_p()
-            known = self.driver.cuGetErrorName(code, ctypes.byref(word)) == 0 and word.value
-            raise RuntimeError(f"{name}: {word.value.decode() if known and word.value else f'CUDA error {code}'}")
+            self.driver.cuGetErrorName(code, ctypes.byref(word))  # leaves the word empty where it knows no name
+            raise RuntimeError(f"{name}: {word.value.decode() if word.value else f'CUDA error {code}'}")
 
     def used(self) -> int:
         """Return the bytes that the allocators have given out."""

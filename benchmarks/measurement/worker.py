@@ -225,10 +225,10 @@ class Worker:
         opened = self.opened[request.benchmark]
         plan = timing.Plan(request.samples, request.calls_per_sample)
         turn, result = timing.turn(opened.call, opened.state, plan)
-        start = perf_counter()
-        self.hardware.drain()
-        opened.drain_seconds = perf_counter() - start
         if request.read:
+            start = perf_counter()
+            self.hardware.drain()
+            opened.drain_seconds = perf_counter() - start
             opened.reading = sanity.read(result, opened.finish)
             turn.read_seconds, turn.reread_seconds = opened.reading.first_seconds, opened.reading.again_seconds
         timing.check_clocks()

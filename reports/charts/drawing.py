@@ -84,11 +84,11 @@ LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 def svg(drawing: Drawing, width: int) -> str:
     """Return a chart as an SVG for inside a page: no style attributes, and what a mark says in data-tip."""
-    return ET.tostring(_cleaned(drawing, specification(drawing, width)), encoding="unicode")
+    return ET.tostring(_cleaned(drawing, width), encoding="unicode")
 
 
-def _cleaned(drawing: Drawing, specified: dict[str, Any]) -> ET.Element:
-    drawn = vl_convert.vegalite_to_svg(specified, vl_version=_version())
+def _cleaned(drawing: Drawing, width: int) -> ET.Element:
+    drawn = vl_convert.vegalite_to_svg(specification(drawing, width), vl_version=_version())
     root = ET.fromstring(drawn)  # noqa: S314 — from the line above
     for element in root.iter():
         label = element.get("aria-label")
@@ -121,8 +121,7 @@ def _on_white(drawn: str) -> str:
 
 def write(drawing: Drawing, folder: Path) -> Picture:
     """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white; each whole or not at all."""
-    specified = specification(drawing, WIDE)
-    root = _cleaned(drawing, specified)
+    root = _cleaned(drawing, WIDE)
     wide = ET.tostring(root, encoding="unicode")
     sheet = ET.Element(f"{{{SVG}}}style")
     sheet.text = f"@media screen and (prefers-color-scheme: dark){{{style.dark_rules()}}}"

@@ -29,20 +29,6 @@ class Lazy:
             self.done = True
 
 
-class Queue:
-    """Work that goes on after the call returns. Whoever reads the result waits for it."""
-
-    def __init__(self):
-        self.due = 0.0
-
-    def call(self, state):
-        self.due = max(self.due, time.perf_counter()) + 0.002
-
-    def finish(self, result):
-        while time.perf_counter() < self.due:
-            pass
-
-
 def in_a_thread(state):
     thread = threading.Thread(target=time.sleep, args=(0.005,))
     thread.start()
@@ -54,11 +40,11 @@ def check(call, finish, seconds):
 
 
 def test_lazy_arrays_threads_and_queues_are_found():
-    queue = Queue()
+    queue = Asynchronous()
     for call, finish in (
         (lambda state: Lazy(), Lazy.read),
         (in_a_thread, threading.Thread.join),
-        (queue.call, queue.finish),
+        (lambda state: queue.submit(0.002), lambda result: queue.drain()),
     ):
         with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
             check(call, finish, 0.0002)
@@ -74,8 +60,8 @@ def test_work_that_is_half_left_is_found():
 
 
 def test_a_call_that_waits_for_its_work_is_not_accused():
-    queue = Queue()
-    check(lambda state: (queue.call(state), queue.finish(None)), queue.finish, 0.002)
+    queue = Asynchronous()
+    check(lambda state: (queue.submit(0.002), queue.drain()), lambda result: queue.drain(), 0.002)
 
 
 def test_a_costly_conversion_is_not_accused():
