@@ -5,13 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -19,7 +16,7 @@ from benchmarks import processors
 from benchmarks.words import count
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, estimates, headline
+from reports import composition, estimates, headline, templates
 from reports.across_runs import AcrossRuns
 from reports.charts import Picture, save_history, style
 from reports.composition import Machine, Taken
@@ -30,9 +27,9 @@ from reports.preamble import UNSTEADY, notes, preamble
 from reports.recommendation import PURPOSES, Recommendation
 from reports.reported import Reported
 from reports.rows import KEYS, Row, of_page, rows
+from reports.templates import PAGE
 from reports.tracks import FLOOR
 
-PAGE = Path(__file__).with_name("page")
 FILTERS = ("machine", "run", *KEYS)
 TABLES = (
     ("table.md", "tables in Markdown"),
@@ -122,16 +119,6 @@ def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _shown(value: Any) -> Any:
-    """Return what the template shows of a value: text from outside on one line; what is markup already as it is."""
-    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _address(path: str) -> str:
-    """Return the address of a file, which is relative to the page."""
-    return quote(os.fsencode(f"./{path}"))
-
-
 PARTS = (
     ("shapes", "Best per shape"),
     ("ratios", "How far apart?"),
@@ -168,32 +155,16 @@ def _css() -> str:
     return f"{own}@media screen and (prefers-color-scheme: dark) {{ {style.dark_rules()} }}\n"
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        autoescape=True,
-        finalize=_shown,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        loader=jinja2.FileSystemLoader(PAGE),
-    )
-    environment.filters["address"] = _address
-    environment.filters["basename"] = os.path.basename
-    return environment
-
-
 def document(written: Document, links: Links) -> str:
     """Return a document as a page of the site, without a script."""
     css = _css()
-    return (
-        _environment()
-        .get_template("document.html.j2")
-        .render(
-            css=Markup(css),  # noqa: S704 — this page's own
-            css_hash=_hash(css),
-            document=written,
-            html=Markup(written.html),  # noqa: S704 — of this project; the parser escapes HTML in it
-            site=links,
-        )
+    return templates.render(
+        "document.html.j2",
+        css=Markup(css),  # noqa: S704 — this page's own
+        css_hash=_hash(css),
+        document=written,
+        html=Markup(written.html),  # noqa: S704 — of this project; the parser escapes HTML in it
+        site=links,
     )
 
 
@@ -257,42 +228,39 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
     standing = [(machine.label, each) for machine in found for each in machine.runs]
     spreads = {each.name: estimates.noise(each.run.records) for _, each in standing}
     table = list(rows(standing, several))
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            css=Markup(css),  # noqa: S704 — this page's own
-            js=Markup(js),  # noqa: S704
-            css_hash=_hash(css),
-            js_hash=_hash(js),
-            headline=headline.headline(run, summary),
-            headline_mode=next(iter(headline.subject(summary)["mode"].astype(str)), ""),
-            machines=found,
-            measured=_measured(run),
-            noise=_noise(spreads[head.name]),
-            other_noise=[(each.label, _noise(spreads[each.name])) for _, each in standing if each is not head],
-            covered=_covered(found),
-            advice=[(label, each.what, each.run.name, _compared(each, spreads[each.run.name])) for label, each in flat],
-            maps=drawn,
-            purposes=PURPOSES,
-            choices=_choices(flat),
-            parts=[(name, title) for name, title in PARTS if present.get(name, True)],
-            pictures=pictures,
-            said=said,
-            runs=runs,
-            head=runs[0],
-            filters=_filters(table),
-            columns=of_page(run.baseline, several),
-            rows=table,
-            raw_files={
-                each.name: [each.raw + name for name, _ in each.files if name not in dict(TABLES)] for each in reported
-            },
-            notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(run)],
-            across=across,
-            past=[_inside(picture) for picture in past],
-            site=links,
-            add_yours=next((href for href, title in links if title == "Add yours"), ""),
-        )
+    return templates.render(
+        "page.html.j2",
+        css=Markup(css),  # noqa: S704 — this page's own
+        js=Markup(js),  # noqa: S704
+        css_hash=_hash(css),
+        js_hash=_hash(js),
+        headline=headline.headline(run, summary),
+        headline_mode=next(iter(headline.subject(summary)["mode"].astype(str)), ""),
+        machines=found,
+        measured=_measured(run),
+        noise=_noise(spreads[head.name]),
+        other_noise=[(each.label, _noise(spreads[each.name])) for _, each in standing if each is not head],
+        covered=_covered(found),
+        advice=[(label, each.what, each.run.name, _compared(each, spreads[each.run.name])) for label, each in flat],
+        maps=drawn,
+        purposes=PURPOSES,
+        choices=_choices(flat),
+        parts=[(name, title) for name, title in PARTS if present.get(name, True)],
+        pictures=pictures,
+        said=said,
+        runs=runs,
+        head=runs[0],
+        filters=_filters(table),
+        columns=of_page(run.baseline, several),
+        rows=table,
+        raw_files={
+            each.name: [each.raw + name for name, _ in each.files if name not in dict(TABLES)] for each in reported
+        },
+        notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(run)],
+        across=across,
+        past=[_inside(picture) for picture in past],
+        site=links,
+        add_yours=next((href for href, title in links if title == "Add yours"), ""),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -81,7 +81,8 @@ def changes(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
 
 
 def _change(change: Change, found: pd.DataFrame, sound: pd.DataFrame, baseline: str) -> Answer:
-    said = [change.what]
+    names = [name for name in dict.fromkeys(found["implementation"].astype(str)) if name != baseline]
+    said = [*(_worth(baseline, names, sound) if change.title.startswith("Is ") else ()), change.what]
     for (without, given), rows in training(found).groupby(["without", "implementation"], sort=False):
         ratios = listed(
             [
@@ -90,8 +91,7 @@ def _change(change: Change, found: pd.DataFrame, sound: pd.DataFrame, baseline: 
             ]
         )
         said.append(f"Relative to {without}, a training step of {given} takes {ratios}.")
-    names = dict.fromkeys(found["implementation"].astype(str))
-    said += filter(None, (_beside(baseline, name, sound) for name in names if name != baseline))
+    said += filter(None, (_beside(baseline, name, sound) for name in names))
     columns = (
         *WHERE,
         Column("without", "without", word("without"), words=True),
@@ -100,6 +100,19 @@ def _change(change: Change, found: pd.DataFrame, sound: pd.DataFrame, baseline: 
         VERDICT,
     )
     return Answer(change.title, " ".join(said), columns, in_order(found))
+
+
+def _worth(baseline: str, names: Sequence[str], sound: pd.DataFrame) -> list[str]:
+    """Return a plain answer, for training: whether what has the change beats the baseline, which is there anyway."""
+    mine = training(sound[sound["implementation"].isin(names)])
+    kinds = set(mine.loc[mine["ratio"].notna(), "verdict"].astype(str))
+    if not kinds:
+        return []
+    if kinds == {SLOWER}:
+        return [f"No, if {baseline} does what you need: it is faster without, at every shape here."]
+    return [
+        f"Yes: it is faster than {baseline} at every shape here." if kinds == {FASTER} else "It depends on the shape."
+    ]
 
 
 def _beside(baseline: str, name: str, sound: pd.DataFrame) -> str:

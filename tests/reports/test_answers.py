@@ -1,5 +1,7 @@
 """The questions that a run answers."""
 
+import pytest
+
 from tests.helpers.answers import answered
 from tests.helpers.records import record, trained
 
@@ -97,3 +99,19 @@ def test_many_problems_are_counted_and_not_named_one_by_one(tmp_path):
     assert found[JAX].sentence.endswith("All of its implementations are slower at 8 of 8 problems.")
     floor = found["How far is each from the floor?"].sentence
     assert "The best training step takes 2.00 × at p0 (base) to 9.00 × at p7 (base)." in floor
+
+
+@pytest.mark.parametrize(
+    ("compiled", "said"),
+    [
+        ({"p": 2.0, "q": 3.0}, "No, if base does what you need: it is faster without, at every shape here."),
+        ({"p": 0.5, "q": 0.4}, "Yes: it is faster than base at every shape here."),
+        ({"p": 0.5, "q": 3.0}, "It depends on the shape."),
+    ],
+)
+def test_whether_torch_compile_is_worth_it_is_answered_plainly(tmp_path, compiled, said):
+    rows = []
+    for problem, ratio in compiled.items():
+        rows += trained("base", 1e-3, problem=problem) + trained("torch_cell", 5e-3, problem=problem)
+        rows += trained("torch_cell_compiled", 1e-3 * ratio, problem=problem)
+    assert answered(tmp_path, rows)["Is torch.compile worth it?"].sentence.startswith(said)
