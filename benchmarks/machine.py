@@ -12,6 +12,7 @@ import psutil
 
 from benchmarks import processors
 from benchmarks.metadata import Commit, Machine, Metadata, RunOptions
+from impls.core.precision import IEEE, TF32
 from impls.core.versions import version
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +22,11 @@ MEASURING = ("impls", "benchmarks", "reports", "pyproject.toml")
 PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "CUDA_", "NPROC", "LD_PRELOAD", "MALLOC_",
             "ATEN_", "DNNL_", "ONEDNN_", "NPY_", "NVIDIA_", "CUBLAS_", "CUDNN_", "TRITON_")  # fmt: skip
 """How the recorded environment variables begin."""
+PRODUCTS = {
+    IEEE: "full float32: no TF32, no bfloat16 products",
+    TF32: "TF32: products of float32 with 10 bits, no bfloat16 products",
+}
+"""How products of float32 are computed, in words."""
 CPUINFO = Path("/proc/cpuinfo")
 CPUS = Path("/sys/devices/system/cpu")
 
@@ -123,6 +129,6 @@ def describe(run: RunOptions) -> Metadata:
         variables={name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES)},
         commit=commit(),
         allocator=" ".join(platform.libc_ver()) + ", keeps what is freed where it can be told to",
-        matmul_precision="full float32: no TF32, no bfloat16 products",
+        matmul_precision=PRODUCTS[run.precision or IEEE],
         run=run,
     )

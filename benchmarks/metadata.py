@@ -38,6 +38,12 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     system: str = UNKNOWN
 
 
+def name_and_driver(gpu: str | None) -> tuple[str, str]:
+    """Return the two parts of a Machine's gpu, which nvidia-smi writes with a comma between; "" for what it lacks."""
+    name, comma, driver = (gpu or "").rpartition(", ")
+    return (name, driver) if comma else (driver, "")
+
+
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """The commit of the checkout, and whether files differed from it."""
 
@@ -51,6 +57,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     baseline: str
     device: str | None = None
+    precision: str | None = None
     threads: int | None = None
     replicates: int | None = None
     blocks: int | None = None

@@ -20,6 +20,7 @@ from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.files import digest, read_regular, remove_unfinished
 from impls.core.formats import FORMATS
 from impls.core.npz import most_bytes
+from impls.core.precision import IEEE, PRECISIONS, VARIABLE
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
 from impls.core.weights import read_weights, shapes
@@ -171,6 +172,13 @@ workload_option = click.option(
 )
 mode_option = click.option("--mode", "modes", multiple=True, type=click.Choice(MODES), help="Repeatable.")
 device_option = click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=IEEE,
+    show_default=True,
+    help="Of float32 products on a GPU: in full, or with TF32's 10 bits.",
+)
 weights_option = click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="Weights to use instead of random ones."
 )
@@ -185,6 +193,17 @@ timeout_option = click.option(
 memory_option = click.option(
     "--memory-limit", type=Finite(min=0.1, max=2**20), help="GiB for a worker.  [default: half of the memory]"
 )
+
+
+def set_precision(precision: str, device: str) -> None:
+    """Make a precision that of this process.
+
+    Raises:
+        UsageError: where the device has no such precision.
+    """
+    if precision != IEEE and device != "cuda":
+        raise click.UsageError(f"--precision {precision} is for a GPU; add --device cuda")
+    os.environ[VARIABLE] = precision
 
 
 def file_digest(path: Path) -> str:

@@ -7,6 +7,7 @@ Schema versions
        outside_seconds and outside_cpu_seconds
     4  2026-11: rows have lengths
     5  2026-11: rows have kernel
+    6  2026-11: turns have gpu_hertz, gpu_celsius, gpu_joules, gpu_throttled and gpu_others
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from benchmarks.measurement.timing import Int32, Turn
 from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 STATUSES = (
     "ok",
     "disagrees",

@@ -109,6 +109,7 @@ class Run:
 @options.workload_option
 @options.mode_option
 @options.device_option
+@options.precision_option
 @click.option("--threads", type=click.IntRange(min=1), help="Processors of each arm.  [default: all]")
 @click.option("--replicates", type=options.REPLICATES, help="Sets of fresh processes.  [default: the preset's]")
 @click.option("--blocks", type=options.BLOCKS, help="Blocks of turns in a replicate.  [default: the preset's]")
@@ -131,6 +132,7 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
         configuration, folder = resumed(resume), resume
     else:
         configuration, folder = new_run(SimpleNamespace(**given))
+    options.set_precision(configuration.precision, configuration.device)
     cores = options.choose_cores(configuration.threads)
     options.heed_signals()
     with locked(folder):
@@ -186,6 +188,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
     pairs = preset.pairs
     if given.workloads or given.modes:
         pairs = tuple(itertools.product(given.workloads or ("sequence",), given.modes or MODES))
+    options.set_precision(given.precision, given.device)
     threads, memory = len(options.choose_cores(given.threads)), options.memory_bytes(given.memory_limit)
     folder = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{given.preset}")
     configuration = RunConfiguration(
@@ -197,6 +200,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
         digests=tuple(implementation.digest for implementation in implementations),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
         device=given.device,
+        precision=given.precision,
         threads=threads,
         replicates=given.replicates or preset.replicates,
         blocks=given.blocks or preset.blocks,

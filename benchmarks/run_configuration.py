@@ -17,6 +17,7 @@ from benchmarks.metadata import Commit
 from impls.core import registry
 from impls.core.contract import DEVICES
 from impls.core.files import read_regular
+from impls.core.precision import PRECISIONS
 from impls.core.text import json_text
 from impls.core.versions import versions_of
 
@@ -52,8 +53,8 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
         for name, most in MOST.items():
             if not 0 < getattr(self, name) <= most:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0 and at most {most:g}")
-        if not 0 <= self.seed < 2**63 or self.device not in DEVICES:
-            raise ValueError(f"seed {self.seed} or device {self.device} is none")
+        if not 0 <= self.seed < 2**63 or self.device not in DEVICES or self.precision not in PRECISIONS:
+            raise ValueError(f"seed {self.seed}, device {self.device} or precision {self.precision} is none")
         if not self.benchmarks or len(self.digests) != len(self.implementations):
             raise ValueError("no benchmarks, or not one digest for each implementation")
         for names in (self.implementations, self.benchmarks):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.experimental import rnn
 
 from impls.core.contract import Prepared
+from impls.core.precision import IEEE, current
 from impls.core.problem import Problem
 from impls.core.weights import Weights, layers
 from impls.families.jax import prepare_function
@@ -48,7 +49,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
             problem.num_layers,
             0.0,  # dropout
             problem.bidirectional,
-            jax.lax.Precision.HIGHEST,  # no TF32
+            jax.lax.Precision.HIGHEST if current() == IEEE else jax.lax.Precision.DEFAULT,  # which is TF32
         )
         return jnp.swapaxes(output, 0, 1), h_n, c_n
 

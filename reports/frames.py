@@ -24,7 +24,7 @@ from reports.schema import ARM, BENCHMARK, KEY, WORDS, Unreadable, check_numbers
 
 __all__ = ["ARM", "BENCHMARK", "FIELDS", "KEY", "Run", "Unreadable", "plain", "read_run", "read_runs", "turns"]
 
-FIELDS = ("block", "started", "seconds")
+FIELDS = ("block", "started", "seconds", "gpu_throttled", "gpu_others")
 """The fields of a turn that tables and charts need."""
 MOST_BYTES, MOST_VALUES = 2**30, 100_000_000
 """The most that a Parquet file may hold, unpacked, in the columns that are read; a million records are 42 million."""

@@ -14,8 +14,9 @@ except ImportError:  # it declares no Python from 3.14 on
     ruptures = None
 
 from benchmarks import processors
-from benchmarks.metadata import UNKNOWN
+from benchmarks.metadata import UNKNOWN, name_and_driver
 from benchmarks.words import count
+from impls.core.precision import TF32
 from reports.frames import BENCHMARK, Run
 
 AVAILABLE = ruptures is not None
@@ -38,10 +39,12 @@ SHORTEST = 2
 def machine_label(run: Run) -> str:
     """Return the processor with all that is known of it, the GPU if there is one, and the threads.
 
-    Times are compared only where all are equal.
+    Times are compared only where all are equal. The GPU's driver is not among it: like a version, it may be what
+    changed a time.
     """
     machine, threads = run.metadata.machine, run.metadata.run.threads
-    gpu = f" + {machine.gpu}" if machine.gpu else ""
+    gpu = f" + {name_and_driver(machine.gpu)[0]}" if machine.gpu else ""
+    gpu += ", TF32" if run.metadata.run.precision == TF32 else ""
     return f"{processors.key(machine)}{gpu}, {f'{UNKNOWN} threads' if threads is None else count(threads, 'thread')}"
 
 
@@ -66,7 +69,11 @@ def history(runs: Sequence[Run], summaries: Sequence[pd.DataFrame]) -> pd.DataFr
             "baseline": run.baseline,
         }
         kept = summary.loc[summary["status"] == "ok", [*BENCHMARK, "implementation", "versions", *ESTIMATES]]
-        parts.append(kept.assign(**known))
+        kept = kept.assign(**known)
+        if driver := name_and_driver(run.metadata.machine.gpu)[1]:
+            on_gpu = kept["device"] == "cuda"
+            kept["versions"] = kept["versions"].astype(str) + np.where(on_gpu, f", driver {driver}", "")
+        parts.append(kept)
     series = ["machine", *BENCHMARK, "implementation"]
     columns = [*series, "run_id", "date", "commit", "versions", *ESTIMATES, "baseline"]
     if not parts:

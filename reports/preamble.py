@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Mapping
 
 from benchmarks import processors
+from benchmarks.measurement import cards
 from benchmarks.metadata import LARGE, UNKNOWN, Metadata
 from benchmarks.words import count, listed
-from reports import estimates
+from reports import estimates, gpu_check
 from reports.frames import Run
 from reports.roofline import FAULT
 from reports.verdict import ALPHA
@@ -37,6 +40,8 @@ def preamble(run: Run) -> list[str]:
         f"{', '.join(versions)}, Python {metadata.versions.get('python') or UNKNOWN}",
         f"{'; '.join(precision(dtype, metadata) for dtype in dtypes(run))}{threads}",
         *peak_and_noise(run),
+        *card(run),
+        *gpu_check.summary(run),
         f"{often}{seed}; commit {commit_id}; run {run.run_id}",
     ]
 
@@ -72,10 +77,24 @@ def peak_and_noise(run: Run) -> list[str]:
         said.append(f"the floor is by {', '.join(sorted(used))}")
     spread = estimates.noise(run.records)
     if not math.isnan(spread):
-        said.append(f"noise: replicates of an arm differ by {100 * spread:.1f} % (the median arm's standard deviation)")
+        said.append(
+            f"noise: replicates of an implementation differ by {100 * spread:.1f} % (the median standard deviation)"
+        )
         if spread > UNSTEADY:
             said.append("THE MACHINE WAS BUSY OR UNSTEADY: measure again before you believe these times")
     return ["; ".join(said)] if said else []
+
+
+def card(run: Run) -> list[str]:
+    """Return a line on turns in which the GPU held itself back, or somebody else used it; nothing where none is."""
+    said = []
+    throttled, others = (run.turns[name].fillna(0).astype(int) for name in ("gpu_throttled", "gpu_others"))
+    if (held := throttled > 0).any():
+        reasons = functools.reduce(operator.or_, set(throttled))
+        said.append(f"THE GPU HELD ITSELF BACK in {held.sum()} of {len(held)} turns ({cards.words(reasons)})")
+    if (shared := others > 0).any():
+        said.append(f"OTHERS USED THE GPU in {shared.sum()} of {len(shared)} turns")
+    return ["; ".join([*said, "measure again before you believe these times"])] if said else []
 
 
 SLOW = 0.8
@@ -91,6 +110,12 @@ def slow_libraries(dtype: str, rates: Mapping[str, float]) -> list[str]:
     slow = [f"{name} {100 * rate / rates[best]:.0f} %" for name, rate in rates.items() if rate < SLOW * rates[best]]
     said = listed(slow).replace(" ", " reaches ", 1)
     return [f"on this processor, at one large {dtype} product, {said} of what {best} reaches"] if slow else []
+
+
+BACKWARD = (
+    "backward of torch on a GPU: the graph is kept, so that it can be called again, and cuDNN then copies what it has"
+    " saved at each call. A user runs train_step, which does not."
+)
 
 
 def notes(run: Run) -> list[str]:
@@ -121,5 +146,6 @@ def notes(run: Run) -> list[str]:
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident memory, above what the process held before the benchmark was opened.",
         *([kernel] if run.records["kernel"].notna().any() else []),
+        *([BACKWARD] if "cuda" in set(run.records["device"].astype(str)) else []),
         *processors.slowed(run.metadata.variables),
     ]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.gpu_check import setting as gpu_check
 from impls.core.files import write_text, write_whole
 from reports import charts, export, frames, markdown, site, tables
 from reports.across_runs import across_runs
@@ -24,8 +25,9 @@ RAW = {
     "results.parquet": "every turn (Parquet)",
     "results.json": "pytest-benchmark's (JSON)",
     "environment.json": "machine and versions (JSON)",
+    gpu_check.FILE: "is the suite right on this GPU? (JSON)",
 }
-COPIED = ("results.parquet", "environment.json")
+COPIED = ("results.parquet", "environment.json", gpu_check.FILE)
 
 
 def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()) -> Reported:

@@ -111,12 +111,12 @@ def size_work(folder: Path, threads: int, advance: Advance) -> None:
         sizing.store(path, sizes)
 
 
-def configure(benchmarks: Sequence[str], threads: int, seed: int) -> Configuration:
+def configure(benchmarks: Sequence[str], threads: int, seed: int, device: str = "cpu") -> Configuration:
     """Return what decides how a calibration measures: the same as for a gate by default."""
     return Configuration(
         run_id=new_run_id(),
         benchmarks=tuple(benchmarks),
-        device="cpu",
+        device=device,
         threads=threads,
         turn_seconds=TURN_SECONDS,
         seed=seed,
@@ -126,7 +126,9 @@ def configure(benchmarks: Sequence[str], threads: int, seed: int) -> Configurati
     )
 
 
-def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int, advance: Advance) -> None:
+def collect(
+    folder: Path, replicates: int, shares: Sequence[float], threads: int, advance: Advance, device: str = "cpu"
+) -> None:
     """Add a session to the pool of a folder.
 
     It has fresh caches, and base, its A/A copy and every injected slowdown in the same blocks.
@@ -141,7 +143,8 @@ def collect(folder: Path, replicates: int, shares: Sequence[float], threads: int
     roots |= {name_of(share): slowed(root, GATED, share, work, sizes=sizes) for share in shares}
     sides = [Side(label, versions(root, GATED)) for label, root in roots.items()]
     rng.shuffle(sides)
-    configuration = configure([f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES], threads, rng.randrange(2**31))
+    benchmarks = [f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES]
+    configuration = configure(benchmarks, threads, rng.randrange(2**31), device)
     pool_folder.mkdir(parents=True, exist_ok=True)
     collected = pool.Collected(
         machine.describe(RunOptions(run_id=configuration.run_id, baseline=BASE)),
@@ -170,7 +173,7 @@ def refuse(failed: Mapping[Key, str | None]) -> None:
         raise click.ClickException(f"{' '.join(key)}, as {side}: {reason}")
 
 
-def real_gate(kind: str, folder: Path, threads: int, advance: Advance) -> RealGate:
+def real_gate(kind: str, folder: Path, threads: int, advance: Advance, device: str = "cpu") -> RealGate:
     """Run a gate from end to end on the default set: of the same code, or with one benchmark slowed.
 
     Args:
@@ -178,6 +181,7 @@ def real_gate(kind: str, folder: Path, threads: int, advance: Advance) -> RealGa
         folder: has the sizes of slowdowns.
         threads: the processors of each worker.
         advance: is told the progress.
+        device: where the workers compute.
     """
     rng = random.Random()
     start = time.perf_counter()
@@ -190,7 +194,7 @@ def real_gate(kind: str, folder: Path, threads: int, advance: Advance) -> RealGa
         sizes = sizing.stored(folder / SIZES).get(work)
         head = slowed(root, [name], PLANTED[kind], work, [mode], sizes)
     sides = Side("base", versions(root, GATED)), Side("head", versions(head, GATED))
-    configuration = configure(list(benchmarks.values()), threads, rng.randrange(2**31))
+    configuration = configure(list(benchmarks.values()), threads, rng.randrange(2**31), device)
     cores = options.choose_cores(threads)
     with scratch() as scratch_folder, ExitStack() as stack:
         if kind == HOGGED:
@@ -249,6 +253,7 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     "--runs", type=click.IntRange(min=0), default=1, show_default=True, help="Real gates of each kind to run."
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Kind of the real gates. Repeatable.")
+@options.device_option
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/calibration]")
 def calibrate(
@@ -258,6 +263,7 @@ def calibrate(
     aa_only: bool,
     runs: int,
     kinds: tuple[str, ...],
+    device: str,
     threads: int,
     out: Path | None,
 ) -> int:
@@ -266,13 +272,15 @@ def calibrate(
     DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables,
     gates.md every real gate, and slowdowns.md what each injected slowdown measured.
     """
+    if size_first and device != "cpu":
+        raise click.UsageError("--size is for the CPU; on a GPU the default sizes are used, and the pool measures them")
     folder = out or ROOT / "runs" / "calibration"
     pool_folder = folder / "pool"
     options.heed_signals()
     stored(folder)  # so that what is damaged is found before anything is measured
     if sessions or runs or size_first:
         try:
-            pool.claim(pool_folder, machine.machine(), threads)
+            pool.claim(pool_folder, machine.machine(), threads, device)
         except ValueError as error:
             raise click.UsageError(f"{error}; give another --out") from None
     with progress(CALIBRATION) as advance:
@@ -281,11 +289,11 @@ def calibrate(
         for number in range(sessions):
             if number:
                 time.sleep(PAUSE_SECONDS)
-            collect(folder, replicates, () if aa_only else SHARES, threads, advance)
+            collect(folder, replicates, () if aa_only else SHARES, threads, advance, device)
         gates = folder / "gates"
         for kind in (kinds or KINDS) if runs else ():
             for _ in range(runs):
-                gate = real_gate(kind, folder, threads, advance)
+                gate = real_gate(kind, folder, threads, advance, device)
                 gates.mkdir(parents=True, exist_ok=True)
                 write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json_text(gate))
     found = stored(folder)

@@ -67,13 +67,14 @@ def save(folder: Path, records: Sequence[Record]) -> None:
     write_records(folder / f"replicate-{time.strftime('%Y%m%dT%H%M%S')}.parquet", kept, COMPARED)
 
 
-def claim(folder: Path, machine: Machine, threads: int) -> None:
-    """Make a pool one of this machine and number of threads; a pool from before that was recorded stays without one.
+def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu") -> None:
+    """Make a pool one of this machine, device and number of threads; one from before that was recorded stays as it is.
 
     Raises:
         ValueError: where its replicates are from another machine. One line.
     """
     path, here = folder / "machine.txt", f"{processors.key(machine)}, threads a worker: {threads}"
+    here += f", on {machine.gpu}" if device == "cuda" else ""
     if path.exists():
         there = path.read_text(encoding="utf-8").strip()
         if there != here:

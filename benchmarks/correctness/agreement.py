@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, make_inputs
 
-TOLERANCES = {"float32": 2e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3}
+PRECISION, TF32 = "LSTM_BENCH_PRECISION", "tf32"
+"""As in impls/core/precision.py, which is older in a worker of a gate's base."""
+TOLERANCES = {"float32": 2e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3}
 """The largest error that passes.
 
 A dot product of K terms in random order has a relative error of about √K·u, where u, half a unit in the last place, is
@@ -29,7 +32,15 @@ float32 the largest error seen is about 1e-6. The smallest injected fault, a wei
 
 In bfloat16 (u = 4e-3) and float16 (u = 5e-4), libraries add up a product in float32 and round once: K does not count.
 What is left is a few roundings in each step, which add up to √T times as much or less: 16·u is √64 steps with two each.
+
+TF32 rounds the inputs of a product to float16's u, adds in float32, and leaves the rest in float32: it gets float16's.
 """
+
+
+def tolerance_of(dtype: str) -> float:
+    """Return the tolerance of a dtype in the precision of this process."""
+    return TOLERANCES[TF32 if dtype == "float32" and os.environ.get(PRECISION) == TF32 else dtype]
+
 
 ADMISSION = (False, True)
 """At the admission a callable is checked on two sets of inputs. The second has h0 = c0 = 0."""
@@ -71,7 +82,7 @@ def compare(got: Results, want: Results, dtype: str, where: str = "", tolerance:
         Disagrees: where a tensor is missing, has another shape, or differs by more than the tolerance: by default that
             of the dtype.
     """
-    tolerance = tolerance or TOLERANCES[dtype]
+    tolerance = tolerance or tolerance_of(dtype)
     largest = Largest(0.0, "")
     prefix = f"{where}: " if where else ""
     if missing := sorted(set(want) - set(got)):

@@ -27,6 +27,7 @@ from impls.core.problem import DTYPES, Problem
 )
 @options.workload_option
 @options.device_option
+@options.precision_option
 @click.option(
     "--timeout", type=options.Finite(min=0.1), default=600.0, show_default=True, help="Seconds to check a problem."
 )
@@ -36,6 +37,7 @@ def agree(
     dtypes: tuple[str, ...],
     workloads: tuple[str, ...],
     device: str,
+    precision: str,
     timeout: float,
 ) -> int:
     """Compare every implementation with the reference: outputs, final states and every gradient.
@@ -46,6 +48,7 @@ def agree(
         implementations = options.implementations(impls, floor=False)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    options.set_precision(precision, device)
     options.heed_signals()
     matrix = Matrix(
         [version_of(implementation) for implementation in implementations if implementation.is_lstm],

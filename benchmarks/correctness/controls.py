@@ -85,7 +85,7 @@ def matrix_transposed(problem: Problem, weights: Weights, inputs: Inputs) -> Res
 def weight_off(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """A single weight off by 1e-3; where the tolerance is larger, by 50 times the tolerance."""
     moved = weights["weight_ih_l0"].copy()
-    moved[3, 2] += max(1e-3, 50 * agreement.TOLERANCES[problem.dtype])
+    moved[3, 2] += max(1e-3, 50 * agreement.tolerance_of(problem.dtype))
     return reference.run_sequence(problem, _with(weights, "weight_ih_l0", moved), inputs)
 
 
@@ -93,7 +93,7 @@ def just_above(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """The output in one element off by 1.1 times the tolerance."""
     results = reference.run_sequence(problem, weights, inputs)
     output = results["output"].copy()
-    output[1, 2, 3] += 1.1 * agreement.TOLERANCES[problem.dtype] * np.abs(output).max()
+    output[1, 2, 3] += 1.1 * agreement.tolerance_of(problem.dtype) * np.abs(output).max()
     return {**results, "output": output}
 
 

@@ -27,6 +27,7 @@ from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Advance
 from benchmarks.measurement.sides import Version, make_arm
 from benchmarks.record import harmless
+from impls.core.precision import current
 from impls.core.problem import Problem
 
 SEED = 0
@@ -143,7 +144,7 @@ class Matrix:
         """Compare an implementation in a dtype on every problem and extreme."""
         name = version.implementation.name
         limits = Limits((core,), self.call_seconds, psutil.virtual_memory().total // 2)
-        arm = make_arm(version, self.device, limits, dtype, folder / dtype)
+        arm = make_arm(version, self.device, limits, dtype, folder / dtype, precision=current())
         self.arms.append(arm)
 
         def compare_all(columns: Sequence[str], compare: Callable[[], Mapping[str, Cell]]) -> None:
@@ -229,7 +230,7 @@ class Matrix:
         ]
 
     def _table(self, dtype: str, columns: Sequence[str]) -> Table:
-        title = f"largest error, {dtype} (tolerance {agreement.TOLERANCES[dtype]:.0e})"
+        title = f"largest error, {dtype} (tolerance {agreement.tolerance_of(dtype):.0e})"
         table = Table(title=title, title_justify="left")
         table.add_column("implementation", no_wrap=True)
         for column in columns:

@@ -21,6 +21,7 @@ from benchmarks.measurement import outside, protocol
 from benchmarks.measurement.failures import one_line
 from benchmarks.measurement.home import HERE, ROOT, Home, Limits, worker_variables
 from benchmarks.measurement.watch import Watch
+from impls.core.precision import IEEE
 from impls.core.registry import Implementation
 
 POLL_SECONDS = 0.1
@@ -55,12 +56,14 @@ class Arm:
         dtype: str,
         folder: Path,
         home: Home = HERE,
+        precision: str = IEEE,
     ) -> None:
         self.implementation = implementation
         self.name = implementation.name
         self.device = device
         self.limits = limits
         self.dtype = dtype
+        self.precision = precision
         self.folder = folder / self.name
         self.home = home
         self.process: subprocess.Popen[bytes] | None = None
@@ -77,7 +80,9 @@ class Arm:
         self.log = self.folder / "log.txt"
         threads = len(self.limits.cores)
         self.token = secrets.token_hex(8)
-        variables = worker_variables(self.implementation, self.device, threads, self.dtype, self.folder, self.home)
+        variables = worker_variables(
+            self.implementation, self.device, threads, self.dtype, self.folder, self.home, self.precision
+        )
         with theirs, self.log.open("ab") as log:
             try:
                 self.process = subprocess.Popen(

@@ -5,6 +5,7 @@ A disturbance of a shared machine lasts a second or two. Successive blocks of a 
 
 from __future__ import annotations
 
+import functools
 import random
 import statistics
 import time
@@ -16,6 +17,7 @@ from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement, plausible
 from benchmarks.measurement import protocol, turns
 from benchmarks.measurement.arm import Arm, ArmFailed
+from benchmarks.measurement.cards import Card, Reading
 from benchmarks.measurement.timing import Plan, Turn
 from benchmarks.record import Record
 from benchmarks.stopwatch import Stopwatch
@@ -57,8 +59,10 @@ class Replicate:
         blocks: int,
         rng: random.Random,
         stopwatch: Stopwatch,
+        card: Card | None = None,
     ) -> None:
         self.jobs = jobs
+        self.card = card
         self.opening = opening
         self.blocks = blocks
         self.rng = rng
@@ -130,7 +134,7 @@ class Replicate:
                 if inputs is not None:
                     job.arms[key].ask(protocol.Load(job.benchmark.id, inputs), protocol.Done, stop=False)
                     self.inputs[k, key] = inputs
-                turn = turns.take(block, position, lambda: self.watched_turn(job, key, checked))
+                turn = turns.take(block, position, lambda: self.watched_turn(job, key, checked), self.reader())
                 turn.inputs = inputs
                 row.turns.append(turn)
                 if checked:
@@ -138,6 +142,13 @@ class Replicate:
         except ArmFailed as failure:
             where = f"{failure.reason} (in turn {number + 1} of {of_all})"
             self.drop(k, key, ArmFailed(failure.status, where))
+
+    def reader(self) -> Callable[[], Reading] | None:
+        """Return a function that reads the card, which knows the workers of this replicate; None without a card."""
+        if self.card is None:
+            return None
+        own = {arm.process.pid for job in self.jobs for arm in job.arms.values() if arm.process is not None}
+        return functools.partial(self.card.reading, own)
 
     def check_of(self, number: int, of_all: int, updates: bool) -> tuple[int | None, bool]:
         """Return which set of inputs is loaded before a turn, None for no new ones, and whether the turn is checked.
@@ -208,6 +219,7 @@ def measure(
     rng: random.Random,
     stopwatch: Stopwatch,
     advance: Callable[[float], None] = lambda _: None,
+    card: Card | None = None,
 ) -> list[tuple[Record, ArmFailed]]:
     """Fill in the rows of every job.
 
@@ -218,11 +230,12 @@ def measure(
         rng: makes all random orders.
         stopwatch: counts the time that this takes.
         advance: called with the share of the blocks that is done.
+        card: the GPU, to be read at each turn.
 
     Returns:
         The rows that failed, each with its failure.
     """
-    replicate = Replicate(jobs, opening, blocks, rng, stopwatch)
+    replicate = Replicate(jobs, opening, blocks, rng, stopwatch, card)
     for k, job in enumerate(jobs):
         for key in rng.sample(list(job.arms), len(job.arms)):
             # one arm after the other: two at a time take longer, since their threads compete

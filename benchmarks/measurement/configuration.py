@@ -6,6 +6,7 @@ import msgspec
 
 from benchmarks.cases import Benchmark
 from benchmarks.measurement import protocol
+from impls.core.precision import IEEE
 
 
 class Configuration(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -14,6 +15,7 @@ class Configuration(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     run_id: str
     benchmarks: tuple[str, ...]
     device: str
+    precision: str = IEEE
     threads: int
     turn_seconds: float
     seed: int

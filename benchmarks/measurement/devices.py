@@ -7,11 +7,17 @@ the work of every framework, thread and stream of the process.
 from __future__ import annotations
 
 import ctypes
+import functools
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
 from benchmarks.measurement import memory
+
+SIMULATED = "LSTM_BENCH_SIMULATED_DEVICE"
+"""An environment variable: where it is set, workers on the CPU have a Simulated. gpu-check's own tests set it."""
 
 
 class Device(Protocol):
@@ -141,6 +147,30 @@ class Cuda:
         return device.memory_stats() if device is not None else None
 
 
+class Simulated(Cpu):
+    """The CPU with two streams that work on after a call has returned, as those of a GPU do."""
+
+    def __init__(self) -> None:
+        self.streams = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self.submitted: list[Future[Any]] = []
+
+    def submit(self, work: Callable[..., Any], *arguments: Any, stream: int = 0) -> Future[Any]:
+        """Have a stream do some work after what it was given before, and return at once."""
+        self.submitted = [future for future in self.submitted if not future.done()]
+        self.submitted.append(self.streams[stream].submit(work, *arguments))
+        return self.submitted[-1]
+
+    def drain(self) -> None:
+        """Wait for both streams."""
+        wait(self.submitted)
+
+
+@functools.cache
+def simulated() -> Simulated | None:
+    """Return the simulated device of this process; None where it has a real one."""
+    return Simulated() if os.environ.get(SIMULATED) else None
+
+
 def device(name: str) -> Device:
     """Return the device of a name: cpu or cuda."""
-    return Cuda() if name == "cuda" else Cpu()
+    return simulated() or (Cuda() if name == "cuda" else Cpu())

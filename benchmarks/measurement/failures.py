@@ -23,6 +23,9 @@ STICKY = (
 """What an error says after which every further call to CUDA fails in that process (the driver's documentation of
 CUresult: "the process must be terminated and relaunched")."""
 
+NO_COMPILER = ("Failed to find C compiler", "No working C++ compiler found")
+"""What Triton and torch.compile say where there is no compiler."""
+
 
 def one_line(text: str, limit: int = 300) -> str:
     """Return text on a single line of at most `limit` characters.
@@ -51,6 +54,8 @@ def failure_of(error: BaseException) -> Failed:
         return Failed("disagrees", one_line(text))
     if isinstance(error, Suspicious):
         return Failed("error", one_line(text))
+    if any(sign in text for sign in NO_COMPILER):
+        return Failed("not_installed", one_line(text))
     starved = (
         "out of memory",
         "not enough memory",

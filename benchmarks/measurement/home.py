@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impls.core.contract import FLOOR_CHOICES
-from impls.core.precision import framework_variables
+from impls.core.precision import IEEE, OVERRIDE, framework_variables
 from impls.core.registry import Implementation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -36,14 +36,20 @@ HERE = Home()
 
 
 def worker_variables(
-    implementation: Implementation, device: str, threads: int, dtype: str, cache: Path, home: Home
+    implementation: Implementation,
+    device: str,
+    threads: int,
+    dtype: str,
+    cache: Path,
+    home: Home,
+    precision: str = IEEE,
 ) -> dict[str, str]:
-    """Return a worker's environment variables: number of threads, full precision, its own compile caches."""
+    """Return a worker's environment variables: number of threads, precision, its own compile caches."""
     # an environment of its own must hold exactly what it was built for, whatever is on the user's path
     inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and home.python == sys.executable else []
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != OVERRIDE},
         **implementation.variables,  # the suite's own variables below count more
         **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
@@ -58,5 +64,5 @@ def worker_variables(
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
         FLOOR_CHOICES: str(cache.parent / "floor.json"),
-        **framework_variables(device, dtype),
+        **framework_variables(device, dtype, precision),
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement
-from benchmarks.measurement import admission, blocks, outside, protocol
+from benchmarks.measurement import admission, blocks, cards, outside, protocol
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed, start_all
 from benchmarks.measurement.blocks import ArmKey, Job
@@ -57,6 +57,7 @@ class Session:
         self.failures: dict[Key, ArmFailed] = {}
         self.seconds_seen: dict[Key, list[float]] = {}
         self.arms: dict[ArmKey, Arm] = {}
+        self.card = cards.card(configuration.device)
 
     @property
     def everything(self) -> dict[str, list[Benchmark]]:
@@ -156,7 +157,9 @@ class Session:
             for k, (side, version) in enumerate(shuffled(self.sides, name, rng)):
                 alias = self.scratch / f"{name}-{k}" if len(self.sides) > 1 else None
                 folder = self.scratch / side.label
-                arm = make_arm(version, self.configuration.device, self.limits, dtype, folder, alias)
+                arm = make_arm(
+                    version, self.configuration.device, self.limits, dtype, folder, alias, self.configuration.precision
+                )
                 self.arms[side.label, name] = arm
 
     def ok(self, name: str, benchmark_id: str) -> bool:
@@ -220,6 +223,7 @@ class Session:
                 rng,
                 self.stopwatch,
                 lambda share: self.advance(label, number + share, of_all),
+                self.card,
             )
             for row, failure in [*failed, *below_floor(list(rows.values()))]:
                 row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"

@@ -12,6 +12,7 @@ from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.failures import one_line
 from benchmarks.measurement.home import ROOT, Home, Limits
 from impls.core import environments
+from impls.core.precision import IEEE
 from impls.core.registry import Implementation
 
 
@@ -56,7 +57,15 @@ def worker_dtype(dtypes: Iterable[str]) -> str:
     return "float64" if "float64" in dtypes else "float32"
 
 
-def make_arm(version: Version, device: str, limits: Limits, dtype: str, folder: Path, alias: Path | None = None) -> Arm:
+def make_arm(
+    version: Version,
+    device: str,
+    limits: Limits,
+    dtype: str,
+    folder: Path,
+    alias: Path | None = None,
+    precision: str = IEEE,
+) -> Arm:
     """Return an arm that is not started yet.
 
     Args:
@@ -66,13 +75,14 @@ def make_arm(version: Version, device: str, limits: Limits, dtype: str, folder: 
         dtype: the dtype that its worker is started with.
         folder: the folder of its compile caches and its log.
         alias: a link to make to the version's root, so that the paths of all sides are equally long.
+        precision: of float32 products.
     """
     home = Home(version.python, (version.root, ROOT) if version.root != ROOT else (ROOT,))
     if alias is not None:
         alias.unlink(missing_ok=True)
         alias.symlink_to(version.root)
         home = Home(version.python, (alias, ROOT))
-    return Arm(version.implementation, device, limits, dtype, folder, home)
+    return Arm(version.implementation, device, limits, dtype, folder, home, precision)
 
 
 def shuffled(sides: Iterable[Side], name: str, rng: random.Random) -> list[tuple[Side, Version]]:

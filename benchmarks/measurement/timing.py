@@ -69,6 +69,11 @@ class Turn(msgspec.Struct, kw_only=True):
     reread_seconds: float | None = None  # of reading the same result again
     outside_seconds: float | None = None  # of the whole turn, by the runner's clock
     outside_cpu_seconds: float | None = None  # of the worker meanwhile, as the kernel tells the runner
+    gpu_hertz: float | None = None  # the card's clock at the end of the turn, as its driver tells the runner
+    gpu_celsius: float | None = None  # its temperature then
+    gpu_joules: float | None = None  # the energy that the card used meanwhile
+    gpu_throttled: Int32 | None = None  # why it held itself back before or after, by NVML's bits; 0 where it did not
+    gpu_others: Int32 | None = None  # processes of others that use it
 
 
 def check_clocks() -> None:

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import psutil
 
+from benchmarks.measurement import cards
+from benchmarks.measurement.cards import Reading
 from benchmarks.measurement.timing import Turn
 
 T = TypeVar("T")
@@ -36,12 +38,21 @@ def pressure_seconds() -> float | None:
         return None
 
 
-def take(block: int, position: int, ask: Callable[[], Turn]) -> Turn:
-    """Let an arm take a turn, and fill in its block, position and start, and what the machine did meanwhile."""
+def take(block: int, position: int, ask: Callable[[], Turn], read_card: Callable[[], Reading] | None = None) -> Turn:
+    """Let an arm take a turn, and fill in its block, position and start, and what the machine did meanwhile.
+
+    Args:
+        block, position: where in the replicate the turn is.
+        ask: takes the turn.
+        read_card: reads the GPU, where there is one whose driver can be asked.
+    """
+    card = read_card() if read_card else None
     started, steal, pressure = time.time(), steal_seconds(), pressure_seconds()
     turn = ask()
     turn.block, turn.position, turn.started = block, position, started
     turn.steal_seconds = steal_seconds() - steal
     after = pressure_seconds()
     turn.pressure_seconds = None if after is None or pressure is None else after - pressure
+    if read_card and card:
+        cards.note(turn, card, read_card())
     return turn

@@ -201,9 +201,13 @@ class Worker:
         reading = sanity.read(opened.call(opened.state), opened.finish)
         sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
         sanity.check_drained(opened.call, opened.state, self.hardware.drain, request.seconds)
-        sanity.check_not_remembered(
-            opened.call, opened.state, lambda: opened.fresh(input_set(problem, self.seed, next(further), REPLICATE))
-        )
+
+        def fresh() -> Any:
+            state = opened.fresh(input_set(problem, self.seed, next(further), REPLICATE))
+            self.hardware.drain()  # a call would otherwise wait for the copies to the device
+            return state
+
+        sanity.check_not_remembered(opened.call, opened.state, fresh)
         return protocol.Done()
 
     def estimate(self, request: protocol.Estimate) -> protocol.Estimated:

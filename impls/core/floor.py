@@ -7,6 +7,7 @@ The operands are made up. The results mean nothing and are compared with nothing
 On the CPU, every library of impls/core/products.py is tried, and the quickest does the products. Which library that is
 depends on the shape and the processor, up to a factor of four. A run chooses once for each problem, workload and mode.
 It keeps its choices in the file that the variable LSTM_BENCH_FLOOR names, so every process of the run does the same.
+On a GPU, PyTorch does them, as one CUDA graph.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from impls.core.problem import Problem
 from impls.core.products import Products, Run
 from impls.core.weights import Array, Inputs, Weights, layers
 from impls.families.torch import device_of, wait_for
+from impls.families.torch_graph import captured
 
 FRAMEWORK = "torch"
 TRACK = "floor"
@@ -134,6 +136,14 @@ def chosen(problem: Problem, workload: str, device: str) -> dict[str, Plan]:
     return kept["plans"][key]  # type: ignore[no-any-return]
 
 
+def in_one_launch(runs: Sequence[Run], cuda: Any = torch.cuda) -> list[Run]:
+    """Return what does these products on a GPU as one CUDA graph, and returns the results of the last.
+
+    Launched one by one, small products take as long as their launches do: an LSTM by cuDNN would be faster.
+    """
+    return [captured(lambda: [multiply() for multiply in runs][-1], cuda)]
+
+
 def to_numpy(mode: str, results: list[Any]) -> dict[str, Array]:
     """Return the last product of all."""
     last = results[-1][-1]
@@ -154,10 +164,11 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
             return products.library(name, kind, problem.dtype).prepare(done)
 
         first = {"backward": len(wanted["forward"])}  # a train_step does them after the forward pass
-        return {
+        runs = {
             mode: [made(first.get(mode, 0) + k, plans[mode][p.id], p) for k, p in enumerate(listed)]
             for mode, listed in wanted.items()
         }
+        return {mode: in_one_launch(listed) for mode, listed in runs.items()} if kind == "cuda" else runs
 
     def call(mode: str) -> Callable[[dict[str, list[Run]]], Any]:
         @torch.inference_mode()  # type: ignore[untyped-decorator]

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import os
 
-def framework_variables(device: str, dtype: str) -> dict[str, str]:
-    """Return the variables for a process that computes on `device` in `dtype`: no TF32 or bfloat16, no other device.
+IEEE, TF32 = PRECISIONS = ("ieee", "tf32")
+"""Products of float32: in full, or on a GPU with the 10 bits of TF32, as some libraries compute by default."""
+VARIABLE = "LSTM_BENCH_PRECISION"
+"""An environment variable of a process that computes: one of PRECISIONS."""
 
-    JAX and cuBLAS read them when they start, so they must be set before Python starts.
+OVERRIDE = "NVIDIA_TF32_OVERRIDE"
+"""An environment variable by which cuBLAS and cuDNN never use TF32, whatever a framework asks for."""
+
+
+def framework_variables(device: str, dtype: str, precision: str = IEEE) -> dict[str, str]:
+    """Return the variables for a process that computes on `device` in `dtype`: no bfloat16, no other device.
+
+    JAX and cuBLAS read them when they start, so they must be set before Python starts. For TF32, OVERRIDE must not be
+    set at all.
     """
+    full = precision == IEEE
     variables = {
+        VARIABLE: precision,
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
-        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
-        "NVIDIA_TF32_OVERRIDE": "0",
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest" if full else "tensorfloat32",
+        **({OVERRIDE: "0"} if full else {}),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     if device == "cpu":
         return variables | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     return variables | {"JAX_PLATFORMS": "cuda,cpu"}  # else a plugin that does not start leaves JAX silently on the CPU
+
+
+def current() -> str:
+    """Return the precision of this process."""
+    return os.environ.get(VARIABLE) or IEEE

@@ -19,13 +19,21 @@ TIMES_LONGER = 10
 """Beside other work, products may take a hundred times as long: a trial ends at this multiple of its least seconds."""
 RATE_SECONDS, PEAK_SECONDS = 0.015, 0.15
 """The least seconds for which a library is tried: at products of the floor, and at one size of the peak."""
+WARM_UP_SECONDS = 0.3
+"""A GPU that was idle needs some time to raise its clock."""
 SETTLE_SECONDS = 0.05
 """The idle threads of another library spin on the same processors for about so long."""
 
 
-def seconds(run: Callable[[], object], least: float) -> list[float]:
-    """Return the seconds of some calls, after one that does not count: TRIES at least, and for that time at least."""
+def seconds(run: Callable[[], object], least: float, warm_up: float = 0.0) -> list[float]:
+    """Return the seconds of some calls: TRIES at least, and for that time at least.
+
+    Before come one that does not count, and more for so many seconds of warm-up.
+    """
+    end = time.perf_counter() + warm_up
     run()
+    while time.perf_counter() < end:
+        run()
     taken: list[float] = []
     spent = 0.0
     while not taken or spent < least or (len(taken) < TRIES and spent < TIMES_LONGER * least):
@@ -72,7 +80,8 @@ def peaks(device: str, dtype: str, wait: Callable[[], None]) -> dict[str, float]
                 run()
                 wait()
 
-            rate = products.operations / min(seconds(whole, PEAK_SECONDS))
+            warm_up = WARM_UP_SECONDS if device == "cuda" else 0.0
+            rate = products.operations / min(seconds(whole, PEAK_SECONDS, warm_up))
             found[name] = max(rate, found.get(name, 0.0))
     return found
 

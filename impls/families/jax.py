@@ -120,7 +120,12 @@ class State:
     pullback: Any = None
 
 
-def _device(device: str) -> jax.Device:
+def device_of(device: str) -> jax.Device:
+    """Return the first device of a name.
+
+    Raises:
+        NoDevice: where JAX does not see it.
+    """
     try:
         return jax.devices(device)[0]
     except RuntimeError as error:
@@ -141,7 +146,7 @@ def prepare_function(
     Raises:
         Unsupported: where there is no such device.
     """
-    first = _device(device)
+    first = device_of(device)
     target = placement or (lambda _: first)
     if problem.dtype == "float64" and not jax.config.read("jax_enable_x64"):
         raise RuntimeError("float64 needs JAX_ENABLE_X64=1 in the environment, before JAX starts")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from impls.core.contract import LEARNING_RATE, NoDevice, Prepared
+from impls.core.precision import TF32, current
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights
 from impls.families.names import result_names
@@ -62,27 +63,31 @@ def device_of(device: str) -> torch.device:
             raise NoDevice(f"PyTorch sees no CUDA device: {error}") from None
         raise NoDevice("PyTorch sees no CUDA device")
     if device == "cuda":
-        full_precision()
+        set_precision(current())
     return torch.device(device)
 
 
-def full_precision() -> None:
-    """Have CUDA's products and cuDNN's LSTM compute in float32, without TF32, and read it back.
+def set_precision(precision: str) -> None:
+    """Have CUDA's products and cuDNN's LSTM compute in a precision, and read it back.
 
     By default cuDNN's LSTM takes TF32, and the setting for all of PyTorch does not reach it (pytorch#179445).
 
     Raises:
         RuntimeError: where PyTorch did not take the setting.
     """
+    torch.set_float32_matmul_precision(
+        "high" if precision == TF32 else "highest"
+    )  # else torch.compile sees two settings
     backends = torch.backends
     parts = {"cuda.matmul": backends.cuda.matmul, "cudnn.rnn": getattr(backends.cudnn, "rnn", None)}
     for name, part in parts.items():
         if part is not None and hasattr(part, "fp32_precision"):
-            part.fp32_precision = "ieee"
-            if part.fp32_precision != "ieee":
+            if part.fp32_precision != precision:
+                part.fp32_precision = precision
+            if part.fp32_precision != precision:
                 raise RuntimeError(f"torch.backends.{name}.fp32_precision stays {part.fp32_precision}")
         else:  # before torch 2.9
-            backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = False
+            backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = precision == TF32
 
 
 def wait_for(device: torch.device) -> Callable[[], None]:
@@ -99,6 +104,7 @@ def prepare_module(
     names: Names | None = None,
     build_model: Callable[[Problem], nn.Module] | None = None,
     inference: Callable[[], Any] = torch.inference_mode,
+    wait: Callable[[], None] | None = None,
 ) -> Prepared:
     """Return the Prepared of the nn.Module that `build(problem)` gives.
 
@@ -109,6 +115,7 @@ def prepare_module(
         build_model: makes the whole model of the `model` workload, where that is not `Model` around the LSTM. Its names
             then start at its root.
         inference: the context in which `forward` runs.
+        wait: blocks until the device is done, at the end of each mode; None for the framework's own way.
 
     Raises:
         NoDevice: where PyTorch does not see the device.
@@ -124,7 +131,7 @@ def prepare_module(
     }
     module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)
     module.to(target)
-    wait = wait_for(target)
+    wait = wait or wait_for(target)
     modes = _model_modes(wait, inference) if is_model else _sequence_modes(wait, inference)
 
     def load(inputs: Inputs) -> State:

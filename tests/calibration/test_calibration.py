@@ -240,6 +240,8 @@ def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
             "seconds": 1.0 + block,
             "samples": [1.0],
             "inputs": None,
+            "gpu_throttled": None,
+            "gpu_others": None,
         }
         for block in (1, 0)
         for k in (0, 1)
@@ -267,6 +269,10 @@ def test_a_pool_takes_replicates_of_one_machine_only(tmp_path):
             pool.claim(tmp_path / "pool", msgspec.structs.replace(HERE, **other), 1)
     with pytest.raises(ValueError, match="threads a worker: 1"):
         pool.claim(tmp_path / "pool", HERE, 2)
+    card = msgspec.structs.replace(HERE, gpu="H100, 580.1")
+    with pytest.raises(ValueError, match=r"this one is .*, on H100, 580\.1"):
+        pool.claim(tmp_path / "pool", card, 1, "cuda")
+    pool.claim(tmp_path / "pool", card, 1)  # a card that is not used makes no other machine
 
 
 def test_a_pool_from_before_machines_were_recorded_goes_on(tmp_path):

@@ -81,9 +81,9 @@ def test_the_cell_agrees(name):
 @pytest.mark.slow
 def test_the_compiled_cell_agrees(monkeypatch):
     """Two chunks and a rest. The compiler unrolls a chunk, so that short chunks compile in less time."""
-    from impls import torch_cell_compiled
+    from impls.families import torch_compile
 
-    monkeypatch.setattr(torch_cell_compiled, "CHUNK", 2)
+    monkeypatch.setattr(torch_compile, "CHUNK", 2)
     check("torch_cell_compiled", Problem.parse("t5-b3-i5-h7"), "sequence")
 
 

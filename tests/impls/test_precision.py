@@ -8,8 +8,17 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import machine
+from benchmarks.__main__ import cli as commands
+from benchmarks.correctness import agreement, controls
+from benchmarks.gpu_check.setting import PLANTED
+from benchmarks.measurement.home import HERE, worker_variables
+from benchmarks.metadata import RunOptions
 from impls.__main__ import cli
-from impls.core.precision import framework_variables
+from impls.core import registry
+from impls.core.precision import OVERRIDE, PRECISIONS, TF32, VARIABLE, framework_variables
+from impls.core.problem import Problem
+from impls.core.weights import make_weights
 from tests.helpers.processes import ROOT
 
 
@@ -89,28 +98,88 @@ def test_every_product_that_jax_would_do_on_a_gpu_is_without_tf32(name):
     assert any("precision = [HIGHEST, HIGHEST]" not in line for line in control)
 
 
-def test_pytorch_takes_no_tf32_on_a_gpu_and_what_it_was_told_is_read_back(monkeypatch):
+@pytest.mark.parametrize(("precision", "allowed"), [("ieee", False), ("tf32", True)])
+def test_pytorch_takes_the_precision_it_is_told_on_a_gpu_and_it_is_read_back(monkeypatch, precision, allowed):
     from types import SimpleNamespace
 
     import torch
 
-    from impls.families.torch import full_precision
+    from impls.families.torch import set_precision
 
     class Deaf:
-        fp32_precision = property(lambda self: "tf32", lambda self, value: None)
+        fp32_precision = property(lambda self: "none", lambda self, value: None)
 
     def backends(rnn):
         matmul = SimpleNamespace(fp32_precision="none")
         return SimpleNamespace(cuda=SimpleNamespace(matmul=matmul), cudnn=SimpleNamespace(rnn=rnn))
 
-    told = backends(SimpleNamespace(fp32_precision="tf32"))
+    older = []
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", older.append)
+    told = backends(SimpleNamespace(fp32_precision="none"))
     monkeypatch.setattr(torch, "backends", told)
-    full_precision()
-    assert (told.cuda.matmul.fp32_precision, told.cudnn.rnn.fp32_precision) == ("ieee", "ieee")
+    set_precision(precision)
+    assert (told.cuda.matmul.fp32_precision, told.cudnn.rnn.fp32_precision) == (precision, precision)
+    assert older == [{"ieee": "highest", "tf32": "high"}[precision]]  # torch.compile reads the older setting
     monkeypatch.setattr(torch, "backends", backends(Deaf()))
-    with pytest.raises(RuntimeError, match=r"cudnn\.rnn\.fp32_precision stays tf32"):
-        full_precision()
-    old = SimpleNamespace(cuda=SimpleNamespace(matmul=SimpleNamespace()), cudnn=SimpleNamespace(allow_tf32=True))
+    with pytest.raises(RuntimeError, match=r"cudnn\.rnn\.fp32_precision stays none"):
+        set_precision(precision)
+    old = SimpleNamespace(cuda=SimpleNamespace(matmul=SimpleNamespace()), cudnn=SimpleNamespace(allow_tf32=None))
     monkeypatch.setattr(torch, "backends", old)
-    full_precision()
-    assert (old.cuda.matmul.allow_tf32, old.cudnn.allow_tf32) == (False, False)
+    set_precision(precision)
+    assert (old.cuda.matmul.allow_tf32, old.cudnn.allow_tf32) == (allowed, allowed)
+
+
+# TF32
+
+
+def test_tf32_is_forbidden_by_nothing_that_a_worker_gets(tmp_path, monkeypatch):
+    monkeypatch.setenv(OVERRIDE, "0")
+    found = {
+        precision: worker_variables(
+            registry.resolve("torch_lstm"), "cuda", 1, "float32", tmp_path, HERE, precision
+        )
+        for precision in PRECISIONS
+    }  # fmt: skip
+    assert found["ieee"][OVERRIDE] == "0"
+    assert OVERRIDE not in found["tf32"]
+    assert found["tf32"]["JAX_DEFAULT_MATMUL_PRECISION"] == "tensorfloat32"
+    assert [found[precision][VARIABLE] for precision in PRECISIONS] == ["ieee", "tf32"]
+
+
+def test_a_worker_of_an_older_base_reads_the_same_variable():
+    assert (agreement.PRECISION, agreement.TF32) == (VARIABLE, TF32)
+
+
+def test_rounded_products_agree_only_where_tf32_is_asked_for(monkeypatch):
+    planted = registry.load(registry.read(PLANTED / "tf32.py"))
+    problem = Problem.parse("t64-b16-i128-h128")
+    weights = make_weights(problem, "sequence")
+    want = agreement.expected(problem, "sequence", weights)
+    prepared = planted.prepare(problem, weights, "cpu", "sequence")
+    monkeypatch.setenv(VARIABLE, "ieee")
+    with pytest.raises(agreement.Disagrees, match="tolerance 2e-05"):
+        agreement.check(prepared, problem, "sequence", "train_step", want)
+    monkeypatch.setenv(VARIABLE, "tf32")
+    error = agreement.check(prepared, problem, "sequence", "train_step", want).error
+    assert 1e-4 < error < agreement.TOLERANCES["tf32"] / 2
+    assert agreement.tolerance_of("float64") == 1e-12
+
+
+def test_with_tf32_every_negative_control_is_refused(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "tf32")
+    refusals = controls.refusals("float32")
+    assert all(refusals.values()), refusals
+    assert "tolerance 8e-03" in refusals["just_above"]
+
+
+@pytest.mark.parametrize("command", ["run", "agree"])
+def test_a_cpu_has_no_tf32(command):
+    done = CliRunner().invoke(commands, [command, "--precision", "tf32", "--impl", "torch_lstm"])
+    assert done.exit_code == 2
+    assert "--precision tf32 is for a GPU; add --device cuda" in done.output
+
+
+def test_a_run_says_its_precision():
+    said = machine.describe(RunOptions(run_id="r", baseline="b", precision="tf32")).matmul_precision
+    assert said.startswith("TF32")
+    assert machine.describe(RunOptions(run_id="r", baseline="b")).matmul_precision.startswith("full float32")

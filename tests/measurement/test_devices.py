@@ -1,11 +1,16 @@
 """What a worker does with its device. No GPU is needed: the driver and the frameworks are made up."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
-from benchmarks.measurement import devices, memory
+from benchmarks.measurement import devices, memory, protocol
 from benchmarks.measurement.devices import Cpu, Cuda
 from benchmarks.measurement.failures import failure_of
-from tests.helpers.devices import Driver, jax, torch
+from benchmarks.measurement.worker import Worker
+from impls.core.problem import Problem
+from tests.helpers.devices import Asynchronous, Driver, jax, torch
 
 SYNCHRONIZED = ["cuCtxPushCurrent_v2", "cuCtxSynchronize", "cuCtxPopCurrent_v2"]
 STARTED = ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain"]
@@ -70,3 +75,41 @@ def test_the_memory_is_what_both_allocators_say():
 def test_memory_that_jax_does_not_tell_is_not_known():
     assert Cuda(Driver(), {"jax": jax(None)}).peak() is None
     assert Cuda(Driver(), {"torch": torch(peak=7)}).peak() == 7
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_new_inputs_are_on_the_device_before_a_call_on_them_is_timed(waits):
+    """Otherwise the call would wait for their copies."""
+    device, late = Asynchronous(), []
+
+    def call(_):
+        late.append(time.perf_counter() < device.due)
+        device.drain()
+
+    worker = object.__new__(Worker)
+    worker.hardware, worker.seed = (device if waits else SimpleNamespace(drain=lambda: None)), 0
+    opened = SimpleNamespace(
+        benchmark=SimpleNamespace(timed_problem=Problem.parse("t1-b1-i1-h1")),
+        call=call,
+        state=None,
+        finish=lambda result: result,
+        fresh=lambda _: device.submit(0.02),
+    )
+    worker.opened = {"b": opened}
+    worker.inspect(protocol.Inspect("b", 1e-4))
+    assert any(late) == (not waits)
+
+
+def test_the_simulated_device_goes_on_after_a_call_and_is_waited_for(monkeypatch):
+    monkeypatch.setenv(devices.SIMULATED, "1")
+    devices.simulated.cache_clear()
+    try:
+        device = devices.device("cpu")
+        done = []
+        for stream in (0, 1):
+            device.submit(lambda stream: time.sleep(0.05) or done.append(stream), stream, stream=stream)
+        assert done == []
+        device.drain()
+        assert sorted(done) == [0, 1]
+    finally:
+        devices.simulated.cache_clear()

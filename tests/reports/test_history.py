@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.metadata import Commit, Machine, Metadata, RunOptions
+from benchmarks.metadata import Commit, Machine, Metadata, RunOptions, name_and_driver
 from reports import history
 from reports.frames import Run
 from reports.history import change_points
@@ -151,3 +151,21 @@ def test_level_and_scale_do_not_matter(seed, level, scale):
 
 def test_a_constant_has_no_change():
     assert change_points(np.full(20, 0.3), np.zeros(20)) == []
+
+
+def test_a_gpus_driver_is_a_version_and_no_other_machine():
+    runs = [on("20261124T190533-a", cpu="c", gpu="H100, 570.1"), on("20261125T080000-b", cpu="c", gpu="H100, 580.2")]
+    on_gpu = summary(base=1.0).assign(device="cuda")
+    found = history.history(runs, [pd.concat([summary(base=1.0), on_gpu])] * 2)
+    assert len(set(found["machine"])) == 1
+    of = found.groupby("device")["versions"].agg(list)
+    assert of["cuda"] == ["torch 2, driver 570.1", "torch 2, driver 580.2"]
+    assert of["cpu"] == ["torch 2", "torch 2"]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "parts"),
+    [(None, ("", "")), ("H100", ("H100", "")), ("H100, 580.2", ("H100", "580.2")), ("A, B, 5", ("A, B", "5"))],
+)
+def test_a_gpu_has_a_name_and_a_driver(gpu, parts):
+    assert name_and_driver(gpu) == parts

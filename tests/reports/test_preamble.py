@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks.metadata import LARGE, Machine
 from reports import markdown
-from reports.preamble import notes, peak_and_noise, preamble, slow_libraries
+from reports.preamble import card, notes, peak_and_noise, preamble, slow_libraries
 from reports.summary import summarise
 from tests.helpers.records import described, failed, record, save
 
@@ -117,3 +117,31 @@ def test_variables_that_slow_a_library_stand_below_the_tables(tmp_path):
     assert notes(slowed)[-1] == "OPENBLAS_CORETYPE is set: it can make NumPy slower"
     assert len(notes(slowed)) == len(notes(run)) + 1
     assert notes(slowed)[-1] in markdown.document(slowed, summarise(slowed)).replace("\\", "")
+
+
+def on_a_card(*turns):
+    """Records whose turns say this of their card."""
+    rows = [record("base", r, 1e-3, device="cuda") for r in (0, 1)]
+    for row in rows:
+        row["turns"] = [{**turn, **said} for turn, said in zip(row["turns"], turns, strict=True)]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        ([{"gpu_throttled": 0, "gpu_others": 0}] * 4, []),
+        ([{}] * 4, []),
+        ([{"gpu_throttled": 0x20}, {"gpu_throttled": 4}, {}, {}],
+         ["THE GPU HELD ITSELF BACK in 4 of 8 turns (power limit, temperature)"]),
+        ([{"gpu_others": 1}, {}, {}, {}], ["OTHERS USED THE GPU in 2 of 8 turns"]),
+    ],
+)  # fmt: skip
+def test_a_card_that_held_itself_back_or_was_shared_is_told(turns, said, tmp_path):
+    lines = card(save(tmp_path, on_a_card(*turns)))
+    assert lines == ([f"{said[0]}; measure again before you believe these times"] if said else [])
+
+
+def test_a_backward_on_a_gpu_is_explained(tmp_path):
+    assert any("cuDNN" in line for line in notes(save(tmp_path / "gpu", on_a_card({}, {}, {}, {}))))
+    assert not any("cuDNN" in line for line in notes(save(tmp_path / "cpu", [record("base", r, 1e-3) for r in (0, 1)])))

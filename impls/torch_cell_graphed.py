@@ -1,0 +1,82 @@
+"""The custom cell under a CUDA graph: all its kernels are submitted in one launch. It needs a CUDA device.
+
+A graph is recorded when inputs are loaded. It writes its results to the same memory each time, so they are copied. What
+a training step keeps for its backward pass is inside the graph: there is no backward by itself. `model` would count the
+recording's steps of SGD.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from impls.core.contract import Prepared, Unsupported
+from impls.core.problem import Problem
+from impls.core.weights import Inputs, Weights
+from impls.families.torch import CanonicalLSTM, device_of, prepare_module, wait_for
+from impls.families.torch_graph import captured
+
+FRAMEWORK = "torch"
+TRACK = "tuned"
+DEVICES = ("cuda",)
+WORKLOADS = ("cell", "sequence")
+OPTIONAL = True
+MODES = ("forward", "train_step")
+
+Graphs = dict[str, Callable[[], Any]]
+"""The state: by mode, what replays its graph."""
+
+
+class LoopedLSTM(CanonicalLSTM):
+    """The custom cell in a loop, step by step."""
+
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See CanonicalLSTM."""
+        weight_ih, weight_hh, bias_ih, bias_hh = self.weights(suffix)
+        outputs = []
+        for step in x.unbind(0):
+            z = functional.linear(step, weight_ih, bias_ih) + functional.linear(h, weight_hh, bias_hh)
+            i, f, g, o = z.chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        return torch.stack(outputs), h, c
+
+
+def graphed(eager: Prepared, wait: Callable[[], None], cuda: Any = torch.cuda) -> Prepared:
+    """Return an implementation that records each mode when inputs are loaded, and replays it at each call.
+
+    Args:
+        eager: an implementation whose modes do not wait for the GPU.
+        wait: waits for the GPU.
+        cuda: torch.cuda, or what stands in for it.
+    """
+
+    def load(inputs: Inputs) -> Graphs:
+        state = eager.load(inputs)
+        return {mode: captured(functools.partial(eager.call(mode), state), cuda) for mode in MODES}
+
+    def of(mode: str) -> Callable[[Graphs], Any]:
+        def run(graphs: Graphs) -> Any:
+            result = tuple(tensor.clone() for tensor in graphs[mode]())
+            wait()
+            return result
+
+        return run
+
+    return Prepared(load=load, to_numpy=eager.to_numpy, forward=of("forward"), train_step=of("train_step"))
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py."""
+    if device != "cuda":
+        raise Unsupported("a CUDA graph needs a CUDA device")
+    eager = prepare_module(
+        problem, weights, device, workload, LoopedLSTM, inference=torch.no_grad, wait=lambda: None
+    )  # fmt: skip
+    return graphed(eager, wait_for(device_of(device)))

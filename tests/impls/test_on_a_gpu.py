@@ -1,0 +1,147 @@
+"""What only a GPU runs, as far as a CPU goes: what stands in for torch.cuda notes what it is asked."""
+
+import dataclasses
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.correctness import agreement
+from impls import torch_cell_graphed, torch_cell_reduce_overhead, torch_lstm_native
+from impls.core import floor, rates
+from impls.core.contract import NoDevice, Unsupported
+from impls.core.problem import Problem
+from impls.core.products import Products, PyTorch
+from impls.core.weights import make_weights
+from impls.families.torch import prepare_module
+from impls.families.torch_graph import WARM_UP, captured
+from tests.helpers.devices import Graphs
+
+PROBLEM = Problem.parse("t4-b2-i3-h5-l2")
+
+
+def test_work_is_warmed_up_on_the_side_recorded_once_and_replayed():
+    cuda, done = Graphs(), []
+
+    def work():
+        done.append(len(cuda.noted))
+        return "result"
+
+    replay = captured(work, cuda)
+    assert cuda.noted == ["the side waits", "on the side", "the main stream waits", "recording", "recorded"]
+    assert done == [2] * WARM_UP + [4]  # on the side, then while it records
+    assert replay() == replay() == "result"
+    assert cuda.noted[5:] == ["replayed", "replayed"]
+    assert len(done) == WARM_UP + 1
+
+
+def test_what_a_graph_refers_to_lives_as_long_as_it():
+    class Operand:
+        pass
+
+    operand = Operand()
+    kept = weakref.ref(operand)
+
+    def made(operand):
+        return captured(lambda: str(operand), Graphs())
+
+    replay = made(operand)
+    del operand
+    gc.collect()
+    assert kept() is not None
+    del replay
+    gc.collect()
+    assert kept() is None
+
+
+def graphed(noted):
+    """The cell under graphs that note what happens to them."""
+    cuda = Graphs()
+    cuda.noted = noted
+    weights = make_weights(PROBLEM, "sequence")
+    looped = torch_cell_graphed.LoopedLSTM
+    eager = prepare_module(PROBLEM, weights, "cpu", "sequence", looped, inference=torch.no_grad, wait=lambda: None)
+    return torch_cell_graphed.graphed(eager, lambda: noted.append("waited"), cuda), weights
+
+
+def test_the_cell_under_a_graph_agrees_and_copies_its_results():
+    prepared, weights = graphed([])
+    want = agreement.expected(PROBLEM, "sequence", weights)
+    for mode in ("forward", "train_step"):
+        assert agreement.check(prepared, PROBLEM, "sequence", mode, want).error < 2e-5
+    state = prepared.load(agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION))
+    first, second = prepared.forward(state), prepared.forward(state)
+    assert all(a.data_ptr() != b.data_ptr() for a, b in zip(first, second, strict=True))
+    assert prepared.backward is None
+    assert prepared.forward_train is None
+
+
+def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_waits():
+    noted = []
+    prepared, _ = graphed(noted)
+    state = prepared.load(agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION))
+    assert noted.count("recording") == 2
+    before = len(noted)
+    prepared.forward(state)
+    assert noted[before:] == ["replayed", "waited"]
+
+
+@pytest.mark.parametrize("module", [torch_cell_graphed, torch_cell_reduce_overhead])
+def test_what_needs_a_gpu_says_so(module):
+    assert module.DEVICES == ("cuda",)
+    if not torch.cuda.is_available():
+        with pytest.raises(NoDevice):
+            module.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cuda", "sequence")
+    with pytest.raises((Unsupported, NoDevice)):
+        torch_cell_graphed.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cpu", "sequence")
+
+
+@pytest.mark.slow
+def test_reduce_overhead_agrees_where_there_are_no_graphs():
+    problem = dataclasses.replace(PROBLEM, num_layers=1)
+    weights = make_weights(problem, "sequence")
+    prepared = torch_cell_reduce_overhead.prepare(problem, weights, "cpu", "sequence")
+    want = agreement.expected(problem, "sequence", weights)
+    for mode in ("forward", "train_step"):
+        assert agreement.check(prepared, problem, "sequence", mode, want).error < 2e-5
+
+
+def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):
+    seen = []
+
+    def forward(self, *_):
+        seen.append((torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled))
+        return "result"
+
+    monkeypatch.setattr(torch_lstm_native.FlatLSTM, "forward", forward)
+    assert torch_lstm_native.NativeLSTM(PROBLEM)(None, None, None) == "result"
+    assert seen == [(False, False)]
+    assert torch.backends.mkldnn.enabled
+    assert torch.backends.cudnn.enabled
+
+
+def test_the_floor_of_a_gpu_is_one_launch_with_the_last_result():
+    cuda = Graphs()
+    (launch,) = floor.in_one_launch([lambda: ["first"], lambda: ["last"]], cuda)
+    assert launch() == ["last"]
+    assert cuda.noted[-1] == "replayed"
+
+
+def test_the_operands_of_a_gpu_are_random():
+    assert PyTorch("cuda", "float32").make is torch.rand
+    on_cpu = PyTorch("cpu", "float32")
+    assert np.all(np.asarray(on_cpu.prepare(Products(1, 2, 3, 4))()) == 3)
+    on_cpu.make = torch.rand
+    assert len(np.unique(np.asarray(on_cpu.prepare(Products(1, 2, 3, 4))()))) == 8
+
+
+def test_a_gpu_is_warmed_up_before_its_peak_is_taken(monkeypatch):
+    warm = []
+    monkeypatch.setattr(rates, "libraries", lambda *_: {"x": PyTorch("cpu", "float32")})
+    monkeypatch.setattr(rates, "seconds", lambda run, least, warm_up=0.0: warm.append(warm_up) or [1.0])
+    rates.peaks("cuda", "float32", lambda: None)
+    rates.peaks("cpu", "float32", lambda: None)
+    assert set(warm[: len(warm) // 2]) == {rates.WARM_UP_SECONDS}
+    assert set(warm[len(warm) // 2 :]) == {0.0}
