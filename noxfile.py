@@ -84,6 +84,20 @@ def calibrate(session: nox.Session) -> None:
     run(session, "core", "benchmarks", "calibrate", *session.posargs)
 
 
+@nox.session(default=False)
+def fleet(session: nox.Session) -> None:
+    """The same run on many nodes, by Slurm or here: one table of all. -- --local 2, or -- --nodes 4"""
+    install(session, "fleet")
+    run(session, session.name, "benchmarks", "fleet", *session.posargs)
+
+
+@nox.session(default=False)
+def gpu_check(session: nox.Session) -> None:
+    """Does the suite measure correctly on this GPU? -- --out DIR"""
+    install(session, "gpu")
+    run(session, session.name, "benchmarks", "gpu-check", *session.posargs)
+
+
 @nox.session
 def report(session: nox.Session, command: str = "build") -> None:
     """Rebuild tables, charts and the page from raw files alone. -- DIR... --out DIR"""

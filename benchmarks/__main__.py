@@ -1,4 +1,4 @@
-"""python -m benchmarks run | agree | regression | calibrate: time, check, find regressions, test the gate."""
+"""python -m benchmarks run | agree | regression | calibrate | gpu-check: time, check, find regressions, test both."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ with command_line.starting():
 
     from benchmarks.calibration.command import calibrate
     from benchmarks.correctness.command import agree
+    from benchmarks.fleet.command import fleet
+    from benchmarks.gpu_check.command import gpu_check
     from benchmarks.regression.command import regression
     from benchmarks.run import run
 
@@ -18,7 +20,7 @@ def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
 
 
-for command in (run, agree, regression, calibrate):
+for command in (run, agree, regression, calibrate, gpu_check, fleet):
     cli.add_command(command)
 
 if __name__ == "__main__":

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from impls.core import command_line
-
-if __name__ == "__main__":
-    os.environ["TZ"] = "UTC"  # no report depends on it; Babel, which great-tables imports, fails where it is odd
 
 try:
     with command_line.starting():
         import click
 
         from benchmarks.terminal import output
-        from reports import frames, headline, publication, publishing, roofline, run_folder, site
+        from impls.core.files import write_text, write_whole
+        from impls.core.text import one_line
+        from reports import dataset, export, frames, headline, publication, publishing, roofline, run_folder, site
+        from reports import fleet as fleets
         from reports import terminal as screen
         from reports.across_runs import across_runs
         from reports.composition import in_order
@@ -35,6 +38,8 @@ TITLE = b"<title>Which LSTM is fastest?</title>"
 """What is near the start of every page of this suite."""
 RESERVED = ("index.html", "figures")
 PUBLISHED = Path(__file__).with_name("published")
+MOST_PAGES = 100
+"""The most runs of a dataset that a page is built of."""
 RUN_FILE = "results.parquet"
 """The file that every folder of a run has."""
 
@@ -45,7 +50,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("paths", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("addresses", metavar="DIR...", nargs=-1, required=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -60,11 +65,52 @@ def cli() -> None:
     help="Of a single run, the tables to print: those that the headline is about, or all.",
 )
 @click.option("--limits", is_flag=True, help="Exit with 1 where a row is faster than the floor or the peak allows.")
-def build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str = "answer") -> int:
-    """Rebuild tables, charts and index.html. Also takes .parquet and pytest-benchmark's .json files.
+@click.option("--where", metavar="SQL", help="Of a dataset: only these runs, such as \"date > '2026-11-01'\".")
+def build(
+    addresses: tuple[str, ...], out: Path | None, limits: bool, show: str = "answer", where: str | None = None
+) -> int:
+    """Rebuild tables, charts and index.html. Also takes .parquet and pytest-benchmark's .json files, and a dataset.
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
+    if any(map(dataset.is_dataset, addresses)):
+        return _build_of_dataset(addresses, out, where or "")
+    if where is not None:
+        raise click.UsageError("--where is for a dataset")
+    return _build(tuple(map(Path, addresses)), out, limits, show)
+
+
+def _build_of_dataset(addresses: tuple[str, ...], out: Path | None, where: str) -> int:
+    """Build the page of a dataset's chosen runs, which are fetched first."""
+    if len(addresses) > 1:
+        raise click.UsageError("give one dataset, and nothing else")
+    with tempfile.TemporaryDirectory(prefix="lstm-bench-") as folder, _dataset_errors():
+        source = dataset.Dataset(addresses[0])
+        chosen = source.runs(where)
+        if len(chosen) > MOST_PAGES:
+            raise click.UsageError(
+                f"{len(chosen)} runs; a page of at most {MOST_PAGES} is built: narrow it with --where"
+            )
+        fetched = tuple(run.folder for run in source.fetch(chosen, Path(folder)))
+        if not fetched:
+            raise click.ClickException("no run is chosen")
+        return _build(fetched, out or TOGETHER, limits=False, show="answer")
+
+
+@contextlib.contextmanager
+def _dataset_errors() -> Iterator[None]:
+    """Say on one line what is wrong with a dataset."""
+    try:
+        yield
+    except ImportError as error:
+        raise click.ClickException(
+            one_line(f"a dataset needs the group `dataset` of pyproject.toml: {error}")
+        ) from None
+    except (dataset.NoDataset, frames.Unreadable, OSError, ValueError) as error:
+        raise click.ClickException(one_line(str(error))) from None
+
+
+def _build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str) -> int:
     for path in filter(holds_a_report, paths):
         command_line.say(f"skipped: {path} holds a report, not a run", err=True)
     runs, unreadable = frames.read_runs(path for path in paths if not holds_a_report(path))
@@ -136,6 +182,7 @@ def build_site(published: Path, out: Path) -> int:
 
 @cli.command()
 @click.argument("path", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("address", metavar="[DATASET]", required=False)
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
@@ -143,8 +190,11 @@ def build_site(published: Path, out: Path) -> int:
     default=PUBLISHED,
     help="The folder of published runs.  [default: reports/published]",
 )
-def publish(path: Path, to: Path) -> int:
-    """Check a run, and copy it to the published ones. The exit code is 1 where it can't be published."""
+def publish(path: Path, address: str | None, to: Path) -> int:
+    """Check a run, and copy it to the published ones, or add it to a dataset: a folder, or such as s3://bucket/name.
+
+    The exit code is 1 where it can't be published.
+    """
     try:
         run = frames.read_run(path)
     except frames.Unreadable as error:
@@ -153,10 +203,63 @@ def publish(path: Path, to: Path) -> int:
     found = list(publishing.faults(run, summary))
     for fault in found:
         command_line.say(f"not published: {fault}", err=True)
-    if not found:
+    if not found and address:
+        with _dataset_errors():
+            command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
+    elif not found:
         place = publishing.publish(run, summary, to)
         command_line.say(f"published: {place}. Commit it; `nox -s site` shows it.")
     return 1 if found else 0
+
+
+@cli.command()
+@click.argument("address", metavar="DATASET")
+@click.option("--where", metavar="SQL", default="", help="Only these runs, such as \"date > '2026-11-01'\".")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.parquet|FILE.csv", required=True)
+def summary(address: str, where: str, out: Path) -> int:
+    """Write the ratios of all arms of a dataset's runs to a file, in bounded memory."""
+    with _dataset_errors():
+        found = dataset.Dataset(address).summary(where)
+        write_whole(out, found.to_csv if out.suffix == ".csv" else found.to_parquet)
+    runs = found["run_id"].nunique() if len(found) else 0
+    command_line.say(f"{len(found)} ratios of {runs} runs: {out}")
+    return 0
+
+
+@cli.command()
+@click.argument("address", metavar="DATASET")
+def compact(address: str) -> int:
+    """Merge the small files of a dataset."""
+    with _dataset_errors():
+        command_line.say(f"{dataset.Dataset(address).compact()} files fewer")
+    return 0
+
+
+@cli.command("fleet")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+def report_fleet(folder: Path) -> int:
+    """Make fleet.md of a fleet's folder: the ratios over all its nodes. Exit code 1 where a node has no rows."""
+    try:
+        found, missing = fleets.read(folder)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    try:
+        said = fleets.together(found, missing)
+    except ModuleNotFoundError as error:
+        command_line.say(f"error: a fleet needs {error.name}: install the group `fleet` of pyproject.toml", err=True)
+        return command_line.NOT_INSTALLED
+    try:
+        write_text(folder / "fleet.md", fleets.document(said))
+        write_text(folder / "fleet.csv", export.csv(fleets.table(said)))
+    except OSError as error:
+        raise click.ClickException(f"{folder} can't be written to: {error.strerror or error}") from None
+    console = output(190)
+    if said.rows:
+        console.print(screen.plain_table(fleets.columns(said), said.rows))
+    for line in fleets.sentences(said):
+        console.print(line, style="bold", markup=False, highlight=False)
+    command_line.say(f"the table is {folder / 'fleet.md'}")
+    return 1 if missing else 0
 
 
 def holds_a_report(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -34,6 +35,16 @@ def table_of(section: Section, shown: Sequence[Column]) -> Table:
             table.add_row()
         table.add_row(*(escape(column.cell(row)) for column in shown), style=STYLES.get(style(row), ""))
         track = row.track
+    return table
+
+
+def plain_table(shown: Sequence[Column], rows: Sequence[Any]) -> Table:
+    """Return rows as a table with these columns."""
+    table = Table(box=None, header_style="dim")
+    for column in shown:
+        table.add_column(escape(column.name), justify="left" if column.words else "right", no_wrap=column.words)
+    for row in rows:
+        table.add_row(*(escape(column.cell(row)) for column in shown))
     return table
 
 

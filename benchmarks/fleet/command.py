@@ -1,0 +1,265 @@
+"""python -m benchmarks fleet: the same run on many nodes, by Slurm, or one after the other on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import msgspec
+
+from benchmarks import options
+from benchmarks.cases import PRESETS
+from benchmarks.fleet import folder as fleets
+from benchmarks.fleet import scheduler, submit
+from benchmarks.fleet.folder import CANCELLED, LOCAL, NODES, SLURM, TWIN, Fleet, Member
+from benchmarks.fleet.scheduler import GONE, SchedulerFailed
+from benchmarks.run import run as run_command
+from impls.core import command_line, registry
+from impls.core.text import one_line
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WATCH_SECONDS = 5.0
+MINUTES = 120
+"""The time limit of a job. A job that reaches it is requeued, and goes on with what it has."""
+
+
+class Starting(click.Group):
+    """A group whose command is `start` where none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does."""
+        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+            args = ["start", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Starting, context_settings={"help_option_names": ["-h", "--help"]})
+def fleet() -> None:
+    """The same run on many nodes: start (where nothing else is named), status, watch, cancel, collect."""
+
+
+folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+
+
+@fleet.command(context_settings={"ignore_unknown_options": True})
+@click.option("--partition", metavar="A,B", help="Slurm's partitions.  [default: Slurm's own]")
+@click.option("--nodes", type=click.IntRange(min=1), help="Nodes in all, dealt out to the partitions.")
+@click.option("--per-kind", type=click.IntRange(min=1), help="Nodes of each partition.")
+@click.option("--local", type=click.IntRange(min=1), metavar="N", help="Without Slurm: N runs, one after the other.")
+@click.option("--minutes", type=click.IntRange(min=1), default=MINUTES, show_default=True, help="Time limit of a job.")
+@click.option(
+    "--fleet",
+    "place",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="[default: runs/DATE-fleet]",
+)
+@click.option("--watch", "watching", is_flag=True, help="Show the progress. Ctrl-C leaves the jobs.")
+@click.argument("run_options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF run]...")
+def start(
+    partition: str | None,
+    nodes: int | None,
+    per_kind: int | None,
+    local: int | None,
+    minutes: int,
+    place: Path | None,
+    watching: bool,
+    run_options: tuple[str, ...],
+) -> int:
+    """Submit a run for each node. Every other option is one of `run`."""
+    if importlib.util.find_spec("submitit") is None:
+        raise click.UsageError("a fleet needs submitit; install the group `fleet` of pyproject.toml")
+    if local and (partition or nodes or per_kind):
+        raise click.UsageError("--local does not go with --partition, --nodes or --per-kind")
+    if not local and not scheduler.present():
+        raise click.UsageError("there is no Slurm here (no sbatch); --local N runs N times on this machine")
+    asked = ["this machine"] * local if local else _slurm_nodes(partition, nodes, per_kind)
+    whole, baseline = _run_options(list(run_options))
+    folder = place or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-fleet"
+    options.usable_out(folder)
+    folder = folder.resolve()
+    (folder / NODES).mkdir()
+    twin = folder / f"{TWIN}.py"
+    shutil.copyfile(registry.resolve(baseline).path, twin)
+    whole += ["--impl", str(twin)]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    kept = Fleet(LOCAL if local else SLURM, sys.executable, tuple(whole), (), visible)
+    fleets.write(folder, kept)  # before any job is, since a job reads it
+    for number, where in enumerate(asked):
+        name = f"{number + 1:03}"
+        try:
+            job = submit.here(folder, name, minutes) if local else submit.to_slurm(folder, name, where, minutes)
+        except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+            what = f"; {len(kept.members)} were submitted before: fleet cancel {folder}" if kept.members else ""
+            raise click.ClickException(one_line(f"{name} could not be submitted to {where}: {error}{what}")) from None
+        kept = msgspec.structs.replace(kept, members=(*kept.members, Member(name, where, job)))
+        fleets.write(folder, kept)
+        command_line.say(f"submitted: {name} to {where}, job {job}")
+    command_line.say(f"the fleet is {folder}")
+    command_line.say(f"python -m benchmarks fleet status {folder}    (or watch, cancel, collect)")
+    return _watch(folder) if watching else 0
+
+
+def _slurm_nodes(partition: str | None, count: int | None, per_kind: int | None) -> list[str]:
+    """Return such as `a/node1` for each job: distinct nodes, from each partition in turn."""
+    try:
+        partitions = partition.split(",") if partition else [scheduler.default_partition()]
+        usable = {name: scheduler.nodes(name) for name in partitions}
+    except SchedulerFailed as error:
+        raise click.UsageError(f"Slurm: {error}") from None
+    if per_kind:
+        for name, found in usable.items():
+            if len(found) < per_kind:
+                raise click.UsageError(f"--per-kind is {per_kind}; partition {name} has {len(found)} usable nodes")
+        usable = {name: found[:per_kind] for name, found in usable.items()}
+    rounds = itertools.zip_longest(*([f"{name}/{node}" for node in found] for name, found in usable.items()))
+    by_node: dict[str, str] = {}  # a node may be in several partitions
+    for where in filter(None, itertools.chain.from_iterable(rounds)):
+        by_node.setdefault(where.partition("/")[2], where)
+    if count and count > len(by_node):
+        raise click.UsageError(f"--nodes is {count}; {len(by_node)} are usable")
+    return list(by_node.values())[: count or len(by_node)]
+
+
+def _run_options(given: list[str]) -> tuple[list[str], str]:
+    """Return options of `run` with each implementation named, and the baseline.
+
+    Raises:
+        click.UsageError: where `run` would refuse them.
+    """
+    with run_command.make_context("run", list(given), resilient_parsing=False) as context:
+        asked = SimpleNamespace(**context.params)
+    for name in ("out", "resume"):
+        if getattr(asked, name):
+            raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
+    preset = PRESETS[asked.preset]
+    try:
+        implementations = options.implementations(asked.impls or preset.implementations, asked.floor)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    names = [implementation.name for implementation in implementations]
+    baseline = asked.baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
+    if baseline not in names:
+        raise click.UsageError(f"--baseline {baseline} is not among {', '.join(names)}; add --impl {baseline}")
+    if TWIN in names:
+        raise click.UsageError(f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours")
+    rest = []
+    words = iter(given)
+    for word in words:
+        if word == "--impl":
+            next(words)
+        elif not word.startswith("--impl="):
+            rest.append(word)
+    named = [
+        part
+        for one in implementations
+        if not one.is_floor
+        for part in ("--impl", one.name if one.own else str(one.path))
+    ]
+    return [*rest, *named], baseline
+
+
+def _read(folder: Path) -> Fleet:
+    try:
+        return fleets.read(folder)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
+    """Return a line for each member, and how many go on."""
+    states = scheduler.states(kept.cluster, [member.job for member in kept.members])
+    lines, going_on = [], 0
+    for member in kept.members:
+        over = fleets.ended(folder, member.name)
+        done, of_all = fleets.replicates_done(folder, member.name)
+        measured = f"{done} of {of_all} replicates" if of_all else "not begun"
+        state = states[member.job]
+        if over and state == GONE:
+            state = f"ended on {over.node}, exit code {over.code}" + (
+                f": {over.said}" if over.code not in (0, 1) else ""
+            )
+        elif state == GONE:
+            state = "ended from outside"
+        else:
+            going_on += 1
+        lines.append(f"{member.name}  {member.asked}  job {member.job}: {state}; {measured}")
+    return lines, going_on
+
+
+@fleet.command()
+@folder_argument
+def status(folder: Path) -> int:
+    """Say what each job of a fleet does. Exit code 3 while some go on."""
+    try:
+        lines, going_on = _lines(folder, _read(folder))
+    except SchedulerFailed as error:
+        raise click.ClickException(f"Slurm: {error}") from None
+    for line in lines:
+        command_line.say(line)
+    return 3 if going_on else 0
+
+
+@fleet.command()
+@folder_argument
+def watch(folder: Path) -> int:
+    """Show the progress until all jobs have ended, then collect. Ctrl-C leaves the jobs."""
+    return _watch(folder)
+
+
+def _watch(folder: Path) -> int:
+    kept, shown = _read(folder), ""
+    while True:
+        try:
+            lines, going_on = _lines(folder, kept)
+        except SchedulerFailed as error:  # such as a controller that is started again
+            lines, going_on = [f"Slurm: {error}"], len(kept.members)
+        said = "\n".join(lines)
+        if said != shown:
+            for line in lines:
+                command_line.say(line)
+            command_line.say(f"{going_on} of {len(lines)} go on")
+            shown = said
+        if not going_on:
+            return _collect(folder)
+        try:
+            time.sleep(WATCH_SECONDS)
+        except KeyboardInterrupt:
+            command_line.say(f"the jobs go on: python -m benchmarks fleet watch {folder}", err=True)
+            return command_line.INTERRUPTED
+
+
+@fleet.command()
+@folder_argument
+def cancel(folder: Path) -> int:
+    """End the jobs of a fleet. What they have measured is kept."""
+    kept = _read(folder)
+    (folder / CANCELLED).touch()
+    try:
+        scheduler.cancel(kept.cluster, [member.job for member in kept.members])
+    except SchedulerFailed as error:
+        raise click.ClickException(f"Slurm: {error}") from None
+    command_line.say(f"ended; python -m benchmarks fleet collect {folder} has what there is")
+    return 0
+
+
+@fleet.command()
+@folder_argument
+def collect(folder: Path) -> int:
+    """Make one table of the nodes that have ended: does it hold on all of them?"""
+    _read(folder)
+    return _collect(folder)
+
+
+def _collect(folder: Path) -> int:
+    """Report a fleet in a process of its own: an error there cannot lose a measurement."""
+    done = subprocess.run([sys.executable, "-m", "reports", "fleet", str(folder.resolve())], cwd=ROOT, check=False)
+    return done.returncode

@@ -1,0 +1,94 @@
+"""The folder of a fleet: what was asked for, which jobs were submitted, and what became of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from impls.core.files import read_regular, write_text
+from impls.core.text import json_text, one_line
+
+FILE, NODES, LOGS = "fleet.json", "nodes", "logs"
+SLURM, LOCAL = "slurm", "local"
+CANCELLED = "cancelled"
+"""In the fleet's folder: jobs that wait for their turn are not to begin."""
+ENDED = "ended.json"
+"""In a member's folder: its job has ended, however it did."""
+TWIN = "twin"
+"""The name of the copy of the baseline that each run times too."""
+
+
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A job of a fleet: the name of its folder, its node or partition as it was asked for, and the scheduler's id."""
+
+    name: str
+    asked: str
+    job: str
+
+
+class Fleet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of fleet.json.
+
+    Attributes:
+        cluster: slurm or local.
+        python: the interpreter of the jobs.
+        options: of `python -m benchmarks run`.
+        members: the jobs.
+        visible: what CUDA_VISIBLE_DEVICES was where the fleet was started; None where it was not set.
+    """
+
+    cluster: str
+    python: str
+    options: tuple[str, ...]
+    members: tuple[Member, ...]
+    visible: str | None = None
+
+
+class Ended(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a job leaves when it has ended: its node, the exit code of its run, and the run's last line."""
+
+    node: str
+    code: int
+    said: str
+    attempts: int
+
+
+def read(folder: Path) -> Fleet:
+    """Read fleet.json.
+
+    Raises:
+        ValueError: where there is none. One line.
+    """
+    try:
+        return msgspec.json.decode(read_regular(folder / FILE), type=Fleet)
+    except ValueError as error:
+        raise ValueError(f"{folder} holds no fleet ({one_line(str(error))})") from None
+
+
+def write(folder: Path, fleet: Fleet) -> None:
+    """Write fleet.json."""
+    write_text(folder / FILE, json_text(fleet))
+
+
+def place_of(folder: Path, member: str) -> Path:
+    """Return the folder of a member: what its job writes."""
+    return folder / NODES / member
+
+
+def ended(folder: Path, member: str) -> Ended | None:
+    """Return what a member's job has left at its end; None where it goes on, or was ended from outside."""
+    try:
+        return msgspec.json.decode(read_regular(place_of(folder, member) / ENDED), type=Ended)
+    except ValueError:
+        return None
+
+
+def replicates_done(folder: Path, member: str) -> tuple[int, int | None]:
+    """Return how many replicates of a member's run are there, and how many there will be, where that is known."""
+    run = place_of(folder, member) / "run"
+    done = len(list((run / "raw").glob("replicate-*.parquet"))) if (run / "raw").is_dir() else 0
+    try:
+        return done, int(msgspec.json.decode(read_regular(run / "run.json"))["replicates"])
+    except (ValueError, KeyError, TypeError):
+        return done, None

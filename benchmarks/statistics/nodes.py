@@ -1,0 +1,99 @@
+"""Does a ratio hold on all nodes? Its means on each node are combined with random effects, and nodes that differ found.
+
+A node has a value for each replicate: the log of a ratio of times. statsmodels combines the nodes' means; the variance
+between nodes is that of Paule and Mandel (1982), the interval that of Hartung and Knapp (2001). The variance within a
+node is pooled over all nodes: from four replicates each, a node's own would make weights that are mostly noise, and
+intervals of 95 % that hold 90 %. Whether nodes differ is the test of Brown and Forsythe (1974), for variances that
+differ; Welch's says so too often where there are many nodes with few replicates. docs/decisions/0015-nodes.md has
+the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.statistics.intervals import LEVEL
+
+DIFFERS = 0.01
+"""The level of the test for a difference between nodes, before Holm's correction."""
+ODD = 0.01
+"""The level of the test for a single node that stands apart, over all nodes together."""
+FEWEST = 4
+"""With fewer nodes, none can be called odd: which of three it is would be a guess."""
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A mean over nodes, on the scale of the values, with its interval.
+
+    Attributes:
+        mean, low, high: the mean, and its interval; infinite with one node.
+        spread: the standard deviation between nodes, beyond what replicates explain.
+        p: the chance of means so far apart if all nodes have the same; 1 where that can't be tested.
+    """
+
+    mean: float
+    low: float
+    high: float
+    spread: float
+    p: float
+
+
+def combined(nodes: Sequence[np.ndarray], level: float = LEVEL) -> Combined:
+    """Combine the values of several nodes.
+
+    Args:
+        nodes: the values of each node, at least two each.
+        level: of the interval.
+    """
+    from statsmodels.stats.meta_analysis import combine_effects  # of the group `fleet`
+
+    means, variances, counts = _of(nodes)
+    if len(nodes) == 1:
+        return Combined(float(means[0]), -np.inf, np.inf, 0.0, 1.0)
+    within = np.average(variances, weights=counts - 1)
+    found = combine_effects(means, within / counts, method_re="iterated", use_t=True)
+    mean, spread = float(found.mean_effect_re), float(np.sqrt(max(0.0, found.tau2)))
+    half = float(stats.t.ppf(0.5 + level / 2, len(nodes) - 1) * found.sd_eff_w_re_hksj)
+    return Combined(mean, mean - half, mean + half, spread, differ(nodes))
+
+
+def differ(groups: Sequence[np.ndarray]) -> float:
+    """Return the chance of means so far apart if all groups have the same, by Brown and Forsythe; 1 with one group."""
+    from statsmodels.stats.oneway import anova_generic
+
+    if len(groups) < 2:
+        return 1.0
+    means, variances, counts = _of(groups)
+    return float(anova_generic(means, variances, counts, use_var="bf").pvalue)
+
+
+def odd(nodes: Sequence[np.ndarray], level: float = ODD) -> int | None:
+    """Return which single node stands apart from all others; None where none does, or more than one.
+
+    Each node's mean is compared with those of the others, as an outlier of a regression is, with Bonferroni's
+    correction. The others must not differ by as much themselves.
+    """
+    if len(nodes) < FEWEST:
+        return None
+    means, variances, counts = _of(nodes)
+    within = float(np.mean(variances / counts))
+    apart = []
+    for k in range(len(nodes)):
+        others = np.delete(means, k)
+        variance = max(float(others.var(ddof=1)), within)
+        t = (means[k] - others.mean()) / np.sqrt(variance * (1 + 1 / len(others)))
+        apart.append(2 * stats.t.sf(abs(t), len(others) - 1) * len(nodes))
+    found = [k for k, p in enumerate(apart) if p < level]
+    return found[0] if len(found) == 1 else None
+
+
+def _of(nodes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mean, the variance and the number of values of each node; no variance is below a rounding error."""
+    means = np.array([np.mean(node) for node in nodes], float)
+    variances = np.array([np.var(node, ddof=1) for node in nodes], float)
+    return means, np.maximum(variances, 1e-18), np.array([len(node) for node in nodes], float)

@@ -1,0 +1,285 @@
+"""A fleet's nodes together: does a ratio hold on all of them, which nodes are odd, and which jobs have no rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import processors
+from benchmarks.columns import Column
+from benchmarks.fleet import folder as fleets
+from benchmarks.fleet.folder import TWIN
+from benchmarks.statistics import nodes as statistics
+from benchmarks.statistics.intervals import means, p_values
+from benchmarks.statistics.multiplicity import holm
+from benchmarks.words import count, listed, markdown_cell
+from impls.core.text import one_line
+from reports import frames, markdown
+from reports.estimates import Blocks
+from reports.frames import ARM, BENCHMARK, Run
+from reports.tracks import FLOOR
+
+TWINS = 0.01
+"""The level at which a node's twins differ, after Holm's correction over its benchmarks."""
+TWINS_APART = 0.02
+"""Twins that differ by less make no node odd: a ratio of interest is larger."""
+SLOWER = 1.1
+"""A node that takes this many times as long as the quickest of its kind is odd."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node that has a run: the member's name, the node's own, its processor, and its run."""
+
+    member: str
+    name: str
+    kind: str
+    run: Run
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A member without a run: what is known of why."""
+
+    member: str
+    asked: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A ratio over nodes. `each` has, by the member's name, the ratio there."""
+
+    problem: str
+    workload: str
+    mode: str
+    device: str
+    implementation: str
+    combined: statistics.Combined
+    nodes: int
+    verdict: str
+    each: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Together:
+    """What a fleet says: its nodes, those that are left out with the reason, what is missing, and the rows."""
+
+    baseline: str
+    nodes: Sequence[Node]
+    odd: dict[str, str]
+    missing: Sequence[Missing]
+    rows: Sequence[Row]
+
+
+def read(folder: Path) -> tuple[list[Node], list[Missing]]:
+    """Read what a fleet's jobs have left.
+
+    Raises:
+        ValueError: where the folder holds no fleet. One line.
+    """
+    kept = fleets.read(folder)
+    found: list[Node] = []
+    missing: list[Missing] = []
+    for member in kept.members:
+        over = fleets.ended(folder, member.name)
+        try:
+            run = frames.read_run(fleets.place_of(folder, member.name) / "run")
+        except (frames.Unreadable, OSError) as error:
+            done, of_all = fleets.replicates_done(folder, member.name)
+            why = f"exit code {over.code}: {over.said}" if over else "it goes on, or was killed"
+            why += f"; {done} of {of_all} replicates" if of_all else f"; {one_line(str(error), 120)}"
+            missing.append(Missing(member.name, member.asked, why))
+            continue
+        name = over.node if over else member.asked
+        found.append(Node(member.name, name, processors.words(run.metadata.machine), run))
+    return found, missing
+
+
+def together(found: Sequence[Node], missing: Sequence[Missing]) -> Together:
+    """Return what the nodes say together.
+
+    A node is left out where its twins differ, or where the baseline takes much longer than on the quickest node with
+    the same processor. Neither looks at what the comparison is about.
+    """
+    odd = {node.member: reason for node in found if (reason := twins_differ(node))}
+    odd |= {name: reason for name, reason in slow(found).items() if name not in odd}
+    good = [node for node in found if node.member not in odd]
+    baseline = found[0].run.baseline if found else ""
+    return Together(baseline, found, odd, missing, list(rows(good)) if good else [])
+
+
+def sound(run: Run) -> pd.DataFrame:
+    """Return the records of the arms that are ok in every replicate."""
+    failed = (run.records["status"] != "ok").groupby([run.records[name] for name in ARM], observed=True)
+    return run.records[~failed.transform("any")]
+
+
+def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
+    """Return by ARM the logs of the ratio to the baseline, one for each replicate."""
+    blocks = Blocks(run, sound(run))
+    others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
+    logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
+    keys = list(others[ARM].itertuples(index=False, name=None))
+    values: dict[tuple[str, ...], list[float]] = {}
+    for pair, log in zip(logs["pair"], logs["log_ratio"], strict=True):
+        values.setdefault(keys[int(pair)], []).append(float(log))
+    return {arm: np.array(mine) for arm, mine in values.items()}
+
+
+def twins_differ(node: Node) -> str | None:
+    """Return why a node's twins can't be the same code on a sound machine; None where they can."""
+    twins = {arm: logs for arm, logs in log_ratios(node.run).items() if arm[ARM.index("implementation")] == TWIN}
+    if not twins:
+        return None
+    groups = means(list(twins.values()))
+    p = holm(p_values(groups))
+    bad = [k for k in range(len(p)) if p[k] < TWINS and abs(groups.mean[k]) > TWINS_APART]
+    if not bad:
+        return None
+    worst = max(bad, key=lambda k: abs(groups.mean[k]))
+    arm = dict(zip(ARM, list(twins)[worst], strict=True))
+    return f"its twins differ: {math.exp(groups.mean[worst]):.2f} × at {arm['problem']}, {arm['mode']}"
+
+
+def slow(found: Sequence[Node]) -> dict[str, str]:
+    """Return the nodes on which the baseline takes much longer than on the quickest node of the same kind."""
+    times: dict[str, pd.Series] = {}
+    for node in found:
+        mine = sound(node.run)
+        mine = mine[mine["implementation"] == node.run.baseline]
+        if len(mine):
+            times[node.member] = np.log(mine.groupby(BENCHMARK, observed=True)["seconds"].median())
+    reasons = {}
+    for kind in dict.fromkeys(node.kind for node in found):
+        members = [node.member for node in found if node.kind == kind and node.member in times]
+        for member in members:
+            # over the benchmarks that both have
+            apart = [(times[member] - times[other]).dropna() for other in members]
+            ratio = math.exp(max((float(logs.mean()) for logs in apart if len(logs)), default=0.0))
+            if ratio > SLOWER:
+                reasons[member] = f"it takes {ratio:.2f} × the time of the quickest node with the same processor"
+    return reasons
+
+
+def rows(found: Sequence[Node]) -> Iterator[Row]:
+    """Yield each ratio that some nodes have, with its verdict."""
+    values: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+    for node in found:
+        for arm, logs in log_ratios(node.run).items():
+            if arm[ARM.index("implementation")] not in (FLOOR, TWIN) and len(logs) > 1:
+                values.setdefault(arm, {})[node.member] = logs
+    kinds = {node.member: node.kind for node in found}
+    names = {node.member: node.name for node in found}
+    combined = {arm: statistics.combined(list(mine.values())) for arm, mine in values.items()}
+    adjusted = dict(zip(combined, holm(np.array([one.p for one in combined.values()])), strict=True))
+    for arm, mine in values.items():
+        where = dict(zip(ARM, arm, strict=True))
+        each = {name: math.exp(float(logs.mean())) for name, logs in mine.items()}
+        differs = adjusted[arm] < statistics.DIFFERS
+        said = _difference(mine, kinds, names) if differs else _holds(len(mine))
+        yield Row(
+            **{name: str(where[name]) for name in (*BENCHMARK, "implementation")},
+            combined=combined[arm], nodes=len(mine), verdict=said, each=each,
+        )  # fmt: skip
+
+
+def _holds(nodes: int) -> str:
+    return "one node only" if nodes == 1 else f"holds on all {nodes} nodes"
+
+
+def _difference(mine: dict[str, np.ndarray], kinds: dict[str, str], names: dict[str, str]) -> str:
+    """Return how nodes differ: between kinds of processors, by one node that stands apart, or otherwise."""
+    of_kind: dict[str, list[np.ndarray]] = {}
+    for member, logs in mine.items():
+        of_kind.setdefault(kinds[member], []).append(logs)
+    alike = all(statistics.differ(group) >= statistics.DIFFERS for group in of_kind.values())
+    if len(of_kind) > 1 and alike:
+        return f"differs between {listed(list(of_kind))}"
+    apart = statistics.odd(list(mine.values()))
+    if apart is not None:
+        return f"one node is odd: {names[list(mine)[apart]]}"
+    return f"differs between {count(len(mine), 'node')}"
+
+
+def sentences(said: Together) -> list[str]:
+    """Return what the fleet says, in a few lines: how many nodes, what was left out, and on how much they agree."""
+    good = [node for node in said.nodes if node.member not in said.odd]
+    kinds = [
+        f"{sum(node.kind == kind for node in good)} × {kind}" for kind in dict.fromkeys(node.kind for node in good)
+    ]
+    lines = [f"{count(len(good), 'node')}" + (f": {listed(kinds)}" if kinds else "")]
+    names = {node.member: node.name for node in said.nodes}
+    lines += [f"left out: {names[member]} (run {member}): {reason}" for member, reason in said.odd.items()]
+    lines += [f"no rows: run {one.member}, asked for {one.asked}: {one.reason}" for one in said.missing]
+    if said.rows and len(good) > 1:
+        holding = sum(row.verdict.startswith("holds") for row in said.rows)
+        lines.append(
+            f"{holding} of {count(len(said.rows), 'ratio')} to {said.baseline} hold on all nodes that have them"
+        )
+    return [one_line(line, 400) for line in lines]
+
+
+def _ratio(row: Row) -> str:
+    value, low, high = (math.exp(getattr(row.combined, name)) for name in ("mean", "low", "high"))
+    return f"{value:.2f}" if not math.isfinite(high) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def columns(said: Together) -> list[Column]:
+    """Return the columns of a fleet's table: the combined ratio first, then a column for each node."""
+    good = [node for node in said.nodes if node.member not in said.odd]
+
+    def of(member: str) -> Any:
+        return lambda row: f"{row.each[member]:.2f}" if member in row.each else "–"
+
+    return [
+        Column("problem", "problem", lambda row: row.problem, words=True),
+        Column("mode", "mode", lambda row: f"{row.workload}, {row.mode}", words=True),
+        Column("implementation", "implementation", lambda row: row.implementation, words=True),
+        Column("ratio", f"× {said.baseline} over all nodes [95 %]", _ratio),
+        Column("spread", "nodes differ by", lambda row: f"{100 * math.expm1(row.combined.spread):.1f} %"),
+        Column("verdict", "verdict", lambda row: row.verdict, words=True),
+        *(
+            Column(node.member, f"{node.name} ({node.member})", of(node.member), priority=k)
+            for k, node in enumerate(good)
+        ),
+    ]
+
+
+def table(said: Together) -> pd.DataFrame:
+    """Return the rows of fleet.csv."""
+    return pd.DataFrame(
+        [
+            {
+                **{name: getattr(row, name) for name in (*BENCHMARK, "implementation")},
+                "baseline": said.baseline,
+                "ratio": math.exp(row.combined.mean),
+                "ratio_low": math.exp(row.combined.low),
+                "ratio_high": math.exp(row.combined.high),
+                "spread": row.combined.spread,
+                "p_same": row.combined.p,
+                "nodes": row.nodes,
+                "verdict": row.verdict,
+                **{f"ratio_{member}": ratio for member, ratio in row.each.items()},
+            }
+            for row in said.rows
+        ]
+    )
+
+
+def document(said: Together) -> str:
+    """Return fleet.md."""
+    listed_lines = "\n".join(f"- {markdown_cell(line)}" for line in sentences(said))
+    table = markdown.table(columns(said), said.rows) if said.rows else "No node has a row."
+    notes = (
+        "× is the time over the baseline's, each node's mean, combined with random effects; *nodes differ by* is the"
+        " standard deviation between nodes beyond what replicates explain. A verdict is about that difference, and not"
+        " about which implementation is faster."
+    )
+    return f"# A fleet\n\n{listed_lines}\n\n{table}\n\n{notes}\n"

@@ -1,0 +1,241 @@
+"""A fleet on a real Slurm of two nodes, which this test starts on this machine; and what becomes of it when things die.
+
+Each fault costs its own rows only: the fleet ends with all rows there, or with the missing ones named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+
+import psutil
+import pytest
+
+from benchmarks.fleet import folder as fleets
+from tests.helpers import processes
+from tests.helpers.processes import impls
+from tests.helpers.slurm import Slurm, present, until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not present(), reason="needs slurm-wlm and munge"),
+    pytest.mark.timeout(400),
+]
+
+SMALL = (
+    "--problem", "t4-b2-i8-h8", "--mode", "forward", "--blocks", "2", "--no-floor", "--threads", "1",
+    *impls("torch_lstm", "torch_cell"),
+)  # fmt: skip
+"""Options of each node's run."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    slurm = Slurm(tmp_path_factory.mktemp("slurm"))
+    try:
+        slurm.start()
+        yield slurm
+    finally:
+        slurm.stop()
+
+
+class Fleet:
+    """A fleet that was started on a cluster."""
+
+    def __init__(self, cluster, folder):
+        self.cluster = cluster
+        self.folder = folder
+
+    def run(self, *words, timeout=280):
+        return processes.python("-m", "benchmarks", "fleet", *words, timeout=timeout, **self.cluster.environment)
+
+    def start(self, *options, replicates=2, **more):
+        done = self.run("--fleet", self.folder, *options, *SMALL, "--replicates", replicates, **more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return fleets.read(self.folder).members
+
+    def wait(self, seconds=200):
+        """Wait until Slurm has no job, and see that `status` says so too."""
+        until(lambda: not self.cluster.command("squeue", "-h").strip(), "the end of all jobs", seconds)
+        assert self.run("status", self.folder).returncode == 0
+
+    def collect(self):
+        done = self.run("collect", self.folder)
+        return done.returncode, done.stdout, (self.folder / "fleet.md").read_text()
+
+    def measuring(self, member, replicates=1):
+        """Wait until a member's run has so many replicates."""
+        until(lambda: fleets.replicates_done(self.folder, member)[0] >= replicates, f"replicate of {member}", 120)
+
+
+@pytest.fixture
+def fleet(cluster, tmp_path):
+    yield Fleet(cluster, tmp_path / "fleet")
+    cluster.command("scancel", f"--user={cluster.user}")
+    until(lambda: not cluster.command("squeue", "-h").strip(), "no jobs", 60)
+
+
+def test_two_nodes_end_in_one_table(fleet):
+    members = fleet.start("--nodes", "2")
+    assert sorted(member.asked for member in members) == ["all/n1", "all/n2"]
+    fleet.wait()
+    code, said, table = fleet.collect()
+    assert code == 0, said
+    assert "torch_cell" in table
+    for member, node in (("001", "n1"), ("002", "n2")):
+        assert fleets.ended(fleet.folder, member).node == node
+        assert f"{node} ({member})" in table or f"{node} (run {member})" in table  # two at once disturb each other
+    assert "no rows" not in table
+    again = [fleet.collect()[2] for _ in range(2)]
+    assert again == [table, table]
+
+
+def test_watch_shows_the_end_and_collects(fleet):
+    done = fleet.run("--fleet", fleet.folder, "--nodes", "1", "--watch", *SMALL, "--replicates", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 of 1 go on" in done.stdout
+    assert "torch_cell" in done.stdout
+
+
+def test_a_job_that_is_cancelled_costs_its_own_rows(fleet):
+    first, _ = fleet.start("--nodes", "2", replicates=6)
+    fleet.measuring("001")
+    fleet.cluster.command("scancel", first.job)
+    fleet.wait()
+    code, _, table = fleet.collect()
+    assert code == 1
+    assert "no rows: run 001" in table
+    assert "of 6 replicates" in table
+    assert "torch_cell" in table
+
+
+def test_cancel_ends_all_and_collect_names_them(fleet):
+    fleet.start("--nodes", "2", replicates=50)
+    fleet.measuring("001")
+    assert fleet.run("cancel", fleet.folder).returncode == 0
+    fleet.wait()
+    code, _, table = fleet.collect()
+    assert code == 1
+    assert table.count("no rows: run") == 2
+
+
+def test_a_preempted_job_goes_on_with_what_it_has(fleet):
+    (member,) = fleet.start("--nodes", "1", replicates=4)
+    fleet.measuring("001")
+    node = member.asked.partition("/")[2]
+    fleet.cluster.command(
+        "sbatch", "--partition=urgent", f"--nodelist={node}", "--exclusive", "--output=/dev/null", "--wrap=sleep 5"
+    )
+    until(lambda: attempts(fleet, "001") > 1, "preemption", 90)
+    fleet.wait()
+    code, said, table = fleet.collect()
+    assert code == 0, said + table
+    assert attempts(fleet, "001") == 2
+
+
+def attempts(fleet, member):
+    path = fleets.place_of(fleet.folder, member) / "attempts.txt"
+    return int(path.read_text()) if path.exists() else 0
+
+
+def test_a_job_that_is_told_of_its_time_limit_goes_on(fleet, monkeypatch):
+    import submitit
+
+    (member,) = fleet.start("--nodes", "1", replicates=4)
+    fleet.measuring("001")
+    for name, value in fleet.cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    submitit.SlurmJob(fleet.folder / "logs" / "%j", member.job, [0])._interrupt(timeout=True)  # as Slurm does
+    until(lambda: attempts(fleet, "001") > 1, "a second attempt", 120)
+    fleet.wait()
+    code, said, _ = fleet.collect()
+    assert code == 0, said
+
+
+def test_a_controller_that_is_killed_and_started_again_loses_nothing(fleet):
+    fleet.start("--nodes", "2", replicates=3)
+    fleet.measuring("001")
+    fleet.cluster.kill("slurmctld")
+    assert fleet.run("status", fleet.folder).returncode == 2
+    fleet.cluster.start_controller()
+    until(lambda: fleet.cluster.command("sinfo", "-h").strip(), "the controller", 60)
+    fleet.wait()
+    code, said, _ = fleet.collect()
+    assert code == 0, said
+
+
+def test_a_node_that_dies_goes_on_when_it_is_back(fleet):
+    members = fleet.start("--nodes", "2", replicates=4)
+    fleet.measuring("001")
+    node = next(member.asked.partition("/")[2] for member in members if member.name == "001")
+    daemon = psutil.Process(fleet.cluster.processes[node].pid)
+    started = daemon.children(recursive=True)
+    steps = [
+        one for one in psutil.process_iter(["cmdline"]) if str(fleet.folder) in " ".join(one.info["cmdline"] or [])
+    ]
+    mine = str(fleets.place_of(fleet.folder, "002"))
+    fleet.cluster.kill(node)
+    for process in {*started, *(one for one in steps if mine not in " ".join(one.info["cmdline"]))}:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if member_of(process, members) != "002":
+                process.kill()
+    until(lambda: fleets.ended(fleet.folder, "002"), "the other node", 120)
+    assert fleets.ended(fleet.folder, "002").code == 0
+    fleet.cluster.start_node(node)
+    fleet.wait(250)
+    code, said, table = fleet.collect()
+    if code == 0:
+        assert attempts(fleet, "001") == 2, said
+    else:
+        assert "no rows: run 001" in table
+        assert "no rows: run 002" not in table
+
+
+def member_of(process, members):
+    """The member whose job a process belongs to, by the job's id in its environment."""
+    try:
+        job = process.environ().get("SLURM_JOB_ID")
+    except psutil.Error:
+        return None
+    return next((member.name for member in members if member.job == job), None)
+
+
+def test_a_full_folder_ends_the_runs_and_is_named(fleet):
+    fleet.folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", fleet.folder], check=False)
+    if mounted.returncode:
+        pytest.skip("no right to mount")
+    try:
+        fleet.start("--nodes", "2", replicates=50)
+        for member in ("001", "002"):
+            fleet.measuring(member)
+        filler = fleet.folder / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        fleet.wait()
+        filler.unlink()
+        code, said, table = fleet.collect()
+        assert code == 1, said
+        assert table.count("no rows: run") == 2
+        assert "No space left on device" in table or "it goes on, or was killed" in table
+    finally:
+        subprocess.run(["umount", "-l", fleet.folder], check=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--partition", "nowhere"), "Slurm: "),
+        (("--nodes", "3"), "--nodes is 3; 2 are usable"),
+        (("--per-kind", "3"), "--per-kind is 3; partition all has 2 usable nodes"),
+        (("--local", "1", "--nodes", "2"), "--local does not go with"),
+        (("--out", "x"), "--out is given by the fleet to each node"),
+        (("--no-such-option",), "No such option"),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused_before_a_job_is_submitted(fleet, options, said):
+    done = fleet.run("--fleet", fleet.folder, *options, *SMALL)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not fleet.folder.exists() or not any(fleet.folder.iterdir())

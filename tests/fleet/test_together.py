@@ -1,0 +1,177 @@
+"""What the nodes of a fleet say together. The runs are made up; their truth is known."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.fleet import folder as fleets
+from benchmarks.fleet.folder import ENDED, TWIN, Ended, Fleet, Member
+from impls.core.files import write_text
+from impls.core.text import json_text
+from reports import fleet as report
+from tests.helpers.records import ENVIRONMENT, failed, record, write
+
+AMD, INTEL = "AMD EPYC", "Intel Xeon"
+REPLICATES = 5
+
+
+class Made:
+    """A fleet's folder, to which made-up nodes are added."""
+
+    def __init__(self, folder, seed=1):
+        self.folder = folder
+        self.rng = np.random.default_rng(seed)
+        self.members = []
+
+    def add(self, name, cpu=AMD, slow=1.0, twin=1.0, **ratios):
+        """Add a node on which the baseline takes `slow` times a millisecond, and others these ratios to it."""
+        member = f"{len(self.members) + 1:03}"
+        run = fleets.place_of(self.folder, member) / "run"
+        run.mkdir(parents=True)
+        rows = []
+        for replicate in range(REPLICATES):
+            for arm, ratio in {"base": 1.0, TWIN: twin, **ratios}.items():
+                seconds = 1e-3 * slow * ratio * np.exp(self.rng.normal(0, 0.005))
+                rows.append(record(arm, replicate, seconds, problem="t4-b2-i8-h8", workload="sequence", mode="forward"))
+                for turn in rows[-1]["turns"]:
+                    turn["started"] = float(len(rows) + 1000 * len(self.members))
+                    turn["seconds"] = seconds * float(np.exp(self.rng.normal(0, 0.001)))
+        for row in rows:
+            row["run_id"] = f"r{member}"
+        write(run / "results.parquet", rows)
+        known = {**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "cpu": cpu}}
+        known["run"] = {**ENVIRONMENT["run"], "run_id": f"r{member}"}
+        (run / "environment.json").write_text(json.dumps(known))
+        self.end(member, name)
+        return member
+
+    def end(self, member, name, code=0, said="fine"):
+        self.members.append(Member(member, f"all/{name}", str(len(self.members))))
+        fleets.place_of(self.folder, member).mkdir(parents=True, exist_ok=True)
+        write_text(fleets.place_of(self.folder, member) / ENDED, json_text(Ended(name, code, said, 1)))
+
+    def together(self):
+        fleets.write(self.folder, Fleet("slurm", "python", (), tuple(self.members)))
+        return report.together(*report.read(self.folder))
+
+
+@pytest.fixture
+def made(tmp_path):
+    return Made(tmp_path)
+
+
+def verdicts(said):
+    return {row.implementation: row.verdict for row in said.rows}
+
+
+def test_what_is_alike_holds_on_all_nodes_with_its_ratio(made):
+    for name in ("n1", "n2", "n3"):
+        made.add(name, other=1.5)
+    said = made.together()
+    assert verdicts(said) == {"other": "holds on all 3 nodes"}
+    (row,) = said.rows
+    assert np.exp(row.combined.mean) == pytest.approx(1.5, rel=0.01)
+    assert np.exp(row.combined.low) < 1.5 < np.exp(row.combined.high)
+    assert set(row.each) == {"001", "002", "003"}
+    assert said.odd == {}
+    lines = report.sentences(said)
+    assert lines == ["3 nodes: 3 × AMD EPYC", "1 of 1 ratio to base hold on all nodes that have them"]
+
+
+def test_one_implementation_that_is_slower_on_a_node_turns_holds_into_differs(made):
+    made.add("n1", other=1.5, same=2.0)
+    made.add("n2", other=1.65, same=2.0)
+    assert verdicts(made.together()) == {"other": "differs between 2 nodes", "same": "holds on all 2 nodes"}
+
+
+def test_kinds_of_processors_are_named(made):
+    for name, cpu, ratio in (("a", AMD, 1.0), ("b", AMD, 1.0), ("c", INTEL, 1.4), ("d", INTEL, 1.4)):
+        made.add(name, cpu, other=ratio)
+    assert verdicts(made.together()) == {"other": "differs between AMD EPYC and Intel Xeon"}
+
+
+def test_a_single_node_that_stands_apart_is_named(made):
+    for name, ratio in (("a", 1.0), ("b", 1.0), ("c", 1.0), ("d", 1.0), ("bad", 1.6)):
+        made.add(name, other=ratio)
+    assert verdicts(made.together()) == {"other": "one node is odd: bad"}
+
+
+def test_a_node_whose_twins_differ_is_left_out_whoever_gains(made):
+    for ratio in (0.5, 2.0):
+        made.members.clear()
+        made.folder = made.folder / "again"
+        made.folder.mkdir()
+        for name in ("a", "b"):
+            made.add(name, other=1.0)
+        made.add("bad", twin=1.08, other=ratio)
+        said = made.together()
+        assert list(said.odd) == ["003"]
+        assert "its twins differ: 1.08 × at t4-b2-i8-h8, forward" in report.sentences(said)[1]
+        assert verdicts(said) == {"other": "holds on all 2 nodes"}
+
+
+def test_a_slower_node_of_the_same_processor_is_odd_and_one_of_another_is_not(made):
+    made.add("a", other=1.5)
+    made.add("hogged", slow=1.4, other=1.5)
+    made.add("other-kind", INTEL, slow=3.0, other=1.5)
+    said = made.together()
+    assert list(said.odd) == ["002"]
+    assert "it takes 1.4" in said.odd["002"]
+    assert [node.name for node in said.nodes] == ["a", "hogged", "other-kind"]
+
+
+def test_a_member_without_rows_is_named_and_costs_only_its_own(made):
+    made.add("a", other=1.5)
+    made.add("b", other=1.5)
+    made.end("003", "dead", code=130, said="interrupted")
+    made.members.append(Member("004", "all/gone", "9"))
+    said = made.together()
+    assert verdicts(said) == {"other": "holds on all 2 nodes"}
+    assert [(one.member, one.reason.partition(";")[0]) for one in said.missing] == [
+        ("003", "exit code 130: interrupted"), ("004", "it goes on, or was killed"),
+    ]  # fmt: skip
+    assert "no rows: run 003, asked for all/dead: exit code 130: interrupted" in report.document(said)
+
+
+def test_an_arm_that_failed_on_a_node_has_no_ratio_there(made):
+    for name in ("a", "b"):
+        made.add(name, other=1.5)
+    run = fleets.place_of(made.folder, "002") / "run"
+    rows = [record("base", r, 1e-3, run_id="r002") for r in range(2)] + [
+        failed("other", r, "error", "broken", run_id="r002") for r in range(2)
+    ]
+    write(run / "results.parquet", rows)
+    assert report.log_ratios(report.frames.read_run(run)) == {}
+
+
+def test_nothing_at_all_is_told(made):
+    made.end("001", "dead", code=2, said="error: no such option")
+    said = made.together()
+    assert said.rows == []
+    assert "No node has a row." in report.document(said)
+    assert report.table(said).empty
+
+
+def test_the_command_writes_both_files_and_exits_with_1_where_a_node_is_missing(made, python):
+    for name in ("a", "b"):
+        made.add(name, other=1.5)
+    made.together()
+    done = python("reports", "fleet", made.folder)
+    assert done.returncode == 0, done.stderr
+    assert "holds on all 2 nodes" in done.stdout
+    assert "other" in (made.folder / "fleet.csv").read_text()
+    made.end("003", "dead", code=130, said="interrupted")
+    made.together()
+    again = python("reports", "fleet", made.folder)
+    assert again.returncode == 1
+    assert "interrupted" in (made.folder / "fleet.md").read_text()
+
+
+def test_a_folder_without_a_fleet_is_one_line(tmp_path, python):
+    done = python("reports", "fleet", tmp_path)
+    assert done.returncode != 0
+    assert "holds no fleet" in done.stderr
+    assert "Traceback" not in done.stderr

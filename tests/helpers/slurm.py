@@ -1,0 +1,166 @@
+"""A Slurm of its own: two nodes on this machine, on free ports, with its own configuration, keys and folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
+FOLDERS = ("/usr/sbin", "/usr/local/sbin")
+WAIT_SECONDS = 60.0
+
+CONFIGURATION = """
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.sock,cred_expire=5
+CredType=cred/munge
+SlurmUser={user}
+SlurmdUser={user}
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/pgid
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SchedulerType=sched/backfill
+SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=0,requeue_setup_env_fail
+ReturnToService=2
+SlurmdTimeout=15
+SlurmctldTimeout=10
+InactiveLimit=0
+KillWait=5
+MinJobAge=3600
+MessageTimeout=20
+MpiDefault=none
+MailProg=/bin/true
+{nodes}
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=0
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+"""
+
+
+def program(name: str) -> str | None:
+    """The path of a program of Slurm or munge."""
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS]))
+
+
+def present() -> bool:
+    """Whether a Slurm can be started here."""
+    return all(map(program, PROGRAMS))
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def until(done: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
+    """Wait for something to be true."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        time.sleep(0.2)
+
+
+class Slurm:
+    """A cluster in a folder; `nodes` are the names of its nodes."""
+
+    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("n1", "n2")) -> None:
+        self.folder = folder
+        self.nodes = nodes
+        (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.configuration = folder / "slurm.conf"
+        self.user = pwd.getpwuid(os.getuid()).pw_name
+        host = socket.gethostname()
+        lines = [
+            f"NodeName={name} NodeHostname={name} NodeAddr=127.0.0.1 Port={free_port()} CPUs=1 State=UNKNOWN"
+            for name in nodes
+        ]
+        self.configuration.write_text(
+            CONFIGURATION.format(host=host, port=free_port(), folder=folder, user=self.user, nodes="\n".join(lines))
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes Slurm's commands ask this cluster."""
+        return {"SLURM_CONF": str(self.configuration)}
+
+    def start(self) -> None:
+        """Start munge, the controller and the nodes, and wait until they are idle."""
+        (self.folder / "state").mkdir()
+        key = self.folder / "munge.key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o400)
+        self._start(
+            "munged", "--foreground", "--force", f"--socket={self.folder}/munge.sock", f"--key-file={key}",
+            f"--pid-file={self.folder}/munged.pid", f"--log-file={self.folder}/munged.log",
+            f"--seed-file={self.folder}/munged.seed",
+        )  # fmt: skip
+        until((self.folder / "munge.sock").exists, "munged")
+        self.start_controller()
+        for name in self.nodes:
+            self.start_node(name)
+        until(lambda: self.states().count("idle") == len(self.nodes), "idle nodes")
+
+    def states(self) -> list[str]:
+        """The state of each node."""
+        return self.command("sinfo", "-N", "-h", "-p", "all", "-o", "%T").split()
+
+    def start_controller(self) -> None:
+        """Start the controller, which goes on with what it knew."""
+        self._start("slurmctld", "-D", "-f", str(self.configuration))
+
+    def start_node(self, name: str) -> None:
+        """Start a node's daemon."""
+        self._start("slurmd", "-D", "-N", name, "-f", str(self.configuration), key=name)
+
+    def _start(self, name: str, *arguments: str, key: str = "") -> None:
+        path = program(name)
+        assert path is not None
+        with (self.folder / f"{key or name}.out").open("ab") as log:
+            self.processes[key or name] = subprocess.Popen(
+                [path, *arguments], stdout=log, stderr=log, env={**os.environ, **self.environment}
+            )
+
+    def kill(self, name: str) -> None:
+        """Kill a daemon by its process id: slurmctld, or a node's."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def command(self, *words: str) -> str:
+        """What a command of Slurm prints; nothing where it fails."""
+        done = subprocess.run(
+            words, capture_output=True, text=True, env={**os.environ, **self.environment}, check=False
+        )
+        return done.stdout
+
+    def stop(self) -> None:
+        """End all jobs and all daemons."""
+        with contextlib.suppress(Exception):
+            self.command("scancel", f"--user={self.user}")
+            until(lambda: not self.command("squeue", "-h").strip(), "no jobs", 20)
+        for process in reversed(self.processes.values()):
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()

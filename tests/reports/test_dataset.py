@@ -1,0 +1,299 @@
+"""A dataset of runs: writers, retries, merging, conditions, old files, and a real server of S3."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports import frames
+from reports.dataset import Dataset, NoDataset, is_dataset, slug
+from reports.summary import summarise
+from tests.helpers.records import DATA, ENVIRONMENT, failed, record, write
+from tests.helpers.slurm import free_port, until
+
+QUICK = {"problem": "t4-b2-i8-h8", "workload": "sequence", "mode": "forward"}
+
+
+def made(folder, number, cpu="AMD EPYC", ratio=1.5, month=11, **changes):
+    """A run's folder: its id, its machine, and two implementations."""
+    run_id = f"2026{month:02}{number + 1:02}T000000-{number:08x}"
+    rng = np.random.default_rng(number)
+    rows = [
+        record(name, replicate, 1e-3 * mean * float(np.exp(rng.normal(0, 0.01))), run_id=run_id, **QUICK)
+        for name, mean in (("base", 1.0), ("other", ratio))
+        for replicate in range(4)
+    ]
+    for k, row in enumerate(rows):
+        for turn in row["turns"]:
+            turn["started"] = 1e6 * number + k
+    rows += changes.get("more", [])
+    folder.mkdir(parents=True)
+    write(folder / "results.parquet", rows)
+    known = {**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "cpu": cpu}}
+    known["run"] = {**ENVIRONMENT["run"], "run_id": run_id}
+    (folder / "environment.json").write_text(json.dumps(known))
+    return folder
+
+
+@pytest.fixture
+def filled(tmp_path):
+    """A dataset of six runs on two machines, in two months."""
+    data = Dataset(tmp_path / "data")
+    for k in range(6):
+        cpu = "AMD EPYC" if k % 2 else "Intel Xeon"
+        data.put(made(tmp_path / f"run-{k}", k, cpu, 1 + k / 10, 10 + k // 3))
+    return data
+
+
+def ratios(data, where=""):
+    found = data.summary(where)
+    return found[found["implementation"] == "other"].set_index("run_id")["ratio"].sort_index()
+
+
+def test_runs_are_found_by_their_machine_and_date(filled):
+    assert len(filled.runs()) == 6
+    assert list(filled.runs("machine_label LIKE 'AMD%'")["run_id"].str[:8]) == ["20261106", "20261104", "20261002"]
+    assert len(filled.runs("date >= '2026-11-01'")) == 3
+    assert len(filled.runs("month = '2026-10' AND machine LIKE 'intel%'")) == 2
+    assert len(filled.runs("list_contains(implementations, 'nobody')")) == 0
+
+
+def test_the_summary_is_the_reports_own(filled, tmp_path):
+    for k in range(6):
+        run = frames.read_run(tmp_path / f"run-{k}")
+        want = summarise(run).set_index("implementation")["ratio"]
+        found = filled.summary(f"run_id = '{run.run_id}'").set_index("implementation")
+        assert found.loc["other", "ratio"] == pytest.approx(want["other"], rel=1e-12)
+        assert found.loc["base", "ratio"] == 1
+        assert set(found["replicates"]) == {4}
+
+
+def test_an_arm_that_failed_once_has_no_ratio(tmp_path):
+    data = Dataset(tmp_path / "data")
+    more = [failed("other", 4, "error", "broken", run_id="20261101T000000-00000000", **QUICK)]
+    data.put(made(tmp_path / "run", 0, more=more))
+    assert list(data.summary()["implementation"]) == ["base"]
+
+
+def test_the_same_run_twice_is_there_once_whoever_writes(tmp_path):
+    run = made(tmp_path / "run", 0)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: Dataset(tmp_path / "data").put(run), range(16)))
+    assert len(keys) == 1
+    data = Dataset(tmp_path / "data")
+    assert len(data.runs()) == 1
+    files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert len(files) == 2, files
+
+
+def test_a_writer_that_dies_in_between_leaves_nothing_that_is_seen(tmp_path, monkeypatch):
+    data = Dataset(tmp_path / "data")
+    data.put(made(tmp_path / "one", 0))
+    whole = Dataset._write
+
+    def dies(self, name, content):
+        if name.startswith("runs/"):
+            raise KeyboardInterrupt
+        whole(self, name, content)
+
+    monkeypatch.setattr(Dataset, "_write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        data.put(made(tmp_path / "two", 1))
+    monkeypatch.undo()
+    assert len(data.runs()) == 1
+    data.compact()  # which must not take its records either
+    data.put(tmp_path / "two")
+    assert len(data.summary()) == 4
+
+
+def test_merging_changes_no_number_and_can_be_done_again(filled):
+    before, runs = ratios(filled), filled.runs().drop(columns="file")
+    fewer = filled.compact()
+    assert fewer == 4  # of each table, two of the machines' months have two files
+    pd.testing.assert_series_equal(ratios(filled), before)
+    pd.testing.assert_frame_equal(filled.runs().drop(columns="file"), runs)
+    assert filled.compact() == 0
+
+
+def test_a_run_can_be_added_again_after_merging(filled, tmp_path):
+    filled.compact()
+    before = ratios(filled)
+    filled.put(tmp_path / "run-0")
+    pd.testing.assert_series_equal(ratios(filled), before)
+    assert len(filled.runs()) == 6
+    filled.compact()
+    pd.testing.assert_series_equal(ratios(filled), before)
+    whole(filled, tmp_path)
+
+
+def test_a_run_of_the_same_id_with_other_content_is_refused(filled, tmp_path):
+    made(tmp_path / "again" / "run", 0, "Intel Xeon", 1.7, 10)
+    with pytest.raises(NoDataset, match="has a run 20261001T000000-00000000 with other content"):
+        filled.put(tmp_path / "again" / "run")
+
+
+def whole(data, folder):
+    """Every run of a dataset is read as its own folder is."""
+    for run in data.fetch(data.runs(), folder / "whole"):
+        number = int(run.run_id.rpartition("-")[2], 16)
+        pd.testing.assert_frame_equal(summarise(run), summarise(frames.read_run(folder / f"run-{number}")))
+
+
+def test_two_that_merge_at_once_lose_nothing(filled, tmp_path):
+    before = ratios(filled)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        errors = [done.exception() for done in [pool.submit(Dataset(filled.address).compact) for _ in range(4)]]
+    assert any(error is None for error in errors)
+    assert all(
+        error is None or isinstance(error, (NoDataset, FileNotFoundError, OSError)) or "duckdb" in str(type(error))
+        for error in errors
+    )
+    pd.testing.assert_series_equal(ratios(filled), before)
+    whole(filled, tmp_path)
+
+
+def test_a_reader_while_files_are_merged_sees_each_run_once(filled, monkeypatch, tmp_path):
+    """Killed after each of its steps, merging leaves a dataset that says the same."""
+    before = ratios(filled)
+    for steps in range(12):
+        done = []
+        for name in ("_write", "_remove"):
+            real = getattr(Dataset, name)
+
+            def counted(self, *arguments, real=real, done=done, steps=steps):
+                if len(done) >= steps:
+                    raise KeyboardInterrupt
+                done.append(arguments)
+                real(self, *arguments)
+
+            monkeypatch.setattr(Dataset, name, counted)
+        with contextlib.suppress(KeyboardInterrupt):
+            filled.compact()
+        monkeypatch.undo()
+        pd.testing.assert_series_equal(ratios(filled), before)
+        whole(filled, tmp_path)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_fetched_runs_read_as_before(filled, tmp_path, merged):
+    if merged:
+        filled.compact()
+    chosen = filled.runs("machine_label LIKE 'AMD%'")
+    for run, number in zip(filled.fetch(chosen, tmp_path / "fetched"), (5, 3, 1), strict=True):
+        want = frames.read_run(tmp_path / f"run-{number}")
+        pd.testing.assert_frame_equal(summarise(run), summarise(want))
+        assert run.metadata == want.metadata
+
+
+def test_files_of_every_schema_version_pass_through(tmp_path):
+    data = Dataset(tmp_path / "data")
+    want = {}
+    for path in sorted(DATA.glob("records-v*.parquet")):
+        folder = tmp_path / path.stem
+        folder.mkdir()
+        shutil.copyfile(path, folder / "results.parquet")
+        run = frames.read_run(path)
+        run_id = f"{run.run_id}-{path.stem}"
+        table = pd.read_parquet(path).assign(run_id=run_id)
+        table.to_parquet(folder / "results.parquet")
+        known = {**ENVIRONMENT, "run": {**ENVIRONMENT["run"], "run_id": run_id, "baseline": "torch_lstm"}}
+        (folder / "environment.json").write_text(json.dumps(known))
+        data.put(folder)
+        want[run_id] = summarise(frames.read_run(folder)).set_index("implementation").loc["jax_scan", "ratio"]
+    for _ in range(2):
+        found = data.summary()
+        found = found[found["implementation"] == "jax_scan"].groupby("run_id")["ratio"].first().to_dict()
+        assert found == pytest.approx(want, rel=1e-12)
+        data.compact()
+
+
+def test_what_is_wrong_is_one_line(tmp_path, filled):
+    with pytest.raises(NoDataset, match="holds no dataset"):
+        Dataset(tmp_path / "nowhere").runs()
+    with pytest.raises(NoDataset, match="no_such_column"):
+        filled.runs("no_such_column = 1")
+    with pytest.raises(NoDataset) as caught:
+        filled.runs("((")
+    assert "\n" not in str(caught.value)
+
+
+def test_addresses_are_told_from_folders_of_runs(tmp_path, filled):
+    assert is_dataset(filled.address)
+    assert is_dataset("s3://bucket/x")
+    assert not is_dataset(str(tmp_path / "run-0"))
+    assert slug("AMD EPYC, family 25") != slug("AMD EPYC, family 26")
+
+
+@pytest.mark.slow
+def test_the_commands(filled, tmp_path, python):
+    added = python(
+        "reports", "publish", DATA.parent.parent / "reports/published/2026-11-25-095910-full", filled.address
+    )
+    assert added.returncode == 0, added.stderr
+    out = tmp_path / "summary.csv"
+    done = python("reports", "summary", filled.address, "--where", "date < '2026-11-20'", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "12 ratios of 6 runs" in done.stdout
+    assert len(pd.read_csv(out)) == 12
+    built = python(
+        "reports", "build", filled.address, "--where", "machine_label LIKE 'Intel%'", "--out", tmp_path / "page"
+    )
+    assert built.returncode == 0, built.stderr
+    assert "Intel Xeon" in (tmp_path / "page" / "index.html").read_text()
+    wrong = python("reports", "build", filled.address, "--where", "nonsense")
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1
+    assert python("reports", "compact", filled.address).stdout == "6 files fewer\n"
+    assert python("reports", "build", tmp_path / "run-0", "--where", "x").returncode == 2
+
+
+@pytest.mark.slow
+def test_a_server_of_s3_from_end_to_end(tmp_path, monkeypatch, python):
+    port = free_port()
+    variables = {
+        "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+    }  # fmt: skip
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with (tmp_path / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
+        )
+    try:
+        import botocore.session
+
+        client = botocore.session.get_session().create_client("s3", endpoint_url=variables["AWS_ENDPOINT_URL"])
+
+        def made_bucket():
+            try:
+                client.create_bucket(Bucket="lstm")
+            except Exception:
+                return False
+            return True
+
+        until(made_bucket, "the server of S3")
+        address = "s3://lstm/runs-of-years"
+        data = Dataset(address)
+        for k in range(3):
+            data.put(made(tmp_path / f"run-{k}", k, ratio=1 + k / 10))
+        data.put(tmp_path / "run-0")
+        before = ratios(data)
+        assert len(before) == 3
+        data.compact()
+        pd.testing.assert_series_equal(ratios(Dataset(address)), before)
+        assert [run.run_id for run in data.fetch(data.runs("date > '2026-11-02'"), tmp_path / "fetched")]
+        done = python("reports", "summary", address, "--out", tmp_path / "s.parquet", **variables)
+        assert done.returncode == 0, done.stderr
+        assert len(pd.read_parquet(tmp_path / "s.parquet")) == 6
+    finally:
+        server.terminate()
+        server.wait(10)

@@ -1,0 +1,72 @@
+"""Ratios over nodes, on simulated fleets whose truth is known."""
+
+import numpy as np
+import pytest
+
+from benchmarks.statistics.nodes import combined, differ, odd
+
+NOISE = 0.02
+
+
+def fleet(rng, nodes, replicates, truth=0.1, spread=0.0, noise=NOISE):
+    """The log ratios of each node's replicates: nodes differ by `spread`, replicates by about `noise`."""
+    own = noise * rng.uniform(0.5, 2, nodes)
+    return [rng.normal(rng.normal(truth, spread), sd, replicates) for sd in own]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize(("nodes", "replicates"), [(2, 4), (4, 4), (8, 4), (8, 12), (30, 5)])
+def test_the_interval_over_nodes_holds_the_truth(nodes, replicates, spread):
+    rng = np.random.default_rng(1)
+    found = [combined(fleet(rng, nodes, replicates, spread=spread)) for _ in range(1500)]
+    held = np.mean([one.low <= 0.1 <= one.high for one in found])
+    assert 0.93 <= held <= 0.97, held
+
+
+def test_the_spread_between_nodes_is_found():
+    rng = np.random.default_rng(2)
+    found = np.mean([combined(fleet(rng, 20, 6, spread=0.05)).spread for _ in range(200)])
+    assert found == pytest.approx(0.05, rel=0.1)
+
+
+@pytest.mark.parametrize(("nodes", "replicates"), [(2, 4), (4, 4), (8, 5), (30, 5)])
+def test_nodes_that_are_alike_are_seldom_told_apart(nodes, replicates):
+    rng = np.random.default_rng(3)
+    alarms = np.mean([differ(fleet(rng, nodes, replicates)) < 0.05 for _ in range(3000)])
+    assert 0.02 <= alarms <= 0.06, alarms
+
+
+def test_a_node_where_it_is_ten_percent_slower_is_a_difference():
+    rng = np.random.default_rng(4)
+    found = []
+    for _ in range(200):
+        nodes = fleet(rng, 2, 4, noise=0.01)
+        nodes[1] += np.log(1.1)
+        found.append(differ(nodes) < 0.01)
+    assert np.mean(found) > 0.9
+
+
+@pytest.mark.parametrize("nodes", [4, 8, 16])
+def test_one_node_far_from_all_others_is_odd(nodes):
+    rng = np.random.default_rng(5)
+    right = []
+    for _ in range(200):
+        values = fleet(rng, nodes, 4, noise=0.01)
+        which = int(rng.integers(nodes))
+        values[which] = values[which] + 0.3
+        right.append(odd(values) == which)
+    assert np.mean(right) > 0.95
+
+
+def test_none_is_odd_where_nodes_are_alike_or_of_two_kinds():
+    rng = np.random.default_rng(6)
+    assert np.mean([odd(fleet(rng, 8, 4)) is not None for _ in range(1000)]) <= 0.02
+    halves = [fleet(rng, 4, 4, truth=0.0) + fleet(rng, 4, 4, truth=0.5) for _ in range(100)]
+    assert all(odd(nodes) is None for nodes in halves)
+    assert odd(fleet(rng, 3, 4)) is None
+
+
+def test_one_node_has_no_interval():
+    found = combined([np.array([0.1, 0.2])])
+    assert (found.mean, found.low, found.high, found.p) == (pytest.approx(0.15), -np.inf, np.inf, 1.0)
