@@ -14,7 +14,8 @@ import contextlib
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,10 +30,10 @@ from reports.frames import Run, read_run
 Thing = TypeVar("Thing")
 RUNS, RECORDS = "runs", "records"
 BATCH = 200
-"""The files of records that are read at a time: what bounds the memory."""
+"""The runs whose records are read at a time: what bounds the memory."""
 MEMORY = "2GB"
 """What DuckDB may hold. Beyond, it writes to the disk."""
-LARGE = 64 * 2**20
+LARGE = 16 * 2**20
 """Bytes. Files of records are merged up to this size."""
 
 RUN_COLUMNS = pa.schema(
@@ -278,16 +279,14 @@ class Dataset:
         """Return a row for each chosen run, benchmark and implementation: its ratio to the run's baseline.
 
         Columns: run_id, problem, workload, mode, device, implementation, ratio, sd (of the logs of the replicates) and
-        replicates. Memory is bounded: the records of BATCH files are read at a time.
+        replicates. Memory is bounded: the records of about BATCH runs are read at a time.
         """
         return self._again(lambda: self._summary(where))
 
     def _summary(self, where: str) -> pd.DataFrame:
         chosen = self._runs(where)
-        files = list(dict.fromkeys(chosen["file"]))
         parts = []
-        for start in range(0, len(files), BATCH):
-            batch = files[start : start + BATCH]
+        for batch in _batches(chosen["file"]):
             with self._connected() as connection:
                 self._register(
                     connection, chosen[chosen["file"].isin(batch)], [f"{self.root}/{file}" for file in batch]
@@ -360,6 +359,20 @@ class Dataset:
             if self.protocol != "file":
                 connection.register_filesystem(self.files)
             yield connection
+
+
+def _batches(files: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the files of some runs, so many at a time that they have about BATCH runs: a merged file has many."""
+    batch: list[str] = []
+    runs = 0
+    for file, count in Counter(files).items():
+        if batch and runs + count > BATCH:
+            yield batch
+            batch, runs = [], 0
+        batch.append(file)
+        runs += count
+    if batch:
+        yield batch
 
 
 def slug(label: str) -> str:

@@ -16,7 +16,7 @@ from reports.columns import ratio
 from reports.frames import Run
 from reports.preamble import notes, preamble
 from reports.ranking import YES
-from reports.tables import sections
+from reports.tables import Section, sections
 from reports.verdict import BASELINE, UNCLEAR
 
 
@@ -31,10 +31,15 @@ def table(columns: Sequence[Column], rows: Sequence[Any]) -> str:
     )
 
 
-def document(run: Run, summary: pd.DataFrame) -> str:
-    """Return table.md: every table, under the preamble and above the notes."""
+def document(run: Run, summary: pd.DataFrame, made: Sequence[Section] | None = None) -> str:
+    """Return table.md: every table, under the preamble and above the notes.
+
+    Args:
+        run, summary: a run and its summary.
+        made: its sections, where they have been made.
+    """
     parts = ["# LSTM benchmarks", _list(preamble(run))]
-    for section in sections(summary, run.baseline):
+    for section in made or sections(summary, run.baseline):
         parts += [f"## {markdown_cell(section.title)}", table(section.columns_with_reason, section.rows)]
     return "\n\n".join([*parts, _list(notes(run))]) + "\n"
 

@@ -76,4 +76,4 @@ def test_the_lowest_versions_are_those_of_pyproject():
 
 
 def test_the_noxfile_reads_like_a_table_of_contents():
-    assert len((ROOT / "noxfile.py").read_text().splitlines()) < 120
+    assert len((ROOT / "noxfile.py").read_text().splitlines()) < 140

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import frames
+from reports import dataset, frames
 from reports.dataset import Dataset, NoDataset, is_dataset, slug
 from reports.summary import summarise
 from tests.helpers.records import DATA, ENVIRONMENT, failed, record, write
@@ -213,6 +213,14 @@ def test_files_of_every_schema_version_pass_through(tmp_path):
         found = found[found["implementation"] == "jax_scan"].groupby("run_id")["ratio"].first().to_dict()
         assert found == pytest.approx(want, rel=1e-12)
         data.compact()
+
+
+def test_runs_are_read_in_batches_whether_their_files_are_merged_or_not():
+    alone = [f"{k}" for k in range(450)]
+    assert [len(batch) for batch in dataset._batches(alone)] == [200, 200, 50]
+    merged = ["a"] * 150 + ["b"] * 150 + ["c"] * 300 + ["d"]
+    assert list(dataset._batches(merged)) == [["a"], ["b"], ["c"], ["d"]]
+    assert list(dataset._batches([])) == []
 
 
 def test_what_is_wrong_is_one_line(tmp_path, filled):
