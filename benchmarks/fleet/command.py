@@ -62,6 +62,7 @@ folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_t
     metavar="DIR",
     help="[default: runs/DATE-fleet]",
 )
+@click.option("--slurm", "extra", multiple=True, metavar="KEY=VALUE", help="Such as account=lab. Repeatable.")
 @click.option("--watch", "watching", is_flag=True, help="Show the progress. Ctrl-C leaves the jobs.")
 @click.argument("run_options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF run]...")
 def start(
@@ -71,14 +72,18 @@ def start(
     local: int | None,
     minutes: int,
     place: Path | None,
+    extra: tuple[str, ...],
     watching: bool,
     run_options: tuple[str, ...],
 ) -> int:
     """Submit a run for each node. Every other option is one of `run`."""
     if importlib.util.find_spec("submitit") is None:
         raise click.UsageError("a fleet needs submitit; install the group `fleet` of pyproject.toml")
-    if local and (partition or nodes or per_kind):
-        raise click.UsageError("--local does not go with --partition, --nodes or --per-kind")
+    if local and (partition or nodes or per_kind or extra):
+        raise click.UsageError("--local does not go with --partition, --nodes, --per-kind or --slurm")
+    if wrong := [text for text in extra if not text.partition("=")[2]]:
+        raise click.UsageError(f"--slurm {wrong[0]} is no KEY=VALUE")
+    sbatch = {key.lstrip("-"): value for key, _, value in (text.partition("=") for text in extra)}
     if not local and not scheduler.present():
         raise click.UsageError("there is no Slurm here (no sbatch); --local N runs N times on this machine")
     asked = ["this machine"] * local if local else _slurm_nodes(partition, nodes, per_kind)
@@ -96,7 +101,7 @@ def start(
     for number, where in enumerate(asked):
         name = f"{number + 1:03}"
         try:
-            job = submit.here(folder, name, minutes) if local else submit.to_slurm(folder, name, where, minutes)
+            job = submit.here(folder, name, minutes) if local else submit.to_slurm(folder, name, where, minutes, sbatch)
         except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
             what = f"; {len(kept.members)} were submitted before: fleet cancel {folder}" if kept.members else ""
             raise click.ClickException(one_line(f"{name} could not be submitted to {where}: {error}{what}")) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.fleet.folder import LOGS, place_of
@@ -21,7 +22,7 @@ SIGNAL_SECONDS = 60
 PATIENCE = 60.0
 
 
-def to_slurm(folder: Path, name: str, where: str, minutes: int) -> str:
+def to_slurm(folder: Path, name: str, where: str, minutes: int, sbatch: Mapping[str, str]) -> str:
     """Submit a member's job to a node of a partition, and return the job's id.
 
     Args:
@@ -29,6 +30,7 @@ def to_slurm(folder: Path, name: str, where: str, minutes: int) -> str:
         name: the member's.
         where: such as `partition/node`.
         minutes: the time limit.
+        sbatch: further options of sbatch.
 
     Raises:
         RuntimeError: where Slurm refuses it (submitit's errors).
@@ -45,7 +47,7 @@ def to_slurm(folder: Path, name: str, where: str, minutes: int) -> str:
         time=minutes,
         exclusive=True,
         signal_delay_s=SIGNAL_SECONDS,
-        additional_parameters={"nodelist": node, "requeue": True, "open_mode": "append", "mem": "0"},
+        additional_parameters={"nodelist": node, "requeue": True, "open_mode": "append", "mem": "0", **sbatch},
     )
     os.environ["PYTHONPATH"] = _path()  # jobs inherit it
     return str(executor.submit(Job(folder, name, alone=False)).job_id)

@@ -1,6 +1,7 @@
 """A fleet on a real Slurm of two nodes, which this test starts on this machine; and what becomes of it when things die.
 
-Each fault costs its own rows only: the fleet ends with all rows there, or with the missing ones named.
+Each fault costs its own rows only: the fleet ends with all rows there, or with the missing ones named. Those that take
+longest run with `-m faults`.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ def test_two_nodes_end_in_one_table(fleet):
     assert again == [table, table]
 
 
+@pytest.mark.faults
 def test_watch_shows_the_end_and_collects(fleet):
     done = fleet.run("--fleet", fleet.folder, "--nodes", "1", "--watch", *SMALL, "--replicates", "2")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -109,6 +111,7 @@ def test_a_job_that_is_cancelled_costs_its_own_rows(fleet):
     assert "torch_cell" in table
 
 
+@pytest.mark.faults
 def test_cancel_ends_all_and_collect_names_them(fleet):
     fleet.start("--nodes", "2", replicates=50)
     fleet.measuring("001")
@@ -138,6 +141,7 @@ def attempts(fleet, member):
     return int(path.read_text()) if path.exists() else 0
 
 
+@pytest.mark.faults
 def test_a_job_that_is_told_of_its_time_limit_goes_on(fleet, monkeypatch):
     import submitit
 
@@ -152,6 +156,7 @@ def test_a_job_that_is_told_of_its_time_limit_goes_on(fleet, monkeypatch):
     assert code == 0, said
 
 
+@pytest.mark.faults
 def test_a_controller_that_is_killed_and_started_again_loses_nothing(fleet):
     fleet.start("--nodes", "2", replicates=3)
     fleet.measuring("001")
@@ -164,6 +169,7 @@ def test_a_controller_that_is_killed_and_started_again_loses_nothing(fleet):
     assert code == 0, said
 
 
+@pytest.mark.faults
 def test_a_node_that_dies_goes_on_when_it_is_back(fleet):
     members = fleet.start("--nodes", "2", replicates=4)
     fleet.measuring("001")
@@ -200,6 +206,7 @@ def member_of(process, members):
     return next((member.name for member in members if member.job == job), None)
 
 
+@pytest.mark.faults
 def test_a_full_folder_ends_the_runs_and_is_named(fleet):
     fleet.folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", fleet.folder], check=False)
@@ -230,6 +237,7 @@ def test_a_full_folder_ends_the_runs_and_is_named(fleet):
         (("--nodes", "3"), "--nodes is 3; 2 are usable"),
         (("--per-kind", "3"), "--per-kind is 3; partition all has 2 usable nodes"),
         (("--local", "1", "--nodes", "2"), "--local does not go with"),
+        (("--slurm", "account"), "--slurm account is no KEY=VALUE"),
         (("--out", "x"), "--out is given by the fleet to each node"),
         (("--no-such-option",), "No such option"),
     ],
@@ -239,3 +247,11 @@ def test_what_is_asked_wrongly_is_refused_before_a_job_is_submitted(fleet, optio
     assert done.returncode == 2
     assert said in done.stderr
     assert not fleet.folder.exists() or not any(fleet.folder.iterdir())
+
+
+def test_a_job_that_slurm_refuses_is_one_line_with_the_folder(fleet):
+    done = fleet.run("--fleet", fleet.folder, "--nodes", "1", "--slurm", "nodelist=nowhere", *SMALL)
+    assert done.returncode == 2
+    assert "001 could not be submitted to all/n" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr

@@ -16,7 +16,7 @@ def fleet(rng, nodes, replicates, truth=0.1, spread=0.0, noise=NOISE):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.0, 0.02, 0.1])
-@pytest.mark.parametrize(("nodes", "replicates"), [(2, 4), (4, 4), (8, 4), (8, 12), (30, 5)])
+@pytest.mark.parametrize(("nodes", "replicates"), [(2, 4), (8, 4), (30, 5)])
 def test_the_interval_over_nodes_holds_the_truth(nodes, replicates, spread):
     rng = np.random.default_rng(1)
     found = [combined(fleet(rng, nodes, replicates, spread=spread)) for _ in range(1500)]
