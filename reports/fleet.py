@@ -90,7 +90,7 @@ def read(folder: Path) -> tuple[list[Node], list[Missing]]:
     for member in kept.members:
         over = fleets.ended(folder, member.name)
         try:
-            run = frames.read_run(fleets.place_of(folder, member.name) / "run")
+            run = frames.read_run(fleets.folder_of(folder, member.name) / "run")
         except (frames.Unreadable, OSError) as error:
             done, of_all = fleets.replicates_done(folder, member.name)
             why = f"exit code {over.code}: {over.said}" if over else "it goes on, or was killed"

@@ -71,7 +71,7 @@ def write(folder: Path, fleet: Fleet) -> None:
     write_text(folder / FILE, json_text(fleet))
 
 
-def place_of(folder: Path, member: str) -> Path:
+def folder_of(folder: Path, member: str) -> Path:
     """Return the folder of a member: what its job writes."""
     return folder / NODES / member
 
@@ -79,14 +79,14 @@ def place_of(folder: Path, member: str) -> Path:
 def ended(folder: Path, member: str) -> Ended | None:
     """Return what a member's job has left at its end; None where it goes on, or was ended from outside."""
     try:
-        return msgspec.json.decode(read_regular(place_of(folder, member) / ENDED), type=Ended)
+        return msgspec.json.decode(read_regular(folder_of(folder, member) / ENDED), type=Ended)
     except ValueError:
         return None
 
 
 def replicates_done(folder: Path, member: str) -> tuple[int, int | None]:
     """Return how many replicates of a member's run are there, and how many there will be, where that is known."""
-    run = place_of(folder, member) / "run"
+    run = folder_of(folder, member) / "run"
     done = len(list((run / "raw").glob("replicate-*.parquet"))) if (run / "raw").is_dir() else 0
     try:
         return done, int(msgspec.json.decode(read_regular(run / "run.json"))["replicates"])

@@ -58,7 +58,7 @@ class Job:
 
     def __call__(self) -> int:
         """Run, and return the run's exit code."""
-        place = fleets.place_of(self.folder, self.name)
+        place = fleets.folder_of(self.folder, self.name)
         place.mkdir(parents=True, exist_ok=True)
         (place / ENDED).unlink(missing_ok=True)
         attempts, log = _count(place / ATTEMPTS), place / "log.txt"

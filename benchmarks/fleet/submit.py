@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.fleet.folder import LOGS, place_of
+from benchmarks.fleet.folder import LOGS, folder_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUTS = 4
@@ -59,7 +59,7 @@ def here(folder: Path, name: str, minutes: int) -> str:
     Raises:
         RuntimeError: where that fails.
     """
-    place = place_of(folder, name)
+    place = folder_of(folder, name)
     place.mkdir(parents=True, exist_ok=True)
     said, log = place / "job.txt", place / "submitit.txt"
     with said.open("wb") as output, log.open("wb") as errors:

@@ -31,11 +31,11 @@ def test_two_runs_on_this_machine_end_in_the_same_files(tmp_path):
     for name in ("fleet.json", "fleet.md", "fleet.csv"):
         assert (folder / name).exists()
     for member in ("001", "002"):
-        run = fleets.place_of(folder, member) / "run"
+        run = fleets.folder_of(folder, member) / "run"
         assert {"results.parquet", "environment.json", "index.html"} <= {path.name for path in run.iterdir()}
         assert fleets.ended(folder, member).code == 0
         assert fleets.replicates_done(folder, member) == (2, 2)
-    records = [fleets.place_of(folder, member) / "run" / "results.parquet" for member in ("001", "002")]
+    records = [fleets.folder_of(folder, member) / "run" / "results.parquet" for member in ("001", "002")]
     import pandas as pd
 
     starts = [

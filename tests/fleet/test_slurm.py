@@ -137,7 +137,7 @@ def test_a_preempted_job_goes_on_with_what_it_has(fleet):
 
 
 def attempts(fleet, member):
-    path = fleets.place_of(fleet.folder, member) / "attempts.txt"
+    path = fleets.folder_of(fleet.folder, member) / "attempts.txt"
     return int(path.read_text()) if path.exists() else 0
 
 
@@ -179,7 +179,7 @@ def test_a_node_that_dies_goes_on_when_it_is_back(fleet):
     steps = [
         one for one in psutil.process_iter(["cmdline"]) if str(fleet.folder) in " ".join(one.info["cmdline"] or [])
     ]
-    mine = str(fleets.place_of(fleet.folder, "002"))
+    mine = str(fleets.folder_of(fleet.folder, "002"))
     fleet.cluster.kill(node)
     for process in {*started, *(one for one in steps if mine not in " ".join(one.info["cmdline"]))}:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -29,7 +29,7 @@ class Made:
     def add(self, name, cpu=AMD, slow=1.0, twin=1.0, **ratios):
         """Add a node on which the baseline takes `slow` times a millisecond, and others these ratios to it."""
         member = f"{len(self.members) + 1:03}"
-        run = fleets.place_of(self.folder, member) / "run"
+        run = fleets.folder_of(self.folder, member) / "run"
         run.mkdir(parents=True)
         rows = []
         for replicate in range(REPLICATES):
@@ -50,8 +50,8 @@ class Made:
 
     def end(self, member, name, code=0, said="fine"):
         self.members.append(Member(member, f"all/{name}", str(len(self.members))))
-        fleets.place_of(self.folder, member).mkdir(parents=True, exist_ok=True)
-        write_text(fleets.place_of(self.folder, member) / ENDED, json_text(Ended(name, code, said, 1)))
+        fleets.folder_of(self.folder, member).mkdir(parents=True, exist_ok=True)
+        write_text(fleets.folder_of(self.folder, member) / ENDED, json_text(Ended(name, code, said, 1)))
 
     def together(self):
         fleets.write(self.folder, Fleet("slurm", "python", (), tuple(self.members)))
@@ -139,7 +139,7 @@ def test_a_member_without_rows_is_named_and_costs_only_its_own(made):
 def test_an_arm_that_failed_on_a_node_has_no_ratio_there(made):
     for name in ("a", "b"):
         made.add(name, other=1.5)
-    run = fleets.place_of(made.folder, "002") / "run"
+    run = fleets.folder_of(made.folder, "002") / "run"
     rows = [record("base", r, 1e-3, run_id="r002") for r in range(2)] + [
         failed("other", r, "error", "broken", run_id="r002") for r in range(2)
     ]

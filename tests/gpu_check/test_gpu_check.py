@@ -294,4 +294,4 @@ def test_what_may_not_end_in_time_is_not_begun():
 
 
 def test_the_readme_names_the_command():
-    assert "gpu-check" in (ROOT / "README.md").read_text()
+    assert "gpu_check" in (ROOT / "README.md").read_text()

@@ -134,6 +134,6 @@ def test_without_a_file_each_process_chooses(monkeypatch):
 
 
 def test_the_peak_has_the_best_rate_of_every_library(monkeypatch):
-    monkeypatch.setattr(rates, "seconds", lambda run, least: run() or [0.5, 0.25])
+    monkeypatch.setattr(rates, "seconds", lambda run, least, warm_up: run() or [0.5, 0.25])
     found = floor.peak("cpu", "float32")
     assert found == dict.fromkeys(products.libraries("cpu", "float32"), 2 * 1024**3 / 0.25 * 1.0)

@@ -17,6 +17,8 @@ CLEAN = {
     "impls/core/evaluate.py": "says that it was interrupted",
     "impls/core/rates.py": "prints names of libraries and shapes of its own",
     "benchmarks/calibration/sizing.py": "prints numbers, which its parent reads",
+    "benchmarks/fleet/submit.py": "prints a process id, which its parent reads",
+    "benchmarks/gpu_check/probe.py": "prints JSON, which its parent reads",
     "benchmarks/calibration/command.py": "prints its Markdown, whose text is cleaned",
 }
 """The files that write in another way, with the reason why nothing from outside gets through."""

@@ -124,7 +124,7 @@ def test_a_published_run_ends_with_1_and_a_line(seconds, limits, code, tmp_path,
     run = measured(tmp_path / "run", seconds, 0.001)
     (tmp_path / "run" / "environment.json").write_text(dumps(run.metadata))
     monkeypatch.setattr(command.run_folder.charts, "save", lambda *_: ())
-    assert command.build.callback((tmp_path / "run",), None, limits) == code
+    assert command.build.callback((str(tmp_path / "run"),), None, limits) == code
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert lines == code * [
         (
