@@ -62,7 +62,7 @@ def million(rng):
     offsets = pa.array(np.arange(0, 2 * RECORDS + 1, 2, dtype=np.int32))
     pairs = pa.array(np.arange(0, 4 * RECORDS + 1, 2, dtype=np.int32))
     fields = {
-        "inputs": pa.nulls(2 * RECORDS, pa.int32()),
+        **{name: pa.nulls(2 * RECORDS, pa.int32()) for name in ("inputs", "gpu_throttled", "gpu_others")},
         "block": pa.array(np.zeros(2 * RECORDS, np.int32)),
         "position": pa.array(np.tile(np.array([0, 1], np.int32), RECORDS)),
         "samples": pa.ListArray.from_arrays(pairs, pa.array(np.repeat(turns, 2))),
