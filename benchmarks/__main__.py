@@ -1,4 +1,4 @@
-"""python -m benchmarks run | agree | regression | calibrate | gpu-check: time, check, find regressions, test both."""
+"""python -m benchmarks: time, check, find regressions, test the gate, check a GPU, run on many nodes."""
 
 from __future__ import annotations
 

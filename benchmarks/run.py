@@ -31,6 +31,7 @@ from impls.core import command_line, registry
 from impls.core.command_line import describe
 from impls.core.contract import MODES
 from impls.core.files import write_text
+from impls.core.registry import Implementation
 from impls.core.versions import versions_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,9 +131,9 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
             names = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
             raise click.UsageError(f"--resume goes on as the run began; it does not go with {names[extra[0]]}")
         configuration, folder = resumed(resume), resume
+        options.set_precision(configuration.precision, configuration.device)
     else:
         configuration, folder = new_run(SimpleNamespace(**given))
-    options.set_precision(configuration.precision, configuration.device)
     cores = options.choose_cores(configuration.threads)
     options.heed_signals()
     with locked(folder):
@@ -173,17 +174,27 @@ def report_command(preset: str, folder: Path) -> list[str]:
     return [sys.executable, "-m", "reports", "build", *limits, os.path.realpath(folder)]
 
 
-def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
-    """Check all options before anything is written, then write run.json. Return the configuration and the folder."""
-    preset = PRESETS[given.preset]
+def compared(given: SimpleNamespace) -> tuple[list[Implementation], str]:
+    """Return the implementations that a run's options name, and the name of the baseline.
+
+    Raises:
+        click.UsageError: where one is unknown, or the baseline is not among them.
+    """
     try:
-        implementations = options.implementations(given.impls or preset.implementations, given.floor)
+        implementations = options.implementations(given.impls or PRESETS[given.preset].implementations, given.floor)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     names = [implementation.name for implementation in implementations]
     baseline = given.baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
     if baseline not in names:
         raise click.UsageError(f"--baseline {baseline} is not among {', '.join(names)}; add --impl {baseline}")
+    return implementations, baseline
+
+
+def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
+    """Check all options before anything is written, then write run.json. Return the configuration and the folder."""
+    preset = PRESETS[given.preset]
+    implementations, baseline = compared(given)
     problems = options.choose_problems(given.problems, given.weights, preset.problems)
     pairs = preset.pairs
     if given.workloads or given.modes:

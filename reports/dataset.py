@@ -138,8 +138,7 @@ class Dataset:
 
     def _refuse_another(self, place: str, run_id: str, key: str) -> None:
         """Refuse a run whose id is there with other content: which of the two is true?"""
-        names = self.files.glob(f"{self.root}/{RUNS}/{place}/*.parquet")
-        for name in names:
+        for name in self._in(RUNS, place):
             with contextlib.suppress(FileNotFoundError), self.files.open(name) as opened:
                 rows = pq.read_table(opened, columns=["run_id", "key"], filters=[("run_id", "=", run_id)])
                 if set(rows["key"].to_pylist()) - {key}:
@@ -204,10 +203,9 @@ class Dataset:
         columns = [field.name for field in RUN_COLUMNS]
         table = pa.Table.from_pandas(rows[columns], schema=RUN_COLUMNS, preserve_index=False)
         self._write(f"{RUNS}/{place}/{digest}.parquet", _parquet(table))
-        merged_runs = {self._relative(name) for name in self._files(RUNS)} - {f"{RUNS}/{place}/{digest}.parquet"}
-        for name in sorted(merged_runs):
-            if name.startswith(f"{RUNS}/{place}/") and self._only(name, old | {file}):
-                self._remove(f"{self.root}/{name}")
+        for name in self._in(RUNS, place):
+            if not name.endswith(f"/{digest}.parquet") and self._only(name, old | {file}):
+                self._remove(name)
         for name in group:
             self._remove(name)
 
@@ -218,7 +216,7 @@ class Dataset:
     def _only(self, name: str, files: set[str]) -> bool:
         """Whether a file of runs/ names only these files of records."""
         try:
-            with self.files.open(f"{self.root}/{name}") as opened:
+            with self.files.open(name) as opened:
                 return set(pq.read_table(opened, columns=["file"])["file"].to_pylist()) <= files
         except FileNotFoundError:
             return False
@@ -320,7 +318,10 @@ class Dataset:
     # files
 
     def _files(self, table: str) -> list[str]:
-        return sorted(self.files.glob(f"{self.root}/{table}/machine=*/month=*/*.parquet"))
+        return self._in(table, "machine=*/month=*")
+
+    def _in(self, table: str, place: str) -> list[str]:
+        return sorted(self.files.glob(f"{self.root}/{table}/{place}/*.parquet"))
 
     def _places(self, table: str) -> dict[str, list[str]]:
         """Return the files of each machine and month, by `machine=M/month=YYYY-MM`."""

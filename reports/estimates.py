@@ -51,10 +51,15 @@ def times(records: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([arms, seconds], axis=1)
 
 
+def sound(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the records of the arms that are ok in every replicate: earlier results of another may be as wrong."""
+    failed = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
+    return records[~failed]
+
+
 def noise(records: pd.DataFrame) -> float:
     """Return a run's noise: the median arm's standard deviation of log seconds between replicates; NaN if none."""
-    failed = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
-    _, logs = _logs_by_arm(records[~failed])
+    _, logs = _logs_by_arm(sound(records))
     arms = means(logs, most_freedom=0)
     return float(np.median(arms.sd[arms.n > 1])) if (arms.n > 1).any() else float("nan")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from benchmarks.statistics.multiplicity import holm
 from benchmarks.words import count, listed, markdown_cell
 from impls.core.text import one_line
 from reports import frames, markdown
-from reports.estimates import Blocks
+from reports.estimates import Blocks, sound
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import FLOOR
 
@@ -41,6 +42,11 @@ class Node:
     name: str
     kind: str
     run: Run
+
+    @functools.cached_property
+    def log_ratios(self) -> dict[tuple[str, ...], np.ndarray]:
+        """Those of its run."""
+        return log_ratios(self.run)
 
 
 @dataclass(frozen=True)
@@ -115,15 +121,9 @@ def together(found: Sequence[Node], missing: Sequence[Missing]) -> Together:
     return Together(baseline, found, odd, missing, list(rows(good)) if good else [])
 
 
-def sound(run: Run) -> pd.DataFrame:
-    """Return the records of the arms that are ok in every replicate."""
-    failed = (run.records["status"] != "ok").groupby([run.records[name] for name in ARM], observed=True)
-    return run.records[~failed.transform("any")]
-
-
 def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
     """Return by ARM the logs of the ratio to the baseline, one for each replicate."""
-    blocks = Blocks(run, sound(run))
+    blocks = Blocks(run, sound(run.records))
     others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
     keys = list(others[ARM].itertuples(index=False, name=None))
@@ -135,7 +135,7 @@ def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
 
 def twins_differ(node: Node) -> str | None:
     """Return why a node's twins can't be the same code on a sound machine; None where they can."""
-    twins = {arm: logs for arm, logs in log_ratios(node.run).items() if arm[ARM.index("implementation")] == TWIN}
+    twins = {arm: logs for arm, logs in node.log_ratios.items() if arm[ARM.index("implementation")] == TWIN}
     if not twins:
         return None
     groups = means(list(twins.values()))
@@ -152,7 +152,7 @@ def slow(found: Sequence[Node]) -> dict[str, str]:
     """Return the nodes on which the baseline takes much longer than on the quickest node of the same kind."""
     times: dict[str, pd.Series] = {}
     for node in found:
-        mine = sound(node.run)
+        mine = sound(node.run.records)
         mine = mine[mine["implementation"] == node.run.baseline]
         if len(mine):
             times[node.member] = np.log(mine.groupby(BENCHMARK, observed=True)["seconds"].median())
@@ -172,7 +172,7 @@ def rows(found: Sequence[Node]) -> Iterator[Row]:
     """Yield each ratio that some nodes have, with its verdict."""
     values: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for node in found:
-        for arm, logs in log_ratios(node.run).items():
+        for arm, logs in node.log_ratios.items():
             if arm[ARM.index("implementation")] not in (FLOOR, TWIN) and len(logs) > 1:
                 values.setdefault(arm, {})[node.member] = logs
     kinds = {node.member: node.kind for node in found}

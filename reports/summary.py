@@ -27,10 +27,9 @@ def summarise(run: Run) -> pd.DataFrame:
     failed = records.loc[records["status"] != "ok", [*ARM, "status", "reason"]]
     untrue = failed["status"].isin(UNTRUE)
     failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
-    unsound = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
     # the least of the peaks: what earlier benchmarks of a process left behind differs with their order
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
-    sound = records.loc[~unsound, [*KEY, "seconds", *how]]
+    sound = estimates.sound(records)[[*KEY, "seconds", *how]]
     blocks = estimates.Blocks(run, sound)
     ratios = blocks.against(run.baseline)
     ratios["verdict"] = verdict.verdicts(ratios)

@@ -16,11 +16,11 @@ import click
 import msgspec
 
 from benchmarks import options
-from benchmarks.cases import PRESETS
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import scheduler, submit
 from benchmarks.fleet.folder import CANCELLED, LOCAL, NODES, SLURM, TWIN, Fleet, Member
 from benchmarks.fleet.scheduler import GONE, SchedulerFailed
+from benchmarks.run import compared
 from benchmarks.run import run as run_command
 from impls.core import command_line, registry
 from impls.core.text import one_line
@@ -145,16 +145,8 @@ def _run_options(given: list[str]) -> tuple[list[str], str]:
     for name in ("out", "resume"):
         if getattr(asked, name):
             raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
-    preset = PRESETS[asked.preset]
-    try:
-        implementations = options.implementations(asked.impls or preset.implementations, asked.floor)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    names = [implementation.name for implementation in implementations]
-    baseline = asked.baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
-    if baseline not in names:
-        raise click.UsageError(f"--baseline {baseline} is not among {', '.join(names)}; add --impl {baseline}")
-    if TWIN in names:
+    implementations, baseline = compared(asked)
+    if any(implementation.name == TWIN for implementation in implementations):
         raise click.UsageError(f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours")
     rest = []
     words = iter(given)

@@ -11,8 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-import psutil
-
+from benchmarks import options
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement
@@ -65,7 +64,7 @@ def configuration(setting: Setting, benchmarks: Sequence[str]) -> Configuration:
         seed=SEED,
         weights=None,
         call_seconds=CALL_SECONDS,
-        memory_bytes=psutil.virtual_memory().total // 2,
+        memory_bytes=options.memory_bytes(None),
     )
 
 
@@ -135,7 +134,7 @@ def stops(setting: Setting) -> str:
     """Is a worker stopped only when its device is done, so that the next arm's times are its own?"""
     benchmark = Benchmark.parse(f"{TIMED[0]}/sequence/forward")
     opening = protocol.Open(benchmark.id, SEED, None, agreement.draw_seed())
-    limits = Limits(setting.cores, CALL_SECONDS, psutil.virtual_memory().total // 2)
+    limits = Limits(setting.cores, CALL_SECONDS, options.memory_bytes(None))
     paths = (setting.planted / "queued.py", registry.resolve("torch_cell").path)
     folder = setting.folder / "stops"
     folder.mkdir()

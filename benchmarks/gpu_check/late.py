@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from benchmarks.measurement import devices
 from impls.core.contract import MODES, Prepared
 from impls.core.weights import Array
 
@@ -17,10 +19,28 @@ USUAL_KILOHERTZ = 2.0e6
 """The clock of a GPU whose driver doesn't tell it."""
 
 
-def use_gpu(seconds: float) -> None:
-    """Have the GPU work for some time, on the current stream, and return at once."""
+def leaving_work(prepared: Prepared, seconds: float, *, beside: bool = False) -> Prepared:
+    """Return an implementation that leaves so many seconds of work on its device at each call.
+
+    Args:
+        prepared: an honest implementation.
+        seconds: how long the device goes on.
+        beside: whether on another stream, so that a result can be read before the work is done.
+    """
+    if simulated := devices.simulated():
+        return leaving(
+            prepared,
+            lambda: simulated.submit(time.sleep, seconds, stream=int(beside)),
+            (lambda: None) if beside else simulated.drain,
+        )
+    stream = torch.cuda.Stream() if beside else torch.cuda.default_stream()  # type: ignore[no-untyped-call]
     kilohertz = getattr(torch.cuda.get_device_properties(0), "clock_rate", USUAL_KILOHERTZ)
-    torch.cuda._sleep(int(seconds * 1e3 * kilohertz))
+
+    def leave() -> None:
+        with torch.cuda.stream(stream):
+            torch.cuda._sleep(int(seconds * 1e3 * kilohertz))
+
+    return leaving(prepared, leave)
 
 
 def leaving(prepared: Prepared, leave: Callable[[], Any], before_reading: Callable[[], Any] = lambda: None) -> Prepared:
