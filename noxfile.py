@@ -86,7 +86,7 @@ def calibrate(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fleet(session: nox.Session) -> None:
-    """The same run on many nodes, by Slurm or here: one table of all. -- --local 2, or -- --nodes 4"""
+    """The same run or gate on many nodes, by Slurm or here: one table of all. -- --local 2, or -- --nodes 4"""
     install(session, "fleet")
     run(session, session.name, "benchmarks", "fleet", *session.posargs)
 

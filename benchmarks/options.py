@@ -86,6 +86,23 @@ class Finite(click.FloatRange):
         return float(super().convert(value, param, ctx))
 
 
+def refuse_others(ctx: click.Context, alone: str, why: str) -> None:
+    """Refuse every other option beside one that goes with none.
+
+    Args:
+        ctx: of the command.
+        alone: the name of that option.
+        why: what it does, for the message.
+
+    Raises:
+        UsageError: where another is given.
+    """
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if name != alone and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{alone} {why}; it does not go with {parameter.opts[0]}")
+
+
 impl_option = click.option(
     "--impl",
     "impls",

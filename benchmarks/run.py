@@ -18,6 +18,7 @@ import msgspec
 from benchmarks import limits, machine, options, results
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.measurement import admission
+from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.rows import withdraw
 from benchmarks.measurement.session import Advance, Session
 from benchmarks.measurement.sides import Side, version_of
@@ -126,10 +127,7 @@ class Run:
 def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
     """Check every implementation, time those that agree, and write tables to a folder."""
     if resume is not None:
-        extra = [name for name in given if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]
-        if extra:
-            names = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
-            raise click.UsageError(f"--resume goes on as the run began; it does not go with {names[extra[0]]}")
+        options.refuse_others(ctx, "resume", "goes on as the run began")
         configuration, folder = resumed(resume), resume
         options.set_precision(configuration.precision, configuration.device)
     else:
@@ -215,7 +213,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
         threads=threads,
         replicates=given.replicates or preset.replicates,
         blocks=given.blocks or preset.blocks,
-        turn_seconds=preset.turn_seconds,
+        turn_seconds=max(preset.turn_seconds, LEAST_TURN[given.device]),
         seed=given.seed,
         weights=os.path.realpath(given.weights) if given.weights else None,
         weights_digest=options.file_digest(given.weights) if given.weights else None,

@@ -49,6 +49,11 @@ def cli() -> None:
     """Tables, charts and the page of measured runs."""
 
 
+where_option = click.option(
+    "--where", metavar="SQL", help="Of a dataset: only these runs, such as \"date > '2026-11-01'\"."
+)
+
+
 @cli.command()
 @click.argument("addresses", metavar="DIR...", nargs=-1, required=True)
 @click.option(
@@ -65,7 +70,7 @@ def cli() -> None:
     help="Of a single run, the tables to print: those that the headline is about, or all.",
 )
 @click.option("--limits", is_flag=True, help="Exit with 1 where a row is faster than the floor or the peak allows.")
-@click.option("--where", metavar="SQL", help="Of a dataset: only these runs, such as \"date > '2026-11-01'\".")
+@where_option
 def build(
     addresses: tuple[str, ...], out: Path | None, limits: bool, show: str = "answer", where: str | None = None
 ) -> int:
@@ -84,17 +89,26 @@ def _build_of_dataset(addresses: tuple[str, ...], out: Path | None, where: str) 
     """Build the page of a dataset's chosen runs, which are fetched first."""
     if len(addresses) > 1:
         raise click.UsageError("give one dataset, and nothing else")
-    with tempfile.TemporaryDirectory(prefix="lstm-bench-") as folder, _dataset_errors():
-        source = dataset.Dataset(addresses[0])
-        chosen = source.runs(where)
-        if len(chosen) > MOST_PAGES:
-            raise click.UsageError(
-                f"{len(chosen)} runs; a page of at most {MOST_PAGES} is built: narrow it with --where"
-            )
-        fetched = tuple(run.folder for run in source.fetch(chosen, Path(folder)))
-        if not fetched:
-            raise click.ClickException("no run is chosen")
-        return _build(fetched, out or TOGETHER, limits=False, show="answer")
+    with _fetched(addresses[0], where) as folder:
+        return _build(tuple(sorted(folder.iterdir())), out or TOGETHER, limits=False, show="answer")
+
+
+@contextlib.contextmanager
+def _fetched(address: str, where: str) -> Iterator[Path]:
+    """Fetch a dataset's chosen runs, and yield the folder that has a folder for each."""
+    with tempfile.TemporaryDirectory(prefix="lstm-bench-") as folder:
+        with _dataset_errors():
+            source = dataset.Dataset(address)
+            chosen = source.runs(where)
+            if len(chosen) > MOST_PAGES:
+                raise click.UsageError(
+                    f"{len(chosen)} runs; a page of at most {MOST_PAGES} is built: narrow it with --where"
+                )
+            if not len(chosen):
+                raise click.ClickException("no run is chosen")
+            for _ in source.fetch(chosen, Path(folder)):
+                pass
+        yield Path(folder)
 
 
 @contextlib.contextmanager
@@ -152,16 +166,28 @@ def _build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str) -
 @cli.command("site")
 @click.option(
     "--published",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="DIR",
-    default=PUBLISHED,
-    help="The folder of the runs.  [default: reports/published]",
+    metavar="DIR|DATASET",
+    default=str(PUBLISHED),
+    help="The folder of the runs, or a dataset such as s3://bucket/name.  [default: reports/published]",
 )
+@where_option
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=Path("site"), show_default=True
 )
-def build_site(published: Path, out: Path) -> int:
+def build_site(published: str, where: str | None, out: Path) -> int:
     """Build the site of the published runs: static files that any host can serve."""
+    if dataset.is_dataset(published):
+        with _fetched(published, where or "") as folder:
+            return _build_site(folder, out)
+    if where is not None:
+        raise click.UsageError("--where is for a dataset")
+    if not Path(published).is_dir():
+        raise click.UsageError(f"{published} is no folder")
+    return _build_site(Path(published), out)
+
+
+def _build_site(published: Path, out: Path) -> int:
+    """Build the site of the runs in a folder."""
     found = sorted(path for path in published.iterdir() if (path / RUN_FILE).is_file())
     runs, unreadable = frames.read_runs(found)
     for error in unreadable:
@@ -214,12 +240,12 @@ def publish(path: Path, address: str | None, to: Path) -> int:
 
 @cli.command()
 @click.argument("address", metavar="DATASET")
-@click.option("--where", metavar="SQL", default="", help="Only these runs, such as \"date > '2026-11-01'\".")
+@where_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.parquet|FILE.csv", required=True)
-def summary(address: str, where: str, out: Path) -> int:
+def summary(address: str, where: str | None, out: Path) -> int:
     """Write the ratios of all arms of a dataset's runs to a file, in bounded memory."""
     with _dataset_errors():
-        found = dataset.Dataset(address).summary(where)
+        found = dataset.Dataset(address).summary(where or "")
         write_whole(out, found.to_csv if out.suffix == ".csv" else found.to_parquet)
     runs = found["run_id"].nunique() if len(found) else 0
     command_line.say(f"{len(found)} ratios of {runs} runs: {out}")

@@ -96,15 +96,16 @@ def read(folder: Path) -> tuple[list[Node], list[Missing]]:
     for member in kept.members:
         over = fleets.ended(folder, member.name)
         try:
-            run = frames.read_run(fleets.folder_of(folder, member.name) / "run")
+            run = frames.read_run(fleets.run_of(folder, member.name))
         except (frames.Unreadable, OSError) as error:
             done, of_all = fleets.replicates_done(folder, member.name)
-            why = f"exit code {over.code}: {over.said}" if over else "it goes on, or was killed"
+            why = fleets.why_missing(over)
             why += f"; {done} of {of_all} replicates" if of_all else f"; {one_line(str(error), 120)}"
             missing.append(Missing(member.name, member.asked, why))
             continue
         name = over.node if over else member.asked
         found.append(Node(member.name, name, processors.words(run.metadata.machine), run))
+    missing += [Missing(name, "a node", fleets.NOT_SUBMITTED) for name in kept.not_submitted]
     return found, missing
 
 

@@ -34,6 +34,7 @@ from benchmarks.calibration.report import (
 )
 from benchmarks.calibration.sizing import Size, Sizes
 from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.session import Advance, Key, Session
 from benchmarks.measurement.sides import Side, Version, version_of
 from benchmarks.metadata import RunOptions
@@ -118,7 +119,7 @@ def configure(benchmarks: Sequence[str], threads: int, seed: int, device: str = 
         benchmarks=tuple(benchmarks),
         device=device,
         threads=threads,
-        turn_seconds=TURN_SECONDS,
+        turn_seconds=max(TURN_SECONDS, LEAST_TURN[device]),
         seed=seed,
         weights=None,
         call_seconds=120.0,

@@ -1,34 +1,36 @@
-"""python -m benchmarks fleet: the same run on many nodes, by Slurm, or one after the other on this machine."""
+"""python -m benchmarks fleet: the same run or gate on many nodes, by Slurm, or one after the other on this machine."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import itertools
 import os
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import click
 import msgspec
 
 from benchmarks import options
+from benchmarks.fleet import asked, scheduler, submit
 from benchmarks.fleet import folder as fleets
-from benchmarks.fleet import scheduler, submit
-from benchmarks.fleet.folder import CANCELLED, LOCAL, NODES, SLURM, TWIN, Fleet, Member
+from benchmarks.fleet.folder import CANCELLED, LOCAL, NODES, REGRESSION, RUN, SLURM, TWIN, Fleet, Member
 from benchmarks.fleet.scheduler import GONE, SchedulerFailed
-from benchmarks.run import compared
-from benchmarks.run import run as run_command
+from benchmarks.fleet.verdict import Verdict
+from benchmarks.regression import written
+from benchmarks.regression.command import to_summary
+from benchmarks.terminal import output
 from impls.core import command_line, registry
+from impls.core.files import write_text
 from impls.core.text import one_line
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WATCH_SECONDS = 5.0
 MINUTES = 120
-"""The time limit of a job. A job that reaches it is requeued, and goes on with what it has."""
+"""The time limit of a job. A run that reaches it is requeued, and goes on with what it has; a gate is given up."""
 
 
 class Starting(click.Group):
@@ -43,7 +45,7 @@ class Starting(click.Group):
 
 @click.group(cls=Starting, context_settings={"help_option_names": ["-h", "--help"]})
 def fleet() -> None:
-    """The same run on many nodes: start (where nothing else is named), status, watch, cancel, collect."""
+    """The same run or gate on many nodes: start (where nothing else is named), status, watch, cancel, collect."""
 
 
 folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
@@ -64,7 +66,7 @@ folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_t
 )
 @click.option("--slurm", "extra", multiple=True, metavar="KEY=VALUE", help="Such as account=lab. Repeatable.")
 @click.option("--watch", "watching", is_flag=True, help="Show the progress. Ctrl-C leaves the jobs.")
-@click.argument("run_options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF run]...")
+@click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF run | regression ITS OPTIONS]...")
 def start(
     partition: str | None,
     nodes: int | None,
@@ -74,9 +76,9 @@ def start(
     place: Path | None,
     extra: tuple[str, ...],
     watching: bool,
-    run_options: tuple[str, ...],
+    given: tuple[str, ...],
 ) -> int:
-    """Submit a run for each node. Every other option is one of `run`."""
+    """Submit a run for each node, or a regression gate. Every other option is one of `run`, or of `regression`."""
     if importlib.util.find_spec("submitit") is None:
         raise click.UsageError("a fleet needs submitit; install the group `fleet` of pyproject.toml")
     if local and (partition or nodes or per_kind or extra):
@@ -86,22 +88,26 @@ def start(
     sbatch = {key.lstrip("-"): value for key, _, value in (text.partition("=") for text in extra)}
     if not local and not scheduler.present():
         raise click.UsageError("there is no Slurm here (no sbatch); --local N runs N times on this machine")
-    asked = ["this machine"] * local if local else _slurm_nodes(partition, nodes, per_kind)
-    whole, baseline = _run_options(list(run_options))
+    places = ["this machine"] * local if local else asked.slurm_nodes(partition, nodes, per_kind)
+    gates = given[:1] == (REGRESSION,)
+    whole, baseline = (asked.gate_options(given[1:], len(places)), "") if gates else asked.run_options(list(given))
     folder = place or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-fleet"
     options.usable_out(folder)
     folder = folder.resolve()
     (folder / NODES).mkdir()
-    twin = folder / f"{TWIN}.py"
-    shutil.copyfile(registry.resolve(baseline).path, twin)
-    whole += ["--impl", str(twin)]
+    if not gates:
+        twin = folder / f"{TWIN}.py"
+        shutil.copyfile(registry.resolve(baseline).path, twin)
+        whole += ["--impl", str(twin)]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    kept = Fleet(LOCAL if local else SLURM, sys.executable, tuple(whole), (), visible)
+    command = REGRESSION if gates else RUN
+    kept = Fleet(LOCAL if local else SLURM, sys.executable, tuple(whole), (), visible, command, len(places))
     fleets.write(folder, kept)  # before any job is, since a job reads it
-    for number, where in enumerate(asked):
-        name = f"{number + 1:03}"
+    for number, where in enumerate(places):
+        name = fleets.name_of(number)
+        how = (folder, name, minutes, 0 if gates else submit.TIMEOUTS)
         try:
-            job = submit.here(folder, name, minutes) if local else submit.to_slurm(folder, name, where, minutes, sbatch)
+            job = submit.here(*how) if local else submit.to_slurm(*how, where, sbatch)
         except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
             what = f"; {len(kept.members)} were submitted before: fleet cancel {folder}" if kept.members else ""
             raise click.ClickException(one_line(f"{name} could not be submitted to {where}: {error}{what}")) from None
@@ -111,57 +117,6 @@ def start(
     command_line.say(f"the fleet is {folder}")
     command_line.say(f"python -m benchmarks fleet status {folder}    (or watch, cancel, collect)")
     return _watch(folder) if watching else 0
-
-
-def _slurm_nodes(partition: str | None, count: int | None, per_kind: int | None) -> list[str]:
-    """Return such as `a/node1` for each job: distinct nodes, from each partition in turn."""
-    try:
-        partitions = partition.split(",") if partition else [scheduler.default_partition()]
-        usable = {name: scheduler.nodes(name) for name in partitions}
-    except SchedulerFailed as error:
-        raise click.UsageError(f"Slurm: {error}") from None
-    if per_kind:
-        for name, found in usable.items():
-            if len(found) < per_kind:
-                raise click.UsageError(f"--per-kind is {per_kind}; partition {name} has {len(found)} usable nodes")
-        usable = {name: found[:per_kind] for name, found in usable.items()}
-    rounds = itertools.zip_longest(*([f"{name}/{node}" for node in found] for name, found in usable.items()))
-    by_node: dict[str, str] = {}  # a node may be in several partitions
-    for where in filter(None, itertools.chain.from_iterable(rounds)):
-        by_node.setdefault(where.partition("/")[2], where)
-    if count and count > len(by_node):
-        raise click.UsageError(f"--nodes is {count}; {len(by_node)} are usable")
-    return list(by_node.values())[: count or len(by_node)]
-
-
-def _run_options(given: list[str]) -> tuple[list[str], str]:
-    """Return options of `run` with each implementation named, and the baseline.
-
-    Raises:
-        click.UsageError: where `run` would refuse them.
-    """
-    with run_command.make_context("run", list(given), resilient_parsing=False) as context:
-        asked = SimpleNamespace(**context.params)
-    for name in ("out", "resume"):
-        if getattr(asked, name):
-            raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
-    implementations, baseline = compared(asked)
-    if any(implementation.name == TWIN for implementation in implementations):
-        raise click.UsageError(f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours")
-    rest = []
-    words = iter(given)
-    for word in words:
-        if word == "--impl":
-            next(words)
-        elif not word.startswith("--impl="):
-            rest.append(word)
-    named = [
-        part
-        for one in implementations
-        if not one.is_floor
-        for part in ("--impl", one.name if one.own else str(one.path))
-    ]
-    return [*rest, *named], baseline
 
 
 def _read(folder: Path) -> Fleet:
@@ -178,7 +133,10 @@ def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
     for member in kept.members:
         over = fleets.ended(folder, member.name)
         done, of_all = fleets.replicates_done(folder, member.name)
-        measured = f"{done} of {of_all} replicates" if of_all else "not begun"
+        measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
+        if kept.command == REGRESSION:
+            with contextlib.suppress(ValueError):
+                measured = written.read(fleets.run_of(folder, member.name)).verdict
         state = states[member.job]
         if over and state == GONE:
             state = f"ended on {over.node}, exit code {over.code}" + (
@@ -251,12 +209,29 @@ def cancel(folder: Path) -> int:
 @fleet.command()
 @folder_argument
 def collect(folder: Path) -> int:
-    """Make one table of the nodes that have ended: does it hold on all of them?"""
-    _read(folder)
+    """Make one table of the nodes that have ended: does it hold on all of them? Of gates: one verdict over nodes."""
     return _collect(folder)
+
+
+@fleet.command()
+@folder_argument
+def verdict(folder: Path) -> int:
+    """Of gates: one verdict over the nodes that have ended. The exit code is that of a gate."""
+    try:
+        said = Verdict.read(folder)
+        said.show(output(190))
+        write_text(folder / "regression.md", said.markdown())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.UsageError(f"{folder} can't be written to: {error.strerror or error}") from None
+    to_summary(said.markdown())
+    command_line.say(f"the table is {folder / 'regression.md'}")
+    return said.exit_code
 
 
 def _collect(folder: Path) -> int:
     """Report a fleet in a process of its own: an error there cannot lose a measurement."""
-    done = subprocess.run([sys.executable, "-m", "reports", "fleet", str(folder.resolve())], cwd=ROOT, check=False)
-    return done.returncode
+    gates = _read(folder).command == REGRESSION
+    words = ["benchmarks", "fleet", "verdict"] if gates else ["reports", "fleet"]
+    return subprocess.run([sys.executable, "-m", *words, str(folder.resolve())], cwd=ROOT, check=False).returncode

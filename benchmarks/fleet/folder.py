@@ -11,10 +11,13 @@ from impls.core.text import json_text, one_line
 
 FILE, NODES, LOGS = "fleet.json", "nodes", "logs"
 SLURM, LOCAL = "slurm", "local"
+RUN, REGRESSION = "run", "regression"
+"""What each node of a fleet does: a command of `python -m benchmarks`."""
 CANCELLED = "cancelled"
 """In the fleet's folder: jobs that wait for their turn are not to begin."""
 ENDED = "ended.json"
 """In a member's folder: its job has ended, however it did."""
+NOT_SUBMITTED = "its job was not submitted"
 TWIN = "twin"
 """The name of the copy of the baseline that each run times too."""
 
@@ -33,9 +36,11 @@ class Fleet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         cluster: slurm or local.
         python: the interpreter of the jobs.
-        options: of `python -m benchmarks run`.
+        options: of the command.
         members: the jobs.
         visible: what CUDA_VISIBLE_DEVICES was where the fleet was started; None where it was not set.
+        command: RUN or REGRESSION.
+        asked: how many jobs there were to be; 0 in fleets of earlier versions, which did not say it.
     """
 
     cluster: str
@@ -43,6 +48,13 @@ class Fleet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: tuple[str, ...]
     members: tuple[Member, ...]
     visible: str | None = None
+    command: str = RUN
+    asked: int = 0
+
+    @property
+    def not_submitted(self) -> list[str]:
+        """The names of the members whose jobs were not submitted."""
+        return [name_of(number) for number in range(len(self.members), self.asked)]
 
 
 class Ended(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +64,11 @@ class Ended(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: int
     said: str
     attempts: int
+
+
+def name_of(number: int) -> str:
+    """Return the name of a member, from its number from 0."""
+    return f"{number + 1:03}"
 
 
 def read(folder: Path) -> Fleet:
@@ -76,6 +93,16 @@ def folder_of(folder: Path, member: str) -> Path:
     return folder / NODES / member
 
 
+def run_of(folder: Path, member: str) -> Path:
+    """Return the folder of what a member measures."""
+    return folder_of(folder, member) / "run"
+
+
+def why_missing(over: Ended | None) -> str:
+    """Return what is known of why a member has no result."""
+    return one_line(f"exit code {over.code}: {over.said}", 200) if over else "it goes on, or was killed"
+
+
 def ended(folder: Path, member: str) -> Ended | None:
     """Return what a member's job has left at its end; None where it goes on, or was ended from outside."""
     try:
@@ -86,7 +113,7 @@ def ended(folder: Path, member: str) -> Ended | None:
 
 def replicates_done(folder: Path, member: str) -> tuple[int, int | None]:
     """Return how many replicates of a member's run are there, and how many there will be, where that is known."""
-    run = folder_of(folder, member) / "run"
+    run = run_of(folder, member)
     done = len(list((run / "raw").glob("replicate-*.parquet"))) if (run / "raw").is_dir() else 0
     try:
         return done, int(msgspec.json.decode(read_regular(run / "run.json"))["replicates"])

@@ -18,7 +18,7 @@ from typing import Any
 import submitit
 
 from benchmarks.fleet import folder as fleets
-from benchmarks.fleet.folder import CANCELLED, ENDED, Ended
+from benchmarks.fleet.folder import CANCELLED, ENDED, REGRESSION, Ended
 from impls.core.files import write_text
 from impls.core.text import json_text, one_line
 
@@ -65,7 +65,7 @@ class Job:
         code = GIVEN_UP
         signal.signal(signal.SIGTERM, lambda *_: self._tell(signal.SIGTERM))  # of scancel, and before a preemption
         try:
-            code = self._run(place, log)
+            code = self._run(log)
             lines = log.read_text(errors="replace").strip().splitlines()
             said = lines[-1] if lines else "nothing said"
         except Exception as error:  # such as submitit's, where a job has reached its time limit too often
@@ -78,14 +78,19 @@ class Job:
                 write_text(place / ENDED, json_text(ended))
         return code
 
-    def _run(self, place: Path, log: Path) -> int:
+    def _run(self, log: Path) -> int:
         """Start the run or go on with it, and wait until it has ended."""
-        fleet, run = fleets.read(self.folder), place / "run"
+        fleet, run = fleets.read(self.folder), fleets.run_of(self.folder, self.name)
+        if fleet.command == REGRESSION:
+            from benchmarks.regression import written
+
+            if (run / written.FILE).exists():  # it had ended when the job was requeued
+                return written.read(run).exit_code
         with _turn(self.folder) if self.alone else contextlib.nullcontext():
             if (self.folder / CANCELLED).exists():
                 log.write_text("cancelled\n")
                 return GIVEN_UP
-            command = [fleet.python, "-m", "benchmarks", "run"]
+            command = [fleet.python, "-m", "benchmarks", fleet.command]
             command += ["--resume", str(run)] if (run / "run.json").exists() else [*fleet.options, "--out", str(run)]
             with log.open("ab") as file:
                 self.process = subprocess.Popen(
@@ -137,6 +142,7 @@ def _has_ended(pid: int) -> bool:
 def _variables(fleet: fleets.Fleet) -> dict[str, str]:
     """Return the run's environment: submitit's local executor hides every GPU."""
     variables = dict(os.environ)
+    variables.pop("GITHUB_STEP_SUMMARY", None)  # the fleet's own report goes there
     if fleet.cluster == fleets.LOCAL:
         variables.pop("CUDA_VISIBLE_DEVICES", None)
         if fleet.visible is not None:

@@ -20,6 +20,7 @@ from benchmarks.gpu_check.setting import Missed, Setting, Unreached
 from benchmarks.measurement import protocol
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.failures import one_line
 from benchmarks.measurement.home import ROOT, Limits
 from benchmarks.measurement.session import Session
@@ -60,7 +61,7 @@ def configuration(setting: Setting, benchmarks: Sequence[str]) -> Configuration:
         benchmarks=tuple(benchmarks),
         device=setting.device,
         threads=len(setting.cores),
-        turn_seconds=0.05,
+        turn_seconds=LEAST_TURN["cuda"],
         seed=SEED,
         weights=None,
         call_seconds=CALL_SECONDS,

@@ -131,6 +131,8 @@ class Replicate:
                 inputs = 0
         try:
             with self.stopwatch.spent("measuring"):
+                if warm := job.plans[key].warm:  # before new inputs, on which the first call of the turn is timed
+                    job.arms[key].ask(protocol.Warm(job.benchmark.id, warm), protocol.Done, stop=False)
                 if inputs is not None:
                     job.arms[key].ask(protocol.Load(job.benchmark.id, inputs), protocol.Done, stop=False)
                     self.inputs[k, key] = inputs

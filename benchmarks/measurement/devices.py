@@ -16,6 +16,10 @@ from typing import Any, Protocol
 
 from benchmarks.measurement import memory
 
+LEAST_TURN = {"cpu": 0.0, "cuda": 0.05}
+"""Seconds that a turn takes at least on a device. A GPU's clock goes up and down within tens of milliseconds."""
+WARM_UP = {"cpu": 0.0, "cuda": 0.02}
+"""Seconds of untimed calls before a turn on a device: while its worker waited, a GPU has lowered its clock."""
 SIMULATED = "LSTM_BENCH_SIMULATED_DEVICE"
 """An environment variable: where it is set, workers on the CPU have a Simulated. gpu-check's own tests set it."""
 

@@ -94,6 +94,13 @@ class Load(Request, tag="load"):
     inputs: int
 
 
+class Warm(Request, tag="warm"):
+    """Call an open benchmark so many times, untimed."""
+
+    benchmark: str
+    calls: int
+
+
 class TakeTurn(Request, tag="take_turn"):
     """Time a turn of an open benchmark. With `read`, the result of its last call is read at once, twice."""
 
@@ -229,6 +236,7 @@ AnyRequest = (
     | Estimate
     | MeasurePeak
     | Load
+    | Warm
     | TakeTurn
     | Compare
     | NameKernel

@@ -31,14 +31,15 @@ LONG_SECONDS = 50e-6
 
 @dataclass(frozen=True)
 class Plan:
-    """How a turn is filled: the number of samples, and the number of calls in each."""
+    """How a turn is filled: the number of samples, the number of calls in each, and that of the calls before it."""
 
     samples: int
     calls_per_sample: int
+    warm: int = 0
 
     @property
     def calls(self) -> int:
-        """How many calls a turn makes: an untimed one, then the timed ones."""
+        """How many calls a turn makes: an untimed one, then the timed ones. Those before it are not counted."""
         return 1 + self.samples * self.calls_per_sample
 
 
@@ -132,10 +133,11 @@ def estimate(call: Call, state: Any, seconds: float) -> float:
     return times[len(times) // 2]
 
 
-def plan(seconds_per_call: float, turn_seconds: float) -> Plan:
-    """Return how to fill a turn of `turn_seconds` with calls of `seconds_per_call`."""
+def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0) -> Plan:
+    """Return how to fill a turn of `turn_seconds`, and `warm_seconds` before it, with calls of `seconds_per_call`."""
     per_sample = max(1, math.ceil(LONG_SECONDS / seconds_per_call))
-    return Plan(max(1, min(200, round(turn_seconds / (per_sample * seconds_per_call)))), per_sample)
+    samples = max(1, min(200, round(turn_seconds / (per_sample * seconds_per_call))))
+    return Plan(samples, per_sample, math.ceil(warm_seconds / seconds_per_call))
 
 
 def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:

@@ -114,6 +114,8 @@ class Worker:
                 return protocol.Peak(self.module.peak(self.device, request.dtype), self.module.dispatch())
             case protocol.Load():
                 return self.load(request)
+            case protocol.Warm():
+                return self.warm(request)
             case protocol.TakeTurn():
                 return self.take_turn(request)
             case protocol.Compare():
@@ -220,6 +222,13 @@ class Worker:
         opened = self.opened[request.benchmark]
         opened.state = None  # before the new state is made, which can then use its memory
         opened.state = opened.fresh(self.inputs_of(opened.benchmark, request.inputs))
+        return protocol.Done()
+
+    def warm(self, request: protocol.Warm) -> protocol.Done:
+        """Call an open benchmark, so that its device is at work when the turn begins."""
+        opened = self.opened[request.benchmark]
+        for _ in range(request.calls):
+            opened.call(opened.state)
         return protocol.Done()
 
     def take_turn(self, request: protocol.TakeTurn) -> protocol.Taken:

@@ -8,6 +8,8 @@ import json
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,20 +23,22 @@ from benchmarks import machine, options, processors
 from benchmarks.cases import Benchmark
 from benchmarks.measurement.blocks import SPACING_SECONDS
 from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.session import Session
 from benchmarks.metadata import Metadata, RunOptions
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, new_run_id, write_records
-from benchmarks.regression import bisect, comparison, decision, report
+from benchmarks.regression import bisect, comparison, decision, report, written
 from benchmarks.regression.outcome import Result, Steps, measure_and_decide
 from benchmarks.regression.slowdowns import locate
+from benchmarks.regression.written import Written
 from benchmarks.scratch import scratch
 from benchmarks.terminal import output
 from impls.core import command_line
 from impls.core.command_line import describe
 from impls.core.contract import MODES
 from impls.core.files import temporary_folder, write_text
-from impls.core.text import one_line
+from impls.core.text import json_text, one_line
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROBLEM = "t64-b16-i128-h128"
@@ -88,6 +92,13 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     help="The slowdown that is to be found. Less than half of it is never a regression.",
 )
 @click.option("--sought", multiple=True, hidden=True, help="With --bisect: only these regressions count.")
+@click.option("--gates", type=click.IntRange(min=1), default=1, hidden=True, help="How many gates a fleet has.")
+@click.option(
+    "--fleet",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The verdict over all nodes of a fleet that was started with `fleet regression`.",
+)
 @click.option("--strict", is_flag=True, help="Exit 3 where any verdict is unknown.")
 @click.option(
     "--replicates",
@@ -108,7 +119,8 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @options.seed_option
 @options.timeout_option
 @options.memory_option
-def regression(**given: Any) -> int:
+@click.pass_context
+def regression(ctx: click.Context, /, **given: Any) -> int:
     """Compare the working tree with a revision, or two versions of a dependency: did anything get slower?
 
     Exit code: 0 no regression found, 1 regression, 2 usage, 3 could not measure.
@@ -116,6 +128,10 @@ def regression(**given: Any) -> int:
     try:
         options.heed_signals()
         asked = SimpleNamespace(**given)
+        if asked.fleet is not None:
+            options.refuse_others(ctx, "fleet", "tells the verdict of gates that have ended")
+            command = [sys.executable, "-m", "benchmarks", "fleet", "verdict", os.path.realpath(asked.fleet)]
+            return subprocess.run(command, cwd=ROOT, check=False).returncode
         return gate(asked)[0] if asked.commits is None else find_commit(asked)
     except (click.ClickException, click.Abort, KeyboardInterrupt):
         raise
@@ -137,7 +153,7 @@ def configure(given: SimpleNamespace, benchmarks: list[Benchmark], lstms: int, t
         benchmarks=tuple(benchmark.id for benchmark in benchmarks),
         device=given.device,
         threads=threads,
-        turn_seconds=turn_seconds(max(1, lstms * len(benchmarks))),
+        turn_seconds=max(turn_seconds(max(1, lstms * len(benchmarks))), LEAST_TURN[given.device]),
         seed=given.seed,
         weights=os.path.realpath(given.weights) if given.weights else None,
         call_seconds=given.timeout,
@@ -216,14 +232,17 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
             session = Session(configuration, sides, cores, scratch_folder, advance, order_seed)
             try:
                 result = measure_and_decide(
-                    session, decision.rules(given.margin), Steps(given.replicates, given.blocks)
+                    session, decision.rules(given.margin), Steps(given.replicates, given.blocks), given.gates
                 )
                 if not given.sought:
                     result.slowdowns = locate(session, result.records, result.slower)
             finally:
                 session.close()
         line = result.last_line(given.strict)
-        write_files(folder, result, compared.title, line, configuration, {**vars(given), "order_seed": order_seed})
+        title = compared.title + (f"; one of a fleet's {given.gates} gates" if given.gates > 1 else "")
+        code = {side.label: written.code_of(side) for side in sides}
+        told = written.of(result, title, line, given.strict, code)
+        write_files(folder, result, told, configuration, {**vars(given), "order_seed": order_seed})
     except KeyboardInterrupt:
         command_line.say("interrupted; a gate that has not ended leaves no files", err=True)
         return 130, None
@@ -231,7 +250,7 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
         with contextlib.suppress(OSError):  # where it holds the report
             folder.rmdir()
     command_line.say(session.stopwatch.line())
-    report.show(result, compared.title, line, output())
+    report.show(result, title, line, output())
     command_line.say(f"everything is in {folder}")
     sought = [(key, what) for key, _, what in (text.rpartition(" ") for text in given.sought)]
     return result.exit_code(given.strict, sought or None), result
@@ -256,15 +275,16 @@ def provenance(described: Metadata) -> list[str]:
 
 
 def write_files(
-    folder: Path, result: Result, title: str, line: str, configuration: Configuration, asked: dict[str, Any]
+    folder: Path, result: Result, told: Written, configuration: Configuration, asked: dict[str, Any]
 ) -> None:
-    """Write regression.parquet, .md and .xml, and environment.json: all or none."""
+    """Write regression.parquet, .md, .xml and .json, and environment.json: all or none."""
     described = machine.describe(RunOptions(run_id=configuration.run_id, baseline="base"))
     run = {**asked, **msgspec.to_builtins(configuration)}
+    run.pop("fleet", None)  # which goes with no gate that measures
     kept = {name: value if isinstance(value, int | float | str | None) else str(value) for name, value in run.items()}
     kept |= {name: list(map(str, value)) for name, value in run.items() if isinstance(value, tuple | list)}
     environment = {**msgspec.to_builtins(described), "run": {**kept, "baseline": "base"}}
-    markdown = report.markdown(result, title, line, provenance(described))
+    markdown = report.markdown(result, told.title, told.verdict, provenance(described))
     beside = folder.parent if os.access(folder.parent, os.W_OK | os.X_OK) else folder
     with temporary_folder(beside, ".arriving-") as temporary:
         arriving = temporary / folder.name
@@ -272,12 +292,18 @@ def write_files(
         write_text(arriving / "environment.json", json.dumps(environment, indent=1) + "\n")
         write_records(arriving / "regression.parquet", result.records, COMPARED)
         write_text(arriving / "regression.md", markdown)
-        write_text(arriving / "regression.xml", report.junit(result, title))
+        write_text(arriving / "regression.xml", report.junit(result, told.title))
+        write_text(arriving / written.FILE, json_text(told))
         try:
             arriving.rename(folder)  # which is empty
         except OSError:  # it is where something is mounted, say, or holds the temporary folder
             for path in arriving.iterdir():
                 shutil.move(path, folder / path.name)
+    to_summary(markdown)
+
+
+def to_summary(markdown: str) -> None:
+    """Add a report to the summary of a job of GitHub Actions, where this runs in one."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:

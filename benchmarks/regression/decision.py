@@ -162,7 +162,7 @@ def futile(ratios: LogRatios, spread: Spread) -> bool:
 class Sampling:
     """Which benchmarks of a gate need more replicates.
 
-    benchmarks: how many benchmarks the gate compares.
+    benchmarks: how many benchmarks the gate compares; in a fleet, those of all its gates.
     most: after so many replicates, a benchmark is settled in any case.
     dropped: the benchmarks and metrics that were futile.
     """

@@ -167,20 +167,21 @@ def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> 
     return None
 
 
-def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps) -> Result:
+def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps, gates: int = 1) -> Result:
     """Run a whole gate: admit, measure until everything is settled, decide.
 
     Args:
         session: a session with two sides, base and head.
         rules: the rule of each metric, that of time first.
         steps: how much is measured.
+        gates: how many gates share the chance of a false alarm, such as one on each node of a fleet.
     """
     result = Result(margin=rules[0].ratio)
     session.admit()
     session.close()  # the workers of every replicate are fresh
     keys = {f"{name} {benchmark.id}": (name, benchmark) for name in session.names for benchmark in session.benchmarks}
     unsettled = {key for key, (name, benchmark) in keys.items() if session.ok(name, benchmark.id)}
-    sampling = Sampling(max(1, len(unsettled)), steps.replicates)
+    sampling = Sampling(max(1, len(unsettled)) * gates, steps.replicates)
     measured: list[LogRatios] = []
     for replicate in range(steps.replicates):
         if not unsettled and replicate:

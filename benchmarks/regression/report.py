@@ -39,8 +39,13 @@ def seconds(value: float) -> str:
 
 def change(finding: Finding) -> str:
     """Return such as `+5.1 % [+4.6, +5.5]`."""
-    low, high = (f"{100 * (limit - 1):+.1f}" if 0 < limit < 100 else "?" for limit in finding.interval)
-    return f"{100 * (finding.ratio - 1):+.1f} % [{low}, {high}]"
+    return change_of(finding.ratio, *finding.interval)
+
+
+def change_of(ratio: float, *interval: float | None) -> str:
+    """Return such as `+5.1 % [+4.6, +5.5]`, with a question mark for an end that is not known."""
+    low, high = (f"{100 * (end - 1):+.1f}" if end is not None and 0 < end < 100 else "?" for end in interval)
+    return f"{100 * (ratio - 1):+.1f} % [{low}, {high}]"
 
 
 @dataclass(frozen=True)

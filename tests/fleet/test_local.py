@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import scheduler
-from benchmarks.fleet.command import _run_options
+from benchmarks.fleet.asked import run_options
 from tests.helpers import processes
 from tests.helpers.processes import impls
 from tests.helpers.slurm import until
@@ -94,10 +94,10 @@ def test_without_slurm_it_says_how_to_go_on(tmp_path, monkeypatch):
 
 def test_every_implementation_is_named_to_the_nodes_and_the_other_options_stay():
     given = ["--preset", "full", "--impl", "jax_scan", "--impl=torch_lstm", "--seed", "3"]
-    whole, baseline = _run_options(given)
+    whole, baseline = run_options(given)
     assert whole == ["--preset", "full", "--seed", "3", "--impl", "jax_scan", "--impl", "torch_lstm"]
     assert baseline == "torch_lstm"
-    every, _ = _run_options([])
+    every, _ = run_options([])
     assert "torch_cell" in every
     assert "floor" not in every
 

@@ -13,9 +13,8 @@ import psutil
 import pytest
 
 from benchmarks.fleet import folder as fleets
-from tests.helpers import processes
-from tests.helpers.processes import impls
-from tests.helpers.slurm import Slurm, present, until
+from tests.helpers.processes import FEW, impls
+from tests.helpers.slurm import Fleet, Slurm, present, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,40 +39,10 @@ def cluster(tmp_path_factory):
         slurm.stop()
 
 
-class Fleet:
-    """A fleet that was started on a cluster."""
-
-    def __init__(self, cluster, folder):
-        self.cluster = cluster
-        self.folder = folder
-
-    def run(self, *words, timeout=280):
-        return processes.python("-m", "benchmarks", "fleet", *words, timeout=timeout, **self.cluster.environment)
-
-    def start(self, *options, replicates=2, **more):
-        done = self.run("--fleet", self.folder, *options, *SMALL, "--replicates", replicates, **more)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return fleets.read(self.folder).members
-
-    def wait(self, seconds=200):
-        """Wait until Slurm has no job, and see that `status` says so too."""
-        until(lambda: not self.cluster.command("squeue", "-h").strip(), "the end of all jobs", seconds)
-        assert self.run("status", self.folder).returncode == 0
-
-    def collect(self):
-        done = self.run("collect", self.folder)
-        return done.returncode, done.stdout, (self.folder / "fleet.md").read_text()
-
-    def measuring(self, member, replicates=1):
-        """Wait until a member's run has so many replicates."""
-        until(lambda: fleets.replicates_done(self.folder, member)[0] >= replicates, f"replicate of {member}", 120)
-
-
 @pytest.fixture
 def fleet(cluster, tmp_path):
-    yield Fleet(cluster, tmp_path / "fleet")
-    cluster.command("scancel", f"--user={cluster.user}")
-    until(lambda: not cluster.command("squeue", "-h").strip(), "no jobs", 60)
+    yield Fleet(cluster, tmp_path / "fleet", SMALL)
+    cluster.end_jobs()
 
 
 def test_two_nodes_end_in_one_table(fleet):
@@ -134,6 +103,33 @@ def test_a_preempted_job_goes_on_with_what_it_has(fleet):
     code, said, table = fleet.collect()
     assert code == 0, said + table
     assert attempts(fleet, "001") == 2
+
+
+@pytest.mark.faults
+def test_gates_on_two_nodes_end_in_one_verdict_also_where_one_is_requeued(cluster, tmp_path):
+    fleet = Fleet(cluster, tmp_path / "fleet", ("regression", "--base", "HEAD", *impls("torch_lstm"), *FEW))
+    started = fleet.run("--fleet", fleet.folder, "--nodes", "2", *fleet.measured)
+    assert started.returncode == 0, started.stderr
+    first = fleets.read(fleet.folder).members[0]
+    until((fleets.folder_of(fleet.folder, "001") / "log.txt").exists, "the first gate", 60)
+    cluster.command("scontrol", "requeue", first.job)
+    until(lambda: attempts(fleet, "001") > 1, "a second attempt", 120)
+    fleet.wait()
+    done = fleet.run("collect", fleet.folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no regression found on 2 nodes" in done.stdout
+
+
+@pytest.mark.faults
+def test_a_gate_that_is_cancelled_could_not_measure(cluster, tmp_path):
+    fleet = Fleet(cluster, tmp_path / "fleet", ("regression", "--base", "HEAD", *impls("torch_lstm"), *FEW))
+    assert fleet.run("--fleet", fleet.folder, "--nodes", "2", *fleet.measured).returncode == 0
+    until((fleets.folder_of(fleet.folder, "001") / "log.txt").exists, "the first gate", 60)
+    cluster.command("scancel", fleets.read(fleet.folder).members[0].job)
+    fleet.wait()
+    done = fleet.run("collect", fleet.folder)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "could not measure: no result: run 001" in done.stdout
 
 
 def attempts(fleet, member):

@@ -13,6 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.fleet import folder as fleets
+from tests.helpers import processes
+
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 FOLDERS = ("/usr/sbin", "/usr/local/sbin")
 WAIT_SECONDS = 60.0
@@ -81,11 +84,16 @@ def until(done: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) 
 
 
 class Slurm:
-    """A cluster in a folder; `nodes` are the names of its nodes."""
+    """A cluster in a folder; `nodes` are the names of its nodes.
 
-    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("n1", "n2")) -> None:
+    With `bound`, each node has a processor of its own: `core_of` says which.
+    """
+
+    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("n1", "n2"), bound: bool = False) -> None:
         self.folder = folder
         self.nodes = nodes
+        usable = sorted(os.sched_getaffinity(0))
+        self.core_of = {name: usable[k % len(usable)] for k, name in enumerate(nodes)} if bound else {}
         (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.configuration = folder / "slurm.conf"
@@ -131,7 +139,12 @@ class Slurm:
 
     def start_node(self, name: str) -> None:
         """Start a node's daemon."""
-        self._start("slurmd", "-D", "-N", name, "-f", str(self.configuration), key=name)
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {self.core_of[name]} if self.core_of else before)  # a daemon's jobs inherit it
+        try:
+            self._start("slurmd", "-D", "-N", name, "-f", str(self.configuration), key=name)
+        finally:
+            os.sched_setaffinity(0, before)
 
     def _start(self, name: str, *arguments: str, key: str = "") -> None:
         path = program(name)
@@ -156,11 +169,48 @@ class Slurm:
     def stop(self) -> None:
         """End all jobs and all daemons."""
         with contextlib.suppress(Exception):
-            self.command("scancel", f"--user={self.user}")
-            until(lambda: not self.command("squeue", "-h").strip(), "no jobs", 20)
+            self.end_jobs()
         for process in reversed(self.processes.values()):
             process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             process.kill()
+
+    def end_jobs(self) -> None:
+        """Cancel all jobs, and wait until they have ended."""
+        self.command("scancel", f"--user={self.user}")
+        until(lambda: not self.command("squeue", "-h").strip(), "no jobs")
+
+
+class Fleet:
+    """A fleet that was started on a cluster; `measured` are the options of each node's run."""
+
+    def __init__(self, cluster: Slurm, folder: Path, measured: tuple[str, ...]) -> None:
+        self.cluster = cluster
+        self.folder = folder
+        self.measured = measured
+
+    def run(self, *words: object, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+        """Run a command of the fleet."""
+        return processes.python("-m", "benchmarks", "fleet", *words, timeout=timeout, **self.cluster.environment)
+
+    def start(self, *options: object, replicates: int = 2) -> tuple[fleets.Member, ...]:
+        """Start it, and return its members."""
+        done = self.run("--fleet", self.folder, *options, *self.measured, "--replicates", replicates)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return fleets.read(self.folder).members
+
+    def wait(self, seconds: float = 200) -> None:
+        """Wait until Slurm has no job, and see that `status` says so too."""
+        until(lambda: not self.cluster.command("squeue", "-h").strip(), "the end of all jobs", seconds)
+        assert self.run("status", self.folder).returncode == 0
+
+    def collect(self) -> tuple[int, str, str]:
+        """Collect it; return the exit code, what is said, and the table."""
+        done = self.run("collect", self.folder)
+        return done.returncode, done.stdout, (self.folder / "fleet.md").read_text()
+
+    def measuring(self, member: str, replicates: int = 1) -> None:
+        """Wait until a member's run has so many replicates."""
+        until(lambda: fleets.replicates_done(self.folder, member)[0] >= replicates, f"replicate of {member}", 120)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -83,6 +84,14 @@ def test_the_sides_of_an_implementation_have_one_plan_and_fail_together(tmp_path
     assert set(session.failures) == {("head", "torch_lstm", BENCHMARK)}
     assert not session.ok("torch_lstm", BENCHMARK)
     assert session.ok("torch_cell", BENCHMARK)
+
+
+def test_turns_on_a_gpu_are_longer_and_begin_warm(tmp_path):
+    session = session_of(tmp_path, "run")
+    benchmark = session.benchmarks[0]
+    assert session.plan("torch_lstm", benchmark).warm == 0
+    session.configuration = msgspec.structs.replace(session.configuration, device="cuda")
+    assert session.plan("torch_lstm", benchmark).warm == 4  # calls of 5 ms
 
 
 @pytest.mark.slow

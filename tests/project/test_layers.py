@@ -162,8 +162,8 @@ RULES: dict[str, Callable[[Tree], list[Import]]] = {
         "benchmarks.correctness",
         forbidden=("benchmarks.regression", "benchmarks.calibration"),
     ),
-    "regression does not import calibration": room_imports(
-        "benchmarks.regression", forbidden=("benchmarks.calibration",)
+    "regression imports neither calibration nor fleet": room_imports(
+        "benchmarks.regression", forbidden=("benchmarks.calibration", "benchmarks.fleet")
     ),
     "the worker starts with only what it needs": the_worker_starts_with_what_it_does_not_need,
     "test files import no test files": files_of_tests_import_each_other,
@@ -228,7 +228,9 @@ BREAKS = {
     "measurement and correctness import neither regression nor calibration": (
         "benchmarks/correctness/matrix.py", "from benchmarks import regression",
     ),
-    "regression does not import calibration": ("benchmarks/regression/decision.py", "from ..calibration import pool"),
+    "regression imports neither calibration nor fleet": (
+        "benchmarks/regression/decision.py", "from ..calibration import pool"
+    ),
     "the worker starts with only what it needs": ("benchmarks/record.py", "try:\n    import pyarrow\nfinally: ..."),
     "test files import no test files": ("tests/test_other.py", "from tests.test_tables import record"),
 }  # fmt: skip

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from benchmarks.measurement.configuration import Configuration
-from benchmarks.regression import command
+from benchmarks.regression import command, written
 from benchmarks.regression.outcome import Result
 
-WRITTEN = {"environment.json", "regression.parquet", "regression.md", "regression.xml"}
+WRITTEN = {"environment.json", "regression.parquet", "regression.md", "regression.xml", "regression.json"}
 
 
 @pytest.mark.parametrize("writable", [True, False], ids=["beside it too", "only in it"])
@@ -21,6 +21,7 @@ def test_the_files_of_a_gate_are_written_where_the_folder_beside_is_not_writable
     )  # fmt: skip
     folder = tmp_path / "out"
     folder.mkdir()
-    command.write_files(folder, Result(0.02), "title", "line", configuration, {})
+    told = written.of(Result(0.02), "title", "line", strict=False, code={})
+    command.write_files(folder, Result(0.02), told, configuration, {})
     assert {path.name for path in folder.iterdir()} == WRITTEN
     assert list(tmp_path.iterdir()) == [folder]

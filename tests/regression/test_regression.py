@@ -59,7 +59,7 @@ def test_nothing_changed(regression, tmp_path):
     assert sum(len(one) for one in suite) == 2 * 3  # two benchmarks, three metrics
     assert json.loads((out / "environment.json").read_text())["run"]["base"] == "HEAD"
     assert {path.name for path in out.iterdir()} == {
-        "environment.json", "regression.md", "regression.parquet", "regression.xml",
+        "environment.json", "regression.md", "regression.parquet", "regression.xml", "regression.json",
     }  # fmt: skip
 
 

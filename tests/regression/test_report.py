@@ -1,7 +1,6 @@
 """The result of a gate: text from outside is text on the terminal, in Markdown and in JUnit's XML."""
 
 import io
-import unicodedata
 import xml.etree.ElementTree as ET
 
 from benchmarks.regression import report
@@ -10,10 +9,7 @@ from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Stand
 from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.terminal import CleanConsole
 from tests.helpers.markdown import rendered
-
-POISON = (
-    "\x1b]0;t\x07\x1b[31m\0\u202e[x](javascript:alert(1)) @octocat #123 `c` <img src=x> [red]a[/red] |e|\nerror: forged"
-)
+from tests.helpers.poison import POISON, live
 
 
 def poisoned():
@@ -29,10 +25,6 @@ def poisoned():
     standings = [Standing(POISON, kind, f"why {POISON}") for kind in kinds]
     slowdowns = {findings[0].benchmark: Slowdown(1e-3, 9e-4, profiles, failure=POISON)}
     return Result(0.02, findings, standings, slowdowns=slowdowns)
-
-
-def live(text):
-    return {sign for sign in text if unicodedata.category(sign) in ("Cc", "Cf")} - {"\n"}
 
 
 def test_no_escape_and_no_markup_leaves():

@@ -256,6 +256,14 @@ def test_the_commands(filled, tmp_path, python):
     )
     assert built.returncode == 0, built.stderr
     assert "Intel Xeon" in (tmp_path / "page" / "index.html").read_text()
+    site = tmp_path / "site"
+    done = python("reports", "site", "--published", filled.address, "--where", "month = '2026-10'", "--out", site)
+    assert done.returncode == 0, done.stderr
+    page = (site / "index.html").read_text()
+    assert all(cpu in page for cpu in ("Intel Xeon", "AMD EPYC"))
+    assert "2026-10-03" in page
+    assert "2026-11-04" not in page
+    assert python("reports", "site", "--published", tmp_path / "run-0", "--where", "x").returncode == 2
     wrong = python("reports", "build", filled.address, "--where", "nonsense")
     assert wrong.returncode == 2
     assert wrong.stderr.count("\n") == 1
@@ -302,6 +310,9 @@ def test_a_server_of_s3_from_end_to_end(tmp_path, monkeypatch, python):
         done = python("reports", "summary", address, "--out", tmp_path / "s.parquet", **variables)
         assert done.returncode == 0, done.stderr
         assert len(pd.read_parquet(tmp_path / "s.parquet")) == 6
+        done = python("reports", "site", "--published", address, "--out", tmp_path / "site", **variables)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "site" / "data.json").exists()
     finally:
         server.terminate()
         server.wait(10)

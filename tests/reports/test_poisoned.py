@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -11,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from reports.__main__ import cli
 from tests.helpers.browser import visits
+from tests.helpers.poison import live
 from tests.helpers.records import ENVIRONMENT, failed, record, write
 
 STEERING = (
@@ -25,7 +25,6 @@ MARKUP = (
 POISON = f"{STEERING}{MARKDOWN} {MARKUP}"
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1")
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
-LIVE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def poisoned_run(folder):
@@ -75,11 +74,6 @@ def written(tmp_path_factory):
     texts = {path.name: path.read_text() for path in made if path.suffix not in (".png", ".parquet")}
     assert {"table.md", "table.html", "table.tex", "summary.csv", "index.html", "drift.svg"} <= set(texts)
     return folder, texts | {"stdout": done.stdout, "stderr": done.stderr}
-
-
-def live(text):
-    """Return the signs of a text that steer a terminal or hide."""
-    return {sign for sign in text if unicodedata.category(sign) in LIVE} - {"\n"}
 
 
 def test_no_control_or_format_character_leaves(written):

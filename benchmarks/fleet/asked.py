@@ -1,0 +1,105 @@
+"""What a fleet is asked to do: on which nodes, and with which options of `run` or `regression`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+
+from benchmarks import options
+from benchmarks.fleet import scheduler
+from benchmarks.fleet.folder import REGRESSION, TWIN
+from benchmarks.fleet.scheduler import SchedulerFailed
+from benchmarks.regression.command import choose_benchmarks, options_of
+from benchmarks.regression.command import regression as gate_command
+from benchmarks.regression.comparison import is_foreign
+from benchmarks.regression.snapshots import resolve
+from benchmarks.run import compared
+from benchmarks.run import run as run_command
+from impls.core import registry
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def slurm_nodes(partition: str | None, count: int | None, per_kind: int | None) -> list[str]:
+    """Return such as `a/node1` for each job: distinct nodes, from each partition in turn."""
+    try:
+        partitions = partition.split(",") if partition else [scheduler.default_partition()]
+        usable = {name: scheduler.nodes(name) for name in partitions}
+    except SchedulerFailed as error:
+        raise click.UsageError(f"Slurm: {error}") from None
+    if per_kind:
+        for name, found in usable.items():
+            if len(found) < per_kind:
+                raise click.UsageError(f"--per-kind is {per_kind}; partition {name} has {len(found)} usable nodes")
+        usable = {name: found[:per_kind] for name, found in usable.items()}
+    rounds = itertools.zip_longest(*([f"{name}/{node}" for node in found] for name, found in usable.items()))
+    by_node: dict[str, str] = {}  # a node may be in several partitions
+    for where in filter(None, itertools.chain.from_iterable(rounds)):
+        by_node.setdefault(where.partition("/")[2], where)
+    if count and count > len(by_node):
+        raise click.UsageError(f"--nodes is {count}; {len(by_node)} are usable")
+    return list(by_node.values())[: count or len(by_node)]
+
+
+def run_options(given: list[str]) -> tuple[list[str], str]:
+    """Return options of `run` with each implementation named, and the baseline.
+
+    Raises:
+        click.UsageError: where `run` would refuse them.
+    """
+    with run_command.make_context("run", list(given), resilient_parsing=False) as context:
+        asked = SimpleNamespace(**context.params)
+    for name in ("out", "resume"):
+        if getattr(asked, name):
+            raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
+    implementations, baseline = compared(asked)
+    if any(implementation.name == TWIN for implementation in implementations):
+        raise click.UsageError(f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours")
+    rest = []
+    words = iter(given)
+    for word in words:
+        if word == "--impl":
+            next(words)
+        elif not word.startswith("--impl="):
+            rest.append(word)
+    named = [
+        part
+        for one in implementations
+        if not one.is_floor
+        for part in ("--impl", one.name if one.own else str(one.path))
+    ]
+    return [*rest, *named], baseline
+
+
+def gate_options(given: Sequence[str], gates: int) -> list[str]:
+    """Return options of `regression`, for one of so many gates. All of them compare the commits of this moment.
+
+    Raises:
+        click.UsageError: where `regression` would refuse them.
+    """
+    with gate_command.make_context(REGRESSION, list(given), resilient_parsing=False) as context:
+        asked = SimpleNamespace(**context.params)
+    for name, option in (("out", "--out"), ("fleet", "--fleet"), ("commits", "--bisect")):
+        if getattr(asked, name):
+            raise click.UsageError(f"{option} does not go with a fleet of gates")
+    if (asked.base is None) == (not asked.specs) or (asked.head and not asked.base):
+        raise click.UsageError("a fleet of gates takes either --base REV (and --head REV) or --base-requirement SPEC")
+    revisions = {name: revision for name in ("base", "head") if (revision := getattr(asked, name))}
+    try:
+        choose_benchmarks(asked)
+        for name in asked.impls:
+            if name != options.ALL and not is_foreign(name):
+                registry.resolve(name)
+        for name, revision in revisions.items():
+            revisions[name] = revision if any(map(is_foreign, asked.impls)) else resolve(ROOT, revision)[:12]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    asked.impls = [os.path.realpath(name) if is_foreign(name) else name for name in asked.impls]
+    words = [f"--{name}={revision}" for name, revision in revisions.items()]
+    words += [f"--base-requirement={spec}" for spec in asked.specs] + ["--strict"] * asked.strict
+    return [*words, *options_of(asked), f"--gates={gates}"]

@@ -1,0 +1,88 @@
+"""regression.json: the result of a gate, for programs. A fleet's verdict is made of these."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.measurement.sides import Side
+from benchmarks.regression.outcome import Result, Standing
+from impls.core.files import read_regular
+from impls.core.text import one_line
+
+FILE = "regression.json"
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The verdict on a benchmark and metric.
+
+    Attributes:
+        benchmark: implementation and benchmark.
+        metric: time, start or memory.
+        verdict: slower, faster, same or unknown.
+        ratio: head over base.
+        low: the lower end of its 95 % interval; None where there is none, with a single replicate.
+        high: the upper end.
+        smallest: the smallest slowdown that this gate would have found nine times of ten, as ratio − 1; None where
+            unknown.
+        replicates: how many there were.
+        tests: how many tests share the chance of a false alarm.
+    """
+
+    benchmark: str
+    metric: str
+    verdict: str
+    ratio: float
+    low: float | None
+    high: float | None
+    smallest: float | None
+    replicates: int
+    tests: int
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The content of regression.json. `verdict` is the last line of the report, `code` a hash of each side's files."""
+
+    title: str
+    verdict: str
+    exit_code: int
+    margin: float
+    code: dict[str, str]
+    findings: tuple[Found, ...]
+    standings: tuple[Standing, ...]
+
+
+def of(result: Result, title: str, line: str, strict: bool, code: dict[str, str]) -> Written:
+    """Return what regression.json says of a result."""
+    findings = []
+    for one in result.findings:
+        known = all(map(math.isfinite, one.spread.interval()))
+        low, high = one.interval if known else (None, None)
+        smallest = one.smallest if math.isfinite(one.smallest) else None
+        tests = one.sampling.benchmarks
+        findings.append(
+            Found(one.benchmark, one.metric, one.verdict, one.ratio, low, high, smallest, one.spread.n, tests)
+        )
+    standings = tuple(result.standings)
+    return Written(title, line, result.exit_code(strict), result.margin, code, tuple(findings), standings)
+
+
+def code_of(side: Side) -> str:
+    """Return a hash of a side's files: the implementations, and the snapshots that they are in."""
+    parts = [f"{name} {version.implementation.digest} {version.root.name}" for name, version in side.versions.items()]
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
+
+
+def read(folder: Path) -> Written:
+    """Read a gate's regression.json.
+
+    Raises:
+        ValueError: where there is none, or it is damaged. One line.
+    """
+    try:
+        return msgspec.json.decode(read_regular(folder / FILE), type=Written)
+    except ValueError as error:
+        raise ValueError(one_line(str(error), 150)) from None
