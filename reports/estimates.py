@@ -6,6 +6,7 @@ The unit is the replicate: a set of fresh processes gives one value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pandas as pd
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import LEVEL, means, p_values, t_interval
 from reports.frames import ARM, Run
+from reports.tracks import FLOOR
 
 
 def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFrame:
@@ -57,22 +59,68 @@ def sound(records: pd.DataFrame) -> pd.DataFrame:
     return records[~failed]
 
 
-def noise(records: pd.DataFrame) -> float:
-    """Return a run's noise: the median arm's standard deviation of log seconds between replicates; NaN if none."""
-    _, logs = _logs_by_arm(sound(records))
-    arms = means(logs, most_freedom=0)
-    return float(np.median(arms.sd[arms.n > 1])) if (arms.n > 1).any() else float("nan")
+UNSTEADY = 0.2
+"""From this noise on, reports warn that the machine was busy."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far the replicates of a run are apart: the median of the standard deviations of logs.
+
+    Attributes:
+        ratios: of the ratio of each arm to the baseline, without the floor's; NaN with one replicate, or where nothing
+            but the baseline ran.
+        times: of the seconds of each arm; NaN with one replicate. They show more of a machine that gets slower and
+            faster than ratios do.
+    """
+
+    ratios: float
+    times: float
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the machine was busy."""
+        return self.ratios > UNSTEADY or self.times > UNSTEADY
+
+    @property
+    def words(self) -> str:
+        """Such as `ratios differ by 9.3 % between replicates, times by 12.1 %`; empty with one replicate."""
+        found = {name: value for name, value in (("ratios", self.ratios), ("times", self.times)) if not np.isnan(value)}
+        parts = [
+            f"{name} {'' if k else 'differ '}by {100 * value:.1f} %" for k, (name, value) in enumerate(found.items())
+        ]
+        return ", ".join([f"{parts[0]} between replicates", *parts[1:]]) if parts else ""
+
+
+def noise(run: Run) -> Noise:
+    """Return the noise of a run."""
+    records = sound(run.records)
+    blocks = Blocks(run.turns, records)
+    others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, FLOOR])].reset_index(drop=True)
+    logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
+    groups = _grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
+    return Noise(_median_sd(groups), _median_sd(_logs_by_arm(records)[1]))
+
+
+def _median_sd(groups: Sequence[np.ndarray]) -> float:
+    """Return the median of the standard deviations of some groups of logs; NaN where no group has two."""
+    found = means([group for group in groups if len(group)], most_freedom=0)
+    return float(np.median(found.sd[found.n > 1])) if (found.n > 1).any() else float("nan")
 
 
 class Blocks:
     """The mean log time of each arm of some records in each block: what ratios are taken from.
 
     `arms` has a row for each ARM, in the order of the records; its index is the arm's number.
+
+    Args:
+        turns: with the columns record, block and seconds.
+        records: those of which ratios are taken.
     """
 
-    def __init__(self, run: Run, records: pd.DataFrame) -> None:
-        chosen = run.turns["record"].isin(records.index).to_numpy()
-        seconds, row, block = (run.turns[name].to_numpy()[chosen] for name in ("seconds", "record", "block"))
+    def __init__(self, turns: pd.DataFrame, records: pd.DataFrame) -> None:
+        chosen = turns["record"].isin(records.index).to_numpy()
+        seconds, row, block = (turns[name].to_numpy()[chosen] for name in ("seconds", "record", "block"))
         self.logs = ratios.block_logs(seconds, row, block)
         self.arms = records.drop_duplicates(ARM)[ARM].astype(str).reset_index(drop=True)
         # the record of each arm in each replicate

@@ -16,9 +16,6 @@ from reports.frames import Run
 from reports.roofline import FAULT
 from reports.verdict import ALPHA
 
-UNSTEADY = 0.2
-"""From this noise on the preamble warns that the machine was busy."""
-
 
 def preamble(run: Run) -> list[str]:
     """Return a few lines: the machine, the versions, the precision, the noise and the number of replicates."""
@@ -60,7 +57,7 @@ def precision(dtype: str, metadata: Metadata) -> str:
 
 
 def peak_and_noise(run: Run) -> list[str]:
-    """Return a line on the peak of a matrix product and on how far replicates of an arm are apart, if known."""
+    """Return a line on the peak of a matrix product and on how far replicates are apart, if known."""
     peaks, libraries = run.metadata.matmul_flops_per_second or {}, run.metadata.peak_library or {}
     rates = run.metadata.rates or {}
     said = []
@@ -75,13 +72,11 @@ def peak_and_noise(run: Run) -> list[str]:
     if run.metadata.floor_libraries:
         used = {name for names in run.metadata.floor_libraries.values() for name in names.split(", ")}
         said.append(f"the floor is by {', '.join(sorted(used))}")
-    spread = estimates.noise(run.records)
-    if not math.isnan(spread):
-        said.append(
-            f"noise: replicates of an implementation differ by {100 * spread:.1f} % (the median standard deviation)"
-        )
-        if spread > UNSTEADY:
-            said.append("THE MACHINE WAS BUSY OR UNSTEADY: measure again before you believe these times")
+    noise = estimates.noise(run)
+    if noise.words:
+        said.append(f"noise: {noise.words} (the median standard deviations)")
+    if noise.unsteady:
+        said.append("THE MACHINE WAS BUSY OR UNSTEADY: measure again before you believe these times")
     return ["; ".join(said)] if said else []
 
 

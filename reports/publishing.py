@@ -18,8 +18,8 @@ from reports.frames import BENCHMARK, Run
 
 LEAST_REPLICATES = 4
 """The fewest replicates of fresh processes with which an interval means something."""
-MOST_NOISE = 0.1
-"""The most that replicates of an arm may differ by: the median arm's standard deviation."""
+MOST_OF_RATIOS, MOST_OF_TIMES = 0.1, estimates.UNSTEADY
+"""The most that the replicates of a ratio, and of a time, may differ by: the median of the standard deviations."""
 KEPT = ("results.parquet", "environment.json")
 
 
@@ -36,11 +36,13 @@ def faults(run: Run, summary: pd.DataFrame) -> Iterator[str]:
         yield "files differed from its commit: commit them, and measure again"
     if (options.replicates or 0) < LEAST_REPLICATES:
         yield f"it has {count(options.replicates or 0, 'replicate')}; {LEAST_REPLICATES} are needed"
-    noise = estimates.noise(run.records)
-    if not math.isfinite(noise):
+    noise = estimates.noise(run)
+    if not math.isfinite(noise.times):
         yield "its noise is not known"
-    elif noise > MOST_NOISE:
-        yield f"the machine was busy: replicates differ by {100 * noise:.0f} %; {100 * MOST_NOISE:.0f} % is the most"
+    for what, found, most in (("ratios", noise.ratios, MOST_OF_RATIOS), ("times", noise.times, MOST_OF_TIMES)):
+        if found > most:
+            differ = f"{what} differ by {100 * found:.0f} % between replicates"
+            yield f"the machine was busy: {differ}; {100 * most:.0f} % is the most"
     bad = summary[~summary["status"].isin(harmless(metadata.machine.gpu))]
     for (status, name), rows in bad.groupby(["status", "implementation"], sort=False, observed=True):
         yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,10 @@ from reports.across_runs import AcrossRuns
 from reports.charts import Picture, save_history, style
 from reports.composition import Machine, Taken
 from reports.documents import Document
+from reports.estimates import Noise
 from reports.frames import BENCHMARK, Run
 from reports.history import began
-from reports.preamble import UNSTEADY, notes, preamble
+from reports.preamble import notes, preamble
 from reports.recommendation import PURPOSES, Recommendation
 from reports.reported import Reported
 from reports.rows import KEYS, Row, of_page, rows
@@ -93,14 +93,12 @@ def _covered(found: Sequence[Machine]) -> str:
     return f"{where}{gpu}. Another machine may give another order: measure there."
 
 
-def _noise(spread: float) -> str:
+def _noise(noise: Noise) -> str:
     """Return a sentence on how far replicates are apart."""
-    if math.isnan(spread):
+    if not noise.words:
         return "The noise is not known: there is one replicate."
-    busy = (
-        " The machine was busy or unsteady: measure again before you believe these times." if spread > UNSTEADY else ""
-    )
-    return f"Noise: replicates of an implementation differ by {100 * spread:.1f} % (the median).{busy}"
+    busy = " The machine was busy or unsteady: measure again before you believe these times." if noise.unsteady else ""
+    return f"Noise: {noise.words} (the median standard deviations).{busy}"
 
 
 def cite(run: Run) -> str:
@@ -226,7 +224,7 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
     }
     several = len({device for each in reported for device in each.summary["device"].astype(str)}) > 1
     standing = [(machine.label, each) for machine in found for each in machine.runs]
-    spreads = {each.name: estimates.noise(each.run.records) for _, each in standing}
+    noises = {each.name: estimates.noise(each.run) for _, each in standing}
     table = list(rows(standing, several))
     return templates.render(
         "page.html.j2",
@@ -238,10 +236,10 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
         headline_mode=next(iter(headline.subject(summary)["mode"].astype(str)), ""),
         machines=found,
         measured=_measured(run),
-        noise=_noise(spreads[head.name]),
-        other_noise=[(each.label, _noise(spreads[each.name])) for _, each in standing if each is not head],
+        noise=_noise(noises[head.name]),
+        other_noise=[(each.label, _noise(noises[each.name])) for _, each in standing if each is not head],
         covered=_covered(found),
-        advice=[(label, each.what, each.run.name, _compared(each, spreads[each.run.name])) for label, each in flat],
+        advice=[(label, each.what, each.run.name, _compared(each, noises[each.run.name])) for label, each in flat],
         maps=drawn,
         purposes=PURPOSES,
         choices=_choices(flat),
@@ -264,15 +262,14 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
     )
 
 
-def _compared(advised: Taken[Recommendation], spread: float) -> str:
+def _compared(advised: Taken[Recommendation], noise: Noise) -> str:
     """Return such as `12 implementations compared in 5 replicates on 2026-11-25, noise 4.9 %.`."""
     run = advised.run.run
     date, often = began(run.run_id), run.metadata.run.replicates
     said = [f"{count(advised.what.compared, 'implementation')} compared"]
     said += [f"in {count(often, 'replicate')}"] if often else []
     said += [] if pd.isna(date) else [f"on {date:%Y-%m-%d}"]
-    noise = "" if math.isnan(spread) else f", noise {100 * spread:.1f} %"
-    return f"{' '.join(said)}{noise}. Brackets are 95 % intervals."
+    return f"{'; '.join(filter(None, (' '.join(said), noise.words)))}. Brackets are 95 % intervals."
 
 
 def save(folder: Path, reported: Sequence[Reported], across: AcrossRuns, links: Links = ()) -> None:

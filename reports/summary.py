@@ -30,7 +30,7 @@ def summarise(run: Run) -> pd.DataFrame:
     # the least of the peaks: what earlier benchmarks of a process left behind differs with their order
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
     sound = estimates.sound(records)[[*KEY, "seconds", *how]]
-    blocks = estimates.Blocks(run, sound)
+    blocks = estimates.Blocks(run.turns, sound)
     ratios = blocks.against(run.baseline)
     ratios["verdict"] = verdict.verdicts(ratios)
     floors = blocks.against(FLOOR)

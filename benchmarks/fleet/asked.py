@@ -95,11 +95,16 @@ def gate_options(given: Sequence[str], gates: int) -> list[str]:
         for name in asked.impls:
             if name != options.ALL and not is_foreign(name):
                 registry.resolve(name)
+        foreign = [name for name in asked.impls if is_foreign(name)]
+        folders = {Path(os.path.realpath(name)).parent for name in foreign}
+        folders |= {ROOT} if len(foreign) < len(asked.impls) or not foreign else set()
         for name, revision in revisions.items():
-            revisions[name] = revision if any(map(is_foreign, asked.impls)) else resolve(ROOT, revision)[:12]
+            commits = {resolve(folder, revision) for folder in folders}
+            revisions[name] = commits.pop()[:12] if len(commits) == 1 else revision
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     asked.impls = [os.path.realpath(name) if is_foreign(name) else name for name in asked.impls]
+    asked.problems = [problem.id for problem in asked.problems]
     words = [f"--{name}={revision}" for name, revision in revisions.items()]
     words += [f"--base-requirement={spec}" for spec in asked.specs] + ["--strict"] * asked.strict
     return [*words, *options_of(asked), f"--gates={gates}"]

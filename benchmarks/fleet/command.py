@@ -105,7 +105,8 @@ def start(
     fleets.write(folder, kept)  # before any job is, since a job reads it
     for number, where in enumerate(places):
         name = fleets.name_of(number)
-        how = (folder, name, minutes, 0 if gates else submit.TIMEOUTS)
+        # on this machine, a job's time runs while it waits for its turn
+        how = (folder, name, minutes * (local or 1), 0 if gates else submit.TIMEOUTS)
         try:
             job = submit.here(*how) if local else submit.to_slurm(*how, where, sbatch)
         except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:

@@ -173,7 +173,7 @@ class Verdict:
 
     def markdown(self) -> str:
         """Return the same for a pull request, the verdict first."""
-        titles = list(dict.fromkeys(gate.title for gate in self.gates.values()))
+        titles = list(dict.fromkeys(gate.title.partition(written.ONE_OF)[0] for gate in self.gates.values()))
         cells = [[markdown_cell(column.cell(row)) for column in self.columns] for row in self.rows]
         parts = [f"## {markdown_cell(self.line)}", *map(markdown_cell, titles)]
         parts += [markdown_table(cells, [markdown_cell(column.name) for column in self.columns])] if cells else []

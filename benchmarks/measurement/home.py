@@ -58,6 +58,7 @@ def worker_variables(
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
+        "CACHEDB": str(cache / "tinygrad.db"),  # by default one in the user's home, in which a first call is not cold
         # compile in this process: a pool of compile workers would go on running during the measurement
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home

@@ -239,7 +239,7 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
             finally:
                 session.close()
         line = result.last_line(given.strict)
-        title = compared.title + (f"; one of a fleet's {given.gates} gates" if given.gates > 1 else "")
+        title = compared.title + (f"{written.ONE_OF}{given.gates} gates" if given.gates > 1 else "")
         code = {side.label: written.code_of(side) for side in sides}
         told = written.of(result, title, line, given.strict, code)
         write_files(folder, result, told, configuration, {**vars(given), "order_seed": order_seed})

@@ -14,6 +14,8 @@ from impls.core.files import read_regular
 from impls.core.text import one_line
 
 FILE = "regression.json"
+ONE_OF = "; one of a fleet's "
+"""In the title of a gate of a fleet: how many there are follows."""
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -68,5 +68,5 @@ def pair_ratios(run: Run, sound: pd.DataFrame, compared: pd.DataFrame, other: st
         return compared
     arms = pd.MultiIndex.from_frame(run.records[ARM].astype(str))
     wanted = pd.MultiIndex.from_frame(pd.concat([compared[ARM], others]))
-    ratios = Blocks(run, run.records[arms.isin(wanted)]).ratios(compared[ARM], others)
+    ratios = Blocks(run.turns, run.records[arms.isin(wanted)]).ratios(compared[ARM], others)
     return pd.concat([compared, ratios], axis=1)[ratios["ratio"].notna()]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from benchmarks.calibration.injection import inject
 from impls.core import registry
+from reports import fleet as report
 from tests.helpers.processes import impls
 from tests.helpers.slurm import Fleet, Slurm, present
 
@@ -22,8 +24,23 @@ pytestmark = [
 ]
 
 REPLICATES = 8
-MEASURED = ("--problem", "t16-b4-i32-h64", "--mode", "forward", "--no-floor", "--threads", "1", *impls("torch_lstm"))
-BUSY = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
+MEASURED = (
+    "--problem", "t16-b4-i32-h64", "--mode", "forward", "--no-floor", "--threads", "1", "--blocks", "12",
+    *impls("torch_lstm"),
+)  # fmt: skip
+BUSY = """
+import os, sys, time
+
+os.sched_setaffinity(0, {int(sys.argv[1])})
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+while True:
+    end = time.perf_counter() + 1e-3
+    while time.perf_counter() < end:
+        pass
+    time.sleep(1e-3)
+"""
+"""Takes every other millisecond of a processor. A hog of ordinary priority would have to wait: whoever has slept, as a
+worker does between its turns, comes first."""
 
 
 @pytest.fixture
@@ -47,7 +64,10 @@ def slower_on(core, folder):
 
 def test_a_node_with_a_hog_is_odd_and_left_out(cluster, tmp_path):
     fleet = Fleet(cluster, tmp_path / "fleet", (*MEASURED, *impls("torch_lstmcell")))
-    hog = subprocess.Popen([sys.executable, "-c", BUSY, str(cluster.core_of["n1"])])
+    hog = subprocess.Popen([sys.executable, "-c", BUSY, str(cluster.core_of["n1"])], stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    if hog.poll() is not None:
+        pytest.skip("no right to a higher priority")
     try:
         fleet.start("--nodes", "2", replicates=REPLICATES)
         fleet.wait(500)
@@ -62,13 +82,15 @@ def test_a_node_with_a_hog_is_odd_and_left_out(cluster, tmp_path):
 
 
 @pytest.mark.parametrize("slowed", [True, False], ids=["slower on a node", "the same on both"])
-def test_an_implementation_that_is_slower_on_one_node_differs(slowed, cluster, tmp_path):
+def test_an_implementation_that_is_slower_on_one_node_differs(slowed, cluster, tmp_path, monkeypatch):
+    """Processors of a shared machine may differ by more than a tenth, which would leave one out; that is not asked."""
+    monkeypatch.setattr(report, "SLOWER", 2.0)
     path = slower_on(cluster.core_of["n2"] if slowed else 10**6, tmp_path)
     fleet = Fleet(cluster, tmp_path / "fleet", (*MEASURED, "--impl", str(path)))
     fleet.start("--nodes", "2", replicates=REPLICATES)
     fleet.wait(500)
-    code, said, table = fleet.collect()
-    print(table)
-    assert code == 0, said
-    assert "left out" not in table
-    assert ("differs between 2 nodes" if slowed else "holds on all 2 nodes") in table
+    said = report.together(*report.read(fleet.folder))
+    print(report.document(said))
+    (row,) = said.rows
+    assert row.nodes == 2
+    assert row.verdict == ("differs between 2 nodes" if slowed else "holds on all 2 nodes")

@@ -144,7 +144,30 @@ def test_an_arm_that_failed_on_a_node_has_no_ratio_there(made):
         failed("other", r, "error", "broken", run_id="r002") for r in range(2)
     ]
     write(run / "results.parquet", rows)
-    assert report.log_ratios(report.frames.read_run(run)) == {}
+    assert report.log_ratios([report.frames.read_run(run)]) == [{}]
+
+
+def test_runs_that_are_taken_at_once_have_the_ratios_that_each_has_alone(made):
+    """With different baselines, other implementations, and one in which all failed."""
+    for k, (name, ratios) in enumerate((("a", {"other": 1.5}), ("b", {"third": 2.0, "other": 1.1}), ("c", {}))):
+        member = made.add(name, slow=1 + k, **ratios)
+        folder = fleets.folder_of(made.folder, member) / "run"
+        if name == "b":
+            known = json.loads((folder / "environment.json").read_text())
+            known["run"]["baseline"] = "third"
+            (folder / "environment.json").write_text(json.dumps(known))
+        if name == "c":
+            rows = [failed(arm, 0, "error", "why", run_id=f"r{member}") for arm in ("base", "other")]
+            write(folder / "results.parquet", rows)
+    runs = [report.frames.read_run(fleets.run_of(made.folder, member.name)) for member in made.members]
+    at_once = report.log_ratios(runs)
+    assert [len(mine) for mine in at_once] == [2, 3, 0]  # with the twin
+    for run, mine in zip(runs, at_once, strict=True):
+        (alone,) = report.log_ratios([run])
+        assert set(alone) == set(mine)
+        for arm, logs in alone.items():
+            np.testing.assert_array_equal(logs, mine[arm])
+    assert report.log_ratios(runs[2:]) == [{}]
 
 
 def test_nothing_at_all_is_told(made):

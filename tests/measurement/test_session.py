@@ -13,6 +13,7 @@ import pytest
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.configuration import Configuration
+from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Session
 from benchmarks.measurement.sides import Side, Version
@@ -91,7 +92,7 @@ def test_turns_on_a_gpu_are_longer_and_begin_warm(tmp_path):
     benchmark = session.benchmarks[0]
     assert session.plan("torch_lstm", benchmark).warm == 0
     session.configuration = msgspec.structs.replace(session.configuration, device="cuda")
-    assert session.plan("torch_lstm", benchmark).warm == 4  # calls of 5 ms
+    assert session.plan("torch_lstm", benchmark).warm == 3  # calls of 5 ms; the turn has one more
 
 
 @pytest.mark.slow
@@ -179,6 +180,7 @@ def test_without_a_gpu_the_rows_say_no_device(tmp_path, python):
     assert all("sees no CUDA device" in reason for reason in rows["reason"])
     assert "sees no CUDA device" in done.stdout
     assert "nothing was timed (no_device: " in done.stderr
+    assert json.loads((tmp_path / "o" / "run.json").read_text())["turn_seconds"] == LEAST_TURN["cuda"]
 
 
 def test_pytest_benchmark_compares_in_an_environment_without_the_tests_libraries(tmp_path):

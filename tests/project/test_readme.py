@@ -9,15 +9,17 @@ from reports.summary import summarise
 from tests.helpers.processes import ROOT
 from tests.helpers.records import PUBLISHED
 
-FULL = max(path for path in PUBLISHED if path.name.endswith("-full"))
+FULL, ALL = (max(path for path in PUBLISHED if path.name.endswith(end)) for end in ("-full", "-all"))
 DRAWN_WITH = "1.9"
 """The vl-convert that drew README's picture; another version may draw a line elsewhere by a hair."""
 
 
-def test_readme_shows_the_newest_published_full_run():
-    run = frames.read_run(FULL)
+@pytest.mark.parametrize("folder", [FULL, ALL], ids=["full", "every implementation"])
+def test_readme_shows_the_newest_published_runs(folder):
+    run = frames.read_run(folder)
     page = (ROOT / "README.md").read_text()
-    assert markdown.readme(run, summarise(run), "sequence", "train_step") in page
+    for mode in ("train_step",) if folder == FULL else ("train_step", "forward"):
+        assert markdown.readme(run, summarise(run), "sequence", mode) in page
     for line in preamble(run):
         assert line in page
 

@@ -32,7 +32,6 @@ def history(checkout):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_the_planted_commit_is_found_and_one_that_cannot_be_measured_is_skipped(history, tmp_path):
     checkout, commits = history
     before = git(checkout, "status", "--porcelain"), git(checkout, "rev-parse", "HEAD")

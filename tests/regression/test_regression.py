@@ -39,7 +39,6 @@ def regression(checkout, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_nothing_changed(regression, tmp_path):
     summary = tmp_path / "summary.md"
     few = ("--impl", "torch_lstm", "--impl", "jax_scan")

@@ -1,5 +1,6 @@
 """From turns to ratios with intervals, on simulated data whose answer is known."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def simulated(rng, replicates, blocks, ratio, noise=0.03, drift=0.2, between=0.0
 
 
 def ratios(run):
-    return Blocks(run, run.records).against("base").reset_index(drop=True)
+    return Blocks(run.turns, run.records).against("base").reset_index(drop=True)
 
 
 @pytest.mark.parametrize("replicates", [4, 10])
@@ -53,6 +54,36 @@ def test_without_blocks_the_drift_would_hide_what_blocks_show():
     assert width < 0.3 * np.log(alone.loc["other", "seconds_high"] / alone.loc["other", "seconds_low"])
 
 
+def test_noise_of_ratios_does_not_see_what_all_arms_share():
+    """What an arm's replicates differ by is known: 3 %, so a ratio of two arms differs by √2 times that."""
+    rng = np.random.default_rng(3)
+    run = simulated(rng, 8, 6, 1.2, noise=1e-6, drift=0.2, between=0.03, problems=300)
+    found = estimates.noise(dataclasses.replace(run, records=run.records.assign(status="ok")))
+    assert found.ratios == pytest.approx(0.03 * 2**0.5, rel=0.1)
+    assert found.times > 2 * 0.03
+    assert not found.unsteady
+    assert found.words == (
+        f"ratios differ by {100 * found.ratios:.1f} % between replicates, times by {100 * found.times:.1f} %"
+    )
+
+
+def test_a_baseline_alone_has_noise_of_times_and_one_replicate_has_none():
+    run = simulated(np.random.default_rng(3), 8, 6, 1.2)
+    alone = run.records[run.records["implementation"] == "base"].assign(status="ok")
+    found = estimates.noise(dataclasses.replace(run, records=alone))
+    assert np.isnan(found.ratios)
+    assert found.words == f"times differ by {100 * found.times:.1f} % between replicates"
+    once = simulated(np.random.default_rng(3), 1, 6, 1.2)
+    assert estimates.noise(dataclasses.replace(once, records=once.records.assign(status="ok"))).words == ""
+
+
+def test_the_floor_is_no_noise_of_a_ratio():
+    run = simulated(np.random.default_rng(3), 8, 6, 1.2)
+    names = run.records["implementation"].replace({"other": "floor"})
+    found = estimates.noise(dataclasses.replace(run, records=run.records.assign(status="ok", implementation=names)))
+    assert np.isnan(found.ratios)
+
+
 def test_a_difference_is_found_and_has_a_direction():
     rng = np.random.default_rng(4)
     for ratio, word in ((1.1, "slower"), (0.9, "faster")):
@@ -68,7 +99,7 @@ def test_one_replicate_has_no_interval_and_is_unclear():
 def test_pairs_are_those_that_are_asked_for():
     """In any order, more than once, and with arms that the run does not have."""
     run = simulated(np.random.default_rng(11), 4, 5, 1.5, problems=2)
-    blocks = Blocks(run, run.records)
+    blocks = Blocks(run.turns, run.records)
     first, second = blocks.arms.iloc[[0, 2]], blocks.arms.iloc[[1, 3]]  # base and other, at two problems
     numerators = pd.concat([second, first, second, first.assign(implementation="none")]).set_axis(range(10, 18))
     denominators = pd.concat([first, second, second, first]).set_axis(range(8))
@@ -84,6 +115,6 @@ def test_pairs_are_those_that_are_asked_for():
 def test_a_replicate_without_the_baseline_does_not_count():
     run = simulated(np.random.default_rng(12), 4, 5, 1.5)
     gone = (run.records["implementation"] == "base") & (run.records["replicate"] == 2)
-    found = Blocks(run, run.records[~gone]).against("base")
+    found = Blocks(run.turns, run.records[~gone]).against("base")
     assert found["ratio_n"].tolist() == [3]
     assert set(ARM) <= set(found.columns)

@@ -53,7 +53,7 @@ def test_the_fastest_beside_the_baseline_is_faster_than_it(verdict, fastest, tmp
     run = spread_out(tmp_path, base=(1e-3, 0.001), quick=(0.5e-3, 0.001))
     summary = summarise(run)
     changed = summary.assign(verdict=summary["verdict"].where(summary["implementation"] != "quick", verdict))
-    assert by_name(summary, ranking.fastest(changed, Blocks(run, run.records))) == {
+    assert by_name(summary, ranking.fastest(changed, Blocks(run.turns, run.records))) == {
         "quick": fastest,
         "base": "unclear" if fastest == "unclear" else "",
     }
