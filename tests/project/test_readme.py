@@ -52,7 +52,7 @@ def test_published_numbers_recomputed_from_single_turns(folder):
     summary = summarise(frames.read_run(folder)).set_index(["problem", "workload", "mode", "implementation"])
     first = records[records["status"] == "ok"].iloc[0]
     key = (first["problem"], first["workload"], first["mode"])
-    mine = records[(records[["problem", "workload", "mode"]] == list(key)).all(axis=1)]
+    mine = records[(records[["problem", "workload", "mode"]] == list(key)).all(axis=1) & (records["status"] == "ok")]
     by_arm = {}
     for row in mine.to_dict("records"):
         blocks = {}
