@@ -75,7 +75,9 @@ def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkey
     benchmark = "t16-b4-i32-h64/sequence/train_step"
     session = Session(command.configure([benchmark], 1, 0), pair, choose_cores(1), tmp_path, lambda *_: None)
     result = outcome.measure_and_decide(session, decision.rules(0.5), outcome.Steps(6, 8))
-    assert [text.partition(" +")[0] for text in result.regressions] == [f"torch_lstm {benchmark}: time"]
+    found = {text.partition(" +")[0] for text in result.regressions}
+    # the first call does the work too, which a slow machine shows
+    assert {f"torch_lstm {benchmark}: time"} <= found <= {f"torch_lstm {benchmark}: {one}" for one in ("time", "start")}
     assert result.exit_code(strict=False) == 1
     numbers = {name: {row.replicate for row in result.records if row.implementation == name} for name in names}
     assert numbers["torch_lstmcell"] == set(range(decision.FEWEST))  # it is dropped at the first look
@@ -83,7 +85,7 @@ def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkey
     failed = [
         case.name for one in suite for case in one if any(isinstance(r, junitparser.Failure) for r in case.result)
     ]
-    assert failed == [f"torch_lstm {benchmark} time"]
+    assert set(failed) == {text.replace(": ", " ") for text in found}
     found = locate(session, result.records, result.slower)[f"torch_lstm {benchmark}"]
     assert not found.failure
     assert found.kind == "processor time"
