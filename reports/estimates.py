@@ -5,6 +5,7 @@ The unit is the replicate: a set of fresh processes gives one value.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFram
     return pd.DataFrame({**ends, "p": p_values(logs), "n": logs.n})
 
 
-def _grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarray]:
+def grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarray]:
     """Return the values of each group, in their order; `number` says which group a value belongs to."""
     order = np.argsort(number, kind="stable")
     return np.split(values[order], np.searchsorted(number[order], np.arange(count)))[1:]
@@ -39,7 +40,7 @@ def _logs_by_arm(records: pd.DataFrame) -> tuple[pd.DataFrame, list[np.ndarray]]
     """Return the arms in their order, and the logs of the seconds of each arm's replicates."""
     arms = records.drop_duplicates(ARM)[ARM].reset_index(drop=True)
     number = records.groupby(ARM, sort=False, observed=True).ngroup().to_numpy()
-    return arms, _grouped(np.log(records["seconds"].to_numpy(float)), number, len(arms))
+    return arms, grouped(np.log(records["seconds"].to_numpy(float)), number, len(arms))
 
 
 def times(records: pd.DataFrame) -> pd.DataFrame:
@@ -92,13 +93,14 @@ class Noise:
         return ", ".join([f"{parts[0]} between replicates", *parts[1:]]) if parts else ""
 
 
+@functools.cache  # every table of a run says it, and the page too
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
     records = sound(run.records)
     blocks = Blocks(run.turns, records)
     others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, FLOOR])].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
-    groups = _grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
+    groups = grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
     return Noise(_median_sd(groups), _median_sd(_logs_by_arm(records)[1]))
 
 
@@ -161,7 +163,7 @@ class Blocks:
         """
         logs = self.replicate_log_ratios(numerators, denominators)
         known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)
-        estimates = intervals(_grouped(logs["log_ratio"].to_numpy(), number, len(known)))
+        estimates = intervals(grouped(logs["log_ratio"].to_numpy(), number, len(known)))
         estimates = estimates.add_prefix("ratio_").rename(columns={"ratio_value": "ratio"}).set_axis(known)
         return estimates.reindex(range(len(numerators))).set_axis(numerators.index)
 

@@ -21,7 +21,7 @@ from benchmarks.statistics.multiplicity import holm
 from benchmarks.words import count, listed, markdown_cell
 from impls.core.text import one_line
 from reports import frames, markdown
-from reports.estimates import Blocks, sound
+from reports.estimates import Blocks, grouped, sound
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import FLOOR
 
@@ -149,12 +149,10 @@ def log_ratios(runs: Sequence[Run]) -> list[LogRatios]:
     others, numbers = blocks.arms[is_other].reset_index(drop=True), number[is_other].tolist()
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=baseline[is_other].to_numpy()))
     keys = list(others[ARM].itertuples(index=False, name=None))
-    values: dict[int, list[float]] = {}
-    for pair, log in zip(logs["pair"].tolist(), logs["log_ratio"].tolist(), strict=True):
-        values.setdefault(pair, []).append(log)
-    for pair, mine in values.items():
-        problem, *rest = keys[pair]
-        found[numbers[pair]][problem.partition(" ")[2], *rest] = np.array(mine)
+    values = grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
+    for (problem, *rest), number_of_run, mine in zip(keys, numbers, values, strict=True):
+        if len(mine):
+            found[number_of_run][problem.partition(" ")[2], *rest] = mine
     return found
 
 

@@ -30,7 +30,7 @@ MOST_BYTES, MOST_VALUES = 2**30, 100_000_000
 """The most that a Parquet file may hold, unpacked, in the columns that are read; a million records are 42 million."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One run: a row for each replicate, a row for each turn, and its metadata. Words are categories.
 

@@ -263,7 +263,7 @@ def page(reported: Sequence[Reported], across: AcrossRuns, links: Links = (), pa
 
 
 def _compared(advised: Taken[Recommendation], noise: Noise) -> str:
-    """Return such as `12 implementations compared in 5 replicates on 2026-11-25, noise 4.9 %.`."""
+    """Return such as `12 implementations compared in 5 replicates on 2026-11-25; times differ …`."""
     run = advised.run.run
     date, often = began(run.run_id), run.metadata.run.replicates
     said = [f"{count(advised.what.compared, 'implementation')} compared"]

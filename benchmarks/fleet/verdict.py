@@ -158,13 +158,11 @@ class Verdict:
 
     def show(self, console: Console) -> None:
         """Print the table and the verdict."""
-        table = Table(box=None, header_style="dim")
-        for column in self.columns:
+        table, columns = Table(box=None, header_style="dim"), self.columns
+        for column in columns:
             table.add_column(escape(column.name), justify="left" if column.words else "right")
         for row in self.rows:
-            table.add_row(
-                *(escape(column.cell(row)) for column in self.columns), style=report.STYLES.get(row.verdict, "")
-            )
+            table.add_row(*(escape(column.cell(row)) for column in columns), style=report.STYLES.get(row.verdict, ""))
         console.print(table)
         for line in self.standings:
             console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
@@ -174,9 +172,10 @@ class Verdict:
     def markdown(self) -> str:
         """Return the same for a pull request, the verdict first."""
         titles = list(dict.fromkeys(gate.title.partition(written.ONE_OF)[0] for gate in self.gates.values()))
-        cells = [[markdown_cell(column.cell(row)) for column in self.columns] for row in self.rows]
+        columns = self.columns
+        cells = [[markdown_cell(column.cell(row)) for column in columns] for row in self.rows]
         parts = [f"## {markdown_cell(self.line)}", *map(markdown_cell, titles)]
-        parts += [markdown_table(cells, [markdown_cell(column.name) for column in self.columns])] if cells else []
+        parts += [markdown_table(cells, [markdown_cell(column.name) for column in columns])] if cells else []
         parts += ["\n".join(f"- {markdown_cell(line)}" for line in self.standings)] if self.standings else []
         parts.append(
             f"Each node ran a gate of its own, with the chance of a false alarm divided by {len(self.nodes)}. What is"

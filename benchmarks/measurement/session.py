@@ -18,7 +18,7 @@ from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed, start_all
 from benchmarks.measurement.blocks import ArmKey, Job
 from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.devices import WARM_UP
+from benchmarks.measurement.devices import LEAST_TURN, WARM_UP
 from benchmarks.measurement.expected import Expected, write_expected, write_expected_of_turns
 from benchmarks.measurement.home import Limits
 from benchmarks.measurement.rows import below_floor, forget_times, new_row
@@ -282,7 +282,8 @@ class Session:
                 known.append(statistics.median(self.seconds_seen[key]))
             elif key in self.admissions:
                 known.append(self.admissions[key].seconds or 0.0)
-        return plan(max(known), self.configuration.turn_seconds, WARM_UP[self.configuration.device])
+        device = self.configuration.device
+        return plan(max(known), self.configuration.turn_seconds, WARM_UP[device], LEAST_TURN[device])
 
     def learn(self, rows: Iterable[Record]) -> None:
         """Keep what later replicates need: what has failed is not tried again; the times of calls give later plans."""

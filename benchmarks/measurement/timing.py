@@ -29,7 +29,7 @@ LONG_SECONDS = 50e-6
 """A call of at least this time is timed by itself: reading the clock twice takes about 0.1 µs, 0.2 % of it."""
 
 MOST_SAMPLES = 200
-"""The most samples of a turn; where it has room for more, a sample has more calls."""
+"""The most samples of a turn."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,17 @@ def estimate(call: Call, state: Any, seconds: float) -> float:
     return times[len(times) // 2]
 
 
-def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0) -> Plan:
-    """Return how to fill a turn of `turn_seconds`, and `warm_seconds` before it, with calls of `seconds_per_call`."""
-    per_sample = max(1, math.ceil(max(LONG_SECONDS, turn_seconds / MOST_SAMPLES) / seconds_per_call))
-    samples = max(1, round(turn_seconds / (per_sample * seconds_per_call)))
+def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0, least_seconds: float = 0.0) -> Plan:
+    """Return how to fill a turn with calls of `seconds_per_call`.
+
+    Args:
+        seconds_per_call: roughly.
+        turn_seconds: how long the turn is to be.
+        warm_seconds: how long calls go on before it.
+        least_seconds: how long it must be, although it has no more than MOST_SAMPLES samples.
+    """
+    per_sample = max(1, math.ceil(max(LONG_SECONDS, least_seconds / MOST_SAMPLES) / seconds_per_call))
+    samples = max(1, min(MOST_SAMPLES, round(turn_seconds / (per_sample * seconds_per_call))))
     before = math.ceil(warm_seconds / seconds_per_call) - 1  # the turn itself begins with an untimed call
     return Plan(samples, per_sample, max(0, before))
 

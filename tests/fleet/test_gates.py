@@ -43,16 +43,16 @@ class Made:
         result = Result(0.02, findings, list(standings))
         member = self.without(node, result.exit_code(strict))
         told = written.of(result, "base against head", result.last_line(strict), strict, {"base": "b", "head": code})
-        write_text(fleets.folder_of(self.folder, member) / "run" / written.FILE, json_text(told))
+        write_text(fleets.run_of(self.folder, member) / written.FILE, json_text(told))
 
-    def without(self, node, code=-9, said="killed", asked=0):
+    def without(self, node, code=-9, said="killed"):
         """Add a gate that has left no result."""
-        member = f"{len(self.members) + 1:03}"
+        member = fleets.name_of(len(self.members))
         self.members.append(Member(member, f"all/{node}", "1"))
         place = fleets.folder_of(self.folder, member)
         (place / "run").mkdir(parents=True)
         write_text(place / fleets.ENDED, json_text(Ended(node, code, said, 1)))
-        kept = Fleet("slurm", "python", (), tuple(self.members), command=fleets.REGRESSION, asked=asked)
+        kept = Fleet("slurm", "python", (), tuple(self.members), command=fleets.REGRESSION)
         fleets.write(self.folder, kept)
         return member
 
@@ -149,7 +149,7 @@ def test_what_disagrees_on_a_node_is_a_regression_with_its_reason(made):
 
 def test_a_damaged_result_is_no_result(made):
     made.add("n1", {LSTM: "slower"})
-    path = fleets.folder_of(made.folder, "001") / "run" / written.FILE
+    path = fleets.run_of(made.folder, "001") / written.FILE
     path.write_text(path.read_text()[:-20])
     assert made.said()[0] == 3
 
@@ -229,7 +229,7 @@ def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
     assert "no regression found on 2 nodes" in done.stdout
     assert (folder / "regression.md").read_text().startswith("## no regression found on 2 nodes")
     for member in ("001", "002"):
-        run = fleets.folder_of(folder, member) / "run"
+        run = fleets.run_of(folder, member)
         assert {"regression.md", "regression.json", "regression.parquet"} <= {path.name for path in run.iterdir()}
         told = written.read(run)
         assert "one of a fleet's 2 gates" in told.title
