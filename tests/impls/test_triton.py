@@ -1,0 +1,118 @@
+"""The Triton kernels, by Triton's interpreter: on a CPU it runs one program after the other, without compiling."""
+
+import importlib
+import json
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.correctness import agreement
+from impls.core.contract import Unsupported
+from impls.core.problem import Problem
+from impls.core.weights import make_weights
+from tests.helpers import compiled
+from tests.helpers.processes import python
+
+pytest.importorskip("triton", reason="Triton has wheels for Linux only")
+
+
+@pytest.fixture
+def arm(monkeypatch):
+    """The implementation, with kernels that are interpreted: Triton decides that when a kernel is defined."""
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    name = "impls.families.triton_recurrence"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(importlib.import_module("impls.families"), "triton_recurrence", importlib.import_module(name))
+    return importlib.import_module("impls.torch_triton")
+
+
+def errors(arm, problem):
+    weights = make_weights(problem, "sequence")
+    want = agreement.expected(problem, "sequence", weights)
+    prepared = arm.prepare(problem, weights, "cpu", "sequence")
+    modes = ("forward", "forward_train", "backward", "train_step")
+    return [agreement.check(prepared, problem, "sequence", mode, want).error for mode in modes]
+
+
+# more rows than a program has, more units, a depth that is no multiple, layers, directions, no bias, sizes of 1
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text", ["t1-b1-i1-h1", "t5-b3-i4-h37", "t3-b70-i2-h19", "t4-b2-i3-h5-l2-bi-nobias", "t4-b3-i5-h20-float16"]
+)
+def test_every_result_and_gradient_agrees(arm, text):
+    problem = Problem.parse(text)
+    assert max(errors(arm, problem)) < agreement.TOLERANCES[problem.dtype]
+
+
+@pytest.mark.slow
+def test_programs_that_meet_agree_too(arm, monkeypatch):
+    """With one program for everything nobody waits, but everybody is counted, in one launch for all steps."""
+    kernels = sys.modules["impls.families.triton_recurrence"]
+    launcher, launches = kernels.Launcher, []
+
+    def together(programs, precision, _):
+        assert programs.grid == (1, 1)
+        return launcher(programs, precision, True)
+
+    monkeypatch.setattr(kernels, "Launcher", together)
+    launch = launcher.launch
+
+    def counted(self, kernel, *arrays, steps, **more):
+        launches.append(steps)
+        return launch(self, kernel, *arrays, steps=steps, **more)
+
+    monkeypatch.setattr(launcher, "launch", counted)
+    assert max(errors(arm, Problem.parse("t5-b3-i4-h12"))) < 2e-5
+    assert set(launches) == {5}
+
+
+@pytest.mark.slow
+def test_a_wrong_weight_is_seen(arm):
+    problem = Problem.parse("t3-b2-i3-h5")
+    weights = make_weights(problem, "sequence")
+    want = agreement.expected(problem, "sequence", weights)
+    wrong = {**weights, "weight_hh_l0": weights["weight_hh_l0"] + 1e-3 * np.eye(20, 5)}
+    with pytest.raises(agreement.Disagrees):
+        agreement.check(arm.prepare(problem, wrong, "cpu", "sequence"), problem, "sequence", "train_step", want)
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 200))
+def test_there_are_no_more_programs_than_can_run_and_every_row_and_unit_has_one(batch, hidden, multiprocessors):
+    from impls.families import triton_recurrence
+
+    found = triton_recurrence.divide(batch, hidden, multiprocessors)
+    if found is None:
+        return
+    assert found.grid[0] * found.grid[1] <= multiprocessors
+    assert found.grid[0] * found.rows >= batch
+    assert found.grid[1] * found.units >= hidden
+
+
+def test_what_does_not_fit_on_the_gpu_is_unsupported(arm, monkeypatch):
+    kernels = sys.modules["impls.families.triton_recurrence"]
+    monkeypatch.setattr(kernels, "divide", lambda *_: None)
+    with pytest.raises(Unsupported, match="wait for each other"):
+        arm.prepare(Problem.parse("t1-b1-i1-h1"), {}, "cpu", "sequence")
+
+
+@pytest.fixture(scope="module")
+def made():
+    done = python("-m", "tests.helpers.compiled")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", compiled.KERNELS)
+@pytest.mark.parametrize("setting", compiled.SETTINGS, ids=lambda setting: "-".join(map(str, setting)))
+def test_the_kernels_compile_for_a_gpu_that_is_not_here(made, kernel, setting):
+    """To PTX and machine code, in which programs wait for each other only where they are to meet."""
+    ptx, machine_code = made[compiled.name(kernel, *setting)]
+    _, precision, _, meets = setting
+    assert machine_code > 1000
+    for instruction in ("red.global.gpu.release.add", "ld.global.gpu.acquire"):
+        assert (instruction in ptx) == meets
+    assert ("tf32" in ptx) == (precision == "tf32")
