@@ -92,14 +92,17 @@ def read(folder: Path) -> tuple[list[Node], list[Missing]]:
     kept = fleets.read(folder)
     found: list[tuple[str, str, Run]] = []
     missing: list[Missing] = []
-    for member in kept.members:
+    runs = frames.read_each(fleets.run_of(folder, member.name) for member in kept.members)
+    for member, run in zip(kept.members, runs, strict=True):
         over = fleets.ended(folder, member.name)
-        try:
-            run = frames.read_run(fleets.run_of(folder, member.name))
-        except (frames.Unreadable, OSError) as error:
+        if isinstance(run, frames.Unreadable):
             done, of_all = fleets.replicates_done(folder, member.name)
             why = fleets.why_missing(over)
-            why += f"; {done} of {of_all} replicates" if of_all else f"; {one_line(str(error), 120)}"
+            why += (
+                f"; {done} of {of_all} replicates"
+                if of_all
+                else f"; {one_line(str(run).replace(f'{folder}/', ''), 120)}"
+            )
             missing.append(Missing(member.name, member.asked, why))
             continue
         name = over.node if over else member.asked

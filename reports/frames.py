@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,22 @@ from impls.core.text import one_line
 from reports import benchmark_json
 from reports.copies import share_turns
 from reports.metadata import checked, from_records, read_json
-from reports.schema import ARM, BENCHMARK, KEY, WORDS, Unreadable, check_numbers, check_types, check_values
+from reports.schema import (
+    ARM,
+    BENCHMARK,
+    KEY,
+    WORDS,
+    Unreadable,
+    check_numbers,
+    check_together,
+    check_types,
+    check_values,
+)
 
 __all__ = ["ARM", "BENCHMARK", "FIELDS", "KEY", "Run", "Unreadable", "plain", "read_run", "read_runs", "turns"]
 
+Check = Callable[[Path, pd.DataFrame, pd.DataFrame], None]
+"""Gets the path of a file, its records and its turns, and raises Unreadable where they can't be true."""
 FIELDS = ("block", "started", "seconds", "gpu_throttled", "gpu_others")
 """The fields of a turn that tables and charts need."""
 MOST_BYTES, MOST_VALUES = 2**30, 100_000_000
@@ -53,13 +65,14 @@ class Run:
         return self.metadata.run.baseline
 
 
-def read_run(path: Path, fields: Sequence[str] = FIELDS) -> Run:
+def read_run(path: Path, fields: Sequence[str] = FIELDS, check: Check = check_values) -> Run:
     """Read one run.
 
     Args:
         path: its folder, its Parquet file alone, or pytest-benchmark's JSON.
         fields: the fields of a turn to read, of those in benchmarks.record.TURN. A field that the run's schema version
             does not have is NaN.
+        check: checks the values of a folder's records; those of a file alone are always checked.
 
     Raises:
         Unreadable: says in one line what is wrong.
@@ -68,13 +81,14 @@ def read_run(path: Path, fields: Sequence[str] = FIELDS) -> Run:
         if not (path / "environment.json").exists():
             raise Unreadable(f"{path} holds no finished run: it has no environment.json")
         known = checked(read_json(path / "environment.json"), f"{path}/environment.json")
-        records, turns_read = read_parquet(path / "results.parquet", fields)
+        records, turns_read = read_parquet(path / "results.parquet", fields, check)
         if (run_id := records["run_id"].iloc[0]) != known.run.run_id:
+            check_values(path / "results.parquet", records, turns_read)
             raise Unreadable(f"{path} mixes two runs: environment.json is of {known.run.run_id}, the rows of {run_id}")
         return Run(path, records, turns_read, known)
     if path.suffix == ".json":
         table, turns_column, known = benchmark_json.read(path)
-        return Run(path, *_frames(path, table, turns_column, fields), known)
+        return Run(path, *_frames(path, table, turns_column, fields, check_values), known)
     records, turns_read = read_parquet(path, fields)
     known = from_records(records, turns_read)
     beside = path.with_name("environment.json")
@@ -84,20 +98,34 @@ def read_run(path: Path, fields: Sequence[str] = FIELDS) -> Run:
     return Run(path, records, turns_read, known)
 
 
+def read_each(paths: Iterable[Path]) -> list[Run | Unreadable]:
+    """Read several runs: of each path its run, or why it can't be read. Their values are checked together."""
+    found = [_read_unchecked(path) for path in paths]
+    runs = [each for each in found if isinstance(each, Run)]
+    files = [run.folder / "results.parquet" if run.folder.is_dir() else run.folder for run in runs]
+    wrong = check_together([(file, run.records, run.turns) for file, run in zip(files, runs, strict=True)])
+    by_run = dict(zip(map(id, runs), wrong, strict=True))
+    return [by_run.get(id(each)) or each for each in found]
+
+
+def _read_unchecked(path: Path) -> Run | Unreadable:
+    try:
+        return read_run(path, check=lambda *_: None)
+    except Unreadable as error:
+        return error
+    except (OSError, MemoryError) as error:
+        return Unreadable(describe(error))
+
+
 def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
     """Read several runs: those that can be read, each run_id once, and for each other path why it can't be read."""
     runs: dict[str, Run] = {}
     errors = []
-    for path in paths:
-        try:
-            run = read_run(path)
-        except Unreadable as error:
-            errors.append(error)
-            continue
-        except (OSError, MemoryError) as error:
-            errors.append(Unreadable(describe(error)))
-            continue
-        if run.run_id in runs:
+    paths = list(paths)
+    for path, run in zip(paths, read_each(paths), strict=True):
+        if isinstance(run, Unreadable):
+            errors.append(run)
+        elif run.run_id in runs:
             errors.append(Unreadable(f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}"))
         elif same := next((known for known in runs.values() if share_turns(run.turns, known.turns)), None):
             errors.append(Unreadable(f"{path} holds turns of {same.folder}, under another run id: {run.run_id}"))
@@ -106,7 +134,9 @@ def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
     return list(runs.values()), errors
 
 
-def read_parquet(path: Path, fields: Sequence[str] = FIELDS) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_parquet(
+    path: Path, fields: Sequence[str] = FIELDS, check: Check = check_values
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the records, and these fields of their turns, of one Parquet file of any schema version.
 
     Raises:
@@ -126,7 +156,7 @@ def read_parquet(path: Path, fields: Sequence[str] = FIELDS) -> tuple[pd.DataFra
             leaves = [file.schema.column(k).path.split(".") for k in range(len(file.schema))]
             wanted = [".".join(leaf) for leaf in leaves if leaf[0] == "turns" and leaf[-1] in fields]
             with pq.ParquetFile(source, read_dictionary=[name for name in names if name in WORDS]) as words:
-                return _frames(path, words.read(names), words.read(wanted)["turns"], fields)
+                return _frames(path, words.read(names), words.read(wanted)["turns"], fields, check)
     except Unreadable:
         raise
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
@@ -159,7 +189,7 @@ def _check_version(path: Path, file: pq.ParquetFile) -> None:
 
 
 def _frames(
-    path: Path, table: pa.Table, turns: pa.ChunkedArray, fields: Sequence[str]
+    path: Path, table: pa.Table, turns: pa.ChunkedArray, fields: Sequence[str], check: Check
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return records and turns as checked DataFrames; a column that an older version does not have is null."""
     for field in SCHEMA:
@@ -176,7 +206,9 @@ def _frames(
     check_numbers(path, fields_read, "turns.")
     flat = fields_read.to_pandas().reindex(columns=list(fields))
     flat["record"] = pc.list_parent_indices(column).to_numpy()
-    check_values(path, records, flat)
+    if records.empty:
+        raise Unreadable(f"{path} holds no record")
+    check(path, records, flat)
     return records, flat
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaError
 
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
+from impls.core.command_line import describe
 from impls.core.text import one_line
 from reports.copies import copies_in
 
@@ -161,13 +163,58 @@ def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None
     Raises:
         Unreadable: names the column, the row's KEY and the value, for the first value that can't be true.
     """
-    if records.empty:
-        raise Unreadable(f"{path} holds no record")
+    _check_ranges(path, records, turns)
+    _check_run(path, records, turns)
+
+
+def check_together(runs: Sequence[tuple[Path, pd.DataFrame, pd.DataFrame]]) -> list[Unreadable | None]:
+    """Do what check_values does for many files at once, which takes much less time. Return what is wrong with each.
+
+    Args:
+        runs: of each file its path, records and turns.
+    """
+    check = _check_run
+    try:
+        if runs:
+            _check_ranges(runs[0][0], *_joined(runs))
+    except Exception:  # one by one, to find out whose it is
+        check = check_values
+    return [_wrong(check, *run) for run in runs]
+
+
+def _wrong(check: Callable[[Path, pd.DataFrame, pd.DataFrame], None], *run: Any) -> Unreadable | None:
+    try:
+        check(*run)
+    except Unreadable as error:
+        return error
+    except MemoryError as error:
+        return Unreadable(describe(error))
+    return None
+
+
+def _joined(runs: Sequence[tuple[Path, pd.DataFrame, pd.DataFrame]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the records and the turns of many files, with labels of their own. Words stay categories."""
+    kept = [records.drop(columns=WORDS) for _, records, _ in runs]
+    joined = pd.concat(kept, ignore_index=True)
+    for name in WORDS:
+        words = pd.concat([records[name].astype(object) for _, records, _ in runs], ignore_index=True)
+        joined[name] = words.astype("category")
+    starts = np.cumsum([0, *map(len, kept)])
+    turns = [of.assign(record=of["record"] + start) for (_, _, of), start in zip(runs, starts, strict=False)]
+    return joined, pd.concat(turns, ignore_index=True)
+
+
+def _check_ranges(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None:
+    """Check each column, and that no record is there twice."""
     ok = records["status"] == "ok"
     _check(path, RECORDS, records, records)
     _check(path, OK, records.loc[ok, ["seconds", "error"]], records)
     _check(path, NOT_OK, records.loc[~ok, ["reason"]], records)
     _check(path, TURNS, turns, records, "turns.")
+
+
+def _check_run(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None:
+    """Check that the records are those of one run, and that each was measured for itself."""
     if len(runs := list(records["run_id"].unique())) > 1:
         raise Unreadable(f"{path} holds rows of {len(runs)} runs ({runs[0]}, {runs[1]}); it must hold one run")
     if (copies := copies_in(turns)) is not None:

@@ -1,5 +1,6 @@
 """Records that can't be true are refused, with the column, the row and the value."""
 
+import json
 import re
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.record import SCHEMA, STATUSES, read_records
+from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, read_records
 from reports import frames, markdown, schema
 from reports.summary import summarise
-from tests.helpers.records import DATA, V2, failed, record, refused, save
+from tests.helpers.records import DATA, QUICK, V2, failed, record, refused, save
 
 
 def changed(path, source=V2, **columns):
@@ -92,6 +93,48 @@ def test_what_can_not_be_true_is_refused_with_column_key_and_value(name, tmp_pat
     assert ends in said
     if " in " in begins and "row" not in begins:
         assert "20261124T190533-b1085af4/t64-b16-i128-h128/" in said
+
+
+WRONG_VALUES = [name for name, (_, begins, _) in WRONG.items() if " in " in begins] + ["twice"]
+
+
+def folder_of(place, run_id, source=V2, **columns):
+    """A run's folder, with another run id than the fixture's."""
+    place.mkdir()
+    columns.setdefault("run_id", [run_id] * pq.read_table(source).num_rows)
+    changed(place / "results.parquet", source, **columns)
+    known = json.loads((QUICK / "environment.json").read_text())
+    known["run"]["run_id"] = run_id
+    (place / "environment.json").write_text(json.dumps(known))
+    return place
+
+
+def line(read):
+    """What reading a run comes to: its id, or why it can't be read."""
+    try:
+        found = read()
+    except frames.Unreadable as error:
+        found = error
+    return found.run_id if isinstance(found, frames.Run) else str(found)
+
+
+def test_runs_that_are_right_are_checked_together(tmp_path, monkeypatch):
+    """Of all versions, so that columns and names of one are missing in another."""
+    sources = sorted(DATA.glob("records-v*.parquet"))
+    folders = [folder_of(tmp_path / path.stem, path.stem, path) for path in sources]
+    monkeypatch.setattr(schema, "check_values", lambda *_: pytest.fail("one by one"))
+    assert [line(lambda run=run: run) for run in frames.read_each(folders)] == [path.stem for path in sources]
+
+
+@pytest.mark.parametrize("wrong", [[name] for name in WRONG_VALUES] + [WRONG_VALUES], ids=lambda names: names[-1])
+def test_runs_that_are_checked_together_get_the_same_lines_as_alone(wrong, tmp_path):
+    folders = [folder_of(tmp_path / "first", "first")]
+    folders += [folder_of(tmp_path / name, name, **WRONG[name][0]) for name in wrong]
+    folders += [folder_of(tmp_path / "last", "last", DATA / "records-v6.parquet")]
+    said = [line(lambda run=run: run) for run in frames.read_each(folders)]
+    assert said == [line(lambda folder=folder: frames.read_run(folder)) for folder in folders]
+    assert [said[0], said[-1]] == ["first", "last"]
+    assert not {*wrong} & {*said}
 
 
 def turns_with(values, name):
@@ -180,17 +223,17 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path):
     assert "has column turns.seconds twice" in refused(changed(tmp_path / "turns.parquet", turns=turns))
 
 
-V3 = DATA / "records-v3.parquet"
+NEWEST = DATA / f"records-v{SCHEMA_VERSION}.parquet"
 NUMBERS = [field.name for field in SCHEMA if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)]
 
 
 @given(st.sampled_from(NUMBERS), st.floats() | st.integers(-2, 5).map(float), st.integers(0, 3))
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_number_in_any_column_is_reported_or_refused(tmp_path, name, value, row):
-    values = pq.read_table(V3)[name].cast(pa.float64(), safe=False).to_pylist()
+    values = pq.read_table(NEWEST)[name].cast(pa.float64(), safe=False).to_pylist()
     values[row] = value
     try:
-        run = frames.read_run(changed(tmp_path / "any.parquet", V3, **{name: values}))
+        run = frames.read_run(changed(tmp_path / "any.parquet", NEWEST, **{name: values}))
     except frames.Unreadable:
         return
     tables = markdown.document(run, summarise(run)).partition("- verdict:")[0]
