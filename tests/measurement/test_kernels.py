@@ -69,10 +69,11 @@ def test_onednns_lstm_is_named_and_without_it_the_loop(monkeypatch):
     torch = pytest.importorskip("torch")
     if not torch.backends.mkldnn.is_available():
         pytest.skip("this torch has no oneDNN")
-    with_it = named("torch_lstm", "t32-b8-i32-h32")
+    problem = "t32-b64-i128-h128"  # so large that its products take longer than the operator around them
+    with_it = named("torch_lstm", problem)
     assert with_it.startswith("aten::mkldnn_rnn_layer × 1 (oneDNN rnn")
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
-    without = named("torch_lstm", "t32-b8-i32-h32")
+    without = named("torch_lstm", problem)
     assert "mkldnn" not in without
     assert "oneDNN rnn" not in without
     assert int(without.split("×")[1].split()[0]) >= 32  # once a step
@@ -96,6 +97,18 @@ def test_jax_tells_too():
     done = python("-c", IN_A_PROCESS)
     assert done.returncode == 0, done.stderr
     assert "×" in done.stdout
+
+
+def test_what_torch_compile_made_has_no_hash_in_its_name(monkeypatch):
+    events = [
+        ("## Call CompiledFxGraph f5oapzjdxsr ##", 2.0, 1),
+        ("## Call CompiledFxGraph fother ##", 2.0, 1),
+        ("aten::addmm", 3.0, 64),
+    ]
+    monkeypatch.setattr(kernels.profiling, "ran", lambda *_: events)
+    monkeypatch.setattr(kernels, "libraries", lambda *_: {})
+    prepared = Prepared(load=lambda x: x, to_numpy=lambda mode, result: {}, forward=lambda x: x)
+    assert kernels.name(prepared, "forward", 3) == "torch.compile's code × 2"
 
 
 def test_a_framework_that_tells_is_believed_and_one_that_does_not_is_not_guessed():

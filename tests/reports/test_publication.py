@@ -1,21 +1,27 @@
-"""The site: built twice it is the same, every link holds, and data.json is what its schema says."""
+"""The site: built twice it is the same, every link holds, data.json is what its schema says, a workflow uploads it."""
 
 import html.parser
 import json
+import os
+import shlex
+import sys
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import jsonschema
 import pytest
+import yaml
 
 from benchmarks.record import read_records, write_records
 from reports import documents
 from tests.helpers.browser import axe, visits
-from tests.helpers.processes import python
+from tests.helpers.processes import ROOT, python
 from tests.helpers.records import PUBLISHED
 
 pytestmark = pytest.mark.slow
+
+WORKFLOW = ROOT / ".github" / "workflows" / "pages.yml"
 
 
 class Links(html.parser.HTMLParser):
@@ -79,10 +85,21 @@ def test_a_broken_link_is_found(site, tmp_path):
     assert broken(tmp_path) == [("there.html", "missing.html"), ("there.html", "#gone")]
 
 
-def test_the_same_runs_give_the_same_bytes(site, tmp_path):
-    done = python("-m", "reports", "site", "--out", tmp_path / "again")
+def test_the_workflow_builds_the_same_bytes_and_uploads_them(site, tmp_path):
+    build, deploy = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+    install, command = (step["run"] for step in build["steps"] if "run" in step)
+    (upload,) = (step for step in build["steps"] if step.get("uses", "").startswith("actions/upload-pages-artifact@"))
+    assert install == "python -m pip install -q nox"
+    words = shlex.split(command)
+    assert words[0] == "nox"
+    assert words[-2:] == ["--out", upload["with"]["path"]]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = python("-m", "nox", "--no-venv", *words[1:-1], tmp_path / "again", PATH=path)
     assert done.returncode == 0, done.stderr
     assert files(tmp_path / "again") == files(site)
+    assert [step["uses"].partition("@")[0] for step in deploy["steps"]] == ["actions/deploy-pages"]
+    assert deploy["needs"] == "build"
+    assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
 
 
 def test_every_published_run_has_its_own_page(site):
