@@ -84,11 +84,16 @@ def until(done: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) 
 
 
 class Slurm:
-    """A cluster in a folder; `nodes` are the names of its nodes."""
+    """A cluster in a folder; `nodes` are the names of its nodes.
 
-    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("n1", "n2")) -> None:
+    With `bound`, each node has a processor of its own: `core_of` says which.
+    """
+
+    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("n1", "n2"), bound: bool = False) -> None:
         self.folder = folder
         self.nodes = nodes
+        usable = sorted(os.sched_getaffinity(0))
+        self.core_of = {name: usable[k % len(usable)] for k, name in enumerate(nodes)} if bound else {}
         (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.configuration = folder / "slurm.conf"
@@ -134,7 +139,12 @@ class Slurm:
 
     def start_node(self, name: str) -> None:
         """Start a node's daemon."""
-        self._start("slurmd", "-D", "-N", name, "-f", str(self.configuration), key=name)
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {self.core_of[name]} if self.core_of else before)  # a daemon's jobs inherit it
+        try:
+            self._start("slurmd", "-D", "-N", name, "-f", str(self.configuration), key=name)
+        finally:
+            os.sched_setaffinity(0, before)
 
     def _start(self, name: str, *arguments: str, key: str = "") -> None:
         path = program(name)
