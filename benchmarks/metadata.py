@@ -58,6 +58,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str
     device: str | None = None
     precision: str | None = None
+    cold_cache: bool | None = None
     threads: int | None = None
     replicates: int | None = None
     blocks: int | None = None

@@ -196,6 +196,7 @@ precision_option = click.option(
     show_default=True,
     help="Of float32 products on a GPU: in full, or with TF32's 10 bits.",
 )
+cold_option = click.option("--cold-cache", is_flag=True, help="On a GPU: empty its L2 cache before each timed call.")
 weights_option = click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="Weights to use instead of random ones."
 )

@@ -8,6 +8,7 @@ Schema versions
     4  2026-11: rows have lengths
     5  2026-11: rows have kernel
     6  2026-11: turns have gpu_hertz, gpu_celsius, gpu_joules, gpu_throttled and gpu_others
+    7  2026-11: rows have pipelined_seconds, gpu_seconds and gpu_kernels; turns have flush_seconds
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from benchmarks.measurement.timing import Int32, Turn
 from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 STATUSES = (
     "ok",
     "disagrees",
@@ -94,6 +95,9 @@ class Record(msgspec.Struct, kw_only=True):
     cores_used: float | None = None  # CPU seconds per second, the median over turns
     base_bytes: int | None = None  # resident after the frameworks were imported
     peak_bytes: int | None = None  # peak RSS above what was before this benchmark was opened
+    pipelined_seconds: float | None = None  # of a call on a GPU, where many are submitted with a single wait
+    gpu_seconds: float | None = None  # in which the GPU works for a call, by CUPTI
+    gpu_kernels: float | None = None  # that the GPU runs for a call
     calls_per_sample: Int32 | None = None
     turns: list[Turn] | None = None
 

@@ -90,6 +90,8 @@ class Run:
             return
         session.admit(kernels=True)
         peaks = limits.measure_peaks(session)
+        if self.configuration.device != "cpu":  # a GPU's profiler may go on slowing down the processes that it watched
+            session.close()
         write_text(self.raw / limits.PEAK, msgspec.json.encode(peaks).decode() + "\n")
         self._keep(limits.FLOOR, floor)
         write_text(self.raw / ADMISSIONS, admission.dumps(session.admissions.values()))
@@ -112,6 +114,7 @@ class Run:
 @options.mode_option
 @options.device_option
 @options.precision_option
+@options.cold_option
 @click.option("--threads", type=click.IntRange(min=1), help="Processors of each arm.  [default: all]")
 @click.option("--replicates", type=options.REPLICATES, help="Sets of fresh processes.  [default: the preset's]")
 @click.option("--blocks", type=options.BLOCKS, help="Blocks of turns in a replicate.  [default: the preset's]")
@@ -198,6 +201,8 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
     if given.workloads or given.modes:
         pairs = tuple(itertools.product(given.workloads or ("sequence",), given.modes or MODES))
     options.set_precision(given.precision, given.device)
+    if given.cold_cache and given.device != "cuda":
+        raise click.UsageError("--cold-cache empties a GPU's L2 cache; add --device cuda")
     threads, memory = len(options.choose_cores(given.threads)), options.memory_bytes(given.memory_limit)
     folder = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{given.preset}")
     configuration = RunConfiguration(
@@ -210,6 +215,7 @@ def new_run(given: SimpleNamespace) -> tuple[RunConfiguration, Path]:
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
         device=given.device,
         precision=given.precision,
+        cold_cache=given.cold_cache,
         threads=threads,
         replicates=given.replicates or preset.replicates,
         blocks=given.blocks or preset.blocks,

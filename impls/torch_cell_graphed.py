@@ -61,15 +61,20 @@ def graphed(eager: Prepared, wait: Callable[[], None], cuda: Any = torch.cuda) -
         state = eager.load(inputs)
         return {mode: captured(functools.partial(eager.call(mode), state), cuda) for mode in MODES}
 
-    def of(mode: str) -> Callable[[Graphs], Any]:
+    def of(mode: str, waits: Callable[[], None]) -> Callable[[Graphs], Any]:
         def run(graphs: Graphs) -> Any:
             result = tuple(tensor.clone() for tensor in graphs[mode]())
-            wait()
+            waits()
             return result
 
         return run
 
-    return Prepared(load=load, to_numpy=eager.to_numpy, forward=of("forward"), train_step=of("train_step"))
+    return Prepared(
+        load=load,
+        to_numpy=eager.to_numpy,
+        submit=lambda mode: of(mode, lambda: None),
+        **{mode: of(mode, wait) for mode in MODES},
+    )
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

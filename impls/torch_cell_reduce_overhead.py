@@ -36,11 +36,13 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     wait = wait_for(device_of(device))
     prepared = prepare_module(problem, weights, device, workload, ReducedLSTM, wait=lambda: None)
 
-    def copied(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def copied(mode: str, waits: Callable[[], None]) -> Callable[[Any], Any]:
+        call = prepared.call(mode)
+
         def run(state: Any) -> Any:
             torch.compiler.cudagraph_mark_step_begin()
             result = tuple(tensor.clone() for tensor in call(state))
-            wait()
+            waits()
             return result
 
         return run
@@ -48,6 +50,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     return Prepared(
         load=prepared.load,
         to_numpy=prepared.to_numpy,
-        forward=copied(prepared.call("forward")),
-        train_step=copied(prepared.call("train_step")),
+        submit=lambda mode: copied(mode, lambda: None),
+        forward=copied("forward", wait),
+        train_step=copied("train_step", wait),
     )

@@ -59,6 +59,16 @@ def _floor(row: Any) -> str:
     return _two_decimals("floor_ratio")(row) + (FAULT if FLOOR in row.limit_fault else "")
 
 
+def _pipelined(row: Any) -> str:
+    return formatting.duration(row.pipelined_seconds)
+
+
+def _gpu_busy(row: Any) -> str:
+    if pd.isna(row.gpu_seconds):
+        return formatting.duration(row.gpu_seconds)
+    return f"{formatting.duration(row.gpu_seconds)} ({row.gpu_kernels:.0f})"
+
+
 REASON = Column("reason", "reason", lambda row: str(row.reason), words=True)
 """Why an arm failed; only in a table that has a failed arm."""
 
@@ -82,6 +92,8 @@ def of_summary(baseline: str) -> Sequence[Column]:
             priority=4,
             sort="first_call_seconds",
         ),
+        Column("pipelined", "pipelined", _pipelined, priority=6, sort="pipelined_seconds"),
+        Column("gpu", "GPU busy", _gpu_busy, priority=5, sort="gpu_seconds"),
         Column("memory", "memory", lambda row: formatting.size(row.peak_bytes), priority=3, sort="peak_bytes"),
         Column("error", "error", lambda row: formatting.error(row.error), priority=2, sort="error"),
         Column("kernel", "kernel", where_ok(word("kernel")), words=True, priority=0),

@@ -47,6 +47,9 @@ class Row(msgspec.Struct, frozen=True):
     error: float | None
     first_call_seconds: float | None
     peak_bytes: float | None
+    pipelined_seconds: float | None
+    gpu_seconds: float | None
+    gpu_kernels: float | None
 
 
 class PublishedRun(msgspec.Struct, frozen=True):

@@ -32,10 +32,11 @@ def preamble(run: Run) -> list[str]:
     often = " of ".join(count(number, word) for number, word in numbers if number is not None)
     seed = f", seed {options.seed}" if options.seed is not None else ""
     threads = f"; {count(options.threads, 'thread')}" if options.threads else ""
+    cold = "; the GPU's L2 cache was emptied before each call" if options.cold_cache else ""
     return [
         f"{processors.words(machine)}{cores}{memory}{gpu}; {machine.system}",
         f"{', '.join(versions)}, Python {metadata.versions.get('python') or UNKNOWN}",
-        f"{'; '.join(precision(dtype, metadata) for dtype in dtypes(run))}{threads}",
+        f"{'; '.join(precision(dtype, metadata) for dtype in dtypes(run))}{threads}{cold}",
         *peak_and_noise(run),
         *card(run),
         *gpu_check.summary(run),
@@ -102,7 +103,7 @@ def slow_libraries(dtype: str, rates: Mapping[str, float]) -> list[str]:
     if not rates:
         return []
     best = max(rates, key=rates.__getitem__)
-    slow = [f"{name} {100 * rate / rates[best]:.0f} %" for name, rate in rates.items() if rate < SLOW * rates[best]]
+    slow = [f"{name} {100 * (rate / rates[best]):.0f} %" for name, rate in rates.items() if rate < SLOW * rates[best]]
     said = listed(slow).replace(" ", " reaches ", 1)
     return [f"on this processor, at one large {dtype} product, {said} of what {best} reaches"] if slow else []
 
@@ -110,6 +111,13 @@ def slow_libraries(dtype: str, rates: Mapping[str, float]) -> list[str]:
 BACKWARD = (
     "backward of torch on a GPU: the graph is kept, so that it can be called again, and cuDNN then copies what it has"
     " saved at each call. A user runs train_step, which does not."
+)
+
+
+PIPELINED = "pipelined: the time of a call where many are submitted to the GPU and waited for once. No verdict uses it."
+GPU_TIME = (
+    "GPU busy: how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs, those inside"
+    " a CUDA graph too. Tracing slows it down a little."
 )
 
 
@@ -140,6 +148,8 @@ def notes(run: Run) -> list[str]:
         "error: the largest difference from a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident memory, above what the process held before the benchmark was opened.",
+        *([PIPELINED] if run.records["pipelined_seconds"].notna().any() else []),
+        *([GPU_TIME] if run.records["gpu_seconds"].notna().any() else []),
         *([kernel] if run.records["kernel"].notna().any() else []),
         *([BACKWARD] if "cuda" in set(run.records["device"].astype(str)) else []),
         *processors.slowed(run.metadata.variables),

@@ -14,13 +14,17 @@ CONSTANT = ["track", "versions", "error", "error_tensor", "kernel", "first_call_
 """Columns that are the same in all replicates of an arm."""
 
 
+ON_A_GPU = ["pipelined_seconds", "gpu_seconds", "gpu_kernels"]
+
+
 def summarise(run: Run) -> pd.DataFrame:
     """Return a row for each ARM, the fastest first in its benchmark; a failed arm comes last, with its reason.
 
     An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
 
     Columns: ARM, CONSTANT, status, reason; seconds, ratio (to the baseline) and floor_ratio, each with _low, _high and
-    _n; verdict, fastest (in its track), peak_share, limit_fault, cores_used, peak_bytes, warm_first_call_seconds.
+    _n; verdict, fastest (in its track), peak_share, limit_fault; cores_used, peak_bytes, warm_first_call_seconds and
+    ON_A_GPU.
     """
     records = run.records
     # an arm that failed in any replicate has no time: its earlier results may be as wrong
@@ -29,6 +33,7 @@ def summarise(run: Run) -> pd.DataFrame:
     failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
     # the least of the peaks: what earlier benchmarks of a process left behind differs with their order
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
+    how |= dict.fromkeys(ON_A_GPU, "median")
     sound = estimates.sound(records)[[*KEY, "seconds", *how]]
     blocks = estimates.Blocks(run.turns, sound)
     ratios = blocks.against(run.baseline)

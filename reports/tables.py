@@ -14,6 +14,9 @@ from reports import columns, tracks
 from reports.columns import REASON, is_ok
 from reports.frames import BENCHMARK
 
+NOT_ALWAYS = {"kernel": "kernel", "pipelined": "pipelined_seconds", "gpu": "gpu_seconds"}
+"""Columns that are left out where nothing is known, with what they show: an older run, or one on a CPU."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -45,9 +48,8 @@ class Section:
 
 def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
     """Yield a Section for each benchmark; its rows are in the order of the tracks, and then the fastest first."""
-    shown = columns.of_summary(baseline)
-    if summary["kernel"].isna().all():  # a run of an earlier version
-        shown = [column for column in shown if column.key != "kernel"]
+    unknown = {key for key, name in NOT_ALWAYS.items() if summary[name].isna().all()}
+    shown = [column for column in columns.of_summary(baseline) if column.key not in unknown]
     ranked = summary.assign(rank=summary["track"].astype(str).map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False, observed=True):
         rows = group.sort_values(["rank", "track", "seconds"], kind="stable")

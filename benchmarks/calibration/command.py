@@ -84,7 +84,7 @@ def slowed(
     return snapshots.changed(root, {name: slowed_by(share, work, modes, factors[name]) for name in names})
 
 
-def size_work(folder: Path, threads: int, advance: Advance) -> None:
+def size_work(folder: Path, threads: int, advance: Advance, device: str = "cpu") -> None:
     """Measure how much work makes a call slower by a share of itself, at each benchmark; what a folder has is kept."""
     path, root, rng = folder / SIZES, working_tree(), random.Random()
     sizes = sizing.stored(path)
@@ -98,8 +98,9 @@ def size_work(folder: Path, threads: int, advance: Advance) -> None:
         request = sizing.Request(
             path=str(place / "impls" / f"{name}.py"),
             benchmark=f"{PROBLEM}/sequence/{mode}",
+            device=device,
             cores=options.choose_cores(threads),
-            turn_seconds=TURN_SECONDS,
+            turn_seconds=max(TURN_SECONDS, LEAST_TURN[device]),
             seed=rng.randrange(2**31),
         )
         implementation = versions(place, [name])[name].implementation
@@ -273,8 +274,6 @@ def calibrate(
     DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables,
     gates.md every real gate, and slowdowns.md what each injected slowdown measured.
     """
-    if size_first and device != "cpu":
-        raise click.UsageError("--size is for the CPU; on a GPU the default sizes are used, and the pool measures them")
     folder = out or ROOT / "runs" / "calibration"
     pool_folder = folder / "pool"
     options.heed_signals()
@@ -286,7 +285,7 @@ def calibrate(
             raise click.UsageError(f"{error}; give another --out") from None
     with progress(CALIBRATION) as advance:
         if size_first:
-            size_work(folder, threads, advance)
+            size_work(folder, threads, advance, device)
         for number in range(sessions):
             if number:
                 time.sleep(PAUSE_SECONDS)

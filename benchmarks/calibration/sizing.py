@@ -40,6 +40,7 @@ class Request(msgspec.Struct, frozen=True):
 
     path: str
     benchmark: str
+    device: str
     cores: tuple[int, ...]
     turn_seconds: float
     seed: int
@@ -133,7 +134,7 @@ def size_apart(
         RuntimeError: with the last line that the process has written.
     """
     home = Home(path=(root, Path(__file__).resolve().parent.parent.parent))
-    variables = worker_variables(implementation, "cpu", len(request.cores), "float32", cache, home)
+    variables = worker_variables(implementation, request.device, len(request.cores), "float32", cache, home)
     text = msgspec.json.encode(request).decode()
     done = child_process.run([home.python, "-P", "-m", __spec__.name, text], variables, waiting)
     if done.returncode:
@@ -153,7 +154,8 @@ def main(text: str) -> None:
     module = registry.load(registry.read(Path(request.path)))
     benchmark = Benchmark.parse(request.benchmark)
     problem, workload = benchmark.timed_problem, benchmark.workload
-    prepared = module.prepare(problem, weights.make_weights(problem, workload, request.seed), "cpu", workload)
+    given = weights.make_weights(problem, workload, request.seed)
+    prepared = module.prepare(problem, given, request.device, workload)
     state = prepared.start(benchmark.mode, weights.make_inputs(problem, request.seed))
     slowed = prepared.call(benchmark.mode)
     slowed(state)

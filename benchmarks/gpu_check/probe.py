@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.measurement import devices
+from benchmarks.measurement import devices, tracing
 from benchmarks.measurement.failures import failure_of, one_line
 from benchmarks.measurement.protocol import Answer, Failed
 from impls.core.precision import TF32, current
@@ -35,8 +35,9 @@ class Probe(Answer, tag="probe"):
     """What a framework says.
 
     `error` is that of a product of float32 matrices, over its largest element: about 1e-6, and 3e-4 with TF32.
-    `drained` and `idle` are the seconds that the suite's wait took with work on the device, and without. Where
-    something went wrong, `fault` says what, and what comes after it is None.
+    `drained` and `idle` are the seconds that the suite's wait took with work on the device, and without. `traced`: for
+    how long the device worked and how many kernels it ran in the `wall` seconds of REPEATED products, by CUPTI; None
+    where that is not installed. Where something went wrong, `fault` says what, and what comes after it is None.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Probe(Answer, tag="probe"):
     error: float | None = None
     drained: float | None = None
     idle: float | None = None
+    traced: tuple[float, int] | None = None
+    wall: float | None = None
     fault: str = ""
 
 
@@ -100,14 +103,34 @@ def product_error(here: Framework, rng: np.random.Generator) -> float:
     return float(np.abs(got - want).max() / np.abs(want).max())
 
 
+def multiply_large(here: Framework, rng: np.random.Generator) -> None:
+    """Keep a GPU busy for a while, and return before it is done."""
+    large = product = here.put(rng.standard_normal((WORK, WORK)).astype(np.float32))
+    for _ in range(REPEATED):
+        product = here.multiply(product, large)
+
+
+def traced(
+    here: Framework, hardware: devices.Device, rng: np.random.Generator, cupti: Any
+) -> tuple[tuple[float, int], float]:
+    """Return for how long the device works and how many kernels it runs, by CUPTI, and the seconds that pass."""
+
+    def work() -> None:
+        multiply_large(here, rng)
+        hardware.drain()
+
+    start = perf_counter()
+    found = tracing.traced(cupti, work)
+    wall = perf_counter() - start
+    return (found.seconds, found.kernels) if found else (0.0, 0), wall
+
+
 def drain_seconds(here: Framework, hardware: devices.Device, rng: np.random.Generator) -> tuple[float, float]:
     """Return how long the suite's wait takes with work on the device, and without."""
     if simulated := devices.simulated():
         simulated.submit(time.sleep, SIMULATED_SECONDS)
     else:
-        large = product = here.put(rng.standard_normal((WORK, WORK)).astype(np.float32))
-        for _ in range(REPEATED):
-            product = here.multiply(product, large)
+        multiply_large(here, rng)
     seconds = []
     for _ in range(2):
         start = perf_counter()
@@ -123,6 +146,8 @@ def probe(framework: str, device: str) -> Probe:
     try:
         found.error = product_error(here, rng)
         found.drained, found.idle = drain_seconds(here, devices.device(device), rng)
+        if (cupti := tracing.library()) is not None:
+            found.traced, found.wall = traced(here, devices.device(device), rng, cupti)
     except Exception as error:
         found.fault = failure_of(error).reason
     return found

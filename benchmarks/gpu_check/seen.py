@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from benchmarks.gpu_check.probe import Probe
+from benchmarks.gpu_check.probe import REPEATED, Probe
 from benchmarks.gpu_check.setting import Missed, Setting, Unreached
 from benchmarks.measurement.failures import one_line
 from benchmarks.measurement.home import ROOT
@@ -97,3 +97,17 @@ def waits(framework: str, setting: Setting) -> str:
     if not (found.drained > BUSY_SECONDS and found.idle < found.drained / 10):
         raise Missed(f"the wait lasted {found.drained * 1e3:.2f} ms with work, {found.idle * 1e3:.2f} ms without")
     return f"{found.drained * 1e3:.0f} ms with work, {found.idle * 1e6:.0f} µs without"
+
+
+def traces(framework: str, setting: Setting) -> str:
+    """Does CUPTI see a framework's work?"""
+    found = probed(setting, framework)
+    if found.idle is None or (found.fault and found.traced is None):
+        raise Missed(found.fault)
+    if found.traced is None or found.wall is None:
+        return "cupti-python is not installed here, so the column GPU busy will be missing"
+    (seconds, kernels), wall = found.traced, found.wall
+    said = f"{kernels} kernels in {seconds * 1e3:.0f} of {wall * 1e3:.0f} ms"
+    if not (kernels >= REPEATED and 0 < seconds < wall):
+        raise Missed(f"{said}; {REPEATED} products were submitted")
+    return said

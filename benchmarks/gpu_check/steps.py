@@ -6,7 +6,7 @@ import functools
 
 from benchmarks.gpu_check.checks import DTYPES, NEEDED_SECONDS, agrees, refused, stops, times, twins
 from benchmarks.gpu_check.probe import FRAMEWORKS
-from benchmarks.gpu_check.seen import full_precision, sees_card, waits
+from benchmarks.gpu_check.seen import full_precision, sees_card, traces, waits
 from benchmarks.gpu_check.setting import Step
 
 
@@ -16,6 +16,7 @@ def of(framework: str) -> list[Step]:
         Step(f"{framework} sees the card", functools.partial(sees_card, framework), 10),
         Step(f"{framework} computes in float32", functools.partial(full_precision, framework), 10),
         Step(f"the suite waits for {framework}'s work", functools.partial(waits, framework), 10),
+        Step(f"CUPTI sees {framework}'s work", functools.partial(traces, framework), 10),
     ]
 
 

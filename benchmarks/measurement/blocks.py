@@ -5,7 +5,9 @@ A disturbance of a shared machine lasts a second or two. Successive blocks of a 
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
 import random
 import statistics
 import time
@@ -13,11 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement, plausible
 from benchmarks.measurement import protocol, turns
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.cards import Card, Reading
+from benchmarks.measurement.devices import WARM_UP
 from benchmarks.measurement.timing import Plan, Turn
 from benchmarks.record import Record
 from benchmarks.stopwatch import Stopwatch
@@ -27,6 +32,14 @@ SPACING_SECONDS = 0.25
 
 CHECKED = 1 / 4
 """The share of the turns between the first and the last whose result is checked."""
+
+PIPELINE_SECONDS = 0.05
+"""Calls without a wait go on for about this time."""
+MOST_PIPELINED = 200
+LEAST_WARM = 3
+"""Of such calls, at least this many come before those that are timed."""
+SCARCE = 0.25
+"""The share of the machine's memory that must be available, or no more benchmarks are opened before others are done."""
 
 LOOKS = 40
 """Where a clock seems wrong, this many further turns are taken: one that is right shows a disturbed machine."""
@@ -49,6 +62,20 @@ class Job:
     expected: Path
 
 
+@dataclass(frozen=True)
+class How:
+    """How a replicate is measured.
+
+    blocks: how many.
+    cold: whether the device's cache is emptied before each timed call.
+    pipelined: whether calls without a wait are timed too, after the turns.
+    """
+
+    blocks: int
+    cold: bool = False
+    pipelined: bool = False
+
+
 class Replicate:
     """A replicate while it is measured. An arm that fails at a job goes on with its other jobs; other arms go on."""
 
@@ -56,7 +83,7 @@ class Replicate:
         self,
         jobs: Sequence[Job],
         opening: Callable[[Benchmark], protocol.Open],
-        blocks: int,
+        how: How,
         rng: random.Random,
         stopwatch: Stopwatch,
         card: Card | None = None,
@@ -64,7 +91,7 @@ class Replicate:
         self.jobs = jobs
         self.card = card
         self.opening = opening
-        self.blocks = blocks
+        self.how = how
         self.rng = rng
         self.chance = random.SystemRandom()  # rng can be foreseen by who knows the seed of a run
         self.stopwatch = stopwatch
@@ -111,9 +138,28 @@ class Replicate:
             for j in left:
                 self.open(j, key)
 
-    def block(self, number: int) -> None:
-        """Visit every job once, in a random order."""
-        for k in self.rng.sample(range(len(self.jobs)), len(self.jobs)):
+    def open_some(self, those: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Open jobs in all their arms until memory gets scarce. Return those that are open, and those that are left."""
+        for done, k in enumerate(those, 1):
+            for key in self.rng.sample(list(self.jobs[k].arms), len(self.jobs[k].arms)):
+                # one arm after the other: two at a time take longer, since their threads compete
+                self.open(k, key)
+            if scarce():
+                return those[:done], those[done:]
+        return those, []
+
+    def close(self, those: Sequence[int]) -> None:
+        """Release jobs, so that others can use their memory."""
+        for k in those:
+            for arm in self.jobs[k].arms.values():
+                if arm.alive:
+                    with contextlib.suppress(ArmFailed):  # its next job starts it again
+                        arm.ask(protocol.Close(self.jobs[k].benchmark.id), protocol.Done)
+            self.alive[k] = set()
+
+    def block(self, number: int, those: Sequence[int]) -> None:
+        """Visit every one of some jobs once, in a random order."""
+        for k in self.rng.sample(those, len(those)):
             for position, key in enumerate(turns.mirrored(sorted(self.alive[k]), self.rng)):
                 if key in self.alive[k]:
                     self.take_turn(k, key, number, position)
@@ -123,7 +169,7 @@ class Replicate:
         job = self.jobs[k]
         row = job.rows[key]
         assert row.turns is not None
-        number, of_all = len(row.turns), 2 * self.blocks
+        number, of_all = len(row.turns), 2 * self.how.blocks
         inputs, checked = None, False
         if not job.arms[key].implementation.is_floor:  # whose results mean nothing
             inputs, checked = self.check_of(number, of_all, _updates(job.benchmark))
@@ -167,7 +213,7 @@ class Replicate:
     def watched_turn(self, job: Job, key: ArmKey, read: bool = False) -> Turn:
         """Let an arm take a turn, and watch its worker from outside; `read` has it read its last result."""
         plan, arm = job.plans[key], job.arms[key]
-        request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read)
+        request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read, self.how.cold)
         helpers = arm.watch.helpers() if read else {}
         cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
         taken = arm.ask(request, protocol.Taken, stop=not read)  # it goes on with the comparison of what it has read
@@ -203,11 +249,46 @@ class Replicate:
         calls = row.calls_per_sample or 1
         more: list[Turn] = []
         while reason := plausible.clocks([*turns, *more], calls):
-            if len(more) == LOOKS:
+            if len(more) == LOOKS or not arm.alive:
                 raise ArmFailed("error", reason)
             more.append(self.watched_turn(job, key))
         if plausible.remembered(turns, seconds):  # or disturbed, so look again and more closely
+            if not arm.alive:
+                raise ArmFailed("crashed", "it died before its times could be checked")
             arm.ask(protocol.Inspect(job.benchmark.id, seconds), protocol.Done)
+
+    def end(self, those: Sequence[int]) -> None:
+        """Fill in what is known of some jobs once their turns are over. Then time their calls without a wait."""
+        for k in those:
+            for key in list(self.alive[k]):
+                row = self.jobs[k].rows[key]
+                summarise(row)
+                try:
+                    self.check_times(self.jobs[k], key)
+                except ArmFailed as failure:
+                    self.alive[k].discard(key)
+                    self.failed.append((row, failure))
+        for k in those if self.how.pipelined else ():
+            for key in self.alive[k]:
+                self.pipeline(self.jobs[k], key)
+
+    def pipeline(self, job: Job, key: ArmKey) -> None:
+        """Time calls of an arm that do not wait for the device, and see what the device does for one.
+
+        Where that fails, the row keeps its times, and its reason says why these are missing.
+        """
+        row, arm = job.rows[key], job.arms[key]
+        if arm.implementation.is_floor or not arm.alive or not row.seconds:
+            return
+        calls = max(2, min(MOST_PIPELINED, round(PIPELINE_SECONDS / row.seconds)))
+        warm = max(LEAST_WARM, math.ceil(WARM_UP["cuda"] / row.seconds))
+        try:
+            with self.stopwatch.spent("measuring"):
+                found = arm.ask(protocol.Pipeline(job.benchmark.id, warm, calls), protocol.Pipelined)
+        except ArmFailed as failure:
+            row.reason = f"not pipelined: {failure}"
+            return
+        row.pipelined_seconds, row.gpu_seconds, row.gpu_kernels = found.seconds, found.gpu_seconds, found.gpu_kernels
 
 
 def _updates(benchmark: Benchmark) -> bool:
@@ -217,7 +298,7 @@ def _updates(benchmark: Benchmark) -> bool:
 def measure(
     jobs: Sequence[Job],
     opening: Callable[[Benchmark], protocol.Open],
-    blocks: int,
+    how: How,
     rng: random.Random,
     stopwatch: Stopwatch,
     advance: Callable[[float], None] = lambda _: None,
@@ -228,7 +309,7 @@ def measure(
     Args:
         jobs: what is measured.
         opening: makes the request that opens a benchmark.
-        blocks: how many blocks.
+        how: how they are measured.
         rng: makes all random orders.
         stopwatch: counts the time that this takes.
         advance: called with the share of the blocks that is done.
@@ -237,25 +318,27 @@ def measure(
     Returns:
         The rows that failed, each with its failure.
     """
-    replicate = Replicate(jobs, opening, blocks, rng, stopwatch, card)
-    for k, job in enumerate(jobs):
-        for key in rng.sample(list(job.arms), len(job.arms)):
-            # one arm after the other: two at a time take longer, since their threads compete
-            replicate.open(k, key)
-    for block in range(blocks):
-        start = time.perf_counter()
-        replicate.block(block)
-        advance((block + 1) / blocks)
-        if block + 1 < blocks:
-            time.sleep(max(0.0, SPACING_SECONDS - (time.perf_counter() - start)))
-    for k, job in enumerate(jobs):
-        for key in replicate.alive[k]:
-            summarise(job.rows[key])
-            try:
-                replicate.check_times(job, key)
-            except ArmFailed as failure:
-                replicate.failed.append((job.rows[key], failure))
+    replicate = Replicate(jobs, opening, how, rng, stopwatch, card)
+    left: Sequence[int] = range(len(jobs))
+    while left:
+        group, left = replicate.open_some(left)
+        before = len(jobs) - len(left) - len(group)
+        for block in range(how.blocks):
+            start = time.perf_counter()
+            replicate.block(block, group)
+            advance((before + len(group) * (block + 1) / how.blocks) / len(jobs))
+            if block + 1 < how.blocks:
+                time.sleep(max(0.0, SPACING_SECONDS - (time.perf_counter() - start)))
+        replicate.end(group)
+        if left:
+            replicate.close(group)
     return replicate.failed
+
+
+def scarce() -> bool:
+    """Return whether little memory is left on this machine."""
+    memory = psutil.virtual_memory()
+    return bool(memory.available < SCARCE * memory.total)
 
 
 def summarise(row: Record) -> None:

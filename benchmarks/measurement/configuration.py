@@ -16,6 +16,7 @@ class Configuration(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     benchmarks: tuple[str, ...]
     device: str
     precision: str = IEEE
+    cold_cache: bool = False  # whether a GPU's L2 cache is emptied before each timed call
     threads: int
     turn_seconds: float
     seed: int

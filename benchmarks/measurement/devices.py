@@ -1,7 +1,7 @@
 """The device of an arm: waiting for everything that was submitted to it, and how much of its memory is in use.
 
 A framework's own wait is part of what is timed. `drain` is the suite's. On a GPU the CUDA driver does it: it waits for
-the work of every framework, thread and stream of the process.
+the work of every framework, thread and stream of the process. It also empties the GPU's L2 cache, where that is asked.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ LEAST_TURN = {"cpu": 0.0, "cuda": 0.05}
 """Seconds that a turn takes at least on a device. A GPU's clock goes up and down within tens of milliseconds."""
 WARM_UP = {"cpu": 0.0, "cuda": 0.02}
 """Seconds of untimed calls before a turn on a device: while its worker waited, a GPU has lowered its clock."""
+L2_CACHE_SIZE = 38
+"""The driver's number of the attribute: bytes of the L2 cache."""
 SIMULATED = "LSTM_BENCH_SIMULATED_DEVICE"
 """An environment variable: where it is set, workers on the CPU have a Simulated. gpu-check's own tests set it."""
 
@@ -29,6 +31,9 @@ class Device(Protocol):
 
     def drain(self) -> None:
         """Wait until everything that this process has submitted is done."""
+
+    def flush(self) -> None:
+        """Empty the cache, so that the next call reads its arrays from memory, and wait until that is done."""
 
     def used(self) -> int:
         """Return the bytes that this process uses now."""
@@ -45,6 +50,9 @@ class Cpu:
 
     def drain(self) -> None:
         """Return at once."""
+
+    def flush(self) -> None:
+        """Do nothing: `run` refuses --cold-cache on a CPU."""
 
     def used(self) -> int:
         """Return the bytes that are resident now."""
@@ -73,6 +81,7 @@ class Cuda:
     def __init__(self, driver: Any = None, modules: Mapping[str, Any] = sys.modules) -> None:
         self.modules = modules
         self.context: ctypes.c_void_p | None = None
+        self.scratch: tuple[ctypes.c_void_p, int] | None = None  # what flush writes to, and its bytes
         self.jax_peak = 0
         try:
             self.driver = driver or ctypes.CDLL("libcuda.so.1")
@@ -85,20 +94,48 @@ class Cuda:
         Raises:
             RuntimeError: where the driver reports an error, such as one of a kernel that ran before.
         """
-        if self.driver is None:
+        if self._started():
+            self._in_context("cuCtxSynchronize")
+
+    def flush(self) -> None:
+        """Write twice the L2 cache's size of memory.
+
+        Raises:
+            RuntimeError: where the driver reports an error.
+        """
+        if not self._started():
             return
+        if self.scratch is None:
+            size, memory_of = ctypes.c_int(), ctypes.c_void_p()
+            self._do("cuDeviceGetAttribute", ctypes.byref(size), L2_CACHE_SIZE, self.number)
+            if not size.value:
+                raise RuntimeError("the driver names no L2 cache, so it can't be emptied")
+            self._in_context("cuMemAlloc_v2", ctypes.byref(memory_of), ctypes.c_size_t(2 * size.value))
+            self.scratch = memory_of, 2 * size.value
+        place, count = self.scratch
+        self._in_context("cuMemsetD8_v2", place, ctypes.c_ubyte(0), ctypes.c_size_t(count))
+        self._in_context("cuCtxSynchronize")
+
+    def _started(self) -> bool:
+        """Return whether a framework has started CUDA; the suite must not start it first. Then hold its context."""
+        if self.driver is None:
+            return False
         if self.context is None:
             if not (self._torch() or self._jax()):
-                return  # otherwise this would start CUDA before the framework has
-            number, context = ctypes.c_int(), ctypes.c_void_p()
+                return False
+            self.number, context = ctypes.c_int(), ctypes.c_void_p()
             self._do("cuInit", 0)
-            self._do("cuDeviceGet", ctypes.byref(number), 0)
-            self._do("cuDevicePrimaryCtxRetain", ctypes.byref(context), number)
+            self._do("cuDeviceGet", ctypes.byref(self.number), 0)
+            self._do("cuDevicePrimaryCtxRetain", ctypes.byref(context), self.number)
             self.context = context
+        return True
+
+    def _in_context(self, name: str, *arguments: Any) -> None:
+        """Call a function of the driver in the context that the frameworks share."""
         before = ctypes.c_void_p()
         self._do("cuCtxPushCurrent_v2", self.context)
         try:
-            self._do("cuCtxSynchronize")
+            self._do(name, *arguments)
         finally:
             self._do("cuCtxPopCurrent_v2", ctypes.byref(before))
 
@@ -173,6 +210,11 @@ class Simulated(Cpu):
 def simulated() -> Simulated | None:
     """Return the simulated device of this process; None where it has a real one."""
     return Simulated() if os.environ.get(SIMULATED) else None
+
+
+def goes_on(name: str) -> bool:
+    """Return whether the work of a call on a device goes on after the call has returned: see Prepared.submit."""
+    return name == "cuda" or bool(os.environ.get(SIMULATED))
 
 
 def device(name: str) -> Device:

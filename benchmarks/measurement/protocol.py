@@ -108,6 +108,7 @@ class TakeTurn(Request, tag="take_turn"):
     samples: int
     calls_per_sample: int
     read: bool
+    cold: bool = False  # whether the device's cache is emptied before each call
 
 
 class Compare(Request, tag="compare"):
@@ -120,6 +121,14 @@ class Compare(Request, tag="compare"):
     seconds: float  # of a call in that turn
     expected: str
     prefix: str
+
+
+class Pipeline(Request, tag="pipeline"):
+    """Make calls of an open benchmark that do not wait for the device, and wait once; trace what the device does."""
+
+    benchmark: str
+    warm: int  # calls before those that are timed
+    calls: int
 
 
 class NameKernel(Request, tag="name_kernel"):
@@ -212,6 +221,14 @@ class Profiled(Answer, tag="profiled"):
     functions: dict[str, float]
 
 
+class Pipelined(Answer, tag="pipelined"):
+    """What calls without a wait take, and what the device did in a call; None where that is not known."""
+
+    seconds: float | None
+    gpu_seconds: float | None
+    gpu_kernels: float | None
+
+
 class KernelNamed(Answer, tag="kernel_named"):
     """Which kernel does a benchmark, in words; None where its framework does not tell."""
 
@@ -239,11 +256,23 @@ AnyRequest = (
     | Warm
     | TakeTurn
     | Compare
+    | Pipeline
     | NameKernel
     | Profile
 )
 AnyAnswer = (
-    Ready | Opened | Done | Checked | ExtremesChecked | Estimated | Peak | Taken | KernelNamed | Profiled | Failed
+    Ready
+    | Opened
+    | Done
+    | Checked
+    | ExtremesChecked
+    | Estimated
+    | Peak
+    | Taken
+    | Pipelined
+    | KernelNamed
+    | Profiled
+    | Failed
 )
 
 

@@ -62,6 +62,7 @@ def new_row(
 def forget_times(row: Record) -> None:
     """Remove from a row all that was measured in its replicate."""
     row.turns = row.seconds = row.cores_used = row.peak_bytes = row.warm_first_call_seconds = None
+    row.pipelined_seconds = row.gpu_seconds = row.gpu_kernels = None
 
 
 def below_floor(rows: Sequence[Record]) -> list[tuple[Record, ArmFailed]]:

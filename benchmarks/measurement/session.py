@@ -18,7 +18,7 @@ from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed, start_all
 from benchmarks.measurement.blocks import ArmKey, Job
 from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.devices import LEAST_TURN, WARM_UP
+from benchmarks.measurement.devices import LEAST_TURN, WARM_UP, goes_on
 from benchmarks.measurement.expected import Expected, write_expected, write_expected_of_turns
 from benchmarks.measurement.home import Limits
 from benchmarks.measurement.rows import below_floor, forget_times, new_row
@@ -217,10 +217,12 @@ class Session:
             keys = [key for key in self.arms if key[1] in todo]
             with self.stopwatch.spent("warm starts"):
                 start_all([self.arms[key] for key in rng.sample(keys, len(keys)) if not self.arms[key].alive])
+            configuration = self.configuration
+            pipelined = goes_on(configuration.device) and len(self.sides) == 1 and not configuration.cold_cache
             failed = blocks.measure(
                 self._jobs(todo, rows, rng, self._expected_of(todo, inputs)),
-                lambda benchmark: self.configuration.opening(benchmark, inputs),
-                count,
+                lambda benchmark: configuration.opening(benchmark, inputs),
+                blocks.How(count, configuration.cold_cache, pipelined),
                 rng,
                 self.stopwatch,
                 lambda share: self.advance(label, number + share, of_all),
@@ -283,7 +285,8 @@ class Session:
             elif key in self.admissions:
                 known.append(self.admissions[key].seconds or 0.0)
         device = self.configuration.device
-        return plan(max(known), self.configuration.turn_seconds, WARM_UP[device], LEAST_TURN[device])
+        cold = self.configuration.cold_cache
+        return plan(max(known), self.configuration.turn_seconds, WARM_UP[device], LEAST_TURN[device], single=cold)
 
     def learn(self, rows: Iterable[Record]) -> None:
         """Keep what later replicates need: what has failed is not tried again; the times of calls give later plans."""

@@ -69,6 +69,7 @@ class Turn(msgspec.Struct, kw_only=True):
     pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
     inputs: Int32 | None = None  # the set of inputs that was loaded before it; None where it went on with the last one
     first_seconds: float | None = None  # of the first call, which is no sample
+    flush_seconds: float | None = None  # of emptying the cache before each call, where that was asked
     read_seconds: float | None = None  # of reading the last result, where it was checked
     reread_seconds: float | None = None  # of reading the same result again
     outside_seconds: float | None = None  # of the whole turn, by the runner's clock
@@ -136,7 +137,13 @@ def estimate(call: Call, state: Any, seconds: float) -> float:
     return times[len(times) // 2]
 
 
-def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0, least_seconds: float = 0.0) -> Plan:
+def plan(
+    seconds_per_call: float,
+    turn_seconds: float,
+    warm_seconds: float = 0.0,
+    least_seconds: float = 0.0,
+    single: bool = False,
+) -> Plan:
     """Return how to fill a turn with calls of `seconds_per_call`.
 
     Args:
@@ -144,16 +151,26 @@ def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0
         turn_seconds: how long the turn is to be.
         warm_seconds: how long calls go on before it.
         least_seconds: how long it must be, although it has no more than MOST_SAMPLES samples.
+        single: whether each call is a sample, however short.
     """
     per_sample = max(1, math.ceil(max(LONG_SECONDS, least_seconds / MOST_SAMPLES) / seconds_per_call))
+    per_sample = 1 if single else per_sample
     samples = max(1, min(MOST_SAMPLES, round(turn_seconds / (per_sample * seconds_per_call))))
     before = math.ceil(warm_seconds / seconds_per_call) - 1  # the turn itself begins with an untimed call
     return Plan(samples, per_sample, max(0, before))
 
 
-def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
-    """Make an untimed call, then the samples. Return the turn and the result of the last call."""
+def turn(call: Call, state: Any, how: Plan, flush: Callable[[], None] | None = None) -> tuple[Turn, Any]:
+    """Make an untimed call, then the samples. Return the turn and the result of the last call.
+
+    Args:
+        call: what is timed.
+        state: what it is called with.
+        how: the plan of the turn.
+        flush: called before each sample, and not timed as part of it.
+    """
     samples: list[float] = []
+    flushes: list[float] = []
     result: Any = None
     with no_collector():
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
@@ -161,6 +178,10 @@ def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
         first = seconds_of(call, state)
         for _ in range(how.samples):
             result = None  # before the next call, which can then use its memory
+            if flush is not None:
+                start = perf_counter()
+                flush()
+                flushes.append(perf_counter() - start)
             seconds, result = sample(call, state, how.calls_per_sample)
             samples.append(seconds)
         wall, cpu = perf_counter() - wall, process_time() - cpu
@@ -172,5 +193,28 @@ def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
         cpu_seconds=cpu,
         involuntary_switches=switches,
         first_seconds=first,
+        flush_seconds=sum(flushes) if flushes else None,
     )
     return taken, result
+
+
+def pipelined(submit: Call, state: Any, warm: int, calls: int, drain: Callable[[], None]) -> tuple[float, Any]:
+    """Return the seconds per call of `calls` calls that do not wait, with a single wait at the end; the last result.
+
+    Args:
+        submit: returns as soon as its work is submitted to the device.
+        state: what it is called with.
+        warm: how many calls come before, so that the device is at work.
+        calls: how many are timed.
+        drain: waits for the device.
+    """
+    for _ in range(warm):
+        submit(state)
+    drain()
+    with no_collector():
+        start = perf_counter()
+        for _ in range(calls - 1):
+            submit(state)
+        result = submit(state)
+        drain()
+        return (perf_counter() - start) / calls, result

@@ -96,8 +96,7 @@ class Worker:
             case protocol.Open():
                 return self.open(request)
             case protocol.Close():
-                self.opened.pop(request.benchmark, None)
-                return protocol.Done()
+                return self.close(request)
             case protocol.Check():
                 return self.check(request)
             case protocol.CheckProblem():
@@ -120,6 +119,8 @@ class Worker:
                 return self.take_turn(request)
             case protocol.Compare():
                 return self.compare(request)
+            case protocol.Pipeline():
+                return self.pipeline(request)
             case protocol.NameKernel():
                 from benchmarks.measurement import kernels
 
@@ -153,6 +154,14 @@ class Worker:
         self.opened[request.benchmark] = opened
         peak = self.hardware.peak()
         return protocol.Opened(first_call_seconds=first, peak_bytes=None if peak is None else max(0, peak - before))
+
+    def close(self, request: protocol.Close) -> protocol.Done:
+        """Release a benchmark, and the inputs that no other open benchmark shares, and give their memory back."""
+        self.opened.pop(request.benchmark, None)
+        problems = {opened.benchmark.timed_problem for opened in self.opened.values()}
+        self.inputs = {key: inputs for key, inputs in self.inputs.items() if key[0] in problems}
+        self.hardware.reset_peak()
+        return protocol.Done()
 
     def inputs_of(self, benchmark: Any, k: int) -> Any:
         """Return set k of a replicate's inputs; modes of the same problem share them."""
@@ -237,7 +246,8 @@ class Worker:
 
         opened = self.opened[request.benchmark]
         plan = timing.Plan(request.samples, request.calls_per_sample)
-        turn, result = timing.turn(opened.call, opened.state, plan)
+        flush = self.hardware.flush if request.cold else None
+        turn, result = timing.turn(opened.call, opened.state, plan, flush)
         if request.read:
             start = perf_counter()
             self.hardware.drain()
@@ -263,6 +273,44 @@ class Worker:
         if sanity.undrained(opened.drain_seconds, request.seconds):
             sanity.check_drained(opened.call, opened.state, self.hardware.drain, request.seconds)
         return protocol.Done()
+
+    def pipeline(self, request: protocol.Pipeline) -> protocol.Pipelined:
+        """Time calls that do not wait, compare their last result with that of the timed mode, and trace the device.
+
+        Both begin with the same inputs and make as many calls, so that a mode that updates parameters is compared too.
+        """
+        from benchmarks.correctness import agreement
+        from benchmarks.measurement import tracing
+
+        opened, calls = self.opened[request.benchmark], range(request.calls)
+        mode, dtype = opened.benchmark.mode, opened.benchmark.problem.dtype
+        seconds = None
+        of = getattr(opened.prepared, "submit", None)  # that of a gate's base may be older
+        if of is not None:
+            inputs = self.inputs_of(opened.benchmark, 0)
+            opened.state = None  # its memory is used again, as in load
+            opened.state = opened.fresh(inputs)
+            self.hardware.drain()
+            seconds, result = timing.pipelined(of(mode), opened.state, request.warm, request.calls, self.hardware.drain)
+            got = opened.finish(result)
+            opened.state = result = None
+            opened.state = opened.fresh(inputs)
+            for _ in range(request.warm + request.calls):
+                result = opened.call(opened.state)
+            agreement.compare(got, opened.finish(result), dtype, f"{mode}, without its wait")
+
+        def work() -> None:
+            for _ in calls:
+                opened.call(opened.state)
+            self.hardware.drain()
+
+        cupti = tracing.library()
+        traced = tracing.traced(cupti, work) if cupti is not None else None
+        return protocol.Pipelined(
+            seconds=seconds,
+            gpu_seconds=traced.seconds / request.calls if traced else None,
+            gpu_kernels=traced.kernels / request.calls if traced else None,
+        )
 
     def profile(self, request: protocol.Profile) -> protocol.Profiled:
         """Profile calls, by operator and by Python function."""

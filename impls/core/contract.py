@@ -65,6 +65,9 @@ class Prepared:
     backward        the gradients, from what the last forward_train on this state kept. May be called again.
     train_step      outputs and gradients in one call; for `model` the loss, and the SGD update of the state.
 
+    `submit(mode)`, where there is one, is the mode without its wait: it takes a state, and returns as soon as the work
+    is submitted to the device. On a GPU the suite times many of these with a single wait, beside the mode itself.
+
     `kernel(mode, state)`, where there is one, is never timed: it calls the mode under the framework's own profiler or
     log, and says which kernel ran, such as `LSTM × 1`. For PyTorch and JAX the suite does that itself.
 
@@ -82,6 +85,7 @@ class Prepared:
     backward: Callable[[Any], Any] | None = None
     train_step: Callable[[Any], Any] | None = None
     kernel: Callable[..., Any] | None = None
+    submit: Callable[..., Any] | None = None
 
     def call(self, mode: str) -> Callable[[Any], Any]:
         """Return the callable of a mode.

@@ -120,6 +120,11 @@ class State:
     pullback: Any = None
 
 
+Modes = dict[str, Callable[[State], Any]]
+Wait = Callable[[Any], Any]
+"""A tree of arrays → the same, once they are there; or, to go on before they are, the same at once."""
+
+
 def device_of(device: str) -> jax.Device:
     """Return the first device of a name.
 
@@ -182,8 +187,9 @@ def prepare_function(
         factors = jax.tree.map(lambda _: 1.0, params["lstm"]) if layout.rates is None else layout.rates(params["lstm"])
         return {"lstm": factors, "fc": jax.tree.map(lambda _: 1.0, params["fc"])}
 
-    modes = _model_modes(problem, lstm, rates) if workload == "model" else _sequence_modes(lstm)
-    return Prepared(load=load, to_numpy=to_numpy, **modes)
+    modes_of = _model_modes(problem, lstm, rates) if workload == "model" else _sequence_modes(lstm)
+    submitted = modes_of(lambda tree: tree)
+    return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes_of(jax.block_until_ready))
 
 
 def _read(
@@ -222,7 +228,7 @@ def _copied(tree: Any) -> Any:
     return jax.tree.map(copied, tree)
 
 
-def _sequence_modes(lstm: LSTM) -> dict[str, Callable[[State], Any]]:
+def _sequence_modes(lstm: LSTM) -> Callable[[Wait], Modes]:
     def vjp(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
         return jax.vjp(lambda params, *inputs: lstm(params, *inputs, *lengths), params, *inputs)
 
@@ -235,23 +241,26 @@ def _sequence_modes(lstm: LSTM) -> dict[str, Callable[[State], Any]]:
         result, pullback = vjp(params, inputs, lengths)
         return result, pullback(cotangents)
 
-    def forward(state: State) -> Any:
-        return (jax.block_until_ready(run(state.params, state.inputs, state.lengths)),)
+    def modes(wait: Wait) -> Modes:
+        def forward(state: State) -> Any:
+            return (wait(run(state.params, state.inputs, state.lengths)),)
 
-    def forward_train(state: State) -> Any:
-        result, state.pullback = jax.block_until_ready(run_vjp(state.params, state.inputs, state.lengths))
-        return (result,)
+        def forward_train(state: State) -> Any:
+            result, state.pullback = wait(run_vjp(state.params, state.inputs, state.lengths))
+            return (result,)
 
-    def backward(state: State) -> Any:
-        return (jax.block_until_ready(pull(state.pullback, state.cotangents)),)
+        def backward(state: State) -> Any:
+            return (wait(pull(state.pullback, state.cotangents)),)
 
-    def train_step(state: State) -> Any:
-        return jax.block_until_ready(step(state.params, state.inputs, state.lengths, state.cotangents))
+        def train_step(state: State) -> Any:
+            return wait(step(state.params, state.inputs, state.lengths, state.cotangents))
 
-    return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+        return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+
+    return modes
 
 
-def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]) -> dict[str, Callable[[State], Any]]:
+def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]) -> Callable[[Wait], Modes]:
     def predict(params: Params, x: jax.Array, lengths: tuple[jax.Array, ...]) -> jax.Array:
         zeros = jnp.zeros((problem.num_layers * problem.directions, x.shape[1], problem.hidden_size), x.dtype)
         h_n = lstm(params["lstm"], x, zeros, zeros, *lengths)[1]
@@ -277,18 +286,21 @@ def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]
         (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(params, x, target, lengths)
         return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, rates(params))
 
-    def forward(state: State) -> Any:
-        return (jax.block_until_ready(run(state.params, state.inputs[0], state.lengths)),)
+    def modes(wait: Wait) -> Modes:
+        def forward(state: State) -> Any:
+            return (wait(run(state.params, state.inputs[0], state.lengths)),)
 
-    def forward_train(state: State) -> Any:
-        result, state.pullback = jax.block_until_ready(run_vjp(state.params, *state.inputs, state.lengths))
-        return result
+        def forward_train(state: State) -> Any:
+            result, state.pullback = wait(run_vjp(state.params, *state.inputs, state.lengths))
+            return result
 
-    def backward(state: State) -> Any:
-        return jax.block_until_ready(pull(state.pullback, state.cotangents))
+        def backward(state: State) -> Any:
+            return wait(pull(state.pullback, state.cotangents))
 
-    def train_step(state: State) -> Any:
-        loss, state.params = jax.block_until_ready(step(state.params, *state.inputs, state.lengths))
-        return loss, state.params
+        def train_step(state: State) -> Any:
+            loss, state.params = wait(step(state.params, *state.inputs, state.lengths))
+            return loss, state.params
 
-    return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+        return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+
+    return modes

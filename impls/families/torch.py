@@ -131,8 +131,8 @@ def prepare_module(
     }
     module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)
     module.to(target)
-    wait = wait or wait_for(target)
-    modes = _model_modes(wait, inference) if is_model else _sequence_modes(wait, inference)
+    modes_of = _model_modes if is_model else _sequence_modes
+    modes, submitted = (modes_of(waits, inference) for waits in (wait or wait_for(target), lambda: None))
 
     def load(inputs: Inputs) -> State:
         copied = copy.deepcopy(module)
@@ -162,7 +162,7 @@ def prepare_module(
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         return _named(result_names(workload, mode, list(weights), grad_names), result)
 
-    return Prepared(load=load, to_numpy=to_numpy, **modes)
+    return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes)
 
 
 def _named(names: list[str], result: tuple[Tensor, ...]) -> dict[str, Array]:

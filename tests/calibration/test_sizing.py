@@ -87,7 +87,8 @@ def place():
 
 def request(place, **changes):
     path = str(place / "impls" / "numpy_lstm.py")
-    given = {"benchmark": "t2-b2-i4-h4/sequence/forward", "cores": (0,), "turn_seconds": 0.0005, "seed": 1, **changes}
+    given = {"benchmark": "t2-b2-i4-h4/sequence/forward", "device": "cpu", "cores": (0,)}
+    given |= {"turn_seconds": 0.0005, "seed": 1, **changes}
     return registry.read(place / "impls" / "numpy_lstm.py"), place, sizing.Request(path=path, **given)
 
 

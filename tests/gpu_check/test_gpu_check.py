@@ -9,11 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
+import numpy as np
 import pytest
 
 from benchmarks.gpu_check import checks, seen
 from benchmarks.gpu_check.command import lines
-from benchmarks.gpu_check.probe import FRAMEWORKS, Probe
+from benchmarks.gpu_check.probe import FRAMEWORKS, REPEATED, Framework, Probe, traced
 from benchmarks.gpu_check.setting import FILE, PLANTED, Check, Missed, OutOfTime, Setting, Step, Unreached
 from benchmarks.gpu_check.steps import STEPS
 from benchmarks.measurement import devices
@@ -109,6 +110,52 @@ def test_a_wait_that_sees_no_work_is_a_failure(setting, monkeypatch, framework):
     monkeypatch.setattr(seen, "probed", lambda *_: Probe("simulated", "ieee", 1e-6, 1e-6, 1e-6))
     with pytest.raises(Missed, match=r"the wait lasted 0\.00 ms with work"):
         step(f"the suite waits for {framework}'s work")(setting)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_trace_must_see_every_product(setting, monkeypatch, framework):
+    check = step(f"CUPTI sees {framework}'s work")
+
+    def with_trace(found, wall=0.1):
+        probe = Probe("simulated", "ieee", 1e-6, 0.05, 0.0, found, wall)
+        monkeypatch.setattr(seen, "probed", lambda *_: probe)
+
+    with_trace((0.09, REPEATED))
+    assert check(setting) == f"{REPEATED} kernels in 90 of 100 ms"
+    with_trace(None, None)
+    assert "not installed" in check(setting)
+    for wrong in ((0.0, 0), (0.09, REPEATED - 1), (0.11, REPEATED)):
+        with_trace(wrong)
+        with pytest.raises(Missed, match="products were submitted"):
+            check(setting)
+    monkeypatch.setattr(seen, "probed", lambda *_: Probe("simulated", "ieee", 1e-6, 0.05, 0.0, fault="no CUPTI"))
+    with pytest.raises(Missed, match="no CUPTI"):
+        check(setting)
+
+
+class Recording:
+    """A CUPTI that sees a kernel for each product, of a millisecond."""
+
+    ActivityKind = SimpleNamespace(CONCURRENT_KERNEL=10, MEMCPY=1, MEMSET=2)
+    cuptiError = RuntimeError
+
+    def __getattr__(self, name):
+        return lambda *_: None
+
+    def activity_register_callbacks(self, requested, completed):
+        self.completed = completed
+
+    def activity_flush_all(self, _):
+        self.completed([SimpleNamespace(kind=10, start=k * 10**6, end=(k + 1) * 10**6) for k in range(REPEATED)])
+
+
+def test_a_probe_traces_its_products():
+    done = []
+    here = Framework("simulated", "ieee", lambda array: array[:2, :2], lambda a, b: done.append(1) or a)
+    found, wall = traced(here, devices.Cpu(), np.random.default_rng(0), Recording())
+    assert found == (pytest.approx(1e-3 * REPEATED), REPEATED)
+    assert wall > 0
+    assert len(done) == REPEATED
 
 
 WRONG = """

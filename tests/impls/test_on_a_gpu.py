@@ -10,11 +10,12 @@ import torch
 
 from benchmarks.correctness import agreement
 from impls import torch_cell_graphed, torch_cell_reduce_overhead, torch_lstm_native
-from impls.core import floor, rates
-from impls.core.contract import NoDevice, Unsupported
+from impls.core import floor, rates, registry
+from impls.core.contract import MODES, NoDevice, Unsupported
 from impls.core.problem import Problem
 from impls.core.products import Products, PyTorch
 from impls.core.weights import make_weights
+from impls.families import jax as jax_family
 from impls.families.torch import prepare_module
 from impls.families.torch_graph import WARM_UP, captured
 from tests.helpers.devices import Graphs
@@ -145,3 +146,56 @@ def test_a_gpu_is_warmed_up_before_its_peak_is_taken(monkeypatch):
     rates.peaks("cpu", "float32", lambda: None)
     assert set(warm[: len(warm) // 2]) == {rates.WARM_UP_SECONDS}
     assert set(warm[len(warm) // 2 :]) == {0.0}
+
+
+@pytest.mark.parametrize("workload", ["sequence", "model"])
+@pytest.mark.parametrize("name", ["torch_cell", "jax_scan"])
+def test_a_mode_without_its_wait_gives_the_same(name, workload):
+    weights = make_weights(PROBLEM, workload)
+    prepared = registry.load(registry.resolve(name)).prepare(PROBLEM, weights, "cpu", workload)
+    inputs = agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION)
+    for mode in MODES:
+        results = [
+            prepared.to_numpy(mode, call(prepared.start(mode, inputs)))
+            for call in (prepared.call(mode), prepared.submit(mode))
+        ]
+        assert agreement.compare(results[1], results[0], "float64").error == 0
+
+
+@pytest.mark.parametrize("workload", ["sequence", "model"])
+def test_a_mode_of_torch_waits_once_and_without_its_wait_not_at_all(workload):
+    waits, weights = [], make_weights(PROBLEM, workload)
+    prepared = prepare_module(
+        PROBLEM, weights, "cpu", workload, torch_cell_graphed.LoopedLSTM, wait=lambda: waits.append(1)
+    )
+    inputs = agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION)
+    for mode in MODES:
+        state = prepared.start(mode, inputs)
+        waits.clear()
+        prepared.submit(mode)(state)
+        assert not waits
+        prepared.call(mode)(state)
+        assert waits == [1]
+
+
+def test_a_mode_of_jax_waits_once_and_without_its_wait_not_at_all(monkeypatch):
+    waits = []
+    monkeypatch.setattr(jax_family.jax, "block_until_ready", lambda tree: waits.append(1) or tree)
+    weights = make_weights(PROBLEM, "sequence")
+    prepared = registry.load(registry.resolve("jax_scan")).prepare(PROBLEM, weights, "cpu", "sequence")
+    state = prepared.start("forward", agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION))
+    prepared.submit("forward")(state)
+    assert not waits
+    prepared.forward(state)
+    assert waits == [1]
+
+
+def test_a_graph_is_replayed_without_a_wait():
+    noted = []
+    prepared, _ = graphed(noted)
+    state = prepared.load(agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION))
+    noted.clear()
+    prepared.submit("train_step")(state)
+    assert noted == ["replayed"]
+    prepared.train_step(state)
+    assert noted == ["replayed", "replayed", "waited"]

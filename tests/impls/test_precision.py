@@ -183,3 +183,9 @@ def test_a_run_says_its_precision():
     said = machine.describe(RunOptions(run_id="r", baseline="b", precision="tf32")).matmul_precision
     assert said.startswith("TF32")
     assert machine.describe(RunOptions(run_id="r", baseline="b")).matmul_precision.startswith("full float32")
+
+
+def test_a_cpu_has_no_cold_l2_cache():
+    done = CliRunner().invoke(commands, ["run", "--cold-cache", "--impl", "torch_lstm"])
+    assert done.exit_code == 2
+    assert "--cold-cache empties a GPU's L2 cache; add --device cuda" in done.output

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.cases import Benchmark
 from benchmarks.measurement import protocol, timing
-from benchmarks.measurement.blocks import CHECKED, Job, Replicate
+from benchmarks.measurement.arm import ArmFailed
+from benchmarks.measurement.blocks import CHECKED, How, Job, Replicate
 from benchmarks.measurement.timing import Turn
 from benchmarks.record import Record
 from benchmarks.stopwatch import Stopwatch
@@ -16,7 +17,7 @@ from benchmarks.stopwatch import Stopwatch
 
 @pytest.fixture
 def replicate():
-    found = Replicate([], lambda benchmark: None, 3, random.Random(0), Stopwatch())
+    found = Replicate([], lambda benchmark: None, How(3), random.Random(0), Stopwatch())
     found.chance = random.Random(1)  # what is random here must not be so in a test
     return found
 
@@ -43,6 +44,7 @@ class Answering:
     """An arm that answers everything, and keeps what it was asked."""
 
     implementation = SimpleNamespace(is_floor=False)
+    alive = True
     watch = SimpleNamespace(helpers=dict, cpu_seconds=lambda: 0.0, busy_helper=lambda *_: None)
 
     def __init__(self):
@@ -52,6 +54,8 @@ class Answering:
         self.asked.append(request)
         if answer is protocol.Taken:
             return protocol.Taken(Turn(seconds=1e-3, samples=[1e-3]), [])
+        if answer is protocol.Pipelined:
+            return protocol.Pipelined(0.001, 0.0008, 5.0)
         return protocol.Done()
 
     def check_from_outside(self, pools):
@@ -72,3 +76,47 @@ def test_a_device_is_warmed_up_before_new_inputs_are_loaded(replicate, warm):
     kinds = [type(request).__name__ for request in arm.asked]
     assert kinds == [*(["Warm"] if warm else []), "Load", "TakeTurn", "Compare"]
     assert [request.calls for request in arm.asked if isinstance(request, protocol.Warm)] == ([warm] if warm else [])
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(1e-5, 200), (0.002, 25), (3.0, 2)])
+def test_calls_without_a_wait_go_on_for_a_moment(replicate, seconds, calls):
+    arm, key, benchmark = Answering(), ("run", "torch_lstm"), Benchmark.parse("t4-b2-i8-h8/sequence/forward")
+    row = SimpleNamespace(seconds=seconds)
+    replicate.pipeline(Job(benchmark, {key: arm}, {}, {key: row}, Path("expected")), key)
+    (asked,) = arm.asked
+    assert (asked.benchmark, asked.calls) == (benchmark.id, calls)
+    assert asked.warm >= 3
+    assert asked.warm * seconds >= 0.02
+    assert (row.pipelined_seconds, row.gpu_seconds, row.gpu_kernels) == (0.001, 0.0008, 5.0)
+
+
+def test_the_floor_has_no_calls_without_a_wait(replicate):
+    arm, key = Answering(), ("run", "floor")
+    arm.implementation = SimpleNamespace(is_floor=True)
+    replicate.pipeline(SimpleNamespace(arms={key: arm}, rows={key: SimpleNamespace(seconds=1.0)}), key)
+    assert arm.asked == []
+
+
+def test_where_pipelining_fails_the_row_keeps_its_times_and_says_why(replicate):
+    class Failing(Answering):
+        alive = True
+
+        def ask(self, request, answer, stop=True):
+            raise ArmFailed("disagrees", "forward, without its wait: output is missing")
+
+    key, benchmark = ("run", "torch_lstm"), Benchmark.parse("t4-b2-i8-h8/sequence/forward")
+    row = SimpleNamespace(seconds=1e-3, pipelined_seconds=None, reason="", status="ok")
+    replicate.pipeline(Job(benchmark, {key: Failing()}, {}, {key: row}, Path("expected")), key)
+    assert (row.seconds, row.pipelined_seconds, row.status) == (1e-3, None, "ok")
+    assert row.reason == "not pipelined: disagrees: forward, without its wait: output is missing"
+    assert replicate.failed == []
+
+
+def test_an_arm_that_has_died_is_asked_nothing_more(replicate):
+    arm, key = Answering(), ("run", "torch_lstm")
+    arm.alive = False
+    row = SimpleNamespace(seconds=1e-3)
+    replicate.pipeline(SimpleNamespace(arms={key: arm}, rows={key: row}), key)
+    replicate.jobs = [SimpleNamespace(arms={key: arm}, benchmark=None)]
+    replicate.close([0])
+    assert arm.asked == []

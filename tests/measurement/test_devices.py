@@ -3,9 +3,11 @@
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from benchmarks.measurement import devices, memory, protocol
+from benchmarks.correctness.agreement import Disagrees
+from benchmarks.measurement import devices, memory, protocol, tracing
 from benchmarks.measurement.devices import Cpu, Cuda
 from benchmarks.measurement.failures import failure_of
 from benchmarks.measurement.worker import Worker
@@ -113,3 +115,75 @@ def test_the_simulated_device_goes_on_after_a_call_and_is_waited_for(monkeypatch
         assert sorted(done) == [0, 1]
     finally:
         devices.simulated.cache_clear()
+
+
+def test_flushing_writes_twice_the_cache_and_waits():
+    driver = Driver()
+    cuda = Cuda(driver, {"torch": torch()})
+    cuda.flush()
+    cuda.flush()
+    asked = [name for name in driver.asked if not name.startswith("cuCtxP")]
+    once = ["cuMemsetD8_v2", "cuCtxSynchronize"]
+    assert asked == [*STARTED, "cuDeviceGetAttribute", "cuMemAlloc_v2", *once, *once]
+    assert driver.allocated == 2 * Driver.L2_BYTES
+    assert driver.written == [(Driver.ADDRESS, 0, 2 * Driver.L2_BYTES)] * 2
+
+
+def test_a_gpu_that_says_it_has_no_cache_is_refused():
+    driver = Driver()
+    driver.L2_BYTES = 0
+    with pytest.raises(RuntimeError, match="the driver names no L2 cache, so it can't be emptied"):
+        Cuda(driver, {"torch": torch()}).flush()
+
+
+def test_flushing_does_not_start_cuda_before_a_framework_has():
+    driver = Driver()
+    Cuda(driver, {}).flush()
+    assert driver.asked == []
+
+
+def worker_of(device, submit, call=None):
+    """A worker with an open benchmark, whose mode and its submit are these."""
+    worker = object.__new__(Worker)
+    worker.hardware, worker.seed, worker.inputs = device, 0, {}
+    problem = Problem.parse("t1-b1-i1-h1")
+    opened = SimpleNamespace(
+        benchmark=SimpleNamespace(timed_problem=problem, problem=problem, mode="forward"),
+        prepared=SimpleNamespace(submit=submit and (lambda mode: submit)),
+        call=call or (lambda state: device.drain()),
+        state=None,
+        finish=lambda result: {"output": np.array([1.0 if result is None else result])},
+        fresh=lambda _: None,
+    )
+    worker.opened = {"b": opened}
+    return worker
+
+
+def test_calls_without_a_wait_are_waited_for_once(monkeypatch):
+    monkeypatch.setattr(tracing, "library", lambda: None)
+    device = Asynchronous()
+    waits = []
+    drain = device.drain
+    device.drain = lambda: waits.append(1) or drain()
+    worker = worker_of(device, lambda state: device.submit(0.002), lambda state: None)
+    found = worker.pipeline(protocol.Pipeline("b", 3, 10))
+    assert 0.002 <= found.seconds < 0.01  # the device worked for 20 ms
+    assert len(waits) == 3  # for the inputs, after the calls that warm up, and after those that are timed
+    assert (found.gpu_seconds, found.gpu_kernels) == (None, None)
+
+
+def test_calls_without_a_wait_whose_result_is_another_one_are_refused():
+    worker = worker_of(Asynchronous(), lambda state: 1.5)
+    with pytest.raises(Disagrees, match="forward, without its wait"):
+        worker.pipeline(protocol.Pipeline("b", 3, 3))
+
+
+def test_an_implementation_that_always_waits_has_no_pipelined_time():
+    assert worker_of(Asynchronous(), None).pipeline(protocol.Pipeline("b", 3, 3)).seconds is None
+
+
+def test_what_the_device_did_is_that_of_a_call(monkeypatch):
+    monkeypatch.setattr(tracing, "library", object)
+    monkeypatch.setattr(tracing, "traced", lambda cupti, work: work() or tracing.Traced(0.03, 12))
+    found = worker_of(Asynchronous(), None).pipeline(protocol.Pipeline("b", 3, 3))
+    assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.01), 4)

@@ -10,6 +10,7 @@ import msgspec
 import pandas as pd
 import pytest
 
+from benchmarks.measurement import blocks, protocol
 from benchmarks.measurement.admission import Admission
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.configuration import Configuration
@@ -214,3 +215,38 @@ def test_pytest_benchmark_computes_on_the_device_that_is_asked_for(python):
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
     assert "NoDevice: PyTorch sees no CUDA device" in done.stdout
+
+
+@pytest.mark.slow
+def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(tmp_path, monkeypatch):
+    """Here memory is always scarce, so each is a group of its own: every arm releases it before the next is opened."""
+    texts = (BENCHMARK, "t4-b2-i8-h8/sequence/forward", "t5-b2-i8-h8/sequence/forward")
+    configuration = Configuration(
+        run_id="r", benchmarks=texts, device="cpu", threads=1, turn_seconds=0.001, seed=0, weights=None,
+        call_seconds=60, memory_bytes=2**34,
+    )  # fmt: skip
+    sides = [Side("run", {"numpy_lstm": Version(registry.resolve("numpy_lstm"))})]
+    cores = (min(os.sched_getaffinity(0)),)
+    session = Session(configuration, sides, cores, tmp_path, lambda *_: None)
+    asked = []
+    ask = Arm.ask
+
+    def noted(self, request, *more, **options):
+        if isinstance(request, (protocol.Open, protocol.Close)):
+            asked.append((type(request).__name__, request.benchmark))
+        return ask(self, request, *more, **options)
+
+    try:
+        session.admit()
+        monkeypatch.setattr(Arm, "ask", noted)
+        monkeypatch.setattr(blocks, "scarce", lambda: True)
+        rows = session.replicate(0, 1)
+    finally:
+        session.close()
+    assert [row.status for row in rows] == ["ok"] * 3
+    opened = [benchmark for what, benchmark in asked if what == "Open"]
+    assert sorted(opened) == sorted(texts)
+    first, second, third = opened
+    assert asked == [
+        ("Open", first), ("Close", first), ("Open", second), ("Close", second), ("Open", third)
+    ]  # fmt: skip

@@ -41,6 +41,40 @@ def test_a_turn_makes_one_untimed_call_and_keeps_the_collector_out():
     assert all(value > 0 for value in found.samples)
 
 
+def test_a_cache_is_emptied_before_every_sample_and_that_is_not_timed():
+    order = []
+
+    def flush():
+        order.append("flush")
+        time.sleep(0.01)
+
+    found, _ = timing.turn(lambda state: order.append("call"), None, timing.Plan(3, 1), flush)
+    assert order == ["call", *["flush", "call"] * 3]
+    assert max(found.samples) < 0.01
+    assert found.flush_seconds >= 0.03
+    assert timing.turn(lambda state: None, None, timing.Plan(3, 1))[0].flush_seconds is None
+
+
+@given(st.floats(1e-7, 10), st.floats(1e-3, 0.1))
+def test_with_a_cold_cache_each_call_is_a_sample(seconds, turn_seconds):
+    how = timing.plan(seconds, turn_seconds, least_seconds=0.05, single=True)
+    assert how.calls_per_sample == 1
+    assert 1 <= how.samples <= timing.MOST_SAMPLES
+
+
+def test_pipelined_calls_are_timed_together_after_some_that_are_not():
+    order = []
+
+    def submit(state):
+        order.append(state)
+        return len(order)
+
+    seconds, result = timing.pipelined(submit, "state", 3, 4, lambda: order.append("wait"))
+    assert order == [*["state"] * 3, "wait", *["state"] * 4, "wait"]
+    assert result == 8
+    assert seconds > 0
+
+
 def test_the_collector_comes_back_after_a_failure():
     def call(state):
         raise RuntimeError

@@ -2,12 +2,13 @@
 
 import re
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.metadata import LARGE, Machine
-from reports import markdown
+from reports import markdown, tables
 from reports.preamble import card, notes, peak_and_noise, preamble, slow_libraries
 from reports.summary import summarise
 from tests.helpers.records import described, failed, record, save
@@ -93,6 +94,7 @@ NUMBERS = st.floats() | st.sampled_from([0.0, -1.0, 5e-324, 1e308])
 
 
 @given(st.dictionaries(st.sampled_from(["PyTorch", "oneDNN", "NumPy", "XLA"]), NUMBERS))
+@example({"PyTorch": 1.7e306, "oneDNN": 2.3e306})
 def test_rates_that_cannot_be_true_are_no_finding(rates):
     for line in slow_libraries("float32", rates):
         shares = re.findall(r"(\S+) %", line)
@@ -145,3 +147,26 @@ def test_a_card_that_held_itself_back_or_was_shared_is_told(turns, said, tmp_pat
 def test_a_backward_on_a_gpu_is_explained(tmp_path):
     assert any("cuDNN" in line for line in notes(save(tmp_path / "gpu", on_a_card({}, {}, {}, {}))))
     assert not any("cuDNN" in line for line in notes(save(tmp_path / "cpu", [record("base", r, 1e-3) for r in (0, 1)])))
+
+
+def on_a_gpu(folder, **known):
+    return save(folder, [record("base", r, 1e-3, device="cuda", **known) for r in (0, 1)])
+
+
+def test_what_a_gpu_did_has_columns_only_where_it_is_known(tmp_path):
+    known = {"pipelined_seconds": 4e-4, "gpu_seconds": 3e-4, "gpu_kernels": 129.0}
+    for name, run in {"known": on_a_gpu(tmp_path / "known", **known), "not": on_a_gpu(tmp_path / "not")}.items():
+        (section,) = tables.sections(summarise(run), "base")
+        cells = {column.name: column.cell(section.rows[0]) for column in section.columns}
+        found = {header: cells[header] for header in ("pipelined", "GPU busy") if header in cells}
+        assert found == ({"pipelined": "400 µs", "GPU busy": "300 µs (129)"} if name == "known" else {})
+        said = " ".join(notes(run))
+        assert ("waited for once" in said) == ("CUPTI" in said) == (name == "known")
+
+
+def test_a_cold_cache_is_said(tmp_path):
+    run = on_a_gpu(tmp_path)
+    options = msgspec.structs.replace(run.metadata.run, cold_cache=True)
+    said = preamble(described(run, run=options))[2]
+    assert said.endswith("; the GPU's L2 cache was emptied before each call")
+    assert "cache" not in preamble(run)[2]
