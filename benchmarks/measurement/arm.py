@@ -167,17 +167,18 @@ class Arm:
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""
-        if self.process is None:
+        worker, self.process = self.process, None  # first: in `agree`, the thread of another arm may be ending it too
+        if worker is None:
             return
-        started = outside.descendants(self.process.pid)
-        self._signal(signal.SIGKILL)
+        started = outside.descendants(worker.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver dies when the driver lets it
-            self.process.wait(GONE_SECONDS)
+            worker.wait(GONE_SECONDS)
         outside.end(started)
-        outside.forget(self.process.pid)
+        outside.forget(worker.pid)
         outside.end(process for process in outside.orphans() if process.token == self.token)
         self.channel.close()
-        self.process = None
 
     def check_from_outside(self, pools: Sequence[int] = ()) -> None:
         """Look whether the worker took more than it was given, or left a process behind (see Watch.trouble).

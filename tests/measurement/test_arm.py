@@ -1,10 +1,13 @@
 """One worker from the runner's side: what cannot be started, and which variables it gets."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from benchmarks.measurement import outside
 from benchmarks.measurement.arm import Arm, ArmFailed, start_all
 from benchmarks.measurement.home import HERE, Home, Limits, worker_variables
 from impls.core import registry
@@ -28,6 +31,23 @@ def test_a_python_that_is_not_there_is_not_installed_and_stops_nobody_else(tmp_p
             gone.ensure_running()
     finally:
         there.kill()
+
+
+def test_two_threads_may_end_a_worker_at_once(tmp_path, monkeypatch):
+    """As where `agree` runs out of time: the one that ends all arms meets the one that is done with its own."""
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    arm.start()
+    ended, pauses = outside.end, iter([0.3, 0.0, 0.0, 0.0])  # one is held up, and the other goes past it
+
+    def slowly(processes):
+        ended(processes)
+        time.sleep(next(pauses))
+
+    monkeypatch.setattr(outside, "end", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(arm.kill) for _ in range(2)]:
+            done.result()
+    assert not arm.alive
 
 
 def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
