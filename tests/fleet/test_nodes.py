@@ -69,22 +69,28 @@ def slower_on(core, folder):
 def one_after_the_other(cluster: Slurm, fleet: Fleet, replicates: int, between: Callable[[], None] = lambda: None):
     """Run a fleet of two nodes: first n1 measures, then n2. `between` is called when n1 is done."""
 
-    def set_state(node, state):
-        cluster.command("scontrol", "update", f"NodeName={node}", f"State={state}", "Reason=later")
-
     def jobs(state):
         return cluster.command("squeue", "-h", "-t", state, "-o", "%A").split()
 
-    set_state("n2", "DRAIN")
+    def occupy(node):
+        """Give a node a job that only waits, and return its number."""
+        words = ("sbatch", "--parsable", "-w", node, "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1800")
+        job = cluster.command(*words).strip()
+        until(lambda: job in jobs("RUNNING"), f"the job that occupies {node}")
+        return job
+
+    waiting = occupy("n2")
     fleet.start("--nodes", "2", replicates=replicates)
-    until(lambda: jobs("RUNNING"), "the first job")
+    until(lambda: len(jobs("RUNNING")) == 2, "the first job")
     (second,) = jobs("PENDING")
     cluster.command("scontrol", "hold", second)
-    until(lambda: not jobs("RUNNING"), "the end of the first job", 900)
+    until(lambda: jobs("RUNNING") == [waiting], "the end of the first job", 900)
     between()
-    set_state("n1", "DRAIN")
-    set_state("n2", "RESUME")
+    other = occupy("n1")
+    cluster.command("scancel", waiting)
     cluster.command("scontrol", "release", second)
+    until(lambda: second in jobs("RUNNING"), "the second job")
+    cluster.command("scancel", other)
     fleet.wait(900)
 
 
