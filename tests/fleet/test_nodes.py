@@ -122,7 +122,7 @@ def test_an_implementation_that_is_slower_on_one_node_differs(slowed, cluster, t
     monkeypatch.setattr(report, "SLOWER", 2.0)
     path = slower_on(cluster.core_of["n2"] if slowed else 10**6, tmp_path)
     fleet = Fleet(cluster, tmp_path / "fleet", (*MEASURED, "--impl", str(path)))
-    one_after_the_other(cluster, fleet, 16)
+    one_after_the_other(cluster, fleet, 10)
     said = report.together(*report.read(fleet.folder))
     print(report.document(said))
     (row,) = said.rows
