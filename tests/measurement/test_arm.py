@@ -1,6 +1,7 @@
 """One worker from the runner's side: what cannot be started, and which variables it gets."""
 
 import os
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measurement import outside
-from benchmarks.measurement.arm import Arm, ArmFailed, start_all
+from benchmarks.measurement.arm import GONE_SECONDS, Arm, ArmFailed, start_all
 from benchmarks.measurement.home import HERE, Home, Limits, worker_variables
 from impls.core import registry
 
@@ -89,3 +90,21 @@ def test_who_writes_to_the_socket_without_end_is_stopped(tmp_path):
         assert len(arm.buffer) < 2**25
     finally:
         arm.kill()
+
+
+def test_a_worker_that_does_not_die_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    """One that hangs in a driver dies when the driver lets it."""
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    arm.start()
+    worker, limits = arm.process, []
+    wait = worker.wait
+
+    def hangs(timeout=None):
+        limits.append(timeout)
+        raise subprocess.TimeoutExpired("worker", timeout)
+
+    monkeypatch.setattr(worker, "wait", hangs)
+    arm.kill()
+    assert limits == [GONE_SECONDS]
+    assert not arm.alive
+    wait(10)

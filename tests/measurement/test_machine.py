@@ -5,7 +5,7 @@ import os
 import pytest
 
 from benchmarks import machine, processors
-from benchmarks.metadata import Machine
+from benchmarks.metadata import Machine, RunOptions
 
 X86 = """processor\t: 0
 vendor_id\t: AuthenticAMD
@@ -88,3 +88,11 @@ def test_what_the_kernel_does_not_say_is_not_known(text, files):
 
 def test_variables_that_slow_a_library_are_recorded():
     assert all(name.startswith(machine.PREFIXES) for name in (*processors.SLOWS, processors.XLA_FLAGS))
+
+
+@pytest.mark.parametrize(
+    "name", ["NVIDIA_TF32_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG", "CUDNN_LOGDEST_DBG", "TRITON_CACHE_DIR"]
+)
+def test_variables_that_a_gpus_libraries_read_are_recorded(monkeypatch, name):
+    monkeypatch.setenv(name, "x")
+    assert machine.describe(RunOptions(run_id="r", baseline="b")).variables[name] == "x"
