@@ -40,10 +40,8 @@ class Recurrence(torch.autograd.Function):
         bias: Tensor | None,
         launcher: Any,
     ) -> tuple[Tensor, Tensor]:
-        from impls.families import triton_recurrence
-
         gates = functional.linear(x, weight_ih, bias)
-        all_h, all_c = triton_recurrence.forward(launcher, gates, weight_hh, h, c)
+        all_h, all_c = launcher.forward(gates, weight_hh, h, c)
         ctx.save_for_backward(x, weight_ih, weight_hh, gates, all_h, all_c)
         ctx.has_bias, ctx.launcher = bias is not None, launcher
         return all_h[1:], all_c[-1].to(x.dtype)
@@ -51,10 +49,8 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, d_output: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        from impls.families import triton_recurrence
-
         x, weight_ih, weight_hh, gates, all_h, all_c = ctx.saved_tensors
-        d_z, d_c = triton_recurrence.backward(ctx.launcher, gates, weight_hh, all_c, d_output, d_c)
+        d_z, d_c = ctx.launcher.backward(gates, weight_hh, all_c, d_output, d_c)
         d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, functional.linear)
         return d_x, d_z[0] @ weight_hh, d_c.to(x.dtype), d_weight_ih, d_weight_hh, d_bias, None
 

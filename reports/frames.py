@@ -101,9 +101,8 @@ def read_run(path: Path, fields: Sequence[str] = FIELDS, check: Check = check_va
 def read_each(paths: Iterable[Path]) -> list[Run | Unreadable]:
     """Read several runs: of each path its run, or why it can't be read. Their values are checked together."""
     found = [_read_unchecked(path) for path in paths]
-    runs = [each for each in found if isinstance(each, Run)]
-    files = [run.folder / "results.parquet" if run.folder.is_dir() else run.folder for run in runs]
-    wrong = check_together([(file, run.records, run.turns) for file, run in zip(files, runs, strict=True)])
+    runs = [each for each in found if isinstance(each, Run) and each.folder.is_dir()]  # a file alone has been checked
+    wrong = check_together([(run.folder / "results.parquet", run.records, run.turns) for run in runs])
     by_run = dict(zip(map(id, runs), wrong, strict=True))
     return [by_run.get(id(each)) or each for each in found]
 

@@ -46,6 +46,30 @@ def meet(counter, due):  # type: ignore[no-untyped-def]
     tl.debug_barrier()
 
 
+@triton.jit
+def part(batch, hidden, ROWS: tl.constexpr, UNITS: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Return this program's rows and units, which of them exist, alone and as pairs, and where a pair's numbers are.
+
+    Where: in an array (B, H), and in one (B, 4H), its first gate.
+    """
+    rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    units = tl.program_id(1) * UNITS + tl.arange(0, UNITS)
+    in_batch, in_hidden = (rows < batch)[:, None], units < hidden
+    state = rows[:, None] * hidden + units[None, :]
+    gate = rows[:, None] * (4 * hidden) + units[None, :]
+    return rows, units, in_batch, in_hidden, in_batch & in_hidden[None, :], state, gate
+
+
+@triton.jit
+def four(place, hidden, mine):  # type: ignore[no-untyped-def]
+    """Return what stands at the four gates of these pairs, in float32."""
+    i = tl.load(place, mask=mine, other=0.0).to(tl.float32)
+    f = tl.load(place + hidden, mask=mine, other=0.0).to(tl.float32)
+    g = tl.load(place + 2 * hidden, mask=mine, other=0.0).to(tl.float32)
+    o = tl.load(place + 3 * hidden, mask=mine, other=0.0).to(tl.float32)
+    return i, f, g, o
+
+
 @triton.jit  # type: ignore[untyped-decorator]
 def forward_kernel(  # type: ignore[no-untyped-def]
     z,  # (T, B, 4H): the input projections; then the gates' values i, f, g, o
@@ -64,21 +88,13 @@ def forward_kernel(  # type: ignore[no-untyped-def]
     MEET: tl.constexpr,
 ):
     """Do the steps from `first` to before `last`."""
-    rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    units = tl.program_id(1) * UNITS + tl.arange(0, UNITS)
-    in_batch, in_hidden = (rows < batch)[:, None], units < hidden
-    mine = in_batch & in_hidden[None, :]
-    state = rows[:, None] * hidden + units[None, :]
-    gate = rows[:, None] * (4 * hidden) + units[None, :]
+    rows, units, in_batch, in_hidden, mine, state, gate = part(batch, hidden, ROWS, UNITS)
     programs = tl.num_programs(0) * tl.num_programs(1)
     for t in tl.range(first, last, num_stages=1):  # nothing of a step may be loaded before all have met
         now = z + t * batch * 4 * hidden + gate
         h_t = h + t * batch * hidden
         c_t = c + t * batch * hidden + state
-        i = tl.load(now, mask=mine, other=0.0).to(tl.float32)
-        f = tl.load(now + hidden, mask=mine, other=0.0).to(tl.float32)
-        g = tl.load(now + 2 * hidden, mask=mine, other=0.0).to(tl.float32)
-        o = tl.load(now + 3 * hidden, mask=mine, other=0.0).to(tl.float32)
+        i, f, g, o = four(now, hidden, mine)
         for k in range(0, hidden, DEPTH):
             ks = k + tl.arange(0, DEPTH)
             before = tl.load(
@@ -128,12 +144,7 @@ def backward_kernel(  # type: ignore[no-untyped-def]
     MEET: tl.constexpr,
 ):
     """Do the steps from `first` to before `last`, counted from the end of the sequence."""
-    rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    units = tl.program_id(1) * UNITS + tl.arange(0, UNITS)
-    in_batch, in_hidden = (rows < batch)[:, None], units < hidden
-    mine = in_batch & in_hidden[None, :]
-    state = rows[:, None] * hidden + units[None, :]
-    gate = rows[:, None] * (4 * hidden) + units[None, :]
+    rows, units, in_batch, in_hidden, mine, state, gate = part(batch, hidden, ROWS, UNITS)
     programs = tl.num_programs(0) * tl.num_programs(1)
     for done in tl.range(first, last, num_stages=1):
         t = steps - 1 - done
@@ -153,10 +164,7 @@ def backward_kernel(  # type: ignore[no-untyped-def]
                 )
                 d_h = tl.dot(left, right, d_h, input_precision=PRECISION)
         now = gates + t * batch * 4 * hidden + gate
-        i = tl.load(now, mask=mine, other=0.0).to(tl.float32)
-        f = tl.load(now + hidden, mask=mine, other=0.0).to(tl.float32)
-        g = tl.load(now + 2 * hidden, mask=mine, other=0.0).to(tl.float32)
-        o = tl.load(now + 3 * hidden, mask=mine, other=0.0).to(tl.float32)
+        i, f, g, o = four(now, hidden, mine)
         c_t = c + t * batch * hidden + state
         tanh_c = tanh(tl.load(c_t + batch * hidden, mask=mine, other=0.0))
         by_c = tl.load(d_c + state, mask=mine, other=0.0) + d_h * o * (1 - tanh_c * tanh_c)
@@ -234,28 +242,26 @@ class Launcher:
                 **options,
             )
 
+    def forward(self, z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Fill z (T, B, 4H), which holds the input projections, with the gates' values.
 
-def forward(launcher: Launcher, z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """Fill z (T, B, 4H), which holds the input projections, with the gates' values.
+        Returns:
+            All h and all c, (T + 1, B, H), the initial states first. c is in float32 whatever the dtype is.
+        """
+        steps, batch, hidden = z.shape[0], z.shape[1], h.shape[1]
+        all_h = z.new_empty(steps + 1, batch, hidden)
+        all_c = torch.empty(steps + 1, batch, hidden, dtype=torch.float32, device=z.device)
+        all_h[0], all_c[0] = h, c
+        self.launch(forward_kernel, z, weight_hh, all_h, all_c, steps=steps)
+        return all_h, all_c
 
-    Returns:
-        All h and all c, (T + 1, B, H), the initial states first. c is in float32 whatever the dtype is.
-    """
-    steps, batch, hidden = z.shape[0], z.shape[1], h.shape[1]
-    all_h = z.new_empty(steps + 1, batch, hidden)
-    all_c = torch.empty(steps + 1, batch, hidden, dtype=torch.float32, device=z.device)
-    all_h[0], all_c[0] = h, c
-    launcher.launch(forward_kernel, z, weight_hh, all_h, all_c, steps=steps)
-    return all_h, all_c
-
-
-def backward(
-    launcher: Launcher, gates: Tensor, weight_hh: Tensor, all_c: Tensor, d_output: Tensor, d_c: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H), in float32."""
-    d_z, d_c = torch.empty_like(gates), d_c.float().clone()
-    steps = len(gates)
-    launcher.launch(
-        backward_kernel, gates, weight_hh, all_c, d_output.contiguous(), d_c, d_z, steps=steps, counted=(steps,)
-    )
-    return d_z, d_c
+    def backward(
+        self, gates: Tensor, weight_hh: Tensor, all_c: Tensor, d_output: Tensor, d_c: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H), in float32."""
+        d_z, d_c = torch.empty_like(gates), d_c.float().clone()
+        steps = len(gates)
+        self.launch(
+            backward_kernel, gates, weight_hh, all_c, d_output.contiguous(), d_c, d_z, steps=steps, counted=(steps,)
+        )
+        return d_z, d_c
