@@ -52,14 +52,15 @@ def graphed(eager: Prepared, wait: Callable[[], None], cuda: Any = torch.cuda) -
     """Return an implementation that records each mode when inputs are loaded, and replays it at each call.
 
     Args:
-        eager: an implementation whose modes do not wait for the GPU.
+        eager: an implementation, whose modes are recorded without their wait.
         wait: waits for the GPU.
         cuda: torch.cuda, or what stands in for it.
     """
 
     def load(inputs: Inputs) -> Graphs:
+        assert eager.submit is not None
         state = eager.load(inputs)
-        return {mode: captured(functools.partial(eager.call(mode), state), cuda) for mode in MODES}
+        return {mode: captured(functools.partial(eager.submit(mode), state), cuda) for mode in MODES}
 
     def of(mode: str, waits: Callable[[], None]) -> Callable[[Graphs], Any]:
         def run(graphs: Graphs) -> Any:
@@ -81,7 +82,5 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     """See impls/core/contract.py."""
     if device != "cuda":
         raise Unsupported("a CUDA graph needs a CUDA device")
-    eager = prepare_module(
-        problem, weights, device, workload, LoopedLSTM, inference=torch.no_grad, wait=lambda: None
-    )  # fmt: skip
+    eager = prepare_module(problem, weights, device, workload, LoopedLSTM, inference=torch.no_grad)
     return graphed(eager, wait_for(device_of(device)))

@@ -34,10 +34,11 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     """See impls/core/contract.py."""
     settle()
     wait = wait_for(device_of(device))
-    prepared = prepare_module(problem, weights, device, workload, ReducedLSTM, wait=lambda: None)
+    prepared = prepare_module(problem, weights, device, workload, ReducedLSTM)
 
     def copied(mode: str, waits: Callable[[], None]) -> Callable[[Any], Any]:
-        call = prepared.call(mode)
+        assert prepared.submit is not None
+        call = prepared.submit(mode)
 
         def run(state: Any) -> Any:
             torch.compiler.cudagraph_mark_step_begin()

@@ -104,7 +104,6 @@ def prepare_module(
     names: Names | None = None,
     build_model: Callable[[Problem], nn.Module] | None = None,
     inference: Callable[[], Any] = torch.inference_mode,
-    wait: Callable[[], None] | None = None,
 ) -> Prepared:
     """Return the Prepared of the nn.Module that `build(problem)` gives.
 
@@ -115,7 +114,6 @@ def prepare_module(
         build_model: makes the whole model of the `model` workload, where that is not `Model` around the LSTM. Its names
             then start at its root.
         inference: the context in which `forward` runs.
-        wait: blocks until the device is done, at the end of each mode; None for the framework's own way.
 
     Raises:
         NoDevice: where PyTorch does not see the device.
@@ -132,7 +130,7 @@ def prepare_module(
     module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)
     module.to(target)
     modes_of = _model_modes if is_model else _sequence_modes
-    modes, submitted = (modes_of(waits, inference) for waits in (wait or wait_for(target), lambda: None))
+    modes, submitted = (modes_of(waits, inference) for waits in (wait_for(target), lambda: None))
 
     def load(inputs: Inputs) -> State:
         copied = copy.deepcopy(module)

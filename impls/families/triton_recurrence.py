@@ -46,7 +46,7 @@ def meet(counter, due):  # type: ignore[no-untyped-def]
     tl.debug_barrier()
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def part(batch, hidden, ROWS: tl.constexpr, UNITS: tl.constexpr):  # type: ignore[no-untyped-def]
     """Return this program's rows and units, which of them exist, alone and as pairs, and where a pair's numbers are.
 

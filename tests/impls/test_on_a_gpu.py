@@ -16,6 +16,7 @@ from impls.core.problem import Problem
 from impls.core.products import Products, PyTorch
 from impls.core.weights import make_weights
 from impls.families import jax as jax_family
+from impls.families import torch as torch_family
 from impls.families.torch import prepare_module
 from impls.families.torch_graph import WARM_UP, captured
 from tests.helpers.devices import Graphs
@@ -63,7 +64,7 @@ def graphed(noted):
     cuda.noted = noted
     weights = make_weights(PROBLEM, "sequence")
     looped = torch_cell_graphed.LoopedLSTM
-    eager = prepare_module(PROBLEM, weights, "cpu", "sequence", looped, inference=torch.no_grad, wait=lambda: None)
+    eager = prepare_module(PROBLEM, weights, "cpu", "sequence", looped, inference=torch.no_grad)
     return torch_cell_graphed.graphed(eager, lambda: noted.append("waited"), cuda), weights
 
 
@@ -163,11 +164,10 @@ def test_a_mode_without_its_wait_gives_the_same(name, workload):
 
 
 @pytest.mark.parametrize("workload", ["sequence", "model"])
-def test_a_mode_of_torch_waits_once_and_without_its_wait_not_at_all(workload):
+def test_a_mode_of_torch_waits_once_and_without_its_wait_not_at_all(workload, monkeypatch):
     waits, weights = [], make_weights(PROBLEM, workload)
-    prepared = prepare_module(
-        PROBLEM, weights, "cpu", workload, torch_cell_graphed.LoopedLSTM, wait=lambda: waits.append(1)
-    )
+    monkeypatch.setattr(torch_family, "wait_for", lambda device: lambda: waits.append(1))
+    prepared = prepare_module(PROBLEM, weights, "cpu", workload, torch_cell_graphed.LoopedLSTM)
     inputs = agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION)
     for mode in MODES:
         state = prepared.start(mode, inputs)
