@@ -12,7 +12,7 @@ from benchmarks.measurement import cards
 from benchmarks.metadata import LARGE, UNKNOWN, Metadata
 from benchmarks.words import count, listed
 from reports import estimates, gpu_check
-from reports.frames import Run
+from reports.frames import BENCHMARK, Run
 from reports.roofline import FAULT
 from reports.verdict import ALPHA
 
@@ -38,6 +38,7 @@ def preamble(run: Run) -> list[str]:
         f"{', '.join(versions)}, Python {metadata.versions.get('python') or UNKNOWN}",
         f"{'; '.join(precision(dtype, metadata) for dtype in dtypes(run))}{threads}{cold}",
         *peak_and_noise(run),
+        *groups(run),
         *card(run),
         *gpu_check.summary(run),
         f"{often}{seed}; commit {commit_id}; run {run.run_id}",
@@ -79,6 +80,28 @@ def peak_and_noise(run: Run) -> list[str]:
     if noise.unsteady:
         said.append("THE MACHINE WAS BUSY OR UNSTEADY: measure again before you believe these times")
     return ["; ".join(said)] if said else []
+
+
+def groups(run: Run) -> list[str]:
+    """Return a line on the groups in which benchmarks were measured; nothing where all were open together.
+
+    All benchmarks of a group have turns before any of them has its last, so groups do not overlap in time.
+    """
+    if not run.turns["block"].max() > 0:  # a single block ends with each benchmark before it begins the next
+        return []
+    ok = run.records.loc[run.records["status"] == "ok", ["replicate", *BENCHMARK]]
+    timed = run.turns[["record", "started"]].merge(ok, left_on="record", right_index=True)
+    spans = timed.groupby(["replicate", *BENCHMARK], observed=True)["started"].agg(["min", "max"])
+    spans = spans.sort_values(["replicate", "min"])
+    replicate = spans.index.get_level_values("replicate")
+    earlier = spans.groupby(replicate)["max"].transform(lambda last: last.cummax().shift())
+    begun_later = (spans["min"] > earlier).groupby(replicate).sum()
+    most = 1 + int(begun_later.max()) if len(spans) else 1
+    return (
+        [f"for lack of memory, benchmarks were measured in up to {most} groups, one after the other"]
+        if most > 1
+        else []
+    )
 
 
 def card(run: Run) -> list[str]:

@@ -1,5 +1,6 @@
 """The lines above and below the tables."""
 
+import itertools
 import re
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.metadata import LARGE, Machine
 from reports import markdown, tables
-from reports.preamble import card, notes, peak_and_noise, preamble, slow_libraries
+from reports.preamble import card, groups, notes, peak_and_noise, preamble, slow_libraries
 from reports.summary import summarise
 from tests.helpers.records import described, failed, record, save
 
@@ -119,6 +120,45 @@ def test_variables_that_slow_a_library_stand_below_the_tables(tmp_path):
     assert notes(slowed)[-1] == "OPENBLAS_CORETYPE is set: it can make NumPy slower"
     assert len(notes(slowed)) == len(notes(run)) + 1
     assert notes(slowed)[-1] in markdown.document(slowed, summarise(slowed)).replace("\\", "")
+
+
+def in_time(blocks):
+    """Records of a replicate, whose benchmarks have their turns in this order, block by block: ["ab", "ab"]."""
+    clock = itertools.count()
+    rows = {}
+    for number, names in enumerate(blocks):
+        for name in names:
+            row = rows.setdefault(name, record("base", 0, 1e-3, problem=name, turns=[]))
+            turns = record("base", 0, 1e-3)["turns"][:2]
+            row["turns"] += [{**turn, "block": number % 2, "started": float(next(clock))} for turn in turns]
+    return list(rows.values())
+
+
+@pytest.mark.parametrize(
+    ("blocks", "most"),
+    [
+        (["abc", "cab"], None),
+        (["abc", "bca"], None),
+        (["ab", "ab", "cd", "dc"], 2),
+        (["a", "a", "b", "b", "c", "c"], 3),
+        (["a"], None),
+    ],
+)
+def test_groups_of_benchmarks_that_memory_did_not_hold_together_are_told(blocks, most, tmp_path):
+    run = save(tmp_path, in_time(blocks))
+    line = f"for lack of memory, benchmarks were measured in up to {most} groups, one after the other"
+    assert groups(run) == ([line] if most else [])
+    assert (line in preamble(run)) == bool(most)
+
+
+def test_a_single_block_has_no_groups_and_neither_has_a_benchmark_that_failed_at_once(tmp_path):
+    assert groups(save(tmp_path / "one", [{**row, "turns": row["turns"][:2]} for row in in_time(["ab", "ab"])])) == []
+    rows = [
+        *in_time(["ab", "ba"]),
+        failed("base", 0, "crashed", "it died", problem="c", turns=in_time(["c"])[0]["turns"]),
+    ]
+    assert groups(save(tmp_path / "failed", rows)) == []
+    assert groups(save(tmp_path / "all failed", rows[2:])) == []
 
 
 def on_a_card(*turns):
