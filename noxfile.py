@@ -68,7 +68,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["core"])
 def agree(session: nox.Session) -> None:
-    """Only prove them equal, on many more problems, in float32 and float64."""
+    """Only prove them equal, on many more problems and in every dtype."""
     run(session, "core", "benchmarks", "agree", *session.posargs)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from impls.core.contract import Prepared, Unsupported
 from impls.core.problem import Problem
@@ -26,11 +26,16 @@ ENVIRONMENT = {"KERAS_BACKEND": "torch"}
 
 
 class KerasLSTM(CanonicalLSTM):
-    """Keras's layers with torch.nn.LSTM's parameters: a kernel is a transposed view, the bias is the sum of the two."""
+    """Keras's layers with torch.nn.LSTM's parameters.
+
+    A kernel is a transposed view of a weight, and lies in memory as Keras's own kernel does. The bias is the sum of the
+    two.
+    """
 
     def __init__(self, problem: Problem, lstm: Any) -> None:
         super().__init__(problem)
         self.lstm = lstm
+        self.register_load_state_dict_post_hook(lay_out_as_kernels)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         params: dict[str, dict[str, Tensor]] = {}
@@ -41,6 +46,13 @@ class KerasLSTM(CanonicalLSTM):
             if bias is not None:
                 params[suffix]["bias"] = bias
         return self.lstm(params, x, h0, c0, *lengths)  # type: ignore[no-any-return]
+
+
+def lay_out_as_kernels(module: nn.Module, _: Any) -> None:
+    """Lay out each weight (4H, I) so that its transposed view, the kernel (I, 4H), is contiguous."""
+    for parameter in module.parameters():
+        if parameter.dim() == 2:
+            parameter.data = parameter.data.t().contiguous().t()
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

@@ -1,5 +1,6 @@
 """A cell in tinygrad under TinyJit: the loop is unrolled, kernels are fused and compiled by clang.
 
+Not tinygrad's own nn.LSTMCell: the input projection of all steps is one product.
 There is no mode for the backward alone: TinyJit replays whole graphs.
 """
 
@@ -17,7 +18,7 @@ from impls.families.layout import CANONICAL
 from impls.families.sequence import State, gradients, prepare_sequence
 
 FRAMEWORK = "tinygrad"
-TRACK = "default"
+TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 WORKLOADS = ("cell", "sequence")

@@ -1,7 +1,6 @@
 """torch._higher_order_ops.scan under torch.compile: a loop as one operator, so compile time does not grow with seq_len.
 
-PyTorch counts scan as a prototype. Its parameter gradients were wrong in torch 2.11 and 2.12 (pytorch#184528); the
-comparison with the reference refuses it there.
+PyTorch counts scan as a prototype. Its parameter gradients were wrong in torch 2.11 and 2.12 (pytorch#184528).
 """
 
 from __future__ import annotations

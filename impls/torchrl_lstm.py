@@ -1,5 +1,6 @@
 """torchrl.modules.LSTM: TorchRL's LSTM in Python, which torch.vmap can map over, unlike torch.nn.LSTM.
 
+TorchRL's LSTMModule takes it with python_based=True. Otherwise LSTMModule takes torch.nn.LSTM, which is torch_lstm.
 It is batch-major, so x and output are transposed views. It has no two directions.
 """
 

@@ -122,6 +122,10 @@ def _dataset_errors() -> Iterator[None]:
         ) from None
     except (dataset.NoDataset, frames.Unreadable, OSError, ValueError) as error:
         raise click.ClickException(one_line(str(error))) from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("botocore", "duckdb"):  # such as: no credentials
+            raise
+        raise click.ClickException(one_line(f"{type(error).__name__}: {error}")) from None
 
 
 def _build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str) -> int:
@@ -264,7 +268,10 @@ def compact(address: str) -> int:
 @cli.command("fleet")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 def report_fleet(folder: Path) -> int:
-    """Make fleet.md of a fleet's folder: the ratios over all its nodes. Exit code 1 where a node has no rows."""
+    """Make fleet.md of a fleet's folder: the ratios over all its nodes.
+
+    The exit code is 1 where a node has no rows, an implementation has failed on a node, or no ratio is left.
+    """
     try:
         found, missing = fleets.read(folder)
     except ValueError as error:
@@ -285,7 +292,7 @@ def report_fleet(folder: Path) -> int:
     for line in fleets.sentences(said):
         console.print(line, style="bold", markup=False, highlight=False)
     command_line.say(f"the table is {folder / 'fleet.md'}")
-    return 1 if missing else 0
+    return 0 if said.whole else 1
 
 
 def holds_a_report(path: Path) -> bool:

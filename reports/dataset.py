@@ -12,23 +12,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from impls.core.files import read_regular, write_text
+from impls.core.files import read_regular, write_text, write_whole
 from reports import history
 from reports.frames import Run, read_run
 
 Thing = TypeVar("Thing")
 RUNS, RECORDS = "runs", "records"
+FILE_OF_A_TABLE = re.compile(r"/machine=[^/]*/month=[^/]*/[^./][^/]*\.parquet$")
+"""A path in a dataset. One that starts with a dot is a file that is being written."""
 BATCH = 200
 """The runs whose records are read at a time: what bounds the memory."""
 MEMORY = "2GB"
@@ -57,31 +59,32 @@ SELECT * FROM read_parquet($urls, union_by_name = true, hive_partitioning = true
 """
 OF_RUNS = """
 CREATE VIEW records AS
-SELECT every.* FROM every SEMI JOIN runs ON every.run_id = runs.run_id AND every.filename = runs.url
+SELECT every.*, runs.key AS run_key FROM every JOIN runs ON every.run_id = runs.run_id AND every.filename = runs.url
 """
-WHOLE = "SELECT * EXCLUDE (filename, file_row_number) FROM records ORDER BY filename, file_row_number"
+WHOLE = "SELECT * EXCLUDE (filename, file_row_number, run_key) FROM records ORDER BY filename, file_row_number"
 SUMMARY = """
 WITH failed AS (
-    SELECT DISTINCT run_id, problem, workload, mode, device, implementation FROM records WHERE status <> 'ok'
+    SELECT DISTINCT run_key, problem, workload, mode, device, implementation FROM records WHERE status <> 'ok'
 ), blocks AS (
-    SELECT run_id, problem, workload, mode, device, implementation, replicate, turn.block AS block,
+    SELECT run_key, problem, workload, mode, device, implementation, replicate, turn.block AS block,
            avg(ln(turn.seconds)) AS log
     FROM (SELECT * EXCLUDE (turns), unnest(turns) AS turn FROM records WHERE status = 'ok')
     GROUP BY ALL
 ), replicates AS (
-    SELECT a.run_id, a.problem, a.workload, a.mode, a.device, a.implementation, a.replicate,
+    SELECT a.run_key, a.problem, a.workload, a.mode, a.device, a.implementation, a.replicate,
            median(a.log - b.log) AS log
     FROM blocks a
-    JOIN blocks b USING (run_id, problem, workload, mode, device, replicate, block)
-    JOIN runs ON runs.run_id = a.run_id
+    JOIN blocks b USING (run_key, problem, workload, mode, device, replicate, block)
+    JOIN runs ON runs.key = a.run_key
     WHERE b.implementation = runs.baseline
     GROUP BY ALL
+), arms AS (
+    SELECT run_key, problem, workload, mode, device, implementation,
+           exp(avg(log)) AS ratio, coalesce(stddev_samp(log), 0) AS sd, count(*) AS replicates
+    FROM replicates ANTI JOIN failed USING (run_key, problem, workload, mode, device, implementation)
+    GROUP BY ALL
 )
-SELECT run_id, problem, workload, mode, device, implementation,
-       exp(avg(log)) AS ratio, coalesce(stddev_samp(log), 0) AS sd, count(*) AS replicates
-FROM replicates ANTI JOIN failed USING (run_id, problem, workload, mode, device, implementation)
-GROUP BY ALL
-ORDER BY ALL
+SELECT run_id, arms.* EXCLUDE (run_key) FROM arms JOIN runs ON runs.key = run_key ORDER BY ALL
 """
 """The ratio of each arm to its run's baseline: as reports.estimates takes it, a mean of medians over blocks."""
 
@@ -147,27 +150,28 @@ class Dataset:
     def _write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all. On an object store a file is there only when it is whole."""
         path = f"{self.root}/{name}"
-        parent = path.rpartition("/")[0]
-        if self.protocol != "file":
+        if self.protocol == "file":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(Path(path), lambda temporary: temporary.write_bytes(content))
+        else:
             self.files.pipe_file(path, content)
-            return
-        self.files.makedirs(parent, exist_ok=True)
-        temporary = f"{parent}/.{uuid.uuid4().hex}"
-        try:
-            self.files.pipe_file(temporary, content)
-            self.files.mv(temporary, path)
-        finally:
-            self._remove(temporary)
 
     def compact(self) -> int:
         """Merge the small files of each machine and month. Return how many files are fewer.
 
         First the merged records are written, then the rows of runs/ that name them, and then the old files go: the rows
         of runs/ first. A reader takes each run from a file that is there. Where one goes meanwhile, it reads again.
+
+        Raises:
+            NoDataset: where a file can't be read, also not at a second try.
         """
+        return self._again(self._compact)
+
+    def _compact(self) -> int:
         before = len(self._files(RUNS)) + len(self._files(RECORDS))
-        known = self.runs() if before else pd.DataFrame({"file": []})
-        whole = set(known["file"])  # a run that is just being added has its records there, and no row yet
+        known = self._runs("") if before else pd.DataFrame(columns=RUN_COLUMNS.names)
+        once = known.drop_duplicates("run_id", keep=False)  # two of an id are not merged: they would then be mixed
+        whole = set(once["file"])  # a run that is just being added has its records there, and no row yet
         for place, names in self._places(RECORDS).items():
             for group in self._groups([name for name in names if self._relative(name) in whole]):
                 self._merge(place, group, known)
@@ -234,7 +238,7 @@ class Dataset:
         """
         return self._again(lambda: self._runs(where))
 
-    def _runs(self, where: str) -> pd.DataFrame:
+    def _runs(self, where: str, columns: str = "*") -> pd.DataFrame:
         import duckdb
 
         files = self._files(RUNS)
@@ -250,14 +254,20 @@ class Dataset:
                 " ORDER BY key, file"
             )
             try:
-                chosen = f"SELECT * FROM runs WHERE {where or 'true'} ORDER BY date DESC, key"  # noqa: S608 — their own
+                condition = f"WHERE {where or 'true'} ORDER BY date DESC, key"
+                chosen = f"SELECT {columns} FROM runs {condition}"  # noqa: S608 — their own
                 found: pd.DataFrame = connection.sql(chosen).df()
-            except (duckdb.BinderException, duckdb.ParserException, duckdb.ConversionException) as error:
+            except (
+                duckdb.BinderException,
+                duckdb.CatalogException,
+                duckdb.ConversionException,
+                duckdb.ParserException,
+            ) as error:
                 raise NoDataset(f"the condition {where!r}: {str(error).splitlines()[0]}") from None
         return found
 
     def _again(self, work: Callable[[], Thing]) -> Thing:
-        """Do some reading, and once more where a file went meanwhile: `compact` may be at work.
+        """Do some reading, and once more where that fails: `compact` may be at work, or a store busy.
 
         Raises:
             NoDataset: where it fails twice.
@@ -267,9 +277,9 @@ class Dataset:
         for attempt in range(2):
             try:
                 return work()
-            except (duckdb.Error, FileNotFoundError) as error:
+            except (duckdb.Error, OSError) as error:
                 if attempt:
-                    raise NoDataset(f"{self.address} can't be read: {str(error).splitlines()[0]}") from None
+                    raise NoDataset(f"{self.address}: {str(error).splitlines()[0]}") from None
                 self.files.invalidate_cache()
         raise AssertionError
 
@@ -282,7 +292,7 @@ class Dataset:
         return self._again(lambda: self._summary(where))
 
     def _summary(self, where: str) -> pd.DataFrame:
-        chosen = self._runs(where)
+        chosen = self._runs(where, "key, run_id, baseline, file")  # without environment.json, which may be large
         parts = []
         for batch in _batches(chosen["file"]):
             with self._connected() as connection:
@@ -299,10 +309,15 @@ class Dataset:
             chosen: rows of `runs`.
             folder: where their folders are made.
         """
+        taken: set[str] = set()
         for row in chosen.itertuples(index=False):
-            place = folder / re.sub(r"[^A-Za-z0-9._-]", "-", str(row.run_id))
+            name = re.sub(r"[^A-Za-z0-9_-]", "-", str(row.run_id))
+            name = str(row.key) if name in taken else name  # another run of the same id
+            taken.add(name)
+            place = folder / name
             place.mkdir(parents=True, exist_ok=True)
-            (place / "results.parquet").write_bytes(self._records_of(row))
+            content = self._again(lambda row=row: self._records_of(row))  # type: ignore[misc]
+            (place / "results.parquet").write_bytes(content)
             write_text(place / "environment.json", str(row.environment))
             yield read_run(place)
 
@@ -318,10 +333,16 @@ class Dataset:
     # files
 
     def _files(self, table: str) -> list[str]:
-        return self._in(table, "machine=*/month=*")
+        return self._in(table, "")
 
     def _in(self, table: str, place: str) -> list[str]:
-        return sorted(self.files.glob(f"{self.root}/{table}/{place}/*.parquet"))
+        """Return the files of a table, or of a place in it.
+
+        A folder that can't be listed is an error. fsspec's glob would leave it out, and its runs would be missing.
+        """
+        path = f"{self.root}/{table}/{place}".rstrip("/")
+        found = self.files.find(path) if self.protocol != "file" else _files_below(Path(path))
+        return sorted(name for name in found if FILE_OF_A_TABLE.search(name))
 
     def _places(self, table: str) -> dict[str, list[str]]:
         """Return the files of each machine and month, by `machine=M/month=YYYY-MM`."""
@@ -333,7 +354,7 @@ class Dataset:
     def _register(self, connection: Any, chosen: pd.DataFrame, names: Sequence[str]) -> None:
         """Make the views `runs`, of chosen runs, and `records`, of their records: each run's from its own file only."""
         urls = [self._url(f"{self.root}/{file}") for file in chosen["file"]]
-        connection.register("runs", chosen[["run_id", "baseline"]].assign(url=urls))
+        connection.register("runs", chosen[["key", "run_id", "baseline"]].assign(url=urls))
         read = connection.read_parquet(
             [self._url(name) for name in names],
             union_by_name=True,
@@ -374,6 +395,21 @@ def _batches(files: Iterable[str]) -> Iterator[list[str]]:
         runs += count
     if batch:
         yield batch
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    """Yield every file of this file system that is below a folder; none where the folder is not there.
+
+    Raises:
+        OSError: where a folder can't be listed.
+    """
+
+    def fail(error: OSError) -> NoReturn:
+        raise error
+
+    if folder.is_dir():
+        for place, _, names in os.walk(folder, onerror=fail):
+            yield from (f"{place}/{name}" for name in names)
 
 
 def slug(label: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from benchmarks import processors
 from benchmarks.columns import Column
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import TWIN
+from benchmarks.metadata import Machine, name_and_driver
+from benchmarks.record import harmless
 from benchmarks.statistics import nodes as statistics
 from benchmarks.statistics.intervals import means, p_values
 from benchmarks.statistics.multiplicity import holm
@@ -39,13 +42,24 @@ LogRatios = dict[tuple[str, ...], np.ndarray]
 
 @dataclass(frozen=True)
 class Node:
-    """A node that has a run: the member's name, the node's own, its processor, its run, and that run's log ratios."""
+    """A node that has a run: the member's name, the node's own, its kind, its run, and that run's log ratios."""
 
     member: str
     name: str
     kind: str
     run: Run
     log_ratios: LogRatios
+
+    @property
+    def words(self) -> str:
+        """What the node is called in a sentence: two runs may be on nodes of the same name."""
+        return f"{self.name} (run {self.member})"
+
+    @property
+    def code(self) -> tuple[object, ...]:
+        """The digests of what the run compared."""
+        options = self.run.metadata.run
+        return options.shared_digest, *sorted(zip(options.implementations, options.digests, strict=False))
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,17 @@ class Missing:
     member: str
     asked: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An implementation that failed at some benchmarks on some nodes, in the same way; the reason of the first."""
+
+    implementation: str
+    status: str
+    reason: str
+    benchmarks: int
+    where: Sequence[Node]
 
 
 @dataclass(frozen=True)
@@ -74,13 +99,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Together:
-    """What a fleet says: its nodes, those that are left out with the reason, what is missing, and the rows."""
+    """What a fleet says: its nodes, those that are left out with the reason, what is missing, what failed, the rows."""
 
     baseline: str
     nodes: Sequence[Node]
     odd: dict[str, str]
     missing: Sequence[Missing]
+    failed: Sequence[Failed]
     rows: Sequence[Row]
+
+    @property
+    def good(self) -> list[Node]:
+        """The nodes that are not left out."""
+        return [node for node in self.nodes if node.member not in self.odd]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every node has rows, nothing has failed, and there is something to say."""
+        return bool(self.rows) and not self.missing and not self.failed
 
 
 def read(folder: Path) -> tuple[list[Node], list[Missing]]:
@@ -109,24 +145,67 @@ def read(folder: Path) -> tuple[list[Node], list[Missing]]:
         found.append((member.name, name, run))
     missing += [Missing(name, "a node", fleets.NOT_SUBMITTED) for name in kept.not_submitted]
     ratios = log_ratios([run for _, _, run in found])
+    kinds = kinds_of([run.metadata.machine for _, _, run in found])
     nodes = [
-        Node(member, name, processors.words(run.metadata.machine), run, mine)
-        for (member, name, run), mine in zip(found, ratios, strict=True)
+        Node(member, name, kind, run, mine)
+        for (member, name, run), kind, mine in zip(found, kinds, ratios, strict=True)
     ]
     return nodes, missing
+
+
+def kinds_of(machines: Sequence[Machine]) -> list[str]:
+    """Return what kind each machine is: its processor and its GPU, and the number of cores where that differs."""
+    cores = [machine.cores for machine in machines]
+    told = len(set(cores)) > 1
+    return [
+        ", ".join(
+            filter(
+                None,
+                (
+                    processors.words(machine),
+                    count(machine.cores, "core") if told and machine.cores else "",
+                    name_and_driver(machine.gpu)[0],
+                ),
+            )
+        )
+        for machine in machines
+    ]
 
 
 def together(found: Sequence[Node], missing: Sequence[Missing]) -> Together:
     """Return what the nodes say together.
 
-    A node is left out where its twins differ, or where the baseline takes much longer than on the quickest node with
-    the same processor. Neither looks at what the comparison is about.
+    A node is left out where it compared other code than most, where its twins differ, or where the baseline takes much
+    longer than on the quickest node of the same kind. None of these looks at what the comparison is about.
     """
-    odd = {node.member: reason for node in found if (reason := twins_differ(node))}
+    odd = other_code(found)
+    odd |= {node.member: reason for node in found if node.member not in odd and (reason := twins_differ(node))}
     odd |= {name: reason for name, reason in slow(found).items() if name not in odd}
     good = [node for node in found if node.member not in odd]
     baseline = found[0].run.baseline if found else ""
-    return Together(baseline, found, odd, missing, list(rows(good)) if good else [])
+    return Together(baseline, found, odd, missing, failures(found), list(rows(good)) if good else [])
+
+
+def other_code(found: Sequence[Node]) -> dict[str, str]:
+    """Return the nodes that compared other code than most nodes: the files of the checkout changed meanwhile."""
+    most = Counter(node.code for node in found).most_common(1)
+    reason = "it compared other code than most nodes: files of the checkout changed meanwhile"
+    return {node.member: reason for node in found if node.code != most[0][0]}
+
+
+def failures(found: Sequence[Node]) -> list[Failed]:
+    """Return what has failed on any node, where that is not harmless."""
+    same: dict[tuple[str, str], list[tuple[Node, int, str]]] = {}
+    for node in found:
+        records = node.run.records
+        bad = records[~records["status"].isin(harmless(node.run.metadata.machine.gpu))]
+        for (name, status), mine in bad.groupby(["implementation", "status"], observed=True):
+            at = len(mine[BENCHMARK].drop_duplicates())
+            same.setdefault((str(name), str(status)), []).append((node, at, str(mine["reason"].iloc[0])))
+    return [
+        Failed(name, status, mine[0][2], max(at for _, at, _ in mine), [node for node, _, _ in mine])
+        for (name, status), mine in same.items()
+    ]
 
 
 def log_ratios(runs: Sequence[Run]) -> list[LogRatios]:
@@ -191,7 +270,7 @@ def slow(found: Sequence[Node]) -> dict[str, str]:
         for member in members:
             ratio = math.exp((logs.loc[member] - logs).mean(axis=1).max())  # over the benchmarks that both have
             if ratio > SLOWER:
-                reasons[member] = f"it takes {ratio:.2f} × the time of the quickest node with the same processor"
+                reasons[member] = f"it takes {ratio:.2f} × the time of the quickest node of the same kind"
     return reasons
 
 
@@ -210,19 +289,21 @@ def rows(found: Sequence[Node]) -> Iterator[Row]:
         where = dict(zip(ARM, arm, strict=True))
         each = {name: math.exp(float(logs.mean())) for name, logs in mine.items()}
         differs = adjusted[arm] < statistics.DIFFERS
-        said = _difference(mine, kinds, names) if differs else _holds(len(mine))
+        said = _difference(mine, kinds, names) if differs else _holds(len(mine), len(found))
         yield Row(
             **{name: str(where[name]) for name in (*BENCHMARK, "implementation")},
             combined=combined[arm], nodes=len(mine), verdict=said, each=each,
         )  # fmt: skip
 
 
-def _holds(nodes: int) -> str:
-    return "one node only" if nodes == 1 else f"holds on all {nodes} nodes"
+def _holds(nodes: int, of_all: int) -> str:
+    if nodes == 1:
+        return "one node only"
+    return f"holds on all {nodes} nodes" if nodes == of_all else f"holds on {nodes} of {of_all} nodes"
 
 
 def _difference(mine: dict[str, np.ndarray], kinds: dict[str, str], names: dict[str, str]) -> str:
-    """Return how nodes differ: between kinds of processors, by one node that stands apart, or otherwise."""
+    """Return how nodes differ: between kinds of nodes, by one node that stands apart, or otherwise."""
     of_kind: dict[str, list[np.ndarray]] = {}
     for member, logs in mine.items():
         of_kind.setdefault(kinds[member], []).append(logs)
@@ -236,21 +317,38 @@ def _difference(mine: dict[str, np.ndarray], kinds: dict[str, str], names: dict[
 
 
 def sentences(said: Together) -> list[str]:
-    """Return what the fleet says, in a few lines: how many nodes, what was left out, and on how much they agree."""
-    good = [node for node in said.nodes if node.member not in said.odd]
+    """Return what the fleet says in some lines: how many nodes, what is left out or missing, on how much they agree."""
+    good = said.good
     kinds = [
         f"{sum(node.kind == kind for node in good)} × {kind}" for kind in dict.fromkeys(node.kind for node in good)
     ]
     lines = [f"{count(len(good), 'node')}" + (f": {listed(kinds)}" if kinds else "")]
-    names = {node.member: node.name for node in said.nodes}
-    lines += [f"left out: {names[member]} (run {member}): {reason}" for member, reason in said.odd.items()]
+    by_member = {node.member: node.words for node in said.nodes}
+    lines += [f"left out: {by_member[member]}: {reason}" for member, reason in said.odd.items()]
     lines += [f"no rows: run {one.member}, asked for {one.asked}: {one.reason}" for one in said.missing]
+    for one in said.failed:
+        where = f"on {listed([node.words for node in one.where])}, at {count(one.benchmarks, 'benchmark')}"
+        lines.append(f"{one.status}: {one.implementation} {where}: {one.reason}")
+    lines += versions_that_differ(good)
     if said.rows and len(good) > 1:
         holding = sum(row.verdict.startswith("holds") for row in said.rows)
         lines.append(
             f"{holding} of {count(len(said.rows), 'ratio')} to {said.baseline} hold on all nodes that have them"
         )
     return [one_line(line, 400) for line in lines]
+
+
+def versions_that_differ(found: Sequence[Node]) -> list[str]:
+    """Return a line for each package of which nodes have different versions."""
+    where: dict[str, dict[str, list[str]]] = {}
+    for node in found:
+        for name, version in node.run.metadata.versions.items():
+            where.setdefault(name, {}).setdefault(str(version), []).append(node.words)
+    return [
+        f"{name} differs: {listed([f'{version} on {listed(names)}' for version, names in each.items()])}"
+        for name, each in where.items()
+        if len(each) > 1
+    ]
 
 
 def _ratio(row: Row) -> str:
@@ -260,7 +358,6 @@ def _ratio(row: Row) -> str:
 
 def columns(said: Together) -> list[Column]:
     """Return the columns of a fleet's table: the combined ratio first, then a column for each node."""
-    good = [node for node in said.nodes if node.member not in said.odd]
 
     def of(member: str) -> Any:
         return lambda row: f"{row.each[member]:.2f}" if member in row.each else "–"
@@ -274,7 +371,7 @@ def columns(said: Together) -> list[Column]:
         Column("verdict", "verdict", lambda row: row.verdict, words=True),
         *(
             Column(node.member, f"{node.name} ({node.member})", of(node.member), priority=k)
-            for k, node in enumerate(good)
+            for k, node in enumerate(said.good)
         ),
     ]
 
@@ -303,7 +400,8 @@ def table(said: Together) -> pd.DataFrame:
 def document(said: Together) -> str:
     """Return fleet.md."""
     listed_lines = "\n".join(f"- {markdown_cell(line)}" for line in sentences(said))
-    table = markdown.table(columns(said), said.rows) if said.rows else "No node has a row."
+    nothing = "Every node was left out." if said.nodes and not said.good else "No node has a ratio."
+    table = markdown.table(columns(said), said.rows) if said.rows else nothing
     notes = (
         "× is the time over the baseline's, each node's mean, combined with random effects; *nodes differ by* is the"
         " standard deviation between nodes beyond what replicates explain. A verdict is about that difference, and not"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,9 +21,32 @@ from benchmarks.regression.comparison import is_foreign
 from benchmarks.regression.snapshots import resolve
 from benchmarks.run import compared
 from benchmarks.run import run as run_command
+from benchmarks.words import listed
 from impls.core import registry
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+OWN = ("time", "partition", "nodelist", "nodes", "exclusive", "requeue", "signal", "open-mode", "job-name")
+"""The options of sbatch that the fleet gives itself."""
+
+
+def sbatch_options(given: Sequence[str]) -> dict[str, str]:
+    """Return options of sbatch that were given as KEY=VALUE.
+
+    Raises:
+        click.UsageError: where one is not written so, or is the fleet's own.
+    """
+    found = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        name = name.lstrip("-").replace("_", "-")
+        if not value:
+            raise click.UsageError(f"--slurm {text} is no KEY=VALUE")
+        if name in OWN:
+            raise click.UsageError(
+                f"--slurm {text}: the fleet gives {name} itself (see --minutes, --partition, --nodes)"
+            )
+        found[name.replace("-", "_")] = value
+    return found
 
 
 def slurm_nodes(partition: str | None, count: int | None, per_kind: int | None) -> list[str]:
@@ -37,6 +61,9 @@ def slurm_nodes(partition: str | None, count: int | None, per_kind: int | None) 
             if len(found) < per_kind:
                 raise click.UsageError(f"--per-kind is {per_kind}; partition {name} has {len(found)} usable nodes")
         usable = {name: found[:per_kind] for name, found in usable.items()}
+        shared = [node for node, n in Counter(itertools.chain.from_iterable(usable.values())).items() if n > 1]
+        if shared:
+            raise click.UsageError(f"--per-kind: {listed(shared)} is in several of the partitions; use --nodes")
     rounds = itertools.zip_longest(*([f"{name}/{node}" for node in found] for name, found in usable.items()))
     by_node: dict[str, str] = {}  # a node may be in several partitions
     for where in filter(None, itertools.chain.from_iterable(rounds)):
@@ -57,6 +84,8 @@ def run_options(given: list[str]) -> tuple[list[str], str]:
     for name in ("out", "resume"):
         if getattr(asked, name):
             raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
+    if asked.replicates == 1:
+        raise click.UsageError("nodes are compared by their replicates: --replicates must be at least 2")
     implementations, baseline = compared(asked)
     if any(implementation.name == TWIN for implementation in implementations):
         raise click.UsageError(f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours")

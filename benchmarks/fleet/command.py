@@ -83,14 +83,16 @@ def start(
         raise click.UsageError("a fleet needs submitit; install the group `fleet` of pyproject.toml")
     if local and (partition or nodes or per_kind or extra):
         raise click.UsageError("--local does not go with --partition, --nodes, --per-kind or --slurm")
-    if wrong := [text for text in extra if not text.partition("=")[2]]:
-        raise click.UsageError(f"--slurm {wrong[0]} is no KEY=VALUE")
-    sbatch = {key.lstrip("-"): value for key, _, value in (text.partition("=") for text in extra)}
+    sbatch = asked.sbatch_options(extra)
     if not local and not scheduler.present():
         raise click.UsageError("there is no Slurm here (no sbatch); --local N runs N times on this machine")
-    places = ["this machine"] * local if local else asked.slurm_nodes(partition, nodes, per_kind)
     gates = given[:1] == (REGRESSION,)
-    whole, baseline = (asked.gate_options(given[1:], len(places)), "") if gates else asked.run_options(list(given))
+    whole, baseline = ([], "") if gates else asked.run_options(list(given))
+    if not (local or nodes or per_kind):
+        raise click.UsageError("say how many nodes: --nodes N, or --per-kind K of each partition")
+    places = ["this machine"] * local if local else asked.slurm_nodes(partition, nodes, per_kind)
+    if gates:
+        whole = asked.gate_options(given[1:], len(places))
     folder = place or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-fleet"
     options.usable_out(folder)
     folder = folder.resolve()

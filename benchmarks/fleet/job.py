@@ -29,6 +29,8 @@ ATTEMPTS = "attempts.txt"
 GRACE_SECONDS = 20.0
 """How long a run may take to end when it is told to."""
 POLL_SECONDS = 0.2
+STAY_SECONDS = 3600.0
+"""How long a job that Slurm has told to end waits for Slurm to end it. A job that ends by itself is not requeued."""
 GIVEN_UP = -1
 """The exit code of a run that did not end by itself."""
 
@@ -55,6 +57,7 @@ class Job:
         self.name = name
         self.alone = alone
         self.process: subprocess.Popen[bytes] | None = None
+        self.told = False
 
     def __call__(self) -> int:
         """Run, and return the run's exit code."""
@@ -63,7 +66,7 @@ class Job:
         (place / ENDED).unlink(missing_ok=True)
         attempts, log = _count(place / ATTEMPTS), place / "log.txt"
         code = GIVEN_UP
-        signal.signal(signal.SIGTERM, lambda *_: self._tell(signal.SIGTERM))  # of scancel, and before a preemption
+        signal.signal(signal.SIGTERM, self._be_told)  # of scancel, and before a preemption
         try:
             code = self._run(log)
             lines = log.read_text(errors="replace").strip().splitlines()
@@ -76,6 +79,8 @@ class Job:
             if not isinstance(sys.exception() if hasattr(sys, "exception") else sys.exc_info()[1], SystemExit):
                 ended = Ended(node_name(), code, one_line(said), attempts)
                 write_text(place / ENDED, json_text(ended))
+        if self.told and not self.alone:
+            time.sleep(STAY_SECONDS)
         return code
 
     def _run(self, log: Path) -> int:
@@ -105,6 +110,10 @@ class Job:
             while (code := self.process.poll()) is None:  # not wait(): a handler of a signal could not see its end
                 time.sleep(POLL_SECONDS)
             return code
+
+    def _be_told(self, *_: object) -> None:
+        self.told = True
+        self._tell(signal.SIGTERM)
 
     def _tell(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.returncode is None:

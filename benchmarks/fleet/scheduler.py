@@ -14,8 +14,10 @@ from benchmarks.fleet.folder import LOCAL, SLURM
 
 SECONDS = 60.0
 """The time in which a command of Slurm must answer."""
-USABLE, MARKS = ("idle", "mixed", "allocated"), "*~#!%$@^-+"
-"""The states of a node that can take a job, now or later, and the signs that sinfo may add to a state."""
+USABLE, MARKS = ("idle", "mixed", "allocated", "planned"), "~#-+"
+"""The states of a node that can take a job, now or later, and the signs that such a state may have: it is powered down
+or up, or planned for another job. A node that does not answer (*), is under maintenance ($), or is about to reboot or
+to be powered down (@ ^ ! %) is not usable."""
 OVER = (
     "completed",
     "cancelled",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import click
 import pytest
 
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import scheduler
-from benchmarks.fleet.asked import run_options
+from benchmarks.fleet.asked import run_options, sbatch_options, slurm_nodes
 from tests.helpers import processes
 from tests.helpers.processes import impls
 from tests.helpers.slurm import until
@@ -72,6 +75,7 @@ def test_jobs_go_on_without_the_command_and_can_be_cancelled(tmp_path):
         (("--local", "1", "--out", "x"), 2, "--out is given by the fleet"),
         (("--local", "1", "--mode", "sideways"), 2, "'sideways' is not one of"),
         (("--local", "1", "--baseline", "nobody"), 2, "--baseline nobody is not among"),
+        (("--local", "1", "--replicates", "1"), 2, "--replicates must be at least 2"),
         (("status", "/nowhere"), 2, "holds no fleet"),
         (("collect", "/nowhere"), 2, "holds no fleet"),
     ],
@@ -104,11 +108,11 @@ def test_every_implementation_is_named_to_the_nodes_and_the_other_options_stay()
 
 def test_slurms_words_are_read(monkeypatch):
     answers = {
-        "sinfo": "n1 idle\nn2 mixed\nn3 down*\nn4 idle~\n",
+        "sinfo": "n1 idle\nn2 mixed\nn3 down*\nn4 idle~\nn5 idle*\nn6 idle$\nn7 planned\nn8 mixed-\nn9 mixed@\n",
         "squeue": "7|RUNNING|None\n8|PENDING|Resources\n9|COMPLETED|None\n",
     }
     monkeypatch.setattr(scheduler, "_slurm", lambda command, *_: answers[command])
-    assert scheduler.nodes("all") == ["n1", "n4", "n2"]
+    assert scheduler.nodes("all") == ["n1", "n4", "n2", "n7", "n8"]
     assert scheduler.states("slurm", ["7", "8", "9", "10"]) == {
         "7": "running", "8": "pending (Resources)", "9": "gone", "10": "gone",
     }  # fmt: skip
@@ -117,3 +121,24 @@ def test_slurms_words_are_read(monkeypatch):
     answers["sinfo"] = ""
     with pytest.raises(scheduler.SchedulerFailed, match="there is no partition x"):
         scheduler.nodes("x")
+
+
+@pytest.mark.parametrize(
+    "text", ["time=60", "nodelist=n1", "--signal=USR1@5", "job_name=x", "open-mode=truncate", "account", "account="]
+)
+def test_options_of_sbatch_that_are_the_fleets_own_are_refused(text):
+    with pytest.raises(click.UsageError, match=re.escape(f"--slurm {text}")):
+        sbatch_options(["gres=gpu:1", text])
+
+
+def test_other_options_of_sbatch_are_passed_on():
+    given = ["account=lab", "--gres=gpu:1", "mail-type=END", "comment=a=b"]
+    assert sbatch_options(given) == {"account": "lab", "gres": "gpu:1", "mail_type": "END", "comment": "a=b"}
+
+
+def test_a_node_in_two_partitions_is_not_counted_for_both(monkeypatch):
+    monkeypatch.setattr(scheduler, "nodes", lambda name: ["n1", "n2"] if name == "a" else ["n2", "n3"])
+    with pytest.raises(click.UsageError, match="n2 is in several of the partitions"):
+        slurm_nodes("a,b", None, 2)
+    assert slurm_nodes("a,b", None, 1) == ["a/n1", "b/n2"]
+    assert slurm_nodes("a,b", 3, None) == ["a/n1", "b/n2", "b/n3"]

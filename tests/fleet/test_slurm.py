@@ -6,6 +6,7 @@ longest run with `-m faults`.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import subprocess
 
@@ -56,8 +57,9 @@ def test_two_nodes_end_in_one_table(fleet):
         assert fleets.ended(fleet.folder, member).node == node
         assert f"{node} ({member})" in table or f"{node} (run {member})" in table  # two at once disturb each other
     assert "no rows" not in table
-    again = [fleet.collect()[2] for _ in range(2)]
-    assert again == [table, table]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # two at once
+        again = list(pool.map(lambda _: fleet.collect(), range(2)))
+    assert again == [(code, said, table)] * 2
 
 
 @pytest.mark.faults
@@ -99,6 +101,23 @@ def test_a_preempted_job_goes_on_with_what_it_has(fleet):
         "sbatch", "--partition=urgent", f"--nodelist={node}", "--exclusive", "--output=/dev/null", "--wrap=sleep 5"
     )
     until(lambda: attempts(fleet, "001") > 1, "preemption", 90)
+    fleet.wait()
+    code, said, table = fleet.collect()
+    assert code == 0, said + table
+    assert attempts(fleet, "001") == 2
+
+
+@pytest.mark.faults
+def test_a_job_that_is_told_before_it_is_preempted_goes_on_too(fleet):
+    """Where a partition has a grace time, Slurm tells a job to end, and requeues it only when the time is over."""
+    (member,) = fleet.start("--nodes", "1", "--partition", "graceful", replicates=6)
+    fleet.measuring("001")
+    node = member.asked.partition("/")[2]
+    fleet.cluster.command(
+        "sbatch", "--partition=urgent", f"--nodelist={node}", "--exclusive", "--output=/dev/null", "--wrap=sleep 5"
+    )
+    until(lambda: fleets.ended(fleet.folder, "001"), "the run that was told", 60)
+    until(lambda: attempts(fleet, "001") > 1, "preemption", 120)
     fleet.wait()
     code, said, table = fleet.collect()
     assert code == 0, said + table
@@ -229,11 +248,13 @@ def test_a_full_folder_ends_the_runs_and_is_named(fleet):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--partition", "nowhere"), "Slurm: "),
+        (("--partition", "nowhere", "--nodes", "1"), "Slurm: "),
+        ((), "say how many nodes: --nodes N"),
         (("--nodes", "3"), "--nodes is 3; 2 are usable"),
         (("--per-kind", "3"), "--per-kind is 3; partition all has 2 usable nodes"),
         (("--local", "1", "--nodes", "2"), "--local does not go with"),
         (("--slurm", "account"), "--slurm account is no KEY=VALUE"),
+        (("--nodes", "1", "--slurm", "time=5"), "the fleet gives time itself"),
         (("--out", "x"), "--out is given by the fleet to each node"),
         (("--no-such-option",), "No such option"),
     ],
@@ -246,7 +267,7 @@ def test_what_is_asked_wrongly_is_refused_before_a_job_is_submitted(fleet, optio
 
 
 def test_a_job_that_slurm_refuses_is_one_line_with_the_folder(fleet):
-    done = fleet.run("--fleet", fleet.folder, "--nodes", "1", "--slurm", "nodelist=nowhere", *SMALL)
+    done = fleet.run("--fleet", fleet.folder, "--nodes", "1", "--slurm", "constraint=nowhere", *SMALL)
     assert done.returncode == 2
     assert "001 could not be submitted to all/n" in done.stderr
     assert done.stderr.count("\n") <= 2  # sbatch says it too

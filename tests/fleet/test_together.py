@@ -26,11 +26,14 @@ class Made:
         self.rng = np.random.default_rng(seed)
         self.members = []
 
-    def add(self, name, cpu=AMD, slow=1.0, twin=1.0, **ratios):
-        """Add a node on which the baseline takes `slow` times a millisecond, and others these ratios to it."""
+    def add(self, name, cpu=AMD, slow=1.0, twin=1.0, machine=(), run=(), more=(), versions=(), **ratios):
+        """Add a node on which the baseline takes `slow` times a millisecond, and others these ratios to it.
+
+        `machine`, `run` and `versions` change what environment.json says, and `more` are further records.
+        """
         member = f"{len(self.members) + 1:03}"
-        run = fleets.folder_of(self.folder, member) / "run"
-        run.mkdir(parents=True)
+        place = fleets.folder_of(self.folder, member) / "run"
+        place.mkdir(parents=True)
         rows = []
         for replicate in range(REPLICATES):
             for arm, ratio in {"base": 1.0, TWIN: twin, **ratios}.items():
@@ -39,12 +42,14 @@ class Made:
                 for turn in rows[-1]["turns"]:
                     turn["started"] = float(len(rows) + 1000 * len(self.members))
                     turn["seconds"] = seconds * float(np.exp(self.rng.normal(0, 0.001)))
+        rows += more
         for row in rows:
             row["run_id"] = f"r{member}"
-        write(run / "results.parquet", rows)
-        known = {**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "cpu": cpu}}
-        known["run"] = {**ENVIRONMENT["run"], "run_id": f"r{member}"}
-        (run / "environment.json").write_text(json.dumps(known))
+        write(place / "results.parquet", rows)
+        known = {**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "cpu": cpu, **dict(machine)}}
+        known["versions"] = {**ENVIRONMENT["versions"], **dict(versions)}
+        known["run"] = {**ENVIRONMENT["run"], "run_id": f"r{member}", **dict(run)}
+        (place / "environment.json").write_text(json.dumps(known))
         self.end(member, name)
         return member
 
@@ -123,6 +128,73 @@ def test_a_slower_node_of_the_same_processor_is_odd_and_one_of_another_is_not(ma
     assert [node.name for node in said.nodes] == ["a", "hogged", "other-kind"]
 
 
+@pytest.mark.parametrize(
+    ("slow", "machine", "words"),
+    [
+        (3.0, {"gpu": "NVIDIA A100, 580.1"}, "NVIDIA A100"),
+        (3.0, {"cores": 64}, "64 cores"),
+        (1.0, {"gpu": "NVIDIA A100, 580.1"}, "NVIDIA A100"),
+    ],
+)
+def test_nodes_with_other_gpus_or_cores_are_another_kind(made, slow, machine, words):
+    """A slower card is no fault of its node."""
+    made.add("a", machine={"gpu": "NVIDIA H100, 580.1"}, other=1.5)
+    made.add("b", slow=slow, machine={"gpu": "NVIDIA H100, 999.9", **machine}, other=1.5)
+    said = made.together()
+    assert said.odd == {}
+    kinds = report.sentences(said)[0]
+    assert "NVIDIA H100" in kinds
+    assert words in kinds
+    assert "580" not in kinds
+
+
+def test_an_implementation_that_fails_on_a_node_is_named_and_does_not_hold_on_all(made, python):
+    def broken(name, status, reason, problem="t4-b2-i8-h8"):
+        where = {"problem": problem, "workload": "sequence", "mode": "forward"}
+        return [failed(name, r, status, reason, **where) for r in range(2)]
+
+    made.add("a", good=1.5, other=1.5)
+    made.add("b", good=1.5, other=1.5)
+    more = [*broken("other", "disagrees", "h_n is wrong"), *broken("other", "disagrees", "so is this", "t8-b2-i8-h8")]
+    made.add("c", good=1.5, more=[*more, *broken("third", "unsupported", "no cell")])
+    said = made.together()
+    assert verdicts(said) == {"good": "holds on all 3 nodes", "other": "holds on 2 of 3 nodes"}
+    assert "disagrees: other on c (run 003), at 2 benchmarks: h_n is wrong" in report.sentences(said)
+    assert not any("third" in line for line in report.sentences(said))  # that is no fault
+    done = python("reports", "fleet", made.folder)
+    assert done.returncode == 1
+    assert "h_n is wrong" in (made.folder / "fleet.md").read_text()
+
+
+def test_a_node_that_compared_other_code_is_left_out(made):
+    same = {"implementations": ["base", "other"], "digests": ["d1", "d2"], "shared_digest": "s"}
+    for name in ("a", "b"):
+        made.add(name, run=same, other=1.5)
+    made.add("later", run={**same, "digests": ["d1", "changed"]}, other=1.5)
+    made.add("later-too", run={**same, "shared_digest": "changed"}, other=1.5)
+    said = made.together()
+    assert list(said.odd) == ["003", "004"]
+    assert "compared other code" in said.odd["003"]
+    assert verdicts(said) == {"other": "holds on all 2 nodes"}
+
+
+def test_versions_that_differ_between_nodes_are_told(made):
+    made.add("a", versions={"torch": "2.13.0"}, other=1.5)
+    made.add("b", versions={"torch": "2.12.1"}, other=1.5)
+    said = report.sentences(made.together())
+    assert "torch differs: 2.13.0 on a (run 001) and 2.12.1 on b (run 002)" in said
+    assert not any("python" in line for line in said)
+
+
+def test_where_every_node_is_left_out_it_says_so_and_fails(made, python):
+    for name in ("a", "b"):
+        made.add(name, twin=1.08, other=1.5)
+    said = made.together()
+    assert len(said.odd) == 2
+    assert "Every node was left out." in report.document(said)
+    assert python("reports", "fleet", made.folder).returncode == 1
+
+
 def test_a_member_without_rows_is_named_and_costs_only_its_own(made):
     made.add("a", other=1.5)
     made.add("b", other=1.5)
@@ -174,7 +246,7 @@ def test_nothing_at_all_is_told(made):
     made.end("001", "dead", code=2, said="error: no such option")
     said = made.together()
     assert said.rows == []
-    assert "No node has a row." in report.document(said)
+    assert "No node has a ratio." in report.document(said)
     assert report.table(said).empty
 
 

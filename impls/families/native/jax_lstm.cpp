@@ -25,18 +25,18 @@ template <typename Body> void in_parallel(ffi::ThreadPool& pool, int threads, Bo
       if (std::this_thread::get_id() == caller) return;  // where there is no pool, the caller does it itself
       const int p = team->came.fetch_add(1);
       int n;
-      while ((n = team->size.load(std::memory_order_acquire)) == 0) __builtin_ia32_pause();
+      while ((n = team->size.load(std::memory_order_acquire)) == 0) lstm::relax();
       if (p >= n) return;
       body(p, n, team->meeting);
       team->done.fetch_add(1, std::memory_order_release);
     });
   const auto latest = std::chrono::steady_clock::now() + PATIENCE;
   while (team->came.load() < threads && pool.num_threads() > 1 && std::chrono::steady_clock::now() < latest)
-    __builtin_ia32_pause();
+    lstm::relax();
   const int n = std::min(team->came.load(), threads);
   team->size.store(n, std::memory_order_release);
   body(0, n, team->meeting);
-  while (team->done.load(std::memory_order_acquire) < n - 1) __builtin_ia32_pause();
+  while (team->done.load(std::memory_order_acquire) < n - 1) lstm::relax();
 }
 
 template <ffi::DataType Kind>

@@ -20,6 +20,15 @@
 
 namespace lstm {
 
+// Tell the processor that this thread only waits for another one.
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 #ifdef __AVX512F__  // 32 registers: 6 rows × 4 vectors of sums, 4 vectors of the panel, 1 of the row
 constexpr int BYTES = 64, ROWS = 6, VECTORS = 4;
 #else  // 16 registers
@@ -174,7 +183,7 @@ class Meeting {
     }
     for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins)
       if (spins < 4096)
-        __builtin_ia32_pause();
+        relax();
       else
         sched_yield();
   }
