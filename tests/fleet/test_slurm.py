@@ -121,7 +121,7 @@ def test_a_job_that_is_told_before_it_is_preempted_goes_on_too(fleet):
     fleet.wait()
     code, said, table = fleet.collect()
     assert code == 0, said + table
-    assert attempts(fleet, "001") == 2
+    assert attempts(fleet, "001") >= 2  # it may be told again before the other job begins
 
 
 @pytest.mark.faults
