@@ -29,7 +29,7 @@ class KerasLSTM(CanonicalLSTM):
     """Keras's layers with torch.nn.LSTM's parameters.
 
     A kernel is a transposed view of a weight, and lies in memory as Keras's own kernel does. The bias is the sum of the
-    two.
+    two. Layers that are called directly, without stateless_call, are not faster (docs/decisions/0009-one-engine.md).
     """
 
     def __init__(self, problem: Problem, lstm: Any) -> None:
