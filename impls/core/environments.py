@@ -127,7 +127,8 @@ def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[st
     run_pip([sys.executable, "-m", "venv", str(folder)], waiting, TMPDIR=str(temporary))
     limits.write_text("".join(f"{line}\n" for line in constraints))
     # -I: what PYTHONPATH leads to must not count as installed
-    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--progress-bar=off"]
+    pip += ["--disable-pip-version-check"]
     run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], waiting, TMPDIR=str(temporary))
     shutil.rmtree(temporary, ignore_errors=True)
 
@@ -136,15 +137,23 @@ def run_pip(command: Sequence[str | Path], waiting: Waiting = lambda _: None, **
     """Run pip or venv and return what it prints.
 
     Raises:
-        NotBuilt: with the first error that pip prints.
+        NotBuilt: with the first error that pip prints, and the requirements that it says are in conflict.
     """
     done = child_process.run(command, variables, waiting)
     if done.returncode:
         lines = done.stderr.splitlines()
         errors = [line for line in lines if line.startswith("ERROR:")] or lines or [f"exit code {done.returncode}"]
         network = " (is there a network?)" if "(from versions: none)" in errors[0] else ""
-        raise NotBuilt(f"pip could not build an environment: {errors[0].removeprefix('ERROR: ')}{network}")
+        because = f" {causes}" if (causes := conflict(done.stdout)) else network
+        raise NotBuilt(f"pip could not build an environment: {errors[0].removeprefix('ERROR: ')}{because}")
     return done.stdout
+
+
+def conflict(output: str) -> str:
+    """Return what pip says of a conflict, on one line; nothing where it says nothing."""
+    _, _, after = output.partition("The conflict is caused by:\n")
+    causes = [line.strip() for line in after.partition("\n\n")[0].splitlines()]
+    return f"({'; '.join(causes)})" if causes else ""
 
 
 @contextlib.contextmanager

@@ -97,3 +97,24 @@ def test_what_pythonpath_leads_to_does_not_count_as_installed(tmp_path, monkeypa
     environments._install(tmp_path / "e", ["a"], [], lambda _: None)
     install = commands[-1]
     assert install[1:4] == ["-I", "-m", "pip"]
+
+
+def test_what_pip_cannot_install_together_is_named():
+    program = """
+import sys
+print("Collecting torch\\n\\nThe conflict is caused by:")
+print("    torch 2.12.1 depends on setuptools<82\\n    The user requested (constraint) setuptools==84.2.1\\n\\nTo fix this")
+print("ERROR: Cannot install torch==2.12.1 because they conflict.\\nERROR: more", file=sys.stderr)
+sys.exit(1)
+"""
+    with pytest.raises(environments.NotBuilt) as caught:
+        environments.run_pip([sys.executable, "-c", program])
+    assert str(caught.value) == (
+        "pip could not build an environment: Cannot install torch==2.12.1 because they conflict."
+        " (torch 2.12.1 depends on setuptools<82; The user requested (constraint) setuptools==84.2.1)"
+    )
+
+
+def test_another_failure_of_pip_names_no_conflict():
+    with pytest.raises(environments.NotBuilt, match=r"an environment: no such package$"):
+        environments.run_pip([sys.executable, "-c", "import sys; sys.exit('ERROR: no such package')"])
