@@ -103,7 +103,8 @@ def test_what_pip_cannot_install_together_is_named():
     program = """
 import sys
 print("Collecting torch\\n\\nThe conflict is caused by:")
-print("    torch 2.12.1 depends on setuptools<82\\n    The user requested (constraint) setuptools==84.2.1\\n\\nTo fix this")
+print("    torch 2.12.1 depends on setuptools<82")
+print("    The user requested (constraint) setuptools==84.2.1\\n\\nTo fix this")
 print("ERROR: Cannot install torch==2.12.1 because they conflict.\\nERROR: more", file=sys.stderr)
 sys.exit(1)
 """
