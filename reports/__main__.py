@@ -17,6 +17,7 @@ try:
         import click
 
         from benchmarks.terminal import output
+        from benchmarks.words import count
         from impls.core.files import write_text, write_whole
         from impls.core.text import one_line
         from reports import dataset, export, frames, headline, publication, publishing, roofline, run_folder, site
@@ -120,7 +121,7 @@ def _dataset_errors() -> Iterator[None]:
         raise click.ClickException(
             one_line(f"a dataset needs the group `dataset` of pyproject.toml: {error}")
         ) from None
-    except (dataset.NoDataset, frames.Unreadable, OSError, ValueError) as error:
+    except (dataset.NoDataset, frames.Unreadable, OSError, ValueError, NotImplementedError) as error:
         raise click.ClickException(one_line(str(error))) from None
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("botocore", "duckdb"):  # such as: no credentials
@@ -248,11 +249,14 @@ def publish(path: Path, address: str | None, to: Path) -> int:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.parquet|FILE.csv", required=True)
 def summary(address: str, where: str | None, out: Path) -> int:
     """Write the ratios of all arms of a dataset's runs to a file, in bounded memory."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise click.UsageError(f"--out {out} is neither .csv nor .parquet")
     with _dataset_errors():
         found = dataset.Dataset(address).summary(where or "")
-        write_whole(out, found.to_csv if out.suffix == ".csv" else found.to_parquet)
-    runs = found["run_id"].nunique() if len(found) else 0
-    command_line.say(f"{len(found)} ratios of {runs} runs: {out}")
+        if not len(found):
+            raise click.ClickException("no run is chosen, or none that is has a ratio")
+        write_whole(out, (lambda path: found.to_csv(path, index=False)) if out.suffix == ".csv" else found.to_parquet)
+    command_line.say(f"{count(len(found), 'ratio')} of {count(found['run_id'].nunique(), 'run')}: {out}")
     return 0
 
 

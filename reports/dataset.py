@@ -31,6 +31,8 @@ Thing = TypeVar("Thing")
 RUNS, RECORDS = "runs", "records"
 FILE_OF_A_TABLE = re.compile(r"/machine=[^/]*/month=[^/]*/[^./][^/]*\.parquet$")
 """A path in a dataset. One that starts with a dot is a file that is being written."""
+LONGEST = 100
+"""The longest name of a run's folder."""
 BATCH = 200
 """The runs whose records are read at a time: what bounds the memory."""
 MEMORY = "2GB"
@@ -55,7 +57,9 @@ RUN_COLUMNS = pa.schema(
 
 EVERY_RUN = """
 CREATE TABLE every AS
-SELECT * FROM read_parquet($urls, union_by_name = true, hive_partitioning = true, hive_types_autocast = false)
+SELECT * EXCLUDE (path), regexp_extract(path, '.*/machine=([^/]*)/', 1) AS machine,
+       regexp_extract(path, '.*/month=([^/]*)/', 1) AS month
+FROM read_parquet($urls, union_by_name = true, hive_partitioning = false, filename = 'path')
 """
 OF_RUNS = """
 CREATE VIEW records AS
@@ -163,13 +167,13 @@ class Dataset:
         of runs/ first. A reader takes each run from a file that is there. Where one goes meanwhile, it reads again.
 
         Raises:
-            NoDataset: where a file can't be read, also not at a second try.
+            NoDataset: where there is none, or a file can't be read, also not at a second try.
         """
         return self._again(self._compact)
 
     def _compact(self) -> int:
         before = len(self._files(RUNS)) + len(self._files(RECORDS))
-        known = self._runs("") if before else pd.DataFrame(columns=RUN_COLUMNS.names)
+        known = self._runs("")
         once = known.drop_duplicates("run_id", keep=False)  # two of an id are not merged: they would then be mixed
         whole = set(once["file"])  # a run that is just being added has its records there, and no row yet
         for place, names in self._places(RECORDS).items():
@@ -311,15 +315,26 @@ class Dataset:
         """
         taken: set[str] = set()
         for row in chosen.itertuples(index=False):
-            name = re.sub(r"[^A-Za-z0-9_-]", "-", str(row.run_id))
+            name = re.sub(r"[^A-Za-z0-9_-]", "-", str(row.run_id))[:LONGEST]
             name = str(row.key) if name in taken else name  # another run of the same id
             taken.add(name)
             place = folder / name
             place.mkdir(parents=True, exist_ok=True)
-            content = self._again(lambda row=row: self._records_of(row))  # type: ignore[misc]
-            (place / "results.parquet").write_bytes(content)
+            (place / "results.parquet").write_bytes(self._content_of(row))
             write_text(place / "environment.json", str(row.environment))
             yield read_run(place)
+
+    def _content_of(self, row: Any) -> bytes:
+        """Return the same as `_records_of`; where the file is gone, `compact` has merged it: ask where it is now."""
+        import duckdb
+
+        try:
+            return self._records_of(row)
+        except (OSError, duckdb.Error):
+            self.files.invalidate_cache()
+            escaped = str(row.key).replace("'", "''")
+            (now,) = self.runs(f"key = '{escaped}'").itertuples(index=False)
+            return self._again(lambda: self._records_of(now))
 
     def _records_of(self, row: Any) -> bytes:
         """Return the Parquet file of a run's records, as it was put where it has not been merged with others."""

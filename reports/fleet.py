@@ -24,7 +24,7 @@ from benchmarks.statistics.multiplicity import holm
 from benchmarks.words import count, listed, markdown_cell
 from impls.core.text import one_line
 from reports import frames, markdown
-from reports.estimates import Blocks, grouped, sound
+from reports.estimates import UNSTEADY, Blocks, grouped, sound
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import FLOOR
 
@@ -116,7 +116,12 @@ class Together:
     @property
     def whole(self) -> bool:
         """Whether every node has rows, nothing has failed, and there is something to say."""
-        return bool(self.rows) and not self.missing and not self.failed
+        return bool(self.rows) and not self.missing and not self.failed and not self.without
+
+    @property
+    def without(self) -> list[Node]:
+        """The nodes that are not left out, and have no ratio: their baseline failed, or they have one replicate."""
+        return [node for node in self.good if not any(node.member in row.each for row in self.rows)]
 
 
 def read(folder: Path) -> tuple[list[Node], list[Missing]]:
@@ -128,19 +133,23 @@ def read(folder: Path) -> tuple[list[Node], list[Missing]]:
     kept = fleets.read(folder)
     found: list[tuple[str, str, Run]] = []
     missing: list[Missing] = []
+    of_id: dict[str, str] = {}
     runs = frames.read_each(fleets.run_of(folder, member.name) for member in kept.members)
     for member, run in zip(kept.members, runs, strict=True):
         over = fleets.ended(folder, member.name)
         if isinstance(run, frames.Unreadable):
             done, of_all = fleets.replicates_done(folder, member.name)
-            why = fleets.why_missing(over)
-            why += (
-                f"; {done} of {of_all} replicates"
-                if of_all
-                else f"; {one_line(str(run).replace(f'{folder}/', ''), 120)}"
-            )
+            unreadable = one_line(str(run).replace(f"{folder}/", ""), 200)
+            whole = over is not None and over.code in (0, 1)  # the run has ended well, and its files are damaged
+            why = unreadable if whole else fleets.why_missing(over, (folder / fleets.CANCELLED).exists())
+            if not whole:
+                why += f"; {done} of {of_all} replicates" if of_all else f"; {unreadable}"
             missing.append(Missing(member.name, member.asked, why))
             continue
+        if run.run_id in of_id:
+            missing.append(Missing(member.name, member.asked, f"its run is that of run {of_id[run.run_id]}: a copy"))
+            continue
+        of_id[run.run_id] = member.name
         name = over.node if over else member.asked
         found.append((member.name, name, run))
     missing += [Missing(name, "a node", fleets.NOT_SUBMITTED) for name in kept.not_submitted]
@@ -175,22 +184,26 @@ def kinds_of(machines: Sequence[Machine]) -> list[str]:
 def together(found: Sequence[Node], missing: Sequence[Missing]) -> Together:
     """Return what the nodes say together.
 
-    A node is left out where it compared other code than most, where its twins differ, or where the baseline takes much
-    longer than on the quickest node of the same kind. None of these looks at what the comparison is about.
+    A node is left out where it compared other code than the others, where its twins differ, or where the baseline takes
+    much longer than on the quickest node of the same kind. None of these looks at what the comparison is about.
     """
-    odd = other_code(found)
+    baseline = found[0].run.baseline if found else ""
+    odd = {node.member: f"its baseline is {node.run.baseline}" for node in found if node.run.baseline != baseline}
+    odd |= {name: reason for name, reason in other_code(found).items() if name not in odd}
     odd |= {node.member: reason for node in found if node.member not in odd and (reason := twins_differ(node))}
     odd |= {name: reason for name, reason in slow(found).items() if name not in odd}
     good = [node for node in found if node.member not in odd]
-    baseline = found[0].run.baseline if found else ""
     return Together(baseline, found, odd, missing, failures(found), list(rows(good)) if good else [])
 
 
 def other_code(found: Sequence[Node]) -> dict[str, str]:
-    """Return the nodes that compared other code than most nodes: the files of the checkout changed meanwhile."""
-    most = Counter(node.code for node in found).most_common(1)
-    reason = "it compared other code than most nodes: files of the checkout changed meanwhile"
-    return {node.member: reason for node in found if node.code != most[0][0]}
+    """Return the nodes that compared other code than most do: the files of the checkout changed meanwhile."""
+    if not found:
+        return {}
+    code = Counter(node.code for node in found).most_common(1)[0][0]
+    like = next(node.member for node in found if node.code == code)
+    reason = f"it compared other code than run {like}: files of the checkout changed meanwhile"
+    return {node.member: reason for node in found if node.code != code}
 
 
 def failures(found: Sequence[Node]) -> list[Failed]:
@@ -270,7 +283,7 @@ def slow(found: Sequence[Node]) -> dict[str, str]:
         for member in members:
             ratio = math.exp((logs.loc[member] - logs).mean(axis=1).max())  # over the benchmarks that both have
             if ratio > SLOWER:
-                reasons[member] = f"it takes {ratio:.2f} × the time of the quickest node of the same kind"
+                reasons[member] = f"the baseline takes {ratio:.2f} × as long as on the quickest node of the same kind"
     return reasons
 
 
@@ -326,6 +339,15 @@ def sentences(said: Together) -> list[str]:
     by_member = {node.member: node.words for node in said.nodes}
     lines += [f"left out: {by_member[member]}: {reason}" for member, reason in said.odd.items()]
     lines += [f"no rows: run {one.member}, asked for {one.asked}: {one.reason}" for one in said.missing]
+    for node in good:
+        spread = apart(node)
+        if spread > UNSTEADY:
+            told = (
+                f"its ratios differ by {100 * spread:.0f} % between replicates: measure again before you believe them"
+            )
+            lines.append(f"THE MACHINE WAS BUSY OR UNSTEADY: {node.words}: {told}")
+    for node in said.without:
+        lines.append(f"no ratio: {node.words}: {said.baseline} has no times there, or there is a single replicate")
     for one in said.failed:
         where = f"on {listed([node.words for node in one.where])}, at {count(one.benchmarks, 'benchmark')}"
         lines.append(f"{one.status}: {one.implementation} {where}: {one.reason}")
@@ -336,6 +358,12 @@ def sentences(said: Together) -> list[str]:
             f"{holding} of {count(len(said.rows), 'ratio')} to {said.baseline} hold on all nodes that have them"
         )
     return [one_line(line, 400) for line in lines]
+
+
+def apart(node: Node) -> float:
+    """Return how far a node's replicates are apart: the median, over its ratios, of the logs' standard deviation."""
+    found = [float(np.std(logs, ddof=1)) for logs in node.log_ratios.values() if len(logs) > 1]
+    return float(np.median(found)) if found else 0.0
 
 
 def versions_that_differ(found: Sequence[Node]) -> list[str]:
@@ -356,6 +384,10 @@ def _ratio(row: Row) -> str:
     return f"{value:.2f}" if not math.isfinite(high) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
+def _spread(row: Row) -> str:
+    return f"{100 * math.expm1(row.combined.spread):.1f} %" if row.nodes > 1 else "–"
+
+
 def columns(said: Together) -> list[Column]:
     """Return the columns of a fleet's table: the combined ratio first, then a column for each node."""
 
@@ -367,7 +399,7 @@ def columns(said: Together) -> list[Column]:
         Column("mode", "mode", lambda row: f"{row.workload}, {row.mode}", words=True),
         Column("implementation", "implementation", lambda row: row.implementation, words=True),
         Column("ratio", f"× {said.baseline} over all nodes [95 %]", _ratio),
-        Column("spread", "nodes differ by", lambda row: f"{100 * math.expm1(row.combined.spread):.1f} %"),
+        Column("spread", "nodes differ by", _spread),
         Column("verdict", "verdict", lambda row: row.verdict, words=True),
         *(
             Column(node.member, f"{node.name} ({node.member})", of(node.member), priority=k)
@@ -384,10 +416,10 @@ def table(said: Together) -> pd.DataFrame:
                 **{name: getattr(row, name) for name in (*BENCHMARK, "implementation")},
                 "baseline": said.baseline,
                 "ratio": math.exp(row.combined.mean),
-                "ratio_low": math.exp(row.combined.low),
-                "ratio_high": math.exp(row.combined.high),
-                "spread": row.combined.spread,
-                "p_same": row.combined.p,
+                "ratio_low": math.exp(row.combined.low) if row.nodes > 1 else None,
+                "ratio_high": math.exp(row.combined.high) if row.nodes > 1 else None,
+                "spread": row.combined.spread if row.nodes > 1 else None,
+                "p_same": row.combined.p if row.nodes > 1 else None,
                 "nodes": row.nodes,
                 "verdict": row.verdict,
                 **{f"ratio_{member}": ratio for member, ratio in row.each.items()},

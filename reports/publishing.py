@@ -14,7 +14,9 @@ from benchmarks.record import harmless
 from benchmarks.words import count
 from impls.core.files import write_text, write_whole
 from reports import estimates, markdown
+from reports.charts.drawing import file_name
 from reports.frames import BENCHMARK, Run
+from reports.run_folder import is_of
 
 LEAST_REPLICATES = 4
 """The fewest replicates of fresh processes with which an interval means something."""
@@ -59,10 +61,16 @@ def preset_of(run: Run) -> str | None:
 
 
 def publish(run: Run, summary: pd.DataFrame, folder: Path) -> Path:
-    """Copy a run's raw files and its table into the folder of published runs, and return where they are."""
-    place = folder / run.folder.resolve().name
+    """Copy a run's raw files and its table into the folder of published runs, and return where they are.
+
+    The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
+    """
+    name = run.folder.resolve().name
+    place = folder / name
+    if (place / KEPT[1]).exists() and not is_of(run, place / KEPT[1]):
+        place = folder / file_name(name, run.run_id)
     place.mkdir(parents=True, exist_ok=True)
-    for name in KEPT:
-        write_whole(place / name, lambda temporary, name=name: shutil.copyfile(run.folder / name, temporary))  # type: ignore[misc]
+    for file in KEPT:
+        write_whole(place / file, lambda temporary, file=file: shutil.copyfile(run.folder / file, temporary))  # type: ignore[misc]
     write_text(place / "table.md", markdown.document(run, summary))
     return place

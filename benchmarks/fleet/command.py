@@ -118,7 +118,7 @@ def start(
         fleets.write(folder, kept)
         command_line.say(f"submitted: {name} to {where}, job {job}")
     command_line.say(f"the fleet is {folder}")
-    command_line.say(f"python -m benchmarks fleet status {folder}    (or watch, cancel, collect)")
+    command_line.say(f"{sys.executable} -m benchmarks fleet status {folder}    (or watch, cancel, collect)")
     return _watch(folder) if watching else 0
 
 
@@ -191,7 +191,7 @@ def _watch(folder: Path) -> int:
         try:
             time.sleep(WATCH_SECONDS)
         except KeyboardInterrupt:
-            command_line.say(f"the jobs go on: python -m benchmarks fleet watch {folder}", err=True)
+            command_line.say(f"the jobs go on: {sys.executable} -m benchmarks fleet watch {folder}", err=True)
             return command_line.INTERRUPTED
 
 
@@ -205,7 +205,9 @@ def cancel(folder: Path) -> int:
         scheduler.cancel(kept.cluster, [member.job for member in kept.members])
     except SchedulerFailed as error:
         raise click.ClickException(f"Slurm: {error}") from None
-    command_line.say(f"ended; python -m benchmarks fleet collect {folder} has what there is")
+    command_line.say(
+        f"no job goes on; {sys.executable} -m benchmarks fleet collect {folder} has the runs that are whole"
+    )
     return 0
 
 

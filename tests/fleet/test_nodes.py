@@ -112,7 +112,7 @@ def test_a_node_with_a_hog_is_odd_and_left_out(cluster, tmp_path):
     code, said, table = fleet.collect()
     print(table)
     assert code == 0, said
-    assert "left out: n1 (run 001): it takes " in table or "left out: n1 (run 001): its twins differ" in table
+    assert "left out: n1 (run 001): the baseline takes " in table or "left out: n1 (run 001): its twins differ" in table
     assert "left out: n2" not in table
 
 

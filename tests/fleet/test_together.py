@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.fleet import folder as fleets
@@ -124,7 +126,7 @@ def test_a_slower_node_of_the_same_processor_is_odd_and_one_of_another_is_not(ma
     made.add("other-kind", INTEL, slow=3.0, other=1.5)
     said = made.together()
     assert list(said.odd) == ["002"]
-    assert "it takes 1.4" in said.odd["002"]
+    assert "the baseline takes 1.4" in said.odd["002"]
     assert [node.name for node in said.nodes] == ["a", "hogged", "other-kind"]
 
 
@@ -176,6 +178,71 @@ def test_a_node_that_compared_other_code_is_left_out(made):
     assert list(said.odd) == ["003", "004"]
     assert "compared other code" in said.odd["003"]
     assert verdicts(said) == {"other": "holds on all 2 nodes"}
+
+
+def test_a_copy_of_a_run_is_no_second_node(made):
+    made.add("a", other=1.5)
+    made.add("b", other=1.5)
+    shutil.copytree(fleets.run_of(made.folder, "001"), fleets.run_of(made.folder, "002"), dirs_exist_ok=True)
+    said = made.together()
+    assert [(one.member, one.reason) for one in said.missing] == [("002", "its run is that of run 001: a copy")]
+    assert verdicts(said) == {"other": "one node only"}
+
+
+def test_a_node_with_another_baseline_or_without_a_ratio_is_told(made, python):
+    made.add("a", other=1.5)
+    made.add("b", other=1.5)
+    made.add("c", run={"baseline": "other"}, other=1.5)
+    made.add("d")
+    rows = [failed("base", r, "unsupported", "no", problem="t4-b2-i8-h8", run_id="r004") for r in range(2)]
+    write(fleets.run_of(made.folder, "004") / "results.parquet", rows)
+    said = made.together()
+    assert said.odd == {"003": "its baseline is other"}
+    assert any(line.startswith("no ratio: d (run 004)") for line in report.sentences(said))
+    assert verdicts(said) == {"other": "holds on 2 of 3 nodes"}
+    assert python("reports", "fleet", made.folder).returncode == 1
+
+
+def test_files_that_were_damaged_after_the_run_are_the_reason(made):
+    made.add("a", other=1.5)
+    made.add("b", other=1.5)
+    path = fleets.run_of(made.folder, "002") / "results.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    (one,) = made.together().missing
+    assert "is not a readable Parquet file" in one.reason
+    assert "exit code" not in one.reason
+
+
+def test_a_fleet_that_was_cancelled_says_so(made):
+    made.add("a", other=1.5)
+    made.members.append(Member("002", "all/gone", "9"))
+    (made.folder / fleets.CANCELLED).touch()
+    (one,) = made.together().missing
+    assert one.reason.startswith("the fleet was cancelled")
+
+
+def test_a_node_whose_replicates_are_far_apart_is_told(made):
+    made.add("a", other=1.5)
+    made.add("b", other=1.5)
+    calm = report.sentences(made.together())
+    run = fleets.run_of(made.folder, "002") / "results.parquet"
+    table = pq.read_table(run).to_pylist()
+    for row in table:
+        for turn in row["turns"]:
+            turn["seconds"] *= 3.0 ** (row["replicate"] if row["implementation"] == "other" else 0)
+    write(run, table)
+    busy = report.sentences(made.together())
+    assert not any("UNSTEADY" in line for line in calm)
+    assert sum("THE MACHINE WAS BUSY OR UNSTEADY: b (run 002)" in line for line in busy) == 1
+
+
+def test_with_one_node_there_is_no_interval_and_no_spread(made):
+    made.add("a", other=1.5)
+    said = made.together()
+    (row,) = report.table(said).to_dict("records")
+    assert row["nodes"] == 1
+    assert all(row[name] is None for name in ("ratio_low", "ratio_high", "spread", "p_same"))
+    assert "0.0 %" not in report.document(said)
 
 
 def test_versions_that_differ_between_nodes_are_told(made):

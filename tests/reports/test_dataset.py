@@ -255,9 +255,42 @@ def test_runs_are_read_in_batches_whether_their_files_are_merged_or_not():
     assert list(dataset._batches([])) == []
 
 
+@pytest.mark.parametrize("folder", ["date=2020-01-01", "month=2020-01", "machine=x", "run_id=y", "key=z"])
+def test_folders_above_the_dataset_mean_nothing(tmp_path, folder):
+    data = Dataset(tmp_path / folder / "data")
+    for k in range(2):
+        data.put(made(tmp_path / f"run-{k}", k, "AMD EPYC"))
+    for _ in range(2):
+        assert len(data.runs("month = '2026-11' AND machine LIKE 'amd-epyc%' AND date > '2026-01-01'")) == 2
+        assert len(data.summary()) == 4
+        data.compact()
+
+
+def test_runs_that_are_merged_while_they_are_fetched_are_found(filled, tmp_path):
+    fetched = filled.fetch(filled.runs(), tmp_path / "fetched")
+    first = next(fetched)
+    filled.compact()
+    assert len({run.run_id for run in (first, *fetched)}) == 6
+
+
+def test_a_long_id_of_a_run_is_cut_in_the_name_of_its_folder(tmp_path):
+    data = Dataset(tmp_path / "data")
+    long = "20261101T000000-" + "x" * 300
+    folder = made(tmp_path / "run", 0)
+    rows = [{**record("base", r, 1e-3, **QUICK), "run_id": long} for r in range(4)]
+    write(folder / "results.parquet", rows)
+    known = json.loads((folder / "environment.json").read_text())
+    known["run"]["run_id"] = long
+    (folder / "environment.json").write_text(json.dumps(known))
+    data.put(folder)
+    (run,) = data.fetch(data.runs(), tmp_path / "fetched")
+    assert run.run_id == long
+
+
 def test_what_is_wrong_is_one_line(tmp_path, filled):
-    with pytest.raises(NoDataset, match="holds no dataset"):
-        Dataset(tmp_path / "nowhere").runs()
+    for read in ("runs", "summary", "compact"):
+        with pytest.raises(NoDataset, match="holds no dataset"):
+            getattr(Dataset(tmp_path / "nowhere"), read)()
     with pytest.raises(NoDataset, match="no_such_column"):
         filled.runs("no_such_column = 1")
     with pytest.raises(NoDataset, match="the condition 'no_such_function"):
@@ -284,7 +317,11 @@ def test_the_commands(filled, tmp_path, python):
     done = python("reports", "summary", filled.address, "--where", "date < '2026-11-20'", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "12 ratios of 6 runs" in done.stdout
+    assert list(pd.read_csv(out).columns[:2]) == ["run_id", "problem"]
     assert len(pd.read_csv(out)) == 12
+    odd = python("reports", "summary", "data://x", "--out", out)
+    assert odd.returncode == 2
+    assert "Traceback" not in odd.stderr
     built = python(
         "reports", "build", filled.address, "--where", "machine_label LIKE 'Intel%'", "--out", tmp_path / "page"
     )
