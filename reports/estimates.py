@@ -101,10 +101,10 @@ def noise(run: Run) -> Noise:
     others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, FLOOR])].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
     groups = grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
-    return Noise(_median_sd(groups), _median_sd(_logs_by_arm(records)[1]))
+    return Noise(median_sd(groups), median_sd(_logs_by_arm(records)[1]))
 
 
-def _median_sd(groups: Sequence[np.ndarray]) -> float:
+def median_sd(groups: Sequence[np.ndarray]) -> float:
     """Return the median of the standard deviations of some groups of logs; NaN where no group has two."""
     found = means([group for group in groups if len(group)], most_freedom=0)
     return float(np.median(found.sd[found.n > 1])) if (found.n > 1).any() else float("nan")

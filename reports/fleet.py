@@ -24,7 +24,7 @@ from benchmarks.statistics.multiplicity import holm
 from benchmarks.words import count, listed, markdown_cell
 from impls.core.text import one_line
 from reports import frames, markdown
-from reports.estimates import UNSTEADY, Blocks, grouped, sound
+from reports.estimates import UNSTEADY, Blocks, grouped, median_sd, sound
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import FLOOR
 
@@ -141,7 +141,7 @@ def read(folder: Path) -> tuple[list[Node], list[Missing]]:
             done, of_all = fleets.replicates_done(folder, member.name)
             unreadable = one_line(str(run).replace(f"{folder}/", ""), 200)
             whole = over is not None and over.code in (0, 1)  # the run has ended well, and its files are damaged
-            why = unreadable if whole else fleets.why_missing(over, (folder / fleets.CANCELLED).exists())
+            why = unreadable if whole else fleets.why_missing(folder, over)
             if not whole:
                 why += f"; {done} of {of_all} replicates" if of_all else f"; {unreadable}"
             missing.append(Missing(member.name, member.asked, why))
@@ -340,7 +340,7 @@ def sentences(said: Together) -> list[str]:
     lines += [f"left out: {by_member[member]}: {reason}" for member, reason in said.odd.items()]
     lines += [f"no rows: run {one.member}, asked for {one.asked}: {one.reason}" for one in said.missing]
     for node in good:
-        spread = apart(node)
+        spread = median_sd(list(node.log_ratios.values()))
         if spread > UNSTEADY:
             told = (
                 f"its ratios differ by {100 * spread:.0f} % between replicates: measure again before you believe them"
@@ -358,12 +358,6 @@ def sentences(said: Together) -> list[str]:
             f"{holding} of {count(len(said.rows), 'ratio')} to {said.baseline} hold on all nodes that have them"
         )
     return [one_line(line, 400) for line in lines]
-
-
-def apart(node: Node) -> float:
-    """Return how far a node's replicates are apart: the median, over its ratios, of the logs' standard deviation."""
-    found = [float(np.std(logs, ddof=1)) for logs in node.log_ratios.values() if len(logs) > 1]
-    return float(np.median(found)) if found else 0.0
 
 
 def versions_that_differ(found: Sequence[Node]) -> list[str]:

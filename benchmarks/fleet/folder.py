@@ -98,11 +98,11 @@ def run_of(folder: Path, member: str) -> Path:
     return folder_of(folder, member) / "run"
 
 
-def why_missing(over: Ended | None, cancelled: bool = False) -> str:
-    """Return what is known of why a member has no result; `cancelled` is whether the whole fleet was."""
+def why_missing(folder: Path, over: Ended | None) -> str:
+    """Return what is known of why a member of a fleet, which has ended so, has no result."""
     if over:
         return one_line(f"exit code {over.code}: {over.said}", 200)
-    return "the fleet was cancelled" if cancelled else "it goes on, or was killed"
+    return "the fleet was cancelled" if (folder / CANCELLED).exists() else "it goes on, or was killed"
 
 
 def ended(folder: Path, member: str) -> Ended | None:

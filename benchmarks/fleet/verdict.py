@@ -88,8 +88,7 @@ class Verdict:
             try:
                 nodes.append(Node(member.name, name, written.read(fleets.run_of(folder, member.name))))
             except ValueError:
-                cancelled = (folder / fleets.CANCELLED).exists()
-                nodes.append(Node(member.name, name, None, fleets.why_missing(over, cancelled)))
+                nodes.append(Node(member.name, name, None, fleets.why_missing(folder, over)))
         nodes += [Node(name, "no node", None, fleets.NOT_SUBMITTED) for name in kept.not_submitted]
         return cls(nodes)
 
