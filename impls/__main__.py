@@ -35,12 +35,13 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
 def list_command() -> int:
     """List every implementation, without starting any framework. Exit code 1 where a file can't be read."""
     implementations, broken = registry.survey()
-    rows: list[tuple[str, ...]] = [("name", "framework", "track", "devices", "dtypes", "workloads", "requires")]
+    head = "name", "framework", "track", "devices", "dtypes", "workloads", "requires", "what it is"
+    rows: list[tuple[str, ...]] = [head]
     for implementation in implementations.values():
         choices = (implementation.devices, implementation.dtypes, implementation.workloads)
         requires = ", ".join(implementation.requires)
         named = implementation.name, implementation.framework, implementation.track
-        rows.append((*named, *map(" ".join, choices), requires))
+        rows.append((*named, *map(" ".join, choices), requires, implementation.about))
     _print_table(rows)
     for reason in broken.values():
         command_line.say(f"error: {reason}", err=True)

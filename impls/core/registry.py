@@ -53,6 +53,7 @@ class Implementation:
     dtypes: tuple[str, ...]
     workloads: tuple[str, ...]
     digest: str
+    about: str = ""
     lengths: bool = False
     optional: bool = False
     requires: tuple[str, ...] = ()
@@ -179,6 +180,7 @@ def read(path: Path) -> Implementation:
         dtypes=_choices(path, constants, "DTYPES", DTYPES, DEFAULT_DTYPES),
         workloads=_choices(path, constants, "WORKLOADS", WORKLOADS),
         digest=hashlib.sha256(source).hexdigest()[:16],
+        about=(ast.get_docstring(tree) or "").partition("\n")[0],
         lengths=_flag(path, constants, "LENGTHS"),
         optional=_flag(path, constants, "OPTIONAL"),
         requires=_requires(path, constants),

@@ -91,6 +91,16 @@ def test_one_file_that_can_not_be_read_does_not_hide_the_others(tmp_path, monkey
     assert "bad.py, line 2" in listed.stderr
 
 
+def test_the_list_says_what_each_is():
+    from impls.__main__ import cli
+
+    lines = CliRunner().invoke(cli, ["list"], standalone_mode=False).stdout.splitlines()
+    assert "torch.nn.LSTMCell in a Python loop over time steps." in "\n".join(lines)
+    for implementation in registry.catalogue().values():
+        assert implementation.about
+        assert any(line.startswith(implementation.name) and line.endswith(implementation.about) for line in lines)
+
+
 @pytest.mark.parametrize(("track", "name"), [("floor", "mine"), ("reference", "mine"), ("tuned", "floor")])
 def test_a_file_from_elsewhere_can_not_say_that_it_need_not_agree(track, name, tmp_path):
     path = tmp_path / f"{name}.py"
