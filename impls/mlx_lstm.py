@@ -6,6 +6,10 @@ mode for the backward alone.
 
 from __future__ import annotations
 
+import re
+import tempfile
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
@@ -64,4 +68,18 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         return outputs, gradients(state, grads)
 
     modes = {"forward": forward, "train_step": train_step}
-    return prepare_sequence(problem, weights, LAYOUT, mx.array, np.array, modes)
+
+    def kernel(mode: str, state: State) -> str:
+        outputs = lstm(*state.leaves) if mode == "forward" else mx.vjp(lstm, state.leaves, list(state.cotangents))
+        return products(outputs)
+
+    return prepare_sequence(problem, weights, LAYOUT, mx.array, np.array, modes, kernel)
+
+
+def products(outputs: Any) -> str:
+    """Return the matrix products in the graph of arrays that are not evaluated yet. MLX has no profiler for the CPU."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "graph.dot")
+        mx.export_to_dot(str(path), outputs)
+        names = re.findall(r'label ?= ?"(\w*[mM][mM]|Matmul)"', path.read_text(encoding="utf-8"))
+    return ", ".join(f"{name} × {number}" for name, number in Counter(names).most_common())

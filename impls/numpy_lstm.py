@@ -12,8 +12,10 @@ import numpy as np
 
 from impls.core import reference
 from impls.core.contract import Prepared
+from impls.core.operators import Ran, added, longest
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights
+from impls.families import ufuncs
 
 FRAMEWORK = "numpy"
 TRACK = "default"
@@ -85,8 +87,9 @@ def layer_backward(
 
 @dataclass
 class State:
-    """Inputs in the problem's dtype, and what forward_train kept."""
+    """Weights and inputs in the problem's dtype, and what forward_train kept."""
 
+    weights: dict[str, Array]
     inputs: dict[str, Array]
     tapes: list[Tape] = field(default_factory=list)
 
@@ -97,11 +100,11 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def load(inputs: Inputs) -> State:
         names = ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
-        return State({name: np.array(getattr(inputs, name), problem.dtype) for name in names})
+        return State(own, {name: np.array(getattr(inputs, name), problem.dtype) for name in names})
 
     def run(state: State) -> tuple[dict[str, Array], list[Tape]]:
         x, h0, c0 = (state.inputs[name] for name in ("x", "h0", "c0"))
-        return reference.forward(problem, own, x, h0, c0, layer=layer_forward)
+        return reference.forward(problem, state.weights, x, h0, c0, layer=layer_forward)
 
     def forward(state: State) -> dict[str, Array]:
         return run(state)[0]
@@ -112,7 +115,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def backward(state: State) -> dict[str, Array]:
         d_output, d_h_n, d_c_n = (state.inputs[name] for name in ("d_output", "d_h_n", "d_c_n"))
-        return reference.backward(problem, own, state.tapes, d_output, d_h_n, d_c_n, layer=layer_backward)
+        return reference.backward(problem, state.weights, state.tapes, d_output, d_h_n, d_c_n, layer=layer_backward)
 
     def train_step(state: State) -> dict[str, Array]:
         return {**forward_train(state), **backward(state)}
@@ -120,4 +123,19 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         return {name: np.array(value, np.float64) for name, value in result.items()}
 
-    return Prepared(load, to_numpy, forward, forward_train, backward, train_step)
+    def kernel(mode: str, state: State) -> str:
+        events: list[tuple[str, Ran]] = []
+        kind = ufuncs.watched(events)
+
+        def watched(arrays: dict[str, Array]) -> dict[str, Array]:
+            return {name: array.view(kind) for name, array in arrays.items()}
+
+        seen = State(watched(state.weights), watched(state.inputs))
+        prepared.make_ready(mode, seen)
+        events.clear()
+        prepared.call(mode)(seen)
+        library = ufuncs.blas()
+        return longest(added(events)) + (f" ({library})" if library else "")
+
+    prepared = Prepared(load, to_numpy, forward, forward_train, backward, train_step, kernel)
+    return prepared

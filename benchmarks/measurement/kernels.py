@@ -1,7 +1,8 @@
 """Which kernel does a benchmark: the operator that takes the most time of a call, and how often it runs in a call.
 
 The operators come from the profilers of PyTorch and JAX, the kernels of oneDNN and MKL from their
-logs. Other frameworks report it by Prepared.kernel. Nothing is assumed: without a report, the kernel is not known.
+logs. Other frameworks report it by Prepared.kernel; MLX has no profiler for the CPU, so its file counts the products in
+its graph. Nothing is assumed: without a report, the kernel is not known.
 """
 
 from __future__ import annotations

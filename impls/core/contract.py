@@ -69,7 +69,8 @@ class Prepared:
     is submitted to the device. On a GPU the suite times many of these with a single wait, beside the mode itself.
 
     `kernel(mode, state)`, where there is one, is never timed: it calls the mode under the framework's own profiler or
-    log, and says which kernel ran, such as `LSTM × 1`. For PyTorch and JAX the suite does that itself.
+    log, and says which kernel ran, such as `LSTM × 1`. For PyTorch and JAX the suite does that itself. A framework that
+    has neither may look at its graph.
 
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),

@@ -89,7 +89,13 @@ def test_the_kernel_shows_whether_keras_takes_its_fused_path():
 
 @pytest.mark.parametrize(
     ("name", "kernel"),
-    [("onnxruntime_lstm", "LSTM × 1"), ("openvino_lstm", "LSTM.* × 1"), ("keras_tensorflow", r"\w*MatMul × 8\d")],
+    [
+        ("onnxruntime_lstm", "LSTM × 1"),
+        ("openvino_lstm", "LSTM.* × 1"),
+        ("keras_tensorflow", r"\w*MatMul × 8\d"),
+        ("mlx_lstm", r"\w+ × 4\d"),
+        ("paddle_lstm", r"rnn.* × 1"),
+    ],
 )
 def test_other_frameworks_tell_their_kernel(name, kernel):
     """Keras on TensorFlow and a CPU has no fused path: two products a step."""

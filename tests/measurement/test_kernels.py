@@ -1,5 +1,8 @@
 """Which kernel ran: what the profilers and logs of the libraries say, and that it changes with what really runs."""
 
+import re
+
+import numpy as np
 import pytest
 
 from benchmarks.measurement import kernels
@@ -7,6 +10,7 @@ from impls.core import registry
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
+from impls.families import ufuncs
 from tests.helpers.processes import python
 
 ONEDNN = """onednn_verbose,v1,info,cpu,runtime:OpenMP,nthr:2
@@ -77,6 +81,23 @@ def test_onednns_lstm_is_named_and_without_it_the_loop(monkeypatch):
     assert "mkldnn" not in without
     assert "oneDNN rnn" not in without
     assert int(without.split("×")[1].split()[0]) >= 32  # once a step
+
+
+def test_numpys_ufuncs_are_written_down_and_float32_stays_float32():
+    events = []
+    x = np.ones((3, 3), "float32").view(ufuncs.watched(events))
+    part = (0.5 * x)[:2]
+    product = np.tanh(np.stack([part, part])) @ x
+    np.add(part, 1, out=part)
+    assert product.dtype == part.dtype == np.float32
+    assert [name for name, _ in events] == ["multiply", "tanh", "matmul", "add"]
+    assert all(ran.times == 1 and ran.seconds > 0 for _, ran in events)
+
+
+@pytest.mark.parametrize(("mode", "times"), [("forward", 41), ("backward", 43), ("train_step", 84)])
+def test_numpys_products_are_counted(mode, times):
+    """Forward has the input projection and one product a step; backward one a step and three for the gradients."""
+    assert re.match(rf"matmul × {times} \(\w+ \w+\)$", named("numpy_lstm", "t40-b64-i256-h256", mode))
 
 
 @pytest.mark.slow
