@@ -35,7 +35,10 @@ def install(session: nox.Session, *groups: str, at: Callable[[str], str] = str) 
     PYTHONS[session.name] = "python"
     if session.virtualenv.is_sandboxed:
         PYTHONS[session.name] = str(Path(session.bin, "python"))
-        session.install("--quiet", *map(at, nox.project.dependency_groups(PYPROJECT, *groups)))
+        try:
+            session.install("--quiet", *map(at, nox.project.dependency_groups(PYPROJECT, *groups)))
+        except CommandFailed:
+            sys.exit(3)  # nox's own 1 would say that there is a regression
 
 
 def run(session: nox.Session, environment: str, module: str, *arguments: str) -> None:

@@ -1,6 +1,5 @@
 """The GitHub action: its workflow is run by a local runner, and each script alone, with stand-ins for nox and gh."""
 
-import hashlib
 import json
 import os
 import re
@@ -17,10 +16,12 @@ from tests.helpers.processes import ROOT, git
 ACTION = ROOT / ".github" / "actions" / "regression"
 NOX = """#!/bin/sh
 printf '%s\\n' "$@" > "$SAID"
+if [ -n "$REPORTED" ]; then echo '{}' > "$REPORTED/regression.json"; fi
 exit "$CODE"
 """
 GH = """#!/bin/sh
 printf '%s ' "$@" >> "$SAID"; echo >> "$SAID"
+if [ -n "$REFUSED" ]; then echo "gh: HTTP 403" >&2; exit 1; fi
 case "$*" in *--paginate*) echo "$EXISTING"; env | grep ^MARKER= >> "$SAID";; esac
 for word in "$@"; do case "$word" in body=@*) cat "${word#body=@}" >> "$SAID";; esac; done
 """
@@ -37,7 +38,8 @@ def run(tmp_path):
 
     def script(name, **env):
         said, output = tmp_path / "said", tmp_path / "output"
-        told = {"PATH": f"{folder}:{os.environ['PATH']}", "SAID": said, "GITHUB_OUTPUT": output, **env}
+        told = {"PATH": f"{folder}:{os.environ['PATH']}", "SAID": said, "GITHUB_OUTPUT": output, "REFUSED": "", **env}
+        told = {"REPORTED": "", **told}
         done = subprocess.run(
             [ACTION / name],
             env={key: str(value) for key, value in told.items()},
@@ -58,7 +60,8 @@ def test_the_steps_are_these_scripts_and_every_input_reaches_them():
     assert scripts == [f'"$GITHUB_ACTION_PATH/{name}.sh"' for name in ("suite", "gate", "comment")] + ['exit "$CODE"']
     text = (ACTION / "action.yml").read_text()
     assert all(f"inputs.{name} " in text for name in action["inputs"])
-    assert not re.search(r"run:.*\$\{\{", text)  # what a pull request says must not become a command
+    (last,) = (step for step in steps if step.get("run") == 'exit "$CODE"')
+    assert last["if"].startswith("always()")  # the verdict is told though a step before it has failed
 
 
 def test_the_gate_is_called_with_the_inputs_and_its_code_is_an_output(run, tmp_path):
@@ -75,31 +78,91 @@ def test_the_gate_is_called_with_the_inputs_and_its_code_is_an_output(run, tmp_p
 
 def test_without_options_there_are_none(run, tmp_path):
     said, output, _ = run(
-        "gate.sh", FILE="a.py", BASE="abc", PROBLEMS="", OPTIONS="", REPORT=tmp_path, GITHUB_WORKSPACE="/w", CODE=0
+        "gate.sh", FILE="", BASE="abc", PROBLEMS="", OPTIONS="", REPORT=tmp_path, GITHUB_WORKSPACE="/w", CODE=0
     )
-    assert said[-2:] == ["--out", str(tmp_path)]
+    assert said == ["-s", "regression", "--", "--base", "abc", "--out", str(tmp_path)]
     assert output[0] == "exit-code=0"
+
+
+def test_options_may_have_several_lines(run, tmp_path):
+    said, *_ = run(
+        "gate.sh", FILE="", BASE="abc", PROBLEMS="t1-b1-i1-h1\nt2-b2-i2-h2", OPTIONS="--strict\n--margin=5%\n",
+        REPORT=tmp_path, GITHUB_WORKSPACE="/w", CODE=0,
+    )  # fmt: skip
+    assert said[-6:] == ["--problem", "t1-b1-i1-h1", "--problem", "t2-b2-i2-h2", "--strict", "--margin=5%"]
+
+
+@pytest.mark.parametrize(("reported", "code"), [(True, 1), (False, 3)])
+def test_an_installation_that_fails_is_no_regression(run, tmp_path, reported, code):
+    more = {"REPORTED": tmp_path} if reported else {}
+    _, output, _ = run(
+        "gate.sh", FILE="", BASE="abc", PROBLEMS="", OPTIONS="", REPORT=tmp_path, GITHUB_WORKSPACE="/w", CODE=1, **more
+    )
+    assert output[0] == f"exit-code={code}"
+
+
+def test_the_cache_has_a_key_for_the_file_too(run, tmp_path):
+    (tmp_path / "a.py").write_text("REQUIRES = ()")
+
+    def keys(file):
+        (tmp_path / "output").unlink(missing_ok=True)
+        return run("suite.sh", FILE=file, GITHUB_WORKSPACE=tmp_path)[1][1:]
+
+    one = keys("a.py")
+    (tmp_path / "a.py").write_text('REQUIRES = ("keras",)')
+    other = keys("a.py")
+    assert one[0] == other[0]
+    assert one[1] != other[1]
+    assert keys("")[1] == keys("missing.py")[1]
 
 
 @pytest.mark.parametrize(("existing", "method"), [("", "POST"), ("17", "PATCH")])
 def test_one_comment_is_made_and_then_updated(run, tmp_path, existing, method):
     (tmp_path / "regression.md").write_text("## no regression found\n")
-    said, _, _ = run("comment.sh", REPORT=tmp_path, NUMBER=7, FILE="a.py", EXISTING=existing, GITHUB_REPOSITORY="o/r")
+    said, _, _ = run("comment.sh", REPORT=tmp_path, NUMBER=7, NAME="n a.py", EXISTING=existing, GITHUB_REPOSITORY="o/r")
     assert said[0].startswith("api --paginate repos/o/r/issues/7/comments")
-    assert said[1] == "MARKER=<!-- lstm-bench regression of a.py -->"
+    assert 'select(.user.type == "Bot" and' in said[0]  # nobody else's comment is overwritten
+    assert said[1] == "MARKER=<!-- lstm-bench regression of n a.py -->"
     assert f"--method {method}" in said[2]
     assert ("comments/17" in said[2]) == bool(existing)
-    assert said[3:] == ["<!-- lstm-bench regression of a.py -->", "## no regression found"]
+    assert said[3:] == ["<!-- lstm-bench regression of n a.py -->", "## no regression found"]
+
+
+def test_of_several_comments_the_first_is_updated(run, tmp_path):
+    (tmp_path / "regression.md").write_text("## x\n")
+    said, _, printed = run(
+        "comment.sh", REPORT=tmp_path, NUMBER=7, NAME="n", EXISTING="17\n18", GITHUB_REPOSITORY="o/r"
+    )
+    assert "--method PATCH repos/o/r/issues/comments/17 " in said[2]
+    assert "warning" not in printed
+
+
+def test_a_comment_that_is_refused_is_a_warning(run, tmp_path):
+    """As for a pull request from a fork, whose token can only read."""
+    (tmp_path / "regression.md").write_text("## x\n")
+    _, _, printed = run(
+        "comment.sh", REPORT=tmp_path, NUMBER=7, NAME="n", EXISTING="", GITHUB_REPOSITORY="o/r", REFUSED="yes"
+    )
+    assert printed.startswith("::warning::")
+
+
+def test_a_report_that_is_too_long_for_a_comment_is_cut(run, tmp_path):
+    (tmp_path / "regression.md").write_text("x" + "ä" * 50_000)
+    said, *_ = run("comment.sh", REPORT=tmp_path, NUMBER=7, NAME="n", EXISTING="", GITHUB_REPOSITORY="o/r")
+    body = "\n".join(said[said.index("<!-- lstm-bench regression of n -->") :])
+    assert len(body) < 65_536
+    assert body.splitlines()[1] == "The end is cut off: the uploaded regression.md has all."
+    assert body.endswith("ä")
 
 
 def test_without_a_report_nothing_is_commented(run, tmp_path):
-    said, _, printed = run("comment.sh", REPORT=tmp_path, NUMBER=7, FILE="a.py", EXISTING="", GITHUB_REPOSITORY="o/r")
+    said, _, printed = run("comment.sh", REPORT=tmp_path, NUMBER=7, NAME="a.py", EXISTING="", GITHUB_REPOSITORY="o/r")
     assert said == []
     assert "no report" in printed
 
 
 STAND_IN = """
-inputs: {{path: {{}}, key: {{}}, name: {{}}, python-version: {{}}, if-no-files-found: {{}}}}
+inputs: {{path: {{}}, key: {{}}, restore-keys: {{}}, name: {{}}, python-version: {{}}, if-no-files-found: {{}}}}
 runs:
   using: composite
   steps:
@@ -107,7 +170,10 @@ runs:
 """
 WRITES_A_REPORT = """#!/bin/sh
 echo "NOX $*"
-while [ $# -gt 0 ]; do [ "$1" = --out ] && mkdir -p "$2" && echo "## a table" > "$2/regression.md"; shift; done
+while [ $# -gt 0 ]; do
+    [ "$1" = --out ] && mkdir -p "$2" && echo "## a table" > "$2/regression.md" && echo "{{}}" > "$2/regression.json"
+    shift
+done
 exit {code}
 """
 
@@ -130,8 +196,9 @@ def test_the_workflow_of_the_docs_in_a_runner_of_workflows(tmp_path, code):
     replaced = {"OWNER/lstm-bench@main": suite}
     for name, version in (("setup-python", "v6"), ("cache", "v4"), ("upload-artifact", "v4")):
         place = replaced[f"actions/{name}@{version}"] = tmp_path / name
-        place.mkdir()
-        (place / "action.yml").write_text(STAND_IN.format(name=name))
+        for part in ("restore", "save") if name == "cache" else ("",):
+            (place / part).mkdir(parents=True)
+            (place / part / "action.yml").write_text(STAND_IN.format(name=f"{name} {part}".strip()))
     folder.mkdir()
     for name, text in (("nox", WRITES_A_REPORT.format(code=code)), ("gh", '#!/bin/sh\necho "GH $*" >&2\n')):
         (folder / name).write_text(text)
@@ -148,6 +215,6 @@ def test_the_workflow_of_the_docs_in_a_runner_of_workflows(tmp_path, code):
     assert asked is not None, said
     assert asked[1].endswith("/lstm/mine.py")
     assert f"| upload-artifact: {asked[2]}\n" in said
-    key = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()[:16]
-    assert re.search(rf"\| cache: ~/.cache/lstm-bench \S+/.nox lstm-bench-Linux-\w+-{key}\n", said)
+    assert re.search(r"\| cache restore: ~/.cache/lstm-bench \S+/.nox lstm-bench-Linux-\w+-\w{16}-\w{16}\n", said)
+    assert re.search(r"\| cache save: ~/.cache/lstm-bench \S+/.nox", said)
     assert "--method POST" in said

@@ -53,6 +53,15 @@ def test_without_environments_the_present_one_runs_and_gets_the_arguments(made_u
     assert not (made_up / ".nox" / "core").exists()
 
 
+@pytest.mark.slow
+def test_packages_that_cannot_be_installed_are_no_regression(made_up):
+    path = made_up / "pyproject.toml"
+    path.write_text(path.read_text().replace('core = ["pip"]', 'core = ["missing @ file:///no/such/folder"]'))
+    done = nox(made_up, "--session", "regression")
+    assert done.returncode == 3, done.stderr
+    assert "RAN" not in done.stdout
+
+
 @pytest.mark.parametrize(("session", "code"), [("regression", 3), ("regression", 2), ("report", 2), ("agree", 1)])
 def test_the_exit_code_is_that_of_the_command(made_up, session, code):
     assert nox(made_up, "--no-venv", "--session", session, CODE=str(code)).returncode == code

@@ -4,15 +4,21 @@
 set -euo pipefail
 
 suite=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
-arguments=(--base "$BASE" --impl "$GITHUB_WORKSPACE/$FILE" --out "$REPORT")
+arguments=(--base "$BASE" --out "$REPORT")
+if [ -n "$FILE" ]; then
+    arguments+=(--impl "$GITHUB_WORKSPACE/$FILE")
+fi
 for problem in $PROBLEMS; do
     arguments+=(--problem "$problem")
 done
-read -r -a further <<< "$OPTIONS"
+read -r -d '' -a further <<< "$OPTIONS" || true # it may have several lines
 
 command -v nox > /dev/null || python -m pip install --quiet nox
 code=0
 (cd "$suite" && nox -s regression -- "${arguments[@]}" "${further[@]}") || code=$?
+if [ "$code" -eq 1 ] && [ ! -f "$REPORT/regression.json" ]; then
+    code=3 # nox itself has failed: without a report there is no regression
+fi
 {
     echo "exit-code=$code"
     echo "report=$REPORT"
