@@ -17,14 +17,17 @@ from typing import NoReturn, TypeVar
 import msgspec
 import psutil
 
+from benchmarks import ROOT
 from benchmarks.measurement import outside, protocol
 from benchmarks.measurement.failures import one_line
-from benchmarks.measurement.home import HERE, ROOT, Home, Limits, worker_variables
+from benchmarks.measurement.home import HERE, Home, Limits, worker_variables
 from benchmarks.measurement.watch import Watch
 from impls.core.precision import IEEE
 from impls.core.registry import Implementation
 
 POLL_SECONDS = 0.1
+EXHAUSTED = 0.02
+"""The share of the machine's memory that must be available, or a worker that is at work is ended."""
 GONE_SECONDS = 5.0
 """A process that has closed its socket must end within this time, or it is killed."""
 START_SECONDS = 300.0
@@ -261,13 +264,15 @@ class Arm:
             resident = psutil.Process(self.process.pid).memory_info().rss
         except psutil.Error:
             return
+        memory, gib = psutil.virtual_memory(), 1 << 30
+        reason = ""
         if resident > self.limits.memory_bytes:
+            reason = f"{resident / gib:.2f} GiB resident; the limit is {self.limits.memory_bytes / gib:.2f} GiB"
+        elif memory.available < EXHAUSTED * memory.total:  # soon the whole machine would stand still
+            reason = f"{resident / gib:.2f} GiB resident, and the machine has {memory.available / gib:.2f} GiB left"
+        if reason:
             self.kill()
-            gib = 1 << 30
-            raise ArmFailed(
-                "out_of_memory",
-                f"{resident / gib:.2f} GiB resident; the limit is {self.limits.memory_bytes / gib:.2f} GiB",
-            )
+            raise ArmFailed("out_of_memory", reason)
 
     def _died(self) -> NoReturn:
         assert self.process is not None

@@ -71,7 +71,7 @@ class Worker:
         self.base_bytes = memory.resident()
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
-        self.inputs: dict[Any, Any] = {}  # by problem and set
+        self.made: tuple[Any, Any] | None = None  # the last set of inputs, with its problem, seed and number before it
 
     def ready(self) -> protocol.Ready:
         """Return the first answer."""
@@ -136,8 +136,7 @@ class Worker:
         from impls.core import weights
 
         self.opened.pop(request.benchmark, None)
-        if request.inputs != self.seed:
-            self.seed, self.inputs = request.inputs, {}
+        self.seed = request.inputs
         benchmark = Benchmark.parse(request.benchmark)
         given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
         arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, request.seed)
@@ -156,21 +155,21 @@ class Worker:
         return protocol.Opened(first_call_seconds=first, peak_bytes=None if peak is None else max(0, peak - before))
 
     def close(self, request: protocol.Close) -> protocol.Done:
-        """Release a benchmark, and the inputs that no other open benchmark shares, and give their memory back."""
+        """Release a benchmark, and give its memory back."""
         self.opened.pop(request.benchmark, None)
-        problems = {opened.benchmark.timed_problem for opened in self.opened.values()}
-        self.inputs = {key: inputs for key, inputs in self.inputs.items() if key[0] in problems}
+        self.made = None
         self.hardware.reset_peak()
         return protocol.Done()
 
     def inputs_of(self, benchmark: Any, k: int) -> Any:
-        """Return set k of a replicate's inputs; modes of the same problem share them."""
+        """Return set k of a replicate's inputs. Only the last is kept: those of many problems would fill the memory."""
         from benchmarks.correctness.agreement import REPLICATE, input_set
 
-        key = benchmark.timed_problem, k
-        if key not in self.inputs:
-            self.inputs[key] = input_set(benchmark.timed_problem, self.seed, k, REPLICATE)
-        return self.inputs[key]
+        key = benchmark.timed_problem, self.seed, k
+        if self.made is None or self.made[0] != key:
+            self.made = None  # before the new one is made, which can then use its memory
+            self.made = key, input_set(benchmark.timed_problem, self.seed, k, REPLICATE)
+        return self.made[1]
 
     def check(self, request: protocol.Check) -> protocol.Checked:
         """Compare an open benchmark with the reference."""

@@ -3,15 +3,21 @@
 import os
 import subprocess
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import psutil
 import pytest
 
 from benchmarks.measurement import outside
 from benchmarks.measurement.arm import GONE_SECONDS, Arm, ArmFailed, start_all
 from benchmarks.measurement.home import HERE, Home, Limits, worker_variables
+from benchmarks.measurement.worker import Worker
 from impls.core import registry
+from impls.core.problem import Problem
 
 HEAD = 'FRAMEWORK = "t"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
 
@@ -32,6 +38,31 @@ def test_a_python_that_is_not_there_is_not_installed_and_stops_nobody_else(tmp_p
             gone.ensure_running()
     finally:
         there.kill()
+
+
+def test_a_worker_is_ended_before_the_machine_has_no_memory_left(tmp_path, monkeypatch):
+    """Without memory for its files, a machine without swap stands still, and nobody is told why."""
+    memory = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=memory.total // 100))
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    with pytest.raises(ArmFailed, match=r"out_of_memory: .* GiB resident, and the machine has [\d.]+ GiB left"):
+        arm.ensure_running()
+    assert not arm.alive
+
+
+def test_a_worker_keeps_only_its_last_inputs():
+    worker = object.__new__(Worker)
+    worker.seed, worker.made = 1, None
+    benchmarks = [SimpleNamespace(timed_problem=Problem.parse(f"t{t}-b1-i1-h1")) for t in (2, 3)]
+    first = worker.inputs_of(benchmarks[0], 0)
+    assert worker.inputs_of(benchmarks[0], 0) is first  # modes of a problem that follow one another share them
+    kept = weakref.ref(first)
+    del first
+    assert len(worker.inputs_of(benchmarks[1], 0).x) == 3
+    assert kept() is None
+    again = worker.inputs_of(benchmarks[1], 1).x
+    worker.seed = 2
+    assert not np.array_equal(worker.inputs_of(benchmarks[1], 1).x, again)
 
 
 def test_two_threads_may_end_a_worker_at_once(tmp_path, monkeypatch):

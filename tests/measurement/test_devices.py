@@ -145,7 +145,7 @@ def test_flushing_does_not_start_cuda_before_a_framework_has():
 def worker_of(device, submit, call=None):
     """A worker with an open benchmark, whose mode and its submit are these."""
     worker = object.__new__(Worker)
-    worker.hardware, worker.seed, worker.inputs = device, 0, {}
+    worker.hardware, worker.seed, worker.made = device, 0, None
     problem = Problem.parse("t1-b1-i1-h1")
     opened = SimpleNamespace(
         benchmark=SimpleNamespace(timed_problem=problem, problem=problem, mode="forward"),
