@@ -102,6 +102,12 @@ class Verdict:
         return len({tuple(sorted(gate.code.items())) for gate in self.gates.values()}) > 1
 
     @property
+    def idle(self) -> list[str]:
+        """The nodes that compared nothing, where others did."""
+        without = [self.names[member] for member, gate in self.gates.items() if not gate.findings]
+        return without if len(without) < len(self.gates) else []
+
+    @property
     def standings(self) -> list[str]:
         """In words, what could not be compared and where, what disagrees, and which nodes have no result."""
         where: dict[tuple[str, str, str], list[str]] = {}
@@ -111,6 +117,7 @@ class Verdict:
                     where.setdefault((one.kind, one.benchmark, one.reason), []).append(self.names[member])
         lines = [f"{kind}: {key}, on {listed(names)}: {reason}" for (kind, key, reason), names in where.items()]
         lines += [f"no result: run {one.member}, {one.name}: {one.reason}" for one in self.nodes if one.gate is None]
+        lines += [f"nothing could be compared on {listed(self.idle)}"] if self.idle else []
         return lines + (["nodes compared different code: the files changed meanwhile"] if self.differing else [])
 
     @property
@@ -119,7 +126,8 @@ class Verdict:
         codes = {gate.exit_code for gate in self.gates.values()}
         if 1 in codes:
             return 1
-        return CANNOT_MEASURE if len(self.gates) < len(self.nodes) or self.differing else max(codes, default=3)
+        missing = len(self.gates) < len(self.nodes) or self.idle or self.differing
+        return CANNOT_MEASURE if missing else max(codes, default=CANNOT_MEASURE)
 
     @property
     def line(self) -> str:
@@ -133,6 +141,8 @@ class Verdict:
             gates = [(self.names[member], gate) for member, gate in self.gates.items() if gate.exit_code]
             reasons = self.standings or [f"{name}: {gate.verdict}" for name, gate in gates]
             return f"could not measure: {'; '.join(reasons)}"
+        if not self.rows:
+            return f"no regression found on {count(len(self.nodes), 'node')}; there was nothing to compare"
         sizes = [one.smallest for row in self.rows if row.metric == "time" for one in row.found.values()]
         known = [size for size in sizes if size is not None]
         found = "too few replicates to say what would have been"

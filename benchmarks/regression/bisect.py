@@ -1,7 +1,7 @@
 """Which commit made it slower: `git bisect run`, with the gate as the test.
 
 Every commit is compared with the same good one, and only at the benchmarks at which the bad one is slower. A commit
-that cannot be measured is skipped.
+that cannot be measured is skipped, and one at which what is sought stays unknown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measurement.home import ROOT
+from benchmarks import ROOT
 from benchmarks.regression.outcome import Result
 from benchmarks.regression.snapshots import Unusable, git, resolve
 from impls.core.files import temporary_folder
@@ -79,7 +79,7 @@ def step(commits: Range, arguments: Sequence[str], out: Path) -> str:
         f"head=$(git rev-parse BISECT_HEAD); unset GIT_DIR GIT_WORK_TREE GIT_PREFIX; "  # git sets them for what it runs
         f"cd {shlex.quote(str(ROOT))} || exit 255; "
         f'{shlex.join(command)} --head "$head" --out {shlex.quote(str(out))}/"$head"; code=$?; '
-        f"case $code in 2|3) exit {SKIP};; *) exit $code;; esac"
+        f"case $code in 0|1) exit $code;; 2|3) exit {SKIP};; *) exit 255;; esac"
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import click
 import msgspec
 
-from benchmarks import machine, options, processors
+from benchmarks import ROOT, machine, options, processors
 from benchmarks.cases import Benchmark
 from benchmarks.measurement.blocks import SPACING_SECONDS
 from benchmarks.measurement.configuration import Configuration
@@ -40,7 +40,6 @@ from impls.core.contract import MODES
 from impls.core.files import temporary_folder, write_text
 from impls.core.text import json_text, one_line
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PROBLEM = "t64-b16-i128-h128"
 GATED_MODES = ("forward", "train_step")
 TURN_SECONDS = 0.016

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 
-from benchmarks.measurement.home import ROOT
+from packaging.utils import canonicalize_name
+
+from benchmarks import ROOT
+from benchmarks.measurement.arm import ArmFailed
+from benchmarks.measurement.failures import one_line
 from benchmarks.measurement.sides import Side, Version, version_of
 from benchmarks.options import ALL
 from benchmarks.regression import requirements
-from benchmarks.regression.snapshots import Unusable, check_contract, git, of_revision, of_working_tree, resolve
+from benchmarks.regression.snapshots import (
+    NoFolder,
+    Unusable,
+    check_contract,
+    git,
+    of_revision,
+    of_working_tree,
+    resolve,
+)
 from impls.core import environments, registry
 from impls.core.registry import Implementation
 
@@ -135,10 +150,14 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
                 unreadable[label] |= {name: broken[name]} if name in broken else {}
     for path in foreign:
         commits.append(resolve(path.parent, revision))
-        for label, side, folder, python in (
-            ("base", base, of_revision(path.parent, revision, "given"), pythons[0]),
-            ("head", head, _of(path.parent, "given", head_revision), pythons[1]),
+        for label, side, of_side, python in (
+            ("base", base, revision, pythons[0]),
+            ("head", head, head_revision, pythons[1]),
         ):
+            try:
+                folder = _of(path.parent, "given", of_side)
+            except NoFolder:
+                continue
             file = folder / "given" / path.name
             if file.is_file():
                 try:
@@ -168,7 +187,7 @@ def _environments(commit: str, head: str | None) -> tuple[tuple[str, str], str]:
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     """Compare the working tree's files in two environments that differ only in these requirements.
 
-    Where an implementation's REQUIRES has the name, its own environment changes; otherwise the core environment.
+    An implementation is compared where its environment, its own or the core one, holds one of the packages.
 
     Raises:
         Unusable: where a side cannot be made; the message has one line.
@@ -180,29 +199,79 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     own, foreign = _split(wanted)
     names = _chosen(own, implementations, implementations, shared=False) if own or not foreign else []
     chosen = [implementations[name] for name in names] + [registry.read_foreign(path) for path in foreign]
-    named = requirements.parse(specs)
-    taken = {
-        name for implementation in chosen for name in requirements.names_of(implementation.requires) if name in named
-    }
-    core = [spec for name, spec in named.items() if name not in taken]
-    pythons, titles = (sys.executable, sys.executable), []
-    if core:
-        base, head, differ = requirements.pair(requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes()), core)
-        pythons, titles = (base, head), [requirements.short(differ)]
+    explicit = bool(wanted) and ALL not in wanted
+    pairs = _pairs(chosen, requirements.parse(specs), explicit)
     sides: tuple[dict[str, Version], dict[str, Version]] = ({}, {})
+    titles = []
     for implementation in chosen:
-        asks = requirements.names_of(implementation.requires)
-        if asks & taken:
-            needs = (*environments.WORKER_NEEDS, *implementation.requires)
-            mine = [spec for name, spec in named.items() if name in asks]
-            base, head, differ = requirements.pair(needs, mine, purpose=implementation.name)
+        pair = pairs[implementation.name]
+        if isinstance(pair, Unusable):
+            failure = ArmFailed("not_installed", one_line(str(pair)))
+            for side in sides:
+                side[implementation.name] = Version(implementation, root, failure=failure)
+        elif pair is not None:
+            *pythons, differ = pair
             titles.append(requirements.short(differ))
-        elif core and not implementation.requires:
-            base, head = pythons
-        elif wanted and ALL not in wanted:
-            raise Unusable(f"{implementation.name} requires none of {', '.join(specs)}")
-        else:
-            continue  # nothing differs for it
-        for side, python in zip(sides, (base, head), strict=True):
-            side[implementation.name] = Version(implementation, root, python)
+            for side, python in zip(sides, pythons, strict=True):
+                side[implementation.name] = Version(implementation, root, python)
+        elif explicit:
+            raise Unusable(f"the environment of {implementation.name} has none of {', '.join(specs)}")
     return Comparison(Side("base", sides[0]), Side("head", sides[1]), ", ".join(dict.fromkeys(titles)))
+
+
+def _pairs(
+    chosen: Sequence[Implementation], named: Mapping[str, str], explicit: bool
+) -> dict[str, requirements.Pair | Unusable | None]:
+    """Return base's and head's environment of each implementation; None where it has none of the named packages.
+
+    A package that no environment has goes into the core one.
+
+    Args:
+        chosen: the implementations.
+        named: what is asked of base, by the name of the package.
+        explicit: whether an environment that cannot be built is an error; otherwise its implementation gets the error.
+    """
+    here: set[str] = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
+    own: dict[str, set[str]] = {}
+    pairs: dict[str, requirements.Pair | Unusable | None] = {}
+
+    def attempt(name: str, made: Callable[[], requirements.Pair | None]) -> None:
+        try:
+            pairs[name] = made()
+        except Unusable as error:
+            if explicit:
+                raise
+            pairs[name] = error
+
+    def hold(implementation: Implementation) -> None:
+        own[implementation.name] = requirements.held(_needs(implementation), implementation.name)
+
+    for implementation in chosen:
+        if implementation.requires:
+            attempt(implementation.name, partial(hold, implementation))
+    here |= {*named} - here.union(*own.values())
+    core = functools.cache(
+        lambda: requirements.pair(
+            requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes()),
+            [spec for name, spec in named.items() if name in here],
+        )
+    )
+
+    def pair(implementation: Implementation) -> requirements.Pair | None:
+        holding = own[implementation.name] if implementation.requires else here
+        mine = [spec for name, spec in named.items() if name in holding]
+        if not mine:
+            return None
+        if not implementation.requires:
+            return core()
+        return requirements.pair(_needs(implementation), mine, purpose=implementation.name)
+
+    for implementation in chosen:
+        if pairs.get(implementation.name) is None:
+            attempt(implementation.name, partial(pair, implementation))
+    return pairs
+
+
+def _needs(implementation: Implementation) -> tuple[str, ...]:
+    """Return what the own environment of an implementation is built from."""
+    return (*environments.WORKER_NEEDS, *implementation.requires)

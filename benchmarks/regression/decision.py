@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from benchmarks.statistics.intervals import Means, means, p_values, t_interval
 
 FAMILY = 0.003
-"""The largest chance of a false alarm in a gate."""
+"""The chance of a false alarm in a gate, by design."""
 FEWEST, MOST = 4, 28
 """After how many replicates a benchmark can be dropped, and after how many it is settled in any case."""
 TESTED = 8
@@ -144,8 +144,8 @@ def power(effect: float | np.ndarray, rule: Rule, spread: Spread, n: int, level:
     """
     error, freedom = spread.sd / math.sqrt(n), spread.freedom - spread.n + n
     size = np.minimum(np.asarray(effect) / error, MOST_ERRORS)
-    sure = stats.nct.sf(stats.t.isf(level, freedom), freedom, size)
-    return np.asarray(sure * stats.norm.sf((LEAST * rule.margin - effect) / error))
+    sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, level))
+    return np.asarray(sure * special.ndtr((effect - LEAST * rule.margin) / error))
 
 
 MOST_ERRORS = 30.0
@@ -154,7 +154,7 @@ MOST_ERRORS = 30.0
 
 def futile(ratios: LogRatios, spread: Spread) -> bool:
     """Whether a slowdown of the margin would hardly give these ratios."""
-    errors = float(stats.t.isf(FUTILE, spread.freedom))
+    errors = -float(special.stdtrit(spread.freedom, FUTILE))
     return spread.mean < ratios.rule.margin - errors * spread.error or ratios.worse_by < ratios.rule.floor / 2
 
 
@@ -234,8 +234,8 @@ def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
     n = next((n for n in numbers if power(rule.margin, rule, spread, n, level) >= POWER), sampling.most)
     effects = LEAST * rule.margin + np.linspace(0.0, 20 * (rule.margin + spread.error), 2000)
     error, freedom = spread.sd / math.sqrt(first), spread.freedom - spread.n + first
-    least = rule.margin - stats.t.isf(FUTILE, freedom) * error
-    kept = stats.t.sf((least - effects) / error, freedom)  # not dropped at the first look
+    least = rule.margin + special.stdtrit(freedom, FUTILE) * error
+    kept = special.stdtr(freedom, (effects - least) / error)  # not dropped at the first look
     enough = kept * power(effects, rule, spread, n, level) >= FOUND
     return math.expm1(float(effects[np.argmax(enough)])) if enough.any() else math.nan
 

@@ -81,11 +81,15 @@ class Result:
 
     @property
     def unmeasured(self) -> list[str]:
-        """Each benchmark that could not be measured, in words; an entry also where nothing could be compared."""
+        """Each benchmark that could not be measured, in words.
+
+        An entry also where nothing could be compared, unless that is because something is new.
+        """
         reasons = [
             f"{standing.benchmark}: {standing.reason}" for standing in self.standings if standing.kind in UNMEASURED
         ]
-        return reasons or ([] if self.findings else ["nothing could be compared"])
+        compared = self.findings or any(standing.kind == "new" for standing in self.standings)
+        return reasons or ([] if compared else ["nothing could be compared"])
 
     @property
     def slower(self) -> list[Finding]:
@@ -99,11 +103,23 @@ class Result:
     def exit_code(self, strict: bool, sought: Collection[tuple[str, str]] | None = None) -> int:
         """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unknown.
 
-        With `sought`, only these count as regressions, of those that `worse` lists.
+        With `sought`, only these count, of those that `worse` lists: 1 for one of them, 3 where one is not decided.
         """
-        if self.worse if sought is None else set(self.worse) & set(sought):
+        if sought is not None:
+            return 1 if set(self.worse) & set(sought) else 3 if any(map(self._open, sought)) else 0
+        if self.worse:
             return 1
         return 3 if self.unmeasured or (strict and self.unknown()) else 0
+
+    def _open(self, pair: tuple[str, str]) -> bool:
+        """Whether a benchmark and metric (or `agreement`) could not be measured, or may be slower by the margin."""
+        benchmark, metric = pair
+        if any(standing.benchmark == benchmark and standing.kind in UNMEASURED for standing in self.standings):
+            return True
+        if metric == "agreement":
+            return False
+        found = [one for one in self.findings if (one.benchmark, one.metric) == pair]
+        return not found or (found[0].verdict == "unknown" and pair not in found[0].sampling.dropped)
 
     def last_line(self, strict: bool) -> str:
         """Return the verdict in a sentence."""
@@ -111,6 +127,9 @@ class Result:
             return f"{count(len(self.regressions), 'regression')} found: {'; '.join(self.regressions)}"
         if self.unmeasured:
             return f"could not measure: {'; '.join(self.unmeasured)}"
+        if not self.findings:
+            new = sum(standing.kind == "new" for standing in self.standings)
+            return f"no regression found; there is nothing to compare {count(new, 'benchmark')} with"
         sizes = [finding.smallest for finding in self.findings if finding.metric == "time"]
         smallest = math.nan if any(map(math.isnan, sizes)) else max(sizes)
         found = f"a slowdown of {smallest:+.1%} would have been found on every benchmark"
@@ -132,13 +151,16 @@ def standing_of(key: str, base: Admission | None, head: Admission | None, dtype:
     if head.status == "disagrees":
         if base is not None and base.status == "disagrees":
             return Standing(key, "absent", f"disagrees on both sides: {head.reason}")
-        return Standing(key, "disagrees", f"disagrees with the reference, and did not in the base: {head.reason}")
+        did_not = ", and did not in the base" if before == "ok" else f" (base: {before})"
+        return Standing(key, "disagrees", f"disagrees with the reference{did_not}: {head.reason}")
     if base is None or base.status in ABSENT:
         if head.status in ABSENT:
             return Standing(key, "absent", f"base: {before}; head: {head.status} ({head.reason})")
         if head.status != "ok":
             return Standing(key, "lost", f"base: {before}; {head.status} in the head: {head.reason}")
-        return Standing(key, "new", f"base: {before}")
+        # an environment of base that lacks what head's has would hide a regression
+        lacks = base is not None and base.status in ("not_installed", "no_device")
+        return Standing(key, "unmeasured" if lacks else "new", f"base: {before}")
     if head.status != "ok":
         return Standing(key, "lost", f"{head.status} in the head, {before} in the base: {head.reason}")
     if base.status == "disagrees":

@@ -21,7 +21,7 @@ from impls.core.text import one_line
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
 NOTES = (
     "change: head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
-    "slower: at least half the margin, and so sure that a gate raises a false alarm at most 3 times in 1,000.",
+    "slower: at least half the margin, and so sure that by design a gate raises a false alarm 3 times in 1,000.",
     "same: the whole interval lies within the margin. unknown: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
     "n: replicates. A benchmark gets more of them until it is settled.",
@@ -127,8 +127,9 @@ def slowdown_lines(result: Result, key: str, slowdown: Slowdown) -> list[str]:
     if modes:
         lines.append(f"other modes than {mode}: {'; '.join(modes)}")
     for profiled, differing in slowdown.profiles.items():
-        if differing:
-            first = max(differing, key=lambda line: line.difference)
+        grown = [line for line in differing if line.difference > 0]
+        if grown:
+            first = max(grown, key=lambda line: line.difference)
             lines.append(f"of all {profiled}, {one_line(first.name, 60)} grew most: {difference(first.difference)}")
     if slowdown.failure:
         lines.append(f"no profile: {slowdown.failure}")

@@ -15,6 +15,8 @@ GROUP = "core"
 PURPOSE = "a regression"
 Differences = dict[str, tuple[str, str]]
 """By distribution: base's version and head's."""
+Pair = tuple[str, str, Differences]
+"""Base's Python, head's Python, and the distributions that differ."""
 
 
 def of_pyproject(content: bytes) -> list[str]:
@@ -60,7 +62,19 @@ def freeze(python: str) -> dict[str, str]:
     return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
 
 
-def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> tuple[str, str, Differences]:
+def held(wanted: Sequence[str], purpose: str = PURPOSE) -> set[str]:
+    """Return the canonical names of what an environment of these requirements holds.
+
+    Raises:
+        Unusable: where it cannot be built.
+    """
+    try:
+        return {*freeze(environments.build(wanted, purpose=purpose))}
+    except environments.NotBuilt as error:
+        raise Unusable(str(error)) from None
+
+
+def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> Pair:
     """Build base's and head's environments from two lists of requirements.
 
     A package that both lists require in the same words has the same version in both.
@@ -87,7 +101,7 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> 
     return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
 
 
-def pair(wanted: Sequence[str], specs: Sequence[str], purpose: str = PURPOSE) -> tuple[str, str, Differences]:
+def pair(wanted: Sequence[str], specs: Sequence[str], purpose: str = PURPOSE) -> Pair:
     """Return the same as `apart`, with `specs` instead of base's own requirements of these names.
 
     Raises:

@@ -23,6 +23,10 @@ class Unusable(ValueError):
     """A side that cannot be made; the message says why, in one line."""
 
 
+class NoFolder(Unusable):
+    """A revision that has no such folder."""
+
+
 @contextmanager
 def arriving(kind: str) -> Iterator[Path]:
     """Make a temporary folder beside the finished ones of its kind."""
@@ -87,12 +91,13 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
     """Return a snapshot with the files that a revision has in `folder`, under `name`.
 
     Raises:
-        Unusable: where the revision does not have the folder.
+        NoFolder: where the revision does not have the folder.
+        Unusable: where there is no such revision.
     """
     commit = resolve(folder, revision)
     inside = git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
     if inside and not git(folder, "ls-tree", "-d", "--full-tree", commit, inside).strip():
-        raise Unusable(f"{revision} has no {folder.name}/")
+        raise NoFolder(f"{revision} has no {folder.name}/")
     archive = git(folder, "archive", "--format=tar", commit)
     with arriving("files") as arrived:
         (arrived / name).mkdir()

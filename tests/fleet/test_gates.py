@@ -118,7 +118,13 @@ def test_strict_gates_with_an_unknown_verdict_are_exit_3(made):
 def test_a_gate_that_compared_nothing_says_so(made):
     made.add("n1", {LSTM: "same", CELL: "unknown"})
     made.add("n2", {}, [Standing(LSTM, "new", "base: not there")])
-    assert made.said() == (3, "could not measure: n2: could not measure: nothing could be compared")
+    assert made.said() == (3, "could not measure: nothing could be compared on n2")
+
+
+def test_what_is_new_on_every_node_is_no_failure(made):
+    for node in ("n1", "n2"):
+        made.add(node, {}, [Standing(LSTM, "new", "base: not there")])
+    assert made.said() == (0, "no regression found on 2 nodes; there was nothing to compare")
 
 
 def test_nodes_that_compared_different_code_are_told(made):

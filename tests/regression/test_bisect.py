@@ -92,6 +92,9 @@ def test_a_step_is_bad_only_by_what_is_sought():
     )
     assert result.exit_code(strict=False) == 1
     assert result.exit_code(False, [("a t1-b1-i1-h1/sequence/forward", "memory")]) == 1
+    assert result.exit_code(False, [("a t1-b1-i1-h1/sequence/forward", "time")]) == 3  # there is no such finding
+    same = Finding("a t1-b1-i1-h1/sequence/forward", Rule("time", 0.1), "same", spread, 0.1, 1.0, 1.0, Sampling(3))
+    result.findings.append(same)
     assert result.exit_code(False, [("a t1-b1-i1-h1/sequence/forward", "time")]) == 0
 
 

@@ -47,7 +47,6 @@ def test_nothing_changed(regression, tmp_path):
     assert done.returncode == 0, done.stderr + done.stdout
     last = done.stdout.strip().splitlines()[-2]
     assert last == "no regression found; too few replicates to say what would have been"
-    assert "would have been" in last
     rows = pd.read_parquet(out / "regression.parquet")
     assert set(rows["side"]) == {"base", "head"}
     assert set(rows["status"]) == {"ok"}
