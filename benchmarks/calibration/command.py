@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import machine, options, processors
+from benchmarks import ROOT, machine, options, processors
 from benchmarks.calibration import pool, sizing
 from benchmarks.calibration.hog import hogging
 from benchmarks.calibration.injection import KINDS as WORK
@@ -49,7 +50,6 @@ from impls.core import command_line, registry
 from impls.core.files import read_regular, write_text
 from impls.core.text import json_text
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SESSION_REPLICATES = 11
 PAUSE_SECONDS = 20.0
 """Between two sessions: what one session leaves in the machine is to have gone."""
@@ -133,7 +133,8 @@ def collect(
 ) -> None:
     """Add a session to the pool of a folder.
 
-    It has fresh caches, and base, its A/A copy and every injected slowdown in the same blocks.
+    It has fresh caches. Base, its A/A copy and every injected slowdown are in the same blocks. Each has its own copy of
+    the files.
     """
     rng = random.Random()
     root = working_tree()
@@ -143,8 +144,6 @@ def collect(
     roots = {BASE: root, COPY: root}
     sizes = sizing.stored(folder / SIZES).get(work)
     roots |= {name_of(share): slowed(root, GATED, share, work, sizes=sizes) for share in shares}
-    sides = [Side(label, versions(root, GATED)) for label, root in roots.items()]
-    rng.shuffle(sides)
     benchmarks = [f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES]
     configuration = configure(benchmarks, threads, rng.randrange(2**31), device)
     pool_folder.mkdir(parents=True, exist_ok=True)
@@ -154,6 +153,10 @@ def collect(
         work=work if shares else None,
     )
     with scratch() as scratch_folder:
+        place = scratch_folder / "copies"
+        copies = {label: shutil.copytree(root, place / label) for label, root in roots.items()}
+        sides = [Side(label, versions(copy, GATED)) for label, copy in copies.items()]
+        rng.shuffle(sides)
         cores = options.choose_cores(threads)
         session = Session(configuration, sides, cores, scratch_folder, advance, secrets.randbits(32))
         try:
@@ -297,7 +300,7 @@ def calibrate(
                 gates.mkdir(parents=True, exist_ok=True)
                 write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json_text(gate))
     found = stored(folder)
-    text = report(*found, machine.machine(), threads)
+    text = report(*found, machine.machine(), pool.threads_of(pool_folder) or threads)
     write_text(folder / "calibration.md", text)
     if found[1]:
         write_text(folder / "gates.md", gates_listed(found[1]))

@@ -116,6 +116,40 @@ def rate(
     return _limited(hits, gates, rates, used, len(sessions))
 
 
+@dataclass(frozen=True)
+class Share:
+    """How often the slowdown of a benchmark is found, with the 5 % and 95 % limits that chance sets."""
+
+    benchmark: str
+    share: float
+    low: float
+    high: float
+    gates: int
+
+
+def least_found(replay: Replay, held: Sequence[int], shift: float, gates: int, seed: int) -> Share | None:
+    """Return the benchmark at which a slowdown is found least often; None where there are too few replicates.
+
+    Args:
+        replay: the gates of a pool.
+        held: the replicates that have both copies.
+        shift: the slowdown, as a log ratio.
+        gates: how many gates are replayed for each benchmark.
+        seed: of all draws.
+    """
+    if len(held) < TESTED:
+        return None
+    rng, shares = random.Random(seed), []
+    for benchmark in replay.pool.benchmarks:
+        draw = slowed(replay.pool, shift=shift, benchmark=benchmark)
+        hits = 0
+        for _ in range(gates):
+            compared = draw(rng)
+            hits += found(replay.gate(compared, rng.sample(held, min(len(held), MOST))), compared)
+        shares.append(Share(benchmark, hits / gates, *by_chance(hits, gates), gates))
+    return min(shares, key=lambda one: one.share)
+
+
 def _limited(hits: int, gates: int, drawn: Sequence[float] | np.ndarray, replicates: float, sessions: int) -> Rate:
     """Return a rate with its limits: quantiles of the rates of drawn sessions, or what chance makes if wider."""
     low, high = np.quantile(drawn, [0.05, 0.95])

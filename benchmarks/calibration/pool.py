@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -82,6 +83,13 @@ def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu") -> 
     elif not any(folder.glob("replicate-*.parquet")):
         folder.mkdir(parents=True, exist_ok=True)
         write_text(path, f"{here}\n")
+
+
+def threads_of(folder: Path) -> int | None:
+    """Return the threads of each worker of a pool; None where that was not recorded."""
+    path = folder / "machine.txt"
+    found = re.search(r"threads a worker: (\d+)", path.read_text(encoding="utf-8")) if path.exists() else None
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ SHARES = (0.02, 0.03, 0.05)
 HOGGED = "same, with a hog"
 PLANTED = {"+2%": 0.02, "+3%": 0.03}
 KINDS = ("same", *PLANTED, HOGGED)
-ALARM_GATES, GATES, AGAIN = 4000, 1000, 40
-"""How many gates are replayed for false alarms, for a slowdown, and for each draw of the sessions of its limits."""
+ALARM_GATES, GATES, AGAIN, EACH = 4000, 1000, 200, 200
+"""How many gates are replayed for false alarms, for a slowdown, for each draw of the sessions of its limits, and for a
+slowdown of each benchmark."""
 ENOUGH = 6
 """With fewer sessions, there is no bound on false alarms."""
 OURS = "this gate"
@@ -86,7 +87,8 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     )
     parts = [markdown_cell(where)]
     if len(held[COPY]) >= TESTED:
-        parts += [_rules(pool, held), _assumptions(pool, held[COPY]), *_sized(sizes), *_sizes(pool)]
+        parts += [_rules(pool, held), _least(pool, held[COPY]) + _assumptions(pool, held[COPY])]
+        parts += [*_sized(sizes), *_sizes(pool)]
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
     if reals:
@@ -187,6 +189,16 @@ def other_tool(pool: Pool, side: str, tool: Tool, windows: Sequence[Sequence[int
             ]
             called.append(any(said))
     return sum(called) / len(called) if called else None
+
+
+def _least(pool: Pool, held: Sequence[int]) -> str:
+    """Return in words at which benchmark the smallest slowdown is found least often."""
+    share = SHARES[0]
+    least = evidence.least_found(Replay(pool, MARGIN), held, math.log1p(share), EACH, seed=4)
+    if least is None:
+        return ""
+    limits = f"[{percent(least.low)}, {percent(least.high)}]"
+    return f"- exactly {name_of(share)} is found least often in {least.benchmark}: {percent(least.share)} {limits}\n"
 
 
 def _assumptions(pool: Pool, held: Sequence[int]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from benchmarks import ROOT
 from benchmarks.measurement import timing
 from benchmarks.measurement.home import Home, worker_variables
 from benchmarks.statistics.intervals import means, t_interval
@@ -133,7 +134,7 @@ def size_apart(
     Raises:
         RuntimeError: with the last line that the process has written.
     """
-    home = Home(path=(root, Path(__file__).resolve().parent.parent.parent))
+    home = Home(path=(root, ROOT))
     variables = worker_variables(implementation, request.device, len(request.cores), "float32", cache, home)
     text = msgspec.json.encode(request).decode()
     done = child_process.run([home.python, "-P", "-m", __spec__.name, text], variables, waiting)

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import digamma, polygamma
+from scipy.special import digamma, zeta
 
 FEWEST = 5
 """With fewer comparisons, variances stay as they are."""
 MOST_FREEDOM = 30.0
 """The most degrees of freedom that are borrowed by default, however similar the variances are."""
+
+
+def trigamma(x: np.ndarray | float) -> np.ndarray:
+    """Return the second derivative of log Γ, faster than polygamma(1, x)."""
+    return np.asarray(zeta(2.0, x))
 
 
 def prior(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM) -> tuple[float, float]:
@@ -35,11 +40,11 @@ def prior(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM
     logs = np.log(variances[use]) - digamma(half) + np.log(half)
     seen = float(logs.var(ddof=1))
     # one standard error is added: borrowing too little widens intervals, borrowing too much gives false alarms
-    spread = seen * (1 + np.sqrt(2 / (len(logs) - 1))) - float(polygamma(1, half).mean())
-    if spread <= polygamma(1, most / 2):
+    spread = seen * (1 + np.sqrt(2 / (len(logs) - 1))) - float(trigamma(half).mean())
+    if spread <= trigamma(most / 2):
         borrowed = most
     else:
-        borrowed = float(2 * brentq(lambda x: float(polygamma(1, x)) - spread, 1e-3, most))
+        borrowed = float(2 * brentq(lambda x: float(trigamma(x)) - spread, 1e-3, most))
     return borrowed, float(np.exp(logs.mean() + digamma(borrowed / 2) - np.log(borrowed / 2)))
 
 

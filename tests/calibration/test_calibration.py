@@ -88,6 +88,19 @@ def test_a_replay_agrees_with_the_simulation_that_planned_the_gate():
     assert abs(planned - replayed) < 4 * math.sqrt(planned * (1 - planned) * 2 / gates) + 0.01
 
 
+@pytest.mark.slow
+def test_the_benchmark_at_which_least_is_found_is_the_noisiest():
+    pool = simulated(40, 0.004)
+    noise = np.random.default_rng(5).normal(0, 0.03, len(pool.logs))
+    for log, shift in zip(pool.logs, noise, strict=True):
+        log["c p/w/m"][COPY] = log["c p/w/m"][COPY] + shift
+    least = evidence.least_found(Replay(pool, report.MARGIN), range(40), math.log1p(0.02), 30, seed=1)
+    assert least.benchmark == "c p/w/m"
+    assert least.low < least.share < least.high
+    assert least.share < 0.8
+    assert evidence.least_found(Replay(pool, report.MARGIN), range(3), 0.02, 30, seed=1) is None
+
+
 def test_what_starts_more_slowly_is_an_alarm_too():
     slow = simulated(40, 0.004)
     for one in slow.values:
@@ -108,9 +121,10 @@ def test_drift_between_replicates_fools_other_tools_and_not_the_gate(monkeypatch
     assert rate(drifting, evidence.unchanged(drifting), evidence.alarmed, 60).rate <= 0.02
     tool = other_tools.OTHER_TOOLS["pytest-benchmark, median:5%"]
     assert report.other_tool(drifting, COPY, tool, tool.windows(range(44), drifting.sessions)) > 0.2
-    for name, few in (("ALARM_GATES", 20), ("GATES", 20), ("AGAIN", 1)):
+    for name, few in (("ALARM_GATES", 20), ("GATES", 20), ("AGAIN", 1), ("EACH", 2)):
         monkeypatch.setattr(report, name, few)
     text = report.report(drifting, [], {}, Machine(cpu="a cpu", cores=2), 1)
+    assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", text)
     first = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
     assert first[2:7] == [f"{report.OURS}, exact sizes", f"{report.OURS}, injected", *other_tools.OTHER_TOOLS]
     assert "4 sessions" in text
@@ -273,6 +287,10 @@ def test_a_pool_takes_replicates_of_one_machine_only(tmp_path):
     with pytest.raises(ValueError, match=r"this one is .*, on H100, 580\.1"):
         pool.claim(tmp_path / "pool", card, 1, "cuda")
     pool.claim(tmp_path / "pool", card, 1)  # a card that is not used makes no other machine
+    assert pool.threads_of(tmp_path / "pool") == 1
+    pool.claim(tmp_path / "more", HERE, 2)
+    assert pool.threads_of(tmp_path / "more") == 2
+    assert pool.threads_of(tmp_path) is None
 
 
 def test_a_pool_from_before_machines_were_recorded_goes_on(tmp_path):

@@ -1,12 +1,16 @@
 """The gate replayed on the published pool gives the published figures."""
 
 import math
+import re
 
+import numpy as np
 import pytest
 
 from benchmarks.calibration import evidence, report
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.replay import Replay
+from benchmarks.regression import decision
+from tests.helpers.gates import gate
 from tests.helpers.processes import ROOT
 
 FOLDER = ROOT / "reports" / "published" / "calibration"
@@ -31,6 +35,49 @@ def test_the_gate_on_the_published_pool(pool, monkeypatch):
     draw = evidence.slowed(pool, shift=math.log1p(report.SHARES[0]))
     rate = evidence.rate(Replay(pool, report.MARGIN), held, draw, evidence.found, report.GATES, 1, seed=2)
     assert report.percent(rate.rate) == published(f"{report.OURS}, exact sizes")[1].partition(" [")[0]
+
+
+@pytest.mark.slow
+def test_no_replay_gives_a_false_alarm(pool):
+    """A part of the published gates, from the same sessions; all of them take too long."""
+    unchanged = evidence.unchanged(pool)
+    held = pool.holding([BASE, COPY])
+    rate = evidence.rate_within_sessions(Replay(pool, report.MARGIN), held, unchanged, evidence.alarmed, 160, seed=1)
+    assert rate.rate == 0
+    most = evidence.by_chance(0, report.ALARM_GATES)[1]
+    assert published(f"{report.OURS}, exact sizes")[0] == f"0 %, at most {report.percent(most)}"
+
+
+def simulated(pool, share, gates, times=1.0):
+    """Wilson's interval of how often a slowdown is found in gates of independent normal log ratios.
+
+    Their spreads are `times` those of the pool. The benchmarks get the slowdown one after the other.
+    """
+    held, rng, found = pool.holding([BASE, COPY]), np.random.default_rng(1), 0
+    spreads = [times * float(np.std(evidence.logs(pool, held, COPY, name), ddof=1)) for name in pool.benchmarks]
+    for k in range(gates):
+        target = k % len(spreads)
+        effects = [math.log1p(share) if j == target else 0.0 for j in range(len(spreads))]
+        found += f"b{target}" in gate(rng, spreads, effects, rule=decision.rules(report.MARGIN)[0])[0]
+    return report.wilson(found, gates)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", range(len(report.SHARES)))
+def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(pool, size):
+    """Within their intervals: that of the simulation's gates, and the published one over sessions."""
+    low, high = simulated(pool, report.SHARES[size], 300)
+    cell = published(f"{report.OURS}, exact sizes")[1 + size]
+    _, least, most = (float(number) / 100 for number in re.findall(r"[\d.]+", cell))
+    assert low <= most
+    assert least <= high
+
+
+@pytest.mark.slow
+def test_a_simulation_of_noisier_replicates_does_not_agree(pool):
+    """The negative control: with 2.5 times the spread, +2 % is found less often than the replay finds it."""
+    least = float(re.findall(r"[\d.]+", published(f"{report.OURS}, exact sizes")[1])[1]) / 100
+    assert simulated(pool, report.SHARES[0], 60, times=2.5)[1] < least
 
 
 @pytest.mark.parametrize("rule", report.OTHER_TOOLS)
