@@ -127,8 +127,8 @@ PRESETS = {
     "published": Preset(
         (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128", "t25-b16-i512-h512", "t64-b16-i128-h128-l2"),
         tuple((workload, mode) for workload in WORKLOADS for mode in MODES),
-        replicates=12,
-        blocks=8,
+        replicates=8,
+        blocks=5,
         turn_seconds=0.04,
     ),
     "fastrnns": _elsewhere("t100-b64-i512-h512"),

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import processors
+from benchmarks import ROOT, processors
 from benchmarks.metadata import Commit, Machine, Metadata, RunOptions
 from impls.core.precision import IEEE, TF32
 from impls.core.versions import version
 
-ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ("numpy", "scipy", "torch", "jax", "jaxlib", "flax", "pytest-benchmark", "pandas")
-MEASURING = ("impls", "benchmarks", "reports", "pyproject.toml")
-"""The paths whose changes are told beside the commit."""
+MEASURING = ("impls", "benchmarks", "reports", "pyproject.toml", ":(exclude)reports/published")
+"""The paths whose changes are told beside the commit. What was measured before changes nothing."""
 PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "CUDA_", "NPROC", "LD_PRELOAD", "MALLOC_",
             "ATEN_", "DNNL_", "ONEDNN_", "NPY_", "NVIDIA_", "CUBLAS_", "CUDNN_", "TRITON_")  # fmt: skip
 """How the recorded environment variables begin."""

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import msgspec
 
-from benchmarks import limits, machine, options, results
+from benchmarks import ROOT, limits, machine, options, results
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.measurement import admission
 from benchmarks.measurement.devices import LEAST_TURN
@@ -35,7 +35,6 @@ from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.versions import versions_of
 
-ROOT = Path(__file__).resolve().parent.parent
 SIDE = "run"
 
 

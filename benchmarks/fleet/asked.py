@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import click
 
-from benchmarks import options
+from benchmarks import ROOT, options
 from benchmarks.fleet import scheduler
 from benchmarks.fleet.folder import REGRESSION, TWIN
 from benchmarks.fleet.scheduler import SchedulerFailed
@@ -24,7 +24,6 @@ from benchmarks.run import run as run_command
 from benchmarks.words import listed
 from impls.core import registry
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 OWN = ("time", "partition", "nodelist", "nodes", "exclusive", "requeue", "signal", "open-mode", "job-name")
 """The options of sbatch that the fleet gives itself."""
 

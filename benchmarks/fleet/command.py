@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import options
+from benchmarks import ROOT, options
 from benchmarks.fleet import asked, scheduler, submit
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import CANCELLED, LOCAL, NODES, REGRESSION, RUN, SLURM, TWIN, Fleet, Member
@@ -27,7 +27,6 @@ from impls.core import command_line, registry
 from impls.core.files import write_text
 from impls.core.text import one_line
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 WATCH_SECONDS = 5.0
 MINUTES = 120
 """The time limit of a job. A run that reaches it is requeued, and goes on with what it has; a gate is given up."""

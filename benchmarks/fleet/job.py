@@ -17,12 +17,12 @@ from typing import Any
 
 import submitit
 
+from benchmarks import ROOT
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import CANCELLED, ENDED, REGRESSION, Ended
 from impls.core.files import write_text
 from impls.core.text import json_text, one_line
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 NODE_VARIABLE = "SLURMD_NODENAME"
 TURN = "turn.lock"
 ATTEMPTS = "attempts.txt"

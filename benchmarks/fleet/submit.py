@@ -12,9 +12,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks import ROOT
 from benchmarks.fleet.folder import LOGS, folder_of
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUTS = 4
 """How often a run may reach its time limit and go on; at the next time it is given up."""
 SIGNAL_SECONDS = 60

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks import options
+from benchmarks import ROOT, options
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement
@@ -22,7 +22,7 @@ from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.failures import one_line
-from benchmarks.measurement.home import ROOT, Limits
+from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Session
 from benchmarks.measurement.sides import Side, make_arm, version_of
 from benchmarks.record import HARMLESS, Record, new_run_id, read_records

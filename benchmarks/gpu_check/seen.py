@@ -8,10 +8,10 @@ import sys
 
 import msgspec
 
+from benchmarks import ROOT
 from benchmarks.gpu_check.probe import REPEATED, Probe
 from benchmarks.gpu_check.setting import Missed, Setting, Unreached
 from benchmarks.measurement.failures import one_line
-from benchmarks.measurement.home import ROOT
 from benchmarks.measurement.protocol import Failed
 from benchmarks.metadata import name_and_driver
 from impls.core.precision import IEEE, OVERRIDE, TF32, framework_variables

@@ -7,11 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import ROOT
 from impls.core.contract import FLOOR_CHOICES
 from impls.core.precision import IEEE, OVERRIDE, framework_variables
 from impls.core.registry import Implementation
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import ROOT
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.measurement.failures import one_line
-from benchmarks.measurement.home import ROOT, Home, Limits
+from benchmarks.measurement.home import Home, Limits
 from impls.core import environments
 from impls.core.precision import IEEE
 from impls.core.registry import Implementation

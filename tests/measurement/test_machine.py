@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import machine, processors
 from benchmarks.metadata import Machine, RunOptions
+from tests.helpers.processes import git
 
 X86 = """processor\t: 0
 vendor_id\t: AuthenticAMD
@@ -96,3 +97,18 @@ def test_variables_that_slow_a_library_are_recorded():
 def test_variables_that_a_gpus_libraries_read_are_recorded(monkeypatch, name):
     monkeypatch.setenv(name, "x")
     assert machine.describe(RunOptions(run_id="r", baseline="b")).variables[name] == "x"
+
+
+def test_what_was_measured_before_is_no_change_of_the_checkout(tmp_path, monkeypatch):
+    """A pool grows beside the code that collects it."""
+    for name in ("impls/one.py", "benchmarks/one.py", "reports/published/one", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "one")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    (tmp_path / "reports" / "published" / "two").touch()
+    assert machine.commit().dirty is False
+    (tmp_path / "impls" / "two.py").touch()
+    assert machine.commit().dirty is True
