@@ -155,8 +155,13 @@ def _rules(pool: Pool, held: dict[str, list[int]]) -> str:
     header = ["rule", "false alarms", *(f"{name_of(share)} found" for share in SHARES), "processes a side"]
     cells = [[row.name, row.alarms, *row.found, row.processes] for row in rows]
     table = markdown_table(cells, header)
-    note = f"{SPANNING} Its processes come from several sessions, since no session has so many."
-    return f"{table}\n\n{note}" if any(SPANNING in cell for row in cells for cell in row) else table
+    if not any(SPANNING in cell for row in cells for cell in row):
+        return table
+    alone = len(copies) // (2 * max(tool.processes for tool in OTHER_TOOLS.values()))
+    note = (
+        f"{SPANNING} Its processes come from several sessions, since no session has so many. Its comparisons overlap:"
+    )
+    return f"{table}\n\n{note} the {len(copies)} replicates are enough for {count(alone, 'independent comparison')}."
 
 
 def _of_tool(pool: Pool, held: dict[str, list[int]], name: str, tool: Tool) -> _Row:
