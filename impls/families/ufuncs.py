@@ -37,8 +37,10 @@ def watched(events: list[tuple[str, Ran]]) -> type[np.ndarray[Any, Any]]:
 
 
 def blas() -> str | None:
-    """Return the BLAS of this process and the processor it takes this one for; None where that is not known."""
+    """Return NumPy's BLAS and the processor it takes this one for; None where that is not known."""
     from threadpoolctl import threadpool_info
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    if len(pools) > 1:  # such as SciPy's own
+        pools = [pool for pool in pools if "numpy" in pool["filepath"]]
     return f"{pools[0]['internal_api']} {pools[0].get('architecture', '')}".strip() if len(pools) == 1 else None

@@ -4,10 +4,11 @@
 set -euo pipefail
 
 suite=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
-arguments=(--base "$BASE" --out "$REPORT")
+arguments=(--base "$BASE")
 if [ -n "$FILE" ]; then
     arguments+=(--impl "$GITHUB_WORKSPACE/$FILE")
 fi
+arguments+=(--out "$REPORT")
 for problem in $PROBLEMS; do
     arguments+=(--problem "$problem")
 done
