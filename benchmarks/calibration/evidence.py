@@ -124,7 +124,6 @@ class Share:
     share: float
     low: float
     high: float
-    gates: int
 
 
 def least_found(replay: Replay, held: Sequence[int], shift: float, gates: int, seed: int) -> Share | None:
@@ -146,7 +145,7 @@ def least_found(replay: Replay, held: Sequence[int], shift: float, gates: int, s
         for _ in range(gates):
             compared = draw(rng)
             hits += found(replay.gate(compared, rng.sample(held, min(len(held), MOST))), compared)
-        shares.append(Share(benchmark, hits / gates, *by_chance(hits, gates), gates))
+        shares.append(Share(benchmark, hits / gates, *by_chance(hits, gates)))
     return min(shares, key=lambda one: one.share)
 
 

@@ -87,7 +87,8 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     )
     parts = [markdown_cell(where)]
     if len(held[COPY]) >= TESTED:
-        parts += [_rules(pool, held), _least(pool, held[COPY]) + _assumptions(pool, held[COPY])]
+        replay = Replay(pool, MARGIN)  # which remembers the log ratios
+        parts += [_rules(replay, held), _least(replay, held[COPY]) + _assumptions(pool, held[COPY])]
         parts += [*_sized(sizes), *_sizes(pool)]
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
@@ -130,10 +131,9 @@ class _Row:
     processes: str = "–"
 
 
-def _rules(pool: Pool, held: dict[str, list[int]]) -> str:
+def _rules(replay: Replay, held: dict[str, list[int]]) -> str:
     """Return the table: how often each rule raises a false alarm, and what it finds."""
-    replay = Replay(pool, MARGIN)
-    copies = held[COPY]
+    pool, copies = replay.pool, held[COPY]
     unchanged = evidence.unchanged(pool)
     alarms = evidence.rate_within_sessions(replay, copies, unchanged, evidence.alarmed, ALARM_GATES, seed=1)
     exact = [
@@ -196,10 +196,10 @@ def other_tool(pool: Pool, side: str, tool: Tool, windows: Sequence[Sequence[int
     return sum(called) / len(called) if called else None
 
 
-def _least(pool: Pool, held: Sequence[int]) -> str:
+def _least(replay: Replay, held: Sequence[int]) -> str:
     """Return in words at which benchmark the smallest slowdown is found least often."""
     share = SHARES[0]
-    least = evidence.least_found(Replay(pool, MARGIN), held, math.log1p(share), EACH, seed=4)
+    least = evidence.least_found(replay, held, math.log1p(share), EACH, seed=4)
     if least is None:
         return ""
     limits = f"[{percent(least.low)}, {percent(least.high)}]"

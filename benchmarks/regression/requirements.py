@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Sequence
 
@@ -55,6 +56,7 @@ def names_of(requirements: Sequence[str]) -> set[str]:
     return {canonicalize_name(Requirement(text).name) for text in requirements}
 
 
+@functools.cache
 def freeze(python: str) -> dict[str, str]:
     """Return what an environment holds: versions by canonical name, without their local part (`+cpu`)."""
     output = environments.run_pip([python, "-I", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"])
