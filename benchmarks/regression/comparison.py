@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -229,49 +227,29 @@ def _pairs(
     Args:
         chosen: the implementations.
         named: what is asked of base, by the name of the package.
-        explicit: whether an environment that cannot be built is an error; otherwise its implementation gets the error.
+        explicit: whether an own environment that cannot be built is an error; otherwise its implementation gets it.
     """
     here: set[str] = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
     own: dict[str, set[str]] = {}
     pairs: dict[str, requirements.Pair | Unusable | None] = {}
+    apart = [implementation for implementation in chosen if implementation.requires]
 
-    def attempt(name: str, made: Callable[[], requirements.Pair | None]) -> None:
+    def specs_in(holding: set[str]) -> list[str]:
+        return [spec for name, spec in named.items() if name in holding]
+
+    for implementation in apart:
+        name, needs = implementation.name, (*environments.WORKER_NEEDS, *implementation.requires)
         try:
-            pairs[name] = made()
+            own[name] = requirements.held(needs, name)
+            mine = specs_in(own[name])
+            pairs[name] = requirements.pair(needs, mine, purpose=name) if mine else None
         except Unusable as error:
             if explicit:
                 raise
             pairs[name] = error
-
-    def hold(implementation: Implementation) -> None:
-        own[implementation.name] = requirements.held(_needs(implementation), implementation.name)
-
-    for implementation in chosen:
-        if implementation.requires:
-            attempt(implementation.name, partial(hold, implementation))
-    here |= {*named} - here.union(*own.values())
-    core = functools.cache(
-        lambda: requirements.pair(
-            requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes()),
-            [spec for name, spec in named.items() if name in here],
-        )
-    )
-
-    def pair(implementation: Implementation) -> requirements.Pair | None:
-        holding = own[implementation.name] if implementation.requires else here
-        mine = [spec for name, spec in named.items() if name in holding]
-        if not mine:
-            return None
-        if not implementation.requires:
-            return core()
-        return requirements.pair(_needs(implementation), mine, purpose=implementation.name)
-
-    for implementation in chosen:
-        if pairs.get(implementation.name) is None:
-            attempt(implementation.name, partial(pair, implementation))
-    return pairs
-
-
-def _needs(implementation: Implementation) -> tuple[str, ...]:
-    """Return what the own environment of an implementation is built from."""
-    return (*environments.WORKER_NEEDS, *implementation.requires)
+    mine = specs_in(here | ({*named} - set().union(*own.values())))
+    if mine and len(apart) < len(chosen):
+        core = requirements.pair(requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes()), mine)
+    else:
+        core = None
+    return pairs | {implementation.name: core for implementation in chosen if not implementation.requires}

@@ -73,6 +73,17 @@ def test_with_all_an_environment_that_cannot_be_built_leaves_the_others_alone(as
         comparison.by_requirement(["keras_jax", "jax_scan"], ["jax==0.10.1"])
 
 
+def test_a_core_environment_that_cannot_be_built_is_an_error(asked, monkeypatch):
+    def pair(wanted, specs, purpose=requirements.PURPOSE):
+        asked.append(purpose)
+        raise Unusable("no network")
+
+    monkeypatch.setattr(requirements, "pair", pair)
+    with pytest.raises(Unusable, match="no network"):
+        comparison.by_requirement([], ["jax==0.10.1"])
+    assert asked == [requirements.PURPOSE]  # and is tried once
+
+
 def test_an_environment_that_cannot_be_built_is_told(monkeypatch):
     def build(wanted, constraints=(), purpose=""):
         raise environments.NotBuilt("no network")
