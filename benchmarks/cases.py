@@ -193,6 +193,8 @@ AGREE_PROBLEMS = (
     "t6-b2-i3-h4-bi",
     "t7-b4-i3-h6-var",
     "t9-b5-i5-h7-l2-bi-var",
+    "t13-b1-i4-h6-nobias-var",
+    "t64-b16-i128-h128-var",
     "t64-b16-i128-h128",
 )
 """T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, lengths, and a problem of real size."""

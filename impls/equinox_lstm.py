@@ -14,7 +14,7 @@ from impls.families.single_bias import Params, SingleBias
 
 FRAMEWORK = "equinox"
 TRACK = "default"
-DEVICES = ("cpu", "cuda")
+DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 LENGTHS = True
 REQUIRES = ("equinox>=0.11", "jax>=0.8")

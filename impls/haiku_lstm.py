@@ -23,7 +23,7 @@ from impls.families.single_bias import SingleBias
 
 FRAMEWORK = "dm-haiku"
 TRACK = "default"
-DEVICES = ("cpu", "cuda")
+DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 REQUIRES = ("dm-haiku>=0.0.13", "jax>=0.8")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -27,12 +28,14 @@ TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 OPTIONAL = True
+SOURCE = "jax_lstm.cpp", (jax.ffi.include_dir(),)
+"""Its name, and the folders of headers that it needs."""
 
 
 @functools.cache
 def register() -> None:
     """Compile the recurrence where that has not been done, and make it known to XLA."""
-    library = ctypes.CDLL(str(native.build("jax_lstm.cpp", include=[jax.ffi.include_dir()])))
+    library = ctypes.CDLL(str(native.build(*SOURCE)))
     for dtype in DTYPES:
         for name in (f"lstm_forward_{dtype}", f"lstm_backward_{dtype}"):
             jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
@@ -72,4 +75,5 @@ recurrence.defvjp(recurrence_fwd, recurrence_bwd)
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     native.compiler()
-    return prepare_function(problem, weights, device, workload, layered(problem, layer_of(recurrence)))
+    prepared = prepare_function(problem, weights, device, workload, layered(problem, layer_of(recurrence)))
+    return replace(prepared, compiled_before=lambda: native.seconds_before(*SOURCE))

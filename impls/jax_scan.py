@@ -1,4 +1,7 @@
-"""The cell under jit and lax.scan, as a JAX tutorial writes it."""
+"""The cell under jit and lax.scan, as a JAX tutorial writes it: kernels are (I, 4H) and (H, 4H).
+
+With torch.nn.LSTM's layout, XLA would transpose both kernels again in every step of the forward.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
 from impls.families.jax import both_biases, layered, prepare_function, scan
+from impls.families.layout import KERNELS
 
 FRAMEWORK = "jax"
 TRACK = "default"
@@ -23,12 +27,12 @@ def layer(
     params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
 ) -> tuple[jax.Array, ...]:
     """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
-    weight_ih, weight_hh = params[f"weight_ih_{suffix}"], params[f"weight_hh_{suffix}"]
+    kernel, recurrent = params[f"weight_ih_{suffix}"], params[f"weight_hh_{suffix}"]
     bias = both_biases(params, suffix)
 
     def cell(carry: tuple[jax.Array, jax.Array], x_t: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         h, c = carry
-        i, f, g, o = jnp.split(x_t @ weight_ih.T + h @ weight_hh.T + bias, 4, axis=1)
+        i, f, g, o = jnp.split(x_t @ kernel + h @ recurrent + bias, 4, axis=1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
@@ -39,4 +43,4 @@ def layer(
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    return prepare_function(problem, weights, device, workload, layered(problem, layer))
+    return prepare_function(problem, weights, device, workload, layered(problem, layer), KERNELS)

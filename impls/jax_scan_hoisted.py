@@ -9,6 +9,7 @@ from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
 from impls.families.jax import both_biases, layered, prepare_function, scan
+from impls.families.layout import KERNELS
 
 FRAMEWORK = "jax"
 TRACK = "tuned"
@@ -27,8 +28,8 @@ def layer(
     params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
 ) -> tuple[jax.Array, ...]:
     """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
-    recurrent = params[f"weight_hh_{suffix}"].T
-    projected = x @ params[f"weight_ih_{suffix}"].T + both_biases(params, suffix)
+    recurrent = params[f"weight_hh_{suffix}"]
+    projected = x @ params[f"weight_ih_{suffix}"] + both_biases(params, suffix)
 
     def cell(carry: tuple[jax.Array, jax.Array], z: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         h, c = carry
@@ -43,4 +44,4 @@ def layer(
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    return prepare_function(problem, weights, device, workload, layered(problem, layer))
+    return prepare_function(problem, weights, device, workload, layered(problem, layer), KERNELS)

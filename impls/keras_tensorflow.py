@@ -52,7 +52,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         return (run(state.leaves, state.lengths),)
 
     def forward_train(state: State) -> tuple[Any, ...]:
-        leaves = state.leaves
+        leaves, state.kept = state.leaves, None  # the memory of what was kept can be used again
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(leaves)
             outputs = run(leaves, state.lengths)

@@ -69,17 +69,17 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     modes = {"forward": forward, "train_step": train_step}
 
-    def kernel(mode: str, state: State) -> str:
+    def kernel(mode: str, state: State) -> str | None:
         outputs = lstm(*state.leaves) if mode == "forward" else mx.vjp(lstm, state.leaves, list(state.cotangents))
         return products(outputs)
 
     return prepare_sequence(problem, weights, LAYOUT, mx.array, np.array, modes, kernel)
 
 
-def products(outputs: Any) -> str:
+def products(outputs: Any) -> str | None:
     """Return the matrix products in the graph of arrays that are not evaluated yet. MLX has no profiler for the CPU."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "graph.dot")
         mx.export_to_dot(str(path), outputs)
         names = re.findall(r'label ?= ?"(\w*[mM][mM]|Matmul)"', path.read_text(encoding="utf-8"))
-    return ", ".join(f"{name} × {number}" for name, number in Counter(names).most_common())
+    return ", ".join(f"{name} × {number}" for name, number in Counter(names).most_common()) or None

@@ -6,6 +6,7 @@ How layers and directions are joined, and the batched products of the backward, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,17 @@ class Tape:
 
 
 def sigmoid(z: Array) -> Array:
-    """Return 1 / (1 + exp(-z)), by tanh, which does not overflow."""
-    return 0.5 * np.tanh(0.5 * z) + 0.5
+    """Return 1 / (1 + exp(-z)). Where exp(-z) overflows, that is 0, as it should be."""
+    return 1 / (1 + np.exp(-z))  # type: ignore[no-any-return]
 
 
 def layer_forward(
-    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, inside: Array
+    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, inside: Array, keep: bool = True
 ) -> tuple[Array, Tape]:
-    """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape."""
+    """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape.
+
+    Without `keep`, the tape has no gates, and only the last c.
+    """
     tape = Tape(x, inside, [h], [c], [])
     hidden = h.shape[1]
     recurrent = np.ascontiguousarray(weight_hh.T)
@@ -60,8 +64,11 @@ def layer_forward(
         c = f * c + i * g
         h = o * np.tanh(c)
         tape.h.append(h)
-        tape.c.append(c)
-        tape.gates.append(z)
+        if keep:
+            tape.c.append(c)
+            tape.gates.append(z)
+    if not keep:
+        tape.c[0] = c
     return np.stack(tape.h[1:]), tape
 
 
@@ -102,15 +109,18 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         names = ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
         return State(own, {name: np.array(getattr(inputs, name), problem.dtype) for name in names})
 
-    def run(state: State) -> tuple[dict[str, Array], list[Tape]]:
+    def run(state: State, keep: bool) -> tuple[dict[str, Array], list[Tape]]:
         x, h0, c0 = (state.inputs[name] for name in ("x", "h0", "c0"))
-        return reference.forward(problem, state.weights, x, h0, c0, layer=layer_forward)
+        layer = partial(layer_forward, keep=keep)
+        with np.errstate(over="ignore"):  # of exp, in sigmoid
+            return reference.forward(problem, state.weights, x, h0, c0, layer=layer)
 
     def forward(state: State) -> dict[str, Array]:
-        return run(state)[0]
+        return run(state, keep=False)[0]
 
     def forward_train(state: State) -> dict[str, Array]:
-        outputs, state.tapes = run(state)
+        state.tapes = []  # their memory can be used again
+        outputs, state.tapes = run(state, keep=True)
         return outputs
 
     def backward(state: State) -> dict[str, Array]:

@@ -67,6 +67,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def forward_train(state: State) -> tuple[Any, ...]:
         if not lstm.training:
             lstm.train()
+        state.kept = None  # its memory can be used again
         state.kept = run(state)
         return (state.kept,)
 

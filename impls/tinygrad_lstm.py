@@ -1,6 +1,7 @@
 """A cell in tinygrad under TinyJit: the loop is unrolled, kernels are fused and compiled by clang.
 
-Not tinygrad's own nn.LSTMCell: the input projection of all steps is one product.
+Not tinygrad's own nn.LSTMCell: the input projection of all steps is one product, and each step's h and c are stored.
+Otherwise tinygrad computes h anew for each element of the next product (docs/decisions/0002-tuned-track.md).
 There is no mode for the backward alone: TinyJit replays whole graphs.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from tinygrad import GlobalCounters, Tensor, TinyJit
+from tinygrad import Device, GlobalCounters, Tensor, TinyJit
 
 from impls.core.contract import NotInstalled, Prepared
 from impls.core.problem import Problem
@@ -45,11 +46,12 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
             z = (x.flip(0) if reverse else x) @ params[f"weight_ih_{suffix}"].T
             if problem.bias:
                 z = z + params[f"bias_ih_{suffix}"] + params[f"bias_hh_{suffix}"]
+            z = z.contiguous()
             h, c, hs = h0[k], c0[k], []
             for t in range(problem.seq_len):
                 i, f, g, o = (z[t] + h @ params[f"weight_hh_{suffix}"].T).chunk(4, dim=1)
-                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-                h = o.sigmoid() * c.tanh()
+                c = (f.sigmoid() * c + i.sigmoid() * g.tanh()).contiguous()
+                h = (o.sigmoid() * c.tanh()).contiguous()
                 hs.append(h)
             output = hs[0].stack(*hs[1:])
             outputs.append(output.flip(0) if reverse else output)
@@ -93,6 +95,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def kernel(mode: str, state: State) -> str:
         before = GlobalCounters.kernel_count
         modes[mode](state)
-        return f"kernels of clang × {GlobalCounters.kernel_count - before}"
+        renderer = type(Device[Device.DEFAULT].renderer).__name__
+        return f"kernels of {renderer} × {GlobalCounters.kernel_count - before}"
 
     return prepare_sequence(problem, weights, CANONICAL, array, read, modes, kernel)

@@ -1,4 +1,7 @@
-"""torch_cell_autograd with its batched products through oneDNN, not through the library of torch.mm."""
+"""torch_cell_autograd with its batched products through oneDNN, not through the library of torch.mm.
+
+oneDNN has no products of float64: in float64 this is torch_cell_autograd.
+"""
 
 from __future__ import annotations
 

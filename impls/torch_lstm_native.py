@@ -5,10 +5,13 @@ That is what torch.nn.LSTM falls back to where oneDNN or cuDNN does not support 
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from impls.core.contract import Prepared
+import torch
+
+from impls.core.contract import MODES, Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
 from impls.families.torch import prepare_module
@@ -21,18 +24,29 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 LENGTHS = True
 OPTIONAL = True
 
+BACKENDS: tuple[Any, ...] = (torch.backends.mkldnn, torch.backends.cudnn)
 
-class NativeLSTM(FlatLSTM):
-    """FlatLSTM, run without oneDNN and cuDNN."""
 
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        torch.backends.mkldnn.enabled = torch.backends.cudnn.enabled = False  # type: ignore[assignment]
+def native(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return the same call without oneDNN and cuDNN, forward and backward."""
+
+    def run(state: Any) -> Any:
+        before = [backend.enabled for backend in BACKENDS]
+        for backend in BACKENDS:
+            backend.enabled = False
         try:
-            return super().forward(x, h0, c0, *lengths)
+            return call(state)
         finally:
-            torch.backends.mkldnn.enabled = torch.backends.cudnn.enabled = True  # type: ignore[assignment]
+            for backend, enabled in zip(BACKENDS, before, strict=True):
+                backend.enabled = enabled
+
+    return run
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    return prepare_module(problem, weights, device, workload, NativeLSTM)
+    prepared = prepare_module(problem, weights, device, workload, FlatLSTM)
+    submit = prepared.submit
+    assert submit is not None
+    modes: dict[str, Any] = {mode: native(prepared.call(mode)) for mode in MODES}
+    return replace(prepared, submit=lambda mode: native(submit(mode)), **modes)

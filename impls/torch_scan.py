@@ -1,7 +1,8 @@
 """torch._higher_order_ops.scan under torch.compile: a loop as one operator, so compile time does not grow with seq_len.
 
 PyTorch counts scan as a prototype. Its gradients of closed-over parameters, such as weight_hh here, were wrong in torch
-2.11 and 2.12.0 (pytorch#184528). On 2.12.1 this file agrees with the reference (`agree`, 2026-11-27).
+2.11 and 2.12.0, as pytorch#184528 reports; we have not run these. On 2.12.1 this file agrees with the reference
+(`agree`, 2026-11-27).
 """
 
 from __future__ import annotations

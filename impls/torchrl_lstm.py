@@ -17,7 +17,7 @@ from impls.families.torch import prepare_module
 FRAMEWORK = "torchrl"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 REQUIRES = ("torchrl>=0.10", "torch>=2.9")
 
 

@@ -23,7 +23,7 @@ from impls.core.problem import DTYPES, Problem
     "dtypes",
     multiple=True,
     type=click.Choice(DTYPES),
-    help="Repeatable.  [default: all that one of them has]",
+    help="Repeatable.  [default: all that at least one of the implementations has]",
 )
 @options.workload_option
 @options.device_option
@@ -48,6 +48,10 @@ def agree(
         implementations = options.implementations(impls, floor=False)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    for problem in problems:
+        if problem.dtype != DTYPES[0]:
+            without = problem.replace(dtype=DTYPES[0]).id
+            raise click.UsageError(f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}")
     options.set_precision(precision, device)
     options.heed_signals()
     matrix = Matrix(
@@ -68,7 +72,8 @@ def agree(
     refused |= {f"{name}, float64": reason for name, reason in controls.extreme_refusals("float64").items()}
     console.print("\nnegative controls: each is wrong on purpose and must be refused")
     for name, reason in refused.items():
-        console.print(f"  {name}: {f'refused: {reason}' if reason else 'PASSED'}", markup=False, highlight=False)
+        said = f"refused: {reason}" if reason else "NOT REFUSED: the check is broken"
+        console.print(f"  {name}: {said}", markup=False, highlight=False)
     console.print()
     console.print(matrix.line(sum(map(bool, refused.values())), len(refused)), style="bold", highlight=False)
     return 0 if matrix.good and all(refused.values()) else 1

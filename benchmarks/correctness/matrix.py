@@ -27,6 +27,7 @@ from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Advance
 from benchmarks.measurement.sides import Version, make_arm
 from benchmarks.record import harmless
+from impls.core.contract import MODES
 from impls.core.precision import current
 from impls.core.problem import Problem
 
@@ -76,6 +77,7 @@ class Matrix:
         names = [*extremes.EXTREMES] if "sequence" in workloads else []
         self.columns = [*(problem.id for problem in problems), *names]
         self.cells: dict[Key, Cell] = {}
+        self.modes: dict[str, tuple[str, ...]] = {}  # by implementation: those that it has
         self.arms: list[Arm] = []
         self.stopping = threading.Event()
 
@@ -184,7 +186,9 @@ class Matrix:
                 continue
             arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
             request = protocol.CheckProblem(benchmark.problem.id, workload, SEED, self.inputs, str(path))
-            errors.append(arm.ask(request, protocol.Checked).error)
+            checked = arm.ask(request, protocol.Checked)
+            errors.append(checked.error)
+            self.modes[version.implementation.name] = checked.modes
         return {
             problem.id: Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
         }
@@ -197,6 +201,8 @@ class Matrix:
         if failure := admission.refusal(version.implementation, self.device, benchmark):
             raise failure
         arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
+        if unknown := set(version.implementation.limits) - set(extremes.EXTREMES):
+            raise ArmFailed("error", f"its LIMITS name no extreme: {', '.join(sorted(unknown))}")
         request = protocol.CheckExtremes(dtype, SEED, self.inputs, str(_of_extremes(folder, dtype)))
         found = arm.ask(request, protocol.ExtremesChecked).found
         return {extreme: cell_of(one, version.implementation.limits.get(extreme)) for extreme, one in found.items()}
@@ -215,6 +221,9 @@ class Matrix:
         lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in self.columns]
         if any(cell.flushes for cell in self.cells.values()):
             lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
+        for name, modes in sorted(self.modes.items()):
+            if missing := [mode for mode in MODES if mode not in modes]:
+                lines.append(f"{name}: has no {', '.join(missing)}; {', '.join(modes)} agrees")
         for line in [*lines, *self.reasons()]:
             console.print(line, markup=False, highlight=False)
 

@@ -6,7 +6,6 @@ has died, it is started again for its other benchmarks.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from benchmarks.measurement import protocol
 from benchmarks.measurement.arm import Arm, ArmFailed
 from benchmarks.stopwatch import Stopwatch
 from impls.core.registry import Implementation
-from impls.core.text import json_text
+from impls.core.text import json_text, one_line
 
 
 class Admission(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,7 +69,8 @@ def admit(
     admission = Admission(arm.name, benchmark.id, versions=arm.ready.versions if arm.ready else None)
     try:
         with stopwatch.spent("cold first calls"):
-            admission.first_call_seconds = arm.ask(opening, protocol.Opened).first_call_seconds
+            opened = arm.ask(opening, protocol.Opened)
+            admission.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
         with stopwatch.spent("agreement"):
             if not arm.implementation.is_floor:  # which computes no LSTM
                 checked = arm.ask(protocol.Check(benchmark.id, opening.inputs, str(expected)), protocol.Checked)
@@ -81,8 +81,11 @@ def admit(
                 arm.ask(protocol.Inspect(benchmark.id, estimate.seconds), protocol.Done)
             arm.check_from_outside()
         if kernels:
-            with stopwatch.spent("kernels"), contextlib.suppress(ArmFailed):  # a profiler that fails is no fault of it
-                admission.kernel = arm.ask(protocol.NameKernel(benchmark.id), protocol.KernelNamed).kernel
+            try:
+                with stopwatch.spent("kernels"):
+                    admission.kernel = arm.ask(protocol.NameKernel(benchmark.id), protocol.KernelNamed).kernel
+            except ArmFailed as failure:  # a profiler that fails is no fault of the implementation
+                admission.kernel = one_line(f"not known: {failure.status}: {failure.reason}", 100)
         if arm.alive:
             arm.ask(protocol.Close(benchmark.id), protocol.Done)
     except ArmFailed as failure:

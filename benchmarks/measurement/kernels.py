@@ -39,7 +39,8 @@ def name(prepared: Prepared, mode: str, state: Any) -> str | None:
         state: in which the mode can be called.
     """
     if prepared.kernel is not None:
-        return str(prepared.kernel(mode, state))
+        told = prepared.kernel(mode, state)
+        return None if told is None else str(told)
     call = prepared.call(mode)
     with output():  # a profiler's own messages would be the last words of a worker that dies later
         events = profiling.ran(call, state, 1)

@@ -164,6 +164,7 @@ class Opened(Answer, tag="opened"):
 
     first_call_seconds: float
     peak_bytes: int | None  # the peak above what was used before, where it is known
+    compiled_before_seconds: float = 0.0  # what the first call would have compiled, had an earlier process not done it
 
 
 class Done(Answer, tag="done"):
@@ -171,10 +172,11 @@ class Done(Answer, tag="done"):
 
 
 class Checked(Answer, tag="checked"):
-    """The results agree: the largest error, and the tensor that has it."""
+    """The results agree: the largest error, the tensor that has it, and the modes that were compared."""
 
     error: float
     tensor: str
+    modes: tuple[str, ...] = ()
 
 
 class Found(msgspec.Struct, forbid_unknown_fields=True):

@@ -152,7 +152,12 @@ class Worker:
         opened.call(opened.state)
         self.opened[request.benchmark] = opened
         peak = self.hardware.peak()
-        return protocol.Opened(first_call_seconds=first, peak_bytes=None if peak is None else max(0, peak - before))
+        of = getattr(prepared, "compiled_before", None)  # that of a gate's base may be older
+        return protocol.Opened(
+            first_call_seconds=first,
+            peak_bytes=None if peak is None else max(0, peak - before),
+            compiled_before_seconds=of() if of is not None else 0.0,
+        )
 
     def close(self, request: protocol.Close) -> protocol.Done:
         """Release a benchmark, and give its memory back."""
@@ -198,7 +203,7 @@ class Worker:
         want = agreement.Saved(Path(request.expected))
         errors = [agreement.check(prepared, problem, request.workload, mode, want, request.inputs) for mode in modes]
         largest = max(errors, key=lambda checked: checked.error)
-        return protocol.Checked(error=largest.error, tensor=largest.tensor)
+        return protocol.Checked(error=largest.error, tensor=largest.tensor, modes=tuple(modes))
 
     def inspect(self, request: protocol.Inspect) -> protocol.Done:
         """Look for work that is left and for remembered results."""

@@ -72,6 +72,9 @@ class Prepared:
     log, and says which kernel ran, such as `LSTM × 1`. For PyTorch and JAX the suite does that itself. A framework that
     has neither may look at its graph.
 
+    `compiled_before()`, where there is one, gives the seconds of compiling that an earlier process has done and kept on
+    this machine, once in a process. They are added to the first call that the tables show.
+
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),
     grad_NAME of every parameter, and after train_step param_NAME, which is why it may read the state.
@@ -87,6 +90,7 @@ class Prepared:
     train_step: Callable[[Any], Any] | None = None
     kernel: Callable[..., Any] | None = None
     submit: Callable[..., Any] | None = None
+    compiled_before: Callable[..., Any] | None = None
 
     def call(self, mode: str) -> Callable[[Any], Any]:
         """Return the callable of a mode.

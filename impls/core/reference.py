@@ -159,6 +159,8 @@ def _flip(array: Array, suffix: str, inside: Array) -> Array:
     """Turn each row of (T, B, ·) round within its length, where the suffix is that of a reverse direction."""
     if not suffix.endswith("_reverse"):
         return array
+    if inside.all():
+        return array[::-1]
     steps = np.arange(len(array))[:, None, None]
     source = np.where(inside, inside.sum(axis=0) - 1 - steps, steps)
     turned: Array = np.take_along_axis(array, source, axis=0)

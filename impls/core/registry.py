@@ -23,7 +23,7 @@ from impls.core.problem import DTYPES
 FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
 BUILT_IN = ("floor", "reference")
-"""The two files of this suite in impls/core/ that are no LSTMs to compare."""
+"""The two files of this suite in impls/core/ that are not compared as LSTMs."""
 OWN_TRACKS = ("floor", "reference")
 DEFAULT_DTYPES = ("float32", "float64")
 """Those of an implementation that sets no DTYPES."""
@@ -70,7 +70,7 @@ class Implementation:
             ("workload", workload, self.workloads),
         ):
             if value not in known:
-                return f"no {kind} {value}; it has {', '.join(known)}"
+                return f"only for {kind} {', '.join(known)}, not {value}"
         return None
 
     @property

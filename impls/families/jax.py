@@ -149,7 +149,7 @@ def prepare_function(
     """Return the Prepared of lstm(params, x, h0, c0). Arrays go to `device`, or where `placement` puts them.
 
     Raises:
-        Unsupported: where there is no such device.
+        NoDevice: where JAX does not see the device.
     """
     first = device_of(device)
     target = placement or (lambda _: first)
@@ -246,6 +246,7 @@ def _sequence_modes(lstm: LSTM) -> Callable[[Wait], Modes]:
             return (wait(run(state.params, state.inputs, state.lengths)),)
 
         def forward_train(state: State) -> Any:
+            state.pullback = None  # its memory can be used again
             result, state.pullback = wait(run_vjp(state.params, state.inputs, state.lengths))
             return (result,)
 
@@ -291,6 +292,7 @@ def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]
             return (wait(run(state.params, state.inputs[0], state.lengths)),)
 
         def forward_train(state: State) -> Any:
+            state.pullback = None  # its memory can be used again
             result, state.pullback = wait(run_vjp(state.params, *state.inputs, state.lengths))
             return result
 

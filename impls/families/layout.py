@@ -46,3 +46,11 @@ class Layout:
 
 CANONICAL = Layout(encode=dict, decode=dict)
 """Parameters as they are: names, shapes and both biases of torch.nn.LSTM."""
+
+
+def _turned(params: Any) -> dict[str, Array]:
+    return {name: np.asarray(value).T if name.startswith("weight") else value for name, value in params.items()}
+
+
+KERNELS = Layout(encode=_turned, decode=_turned)
+"""Names and both biases of torch.nn.LSTM, but kernels (I, 4H) and (H, 4H), as JAX's own layers have them."""

@@ -61,7 +61,7 @@ def prepare_sequence(
     array: Callable[[Array], Any],
     read: Callable[[Any], Array],
     modes: Mapping[str, Mode],
-    kernel: Callable[[str, State], str] | None = None,
+    kernel: Callable[[str, State], str | None] | None = None,
 ) -> Prepared:
     """Return the Prepared of these modes.
 

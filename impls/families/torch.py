@@ -34,7 +34,7 @@ Names = Mapping[str, str]
 class State:
     """A copy of the module, what it is called with, on the device, and what forward_train kept.
 
-    `plain` is what inference gets: the same tensors, of which no gradient is asked. nn.LSTM under torch.compile is
+    `plain` is what inference gets: the same tensors without requires_grad. nn.LSTM under torch.compile is
     unrolled over all time steps where one is asked, and calls oneDNN's LSTM where none is.
     """
 
@@ -193,6 +193,7 @@ def _sequence_modes(wait: Callable[[], None], inference: Callable[[], Any]) -> d
 
     def forward_train(state: State) -> tuple[Tensor, ...]:
         set_training(state.module, True)
+        state.kept = ()  # its memory can be used again
         state.kept = state.module(*state.given)
         wait()
         return state.kept
@@ -222,6 +223,7 @@ def _model_modes(wait: Callable[[], None], inference: Callable[[], Any]) -> dict
 
     def forward_train(state: State) -> tuple[Tensor, ...]:
         set_training(state.module, True)
+        state.kept = ()  # its memory can be used again
         prediction = state.module(*state.given)
         state.kept = (functional.mse_loss(prediction, state.target), prediction)
         wait()

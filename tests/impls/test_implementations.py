@@ -150,7 +150,7 @@ def test_cudnns_weights_are_packed_as_jax_unpacks_them(text):
 
 
 def test_without_a_gpu_jax_cudnn_is_unsupported():
-    assert "no device cpu" in registry.resolve("jax_cudnn").lacks("cpu", "float32", "sequence")
+    assert "only for device cuda, not cpu" in registry.resolve("jax_cudnn").lacks("cpu", "float32", "sequence")
 
 
 def check(name, problem, workload):

@@ -95,7 +95,24 @@ def test_a_source_is_compiled_once(own_cache):
     made = first.stat().st_mtime_ns
     assert native.build("torch_lstm.cpp") == first
     assert first.stat().st_mtime_ns == made
-    assert list(own_cache.iterdir()) == [first]
+    assert sorted(own_cache.iterdir()) == [first.with_suffix(".seconds"), first]
+
+
+@pytest.mark.slow
+def test_the_seconds_of_compiling_are_told_once_to_a_later_process(own_cache, monkeypatch):
+    monkeypatch.setattr(native, "BUILT", set())
+    path = native.build("torch_lstm.cpp")
+    assert native.seconds_before("torch_lstm.cpp") == 0  # its own first call has taken them
+    native.BUILT.clear()  # as in a later process
+    assert native.seconds_before("torch_lstm.cpp") == float(path.with_suffix(".seconds").read_text()) > 0
+    assert native.seconds_before("torch_lstm.cpp") == 0
+
+
+def test_a_header_that_is_missing_is_not_installed(own_cache, monkeypatch, tmp_path):
+    (tmp_path / "lacking.cpp").write_text("#include <no_such_header.h>\n")
+    monkeypatch.setattr(native, "FOLDER", tmp_path)
+    with pytest.raises(NotInstalled, match=r"no_such_header\.h"):
+        native.build("lacking.cpp")
 
 
 def test_a_source_that_cannot_be_compiled_leaves_nothing(own_cache, monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ from impls.core import floor, rates, registry
 from impls.core.contract import MODES, NoDevice, Unsupported
 from impls.core.problem import Problem
 from impls.core.products import Products, PyTorch
-from impls.core.weights import make_weights
+from impls.core.weights import make_inputs, make_weights
 from impls.families import jax as jax_family
 from impls.families import torch as torch_family
 from impls.families.torch import prepare_module
@@ -115,11 +115,21 @@ def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):
 
     def forward(self, *_):
         seen.append((torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled))
-        return "result"
+        return ("result",)
+
+    def gradients(*_, **__):
+        seen.append((torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled))
+        return ()
 
     monkeypatch.setattr(torch_lstm_native.FlatLSTM, "forward", forward)
-    assert torch_lstm_native.NativeLSTM(PROBLEM)(None, None, None) == "result"
-    assert seen == [(False, False)]
+    monkeypatch.setattr(torch.autograd, "grad", gradients)
+    prepared = torch_lstm_native.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cpu", "sequence")
+    state = prepared.load(make_inputs(PROBLEM))
+    for mode, times in {"forward": 1, "forward_train": 1, "backward": 1, "train_step": 2}.items():
+        prepared.call(mode)(state)
+        prepared.submit(mode)(state)
+        assert seen == [(False, False)] * 2 * times, mode
+        seen.clear()
     assert torch.backends.mkldnn.enabled
     assert torch.backends.cudnn.enabled
 

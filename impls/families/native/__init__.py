@@ -11,17 +11,23 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from impls.core.contract import NotInstalled
 from impls.core.environments import cache
-from impls.core.files import write_whole
+from impls.core.files import write_text, write_whole
 from impls.core.text import one_line
 
 FOLDER = Path(__file__).resolve().parent
+MISSING = re.compile(r"No such file|not found")
+"""What g++ and clang++ say of a header that is not there."""
+BUILT: set[str] = set()
+"""The sources that this process has compiled, or has been told the seconds of."""
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 
 
@@ -45,8 +51,10 @@ def build(source: str, include: Sequence[str] = ()) -> Path:
         source: the name of the file.
         include: folders of headers.
 
+    Beside the library is a file with the seconds that this took.
+
     Raises:
-        NotInstalled: where there is no compiler.
+        NotInstalled: where there is no compiler, or no header that it needs.
         RuntimeError: where it cannot compile the source; with its first error.
     """
     command = [compiler(), *FLAGS, *(f"-I{folder}" for folder in include)]
@@ -56,15 +64,32 @@ def build(source: str, include: Sequence[str] = ()) -> Path:
     path = cache() / "native" / f"{Path(source).stem}-{key}.so"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        start = time.perf_counter()
         write_whole(path, lambda unfinished: _run([*command, str(FOLDER / source), "-o", str(unfinished)]))
+        write_text(path.with_suffix(".seconds"), f"{time.perf_counter() - start}")
+        BUILT.add(source)
     return path
+
+
+def seconds_before(source: str, include: Sequence[str] = ()) -> float:
+    """Return the seconds in which an earlier process has compiled a source.
+
+    They are told once: a process that has been told, or has compiled the source itself, gets 0.
+    """
+    path = build(source, include).with_suffix(".seconds")
+    if source in BUILT or not path.exists():
+        return 0.0
+    BUILT.add(source)
+    return float(path.read_text(encoding="utf-8"))
 
 
 def _run(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-        raise RuntimeError(one_line(f"{Path(command[0]).name} failed: {(errors or ['no message'])[0]}"))
+        missing = any("fatal error:" in line and MISSING.search(line) for line in errors)
+        failed = NotInstalled if missing else RuntimeError
+        raise failed(one_line(f"{Path(command[0]).name} failed: {(errors or ['no message'])[0]}"))
 
 
 def _processor() -> str:
