@@ -82,12 +82,12 @@ class Finite(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Convert as click does."""
         if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
-            self.fail(f"{value} is no finite number", param, ctx)
+            self.fail(f"{value} is not a finite number", param, ctx)
         return float(super().convert(value, param, ctx))
 
 
 def refuse_others(ctx: click.Context, alone: str, why: str) -> None:
-    """Refuse every other option beside one that goes with none.
+    """Refuse every other option beside one that stands alone.
 
     Args:
         ctx: of the command.
@@ -100,7 +100,7 @@ def refuse_others(ctx: click.Context, alone: str, why: str) -> None:
     for parameter in ctx.command.params:
         name = parameter.name or ""
         if name != alone and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{alone} {why}; it does not go with {parameter.opts[0]}")
+            raise click.UsageError(f"--{alone} {why}; leave out {parameter.opts[0]}")
 
 
 impl_option = click.option(
@@ -167,7 +167,7 @@ def usable_out(out: Path) -> Path:
     made: list[Path] = []
     try:
         if (out / "run.json").exists():
-            raise click.UsageError(f"{out} already holds a run; go on with --resume {out}, or give another --out")
+            raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
         made = [parent for parent in (out, *out.parents) if not parent.exists()]
         if out.is_dir():
             remove_unfinished(out)  # of a process that was killed before it had written run.json
@@ -209,7 +209,7 @@ timeout_option = click.option(
     help="Seconds within which a worker must answer. Opening a benchmark takes two calls, checking it about fifteen.",
 )
 memory_option = click.option(
-    "--memory-limit", type=Finite(min=0.1, max=2**20), help="GiB for a worker.  [default: half of the memory]"
+    "--memory-limit", type=Finite(min=0.1, max=2**20), help="Most GiB of a worker.  [default: half of the memory]"
 )
 
 

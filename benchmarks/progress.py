@@ -14,8 +14,8 @@ from impls.core.text import one_line
 
 RUN = {"checking": 0.35, "replicate": 0.65}
 AGREEMENT = {"checking": 1.0}
-REGRESSION = {"checking": 0.2, "comparing": 0.6, "settling": 0.2, "profiling": 0.0}
-CALIBRATION = {"sizing": 0.0, "checking": 0.05, "collecting": 0.95, "comparing": 0.0, "settling": 0.0}
+REGRESSION = {"checking": 0.2, "comparing": 0.6, "measuring": 0.2, "profiling": 0.0}
+CALIBRATION = {"sizing": 0.0, "checking": 0.05, "collecting": 0.95, "comparing": 0.0, "measuring": 0.0}
 """The stages of each command, by the first word of what is being done, with about their shares of the time."""
 
 LINE_SECONDS = 60.0

@@ -121,7 +121,9 @@ class Run:
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/DATE-PRESET]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with a run that was interrupted.")
 @options.seed_option
-@click.option("--baseline", metavar="NAME", help="Divide times by the time of this.  [default: torch_lstm]")
+@click.option(
+    "--baseline", metavar="NAME", help="Divide times by its time.  [default: torch_lstm, otherwise the first]"
+)
 @click.option("--floor/--no-floor", default=True, show_default=True, help="Also time the bare matrix products.")
 @options.timeout_option
 @options.memory_option
@@ -129,7 +131,7 @@ class Run:
 def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
     """Check every implementation, time those that agree, and write tables to a folder."""
     if resume is not None:
-        options.refuse_others(ctx, "resume", "goes on as the run began")
+        options.refuse_others(ctx, "resume", "continues a run with its own options")
         configuration, folder = resumed(resume), resume
         options.set_precision(configuration.precision, configuration.device)
     else:
@@ -148,10 +150,10 @@ def run(ctx: click.Context, /, resume: Path | None, **given: Any) -> int:
             )
             results.write_all(folder, records, limits.described(described, current.raw))
         except KeyboardInterrupt:
-            command_line.say(f"interrupted; go on with: python -m benchmarks run --resume {folder}", err=True)
+            command_line.say(f"interrupted; continue with: python -m benchmarks run --resume {folder}", err=True)
             return 130
         except OSError as error:  # such as a full disk
-            how = f"; once that is mended, go on with: python -m benchmarks run --resume {folder}"
+            how = f"; when that is fixed, continue with: python -m benchmarks run --resume {folder}"
             raise click.UsageError(describe(error) + (how if (folder / "run.json").exists() else "")) from None
     # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):

@@ -54,12 +54,12 @@ class RunConfiguration(Configuration, kw_only=True, frozen=True, forbid_unknown_
             if not 0 < getattr(self, name) <= most:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0 and at most {most:g}")
         if not 0 <= self.seed < 2**63 or self.device not in DEVICES or self.precision not in PRECISIONS:
-            raise ValueError(f"seed {self.seed}, device {self.device} or precision {self.precision} is none")
+            raise ValueError(f"seed {self.seed}, device {self.device} or precision {self.precision} is not known")
         if not self.benchmarks or len(self.digests) != len(self.implementations):
             raise ValueError("no benchmarks, or not one digest for each implementation")
         for names in (self.implementations, self.benchmarks):
             if len(set(names)) < len(names):
-                raise ValueError("it names something twice")
+                raise ValueError("it names an implementation or a benchmark twice")
         for text in self.benchmarks:
             Benchmark.parse(text)
 

@@ -103,10 +103,10 @@ def _fetched(address: str, where: str) -> Iterator[Path]:
             chosen = source.runs(where)
             if len(chosen) > MOST_PAGES:
                 raise click.UsageError(
-                    f"{len(chosen)} runs; a page of at most {MOST_PAGES} is built: narrow it with --where"
+                    f"{len(chosen)} runs match, and a page shows at most {MOST_PAGES}: choose fewer with --where"
                 )
             if not len(chosen):
-                raise click.ClickException("no run is chosen")
+                raise click.ClickException("no run matches")
             for _ in source.fetch(chosen, Path(folder)):
                 pass
         yield Path(folder)
@@ -144,7 +144,7 @@ def _build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str) -
         alone = len(paths) == 1 and paths[0].is_dir() and (out is None or run_folder.same(out, paths[0]))
         target = paths[0] if alone else target
         if runs and holds_another_page(target):
-            raise click.ClickException(f"{target / 'index.html'} is no page of this suite; give another --out")
+            raise click.ClickException(f"{target / 'index.html'} is not a page of this suite; give another --out")
         if alone:
             reported = [
                 run_folder.report(run, name, target, target) for run, name in zip(runs, names(runs), strict=True)
@@ -187,7 +187,7 @@ def build_site(published: str, where: str | None, out: Path) -> int:
     if where is not None:
         raise click.UsageError("--where is for a dataset")
     if not Path(published).is_dir():
-        raise click.UsageError(f"{published} is no folder")
+        raise click.UsageError(f"{published} is not a folder")
     return _build_site(Path(published), out)
 
 
@@ -200,7 +200,7 @@ def _build_site(published: Path, out: Path) -> int:
     if not runs:
         raise click.ClickException(f"{published} holds no run")
     if holds_another_page(out):
-        raise click.ClickException(f"{out / 'index.html'} is no page of this suite; give another --out")
+        raise click.ClickException(f"{out / 'index.html'} is not a page of this suite; give another --out")
     runs = in_order(runs)
     try:
         reported = run_folder.reports(runs, names(runs), out / publication.RUNS, out, publication.OF_A_RUN)
@@ -254,7 +254,7 @@ def summary(address: str, where: str | None, out: Path) -> int:
     with _dataset_errors():
         found = dataset.Dataset(address).summary(where or "")
         if not len(found):
-            raise click.ClickException("no run is chosen, or none that is has a ratio")
+            raise click.ClickException("no run matches, or none of them has a ratio")
         write_whole(out, (lambda path: found.to_csv(path, index=False)) if out.suffix == ".csv" else found.to_parquet)
     command_line.say(f"{count(len(found), 'ratio')} of {count(found['run_id'].nunique(), 'run')}: {out}")
     return 0

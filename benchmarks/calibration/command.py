@@ -189,12 +189,14 @@ def real_gate(kind: str, folder: Path, threads: int, advance: Advance, device: s
         device: where the workers compute.
     """
     rng = random.Random()
+    before = [(gate.kind, gate.work) for gate in stored(folder)[1]]  # so that each kind of work comes as often
     start = time.perf_counter()
     root = head = working_tree()
     benchmarks = {mode: f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES}
     planted, work = "", None
     if kind in PLANTED:
-        name, mode, work = rng.choice(GATED), rng.choice(GATED_MODES), rng.choice(list(WORK))
+        name, mode = rng.choice(GATED), rng.choice(GATED_MODES)
+        work = min(WORK, key=lambda one: (before.count((kind, one)), rng.random()))
         planted = f"{name} {benchmarks[mode]}"
         sizes = sizing.stored(folder / SIZES).get(work)
         head = slowed(root, [name], PLANTED[kind], work, [mode], sizes)
@@ -211,6 +213,7 @@ def real_gate(kind: str, folder: Path, threads: int, advance: Advance, device: s
         kind=kind,
         planted=planted,
         exit_code=result.exit_code(strict=False),
+        strict_exit_code=result.exit_code(strict=True),
         regressions=result.regressions,
         seconds=time.perf_counter() - start,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -237,7 +240,7 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
         sizes = sizing.stored(path)
     except ValueError as error:
         line = str(error) if str(error).startswith(str(folder)) else f"{path} is damaged: {error}"
-        raise click.UsageError(f"{line}; mend or remove it") from None
+        raise click.UsageError(f"{line}; remove it, or put back a copy") from None
     return pooled, gates, sizes
 
 
@@ -253,7 +256,12 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     show_default=True,
     help="Replicates of a session.",
 )
-@click.option("--twins-only", "aa_only", is_flag=True, help="Add only base and its A/A copy: faster, for false alarms.")
+@click.option(
+    "--twins-only",
+    "aa_only",
+    is_flag=True,
+    help="Add only two copies of the same code, without slowdowns: faster, for false alarms.",
+)
 @click.option(
     "--runs", type=click.IntRange(min=0), default=1, show_default=True, help="Real gates of each kind to run."
 )

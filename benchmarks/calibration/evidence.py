@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,12 +31,16 @@ Happened = Callable[[Gate, Heads], bool]
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of replayed gates, its 5 % and 95 % limits, the mean replicates of a gate, and the number of sessions."""
+    """A share of replayed gates, its 5 % and 95 % limits, the mean replicates of a gate, and how many gates there were.
+
+    sessions: of the pool.
+    """
 
     rate: float
     low: float
     high: float
     replicates: float
+    gates: int
     sessions: int
 
 
@@ -79,6 +84,31 @@ def rate_within_sessions(
     drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
     total = each * len(long)
     return _limited(int(hits.sum()), total, drawn, used / total, len(long))
+
+
+def alarms_of_simulated_gates(replay: Replay, held: Sequence[int], between: Between, gates: int, seed: int) -> Rate:
+    """Simulate gates in which nothing changed, each in a session of its own.
+
+    A gate's replicates are drawn from all that were measured, with repetitions: their spreads and their outliers are
+    real. What a session adds to a benchmark's log ratio is drawn from a normal distribution. Its variance is the
+    largest that the pool allows: between.bound times that within sessions. The limits are those that chance sets.
+
+    Args:
+        replay: the gates of a pool.
+        held: the replicates that have both copies.
+        between: how far sessions differ.
+        gates: how many gates are simulated.
+        seed: of all draws.
+    """
+    rng, pool = random.Random(seed), replay.pool
+    draw = unchanged(pool)
+    spreads = {name: math.sqrt(between.bound * within_sessions(pool, held, name)) for name in pool.benchmarks}
+    hits = used = 0
+    for _ in range(gates):
+        heads = {name: Head(head.sides, rng.gauss(0.0, spreads[name])) for name, head in draw(rng).items()}
+        gate = replay.gate(heads, rng.choices(held, k=MOST))
+        hits, used = hits + alarmed(gate, heads), used + gate.replicates
+    return Rate(hits / gates, *by_chance(hits, gates), used / gates, gates, len(by_session(pool, held)))
 
 
 def rate(
@@ -153,7 +183,7 @@ def _limited(hits: int, gates: int, drawn: Sequence[float] | np.ndarray, replica
     """Return a rate with its limits: quantiles of the rates of drawn sessions, or what chance makes if wider."""
     low, high = np.quantile(drawn, [0.05, 0.95])
     least, most = by_chance(hits, gates)
-    return Rate(hits / gates, min(float(low), least), max(float(high), most), replicates, sessions)
+    return Rate(hits / gates, min(float(low), least), max(float(high), most), replicates, gates, sessions)
 
 
 def by_chance(hits: int, trials: int) -> tuple[float, float]:
@@ -256,12 +286,24 @@ class Between:
     bound: float
 
 
+def _groups(pool: Pool, held: Sequence[int]) -> list[list[int]]:
+    """Return the replicates of each session that has several."""
+    return [group for group in by_session(pool, held).values() if len(group) > 1]
+
+
+def within_sessions(pool: Pool, held: Sequence[int], benchmark: str) -> float:
+    """Return the variance of a benchmark's log ratios within sessions."""
+    values = [logs(pool, group, COPY, benchmark) for group in _groups(pool, held)]
+    return float(sum(((value - value.mean()) ** 2).sum() for value in values) / sum(len(value) - 1 for value in values))
+
+
 def between_sessions(pool: Pool, held: Sequence[int]) -> Between | None:
     """Return how far sessions differ: a one-way analysis of variance, all benchmarks together; None with one session.
 
-    The mean squares of each benchmark are divided by its variance within sessions, so that all count alike.
+    The mean squares of each benchmark are divided by its variance within sessions, so that all count alike. The bound
+    takes the benchmarks as independent.
     """
-    groups = [group for group in by_session(pool, held).values() if len(group) > 1]
+    groups = _groups(pool, held)
     if len(groups) < 2:
         return None
     total = sum(map(len, groups))
@@ -269,10 +311,9 @@ def between_sessions(pool: Pool, held: Sequence[int]) -> Between | None:
     ratios = []
     for benchmark in pool.benchmarks:
         values = [logs(pool, group, COPY, benchmark) for group in groups]
-        within = sum(((value - value.mean()) ** 2).sum() for value in values) / (total - len(groups))
         middle = np.concatenate(values).mean()
         among = sum(len(value) * (value.mean() - middle) ** 2 for value in values) / (len(groups) - 1)
-        ratios.append(among / within)
+        ratios.append(among / within_sessions(pool, held, benchmark))
     f = float(np.mean(ratios))
     freedom = len(pool.benchmarks) * (len(groups) - 1), len(pool.benchmarks) * (total - len(groups))
     return Between(max(0.0, (f - 1) / n), max(0.0, (f / float(stats.f.ppf(0.05, *freedom)) - 1) / n))

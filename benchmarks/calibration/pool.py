@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -56,14 +57,21 @@ def described(folder: Path) -> list[Collected]:
 
 
 KEPT = ("block", "position", "seconds", "wall_seconds", "steal_seconds", "pressure_seconds", "involuntary_switches")
-"""What is kept of a turn: what a replay needs, and what tells how disturbed the machine was."""
+"""What is kept of a turn beside the mean of its samples: what a replay needs, and how disturbed the machine was."""
+
+
+def _mean(samples: list[float] | None) -> list[float] | None:
+    return [statistics.fmean(samples)] if samples else None
 
 
 def save(folder: Path, records: Sequence[Record]) -> None:
-    """Write a replicate to a file, with what is in KEPT of each turn."""
+    """Write a replicate to a file, with the mean of each turn's samples and what is in KEPT."""
     kept = []
     for record in records:
-        turns = [Turn(**{name: getattr(turn, name) for name in KEPT}) for turn in record.turns or []]
+        turns = [
+            Turn(**{name: getattr(turn, name) for name in KEPT}, samples=_mean(turn.samples))
+            for turn in record.turns or []
+        ]
         kept.append(msgspec.structs.replace(record, turns=turns))
     write_records(folder / f"replicate-{time.strftime('%Y%m%dT%H%M%S')}.parquet", kept, COMPARED)
 
@@ -97,7 +105,7 @@ class Pool:
     """Measured replicates. Each is a dictionary by benchmark and side."""
 
     replicates: list[dict[str, dict[str, np.ndarray]]]
-    """Seconds of each turn, in the order of the blocks."""
+    """Seconds of each turn, in the order of the blocks: the mean of its samples, or the median where that was kept."""
     logs: list[dict[str, dict[str, np.ndarray]]]
     """The log time of the shorter turn in each block, shape (blocks,)."""
     values: list[dict[str, dict[str, dict[str, float]]]]
@@ -133,7 +141,9 @@ class Pool:
                     seconds, block = (
                         np.array([getattr(turn, name) for turn in turns]) for name in ("seconds", "block")
                     )
-                    replicate[key][side] = seconds
+                    replicate[key][side] = np.array(
+                        [turn.samples[0] if turn.samples else turn.seconds for turn in turns]
+                    )
                     log[key][side] = block_logs(seconds, np.zeros(len(turns), int), block, shortest=True).log
                     value[key][side] = {name: measured(record, name) for name in METRICS}
             replicates.append(dict(replicate))

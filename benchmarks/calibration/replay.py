@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.calibration.pool import BASE, COPY, METRICS, Pool
@@ -39,6 +39,24 @@ class Gate:
         return {one.benchmark for one in self.findings if one.verdict == "slower" and one.metric in metrics}
 
 
+def run_gate(benchmarks: Iterable[str], sampling: Sampling, drawn: Callable[[str, int], Sequence[LogRatios]]) -> Gate:
+    """Run the whole decision on replicates that are there already.
+
+    Args:
+        benchmarks: what is compared.
+        sampling: that of a new gate.
+        drawn: gives the log ratios of a benchmark's first n replicates, by each rule.
+    """
+    unsettled, measured = set(benchmarks), []
+    used = dict.fromkeys(benchmarks, min(FEWEST, sampling.most) - 1)
+    while unsettled:
+        for benchmark in unsettled:
+            used[benchmark] += 1
+        measured = [ratios for benchmark, n in used.items() for ratios in drawn(benchmark, n)]
+        unsettled = sampling.unsettled(measured)
+    return Gate(decision.verdicts(measured, sampling), max(used.values()))
+
+
 class Replay:
     """Gates on the replicates of a pool."""
 
@@ -69,15 +87,8 @@ class Replay:
         """
         most = min(MOST, len(order))
         sampling = Sampling(len(heads), most)
-        unsettled, used = set(heads), dict.fromkeys(heads, min(FEWEST, most) - 1)
-        measured: list[LogRatios] = []
-        while unsettled:
-            for benchmark in unsettled:
-                used[benchmark] += 1
-            measured = [
-                self.drawn(benchmark, head, rule, order[: used[benchmark]])
-                for benchmark, head in heads.items()
-                for rule in self.rules
-            ]
-            unsettled = sampling.unsettled(measured)
-        return Gate(decision.verdicts(measured, sampling), max(used.values()))
+        return run_gate(
+            heads,
+            sampling,
+            lambda benchmark, n: [self.drawn(benchmark, heads[benchmark], rule, order[:n]) for rule in self.rules],
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -18,7 +18,7 @@ from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.replay import Replay
 from benchmarks.calibration.sizing import SHARE, Sizes
 from benchmarks.metadata import Machine
-from benchmarks.regression.decision import TESTED
+from benchmarks.regression.decision import FAMILY, TESTED
 from benchmarks.words import count, markdown_cell, markdown_table
 
 MARGIN = 0.02
@@ -26,11 +26,15 @@ SHARES = (0.02, 0.03, 0.05)
 HOGGED = "same, with a hog"
 PLANTED = {"+2%": 0.02, "+3%": 0.03}
 KINDS = ("same", *PLANTED, HOGGED)
-ALARM_GATES, GATES, AGAIN, EACH = 4000, 1000, 200, 200
-"""How many gates are replayed for false alarms, for a slowdown, for each draw of the sessions of its limits, and for a
-slowdown of each benchmark."""
+ALARM_GATES, SIMULATED, GATES, AGAIN, EACH = 4000, 10_000, 1000, 200, 200
+"""How many gates are replayed for false alarms, and simulated for their bound; how many are replayed for a slowdown,
+for each draw of the sessions of its limits, and for a slowdown of each benchmark."""
 ENOUGH = 6
 """With fewer sessions, there is no bound on false alarms."""
+TARGETS = {"+2%": 0.95, "+3%": 0.995}
+"""How often a slowdown of exactly this size is to be found."""
+MOST_ALARMS, SESSIONS = FAMILY, 15
+"""The share of gates that may raise a false alarm, and how many sessions are to show it."""
 OURS = "this gate"
 SPANNING = "¹"
 """The sign at a rate whose processes come from several sessions."""
@@ -41,6 +45,7 @@ class RealGate(msgspec.Struct, kw_only=True):
 
     kind: one of KINDS.
     planted: the slowed benchmark; empty for the same code.
+    strict_exit_code: what --strict would have given; None where that was not recorded.
     work: how it was slowed.
     machine: the processor, in words.
     benchmarks: how many were compared.
@@ -57,6 +62,7 @@ class RealGate(msgspec.Struct, kw_only=True):
     machine: str = ""
     benchmarks: int = 0
     unknown: list[str] = []
+    strict_exit_code: int | None = None
 
 
 def right(gate: RealGate) -> bool:
@@ -88,7 +94,7 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     parts = [markdown_cell(where)]
     if len(held[COPY]) >= TESTED:
         replay = Replay(pool, MARGIN)  # which remembers the log ratios
-        parts += [_rules(replay, held), _least(replay, held[COPY]) + _assumptions(pool, held[COPY])]
+        parts += [*_tables(replay, held), _least(replay, held[COPY]) + _assumptions(pool, held[COPY])]
         parts += [*_sized(sizes), *_sizes(pool)]
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
@@ -112,15 +118,6 @@ def _found(rate: Rate | None) -> str:
     return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]" if rate else "–"
 
 
-def _alarms(rate: Rate | None) -> str:
-    """Return the rate of false alarms, with its bound where there are sessions enough for one."""
-    if rate is None:
-        return "–"
-    if rate.sessions < ENOUGH:
-        return f"{percent(rate.rate)}; no bound from {count(rate.sessions, 'session')}"
-    return f"{percent(rate.rate)}, at most {percent(rate.high)}"
-
-
 @dataclass
 class _Row:
     """A row of the table of rules."""
@@ -131,8 +128,8 @@ class _Row:
     processes: str = "–"
 
 
-def _rules(replay: Replay, held: dict[str, list[int]]) -> str:
-    """Return the table: how often each rule raises a false alarm, and what it finds."""
+def _tables(replay: Replay, held: dict[str, list[int]]) -> list[str]:
+    """Return two tables: how often each rule raises a false alarm, and what it finds; and the targets."""
     pool, copies = replay.pool, held[COPY]
     unchanged = evidence.unchanged(pool)
     alarms = evidence.rate_within_sessions(replay, copies, unchanged, evidence.alarmed, ALARM_GATES, seed=1)
@@ -148,35 +145,79 @@ def _rules(replay: Replay, held: dict[str, list[int]]) -> str:
     ]
     processes = f"{alarms.replicates:.1f}" if alarms else "–"
     rows = [
-        _Row(f"{OURS}, exact sizes", _alarms(alarms), list(map(_found, exact)), processes),
+        _Row(f"{OURS}, exact sizes", _replayed(alarms), list(map(_found, exact)), processes),
         _Row(f"{OURS}, injected", "", list(map(_found, injected)), ""),
     ]
     rows += [_of_tool(pool, held, name, tool) for name, tool in OTHER_TOOLS.items()]
     header = ["rule", "false alarms", *(f"{name_of(share)} found" for share in SHARES), "processes a side"]
     cells = [[row.name, row.alarms, *row.found, row.processes] for row in rows]
-    table = markdown_table(cells, header)
-    if not any(SPANNING in cell for row in cells for cell in row):
-        return table
-    alone = len(copies) // (2 * max(tool.processes for tool in OTHER_TOOLS.values()))
-    note = (
-        f"{SPANNING} Its processes come from several sessions, since no session has so many. Its comparisons overlap:"
-    )
-    return f"{table}\n\n{note} the {len(copies)} replicates are enough for {count(alone, 'independent comparison')}."
+    parts = [markdown_table(cells, header)]
+    if any(SPANNING in cell for row in cells for cell in row):
+        parts.append(f"{SPANNING} Its processes come from several sessions, since no session has so many.")
+    return [*parts, _targets(pool, copies, _bound(replay, copies), dict(zip(map(name_of, SHARES), exact, strict=True)))]
+
+
+def _replayed(rate: Rate | None) -> str:
+    """Return how many of the replayed gates raised a false alarm."""
+    return f"{round(rate.rate * rate.gates)} of {rate.gates} replays" if rate else "–"
+
+
+def _bound(replay: Replay, held: Sequence[int]) -> Rate | None:
+    """Return the rate of false alarms in simulated gates; None where there are too few sessions for a bound."""
+    between = evidence.between_sessions(replay.pool, held)
+    if between is None or len(evidence.by_session(replay.pool, held)) < ENOUGH:
+        return None
+    return evidence.alarms_of_simulated_gates(replay, held, between, SIMULATED, seed=5)
+
+
+def _targets(pool: Pool, held: Sequence[int], alarms: Rate | None, found: Mapping[str, Rate | None]) -> str:
+    """Return the table of what this gate is to reach, what was measured, and whether its limits show that."""
+    sessions = len(evidence.by_session(pool, held))
+    rows = [
+        [f"{SESSIONS} sessions", str(sessions), "met" if sessions >= SESSIONS else "missed"],
+        [f"false alarms in at most {percent(MOST_ALARMS)} of gates", "–", "not shown"],
+    ]
+    if alarms is not None:
+        said = f"{percent(alarms.rate)} of {alarms.gates} simulated gates, at most {percent(alarms.high)}"
+        rows[1][1:] = [said, _reached(-alarms.high, -alarms.low, -MOST_ALARMS)]
+    for side, least in TARGETS.items():
+        rate = found[side]
+        state = _reached(rate.low, rate.high, least) if rate else "not shown"
+        rows.append([f"exactly {side} found in at least {percent(least)} of gates", _found(rate), state])
+    return markdown_table(rows, ["target", "measured", ""])
+
+
+def _reached(low: float, high: float, least: float) -> str:
+    """Return whether limits show that at least this is reached."""
+    return "met" if low >= least else "missed" if high < least else "not shown"
 
 
 def _of_tool(pool: Pool, held: dict[str, list[int]], name: str, tool: Tool) -> _Row:
     row = _Row(name, processes=str(tool.processes))
     for side, replicates in held.items():
         windows = tool.windows(replicates, pool.sessions)
-        share = other_tool(pool, side, tool, windows)
-        spanning = any(len({pool.sessions[k] for k in window}) > 1 for window in windows)
-        said = "–" if share is None else percent(share) + SPANNING * spanning
-        if side == COPY:
+        size = None if side == COPY else SHARES[list(map(name_of, SHARES)).index(side)]
+        try:
+            share = other_tool(pool, side, tool, windows)
+        except ImportError:
+            said = "not installed"
+        else:
+            said = _of_comparisons(share, tool.apart(windows) * (1 if size is None else len(pool.benchmarks)))
+            said += SPANNING * any(len({pool.sessions[k] for k in window}) > 1 for window in windows)
+            said += ", by chance" if size is not None and size < tool.threshold and share else ""
+        if size is None:
             row.alarms = said
         else:
-            size = SHARES[list(map(name_of, SHARES)).index(side)]
-            row.found.append(f"{said}, by chance" if size < tool.threshold and share else said)
+            row.found.append(said)
     return row
+
+
+def _of_comparisons(share: float | None, independent: int) -> str:
+    """Return a share of comparisons, with the 95 % interval that so many independent ones allow."""
+    if share is None:
+        return "–"
+    low, high = wilson(share * independent, independent)
+    return f"{percent(share)} [{percent(low)}, {percent(high)}]"
 
 
 def other_tool(pool: Pool, side: str, tool: Tool, windows: Sequence[Sequence[int]]) -> float | None:
@@ -281,6 +322,7 @@ def gates_listed(reals: Sequence[RealGate]) -> str:
             f"{gate.kind}{f', {gate.work}' if gate.work else ''}",
             gate.planted or "–",
             str(gate.exit_code),
+            "–" if gate.strict_exit_code is None else str(gate.strict_exit_code),
             "; ".join(gate.regressions) or "–",
             "yes" if right(gate) else "no",
             f"{gate.seconds / 60:.1f}",
@@ -288,7 +330,18 @@ def gates_listed(reals: Sequence[RealGate]) -> str:
         ]
         for gate in reals
     ]
-    header = ["date", "machine", "kind", "slowed", "exit code", "regressions", "right", "minutes", "unknown"]
+    header = [
+        "date",
+        "machine",
+        "kind",
+        "slowed",
+        "exit code",
+        "with --strict",
+        "regressions",
+        "right",
+        "minutes",
+        "unknown",
+    ]
     cells = [[markdown_cell(cell) for cell in row] for row in rows]
     return markdown_table(cells, header) + "\n"
 

@@ -28,9 +28,9 @@ from impls.core.text import json_text
 
 SHARE = 0.05
 """The slowdown at which the work is sized; how much longer a call takes is in proportion to the work."""
-HALF = 0.05 / 30
+HALF = 0.001
 """Sizing ends when the 95 % interval of the size is at most this far from it: 0.1 points."""
-BLOCKS, FEWEST, MOST = 50, 8, 60
+BLOCKS, FEWEST, MOST = 50, 8, 160
 """Blocks in a batch; the fewest and the most batches."""
 LEAST_FACTOR = 0.5
 """So that a disturbed batch cannot ask for endless work."""

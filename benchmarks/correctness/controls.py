@@ -25,6 +25,7 @@ PROBLEM = Problem.parse("t5-b4-i8-h8")
 """I = H, so that a transposed matrix still fits."""
 
 PROBLEM_OF_LENGTHS = Problem.parse("t5-b4-i8-h8-bi-var")
+PROBLEM_OF_LAYERS = Problem.parse("t5-b4-i8-h8-l2-bi")
 
 SEED = 11
 """Of the weights and inputs of extreme controls."""
@@ -198,6 +199,35 @@ def reversed_with_padding(problem: Problem, weights: Weights, inputs: Inputs) ->
     return {**results, "output": np.concatenate([results["output"][:, :, :hidden], backward], axis=2)}
 
 
+def padding_in_gradient(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """The cotangent of the output beyond a row's length reaches the gradient of x there."""
+    results = reference.run_sequence(problem, weights, inputs)
+    within, width = reference.inside_of(inputs.x, inputs.lengths), inputs.x.shape[2]
+    leaked = np.where(within, results["grad_x"], inputs.d_output[:, :, :width])
+    return {**results, "grad_x": leaked}
+
+
+def directions_swapped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """The reverse direction comes first in the output."""
+    results = reference.run_sequence(problem, weights, inputs)
+    forward, backward = np.split(results["output"], 2, axis=2)
+    return {**results, "output": np.concatenate([backward, forward], axis=2)}
+
+
+def layers_swapped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """The final states of the last layer come first."""
+    results = reference.run_sequence(problem, weights, inputs)
+    return {**results, "c_n": np.roll(results["c_n"], problem.directions, axis=0)}
+
+
+def layer_not_fed_back(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+    """The first layer's weights get the gradient of another cotangent: as where layers are differentiated apart."""
+    results = reference.run_sequence(problem, weights, inputs)
+    half = reference.run_sequence(problem, weights, dataclasses.replace(inputs, d_output=0.5 * inputs.d_output))
+    wrong = {name: value for name, value in half.items() if name.startswith("grad_") and "_l0" in name}
+    return {**results, **wrong}
+
+
 def _by_name(*faults: Fault) -> dict[str, Fault]:
     return {fault.__name__: fault for fault in faults}
 
@@ -214,8 +244,10 @@ CONTROLS = _by_name(
     axis_dropped,
 )
 
-LENGTHS = _by_name(lengths_ignored, padding_in_output, reversed_with_padding)
+LENGTHS = _by_name(lengths_ignored, padding_in_output, reversed_with_padding, padding_in_gradient)
 """What must be refused at PROBLEM_OF_LENGTHS."""
+LAYERS = _by_name(directions_swapped, layers_swapped, layer_not_fed_back)
+"""What must be refused at PROBLEM_OF_LAYERS."""
 
 EXTREME = _by_name(
     sigmoid_from_tanh,
@@ -238,8 +270,11 @@ def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
 
 def refusals(dtype: str) -> dict[str, str | None]:
     """Return the reason why agreement refuses each control, by the control's name; None where it passes."""
-    reasons = _refusals(PROBLEM.replace(dtype=dtype), CONTROLS)
-    return reasons | _refusals(PROBLEM_OF_LENGTHS.replace(dtype=dtype), LENGTHS)
+    faults = {PROBLEM: CONTROLS, PROBLEM_OF_LENGTHS: LENGTHS, PROBLEM_OF_LAYERS: LAYERS}
+    reasons: dict[str, str | None] = {}
+    for problem, of_problem in faults.items():
+        reasons |= _refusals(problem.replace(dtype=dtype), of_problem)
+    return reasons
 
 
 def _refusals(problem: Problem, faults: dict[str, Fault]) -> dict[str, str | None]:

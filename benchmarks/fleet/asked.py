@@ -39,7 +39,7 @@ def sbatch_options(given: Sequence[str]) -> dict[str, str]:
         name, _, value = text.partition("=")
         name = name.lstrip("-").replace("_", "-")
         if not value:
-            raise click.UsageError(f"--slurm {text} is no KEY=VALUE")
+            raise click.UsageError(f"--slurm {text} is not KEY=VALUE")
         if name in OWN:
             raise click.UsageError(
                 f"--slurm {text}: the fleet gives {name} itself (see --minutes, --partition, --nodes)"

@@ -64,7 +64,9 @@ folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_t
     help="[default: runs/DATE-fleet]",
 )
 @click.option("--slurm", "extra", multiple=True, metavar="KEY=VALUE", help="Such as account=lab. Repeatable.")
-@click.option("--watch", "watching", is_flag=True, help="Show the progress. Ctrl-C leaves the jobs.")
+@click.option(
+    "--watch", "watching", is_flag=True, help="Show the progress, then collect. Ctrl-C does not stop the jobs."
+)
 @click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF run | regression ITS OPTIONS]...")
 def start(
     partition: str | None,
@@ -129,7 +131,7 @@ def _read(folder: Path) -> Fleet:
 
 
 def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
-    """Return a line for each member, and how many go on."""
+    """Return a line for each member, and how many have not ended."""
     states = scheduler.states(kept.cluster, [member.job for member in kept.members])
     lines, going_on = [], 0
     for member in kept.members:
@@ -155,7 +157,7 @@ def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
 @fleet.command()
 @folder_argument
 def status(folder: Path) -> int:
-    """Say what each job of a fleet does. Exit code 3 while some go on."""
+    """Say what each job of a fleet does. Exit code 3 while some have not ended."""
     try:
         lines, going_on = _lines(folder, _read(folder))
     except SchedulerFailed as error:
@@ -168,7 +170,7 @@ def status(folder: Path) -> int:
 @fleet.command()
 @folder_argument
 def watch(folder: Path) -> int:
-    """Show the progress until all jobs have ended, then collect. Ctrl-C leaves the jobs."""
+    """Show the progress until all jobs have ended, then collect. Ctrl-C does not stop the jobs."""
     return _watch(folder)
 
 
@@ -183,14 +185,17 @@ def _watch(folder: Path) -> int:
         if said != shown:
             for line in lines:
                 command_line.say(line)
-            command_line.say(f"{going_on} of {len(lines)} go on")
+            command_line.say(f"{going_on} of {len(lines)} have not ended")
             shown = said
         if not going_on:
             return _collect(folder)
         try:
             time.sleep(WATCH_SECONDS)
         except KeyboardInterrupt:
-            command_line.say(f"the jobs go on: {sys.executable} -m benchmarks fleet watch {folder}", err=True)
+            command_line.say(
+                f"the jobs have not ended; to watch them again: {sys.executable} -m benchmarks fleet watch {folder}",
+                err=True,
+            )
             return command_line.INTERRUPTED
 
 
@@ -205,7 +210,8 @@ def cancel(folder: Path) -> int:
     except SchedulerFailed as error:
         raise click.ClickException(f"Slurm: {error}") from None
     command_line.say(
-        f"no job goes on; {sys.executable} -m benchmarks fleet collect {folder} has the runs that are whole"
+        f"all jobs are cancelled; a table of the runs that are whole:"
+        f" {sys.executable} -m benchmarks fleet collect {folder}"
     )
     return 0
 

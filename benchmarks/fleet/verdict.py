@@ -147,7 +147,7 @@ class Verdict:
         known = [size for size in sizes if size is not None]
         found = "too few replicates to say what would have been"
         if known and len(known) == len(sizes):
-            found = f"a slowdown of {max(known):+.1%} would have been found on every node and benchmark"
+            found = f"a slowdown of {max(known):+.1%} would have been found 9 times of 10, on each node and benchmark"
         return f"no regression found on {count(len(self.nodes), 'node')}; {found}"
 
     def _where(self, names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from benchmarks.gpu_check.setting import Step
 def of(framework: str) -> list[Step]:
     """Return the steps on what a framework sees."""
     return [
-        Step(f"{framework} sees the card", functools.partial(sees_card, framework), 10),
+        Step(f"{framework} sees the GPU", functools.partial(sees_card, framework), 10),
         Step(f"{framework} computes in float32", functools.partial(full_precision, framework), 10),
         Step(f"the suite waits for {framework}'s work", functools.partial(waits, framework), 10),
         Step(f"CUPTI sees {framework}'s work", functools.partial(traces, framework), 10),

@@ -144,6 +144,15 @@ class Profile(Request, tag="profile"):
     calls: int
 
 
+class ExplainOpening(Request, tag="explain_opening"):
+    """Open a benchmark as Open does, in a process that has opened none, and tell what each step takes."""
+
+    benchmark: str
+    seed: int
+    weights: str | None
+    inputs: int
+
+
 class Answer(msgspec.Struct, forbid_unknown_fields=True, tag_field="answer"):
     """An answer of a worker."""
 
@@ -165,6 +174,20 @@ class Opened(Answer, tag="opened"):
     first_call_seconds: float
     peak_bytes: int | None  # the peak above what was used before, where it is known
     compiled_before_seconds: float = 0.0  # what the first call would have compiled, had an earlier process not done it
+
+
+class OpeningExplained(Answer, tag="opening_explained"):
+    """What opening a benchmark takes.
+
+    first_call_seconds, first_call_cpu_seconds: of the first call under a profiler, all threads together.
+    functions: the own seconds of the first call, by Python function.
+    peaks: by step, in their order, the bytes by which it raises the peak. Empty where that is not known.
+    """
+
+    first_call_seconds: float
+    first_call_cpu_seconds: float
+    functions: dict[str, float]
+    peaks: dict[str, float]
 
 
 class Done(Answer, tag="done"):
@@ -260,11 +283,13 @@ AnyRequest = (
     | Compare
     | Pipeline
     | NameKernel
+    | ExplainOpening
     | Profile
 )
 AnyAnswer = (
     Ready
     | Opened
+    | OpeningExplained
     | Done
     | Checked
     | ExtremesChecked

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import msgspec
@@ -128,19 +128,13 @@ class Worker:
                 return protocol.KernelNamed(kernels.name(opened.prepared, opened.benchmark.mode, opened.state))
             case protocol.Profile():
                 return self.profile(request)
+            case protocol.ExplainOpening():
+                return self.explain_opening(request)
 
     def open(self, request: protocol.Open) -> protocol.Opened:
         """Prepare, load, and call twice; time the first call."""
-        from benchmarks.cases import Benchmark
-        from benchmarks.correctness.agreement import REPLICATE
-        from impls.core import weights
-
         self.opened.pop(request.benchmark, None)
-        self.seed = request.inputs
-        benchmark = Benchmark.parse(request.benchmark)
-        given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
-        arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, request.seed)
-        inputs = self.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
+        benchmark, arrays, inputs = self.given(request)
         self.hardware.reset_peak()
         before = self.hardware.used()
         prepared = self.module.prepare(benchmark.timed_problem, arrays, self.device, benchmark.workload)
@@ -157,6 +151,48 @@ class Worker:
             first_call_seconds=first,
             peak_bytes=None if peak is None else max(0, peak - before),
             compiled_before_seconds=of() if of is not None else 0.0,
+        )
+
+    def given(self, request: protocol.Open | protocol.ExplainOpening) -> tuple[Any, Any, Any]:
+        """Return the benchmark, weights and inputs of a request that opens a benchmark."""
+        from benchmarks.cases import Benchmark
+        from benchmarks.correctness.agreement import REPLICATE
+        from impls.core import weights
+
+        self.seed = request.inputs
+        benchmark = Benchmark.parse(request.benchmark)
+        given = weights.read_weights(Path(request.weights))[1] if request.weights else {}
+        arrays = weights.complete(given, benchmark.timed_problem, benchmark.workload, request.seed)
+        return benchmark, arrays, self.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
+
+    def explain_opening(self, request: protocol.ExplainOpening) -> protocol.OpeningExplained:
+        """Prepare, load, and call twice; tell what each takes."""
+        from benchmarks.measurement import profiling
+
+        benchmark, arrays, inputs = self.given(request)
+        self.hardware.reset_peak()
+        peaks: dict[str, float] = {}
+        before = self.hardware.used()
+
+        def raised(step: str) -> None:
+            nonlocal before
+            self.hardware.drain()
+            if (peak := self.hardware.peak()) is not None:
+                peaks[step] = float(max(0, peak - before))
+                before = max(before, peak)
+
+        prepared = self.module.prepare(benchmark.timed_problem, arrays, self.device, benchmark.workload)
+        raised("preparing")
+        opened = OpenBenchmark(benchmark, prepared, inputs)
+        raised("loading")
+        start, cpu = perf_counter(), process_time()
+        functions = profiling.functions(opened.call, opened.state, 1)
+        seconds, cpu = perf_counter() - start, process_time() - cpu
+        raised("the first call")
+        opened.call(opened.state)
+        raised("the second call")
+        return protocol.OpeningExplained(
+            first_call_seconds=seconds, first_call_cpu_seconds=cpu, functions=functions, peaks=peaks
         )
 
     def close(self, request: protocol.Close) -> protocol.Done:

@@ -42,12 +42,12 @@ class Range:
         """
         good, dots, bad = text.partition("..")
         if not (good and dots and bad) or bad.startswith("."):
-            raise Unusable(f"{text!r} is no range; write GOOD..BAD")
+            raise Unusable(f"{text!r} is not a range; write GOOD..BAD")
         found = cls(folder, resolve(folder, good), resolve(folder, bad))
         if found.good == found.bad:
             raise Unusable(f"{good} and {bad} are the same commit")
         if git(folder, "merge-base", "--all", found.good, found.bad).decode().split() != [found.good]:
-            raise Unusable(f"{good} is no ancestor of {bad}")
+            raise Unusable(f"{good} is not an ancestor of {bad}")
         return found
 
 

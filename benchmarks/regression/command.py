@@ -60,7 +60,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         try:
             share = float(value[:-1]) / 100 if value.endswith("%") else float(value)
         except ValueError:
-            self.fail(f"{value!r} is no share; write 2% or 0.02", param, ctx)
+            self.fail(f"{value!r} is not a percentage; write 2% or 0.02", param, ctx)
         if not 0.001 <= share <= 1:
             self.fail(f"{value} is not between 0.1% and 100%", param, ctx)
         return share
@@ -234,7 +234,7 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
                     session, decision.rules(given.margin), Steps(given.replicates, given.blocks), given.gates
                 )
                 if not given.sought:
-                    result.slowdowns = locate(session, result.records, result.slower)
+                    result.located = locate(session, result.records, result.slower)
             finally:
                 session.close()
         line = result.last_line(given.strict)

@@ -79,7 +79,7 @@ def _chosen(
     for name in names:
         if name not in known:
             registry.resolve(name)  # raises, with the nearest name
-            raise Unusable(f"{name} is no LSTM to compare")
+            raise Unusable(f"{name} is not an LSTM")
     if ALL in wanted:
         return known
     if wanted:

@@ -15,7 +15,7 @@ from benchmarks.measurement.session import Session
 from benchmarks.record import Record
 from benchmarks.regression import decision, log_ratios
 from benchmarks.regression.decision import Finding, LogRatios, Rule, Sampling
-from benchmarks.regression.slowdowns import Slowdown
+from benchmarks.regression.slowdowns import Located
 from benchmarks.words import count
 
 
@@ -54,7 +54,7 @@ class Result:
     findings: list[Finding] = field(default_factory=list)
     standings: list[Standing] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    slowdowns: dict[str, Slowdown] = field(default_factory=dict)  # of each benchmark whose calls got slower
+    located: Located = field(default_factory=dict)  # where each benchmark is slower, or takes more memory
 
     @property
     def worse(self) -> list[tuple[str, str]]:
@@ -93,8 +93,8 @@ class Result:
 
     @property
     def slower(self) -> list[Finding]:
-        """The findings of calls that got slower."""
-        return [finding for finding in self.findings if finding.verdict == "slower" and finding.metric == "time"]
+        """The findings of what got slower, or takes more memory."""
+        return [finding for finding in self.findings if finding.verdict == "slower"]
 
     def unknown(self) -> list[Finding]:
         """Return the findings whose verdict is unknown."""
@@ -132,8 +132,8 @@ class Result:
             return f"no regression found; there is nothing to compare {count(new, 'benchmark')} with"
         sizes = [finding.smallest for finding in self.findings if finding.metric == "time"]
         smallest = math.nan if any(map(math.isnan, sizes)) else max(sizes)
-        found = f"a slowdown of {smallest:+.1%} would have been found on every benchmark"
-        unsaid = "too few replicates to say what would have been"
+        found = f"a slowdown of {smallest:+.1%} would have been found 9 times of 10, on each benchmark"
+        unsaid = "there are too few replicates to say which slowdown would have been found"
         line = f"no regression found; {found if math.isfinite(smallest) else unsaid}"
         if strict and self.unknown():
             unknown = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unknown())
@@ -213,7 +213,7 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps, ga
             if key in unsettled or not replicate:  # the first one has the rows of those that were refused, too
                 wanted.setdefault(name, []).append(benchmark)
         first = replicate < decision.FEWEST
-        what, of_all = ("comparing", decision.FEWEST) if first else ("settling", steps.replicates)
+        what, of_all = ("comparing", decision.FEWEST) if first else ("measuring more", steps.replicates)
         result.records += session.replicate(
             replicate, steps.blocks, wanted, what=f"{what}, replicate", of_all=min(of_all, steps.replicates)
         )

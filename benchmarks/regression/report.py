@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks.columns import Column
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result
-from benchmarks.regression.slowdowns import Slowdown
+from benchmarks.regression.slowdowns import Growth, Line, Slowdown
 from benchmarks.words import markdown_cell, markdown_table
 from impls.core.text import one_line
 
@@ -107,54 +107,81 @@ def difference(value: float) -> str:
     return ("−" if value < 0 else "+") + seconds(abs(value))
 
 
-def slowdown_lines(result: Result, key: str, slowdown: Slowdown) -> list[str]:
-    """Return in sentences where a benchmark is slower."""
+def mebibytes(value: float) -> str:
+    """Return such as `12.3 MiB`."""
+    return f"{value / 2**20:.3g} MiB"
+
+
+def located_lines(result: Result, key: str, metric: str, found: Slowdown | Growth) -> list[str]:
+    """Return in sentences where a benchmark is slower, or takes more memory."""
+    if isinstance(found, Growth):
+        return _growth_lines(found)
     name, _, benchmark = key.rpartition(" ")
     group, _, mode = benchmark.rpartition("/")
-    most = f"; most of it is {slowdown.kind}" if slowdown.kind else ""
+    most = f"; most of it is {found.kind}" if found.kind else ""
+    what = "the first call" if metric == "start" else "a call"
     lines = [
-        f"a call takes {difference(slowdown.seconds)}, and {difference(slowdown.cpu_seconds)} of processor time{most}"
+        f"{what} takes {difference(found.seconds)}, and {difference(found.cpu_seconds[0])} of processor time{most}"
     ]
     by_key = {(finding.benchmark, finding.metric): finding for finding in result.findings}
-    start = by_key.get((key, "start"))
-    if start is not None:
-        lines.append(f"the first call: {start.verdict} {change(start)}")
+    other = by_key.get((key, "time" if metric == "start" else "start"))
+    if other is not None:
+        lines.append(f"{'all calls' if metric == 'start' else 'the first call'}: {other.verdict} {change(other)}")
     modes = [
-        f"{other.rpartition('/')[2]} {finding.verdict} {change(finding)}"
-        for (other, metric), finding in by_key.items()
-        if metric == "time" and other.startswith(f"{name} {group}/") and other != key
+        f"{one.rpartition('/')[2]} {finding.verdict} {change(finding)}"
+        for (one, measured), finding in by_key.items()
+        if measured == metric and one.startswith(f"{name} {group}/") and one != key
     ]
     if modes:
         lines.append(f"other modes than {mode}: {'; '.join(modes)}")
-    for profiled, differing in slowdown.profiles.items():
-        grown = [line for line in differing if line.difference > 0]
+    for profiled, differing in found.profiles.items():
+        grown = [line for line in differing if line.difference > 0 and line.sure]
         if grown:
             first = max(grown, key=lambda line: line.difference)
             lines.append(f"of all {profiled}, {one_line(first.name, 60)} grew most: {difference(first.difference)}")
-    if slowdown.failure:
-        lines.append(f"no profile: {slowdown.failure}")
+    if found.failure:
+        lines.append(f"no profile: {found.failure}")
     return lines
 
 
-def slowdowns_markdown(result: Result) -> str:
+def _growth_lines(growth: Growth) -> list[str]:
+    if growth.failure:
+        return [f"it is not known where the memory goes: {growth.failure}"]
+    grown = [line for line in growth.steps if line.difference > 0 and line.sure]
+    if not grown:
+        return ["in profiles of both sides, no step surely raises the peak further than before"]
+    first = max(grown, key=lambda line: line.difference)
+    return [f"of all steps, {first.name} raises the peak by {mebibytes(first.difference)} more than before"]
+
+
+def located_markdown(result: Result) -> str:
     """Return a fold with where each benchmark is slower, and both sides' profiles beside each other."""
     parts = ["<details><summary>Where it is slower</summary>"]
-    for key, slowdown in result.slowdowns.items():
-        parts.append(f"#### {markdown_cell(key)}")
-        parts.append("\n".join(f"- {markdown_cell(line)}" for line in slowdown_lines(result, key, slowdown)))
-        for profiled, differing in slowdown.profiles.items():
-            cells = [
-                [
-                    markdown_cell(one_line(line.name, 80)),
-                    *(seconds(value) for value in (line.base, line.head)),
-                    difference(line.difference),
-                ]
-                for line in differing
-            ]
-            header = [f"{profiled}: own time in a call", "base", "head", "difference"]
-            parts += [markdown_table(cells, header)] if cells else []
-    parts.append("A profiler slows down what it watches. These times only say what differs.")
+    for (key, metric), found in result.located.items():
+        parts.append(f"#### {markdown_cell(key)}: {metric}")
+        parts.append("\n".join(f"- {markdown_cell(line)}" for line in located_lines(result, key, metric, found)))
+        if isinstance(found, Growth):
+            parts += _profile("peak memory: raised by", found.steps, mebibytes)
+        else:
+            for profiled, differing in found.profiles.items():
+                parts += _profile(f"{profiled}: own time in a call", differing, seconds)
+    sure = "*sure*: in all profiles of head it is above those of base, or in all below."
+    parts.append(f"A profiler slows down what it watches. These times only say what differs. {sure}")
     return "\n\n".join([*parts, "</details>"])
+
+
+def _profile(what: str, lines: Sequence[Line], words: Callable[[float], str]) -> list[str]:
+    """Return the table of a profile; nothing where it has no lines."""
+    cells = [
+        [
+            markdown_cell(one_line(line.name, 80)),
+            *map(words, (line.base, line.head)),
+            ("−" if line.difference < 0 else "+") + words(abs(line.difference)),
+            "yes" if line.sure else "no",
+        ]
+        for line in lines
+    ]
+    return [markdown_table(cells, [what, "base", "head", "difference", "sure"])] if cells else []
 
 
 def show(result: Result, title: str, line: str, console: Console) -> None:
@@ -176,8 +203,8 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         said = f"{standing.kind}: {standing.benchmark}: {standing.reason}"
         console.print(said, style=style, markup=False, highlight=False, soft_wrap=True)
-    for key, slowdown in result.slowdowns.items():
-        said = "; ".join(slowdown_lines(result, key, slowdown))
+    for (key, metric), found in result.located.items():
+        said = "; ".join(located_lines(result, key, metric, found))
         console.print(f"where: {key}: {said}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     for note in NOTES:
@@ -200,7 +227,7 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
         for standing in result.standings
     ]
     parts += ["\n".join(said)] if said else []
-    parts += [slowdowns_markdown(result)] if result.slowdowns else []
+    parts += [located_markdown(result)] if result.located else []
     parts.append("\n".join(f"- {markdown_cell(note)}" for note in (*NOTES, *provenance)))
     return "\n\n".join(parts) + "\n"
 

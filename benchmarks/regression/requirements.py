@@ -46,7 +46,7 @@ def parse(specs: Sequence[str]) -> dict[str, str]:
         try:
             requirement = Requirement(spec)
         except InvalidRequirement as error:
-            raise Unusable(f"{spec!r} is no requirement ({str(error).splitlines()[0]})") from None
+            raise Unusable(f"{spec!r} is not a requirement ({str(error).splitlines()[0]})") from None
         requirements[canonicalize_name(requirement.name)] = str(requirement)
     return requirements
 

@@ -1,4 +1,6 @@
-"""Where a slowdown is: in the first call or in all, in processor time or in waiting, in which operator or function.
+"""Where a regression is: in the first call or in all, in processor time or in waiting, in which operator or function.
+
+For memory: in which step of opening a benchmark.
 
 Nothing here changes a verdict. Profiles are taken when all timing has ended, in workers of their own.
 """
@@ -12,6 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+import numpy as np
+
 from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement
 from benchmarks.measurement import protocol
@@ -20,10 +25,13 @@ from benchmarks.measurement.session import Session
 from benchmarks.record import Record
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.log_ratios import SIDES, key_of
+from benchmarks.statistics.intervals import means, t_interval
 from impls.core.text import one_line
 
 PROFILES_PER_SIDE = 6
 """How often each side is profiled, in turns. The first profile does not count: a profiler starts slowly."""
+OPENINGS_PER_SIDE = 5
+"""How often a benchmark of each side is opened in a fresh process, in turns."""
 PROFILED_SECONDS = 0.1
 """About how long the calls of a profile take."""
 MOST_LINES = 6
@@ -32,11 +40,15 @@ MOST_LINES = 6
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a profile: the own seconds per call of an operator or a function, in base and in head."""
+    """A line of a profile, in base and in head: such as the own seconds per call of an operator or a function.
+
+    sure: whether all of head's profiles are above all of base's, or all below.
+    """
 
     name: str
     base: float
     head: float
+    sure: bool = True
 
     @property
     def difference(self) -> float:
@@ -46,54 +58,135 @@ class Line:
 
 @dataclass(frozen=True)
 class Slowdown:
-    """What is known of a benchmark whose calls became slower.
+    """What is known of a benchmark whose calls, or whose first call, became slower.
 
     seconds: how much longer a call takes.
-    cpu_seconds: how much more processor time it takes, all threads together; NaN where unknown.
+    cpu_seconds: how much more processor time it takes, all threads together: the mean, and the ends of its 95 %
+        interval. NaN where unknown.
     profiles: by kind, operators or functions: the lines that differ most, the largest difference first.
     failure: why there is no profile.
     """
 
     seconds: float
-    cpu_seconds: float
+    cpu_seconds: tuple[float, float, float]
     profiles: dict[str, list[Line]] = field(default_factory=dict)
     failure: str = ""
 
     @property
     def kind(self) -> str:
-        """What most of the added time is: `processor time`, `waiting`, or empty where it is unknown."""
-        if not (self.seconds > 0 and math.isfinite(self.cpu_seconds)):
+        """What most of the added time is: `processor time`, `waiting`, or empty where that is not sure."""
+        _, low, high = self.cpu_seconds
+        if not self.seconds > 0:
             return ""
-        return "processor time" if self.cpu_seconds >= self.seconds / 2 else "waiting"
+        return "processor time" if low >= self.seconds / 2 else "waiting" if high < self.seconds / 2 else ""
 
 
-def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding]) -> dict[str, Slowdown]:
-    """Return what is known of each slowdown, by benchmark.
+@dataclass(frozen=True)
+class Growth:
+    """What is known of a benchmark that takes more memory.
+
+    steps: the bytes by which each step of opening the benchmark raises the peak, in the order of the steps.
+    failure: why that is not known.
+    """
+
+    steps: list[Line] = field(default_factory=list)
+    failure: str = ""
+
+
+Located = dict[tuple[str, str], "Slowdown | Growth"]
+"""What is known of a regression, by benchmark and metric."""
+
+
+def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding]) -> Located:
+    """Return what is known of each regression.
 
     Args:
         session: the gate's, with base and head.
         records: all that the gate has measured.
-        slower: the findings of time whose verdict is slower.
+        slower: the findings whose verdict is slower.
     """
-    found, findings = {}, list(slower)
+    found: Located = {}
+    findings = list(slower)
     for number, finding in enumerate(findings):
         session.advance("profiling", number, len(findings))
-        rows = [record for record in records if key_of(record) == finding.benchmark and record.status == "ok"]
-        seconds, cpu = finding.base * (finding.ratio - 1), added_cpu_seconds(rows)
-        name, _, benchmark = finding.benchmark.rpartition(" ")
-        calls = max(1, round(PROFILED_SECONDS / max(finding.base, 1e-6)))
-        try:
-            found[finding.benchmark] = Slowdown(
-                seconds, cpu, profiles(session, name, Benchmark.parse(benchmark), calls)
-            )
-        except Exception as error:  # whatever a profiler does, the verdict stands
-            reason = one_line(f"{type(error).__name__}: {error}", 200)
-            found[finding.benchmark] = Slowdown(seconds, cpu, failure=reason)
+        locate_one = _of_time if finding.metric == "time" else _of_opening
+        found[finding.benchmark, finding.metric] = locate_one(session, records, finding)
     return found
 
 
-def added_cpu_seconds(rows: Iterable[Record]) -> float:
-    """Return how much more processor time a call takes in head: the median over replicates; NaN where unknown.
+def _parsed(finding: Finding) -> tuple[str, Benchmark]:
+    name, _, benchmark = finding.benchmark.rpartition(" ")
+    return name, Benchmark.parse(benchmark)
+
+
+def _failed(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}", 200)
+
+
+def _of_time(session: Session, records: Sequence[Record], finding: Finding) -> Slowdown:
+    """Return what is known of a slowdown of all calls."""
+    rows = [record for record in records if key_of(record) == finding.benchmark and record.status == "ok"]
+    seconds, cpu = finding.base * (finding.ratio - 1), added_cpu_seconds(rows)
+    calls = max(1, round(PROFILED_SECONDS / max(finding.base, 1e-6)))
+    try:
+        return Slowdown(seconds, cpu, profiles(session, *_parsed(finding), calls))
+    except Exception as error:  # whatever a profiler does, the verdict stands
+        return Slowdown(seconds, cpu, failure=_failed(error))
+
+
+def _of_opening(session: Session, _: Sequence[Record], finding: Finding) -> Slowdown | Growth:
+    """Return what is known of a first call that takes longer, or of an opening that takes more memory."""
+    memory = finding.metric == "memory"
+    try:
+        opened = openings(session, *_parsed(finding))
+    except Exception as error:  # whatever a profiler does, the verdict stands
+        reason = _failed(error)
+        return Growth(failure=reason) if memory else Slowdown(finding.head - finding.base, UNKNOWN, failure=reason)
+    if memory:
+        peaks = [[one.peaks for one in opened[side]] for side in SIDES]
+        return Growth([line_of(step, *peaks) for step in peaks[0][0]])
+    pairs = zip(*(opened[side] for side in SIDES), strict=True)
+    added = [head.first_call_cpu_seconds - base.first_call_cpu_seconds for base, head in pairs]
+    functions = differing(*([one.functions for one in opened[side]] for side in SIDES))
+    return Slowdown(finding.head - finding.base, mean_of(added), {"functions of the first call": functions})
+
+
+UNKNOWN = math.nan, math.nan, math.nan
+
+
+def mean_of(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean of values and the ends of its 95 % interval; NaN where there are fewer than two."""
+    if len(values) < 2:
+        return UNKNOWN
+    groups = means([np.array(values)])
+    low, high = t_interval(groups)
+    return float(groups.mean[0]), float(low[0]), float(high[0])
+
+
+def openings(session: Session, name: str, benchmark: Benchmark) -> dict[str, list[protocol.OpeningExplained]]:
+    """Open a benchmark of base and of head in turns, each time in a fresh process.
+
+    Raises:
+        ArmFailed: where a side cannot be opened.
+    """
+    inputs = agreement.draw_seed()
+    taken: dict[str, list[protocol.OpeningExplained]] = {side: [] for side in SIDES}
+    opening = session.configuration.opening(benchmark, inputs)
+    request = protocol.ExplainOpening(**msgspec.structs.asdict(opening))
+    for number in range(OPENINGS_PER_SIDE):
+        session.make_arms([name], random.Random())
+        try:
+            for side in SIDES[:: 1 if number % 2 else -1]:
+                arm = session.arms[side, name]
+                arm.ensure_running()
+                taken[side].append(arm.ask(request, protocol.OpeningExplained))
+        finally:
+            session.close()
+    return taken
+
+
+def added_cpu_seconds(rows: Iterable[Record]) -> tuple[float, float, float]:
+    """Return how much more processor time a call takes in head: the mean over replicates, as `mean_of` does.
 
     Args:
         rows: a benchmark's rows of both sides.
@@ -107,8 +200,7 @@ def added_cpu_seconds(rows: Iterable[Record]) -> float:
         ]
         if spent:
             replicates[row.replicate][str(row.side)] = statistics.median(spent)
-    both = [sides["head"] - sides["base"] for sides in replicates.values() if set(sides) == set(SIDES)]
-    return statistics.median(both) if both else math.nan
+    return mean_of([sides["head"] - sides["base"] for sides in replicates.values() if set(sides) == set(SIDES)])
 
 
 def profiles(session: Session, name: str, benchmark: Benchmark, calls: int) -> dict[str, list[Line]]:
@@ -140,8 +232,12 @@ def profiles(session: Session, name: str, benchmark: Benchmark, calls: int) -> d
 def differing(base: Sequence[dict[str, float]], head: Sequence[dict[str, float]]) -> list[Line]:
     """Return the lines that differ most between profiles of base and of head. A name's seconds are its median."""
     names = dict.fromkeys(name for profile in [*base, *head] for name in profile)
-    lines = [
-        Line(name, *(statistics.median(profile.get(name, 0.0) for profile in side) for side in (base, head)))
-        for name in names
-    ]
+    lines = [line_of(name, base, head) for name in names]
     return sorted(lines, key=lambda line: -abs(line.difference))[:MOST_LINES]
+
+
+def line_of(name: str, base: Sequence[dict[str, float]], head: Sequence[dict[str, float]]) -> Line:
+    """Return a line of profiles of base and of head: the medians of a name, and whether they surely differ."""
+    before, now = ([profile.get(name, 0.0) for profile in side] for side in (base, head))
+    sure = max(before) < min(now) or max(now) < min(before)
+    return Line(name, statistics.median(before), statistics.median(now), sure)

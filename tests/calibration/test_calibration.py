@@ -128,6 +128,7 @@ def test_drift_between_replicates_fools_other_tools_and_not_the_gate(monkeypatch
     first = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
     assert first[2:7] == [f"{report.OURS}, exact sizes", f"{report.OURS}, injected", *other_tools.OTHER_TOOLS]
     assert "4 sessions" in text
+    assert re.search(r"\d+ % \[\d", text[text.index("pytest-benchmark") :])  # its comparisons are few
     assert "by chance" in text  # 2 % is below what pytest-benchmark looks at
 
 
@@ -158,10 +159,45 @@ def test_never_seen_is_not_at_most_zero(hits, trials):
     assert evidence.by_chance(0, 2000)[1] > 0.001
 
 
-def test_few_sessions_give_no_bound():
-    few, many = (evidence.Rate(0.0, 0.0, 0.0015, 4.0, sessions) for sessions in (5, 6))
-    assert report._alarms(few) == "0 %; no bound from 5 sessions"
-    assert report._alarms(many) == "0 %, at most 0.15 %"
+def test_few_sessions_give_no_bound(monkeypatch):
+    monkeypatch.setattr(report, "SIMULATED", 2)
+    for sessions, bound in ((5, False), (6, True)):
+        pool = simulated(4 * sessions, 0.004, sessions=sessions)
+        assert (report._bound(Replay(pool, 0.02), range(4 * sessions)) is not None) is bound
+
+
+def simulated_alarms(pool, gates):
+    held = range(len(pool.sessions))
+    between = evidence.between_sessions(pool, held)
+    return evidence.alarms_of_simulated_gates(Replay(pool, report.MARGIN), held, between, gates, seed=0)
+
+
+@pytest.mark.slow
+def test_simulated_gates_raise_alarms_where_sessions_differ_and_none_where_they_are_alike():
+    steady, apart = simulated(88, 0.004, sessions=8), simulated(88, 0.004, session_sd=0.015, sessions=8)
+    quiet = simulated_alarms(steady, 200)
+    assert quiet.rate == 0
+    assert quiet.high == pytest.approx(evidence.by_chance(0, 200)[1])
+    assert (quiet.gates, quiet.sessions) == (200, 8)
+    loud = simulated_alarms(apart, 60)
+    assert loud.low > report.MOST_ALARMS
+    replayed = alarms_within_sessions(apart)
+    assert loud.rate > replayed.rate / 2  # the bound on the spread between sessions is above what was measured
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "state"), [(0.96, 1.0, "met"), (0.95, 1.0, "met"), (0.92, 0.99, "not shown"), (0.5, 0.9, "missed")]
+)
+def test_a_target_is_met_or_missed_only_where_both_limits_say_so(low, high, state):
+    rates = {name: evidence.Rate(0.94, low, high, 5.0, 100, 8) for name in report.TARGETS}
+    pool = simulated(32, 0.004, sessions=8)
+    table = report._targets(pool, range(32), evidence.Rate(0.0, 0.0, 0.002, 5.0, 100, 8), rates)
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    assert cells[0] == ["15 sessions", "8", "missed"]
+    assert cells[1][1:] == ["0 % of 100 simulated gates, at most 0.2 %", "met"]
+    assert cells[2][2] == state
+    noisy = report._targets(pool, range(32), evidence.Rate(0.02, 0.01, 0.03, 5.0, 100, 8), rates)
+    assert "| missed" in noisy.splitlines()[3]
 
 
 def test_sessions_that_differ_are_seen():
@@ -252,7 +288,7 @@ def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
             "position": k,
             "involuntary_switches": 0,
             "seconds": 1.0 + block,
-            "samples": [1.0],
+            "samples": [2.0 + block, 4.0 + block],
             "inputs": None,
             "gpu_throttled": None,
             "gpu_others": None,
@@ -267,7 +303,8 @@ def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
     found = Pool.load(tmp_path)
     assert found.holding([BASE, COPY]) == [0]
     assert found.holding([BASE, "+2%"]) == []
-    np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][COPY], [1, 1, 2, 2])
+    np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][COPY], [3, 3, 4, 4])  # means, for other tools
+    np.testing.assert_array_equal(found.logs[0]["i p/w/m"][COPY], np.log([1, 2]))
     assert found.log_ratio(0, "i p/w/m", BASE, COPY) == 0
     assert found.sessions == ["r"]
 

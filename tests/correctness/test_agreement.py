@@ -12,12 +12,24 @@ from impls.core.formats import FORMATS
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
+WRONG_IN = {
+    "just_above": "output",
+    "padding_in_output": "output",
+    "padding_in_gradient": "grad_x",
+    "directions_swapped": "output",
+    "layers_swapped": "c_n",
+    "layer_not_fed_back": "grad_weight_ih_l0",
+}
+"""How the name of the tensor begins in which a fault is: the reason names it."""
+
 
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_every_negative_control_is_refused(dtype):
     refused = controls.refusals(dtype)
-    assert len(refused) == 12
+    assert len(refused) == 16
     assert all(refused.values()), refused
+    for name, tensor in WRONG_IN.items():
+        assert f": {tensor}" in refused[name], refused[name]
 
 
 def test_the_reference_itself_passes():

@@ -169,7 +169,7 @@ def test_a_fleet_of_runs_and_a_folder_without_a_fleet_are_one_line(made, tmp_pat
         assert "Traceback" not in done.stderr
     done = processes.python("-m", "benchmarks", "regression", "--fleet", tmp_path, "--base", "HEAD")
     assert done.returncode == 2
-    assert "--fleet tells the verdict of gates that have ended; it does not go with --base" in done.stderr
+    assert "--fleet tells the verdict of gates that have ended; leave out --base" in done.stderr
 
 
 def test_no_escape_and_no_markup_leaves(made):

@@ -30,7 +30,7 @@ def test_two_runs_on_this_machine_end_in_the_same_files(tmp_path):
     folder = tmp_path / "fleet"
     done = fleet("--local", "2", "--fleet", folder, "--watch", *SMALL)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 of 2 go on" in done.stdout
+    assert "0 of 2 have not ended" in done.stdout
     for name in ("fleet.json", "fleet.md", "fleet.csv"):
         assert (folder / name).exists()
     for member in ("001", "002"):

@@ -66,7 +66,7 @@ def test_two_nodes_end_in_one_table(fleet):
 def test_watch_shows_the_end_and_collects(fleet):
     done = fleet.run("--fleet", fleet.folder, "--nodes", "1", "--watch", *SMALL, "--replicates", "2")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 of 1 go on" in done.stdout
+    assert "0 of 1 have not ended" in done.stdout
     assert "torch_cell" in done.stdout
 
 
@@ -253,7 +253,7 @@ def test_a_full_folder_ends_the_runs_and_is_named(fleet):
         (("--nodes", "3"), "--nodes is 3; 2 are usable"),
         (("--per-kind", "3"), "--per-kind is 3; partition all has 2 usable nodes"),
         (("--local", "1", "--nodes", "2"), "--local does not go with"),
-        (("--slurm", "account"), "--slurm account is no KEY=VALUE"),
+        (("--slurm", "account"), "--slurm account is not KEY=VALUE"),
         (("--nodes", "1", "--slurm", "time=5"), "the fleet gives time itself"),
         (("--out", "x"), "--out is given by the fleet to each node"),
         (("--no-such-option",), "No such option"),

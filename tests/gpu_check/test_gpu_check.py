@@ -67,7 +67,7 @@ def test_without_a_card_nothing_is_reached(tmp_path, python):
         pytest.skip("there is a card")
     done = python("benchmarks", "gpu-check", *impls("torch_lstm"), "--out", tmp_path / "out")
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "not reached: torch sees the card" in done.stdout
+    assert "not reached: torch sees the GPU" in done.stdout
     assert f"0 passed, 0 failed, {len(STEPS)} not reached" in done.stdout
 
 
@@ -79,7 +79,7 @@ def test_without_a_card_nothing_is_reached(tmp_path, python):
 def test_another_card_than_the_drivers_is_a_failure(setting, framework):
     other = dataclasses.replace(setting, card="NVIDIA H100, 580.1")
     with pytest.raises(Missed, match=r"it sees simulated, the driver sees NVIDIA H100, 580\.1"):
-        step(f"{framework} sees the card")(other)
+        step(f"{framework} sees the GPU")(other)
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_a_card_that_a_framework_does_not_see_is_a_failure(setting, framework):
         pytest.skip("there is a card")
     real = dataclasses.replace(setting, device="cuda")
     with pytest.raises(Missed, match=r"no CUDA device|sees no CUDA"):
-        step(f"{framework} sees the card")(real)
+        step(f"{framework} sees the GPU")(real)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -317,13 +317,13 @@ def test_what_a_probe_prints_is_read_back():
 def test_a_framework_that_is_not_installed_is_not_reached(setting):
     setting.kept["jax", False] = Failed("not_installed", "No module named 'jax'")
     with pytest.raises(Unreached, match="No module named 'jax'"):
-        step("jax sees the card")(setting)
+        step("jax sees the GPU")(setting)
 
 
 def test_a_fault_of_a_product_or_a_wait_is_named_in_its_own_step(setting):
     for tf32 in (False, True):
         setting.kept["torch", tf32] = Probe("simulated", "ieee", fault="RuntimeError: no kernel image")
-    assert step("torch sees the card")(setting) == setting.card
+    assert step("torch sees the GPU")(setting) == setting.card
     for name in ("torch computes in float32", "the suite waits for torch's work"):
         with pytest.raises(Missed, match="no kernel image"):
             step(name)(setting)

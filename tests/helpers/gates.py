@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.regression import decision
+from benchmarks.calibration.replay import run_gate
 from benchmarks.regression.decision import MOST, Finding, LogRatios, Rule, Sampling
 
 TIME = Rule("time", 0.02)
@@ -25,15 +25,6 @@ def gate(
 ) -> tuple[set[str], list[Finding]]:
     """Run the whole decision. Return the names of what it calls slower, and all findings."""
     logs = {f"b{k}": draw(rng, sd, effects[k], MOST, tails) for k, sd in enumerate(sds)}
-    sampling, used = Sampling(len(sds)), dict.fromkeys(logs, decision.FEWEST - 1)
-    unsettled, measured = set(logs), []
-    while unsettled:
-        for name in unsettled:
-            used[name] += 1
-        measured = [
-            LogRatios(name, rule, one[: used[name]], 1.0, math.exp(effects[k]))
-            for k, (name, one) in enumerate(logs.items())
-        ]
-        unsettled = sampling.unsettled(measured)
-    found = decision.verdicts(measured, sampling)
-    return {one.benchmark for one in found if one.verdict == "slower"}, found
+    heads = {f"b{k}": math.exp(effect) for k, effect in enumerate(effects)}
+    done = run_gate(logs, Sampling(len(sds)), lambda name, n: [LogRatios(name, rule, logs[name][:n], 1.0, heads[name])])
+    return done.slower([rule.metric]), done.findings

@@ -1,5 +1,6 @@
 """Every implementation against the reference, and against judges that nobody here wrote."""
 
+import dataclasses
 import functools
 import os
 import subprocess
@@ -54,6 +55,19 @@ def test_rows_of_different_lengths_agree(name, text, workload):
 def test_half_precision_agrees(name, text):
     check(name, Problem.parse(text), "sequence")
     check(name, Problem.parse(text), "model")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITH_LENGTHS)
+def test_rows_that_are_all_shorter_than_seq_len_agree(name):
+    """Which a problem never has, and a case may have."""
+    problem = Problem.parse("t6-b4-i5-h7-l2-bi-var-float64")
+    weights, inputs = make_weights(problem), dataclasses.replace(make_inputs(problem), lengths=np.array([3, 1, 4, 2]))
+    want = reference.run_sequence(problem, weights, inputs)
+    names = frozenset({*weights, *inputs.arrays()} - {"target"})
+    got = evaluate_case(registry.resolve(name), Case(problem, weights, inputs, names))
+    agreement.compare(got, want, "float64", name)
+    assert not got["output"][4:].any()
 
 
 def test_what_has_no_lengths_says_so():

@@ -15,7 +15,7 @@ from impls.core import registry
 REQUESTS = typing.get_args(protocol.AnyRequest)
 ANSWERS = typing.get_args(protocol.AnyAnswer)
 VALUES = {str: "x", int: 1, int | None: 1, float: 0.5, float | None: 0.5, bool: True, list[str]: ["x"],
-          str | None: None,
+          str | None: None, tuple[str, ...]: ("x",),
           Turn: Turn(seconds=0.5),
           list[int]: [1], dict[str, float]: {"x": 0.5}, dict[str, str]: {"x": "x"},
           dict[str, protocol.Found]: {"x": protocol.Found(0.5)}}  # fmt: skip

@@ -57,7 +57,7 @@ def test_a_good_commit_that_is_no_ancestor_is_exit_2(checkout, tmp_path):
     commit(checkout, "y.txt", "1", "ahead")
     done = python("-m", "benchmarks", "regression", "--bisect", f"{aside}..HEAD", "--out", tmp_path / "o", cwd=checkout)
     assert done.returncode == 2
-    assert "is no ancestor of HEAD" in done.stderr
+    assert "is not an ancestor of HEAD" in done.stderr
 
 
 @pytest.mark.parametrize(

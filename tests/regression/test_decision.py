@@ -72,6 +72,14 @@ def test_slowdowns_are_found(effect, least):
     assert found / 400 >= least
 
 
+@pytest.mark.parametrize("benchmarks", [1, 2, 4])
+def test_a_gate_of_few_benchmarks_which_borrow_nothing(benchmarks):
+    rng, sds = np.random.default_rng(14), [0.008, 0.012, 0.02, 0.008][:benchmarks]
+    assert sum(bool(gate(rng, sds, [0.0] * benchmarks)[0]) for _ in range(1000)) <= 8
+    effects = [math.log1p(0.02), *[0.0] * (benchmarks - 1)]
+    assert sum("b0" in gate(rng, sds, effects)[0] for _ in range(200)) >= 180
+
+
 def test_what_is_faster_is_no_regression_and_is_said():
     rng = np.random.default_rng(5)
     slower, found = gate(rng, [0.004] * 6, [-0.06, 0, 0, 0, 0, 0])

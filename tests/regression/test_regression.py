@@ -46,7 +46,7 @@ def test_nothing_changed(regression, tmp_path):
     done, out = regression("--base", "HEAD", *few, *FEW, GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 0, done.stderr + done.stdout
     last = done.stdout.strip().splitlines()[-2]
-    assert last == "no regression found; too few replicates to say what would have been"
+    assert last == "no regression found; there are too few replicates to say which slowdown would have been found"
     rows = pd.read_parquet(out / "regression.parquet")
     assert set(rows["side"]) == {"base", "head"}
     assert set(rows["status"]) == {"ok"}
@@ -103,7 +103,7 @@ def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkey
         case.name for one in suite for case in one if any(isinstance(r, junitparser.Failure) for r in case.result)
     ]
     assert failed == [f"torch_lstm {benchmark} time"]
-    found = locate(session, result.records, result.slower)[f"torch_lstm {benchmark}"]
+    found = locate(session, result.records, result.slower)[f"torch_lstm {benchmark}", "time"]
     assert not found.failure
     assert found.kind == "processor time"
     assert found.profiles["functions"][0].name == "impls/torch_lstm.py _Slowed.work"  # which the injection adds
@@ -205,7 +205,7 @@ def one_line(done, code=2):
 def test_a_base_that_can_not_be_had_is_one_line(checkout, regression):
     assert "names no commit" in one_line(regression("--base", "no-such-revision")[0])
     assert "give either" in one_line(regression()[0])
-    assert "is no requirement" in one_line(regression("--base-requirement", "==")[0])
+    assert "is not a requirement" in one_line(regression("--base-requirement", "==")[0])
     assert "did you mean torch_cell" in one_line(regression("--base", "HEAD", "--impl", "torch_cel")[0])
 
     contract = checkout / "impls" / "core" / "contract.py"

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from benchmarks.regression import report
 from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
-from benchmarks.regression.slowdowns import Line, Slowdown
+from benchmarks.regression.slowdowns import Growth, Line, Slowdown
 from benchmarks.terminal import CleanConsole
 from tests.helpers.markdown import rendered
 from tests.helpers.poison import POISON, live
@@ -23,8 +23,13 @@ def poisoned():
     kinds = (next(iter(REGRESSIONS)), next(iter(UNMEASURED)), "new")
     profiles = {"operators": [Line(POISON, 1e-3, 2e-3)], "functions": [Line(f"mine.py {POISON}", 0.0, 1e-3)]}
     standings = [Standing(POISON, kind, f"why {POISON}") for kind in kinds]
-    slowdowns = {findings[0].benchmark: Slowdown(1e-3, 9e-4, profiles, failure=POISON)}
-    return Result(0.02, findings, standings, slowdowns=slowdowns)
+    key = findings[0].benchmark
+    located = {
+        (key, "time"): Slowdown(1e-3, (9e-4,) * 3, profiles, failure=POISON),
+        (key, "memory"): Growth([Line(POISON, 1.0, 2.0)]),
+        (POISON, "memory"): Growth(failure=POISON),
+    }
+    return Result(0.02, findings, standings, located=located)
 
 
 def test_no_escape_and_no_markup_leaves():

@@ -1,16 +1,32 @@
 """Where a slowdown is: computed from the rows of both sides, and found by profiles in workers."""
 
+import dataclasses
 import math
 
 import msgspec
+import numpy as np
 import pytest
 
+from benchmarks.calibration import command
+from benchmarks.measurement.session import Session
+from benchmarks.measurement.sides import Side
 from benchmarks.measurement.timing import Turn
+from benchmarks.options import choose_cores
 from benchmarks.record import Record
-from benchmarks.regression import report
+from benchmarks.regression import report, snapshots
 from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
 from benchmarks.regression.outcome import Result
-from benchmarks.regression.slowdowns import MOST_LINES, Line, Slowdown, added_cpu_seconds, differing, locate
+from benchmarks.regression.slowdowns import (
+    MOST_LINES,
+    UNKNOWN,
+    Growth,
+    Line,
+    Slowdown,
+    added_cpu_seconds,
+    differing,
+    line_of,
+    locate,
+)
 from tests.helpers.records import record
 
 KEY = "torch_cell t64-b16-i128-h128/sequence/forward"
@@ -24,13 +40,35 @@ def row(side, replicate, cpu):
 
 def test_processor_time_is_that_of_every_call_of_a_turn():
     rows = [row("base", k, 1e-3) for k in range(3)] + [row("head", k, 1.1e-3) for k in range(3)]
-    assert added_cpu_seconds(rows) == pytest.approx(0.1e-3)
-    assert math.isnan(added_cpu_seconds(rows[:3]))
+    mean, low, high = added_cpu_seconds(rows)
+    assert low <= mean <= high
+    assert mean == pytest.approx(0.1e-3)
+    assert all(map(math.isnan, added_cpu_seconds(rows[:3])))
+
+
+def test_processor_time_is_compared_inside_replicates_and_has_an_interval():
+    """A machine that gets slower by a third from one replicate to the next moves both sides."""
+    pace = (1.0, 1.3, 1.0, 1.3, 1.0, 1.3)
+    rows = [
+        row(side, k, slower * (1e-3 + (0.1e-3 if side == "head" else 0.0)))
+        for k, slower in enumerate(pace)
+        for side in ("base", "head")
+    ]
+    mean, low, high = added_cpu_seconds(rows)
+    assert mean == pytest.approx(0.115e-3)
+    assert 0.09e-3 < low < mean < high < 0.14e-3
 
 
 @pytest.mark.parametrize(
     ("seconds", "cpu", "kind"),
-    [(0.5, 0.1, "waiting"), (0.5, 0.5, "processor time"), (0.5, math.nan, ""), (-0.1, -0.1, ""), (math.nan, 0.1, "")],
+    [
+        (0.5, (0.1, 0.0, 0.2), "waiting"),
+        (0.5, (0.5, 0.4, 0.6), "processor time"),
+        (0.5, (0.5, 0.1, 0.9), ""),  # half of the added time lies in the interval
+        (0.5, UNKNOWN, ""),
+        (-0.1, (-0.1, -0.1, -0.1), ""),
+        (math.nan, (0.1, 0.1, 0.1), ""),
+    ],
 )
 def test_what_waits_is_told_from_what_computes(seconds, cpu, kind):
     assert Slowdown(seconds, cpu).kind == kind
@@ -48,6 +86,21 @@ def test_the_lines_that_differ_most_come_first():
     assert len(differing([{str(k): 1.0 for k in range(50)}], [{}])) == MOST_LINES
 
 
+def test_a_line_is_sure_where_all_profiles_of_a_side_are_above_all_of_the_other():
+    assert line_of("x", [{"x": 1.0}, {"x": 1.2}], [{"x": 1.3}, {"x": 1.4}]).sure
+    assert line_of("x", [{"x": 1.0}, {"x": 1.2}], [{}, {"x": 0.9}]).sure
+    assert not line_of("x", [{"x": 1.0}, {"x": 1.35}], [{"x": 1.3}, {"x": 1.4}]).sure
+
+
+def test_profiles_of_the_same_code_have_hardly_a_sure_line():
+    rng = np.random.default_rng(0)
+    sure = 0
+    for _ in range(50):
+        sides = [[{str(k): v for k, v in enumerate(rng.normal(1, 0.05, 40))} for _ in range(5)] for _ in range(2)]
+        sure += sum(line.sure for line in differing(*sides))
+    assert sure < 50 * MOST_LINES / 4  # the six of 40 that differ most, of which the most are not sure
+
+
 def finding(key, metric, verdict, mean):
     return Finding(key, Rule(metric, 0.02), verdict, Spread(mean, 0.001, 20, 8), 0.1, 1e-3, 1e-3, Sampling(2))
 
@@ -59,17 +112,35 @@ def test_the_report_says_in_sentences_where():
         finding(KEY, "start", "same", 0.0),
         finding(other, "time", "same", 0.001),
     ]
-    slowdown = Slowdown(0.25e-3, 0.24e-3, {"operators": [Line("aten::add", 1e-4, 3e-4), Line("aten::mm", 1e-3, 1e-3)]})
-    lines = report.slowdown_lines(Result(0.02, findings, slowdowns={KEY: slowdown}), KEY, slowdown)
+    operators = [Line("aten::cat", 1e-4, 9e-4, sure=False), Line("aten::add", 1e-4, 3e-4), Line("aten::mm", 1e-3, 1e-3)]
+    slowdown = Slowdown(0.25e-3, (0.24e-3, 0.23e-3, 0.25e-3), {"operators": operators})
+    result = Result(0.02, findings, located={(KEY, "time"): slowdown})
+    lines = report.located_lines(result, KEY, "time", slowdown)
     assert lines == [
         "a call takes +250 µs, and +240 µs of processor time; most of it is processor time",
         "the first call: same +0.0 % [-0.1, +0.1]",
         "other modes than forward: train_step same +0.1 % [+0.0, +0.2]",
         "of all operators, aten::add grew most: +200 µs",
     ]
-    written = report.markdown(Result(0.02, findings, slowdowns={KEY: slowdown}), "title", "line", [])
+    written = report.markdown(result, "title", "line", [])
     assert "<summary>Where it is slower</summary>" in written
     assert "| aten::add" in written
+
+
+def test_a_slower_start_and_more_memory_are_told_in_sentences():
+    findings = [finding(KEY, "time", "same", 0.0), finding(KEY, "start", "slower", 0.5)]
+    start = Slowdown(0.3, (0.01, 0.0, 0.02), {"functions of the first call": [Line("mine.py load", 0.0, 0.3)]})
+    assert report.located_lines(Result(0.02, findings), KEY, "start", start) == [
+        "the first call takes +300 ms, and +10 ms of processor time; most of it is waiting",
+        "all calls: same +0.0 % [-0.1, +0.1]",
+        "of all functions of the first call, mine.py load grew most: +300 ms",
+    ]
+    memory = Growth([Line("preparing", 2**20, 65 * 2**20), Line("loading", 0.0, 2**30, sure=False)])
+    said = report.located_lines(Result(0.02, findings), KEY, "memory", memory)
+    assert said == ["of all steps, preparing raises the peak by 64 MiB more than before"]
+    written = report.markdown(Result(0.02, findings, located={(KEY, "memory"): memory}), "title", "line", [])
+    assert "| preparing" in written
+    assert "+64 MiB" in written
 
 
 def test_whatever_a_profile_does_the_verdict_stands():
@@ -79,7 +150,72 @@ def test_whatever_a_profile_does_the_verdict_stands():
         def __getattr__(self, name):
             raise RuntimeError("a profiler died")
 
-    found = locate(Broken(), [], [finding(KEY, "time", "slower", 0.05)])[KEY]
-    assert found.failure == "RuntimeError: a profiler died"
-    assert found.seconds == pytest.approx(1e-3 * math.expm1(0.05))
-    assert "no profile: RuntimeError: a profiler died" in report.slowdown_lines(Result(0.02), KEY, found)
+    metrics = ("time", "start", "memory")
+    found = locate(Broken(), [], [finding(KEY, metric, "slower", 0.05) for metric in metrics])
+    for metric in metrics:
+        assert found[KEY, metric].failure == "RuntimeError: a profiler died"
+        (*_, last) = report.located_lines(Result(0.02), KEY, metric, found[KEY, metric])
+        assert last.endswith("RuntimeError: a profiler died")
+    assert found[KEY, "time"].seconds == pytest.approx(1e-3 * math.expm1(0.05))
+
+
+SLOW_TO_START = """
+import time as _time
+_right = prepare
+def _wait(): _time.sleep(0.3)
+def _compute():
+    until = _time.perf_counter() + 0.3
+    while _time.perf_counter() < until: pass
+def prepare(problem, weights, device, workload):
+    prepared, first = _right(problem, weights, device, workload), [True]
+    def forward(state):
+        if first: first.pop(), _{how}()
+        return prepared.forward(state)
+    import dataclasses
+    return dataclasses.replace(prepared, forward=forward)
+"""
+LARGE = """
+_right = prepare
+def prepare(problem, weights, device, workload):
+    global _kept
+    import numpy
+    _kept = numpy.ones(2**23)  # 64 MiB
+    return _right(problem, weights, device, workload)
+"""
+
+
+def located(tmp_path, monkeypatch, metric, added):
+    """What is found where head's numpy_lstm has this source added."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = command.working_tree()
+    head = snapshots.changed(root, {"numpy_lstm": lambda source: source + added})
+    sides = [Side(label, command.versions(place, ["numpy_lstm"])) for label, place in (("base", root), ("head", head))]
+    benchmark = "t4-b2-i3-h5/sequence/forward"
+    configuration = command.configure([benchmark], 1, 0)
+    session = Session(configuration, sides, choose_cores(1), tmp_path, lambda *_: None)
+    key = f"numpy_lstm {benchmark}"
+    slower = dataclasses.replace(finding(key, metric, "slower", 0.5), head=0.301)
+    return locate(session, [], [slower])[key, metric]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("how", "kind"), [("wait", "waiting"), ("compute", "processor time")])
+def test_a_first_call_that_waits_or_computes_is_told_and_its_function_is_named(tmp_path, monkeypatch, how, kind):
+    found = located(tmp_path, monkeypatch, "start", SLOW_TO_START.replace("{how}", how))
+    assert not found.failure
+    assert found.kind == kind
+    (line, *_) = found.profiles["functions of the first call"]
+    assert line.sure
+    assert line.name.endswith("sleep" if how == "wait" else "_compute")
+    assert line.difference == pytest.approx(0.3, rel=0.5)
+
+
+@pytest.mark.slow
+def test_the_step_that_takes_more_memory_is_named(tmp_path, monkeypatch):
+    found = located(tmp_path, monkeypatch, "memory", LARGE)
+    assert not found.failure
+    assert [line.name for line in found.steps] == ["preparing", "loading", "the first call", "the second call"]
+    preparing, *others = found.steps
+    assert preparing.sure
+    assert preparing.difference == pytest.approx(2**26, rel=0.2)
+    assert all(abs(line.difference) < 2**24 for line in others)

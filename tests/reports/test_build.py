@@ -178,7 +178,7 @@ def test_a_users_own_files_are_not_replaced(tmp_path):
     (site / "index.html").write_text("<title>mine</title>")
     done = CliRunner().invoke(cli, ["build", str(run), "--out", str(site)])
     assert done.exit_code == 1
-    assert "index.html is no page of this suite; give another --out" in done.output
+    assert "index.html is not a page of this suite; give another --out" in done.output
     assert (site / "index.html").read_text() == "<title>mine</title>"
     (site / "index.html").unlink()
     (site / "run").mkdir()
