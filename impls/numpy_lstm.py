@@ -23,6 +23,7 @@ TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 WORKLOADS = ("cell", "sequence")
+LENGTHS = True
 OPTIONAL = True
 
 
@@ -30,7 +31,7 @@ OPTIONAL = True
 class Tape:
     """What a layer keeps for its backward: x (T, B, I); h and c, T + 1 arrays (B, H); the gates, T arrays (B, 4H).
 
-    inside is for the reference, which joins the layers.
+    inside (T, B, 1) is false at the steps that are beyond a row's length.
     """
 
     x: Array
@@ -45,6 +46,11 @@ def sigmoid(z: Array) -> Array:
     return 1 / (1 + np.exp(-z))  # type: ignore[no-any-return]
 
 
+def masks(inside: Array) -> list[Any]:
+    """Return for each step which rows are within their length, shape (B, 1); None where all of all steps are."""
+    return [None] * len(inside) if inside.all() else list(inside)
+
+
 def layer_forward(
     x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, inside: Array, keep: bool = True
 ) -> tuple[Array, Tape]:
@@ -55,21 +61,23 @@ def layer_forward(
     tape = Tape(x, inside, [h], [c], [])
     hidden = h.shape[1]
     recurrent = np.ascontiguousarray(weight_hh.T)
-    for from_x in x @ weight_ih.T + bias:
+    for from_x, live in zip(x @ weight_ih.T + bias, masks(inside), strict=True):
         z = from_x + h @ recurrent
         z[:, : 2 * hidden] = sigmoid(z[:, : 2 * hidden])
         z[:, 2 * hidden : 3 * hidden] = np.tanh(z[:, 2 * hidden : 3 * hidden])
         z[:, 3 * hidden :] = sigmoid(z[:, 3 * hidden :])
         i, f, g, o = np.split(z, 4, axis=1)
-        c = f * c + i * g
-        h = o * np.tanh(c)
+        next_c = f * c + i * g
+        next_h = o * np.tanh(next_c)
+        h, c = (next_h, next_c) if live is None else (np.where(live, next_h, h), np.where(live, next_c, c))
         tape.h.append(h)
         if keep:
             tape.c.append(c)
             tape.gates.append(z)
     if not keep:
         tape.c[0] = c
-    return np.stack(tape.h[1:]), tape
+    output = np.stack(tape.h[1:])
+    return output if inside.all() else output * inside, tape
 
 
 def layer_backward(
@@ -77,27 +85,33 @@ def layer_backward(
 ) -> dict[str, Array]:
     """Return the gradients of one direction of one layer, as reference.layer_backward does."""
     steps = np.empty((*d_output.shape[:2], 4 * d_h.shape[1]), d_h.dtype)
+    lives = masks(tape.inside)
     for t in reversed(range(len(steps))):
         i, f, g, o = np.split(tape.gates[t], 4, axis=1)
         tanh_c = np.tanh(tape.c[t + 1])
-        d_h = d_h + d_output[t]
-        d_c = d_c + d_h * o * (1 - tanh_c * tanh_c)
+        live = lives[t]
+        d_h = d_h + (d_output[t] if live is None else d_output[t] * live)
+        d_here = d_c + d_h * o * (1 - tanh_c * tanh_c)
         d_i, d_f, d_g, d_o = np.split(steps[t], 4, axis=1)
-        d_i[:] = d_c * g * i * (1 - i)
-        d_f[:] = d_c * tape.c[t] * f * (1 - f)
-        d_g[:] = d_c * i * (1 - g * g)
+        d_i[:] = d_here * g * i * (1 - i)
+        d_f[:] = d_here * tape.c[t] * f * (1 - f)
+        d_g[:] = d_here * i * (1 - g * g)
         d_o[:] = d_h * tanh_c * o * (1 - o)
-        d_h = steps[t] @ weight_hh
-        d_c = d_c * f
+        if live is None:
+            d_h, d_c = steps[t] @ weight_hh, d_here * f
+        else:
+            steps[t] *= live
+            d_h, d_c = np.where(live, steps[t] @ weight_hh, d_h), np.where(live, d_here * f, d_c)
     return reference.batched_gradients(tape, steps, d_h, d_c, weight_ih)
 
 
 @dataclass
 class State:
-    """Weights and inputs in the problem's dtype, and what forward_train kept."""
+    """Weights and inputs in the problem's dtype, lengths where there are any, and what forward_train kept."""
 
     weights: dict[str, Array]
     inputs: dict[str, Array]
+    lengths: Array | None = None
     tapes: list[Tape] = field(default_factory=list)
 
 
@@ -107,13 +121,13 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def load(inputs: Inputs) -> State:
         names = ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
-        return State(own, {name: np.array(getattr(inputs, name), problem.dtype) for name in names})
+        return State(own, {name: np.array(getattr(inputs, name), problem.dtype) for name in names}, inputs.lengths)
 
     def run(state: State, keep: bool) -> tuple[dict[str, Array], list[Tape]]:
         x, h0, c0 = (state.inputs[name] for name in ("x", "h0", "c0"))
         layer = partial(layer_forward, keep=keep)
         with np.errstate(over="ignore"):  # of exp, in sigmoid
-            return reference.forward(problem, state.weights, x, h0, c0, layer=layer)
+            return reference.forward(problem, state.weights, x, h0, c0, state.lengths, layer=layer)
 
     def forward(state: State) -> dict[str, Array]:
         return run(state, keep=False)[0]
@@ -140,7 +154,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         def watched(arrays: dict[str, Array]) -> dict[str, Array]:
             return {name: array.view(kind) for name, array in arrays.items()}
 
-        seen = State(watched(state.weights), watched(state.inputs))
+        seen = State(watched(state.weights), watched(state.inputs), state.lengths)
         prepared.make_ready(mode, seen)
         events.clear()
         prepared.call(mode)(seen)

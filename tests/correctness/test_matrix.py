@@ -1,7 +1,10 @@
 """The cells of the agreement matrix."""
 
+import pytest
+
 from benchmarks.correctness.matrix import cell_of
 from benchmarks.measurement.protocol import Found
+from tests.helpers.processes import ROOT, python
 
 
 def test_a_limit_that_a_file_names_excuses_only_what_disagrees():
@@ -13,3 +16,32 @@ def test_a_limit_that_a_file_names_excuses_only_what_disagrees():
     for limit in ("why", None):
         cell = cell_of(right, limit)
         assert (cell.status, cell.error, cell.flushes) == ("ok", 1e-7, True)
+
+
+FORWARD_ONLY = """
+import dataclasses
+from impls.families.torch import prepare_module
+from impls.families.torch_lstm import FlatLSTM
+FRAMEWORK = "torch"
+TRACK = "default"
+LIMITS = {limits}
+def prepare(problem, weights, device, workload):
+    prepared = prepare_module(problem, weights, device, workload, FlatLSTM)
+    return dataclasses.replace(prepared, forward_train=None, backward=None, train_step=None)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limits", "code", "said"),
+    [
+        ({}, 0, "mine: has no forward_train, backward, train_step; forward agrees"),
+        ({"x-hugh": "why"}, 1, "its LIMITS name no extreme: x-hugh"),
+    ],
+)
+def test_a_file_without_gradients_or_with_a_limit_of_no_extreme_is_told(limits, code, said, tmp_path):
+    (tmp_path / "mine.py").write_text(FORWARD_ONLY.replace("{limits}", repr(limits)))
+    command = ("-m", "benchmarks", "agree", "--impl", "mine.py", "--dtype", "float32", "--problem", "t2-b2-i3-h4")
+    done = python(*command, cwd=tmp_path, PYTHONPATH=str(ROOT), COLUMNS="250")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in done.stdout

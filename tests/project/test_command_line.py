@@ -41,6 +41,10 @@ BAD = {
     "unwritable out": ((*RUN, "--out", "/proc/nowhere"), "can't be written to"),
     "agree, unknown name": (("benchmarks", "agree", "--impl", "x"), "no implementation is called 'x'"),
     "agree, unknown dtype": (("benchmarks", "agree", "--dtype", "half"), "'float32', 'float64'"),
+    "agree, a problem with a dtype": (
+        ("benchmarks", "agree", "--problem", "t2-b1-i1-h1-float64"),
+        "write --problem t2-b1-i1-h1 --dtype float64 in place of t2-b1-i1-h1-float64",
+    ),
     "evaluate, no case": (
         ("impls", "evaluate", "torch_lstm", "--case", "nowhere.npz", "--out", "o.npz"),
         "does not exist",
