@@ -209,7 +209,7 @@ timeout_option = click.option(
     help="Seconds within which a worker must answer. Opening a benchmark takes two calls, checking it about fifteen.",
 )
 memory_option = click.option(
-    "--memory-limit", type=Finite(min=0.1, max=2**20), help="Most GiB of a worker.  [default: half of the memory]"
+    "--memory-limit", type=Finite(min=0.1, max=2**20), help="The most memory of a worker, in GiB.  [default: half]"
 )
 
 

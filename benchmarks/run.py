@@ -119,7 +119,7 @@ class Run:
 @click.option("--blocks", type=options.BLOCKS, help="Blocks of turns in a replicate.  [default: the preset's]")
 @options.weights_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/DATE-PRESET]")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with a run that was interrupted.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Continue a run that was interrupted.")
 @options.seed_option
 @click.option(
     "--baseline", metavar="NAME", help="Divide times by its time.  [default: torch_lstm, otherwise the first]"

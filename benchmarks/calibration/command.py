@@ -248,7 +248,9 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
 @click.option(
     "--sessions", type=click.IntRange(min=0), default=1, show_default=True, help="Sessions to add to the pool."
 )
-@click.option("--size", "size_first", is_flag=True, help="First measure how much work a slowdown takes: an hour or so.")
+@click.option(
+    "--size", "size_first", is_flag=True, help="First measure how much work a slowdown takes: one to three hours."
+)
 @click.option(
     "--replicates",
     type=click.IntRange(min=1),

@@ -90,8 +90,9 @@ def alarms_of_simulated_gates(replay: Replay, held: Sequence[int], between: Betw
     """Simulate gates in which nothing changed, each in a session of its own.
 
     A gate's replicates are drawn from all that were measured, with repetitions: their spreads and their outliers are
-    real. What a session adds to a benchmark's log ratio is drawn from a normal distribution. Its variance is the
-    largest that the pool allows: between.bound times that within sessions. The limits are those that chance sets.
+    real. What a session adds to a benchmark's log ratio of times is drawn from a normal distribution. Its variance is
+    the largest that all benchmarks together allow: between.bound times that within sessions. Start and memory get
+    nothing. The limits are those that chance sets.
 
     Args:
         replay: the gates of a pool.

@@ -199,10 +199,13 @@ def _of_tool(pool: Pool, held: dict[str, list[int]], name: str, tool: Tool) -> _
         size = None if side == COPY else SHARES[list(map(name_of, SHARES)).index(side)]
         try:
             share = other_tool(pool, side, tool, windows)
-        except ImportError:
+        except ModuleNotFoundError:
             said = "not installed"
+        except Exception as error:  # its functions are not public: another version may have others
+            said = f"cannot be called: {type(error).__name__}"
         else:
-            said = _of_comparisons(share, tool.apart(windows) * (1 if size is None else len(pool.benchmarks)))
+            implementations = {name.rpartition(" ")[0] for name in pool.benchmarks}  # each has processes of its own
+            said = _of_comparisons(share, tool.apart(windows) * (1 if size is None else len(implementations)))
             said += SPANNING * any(len({pool.sessions[k] for k in window}) > 1 for window in windows)
             said += ", by chance" if size is not None and size < tool.threshold and share else ""
         if size is None:

@@ -102,7 +102,7 @@ def why_missing(folder: Path, over: Ended | None) -> str:
     """Return what is known of why a member of a fleet, which has ended so, has no result."""
     if over:
         return one_line(f"exit code {over.code}: {over.said}", 200)
-    return "the fleet was cancelled" if (folder / CANCELLED).exists() else "it goes on, or was killed"
+    return "the fleet was cancelled" if (folder / CANCELLED).exists() else "it has not ended, or was killed"
 
 
 def ended(folder: Path, member: str) -> Ended | None:

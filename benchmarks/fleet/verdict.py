@@ -145,7 +145,7 @@ class Verdict:
             return f"no regression found on {count(len(self.nodes), 'node')}; there was nothing to compare"
         sizes = [one.smallest for row in self.rows if row.metric == "time" for one in row.found.values()]
         known = [size for size in sizes if size is not None]
-        found = "too few replicates to say what would have been"
+        found = "there are too few replicates to say which slowdown would have been found"
         if known and len(known) == len(sizes):
             found = f"a slowdown of {max(known):+.1%} would have been found 9 times of 10, on each node and benchmark"
         return f"no regression found on {count(len(self.nodes), 'node')}; {found}"

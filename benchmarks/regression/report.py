@@ -24,7 +24,7 @@ NOTES = (
     "slower: at least half the margin, and so sure that by design a gate raises a false alarm 3 times in 1,000.",
     "same: the whole interval lies within the margin. unknown: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
-    "n: replicates. A benchmark gets more of them until it is settled.",
+    "n: replicates. Benchmarks that vary more get more of them.",
     "also: other metrics that are not the same.",
     "start: the first call of a fresh process with a warm compile cache. Its margin is 25 %, and at least 50 ms.",
     "memory: the peak RSS. Its margin is 10 %, and at least 8 MiB.",
@@ -135,7 +135,7 @@ def located_lines(result: Result, key: str, metric: str, found: Slowdown | Growt
     if modes:
         lines.append(f"other modes than {mode}: {'; '.join(modes)}")
     for profiled, differing in found.profiles.items():
-        grown = [line for line in differing if line.difference > 0 and line.sure]
+        grown = [line for line in differing if line.difference > 0 and line.clear]
         if grown:
             first = max(grown, key=lambda line: line.difference)
             lines.append(f"of all {profiled}, {one_line(first.name, 60)} grew most: {difference(first.difference)}")
@@ -147,26 +147,26 @@ def located_lines(result: Result, key: str, metric: str, found: Slowdown | Growt
 def _growth_lines(growth: Growth) -> list[str]:
     if growth.failure:
         return [f"it is not known where the memory goes: {growth.failure}"]
-    grown = [line for line in growth.steps if line.difference > 0 and line.sure]
+    grown = [line for line in growth.steps if line.difference > 0 and line.clear]
     if not grown:
-        return ["in profiles of both sides, no step surely raises the peak further than before"]
+        return ["no step raises the peak clearly higher than before"]
     first = max(grown, key=lambda line: line.difference)
     return [f"of all steps, {first.name} raises the peak by {mebibytes(first.difference)} more than before"]
 
 
 def located_markdown(result: Result) -> str:
     """Return a fold with where each benchmark is slower, and both sides' profiles beside each other."""
-    parts = ["<details><summary>Where it is slower</summary>"]
+    parts = ["<details><summary>Where it is worse</summary>"]
     for (key, metric), found in result.located.items():
         parts.append(f"#### {markdown_cell(key)}: {metric}")
         parts.append("\n".join(f"- {markdown_cell(line)}" for line in located_lines(result, key, metric, found)))
         if isinstance(found, Growth):
-            parts += _profile("peak memory: raised by", found.steps, mebibytes)
+            parts += _profile("how much a step raises the peak", found.steps, mebibytes)
         else:
             for profiled, differing in found.profiles.items():
-                parts += _profile(f"{profiled}: own time in a call", differing, seconds)
-    sure = "*sure*: in all profiles of head it is above those of base, or in all below."
-    parts.append(f"A profiler slows down what it watches. These times only say what differs. {sure}")
+                parts += _profile(f"{profiled}: own time", differing, seconds)
+    parts.append("A profiler slows down what it watches. These times only say what differs.")
+    parts.append("*clear*: all profiles of head are above all of base, or all below.")
     return "\n\n".join([*parts, "</details>"])
 
 
@@ -177,11 +177,11 @@ def _profile(what: str, lines: Sequence[Line], words: Callable[[float], str]) ->
             markdown_cell(one_line(line.name, 80)),
             *map(words, (line.base, line.head)),
             ("−" if line.difference < 0 else "+") + words(abs(line.difference)),
-            "yes" if line.sure else "no",
+            "yes" if line.clear else "no",
         ]
         for line in lines
     ]
-    return [markdown_table(cells, [what, "base", "head", "difference", "sure"])] if cells else []
+    return [markdown_table(cells, [what, "base", "head", "difference", "clear"])] if cells else []
 
 
 def show(result: Result, title: str, line: str, console: Console) -> None:
@@ -205,7 +205,7 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
         console.print(said, style=style, markup=False, highlight=False, soft_wrap=True)
     for (key, metric), found in result.located.items():
         said = "; ".join(located_lines(result, key, metric, found))
-        console.print(f"where: {key}: {said}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"where: {key}, {metric}: {said}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     for note in NOTES:
         console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)

@@ -7,11 +7,12 @@ Nothing here changes a verdict. Profiles are taken when all timing has ended, in
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -32,6 +33,8 @@ PROFILES_PER_SIDE = 6
 """How often each side is profiled, in turns. The first profile does not count: a profiler starts slowly."""
 OPENINGS_PER_SIDE = 5
 """How often a benchmark of each side is opened in a fresh process, in turns."""
+MOST_LOCATED = 8
+"""Of so many regressions it is found out where they are: that takes up to a minute for each."""
 PROFILED_SECONDS = 0.1
 """About how long the calls of a profile take."""
 MOST_LINES = 6
@@ -42,13 +45,13 @@ MOST_LINES = 6
 class Line:
     """A line of a profile, in base and in head: such as the own seconds per call of an operator or a function.
 
-    sure: whether all of head's profiles are above all of base's, or all below.
+    clear: whether all of head's profiles are above all of base's, or all below.
     """
 
     name: str
     base: float
     head: float
-    sure: bool = True
+    clear: bool = True
 
     @property
     def difference(self) -> float:
@@ -74,7 +77,7 @@ class Slowdown:
 
     @property
     def kind(self) -> str:
-        """What most of the added time is: `processor time`, `waiting`, or empty where that is not sure."""
+        """What most of the added time is: `processor time`, `waiting`, or empty where that is unclear."""
         _, low, high = self.cpu_seconds
         if not self.seconds > 0:
             return ""
@@ -95,10 +98,12 @@ class Growth:
 
 Located = dict[tuple[str, str], "Slowdown | Growth"]
 """What is known of a regression, by benchmark and metric."""
+Openings = dict[str, list[protocol.OpeningExplained]]
+"""What opening a benchmark takes, by side."""
 
 
 def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding]) -> Located:
-    """Return what is known of each regression.
+    """Return what is known of each regression; of many, of those that are the largest.
 
     Args:
         session: the gate's, with base and head.
@@ -106,11 +111,15 @@ def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding
         slower: the findings whose verdict is slower.
     """
     found: Located = {}
-    findings = list(slower)
+    findings = sorted(slower, key=lambda finding: -finding.ratio)[:MOST_LOCATED]
+    opened = functools.cache(functools.partial(openings, session))
     for number, finding in enumerate(findings):
         session.advance("profiling", number, len(findings))
-        locate_one = _of_time if finding.metric == "time" else _of_opening
-        found[finding.benchmark, finding.metric] = locate_one(session, records, finding)
+        if finding.metric == "time":
+            one: Slowdown | Growth = _of_time(session, records, finding)
+        else:
+            one = _of_opening(opened, finding)
+        found[finding.benchmark, finding.metric] = one
     return found
 
 
@@ -134,21 +143,27 @@ def _of_time(session: Session, records: Sequence[Record], finding: Finding) -> S
         return Slowdown(seconds, cpu, failure=_failed(error))
 
 
-def _of_opening(session: Session, _: Sequence[Record], finding: Finding) -> Slowdown | Growth:
+def _of_opening(openings: Callable[[str, Benchmark], Openings], finding: Finding) -> Slowdown | Growth:
     """Return what is known of a first call that takes longer, or of an opening that takes more memory."""
     memory = finding.metric == "memory"
     try:
-        opened = openings(session, *_parsed(finding))
+        opened = openings(*_parsed(finding))
     except Exception as error:  # whatever a profiler does, the verdict stands
         reason = _failed(error)
         return Growth(failure=reason) if memory else Slowdown(finding.head - finding.base, UNKNOWN, failure=reason)
     if memory:
         peaks = [[one.peaks for one in opened[side]] for side in SIDES]
         return Growth([line_of(step, *peaks) for step in peaks[0][0]])
-    pairs = zip(*(opened[side] for side in SIDES), strict=True)
-    added = [head.first_call_cpu_seconds - base.first_call_cpu_seconds for base, head in pairs]
+    added = []
+    for base, head in zip(*(opened[side] for side in SIDES), strict=True):
+        longer = head.first_call_seconds - base.first_call_seconds  # with the profiler, as the processor time
+        added.append((head.first_call_cpu_seconds - base.first_call_cpu_seconds) / longer if longer > 0 else math.nan)
+    seconds = finding.head - finding.base
+    mean, low, high = mean_of(added)
     functions = differing(*([one.functions for one in opened[side]] for side in SIDES))
-    return Slowdown(finding.head - finding.base, mean_of(added), {"functions of the first call": functions})
+    return Slowdown(
+        seconds, (mean * seconds, low * seconds, high * seconds), {"functions of the first call": functions}
+    )
 
 
 UNKNOWN = math.nan, math.nan, math.nan
@@ -163,7 +178,7 @@ def mean_of(values: Sequence[float]) -> tuple[float, float, float]:
     return float(groups.mean[0]), float(low[0]), float(high[0])
 
 
-def openings(session: Session, name: str, benchmark: Benchmark) -> dict[str, list[protocol.OpeningExplained]]:
+def openings(session: Session, name: str, benchmark: Benchmark) -> Openings:
     """Open a benchmark of base and of head in turns, each time in a fresh process.
 
     Raises:
@@ -237,7 +252,7 @@ def differing(base: Sequence[dict[str, float]], head: Sequence[dict[str, float]]
 
 
 def line_of(name: str, base: Sequence[dict[str, float]], head: Sequence[dict[str, float]]) -> Line:
-    """Return a line of profiles of base and of head: the medians of a name, and whether they surely differ."""
+    """Return a line of profiles of base and of head: the medians of a name, and whether they differ clearly."""
     before, now = ([profile.get(name, 0.0) for profile in side] for side in (base, head))
-    sure = max(before) < min(now) or max(now) < min(before)
-    return Line(name, statistics.median(before), statistics.median(now), sure)
+    clear = max(before) < min(now) or max(now) < min(before)
+    return Line(name, statistics.median(before), statistics.median(now), clear)

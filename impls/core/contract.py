@@ -72,8 +72,8 @@ class Prepared:
     log, and says which kernel ran, such as `LSTM × 1`. For PyTorch and JAX the suite does that itself. A framework that
     has neither may look at its graph.
 
-    `compiled_before()`, where there is one, gives the seconds of compiling that an earlier process has done and kept on
-    this machine, once in a process. They are added to the first call that the tables show.
+    `compiled_before()`, where there is one, returns for how many seconds an earlier process has compiled what this one
+    uses; 0 when it is called again. They are added to the first call that the tables show.
 
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),

@@ -128,7 +128,8 @@ def test_drift_between_replicates_fools_other_tools_and_not_the_gate(monkeypatch
     first = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
     assert first[2:7] == [f"{report.OURS}, exact sizes", f"{report.OURS}, injected", *other_tools.OTHER_TOOLS]
     assert "4 sessions" in text
-    assert re.search(r"\d+ % \[\d", text[text.index("pytest-benchmark") :])  # its comparisons are few
+    (row,) = [line for line in text.splitlines() if line.startswith("| pytest-benchmark")]
+    assert len(re.findall(r"\d % \[\d", row)) == 1 + len(report.SHARES)  # its comparisons are few
     assert "by chance" in text  # 2 % is below what pytest-benchmark looks at
 
 
@@ -341,3 +342,17 @@ def test_a_pool_knows_its_sessions(tmp_path):
     collected = pool.Collected(Metadata(run=RunOptions(run_id="run", baseline=BASE)), date="2026-11-26", work="memory")
     pool.describe(tmp_path, collected)
     assert Pool.load(tmp_path).works == {"run": "memory"}
+
+
+def test_a_tool_that_is_not_there_or_has_changed_is_named_and_ends_nothing():
+    def missing(*_):
+        raise ModuleNotFoundError("No module named 'asv'")
+
+    def changed(*_):
+        raise TypeError("compute_stats() takes 3 positional arguments")
+
+    pool = simulated(12, 0.004)
+    held = {side: range(12) for side in SIDES if side != BASE}
+    for rule, said in ((missing, "not installed"), (changed, "cannot be called: TypeError")):
+        row = report._of_tool(pool, held, "a tool", other_tools.Tool(rule, 1))
+        assert {row.alarms, *row.found} == {said}

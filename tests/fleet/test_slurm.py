@@ -240,7 +240,7 @@ def test_a_full_folder_ends_the_runs_and_is_named(fleet):
         code, said, table = fleet.collect()
         assert code == 1, said
         assert table.count("no rows: run") == 2
-        assert "No space left on device" in table or "it goes on, or was killed" in table
+        assert "No space left on device" in table or "it has not ended, or was killed" in table
     finally:
         subprocess.run(["umount", "-l", fleet.folder], check=False)
 

@@ -270,7 +270,7 @@ def test_a_member_without_rows_is_named_and_costs_only_its_own(made):
     said = made.together()
     assert verdicts(said) == {"other": "holds on all 2 nodes"}
     assert [(one.member, one.reason.partition(";")[0]) for one in said.missing] == [
-        ("003", "exit code 130: interrupted"), ("004", "it goes on, or was killed"),
+        ("003", "exit code 130: interrupted"), ("004", "it has not ended, or was killed"),
     ]  # fmt: skip
     assert "no rows: run 003, asked for all/dead: exit code 130: interrupted" in report.document(said)
 

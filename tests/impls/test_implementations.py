@@ -45,7 +45,12 @@ def test_the_sequence_agrees_with_the_reference(name, text):
 @pytest.mark.parametrize("text", ["t6-b4-i5-h7-var", "t6-b4-i5-h7-l2-bi-var-float64"])
 @pytest.mark.parametrize(
     ("name", "workload"),
-    [(name, work) for name in WITH_LENGTHS for work in ("sequence", "model") if work in registry.resolve(name).workloads],
+    [
+        (name, workload)
+        for name in WITH_LENGTHS
+        for workload in ("sequence", "model")
+        if workload in registry.resolve(name).workloads
+    ],
 )
 def test_rows_of_different_lengths_agree(name, text, workload):
     check(name, Problem.parse(text), workload)

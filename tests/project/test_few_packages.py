@@ -10,7 +10,7 @@ from tests.helpers.processes import SMALL, impls, python
 pytestmark = pytest.mark.slow
 
 NAMED = (
-    "torch", "jax", "flax", "numpy", "pandas", "pyarrow", "scipy", "psutil", "click", "rich", "pytest-benchmark",
+    "torch", "jax", "flax", "numpy", "pyarrow", "scipy", "psutil", "click", "rich", "packaging", "pytest-benchmark",
     "msgspec", "threadpoolctl",
 )  # fmt: skip
 """What the README says that such a machine must have."""

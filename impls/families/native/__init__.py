@@ -76,11 +76,12 @@ def seconds_before(source: str, include: Sequence[str] = ()) -> float:
 
     They are told once: a process that has been told, or has compiled the source itself, gets 0.
     """
-    path = build(source, include).with_suffix(".seconds")
-    if source in BUILT or not path.exists():
+    if source in BUILT:
         return 0.0
+    path = build(source, include).with_suffix(".seconds")
+    told = source not in BUILT and path.exists()
     BUILT.add(source)
-    return float(path.read_text(encoding="utf-8"))
+    return float(path.read_text(encoding="utf-8")) if told else 0.0
 
 
 def _run(command: Sequence[str]) -> None:
