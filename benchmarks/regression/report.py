@@ -145,8 +145,8 @@ def located_lines(result: Result, key: str, metric: str, found: Slowdown | Growt
 
 
 def _growth_lines(growth: Growth) -> list[str]:
-    if growth.failure:
-        return [f"it is not known where the memory goes: {growth.failure}"]
+    if not growth.steps:
+        return [one_line(f"it is not known where the memory goes: {growth.failure or 'the device does not tell'}", 200)]
     grown = [line for line in growth.steps if line.difference > 0 and line.clear]
     if not grown:
         return ["no step raises the peak clearly higher than before"]
