@@ -173,4 +173,4 @@ def test_agree_refuses_what_only_extremes_find(tmp_path, python):
     done = python("benchmarks", "agree", "--impl", path, "--problem", "t3-b2-i3-h2", "--dtype", "float64")
     assert done.returncode == 1, done.stderr
     assert "clipped, float64, gates-shut: disagrees: sequence/forward: output[0, " in done.stdout
-    assert "3 of 6 cells agree, 3 disagrees; 18 of 18" in done.stdout, done.stdout
+    assert "3 of 6 cells agree, 3 disagrees; 22 of 22" in done.stdout, done.stdout

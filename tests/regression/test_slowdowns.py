@@ -203,6 +203,7 @@ def located(tmp_path, monkeypatch, metric, added):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize(("how", "kind"), [("wait", "waiting"), ("compute", "processor time")])
 def test_a_first_call_that_waits_or_computes_is_told_and_its_function_is_named(tmp_path, monkeypatch, how, kind):
     found = located(tmp_path, monkeypatch, "start", SLOW_TO_START.replace("{how}", how))
