@@ -61,7 +61,8 @@ def layer_forward(
     tape = Tape(x, inside, [h], [c], [])
     hidden = h.shape[1]
     recurrent = np.ascontiguousarray(weight_hh.T)
-    for from_x, live in zip(x @ weight_ih.T + bias, masks(inside), strict=True):
+    lives = masks(inside)
+    for from_x, live in zip(x @ weight_ih.T + bias, lives, strict=True):
         z = from_x + h @ recurrent
         z[:, : 2 * hidden] = sigmoid(z[:, : 2 * hidden])
         z[:, 2 * hidden : 3 * hidden] = np.tanh(z[:, 2 * hidden : 3 * hidden])
@@ -77,7 +78,7 @@ def layer_forward(
     if not keep:
         tape.c[0] = c
     output = np.stack(tape.h[1:])
-    return output if inside.all() else output * inside, tape
+    return output if lives[0] is None else output * inside, tape
 
 
 def layer_backward(

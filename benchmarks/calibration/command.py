@@ -189,7 +189,7 @@ def real_gate(kind: str, folder: Path, threads: int, advance: Advance, device: s
         device: where the workers compute.
     """
     rng = random.Random()
-    before = [(gate.kind, gate.work) for gate in stored(folder)[1]]  # so that each kind of work comes as often
+    before = [(gate.kind, gate.work) for gate in gates_of(folder)]  # so that each kind of work comes as often
     start = time.perf_counter()
     root = head = working_tree()
     benchmarks = {mode: f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES}
@@ -224,22 +224,31 @@ def real_gate(kind: str, folder: Path, threads: int, advance: Advance, device: s
     )
 
 
+def gates_of(folder: Path) -> list[RealGate]:
+    """Return the real gates that a folder holds.
+
+    Raises:
+        ValueError: where a file is damaged. One line, with its path.
+    """
+    gates = []
+    for path in sorted((folder / "gates").glob("*.json")):
+        try:
+            gates.append(msgspec.json.decode(read_regular(path), type=RealGate))
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+    return gates
+
+
 def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     """Return the pool, the gates, and the sizes of slowdowns that a folder holds.
 
     Raises:
         UsageError: where a file is damaged.
     """
-    path = folder
     try:
-        pooled = Pool.load(folder / "pool")
-        gates = []
-        for path in sorted((folder / "gates").glob("*.json")):
-            gates.append(msgspec.json.decode(read_regular(path), type=RealGate))  # noqa: PERF401
-        path = folder / SIZES
-        sizes = sizing.stored(path)
+        pooled, gates, sizes = Pool.load(folder / "pool"), gates_of(folder), sizing.stored(folder / SIZES)
     except ValueError as error:
-        line = str(error) if str(error).startswith(str(folder)) else f"{path} is damaged: {error}"
+        line = str(error) if str(error).startswith(str(folder)) else f"{folder / SIZES} is damaged: {error}"
         raise click.UsageError(f"{line}; remove it, or put back a copy") from None
     return pooled, gates, sizes
 

@@ -103,7 +103,11 @@ def alarms_of_simulated_gates(replay: Replay, held: Sequence[int], between: Betw
     """
     rng, pool = random.Random(seed), replay.pool
     draw = unchanged(pool)
-    spreads = {name: math.sqrt(between.bound * within_sessions(pool, held, name)) for name in pool.benchmarks}
+    groups = _groups(pool, held)
+    spreads = {
+        name: math.sqrt(between.bound * _within([logs(pool, group, COPY, name) for group in groups]))
+        for name in pool.benchmarks
+    }
     hits = used = 0
     for _ in range(gates):
         heads = {name: Head(head.sides, rng.gauss(0.0, spreads[name])) for name, head in draw(rng).items()}
@@ -292,9 +296,8 @@ def _groups(pool: Pool, held: Sequence[int]) -> list[list[int]]:
     return [group for group in by_session(pool, held).values() if len(group) > 1]
 
 
-def within_sessions(pool: Pool, held: Sequence[int], benchmark: str) -> float:
-    """Return the variance of a benchmark's log ratios within sessions."""
-    values = [logs(pool, group, COPY, benchmark) for group in _groups(pool, held)]
+def _within(values: Sequence[np.ndarray]) -> float:
+    """Return the variance within sessions of log ratios, one array for each session."""
     return float(sum(((value - value.mean()) ** 2).sum() for value in values) / sum(len(value) - 1 for value in values))
 
 
@@ -314,7 +317,7 @@ def between_sessions(pool: Pool, held: Sequence[int]) -> Between | None:
         values = [logs(pool, group, COPY, benchmark) for group in groups]
         middle = np.concatenate(values).mean()
         among = sum(len(value) * (value.mean() - middle) ** 2 for value in values) / (len(groups) - 1)
-        ratios.append(among / within_sessions(pool, held, benchmark))
+        ratios.append(among / _within(values))
     f = float(np.mean(ratios))
     freedom = len(pool.benchmarks) * (len(groups) - 1), len(pool.benchmarks) * (total - len(groups))
     return Between(max(0.0, (f - 1) / n), max(0.0, (f / float(stats.f.ppf(0.05, *freedom)) - 1) / n))

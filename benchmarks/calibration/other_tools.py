@@ -14,6 +14,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,8 @@ def pyperf(base: Processes, head: Processes) -> bool:
     return bool(result.significant and result.norm_mean > 1)
 
 
-def pyperf_benchmark(processes: Processes) -> pyperf.Benchmark:  # type: ignore[name-defined]
-    """Return the values of processes as pyperf keeps them."""
+def pyperf_benchmark(processes: Processes) -> Any:
+    """Return the values of processes as pyperf keeps them: a pyperf.Benchmark."""
     import pyperf
 
     described = {"name": "lstm", "loops": 1}

@@ -100,11 +100,11 @@ def sections(result: Result) -> dict[str, list[Row]]:
     return rows
 
 
-def difference(value: float) -> str:
+def difference(value: float, words: Callable[[float], str] = seconds) -> str:
     """Return such as `+240 µs`, or `−3 µs`."""
     if not math.isfinite(value):
         return "?"
-    return ("−" if value < 0 else "+") + seconds(abs(value))
+    return ("−" if value < 0 else "+") + words(abs(value))
 
 
 def mebibytes(value: float) -> str:
@@ -176,7 +176,7 @@ def _profile(what: str, lines: Sequence[Line], words: Callable[[float], str]) ->
         [
             markdown_cell(one_line(line.name, 80)),
             *map(words, (line.base, line.head)),
-            ("−" if line.difference < 0 else "+") + words(abs(line.difference)),
+            difference(line.difference, words),
             "yes" if line.clear else "no",
         ]
         for line in lines

@@ -55,7 +55,7 @@ class Line:
 
     @property
     def difference(self) -> float:
-        """Head's seconds minus base's."""
+        """Head's value minus base's."""
         return self.head - self.base
 
 
@@ -112,13 +112,13 @@ def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding
     """
     found: Located = {}
     findings = sorted(slower, key=lambda finding: -finding.ratio)[:MOST_LOCATED]
-    opened = functools.cache(functools.partial(openings, session))
+    explained = functools.cache(functools.partial(openings, session))  # for start and memory of a benchmark: once
     for number, finding in enumerate(findings):
         session.advance("profiling", number, len(findings))
         if finding.metric == "time":
             one: Slowdown | Growth = _of_time(session, records, finding)
         else:
-            one = _of_opening(opened, finding)
+            one = _of_opening(explained, finding)
         found[finding.benchmark, finding.metric] = one
     return found
 
@@ -143,11 +143,11 @@ def _of_time(session: Session, records: Sequence[Record], finding: Finding) -> S
         return Slowdown(seconds, cpu, failure=_failed(error))
 
 
-def _of_opening(openings: Callable[[str, Benchmark], Openings], finding: Finding) -> Slowdown | Growth:
+def _of_opening(explained: Callable[[str, Benchmark], Openings], finding: Finding) -> Slowdown | Growth:
     """Return what is known of a first call that takes longer, or of an opening that takes more memory."""
     memory = finding.metric == "memory"
     try:
-        opened = openings(*_parsed(finding))
+        opened = explained(*_parsed(finding))
     except Exception as error:  # whatever a profiler does, the verdict stands
         reason = _failed(error)
         return Growth(failure=reason) if memory else Slowdown(finding.head - finding.base, UNKNOWN, failure=reason)
