@@ -103,6 +103,9 @@ def _elsewhere(*problems: str) -> Preset:
     return _trained(problems, COMPARED_ELSEWHERE, replicates=4, turn_seconds=0.03)
 
 
+FEWEST = ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp")
+"""The fewest that tell the story, where there are many problems."""
+
 GROWTH = (
     *(f"t64-b{batch}-i128-h128" for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256)),
     *(f"t{steps}-b16-i128-h128" for steps in (8, 16, 32, 128, 256, 512)),
@@ -134,7 +137,7 @@ PRESETS = {
     "fastrnns": _elsewhere("t100-b64-i512-h512"),
     "stefbraun": _elsewhere("t100-b64-i123-h320", "t1000-b32-i123-h320", "t1000-b25-i123-h320"),
     "lstmcell": _elsewhere("t200-b32-i40-h256"),
-    "deepbench": _elsewhere(*DEEPBENCH_TRAINING, *DEEPBENCH_INFERENCE),
+    "deepbench": _trained(DEEPBENCH_TRAINING + DEEPBENCH_INFERENCE, FEWEST, replicates=4, turn_seconds=0.03),
     "flashrnn": _elsewhere("t1024-b16-i768-h768"),
     "keras": _elsewhere("t32-b256-i256-h32"),
     "torchrl": _elsewhere("t16-b256-i32-h128"),
@@ -166,7 +169,7 @@ PRESETS = {
     ),
     "growth": _trained(
         GROWTH,
-        implementations=("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp"),
+        implementations=FEWEST,
         replicates=5,
         turn_seconds=0.02,
     ),

@@ -204,7 +204,7 @@ seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show
 timeout_option = click.option(
     "--timeout",
     type=Finite(min=0.1),
-    default=120.0,
+    default=600.0,
     show_default=True,
     help="Seconds within which a worker must answer. Opening a benchmark takes two calls, checking it about fifteen.",
 )

@@ -84,8 +84,8 @@ class LSTMModel(nn.Module):
 
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         # device and dtype come from the input
-        zeros = x.new_zeros(self.layer_dim * self.directions, x.size(0), self.hidden_dim)
-        _, h_n, _ = self.lstm(x.transpose(0, 1), zeros, zeros, *lengths)
+        states = self.layer_dim * self.directions, x.size(0), self.hidden_dim
+        _, h_n, _ = self.lstm(x.transpose(0, 1), x.new_zeros(states), x.new_zeros(states), *lengths)
         return self.fc(torch.cat(tuple(h_n[-self.directions :]), dim=1))  # type: ignore[no-any-return]
 
 

@@ -12,6 +12,7 @@ from tabulate import tabulate
 from benchmarks.columns import Column
 from benchmarks.words import markdown_cell
 from reports import formatting, tracks
+from reports.answers import answers
 from reports.columns import ratio
 from reports.frames import Run
 from reports.preamble import notes, preamble
@@ -32,13 +33,16 @@ def table(columns: Sequence[Column], rows: Sequence[Any]) -> str:
 
 
 def document(run: Run, summary: pd.DataFrame, made: Sequence[Section] | None = None) -> str:
-    """Return table.md: every table, under the preamble and above the notes.
+    """Return table.md: what the run answers, then every table, under the preamble and above the notes.
 
     Args:
         run, summary: a run and its summary.
         made: its sections, where they have been made.
     """
     parts = ["# LSTM benchmarks", _list(preamble(run))]
+    for answer in (each for part in answers(run, summary).values() for each in part):
+        parts += [f"## {markdown_cell(answer.title)}", markdown_cell(answer.sentence)]
+        parts.append(table(answer.columns, answer.rows))
     for section in made or sections(summary, run.baseline):
         parts += [f"## {markdown_cell(section.title)}", table(section.columns_with_reason, section.rows)]
     return "\n\n".join([*parts, _list(notes(run))]) + "\n"
@@ -51,7 +55,8 @@ def _list(lines: Sequence[str]) -> str:
 def readme(run: Run, summary: pd.DataFrame, workload: str, mode: str) -> str:
     """Return README's table: one workload and mode, the ratios of every problem side by side.
 
-    Bold is the fastest of its track; `unclear` stands beside a ratio whose verdict is that.
+    Bold is the fastest of its track; `unclear` stands beside a ratio whose verdict is that. Where the run knows which
+    kernels ran, the last column has those of the first problem.
     """
     rows = summary[(summary["workload"] == workload) & (summary["mode"] == mode) & (summary["status"] == "ok")]
     baseline = rows[rows["implementation"] == run.baseline].set_index("problem")
@@ -72,4 +77,10 @@ def readme(run: Run, summary: pd.DataFrame, workload: str, mode: str) -> str:
         times = baseline.loc[problem, ["seconds", "seconds_low", "seconds_high"]]
         header.append(f"{markdown_cell(problem)}<br>{formatting.time_with_interval(*times)}")
     table = [[*map(markdown_cell, key), *(cells[key].get(problem, "–") for problem in problems)] for key in ranked]
+    first = rows[(rows["problem"] == problems[0]) & rows["kernel"].notna()]
+    if len(first):
+        kernels = dict(zip(first["implementation"], first["kernel"], strict=True))
+        header.append(f"kernel at {markdown_cell(problems[0])}")
+        for (_, name), line in zip(ranked, table, strict=True):
+            line.append(markdown_cell(str(kernels.get(name, "–"))))
     return tabulate(table, headers=header, tablefmt="github", disable_numparse=True)

@@ -124,6 +124,5 @@ class Model(nn.Module):
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         """x (T, B, I) → prediction (B, O)."""
         states = self.problem.num_layers * self.problem.directions, x.shape[1], self.problem.hidden_size
-        zeros = x.new_zeros(states)
-        h_n = self.lstm(x, zeros, zeros, *lengths)[1]
+        h_n = self.lstm(x, x.new_zeros(states), x.new_zeros(states), *lengths)[1]
         return self.fc(torch.cat(tuple(h_n[-self.problem.directions :]), dim=1))  # type: ignore[no-any-return]

@@ -86,12 +86,20 @@ SENTENCE = "Published figures are from other machines, most of them GPUs, and fr
 
 
 def _sentence(rows: pd.DataFrame) -> str:
-    """Return how many of the published ratios name the same implementation as the faster one as the run does."""
+    """Return in how many published pairs the same one is faster here, in how many the other one.
+
+    Here the whole interval must be on one side of 1.
+    """
     pairs = rows[rows["other"].notna()]
     if pairs.empty:
         return SENTENCE
-    same = int(((pairs["ratio_published"] > 1) == (pairs["ratio"] > 1)).sum())
-    return f"Of {count(len(pairs), 'published pair')}, the same one is faster here in {same}. {SENTENCE}"
+    above = pairs["ratio_published"] > 1
+    slower, faster = pairs["ratio_low"] > 1, pairs["ratio_high"] < 1
+    same, other = int((slower.where(above, faster)).sum()), int((faster.where(above, slower)).sum())
+    unclear = len(pairs) - same - other
+    said = f"the same one is faster here in {same}, the other one in {other}"
+    rest = f"; in {unclear} the interval holds 1" if unclear else ""
+    return f"Of {count(len(pairs), 'published pair')}, {said}{rest}. {SENTENCE}"
 
 
 def _of(row: Any) -> str:

@@ -108,6 +108,16 @@ def test_the_seconds_of_compiling_are_told_once_to_a_later_process(own_cache, mo
     assert native.seconds_before("torch_lstm.cpp") == 0
 
 
+@pytest.mark.slow
+def test_a_library_whose_seconds_are_not_known_is_compiled_again(own_cache, monkeypatch):
+    monkeypatch.setattr(native, "BUILT", set())
+    path = native.build("torch_lstm.cpp").with_suffix(".seconds")
+    path.unlink()
+    native.BUILT.clear()
+    native.build("torch_lstm.cpp")
+    assert float(path.read_text()) > 0
+
+
 def test_a_header_that_is_missing_is_not_installed(own_cache, monkeypatch, tmp_path):
     (tmp_path / "lacking.cpp").write_text("#include <no_such_header.h>\n")
     monkeypatch.setattr(native, "FOLDER", tmp_path)
@@ -121,6 +131,13 @@ def test_a_source_that_cannot_be_compiled_leaves_nothing(own_cache, monkeypatch,
     with pytest.raises(RuntimeError, match=r"g\+\+ failed: .*wrong.cpp:1.*error"):
         native.build("wrong.cpp")
     assert list(own_cache.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_compiler_may_be_a_command_with_arguments(own_cache, monkeypatch):
+    monkeypatch.setenv("CXX", "env LANG=C g++")
+    assert native.compiler()[1:] == ["LANG=C", "g++"]
+    assert native.build("torch_lstm.cpp").exists()
 
 
 def test_without_a_compiler_the_row_says_not_installed(monkeypatch):

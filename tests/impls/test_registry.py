@@ -1,6 +1,7 @@
 """Finding and loading implementations, without importing a framework."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -96,6 +97,10 @@ def test_the_list_says_what_each_is():
 
     lines = CliRunner().invoke(cli, ["list"], standalone_mode=False).stdout.splitlines()
     assert "torch.nn.LSTMCell in a Python loop over time steps." in "\n".join(lines)
+    cells = {line.split()[0]: re.split("  +", line) for line in lines}
+    assert cells["torch_lstm"][3] == "by default"
+    assert {cells[name][3] for name in ("torch_script", "keras_jax")} == {"if named"}
+    assert [cells[name][cells["name"].index("lengths")] for name in ("torch_lstm", "torch_script")] == ["yes", "no"]
     for implementation in registry.catalogue().values():
         assert implementation.about
         assert any(line.startswith(implementation.name) and line.endswith(implementation.about) for line in lines)

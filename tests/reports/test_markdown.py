@@ -11,7 +11,7 @@ from benchmarks.words import count, listed, markdown_cell
 from reports import markdown, tables
 from reports.summary import summarise
 from tests.helpers.markdown import rendered
-from tests.helpers.records import failed, record, save, spread_out
+from tests.helpers.records import failed, record, save, spread_out, trained
 
 
 def test_hostile_text_cannot_leave_its_cell(tmp_path):
@@ -86,6 +86,29 @@ def test_readme_marks_what_is_unclear_and_the_fastest(tmp_path):
     assert re.search(r"\| quick +\| \*\*0\.5\d* \[[^]]*\]\*\* +\|", written)
     assert re.search(r"\| near +\| [01]\.\d* \[[^]]*\] unclear +\|", written)
     assert written.count("unclear") == 1
+    assert "kernel" not in written
+
+
+def test_readme_shows_the_kernels_of_the_first_problem_where_they_are_known(tmp_path):
+    rows = [record("base", r, 1e-3, kernel="aten::mm × 65") for r in (0, 1)]
+    rows += [record("other", r, 2e-3) for r in (0, 1)]
+    rows += [record("base", r, 1e-3, problem="t2-b1-i1-h1", kernel="never shown") for r in (0, 1)]
+    run = save(tmp_path, rows)
+    head, _, *lines = markdown.readme(run, summarise(run), "w", "m").splitlines()
+    assert head.split("|")[-2].strip() == f"kernel at {rows[0]['problem']}"
+    assert {line.split("|")[2].strip(): line.split("|")[-2].strip() for line in lines} == {
+        "base": "aten::mm × 65",
+        "other": "–",
+    }
+
+
+def test_the_document_holds_what_the_run_answers(tmp_path):
+    rows = trained("torch_lstm", 1e-3, problem="t100-b64-i512-h512")
+    rows += trained("torch_script", 3e-3, problem="t100-b64-i512-h512") + trained("base", 1e-3)
+    run = save(tmp_path, rows)
+    written = markdown.document(run, summarise(run))
+    assert "## What have others published?" in written
+    assert re.search(r"\| torch_script over torch_lstm +\|.*\| +3\.0", written)
 
 
 def test_counts_and_lists_are_words():

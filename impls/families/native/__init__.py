@@ -12,6 +12,7 @@ import hashlib
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -31,17 +32,17 @@ BUILT: set[str] = set()
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 
 
-def compiler() -> str:
-    """Return the path of the C++ compiler: $CXX, or g++.
+def compiler() -> list[str]:
+    """Return the command of the C++ compiler: $CXX, such as `clang++` or `ccache g++`, or g++.
 
     Raises:
         NotInstalled: where there is none.
     """
-    name = os.environ.get("CXX") or "g++"
+    name, *arguments = shlex.split(os.environ.get("CXX", "")) or ["g++"]
     path = shutil.which(name)
     if path is None:
         raise NotInstalled(f"there is no C++ compiler {name}: install g++, or set CXX")
-    return path
+    return [path, *arguments]
 
 
 def build(source: str, include: Sequence[str] = ()) -> Path:
@@ -57,16 +58,18 @@ def build(source: str, include: Sequence[str] = ()) -> Path:
         NotInstalled: where there is no compiler, or no header that it needs.
         RuntimeError: where it cannot compile the source; with its first error.
     """
-    command = [compiler(), *FLAGS, *(f"-I{folder}" for folder in include)]
-    version = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=True).stdout
+    called = compiler()
+    command = [*called, *FLAGS, *(f"-I{folder}" for folder in include)]
+    version = subprocess.run([*called, "--version"], capture_output=True, text=True, check=True).stdout
     texts = [path.read_text(encoding="utf-8") for path in [*sorted(FOLDER.glob("*.h")), FOLDER / source]]
     key = hashlib.sha256("\0".join([*command, version, _processor(), *texts]).encode()).hexdigest()[:16]
     path = cache() / "native" / f"{Path(source).stem}-{key}.so"
-    if not path.exists():
+    seconds = path.with_suffix(".seconds")
+    if not (path.exists() and seconds.exists()):
         path.parent.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
         write_whole(path, lambda unfinished: _run([*command, str(FOLDER / source), "-o", str(unfinished)]))
-        write_text(path.with_suffix(".seconds"), f"{time.perf_counter() - start}")
+        write_text(seconds, f"{time.perf_counter() - start}")
         BUILT.add(source)
     return path
 
@@ -79,7 +82,7 @@ def seconds_before(source: str, include: Sequence[str] = ()) -> float:
     if source in BUILT:
         return 0.0
     path = build(source, include).with_suffix(".seconds")
-    told = source not in BUILT and path.exists()
+    told = source not in BUILT
     BUILT.add(source)
     return float(path.read_text(encoding="utf-8")) if told else 0.0
 
