@@ -1,8 +1,4 @@
-"""paddle.nn.LSTM, with gradients by paddle.grad.
-
-It takes lengths, but with lengths its gradients of two layers with two directions are wrong (Paddle 3.3). So it has
-none here.
-"""
+"""paddle.nn.LSTM, with gradients by paddle.grad."""
 
 from __future__ import annotations
 
@@ -24,6 +20,7 @@ TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 WORKLOADS = ("cell", "sequence")
+LENGTHS = True
 REQUIRES = ("paddlepaddle>=3.0",)
 ENVIRONMENT = {"PYTHONWARNINGS": "ignore:No ccache found"}  # it is needed only to build extensions
 
@@ -34,6 +31,8 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     paddle.set_default_dtype(problem.dtype)
     if not problem.bias:
         raise Unsupported("without a bias, Paddle 3.3's own kernel ends the process (SIGSEGV)")
+    if problem.lengths and problem.bidirectional:
+        raise Unsupported("with lengths, Paddle 3.3's gradients of the reverse direction are wrong")
     lstm = paddle.nn.LSTM(
         problem.input_size,
         problem.hidden_size,
@@ -51,7 +50,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def run(state: State) -> list[Any]:
         x, h0, c0 = state.inputs
-        output, (h_n, c_n) = lstm(x, (h0, c0))
+        output, (h_n, c_n) = lstm(x, (h0, c0), *state.lengths)
         return [output, h_n, c_n]
 
     def pull(state: State, outputs: list[Any], retain: bool) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import Weights
 from impls.families.torch import prepare_module
-from impls.families.torch_products import linear
+from impls.families.torch_products import ONEDNN
 from impls.families.torch_recurrence import RecurrentLSTM
 
 FRAMEWORK = "torch"
@@ -22,7 +22,7 @@ OPTIONAL = True
 class OnednnLSTM(RecurrentLSTM):
     """RecurrentLSTM with oneDNN."""
 
-    linear = staticmethod(linear)
+    products = ONEDNN
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

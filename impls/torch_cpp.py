@@ -1,7 +1,7 @@
-"""The recurrence in C++, forward and backward, as a torch.autograd.Function; the batched products through oneDNN.
+"""The recurrence in C++, forward and backward, as a torch.autograd.Function.
 
 impls/families/native/lstm.h is the recurrence. It is compiled at the first call on a machine, which takes seconds, and
-kept.
+kept. The batched products are those of MKL on Intel's processors, and of oneDNN elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from impls.core.problem import Problem
 from impls.core.weights import Weights
 from impls.families import native
 from impls.families.torch import CanonicalLSTM, prepare_module
-from impls.families.torch_products import linear
+from impls.families.torch_products import quickest
 from impls.families.torch_recurrence import batched_gradients
 
 FRAMEWORK = "torch"
@@ -60,7 +60,7 @@ class Recurrence(torch.autograd.Function):
         bias_hh: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         x, h0, c0, weight_hh = x.contiguous(), h0.contiguous(), c0.contiguous(), weight_hh.contiguous()
-        gates = linear(x, weight_ih, None if bias_ih is None or bias_hh is None else bias_ih + bias_hh)
+        gates = quickest().linear(x, weight_ih, None if bias_ih is None or bias_hh is None else bias_ih + bias_hh)
         steps, (batch, hidden) = len(x), h0.shape[-2:]
         all_h, all_c = x.new_empty(steps + 1, batch, hidden), x.new_empty(steps, batch, hidden)
         all_h[0] = h0
@@ -77,7 +77,7 @@ class Recurrence(torch.autograd.Function):
         d_z, d_h0, d_c0 = torch.empty_like(gates), torch.empty_like(c0), torch.empty_like(c0)
         cotangents = d_output.contiguous(), d_h_n.contiguous(), d_c_n.contiguous()
         call("backward", tuple(all_c.shape), *cotangents, gates, c0, all_c, weight_hh, d_z, d_h0, d_c0)
-        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, linear)
+        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, quickest())
         return d_x, d_h0, d_c0, d_weight_ih, d_weight_hh, d_bias, d_bias
 
 

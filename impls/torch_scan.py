@@ -20,7 +20,6 @@ from impls.families.torch_compile import settle
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
-WORKLOADS = ("cell", "sequence")  # torch 2.13 can't compile the model's step: "scan might be aliasing"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 OPTIONAL = True

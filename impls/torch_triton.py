@@ -17,6 +17,7 @@ from impls.core.precision import IEEE, TF32, current
 from impls.core.problem import Problem
 from impls.core.weights import Weights
 from impls.families.torch import CanonicalLSTM, device_of, prepare_module
+from impls.families.torch_products import TORCH
 from impls.families.torch_recurrence import batched_gradients
 
 FRAMEWORK = "torch"
@@ -51,7 +52,7 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, d_output: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x, weight_ih, weight_hh, gates, all_h, all_c = ctx.saved_tensors
         d_z, d_c = ctx.launcher.backward(gates, weight_hh, all_c, d_output, d_c)
-        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, functional.linear)
+        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, TORCH)
         return d_x, d_z[0] @ weight_hh, d_c.to(x.dtype), d_weight_ih, d_weight_hh, d_bias, None
 
 

@@ -126,9 +126,9 @@ def slow_libraries(dtype: str, rates: Mapping[str, float]) -> list[str]:
     if not rates:
         return []
     best = max(rates, key=rates.__getitem__)
-    slow = [f"{name} {100 * (rate / rates[best]):.0f} %" for name, rate in rates.items() if rate < SLOW * rates[best]]
-    said = listed(slow).replace(" ", " reaches ", 1)
-    return [f"on this processor, at one large {dtype} product, {said} of what {best} reaches"] if slow else []
+    slow = {name: f"{100 * (rate / rates[best]):.0f} %" for name, rate in rates.items() if rate < SLOW * rates[best]}
+    said = [f"{name}{' ' if number else ' reaches '}{share}" for number, (name, share) in enumerate(slow.items())]
+    return [f"on this processor, at one large {dtype} product, {listed(said)} of what {best} reaches"] if slow else []
 
 
 BACKWARD = (

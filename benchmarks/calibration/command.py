@@ -33,7 +33,7 @@ from benchmarks.calibration.report import (
     report,
     slowdowns_listed,
 )
-from benchmarks.calibration.sizing import Size, Sizes
+from benchmarks.calibration.sizing import Sizes
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.session import Advance, Key, Session
@@ -46,6 +46,7 @@ from benchmarks.regression.command import GATED_MODES, PROBLEM, TURN_SECONDS
 from benchmarks.regression.comparison import GATED
 from benchmarks.regression.outcome import Steps, measure_and_decide
 from benchmarks.scratch import scratch
+from benchmarks.words import listed
 from impls.core import command_line, registry
 from impls.core.files import read_regular, write_text
 from impls.core.text import json_text
@@ -74,14 +75,32 @@ def slowed(
     share: float,
     work: str = "arithmetic",
     modes: Sequence[str] = GATED_MODES,
-    sizes: Mapping[str, Size] | None = None,
+    amounts: Mapping[str, float] | None = None,
 ) -> Path:
-    """Return a copy of a snapshot in which a call of these implementations takes longer by `share`, in these modes."""
-    factors = {
-        name: {mode: sizes[f"{name} {mode}"].factor for mode in modes if sizes and f"{name} {mode}" in sizes}
+    """Return a copy of a snapshot in which a call of these implementations takes longer by `share`, in these modes.
+
+    `amounts` has the work, as a share of a call, by implementation and mode; where it is not known, KINDS decides.
+    """
+    of_name = {
+        name: {mode: amounts[key] for mode in modes if amounts and (key := f"{name} {mode}") in amounts}
         for name in names
     }
-    return snapshots.changed(root, {name: slowed_by(share, work, modes, factors[name]) for name in names})
+    return snapshots.changed(root, {name: slowed_by(share, work, modes, of_name[name]) for name in names})
+
+
+def amounts_of(sizes: Sizes, share: float, work: str) -> dict[str, float]:
+    """Return the work that a slowdown takes, as a share of a call, by implementation and mode.
+
+    Raises:
+        UsageError: where only some of them have been sized.
+    """
+    wanted = [f"{name} {mode}" for name in GATED for mode in GATED_MODES]
+    if not sizes:
+        return dict.fromkeys(wanted, share / WORK[work])
+    known = sizes.get(work, {})
+    if missing := [key for key in wanted if key not in known]:
+        raise click.UsageError(f"{SIZES} has no {work} work of {listed(missing)}: run --size again, which goes on")
+    return {key: known[key].amount(share) for key in wanted}
 
 
 def size_work(folder: Path, threads: int, advance: Advance, device: str = "cpu") -> None:
@@ -94,7 +113,7 @@ def size_work(folder: Path, threads: int, advance: Advance, device: str = "cpu")
             continue
         what = f"sizing {work} in {name} {mode}"
         advance(what, number, len(wanted))
-        place = slowed(root, [name], sizing.SHARE, work, [mode])
+        place = slowed(root, [name], sizing.ENDS[-1], work, [mode])
         request = sizing.Request(
             path=str(place / "impls" / f"{name}.py"),
             benchmark=f"{PROBLEM}/sequence/{mode}",
@@ -111,6 +130,9 @@ def size_work(folder: Path, threads: int, advance: Advance, device: str = "cpu")
                 raise click.ClickException(f"{name} {mode} can't be sized: {error}") from None
         sizes.setdefault(work, {})[f"{name} {mode}"] = found
         sizing.store(path, sizes)
+        if found.uncertain > sizing.HALF:
+            points = f"{100 * found.uncertain:.2f} points"
+            command_line.say(f"warning: {work} work in {name} {mode} is sized to within {points} only", err=True)
 
 
 def configure(benchmarks: Sequence[str], threads: int, seed: int, device: str = "cpu") -> Configuration:
@@ -123,7 +145,7 @@ def configure(benchmarks: Sequence[str], threads: int, seed: int, device: str = 
         turn_seconds=max(TURN_SECONDS, LEAST_TURN[device]),
         seed=seed,
         weights=None,
-        call_seconds=120.0,
+        call_seconds=600.0,
         memory_bytes=options.memory_bytes(None),
     )
 
@@ -142,8 +164,9 @@ def collect(
     before = [one.work for one in pool.described(pool_folder)]
     work = min(WORK, key=lambda kind: (before.count(kind), rng.random()))
     roots = {BASE: root, COPY: root}
-    sizes = sizing.stored(folder / SIZES).get(work)
-    roots |= {name_of(share): slowed(root, GATED, share, work, sizes=sizes) for share in shares}
+    sizes = sizing.stored(folder / SIZES)
+    amounts = {name_of(share): amounts_of(sizes, share, work) for share in shares}
+    roots |= {name_of(share): slowed(root, GATED, share, work, amounts=amounts[name_of(share)]) for share in shares}
     benchmarks = [f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES]
     configuration = configure(benchmarks, threads, rng.randrange(2**31), device)
     pool_folder.mkdir(parents=True, exist_ok=True)
@@ -151,6 +174,8 @@ def collect(
         machine.describe(RunOptions(run_id=configuration.run_id, baseline=BASE)),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         work=work if shares else None,
+        amounts=amounts if shares else None,
+        sized=bool(sizes) if shares else None,
     )
     with scratch() as scratch_folder:
         place = scratch_folder / "copies"
@@ -198,8 +223,8 @@ def real_gate(kind: str, folder: Path, threads: int, advance: Advance, device: s
         name, mode = rng.choice(GATED), rng.choice(GATED_MODES)
         work = min(WORK, key=lambda one: (before.count((kind, one)), rng.random()))
         planted = f"{name} {benchmarks[mode]}"
-        sizes = sizing.stored(folder / SIZES).get(work)
-        head = slowed(root, [name], PLANTED[kind], work, [mode], sizes)
+        amounts = amounts_of(sizing.stored(folder / SIZES), PLANTED[kind], work)
+        head = slowed(root, [name], PLANTED[kind], work, [mode], amounts)
     sides = Side("base", versions(root, GATED)), Side("head", versions(head, GATED))
     configuration = configure(list(benchmarks.values()), threads, rng.randrange(2**31), device)
     cores = options.choose_cores(threads)
@@ -258,7 +283,10 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     "--sessions", type=click.IntRange(min=0), default=1, show_default=True, help="Sessions to add to the pool."
 )
 @click.option(
-    "--size", "size_first", is_flag=True, help="First measure how much work a slowdown takes: one to three hours."
+    "--size",
+    "size_first",
+    is_flag=True,
+    help="First measure how much work a slowdown takes: hours. It can go on later.",
 )
 @click.option(
     "--replicates",
@@ -277,6 +305,7 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     "--runs", type=click.IntRange(min=0), default=1, show_default=True, help="Real gates of each kind to run."
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Kind of the real gates. Repeatable.")
+@click.option("--no-tables", is_flag=True, help="Only measure. `--sessions 0 --runs 0` makes the tables later.")
 @options.device_option
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/calibration]")
@@ -287,6 +316,7 @@ def calibrate(
     aa_only: bool,
     runs: int,
     kinds: tuple[str, ...],
+    no_tables: bool,
     device: str,
     threads: int,
     out: Path | None,
@@ -308,6 +338,9 @@ def calibrate(
     with progress(CALIBRATION) as advance:
         if size_first:
             size_work(folder, threads, advance, device)
+        if (sessions and not aa_only) or runs:
+            for work in WORK:
+                amounts_of(sizing.stored(folder / SIZES), SHARES[0], work)  # so that what is missing is found now
         for number in range(sessions):
             if number:
                 time.sleep(PAUSE_SECONDS)
@@ -318,6 +351,9 @@ def calibrate(
                 gate = real_gate(kind, folder, threads, advance, device)
                 gates.mkdir(parents=True, exist_ok=True)
                 write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json_text(gate))
+    if no_tables:
+        command_line.say(f"everything is in {folder}")
+        return 0
     found = stored(folder)
     text = report(*found, machine.machine(), pool.threads_of(pool_folder) or threads)
     write_text(folder / "calibration.md", text)

@@ -2,9 +2,9 @@
 
 After a call, the copy works until a share of what this call took has passed. So the size is right whatever the
 machine does, but for what the work leaves behind: the next call finds less of its data in the caches. sizing.py
-measures that. A fixed amount of work would not do: on a disturbed machine it does not get longer as the call does, and
-where a call varies by 2 %, it takes minutes to find how much work is 2 %. A sleep would not do: it leaves the processor
-free.
+measures how much. A fixed amount of work would not do: on a disturbed machine it does not get longer as the call does,
+and where a call varies by 2 %, it takes minutes to find how much work is 2 %. A sleep would not do: it leaves the
+processor free.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def inject(
     share: float,
     kind: str = "arithmetic",
     modes: Sequence[str] = MODES,
-    factors: Mapping[str, float] | None = None,
+    amounts: Mapping[str, float] | None = None,
 ) -> str:
     """Return a source with an injected slowdown.
 
@@ -80,10 +80,9 @@ def inject(
         share: by how much a call is to take longer, such as 0.05.
         kind: one of KINDS.
         modes: the modes that are slowed.
-        factors: by mode: how much longer a call takes in all, for each second of work; that of KINDS where it is not
-            known.
+        amounts: by mode: the work, as a share of a call; where it is not known, KINDS decides.
     """
-    shares = {mode: share / (factors or {}).get(mode, KINDS[kind]) for mode in modes}
+    shares = {mode: (amounts or {}).get(mode, share / KINDS[kind]) for mode in modes}
     return source + INJECTED.format(percent=100 * share, kind=kind, shares=shares)
 
 
@@ -91,7 +90,7 @@ def slowed_by(
     share: float,
     kind: str = "arithmetic",
     modes: Sequence[str] = MODES,
-    factors: Mapping[str, float] | None = None,
+    amounts: Mapping[str, float] | None = None,
 ) -> Callable[[str], str]:
     """Return a function that injects a slowdown into a source, as `inject` does."""
-    return lambda source: inject(source, share, kind, modes, factors)
+    return lambda source: inject(source, share, kind, modes, amounts)

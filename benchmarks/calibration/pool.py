@@ -33,11 +33,18 @@ def name_of(share: float) -> str:
 
 
 class Collected(msgspec.Struct, frozen=True):
-    """What is known of a session of a pool: the machine, versions and commit, the date, and how a side is slowed."""
+    """What is known of a session of a pool: the machine, versions and commit, the date, and how a side is slowed.
+
+    work: the kind of work; None where no side is slowed.
+    amounts: by the label of a side, then by implementation and mode: the work, as a share of a call.
+    sized: whether these were measured before; None where no side is slowed, or that was not recorded.
+    """
 
     described: Metadata
     date: str
     work: str | None = None
+    amounts: dict[str, dict[str, float]] | None = None
+    sized: bool | None = None
 
     @property
     def session(self) -> str:
@@ -116,6 +123,8 @@ class Pool:
     """By session: with what kind of work its sides are slowed; none where that was not recorded."""
     machine: Machine | None = None
     """Where the newest session was measured; None where that was not recorded."""
+    sized: frozenset[str] = frozenset()
+    """The sessions whose slowdowns were sized before they were used."""
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
@@ -152,7 +161,8 @@ class Pool:
             sessions.append(records[0].run_id if records else "")
         known = described(folder)
         works = {one.session: one.work for one in known if one.work}
-        return cls(replicates, logs, values, sessions, works, known[-1].described.machine if known else None)
+        sized = frozenset(one.session for one in known if one.sized)
+        return cls(replicates, logs, values, sessions, works, known[-1].described.machine if known else None, sized)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""

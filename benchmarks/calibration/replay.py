@@ -72,12 +72,6 @@ class Replay:
             return self.pool.log_ratio(replicate, benchmark, *sides), before, now
         return math.log(now / before), before, now
 
-    def drawn(self, benchmark: str, head: Head, rule: Rule, order: Sequence[int]) -> LogRatios:
-        """Return the log ratios of these replicates."""
-        logs, base, now = zip(*(self.values(k, benchmark, head.sides, rule.metric) for k in order), strict=True)
-        shift = head.shift if rule.metric == "time" else 0.0
-        return of_values(benchmark, rule, base, now, [log + shift for log in logs])
-
     def gate(self, heads: Mapping[str, Head], order: Sequence[int]) -> Gate:
         """Replay a gate.
 
@@ -85,10 +79,32 @@ class Replay:
             heads: what is compared, by benchmark.
             order: the replicates, in the order in which the gate gets them. Its benchmarks are settled when they end.
         """
-        most = min(MOST, len(order))
-        sampling = Sampling(len(heads), most)
-        return run_gate(
-            heads,
-            sampling,
-            lambda benchmark, n: [self.drawn(benchmark, heads[benchmark], rule, order[:n]) for rule in self.rules],
-        )
+        drawn = {name: Drawn(self, name, head, order) for name, head in heads.items()}
+        return run_gate(heads, Sampling(len(heads), min(MOST, len(order))), lambda name, n: drawn[name].first(n))
+
+
+class Drawn:
+    """The log ratios of a benchmark in a replayed gate, which asks for more and more of them."""
+
+    def __init__(self, replay: Replay, benchmark: str, head: Head, order: Sequence[int]) -> None:
+        self.replay, self.benchmark, self.head, self.order = replay, benchmark, head, order
+        self.columns: dict[Rule, tuple[list[float], list[float], list[float]]] = {
+            rule: ([], [], []) for rule in replay.rules
+        }
+        self.n, self.last = 0, list[LogRatios]()
+
+    def first(self, n: int) -> list[LogRatios]:
+        """Return those of the first n replicates, by each rule."""
+        if n != self.n:
+            self.n, self.last = n, [self._of(rule, n) for rule in self.replay.rules]
+        return self.last
+
+    def _of(self, rule: Rule, n: int) -> LogRatios:
+        logs, base, now = self.columns[rule]
+        shift = self.head.shift if rule.metric == "time" else 0.0
+        for k in self.order[len(logs) : n]:
+            log, before, after = self.replay.values(k, self.benchmark, self.head.sides, rule.metric)
+            logs.append(log + shift)
+            base.append(before)
+            now.append(after)
+        return of_values(self.benchmark, rule, base, now, logs)

@@ -16,10 +16,10 @@ from benchmarks.calibration.evidence import Rate
 from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.replay import Replay
-from benchmarks.calibration.sizing import SHARE, Sizes
+from benchmarks.calibration.sizing import ENDS, Sizes
 from benchmarks.metadata import Machine
 from benchmarks.regression.decision import FAMILY, TESTED
-from benchmarks.words import count, markdown_cell, markdown_table
+from benchmarks.words import count, listed, markdown_cell, markdown_table
 
 MARGIN = 0.02
 SHARES = (0.02, 0.03, 0.05)
@@ -29,6 +29,8 @@ KINDS = ("same", *PLANTED, HOGGED)
 ALARM_GATES, SIMULATED, GATES, AGAIN, EACH = 4000, 10_000, 1000, 200, 200
 """How many gates are replayed for false alarms, and simulated for their bound; how many are replayed for a slowdown,
 for each draw of the sessions of its limits, and for a slowdown of each benchmark."""
+OFTEN = {MARGIN: 1000}
+"""How many gates are replayed for each draw of the sessions, where 200 would widen the limits most."""
 ENOUGH = 6
 """With fewer sessions, there is no bound on false alarms."""
 TARGETS = {"+2%": 0.95, "+3%": 0.995}
@@ -95,7 +97,7 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     if len(held[COPY]) >= TESTED:
         replay = Replay(pool, MARGIN)  # which remembers the log ratios
         parts += [*_tables(replay, held), _least(replay, held[COPY]) + _assumptions(pool, held[COPY])]
-        parts += [*_sized(sizes), *_sizes(pool)]
+        parts += [*_sized(pool, sizes), *_sizes(pool)]
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
     if reals:
@@ -135,7 +137,13 @@ def _tables(replay: Replay, held: dict[str, list[int]]) -> list[str]:
     alarms = evidence.rate_within_sessions(replay, copies, unchanged, evidence.alarmed, ALARM_GATES, seed=1)
     exact = [
         evidence.rate(
-            replay, copies, evidence.slowed(pool, shift=math.log1p(share)), evidence.found, GATES, AGAIN, seed=2
+            replay,
+            copies,
+            evidence.slowed(pool, shift=math.log1p(share)),
+            evidence.found,
+            max(GATES, 2 * OFTEN.get(share, 0)),
+            OFTEN.get(share, AGAIN),
+            seed=2,
         )
         for share in SHARES
     ]
@@ -172,7 +180,7 @@ def _bound(replay: Replay, held: Sequence[int]) -> Rate | None:
 
 def _targets(pool: Pool, held: Sequence[int], alarms: Rate | None, found: Mapping[str, Rate | None]) -> str:
     """Return the table of what this gate is to reach, what was measured, and whether its limits show that."""
-    sessions = len(evidence.by_session(pool, held))
+    sessions = sum(len(own) >= evidence.LONG_ENOUGH for own in evidence.by_session(pool, held).values())
     rows = [
         [f"{SESSIONS} sessions", str(sessions), "met" if sessions >= SESSIONS else "missed"],
         [f"false alarms in at most {percent(MOST_ALARMS)} of gates", "–", "not shown"],
@@ -271,15 +279,20 @@ def _assumptions(pool: Pool, held: Sequence[int]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _sized(sizes: Sizes) -> list[str]:
-    """Return in words how well the injected slowdowns were sized before they were used."""
+def _sized(pool: Pool, sizes: Sizes) -> list[str]:
+    """Return in words how well the injected slowdowns were sized before they were used; nothing where they were not."""
     lines = []
     for work, known in sizes.items():
-        factors, worst = [size.factor for size in known.values()], max(size.half for size in known.values())
-        least, most = percent(1 / max(factors)), percent(1 / min(factors))
+        of_work = [session for session, kind in pool.works.items() if kind == work]
+        used = len(pool.sized.intersection(of_work))
+        if not used:
+            continue
+        worst = max(size.uncertain for size in known.values())
+        of_all = [size.amount(share) / share for size in known.values() for share in ENDS]
         lines.append(
-            f"- {work}: of a slowdown, the work itself is {least} to {most}. Sized at"
-            f" {len(known)} benchmarks, {name_of(SHARE)} to within {100 * worst:.2f} points"
+            f"- {work}: of a slowdown, the work itself is {percent(min(of_all))} to {percent(max(of_all))}. Sized at"
+            f" {len(known)} benchmarks, {listed([name_of(share) for share in ENDS])} to within"
+            f" {100 * worst:.2f} points; used in {used} of {count(len(of_work), 'session')}"
         )
     return ["\n".join(lines)] if lines else []
 

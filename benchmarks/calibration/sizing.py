@@ -1,7 +1,8 @@
 """How much work makes a call longer by a share of itself: injected slowdowns are measured before they are used.
 
-A call and the same call with the work take turns in one process, where nothing differs but the work. After each batch
-of blocks the work is set anew, until the interval of the size is narrow enough.
+A call and the same call with the work take turns in one process, where nothing differs but the work. That is done in
+fresh processes, until the interval over them is narrow enough. In each, two amounts of work are measured: what the work
+leaves behind, such as caches without the call's data, does not grow in proportion to it.
 
 `python -m benchmarks.calibration.sizing REQUEST` does this for one mode of an implementation, in a process like a
 worker's.
@@ -26,18 +27,20 @@ from impls.core import child_process, registry
 from impls.core.files import read_regular, write_text
 from impls.core.text import json_text
 
-SHARE = 0.05
-"""The slowdown at which the work is sized; how much longer a call takes is in proportion to the work."""
+ENDS = (0.02, 0.05)
+"""The slowdowns at which the work is sized. Between them, how much longer a call takes is taken to be a line."""
 HALF = 0.001
-"""Sizing ends when the 95 % interval of the size is at most this far from it: 0.1 points."""
-BLOCKS, FEWEST, MOST = 50, 8, 160
-"""Blocks in a batch; the fewest and the most batches."""
-LEAST_FACTOR = 0.5
-"""So that a disturbed batch cannot ask for endless work."""
+"""Sizing ends when the 95 % interval of both is at most this far from its middle: 0.1 points."""
+BLOCKS, BATCHES = 50, 2
+"""Blocks in a batch, and batches of each amount of work in a process."""
+FEWEST, MOST = 6, 40
+"""The fewest and the most processes."""
+LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
+"""So that a disturbed process cannot ask for endless work, or for none."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What is sized: a file with an injected slowdown, and a benchmark."""
+    """What is sized: a file with an injected slowdown, a benchmark, and amounts of work, as shares of a call."""
 
     path: str
     benchmark: str
@@ -45,18 +48,31 @@ class Request(msgspec.Struct, frozen=True):
     cores: tuple[int, ...]
     turn_seconds: float
     seed: int
+    amounts: tuple[float, ...] = ENDS
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much longer a call takes in all, for each second of work.
+    """How much longer a call takes: offset + factor · work, all as shares of the call.
 
-    half: the 95 % interval of the size at SHARE, from its middle.
-    batches: how many batches of BLOCKS blocks are behind it.
+    half: the 95 % interval of a slowdown, from its middle; the wider one of ENDS. It is nominal, since sizing ends as
+        soon as it is narrow.
+    processes: how many fresh processes are behind it.
     """
 
+    offset: float
     factor: float
     half: float
-    batches: int
+    processes: int
+
+    def amount(self, share: float) -> float:
+        """Return the work that makes a call longer by this share of itself."""
+        wanted = (share - self.offset) / self.factor if self.factor > 0 else np.inf
+        return float(np.clip(wanted, share / MOST_FACTOR, share / LEAST_FACTOR))
+
+    @property
+    def uncertain(self) -> float:
+        """How far a slowdown of ENDS may be from what it is called: half, and what the limits of the work cut off."""
+        return self.half + max(abs(self.offset + self.factor * self.amount(share) - share) for share in ENDS)
 
 
 Sizes = Mapping[str, Mapping[str, Size]]
@@ -78,24 +94,28 @@ def store(path: Path, sizes: Sizes) -> None:
     write_text(path, json_text(sizes))
 
 
-def size(take: Callable[[float], float], half: float = HALF) -> Size:
-    """Find how much work makes a call longer by SHARE.
+def size(take: Callable[[tuple[float, ...]], Sequence[float]], half: float = HALF) -> Size:
+    """Find how much work makes a call longer by ENDS.
 
     Args:
-        take: gets the share of a call that the work takes; measures a batch, and returns how much longer the call
-            takes, as a share of itself.
-        half: how narrow the interval must be.
+        take: gets amounts of work; measures them in a fresh process, and returns how much longer the call takes with
+            each, as a share of itself.
+        half: how narrow the intervals must be.
     """
-    factors: list[float] = []
-    factor, width = 1.0, np.inf
-    while len(factors) < FEWEST or (width > half and len(factors) < MOST):
-        work = SHARE / max(factor, LEAST_FACTOR)
-        factors.append(take(work) / work)
-        factor = float(np.mean(factors))
-        if len(factors) > 1:
-            low, high = t_interval(means([np.array(factors)]))
-            width = SHARE * float(high[0] - low[0]) / 2 / max(factor, LEAST_FACTOR)
-    return Size(factor, float(width), len(factors))
+    amounts: list[tuple[float, ...]] = []
+    longer: list[Sequence[float]] = []
+    found = Size(0.0, 1.0, np.inf, 0)
+    while len(amounts) < FEWEST or (found.half > half and len(amounts) < MOST):
+        amounts.append(tuple(found.amount(share) for share in ENDS))
+        longer.append(take(amounts[-1]))
+        x, y = np.array(amounts), np.array(longer)
+        factor, offset = np.polyfit(x.ravel(), y.ravel(), 1)
+        width = np.inf
+        if len(amounts) > 1:
+            low, high = t_interval(means(list((y - offset - factor * x).T), most_freedom=0))
+            width = float((high - low).max()) / 2
+        found = Size(float(offset), float(factor), width, len(amounts))
+    return found
 
 
 def batches(slowed: Any, state: Any, turn_seconds: float, rng: np.random.Generator) -> Callable[[float], float]:
@@ -122,29 +142,35 @@ def batches(slowed: Any, state: Any, turn_seconds: float, rng: np.random.Generat
 def size_apart(
     implementation: registry.Implementation, root: Path, request: Request, cache: Path, waiting: Callable[[float], None]
 ) -> Size:
-    """Size in a process of its own.
+    """Size in fresh processes.
 
     Args:
         implementation: with the injected slowdown.
         root: the snapshot that its file is in.
         request: what is sized.
         cache: a folder for what is compiled.
-        waiting: called about once a second with the seconds so far.
+        waiting: called about once a second with the seconds so far of a process.
 
     Raises:
-        RuntimeError: with the last line that the process has written.
+        RuntimeError: with the last line that a process has written.
     """
     home = Home(path=(root, ROOT))
     variables = worker_variables(implementation, request.device, len(request.cores), "float32", cache, home)
-    text = msgspec.json.encode(request).decode()
-    done = child_process.run([home.python, "-P", "-m", __spec__.name, text], variables, waiting)
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
-    return msgspec.json.decode(done.stdout.splitlines()[-1], type=Size)
+    seeds = np.random.default_rng(request.seed)
+
+    def take(amounts: tuple[float, ...]) -> list[float]:
+        asked = msgspec.structs.replace(request, amounts=amounts, seed=int(seeds.integers(2**31)))
+        command = [home.python, "-P", "-m", __spec__.name, msgspec.json.encode(asked).decode()]
+        done = child_process.run(command, variables, waiting)
+        if done.returncode:
+            raise RuntimeError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
+        return msgspec.json.decode(done.stdout.splitlines()[-1], type=list[float])
+
+    return size(take)
 
 
 def main(text: str) -> None:
-    """Do a request and print its Size."""
+    """Do a request, and print how much longer a call takes with each amount of work."""
     from benchmarks.cases import Benchmark
     from benchmarks.measurement import memory
     from impls.core import weights
@@ -161,7 +187,9 @@ def main(text: str) -> None:
     slowed = prepared.call(benchmark.mode)
     slowed(state)
     rng = np.random.default_rng(request.seed)
-    print(msgspec.json.encode(size(batches(slowed, state, request.turn_seconds, rng))).decode())
+    take = batches(slowed, state, request.turn_seconds, rng)
+    longer = [[take(work) for work in request.amounts] for _ in range(BATCHES)]
+    print(msgspec.json.encode(np.mean(longer, axis=0).tolist()).decode())
 
 
 if __name__ == "__main__":

@@ -42,12 +42,15 @@ def agree(
 ) -> int:
     """Compare every implementation with the reference: outputs, final states and every gradient.
 
-    Exit code 1 where anything disagrees, or could not be compared although it should have been.
+    Exit code 1 where anything disagrees, could not be compared although it should have been, or nothing was compared.
     """
     try:
         implementations = options.implementations(impls, floor=False)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    compared = [implementation for implementation in implementations if implementation.is_lstm]
+    if not compared:
+        raise click.UsageError("nothing to compare: the floor is no LSTM")
     for problem in problems:
         if problem.dtype != DTYPES[0]:
             without = problem.replace(dtype=DTYPES[0]).id
@@ -55,9 +58,9 @@ def agree(
     options.set_precision(precision, device)
     options.heed_signals()
     matrix = Matrix(
-        [version_of(implementation) for implementation in implementations if implementation.is_lstm],
+        [version_of(implementation) for implementation in compared],
         problems or tuple(Problem.parse(text) for text in AGREE_PROBLEMS),
-        dtypes or [dtype for dtype in DTYPES if any(dtype in one.dtypes for one in implementations)],
+        dtypes or [dtype for dtype in DTYPES if any(dtype in one.dtypes for one in compared)],
         workloads or WORKLOADS,
         device,
         timeout,

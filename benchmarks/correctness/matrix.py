@@ -35,6 +35,9 @@ SEED = 0
 SHOWN = 3
 """The most columns that a reason lists."""
 
+LONGEST = ("torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "tinygrad_lstm")
+"""Those that compile longest. They start first, so that none of them ends alone."""
+
 Key = tuple[str, str, str]
 """The name of an implementation, a dtype, the id of a problem or the name of an extreme."""
 
@@ -87,9 +90,9 @@ class Matrix:
 
     @property
     def good(self) -> bool:
-        """Whether everything agrees that should have been compared."""
-        statuses = harmless(gpu_model())
-        return all(cell.status in statuses for cell in self.cells.values())
+        """Whether something agrees, and nothing should have been compared and does not agree."""
+        found = {cell.status for cell in self.cells.values()}
+        return "ok" in found and found <= {*harmless(gpu_model())}
 
     def line(self, refused: int, controls: int) -> str:
         """Return the result in one line, with how many of the negative controls were refused."""
@@ -113,13 +116,9 @@ class Matrix:
         for dtype in set(self.dtypes) & set(extremes.SWITCH):
             results = extremes.expected(dtype, SEED, self.inputs)
             agreement.save_expected(_of_extremes(folder, dtype), results)
-        # compiled implementations take longest, so they start first
         first = sorted(
             self.versions,
-            key=lambda version: (
-                not version.implementation.name.endswith("compiled"),
-                version.implementation.framework,
-            ),
+            key=lambda version: (version.implementation.name not in LONGEST, version.implementation.framework),
         )
         rows = [(version, dtype) for version in first for dtype in self.dtypes]
         free = sorted(os.sched_getaffinity(0))

@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.columns import Column
 from benchmarks.fleet import folder as fleets
 from benchmarks.regression import report, written
-from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED
+from benchmarks.regression.outcome import ALIKE, REGRESSIONS, UNMEASURED
 from benchmarks.regression.written import Found, Written
 from benchmarks.words import count, listed, markdown_cell, markdown_table
 from impls.core.text import one_line
@@ -141,6 +141,9 @@ class Verdict:
             gates = [(self.names[member], gate) for member, gate in self.gates.items() if gate.exit_code]
             reasons = self.standings or [f"{name}: {gate.verdict}" for name, gate in gates]
             return f"could not measure: {'; '.join(reasons)}"
+        kinds = {one.kind for gate in self.gates.values() for one in gate.standings}
+        if not self.rows and kinds == {"alike"}:
+            return f"{ALIKE}, on {count(len(self.nodes), 'node')}"
         if not self.rows:
             return f"no regression found on {count(len(self.nodes), 'node')}; there was nothing to compare"
         sizes = [one.smallest for row in self.rows if row.metric == "time" for one in row.found.values()]

@@ -1,7 +1,8 @@
 """Which commit made it slower: `git bisect run`, with the gate as the test.
 
 Every commit is compared with the same good one, and only at the benchmarks at which the bad one is slower. A commit
-that cannot be measured is skipped, and one at which what is sought stays unknown.
+that has the good one's implementations is good without being measured. One that cannot be measured is skipped, and one
+at which what is sought stays unknown.
 """
 
 from __future__ import annotations

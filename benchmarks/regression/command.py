@@ -29,7 +29,7 @@ from benchmarks.metadata import Metadata, RunOptions
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, new_run_id, write_records
 from benchmarks.regression import bisect, comparison, decision, report, written
-from benchmarks.regression.outcome import Result, Steps, measure_and_decide
+from benchmarks.regression.outcome import Result, Steps, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
 from benchmarks.regression.written import Written
 from benchmarks.scratch import scratch
@@ -90,6 +90,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="The slowdown that is to be found. Less than half of it is never a regression.",
 )
+@click.option("--twins", is_flag=True, help="Measure also where base and head have the same implementations.")
 @click.option("--sought", multiple=True, hidden=True, help="With --bisect: only these regressions count.")
 @click.option("--gates", type=click.IntRange(min=1), default=1, hidden=True, help="How many gates a fleet has.")
 @click.option(
@@ -199,6 +200,7 @@ def options_of(given: SimpleNamespace) -> list[str]:
         f"--seed={given.seed}",
     ]
     words += [f"--replicates={given.replicates}", f"--blocks={given.blocks}", f"--timeout={given.timeout}"]
+    words += ["--twins"] * given.twins
     words += [f"--weights={os.path.realpath(given.weights)}"] if given.weights else []
     words += [f"--memory-limit={given.memory_limit}"] if given.memory_limit else []
     repeated = {"impl": given.impls, "problem": given.problems, "workload": given.workloads, "mode": given.modes}
@@ -225,18 +227,22 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
     configuration = configure(given, benchmarks, lstms, len(cores))
     folder = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression")
     order_seed = secrets.randbits(32)  # new each time, so that no side is always favoured
+    sides, spent = (compared.base, compared.head), None
     try:
-        with scratch() as scratch_folder, progress(REGRESSION) as advance:
-            sides = (compared.base, compared.head)
-            session = Session(configuration, sides, cores, scratch_folder, advance, order_seed)
-            try:
-                result = measure_and_decide(
-                    session, decision.rules(given.margin), Steps(given.replicates, given.blocks), given.gates
-                )
-                if not given.sought:
-                    result.located = locate(session, result.records, result.slower)
-            finally:
-                session.close()
+        if compared.alike and not given.twins:
+            result = alike(compared.base.names, benchmarks, given.margin)
+        else:
+            with scratch() as scratch_folder, progress(REGRESSION) as advance:
+                session = Session(configuration, sides, cores, scratch_folder, advance, order_seed)
+                try:
+                    result = measure_and_decide(
+                        session, decision.rules(given.margin), Steps(given.replicates, given.blocks), given.gates
+                    )
+                    if not given.sought:
+                        result.located = locate(session, result.records, result.slower)
+                finally:
+                    session.close()
+            spent = session.stopwatch.line()
         line = result.last_line(given.strict)
         title = compared.title + (f"{written.ONE_OF}{given.gates} gates" if given.gates > 1 else "")
         code = {side.label: written.code_of(side) for side in sides}
@@ -248,7 +254,8 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
     finally:
         with contextlib.suppress(OSError):  # where it holds the report
             folder.rmdir()
-    command_line.say(session.stopwatch.line())
+    if spent is not None:
+        command_line.say(spent)
     report.show(result, title, line, output())
     command_line.say(f"everything is in {folder}")
     sought = [(key, what) for key, _, what in (text.rpartition(" ") for text in given.sought)]

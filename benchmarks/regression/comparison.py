@@ -41,6 +41,14 @@ class Comparison:
     head: Side
     title: str
 
+    @property
+    def alike(self) -> bool:
+        """Whether nothing differs: both sides have the same implementations, in the same environments."""
+        if self.base.unreadable or self.head.unreadable or not self.base.versions:
+            return False
+        built = all(version.failure is None for version in self.base.versions.values())
+        return built and self.base.versions == self.head.versions
+
 
 def _lstms(folder: Path) -> tuple[dict[str, Implementation], dict[str, str]]:
     """Return a snapshot's LSTMs by name, and why others cannot be read, without the paths of the snapshot."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases import Benchmark
@@ -32,7 +32,7 @@ class Standing:
     """Why a benchmark has no verdict, or a regression in its agreement.
 
     kind: disagrees or inaccurate, which are regressions; missing, lost or unmeasured, which could not be measured; new;
-    absent.
+    absent; alike, where both sides are the same and nothing was measured.
     """
 
     benchmark: str
@@ -42,6 +42,8 @@ class Standing:
 
 REGRESSIONS = ("disagrees", "inaccurate")
 UNMEASURED = ("missing", "lost", "unmeasured")
+ALIKE = "no regression found; base and head have the same implementations, so nothing was measured"
+"""The last line of a gate where nothing can differ."""
 ABSENT = ("unsupported", "not_installed", "no_device")
 """Statuses of arms that are not there to be compared, and need not be."""
 
@@ -83,12 +85,12 @@ class Result:
     def unmeasured(self) -> list[str]:
         """Each benchmark that could not be measured, in words.
 
-        An entry also where nothing could be compared, unless that is because something is new.
+        An entry also where nothing could be compared, unless that is because something is new, or nothing differs.
         """
         reasons = [
             f"{standing.benchmark}: {standing.reason}" for standing in self.standings if standing.kind in UNMEASURED
         ]
-        compared = self.findings or any(standing.kind == "new" for standing in self.standings)
+        compared = self.findings or any(standing.kind in ("new", "alike") for standing in self.standings)
         return reasons or ([] if compared else ["nothing could be compared"])
 
     @property
@@ -114,9 +116,10 @@ class Result:
     def _open(self, pair: tuple[str, str]) -> bool:
         """Whether a benchmark and metric (or `agreement`) could not be measured, or may be slower by the margin."""
         benchmark, metric = pair
-        if any(standing.benchmark == benchmark and standing.kind in UNMEASURED for standing in self.standings):
+        kinds = {standing.kind for standing in self.standings if standing.benchmark == benchmark}
+        if kinds & {*UNMEASURED}:
             return True
-        if metric == "agreement":
+        if metric == "agreement" or "alike" in kinds:
             return False
         found = [one for one in self.findings if (one.benchmark, one.metric) == pair]
         return not found or (found[0].verdict == "unknown" and pair not in found[0].sampling.dropped)
@@ -127,6 +130,8 @@ class Result:
             return f"{count(len(self.regressions), 'regression')} found: {'; '.join(self.regressions)}"
         if self.unmeasured:
             return f"could not measure: {'; '.join(self.unmeasured)}"
+        if not self.findings and any(standing.kind == "alike" for standing in self.standings):
+            return ALIKE
         if not self.findings:
             new = sum(standing.kind == "new" for standing in self.standings)
             return f"no regression found; there is nothing to compare {count(new, 'benchmark')} with"
@@ -187,6 +192,12 @@ def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> 
     if base is not None:
         return Standing(key, "unmeasured", f"{base.status} in the base while it was measured: {base.reason}")
     return None
+
+
+def alike(names: Iterable[str], benchmarks: Sequence[Benchmark], margin: float) -> Result:
+    """Return the Result where both sides have the same implementations: nothing can differ, so nothing is measured."""
+    keys = [f"{name} {benchmark.id}" for name in names for benchmark in benchmarks]
+    return Result(margin, standings=[Standing(key, "alike", "the same in base and head") for key in keys])
 
 
 def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps, gates: int = 1) -> Result:

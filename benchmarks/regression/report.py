@@ -13,7 +13,7 @@ from rich.table import Table
 
 from benchmarks.columns import Column
 from benchmarks.regression.decision import Finding
-from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result
+from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.regression.slowdowns import Growth, Line, Slowdown
 from benchmarks.words import markdown_cell, markdown_table
 from impls.core.text import one_line
@@ -184,6 +184,11 @@ def _profile(what: str, lines: Sequence[Line], words: Callable[[float], str]) ->
     return [markdown_table(cells, [what, "base", "head", "difference", "clear"])] if cells else []
 
 
+def _told(result: Result) -> list[Standing]:
+    """Return the standings that a report lists: where all are alike, its first line says so."""
+    return [standing for standing in result.standings if standing.kind != "alike"]
+
+
 def show(result: Result, title: str, line: str, console: Console) -> None:
     """Print the table and the verdict."""
     console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
@@ -199,7 +204,7 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
         console.print()
         console.print(table)
     console.print()
-    for standing in result.standings:
+    for standing in _told(result):
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         said = f"{standing.kind}: {standing.benchmark}: {standing.reason}"
         console.print(said, style=style, markup=False, highlight=False, soft_wrap=True)
@@ -207,7 +212,7 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
         said = "; ".join(located_lines(result, key, metric, found))
         console.print(f"where: {key}, {metric}: {said}", markup=False, highlight=False, soft_wrap=True)
     console.print()
-    for note in NOTES:
+    for note in NOTES if result.findings else ():
         console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
     console.print()
     style = "bold red" if result.regressions else "bold yellow" if result.unmeasured else "bold green"
@@ -224,11 +229,12 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
         parts.append(markdown_table(cells, header))
     said = [
         f"- **{standing.kind}** {markdown_cell(standing.benchmark)}: {markdown_cell(standing.reason)}"
-        for standing in result.standings
+        for standing in _told(result)
     ]
     parts += ["\n".join(said)] if said else []
     parts += [located_markdown(result)] if result.located else []
-    parts.append("\n".join(f"- {markdown_cell(note)}" for note in (*NOTES, *provenance)))
+    notes = (*NOTES, *provenance) if result.findings else provenance
+    parts.append("\n".join(f"- {markdown_cell(note)}" for note in notes))
     return "\n\n".join(parts) + "\n"
 
 

@@ -50,9 +50,13 @@ def means(
         most_freedom: the most degrees of freedom that a variance borrows; 0 leaves each as it is.
     """
     n = np.array([len(group) for group in groups], float)
-    arrays = [np.asarray(group, float) for group in groups]
-    mean = np.array([array.mean() for array in arrays])
-    own = np.array([array.var(ddof=1) if len(array) > 1 else 0.0 for array in arrays])
+    mean, own = np.empty(len(n)), np.zeros(len(n))
+    for size in dict.fromkeys(n.tolist()):  # groups of a size together, which is many times as fast
+        those = np.flatnonzero(n == size)
+        values = np.array([np.asarray(groups[int(k)], float) for k in those])
+        mean[those] = values.mean(axis=1)
+        if size > 1:
+            own[those] = values.var(axis=1, ddof=1)
     variance, freedom = np.maximum(own, least_sd**2), n - 1
     if most_freedom:
         families = [None] * len(groups) if families is None else families

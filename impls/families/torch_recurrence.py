@@ -6,7 +6,6 @@ matrix product each, over all T·B rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,9 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from impls.families.torch import CanonicalLSTM
-
-Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""(x (..., K), weight (N, K), bias (N,) or None) → x @ weight.T + bias."""
+from impls.families.torch_products import TORCH, Products
 
 
 def forward_loop(z: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -49,7 +46,7 @@ def forward_loop(z: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Te
 
 
 class Recurrence(torch.autograd.Function):
-    """x (T, B, I), h and c (B, H), weights, what does the batched products → output (T, B, H), last c (B, H)."""
+    """x (T, B, I), h and c (B, H), weights, who does the batched products → output (T, B, H), last c (B, H)."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -60,12 +57,12 @@ class Recurrence(torch.autograd.Function):
         weight_ih: Tensor,
         weight_hh: Tensor,
         bias: Tensor | None,
-        linear: Linear,
+        products: Products,
     ) -> tuple[Tensor, Tensor]:
-        z = linear(x, weight_ih, bias)
+        z = products.linear(x, weight_ih, bias)
         all_h, all_c, tanh_c = forward_loop(z, h, c, weight_hh.t().contiguous())
         ctx.save_for_backward(x, weight_ih, weight_hh, z, all_h, all_c, tanh_c)
-        ctx.has_bias, ctx.linear = bias is not None, linear
+        ctx.has_bias, ctx.products = bias is not None, products
         return all_h[1:], all_c[-1]
 
     @staticmethod
@@ -94,16 +91,14 @@ class Recurrence(torch.autograd.Function):
             torch.mul(d_h, by_h_os[t], out=outs[t])
             d_c.mul_(fs[t])
         d_h = rows[0] @ weight_hh
-        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, ctx.linear)
+        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, ctx.products)
         return d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias, None
 
 
 def batched_gradients(
-    ctx: Any, d_z: Tensor, x: Tensor, previous_h: Tensor, weight_ih: Tensor, linear: Linear
+    ctx: Any, d_z: Tensor, x: Tensor, previous_h: Tensor, weight_ih: Tensor, products: Products
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients of x, weight_ih, weight_hh and the bias, by products and a sum over all T·B rows.
-
-    The gradients of the two weights are one product: oneDNN does it faster that way round than each as (4H, ·).
 
     Args:
         ctx: of the backward; x comes first of what it differentiates, and has_bias says whether there is a bias.
@@ -111,15 +106,14 @@ def batched_gradients(
         x: (T, B, I).
         previous_h: (T, B, H), the states before each step.
         weight_ih: (4H, I).
-        linear: does the products.
+        products: does the products.
     """
     flat = d_z.flatten(0, 1)
-    inputs = torch.cat([x, previous_h], dim=2).flatten(0, 1)
-    d_weights = linear(inputs.t(), flat.t(), None).t()
+    d_weight_ih, d_weight_hh = products.of_weights(flat, x.flatten(0, 1), previous_h.flatten(0, 1))
     return (
-        linear(flat, weight_ih.t(), None).view_as(x) if ctx.needs_input_grad[0] else None,
-        d_weights[:, : x.shape[2]],
-        d_weights[:, x.shape[2] :],
+        products.linear(flat, weight_ih.t(), None).view_as(x) if ctx.needs_input_grad[0] else None,
+        d_weight_ih,
+        d_weight_hh,
         flat.sum(0) if ctx.has_bias else None,
     )
 
@@ -127,11 +121,11 @@ def batched_gradients(
 class RecurrentLSTM(CanonicalLSTM):
     """Each direction of each layer is a Recurrence."""
 
-    linear: Linear = staticmethod(torch.nn.functional.linear)
+    products = TORCH
     """What does the batched products."""
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weight_ih, weight_hh, *_ = self.weights(suffix)
         bias = self.summed_bias(suffix)
-        output, c = Recurrence.apply(x, h, c, weight_ih, weight_hh, bias, self.linear)  # type: ignore[no-untyped-call]
+        output, c = Recurrence.apply(x, h, c, weight_ih, weight_hh, bias, self.products)  # type: ignore[no-untyped-call]
         return output, output[-1], c

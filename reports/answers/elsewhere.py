@@ -17,6 +17,8 @@ from reports.answers.answer import Answer, pair_ratios
 from reports.columns import ratio, word
 from reports.frames import ARM, Run
 
+TIME = ["seconds", "seconds_low", "seconds_high"]
+RATIO = ["ratio", "ratio_low", "ratio_high"]
 FIGURES = Path(__file__).with_name("elsewhere.toml")
 
 
@@ -61,12 +63,14 @@ def elsewhere(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
     """
     published = pd.DataFrame([msgspec.to_builtins(figure) for figure in figures()])
     found = published.rename(columns={"ratio": "ratio_published"}).merge(
-        sound[[*ARM, "position", "where", "seconds", "seconds_low", "seconds_high"]],
+        sound[[*ARM, "position", "where", *TIME, *RATIO]],
         on=["problem", "mode", "implementation"],
         suffixes=("_published", ""),
     )
-    alone = found["other"].isna()
-    rows = pd.concat([pair_ratios(run, sound, found[~alone], "other"), found[alone]])
+    alone, to_baseline = found["other"].isna(), found["other"] == run.baseline
+    shown = found[to_baseline & found["ratio"].notna()]  # as the tables have it
+    pairs = found[~alone & ~to_baseline].drop(columns=RATIO)
+    rows = pd.concat([shown, pair_ratios(run, sound, pairs, "other"), found[alone]])
     if rows.empty:
         return
     columns = (

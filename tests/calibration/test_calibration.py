@@ -191,13 +191,15 @@ def test_simulated_gates_raise_alarms_where_sessions_differ_and_none_where_they_
 )
 def test_a_target_is_met_or_missed_only_where_both_limits_say_so(low, high, state):
     rates = {name: evidence.Rate(0.94, low, high, 5.0, 100, 8) for name in report.TARGETS}
-    pool = simulated(32, 0.004, sessions=8)
-    table = report._targets(pool, range(32), evidence.Rate(0.0, 0.0, 0.002, 5.0, 100, 8), rates)
+    pool = simulated(88, 0.004, sessions=8)
+    table = report._targets(pool, range(88), evidence.Rate(0.0, 0.0, 0.002, 5.0, 100, 8), rates)
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     assert cells[0] == ["15 sessions", "8", "missed"]
     assert cells[1][1:] == ["0 % of 100 simulated gates, at most 0.2 %", "met"]
     assert cells[2][2] == state
-    noisy = report._targets(pool, range(32), evidence.Rate(0.02, 0.01, 0.03, 5.0, 100, 8), rates)
+    short = report._targets(pool, range(80), evidence.Rate(0.0, 0.0, 0.002, 5.0, 100, 8), rates)
+    assert "| 7 " in short  # the last session then has too few replicates for a gate
+    noisy = report._targets(pool, range(88), evidence.Rate(0.02, 0.01, 0.03, 5.0, 100, 8), rates)
     assert "| missed" in noisy.splitlines()[3]
 
 
@@ -306,6 +308,7 @@ def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
     assert found.holding([BASE, "+2%"]) == []
     np.testing.assert_array_equal(found.replicates[0]["i p/w/m"][COPY], [3, 3, 4, 4])  # means, for other tools
     np.testing.assert_array_equal(found.logs[0]["i p/w/m"][COPY], np.log([1, 2]))
+    assert found.values[0]["i p/w/m"][COPY] == {"time": 1.5, "start": 0.1, "memory": 2**20 + 2**20}
     assert found.log_ratio(0, "i p/w/m", BASE, COPY) == 0
     assert found.sessions == ["r"]
 

@@ -1,6 +1,7 @@
 """Injected slowdowns are sized before they are used."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -13,40 +14,61 @@ from impls.core import registry
 from tests.helpers.processes import ROOT
 
 
-def simulated(factor, noise, seed=0):
-    """A batch of a call that gets longer by `factor` times the work, measured with this noise."""
+def simulated(offset, factor, noise, seed=0, between=0.0):
+    """A call that gets longer by offset + factor · work, measured with this noise; `between` is that of processes."""
     rng, asked = np.random.default_rng(seed), []
 
-    def take(work):
-        asked.append(work)
-        return factor * work + rng.normal(0, noise)
+    def take(amounts):
+        asked.append(amounts)
+        process = rng.normal(0, between)
+        return [offset + factor * work + process + rng.normal(0, noise) for work in amounts]
 
     return take, asked
 
 
-@pytest.mark.parametrize("factor", [0.9, 1.0, 1.16, 1.5])
-def test_the_work_is_set_until_the_size_is_what_was_meant(factor):
+@pytest.mark.parametrize(("offset", "factor"), [(0.0, 0.9), (0.0, 1.5), (0.001, 0.95), (-0.001, 1.16)])
+def test_the_work_is_set_until_both_sizes_are_what_was_meant(offset, factor):
     """Of 100 sizings, at most 10 end further than the wanted half-width from the truth: 95 % intervals."""
-    missed = 0
+    missed = dict.fromkeys((0.02, 0.03, 0.05), 0)
     for seed in range(100):
-        take, asked = simulated(factor, 0.002, seed)
+        take, asked = simulated(offset, factor, 0.002, seed)
         found = sizing.size(take)
         assert found.half <= sizing.HALF
-        assert len(asked) == found.batches
-        missed += abs(sizing.SHARE * factor / found.factor - sizing.SHARE) > sizing.HALF
-    assert missed <= 10
+        assert len(asked) == found.processes
+        for share in missed:
+            missed[share] += abs(offset + factor * found.amount(share) - share) > sizing.HALF
+    assert max(missed.values()) <= 10
+
+
+def test_a_line_through_nothing_would_miss_the_smaller_size():
+    """As the sizing at 5 % alone did: what does not grow with the work is then in the factor."""
+    take, _ = simulated(0.001, 0.95, 1e-6)
+    found = sizing.size(take)
+    proportional = 0.02 * found.amount(0.05) / 0.05
+    assert abs(0.001 + 0.95 * proportional - 0.02) > 5e-4
+    assert abs(0.001 + 0.95 * found.amount(0.02) - 0.02) < 1e-5
+
+
+def test_what_differs_between_processes_widens_the_interval():
+    alike = sizing.size(simulated(0.0, 1.0, 1e-4, between=0.0)[0])
+    apart = sizing.size(simulated(0.0, 1.0, 1e-4, between=0.003)[0])
+    assert alike.processes == sizing.FEWEST
+    assert apart.processes > sizing.FEWEST
 
 
 def test_it_ends_where_noise_is_too_large_and_says_how_well_it_knows():
-    found = sizing.size(simulated(1.0, 0.05)[0])
-    assert found.batches == sizing.MOST
+    found = sizing.size(simulated(0.0, 1.0, 0.05)[0])
+    assert found.processes == sizing.MOST
     assert found.half > sizing.HALF
 
 
-def test_a_disturbed_batch_cannot_ask_for_endless_work():
-    take, asked = simulated(-3.0, 0.0)
+@pytest.mark.parametrize("factor", [-3.0, 0.0, 100.0])
+def test_a_disturbed_process_cannot_ask_for_endless_work_or_for_none(factor):
+    take, asked = simulated(0.0, factor, 0.0)
     sizing.size(take)
-    assert max(asked) <= sizing.SHARE / sizing.LEAST_FACTOR
+    for amounts in asked:
+        for work, share in zip(amounts, sizing.ENDS, strict=True):
+            assert share / sizing.MOST_FACTOR <= work <= share / sizing.LEAST_FACTOR
 
 
 def test_a_batch_compares_the_shorter_of_two_turns(monkeypatch):
@@ -74,32 +96,47 @@ def test_a_batch_compares_the_shorter_of_two_turns(monkeypatch):
 def test_sizes_are_kept(tmp_path):
     path = tmp_path / "sizes.json"
     assert sizing.stored(path) == {}
-    sizes = {"memory": {"jax_scan forward": sizing.Size(1.2, 0.001, 9)}}
+    sizes = {"memory": {"jax_scan forward": sizing.Size(0.001, 1.2, 0.001, 9)}}
     sizing.store(path, sizes)
     assert sizing.stored(path) == sizes
 
 
-@pytest.fixture
-def place():
-    root = snapshots.of_working_tree(ROOT / "impls", "impls")
-    return snapshots.changed(root, {"numpy_lstm": lambda source: inject(source, sizing.SHARE, "memory", ["forward"])})
+def injected(source):
+    return inject(source, 0.05, "memory", ["forward"])
+
+
+def inert(source):
+    """The same, whose work takes no time, whatever its share is."""
+    due = "until = now + self.share * (now - start)"
+    assert due in injected(source)
+    return injected(source).replace(due, "until = now")
+
+
+def placed(change):
+    return snapshots.changed(snapshots.of_working_tree(ROOT / "impls", "impls"), {"numpy_lstm": change})
 
 
 def request(place, **changes):
     path = str(place / "impls" / "numpy_lstm.py")
-    given = {"benchmark": "t2-b2-i4-h4/sequence/forward", "device": "cpu", "cores": (0,)}
+    given = {"benchmark": "t10-b2-i4-h4/sequence/forward", "device": "cpu", "cores": (min(os.sched_getaffinity(0)),)}
     given |= {"turn_seconds": 0.0005, "seed": 1, **changes}
     return registry.read(place / "impls" / "numpy_lstm.py"), place, sizing.Request(path=path, **given)
 
 
 @pytest.mark.slow
-def test_an_implementation_is_sized_in_a_process_of_its_own(place, tmp_path):
-    found = sizing.size_apart(*request(place), tmp_path, lambda _: None)
-    assert sizing.FEWEST <= found.batches <= sizing.MOST
-    assert 0 < found.half < 1
+@pytest.mark.alone
+@pytest.mark.parametrize(("change", "low", "high"), [(injected, 0.5, 3.0), (inert, -0.3, 0.3)])
+def test_an_implementation_is_sized_in_processes_of_its_own(change, low, high, tmp_path, monkeypatch):
+    monkeypatch.setattr(sizing, "FEWEST", 3)
+    monkeypatch.setattr(sizing, "MOST", 3)
+    monkeypatch.setattr(sizing, "ENDS", (0.2, 0.5))  # far above the noise of so short a call
+    found = sizing.size_apart(*request(placed(change)), tmp_path, lambda _: None)
+    assert low < found.factor < high
+    assert found.processes == 3
 
 
 @pytest.mark.slow
-def test_what_went_wrong_is_told(place, tmp_path):
+def test_what_went_wrong_is_told(tmp_path):
+    wanted = request(placed(injected), benchmark="t2-b2-i4-h4/sequence/backward")
     with pytest.raises(RuntimeError, match="has no attribute"):
-        sizing.size_apart(*request(place, benchmark="t2-b2-i4-h4/sequence/backward"), tmp_path, lambda _: None)
+        sizing.size_apart(*wanted, tmp_path, lambda _: None)

@@ -1,16 +1,21 @@
 """The gate, and that it can fail."""
 
+import dataclasses
+import itertools
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.cases import Benchmark
 from benchmarks.correctness import agreement, controls
 from impls.core import reference
-from impls.core.contract import Prepared
+from impls.core.contract import MODES, WORKLOADS, Prepared
 from impls.core.formats import FORMATS
 from impls.core.problem import Problem
-from impls.core.weights import make_inputs, make_weights
+from impls.core.weights import make_inputs, make_weights, shapes
 
 WRONG_IN = {
     "just_above": "output",
@@ -119,18 +124,107 @@ def test_a_result_of_the_inputs_loaded_last_is_found():
         sneaky(run)()
 
 
-def test_model_parameters_are_compared_after_three_steps_too():
-    """A step that is right once and wrong after is found: here, one that restarts from the first weights."""
-    problem = Problem.parse("t3-b2-i3-h2")
-    weights = make_weights(problem, "model")
-    want = agreement.expected(problem, "model", weights)
-    prepared = Prepared(
-        load=lambda inputs: inputs,
-        to_numpy=lambda mode, result: result,
-        train_step=lambda inputs: reference.run_model_steps(problem, weights, inputs, 1),
-    )
-    with pytest.raises(agreement.Disagrees, match="after 3 steps"):
-        agreement.check(prepared, problem, "model", "train_step", want)
+MODEL = Problem.parse("t3-b2-i3-h2-float64")
+PARAMETERS = list(shapes(MODEL, "model"))
+
+
+def check_steps(changed):
+    """Check the reference's own train steps of `model`, with results that this function changes."""
+    weights = make_weights(MODEL, "model")
+    right = reference.prepare(MODEL, weights, "cpu", "model")
+    wrong = dataclasses.replace(right, train_step=lambda state: changed(weights, state, right.train_step(state)))
+    want = agreement.expected(MODEL, "model", weights)
+    return agreement.check(wrong, MODEL, "model", "train_step", want)
+
+
+def test_the_references_own_steps_pass():
+    assert check_steps(lambda weights, state, results: results).error == 0
+
+
+def test_a_step_that_begins_again_from_the_first_weights_is_found():
+    def begin_again(weights, state, results):
+        state["weights"] = weights
+        return results
+
+    with pytest.raises(agreement.Disagrees, match="after 3 steps: loss"):
+        check_steps(begin_again)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_that_is_not_updated_is_found_although_the_loss_is_right(name):
+    def forget(weights, state, results):
+        return {**results, f"param_{name}": weights[name]}
+
+    with pytest.raises(agreement.Disagrees, match=rf"after 1 steps: param_{re.escape(name)}\["):
+        check_steps(forget)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_that_is_right_after_one_step_and_wrong_after_three_is_found(name):
+    def keep(weights, state, results):
+        kept = state.setdefault("the first results", results)
+        return {**results, f"param_{name}": kept[f"param_{name}"]}
+
+    with pytest.raises(agreement.Disagrees, match=rf"after 3 steps: param_{re.escape(name)}\["):
+        check_steps(keep)
+
+
+OUTPUTS = {"output", "h_n", "c_n"}
+GRADIENTS = {
+    "grad_weight_ih_l0", "grad_weight_hh_l0", "grad_bias_ih_l0", "grad_bias_hh_l0", "grad_x", "grad_h0", "grad_c0",
+}  # fmt: skip
+RETURNED = {
+    **{
+        (workload, mode): names
+        for workload in ("cell", "sequence")
+        for mode, names in {
+            "forward": OUTPUTS,
+            "forward_train": OUTPUTS,
+            "backward": GRADIENTS,
+            "train_step": OUTPUTS | GRADIENTS,
+        }.items()
+    },
+    ("model", "forward"): {"prediction"},
+    ("model", "forward_train"): {"prediction", "loss"},
+    ("model", "backward"): {
+        "grad_weight_ih_l0", "grad_weight_hh_l0", "grad_bias_ih_l0", "grad_bias_hh_l0", "grad_fc.weight",
+        "grad_fc.bias",
+    },
+    ("model", "train_step"): {
+        "param_weight_ih_l0", "param_weight_hh_l0", "param_bias_ih_l0", "param_bias_hh_l0", "param_fc.weight",
+        "param_fc.bias", "loss",
+    },
+}  # fmt: skip
+"""The tensors that each mode of a workload must return."""
+
+
+def test_the_table_of_tensors_has_every_workload_and_mode():
+    assert set(RETURNED) == set(itertools.product(WORKLOADS, MODES))
+
+
+def expected_of(workload, mode):
+    """A problem, its weights, and what is expected of a workload."""
+    problem = Benchmark(Problem.parse("t2-b2-i3-h2"), workload, mode).timed_problem
+    weights = make_weights(problem, workload)
+    return problem, weights, agreement.expected(problem, workload, weights)
+
+
+@pytest.mark.parametrize(("workload", "mode"), RETURNED)
+def test_exactly_these_tensors_are_compared(workload, mode):
+    _, _, want = expected_of(workload, mode)
+    assert set(agreement.part_of(want, "0/1", workload, mode)) == RETURNED[workload, mode]
+
+
+@pytest.mark.parametrize(
+    ("workload", "mode", "name"), [(*key, name) for key, names in RETURNED.items() for name in sorted(names)]
+)
+def test_a_single_tensor_that_is_wrong_is_found_and_named(workload, mode, name):
+    problem, weights, want = expected_of(workload, mode)
+    right = reference.prepare(problem, weights, "cpu", workload)
+    agreement.check(right, problem, workload, mode, want)
+    wrong = dataclasses.replace(right, to_numpy=lambda _, result: {**result, name: result[name] + 1e-3})
+    with pytest.raises(agreement.Disagrees, match=rf": {re.escape(name)}(\[.*\])? is "):
+        agreement.check(wrong, problem, workload, mode, want)
 
 
 def test_the_tolerance_rejects_weights_that_are_rounded_to_tf32():

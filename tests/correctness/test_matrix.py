@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.correctness.matrix import cell_of
+from benchmarks.correctness.matrix import Cell, Matrix, cell_of
 from benchmarks.measurement.protocol import Found
 from tests.helpers.processes import ROOT, python
 
@@ -16,6 +16,29 @@ def test_a_limit_that_a_file_names_excuses_only_what_disagrees():
     for limit in ("why", None):
         cell = cell_of(right, limit)
         assert (cell.status, cell.error, cell.flushes) == ("ok", 1e-7, True)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "good"),
+    [
+        (["ok"], True),
+        (["ok", "unsupported", "not_installed"], True),
+        (["ok", "disagrees"], False),
+        (["ok", "crashed"], False),
+        (["unsupported"], False),
+        ([], False),
+    ],
+)
+def test_a_matrix_is_good_if_something_agrees_and_nothing_failed(statuses, good):
+    matrix = Matrix([], [], ["float32"], ["cell"], "cpu", 1.0)
+    matrix.cells = {("mine", "float32", f"t{k}-b1-i1-h1"): Cell(status) for k, status in enumerate(statuses, 1)}
+    assert matrix.good is good
+
+
+def test_the_floor_alone_is_nothing_to_compare():
+    done = python("-m", "benchmarks", "agree", "--impl", "floor")
+    assert done.returncode == 2
+    assert "nothing to compare" in done.stderr
 
 
 FORWARD_ONLY = """

@@ -92,6 +92,12 @@ def test_nothing_found_on_any_node_is_exit_0(made):
     assert rows == {LSTM: "faster", CELL: "unknown"}
 
 
+def test_nodes_whose_sides_are_alike_pass_and_say_that_nothing_was_measured(made):
+    made.add("n1", {}, [Standing(LSTM, "alike", "the same")])
+    made.add("n2", {}, [Standing(LSTM, "alike", "the same")])
+    assert made.said() == (0, f"{outcome.ALIKE}, on 2 nodes")
+
+
 def test_a_node_without_a_result_could_not_measure_but_hides_no_regression(made):
     made.add("n1", {LSTM: "same"})
     made.without("n2")

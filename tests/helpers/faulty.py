@@ -220,6 +220,11 @@ FAULTS = {
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         bad = good
     """,
+    "keeps_an_idle_child": """
+        idle = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+        subprocess.Popen(idle, stdout=subprocess.PIPE).stdout.readline()  # until it has started
+        bad = good  # and is no fault
+    """,
     "works_when_loaded": """
         def early(inputs):
             state = load(inputs)
@@ -238,6 +243,16 @@ FAULTS = {
         def bad(state):
             broken.append(1)
             return fragile(state)
+    """,
+    "stops_learning": """
+        def bad(state):
+            before = [leaf.detach().clone() for leaf in state.leaves]
+            result = good(state)
+            calls[0] += 1
+            if calls[0] > 25:  # after the admission
+                with torch.no_grad():
+                    for leaf, value in zip(state.leaves, before): leaf.copy_(value)
+            return result
     """,
     "late_crash": """
         def bad(state):

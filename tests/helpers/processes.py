@@ -16,8 +16,9 @@ SMALL = (
     "--threads", "1",
 )  # fmt: skip
 """Options of a run."""
-FEW = ("--problem", "t4-b2-i8-h8", "--mode", "train_step", "--replicates", "2", "--blocks", "2", "--margin", "100%")
-"""Options of a gate."""
+FEW = ("--problem", "t4-b2-i8-h8", "--mode", "train_step", "--replicates", "2", "--blocks", "2", "--margin", "100%",
+       "--twins")  # fmt: skip
+"""Options of a gate, which measures equal copies too."""
 
 # A shell starts what it runs in the background with SIGINT ignored, and children inherit that. Not a preexec_fn: that
 # forks this process, in which JAX's threads may be running.

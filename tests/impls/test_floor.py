@@ -1,6 +1,7 @@
 """The floor does every product that an LSTM must do, with the libraries that were quickest when the run chose them."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -133,7 +134,35 @@ def test_without_a_file_each_process_chooses(monkeypatch):
     assert set(floor.chosen.__wrapped__(PROBLEM, "sequence", "cpu")["forward"].values()) == {"XLA"}
 
 
-def test_the_peak_has_the_best_rate_of_every_library(monkeypatch):
+def test_the_peak_has_a_rate_of_every_library(monkeypatch):
     monkeypatch.setattr(rates, "seconds", lambda run, least, warm_up: run() or [0.5, 0.25])
     found = floor.peak("cpu", "float32")
     assert found == dict.fromkeys(products.libraries("cpu", "float32"), 2 * 1024**3 / 0.25 * 1.0)
+
+
+class Clocked:
+    """A library that has these rates by the size of its matrices, on a clock that only its products move."""
+
+    def __init__(self, clock, of_size):
+        self.clock, self.of_size, self.tried = clock, of_size, []
+
+    def prepare(self, wanted):
+        self.tried.append(wanted.n)
+
+        def run():
+            self.clock.now += wanted.operations / self.of_size[wanted.n]
+
+        return run
+
+
+def test_the_peak_of_a_library_is_its_best_rate_over_sizes_that_do_not_take_long(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    quick = Clocked(clock, {1024: 1e12, 2048: 4e12, 4096: 2e12})
+    slow = Clocked(clock, {1024: 1e10})
+    monkeypatch.setattr(rates, "time", SimpleNamespace(perf_counter=lambda: clock.now, sleep=lambda _: None))
+    monkeypatch.setattr(rates, "libraries", lambda device, dtype: {"quick": quick, "slow": slow})
+    waits = []
+    found = rates.peaks("cpu", "float32", lambda: waits.append(1))
+    assert found == {"quick": pytest.approx(4e12), "slow": pytest.approx(1e10)}
+    assert (quick.tried, slow.tried) == ([1024, 2048, 4096], [1024])
+    assert waits

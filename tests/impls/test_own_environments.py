@@ -17,7 +17,14 @@ from tests.helpers.processes import ROOT, environment, python
 pytestmark = [pytest.mark.environments, pytest.mark.timeout(1800)]
 
 CHOSEN = [implementation for implementation in registry.catalogue().values() if implementation.requires]
-UNSUPPORTED = ("it has no two directions", "without a bias, Paddle", "float64 in float32")
+INFERS_ONLY = {"onnxruntime_lstm", "openvino_lstm"}
+UNSUPPORTED = [
+    ("torchrl_lstm", {"bi"}, "it has no two directions"),
+    ("paddle_lstm", {"nobias"}, "without a bias, Paddle"),
+    ("paddle_lstm", {"bi", "var"}, "gradients of the reverse direction are wrong"),
+    ("keras_torch", {"var"}, "float64 in float32"),
+]
+"""What cannot be done: the implementation, the parts of the problem's name, and what it then says."""
 OUTPUTS = ("d_output", "d_h_n", "d_c_n")
 
 
@@ -40,12 +47,14 @@ def test_it_agrees_with_outside_judges(implementation, judge, text, verdicts, tm
     want = verdicts[judge, text]
     command = ["-m", "impls", "evaluate", implementation.name, "--case", tmp_path / "case.npz", "--dtype", dtype]
     done = python(*command, "--out", tmp_path / "out.npz", timeout=1500)
-    if "no train_step" in done.stderr:
+    assert ("no train_step" in done.stderr) == (implementation.name in INFERS_ONLY), done.stderr
+    if implementation.name in INFERS_ONLY:
         np.savez(tmp_path / "case.npz", **{name: array for name, array in arrays.items() if name not in OUTPUTS})
         want = {name: array for name, array in want.items() if not name.startswith("grad_")}
         done = python(*command, "--out", tmp_path / "out.npz", timeout=1500)
-    if any(reason in done.stderr for reason in UNSUPPORTED):
-        pytest.skip(done.stderr)
+    for name, parts, reason in UNSUPPORTED:
+        if name == implementation.name and parts <= set(text.split("-")) and reason in done.stderr:
+            pytest.skip(done.stderr)
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "out.npz") as got:
         agreement.compare(dict(got), want, dtype, f"{judge} of {implementation.name}")

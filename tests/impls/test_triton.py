@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.correctness import agreement
@@ -79,13 +79,27 @@ def test_a_wrong_weight_is_seen(arm):
         agreement.check(arm.prepare(problem, wrong, "cpu", "sequence"), problem, "sequence", "train_step", want)
 
 
-@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 200))
+def programs(batch, hidden, size):
+    """How many there are, where each has up to `size` rows, and `size` units."""
+    rows = min(size, max(16, 1 << (batch - 1).bit_length()))
+    return -(-batch // rows) * -(-hidden // size)
+
+
+@given(st.integers(1, 300), st.integers(1, 3000), st.integers(1, 200))
+@example(64, 4096, 64)  # only the largest parts do
+@example(64, 4097, 64)
+@example(64, 1024, 64)
 def test_there_are_no_more_programs_than_can_run_and_every_row_and_unit_has_one(batch, hidden, multiprocessors):
+    """And their parts are the smallest of which that is true."""
     from impls.families import triton_recurrence
 
     found = triton_recurrence.divide(batch, hidden, multiprocessors)
-    if found is None:
+    fitting = [size for size in (16, 32, 64) if programs(batch, hidden, size) <= multiprocessors]
+    if not fitting:
+        assert found is None
         return
+    assert found is not None
+    assert found.units == fitting[0]
     assert found.grid[0] * found.grid[1] <= multiprocessors
     assert found.grid[0] * found.rows >= batch
     assert found.grid[1] * found.units >= hidden

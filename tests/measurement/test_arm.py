@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmarks.measurement import outside
+from benchmarks.measurement import outside, protocol
 from benchmarks.measurement.arm import GONE_SECONDS, Arm, ArmFailed, start_all
 from benchmarks.measurement.home import HERE, Home, Limits, worker_variables
 from benchmarks.measurement.worker import Worker
@@ -38,6 +38,22 @@ def test_a_python_that_is_not_there_is_not_installed_and_stops_nobody_else(tmp_p
             gone.ensure_running()
     finally:
         there.kill()
+
+
+def test_a_worker_is_stopped_except_while_it_works(tmp_path):
+    """So nothing that it does in the meantime can disturb another one."""
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    try:
+        arm.ensure_running()
+        worker = psutil.Process(arm.process.pid)
+        assert worker.status() == psutil.STATUS_STOPPED
+        request = protocol.Close("t1-b1-i1-h1/cell/forward")
+        arm.ask(request, protocol.Done, stop=False)
+        assert worker.status() != psutil.STATUS_STOPPED
+        arm.ask(request, protocol.Done)
+        assert worker.status() == psutil.STATUS_STOPPED
+    finally:
+        arm.kill()
 
 
 def test_a_worker_is_ended_before_the_machine_has_no_memory_left(tmp_path, monkeypatch):

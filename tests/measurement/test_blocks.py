@@ -1,4 +1,4 @@
-"""Which turns of a replicate are checked, and what an arm is asked in a turn."""
+"""Which turns of a replicate are checked, what an arm is asked in a turn, and whether its times can be true."""
 
 import random
 from pathlib import Path
@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.measurement import protocol, timing
+from benchmarks.measurement import blocks, protocol, timing
 from benchmarks.measurement.arm import ArmFailed
-from benchmarks.measurement.blocks import CHECKED, How, Job, Replicate
+from benchmarks.measurement.blocks import CHECKED, LOOKS, How, Job, Replicate
 from benchmarks.measurement.timing import Turn
 from benchmarks.record import Record
 from benchmarks.stopwatch import Stopwatch
@@ -119,4 +119,79 @@ def test_an_arm_that_has_died_is_asked_nothing_more(replicate):
     replicate.pipeline(SimpleNamespace(arms={key: arm}, rows={key: row}), key)
     replicate.jobs = [SimpleNamespace(arms={key: arm}, benchmark=None)]
     replicate.close([0])
+    assert arm.asked == []
+
+
+def job_of(arm, **changes):
+    """A job with a single arm, whose row is changed in this way, and the key of the arm."""
+    key = ("run", "torch_lstm")
+    row = Record(
+        run_id="r", implementation="torch_lstm", problem="t4-b2-i8-h8", workload="sequence", mode="forward",
+        replicate=0, **changes,
+    )  # fmt: skip
+    benchmark = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
+    return Job(benchmark, {key: arm}, {key: timing.Plan(3, 1)}, {key: row}, Path("expected")), key
+
+
+def test_the_time_of_a_turn_is_the_median_of_its_samples_whatever_the_worker_says(replicate):
+    class Lying(Answering):
+        def ask(self, request, answer, stop=True):
+            answered = super().ask(request, answer, stop)
+            if answer is protocol.Taken:
+                answered.turn = Turn(seconds=1e-9, samples=[5e-3, 1e-3, 2e-3])
+            return answered
+
+    job, key = job_of(arm := Lying(), turns=[])
+    replicate.jobs = [job]
+    replicate.take_turn(0, key, 0, 0)
+    assert [turn.seconds for turn in job.rows[key].turns] == [2e-3]
+    assert [request.seconds for request in arm.asked if isinstance(request, protocol.Compare)] == [2e-3]
+
+
+class Late(Answering):
+    """An arm whose further turns are right by its own clock, and later by these seconds by the runner's."""
+
+    limits = SimpleNamespace(cores=(0,))
+
+    def __init__(self, monkeypatch, *late):
+        super().__init__()
+        self.now, self.late = 0.0, iter(late)
+        monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def ask(self, request, answer, stop=True):
+        answered = super().ask(request, answer, stop)
+        self.now += answered.turn.samples[0] + next(self.late, 0.0)
+        return answered
+
+
+LATE = 1.0
+"""Seconds."""
+
+
+def job_whose_turns_were_late(arm):
+    turns = [Turn(seconds=1e-3, samples=[1e-3], outside_seconds=1e-3 + LATE) for _ in range(2)]
+    return job_of(arm, seconds=1e-3, calls_per_sample=1, turns=turns)
+
+
+@pytest.mark.parametrize("late", [0, 1, LOOKS - 1])
+def test_where_every_turn_was_disturbed_further_turns_are_taken_until_one_is_right(replicate, monkeypatch, late):
+    arm = Late(monkeypatch, *[LATE] * late)
+    job, key = job_whose_turns_were_late(arm)
+    replicate.check_times(job, key)
+    assert [type(request) for request in arm.asked] == [protocol.TakeTurn] * (late + 1)
+    assert len(job.rows[key].turns) == 2  # further turns are no part of the measurement
+
+
+def test_where_every_further_turn_is_late_too_the_clock_is_wrong(replicate, monkeypatch):
+    arm = Late(monkeypatch, *[LATE] * 1000)
+    with pytest.raises(ArmFailed, match=r"error: its clock is wrong: by it a turn took 1\.00 ms"):
+        replicate.check_times(*job_whose_turns_were_late(arm))
+    assert len(arm.asked) == LOOKS
+
+
+def test_an_arm_that_has_died_can_not_show_that_its_clock_is_right(replicate, monkeypatch):
+    arm = Late(monkeypatch)
+    arm.alive = False
+    with pytest.raises(ArmFailed, match="its clock is wrong"):
+        replicate.check_times(*job_whose_turns_were_late(arm))
     assert arm.asked == []

@@ -16,6 +16,8 @@ from tests.helpers.processes import ROOT
     [
         (Unsupported("no bias"), "unsupported"),
         (NotInstalled("no g++"), "not_installed"),
+        (RuntimeError("Failed to find C compiler. Please specify via CC environment variable"), "not_installed"),
+        (RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx: g++"), "not_installed"),
         (NoDevice("PyTorch sees no CUDA device"), "no_device"),
         (MemoryError(), "out_of_memory"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),

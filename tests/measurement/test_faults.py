@@ -21,6 +21,7 @@ DISHONEST = (
 BESIDE_FLOOR = "works_when_loaded"
 """Found by its time beside the floor's, which the other runs here do not have."""
 FAULTY = [name for name in faulty.STATUS if name not in (*DISHONEST, BESIDE_FLOOR)]
+GOOD = ("torch_lstm", "keeps_an_idle_child", "jax_scan")
 
 
 def run_with(folder, names, *options):
@@ -44,9 +45,9 @@ def is_told(out, name):
 
 @pytest.fixture(scope="module")
 def faulty_run(tmp_path_factory):
-    """One run with every fault in it."""
+    """One run with every fault in it, and a file whose child only waits."""
     options = ("--mode", "forward", "--timeout", "8", "--memory-limit", "1.5")
-    return run_with(tmp_path_factory.mktemp("faults"), FAULTY, *options)
+    return run_with(tmp_path_factory.mktemp("faults"), [*FAULTY, "keeps_an_idle_child"], *options)
 
 
 @pytest.mark.parametrize("name", FAULTY)
@@ -99,9 +100,9 @@ def test_a_fault_costs_its_own_rows_only(faulty_run):
     done, out = faulty_run
     assert done.returncode == 1, done.stderr
     rows = pd.read_parquet(out / "results.parquet")
-    assert len(rows) == (len(FAULTY) + 2) * 2
-    good = rows[rows["implementation"].isin(["torch_lstm", "jax_scan"])]
-    assert set(good["status"]) == {"ok"}
+    assert len(rows) == (len(FAULTY) + len(GOOD)) * 2
+    good = rows[rows["implementation"].isin(GOOD)]
+    assert set(good["status"]) == {"ok"}, good[["implementation", "reason"]].to_string()
     wholly_bad = ["wrong_formula", "no_such_module", "mistyped_import", "replaces_the_clock", "leaves_a_daemon"]
     wholly_bad += ["leaves_a_session", "leaves_a_group", "starts_a_thread_elsewhere", "raises_a_threads_priority"]
     # the other mode of a file whose train_step alone is bad
@@ -117,6 +118,19 @@ def test_every_fault_is_in_the_table(faulty_run):
         assert faulty.STATUS[name][0] in text
         assert name in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_stops_learning_in_its_turns_is_told_and_one_that_goes_on_is_not(tmp_path):
+    path = faulty.write(tmp_path, "stops_learning")
+    out = tmp_path / "out"
+    where = ("--problem", "t4-b2-i8-h8", "--workload", "model", "--mode", "train_step", "--no-floor", "--threads", "1")
+    many = ("--replicates", "2", "--blocks", "4", "--out", out)
+    done = python("-m", "benchmarks", "run", *impls("torch_lstm", "jax_scan", path), *where, *many)
+    rows = pd.read_parquet(out / "results.parquet").set_index("implementation")
+    assert done.returncode == 1, done.stderr
+    assert set(rows.loc[["torch_lstm", "jax_scan"], "status"]) == {"ok"}, list(rows["reason"])
+    assert set(rows.loc["stops_learning", "status"]) == {"disagrees"}
+    assert "the last timed call" in rows.loc["stops_learning", "reason"].iloc[0]
 
 
 def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path):

@@ -1,9 +1,11 @@
 """What the runner sees of a worker from outside: processor time, processors, and processes that were left behind."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -24,10 +26,26 @@ def child():
     process.communicate()
 
 
-def test_processor_time_is_that_of_all_threads():
-    before, own = outside.cpu_seconds(os.getpid()), time.process_time()
-    sum(range(10**6))
-    assert abs((outside.cpu_seconds(os.getpid()) - before) - (time.process_time() - own)) < 0.005
+BURN = "import time\nwhile time.thread_time() < 0.2: pass"
+
+
+def test_processor_time_is_that_of_all_threads_and_of_children_that_have_ended():
+    def burn():
+        while time.thread_time() < 0.2:
+            pass
+
+    def ended():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    before, own, children = outside.cpu_seconds(os.getpid()), time.process_time(), ended()
+    thread = threading.Thread(target=burn)
+    thread.start()
+    thread.join()
+    subprocess.run([sys.executable, "-c", BURN], check=True)
+    used, own, children = outside.cpu_seconds(os.getpid()) - before, time.process_time() - own, ended() - children
+    assert min(own, children) >= 0.2
+    assert abs(used - own - children) < 0.04  # the children's user time and system time are in ticks of 10 ms
 
 
 def test_a_process_that_sleeps_uses_no_processor_time(child):

@@ -41,17 +41,19 @@ def test_a_turn_makes_one_untimed_call_and_keeps_the_collector_out():
     assert all(value > 0 for value in found.samples)
 
 
-def test_a_cache_is_emptied_before_every_sample_and_that_is_not_timed():
-    order = []
+def test_a_cache_is_emptied_before_every_sample_and_that_is_not_timed(monkeypatch):
+    """On a clock that only the calls and the flushes move."""
+    order, now = [], [0.0]
 
-    def flush():
-        order.append("flush")
-        time.sleep(0.01)
+    def takes(what, seconds):
+        order.append(what)
+        now[0] += seconds
 
-    found, _ = timing.turn(lambda state: order.append("call"), None, timing.Plan(3, 1), flush)
+    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
+    found, _ = timing.turn(lambda state: takes("call", 0.001), None, timing.Plan(3, 1), lambda: takes("flush", 0.25))
     assert order == ["call", *["flush", "call"] * 3]
-    assert max(found.samples) < 0.01
-    assert found.flush_seconds >= 0.03
+    assert found.samples == pytest.approx([0.001] * 3)
+    assert found.flush_seconds == pytest.approx(0.75)
     assert timing.turn(lambda state: None, None, timing.Plan(3, 1))[0].flush_seconds is None
 
 

@@ -1,5 +1,7 @@
 """What README shows comes from a published run's raw files."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -22,6 +24,20 @@ def test_readme_shows_the_newest_published_runs(folder):
         assert markdown.readme(run, summarise(run), "sequence", mode) in page
     for line in preamble(run):
         assert line in page
+
+
+def test_readme_names_every_published_run_and_what_it_quotes_stands_in_its_table():
+    page = (ROOT / "README.md").read_text()
+    assert [path.name for path in PUBLISHED if f"reports/published/{path.name}/table.md" not in page] == []
+    rows = page.partition("<!-- published -->")[2].partition("<!-- end of published -->")[0].splitlines()[3:]
+    quoted = 0
+    for row in rows:
+        path = re.search(r"\((reports/published/.*?/table\.md)\)", row)
+        table = (ROOT / path[1]).read_text()
+        for figure in re.findall(r"[\d.]+ \[[\d., ]+\]|(?<= )\d\.\d+(?= )", row):
+            assert figure in table, figure
+            quoted += 1
+    assert quoted >= 8
 
 
 def test_readme_shows_the_picture_that_its_run_gives(tmp_path, monkeypatch):

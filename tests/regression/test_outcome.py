@@ -1,12 +1,18 @@
-"""What a gate says of what could not be compared, and its exit codes."""
+"""What a gate says of what could not be compared, or fails while it is measured, and its exit codes."""
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from benchmarks.measurement.admission import Admission
-from benchmarks.regression import outcome
+from benchmarks.measurement.session import Session
+from benchmarks.measurement.sides import Side
+from benchmarks.record import Record
+from benchmarks.regression import decision, outcome
 from benchmarks.regression.decision import Sampling
+from tests.helpers.records import failed, record
+from tests.helpers.sessions import BENCHMARK, session_of
 
 
 def admission(status="ok", error=1e-7):
@@ -49,7 +55,13 @@ def test_only_what_could_be_measured_passes():
     assert code("disagrees") == code("inaccurate") == 1
     assert code("missing") == code("lost") == code("unmeasured") == 3
     assert code(None) == code("absent") == 3  # nothing was compared at all
-    assert code("new") == 0
+    assert code("new") == code("alike") == code("alike", strict=True) == 0
+
+
+def test_a_commit_that_changes_no_file_is_good_for_a_bisection():
+    result = outcome.Result(0.02, standings=[outcome.Standing("b", "alike", "why")])
+    assert result.exit_code(False, [("b", "time")]) == 0
+    assert result.exit_code(False, [("other", "time")]) == 3
 
 
 def test_what_is_new_has_nothing_to_be_compared_with():
@@ -92,3 +104,78 @@ def finding(verdict, metric="time", dropped=False):
 def test_a_bisection_skips_a_commit_at_which_what_it_seeks_is_not_decided(findings, standings, sought, code):
     made = outcome.Result(0.02, findings, [outcome.Standing("b", kind, "why") for kind in standings])
     assert made.exit_code(strict=False, sought=[sought]) == code
+
+
+class Scripted(Session):
+    """A gate of two implementations, a and b, without workers: all are admitted, and no time ever changes.
+
+    In the second replicate, a fails on the sides in `failing`, with these statuses.
+    """
+
+    def admit(self, kernels=False):
+        self.asked = []
+        for side in self.sides:
+            for name in self.names:
+                self.admissions[side.label, name, BENCHMARK] = Admission(name, BENCHMARK)
+
+    def replicate(self, number, count, wanted=None, what="", of_all=1):
+        self.asked.append("".join(wanted))
+        rows = [self.row(side.label, name, number) for name in wanted for side in self.sides]
+        self.learn(rows)
+        return rows
+
+    def row(self, side, name, number):
+        problem, workload, mode = BENCHMARK.split("/")
+        where = {"side": side, "problem": problem, "workload": workload, "mode": mode}
+        if number == 1 and name == "a" and side in self.failing:
+            return msgspec.convert(failed(name, number, self.failing[side], "why", **where), Record)
+        return msgspec.convert(record(name, number, 1e-3, warm_first_call_seconds=0.1, **where), Record)
+
+
+def gate(folder, **failing):
+    """A whole gate in which these sides of a fail; its session and its result."""
+    session = session_of(folder, *(Side(label, dict.fromkeys("ab")) for label in ("base", "head")), kind=Scripted)
+    session.failing = failing
+    return session, outcome.measure_and_decide(session, decision.rules(0.02), outcome.Steps())
+
+
+A, B = (f"{name} {BENCHMARK}" for name in "ab")
+
+
+def test_where_nothing_fails_everything_has_a_finding(tmp_path):
+    session, result = gate(tmp_path)
+    assert result.exit_code(strict=True) == 0
+    assert result.standings == []
+    assert {finding.benchmark for finding in result.findings} == {A, B}
+    assert session.asked == ["ab"] * decision.FEWEST
+
+
+@pytest.mark.parametrize(
+    ("failing", "kind", "code"),
+    [
+        ({"head": "disagrees"}, "disagrees", 1),
+        ({"head": "crashed"}, "lost", 3),
+        ({"base": "disagrees"}, "unmeasured", 3),
+        ({"base": "crashed"}, "unmeasured", 3),
+        ({"base": "disagrees", "head": "disagrees"}, "lost", 3),
+        ({"base": "crashed", "head": "disagrees"}, "lost", 3),
+    ],
+)
+def test_what_fails_while_it_is_measured_is_named_and_has_no_finding(failing, kind, code, tmp_path):
+    session, result = gate(tmp_path, **failing)
+    assert result.exit_code(strict=False) == code
+    assert [(standing.benchmark, standing.kind) for standing in result.standings] == [(A, kind)]
+    assert "while it was measured: why" in result.standings[0].reason
+    told = result.regressions if code == 1 else result.unmeasured
+    assert [text.partition(":")[0] for text in told] == [A]
+    assert A in result.last_line(strict=False)
+    assert {finding.benchmark for finding in result.findings} == {B}
+    assert session.asked == ["ab", "ab", "b", "b"]  # what has failed is not measured again
+
+
+def test_the_records_of_a_gate_have_no_times_of_what_disagreed_later(tmp_path):
+    _, result = gate(tmp_path, head="disagrees")
+    rows = {(row.implementation, row.side): row for row in result.records if row.replicate == 0}
+    assert (rows["a", "head"].status, rows["a", "head"].seconds) == ("disagrees", None)
+    for other in (("a", "base"), ("b", "base"), ("b", "head")):
+        assert (rows[other].status, rows[other].seconds) == ("ok", 1e-3)

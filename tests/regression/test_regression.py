@@ -62,6 +62,25 @@ def test_nothing_changed(regression, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.slow
+def test_the_same_files_are_not_measured_and_a_changed_one_is(regression, checkout):
+    (checkout / "notes.txt").write_text("only words\n")
+    chosen = ("--base", "HEAD", "--impl", "torch_lstm")
+    done, out = regression(*chosen, "--impl", "jax_scan", "--strict")
+    assert done.returncode == 0, done.stderr + done.stdout
+    line = outcome.ALIKE
+    assert line in done.stdout
+    assert line in (out / "regression.md").read_text().splitlines()[0]
+    assert pd.read_parquet(out / "regression.parquet").empty
+    told = json.loads((out / "regression.json").read_text())
+    assert [one["kind"] for one in told["standings"]] == ["alike"] * 4
+    with (checkout / "impls" / "torch_lstm.py").open("a") as file:
+        file.write("# changed\n")
+    done, out = regression(*chosen, *(option for option in FEW if option != "--twins"))
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert set(pd.read_parquet(out / "regression.parquet")["side"]) == {"base", "head"}
+
+
 AFTER_THE_FIRST = """
 _every_call = _Slowed.__call__
 

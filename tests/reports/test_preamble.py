@@ -86,6 +86,11 @@ def test_a_library_far_behind_the_best_is_a_finding(tmp_path):
     )
 
 
+def test_a_library_of_two_words_keeps_its_name():
+    (said,) = slow_libraries("float32", {"NumPy divided": 5e10, "XLA": 6e10, "PyTorch": 1e11})
+    assert "NumPy divided reaches 50 % and XLA 60 % of what PyTorch reaches" in said
+
+
 @pytest.mark.parametrize("rates", [{}, {"PyTorch": 1e11}, {"PyTorch": 8e10, "oneDNN": 1e11}])
 def test_libraries_as_fast_as_the_best_are_none(rates):
     assert slow_libraries("float32", rates) == []

@@ -38,7 +38,10 @@ def compiler() -> list[str]:
     Raises:
         NotInstalled: where there is none.
     """
-    name, *arguments = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    try:
+        name, *arguments = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    except ValueError as error:
+        raise NotInstalled(f"CXX is no command: {error}") from None
     path = shutil.which(name)
     if path is None:
         raise NotInstalled(f"there is no C++ compiler {name}: install g++, or set CXX")
