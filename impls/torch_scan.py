@@ -1,8 +1,9 @@
 """torch._higher_order_ops.scan under torch.compile: a loop as one operator, so compile time does not grow with seq_len.
 
-PyTorch counts scan as a prototype. Its gradients of closed-over parameters, such as weight_hh here, were wrong in torch
-2.11 and 2.12.0, as pytorch#184528 reports; we have not run these. On 2.12.1 this file agrees with the reference
-(`agree`, 2026-11-27).
+PyTorch counts scan as a prototype. In torch 2.11 and 2.12.0, its gradients of parameters from outside the loop, such as
+weight_hh here, are wrong where the first carry needs no gradient, as in the workload `model` (pytorch#184528). A gate
+refused 2.12.0 there (docs/decisions/0002-tuned-track.md). Each layer is compiled by itself: with two scans in one graph,
+gradients are wrong in 2.13.0 too, as pytorch#153679 reports.
 """
 
 from __future__ import annotations

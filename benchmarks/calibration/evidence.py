@@ -122,7 +122,7 @@ def rate(
     """Replay gates whose replicates come from several sessions; None where there are too few.
 
     Such a gate can have more replicates than a session. The limits are as those of rate_within_sessions, but gates have
-    to be replayed for each draw of the sessions.
+    to be replayed for each draw of the sessions. With one session, they are what chance makes them.
 
     Args:
         replay, held, draw, happened, gates, seed: as for rate_within_sessions.
@@ -147,8 +147,9 @@ def rate(
 
     sessions = sorted(of_session)
     hits, used = counted(sessions, gates)
-    rates = [counted(rng.choices(sessions, k=len(sessions)), again)[0] / again for _ in range(DRAWS)]
-    return _limited(hits, gates, rates, used, len(sessions))
+    draws = DRAWS if len(sessions) > 1 else 0  # a single session can only be drawn again
+    rates = [counted(rng.choices(sessions, k=len(sessions)), again)[0] / again for _ in range(draws)]
+    return _limited(hits, gates, rates or [hits / gates], used, len(sessions))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from benchmarks.measurement.failures import failure_of
 from benchmarks.measurement.worker import Worker
 from impls.core.problem import Problem
 from tests.helpers.devices import Asynchronous, Driver, jax, torch
+from tests.helpers.processes import wait_for
 
 SYNCHRONIZED = ["cuCtxPushCurrent_v2", "cuCtxSynchronize", "cuCtxPopCurrent_v2"]
 STARTED = ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain"]
@@ -106,13 +107,14 @@ def test_new_inputs_are_on_the_device_before_a_call_on_them_is_timed(waits):
     assert any(late) == (not waits)
 
 
-def test_the_simulated_device_goes_on_after_a_call_and_is_waited_for(monkeypatch):
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_simulated_device_goes_on_after_a_call_and_all_its_streams_are_waited_for(order, monkeypatch):
     monkeypatch.setenv(devices.SIMULATED, "1")
     devices.simulated.cache_clear()
-    done, may_end = [], Event()
+    done, may_end = [], (Event(), Event())
 
     def work(stream):
-        may_end.wait()
+        may_end[stream].wait()
         done.append(stream)
 
     try:
@@ -121,14 +123,16 @@ def test_the_simulated_device_goes_on_after_a_call_and_is_waited_for(monkeypatch
             device.submit(work, stream, stream=stream)
         drain = Thread(target=device.drain)
         drain.start()
-        drain.join(0.05)
-        assert drain.is_alive()
-        assert done == []
-        may_end.set()
+        for ended, stream in enumerate(order):
+            drain.join(0.05)
+            assert drain.is_alive()
+            assert done == list(order[:ended])
+            may_end[stream].set()
+            wait_for(lambda stream=stream: stream in done, 10)
         drain.join()
-        assert sorted(done) == [0, 1]
     finally:
-        may_end.set()  # otherwise a test that has failed would leave threads that wait for ever
+        for event in may_end:  # otherwise a test that has failed would leave threads that wait for ever
+            event.set()
         devices.simulated.cache_clear()
 
 
