@@ -6,7 +6,7 @@ import pytest
 from tests.helpers import faulty
 from tests.helpers.processes import SMALL, impls, python
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DISHONEST = (
     "async_work",
@@ -29,7 +29,7 @@ def run_with(folder, names, *options):
     paths = [faulty.write(folder, name) for name in names]
     done = python(
         "-m", "benchmarks", "run", *impls("torch_lstm", *paths, "jax_scan"), *SMALL, "--replicates", "1",
-        "--out", folder / "out", *options,
+        "--out", folder / "out", *options, timeout=800,
     )  # fmt: skip
     return done, folder / "out"
 
