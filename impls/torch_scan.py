@@ -2,8 +2,8 @@
 
 PyTorch counts scan as a prototype. In torch 2.11 and 2.12.0, its gradients of parameters from outside the loop, such as
 weight_hh here, are wrong where the first carry needs no gradient, as in the workload `model` (pytorch#184528). A gate
-refused 2.12.0 there (docs/decisions/0002-tuned-track.md). Each layer is compiled by itself: with two scans in one graph,
-gradients are wrong in 2.13.0 too, as pytorch#153679 reports.
+refused 2.12.0 there (docs/decisions/0002-tuned-track.md). Each layer is compiled by itself: with two scans in one
+graph, gradients are wrong in 2.13.0 too, as pytorch#153679 reports.
 """
 
 from __future__ import annotations
