@@ -13,10 +13,14 @@ function sizes(text) {
   const found = Object.entries(SIZES).map(([name, words]) => [name, text.match(new RegExp(`\\b(?:${words})\\s*[=:]?\\s*(\\d+)`, "i"))]);
   return Object.fromEntries(found.filter(([, match]) => match).map(([name, match]) => [name, Number(match[1])]));
 }
-function nearest(text, shapes) {
-  const wanted = Object.entries(sizes(text)).filter(([, size]) => size > 0);
-  const apart = (shape) => wanted.reduce((sum, [name, size]) => sum + Math.abs(Math.log2((sizes(shape)[name] ?? Infinity) / size)), 0);
-  return wanted.length ? shapes.reduce((best, shape) => (apart(shape) < apart(best) ? shape : best)) : null;
+// Of shapes that are as near in what was typed, the one that is nearest to the shape that is shown.
+function nearest(text, shapes, shown) {
+  const known = (of) => Object.entries(sizes(of)).filter(([, size]) => size > 0);
+  const wanted = known(text), typed = wanted.map(([name]) => name);
+  const rest = known(shown).filter(([name]) => !typed.includes(name));
+  const apart = (shape, from) => from.reduce((sum, [name, size]) => sum + Math.abs(Math.log2((sizes(shape)[name] ?? Infinity) / size)), 0);
+  const nearer = (shape, best) => apart(shape, wanted) - apart(best, wanted) || apart(shape, rest) - apart(best, rest);
+  return wanted.length ? shapes.reduce((best, shape) => (nearer(shape, best) < 0 ? shape : best)) : null;
 }
 // A shape that this machine lacks is shown on one that has it.
 function follow() {
@@ -159,7 +163,7 @@ if (choice) {
     const like = $("[name=like]", choice), shape = $("[name=shape]", choice);
     const typed = like.value.trim(), note = $("#nearest");
     if (event.target === like && typed) {
-      const found = nearest(typed, [...shape.options].map((option) => option.value));
+      const found = nearest(typed, [...shape.options].map((option) => option.value), shape.value);
       shape.value = found ?? shape.value;
       note.textContent = found ? `Of what was measured, ${found} is the nearest to ${typed}.` : "We can't read this shape. Write it like t100-b8-i128-h128.";
     } else if (event.target === shape) like.value = "";
