@@ -33,7 +33,8 @@ def test_the_gate_on_the_published_pool(pool, monkeypatch):
     monkeypatch.setattr(evidence, "DRAWS", 1)
     held = pool.holding([BASE, COPY])
     draw = evidence.slowed(pool, shift=math.log1p(report.SHARES[0]))
-    rate = evidence.rate(Replay(pool, report.MARGIN), held, draw, evidence.found, report.GATES, 1, seed=2)
+    gates, _ = report.OFTEN[report.SHARES[0]]
+    rate = evidence.rate(Replay(pool, report.MARGIN), held, draw, evidence.found, gates, 1, seed=2)
     assert report.percent(rate.rate) == published(f"{report.OURS}, exact sizes")[1].partition(" [")[0]
 
 
