@@ -79,12 +79,9 @@ def slowed(
 ) -> Path:
     """Return a copy of a snapshot in which a call of these implementations takes longer by `share`, in these modes.
 
-    `amounts` has the work, as a share of a call, by implementation and mode; where it is not known, KINDS decides.
+    `amounts` has the work, as a share of a call, by implementation and mode; where there are none, KINDS decides.
     """
-    of_name = {
-        name: {mode: amounts[key] for mode in modes if amounts and (key := f"{name} {mode}") in amounts}
-        for name in names
-    }
+    of_name = {name: amounts and {mode: amounts[f"{name} {mode}"] for mode in modes} for name in names}
     return snapshots.changed(root, {name: slowed_by(share, work, modes, of_name[name]) for name in names})
 
 
@@ -166,7 +163,8 @@ def collect(
     roots = {BASE: root, COPY: root}
     sizes = sizing.stored(folder / SIZES)
     amounts = {name_of(share): amounts_of(sizes, share, work) for share in shares}
-    roots |= {name_of(share): slowed(root, GATED, share, work, amounts=amounts[name_of(share)]) for share in shares}
+    for share in shares:
+        roots[name_of(share)] = slowed(root, GATED, share, work, GATED_MODES, amounts[name_of(share)])
     benchmarks = [f"{PROBLEM}/sequence/{mode}" for mode in GATED_MODES]
     configuration = configure(benchmarks, threads, rng.randrange(2**31), device)
     pool_folder.mkdir(parents=True, exist_ok=True)
@@ -339,8 +337,9 @@ def calibrate(
         if size_first:
             size_work(folder, threads, advance, device)
         if (sessions and not aa_only) or runs:
+            sizes = sizing.stored(folder / SIZES)
             for work in WORK:
-                amounts_of(sizing.stored(folder / SIZES), SHARES[0], work)  # so that what is missing is found now
+                amounts_of(sizes, SHARES[0], work)  # so that what is missing is found now
         for number in range(sessions):
             if number:
                 time.sleep(PAUSE_SECONDS)

@@ -15,6 +15,7 @@ from reports.frames import ARM, Run
 from reports.recommendation import WORKLOAD
 
 MODES = ("forward", "train_step")
+TIMES = ["seconds", "seconds_low", "seconds_high"]
 WHERE = tuple(Column(name, name, word(name), words=True) for name in ("problem", "mode", "device"))
 VERDICT = Column("verdict", "verdict", word("verdict"), words=True)
 

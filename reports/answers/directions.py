@@ -9,11 +9,9 @@ import pandas as pd
 from benchmarks.columns import Column
 from benchmarks.words import listed
 from reports import formatting
-from reports.answers.answer import Answer, training
+from reports.answers.answer import TIMES, Answer, training
 from reports.columns import word
 from reports.frames import ARM
-
-TIMES = ["seconds", "seconds_low", "seconds_high"]
 
 
 def directions(sound: pd.DataFrame) -> Iterator[Answer]:

@@ -13,11 +13,10 @@ import pandas as pd
 from benchmarks.columns import Column
 from benchmarks.words import count
 from reports import formatting
-from reports.answers.answer import Answer, pair_ratios
+from reports.answers.answer import TIMES, Answer, pair_ratios
 from reports.columns import ratio, word
 from reports.frames import ARM, Run
 
-TIME = ["seconds", "seconds_low", "seconds_high"]
 RATIO = ["ratio", "ratio_low", "ratio_high"]
 FIGURES = Path(__file__).with_name("elsewhere.toml")
 
@@ -63,7 +62,7 @@ def elsewhere(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
     """
     published = pd.DataFrame([msgspec.to_builtins(figure) for figure in figures()])
     found = published.rename(columns={"ratio": "ratio_published"}).merge(
-        sound[[*ARM, "position", "where", *TIME, *RATIO]],
+        sound[[*ARM, "position", "where", *TIMES, *RATIO]],
         on=["problem", "mode", "implementation"],
         suffixes=("_published", ""),
     )

@@ -22,6 +22,7 @@ from benchmarks.record import Record
 from impls.core import registry
 from tests.helpers import processes
 from tests.helpers.processes import ROOT, SMALL, impls
+from tests.helpers.sessions import BENCHMARK, session_of
 
 
 @pytest.mark.slow
@@ -42,18 +43,13 @@ def test_a_file_that_changes_after_it_was_checked_is_not_timed(tmp_path):
         arm.kill()
 
 
-BENCHMARK = "t4-b2-i8-h8/sequence/train_step"
 NAMES = ("torch_lstm", "torch_cell")
 
 
-def session_of(tmp_path, *labels):
+def admitted(tmp_path, *labels):
     """A session whose sides have been admitted, without a worker."""
-    configuration = Configuration(
-        run_id="r", benchmarks=(BENCHMARK,), device="cpu", threads=1, turn_seconds=0.015, seed=0, weights=None,
-        call_seconds=60, memory_bytes=2**34,
-    )  # fmt: skip
     sides = [Side(label, {name: Version(registry.resolve(name)) for name in NAMES}) for label in labels]
-    session = Session(configuration, sides, (0,), tmp_path, lambda *_: None)
+    session = session_of(tmp_path, *sides)
     for label in labels:
         for name in NAMES:
             session.admissions[label, name, BENCHMARK] = Admission(name, BENCHMARK, seconds=0.005)
@@ -67,7 +63,7 @@ def row(name, **changes):
 
 def test_a_replicate_teaches_the_next(tmp_path):
     """How long calls took decides the samples of a turn, not one look of the admission; a failed arm is left alone."""
-    session = session_of(tmp_path, "run")
+    session = admitted(tmp_path, "run")
     benchmark = session.benchmarks[0]
     assert session.plan("torch_lstm", benchmark).samples == 3
     session.learn([row("torch_lstm", seconds=0.001), row("torch_cell", status="crashed", reason="SIGSEGV")])
@@ -78,7 +74,7 @@ def test_a_replicate_teaches_the_next(tmp_path):
 
 
 def test_the_sides_of_an_implementation_have_one_plan_and_fail_together(tmp_path):
-    session = session_of(tmp_path, "base", "head")
+    session = admitted(tmp_path, "base", "head")
     benchmark = session.benchmarks[0]
     session.learn([row("torch_lstm", side="base", seconds=0.001), row("torch_lstm", side="head", seconds=0.0015)])
     assert session.plan("torch_lstm", benchmark).samples == 10
@@ -89,7 +85,7 @@ def test_the_sides_of_an_implementation_have_one_plan_and_fail_together(tmp_path
 
 
 def test_turns_on_a_gpu_are_longer_and_begin_warm(tmp_path):
-    session = session_of(tmp_path, "run")
+    session = admitted(tmp_path, "run")
     benchmark = session.benchmarks[0]
     assert session.plan("torch_lstm", benchmark).warm == 0
     session.configuration = msgspec.structs.replace(session.configuration, device="cuda")
