@@ -26,7 +26,7 @@ def history(checkout):
     """Five commits. The fourth makes torch_lstm slower, and the third cannot be measured."""
     path = "impls/torch_lstm.py"
     source = (checkout / path).read_text()
-    slower = inject(source, 3.0)
+    slower = inject(source, 20.0)  # four replicates of two blocks see it, whatever else this machine does
     texts = [source + "# 1", source + "# 2", "this is no Python", slower, slower + "# 5"]
     return checkout, [commit(checkout, path, text + "\n", f"number {k}") for k, text in enumerate(texts, 1)]
 
