@@ -100,7 +100,10 @@ def _sentence(rows: pd.DataFrame) -> str:
     slower, faster = pairs["ratio_low"] > 1, pairs["ratio_high"] < 1
     same, other = int((slower.where(above, faster)).sum()), int((faster.where(above, slower)).sum())
     unclear = len(pairs) - same - other
-    said = f"the same one is faster here in {same}, the other one in {other}"
+    if same == len(pairs):
+        every = "the published pair" if same == 1 else f"all {same} published pairs"
+        return f"In {every}, the same implementation is faster here. {SENTENCE}"
+    said = f"the same implementation is faster here in {same}, the other one in {other}"
     rest = f"; in {unclear} the interval holds 1" if unclear else ""
     return f"Of {count(len(pairs), 'published pair')}, {said}{rest}. {SENTENCE}"
 

@@ -76,7 +76,8 @@ def _time(run: Run, swept: pd.DataFrame, size: str, where: str) -> Iterator[Answ
     if not grown:
         return
     steps = sorted((row for row in grown if row.mode == "train_step"), key=lambda row: row.large.value)
-    said = []
+    first, *_, last = swept.sort_values(size)["problem"].astype(str)
+    said = [f"The problems are {first} to {last}."]
     for mode, purpose in PURPOSES.items():
         leading = [row for row in grown if row.mode == mode and FASTER in row.against]
         said += [f"{purpose}: relative to {run.baseline}, {row.implementation} is {row.against}." for row in leading]
@@ -194,9 +195,10 @@ def _first_calls(swept: pd.DataFrame, where: str) -> Answer:
         if row.mode == "train_step"
         and row.seconds.get(sizes[-1], 0.0) > max(1.0, 2 * row.seconds.get(sizes[0], float("inf")))
     ]
-    said = (
-        f"From T = {sizes[0]} to {sizes[-1]}, the first training step takes more than twice as long, and over a second,"
-        f" for {listed(growing) if growing else 'no implementation'}."
+    said = f"From T = {sizes[0]} to {sizes[-1]}, " + (
+        f"the first training step takes more than twice as long, and over a second, for {listed(growing)}."
+        if growing
+        else "no implementation's first training step both more than doubled and took over a second."
     )
     columns = (
         Column("implementation", "implementation", word("implementation"), words=True),

@@ -83,6 +83,21 @@ def test_published_numbers_recomputed_from_single_turns(folder):
         assert math.isclose(math.exp(sum(logs) / len(logs)), summary.loc[(*key, name), "ratio"], rel_tol=1e-9)
 
 
+@pytest.mark.slow
+def test_the_module_that_readme_uses_in_a_program_is_an_lstm():
+    import torch
+
+    torch.manual_seed(0)
+    code = re.search(r"```python\n(import torch\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    there = {}
+    exec(code[1], there)
+    same = torch.nn.LSTM(128, 128)
+    same.load_state_dict(there["lstm"].state_dict())
+    want, (h_n, c_n) = same(there["x"], (there["h0"], there["c0"]))
+    got = there["output"], there["h_n"], there["c_n"]
+    torch.testing.assert_close(got, (want, h_n, c_n), rtol=0, atol=2e-5)
+
+
 def test_readme_shows_the_published_calibration():
     """Without it, no figure of the gate is claimed."""
     shown = (

@@ -38,7 +38,7 @@ def test_a_published_ratio_stands_beside_ours(tmp_path):
     rows += trained("base", 1e-3, **where)
     answer = answered(tmp_path, rows)[TITLE]
     assert answer.sentence.startswith(
-        "Of 1 published pair, the same one is faster here in 1, the other one in 0. Published figures are from"
+        "In the published pair, the same implementation is faster here. Published figures are from"
     )
     (row,) = cells(answer)
     assert row["of"] == f"{figure.implementation} over {figure.other}"
@@ -53,7 +53,9 @@ def test_an_order_that_does_not_hold_here_is_said(tmp_path):
     where = {"problem": figure.problem}
     rows = trained(figure.other, 3e-3, **where) + trained(figure.implementation, 1e-3, **where)
     answer = answered(tmp_path, rows + trained("base", 1e-3, **where))[TITLE]
-    assert answer.sentence.startswith("Of 1 published pair, the same one is faster here in 0, the other one in 1.")
+    assert answer.sentence.startswith(
+        "Of 1 published pair, the same implementation is faster here in 0, the other one in 1."
+    )
 
 
 def test_a_pair_whose_interval_holds_1_is_counted_apart(tmp_path):

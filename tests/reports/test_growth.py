@@ -52,7 +52,9 @@ def test_a_crossing_names_the_sizes_between_which_it_lies(tmp_path):
 def test_without_a_crossing_it_says_so(tmp_path):
     rows = swept("base", lambda n: 1e-3 * n) + swept("other", lambda n: 2e-3 * n)
     answer = answered(tmp_path, rows)[BATCH]
-    assert answer.sentence.startswith("Training: at no batch is anything clearly faster than base.")
+    assert answer.sentence.startswith(
+        "The problems are batch1 to batch64. Training: at no batch is anything clearly faster than base."
+    )
 
 
 def test_few_sizes_are_no_sweep(tmp_path):
@@ -81,7 +83,9 @@ def test_first_calls_that_grow_are_told(tmp_path):
 
 def test_first_calls_that_do_not_grow_are_told(tmp_path):
     rows = swept("base", lambda n: (1e-3 * n, 0.5), "seq_len")
-    assert answered(tmp_path, rows)[FIRST].sentence.endswith("for no implementation.")
+    assert answered(tmp_path, rows)[FIRST].sentence.endswith(
+        "no implementation's first training step both more than doubled and took over a second."
+    )
 
 
 @pytest.mark.parametrize(
