@@ -86,7 +86,9 @@ def rate_within_sessions(
     return _limited(int(hits.sum()), total, drawn, used / total, len(long))
 
 
-def alarms_of_simulated_gates(replay: Replay, held: Sequence[int], between: Between, gates: int, seed: int) -> Rate:
+def alarms_of_simulated_gates(
+    replay: Replay, held: Sequence[int], draw: Draw, between: Between, gates: int, seed: int
+) -> Rate:
     """Simulate gates in which nothing changed, each in a session of its own.
 
     A gate's replicates are drawn from all that were measured, with repetitions: their spreads and their outliers are
@@ -97,12 +99,12 @@ def alarms_of_simulated_gates(replay: Replay, held: Sequence[int], between: Betw
     Args:
         replay: the gates of a pool.
         held: the replicates that have both copies.
+        draw: draws what a gate compares.
         between: how far sessions differ.
         gates: how many gates are simulated.
         seed: of all draws.
     """
     rng, pool = random.Random(seed), replay.pool
-    draw = unchanged(pool)
     groups = _groups(pool, held)
     spreads = {
         name: math.sqrt(between.bound * _within([logs(pool, group, COPY, name) for group in groups]))
@@ -228,6 +230,22 @@ def slowed(pool: Pool, side: str = COPY, shift: float = 0.0, benchmark: str | No
     return draw
 
 
+def implementation_of(benchmark: str) -> str:
+    """Return the implementation of a benchmark of a pool, such as torch_cell of `torch_cell t64-…/sequence/forward`."""
+    return benchmark.rpartition(" ")[0]
+
+
+def of_one(draw: Draw) -> Draw:
+    """Return what draws gates of one implementation: the slower one of a gate that `draw` draws, or a random one."""
+
+    def narrowed(rng: random.Random) -> Heads:
+        heads = draw(rng)
+        target = next((name for name, head in heads.items() if head.slowed), None) or rng.choice(sorted(heads))
+        return {name: head for name, head in heads.items() if implementation_of(name) == implementation_of(target)}
+
+    return narrowed
+
+
 def alarmed(gate: Gate, _: Heads) -> bool:
     """Whether a gate called anything slower, by any metric."""
     return bool(gate.slower())
@@ -235,7 +253,7 @@ def alarmed(gate: Gate, _: Heads) -> bool:
 
 def found(gate: Gate, compared: Heads) -> bool:
     """Whether a gate called the slowed benchmark slower, by its time."""
-    return any(compared[name].shift or compared[name].sides[1] not in AA for name in gate.slower(["time"]))
+    return any(compared[name].slowed for name in gate.slower(["time"]))
 
 
 def logs(pool: Pool, held: Sequence[int], side: str, benchmark: str) -> np.ndarray:

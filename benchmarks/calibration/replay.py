@@ -26,6 +26,11 @@ class Head:
     sides: Sides = AA
     shift: float = 0.0
 
+    @property
+    def slowed(self) -> bool:
+        """Whether one of the two is slower."""
+        return bool(self.shift) or self.sides[1] not in AA
+
 
 @dataclass(frozen=True)
 class Gate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -38,6 +38,8 @@ TARGETS = {"+2%": 0.95, "+3%": 0.995}
 MOST_ALARMS, SESSIONS = FAMILY, 15
 """The share of gates that may raise a false alarm, and how many sessions are to show it."""
 OURS = "this gate"
+OF_ONE = "one implementation"
+"""How the tables call gates that compare the benchmarks of a single implementation, as for an LSTM of one's own."""
 SPANNING = "¹"
 """The sign at a rate whose processes come from several sessions."""
 
@@ -96,7 +98,8 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     parts = [markdown_cell(where)]
     if len(held[COPY]) >= TESTED:
         replay = Replay(pool, MARGIN)  # which remembers the log ratios
-        parts += [*_tables(replay, held), _least(replay, held[COPY]) + _assumptions(pool, held[COPY])]
+        parts += _tables(replay, held)
+        parts.append(_least(replay, held[COPY]) + _of_one(replay, held[COPY]) + _assumptions(pool, held[COPY]))
         parts += [*_sized(pool, sizes), *_sizes(pool)]
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
@@ -120,6 +123,10 @@ def _found(rate: Rate | None) -> str:
     return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]" if rate else "–"
 
 
+Narrow = Callable[[evidence.Draw], evidence.Draw]
+"""Makes of what draws a gate one that compares less."""
+
+
 @dataclass
 class _Row:
     """A row of the table of rules."""
@@ -133,27 +140,15 @@ class _Row:
 def _tables(replay: Replay, held: dict[str, list[int]]) -> list[str]:
     """Return two tables: how often each rule raises a false alarm, and what it finds; and the targets."""
     pool, copies = replay.pool, held[COPY]
-    unchanged = evidence.unchanged(pool)
-    alarms = evidence.rate_within_sessions(replay, copies, unchanged, evidence.alarmed, ALARM_GATES, seed=1)
-    exact = [
-        evidence.rate(
-            replay,
-            copies,
-            evidence.slowed(pool, shift=math.log1p(share)),
-            evidence.found,
-            *OFTEN.get(share, (GATES, AGAIN)),
-            seed=2,
-        )
-        for share in SHARES
-    ]
+    exact = _exact(replay, copies)
     injected = [
         evidence.rate(replay, held[side], evidence.slowed(pool, side), evidence.found, GATES, AGAIN, seed=3)
         for side in map(name_of, SHARES)
     ]
-    processes = f"{alarms.replicates:.1f}" if alarms else "–"
     rows = [
-        _Row(f"{OURS}, exact sizes", _replayed(alarms), list(map(_found, exact)), processes),
+        _row_of(f"{OURS}, exact sizes", _alarms(replay, copies), exact),
         _Row(f"{OURS}, injected", "", list(map(_found, injected)), ""),
+        _row_of(f"{OURS}, {OF_ONE}", _alarms(replay, copies, evidence.of_one), _exact(replay, copies, evidence.of_one)),
     ]
     rows += [_of_tool(pool, held, name, tool) for name, tool in OTHER_TOOLS.items()]
     header = ["rule", "false alarms", *(f"{name_of(share)} found" for share in SHARES), "processes a side"]
@@ -164,17 +159,53 @@ def _tables(replay: Replay, held: dict[str, list[int]]) -> list[str]:
     return [*parts, _targets(pool, copies, _bound(replay, copies), dict(zip(map(name_of, SHARES), exact, strict=True)))]
 
 
+def _whole(draw: evidence.Draw) -> evidence.Draw:
+    """Return the gate that was drawn, with all benchmarks of the pool."""
+    return draw
+
+
+def _alarms(replay: Replay, held: Sequence[int], narrow: Narrow = _whole) -> Rate | None:
+    """Return how often a gate in which nothing changed raises an alarm; `narrow` says what a gate compares."""
+    draw = narrow(evidence.unchanged(replay.pool))
+    return evidence.rate_within_sessions(replay, held, draw, evidence.alarmed, ALARM_GATES, seed=1)
+
+
+def _exact(replay: Replay, held: Sequence[int], narrow: Narrow = _whole) -> list[Rate | None]:
+    """Return how often slowdowns of exactly SHARES are found; `narrow` says what a gate compares."""
+    return [
+        evidence.rate(
+            replay,
+            held,
+            narrow(evidence.slowed(replay.pool, shift=math.log1p(share))),
+            evidence.found,
+            *OFTEN.get(share, (GATES, AGAIN)),
+            seed=2,
+        )
+        for share in SHARES
+    ]
+
+
+def _row_of(name: str, alarms: Rate | None, exact: Sequence[Rate | None]) -> _Row:
+    """Return the row of gates of this suite."""
+    processes = f"{alarms.replicates:.1f}" if alarms else "–"
+    return _Row(name, _replayed(alarms), list(map(_found, exact)), processes)
+
+
 def _replayed(rate: Rate | None) -> str:
     """Return how many of the replayed gates raised a false alarm."""
     return f"{round(rate.rate * rate.gates)} of {rate.gates} replays" if rate else "–"
 
 
-def _bound(replay: Replay, held: Sequence[int]) -> Rate | None:
-    """Return the rate of false alarms in simulated gates; None where there are too few sessions for a bound."""
+def _bound(replay: Replay, held: Sequence[int], narrow: Narrow = _whole) -> Rate | None:
+    """Return the rate of false alarms in simulated gates; None where there are too few sessions for a bound.
+
+    `narrow` says what a gate compares.
+    """
     between = evidence.between_sessions(replay.pool, held)
     if between is None or len(evidence.by_session(replay.pool, held)) < ENOUGH:
         return None
-    return evidence.alarms_of_simulated_gates(replay, held, between, SIMULATED, seed=5)
+    draw = narrow(evidence.unchanged(replay.pool))
+    return evidence.alarms_of_simulated_gates(replay, held, draw, between, SIMULATED, seed=5)
 
 
 def _targets(pool: Pool, held: Sequence[int], alarms: Rate | None, found: Mapping[str, Rate | None]) -> str:
@@ -185,13 +216,23 @@ def _targets(pool: Pool, held: Sequence[int], alarms: Rate | None, found: Mappin
         [f"false alarms in at most {percent(MOST_ALARMS)} of gates", "–", "not shown"],
     ]
     if alarms is not None:
-        said = f"{percent(alarms.rate)} of {alarms.gates} simulated gates, at most {percent(alarms.high)}"
-        rows[1][1:] = [said, _reached(-alarms.high, -alarms.low, -MOST_ALARMS)]
+        rows[1][1:] = [_simulated(alarms), _reached(-alarms.high, -alarms.low, -MOST_ALARMS)]
     for side, least in TARGETS.items():
         rate = found[side]
         state = _reached(rate.low, rate.high, least) if rate else "not shown"
         rows.append([f"exactly {side} found in at least {percent(least)} of gates", _found(rate), state])
     return markdown_table(rows, ["target", "measured", ""])
+
+
+def _simulated(alarms: Rate) -> str:
+    """Return how many simulated gates raised a false alarm, in words."""
+    return f"{percent(alarms.rate)} of {alarms.gates} simulated gates, at most {percent(alarms.high)}"
+
+
+def _of_one(replay: Replay, held: Sequence[int]) -> str:
+    """Return in words how often gates of one implementation raise a false alarm; nothing where there is no bound."""
+    alarms = _bound(replay, held, evidence.of_one)
+    return f"- false alarms of gates of {OF_ONE}: {_simulated(alarms)}\n" if alarms else ""
 
 
 def _reached(low: float, high: float, least: float) -> str:
@@ -211,7 +252,7 @@ def _of_tool(pool: Pool, held: dict[str, list[int]], name: str, tool: Tool) -> _
         except Exception as error:  # its functions are not public: another version may have others
             said = f"cannot be called: {type(error).__name__}"
         else:
-            implementations = {name.rpartition(" ")[0] for name in pool.benchmarks}  # each has processes of its own
+            implementations = set(map(evidence.implementation_of, pool.benchmarks))  # each has processes of its own
             said = _of_comparisons(share, tool.apart(windows) * (1 if size is None else len(implementations)))
             said += SPANNING * any(len({pool.sessions[k] for k in window}) > 1 for window in windows)
             said += ", by chance" if size is not None and size < tool.threshold and share else ""

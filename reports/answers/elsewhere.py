@@ -101,7 +101,7 @@ def _sentence(rows: pd.DataFrame) -> str:
     same, other = int((slower.where(above, faster)).sum()), int((faster.where(above, slower)).sum())
     unclear = len(pairs) - same - other
     if same == len(pairs):
-        every = "the published pair" if same == 1 else f"all {same} published pairs"
+        every = {1: "the published pair", 2: "both published pairs"}.get(same, f"all {same} published pairs")
         return f"In {every}, the same implementation is faster here. {SENTENCE}"
     said = f"the same implementation is faster here in {same}, the other one in {other}"
     rest = f"; in {unclear} the interval holds 1" if unclear else ""

@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import random
 import re
+import types
 
 import msgspec
 import numpy as np
@@ -126,7 +128,8 @@ def test_drift_between_replicates_fools_other_tools_and_not_the_gate(monkeypatch
     text = report.report(drifting, [], {}, Machine(cpu="a cpu", cores=2), 1)
     assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", text)
     first = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
-    assert first[2:7] == [f"{report.OURS}, exact sizes", f"{report.OURS}, injected", *other_tools.OTHER_TOOLS]
+    ours = [f"{report.OURS}, {what}" for what in ("exact sizes", "injected", report.OF_ONE)]
+    assert first[2:8] == [*ours, *other_tools.OTHER_TOOLS]
     assert "4 sessions" in text
     (row,) = [line for line in text.splitlines() if line.startswith("| pytest-benchmark")]
     assert len(re.findall(r"\d % \[\d", row)) == 1 + len(report.SHARES)  # its comparisons are few
@@ -165,12 +168,28 @@ def test_few_sessions_give_no_bound(monkeypatch):
     for sessions, bound in ((5, False), (6, True)):
         pool = simulated(4 * sessions, 0.004, sessions=sessions)
         assert (report._bound(Replay(pool, 0.02), range(4 * sessions)) is not None) is bound
+        said = report._of_one(Replay(pool, 0.02), range(4 * sessions))
+        assert said.startswith("- false alarms of gates of one implementation: ") if bound else said == ""
+
+
+def test_a_gate_of_one_implementation_compares_what_is_slowed_or_a_random_one_and_nothing_else():
+    own = {name: {f"{name} p/w/{mode}" for mode in ("forward", "train_step")} for name in ("a", "b", "c")}
+    small = types.SimpleNamespace(benchmarks=sorted(set().union(*own.values())))
+    rng, drawn = random.Random(1), []
+    for _ in range(60):
+        drawn.append(set(evidence.of_one(evidence.unchanged(small))(rng)))
+        heads = evidence.of_one(evidence.slowed(small, shift=0.02))(rng)
+        (slower,) = [name for name, head in heads.items() if head.slowed]
+        assert set(heads) == own[slower[0]]
+    assert all(one in own.values() for one in drawn)
+    assert all(one in drawn for one in own.values())
 
 
 def simulated_alarms(pool, gates):
     held = range(len(pool.sessions))
     between = evidence.between_sessions(pool, held)
-    return evidence.alarms_of_simulated_gates(Replay(pool, report.MARGIN), held, between, gates, seed=0)
+    draw = evidence.unchanged(pool)
+    return evidence.alarms_of_simulated_gates(Replay(pool, report.MARGIN), held, draw, between, gates, seed=0)
 
 
 @pytest.mark.slow
