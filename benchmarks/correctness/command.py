@@ -43,6 +43,7 @@ def agree(
     """Compare every implementation with the reference: outputs, final states and every gradient.
 
     Exit code 1 where anything disagrees, could not be compared although it should have been, or nothing was compared.
+    Ctrl-C shows what was compared so far.
     """
     try:
         implementations = options.implementations(impls, floor=False)
@@ -65,8 +66,13 @@ def agree(
         device,
         timeout,
     )
-    with scratch() as folder, progress(AGREEMENT) as advance:
-        matrix.fill(folder, advance)
+    try:
+        with scratch() as folder, progress(AGREEMENT) as advance:
+            matrix.fill(folder, advance)
+    except KeyboardInterrupt:
+        if matrix.cells:
+            matrix.show(terminal.output(200))
+        raise
     console = terminal.output(200)
     matrix.show(console)
     refused = {

@@ -54,9 +54,15 @@ class Cell:
     @property
     def text(self) -> str:
         """What its table shows, in rich's markup."""
+        if self.status == NOT_REACHED.status:
+            return "–"
         if self.status != "ok":
             return f"[red]{self.status}[/]"
         return "flushes" if self.flushes else f"{self.error:.0e}"
+
+
+NOT_REACHED = Cell("not reached")
+"""A cell of a comparison that was interrupted before it."""
 
 
 class Matrix:
@@ -154,6 +160,8 @@ class Matrix:
             try:
                 cells = compare()
             except ArmFailed as failure:
+                if self.stopping.is_set():  # it was killed
+                    return
                 cells = dict.fromkeys(columns, Cell(failure.status, reason=failure.reason))
             self.cells |= {(name, dtype, column): cell for column, cell in cells.items()}
             of_all = len(self.versions) * sum(len(self.columns_of(each)) for each in self.dtypes)
@@ -220,6 +228,8 @@ class Matrix:
         lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in self.columns]
         if any(cell.flushes for cell in self.cells.values()):
             lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
+        if self.stopping.is_set():
+            lines.append("–: not reached before this was interrupted")
         for name, modes in sorted(self.modes.items()):
             if missing := [mode for mode in MODES if mode not in modes]:
                 lines.append(f"{name}: has no {', '.join(missing)}")
@@ -245,7 +255,9 @@ class Matrix:
             table.add_column(column.replace("-", "\n"), justify="right")
         for version in self.versions:
             name = version.implementation.name
-            table.add_row(escape(name), *(self.cells[name, dtype, column].text for column in columns))
+            table.add_row(
+                escape(name), *(self.cells.get((name, dtype, column), NOT_REACHED).text for column in columns)
+            )
         return table
 
 

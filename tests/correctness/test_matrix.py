@@ -1,10 +1,12 @@
 """The cells of the agreement matrix."""
 
+import signal
+
 import pytest
 
 from benchmarks.correctness.matrix import Cell, Matrix, cell_of
 from benchmarks.measurement.protocol import Found
-from tests.helpers.processes import ROOT, python
+from tests.helpers.processes import ROOT, python, start, wait_for
 
 
 def test_a_limit_that_a_file_names_excuses_only_what_disagrees():
@@ -68,3 +70,36 @@ def test_a_file_without_gradients_or_with_a_limit_of_no_extreme_is_told(limits, 
     done = python(*command, cwd=tmp_path, PYTHONPATH=str(ROOT), COLUMNS="250")
     assert done.returncode == code, done.stdout + done.stderr
     assert said in done.stdout
+
+
+WAITS = """
+import pathlib, time
+from impls.families.torch import prepare_module
+from impls.families.torch_lstm import FlatLSTM
+FRAMEWORK = "torch"
+TRACK = "default"
+def prepare(problem, weights, device, workload):
+    if problem.seq_len == 3:
+        pathlib.Path({reached!r}).touch()
+        time.sleep(300)
+    return prepare_module(problem, weights, device, workload, FlatLSTM)
+"""
+
+
+@pytest.mark.slow
+def test_what_was_compared_before_an_interrupt_is_shown(tmp_path):
+    reached = tmp_path / "reached"
+    (tmp_path / "mine.py").write_text(WAITS.replace("{reached!r}", repr(str(reached))))
+    asked = ("--dtype", "float32", "--workload", "sequence", "--problem", "t2-b2-i3-h4", "--problem", "t3-b2-i3-h4")
+    command = ("-m", "benchmarks", "agree", "--impl", "mine.py", *asked)
+    with start(*command, cwd=tmp_path, PYTHONPATH=str(ROOT), COLUMNS="250") as process:
+        wait_for(reached.exists)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, said
+    (row,) = (line for line in said.splitlines() if line.startswith("│ mine "))
+    shown = [cell.strip() for cell in row.split("│") if cell.strip()]
+    assert float(shown[1]) < 2e-5
+    assert set(shown[2:]) == {"–"}
+    assert "not reached before this was interrupted" in said
+    assert "crashed" not in said
