@@ -69,7 +69,7 @@ from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 if sys.argv[1] == "off":
     keras.layers.LSTM = functools.partial(keras.layers.LSTM, use_cudnn=False)
-problem = Problem.parse("t40-b32-i512-h512")
+problem = Problem.parse("t40-b64-i1024-h1024")  # so large that the products take most, on a busy machine too
 prepared = registry.load(registry.resolve("keras_torch")).prepare(problem, make_weights(problem), "cpu", "sequence")
 state = prepared.start("forward", make_inputs(problem))
 prepared.forward(state)
