@@ -123,7 +123,7 @@ def test_drift_between_replicates_fools_other_tools_and_not_the_gate(monkeypatch
     assert rate(drifting, evidence.unchanged(drifting), evidence.alarmed, 60).rate <= 0.02
     tool = other_tools.OTHER_TOOLS["pytest-benchmark, median:5%"]
     assert report.other_tool(drifting, COPY, tool, tool.windows(range(44), drifting.sessions)) > 0.2
-    for name, few in (("ALARM_GATES", 20), ("GATES", 20), ("AGAIN", 1), ("EACH", 2)):
+    for name, few in (("ALARM_GATES", 20), ("GATES", 20), ("AGAIN", 1), ("EACH", 2), ("OFTEN", {})):
         monkeypatch.setattr(report, name, few)
     text = report.report(drifting, [], {}, Machine(cpu="a cpu", cores=2), 1)
     assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", text)
