@@ -26,18 +26,20 @@ def history(checkout):
     """Five commits. The fourth makes torch_lstm slower, and the third cannot be measured."""
     path = "impls/torch_lstm.py"
     source = (checkout / path).read_text()
-    slower = inject(source, 20.0)  # four replicates of two blocks see it, whatever else this machine does
+    slower = inject(source, 3.0)
     texts = [source + "# 1", source + "# 2", "this is no Python", slower, slower + "# 5"]
     return checkout, [commit(checkout, path, text + "\n", f"number {k}") for k, text in enumerate(texts, 1)]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_planted_commit_is_found_and_one_that_cannot_be_measured_is_skipped(history, tmp_path):
     checkout, commits = history
     before = git(checkout, "status", "--porcelain"), git(checkout, "rev-parse", "HEAD")
     done = python(
         "-m", "benchmarks", "regression", "--bisect", f"{commits[0]}..HEAD", "--impl", "torch_lstm", *FEW,
-        "--replicates", "4", "--out", tmp_path / "out", cwd=checkout, XDG_CACHE_HOME=str(tmp_path / "cache"),
+        "--replicates", "8", "--out", tmp_path / "out", cwd=checkout, timeout=800,
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
     )  # fmt: skip
     assert done.returncode == 1, done.stderr + done.stdout
     said = done.stdout.strip().splitlines()[-1]
