@@ -99,6 +99,9 @@ def test_the_cost_of_lengths_is_the_ratio_to_the_same_problem_without(tmp_path):
     assert found["base"].startswith("5.00")
     assert found["other"].startswith("1.00")
     assert "A training step of base takes 5.00 × at t1-b1-i1-h1-var." in answer.sentence
+    said = "Relative to base with the same lengths, a training step of other takes 0.40 × at t1-b1-i1-h1-var."
+    assert answer.sentence.endswith(said)
+    assert "same lengths" not in answered(tmp_path, rows[: len(rows) // 2])[COST].sentence
 
 
 def test_lengths_without_their_like_cost_nothing_known(tmp_path):
