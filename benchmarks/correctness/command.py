@@ -66,14 +66,14 @@ def agree(
         device,
         timeout,
     )
+    console = terminal.output(200)
     try:
         with scratch() as folder, progress(AGREEMENT) as advance:
             matrix.fill(folder, advance)
     except KeyboardInterrupt:
         if matrix.cells:
-            matrix.show(terminal.output(200))
+            matrix.show(console)
         raise
-    console = terminal.output(200)
     matrix.show(console)
     refused = {
         f"{name}, {dtype}": reason for dtype in matrix.dtypes for name, reason in controls.refusals(dtype).items()

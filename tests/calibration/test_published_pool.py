@@ -28,7 +28,7 @@ def published(rule):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "narrow"), [("exact sizes", lambda draw: draw), (report.OF_ONE, evidence.of_one)])
+@pytest.mark.parametrize(("what", "narrow"), [("exact sizes", report._whole), (report.OF_ONE, evidence.of_one)])
 def test_the_gate_on_the_published_pool(pool, monkeypatch, what, narrow):
     """All gates of the smallest slowdown, whose figure is neither 0 nor 1, to the digit; its bounds take too long."""
     monkeypatch.setattr(evidence, "DRAWS", 1)
