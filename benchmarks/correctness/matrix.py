@@ -27,6 +27,7 @@ from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Advance
 from benchmarks.measurement.sides import Version, make_arm
 from benchmarks.record import harmless
+from benchmarks.words import listed
 from impls.core.contract import MODES
 from impls.core.precision import current
 from impls.core.problem import Problem
@@ -237,15 +238,25 @@ class Matrix:
             console.print(line, markup=False, highlight=False)
 
     def reasons(self) -> list[str]:
-        """Return the reasons of cells that are not ok; one line for all cells of a row that have the same."""
-        columns: dict[tuple[str, str, str], list[str]] = {}
-        for (name, dtype, column), cell in self.cells.items():
-            if cell.reason:
-                columns.setdefault((name, dtype, f"{cell.status}: {cell.reason}"), []).append(column)
-        return [
-            f"{name}, {dtype}, {', '.join(those) if len(those) <= SHOWN else f'{len(those)} columns'}: {what}"
-            for (name, dtype, what), those in columns.items()
-        ]
+        """Return the reasons of cells that are not ok; one line for all columns and dtypes that have the same."""
+        lines: dict[tuple[str, str, str], list[str]] = {}
+        for version in self.versions:
+            name = version.implementation.name
+            for dtype in self.dtypes:
+                columns: dict[str, list[str]] = {}
+                for column in self.columns_of(dtype):
+                    cell = self.cells.get((name, dtype, column), NOT_REACHED)
+                    if cell.reason:
+                        columns.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
+                for what, those in columns.items():
+                    lines.setdefault((name, self._said(those, dtype), what), []).append(dtype)
+        return [f"{name}, {listed(dtypes)}, {those}: {what}" for (name, those, what), dtypes in lines.items()]
+
+    def _said(self, columns: Sequence[str], dtype: str) -> str:
+        """Return which columns of a dtype a reason is about."""
+        if len(columns) == len(self.columns_of(dtype)):
+            return "everywhere"
+        return ", ".join(columns) if len(columns) <= SHOWN else f"{len(columns)} columns"
 
     def _table(self, dtype: str, columns: Sequence[str]) -> Table:
         title = f"largest error, {dtype} (tolerance {agreement.tolerance_of(dtype):.0e})"

@@ -6,6 +6,9 @@ import pytest
 
 from benchmarks.correctness.matrix import Cell, Matrix, cell_of
 from benchmarks.measurement.protocol import Found
+from benchmarks.measurement.sides import version_of
+from impls.core.problem import Problem
+from impls.core.registry import resolve
 from tests.helpers.processes import ROOT, python, start, wait_for
 
 
@@ -35,6 +38,23 @@ def test_a_matrix_is_good_if_something_agrees_and_nothing_failed(statuses, good)
     matrix = Matrix([], [], ["float32"], ["cell"], "cpu", 1.0)
     matrix.cells = {("mine", "float32", f"t{k}-b1-i1-h1"): Cell(status) for k, status in enumerate(statuses, 1)}
     assert matrix.good is good
+
+
+def test_a_reason_is_told_once_for_all_dtypes_and_columns_that_have_it():
+    problems = [Problem.parse(f"t{k}-b1-i1-h1") for k in range(1, 6)]
+    matrix = Matrix([version_of(resolve("torch_cell"))], problems, ["float32", "float64"], ["cell"], "cpu", 1.0)
+    none, late = Cell("unsupported", reason="no lengths"), Cell("timeout", reason="too late")
+    for dtype in matrix.dtypes:
+        matrix.cells |= {("torch_cell", dtype, problem.id): none for problem in problems}
+    assert matrix.reasons() == ["torch_cell, float32 and float64, everywhere: unsupported: no lengths"]
+    matrix.cells[("torch_cell", "float64", "t5-b1-i1-h1")] = late
+    assert matrix.reasons() == [
+        "torch_cell, float32, everywhere: unsupported: no lengths",
+        "torch_cell, float64, 4 columns: unsupported: no lengths",
+        "torch_cell, float64, t5-b1-i1-h1: timeout: too late",
+    ]
+    matrix.cells = {("torch_cell", "float32", "t1-b1-i1-h1"): Cell("ok", 1e-7)}
+    assert matrix.reasons() == []
 
 
 def test_the_floor_alone_is_nothing_to_compare():
