@@ -31,6 +31,7 @@ from benchmarks.calibration.report import (
     RealGate,
     gates_listed,
     report,
+    sizes_listed,
     slowdowns_listed,
 )
 from benchmarks.calibration.sizing import Sizes
@@ -322,7 +323,7 @@ def calibrate(
     """Measure how often the regression gate gives a false alarm on this machine, and which slowdowns it finds.
 
     DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables,
-    gates.md every real gate, and slowdowns.md what each injected slowdown measured.
+    gates.md every real gate, slowdowns.md what each injected slowdown measured, and sizes.md how well each was sized.
     """
     folder = out or ROOT / "runs" / "calibration"
     pool_folder = folder / "pool"
@@ -360,6 +361,8 @@ def calibrate(
         write_text(folder / "gates.md", gates_listed(found[1]))
     if slowdowns := slowdowns_listed(found[0]):
         write_text(folder / "slowdowns.md", slowdowns)
+    if found[2]:
+        write_text(folder / "sizes.md", sizes_listed(found[2]))
     Console().print(Markdown(text))
     command_line.say(f"everything is in {folder}")
     return 0

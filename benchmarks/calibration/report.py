@@ -16,7 +16,7 @@ from benchmarks.calibration.evidence import Rate
 from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.replay import Replay
-from benchmarks.calibration.sizing import ENDS, Sizes
+from benchmarks.calibration.sizing import ENDS, HALF, Sizes
 from benchmarks.metadata import Machine
 from benchmarks.regression.decision import FAMILY, TESTED
 from benchmarks.words import count, listed, markdown_cell, markdown_table
@@ -367,6 +367,28 @@ def slowdowns_listed(pool: Pool) -> str:
     ]
     header = ["benchmark", "work", "injected", "measured [95 %]"]
     return markdown_table(rows, header) + "\n" if rows else ""
+
+
+def sizes_listed(sizes: Sizes) -> str:
+    """Return how much work each slowdown takes, and how far it may be from what it is called, in a table."""
+    rows = [
+        [
+            benchmark,
+            work,
+            *(percent(size.amount(share)) for share in ENDS),
+            f"{100 * size.uncertain:.3f}",
+            "yes" if size.uncertain <= HALF else "no",
+            str(size.processes),
+        ]
+        for work, known in sizes.items()
+        for benchmark, size in known.items()
+    ]
+    ends = [f"work of {name_of(share)}, of a call" for share in ENDS]
+    within = f"within {100 * HALF:g} points"
+    return (
+        markdown_table(rows, ["benchmark", "kind", *ends, "points from its label, at most [95 %]", within, "processes"])
+        + "\n"
+    )
 
 
 def gates_listed(reals: Sequence[RealGate]) -> str:

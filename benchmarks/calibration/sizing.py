@@ -31,8 +31,8 @@ ENDS = (0.02, 0.05)
 """The slowdowns at which the work is sized. Between them, how much longer a call takes is taken to be a line."""
 HALF = 0.001
 """Sizing ends when the 95 % interval of both is at most this far from its middle: 0.1 points."""
-BLOCKS, BATCHES = 50, 2
-"""Blocks in a batch, and batches of each amount of work in a process."""
+BLOCKS = 100
+"""In a process."""
 FEWEST, MOST = 6, 40
 """The fewest and the most processes."""
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
@@ -118,25 +118,42 @@ def size(take: Callable[[tuple[float, ...]], Sequence[float]], half: float = HAL
     return found
 
 
-def batches(slowed: Any, state: Any, turn_seconds: float, rng: np.random.Generator) -> Callable[[float], float]:
-    """Return what measures a batch of mirrored blocks of a call with injected work and the same call without."""
+def middle(values: Sequence[float]) -> float:
+    """Return Hodges and Lehmann's: the median of the means of all pairs.
+
+    Disturbed values hardly move it, and it varies less than the median of the values themselves.
+    """
+    rows, columns = np.triu_indices(len(values))
+    given = np.asarray(values)
+    return float(np.median((given[rows] + given[columns]) / 2))
+
+
+def longer_by(
+    slowed: Any, state: Any, amounts: Sequence[float], turn_seconds: float, rng: np.random.Generator
+) -> list[float]:
+    """Return how much longer a call takes with each amount of injected work, as a share of the call without.
+
+    All amounts and the call without are in the same mirrored blocks. In a block, the shorter of two turns counts.
+    """
     how = timing.plan(timing.estimate(slowed.call, state, 0.2), turn_seconds)
 
-    def shorter(order: Sequence[Any], calls: Any) -> list[float]:
-        taken = [(call, timing.turn(call, state, how)[0].seconds) for call in order]
-        return [min(seconds for call, seconds in taken if call is one) for one in calls]
-
-    def take(work: float) -> float:
+    def seconds(work: float | None) -> float:
+        if work is None:
+            return timing.turn(slowed.call, state, how)[0].seconds
         slowed.share = work
-        calls = [slowed.call, slowed]
-        logs = []
-        for _ in range(BLOCKS):
-            order = calls if rng.random() < 0.5 else calls[::-1]
-            before, after = shorter([*order, *order[::-1]], calls)
-            logs.append(np.log(after / before))
-        return float(np.expm1(np.median(logs)))
+        return timing.turn(slowed, state, how)[0].seconds
 
-    return take
+    works = [None, *amounts]
+    logs = []
+    for _ in range(BLOCKS):
+        order = [*rng.permutation(len(works))]
+        taken = np.full((2, len(works)), np.inf)
+        for half, turns in enumerate((order, order[::-1])):
+            for k in turns:
+                taken[half, k] = seconds(works[k])
+        shorter = taken.min(axis=0)
+        logs.append(np.log(shorter[1:] / shorter[0]))
+    return [float(np.expm1(middle(of_amount))) for of_amount in np.transpose(logs)]
 
 
 def size_apart(
@@ -187,9 +204,7 @@ def main(text: str) -> None:
     slowed = prepared.call(benchmark.mode)
     slowed(state)
     rng = np.random.default_rng(request.seed)
-    take = batches(slowed, state, request.turn_seconds, rng)
-    longer = [[take(work) for work in request.amounts] for _ in range(BATCHES)]
-    print(msgspec.json.encode(np.mean(longer, axis=0).tolist()).decode())
+    print(msgspec.json.encode(longer_by(slowed, state, request.amounts, request.turn_seconds, rng)).decode())
 
 
 if __name__ == "__main__":

@@ -71,7 +71,17 @@ def test_a_disturbed_process_cannot_ask_for_endless_work_or_for_none(factor):
             assert share / sizing.MOST_FACTOR <= work <= share / sizing.LEAST_FACTOR
 
 
-def test_a_batch_compares_the_shorter_of_two_turns(monkeypatch):
+def test_the_middle_is_hardly_moved_by_disturbed_values_and_spreads_less_than_a_median():
+    rng = np.random.default_rng(0)
+    disturbed = [*rng.normal(0, 1, 90), *[50.0] * 10]
+    assert abs(sizing.middle(disturbed)) < 0.4
+    assert sizing.middle([3.0]) == 3
+    assert sizing.middle([1.0, 2.0]) == 1.5
+    draws = rng.normal(0, 1, (400, 100))
+    assert np.std([sizing.middle(draw) for draw in draws]) < 0.92 * np.std(np.median(draws, axis=1))
+
+
+def test_a_process_compares_the_shorter_of_two_turns(monkeypatch):
     """A call of 1 ms whose every third turn is disturbed, and one that is longer by 1.2 times its work."""
 
     class Slowed:
@@ -83,14 +93,14 @@ def test_a_batch_compares_the_shorter_of_two_turns(monkeypatch):
     slowed, turns = Slowed(), itertools.count()
 
     def turn(call, state, how):
-        seconds = 1e-3 * (1 + 1.2 * slowed.share * (call is slowed)) * (1.5 if next(turns) % 3 == 0 else 1.0)
+        seconds = 1e-3 * (1 + 1.2 * slowed.share * (call is slowed)) * (1.5 if next(turns) % 5 == 0 else 1.0)
         return Turn(seconds=seconds), None
 
     monkeypatch.setattr(sizing.timing, "turn", turn)
     monkeypatch.setattr(sizing.timing, "estimate", lambda *_: 1e-3)
     monkeypatch.setattr(sizing.timing, "plan", lambda *_: Plan(1, 1))
-    take = sizing.batches(slowed, None, 0.016, np.random.default_rng(0))
-    assert take(0.03) == pytest.approx(0.036)
+    longer = sizing.longer_by(slowed, None, (0.03, 0.05), 0.016, np.random.default_rng(0))
+    assert longer == pytest.approx([0.036, 0.06])
 
 
 def test_sizes_are_kept(tmp_path):
