@@ -91,18 +91,18 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     machine = pool.machine or machine
     held = {side: pool.holding([BASE, COPY, side]) for side in (COPY, *map(name_of, SHARES))}
     counts = ", ".join(f"{'A/A' if side == COPY else side} {len(number)}" for side, number in held.items())
-    where = (
-        f"{processors.words(machine)}, {machine.cores} cores, {count(threads, 'thread')} a worker; "
-        f"{_dates(pool)}. {count(len({pool.sessions[k] for k in held[COPY]}), 'session')}; replicates: {counts}."
-    )
-    parts = [markdown_cell(where)]
+    where = f"{processors.words(machine)}, {machine.cores} cores, {count(threads, 'thread')} a worker"
+    sessions = count(len({pool.sessions[k] for k in held[COPY]}), "session")
+    measured = f"; {_dates(pool)}. {sessions}; replicates: {counts}." if pool.sessions else "; no sessions yet."
+    parts = [markdown_cell(where + measured)]
     if len(held[COPY]) >= TESTED:
         replay = Replay(pool, MARGIN)  # which remembers the log ratios
         parts += _tables(replay, held)
         parts.append(_least(replay, held[COPY]) + _of_one(replay, held[COPY]) + _assumptions(pool, held[COPY]))
-        parts += [*_sized(pool, sizes), *_sizes(pool)]
+        parts += _sizes(pool)
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
+    parts += _sized(pool, sizes)
     if reals:
         parts.append(_from_end_to_end(reals))
     return "\n\n".join(parts) + "\n"
@@ -320,19 +320,18 @@ def _assumptions(pool: Pool, held: Sequence[int]) -> str:
 
 
 def _sized(pool: Pool, sizes: Sizes) -> list[str]:
-    """Return in words how well the injected slowdowns were sized before they were used; nothing where they were not."""
+    """Return in words how well injected slowdowns were sized, and in how many sessions that was used."""
     lines = []
     for work, known in sizes.items():
         of_work = [session for session, kind in pool.works.items() if kind == work]
         used = len(pool.sized.intersection(of_work))
-        if not used:
-            continue
+        of_sessions = f"; used in {used} of {count(len(of_work), 'session')}" if of_work else ""
         worst = max(size.uncertain for size in known.values())
         of_all = [size.amount(share) / share for size in known.values() for share in ENDS]
         lines.append(
             f"- {work}: of a slowdown, the work itself is {percent(min(of_all))} to {percent(max(of_all))}. Sized at"
-            f" {len(known)} benchmarks, {listed([name_of(share) for share in ENDS])} to within"
-            f" {100 * worst:.2f} points; used in {used} of {count(len(of_work), 'session')}"
+            f" {count(len(known), 'benchmark')}, {listed([name_of(share) for share in ENDS])} to within"
+            f" {100 * worst:.2f} points{of_sessions}"
         )
     return ["\n".join(lines)] if lines else []
 

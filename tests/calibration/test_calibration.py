@@ -15,6 +15,7 @@ from benchmarks.calibration import evidence, other_tools, pool, report
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.replay import Replay
 from benchmarks.calibration.report import RealGate, right
+from benchmarks.calibration.sizing import Size
 from benchmarks.metadata import Machine, Metadata, RunOptions
 from benchmarks.record import TURN, Record
 from benchmarks.regression import decision
@@ -279,6 +280,30 @@ def test_injected_slowdowns_are_summed_up_and_each_is_listed():
         report.slowdowns_listed(dataclasses.replace(pool, works={}, replicates=[], logs=[], values=[], sessions=[]))
         == ""
     )
+
+
+def test_each_sizing_is_listed_with_how_far_it_may_be_off():
+    sizes = {"memory": {"jax_scan forward": Size(0.001, 1.25, 0.0008, 9), "torch_cell forward": Size(0, 1, 0.002, 40)}}
+    near, far = report.sizes_listed(sizes).splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (near, far)]
+    assert cells[0] == ["jax_scan forward", "memory", "1.52 %", "3.92 %", "0.080", "yes", "9"]
+    assert cells[1] == ["torch_cell forward", "memory", "2 %", "5 %", "0.200", "no", "40"]
+
+
+def test_how_well_slowdowns_are_sized_is_told_with_the_sessions_that_used_it():
+    sizes = {"arithmetic": {"torch_cell forward": Size(0.0, 1.25, 0.0008, 9)}}
+    sessions = simulated(40, 0.004)
+    (unused,) = report._sized(sessions, sizes)
+    (used,) = report._sized(dataclasses.replace(sessions, sized=frozenset(sessions.works)), sizes)
+    assert "the work itself is 80.0 % to 80.0 %. Sized at 1 benchmark, +2% and +5% to within 0.08 points" in unused
+    assert "; used in 0 of" in unused
+    assert "; used in 0 of" not in used
+    empty = Pool([], [], [], [], {})
+    (alone,) = report._sized(empty, sizes)
+    assert "used in" not in alone
+    text = report.report(empty, [], sizes, Machine(cpu="AMD EPYC"), 1)
+    assert "; no sessions yet." in text
+    assert alone in text
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (1, 400)])
