@@ -97,3 +97,26 @@ def test_other_tools_on_the_published_pool(pool, rule):
     tool = report.OTHER_TOOLS[rule]
     share = report.other_tool(pool, COPY, tool, tool.windows(pool.holding([BASE, COPY]), pool.sessions))
     assert published(rule)[0].startswith(f"{report.percent(share)} [")
+
+
+def test_what_readme_says_in_words_is_what_the_tables_say():
+    """Its sentences around the tables are written by hand."""
+    page = (ROOT / "README.md").read_text()
+    words = " ".join(page[page.index("<!-- end of calibration -->") :].split())
+    table, gates, slowdowns = ((FOLDER / f"{name}.md").read_text() for name in ("calibration", "gates", "slowdowns"))
+    alarms, number, most = re.search(r"([\d.]+) % of (\d+) simulated gates, at most ([\d.]+) %", table).groups()
+    raised = round(float(alarms) / 100 * int(number))
+    assert (
+        f"In {int(number):,} simulated gates, {raised} raised an alarm: {alarms} %, at most {float(most):.2f} %"
+        in words
+    )
+    rows = [[cell.strip() for cell in line.split("|")] for line in gates.splitlines()[2:]]
+    unchanged = [row for row in rows if row[3].startswith("same")]
+    assert f"not in {len(unchanged)} real gates" in words
+    assert all(row[5] == "0" for row in unchanged)
+    assert f"as high as {100 * (1 - 0.05 ** (1 / len(unchanged))):.0f} %" in words  # none of so many, at 95 %
+    quiet = [row for row in unchanged if row[3] == "same"]
+    strict = sum(not row[10].startswith("0 of") for row in quiet)
+    assert f"at least {strict} of the {len(quiet)} gates without a change" in words
+    of_three = [float(line.split("|")[4].split()[0]) for line in slowdowns.splitlines() if "| +3% " in line]
+    assert f"called 3 % measured {min(of_three):.2f} to {max(of_three):.2f} %" in words
