@@ -83,18 +83,27 @@ def save(folder: Path, records: Sequence[Record]) -> None:
     write_records(folder / f"replicate-{time.strftime('%Y%m%dT%H%M%S')}.parquet", kept, COMPARED)
 
 
-def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu") -> None:
+def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu", what: str = "") -> None:
     """Make a pool one of this machine, device and number of threads; one from before that was recorded stays as it is.
 
+    Args:
+        folder: of the pool.
+        machine: this one.
+        threads: of a worker.
+        device: where the workers compute.
+        what: which LSTMs are measured at which problem, in words; empty for those of a gate without options.
+
     Raises:
-        ValueError: where its replicates are from another machine. One line.
+        ValueError: where its replicates are from another machine, or of something else. One line.
     """
-    path, here = folder / "machine.txt", f"{processors.key(machine)}, threads a worker: {threads}"
-    here += f", on {machine.gpu}" if device == "cuda" else ""
+    path, where = folder / "machine.txt", f"{processors.key(machine)}, threads a worker: {threads}"
+    where += f", on {machine.gpu}" if device == "cuda" else ""
+    here = f"{where}, {what}" if what else where
     if path.exists():
         there = path.read_text(encoding="utf-8").strip()
         if there != here:
-            raise ValueError(f"{folder} has replicates of another machine ({there}); this one is {here}")
+            other = "of something else" if f"{there}, ".startswith(f"{where}, ") else "of another machine"
+            raise ValueError(f"{folder} has replicates {other} ({there}); this one is {here}")
     elif not any(folder.glob("replicate-*.parquet")):
         folder.mkdir(parents=True, exist_ok=True)
         write_text(path, f"{here}\n")

@@ -17,6 +17,7 @@ from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.replay import Replay
 from benchmarks.calibration.sizing import ENDS, HALF, Sizes
+from benchmarks.calibration.subject import words
 from benchmarks.metadata import Machine
 from benchmarks.regression.decision import FAMILY, TESTED
 from benchmarks.words import count, listed, markdown_cell, markdown_table
@@ -94,7 +95,7 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     where = f"{processors.words(machine)}, {machine.cores} cores, {count(threads, 'thread')} a worker"
     sessions = count(len({pool.sessions[k] for k in held[COPY]}), "session")
     measured = f"; {_dates(pool)}. {sessions}; replicates: {counts}." if pool.sessions else "; no sessions yet."
-    parts = [markdown_cell(where + measured)]
+    parts = [markdown_cell(where + measured + _about(pool))]
     if len(held[COPY]) >= TESTED:
         replay = Replay(pool, MARGIN)  # which remembers the log ratios
         parts += _tables(replay, held)
@@ -106,6 +107,14 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     if reals:
         parts.append(_from_end_to_end(reals))
     return "\n\n".join(parts) + "\n"
+
+
+def _about(pool: Pool) -> str:
+    """Return in words which LSTMs were measured at which problem; nothing where those are of a gate without options."""
+    names = {evidence.implementation_of(benchmark) for benchmark in pool.benchmarks}
+    problems = {benchmark.rpartition(" ")[2].partition("/")[0] for benchmark in pool.benchmarks}
+    said = [words(names, problem) for problem in sorted(problems)]
+    return f" Gates {listed(said)}." if any(said) else ""
 
 
 def _dates(pool: Pool) -> str:
@@ -148,8 +157,10 @@ def _tables(replay: Replay, held: dict[str, list[int]]) -> list[str]:
     rows = [
         _row_of(f"{OURS}, exact sizes", _alarms(replay, copies), exact),
         _Row(f"{OURS}, injected", "", list(map(_found, injected)), ""),
-        _row_of(f"{OURS}, {OF_ONE}", _alarms(replay, copies, evidence.of_one), _exact(replay, copies, evidence.of_one)),
     ]
+    if not _alone(pool):
+        of_one = _alarms(replay, copies, evidence.of_one), _exact(replay, copies, evidence.of_one)
+        rows.append(_row_of(f"{OURS}, {OF_ONE}", *of_one))
     rows += [_of_tool(pool, held, name, tool) for name, tool in OTHER_TOOLS.items()]
     header = ["rule", "false alarms", *(f"{name_of(share)} found" for share in SHARES), "processes a side"]
     cells = [[row.name, row.alarms, *row.found, row.processes] for row in rows]
@@ -157,6 +168,11 @@ def _tables(replay: Replay, held: dict[str, list[int]]) -> list[str]:
     if any(SPANNING in cell for row in cells for cell in row):
         parts.append(f"{SPANNING} Its processes come from several sessions, since no session has so many.")
     return [*parts, _targets(pool, copies, _bound(replay, copies), dict(zip(map(name_of, SHARES), exact, strict=True)))]
+
+
+def _alone(pool: Pool) -> bool:
+    """Whether a pool has a single implementation."""
+    return len(set(map(evidence.implementation_of, pool.benchmarks))) == 1
 
 
 def _whole(draw: evidence.Draw) -> evidence.Draw:
@@ -230,8 +246,11 @@ def _simulated(alarms: Rate) -> str:
 
 
 def _of_one(replay: Replay, held: Sequence[int]) -> str:
-    """Return in words how often gates of one implementation raise a false alarm; nothing where there is no bound."""
-    alarms = _bound(replay, held, evidence.of_one)
+    """Return in words how often gates of one implementation raise a false alarm; nothing where there is no bound.
+
+    Nor where the pool has one only: the table of targets says it.
+    """
+    alarms = None if _alone(replay.pool) else _bound(replay, held, evidence.of_one)
     return f"- false alarms of gates of {OF_ONE}: {_simulated(alarms)}\n" if alarms else ""
 
 

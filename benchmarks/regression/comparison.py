@@ -102,7 +102,7 @@ def _digest(implementations: dict[str, Implementation], name: str) -> str | None
     return implementations[name].digest if name in implementations else None
 
 
-def _split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
+def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     """Split what is wanted into names of this repository and files from elsewhere.
 
     Raises:
@@ -128,7 +128,7 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
     Raises:
         ValueError: where a side cannot be made; the message has one line.
     """
-    own, foreign = _split(wanted)
+    own, foreign = split(wanted)
     base: dict[str, Version] = {}
     head: dict[str, Version] = {}
     unreadable: dict[str, dict[str, str]] = {"base": {}, "head": {}}
@@ -202,7 +202,7 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     implementations, broken = _lstms(root / "impls")
     for reason in broken.values():
         raise Unusable(reason)
-    own, foreign = _split(wanted)
+    own, foreign = split(wanted)
     names = _chosen(own, implementations, implementations, shared=False) if own or not foreign else []
     chosen = [implementations[name] for name in names] + [registry.read_foreign(path) for path in foreign]
     explicit = bool(wanted) and ALL not in wanted

@@ -126,12 +126,20 @@ def of_working_tree(folder: Path, name: str) -> Path:
         return keep(arrived)
 
 
-def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
-    """Return a copy of a snapshot in which the sources of some implementations are changed."""
+def joined(*roots: Path) -> Path:
+    """Return a snapshot with the files of several."""
     with arriving("files") as arrived:
-        shutil.copytree(root / "impls", arrived / "impls")
+        for root in roots:
+            shutil.copytree(root, arrived, dirs_exist_ok=True)
+        return keep(arrived)
+
+
+def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
+    """Return a copy of a snapshot in which some files are changed, such as `impls/torch_lstm.py`."""
+    with arriving("files") as arrived:
+        shutil.copytree(root, arrived, dirs_exist_ok=True)
         for name, change in changes.items():
-            path = arrived / "impls" / f"{name}.py"
+            path = arrived / name
             path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
         return keep(arrived)
 

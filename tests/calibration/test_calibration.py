@@ -368,6 +368,14 @@ def test_a_pool_takes_replicates_of_one_machine_only(tmp_path):
             pool.claim(tmp_path / "pool", msgspec.structs.replace(HERE, **other), 1)
     with pytest.raises(ValueError, match="threads a worker: 1"):
         pool.claim(tmp_path / "pool", HERE, 2)
+    with pytest.raises(ValueError, match=r"has replicates of something else \(.*\); this one is .*, of mine at t4-b2"):
+        pool.claim(tmp_path / "pool", HERE, 1, what="of mine at t4-b2-i8-h8")
+    pool.claim(tmp_path / "mine", HERE, 1, what="of mine at t4-b2-i8-h8")
+    with pytest.raises(ValueError, match="has replicates of something else"):
+        pool.claim(tmp_path / "mine", HERE, 1)
+    with pytest.raises(ValueError, match="has replicates of another machine"):
+        pool.claim(tmp_path / "mine", HERE, 12, what="of mine at t4-b2-i8-h8")
+    assert pool.threads_of(tmp_path / "mine") == 1
     card = msgspec.structs.replace(HERE, gpu="H100, 580.1")
     with pytest.raises(ValueError, match=r"this one is .*, on H100, 580\.1"):
         pool.claim(tmp_path / "pool", card, 1, "cuda")

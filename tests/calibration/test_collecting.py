@@ -1,31 +1,33 @@
 """A session of a pool, and a gate from end to end, at a small problem."""
 
+import dataclasses
+from functools import partial
 from types import SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.calibration import command, pool
+from benchmarks.calibration import command, measuring, pool, report
 from benchmarks.calibration.injection import KINDS
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.report import PLANTED
 from benchmarks.calibration.sizing import Size
+from benchmarks.calibration.subject import Subject
+from benchmarks.regression import command as gate_command
 
 NAMES = ("numpy_lstm", "torch_lstm")
 
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(command, "GATED", NAMES)
-    monkeypatch.setattr(command, "GATED_MODES", ("forward",))
-    monkeypatch.setattr(command, "PROBLEM", "t4-b2-i8-h8")
-    monkeypatch.setattr(command.Steps, "blocks", 3)
+    monkeypatch.setattr(measuring.Steps, "blocks", 3)
+    return Subject(NAMES, "t4-b2-i8-h8", ("forward",))
 
 
 @pytest.mark.slow
 def test_a_session_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates(small, tmp_path):
-    command.collect(tmp_path, 2, (1.0,), threads=1, advance=lambda *_: None)
+    measuring.collect(tmp_path, small, 2, (1.0,), threads=1, advance=lambda *_: None)
     found = Pool.load(tmp_path / "pool")
     assert found.benchmarks == [f"{name} t4-b2-i8-h8/sequence/forward" for name in NAMES]
     assert found.holding([BASE, COPY, "+100%"]) == [0, 1]
@@ -43,13 +45,13 @@ def test_a_session_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates
 
 @pytest.mark.slow
 def test_two_copies_alone_have_no_kind_of_work(small, tmp_path):
-    command.collect(tmp_path, 1, (), threads=1, advance=lambda *_: None)
+    measuring.collect(tmp_path, small, 1, (), threads=1, advance=lambda *_: None)
     found = Pool.load(tmp_path / "pool")
     assert found.holding([BASE, COPY]) == [0]
     assert pool.described(tmp_path / "pool")[0].work is None
 
 
-def gate_of(kind, folder, monkeypatch):
+def gate_of(kind, folder, subject, monkeypatch):
     """What a gate records, and its sides' sources by name, where nothing is measured."""
     seen = []
 
@@ -61,16 +63,16 @@ def gate_of(kind, folder, monkeypatch):
         code = {False: 0, True: 1}
         return SimpleNamespace(exit_code=lambda strict: code[strict], regressions=[], findings=[], unknown=list)
 
-    monkeypatch.setattr(command, "measure_and_decide", decide)
-    gate = command.real_gate(kind, folder, 1, lambda *_: None)
+    monkeypatch.setattr(measuring, "measure_and_decide", decide)
+    gate = measuring.real_gate(kind, folder, subject, 1, lambda *_: None)
     return gate, *seen
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", PLANTED)
 def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "GATED_MODES", ("forward", "train_step"))
-    gate, base, head = gate_of(kind, tmp_path, monkeypatch)
+    both = dataclasses.replace(small, modes=("forward", "train_step"))
+    gate, base, head = gate_of(kind, tmp_path, both, monkeypatch)
     name, benchmark = gate.planted.split()
     mode = benchmark.rpartition("/")[2]
     assert {other for other in NAMES if base[other] != head[other]} == {name}
@@ -82,21 +84,91 @@ def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, small, tm
 
 @pytest.mark.slow
 def test_a_gate_of_the_same_code_has_two_equal_sides(small, tmp_path, monkeypatch):
-    gate, base, head = gate_of("same", tmp_path, monkeypatch)
+    gate, base, head = gate_of("same", tmp_path, small, monkeypatch)
     assert base == head
     assert (gate.planted, gate.work) == ("", None)
 
 
+MINE = """
+from impls.numpy_lstm import prepare as _prepare
+FRAMEWORK = "numpy"
+TRACK = "default"
+def prepare(problem, weights, device, workload):
+    return _prepare(problem, weights, device, workload)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "mine.py").write_text(MINE)
+    (folder / "beside.txt").write_text("goes into the snapshot too")
+    return folder / "mine.py"
+
+
+def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
+    subject = Subject.of([str(mine), "torch_lstm"], "t4-b2-i8-h8")
+    assert set(subject.names) == {"mine", "torch_lstm"}
+    root = subject.snapshot()
+    assert (root / "given" / "beside.txt").is_file()
+    assert subject.versions(root)["mine"].implementation.path == root / "given" / "mine.py"
+    slower = subject.slowed(root, 0.05, "memory", ["mine"], ["forward"])
+    here, there = (
+        {name: version.implementation.digest for name, version in subject.versions(place).items()}
+        for place in (root, slower)
+    )
+    assert {name for name in here if here[name] != there[name]} == {"mine"}
+    assert (slower / "impls" / "torch_lstm.py").is_file()
+    assert mine.read_text() == MINE
+
+
+@pytest.mark.slow
+def test_a_session_of_a_file_from_elsewhere(mine, small, tmp_path):
+    subject = dataclasses.replace(Subject.of([str(mine)], small.problem), modes=("forward",))
+    measuring.collect(tmp_path, subject, 2, (1.0,), threads=1, advance=lambda *_: None)
+    found = Pool.load(tmp_path / "pool")
+    (name,) = found.benchmarks
+    assert name == "mine t4-b2-i8-h8/sequence/forward"
+    assert found.log_ratio(0, name, BASE, "+100%") > 0.2
+    assert report._about(found) == " Gates of mine at t4-b2-i8-h8."
+    with pytest.raises(click.UsageError, match=r"sizes\.json has no memory work of mine forward"):
+        measuring.amounts_of(subject, {"memory": {"torch_lstm forward": Size(0.0, 1.0, 0.001, 6)}}, 0.05, "memory")
+
+
+def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
+    assert Subject().turn_seconds == gate_command.TURN_SECONDS
+    assert Subject(("mine",)).turn_seconds == gate_command.turn_seconds(2) > Subject().turn_seconds
+
+
+def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "second.py").write_text(MINE)
+    for impls, said in (
+        (["floor"], "floor is not an LSTM"),
+        (["torch_lstn"], "torch_lstm"),
+        ([str(mine), str(other / "second.py")], "a calibration takes files of one folder"),
+        ([str(tmp_path / "none.py")], "none.py"),
+    ):
+        chosen = [*(f"--impl={name}" for name in impls), f"--out={tmp_path / 'x'}"]
+        done = CliRunner().invoke(command.calibrate, chosen)
+        assert done.exit_code == 2
+        assert said in done.output
+    assert Subject.of([]) == Subject()
+    assert Subject().words == ""
+
+
 def test_work_that_is_sized_in_part_is_refused():
-    size = Size(0.0, 1.25, 0.001, 6)
-    every = {f"{name} {mode}": size for name in command.GATED for mode in command.GATED_MODES}
-    assert set(command.amounts_of({"memory": every}, 0.05, "memory").values()) == {0.04}
-    assert set(command.amounts_of({}, 0.05, "memory").values()) == {0.05 / KINDS["memory"]}
+    size, amounts_of = Size(0.0, 1.25, 0.001, 6), partial(measuring.amounts_of, Subject())
+    every = {f"{name} {mode}": size for name, mode in Subject().pairs}
+    assert set(amounts_of({"memory": every}, 0.05, "memory").values()) == {0.04}
+    assert set(amounts_of({}, 0.05, "memory").values()) == {0.05 / KINDS["memory"]}
     with pytest.raises(click.UsageError, match="no arithmetic work of"):
-        command.amounts_of({"memory": every}, 0.05, "arithmetic")
+        amounts_of({"memory": every}, 0.05, "arithmetic")
     every.popitem()
     with pytest.raises(click.UsageError, match="no memory work of flax_nnx train_step: run --size again"):
-        command.amounts_of({"memory": every}, 0.05, "memory")
+        amounts_of({"memory": every}, 0.05, "memory")
 
 
 def test_tables_are_made_only_where_they_are_asked_for(tmp_path, monkeypatch):

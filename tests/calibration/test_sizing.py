@@ -123,7 +123,7 @@ def inert(source):
 
 
 def placed(change):
-    return snapshots.changed(snapshots.of_working_tree(ROOT / "impls", "impls"), {"numpy_lstm": change})
+    return snapshots.changed(snapshots.of_working_tree(ROOT / "impls", "impls"), {"impls/numpy_lstm.py": change})
 
 
 def request(place, **changes):

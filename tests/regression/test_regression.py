@@ -7,8 +7,9 @@ import junitparser
 import pandas as pd
 import pytest
 
-from benchmarks.calibration import command
+from benchmarks.calibration import measuring
 from benchmarks.calibration.injection import inject
+from benchmarks.calibration.subject import Subject
 from benchmarks.measurement.blocks import SPACING_SECONDS
 from benchmarks.measurement.session import Session
 from benchmarks.measurement.sides import Side
@@ -102,16 +103,13 @@ _Slowed.__call__ = _call
 def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     names = ("torch_lstm", "torch_lstmcell")
-    root = command.working_tree()
-    pair = [
-        Side(label, command.versions(place, names))
-        for label, place in (
-            ("base", root),
-            ("head", snapshots.changed(root, {"torch_lstm": lambda source: inject(source, 1.0) + AFTER_THE_FIRST})),
-        )
-    ]
-    benchmark = "t16-b4-i32-h64/sequence/train_step"
-    session = Session(command.configure([benchmark], 1, 0), pair, choose_cores(1), tmp_path, lambda *_: None)
+    subject = Subject(names, "t16-b4-i32-h64", ("train_step",))
+    root = subject.snapshot()
+    change = {"impls/torch_lstm.py": lambda source: inject(source, 1.0) + AFTER_THE_FIRST}
+    places = {"base": root, "head": snapshots.changed(root, change)}
+    pair = [Side(label, subject.versions(place)) for label, place in places.items()]
+    benchmark = subject.benchmarks["train_step"]
+    session = Session(measuring.configure(subject, 1, 0), pair, choose_cores(1), tmp_path, lambda *_: None)
     result = outcome.measure_and_decide(session, decision.rules(0.5), outcome.Steps(6, 8))
     assert [text.partition(" +")[0] for text in result.regressions] == [f"torch_lstm {benchmark}: time"]
     assert result.exit_code(strict=False) == 1

@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks.calibration import command
+from benchmarks.calibration import measuring
+from benchmarks.calibration.subject import Subject
 from benchmarks.measurement.session import Session
 from benchmarks.measurement.sides import Side
 from benchmarks.measurement.timing import Turn
@@ -191,13 +192,12 @@ def prepare(problem, weights, device, workload):
 def located(tmp_path, monkeypatch, metric, added):
     """What is found where head's numpy_lstm has this source added."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    root = command.working_tree()
-    head = snapshots.changed(root, {"numpy_lstm": lambda source: source + added})
-    sides = [Side(label, command.versions(place, ["numpy_lstm"])) for label, place in (("base", root), ("head", head))]
-    benchmark = "t4-b2-i3-h5/sequence/forward"
-    configuration = command.configure([benchmark], 1, 0)
-    session = Session(configuration, sides, choose_cores(1), tmp_path, lambda *_: None)
-    key = f"numpy_lstm {benchmark}"
+    subject = Subject(("numpy_lstm",), "t4-b2-i3-h5", ("forward",))
+    root = subject.snapshot()
+    head = snapshots.changed(root, {"impls/numpy_lstm.py": lambda source: source + added})
+    sides = [Side(label, subject.versions(place)) for label, place in (("base", root), ("head", head))]
+    session = Session(measuring.configure(subject, 1, 0), sides, choose_cores(1), tmp_path, lambda *_: None)
+    key = f"numpy_lstm {subject.benchmarks['forward']}"
     slower = dataclasses.replace(finding(key, metric, "slower", 0.5), head=0.301)
     return locate(session, [], [slower])[key, metric]
 
