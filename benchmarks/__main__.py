@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import importlib
+
 from impls.core import command_line
 
 with command_line.starting():
     import click
 
-    from benchmarks.calibration.command import calibrate
-    from benchmarks.correctness.command import agree
-    from benchmarks.fleet.command import fleet
-    from benchmarks.gpu_check.command import gpu_check
-    from benchmarks.regression.command import regression
-    from benchmarks.run import run
+COMMANDS = {
+    "run": "benchmarks.run",
+    "agree": "benchmarks.correctness.command",
+    "regression": "benchmarks.regression.command",
+    "calibrate": "benchmarks.calibration.command",
+    "gpu-check": "benchmarks.gpu_check.command",
+    "fleet": "benchmarks.fleet.command",
+}
+"""The module of each command."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Commands whose modules are imported when they are asked for: all together take a second."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click gives it
+        """Return a command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        with command_line.starting():
+            module = importlib.import_module(COMMANDS[cmd_name])
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+
+NAMES = {name: click.Command(name) for name in COMMANDS}
+
+
+@click.group(cls=Commands, commands=NAMES, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
 
-
-for command in (run, agree, regression, calibrate, gpu_check, fleet):
-    cli.add_command(command)
 
 if __name__ == "__main__":
     command_line.run(cli)

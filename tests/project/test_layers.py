@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import COMMANDS
 from tests.helpers.processes import ROOT
 
 FRAMEWORKS = (
@@ -278,10 +279,21 @@ def test_each_rule_has_a_line_that_breaks_it():
     assert set(BREAKS) == set(RULES)
 
 
+def test_a_command_imports_nothing_of_the_others():
+    """So that `agree` does not wait for what only a calibration needs."""
+    called = "from benchmarks.__main__ import cli; cli(['agree', '--help'], standalone_mode=False)"
+    code = f"import sys; {called}; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    loaded = {name for name in COMMANDS.values() if f"'{name}'" in done.stdout.splitlines()[-1]}
+    assert loaded == {COMMANDS["agree"]}
+
+
 LOADED = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
 
 
-@pytest.mark.parametrize("module", ["reports.__main__", "benchmarks.__main__", "benchmarks.measurement.worker"])
+@pytest.mark.parametrize(
+    "module", ["reports.__main__", "benchmarks.__main__", *COMMANDS.values(), "benchmarks.measurement.worker"]
+)
 def test_commands_and_the_worker_start_without_a_framework(module):
     code = f"import sys, importlib; importlib.import_module('{module}')\n" + LOADED
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
