@@ -65,9 +65,11 @@ def size_work(folder: Path, subject: Subject, threads: int, advance: Advance, de
         what = f"sizing {work} in {name} {mode}"
         advance(what, number, len(wanted))
         place = subject.slowed(root, sizing.ENDS[-1], work, [name], [mode])
-        implementation = subject.implementation(place, name)
+        version = subject.version(place, name)
+        if version.failure is not None:
+            raise click.ClickException(f"{name} can't be sized: {version.failure.reason}")
         request = sizing.Request(
-            path=str(implementation.path),
+            path=str(version.implementation.path),
             benchmark=subject.benchmarks[mode],
             device=device,
             cores=options.choose_cores(threads),
@@ -76,7 +78,7 @@ def size_work(folder: Path, subject: Subject, threads: int, advance: Advance, de
         )
         with scratch() as cache:
             try:
-                found = sizing.size_apart(implementation, place, request, cache, lambda _: None)
+                found = sizing.size_apart(version, request, cache, lambda _: None)
             except RuntimeError as error:
                 raise click.ClickException(f"{name} {mode} can't be sized: {error}") from None
         sizes.setdefault(work, {})[f"{name} {mode}"] = found

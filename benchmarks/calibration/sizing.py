@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks import ROOT
 from benchmarks.measurement import timing
 from benchmarks.measurement.home import Home, worker_variables
+from benchmarks.measurement.sides import Version
 from benchmarks.statistics.intervals import means, t_interval
 from impls.core import child_process, registry
 from impls.core.files import read_regular, write_text
@@ -156,14 +157,11 @@ def longer_by(
     return [float(np.expm1(middle(of_amount))) for of_amount in np.transpose(logs)]
 
 
-def size_apart(
-    implementation: registry.Implementation, root: Path, request: Request, cache: Path, waiting: Callable[[float], None]
-) -> Size:
+def size_apart(version: Version, request: Request, cache: Path, waiting: Callable[[float], None]) -> Size:
     """Size in fresh processes.
 
     Args:
-        implementation: with the injected slowdown.
-        root: the snapshot that its file is in.
+        version: has the injected slowdown.
         request: what is sized.
         cache: a folder for what is compiled.
         waiting: called about once a second with the seconds so far of a process.
@@ -171,8 +169,8 @@ def size_apart(
     Raises:
         RuntimeError: with the last line that a process has written.
     """
-    home = Home(path=(root, ROOT))
-    variables = worker_variables(implementation, request.device, len(request.cores), "float32", cache, home)
+    home = Home(version.python, (version.root, ROOT))
+    variables = worker_variables(version.implementation, request.device, len(request.cores), "float32", cache, home)
     seeds = np.random.default_rng(request.seed)
 
     def take(amounts: tuple[float, ...]) -> list[float]:

@@ -14,7 +14,6 @@ from benchmarks.regression.command import GATED_MODES, PROBLEM, turn_seconds
 from benchmarks.regression.comparison import GATED, split
 from benchmarks.words import listed
 from impls.core import registry
-from impls.core.registry import Implementation
 
 GIVEN = "given"
 """The folder of a snapshot that holds files from elsewhere."""
@@ -84,14 +83,14 @@ class Subject:
         foreign = root / GIVEN / f"{name}.py"
         return foreign if foreign.is_file() else root / "impls" / f"{name}.py"
 
-    def implementation(self, root: Path, name: str) -> Implementation:
-        """Return a snapshot's LSTM of a name."""
+    def version(self, root: Path, name: str) -> Version:
+        """Return a snapshot's version of an LSTM."""
         path = self._path(root, name)
-        return registry.read_foreign(path) if path.parent.name == GIVEN else registry.read(path)
+        return version_of(registry.read_foreign(path) if path.parent.name == GIVEN else registry.read(path), root)
 
     def versions(self, root: Path) -> dict[str, Version]:
         """Return a snapshot's version of each LSTM."""
-        return {name: version_of(self.implementation(root, name), root) for name in self.names}
+        return {name: self.version(root, name) for name in self.names}
 
     def slowed(
         self,

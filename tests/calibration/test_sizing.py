@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.calibration import sizing
 from benchmarks.calibration.injection import inject
+from benchmarks.measurement.sides import version_of
 from benchmarks.measurement.timing import Plan, Turn
 from benchmarks.regression import snapshots
 from impls.core import registry
@@ -130,7 +131,7 @@ def request(place, **changes):
     path = str(place / "impls" / "numpy_lstm.py")
     given = {"benchmark": "t10-b2-i4-h4/sequence/forward", "device": "cpu", "cores": (min(os.sched_getaffinity(0)),)}
     given |= {"turn_seconds": 0.0005, "seed": 1, **changes}
-    return registry.read(place / "impls" / "numpy_lstm.py"), place, sizing.Request(path=path, **given)
+    return version_of(registry.read(place / "impls" / "numpy_lstm.py"), place), sizing.Request(path=path, **given)
 
 
 @pytest.mark.slow
