@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -131,3 +132,13 @@ def describe(run: RunOptions) -> Metadata:
         matmul_precision=PRODUCTS[run.precision or IEEE],
         run=run,
     )
+
+
+def provenance(described: Metadata) -> list[str]:
+    """Return in words where and from which commit this was measured."""
+    commit = (described.commit.id or "unknown")[:12] + (", with changes" if described.commit.dirty else "")
+    where = described.machine
+    return [
+        f"{processors.words(where)}, {where.cores} cores, {where.system}; Python {described.versions.get('python')}",
+        f"{datetime.now(UTC):%Y-%m-%d}; commit {commit}",
+    ]

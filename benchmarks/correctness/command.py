@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from benchmarks import options, terminal
+from benchmarks import machine, options, terminal
 from benchmarks.cases import AGREE_PROBLEMS
-from benchmarks.correctness import controls
+from benchmarks.correctness import controls, shown
 from benchmarks.correctness.matrix import Matrix
 from benchmarks.measurement.sides import version_of
+from benchmarks.metadata import RunOptions
 from benchmarks.progress import AGREEMENT, progress
 from benchmarks.scratch import scratch
 from impls.core.contract import WORKLOADS
+from impls.core.files import write_text
 from impls.core.problem import DTYPES, Problem
 
 
@@ -31,6 +35,12 @@ from impls.core.problem import DTYPES, Problem
 @click.option(
     "--timeout", type=options.Finite(min=0.1), default=600.0, show_default=True, help="Seconds to check a problem."
 )
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE.md",
+    help="Write the matrix to this file too, in Markdown.",
+)
 def agree(
     impls: tuple[str, ...],
     problems: tuple[Problem, ...],
@@ -39,6 +49,7 @@ def agree(
     device: str,
     precision: str,
     timeout: float,
+    out: Path | None,
 ) -> int:
     """Compare every implementation with the reference: outputs, final states and every gradient.
 
@@ -52,6 +63,8 @@ def agree(
     compared = [implementation for implementation in implementations if implementation.is_lstm]
     if not compared:
         raise click.UsageError("nothing to compare: the floor is no LSTM")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise click.UsageError(f"--out {out}: there is no such folder")
     for problem in problems:
         if problem.dtype != DTYPES[0]:
             without = problem.replace(dtype=DTYPES[0]).id
@@ -72,17 +85,24 @@ def agree(
             matrix.fill(folder, advance)
     except KeyboardInterrupt:
         if matrix.cells:
-            matrix.show(console)
+            shown.show(matrix, console)
         raise
-    matrix.show(console)
+    shown.show(matrix, console)
     refused = {
         f"{name}, {dtype}": reason for dtype in matrix.dtypes for name, reason in controls.refusals(dtype).items()
     }
     refused |= {f"{name}, float64": reason for name, reason in controls.extreme_refusals("float64").items()}
-    console.print("\nnegative controls: each is wrong on purpose and must be refused")
-    for name, reason in refused.items():
-        said = f"refused: {reason}" if reason else "NOT REFUSED: the check is broken"
-        console.print(f"  {name}: {said}", markup=False, highlight=False)
+    said = {
+        name: f"refused: {reason}" if reason else "NOT REFUSED: the check is broken" for name, reason in refused.items()
+    }
+    console.print(f"\n{shown.CONTROLS}")
+    for name, words in said.items():
+        console.print(f"  {name}: {words}", markup=False, highlight=False)
     console.print()
-    console.print(matrix.line(sum(map(bool, refused.values())), len(refused)), style="bold", highlight=False)
+    last = matrix.line(sum(map(bool, refused.values())), len(refused))
+    console.print(last, style="bold", highlight=False)
+    if out is not None:
+        here = machine.describe(RunOptions(run_id="", baseline="", precision=precision))
+        versions = ", ".join(f"{name} {version}" for name, version in here.versions.items() if version)
+        write_text(out, shown.markdown(matrix, [*machine.provenance(here), versions], said, last))
     return 0 if matrix.good and all(refused.values()) else 1

@@ -12,11 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from benchmarks import terminal
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.correctness import agreement, extremes
 from benchmarks.machine import gpu_model
@@ -27,15 +23,10 @@ from benchmarks.measurement.home import Limits
 from benchmarks.measurement.session import Advance
 from benchmarks.measurement.sides import Version, make_arm
 from benchmarks.record import harmless
-from benchmarks.words import listed
-from impls.core.contract import MODES
 from impls.core.precision import current
 from impls.core.problem import Problem
 
 SEED = 0
-SHOWN = 3
-"""The most columns that a reason lists."""
-
 LONGEST = ("torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "tinygrad_lstm")
 """Those that compile longest. They start first, so that none of them ends alone."""
 
@@ -51,15 +42,6 @@ class Cell:
     error: float = 0.0
     reason: str = ""
     flushes: bool = False
-
-    @property
-    def text(self) -> str:
-        """What its table shows, in rich's markup."""
-        if self.status == NOT_REACHED.status:
-            return "–"
-        if self.status != "ok":
-            return f"[red]{self.status}[/]"
-        return "flushes" if self.flushes else f"{self.error:.0e}"
 
 
 NOT_REACHED = Cell("not reached")
@@ -214,62 +196,6 @@ class Matrix:
         request = protocol.CheckExtremes(dtype, SEED, self.inputs, str(_of_extremes(folder, dtype)))
         found = arm.ask(request, protocol.ExtremesChecked).found
         return {extreme: cell_of(one, version.implementation.limits.get(extreme)) for extreme, one in found.items()}
-
-    def show(self, console: Console) -> None:
-        """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
-        for dtype in self.dtypes:
-            for size in range(len(self.columns), 0, -1):  # as many columns side by side as fit into the terminal
-                columns = self.columns_of(dtype)
-                parts = [columns[k : k + size] for k in range(0, len(columns), size)]
-                tables = [self._table(dtype, part) for part in parts]
-                if terminal.all_fit(tables, console):
-                    break
-            for table in tables:
-                console.print(table)
-        lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in self.columns]
-        if any(cell.flushes for cell in self.cells.values()):
-            lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
-        if self.stopping.is_set():
-            lines.append("–: not reached before this was interrupted")
-        for name, modes in sorted(self.modes.items()):
-            if missing := [mode for mode in MODES if mode not in modes]:
-                lines.append(f"{name}: has no {', '.join(missing)}")
-        for line in [*lines, *self.reasons()]:
-            console.print(line, markup=False, highlight=False)
-
-    def reasons(self) -> list[str]:
-        """Return the reasons of cells that are not ok; one line for all columns and dtypes that have the same."""
-        lines: dict[tuple[str, str, str], list[str]] = {}
-        for version in self.versions:
-            name = version.implementation.name
-            for dtype in self.dtypes:
-                columns: dict[str, list[str]] = {}
-                for column in self.columns_of(dtype):
-                    cell = self.cells.get((name, dtype, column), NOT_REACHED)
-                    if cell.reason:
-                        columns.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
-                for what, those in columns.items():
-                    lines.setdefault((name, self._said(those, dtype), what), []).append(dtype)
-        return [f"{name}, {listed(dtypes)}, {those}: {what}" for (name, those, what), dtypes in lines.items()]
-
-    def _said(self, columns: Sequence[str], dtype: str) -> str:
-        """Return which columns of a dtype a reason is about."""
-        if len(columns) == len(self.columns_of(dtype)):
-            return "everywhere"
-        return ", ".join(columns) if len(columns) <= SHOWN else f"{len(columns)} columns"
-
-    def _table(self, dtype: str, columns: Sequence[str]) -> Table:
-        title = f"largest error, {dtype} (tolerance {agreement.tolerance_of(dtype):.0e})"
-        table = Table(title=title, title_justify="left")
-        table.add_column("implementation", no_wrap=True)
-        for column in columns:
-            table.add_column(column.replace("-", "\n"), justify="right")
-        for version in self.versions:
-            name = version.implementation.name
-            table.add_row(
-                escape(name), *(self.cells.get((name, dtype, column), NOT_REACHED).text for column in columns)
-            )
-        return table
 
 
 def cell_of(found: protocol.Found, limit: str | None) -> Cell:

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +18,13 @@ from typing import Any
 import click
 import msgspec
 
-from benchmarks import ROOT, machine, options, processors
+from benchmarks import ROOT, machine, options
 from benchmarks.cases import Benchmark
 from benchmarks.measurement.blocks import SPACING_SECONDS
 from benchmarks.measurement.configuration import Configuration
 from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.session import Session
-from benchmarks.metadata import Metadata, RunOptions
+from benchmarks.metadata import RunOptions
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, new_run_id, write_records
 from benchmarks.regression import bisect, comparison, decision, report, written
@@ -270,16 +269,6 @@ def choose_benchmarks(given: SimpleNamespace) -> list[Benchmark]:
     return [Benchmark(problem, *pair) for problem in problems for pair in pairs]
 
 
-def provenance(described: Metadata) -> list[str]:
-    """Return in words where and from which commit this was measured."""
-    commit = (described.commit.id or "unknown")[:12] + (", with changes" if described.commit.dirty else "")
-    where = described.machine
-    return [
-        f"{processors.words(where)}, {where.cores} cores, {where.system}; Python {described.versions.get('python')}",
-        f"{datetime.now(UTC):%Y-%m-%d}; commit {commit}",
-    ]
-
-
 def write_files(
     folder: Path, result: Result, told: Written, configuration: Configuration, asked: dict[str, Any]
 ) -> None:
@@ -290,7 +279,7 @@ def write_files(
     kept = {name: value if isinstance(value, int | float | str | None) else str(value) for name, value in run.items()}
     kept |= {name: list(map(str, value)) for name, value in run.items() if isinstance(value, tuple | list)}
     environment = {**msgspec.to_builtins(described), "run": {**kept, "baseline": "base"}}
-    markdown = report.markdown(result, told.title, told.verdict, provenance(described))
+    markdown = report.markdown(result, told.title, told.verdict, machine.provenance(described))
     beside = folder.parent if os.access(folder.parent, os.W_OK | os.X_OK) else folder
     with temporary_folder(beside, ".arriving-") as temporary:
         arriving = temporary / folder.name

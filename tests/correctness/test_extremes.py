@@ -8,6 +8,7 @@ from rich.console import Console
 
 from benchmarks.correctness import agreement, controls, extremes
 from benchmarks.correctness.matrix import Cell, Matrix
+from benchmarks.correctness.shown import show
 from benchmarks.measurement.protocol import Found
 from benchmarks.measurement.sides import version_of
 from impls.core import reference, registry
@@ -111,7 +112,7 @@ def matrix_of(cells, dtypes=("float32",), workloads=("sequence",)):
 
 def shown(matrix):
     output = io.StringIO()
-    matrix.show(Console(file=output, width=200))
+    show(matrix, Console(file=output, width=200))
     return output.getvalue()
 
 

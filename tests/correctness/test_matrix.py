@@ -1,10 +1,12 @@
 """The cells of the agreement matrix."""
 
+import re
 import signal
 
 import pytest
 
 from benchmarks.correctness.matrix import Cell, Matrix, cell_of
+from benchmarks.correctness.shown import markdown, reasons
 from benchmarks.measurement.protocol import Found
 from benchmarks.measurement.sides import version_of
 from impls.core.problem import Problem
@@ -46,15 +48,47 @@ def test_a_reason_is_told_once_for_all_dtypes_and_columns_that_have_it():
     none, late = Cell("unsupported", reason="no lengths"), Cell("timeout", reason="too late")
     for dtype in matrix.dtypes:
         matrix.cells |= {("torch_cell", dtype, problem.id): none for problem in problems}
-    assert matrix.reasons() == ["torch_cell, float32 and float64, everywhere: unsupported: no lengths"]
+    assert reasons(matrix) == ["torch_cell, float32 and float64, everywhere: unsupported: no lengths"]
     matrix.cells[("torch_cell", "float64", "t5-b1-i1-h1")] = late
-    assert matrix.reasons() == [
+    assert reasons(matrix) == [
         "torch_cell, float32, everywhere: unsupported: no lengths",
         "torch_cell, float64, 4 columns: unsupported: no lengths",
         "torch_cell, float64, t5-b1-i1-h1: timeout: too late",
     ]
     matrix.cells = {("torch_cell", "float32", "t1-b1-i1-h1"): Cell("ok", 1e-7)}
-    assert matrix.reasons() == []
+    assert reasons(matrix) == []
+
+
+def test_the_markdown_has_every_cell_control_and_reason():
+    problems = [Problem.parse(f"t{k}-b1-i1-h1") for k in (1, 2)]
+    matrix = Matrix([version_of(resolve("torch_cell"))], problems, ["float32", "bfloat16"], ["cell"], "cpu", 1.0)
+    matrix.cells = {
+        ("torch_cell", "float32", "t1-b1-i1-h1"): Cell("ok", 1e-7),
+        ("torch_cell", "float32", "t2-b1-i1-h1"): Cell("disagrees", 0.5, "output[0] is 1 | want 2"),
+    }
+    text = markdown(matrix, ["AMD EPYC"], {"a fault, float32": "refused: h_n"}, "1 of 2 cells agree")
+    assert text.splitlines()[0] == "# Agreement with the float64 reference"
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    assert ["torch_cell", "1e-07", "disagrees"] in rows
+    assert ["torch_cell", "–", "–"] in rows
+    assert rows[0] == ["implementation", "t1-b1-i1-h1", "t2-b1-i1-h1"]
+    for said in ("1 of 2 cells agree", "- AMD EPYC", "- a fault, float32: refused: h_n", "float32 (tolerance 2e-05)"):
+        assert said in text
+    assert "- torch_cell, float32, t2-b1-i1-h1: disagrees: output" in text
+    assert "is 1 \\| want 2" in text
+
+
+def test_the_matrix_is_written_where_it_is_asked_for(tmp_path):
+    chosen = ("-m", "benchmarks", "agree", "--impl", "numpy_lstm", "--dtype", "float64", "--problem", "t2-b2-i3-h4")
+    done = python(*chosen, "--workload", "sequence", "--out", tmp_path / "matrix.md")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "matrix.md").read_text()
+    assert re.search(r"\| numpy_lstm +\| \de-1\d", text)
+    assert "numpy " in text
+    assert done.stdout.splitlines()[-1] in text
+    done = python(*chosen, "--out", tmp_path / "missing" / "matrix.md")
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith("there is no such folder")
 
 
 def test_the_floor_alone_is_nothing_to_compare():
