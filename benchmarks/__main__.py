@@ -33,7 +33,7 @@ class Commands(click.Group):
         return command
 
 
-NAMES = {name: click.Command(name) for name in COMMANDS}
+NAMES = {name: click.Command(name) for name in COMMANDS}  # which get_command replaces
 
 
 @click.group(cls=Commands, commands=NAMES, context_settings={"help_option_names": ["-h", "--help"]})

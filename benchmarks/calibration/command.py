@@ -84,15 +84,17 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     "impls",
     multiple=True,
     metavar="NAME|FILE.py",
-    help="Only these, as in a gate of your own LSTM. Repeatable.",
+    help="These in place of the gate's default set. Repeatable.",
 )
 @click.option(
     "--problem",
     default=PROBLEM,
     show_default=True,
     metavar="ID",
+    help="The problem of the gates.",
     callback=lambda ctx, param, value: options.parse_problem(ctx, param, (value,))[0],
 )
+@options.mode_option
 @options.device_option
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/calibration]")
@@ -106,6 +108,7 @@ def calibrate(
     no_tables: bool,
     impls: tuple[str, ...],
     problem: Problem,
+    modes: tuple[str, ...],
     device: str,
     threads: int,
     out: Path | None,
@@ -119,13 +122,15 @@ def calibrate(
     pool_folder = folder / "pool"
     options.heed_signals()
     try:
-        subject = Subject.of(impls, problem.id)
+        subject = Subject.of(impls, problem.id, modes)
+        if sessions or runs or size_first:
+            subject.snapshot()  # so that what can't be copied is found now
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     stored(folder)  # so that what is damaged is found before anything is measured
     if sessions or runs or size_first:
         try:
-            pool.claim(pool_folder, machine.machine(), threads, device, subject.words)
+            pool.claim(pool_folder, machine.machine(), threads, device, subject.description)
         except ValueError as error:
             raise click.UsageError(f"{error}; give another --out") from None
     with progress(CALIBRATION) as advance:
@@ -149,7 +154,8 @@ def calibrate(
         command_line.say(f"everything is in {folder}")
         return 0
     found = stored(folder)
-    text = report(*found, machine.machine(), pool.threads_of(pool_folder) or threads)
+    about = pool.description_of(pool_folder)
+    text = report(*found, machine.machine(), pool.threads_of(pool_folder) or threads, about)
     write_text(folder / "calibration.md", text)
     if found[1]:
         write_text(folder / "gates.md", gates_listed(found[1]))

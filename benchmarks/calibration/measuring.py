@@ -73,7 +73,7 @@ def size_work(folder: Path, subject: Subject, threads: int, advance: Advance, de
             benchmark=subject.benchmarks[mode],
             device=device,
             cores=options.choose_cores(threads),
-            turn_seconds=max(subject.turn_seconds, LEAST_TURN[device]),
+            turn_seconds=configure(subject, threads, 0, device).turn_seconds,
             seed=rng.randrange(2**31),
         )
         with scratch() as cache:
@@ -138,8 +138,9 @@ def collect(
         sized=bool(sizes) if shares else None,
     )
     with scratch() as scratch_folder:
-        place = scratch_folder / "copies"
-        copies = {label: shutil.copytree(root, place / label) for label, root in roots.items()}
+        order = rng.sample(list(roots), len(roots))  # numbers, since the paths of all sides are to be equally long
+        places = {label: scratch_folder / "copies" / f"{order.index(label):02}" for label in roots}
+        copies = {label: shutil.copytree(root, places[label]) for label, root in roots.items()}
         sides = [Side(label, subject.versions(copy)) for label, copy in copies.items()]
         rng.shuffle(sides)
         cores = options.choose_cores(threads)
@@ -196,6 +197,7 @@ def real_gate(
         session = Session(configuration, sides, cores, scratch_folder, advance, secrets.randbits(32))
         stack.callback(session.close)
         result = measure_and_decide(session, decision.rules(MARGIN), Steps())
+        refuse({key: one.reason for key, one in session.admissions.items() if one.status != "ok"})
     return RealGate(
         kind=kind,
         planted=planted,

@@ -94,7 +94,7 @@ def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu", wha
         what: which LSTMs are measured at which problem, in words; empty for those of a gate without options.
 
     Raises:
-        ValueError: where its replicates are from another machine, or of something else. One line.
+        ValueError: where its replicates are from another machine, or of other gates. One line.
     """
     path, where = folder / "machine.txt", f"{processors.key(machine)}, threads a worker: {threads}"
     where += f", on {machine.gpu}" if device == "cuda" else ""
@@ -102,8 +102,9 @@ def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu", wha
     if path.exists():
         there = path.read_text(encoding="utf-8").strip()
         if there != here:
-            other = "of something else" if f"{there}, ".startswith(f"{where}, ") else "of another machine"
-            raise ValueError(f"{folder} has replicates {other} ({there}); this one is {here}")
+            if f"{there}, ".startswith(f"{where}, "):
+                raise ValueError(f"{folder} is of other gates ({there}); these are {here}")
+            raise ValueError(f"{folder} has replicates of another machine ({there}); this one is {here}")
     elif not any(folder.glob("replicate-*.parquet")):
         folder.mkdir(parents=True, exist_ok=True)
         write_text(path, f"{here}\n")
@@ -114,6 +115,13 @@ def threads_of(folder: Path) -> int | None:
     path = folder / "machine.txt"
     found = re.search(r"threads a worker: (\d+)", path.read_text(encoding="utf-8")) if path.exists() else None
     return int(found[1]) if found else None
+
+
+def description_of(folder: Path) -> str:
+    """Return in words which LSTMs were measured at which problem; empty for those of a gate without options."""
+    path = folder / "machine.txt"
+    found = re.search(r", (of .* at t\d.*)$", path.read_text(encoding="utf-8").strip()) if path.exists() else None
+    return found[1] if found else ""
 
 
 @dataclass(frozen=True)

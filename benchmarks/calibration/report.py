@@ -17,7 +17,6 @@ from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.replay import Replay
 from benchmarks.calibration.sizing import ENDS, HALF, Sizes
-from benchmarks.calibration.subject import words
 from benchmarks.metadata import Machine
 from benchmarks.regression.decision import FAMILY, TESTED
 from benchmarks.words import count, listed, markdown_cell, markdown_table
@@ -84,10 +83,11 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
 
 
-def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine, threads: int) -> str:
+def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine, threads: int, about: str = "") -> str:
     """Return the machine, the size of the pool and the tables, in Markdown.
 
-    The machine is that of the pool; the given one where the pool does not know it.
+    The machine is that of the pool; the given one where the pool does not know it. `about` says which LSTMs were
+    measured at which problem; it is empty for those of a gate without options.
     """
     machine = pool.machine or machine
     held = {side: pool.holding([BASE, COPY, side]) for side in (COPY, *map(name_of, SHARES))}
@@ -95,7 +95,7 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     where = f"{processors.words(machine)}, {machine.cores} cores, {count(threads, 'thread')} a worker"
     sessions = count(len({pool.sessions[k] for k in held[COPY]}), "session")
     measured = f"; {_dates(pool)}. {sessions}; replicates: {counts}." if pool.sessions else "; no sessions yet."
-    parts = [markdown_cell(where + measured + _about(pool))]
+    parts = [markdown_cell(f"{where}{measured}{f' Gates {about}.' if about else ''}")]
     if len(held[COPY]) >= TESTED:
         replay = Replay(pool, MARGIN)  # which remembers the log ratios
         parts += _tables(replay, held)
@@ -107,14 +107,6 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     if reals:
         parts.append(_from_end_to_end(reals))
     return "\n\n".join(parts) + "\n"
-
-
-def _about(pool: Pool) -> str:
-    """Return in words which LSTMs were measured at which problem; nothing where those are of a gate without options."""
-    names = {evidence.implementation_of(benchmark) for benchmark in pool.benchmarks}
-    problems = {benchmark.rpartition(" ")[2].partition("/")[0] for benchmark in pool.benchmarks}
-    said = [words(names, problem) for problem in sorted(problems)]
-    return f" Gates {listed(said)}." if any(said) else ""
 
 
 def _dates(pool: Pool) -> str:

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -22,18 +22,19 @@ import numpy as np
 from benchmarks import ROOT
 from benchmarks.measurement import timing
 from benchmarks.measurement.home import Home, worker_variables
-from benchmarks.measurement.sides import Version
-from benchmarks.statistics.intervals import means, t_interval
 from impls.core import child_process, registry
 from impls.core.files import read_regular, write_text
 from impls.core.text import json_text
+
+if TYPE_CHECKING:  # its process may have only what a worker has
+    from benchmarks.measurement.sides import Version
 
 ENDS = (0.02, 0.05)
 """The slowdowns at which the work is sized. Between them, how much longer a call takes is taken to be a line."""
 HALF = 0.001
 """Sizing ends when the 95 % interval of both is at most this far from its middle: 0.1 points."""
 BLOCKS = 100
-"""In a process."""
+"""The blocks in a process."""
 FEWEST, MOST = 6, 40
 """The fewest and the most processes."""
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
@@ -103,6 +104,8 @@ def size(take: Callable[[tuple[float, ...]], Sequence[float]], half: float = HAL
             each, as a share of itself.
         half: how narrow the intervals must be.
     """
+    from benchmarks.statistics.intervals import means, t_interval
+
     amounts: list[tuple[float, ...]] = []
     longer: list[Sequence[float]] = []
     found = Size(0.0, 1.0, np.inf, 0)
@@ -169,8 +172,12 @@ def size_apart(version: Version, request: Request, cache: Path, waiting: Callabl
     Raises:
         RuntimeError: with the last line that a process has written.
     """
+    from benchmarks.cases import Benchmark
+    from benchmarks.measurement.sides import worker_dtype
+
     home = Home(version.python, (version.root, ROOT))
-    variables = worker_variables(version.implementation, request.device, len(request.cores), "float32", cache, home)
+    dtype = worker_dtype([Benchmark.parse(request.benchmark).problem.dtype])
+    variables = worker_variables(version.implementation, request.device, len(request.cores), dtype, cache, home)
     seeds = np.random.default_rng(request.seed)
 
     def take(amounts: tuple[float, ...]) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,19 +16,14 @@ from benchmarks.words import listed
 from impls.core import registry
 
 GIVEN = "given"
-"""The folder of a snapshot that holds files from elsewhere."""
-
-
-def words(names: Collection[str], problem: str) -> str:
-    """Return in words which LSTMs are calibrated at which problem; empty for those of a gate without options."""
-    return "" if (set(names), problem) == (set(GATED), PROBLEM) else f"of {listed(sorted(names))} at {problem}"
+"""The folder of a snapshot that holds the folder of a file from elsewhere."""
 
 
 @dataclass(frozen=True)
 class Subject:
     """The LSTMs, the problem and the modes of a calibration; by default those of a gate.
 
-    given: the folder of the LSTMs that are files from elsewhere; None where there are none.
+    given: the file of the LSTM that is from elsewhere; None where there is none.
     """
 
     names: tuple[str, ...] = GATED
@@ -37,26 +32,36 @@ class Subject:
     given: Path | None = None
 
     @classmethod
-    def of(cls, impls: Sequence[str], problem: str = PROBLEM) -> Subject:
+    def of(cls, impls: Sequence[str], problem: str = PROBLEM, modes: Sequence[str] = ()) -> Subject:
         """Return the subject of the command's options.
 
         Raises:
-            ValueError: where there is no such LSTM, or files are from several folders. One line.
+            ValueError: where there is no such LSTM, two have the same name, or a file from elsewhere can't be copied.
         """
         own, foreign = split(impls)
+        if len(foreign) > 1:
+            raise ValueError("a calibration takes one file of your own: two may import each other")
         chosen = [registry.resolve(name) for name in own] + [registry.read_foreign(path) for path in foreign]
+        for path in foreign:
+            snapshots.resolve(path.parent, "HEAD")  # outside a repository, all that lies beside it would be copied
         for one in chosen:
             if not one.is_lstm:
                 raise ValueError(f"{one.name} is not an LSTM")
-        if len({path.parent for path in foreign}) > 1:
-            raise ValueError("a calibration takes files of one folder")
-        names = tuple(dict.fromkeys(one.name for one in chosen)) or GATED
-        return cls(names, problem, given=foreign[0].parent if foreign else None)
+        names = tuple(dict.fromkeys(one.name for one in chosen))
+        if len(names) < len(chosen):
+            raise ValueError("two of the implementations have the same name; rename one")
+        given = chosen[-1].path if foreign else None
+        return cls(names or GATED, problem, tuple(modes) or GATED_MODES, given)
 
     @property
-    def words(self) -> str:
-        """Which LSTMs at which problem, in words; empty for those of a gate without options."""
-        return words(self.names, self.problem)
+    def description(self) -> str:
+        """Which LSTMs, problem and modes these are, in words; empty for those of a gate without options."""
+        if (set(self.names), self.problem, self.modes, self.given) == (set(GATED), PROBLEM, GATED_MODES, None):
+            return ""
+        digest = registry.read_foreign(self.given).digest[:8] if self.given is not None else ""
+        names = [f"{name} ({digest})" if self._is_given(name) else name for name in self.names]
+        modes = "" if self.modes == GATED_MODES else f", {listed(self.modes)}"
+        return f"of {listed(names)} at {self.problem}{modes}"
 
     @property
     def benchmarks(self) -> dict[str, str]:
@@ -74,19 +79,30 @@ class Subject:
         return turn_seconds(len(self.pairs))
 
     def snapshot(self) -> Path:
-        """Return a snapshot of impls/ and the files from elsewhere, as they are now."""
-        own = snapshots.of_working_tree(ROOT / "impls", "impls")
-        return own if self.given is None else snapshots.joined(own, snapshots.of_working_tree(self.given, GIVEN))
+        """Return a snapshot of impls/ and of the folder of the file from elsewhere, as they are now.
 
-    def _path(self, root: Path, name: str) -> Path:
+        Raises:
+            Unusable: where git ignores that file.
+        """
+        own = snapshots.of_working_tree(ROOT / "impls", "impls")
+        if self.given is None:
+            return own
+        beside = snapshots.of_working_tree(self.given.parent, GIVEN)
+        if not (beside / GIVEN / self.given.name).is_file():
+            raise snapshots.Unusable(f"git ignores {self.given}, so it is in no snapshot")
+        return snapshots.joined(own, beside)
+
+    def _is_given(self, name: str) -> bool:
+        return self.given is not None and name == self.given.stem
+
+    def _path(self, name: str) -> Path:
         """Return the path of an LSTM's file in a snapshot."""
-        foreign = root / GIVEN / f"{name}.py"
-        return foreign if foreign.is_file() else root / "impls" / f"{name}.py"
+        return Path(GIVEN if self._is_given(name) else "impls") / f"{name}.py"
 
     def version(self, root: Path, name: str) -> Version:
         """Return a snapshot's version of an LSTM."""
-        path = self._path(root, name)
-        return version_of(registry.read_foreign(path) if path.parent.name == GIVEN else registry.read(path), root)
+        read = registry.read_foreign if self._is_given(name) else registry.read
+        return version_of(read(root / self._path(name)), root)
 
     def versions(self, root: Path) -> dict[str, Version]:
         """Return a snapshot's version of each LSTM."""
@@ -108,6 +124,5 @@ class Subject:
         changes = {}
         for name in names:
             of_name = amounts and {mode: amounts[f"{name} {mode}"] for mode in modes}
-            path = self._path(root, name).relative_to(root)
-            changes[path.as_posix()] = slowed_by(share, work, modes, of_name)
+            changes[self._path(name).as_posix()] = slowed_by(share, work, modes, of_name)
         return snapshots.changed(root, changes)

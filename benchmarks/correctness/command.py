@@ -103,6 +103,10 @@ def agree(
     console.print(last, style="bold", highlight=False)
     if out is not None:
         here = machine.describe(RunOptions(run_id="", baseline="", precision=precision))
+        on = f"on {here.machine.gpu}" if device == "cuda" else "on the CPU"
         versions = ", ".join(f"{name} {version}" for name, version in here.versions.items() if version)
-        write_text(out, shown.markdown(matrix, [*machine.provenance(here), versions], said, last))
+        write_text(
+            out,
+            shown.markdown(matrix, [*machine.provenance(here), versions, f"{on}; {here.matmul_precision}"], said, last),
+        )
     return 0 if matrix.good and all(refused.values()) else 1

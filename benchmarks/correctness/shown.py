@@ -20,7 +20,7 @@ SHOWN = 3
 CONTROLS = "negative controls: each is wrong on purpose and must be refused"
 
 
-def words(cell: Cell) -> str:
+def text_of(cell: Cell) -> str:
     """Return what a table shows of a cell."""
     if cell.status == "ok":
         return "flushes" if cell.flushes else f"{cell.error:.0e}"
@@ -53,7 +53,7 @@ def markdown(matrix: Matrix, where: Sequence[str], controls: Mapping[str, str], 
     parts = ["# Agreement with the float64 reference", last, _items(where)]
     for dtype in matrix.dtypes:
         columns = matrix.columns_of(dtype)
-        rows = [[markdown_cell(name), *map(words, cells)] for name, cells in _rows(matrix, dtype, columns)]
+        rows = [[markdown_cell(name), *map(text_of, cells)] for name, cells in _rows(matrix, dtype, columns)]
         parts += [f"## {_title(dtype)}", markdown_table(rows, ["implementation", *columns])]
     parts += ["## Notes", _items(notes(matrix)), f"## {CONTROLS.capitalize()}"]
     parts.append(_items(f"{name}: {said}" for name, said in controls.items()))
@@ -75,7 +75,7 @@ def notes(matrix: Matrix) -> list[str]:
 
 def reasons(matrix: Matrix) -> list[str]:
     """Return the reasons of cells that are not ok; one line for all columns and dtypes that have the same."""
-    lines: dict[tuple[str, str, str], list[str]] = {}
+    lines: dict[tuple[str, tuple[str, ...], bool, str], list[str]] = {}
     for dtype in matrix.dtypes:
         columns = matrix.columns_of(dtype)
         for name, cells in _rows(matrix, dtype, columns):
@@ -84,12 +84,18 @@ def reasons(matrix: Matrix) -> list[str]:
                 if cell.reason:
                     having.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
             for what, those in having.items():
-                which = ", ".join(those) if len(those) <= SHOWN else f"{len(those)} columns"
-                which = "everywhere" if len(those) == len(columns) else which
-                lines.setdefault((name, which, what), []).append(dtype)
+                whole = len(those) == len(columns) > 1
+                lines.setdefault((name, () if whole else tuple(those), whole, what), []).append(dtype)
     names = [version.implementation.name for version in matrix.versions]
     ordered = sorted(lines.items(), key=lambda line: names.index(line[0][0]))  # and as they come within one
-    return [f"{name}, {listed(dtypes)}, {those}: {what}" for (name, those, what), dtypes in ordered]
+    return [
+        f"{name}, {listed(dtypes)}, {'everywhere' if whole else _named(those)}: {what}"
+        for (name, those, whole, what), dtypes in ordered
+    ]
+
+
+def _named(columns: Sequence[str]) -> str:
+    return ", ".join(columns) if len(columns) <= SHOWN else f"{len(columns)} columns"
 
 
 def _items(lines: Iterable[str]) -> str:
@@ -112,7 +118,9 @@ def _table(matrix: Matrix, dtype: str, columns: Sequence[str]) -> Table:
     for column in columns:
         table.add_column(column.replace("-", "\n"), justify="right")
     for name, cells in _rows(matrix, dtype, columns):
-        table.add_row(Text(one_line(name)), *(Text(words(cell), "red" if _stands_out(cell) else "") for cell in cells))
+        table.add_row(
+            Text(one_line(name)), *(Text(text_of(cell), "red" if _stands_out(cell) else "") for cell in cells)
+        )
     return table
 
 

@@ -297,7 +297,8 @@ def test_how_well_slowdowns_are_sized_is_told_with_the_sessions_that_used_it():
     (used,) = report._sized(dataclasses.replace(sessions, sized=frozenset(sessions.works)), sizes)
     assert "the work itself is 80.0 % to 80.0 %. Sized at 1 benchmark, +2% and +5% to within 0.08 points" in unused
     assert "; used in 0 of" in unused
-    assert "; used in 0 of" not in used
+    number = len(sessions.works)
+    assert f"; used in {number} of {number} session" in used
     empty = Pool([], [], [], [], {})
     (alone,) = report._sized(empty, sizes)
     assert "used in" not in alone
@@ -368,14 +369,16 @@ def test_a_pool_takes_replicates_of_one_machine_only(tmp_path):
             pool.claim(tmp_path / "pool", msgspec.structs.replace(HERE, **other), 1)
     with pytest.raises(ValueError, match="threads a worker: 1"):
         pool.claim(tmp_path / "pool", HERE, 2)
-    with pytest.raises(ValueError, match=r"has replicates of something else \(.*\); this one is .*, of mine at t4-b2"):
+    with pytest.raises(ValueError, match=r"is of other gates \(.*\); these are .*, of mine at t4-b2"):
         pool.claim(tmp_path / "pool", HERE, 1, what="of mine at t4-b2-i8-h8")
     pool.claim(tmp_path / "mine", HERE, 1, what="of mine at t4-b2-i8-h8")
-    with pytest.raises(ValueError, match="has replicates of something else"):
+    with pytest.raises(ValueError, match="is of other gates"):
         pool.claim(tmp_path / "mine", HERE, 1)
     with pytest.raises(ValueError, match="has replicates of another machine"):
         pool.claim(tmp_path / "mine", HERE, 12, what="of mine at t4-b2-i8-h8")
     assert pool.threads_of(tmp_path / "mine") == 1
+    assert pool.description_of(tmp_path / "mine") == "of mine at t4-b2-i8-h8"
+    assert pool.description_of(tmp_path / "pool") == pool.description_of(tmp_path) == ""
     card = msgspec.structs.replace(HERE, gpu="H100, 580.1")
     with pytest.raises(ValueError, match=r"this one is .*, on H100, 580\.1"):
         pool.claim(tmp_path / "pool", card, 1, "cuda")

@@ -1,6 +1,8 @@
 """A session of a pool, and a gate from end to end, at a small problem."""
 
 import dataclasses
+import re
+import subprocess
 from functools import partial
 from types import SimpleNamespace
 
@@ -8,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.calibration import command, measuring, pool, report
+from benchmarks.calibration import command, measuring, pool
 from benchmarks.calibration.injection import KINDS
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.report import PLANTED
@@ -104,6 +106,12 @@ def mine(tmp_path):
     folder.mkdir()
     (folder / "mine.py").write_text(MINE)
     (folder / "beside.txt").write_text("goes into the snapshot too")
+    (folder / "torch_lstm.py").write_text("what lies beside is never taken for one of this suite's")
+    (folder / ".gitignore").write_text("ignored.py")
+    (folder / "ignored.py").write_text(MINE)
+    who = ("-c", "user.name=a", "-c", "user.email=a@b.example")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "mine"]):
+        subprocess.run(["git", *who, *words], cwd=folder, check=True)
     return folder / "mine.py"
 
 
@@ -112,14 +120,19 @@ def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
     assert set(subject.names) == {"mine", "torch_lstm"}
     root = subject.snapshot()
     assert (root / "given" / "beside.txt").is_file()
-    assert subject.versions(root)["mine"].implementation.path == root / "given" / "mine.py"
+    paths = {name: version.implementation.path for name, version in subject.versions(root).items()}
+    assert paths == {"mine": root / "given" / "mine.py", "torch_lstm": root / "impls" / "torch_lstm.py"}
+    assert re.fullmatch(r"of torch_lstm and mine \([0-9a-f]{8}\) at t4-b2-i8-h8", subject.description)
     slower = subject.slowed(root, 0.05, "memory", ["mine"], ["forward"])
     here, there = (
         {name: version.implementation.digest for name, version in subject.versions(place).items()}
         for place in (root, slower)
     )
     assert {name for name in here if here[name] != there[name]} == {"mine"}
-    assert (slower / "impls" / "torch_lstm.py").is_file()
+    with pytest.raises(ValueError, match=r"git ignores .*ignored\.py"):
+        Subject.of([str(mine.with_name("ignored.py"))]).snapshot()
+    with pytest.raises(ValueError, match="rename one"):
+        Subject.of([str(mine), "torch_lstm", "torch_lstm"])
     assert mine.read_text() == MINE
 
 
@@ -131,7 +144,6 @@ def test_a_session_of_a_file_from_elsewhere(mine, small, tmp_path):
     (name,) = found.benchmarks
     assert name == "mine t4-b2-i8-h8/sequence/forward"
     assert found.log_ratio(0, name, BASE, "+100%") > 0.2
-    assert report._about(found) == " Gates of mine at t4-b2-i8-h8."
     with pytest.raises(click.UsageError, match=r"sizes\.json has no memory work of mine forward"):
         measuring.amounts_of(subject, {"memory": {"torch_lstm forward": Size(0.0, 1.0, 0.001, 6)}}, 0.05, "memory")
 
@@ -148,7 +160,8 @@ def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
     for impls, said in (
         (["floor"], "floor is not an LSTM"),
         (["torch_lstn"], "torch_lstm"),
-        ([str(mine), str(other / "second.py")], "a calibration takes files of one folder"),
+        ([str(mine), str(other / "second.py")], "a calibration takes one file of your own"),
+        ([str(other / "second.py")], "is in no git repository"),
         ([str(tmp_path / "none.py")], "none.py"),
     ):
         chosen = [*(f"--impl={name}" for name in impls), f"--out={tmp_path / 'x'}"]
@@ -156,7 +169,7 @@ def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
         assert done.exit_code == 2
         assert said in done.output
     assert Subject.of([]) == Subject()
-    assert Subject().words == ""
+    assert Subject().description == Subject.of([]).description == ""
 
 
 def test_work_that_is_sized_in_part_is_refused():

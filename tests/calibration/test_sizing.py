@@ -83,7 +83,7 @@ def test_the_middle_is_hardly_moved_by_disturbed_values_and_spreads_less_than_a_
 
 
 def test_a_process_compares_the_shorter_of_two_turns(monkeypatch):
-    """A call of 1 ms whose every third turn is disturbed, and one that is longer by 1.2 times its work."""
+    """A call of 1 ms, and one that is longer by 1.2 times its work and disturbed in one half of each block."""
 
     class Slowed:
         share = 0.0
@@ -94,7 +94,10 @@ def test_a_process_compares_the_shorter_of_two_turns(monkeypatch):
     slowed, turns = Slowed(), itertools.count()
 
     def turn(call, state, how):
-        seconds = 1e-3 * (1 + 1.2 * slowed.share * (call is slowed)) * (1.5 if next(turns) % 5 == 0 else 1.0)
+        number = next(turns)
+        block, half = number // 6, number // 3 % 2
+        disturbed = call is slowed and half == block % 2
+        seconds = 1e-3 * (1 + 1.2 * slowed.share * (call is slowed)) * (1.5 if disturbed else 1.0)
         return Turn(seconds=seconds), None
 
     monkeypatch.setattr(sizing.timing, "turn", turn)
