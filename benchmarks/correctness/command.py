@@ -105,8 +105,6 @@ def agree(
         here = machine.describe(RunOptions(run_id="", baseline="", precision=precision))
         on = f"on {here.machine.gpu}" if device == "cuda" else "on the CPU"
         versions = ", ".join(f"{name} {version}" for name, version in here.versions.items() if version)
-        write_text(
-            out,
-            shown.markdown(matrix, [*machine.provenance(here), versions, f"{on}; {here.matmul_precision}"], said, last),
-        )
+        where = [*machine.provenance(here), versions, f"{on}; {here.matmul_precision}"]
+        write_text(out, shown.markdown(matrix, where, said, last))
     return 0 if matrix.good and all(refused.values()) else 1
