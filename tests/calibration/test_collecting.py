@@ -153,6 +153,12 @@ def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
     assert Subject(("mine",)).turn_seconds == gate_command.turn_seconds(2) > Subject().turn_seconds
 
 
+def test_an_lstm_without_a_backward_is_calibrated_in_the_modes_it_has():
+    subject = Subject.of(["onnxruntime_lstm"], modes=["forward"])
+    assert subject.pairs == [("onnxruntime_lstm", "forward")]
+    assert subject.description == "of onnxruntime_lstm at t64-b16-i128-h128, forward"
+
+
 def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
