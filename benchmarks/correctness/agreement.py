@@ -1,6 +1,7 @@
 """Agreement: the results of the timed callables are compared with the reference.
 
 The error of a tensor is max|got − want| / max|want|, and max|got − want| where want is all zero. NaN never passes.
+Where a problem has very few numbers, max|want| counts as at least what `usual` says.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ ADMISSION = (False, True)
 REPLICATE = (False, False)
 """In a replicate, turns use two sets of inputs, and a result of either is checked."""
 
+FIRST_OTHER = 2**20
+"""Further sets of inputs, which nothing is compared on, begin that far behind."""
+
 STEPS = (1, 3)
 """At the admission, the parameters of the `model` workload are compared after these numbers of SGD steps."""
 
@@ -67,9 +71,12 @@ class Largest:
     tensor: str
 
 
-def error_of(got: Array, want: Array) -> float:
-    """Return max|got − want| / max|want|, or max|got − want| where want is all zero; not finite where got is not."""
-    return _largest(got - want) / (_largest(want) or 1.0)
+def error_of(got: Array, want: Array, least: float = 0.0) -> float:
+    """Return max|got − want| / max|want|, or max|got − want| where want is all zero; not finite where got is not.
+
+    max|want| counts as at least `least`.
+    """
+    return _largest(got - want) / (max(_largest(want), least) or 1.0)
 
 
 def _largest(values: Array) -> float:
@@ -77,8 +84,17 @@ def _largest(values: Array) -> float:
     return float(np.maximum(values.max(initial=0.0), -values.min(initial=0.0))) + 0.0  # -0.0 becomes 0.0
 
 
-def compare(got: Results, want: Results, dtype: str, where: str = "", tolerance: float | None = None) -> Largest:
+def compare(
+    got: Results,
+    want: Results,
+    dtype: str,
+    where: str = "",
+    tolerance: float | None = None,
+    least: Mapping[str, float] | None = None,
+) -> Largest:
     """Compare every tensor of `want` with the tensor of that name in `got`, and return the largest error.
+
+    `least` has what max|want| counts as at least, by tensor.
 
     Raises:
         Disagrees: where a tensor is missing, has another shape, or differs by more than the tolerance: by default that
@@ -93,7 +109,7 @@ def compare(got: Results, want: Results, dtype: str, where: str = "", tolerance:
         result = np.asarray(got[name], np.float64)
         if result.shape != wanted.shape:
             raise Disagrees(f"{prefix}{name} has shape {result.shape}, want {wanted.shape}")
-        error = error_of(result, wanted)
+        error = error_of(result, wanted, (least or {}).get(name, 0.0))
         if not error <= tolerance:  # so that NaN does not pass
             off = np.abs(result - wanted)
             index = np.unravel_index(int(np.argmax(np.where(np.isfinite(off), off, np.inf))), wanted.shape)
@@ -120,6 +136,35 @@ def input_set(problem: Problem, seed: int, k: int, zero_states: Sequence[bool]) 
     return make_inputs(problem, seed + k, k < len(zero_states) and zero_states[k])
 
 
+FEW = 8
+"""With fewer numbers in a state or a bias, a problem's results may all be small by chance."""
+OTHERS = 32
+"""How many other sets of inputs say how large a tensor usually is."""
+USUAL = "usual"
+"""What is before the name of a tensor, in place of the set of inputs and the steps, where that is kept."""
+
+
+def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[str, Array]:
+    """Return the least that max|want| counts as, by `usual/NAME`: half the largest value of the tensor for OTHERS.
+
+    It is empty but for problems with very few numbers. There, terms that cancel can leave all of them small, and
+    rounding is a large share of what is left. Without this, a right cell in half precision is refused for 8 to 12 of
+    100 sets of inputs at t1-b1-i1-h1, and for up to 2 at t6-b2-i3-h1. With it, the largest error is 3e-2 in bfloat16
+    and 6e-3 in float16 (torch_cell, 150 sets at each of three such problems, torch 2.13).
+    """
+    states = problem.num_layers * problem.directions * problem.batch * problem.hidden_size
+    if min(states, 4 * problem.hidden_size) >= FEW:
+        return {}
+    run = reference.run_model if workload == "model" else reference.run_sequence
+    drawn = [run(problem, weights, make_inputs(problem, seed + FIRST_OTHER + k)) for k in range(OTHERS)]
+    return {f"{USUAL}/{name}": np.array(max(_largest(one[name]) for one in drawn) / 2) for name in drawn[0]}
+
+
+def least_of(want: Mapping[str, Array]) -> dict[str, float]:
+    """Return what max|want| counts as at least, by tensor, from what `expected` has returned."""
+    return {name.rpartition("/")[2]: float(want[name]) for name in want if name.startswith(f"{USUAL}/")}
+
+
 def expected(
     problem: Problem,
     workload: str,
@@ -128,8 +173,11 @@ def expected(
     zero_states: Sequence[bool] = ADMISSION,
     steps: Iterable[int] = STEPS,
 ) -> dict[str, Array]:
-    """Return the reference's results by `SET/STEPS/NAME`: set of inputs, SGD steps (1 except for `model`), tensor."""
-    results: dict[str, Array] = {}
+    """Return the reference's results by `SET/STEPS/NAME`: set of inputs, SGD steps (1 except for `model`), tensor.
+
+    With what `usual` returns.
+    """
+    results = usual(problem, workload, weights, seed)
     for k in range(len(zero_states)):
         inputs = input_set(problem, seed, k, zero_states)
         run = reference.run_model if workload == "model" else reference.run_sequence
@@ -229,7 +277,7 @@ def check(
     call = prepared.call(mode)
     sets = [input_set(problem, seed, k, ADMISSION) for k in range(len(ADMISSION))]
     states = [prepared.load(inputs) for inputs in sets]
-    stepping = updates(workload, mode)
+    stepping, least = updates(workload, mode), least_of(want)
     errors = []
     # the first set again, after the second has been loaded and run: no result of the second may be left over
     for turn, k in enumerate((0, 1, 0)):
@@ -241,5 +289,5 @@ def check(
             where = f"{workload}/{mode}, inputs {k}{' again' if turn == 2 else ''}"
             where += f", after {steps} steps" if stepping else ""
             if part := part_of(want, f"{k}/{steps}", workload, mode):
-                errors.append(compare(got, part, problem.dtype, where))
+                errors.append(compare(got, part, problem.dtype, where, least=least))
     return max(errors, key=lambda largest: largest.error)

@@ -308,7 +308,8 @@ class Worker:
         part = agreement.part_of(want, request.prefix, benchmark.workload, benchmark.mode)
         assert part, f"no results of the reference under {request.prefix}"
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
-        agreement.compare(reading.arrays, part, benchmark.problem.dtype, where)
+        least = agreement.least_of(want)
+        agreement.compare(reading.arrays, part, benchmark.problem.dtype, where, least=least)
         sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
         if sanity.undrained(opened.drain_seconds, request.seconds):
             sanity.check_drained(opened.call, opened.state, self.hardware.drain, request.seconds)

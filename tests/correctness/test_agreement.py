@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.cases import Benchmark
+from benchmarks.cases import AGREE_PROBLEMS, Benchmark
 from benchmarks.correctness import agreement, controls
 from impls.core import reference
 from impls.core.contract import MODES, WORKLOADS, Prepared
 from impls.core.formats import FORMATS
 from impls.core.problem import Problem
+from impls.core.registry import load, resolve
 from impls.core.weights import make_inputs, make_weights, shapes
 
 WRONG_IN = {
@@ -79,6 +80,64 @@ def test_where_want_is_zero_the_error_is_absolute():
     assert agreement.error_of(np.array([3e-6]), np.array([0.0])) == 3e-6
     with pytest.raises(agreement.Disagrees):
         agreement.compare({"g": np.array([1e-3])}, {"g": np.array([0.0])}, "float32")
+
+
+def test_where_want_is_unusually_small_the_error_is_that_of_a_usual_size():
+    assert agreement.error_of(np.array([1.5]), np.array([1.0]), least=2.0) == 0.25
+    assert agreement.error_of(np.array([2.5]), np.array([2.0]), least=1.0) == 0.25
+    got, want = {"g": np.array([1e-3])}, {"g": np.array([0.0])}
+    assert agreement.compare(got, want, "float32", least={"g": 100.0}).error == pytest.approx(1e-5)
+    with pytest.raises(agreement.Disagrees):
+        agreement.compare(got, want, "float32", least={"g": 1.0})
+    with pytest.raises(agreement.Disagrees):
+        agreement.compare({"g": np.array([np.nan])}, want, "float32", least={"g": np.inf})
+
+
+TINY = ("t1-b1-i1-h1", "t6-b2-i3-h1", "t5-b1-i4-h6")
+
+
+def test_only_problems_of_very_few_numbers_have_a_usual_size():
+    usual = {
+        text: agreement.usual(Problem.parse(text), "sequence", {}, 0) for text in AGREE_PROBLEMS if text not in TINY
+    }
+    assert set(map(len, usual.values())) == {0}
+    for text, workload in itertools.product(TINY, ("sequence", "model")):
+        problem = Problem.parse(text)
+        least = agreement.least_of(agreement.expected(problem, workload, make_weights(problem, workload)))
+        assert all(value > 0 for value in least.values())
+        assert {"grad_weight_hh_l0", "loss" if workload == "model" else "grad_h0"} <= set(least)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workload", ["sequence", "model"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_rounding_is_no_disagreement_where_a_problem_has_few_numbers(dtype, workload):
+    """Of 40 sets of inputs none; some are refused where the size of a tensor is not known."""
+    problem = Problem.parse(TINY[0]).replace(dtype=dtype)
+    weights = make_weights(problem, workload)
+    prepared = load(resolve("torch_cell")).prepare(problem, weights, "cpu", workload)
+    refused = 0
+    for seed in range(40):
+        want = agreement.expected(problem, workload, weights, seed)
+        agreement.check(prepared, problem, workload, "backward", want, seed)
+        unknown = {name: value for name, value in want.items() if not name.startswith(agreement.USUAL)}
+        try:
+            agreement.check(prepared, problem, workload, "backward", unknown, seed)
+        except agreement.Disagrees:
+            refused += 1
+    assert refused > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "fault", [controls.gates_swapped, controls.bias_dropped, controls.gradient_detached, controls.weight_off]
+)
+def test_a_fault_is_found_where_a_problem_has_few_numbers(fault, dtype):
+    problem = Problem.parse("t6-b2-i3-h1").replace(dtype=dtype)
+    weights = make_weights(problem)
+    want = agreement.expected(problem, "sequence", weights)
+    with pytest.raises(agreement.Disagrees):
+        agreement.check(controls.prepare(fault, problem, weights), problem, "sequence", "train_step", want)
 
 
 @given(st.floats(1e-30, 1e30), st.floats(1e-9, 1e-3))

@@ -303,7 +303,7 @@ STATUS = {
 
 
 _COMPARE = (
-    "from benchmarks.correctness import agreement\nagreement.compare = lambda *_: agreement.Largest(0.0, 'off')\n"
+    "from benchmarks.correctness import agreement\nagreement.compare = lambda *_, **__: agreement.Largest(0.0, 'off')\n"
 )
 _FINISHED = "from benchmarks.correctness import sanity\nsanity.check_finished = lambda *_: None\n"
 _REMEMBERED = "from benchmarks.correctness import sanity\nsanity.check_not_remembered = lambda *_: None\n"
