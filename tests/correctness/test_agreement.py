@@ -104,7 +104,8 @@ def test_only_problems_of_very_few_numbers_have_a_usual_size():
     for text, workload in itertools.product(TINY, ("sequence", "model")):
         problem = Problem.parse(text)
         least = agreement.least_of(agreement.expected(problem, workload, make_weights(problem, workload)))
-        assert all(value > 0 for value in least.values())
+        none = {name for name, value in least.items() if not value > 0}
+        assert none == ({"grad_weight_hh_l0"} if (text, workload) == ("t1-b1-i1-h1", "model") else set())  # from h0 = 0
         assert {"grad_weight_hh_l0", "loss" if workload == "model" else "grad_h0"} <= set(least)
 
 
