@@ -124,7 +124,7 @@ def calibrate(
     try:
         subject = Subject.of(impls, problem.id, modes)
         if sessions or runs or size_first:
-            subject.snapshot()  # so that what can't be copied is found now
+            _ = subject.root  # so that what can't be copied is found now
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     stored(folder)  # so that what is damaged is found before anything is measured

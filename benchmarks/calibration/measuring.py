@@ -56,7 +56,7 @@ def amounts_of(subject: Subject, sizes: Sizes, share: float, work: str) -> dict[
 
 def size_work(folder: Path, subject: Subject, threads: int, advance: Advance, device: str = "cpu") -> None:
     """Measure how much work makes a call slower by a share of itself, at each benchmark; what a folder has is kept."""
-    path, root, rng = folder / SIZES, subject.snapshot(), random.Random()
+    path, root, rng = folder / SIZES, subject.root, random.Random()
     sizes = sizing.stored(path)
     wanted = [(work, *pair) for work in WORK for pair in subject.pairs]
     for number, (work, name, mode) in enumerate(wanted):
@@ -118,7 +118,7 @@ def collect(
     the files.
     """
     rng = random.Random()
-    root = subject.snapshot()
+    root = subject.root
     pool_folder = folder / "pool"
     before = [one.work for one in pool.described(pool_folder)]
     work = min(WORK, key=lambda kind: (before.count(kind), rng.random()))
@@ -180,7 +180,7 @@ def real_gate(
     rng = random.Random()
     before = [(gate.kind, gate.work) for gate in gates_of(folder)]  # so that each kind of work comes as often
     start = time.perf_counter()
-    root = head = subject.snapshot()
+    root = head = subject.root
     planted, work = "", None
     if kind in PLANTED:
         name, mode = rng.choice(subject.pairs)

@@ -83,6 +83,10 @@ def save(folder: Path, records: Sequence[Record]) -> None:
     write_records(folder / f"replicate-{time.strftime('%Y%m%dT%H%M%S')}.parquet", kept, COMPARED)
 
 
+DESCRIBED = ", of "
+"""What is between the machine and the LSTMs in the file that a pool claims."""
+
+
 def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu", what: str = "") -> None:
     """Make a pool one of this machine, device and number of threads; one from before that was recorded stays as it is.
 
@@ -98,16 +102,21 @@ def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu", wha
     """
     path, where = folder / "machine.txt", f"{processors.key(machine)}, threads a worker: {threads}"
     where += f", on {machine.gpu}" if device == "cuda" else ""
-    here = f"{where}, {what}" if what else where
-    if path.exists():
-        there = path.read_text(encoding="utf-8").strip()
-        if there != here:
-            if f"{there}, ".startswith(f"{where}, "):
-                raise ValueError(f"{folder} is of other gates ({there}); these are {here}")
-            raise ValueError(f"{folder} has replicates of another machine ({there}); this one is {here}")
-    elif not any(folder.glob("replicate-*.parquet")):
+    measured = [
+        *folder.glob("replicate-*.parquet"),
+        *folder.parent.glob("sizes.json"),
+        *folder.parent.glob("gates/*.json"),
+    ]
+    if path.exists() and measured:
+        there, _, described = path.read_text(encoding="utf-8").strip().partition(DESCRIBED)
+        if there != where:
+            raise ValueError(f"{folder} has replicates of another machine ({there}); this one is {where}")
+        if described != what:
+            before, now = (f"gates of {one}" if one else "the default gates" for one in (described, what))
+            raise ValueError(f"{folder.parent} has {before}; these are {now}")
+    elif not measured:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, f"{here}\n")
+        write_text(path, f"{where}{DESCRIBED if what else ''}{what}\n")
 
 
 def threads_of(folder: Path) -> int | None:
@@ -120,8 +129,7 @@ def threads_of(folder: Path) -> int | None:
 def description_of(folder: Path) -> str:
     """Return in words which LSTMs were measured at which problem; empty for those of a gate without options."""
     path = folder / "machine.txt"
-    found = re.search(r", (of .* at t\d.*)$", path.read_text(encoding="utf-8").strip()) if path.exists() else None
-    return found[1] if found else ""
+    return path.read_text(encoding="utf-8").strip().partition(DESCRIBED)[2] if path.exists() else ""
 
 
 @dataclass(frozen=True)

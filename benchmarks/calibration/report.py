@@ -95,7 +95,7 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     where = f"{processors.words(machine)}, {machine.cores} cores, {count(threads, 'thread')} a worker"
     sessions = count(len({pool.sessions[k] for k in held[COPY]}), "session")
     measured = f"; {_dates(pool)}. {sessions}; replicates: {counts}." if pool.sessions else "; no sessions yet."
-    parts = [markdown_cell(f"{where}{measured}{f' Gates {about}.' if about else ''}")]
+    parts = [markdown_cell(f"{where}{measured}{f' Gates of {about}.' if about else ''}")]
     if len(held[COPY]) >= TESTED:
         replay = Replay(pool, MARGIN)  # which remembers the log ratios
         parts += _tables(replay, held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from benchmarks import ROOT
@@ -14,6 +15,8 @@ from benchmarks.regression.command import GATED_MODES, PROBLEM, turn_seconds
 from benchmarks.regression.comparison import GATED, split
 from benchmarks.words import listed
 from impls.core import registry
+from impls.core.contract import MODES
+from impls.core.files import digest
 
 GIVEN = "given"
 """The folder of a snapshot that holds the folder of a file from elsewhere."""
@@ -43,7 +46,10 @@ class Subject:
             raise ValueError("a calibration takes one file of your own: two may import each other")
         chosen = [registry.resolve(name) for name in own] + [registry.read_foreign(path) for path in foreign]
         for path in foreign:
-            snapshots.resolve(path.parent, "HEAD")  # outside a repository, all that lies beside it would be copied
+            try:
+                snapshots.git(path.parent, "rev-parse", "--git-dir")
+            except snapshots.Unusable:
+                raise ValueError(f"{path} is in no git repository: all that lies beside it would be copied") from None
         for one in chosen:
             if not one.is_lstm:
                 raise ValueError(f"{one.name} is not an LSTM")
@@ -51,17 +57,16 @@ class Subject:
         if len(names) < len(chosen):
             raise ValueError("two of the implementations have the same name; rename one")
         given = chosen[-1].path if foreign else None
-        return cls(names or GATED, problem, tuple(modes) or GATED_MODES, given)
+        return cls(names or GATED, problem, tuple(mode for mode in MODES if mode in modes) or GATED_MODES, given)
 
     @property
     def description(self) -> str:
         """Which LSTMs, problem and modes these are, in words; empty for those of a gate without options."""
         if (set(self.names), self.problem, self.modes, self.given) == (set(GATED), PROBLEM, GATED_MODES, None):
             return ""
-        digest = registry.read_foreign(self.given).digest[:8] if self.given is not None else ""
-        names = [f"{name} ({digest})" if self._is_given(name) else name for name in self.names]
+        names = [f"{name} ({self._digest()})" if self._is_given(name) else name for name in sorted(self.names)]
         modes = "" if self.modes == GATED_MODES else f", {listed(self.modes)}"
-        return f"of {listed(names)} at {self.problem}{modes}"
+        return f"{listed(names)} at {self.problem}{modes}"
 
     @property
     def benchmarks(self) -> dict[str, str]:
@@ -78,8 +83,9 @@ class Subject:
         """How long a turn of its gates is."""
         return turn_seconds(len(self.pairs))
 
-    def snapshot(self) -> Path:
-        """Return a snapshot of impls/ and of the folder of the file from elsewhere, as they are now.
+    @cached_property
+    def root(self) -> Path:
+        """A snapshot of impls/ and of the folder of the file from elsewhere, as they were when it was first asked for.
 
         Raises:
             Unusable: where git ignores that file.
@@ -91,6 +97,11 @@ class Subject:
         if not (beside / GIVEN / self.given.name).is_file():
             raise snapshots.Unusable(f"git ignores {self.given}, so it is in no snapshot")
         return snapshots.joined(own, beside)
+
+    def _digest(self) -> str:
+        """Return a short hash of the file from elsewhere and of every module beside it."""
+        folder = self.root / GIVEN
+        return digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py")})[:8]
 
     def _is_given(self, name: str) -> bool:
         return self.given is not None and name == self.given.stem

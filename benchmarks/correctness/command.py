@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -39,7 +40,7 @@ from impls.core.problem import DTYPES, Problem
     "--out",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     metavar="FILE.md",
-    help="Write the matrix to this file too, in Markdown.",
+    help="When all is compared, write the matrix to this file too, in Markdown.",
 )
 def agree(
     impls: tuple[str, ...],
@@ -63,8 +64,8 @@ def agree(
     compared = [implementation for implementation in implementations if implementation.is_lstm]
     if not compared:
         raise click.UsageError("nothing to compare: the floor is no LSTM")
-    if out is not None and not out.absolute().parent.is_dir():
-        raise click.UsageError(f"--out {out}: there is no such folder")
+    if out is not None and not os.access(out.absolute().parent, os.W_OK | os.X_OK):
+        raise click.UsageError(f"--out {out}: there is no such folder, or it can't be written to")
     for problem in problems:
         if problem.dtype != DTYPES[0]:
             without = problem.replace(dtype=DTYPES[0]).id
@@ -104,7 +105,8 @@ def agree(
     if out is not None:
         here = machine.describe(RunOptions(run_id="", baseline="", precision=precision))
         on = f"on {here.machine.gpu}" if device == "cuda" else "on the CPU"
-        versions = ", ".join(f"{name} {version}" for name, version in here.versions.items() if version)
-        where = [*machine.provenance(here), versions, f"{on}; {here.matmul_precision}"]
+        versions = [f"{name} {version}" for name, version in here.versions.items() if version and name != "python"]
+        core = f"the common environment: {', '.join(versions)}"
+        where = [*machine.provenance(here), core, f"{on}; {here.matmul_precision}"]
         write_text(out, shown.markdown(matrix, where, said, last))
     return 0 if matrix.good and all(refused.values()) else 1

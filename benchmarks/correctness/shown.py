@@ -55,7 +55,9 @@ def markdown(matrix: Matrix, where: Sequence[str], controls: Mapping[str, str], 
         columns = matrix.columns_of(dtype)
         rows = [[markdown_cell(name), *map(text_of, cells)] for name, cells in _rows(matrix, dtype, columns)]
         parts += [f"## {_title(dtype)}", markdown_table(rows, ["implementation", *columns])]
-    parts += ["## Notes", _items(notes(matrix)), f"## {CONTROLS.capitalize()}"]
+    if lines := notes(matrix):
+        parts += ["## Notes", _items(lines)]
+    parts.append(f"## {CONTROLS.capitalize()}")
     parts.append(_items(f"{name}: {said}" for name, said in controls.items()))
     return "\n\n".join(part for part in parts if part) + "\n"
 

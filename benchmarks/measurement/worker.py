@@ -305,11 +305,10 @@ class Worker:
         benchmark, reading = opened.benchmark, opened.reading
         opened.reading = None
         want = agreement.Saved(Path(request.expected))
-        part = agreement.part_of(want, request.prefix, benchmark.workload, benchmark.mode)
-        assert part, f"no results of the reference under {request.prefix}"
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
-        least = agreement.least_of(want)
-        agreement.compare(reading.arrays, part, benchmark.problem.dtype, where, least=least)
+        what = request.prefix, benchmark.workload, benchmark.mode, benchmark.problem.dtype, where
+        largest = agreement.compare_part(reading.arrays, want, *what)
+        assert largest is not None, f"no results of the reference under {request.prefix}"
         sanity.check_finished(opened.call, opened.state, opened.finish, request.seconds, reading)
         if sanity.undrained(opened.drain_seconds, request.seconds):
             sanity.check_drained(opened.call, opened.state, self.hardware.drain, request.seconds)

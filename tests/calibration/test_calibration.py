@@ -361,32 +361,48 @@ def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
 HERE = Machine(cpu="AMD EPYC", family=26, model=2)
 
 
+def claimed(folder, machine=HERE, threads=1, **more):
+    """Claim a pool, and leave something in it."""
+    pool.claim(folder, machine, threads, **more)
+    (folder / "replicate-20261124T194126.parquet").touch()
+
+
 def test_a_pool_takes_replicates_of_one_machine_only(tmp_path):
-    pool.claim(tmp_path / "pool", HERE, 1)
-    pool.claim(tmp_path / "pool", msgspec.structs.replace(HERE, memory_bytes=1), 1)
+    claimed(tmp_path / "one" / "pool")
+    pool.claim(tmp_path / "one" / "pool", msgspec.structs.replace(HERE, memory_bytes=1), 1)
     for other in ({"family": 25}, {"model": 3}, {"dispatch": {"BLAS": "Haswell"}}, {"cpu": "AMD EPYC 2"}):
         with pytest.raises(ValueError, match=r"has replicates of another machine \(AMD EPYC, family 26"):
-            pool.claim(tmp_path / "pool", msgspec.structs.replace(HERE, **other), 1)
+            pool.claim(tmp_path / "one" / "pool", msgspec.structs.replace(HERE, **other), 1)
     with pytest.raises(ValueError, match="threads a worker: 1"):
-        pool.claim(tmp_path / "pool", HERE, 2)
-    with pytest.raises(ValueError, match=r"is of other gates \(.*\); these are .*, of mine at t4-b2"):
-        pool.claim(tmp_path / "pool", HERE, 1, what="of mine at t4-b2-i8-h8")
-    pool.claim(tmp_path / "mine", HERE, 1, what="of mine at t4-b2-i8-h8")
-    with pytest.raises(ValueError, match="is of other gates"):
-        pool.claim(tmp_path / "mine", HERE, 1)
-    with pytest.raises(ValueError, match="has replicates of another machine"):
-        pool.claim(tmp_path / "mine", HERE, 12, what="of mine at t4-b2-i8-h8")
-    assert pool.threads_of(tmp_path / "mine") == 1
-    assert pool.description_of(tmp_path / "mine") == "of mine at t4-b2-i8-h8"
-    assert pool.description_of(tmp_path / "pool") == pool.description_of(tmp_path) == ""
+        pool.claim(tmp_path / "one" / "pool", HERE, 2)
     card = msgspec.structs.replace(HERE, gpu="H100, 580.1")
     with pytest.raises(ValueError, match=r"this one is .*, on H100, 580\.1"):
-        pool.claim(tmp_path / "pool", card, 1, "cuda")
-    pool.claim(tmp_path / "pool", card, 1)  # a card that is not used makes no other machine
-    assert pool.threads_of(tmp_path / "pool") == 1
-    pool.claim(tmp_path / "more", HERE, 2)
-    assert pool.threads_of(tmp_path / "more") == 2
+        pool.claim(tmp_path / "one" / "pool", card, 1, "cuda")
+    pool.claim(tmp_path / "one" / "pool", card, 1)  # a card that is not used makes no other machine
+    assert pool.threads_of(tmp_path / "one" / "pool") == 1
+    claimed(tmp_path / "more" / "pool", threads=2)
+    assert pool.threads_of(tmp_path / "more" / "pool") == 2
     assert pool.threads_of(tmp_path) is None
+
+
+def test_a_pool_is_of_the_same_gates_once_something_is_measured(tmp_path):
+    folder, mine = tmp_path / "mine" / "pool", "mine (01234567) at t4-b2-i8-h8"
+    pool.claim(folder, HERE, 1)
+    claimed(folder, what=mine)  # nothing had been measured
+    pool.claim(folder, HERE, 1, what=mine)
+    assert pool.description_of(folder) == mine
+    assert pool.threads_of(folder) == 1
+    with pytest.raises(ValueError, match=r"has gates of mine \(01234567\) at t4-.*; these are the default gates"):
+        pool.claim(folder, HERE, 1)
+    with pytest.raises(ValueError, match="has replicates of another machine"):
+        pool.claim(folder, HERE, 12, what=mine)
+    (folder / "replicate-20261124T194126.parquet").unlink()
+    (folder.parent / "sizes.json").touch()
+    with pytest.raises(ValueError, match="these are gates of other at t1"):
+        pool.claim(folder, HERE, 1, what="other at t1-b1-i1-h1")
+    (folder.parent / "sizes.json").unlink()
+    pool.claim(folder, HERE, 1)
+    assert pool.description_of(folder) == pool.description_of(tmp_path) == ""
 
 
 def test_a_pool_from_before_machines_were_recorded_goes_on(tmp_path):

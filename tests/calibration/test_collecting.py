@@ -118,22 +118,48 @@ def mine(tmp_path):
 def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
     subject = Subject.of([str(mine), "torch_lstm"], "t4-b2-i8-h8")
     assert set(subject.names) == {"mine", "torch_lstm"}
-    root = subject.snapshot()
+    root = subject.root
     assert (root / "given" / "beside.txt").is_file()
     paths = {name: version.implementation.path for name, version in subject.versions(root).items()}
     assert paths == {"mine": root / "given" / "mine.py", "torch_lstm": root / "impls" / "torch_lstm.py"}
-    assert re.fullmatch(r"of torch_lstm and mine \([0-9a-f]{8}\) at t4-b2-i8-h8", subject.description)
+    assert re.fullmatch(r"mine \([0-9a-f]{8}\) and torch_lstm at t4-b2-i8-h8", subject.description)
     slower = subject.slowed(root, 0.05, "memory", ["mine"], ["forward"])
     here, there = (
         {name: version.implementation.digest for name, version in subject.versions(place).items()}
         for place in (root, slower)
     )
     assert {name for name in here if here[name] != there[name]} == {"mine"}
-    with pytest.raises(ValueError, match=r"git ignores .*ignored\.py"):
-        Subject.of([str(mine.with_name("ignored.py"))]).snapshot()
-    with pytest.raises(ValueError, match="rename one"):
-        Subject.of([str(mine), "torch_lstm", "torch_lstm"])
     assert mine.read_text() == MINE
+    with pytest.raises(ValueError, match=r"git ignores .*ignored\.py"):
+        _ = Subject.of([str(mine.with_name("ignored.py"))]).root
+    (mine.parent / "other").mkdir()
+    (mine.parent / "other" / "torch_lstm.py").write_text(MINE)
+    (mine.parent / "link.py").symlink_to(mine.parent / "other" / "torch_lstm.py")
+    with pytest.raises(ValueError, match="two of the implementations have the same name"):
+        Subject.of([str(mine.parent / "link.py"), "torch_lstm"])
+
+
+def test_a_file_is_known_by_its_code_and_that_of_what_lies_beside_it(mine):
+    def described():
+        return Subject.of([str(mine)]).description
+
+    before = described()
+    (mine.parent / "beside.txt").write_text("no code")
+    assert described() == before
+    (mine.parent / "cell.py").write_text("x = 1")
+    assert described() != before
+
+
+def test_the_order_of_options_and_repetitions_change_nothing():
+    one, other = (
+        Subject.of(impls, modes=modes)
+        for impls, modes in (
+            (["jax_scan", "torch_lstm"], ["forward", "train_step"]),
+            (["torch_lstm", "jax_scan"], ["train_step", "forward", "forward"]),
+        )
+    )
+    assert one.description == other.description == "jax_scan and torch_lstm at t64-b16-i128-h128"
+    assert one.turn_seconds == other.turn_seconds
 
 
 @pytest.mark.slow
@@ -156,7 +182,7 @@ def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
 def test_an_lstm_without_a_backward_is_calibrated_in_the_modes_it_has():
     subject = Subject.of(["onnxruntime_lstm"], modes=["forward"])
     assert subject.pairs == [("onnxruntime_lstm", "forward")]
-    assert subject.description == "of onnxruntime_lstm at t64-b16-i128-h128, forward"
+    assert subject.description == "onnxruntime_lstm at t64-b16-i128-h128, forward"
 
 
 def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
@@ -176,6 +202,16 @@ def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
         assert said in done.output
     assert Subject.of([]) == Subject()
     assert Subject().description == Subject.of([]).description == ""
+
+
+@pytest.mark.slow
+def test_a_gate_whose_benchmark_was_not_measured_is_no_gate(small, tmp_path, monkeypatch):
+    def decide(session, *_):
+        session.admissions["base", "torch_lstm", "b"] = SimpleNamespace(status="unsupported", reason="no backward")
+
+    monkeypatch.setattr(measuring, "measure_and_decide", decide)
+    with pytest.raises(click.ClickException, match="torch_lstm b, as base: no backward"):
+        measuring.real_gate("same", tmp_path, small, 1, lambda *_: None)
 
 
 def test_work_that_is_sized_in_part_is_refused():

@@ -104,7 +104,7 @@ def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     names = ("torch_lstm", "torch_lstmcell")
     subject = Subject(names, "t16-b4-i32-h64", ("train_step",))
-    root = subject.snapshot()
+    root = subject.root
     change = {"impls/torch_lstm.py": lambda source: inject(source, 1.0) + AFTER_THE_FIRST}
     places = {"base": root, "head": snapshots.changed(root, change)}
     pair = [Side(label, subject.versions(place)) for label, place in places.items()]

@@ -193,7 +193,7 @@ def located(tmp_path, monkeypatch, metric, added):
     """What is found where head's numpy_lstm has this source added."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     subject = Subject(("numpy_lstm",), "t4-b2-i3-h5", ("forward",))
-    root = subject.snapshot()
+    root = subject.root
     head = snapshots.changed(root, {"impls/numpy_lstm.py": lambda source: source + added})
     sides = [Side(label, subject.versions(place)) for label, place in (("base", root), ("head", head))]
     session = Session(measuring.configure(subject, 1, 0), sides, choose_cores(1), tmp_path, lambda *_: None)
