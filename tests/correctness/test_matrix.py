@@ -78,6 +78,19 @@ def test_the_markdown_has_every_cell_control_and_reason():
     assert "is 1 \\| want 2" in text
 
 
+def test_the_published_matrix_says_what_its_cells_say():
+    text = (ROOT / "reports" / "published" / "agreement.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    cells = [cell for row in rows if row[0] != "implementation" and "-" * 9 not in row[0] for cell in row[1:]]
+    agree = [cell for cell in cells if cell == "flushes" or re.fullmatch(r"\de-\d\d|0e\+00", cell)]
+    unsupported = cells.count("unsupported")
+    assert len(agree) + unsupported == len(cells)
+    controls = text.count(": refused: ")
+    said = f"{len(agree)} of {len(cells)} cells agree, {unsupported} unsupported; {controls} of {controls} negative"
+    assert said in text
+    assert controls > 60
+
+
 def test_the_matrix_is_written_where_it_is_asked_for(tmp_path):
     chosen = ("-m", "benchmarks", "agree", "--impl", "numpy_lstm", "--dtype", "float64", "--problem", "t2-b2-i3-h4")
     done = python(*chosen, "--workload", "sequence", "--out", tmp_path / "matrix.md")
