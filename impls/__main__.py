@@ -69,18 +69,13 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
 
     from impls.core import environments
     from impls.core.evaluate import Task
-    from impls.core.files import check_writable
+    from impls.core.files import check_place
     from impls.core.precision import framework_variables
     from impls.core.weights import read_case
 
     try:
         chosen = registry.resolve(implementation)
-        try:
-            folder = check_writable(out).parent
-        except OSError as error:
-            raise ValueError(f"{out} can't be written: {error.strerror}") from None
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise ValueError(f"{out} can't be written: {folder} is not a folder that can be written to")
+        check_place(out)
         if os.path.realpath(out) == os.path.realpath(case_path):
             raise ValueError(f"{out} is the case itself; give another --out")
         if chosen.requires:  # an environment takes a while to build, so that what is wrong is found before

@@ -23,7 +23,6 @@ from benchmarks.calibration.report import HOGGED, MARGIN, PLANTED, RealGate
 from benchmarks.calibration.sizing import Sizes
 from benchmarks.calibration.subject import Subject
 from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.devices import LEAST_TURN
 from benchmarks.measurement.session import Advance, Key, Session
 from benchmarks.measurement.sides import Side
 from benchmarks.metadata import RunOptions
@@ -73,7 +72,7 @@ def size_work(folder: Path, subject: Subject, threads: int, advance: Advance, de
             benchmark=subject.benchmarks[mode],
             device=device,
             cores=options.choose_cores(threads),
-            turn_seconds=configure(subject, threads, 0, device).turn_seconds,
+            turn_seconds=subject.turn_seconds(device),
             seed=rng.randrange(2**31),
         )
         with scratch() as cache:
@@ -95,7 +94,7 @@ def configure(subject: Subject, threads: int, seed: int, device: str = "cpu") ->
         benchmarks=tuple(subject.benchmarks.values()),
         device=device,
         threads=threads,
-        turn_seconds=max(subject.turn_seconds, LEAST_TURN[device]),
+        turn_seconds=subject.turn_seconds(device),
         seed=seed,
         weights=None,
         call_seconds=600.0,

@@ -78,10 +78,9 @@ class Subject:
         """Every LSTM in every mode."""
         return [(name, mode) for name in self.names for mode in self.modes]
 
-    @property
-    def turn_seconds(self) -> float:
-        """How long a turn of its gates is."""
-        return turn_seconds(len(self.pairs))
+    def turn_seconds(self, device: str) -> float:
+        """Return how long a turn of its gates is on a device."""
+        return turn_seconds(len(self.pairs), device)
 
     @cached_property
     def root(self) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -16,7 +15,7 @@ from benchmarks.metadata import RunOptions
 from benchmarks.progress import AGREEMENT, progress
 from benchmarks.scratch import scratch
 from impls.core.contract import WORKLOADS
-from impls.core.files import write_text
+from impls.core.files import check_place, write_text
 from impls.core.problem import DTYPES, Problem
 
 
@@ -38,7 +37,7 @@ from impls.core.problem import DTYPES, Problem
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE.md",
     help="When all is compared, write the matrix to this file too, in Markdown.",
 )
@@ -59,13 +58,13 @@ def agree(
     """
     try:
         implementations = options.implementations(impls, floor=False)
+        if out is not None:
+            check_place(out)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     compared = [implementation for implementation in implementations if implementation.is_lstm]
     if not compared:
         raise click.UsageError("nothing to compare: the floor is no LSTM")
-    if out is not None and not os.access(out.absolute().parent, os.W_OK | os.X_OK):
-        raise click.UsageError(f"--out {out}: there is no such folder, or it can't be written to")
     for problem in problems:
         if problem.dtype != DTYPES[0]:
             without = problem.replace(dtype=DTYPES[0]).id

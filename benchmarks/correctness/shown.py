@@ -53,7 +53,7 @@ def markdown(matrix: Matrix, where: Sequence[str], controls: Mapping[str, str], 
     parts = ["# Agreement with the float64 reference", last, _items(where)]
     for dtype in matrix.dtypes:
         columns = matrix.columns_of(dtype)
-        rows = [[markdown_cell(name), *map(text_of, cells)] for name, cells in _rows(matrix, dtype, columns)]
+        rows = [[markdown_cell(name), *map(text_of, _cells(matrix, name, dtype, columns))] for name in _names(matrix)]
         parts += [f"## {_title(dtype)}", markdown_table(rows, ["implementation", *columns])]
     if lines := notes(matrix):
         parts += ["## Notes", _items(lines)]
@@ -77,26 +77,23 @@ def notes(matrix: Matrix) -> list[str]:
 
 def reasons(matrix: Matrix) -> list[str]:
     """Return the reasons of cells that are not ok; one line for all columns and dtypes that have the same."""
-    lines: dict[tuple[str, tuple[str, ...], bool, str], list[str]] = {}
-    for dtype in matrix.dtypes:
-        columns = matrix.columns_of(dtype)
-        for name, cells in _rows(matrix, dtype, columns):
-            having: dict[str, list[str]] = {}
-            for column, cell in zip(columns, cells, strict=True):
+    lines: dict[tuple[str, tuple[str, ...], str], list[str]] = {}
+    for name in _names(matrix):
+        for dtype in matrix.dtypes:
+            columns, having = matrix.columns_of(dtype), dict[str, list[str]]()
+            for column, cell in zip(columns, _cells(matrix, name, dtype, columns), strict=True):
                 if cell.reason:
                     having.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
             for what, those in having.items():
-                whole = len(those) == len(columns) > 1
-                lines.setdefault((name, () if whole else tuple(those), whole, what), []).append(dtype)
-    names = [version.implementation.name for version in matrix.versions]
-    ordered = sorted(lines.items(), key=lambda line: names.index(line[0][0]))  # and as they come within one
-    return [
-        f"{name}, {listed(dtypes)}, {'everywhere' if whole else _named(those)}: {what}"
-        for (name, those, whole, what), dtypes in ordered
-    ]
+                everywhere = len(those) == len(columns) > 1
+                lines.setdefault((name, () if everywhere else tuple(those), what), []).append(dtype)
+    return [f"{name}, {listed(dtypes)}, {_named(those)}: {what}" for (name, those, what), dtypes in lines.items()]
 
 
 def _named(columns: Sequence[str]) -> str:
+    """Return columns in words; none of them means all."""
+    if not columns:
+        return "everywhere"
     return ", ".join(columns) if len(columns) <= SHOWN else f"{len(columns)} columns"
 
 
@@ -108,10 +105,12 @@ def _title(dtype: str) -> str:
     return f"largest error, {dtype} (tolerance {agreement.tolerance_of(dtype):.0e})"
 
 
-def _rows(matrix: Matrix, dtype: str, columns: Sequence[str]) -> list[tuple[str, list[Cell]]]:
-    """Return every implementation's name and cells."""
-    names = [version.implementation.name for version in matrix.versions]
-    return [(name, [matrix.cells.get((name, dtype, column), NOT_REACHED) for column in columns]) for name in names]
+def _names(matrix: Matrix) -> list[str]:
+    return [version.implementation.name for version in matrix.versions]
+
+
+def _cells(matrix: Matrix, name: str, dtype: str, columns: Sequence[str]) -> list[Cell]:
+    return [matrix.cells.get((name, dtype, column), NOT_REACHED) for column in columns]
 
 
 def _table(matrix: Matrix, dtype: str, columns: Sequence[str]) -> Table:
@@ -119,7 +118,8 @@ def _table(matrix: Matrix, dtype: str, columns: Sequence[str]) -> Table:
     table.add_column("implementation", no_wrap=True)
     for column in columns:
         table.add_column(column.replace("-", "\n"), justify="right")
-    for name, cells in _rows(matrix, dtype, columns):
+    for name in _names(matrix):
+        cells = _cells(matrix, name, dtype, columns)
         table.add_row(
             Text(one_line(name)), *(Text(text_of(cell), "red" if _stands_out(cell) else "") for cell in cells)
         )

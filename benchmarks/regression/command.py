@@ -140,9 +140,9 @@ def regression(ctx: click.Context, /, **given: Any) -> int:
         return 3
 
 
-def turn_seconds(benchmarks: int) -> float:
-    """Return how long a turn is, where so many benchmarks each take four turns in a block."""
-    return max(TURN_SECONDS, FILLED * SPACING_SECONDS / (4 * benchmarks))
+def turn_seconds(benchmarks: int, device: str) -> float:
+    """Return how long a turn is on a device, where so many benchmarks each take four turns in a block."""
+    return max(TURN_SECONDS, FILLED * SPACING_SECONDS / (4 * benchmarks), LEAST_TURN[device])
 
 
 def configure(given: SimpleNamespace, benchmarks: list[Benchmark], lstms: int, threads: int) -> Configuration:
@@ -152,7 +152,7 @@ def configure(given: SimpleNamespace, benchmarks: list[Benchmark], lstms: int, t
         benchmarks=tuple(benchmark.id for benchmark in benchmarks),
         device=given.device,
         threads=threads,
-        turn_seconds=max(turn_seconds(max(1, lstms * len(benchmarks))), LEAST_TURN[given.device]),
+        turn_seconds=turn_seconds(max(1, lstms * len(benchmarks)), given.device),
         seed=given.seed,
         weights=os.path.realpath(given.weights) if given.weights else None,
         call_seconds=given.timeout,

@@ -46,6 +46,20 @@ def check_writable(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def check_place(path: Path) -> None:
+    """Check that a file can be written, before it takes long to compute what is in it.
+
+    Raises:
+        ValueError: where it can't. One line.
+    """
+    try:
+        folder = check_writable(path).parent
+    except OSError as error:
+        raise ValueError(f"{path} can't be written: {error.strerror}") from None
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"{path} can't be written: {folder} is not a folder that can be written to")
+
+
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a file beside `path`, then rename it to `path`. A process that dies leaves no half file.
 

@@ -159,7 +159,7 @@ def test_the_order_of_options_and_repetitions_change_nothing():
         )
     )
     assert one.description == other.description == "jax_scan and torch_lstm at t64-b16-i128-h128"
-    assert one.turn_seconds == other.turn_seconds
+    assert one.turn_seconds("cpu") == other.turn_seconds("cpu")
 
 
 @pytest.mark.slow
@@ -175,8 +175,8 @@ def test_a_session_of_a_file_from_elsewhere(mine, small, tmp_path):
 
 
 def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
-    assert Subject().turn_seconds == gate_command.TURN_SECONDS
-    assert Subject(("mine",)).turn_seconds == gate_command.turn_seconds(2) > Subject().turn_seconds
+    assert Subject().turn_seconds("cpu") == gate_command.TURN_SECONDS
+    assert Subject(("mine",)).turn_seconds("cpu") == gate_command.turn_seconds(2, "cpu") > Subject().turn_seconds("cpu")
 
 
 def test_an_lstm_without_a_backward_is_calibrated_in_the_modes_it_has():

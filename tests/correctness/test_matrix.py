@@ -101,7 +101,7 @@ def test_the_matrix_is_written_where_it_is_asked_for(tmp_path):
     assert done.stdout.splitlines()[-1] in text
     done = python(*chosen, "--out", tmp_path / "missing" / "matrix.md")
     assert done.returncode == 2
-    assert done.stderr.strip().endswith("there is no such folder, or it can't be written to")
+    assert done.stderr.strip().endswith("missing is not a folder that can be written to")
 
 
 def test_the_floor_alone_is_nothing_to_compare():

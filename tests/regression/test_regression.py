@@ -22,10 +22,10 @@ from tests.helpers.processes import FEW, ROOT, git
 
 
 def test_turns_of_few_benchmarks_fill_the_time_until_the_next_block():
-    assert [turn_seconds(n) for n in (3, 12, 24)] == [TURN_SECONDS] * 3
+    assert [turn_seconds(n, "cpu") for n in (3, 12, 24)] == [TURN_SECONDS] * 3
     for n in (1, 2):
-        assert turn_seconds(n) > TURN_SECONDS
-        assert SPACING_SECONDS / 2 < 4 * n * turn_seconds(n) < SPACING_SECONDS
+        assert turn_seconds(n, "cpu") > TURN_SECONDS
+        assert SPACING_SECONDS / 2 < 4 * n * turn_seconds(n, "cpu") < SPACING_SECONDS
 
 
 @pytest.fixture
