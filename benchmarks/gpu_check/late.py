@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -14,7 +16,7 @@ from impls.core.contract import MODES, Prepared
 from impls.core.weights import Array
 
 SECONDS = 0.01
-"""The work that a call leaves."""
+"""The work that a call leaves; more where the call itself took longer, as on a busy machine."""
 USUAL_KILOHERTZ = 2.0e6
 """The clock of a GPU whose driver doesn't tell it."""
 
@@ -24,38 +26,46 @@ def leaving_work(prepared: Prepared, seconds: float, *, beside: bool = False) ->
 
     Args:
         prepared: an honest implementation.
-        seconds: how long the device goes on.
+        seconds: how long the device goes on, at least. It goes on for as long as the shortest call so far, if that is
+            longer: the check compares the two.
         beside: whether on another stream, so that a result can be read before the work is done.
     """
     if simulated := devices.simulated():
         return leaving(
             prepared,
-            lambda: simulated.submit(time.sleep, seconds, stream=int(beside)),
+            lambda shortest: simulated.submit(time.sleep, max(seconds, shortest), stream=int(beside)),
             (lambda: None) if beside else simulated.drain,
         )
     stream = torch.cuda.Stream() if beside else torch.cuda.default_stream()  # type: ignore[no-untyped-call]
     kilohertz = getattr(torch.cuda.get_device_properties(0), "clock_rate", USUAL_KILOHERTZ)
 
-    def leave() -> None:
+    def leave(shortest: float) -> None:
         with torch.cuda.stream(stream):
-            torch.cuda._sleep(int(seconds * 1e3 * kilohertz))
+            torch.cuda._sleep(int(max(seconds, shortest) * 1e3 * kilohertz))
 
     return leaving(prepared, leave)
 
 
-def leaving(prepared: Prepared, leave: Callable[[], Any], before_reading: Callable[[], Any] = lambda: None) -> Prepared:
+def leaving(
+    prepared: Prepared, leave: Callable[[float], Any], before_reading: Callable[[], Any] = lambda: None
+) -> Prepared:
     """Return an implementation that does more work after each call, for which the call does not wait.
 
     Args:
         prepared: an honest implementation.
-        leave: submits the work, and returns at once.
+        leave: gets the seconds of the shortest call so far; submits the work, and returns at once.
         before_reading: what reading a result waits for.
     """
 
     def later(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        shortest = math.inf  # a call may wait for what earlier ones have left: that is not its own time
+
         def run(state: Any) -> Any:
+            nonlocal shortest
+            start = perf_counter()
             result = call(state)
-            leave()
+            shortest = min(shortest, perf_counter() - start)
+            leave(shortest)
             return result
 
         return run

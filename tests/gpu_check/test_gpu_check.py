@@ -14,12 +14,14 @@ import pytest
 
 from benchmarks.gpu_check import checks, seen
 from benchmarks.gpu_check.command import lines
+from benchmarks.gpu_check.late import leaving
 from benchmarks.gpu_check.probe import FRAMEWORKS, REPEATED, Framework, Probe, traced
 from benchmarks.gpu_check.setting import FILE, PLANTED, Check, Missed, OutOfTime, Setting, Step, Unreached
 from benchmarks.gpu_check.steps import STEPS
 from benchmarks.measurement import devices
 from benchmarks.measurement.protocol import Failed
 from impls.core import registry
+from impls.core.contract import Prepared
 from tests.helpers.processes import ROOT, impls
 
 FEW = ("torch_lstm", "jax_scan")
@@ -39,6 +41,21 @@ def setting(tmp_path, monkeypatch):
 
 def step(name):
     return next(step.run for step in STEPS if step.name == name)
+
+
+def test_a_planted_call_leaves_as_much_work_as_its_shortest_call_takes(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("benchmarks.gpu_check.late.perf_counter", lambda: now[0])
+
+    def forward(seconds):
+        now[0] += seconds
+
+    left = []
+    planted = leaving(Prepared(load=lambda _: None, to_numpy=lambda *_: {}, forward=forward), left.append)
+    for seconds in (0.5, 0.05, 0.2):
+        planted.forward(seconds)
+    assert left == pytest.approx([0.5, 0.05, 0.05])
+    assert planted.train_step is None
 
 
 @pytest.mark.slow
