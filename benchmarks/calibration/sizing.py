@@ -33,9 +33,9 @@ ENDS = (0.02, 0.05)
 """The slowdowns at which the work is sized. Between them, how much longer a call takes is taken to be a line."""
 HALF = 0.001
 """Sizing ends when the 95 % interval of both is at most this far from its middle: 0.1 points."""
-BLOCKS = 100
-"""The blocks in a process."""
-FEWEST, MOST = 6, 60
+BLOCKS = 40
+"""The blocks in a process. Few, since processes differ too: the same time in shorter processes says more."""
+FEWEST, MOST = 8, 120
 """The fewest and the most processes."""
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
 """So that a disturbed process cannot ask for endless work, or for none."""
