@@ -62,6 +62,14 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     help="First measure how much work a slowdown takes: hours. It can go on later.",
 )
 @click.option(
+    "--size-within",
+    type=options.Finite(min=0.01, max=1),
+    default=100 * sizing.HALF,
+    show_default=True,
+    metavar="POINTS",
+    help="Stop sizing when a slowdown's size is known to within so many percentage points: a 95 % interval.",
+)
+@click.option(
     "--replicates",
     type=click.IntRange(min=1),
     default=SESSION_REPLICATES,
@@ -101,6 +109,7 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
 def calibrate(
     sessions: int,
     size_first: bool,
+    size_within: float,
     replicates: int,
     aa_only: bool,
     runs: int,
@@ -135,7 +144,7 @@ def calibrate(
             raise click.UsageError(f"{error}; give another --out") from None
     with progress(CALIBRATION) as advance:
         if size_first:
-            size_work(folder, subject, threads, advance, device)
+            size_work(folder, subject, threads, advance, device, size_within / 100)
         if (sessions and not aa_only) or runs:
             sizes = sizing.stored(folder / SIZES)
             for work in WORK:

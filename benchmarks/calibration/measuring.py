@@ -48,18 +48,25 @@ def amounts_of(subject: Subject, sizes: Sizes, share: float, work: str) -> dict[
     if not sizes:
         return dict.fromkeys(wanted, share / WORK[work])
     known = sizes.get(work, {})
-    if missing := [key for key in wanted if key not in known]:
+    if missing := [key for key in wanted if key not in known or known[key].processes < sizing.FEWEST]:
         raise click.UsageError(f"{SIZES} has no {work} work of {listed(missing)}: run --size again, which goes on")
     return {key: known[key].amount(share) for key in wanted}
 
 
-def size_work(folder: Path, subject: Subject, threads: int, advance: Advance, device: str = "cpu") -> None:
-    """Measure how much work makes a call slower by a share of itself, at each benchmark; what a folder has is kept."""
+def size_work(
+    folder: Path, subject: Subject, threads: int, advance: Advance, device: str = "cpu", half: float = sizing.HALF
+) -> None:
+    """Measure how much work makes a call slower by a share of itself, at each benchmark.
+
+    What a folder has is kept, after each process; what is not yet known to within `half` goes on from there.
+    """
     path, root, rng = folder / SIZES, subject.root, random.Random()
     sizes = sizing.stored(path)
     wanted = [(work, *pair) for work in WORK for pair in subject.pairs]
     for number, (work, name, mode) in enumerate(wanted):
-        if f"{name} {mode}" in sizes.get(work, {}):
+        of_work, key = sizes.setdefault(work, {}), f"{name} {mode}"
+        known = of_work.get(key)
+        if known and known.processes >= sizing.FEWEST and known.half <= half:
             continue
         what = f"sizing {work} in {name} {mode}"
         advance(what, number, len(wanted))
@@ -75,14 +82,17 @@ def size_work(folder: Path, subject: Subject, threads: int, advance: Advance, de
             turn_seconds=subject.turn_seconds(device),
             seed=rng.randrange(2**31),
         )
+
+        def keep(found: sizing.Size, of_work: dict[str, sizing.Size] = of_work, key: str = key) -> None:
+            of_work[key] = found
+            sizing.store(path, sizes)
+
         with scratch() as cache:
             try:
-                found = sizing.size_apart(version, request, cache, lambda _: None)
+                found = sizing.size_apart(version, request, cache, half, known, keep)
             except RuntimeError as error:
                 raise click.ClickException(f"{name} {mode} can't be sized: {error}") from None
-        sizes.setdefault(work, {})[f"{name} {mode}"] = found
-        sizing.store(path, sizes)
-        if found.uncertain > sizing.HALF:
+        if found.uncertain > half:
             points = f"{100 * found.uncertain:.2f} points"
             command_line.say(f"warning: {work} work in {name} {mode} is sized to within {points} only", err=True)
 

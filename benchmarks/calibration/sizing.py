@@ -36,7 +36,7 @@ HALF = 0.001
 BLOCKS = 40
 """The blocks in a process. Few, since processes differ too: the same time in shorter processes says more."""
 FEWEST, MOST = 8, 120
-"""The fewest and the most processes."""
+"""The fewest processes, and the most that are added at a time."""
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
 """So that a disturbed process cannot ask for endless work, or for none."""
 
@@ -53,18 +53,39 @@ class Request(msgspec.Struct, frozen=True):
     amounts: tuple[float, ...] = ENDS
 
 
+Taken = tuple[tuple[float, ...], tuple[float, ...]]
+"""What a process has measured: amounts of work, and how much longer a call takes with each; as shares of the call."""
+
+
 class Size(msgspec.Struct, frozen=True):
     """How much longer a call takes: offset + factor · work, all as shares of the call.
 
     half: the 95 % interval of a slowdown, from its middle; the wider one of ENDS. It is nominal, since sizing ends as
         soon as it is narrow.
     processes: how many fresh processes are behind it.
+    taken: what each of them has measured, so that a later sizing can go on.
     """
 
     offset: float
     factor: float
     half: float
     processes: int
+    taken: tuple[Taken, ...] = ()
+
+    @classmethod
+    def of(cls, taken: Sequence[Taken]) -> Size:
+        """Return the line through what processes have measured; without any, as if only the work took time."""
+        from benchmarks.statistics.intervals import means, t_interval
+
+        if not taken:
+            return cls(0.0, 1.0, np.inf, 0)
+        x, y = np.array(taken).transpose(1, 0, 2)
+        factor, offset = np.polyfit(x.ravel(), y.ravel(), 1)
+        half = np.inf
+        if len(taken) > 1:
+            low, high = t_interval(means(list((y - offset - factor * x).T), most_freedom=0))
+            half = float((high - low).max()) / 2
+        return cls(float(offset), float(factor), half, len(taken), tuple(taken))
 
     def amount(self, share: float) -> float:
         """Return the work that makes a call longer by this share of itself."""
@@ -96,29 +117,28 @@ def store(path: Path, sizes: Sizes) -> None:
     write_text(path, json_text(sizes))
 
 
-def size(take: Callable[[tuple[float, ...]], Sequence[float]], half: float = HALF) -> Size:
+def size(
+    take: Callable[[tuple[float, ...]], Sequence[float]],
+    half: float = HALF,
+    found: Size | None = None,
+    keep: Callable[[Size], None] = lambda _: None,
+) -> Size:
     """Find how much work makes a call longer by ENDS.
 
     Args:
         take: gets amounts of work; measures them in a fresh process, and returns how much longer the call takes with
             each, as a share of itself.
         half: how narrow the intervals must be.
+        found: what earlier processes have found; it goes on from there.
+        keep: gets what is found so far, after each process but the very first.
     """
-    from benchmarks.statistics.intervals import means, t_interval
-
-    amounts: list[tuple[float, ...]] = []
-    longer: list[Sequence[float]] = []
-    found = Size(0.0, 1.0, np.inf, 0)
-    while len(amounts) < FEWEST or (found.half > half and len(amounts) < MOST):
-        amounts.append(tuple(found.amount(share) for share in ENDS))
-        longer.append(take(amounts[-1]))
-        x, y = np.array(amounts), np.array(longer)
-        factor, offset = np.polyfit(x.ravel(), y.ravel(), 1)
-        width = np.inf
-        if len(amounts) > 1:
-            low, high = t_interval(means(list((y - offset - factor * x).T), most_freedom=0))
-            width = float((high - low).max()) / 2
-        found = Size(float(offset), float(factor), width, len(amounts))
+    found = found or Size.of(())
+    most = found.processes + MOST
+    while found.processes < FEWEST or (found.half > half and found.processes < most):
+        amounts = tuple(found.amount(share) for share in ENDS)
+        found = Size.of([*found.taken, (amounts, tuple(take(amounts)))])
+        if found.processes > 1:
+            keep(found)
     return found
 
 
@@ -160,14 +180,21 @@ def longer_by(
     return [float(np.expm1(middle(of_amount))) for of_amount in np.transpose(logs)]
 
 
-def size_apart(version: Version, request: Request, cache: Path, waiting: Callable[[float], None]) -> Size:
+def size_apart(
+    version: Version,
+    request: Request,
+    cache: Path,
+    half: float = HALF,
+    found: Size | None = None,
+    keep: Callable[[Size], None] = lambda _: None,
+) -> Size:
     """Size in fresh processes.
 
     Args:
         version: has the injected slowdown.
         request: what is sized.
         cache: a folder for what is compiled.
-        waiting: called about once a second with the seconds so far of a process.
+        half, found, keep: see `size`.
 
     Raises:
         RuntimeError: with the last line that a process has written.
@@ -183,12 +210,12 @@ def size_apart(version: Version, request: Request, cache: Path, waiting: Callabl
     def take(amounts: tuple[float, ...]) -> list[float]:
         asked = msgspec.structs.replace(request, amounts=amounts, seed=int(seeds.integers(2**31)))
         command = [home.python, "-P", "-m", __spec__.name, msgspec.json.encode(asked).decode()]
-        done = child_process.run(command, variables, waiting)
+        done = child_process.run(command, variables, lambda _: None)
         if done.returncode:
             raise RuntimeError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
         return msgspec.json.decode(done.stdout.splitlines()[-1], type=list[float])
 
-    return size(take)
+    return size(take, half, found, keep)
 
 
 def main(text: str) -> None:

@@ -107,10 +107,39 @@ def test_a_process_compares_the_shorter_of_two_turns(monkeypatch):
     assert longer == pytest.approx([0.036, 0.06])
 
 
+def test_a_sizing_that_was_stopped_goes_on_where_it_was():
+    """It asks for the same work, and finds the same, as one that was not stopped."""
+    whole, never_stopped = simulated(0.001, 1.1, 0.002)
+    found = sizing.size(whole)
+    again, stopped = simulated(0.001, 1.1, 0.002)
+    kept = []
+
+    def dies(amounts):
+        if len(stopped) == 5:
+            raise KeyboardInterrupt
+        return again(amounts)
+
+    with pytest.raises(KeyboardInterrupt):
+        sizing.size(dies, keep=kept.append)
+    assert [size.processes for size in kept] == [2, 3, 4, 5]
+    assert sizing.size(again, found=kept[-1]) == found
+    assert stopped == never_stopped
+
+
+def test_a_sizing_goes_on_to_a_narrower_interval():
+    take, asked = simulated(0.0, 1.0, 0.004)
+    rough = sizing.size(take, half=0.003)
+    fine = sizing.size(take, found=rough)
+    assert sizing.HALF < rough.half <= 0.003
+    assert fine.half <= sizing.HALF
+    assert len(asked) == fine.processes > rough.processes
+    assert fine.taken[: rough.processes] == rough.taken
+
+
 def test_sizes_are_kept(tmp_path):
     path = tmp_path / "sizes.json"
     assert sizing.stored(path) == {}
-    sizes = {"memory": {"jax_scan forward": sizing.Size(0.001, 1.2, 0.001, 9)}}
+    sizes = {"memory": {"jax_scan forward": sizing.size(simulated(0.001, 1.2, 0.001)[0])}}
     sizing.store(path, sizes)
     assert sizing.stored(path) == sizes
 
@@ -144,7 +173,7 @@ def test_an_implementation_is_sized_in_processes_of_its_own(change, low, high, t
     monkeypatch.setattr(sizing, "FEWEST", 3)
     monkeypatch.setattr(sizing, "MOST", 3)
     monkeypatch.setattr(sizing, "ENDS", (0.2, 0.5))  # far above the noise of so short a call
-    found = sizing.size_apart(*request(placed(change)), tmp_path, lambda _: None)
+    found = sizing.size_apart(*request(placed(change)), tmp_path)
     assert low < found.factor < high
     assert found.processes == 3
 
@@ -153,4 +182,4 @@ def test_an_implementation_is_sized_in_processes_of_its_own(change, low, high, t
 def test_what_went_wrong_is_told(tmp_path):
     wanted = request(placed(injected), benchmark="t2-b2-i4-h4/sequence/backward")
     with pytest.raises(RuntimeError, match="has no attribute"):
-        sizing.size_apart(*wanted, tmp_path, lambda _: None)
+        sizing.size_apart(*wanted, tmp_path)
