@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks.calibration import evidence, report
+from benchmarks.calibration import evidence, report, sizing
+from benchmarks.calibration.injection import KINDS
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.replay import Replay
 from benchmarks.regression import decision
@@ -14,6 +15,7 @@ from tests.helpers.gates import gate
 from tests.helpers.processes import ROOT
 
 FOLDER = ROOT / "reports" / "published" / "calibration"
+SIZED = ROOT / "reports" / "published" / "calibration-family-6-model-167"
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +122,34 @@ def test_what_readme_says_in_words_is_what_the_tables_say():
     assert f"at least {strict} of the {len(quiet)} gates without a change" in words
     of_three = [float(line.split("|")[4].split()[0]) for line in slowdowns.splitlines() if "| +3% " in line]
     assert f"called 3 % measured {min(of_three):.2f} to {max(of_three):.2f} %" in words
+
+
+@pytest.fixture(scope="module")
+def sized():
+    return sizing.stored(SIZED / "sizes.json")
+
+
+def test_the_published_sizes_are_as_near_as_readme_says(sized):
+    assert (SIZED / "sizes.md").read_text() == report.sizes_listed(sized)
+    assert {work: len(known) for work, known in sized.items()} == {"arithmetic": 12, "memory": 12}
+    worst = max(size.uncertain for known in sized.values() for size in known.values())
+    assert f"known to within {100 * worst:.1f} points" in (ROOT / "README.md").read_text().replace("\n", " ")
+
+
+def test_the_lines_through_the_published_sizes_are_those_of_what_was_taken(sized):
+    for known in sized.values():
+        for size in known.values():
+            if size.taken:  # the first was measured before they were kept
+                again = sizing.Size.of(size.taken)
+                assert (again.offset, again.factor, again.half) == pytest.approx((size.offset, size.factor, size.half))
+
+
+def test_what_a_slowdown_measures_without_sizing_is_what_the_decision_says(sized):
+    page = (ROOT / "docs" / "decisions" / "0013-one-test.md").read_text()
+    for share in (0.02, 0.03, 0.05):
+        cells = []
+        for work, usual in KINDS.items():
+            longer = [100 * (size.offset + size.factor * share / usual) for size in sized[work].values()]
+            half = 100 * math.sqrt(sum(size.half**2 for size in sized[work].values())) / len(longer)
+            cells += [f"{np.mean(longer):.2f} ± {half:.2f} %", f"{min(longer):.2f} to {max(longer):.2f} %"]
+        assert f"| {100 * share:g} % | {' | '.join(cells)} |" in page
