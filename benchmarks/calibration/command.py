@@ -64,10 +64,9 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
 @click.option(
     "--size-within",
     type=options.Finite(min=0.01, max=1),
-    default=100 * sizing.HALF,
-    show_default=True,
     metavar="POINTS",
-    help="Stop sizing when a slowdown's size is known to within so many percentage points: a 95 % interval.",
+    help="With --size: stop when a slowdown is known to within so many percentage points (95 % interval), or after"
+    f" {sizing.MOST} more processes.  [default: {100 * sizing.HALF:g}]",
 )
 @click.option(
     "--replicates",
@@ -109,7 +108,7 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
 def calibrate(
     sessions: int,
     size_first: bool,
-    size_within: float,
+    size_within: float | None,
     replicates: int,
     aa_only: bool,
     runs: int,
@@ -130,6 +129,8 @@ def calibrate(
     folder = out or ROOT / "runs" / "calibration"
     pool_folder = folder / "pool"
     options.heed_signals()
+    if size_within is not None and not size_first:
+        raise click.UsageError("--size-within needs --size")
     try:
         subject = Subject.of(impls, problem.id, modes)
         if sessions or runs or size_first:
@@ -144,7 +145,7 @@ def calibrate(
             raise click.UsageError(f"{error}; give another --out") from None
     with progress(CALIBRATION) as advance:
         if size_first:
-            size_work(folder, subject, threads, advance, device, size_within / 100)
+            size_work(folder, subject, threads, advance, device, (size_within or 100 * sizing.HALF) / 100)
         if (sessions and not aa_only) or runs:
             sizes = sizing.stored(folder / SIZES)
             for work in WORK:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -48,8 +49,9 @@ def amounts_of(subject: Subject, sizes: Sizes, share: float, work: str) -> dict[
     if not sizes:
         return dict.fromkeys(wanted, share / WORK[work])
     known = sizes.get(work, {})
-    if missing := [key for key in wanted if key not in known or known[key].processes < sizing.FEWEST]:
-        raise click.UsageError(f"{SIZES} has no {work} work of {listed(missing)}: run --size again, which goes on")
+    if missing := [key for key in wanted if not known.get(key, sizing.NOTHING).usable]:
+        told = f"{SIZES} has no {work} work of {listed(missing)}"
+        raise click.UsageError(f"{told}: run --size again, with the same --size-within, which goes on")
     return {key: known[key].amount(share) for key in wanted}
 
 
@@ -58,16 +60,23 @@ def size_work(
 ) -> None:
     """Measure how much work makes a call slower by a share of itself, at each benchmark.
 
-    What a folder has is kept, after each process; what is not yet known to within `half` goes on from there.
+    A folder keeps what each process has measured. Those with too few processes come first; then those that are not yet
+    known to within `half` go on.
     """
     path, root, rng = folder / SIZES, subject.root, random.Random()
-    sizes = sizing.stored(path)
-    wanted = [(work, *pair) for work in WORK for pair in subject.pairs]
-    for number, (work, name, mode) in enumerate(wanted):
-        of_work, key = sizes.setdefault(work, {}), f"{name} {mode}"
-        known = of_work.get(key)
-        if known and known.processes >= sizing.FEWEST and known.half <= half:
-            continue
+    sizes = {work: dict(known) for work, known in sizing.stored(path).items()}
+
+    def known(work: str, name: str, mode: str) -> sizing.Size:
+        return sizes.get(work, {}).get(f"{name} {mode}", sizing.NOTHING)
+
+    def keep(work: str, name: str, mode: str, found: sizing.Size) -> None:
+        sizes.setdefault(work, {})[f"{name} {mode}"] = found
+        sizing.store(path, sizes)
+
+    every = [(work, *pair) for work in WORK for pair in subject.pairs]
+    wanted = sorted((one for one in every if not known(*one).within(half)), key=lambda one: known(*one).usable)
+    for number, one in enumerate(wanted):
+        work, name, mode = one
         what = f"sizing {work} in {name} {mode}"
         advance(what, number, len(wanted))
         place = subject.slowed(root, sizing.ENDS[-1], work, [name], [mode])
@@ -82,14 +91,9 @@ def size_work(
             turn_seconds=subject.turn_seconds(device),
             seed=rng.randrange(2**31),
         )
-
-        def keep(found: sizing.Size, of_work: dict[str, sizing.Size] = of_work, key: str = key) -> None:
-            of_work[key] = found
-            sizing.store(path, sizes)
-
         with scratch() as cache:
             try:
-                found = sizing.size_apart(version, request, cache, half, known, keep)
+                found = sizing.size_apart(version, request, cache, half, known(*one), partial(keep, *one))
             except RuntimeError as error:
                 raise click.ClickException(f"{name} {mode} can't be sized: {error}") from None
         if found.uncertain > half:

@@ -333,7 +333,10 @@ def _assumptions(pool: Pool, held: Sequence[int]) -> str:
 def _sized(pool: Pool, sizes: Sizes) -> list[str]:
     """Return in words how well injected slowdowns were sized, and in how many sessions that was used."""
     lines = []
-    for work, known in sizes.items():
+    for work, begun in sizes.items():
+        known = {key: size for key, size in begun.items() if size.usable}
+        if not known:
+            continue
         of_work = [session for session, kind in pool.works.items() if kind == work]
         used = len(pool.sized.intersection(of_work))
         of_sessions = f"; used in {used} of {count(len(of_work), 'session')}" if of_work else ""
@@ -387,7 +390,7 @@ def sizes_listed(sizes: Sizes) -> str:
             work,
             *(percent(size.amount(share)) for share in ENDS),
             f"{100 * size.uncertain:.3f}",
-            "yes" if size.uncertain <= HALF else "no",
+            "yes" if size.usable and size.uncertain <= HALF else "no",
             str(size.processes),
         ]
         for work, known in sizes.items()

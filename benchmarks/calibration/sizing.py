@@ -2,7 +2,8 @@
 
 A call with the work takes turns with the same call without it, in one process, where nothing differs but the amount of
 work. That is done in fresh processes, until the interval over them is narrow enough. In each, two amounts of work are
-measured: what the work leaves behind, such as caches without the call's data, does not grow in proportion to it.
+measured: what the work leaves behind, such as caches without the call's data, does not grow in proportion to it. What
+the function around the call costs is not in it.
 
 `python -m benchmarks.calibration.sizing REQUEST` does this for one mode of an implementation, in a process like a
 worker's.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,46 +59,70 @@ Taken = tuple[tuple[float, ...], tuple[float, ...]]
 """What a process has measured: amounts of work, and how much longer a call takes with each; as shares of the call."""
 
 
-class Size(msgspec.Struct, frozen=True):
+class Size(msgspec.Struct, frozen=True, dict=True):
     """How much longer a call takes: offset + factor · work, all as shares of the call.
 
-    half: the 95 % interval of a slowdown, from its middle; the wider one of ENDS. It is nominal, since sizing ends as
-        soon as it is narrow.
-    processes: how many fresh processes are behind it.
-    taken: what each of them has measured, so that a later sizing can go on.
+    taken: what each fresh process has measured, so that a later sizing can go on.
     """
 
-    offset: float
-    factor: float
-    half: float
-    processes: int
     taken: tuple[Taken, ...] = ()
 
-    @classmethod
-    def of(cls, taken: Sequence[Taken]) -> Size:
-        """Return the line through what processes have measured; without any, as if only the work took time."""
+    @property
+    def processes(self) -> int:
+        """How many fresh processes are behind it."""
+        return len(self.taken)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has enough processes. One that was stopped may have too few."""
+        return self.processes >= FEWEST
+
+    @cached_property
+    def line(self) -> tuple[float, float]:
+        """The offset and the factor; as if only the work took time, where nothing is measured."""
+        if not self.taken:
+            return 0.0, 1.0
+        work, longer = np.array(self.taken).transpose(1, 0, 2)
+        factor, offset = np.polyfit(work.ravel(), longer.ravel(), 1)
+        return float(offset), float(factor)
+
+    @cached_property
+    def half(self) -> float:
+        """The 95 % interval of a slowdown, from its middle; the wider one of ENDS; infinite with one process.
+
+        It is nominal, since sizing ends as soon as it is narrow.
+        """
         from benchmarks.statistics.intervals import means, t_interval
 
-        if not taken:
-            return cls(0.0, 1.0, np.inf, 0)
-        x, y = np.array(taken).transpose(1, 0, 2)
-        factor, offset = np.polyfit(x.ravel(), y.ravel(), 1)
-        half = np.inf
-        if len(taken) > 1:
-            low, high = t_interval(means(list((y - offset - factor * x).T), most_freedom=0))
-            half = float((high - low).max()) / 2
-        return cls(float(offset), float(factor), half, len(taken), tuple(taken))
+        if self.processes < 2:
+            return np.inf
+        work, longer = np.array(self.taken).transpose(1, 0, 2)
+        offset, factor = self.line
+        low, high = t_interval(means(list((longer - offset - factor * work).T), most_freedom=0))
+        return float((high - low).max()) / 2
+
+    def within(self, half: float) -> bool:
+        """Whether a slowdown is known to within this."""
+        return self.usable and self.half <= half
+
+    def longer(self, work: float) -> float:
+        """Return how much longer a call takes with this work."""
+        offset, factor = self.line
+        return offset + factor * work
 
     def amount(self, share: float) -> float:
         """Return the work that makes a call longer by this share of itself."""
-        wanted = (share - self.offset) / self.factor if self.factor > 0 else np.inf
+        offset, factor = self.line
+        wanted = (share - offset) / factor if factor > 0 else np.inf
         return float(np.clip(wanted, share / MOST_FACTOR, share / LEAST_FACTOR))
 
     @property
     def uncertain(self) -> float:
         """How far a slowdown of ENDS may be from what it is called: half, and what the limits of the work cut off."""
-        return self.half + max(abs(self.offset + self.factor * self.amount(share) - share) for share in ENDS)
+        return self.half + max(abs(self.longer(self.amount(share)) - share) for share in ENDS)
 
+
+NOTHING = Size()
 
 Sizes = Mapping[str, Mapping[str, Size]]
 """By kind of work, then by implementation and mode, such as `jax_scan forward`."""
@@ -120,7 +146,7 @@ def store(path: Path, sizes: Sizes) -> None:
 def size(
     take: Callable[[tuple[float, ...]], Sequence[float]],
     half: float = HALF,
-    found: Size | None = None,
+    found: Size = NOTHING,
     keep: Callable[[Size], None] = lambda _: None,
 ) -> Size:
     """Find how much work makes a call longer by ENDS.
@@ -130,15 +156,13 @@ def size(
             each, as a share of itself.
         half: how narrow the intervals must be.
         found: what earlier processes have found; it goes on from there.
-        keep: gets what is found so far, after each process but the very first.
+        keep: gets what is found so far, after each process.
     """
-    found = found or Size.of(())
     most = found.processes + MOST
-    while found.processes < FEWEST or (found.half > half and found.processes < most):
+    while not found.within(half) and (found.processes < most or not found.usable):
         amounts = tuple(found.amount(share) for share in ENDS)
-        found = Size.of([*found.taken, (amounts, tuple(take(amounts)))])
-        if found.processes > 1:
-            keep(found)
+        found = Size((*found.taken, (amounts, tuple(take(amounts)))))
+        keep(found)
     return found
 
 
@@ -158,8 +182,8 @@ def longer_by(
     """Return how much longer a call takes with each amount of injected work, as a share of the call without.
 
     All amounts and the call without are in the same mirrored blocks. In a block, the shorter of two turns counts. The
-    call without work goes through the same function, with 0 as the amount. Called directly, it was longer or shorter by
-    up to 0.6 %, in each process differently; over processes, by 0.07 ± 0.24 % (2026-11-28, nn.LSTM's train step).
+    call without work goes through the same function, with 0 as the amount. A direct call differed from it by up to
+    0.6 % within a process, and by 0.07 ± 0.29 % over eight processes (2026-11-28, nn.LSTM's train step).
     """
     how = timing.plan(timing.estimate(slowed.call, state, 0.2), turn_seconds)
 
@@ -185,7 +209,7 @@ def size_apart(
     request: Request,
     cache: Path,
     half: float = HALF,
-    found: Size | None = None,
+    found: Size = NOTHING,
     keep: Callable[[Size], None] = lambda _: None,
 ) -> Size:
     """Size in fresh processes.
@@ -210,7 +234,7 @@ def size_apart(
     def take(amounts: tuple[float, ...]) -> list[float]:
         asked = msgspec.structs.replace(request, amounts=amounts, seed=int(seeds.integers(2**31)))
         command = [home.python, "-P", "-m", __spec__.name, msgspec.json.encode(asked).decode()]
-        done = child_process.run(command, variables, lambda _: None)
+        done = child_process.run(command, variables)
         if done.returncode:
             raise RuntimeError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
         return msgspec.json.decode(done.stdout.splitlines()[-1], type=list[float])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable
 from time import perf_counter
@@ -16,7 +15,7 @@ from impls.core.contract import MODES, Prepared
 from impls.core.weights import Array
 
 SECONDS = 0.01
-"""The work that a call leaves; more where the call itself took longer, as on a busy machine."""
+"""The work that a call leaves."""
 USUAL_KILOHERTZ = 2.0e6
 """The clock of a GPU whose driver doesn't tell it."""
 
@@ -26,22 +25,22 @@ def leaving_work(prepared: Prepared, seconds: float, *, beside: bool = False) ->
 
     Args:
         prepared: an honest implementation.
-        seconds: how long the device goes on, at least. It goes on for as long as the shortest call so far, if that is
-            longer: the check compares the two.
+        seconds: how long the device goes on. The simulated device goes on for as long as the call took, if that is
+            longer: the check compares the two, and on a busy machine its calls take long.
         beside: whether on another stream, so that a result can be read before the work is done.
     """
     if simulated := devices.simulated():
         return leaving(
             prepared,
-            lambda shortest: simulated.submit(time.sleep, max(seconds, shortest), stream=int(beside)),
+            lambda took: simulated.submit(time.sleep, max(seconds, took), stream=int(beside)),
             (lambda: None) if beside else simulated.drain,
         )
     stream = torch.cuda.Stream() if beside else torch.cuda.default_stream()  # type: ignore[no-untyped-call]
     kilohertz = getattr(torch.cuda.get_device_properties(0), "clock_rate", USUAL_KILOHERTZ)
 
-    def leave(shortest: float) -> None:
+    def leave(_: float) -> None:
         with torch.cuda.stream(stream):
-            torch.cuda._sleep(int(max(seconds, shortest) * 1e3 * kilohertz))
+            torch.cuda._sleep(int(seconds * 1e3 * kilohertz))
 
     return leaving(prepared, leave)
 
@@ -53,19 +52,15 @@ def leaving(
 
     Args:
         prepared: an honest implementation.
-        leave: gets the seconds of the shortest call so far; submits the work, and returns at once.
+        leave: gets the seconds that the call took; submits the work, and returns at once.
         before_reading: what reading a result waits for.
     """
 
     def later(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        shortest = math.inf  # a call may wait for what earlier ones have left: that is not its own time
-
         def run(state: Any) -> Any:
-            nonlocal shortest
             start = perf_counter()
             result = call(state)
-            shortest = min(shortest, perf_counter() - start)
-            leave(shortest)
+            leave(perf_counter() - start)
             return result
 
         return run

@@ -15,12 +15,13 @@ from benchmarks.calibration import evidence, other_tools, pool, report
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.replay import Replay
 from benchmarks.calibration.report import RealGate, right
-from benchmarks.calibration.sizing import Size
+from benchmarks.calibration.sizing import FEWEST
 from benchmarks.metadata import Machine, Metadata, RunOptions
 from benchmarks.record import TURN, Record
 from benchmarks.regression import decision
 from tests.helpers.gates import gate
 from tests.helpers.records import record
+from tests.helpers.sizes import size_of
 
 SIDES = {BASE: 0.0, COPY: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488}
 NAMES = tuple(f"{letter} p/w/m" for letter in "abcdef")
@@ -283,15 +284,18 @@ def test_injected_slowdowns_are_summed_up_and_each_is_listed():
 
 
 def test_each_sizing_is_listed_with_how_far_it_may_be_off():
-    sizes = {"memory": {"jax_scan forward": Size(0.001, 1.25, 0.0008, 9), "torch_cell forward": Size(0, 1, 0.002, 40)}}
-    near, far = report.sizes_listed(sizes).splitlines()[2:]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (near, far)]
-    assert cells[0] == ["jax_scan forward", "memory", "1.52 %", "3.92 %", "0.080", "yes", "9"]
-    assert cells[1] == ["torch_cell forward", "memory", "2 %", "5 %", "0.200", "no", "40"]
+    of_memory = {"near": size_of(0.001, 1.25, 0.0008), "far": size_of(0, 1, 0.002, 40), "stopped": size_of(0, 1, 0, 2)}
+    rows = report.sizes_listed({"memory": of_memory}).splitlines()[2:]
+    assert [[cell.strip() for cell in row.strip("|").split("|")] for row in rows] == [
+        ["near", "memory", "1.52 %", "3.92 %", "0.080", "yes", "8"],
+        ["far", "memory", "2 %", "5 %", "0.200", "no", "40"],
+        ["stopped", "memory", "2 %", "5 %", "0.000", "no", "2"],
+    ]
 
 
 def test_how_well_slowdowns_are_sized_is_told_with_the_sessions_that_used_it():
-    sizes = {"arithmetic": {"torch_cell forward": Size(0.0, 1.25, 0.0008, 9)}}
+    stopped = {"torch_cell train_step": size_of(0.0, 1.0, 0.01, FEWEST - 2)}
+    sizes = {"arithmetic": {"torch_cell forward": size_of(0.0, 1.25, 0.0008)} | stopped, "memory": stopped}
     sessions = simulated(40, 0.004)
     (unused,) = report._sized(sessions, sizes)
     (used,) = report._sized(dataclasses.replace(sessions, sized=frozenset(sessions.works)), sizes)

@@ -14,9 +14,10 @@ from benchmarks.calibration import command, measuring, pool
 from benchmarks.calibration.injection import KINDS
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.report import PLANTED
-from benchmarks.calibration.sizing import FEWEST, Size
+from benchmarks.calibration.sizing import FEWEST
 from benchmarks.calibration.subject import Subject
 from benchmarks.regression import command as gate_command
+from tests.helpers.sizes import size_of
 
 NAMES = ("numpy_lstm", "torch_lstm")
 
@@ -171,7 +172,7 @@ def test_a_session_of_a_file_from_elsewhere(mine, small, tmp_path):
     assert name == "mine t4-b2-i8-h8/sequence/forward"
     assert found.log_ratio(0, name, BASE, "+100%") > 0.2
     with pytest.raises(click.UsageError, match=r"sizes\.json has no memory work of mine forward"):
-        measuring.amounts_of(subject, {"memory": {"torch_lstm forward": Size(0.0, 1.0, 0.001, FEWEST)}}, 0.05, "memory")
+        measuring.amounts_of(subject, {"memory": {"torch_lstm forward": size_of(0.0, 1.0, 0.001)}}, 0.05, "memory")
 
 
 def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
@@ -215,14 +216,14 @@ def test_a_gate_whose_benchmark_was_not_measured_is_no_gate(small, tmp_path, mon
 
 
 def test_work_that_is_sized_in_part_is_refused():
-    size, amounts_of = Size(0.0, 1.25, 0.001, FEWEST), partial(measuring.amounts_of, Subject())
+    size, amounts_of = size_of(0.0, 1.25, 0.001), partial(measuring.amounts_of, Subject())
     every = {f"{name} {mode}": size for name, mode in Subject().pairs}
-    assert set(amounts_of({"memory": every}, 0.05, "memory").values()) == {0.04}
+    assert list(amounts_of({"memory": every}, 0.05, "memory").values()) == pytest.approx([0.04] * 12)
     assert set(amounts_of({}, 0.05, "memory").values()) == {0.05 / KINDS["memory"]}
     with pytest.raises(click.UsageError, match="no arithmetic work of"):
         amounts_of({"memory": every}, 0.05, "arithmetic")
     last, _ = every.popitem()
-    for begun in ({}, {last: Size(0.0, 1.25, 0.02, FEWEST - 1)}):
+    for begun in ({}, {last: size_of(0.0, 1.25, 0.02, FEWEST - 2)}):
         with pytest.raises(click.UsageError, match="no memory work of flax_nnx train_step: run --size again"):
             amounts_of({"memory": every | begun}, 0.05, "memory")
 

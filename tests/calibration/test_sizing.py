@@ -1,18 +1,23 @@
 """Injected slowdowns are sized before they are used."""
 
 import itertools
+import math
 import os
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from benchmarks.calibration import sizing
-from benchmarks.calibration.injection import inject
+from benchmarks.calibration import command, measuring, sizing
+from benchmarks.calibration.injection import KINDS, inject
+from benchmarks.calibration.subject import Subject
 from benchmarks.measurement.sides import version_of
 from benchmarks.measurement.timing import Plan, Turn
 from benchmarks.regression import snapshots
 from impls.core import registry
+from impls.core.contract import MODES
 from tests.helpers.processes import ROOT
+from tests.helpers.sizes import size_of
 
 
 def simulated(offset, factor, noise, seed=0, between=0.0):
@@ -83,7 +88,7 @@ def test_the_middle_is_hardly_moved_by_disturbed_values_and_spreads_less_than_a_
 
 
 def test_a_process_compares_the_shorter_of_two_turns(monkeypatch):
-    """A call of 1 ms, and one that is longer by 1.2 times its work and disturbed in one half of each block."""
+    """A call of 1 ms that is longer by 1.2 times its work; with work, it is disturbed in one half of each block."""
 
     class Slowed:
         share = 0.0
@@ -91,20 +96,22 @@ def test_a_process_compares_the_shorter_of_two_turns(monkeypatch):
         def call(self, state):
             pass
 
-    slowed, turns = Slowed(), itertools.count()
+    slowed, turns, seen = Slowed(), itertools.count(), []
 
     def turn(call, state, how):
         number = next(turns)
         block, half = number // 6, number // 3 % 2
-        disturbed = call is slowed and half == block % 2
-        seconds = 1e-3 * (1 + 1.2 * slowed.share * (call is slowed)) * (1.5 if disturbed else 1.0)
-        return Turn(seconds=seconds), None
+        disturbed = slowed.share > 0 and half == block % 2
+        seen.append((call, slowed.share))
+        return Turn(seconds=1e-3 * (1 + 1.2 * slowed.share) * (1.5 if disturbed else 1.0)), None
 
     monkeypatch.setattr(sizing.timing, "turn", turn)
     monkeypatch.setattr(sizing.timing, "estimate", lambda *_: 1e-3)
     monkeypatch.setattr(sizing.timing, "plan", lambda *_: Plan(1, 1))
     longer = sizing.longer_by(slowed, None, (0.03, 0.05), 0.016, np.random.default_rng(0))
     assert longer == pytest.approx([0.036, 0.06])
+    assert {call for call, _ in seen} == {slowed}, "the call without work goes through the same function"
+    assert {share for _, share in seen[:6]} == {0.0, 0.03, 0.05}
 
 
 def test_a_sizing_that_was_stopped_goes_on_where_it_was():
@@ -121,7 +128,7 @@ def test_a_sizing_that_was_stopped_goes_on_where_it_was():
 
     with pytest.raises(KeyboardInterrupt):
         sizing.size(dies, keep=kept.append)
-    assert [size.processes for size in kept] == [2, 3, 4, 5]
+    assert [size.processes for size in kept] == [1, 2, 3, 4, 5]
     assert sizing.size(again, found=kept[-1]) == found
     assert stopped == never_stopped
 
@@ -142,6 +149,78 @@ def test_sizes_are_kept(tmp_path):
     sizes = {"memory": {"jax_scan forward": sizing.size(simulated(0.001, 1.2, 0.001)[0])}}
     sizing.store(path, sizes)
     assert sizing.stored(path) == sizes
+
+
+class Processes:
+    """Stand for the fresh processes of size_work: the work takes its own time, and every other process a bit more.
+
+    spread: that bit. dies_at: the sizing at which the first process is interrupted. begun: what each sizing went on
+    from: kind of work, mode, processes.
+    """
+
+    def __init__(self):
+        self.spread, self.dies_at, self.begun = 0.0, math.inf, []
+
+    def size_apart(self, version, request, cache, half, found, keep):
+        work = next(kind for kind in KINDS if repr(kind) in version.implementation.path.read_text())
+        self.begun.append((work, request.benchmark.rpartition("/")[2], found.processes))
+        numbers = itertools.count()
+
+        def take(amounts):
+            if len(self.begun) == self.dies_at:
+                raise KeyboardInterrupt
+            more = self.spread * (next(numbers) % 2)
+            return [amount + more for amount in amounts]
+
+        return sizing.size(take, half, found, keep)
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    stand_in = Processes()
+    monkeypatch.setattr(sizing, "size_apart", stand_in.size_apart)
+    return stand_in
+
+
+def size_work(folder, modes, half=sizing.HALF):
+    measuring.size_work(folder, Subject(("torch_lstm",), "t4-b2-i8-h8", modes), 1, lambda *_: None, half=half)
+    return sizing.stored(folder / measuring.SIZES)
+
+
+def test_what_was_sized_is_not_measured_again(processes, tmp_path):
+    processes.dies_at = 3
+    with pytest.raises(KeyboardInterrupt):
+        size_work(tmp_path, MODES[:2])
+    first, second = MODES[:2]
+    assert {work: list(known) for work, known in sizing.stored(tmp_path / measuring.SIZES).items()} == {
+        "arithmetic": [f"torch_lstm {first}", f"torch_lstm {second}"]
+    }
+    processes.dies_at, processes.begun = math.inf, []
+    sizes = size_work(tmp_path, MODES[:2])
+    assert processes.begun == [("memory", first, 0), ("memory", second, 0)]
+    assert {size.processes for known in sizes.values() for size in known.values()} == {sizing.FEWEST}
+    processes.begun = []
+    assert size_work(tmp_path, MODES[:2]) == sizes
+    assert processes.begun == []
+
+
+def test_what_has_too_few_processes_is_sized_first_and_what_is_not_near_goes_on(processes, tmp_path, capsys):
+    key, path = "torch_lstm forward", tmp_path / measuring.SIZES
+    rough, stopped = size_of(0.0, 1.0, 0.01, 10), size_of(0.0, 1.0, 0.0, 2)
+    sizing.store(path, {"arithmetic": {key: rough}, "memory": {key: stopped}})
+    processes.spread = 0.01
+    sizes = size_work(tmp_path, ("forward",), half=0.008)
+    assert processes.begun == [("memory", "forward", 2), ("arithmetic", "forward", 10)]
+    assert sizes["arithmetic"][key].taken[:10] == rough.taken
+    assert capsys.readouterr().err == ""
+    size_work(tmp_path, ("forward",), half=1e-6)
+    assert f"warning: memory work in {key} is sized to within " in capsys.readouterr().err
+
+
+def test_how_near_needs_a_sizing():
+    done = CliRunner().invoke(command.calibrate, ["--size-within", "0.2"])
+    assert done.exit_code == 2
+    assert "--size-within needs --size" in done.output
 
 
 def injected(source):
@@ -174,7 +253,7 @@ def test_an_implementation_is_sized_in_processes_of_its_own(change, low, high, t
     monkeypatch.setattr(sizing, "MOST", 3)
     monkeypatch.setattr(sizing, "ENDS", (0.2, 0.5))  # far above the noise of so short a call
     found = sizing.size_apart(*request(placed(change)), tmp_path)
-    assert low < found.factor < high
+    assert low < found.line[1] < high
     assert found.processes == 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +13,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from benchmarks.correctness import sanity
 from benchmarks.gpu_check import checks, seen
 from benchmarks.gpu_check.command import lines
-from benchmarks.gpu_check.late import leaving
+from benchmarks.gpu_check.late import SECONDS, leaving_work
 from benchmarks.gpu_check.probe import FRAMEWORKS, REPEATED, Framework, Probe, traced
 from benchmarks.gpu_check.setting import FILE, PLANTED, Check, Missed, OutOfTime, Setting, Step, Unreached
 from benchmarks.gpu_check.steps import STEPS
@@ -43,19 +45,18 @@ def step(name):
     return next(step.run for step in STEPS if step.name == name)
 
 
-def test_a_planted_call_leaves_as_much_work_as_its_shortest_call_takes(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr("benchmarks.gpu_check.late.perf_counter", lambda: now[0])
+@pytest.mark.slow
+def test_a_planted_file_is_refused_on_a_busy_machine_too(setting):
+    """A call of 50 ms, of which the 10 ms that are left elsewhere would be too small a share."""
 
-    def forward(seconds):
-        now[0] += seconds
+    def call(_):
+        time.sleep(0.05)
 
-    left = []
-    planted = leaving(Prepared(load=lambda _: None, to_numpy=lambda *_: {}, forward=forward), left.append)
-    for seconds in (0.5, 0.05, 0.2):
-        planted.forward(seconds)
-    assert left == pytest.approx([0.5, 0.05, 0.05])
-    assert planted.train_step is None
+    planted = leaving_work(Prepared(load=lambda _: None, to_numpy=lambda *_: {}, forward=call), SECONDS)
+    finish = functools.partial(planted.to_numpy, "forward")
+    seconds, reading = sanity.read_of_call(planted.forward, None, finish)
+    with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
+        sanity.check_finished(planted.forward, None, finish, seconds, reading)
 
 
 @pytest.mark.slow
