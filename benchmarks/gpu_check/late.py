@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -25,42 +24,38 @@ def leaving_work(prepared: Prepared, seconds: float, *, beside: bool = False) ->
 
     Args:
         prepared: an honest implementation.
-        seconds: how long the device goes on. The simulated device goes on for as long as the call took, if that is
-            longer: the check compares the two, and on a busy machine its calls take long.
+        seconds: how long the device goes on.
         beside: whether on another stream, so that a result can be read before the work is done.
     """
     if simulated := devices.simulated():
         return leaving(
             prepared,
-            lambda took: simulated.submit(time.sleep, max(seconds, took), stream=int(beside)),
+            lambda: simulated.submit(time.sleep, seconds, stream=int(beside)),
             (lambda: None) if beside else simulated.drain,
         )
     stream = torch.cuda.Stream() if beside else torch.cuda.default_stream()  # type: ignore[no-untyped-call]
     kilohertz = getattr(torch.cuda.get_device_properties(0), "clock_rate", USUAL_KILOHERTZ)
 
-    def leave(_: float) -> None:
+    def leave() -> None:
         with torch.cuda.stream(stream):
             torch.cuda._sleep(int(seconds * 1e3 * kilohertz))
 
     return leaving(prepared, leave)
 
 
-def leaving(
-    prepared: Prepared, leave: Callable[[float], Any], before_reading: Callable[[], Any] = lambda: None
-) -> Prepared:
+def leaving(prepared: Prepared, leave: Callable[[], Any], before_reading: Callable[[], Any] = lambda: None) -> Prepared:
     """Return an implementation that does more work after each call, for which the call does not wait.
 
     Args:
         prepared: an honest implementation.
-        leave: gets the seconds that the call took; submits the work, and returns at once.
+        leave: submits the work, and returns at once.
         before_reading: what reading a result waits for.
     """
 
     def later(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def run(state: Any) -> Any:
-            start = perf_counter()
             result = call(state)
-            leave(perf_counter() - start)
+            leave()
             return result
 
         return run

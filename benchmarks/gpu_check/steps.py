@@ -28,7 +28,7 @@ def planted(what: str, name: str, status: str, word: str, survivor: bool = False
 STEPS = (
     *(step for framework in FRAMEWORKS for step in of(framework)),
     *(Step(f"agreement in {dtype}", functools.partial(agrees, dtype), 20) for dtype in DTYPES),
-    planted("refused: it does not wait", "no_wait", "error", "returns before its work is done"),
+    planted("refused: it does not wait", "no_wait", "error", "returns before its"),  # work, or device, is done
     planted("refused: it leaves work on another stream", "side_stream", "error", "returns before its device is done"),
     planted("refused: TF32", "tf32", "disagrees", "tolerance"),
     planted("named: out of memory", "out_of_memory", "out_of_memory", ""),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,17 +12,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks.correctness import sanity
 from benchmarks.gpu_check import checks, seen
 from benchmarks.gpu_check.command import lines
-from benchmarks.gpu_check.late import SECONDS, leaving_work
 from benchmarks.gpu_check.probe import FRAMEWORKS, REPEATED, Framework, Probe, traced
 from benchmarks.gpu_check.setting import FILE, PLANTED, Check, Missed, OutOfTime, Setting, Step, Unreached
 from benchmarks.gpu_check.steps import STEPS
 from benchmarks.measurement import devices
 from benchmarks.measurement.protocol import Failed
 from impls.core import registry
-from impls.core.contract import Prepared
 from tests.helpers.processes import ROOT, impls
 
 FEW = ("torch_lstm", "jax_scan")
@@ -43,20 +39,6 @@ def setting(tmp_path, monkeypatch):
 
 def step(name):
     return next(step.run for step in STEPS if step.name == name)
-
-
-@pytest.mark.slow
-def test_a_planted_file_is_refused_on_a_busy_machine_too(setting):
-    """A call of 50 ms, of which the 10 ms that are left elsewhere would be too small a share."""
-
-    def call(_):
-        time.sleep(0.05)
-
-    planted = leaving_work(Prepared(load=lambda _: None, to_numpy=lambda *_: {}, forward=call), SECONDS)
-    finish = functools.partial(planted.to_numpy, "forward")
-    seconds, reading = sanity.read_of_call(planted.forward, None, finish)
-    with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
-        sanity.check_finished(planted.forward, None, finish, seconds, reading)
 
 
 @pytest.mark.slow
