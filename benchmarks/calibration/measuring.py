@@ -64,7 +64,7 @@ def size_work(
     known to within `half` go on.
     """
     path, root, rng = folder / SIZES, subject.root, random.Random()
-    sizes = {work: dict(known) for work, known in sizing.stored(path).items()}
+    sizes = sizing.stored(path)
 
     def known(work: str, name: str, mode: str) -> sizing.Size:
         return sizes.get(work, {}).get(f"{name} {mode}", sizing.NOTHING)

@@ -77,12 +77,17 @@ class Size(msgspec.Struct, frozen=True, dict=True):
         """Whether it has enough processes. One that was stopped may have too few."""
         return self.processes >= FEWEST
 
+    @property
+    def _columns(self) -> np.ndarray:
+        """Work, and how much longer the call takes: each with a row for a process, and a column for each of ENDS."""
+        return np.array(self.taken).transpose(1, 0, 2)
+
     @cached_property
     def line(self) -> tuple[float, float]:
         """The offset and the factor; as if only the work took time, where nothing is measured."""
         if not self.taken:
             return 0.0, 1.0
-        work, longer = np.array(self.taken).transpose(1, 0, 2)
+        work, longer = self._columns
         factor, offset = np.polyfit(work.ravel(), longer.ravel(), 1)
         return float(offset), float(factor)
 
@@ -96,7 +101,7 @@ class Size(msgspec.Struct, frozen=True, dict=True):
 
         if self.processes < 2:
             return np.inf
-        work, longer = np.array(self.taken).transpose(1, 0, 2)
+        work, longer = self._columns
         offset, factor = self.line
         low, high = t_interval(means(list((longer - offset - factor * work).T), most_freedom=0))
         return float((high - low).max()) / 2
