@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, pairwise
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from benchmarks.measurement.session import Advance
 from impls.core.text import one_line
 
 RUN = {"checking": 0.35, "replicate": 0.65}
 AGREEMENT = {"checking": 1.0}
 REGRESSION = {"checking": 0.2, "comparing": 0.6, "measuring": 0.2, "profiling": 0.0}
-CALIBRATION = {"sizing": 0.0, "checking": 0.05, "collecting": 0.95, "comparing": 0.0, "measuring": 0.0}
+SIZING = {"sizing": 1.0}
+COLLECTING = {"checking": 0.05, "collecting": 0.95}
 """The stages of each command, by the first word of what is being done, with about their shares of the time."""
 
 LINE_SECONDS = 60.0
@@ -26,17 +29,40 @@ Report = Callable[[str, float], None]
 
 
 @contextmanager
-def progress(stages: Mapping[str, float] = RUN) -> Iterator[Callable[[str, float, float], None]]:
-    """Yield advance(what, done, of_all), which shows the progress on stderr."""
+def progress(stages: Mapping[str, float] = RUN) -> Iterator[Advance]:
+    """Yield the `advance` of a command whose stages come once."""
+    with progress_in_parts([1.0]) as part:
+        yield part(stages, "")
+
+
+@contextmanager
+def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[Mapping[str, float], str], Advance]]:
+    """Show the progress of a command with several parts on stderr.
+
+    Args:
+        sizes: of the parts, in order: about how long each takes, in any unit.
+
+    Yields:
+        part(stages, name): a function that begins the next part and returns its `advance`. The name of a part comes
+        after what is being done.
+    """
     console = Console(stderr=True)
+    ends = [0.0, *accumulate(sizes)]
+    bounds = pairwise(end / ends[-1] for end in ends)
     with _bar(console) if console.is_terminal else _lines() as report:
 
-        def advance(what: str, done: float, of_all: float) -> None:
-            stage = what.partition(" ")[0].rstrip(",")
-            before = sum(list(stages.values())[: list(stages).index(stage)])
-            report(one_line(what), before + stages[stage] * done / max(of_all, 1e-9))
+        def part(stages: Mapping[str, float], name: str) -> Advance:
+            start, end = next(bounds)
 
-        yield advance
+            def advance(what: str, done: float, of_all: float) -> None:
+                stage = what.partition(" ")[0].rstrip(",")
+                before = sum(list(stages.values())[: list(stages).index(stage)])
+                share = before + stages[stage] * done / max(of_all, 1e-9)
+                report(one_line(f"{what}, {name}" if name else what), start + (end - start) * share)
+
+            return advance
+
+        yield part
 
 
 @contextmanager
@@ -76,4 +102,4 @@ def _lines() -> Iterator[Report]:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{int(seconds // 60)} min {seconds % 60:.0f} s"
+    return "{} min {} s".format(*divmod(round(seconds), 60))

@@ -25,7 +25,7 @@ from benchmarks.calibration.report import (
 )
 from benchmarks.calibration.sizing import Sizes
 from benchmarks.calibration.subject import Subject
-from benchmarks.progress import CALIBRATION, progress
+from benchmarks.progress import COLLECTING, REGRESSION, SIZING, progress_in_parts
 from benchmarks.regression.command import PROBLEM
 from impls.core import command_line
 from impls.core.files import write_text
@@ -35,6 +35,8 @@ from impls.core.text import json_text
 SESSION_REPLICATES = 11
 PAUSE_SECONDS = 20.0
 """Between two sessions: what one session leaves in the machine is to have gone."""
+MINUTES = {"sizes": 70.0, "session": 20.0, "session of twins": 10.0, "gate": 4.0}
+"""About how long each part takes, for the progress."""
 
 
 def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
@@ -143,23 +145,28 @@ def calibrate(
             pool.claim(pool_folder, machine.machine(), threads, device, subject.description)
         except ValueError as error:
             raise click.UsageError(f"{error}; give another --out") from None
-    with progress(CALIBRATION) as advance:
+    wanted = [kind for kind in (kinds or KINDS) for _ in range(runs)]
+    session = "session of twins" if aa_only else "session"
+    parts = [*["sizes"] * size_first, *[session] * sessions, *["gate"] * len(wanted)]
+    with progress_in_parts([MINUTES[what] for what in parts]) as part:
         if size_first:
-            size_work(folder, subject, threads, advance, device, (size_within or 100 * sizing.HALF) / 100)
+            half = (size_within or 100 * sizing.HALF) / 100
+            size_work(folder, subject, threads, part(SIZING, ""), device, half)
         if (sessions and not aa_only) or runs:
             sizes = sizing.stored(folder / SIZES)
             for work in WORK:
                 amounts_of(subject, sizes, SHARES[0], work)  # so that what is missing is found now
-        for number in range(sessions):
-            if number:
+        for number in range(1, sessions + 1):
+            if number > 1:
                 time.sleep(PAUSE_SECONDS)
+            advance = part(COLLECTING, f"session {number} of {sessions}")
             collect(folder, subject, replicates, () if aa_only else SHARES, threads, advance, device)
         gates = folder / "gates"
-        for kind in (kinds or KINDS) if runs else ():
-            for _ in range(runs):
-                gate = real_gate(kind, folder, subject, threads, advance, device)
-                gates.mkdir(parents=True, exist_ok=True)
-                write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json_text(gate))
+        for number, kind in enumerate(wanted, 1):
+            advance = part(REGRESSION, f"gate {number} of {len(wanted)}")
+            gate = real_gate(kind, folder, subject, threads, advance, device)
+            gates.mkdir(parents=True, exist_ok=True)
+            write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json_text(gate))
     if no_tables:
         command_line.say(f"everything is in {folder}")
         return 0

@@ -1,0 +1,50 @@
+"""The lines of a progress that is no terminal's, with a clock of the test's own."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import progress as module
+from benchmarks.progress import COLLECTING, REGRESSION, progress, progress_in_parts
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.seconds))
+    return clock
+
+
+def shares(text):
+    return [int(share) for share in re.findall(r": (\d+)% after", text)]
+
+
+def test_one_part(clock, capsys):
+    with progress({"checking": 0.2, "replicate": 0.8}) as advance:
+        advance("checking a", 0, 2)
+        for done in range(5):
+            clock.seconds += 60
+            advance(f"replicate {done + 1} of 4", done, 4)
+    assert capsys.readouterr().err.splitlines()[-1] == "replicate 5 of 4: 100% after 5 min 0 s, about 0 min 0 s left"
+
+
+def test_parts_have_their_share_of_the_whole_and_of_the_time_that_is_left(clock, capsys):
+    """Three parts, two of 20 minutes and one of 10, that take as long as that."""
+    with progress_in_parts([20, 20, 10]) as part:
+        for number in (1, 2):
+            advance = part(COLLECTING, f"session {number} of 2")
+            advance("checking a", 0, 1)
+            for replicate in range(1, 11):
+                clock.seconds += 120
+                advance(f"collecting, replicate {replicate} of 10", replicate, 10)
+        text = capsys.readouterr().err
+        assert "checking a, session 1 of 2: 0% after" in text
+        assert "checking a, session 2 of 2: 40% after" in text
+        assert "collecting, replicate 10 of 10, session 2 of 2: 80% after 40 min 0 s, about 10 min 0 s left" in text
+        advance = part(REGRESSION, "gate 1 of 1")
+        clock.seconds += 600
+        advance("measuring, replicate 1", 1, 1)
+    text += (rest := capsys.readouterr().err)
+    assert rest == "measuring, replicate 1, gate 1 of 1: 100% after 50 min 0 s, about 0 min 0 s left\n"
+    assert shares(text) == sorted(shares(text))
