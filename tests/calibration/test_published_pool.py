@@ -149,3 +149,24 @@ def test_what_a_slowdown_measures_without_sizing_is_what_the_decision_says(sized
             half = 100 * math.sqrt(sum(size.half**2 for size in sized[work].values())) / len(longer)
             cells += [f"{np.mean(longer):.2f} ± {half:.2f} %", f"{min(longer):.2f} to {max(longer):.2f} %"]
         assert f"| {100 * share:g} % | {' | '.join(cells)} |" in page
+
+
+def test_between_processes_sized_slowdowns_measure_what_readme_says(sized):
+    """As the table of the sessions has it: work that was sized within a process, measured between processes."""
+    (table,) = report._sizes(Pool.load(SIZED / "pool"))
+    means: dict[str, list[float]] = {}
+    halves = []
+    for line in table.splitlines()[2:]:
+        _, _, work, measured, *_ = (cell.strip() for cell in line.split("|"))
+        mean, low, high = (float(number) for number in re.findall(r"[\d.]+", measured))
+        means.setdefault(work, []).append(mean)
+        halves.append((high - low) / 2)
+    words = " ".join((ROOT / "README.md").read_text().split())
+    of_arithmetic, of_memory = ("{:.2f}, {:.2f} and {:.2f} %".format(*means[work]) for work in sized)
+    assert f"{of_arithmetic} with arithmetic, each ± {max(halves):.2f}, but {of_memory} with memory traffic" in words
+    page = (ROOT / "docs" / "decisions" / "0013-one-test.md").read_text()
+    for share, arithmetic, memory in zip((2, 3, 5), means["arithmetic"], means["memory"], strict=True):
+        assert re.search(rf"\| {share} % \| {arithmetic:.2f} ± [\d.]+ % \| {memory:.2f} ± [\d.]+ % \|", page)
+    assert min(np.array(means["memory"]) / means["arithmetic"]) > 1.15
+    listed = (SIZED / "slowdowns.md").read_text()
+    assert listed == report.slowdowns_listed(Pool.load(SIZED / "pool"))
