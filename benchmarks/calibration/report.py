@@ -344,8 +344,8 @@ def _sized(pool: Pool, sizes: Sizes) -> list[str]:
         of_all = [size.amount(share) / share for size in known.values() for share in ENDS]
         lines.append(
             f"- {work}: of a slowdown, the work itself is {percent(min(of_all))} to {percent(max(of_all))}. Sized at"
-            f" {count(len(known), 'benchmark')}, {listed([name_of(share) for share in ENDS])} to within"
-            f" {100 * worst:.2f} points{of_sessions}"
+            f" {count(len(known), 'benchmark')}, {listed([name_of(share) for share in ENDS])} to ±"
+            f" {100 * worst:.2f} points within a process{of_sessions}"
         )
     return ["\n".join(lines)] if lines else []
 

@@ -299,7 +299,7 @@ def test_how_well_slowdowns_are_sized_is_told_with_the_sessions_that_used_it():
     sessions = simulated(40, 0.004)
     (unused,) = report._sized(sessions, sizes)
     (used,) = report._sized(dataclasses.replace(sessions, sized=frozenset(sessions.works)), sizes)
-    assert "the work itself is 80.0 % to 80.0 %. Sized at 1 benchmark, +2% and +5% to within 0.08 points" in unused
+    assert "the work itself is 80.0 % to 80.0 %. Sized at 1 benchmark, +2% and +5% to ± 0.08 points within" in unused
     assert "; used in 0 of" in unused
     number = len(sessions.works)
     assert f"; used in {number} of {number} session" in used

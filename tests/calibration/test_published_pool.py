@@ -135,8 +135,8 @@ def test_the_published_sizes_are_as_near_as_readme_says(sized):
     *near, last = sorted(size.uncertain for known in sized.values() for size in known.values())
     assert near[-1] <= 0.002
     words = " ".join((ROOT / "README.md").read_text().split())
-    assert "we know +2 % and +5 % to within 0.2 points at [23 of 24 benchmarks and kinds of work]" in words
-    assert f"to within {100 * last:.2f} points at the last" in words
+    assert "we know +2 % and +5 %, within a process, to ± 0.2 points at [23 of 24 benchmarks and kinds" in words
+    assert f"to ± {100 * last:.2f} points at the last" in words
 
 
 def test_what_a_slowdown_measures_without_sizing_is_what_the_decision_says(sized):
