@@ -170,3 +170,14 @@ def test_between_processes_sized_slowdowns_measure_what_readme_says(sized):
     assert min(np.array(means["memory"]) / means["arithmetic"]) > 1.15
     listed = (SIZED / "slowdowns.md").read_text()
     assert listed == report.slowdowns_listed(Pool.load(SIZED / "pool"))
+
+
+def test_the_alarms_of_the_second_machine_are_in_readme():
+    table = (SIZED / "calibration.md").read_text()
+    words = " ".join((ROOT / "README.md").read_text().split())
+    replays, simulated = (
+        re.search(pattern, table)[1]
+        for pattern in (r"(\d+ of \d+ replays)", r"([\d.]+ % of \d+ simulated gates, at most [\d.]+ %)")
+    )
+    assert f"{replays} raised an alarm, and {simulated}. Exactly +2 % was found in 94.7 % [91.7 %, 97.0 %]" in words
+    assert "94.7 % [91.7 %, 97.0 %]" in table
