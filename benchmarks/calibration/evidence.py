@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.calibration.pool import BASE, COPY, Pool
-from benchmarks.calibration.replay import AA, Gate, Head, Replay
+from benchmarks.calibration.replay import Gate, Head, Order, Replay
 from benchmarks.regression.decision import BORROWED, FEWEST, MOST, SMALLEST_SD, TESTED
 from benchmarks.statistics.intervals import means, p_values, t_interval
 
@@ -52,6 +52,12 @@ def by_session(pool: Pool, held: Sequence[int]) -> dict[str, list[int]]:
     return sessions
 
 
+def _labelled(rng: random.Random, replicates: Sequence[int]) -> Order:
+    """Return the replicates of a gate. Which of the two copies is called base is drawn once."""
+    swapped = rng.random() < 0.5
+    return [(k, swapped) for k in replicates]
+
+
 def rate_within_sessions(
     replay: Replay, held: Sequence[int], draw: Draw, happened: Happened, gates: int, seed: int
 ) -> Rate | None:
@@ -78,7 +84,7 @@ def rate_within_sessions(
     for k, own in enumerate(long):
         for _ in range(each):
             compared = draw(rng)
-            gate = replay.gate(compared, rng.sample(own, min(len(own), MOST)))
+            gate = replay.gate(compared, _labelled(rng, rng.sample(own, min(len(own), MOST))))
             hits[k] += happened(gate, compared)
             used += gate.replicates
     drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
@@ -92,9 +98,10 @@ def alarms_of_simulated_gates(
     """Simulate gates in which nothing changed, each in a session of its own.
 
     A gate's replicates are drawn from all that were measured, with repetitions: their spreads and their outliers are
-    real. What a session adds to a benchmark's log ratio of times is drawn from a normal distribution. Its variance is
-    the largest that all benchmarks together allow: between.bound times that within sessions. Start and memory get
-    nothing. The limits are those that chance sets.
+    real. Which of the two copies is called base is drawn for each replicate, so that a difference that lasted in the
+    pool, by chance or not, does not last in the gate. What a session adds to a benchmark's log ratio of times is drawn
+    from a normal distribution instead. Its variance is the largest that all benchmarks together allow: between.bound
+    times that within sessions. Start and memory get nothing. The limits are those that chance sets.
 
     Args:
         replay: the gates of a pool.
@@ -112,8 +119,8 @@ def alarms_of_simulated_gates(
     }
     hits = used = 0
     for _ in range(gates):
-        heads = {name: Head(head.sides, rng.gauss(0.0, spreads[name])) for name, head in draw(rng).items()}
-        gate = replay.gate(heads, rng.choices(held, k=MOST))
+        heads = {name: Head(head.side, rng.gauss(0.0, spreads[name])) for name, head in draw(rng).items()}
+        gate = replay.gate(heads, [(k, rng.random() < 0.5) for k in rng.choices(held, k=MOST)])
         hits, used = hits + alarmed(gate, heads), used + gate.replicates
     return Rate(hits / gates, *by_chance(hits, gates), used / gates, gates, len(by_session(pool, held)))
 
@@ -143,7 +150,7 @@ def rate(
         for _ in range(count):
             compared = draw(rng)
             order = numbers.choice(len(those), min(len(those), MOST), replace=False, p=chances / chances.sum())
-            gate = replay.gate(compared, [those[k] for k in order])
+            gate = replay.gate(compared, _labelled(rng, [those[k] for k in order]))
             hits, used = hits + happened(gate, compared), used + gate.replicates
         return hits, used / count
 
@@ -182,7 +189,8 @@ def least_found(replay: Replay, held: Sequence[int], shift: float, gates: int, s
         hits = 0
         for _ in range(gates):
             compared = draw(rng)
-            hits += found(replay.gate(compared, rng.sample(held, min(len(held), MOST))), compared)
+            order = _labelled(rng, rng.sample(held, min(len(held), MOST)))
+            hits += found(replay.gate(compared, order), compared)
         shares.append(Share(benchmark, hits / gates, *by_chance(hits, gates)))
     return min(shares, key=lambda one: one.share)
 
@@ -202,13 +210,8 @@ def by_chance(hits: int, trials: int) -> tuple[float, float]:
 
 
 def unchanged(pool: Pool) -> Draw:
-    """Return what draws a gate in which nothing changed: which of the two copies is called base is drawn."""
-
-    def draw(rng: random.Random) -> Heads:
-        sides = AA if rng.random() < 0.5 else (COPY, BASE)
-        return {benchmark: Head(sides) for benchmark in pool.benchmarks}
-
-    return draw
+    """Return what draws a gate in which nothing changed."""
+    return lambda _: {benchmark: Head() for benchmark in pool.benchmarks}
 
 
 def slowed(pool: Pool, side: str = COPY, shift: float = 0.0, benchmark: str | None = None) -> Draw:
@@ -222,10 +225,8 @@ def slowed(pool: Pool, side: str = COPY, shift: float = 0.0, benchmark: str | No
     """
 
     def draw(rng: random.Random) -> Heads:
-        found = unchanged(pool)(rng)
         target = benchmark or rng.choice(pool.benchmarks)
-        sides = found[target].sides if side == COPY else (BASE, side)
-        return {**found, target: Head(sides, shift)}
+        return {**unchanged(pool)(rng), target: Head(side, shift)}
 
     return draw
 
@@ -321,22 +322,22 @@ def _within(values: Sequence[np.ndarray]) -> float:
 
 
 def between_sessions(pool: Pool, held: Sequence[int]) -> Between | None:
-    """Return how far sessions differ: a one-way analysis of variance, all benchmarks together; None with one session.
+    """Return how far sessions differ: an analysis of variance, all benchmarks together; None with one session.
 
-    The mean squares of each benchmark are divided by its variance within sessions, so that all count alike. The bound
-    takes the benchmarks as independent.
+    The means of the sessions are compared with 0, which they would be without an effect of the session: the two copies
+    are the same code. So a copy that is slower in every session counts as an effect, too. The mean squares of each
+    benchmark are divided by its variance within sessions, so that all count alike. The bound takes the benchmarks as
+    independent.
     """
     groups = _groups(pool, held)
     if len(groups) < 2:
         return None
     total = sum(map(len, groups))
-    n = (total - sum(len(group) ** 2 for group in groups) / total) / (len(groups) - 1)
+    n = total / len(groups)
     ratios = []
     for benchmark in pool.benchmarks:
         values = [logs(pool, group, COPY, benchmark) for group in groups]
-        middle = np.concatenate(values).mean()
-        among = sum(len(value) * (value.mean() - middle) ** 2 for value in values) / (len(groups) - 1)
-        ratios.append(among / _within(values))
+        ratios.append(sum(len(value) * value.mean() ** 2 for value in values) / len(groups) / _within(values))
     f = float(np.mean(ratios))
-    freedom = len(pool.benchmarks) * (len(groups) - 1), len(pool.benchmarks) * (total - len(groups))
+    freedom = len(pool.benchmarks) * len(groups), len(pool.benchmarks) * (total - len(groups))
     return Between(max(0.0, (f - 1) / n), max(0.0, (f / float(stats.f.ppf(0.05, *freedom)) - 1) / n))

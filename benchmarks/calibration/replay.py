@@ -13,23 +13,29 @@ from benchmarks.regression.decision import FEWEST, MOST, Finding, LogRatios, Rul
 from benchmarks.regression.log_ratios import of_values
 
 Sides = tuple[str, str]
-AA = (BASE, COPY)
+Order = Sequence[tuple[int, bool]]
+"""Replicates in the order in which a gate gets them, each with whether base and its copy swap their labels in it."""
+SWAPPED = {BASE: COPY, COPY: BASE}
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a replayed gate compares at a benchmark: two sides, and what is added to the log ratio.
+    """What a replayed gate compares with base at a benchmark: a side, and what is added to the log ratio.
 
     A shift is a slowdown of exactly that size, with the noise of a real one.
     """
 
-    sides: Sides = AA
+    side: str = COPY
     shift: float = 0.0
 
     @property
     def slowed(self) -> bool:
-        """Whether one of the two is slower."""
-        return bool(self.shift) or self.sides[1] not in AA
+        """Whether it is slower than base."""
+        return bool(self.shift) or self.side != COPY
+
+    def sides(self, swapped: bool) -> Sides:
+        """Return the labels of the two sides in the pool, base first; `swapped` as in Order."""
+        return (SWAPPED[BASE], SWAPPED.get(self.side, self.side)) if swapped else (BASE, self.side)
 
 
 @dataclass(frozen=True)
@@ -77,12 +83,12 @@ class Replay:
             return self.pool.log_ratio(replicate, benchmark, *sides), before, now
         return math.log(now / before), before, now
 
-    def gate(self, heads: Mapping[str, Head], order: Sequence[int]) -> Gate:
+    def gate(self, heads: Mapping[str, Head], order: Order) -> Gate:
         """Replay a gate.
 
         Args:
             heads: what is compared, by benchmark.
-            order: the replicates, in the order in which the gate gets them. Its benchmarks are settled when they end.
+            order: the replicates. Its benchmarks are settled when they end.
         """
         drawn = {name: Drawn(self, name, head, order) for name, head in heads.items()}
         return run_gate(heads, Sampling(len(heads), min(MOST, len(order))), lambda name, n: drawn[name].first(n))
@@ -91,7 +97,7 @@ class Replay:
 class Drawn:
     """The log ratios of a benchmark in a replayed gate, which asks for more and more of them."""
 
-    def __init__(self, replay: Replay, benchmark: str, head: Head, order: Sequence[int]) -> None:
+    def __init__(self, replay: Replay, benchmark: str, head: Head, order: Order) -> None:
         self.replay, self.benchmark, self.head, self.order = replay, benchmark, head, order
         self.columns: dict[Rule, tuple[list[float], list[float], list[float]]] = {
             rule: ([], [], []) for rule in replay.rules
@@ -107,8 +113,8 @@ class Drawn:
     def _of(self, rule: Rule, n: int) -> LogRatios:
         logs, base, now = self.columns[rule]
         shift = self.head.shift if rule.metric == "time" else 0.0
-        for k in self.order[len(logs) : n]:
-            log, before, after = self.replay.values(k, self.benchmark, self.head.sides, rule.metric)
+        for k, swapped in self.order[len(logs) : n]:
+            log, before, after = self.replay.values(k, self.benchmark, self.head.sides(swapped), rule.metric)
             logs.append(log + shift)
             base.append(before)
             now.append(after)

@@ -6,9 +6,9 @@ From the fourth replicate on, a benchmark is dropped once it is futile: its mean
 slowdown of the margin would hardly give it. Dropping can only prevent an alarm. For the others, sampling ends when the
 test would find a slowdown of exactly the margin with POWER, but not before TESTED replicates. That follows from the
 spread and not from the mean: to stop because a mean looks large is how a gate cries wolf. In the end there is one test
-for each benchmark that was not dropped, on all its replicates. The levels of all tests of a gate add up to FAMILY. That
-is about the chance of any "slower" in a gate in which nothing changed: to stop where the spread happens to be small
-adds to it, and dropping takes away from it.
+for each benchmark that was not dropped, on all its replicates. The levels of all tests of a gate add up to FAMILY. The
+chance of any "slower" in a gate in which nothing changed is another one: to stop where the spread happens to be small
+adds to it, and so does what lasts for a whole gate, beyond what the test allows for (LASTING). Dropping takes away.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from scipy import special
 
 from benchmarks.statistics.intervals import Means, means, p_values, t_interval
 
-FAMILY = 0.003
-"""The chance of a false alarm in a gate, by design."""
-FEWEST, MOST = 4, 28
+FAMILY = 0.001
+"""What the levels of all tests of a gate add up to. It is a third of the false alarms that are allowed, since stopping
+early and what lasts for a whole gate add to them."""
+FEWEST, MOST = 4, 40
 """After how many replicates a benchmark can be dropped, and after how many it is settled in any case."""
 TESTED = 8
 """The fewest replicates of a benchmark that is not dropped: a few that happen to be alike would look sure."""
@@ -36,6 +37,8 @@ LEAST = 0.5
 """The share of the margin that the estimate of a slowdown must reach."""
 FOUND = 0.9
 """The power at which a slowdown counts as one that the gate would have found."""
+LASTING = 0.02
+"""What may last for a whole gate, as a share of the variance of a replicate: the test allows for as much."""
 BORROWED = 10.0
 """The most degrees of freedom that a variance borrows from those of other benchmarks."""
 SMALLEST_SD = 1e-4
@@ -95,6 +98,11 @@ class LogRatios:
         return self.head - self.base if self.rule.floor else math.inf
 
 
+def worth(n: int) -> float:
+    """Return how many replicates would say as much as these n do, if nothing lasted for a whole gate."""
+    return 1 / (1 / n + LASTING)
+
+
 @dataclass(frozen=True)
 class Spread:
     """A mean of log ratios, their standard deviation, its degrees of freedom, and the number of replicates."""
@@ -106,11 +114,11 @@ class Spread:
 
     @property
     def error(self) -> float:
-        """Standard error of the mean."""
-        return self.sd / math.sqrt(self.n)
+        """Standard error of the mean, with what may last for a whole gate."""
+        return self.sd / math.sqrt(worth(self.n))
 
     def _means(self) -> Means:
-        return Means(*(np.array([value]) for value in (self.mean, self.sd, self.freedom, self.n)))
+        return Means(*(np.array([value]) for value in (self.mean, self.sd, self.freedom, worth(self.n))))
 
     def interval(self) -> tuple[float, float]:
         """Return the ends of the 95 % interval of the mean, as logs; infinite without degrees of freedom."""
@@ -142,7 +150,7 @@ def power(effect: float | np.ndarray, rule: Rule, spread: Spread, n: int, level:
         n: the number of replicates.
         level: the level of the test.
     """
-    error, freedom = spread.sd / math.sqrt(n), spread.freedom - spread.n + n
+    error, freedom = spread.sd / math.sqrt(worth(n)), spread.freedom - spread.n + n
     size = np.minimum(np.asarray(effect) / error, MOST_ERRORS)
     sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, level))
     return np.asarray(sure * special.ndtr((effect - LEAST * rule.margin) / error))
@@ -233,7 +241,7 @@ def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
     numbers = range(min(TESTED, sampling.most), sampling.most + 1)
     n = next((n for n in numbers if power(rule.margin, rule, spread, n, level) >= POWER), sampling.most)
     effects = LEAST * rule.margin + np.linspace(0.0, 20 * (rule.margin + spread.error), 2000)
-    error, freedom = spread.sd / math.sqrt(first), spread.freedom - spread.n + first
+    error, freedom = spread.sd / math.sqrt(worth(first)), spread.freedom - spread.n + first
     least = rule.margin + special.stdtrit(freedom, FUTILE) * error
     kept = special.stdtr(freedom, (effects - least) / error)  # not dropped at the first look
     enough = kept * power(effects, rule, spread, n, level) >= FOUND

@@ -13,7 +13,7 @@ from scipy import stats
 
 from benchmarks.calibration import evidence, other_tools, pool, report
 from benchmarks.calibration.pool import BASE, COPY, Pool
-from benchmarks.calibration.replay import Replay
+from benchmarks.calibration.replay import Head, Replay
 from benchmarks.calibration.report import RealGate, right
 from benchmarks.calibration.sizing import FEWEST
 from benchmarks.metadata import Machine, Metadata, RunOptions
@@ -232,6 +232,42 @@ def test_sessions_that_differ_are_seen():
     assert alike.share < 0.3
     assert alike.bound < 0.6
     assert apart.share > 0.4
+
+
+def shifted(pool, by):
+    """The same pool with a copy that is slower, by so much as a log, in every session and benchmark."""
+    logs = [{name: {**sides, COPY: sides[COPY] + by} for name, sides in one.items()} for one in pool.logs]
+    return dataclasses.replace(pool, logs=logs)
+
+
+def test_a_copy_that_is_slower_in_every_session_counts_as_an_effect_of_the_session():
+    pool = simulated(66, 0.006, sessions=6)
+    alike, slower = (evidence.between_sessions(one, range(66)) for one in (pool, shifted(pool, 0.006)))
+    assert slower.share > 0.7
+    assert slower.share > alike.share + 0.5
+
+
+@pytest.mark.slow
+def test_a_difference_that_lasted_in_a_pool_does_not_count_twice_in_simulated_gates():
+    """It is in the variance between sessions. Without that, the gates have the noise of the replicates alone."""
+    pool, none = shifted(simulated(66, 0.006, sessions=6), 0.006), evidence.Between(0.0, 0.0)
+    held, draw, replay = range(66), evidence.unchanged(pool), Replay(pool, report.MARGIN)
+    assert evidence.alarms_of_simulated_gates(replay, held, draw, none, 200, seed=0).rate <= 0.01
+    assert simulated_alarms(pool, 60).rate > 0.1
+
+
+@pytest.mark.parametrize(
+    ("side", "swapped", "sides"),
+    [
+        (COPY, False, (BASE, COPY)),
+        (COPY, True, (COPY, BASE)),
+        ("+2%", False, (BASE, "+2%")),
+        ("+2%", True, (COPY, "+2%")),
+    ],
+)
+def test_base_and_its_copy_swap_their_labels_and_a_slower_side_keeps_its_own(side, swapped, sides):
+    assert Head(side).sides(swapped) == sides
+    assert Head(side).slowed is (side != COPY)
 
 
 def test_the_bound_on_the_spread_between_sessions_holds_95_times_of_100():

@@ -142,19 +142,41 @@ def test_the_smallest_slowdown_is_found_nine_times_of_ten():
     assert 0.86 <= hits / 300 <= 0.97
 
 
-def test_p_is_uniform_where_nothing_changed():
-    rng = np.random.default_rng(9)
+def lasting(rng, sds, share):
+    """What lasts for a whole gate at benchmarks with these spreads; its variance is this share of a replicate's."""
+    return [float(rng.normal(0.0, sd * math.sqrt(share))) for sd in sds]
+
+
+@pytest.mark.parametrize("n", [5, 28])
+def test_p_is_uniform_where_nothing_changed_but_what_the_test_allows_for(n):
+    rng, sds = np.random.default_rng(9), SDS * 2
     p = np.array(
         [
             spread.p()
             for _ in range(300)
             for spread in decision.spreads(
-                [LogRatios(f"b{k}", TIME, draw(rng, SDS[k % 6], 0, 5), 1, 1) for k in range(12)]
+                [
+                    LogRatios(f"b{k}", TIME, draw(rng, sds[k], effect, n), 1, 1)
+                    for k, effect in enumerate(lasting(rng, sds, decision.LASTING))
+                ]
             )
         ]
     )
     for level in (0.003, 0.01, 0.05, 0.5):
         assert abs((p < level).mean() - level) < 4 * math.sqrt(level / len(p))
+
+
+def test_what_lasts_for_a_gate_is_no_alarm_as_far_as_the_test_allows_for_it(monkeypatch):
+    """Five times as much as the gate allows for: with an allowance for it the alarms stay rare, without they do not."""
+    share = 5 * decision.LASTING
+
+    def alarms(allowed):
+        monkeypatch.setattr(decision, "LASTING", allowed)
+        rng, sds = np.random.default_rng(15), [0.012] * 12
+        return sum(bool(gate(rng, sds, lasting(rng, sds, share))[0]) for _ in range(400))
+
+    assert alarms(share) <= 5  # at 0.3 %, 6 or more has p = 0.002
+    assert alarms(0.0) > 12
 
 
 @settings(max_examples=60)
