@@ -181,12 +181,14 @@ def test_between_processes_sized_slowdowns_measure_what_readme_says(sized, secon
 
 
 def test_the_alarms_of_the_second_machine_are_in_readme():
-    table = (SIZED / "calibration.md").read_text()
+    table, first = ((folder / "calibration.md").read_text() for folder in (SIZED, FOLDER))
     words = " ".join((ROOT / "README.md").read_text().split())
     replays, simulated = (
         re.search(pattern, table)[1]
         for pattern in (r"(\d+ of \d+ replays)", r"([\d.]+ % of \d+ simulated gates, at most [\d.]+ %)")
     )
-    found = re.search(r"this gate, exact sizes +\|[^|]+\| ([^|]+?) +\|", table)[1]
-    assert found == "94.7 % [91.7 %, 97.0 %]"
+    rows = [re.search(r"this gate, exact sizes .*", page)[0] for page in (table, first)]
+    (_, _, found, *_, many), (*_, few) = ([cell.strip() for cell in row.split("|")[:-1]] for row in rows)
+    assert found == "95.6 % [91.9 %, 96.8 %]"
     assert f"{replays} raised an alarm, and {simulated}. Exactly +2 % was found in {found}" in words
+    assert f"starts {many} processes a side in place of {few}." in words
