@@ -15,7 +15,6 @@ from benchmarks.regression.log_ratios import of_values
 Sides = tuple[str, str]
 Order = Sequence[tuple[int, bool]]
 """Replicates in the order in which a gate gets them, each with whether base and its copy swap their labels in it."""
-SWAPPED = {BASE: COPY, COPY: BASE}
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Head:
 
     def sides(self, swapped: bool) -> Sides:
         """Return the labels of the two sides in the pool, base first; `swapped` as in Order."""
-        return (SWAPPED[BASE], SWAPPED.get(self.side, self.side)) if swapped else (BASE, self.side)
+        base, copy = (COPY, BASE) if swapped else (BASE, COPY)
+        return base, copy if self.side == COPY else self.side
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,11 @@ class Spread:
     @property
     def error(self) -> float:
         """Standard error of the mean, with what may last for a whole gate."""
-        return self.sd / math.sqrt(worth(self.n))
+        return self.error_of(self.n)
+
+    def error_of(self, n: int) -> float:
+        """Return the standard error of a mean of n replicates with this standard deviation."""
+        return self.sd / math.sqrt(worth(n))
 
     def _means(self) -> Means:
         return Means(*(np.array([value]) for value in (self.mean, self.sd, self.freedom, worth(self.n))))
@@ -150,7 +154,7 @@ def power(effect: float | np.ndarray, rule: Rule, spread: Spread, n: int, level:
         n: the number of replicates.
         level: the level of the test.
     """
-    error, freedom = spread.sd / math.sqrt(worth(n)), spread.freedom - spread.n + n
+    error, freedom = spread.error_of(n), spread.freedom - spread.n + n
     size = np.minimum(np.asarray(effect) / error, MOST_ERRORS)
     sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, level))
     return np.asarray(sure * special.ndtr((effect - LEAST * rule.margin) / error))
@@ -241,7 +245,7 @@ def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
     numbers = range(min(TESTED, sampling.most), sampling.most + 1)
     n = next((n for n in numbers if power(rule.margin, rule, spread, n, level) >= POWER), sampling.most)
     effects = LEAST * rule.margin + np.linspace(0.0, 20 * (rule.margin + spread.error), 2000)
-    error, freedom = spread.sd / math.sqrt(worth(first)), spread.freedom - spread.n + first
+    error, freedom = spread.error_of(first), spread.freedom - spread.n + first
     least = rule.margin + special.stdtrit(freedom, FUTILE) * error
     kept = special.stdtr(freedom, (effects - least) / error)  # not dropped at the first look
     enough = kept * power(effects, rule, spread, n, level) >= FOUND
