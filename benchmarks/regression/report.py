@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.columns import Column
-from benchmarks.regression.decision import Finding
+from benchmarks.regression.decision import FAMILY, Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.regression.slowdowns import Growth, Line, Slowdown
 from benchmarks.words import markdown_cell, markdown_table
@@ -21,7 +21,7 @@ from impls.core.text import one_line
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
 NOTES = (
     "change: head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
-    "slower: at least half the margin, and so sure that by design a gate raises a false alarm 3 times in 1,000.",
+    f"slower: at least half the margin, and significant. The levels of all tests add up to {100 * FAMILY:g} %.",
     "same: the whole interval lies within the margin. unknown: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
     "n: replicates. Benchmarks that vary more get more of them.",
