@@ -2,12 +2,14 @@
 
 import math
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from benchmarks.calibration import evidence, report, sizing
 from benchmarks.calibration.injection import KINDS
+from benchmarks.calibration.measuring import gates_of
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.replay import Replay
 from benchmarks.regression import decision
@@ -16,6 +18,7 @@ from tests.helpers.processes import ROOT
 
 FOLDER = ROOT / "reports" / "published" / "calibration"
 SIZED = ROOT / "reports" / "published" / "calibration-family-6-model-167"
+RECENT = ROOT / "reports" / "published" / "calibration-family-25-model-1"
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +26,15 @@ def pool():
     return Pool.load(FOLDER / "pool")
 
 
-def published(rule):
+@pytest.fixture(scope="module")
+def second():
+    """The sessions of the second machine, which used the sizes."""
+    return Pool.load(SIZED / "pool")
+
+
+def published(rule, folder=FOLDER):
     """The cells of a rule's row in the published table: false alarms, then what is found at each size."""
-    row = next(line for line in (FOLDER / "calibration.md").read_text().splitlines() if line.startswith(f"| {rule} "))
+    row = next(line for line in (folder / "calibration.md").read_text().splitlines() if line.startswith(f"| {rule} "))
     return [cell.strip() for cell in row.split("|")[2:-1]]
 
 
@@ -77,11 +86,12 @@ def simulated(pool, share, gates, times=1.0):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("folder", [FOLDER, SIZED], ids=["first", "second"])
 @pytest.mark.parametrize("size", range(len(report.SHARES)))
-def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(pool, size):
+def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(pool, second, folder, size):
     """Within their intervals: that of the simulation's gates, and the published one over sessions."""
-    low, high = simulated(pool, report.SHARES[size], 300)
-    cell = published(f"{report.OURS}, exact sizes")[1 + size]
+    low, high = simulated({FOLDER: pool, SIZED: second}[folder], report.SHARES[size], 300)
+    cell = published(f"{report.OURS}, exact sizes", folder)[1 + size]
     _, least, most = (float(number) / 100 for number in re.findall(r"[\d.]+", cell))
     assert low <= most
     assert least <= high
@@ -124,15 +134,28 @@ def test_what_readme_says_in_words_is_what_the_tables_say():
     assert f"called 3 % measured {min(of_three):.2f} to {max(of_three):.2f} %" in words
 
 
+def test_the_gates_with_the_new_rule_are_what_readme_says():
+    every = gates_of(RECENT)
+    assert (RECENT / "gates.md").read_text() == report.gates_listed(every)
+    assert all(map(report.right, every))
+    number = Counter(one.kind for one in every)
+    quiet = [one for one in every if one.kind == "same"]
+    minutes = [one.seconds / 60 for one in quiet]
+    same, hogged = number["same"], number[report.HOGGED]
+    words = " ".join((ROOT / "README.md").read_text().split())
+    for said in (
+        f"All {len(every)} were right: no alarm in the {same} without a change and the {hogged} with",
+        *(f"{number[kind]} of {number[kind]} at {kind[:2]} %" for kind in report.PLANTED),
+        f"{sum(len(one.unknown) for one in quiet)} of the {sum(one.benchmarks for one in quiet)} benchmarks",
+        f"as high as {100 * (1 - 0.05 ** (1 / (same + hogged))):.0f} %. A gate",
+        f"took {sum(minutes) / len(minutes):.1f} minutes on average, and {max(minutes):.1f} at most",
+    ):
+        assert said in words
+
+
 @pytest.fixture(scope="module")
 def sized():
     return sizing.stored(SIZED / "sizes.json")
-
-
-@pytest.fixture(scope="module")
-def second():
-    """The sessions of the second machine, which used the sizes."""
-    return Pool.load(SIZED / "pool")
 
 
 def test_the_published_sizes_are_as_near_as_readme_says(sized):
