@@ -73,7 +73,8 @@ def right(gate: RealGate) -> bool:
     """Whether a real gate found what it should find, and nothing else."""
     if not gate.planted:
         return gate.exit_code == 0
-    return gate.exit_code == 1 and all(text.startswith(f"{gate.planted}: time ") for text in gate.regressions)
+    named = [text.startswith(f"{gate.planted}: time ") for text in gate.regressions]
+    return gate.exit_code == 1 and bool(named) and all(named)
 
 
 def wilson(hits: float, n: float) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from impls.core.text import one_line
 STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
 NOTES = (
     "change: head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
-    f"slower: at least half the margin, and significant. The levels of all tests add up to {100 * FAMILY:g} %.",
+    f"slower: at least half the margin, and significant. All levels add up to {100 * FAMILY:g} %.",
     "same: the whole interval lies within the margin. unknown: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
     "n: replicates. Benchmarks that vary more get more of them.",

@@ -366,6 +366,7 @@ def test_a_real_gate_is_right_where_it_names_the_slowed_one_by_its_time():
     assert not right(real("+3%", "x p/w/m", 1, "x p/w/m: start +50.0%"))
     assert not right(real("+3%", "x p/w/m", 1, "y p/w/m: time +5.0%"))
     assert not right(real("+3%", "x p/w/m", 0))
+    assert not right(real("+3%", "x p/w/m", 1))
 
 
 def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
