@@ -32,6 +32,22 @@ def second():
     return Pool.load(SIZED / "pool")
 
 
+@pytest.fixture(params=[FOLDER, SIZED], ids=["first", "second"])
+def machine(request, pool, second):
+    """Each pool, and its folder."""
+    return {FOLDER: pool, SIZED: second}[request.param], request.param
+
+
+def words_of(*page):
+    """A page of the project in one line."""
+    return " ".join(ROOT.joinpath(*page).read_text().split())
+
+
+def as_high_as(gates):
+    """The rate of false alarms that so many independent gates without one allow, at 95 %."""
+    return f"{100 * (1 - 0.05 ** (1 / gates)):.0f} %"
+
+
 def published(rule, folder=FOLDER):
     """The cells of a rule's row in the published table: false alarms, then what is found at each size."""
     row = next(line for line in (folder / "calibration.md").read_text().splitlines() if line.startswith(f"| {rule} "))
@@ -86,11 +102,11 @@ def simulated(pool, share, gates, times=1.0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", [FOLDER, SIZED], ids=["first", "second"])
 @pytest.mark.parametrize("size", range(len(report.SHARES)))
-def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(pool, second, folder, size):
+def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(machine, size):
     """Within their intervals: that of the simulation's gates, and the published one over sessions."""
-    low, high = simulated({FOLDER: pool, SIZED: second}[folder], report.SHARES[size], 300)
+    pool, folder = machine
+    low, high = simulated(pool, report.SHARES[size], 300)
     cell = published(f"{report.OURS}, exact sizes", folder)[1 + size]
     _, least, most = (float(number) / 100 for number in re.findall(r"[\d.]+", cell))
     assert low <= most
@@ -98,11 +114,11 @@ def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(pool, secon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", [FOLDER, SIZED], ids=["first", "second"])
-def test_a_simulation_of_noisier_replicates_does_not_agree(pool, second, folder):
+def test_a_simulation_of_noisier_replicates_does_not_agree(machine):
     """The negative control: with 2.5 times the spread, +2 % is found less often than the replay finds it."""
+    pool, folder = machine
     least = float(re.findall(r"[\d.]+", published(f"{report.OURS}, exact sizes", folder)[1])[1]) / 100
-    assert simulated({FOLDER: pool, SIZED: second}[folder], report.SHARES[0], 60, times=2.5)[1] < least
+    assert simulated(pool, report.SHARES[0], 60, times=2.5)[1] < least
 
 
 @pytest.mark.parametrize("rule", report.OTHER_TOOLS)
@@ -127,7 +143,7 @@ def test_what_readme_says_in_words_is_what_the_tables_say():
     unchanged = [row for row in rows if row[3].startswith("same")]
     assert f"not in {len(unchanged)} real gates" in words
     assert all(row[5] == "0" for row in unchanged)
-    assert f"as high as {100 * (1 - 0.05 ** (1 / len(unchanged))):.0f} %" in words  # none of so many, at 95 %
+    assert f"as high as {as_high_as(len(unchanged))}" in words
     quiet = [row for row in unchanged if row[3] == "same"]
     strict = sum(not row[10].startswith("0 of") for row in quiet)
     assert f"at least {strict} of the {len(quiet)} gates without a change" in words
@@ -143,9 +159,9 @@ def test_the_gates_with_the_new_rule_are_what_readme_says():
     quiet = [one for one in every if one.kind == "same"]
     minutes = [one.seconds / 60 for one in quiet]
     same, hogged = number["same"], number[report.HOGGED]
-    words = " ".join((ROOT / "README.md").read_text().split())
+    words = words_of("README.md")
     strict = sum(one.strict_exit_code != 0 for one in quiet)
-    most = f"{100 * (1 - 0.05 ** (1 / (same + hogged))):.0f} %"  # none of so many, at 95 %
+    most = as_high_as(same + hogged)
     assert number["+2%"] == number["+3%"]
     for said in (
         f"there are [{len(every)}](reports/published/{RECENT.name}/gates.md); the table above has",
@@ -160,7 +176,7 @@ def test_the_gates_with_the_new_rule_are_what_readme_says():
         assert said in words
     assert sum(minutes) / same > 5
     assert max(minutes) > 7
-    docs = " ".join((ROOT / "docs" / "regression.md").read_text().split())
+    docs = words_of("docs", "regression.md")
     assert f"[{same + hogged}](../reports/published/{RECENT.name}/gates.md) decided by it" in docs
     assert f"from the {same + hogged} alone, {most}." in docs
 
@@ -175,7 +191,7 @@ def test_the_published_sizes_are_as_near_as_readme_says(sized):
     assert {work: len(known) for work, known in sized.items()} == {"arithmetic": 12, "memory": 12}
     *near, last = sorted(size.uncertain for known in sized.values() for size in known.values())
     assert near[-1] <= 0.002
-    words = " ".join((ROOT / "README.md").read_text().split())
+    words = words_of("README.md")
     assert "we know +2 % and +5 %, within a process, to ± 0.2 points at [23 of 24 benchmarks and kinds" in words
     assert f"to ± {100 * last:.2f} points at the last" in words
 
@@ -202,7 +218,7 @@ def test_between_processes_sized_slowdowns_measure_what_readme_says(sized, secon
         mean, low, high = (float(number) for number in re.findall(r"[\d.]+", measured))
         means.setdefault(work, []).append(mean)
         halves.append((high - low) / 2)
-    words = " ".join((ROOT / "README.md").read_text().split())
+    words = words_of("README.md")
     of_arithmetic, of_memory = ("{:.2f}, {:.2f} and {:.2f} %".format(*means[work]) for work in sized)
     assert f"{of_arithmetic} with arithmetic, each ± {max(halves):.2f}, but {of_memory} with memory traffic" in words
     page = (ROOT / "docs" / "decisions" / "0013-one-test.md").read_text()
@@ -217,7 +233,7 @@ def test_between_processes_sized_slowdowns_measure_what_readme_says(sized, secon
 
 def test_the_alarms_of_the_second_machine_are_in_readme():
     table, first = ((folder / "calibration.md").read_text() for folder in (SIZED, FOLDER))
-    words = " ".join((ROOT / "README.md").read_text().split())
+    words = words_of("README.md")
     replays, simulated = (
         re.search(pattern, table)[1]
         for pattern in (r"(\d+ of \d+ replays)", r"([\d.]+ % of \d+ simulated gates, at most [\d.]+ %)")
