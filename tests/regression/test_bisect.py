@@ -1,5 +1,6 @@
 """Which commit made it slower: a planted one is found, in a repository of its own."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -50,6 +51,21 @@ def test_the_planted_commit_is_found_and_one_that_cannot_be_measured_is_skipped(
     assert {commits[3], commits[4]} <= measured <= set(commits[1:])
     assert (git(checkout, "status", "--porcelain"), git(checkout, "rev-parse", "HEAD")) == before
     assert len(git(checkout, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.parametrize("date", ["2026-11-27", "2026-11-28"])
+def test_the_published_searches_found_what_the_docs_say(date):
+    """Gates are named by the number of their commit. The planted one and the one before it were both compared."""
+    folder = ROOT / "reports" / "published" / f"bisect-{date}"
+    gates = {
+        path.name.rpartition("-")[2]: json.loads((path / "regression.json").read_text()) for path in folder.iterdir()
+    }
+    slower = {int(number) for number, gate in gates.items() if gate["exit_code"] == 1}
+    quiet = {int(number) for number, gate in gates.items() if gate["exit_code"] == 0}
+    assert max(quiet) == min(slower) - 1
+    assert len(quiet | slower) == len(gates)
+    page = (ROOT / "docs" / "regression.md").read_text()
+    assert f"| commit {min(slower)} | [{len(gates)}](../reports/published/{folder.name}/) |" in page
 
 
 def test_a_good_commit_that_is_no_ancestor_is_exit_2(checkout, tmp_path):
