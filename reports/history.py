@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
-try:
-    import ruptures
-except ImportError:  # it declares no Python from 3.14 on
-    ruptures = None
 
 from benchmarks import processors
 from benchmarks.metadata import UNKNOWN, name_and_driver
@@ -19,8 +15,8 @@ from benchmarks.words import count
 from impls.core.precision import TF32
 from reports.frames import BENCHMARK, Run
 
-AVAILABLE = ruptures is not None
-"""Whether changes can be looked for."""
+AVAILABLE = importlib.util.find_spec("ruptures") is not None
+"""Whether changes can be looked for. It declares no Python from 3.14 on."""
 ESTIMATES = [f"{name}{end}" for name in ("seconds", "ratio") for end in ("", "_low", "_high")]
 
 LEAST = 8
@@ -120,5 +116,7 @@ def change_points(values: np.ndarray, errors: np.ndarray) -> list[int]:
     """
     if not AVAILABLE or len(values) < LEAST:
         return []
+    import ruptures  # takes half a second, and few reports have as many runs
+
     search = ruptures.Pelt(model="l2", min_size=SHORTEST, jump=1).fit(values / noise(values, errors))
     return [int(end) for end in search.predict(pen=PENALTY)[:-1]]

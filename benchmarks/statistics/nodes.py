@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from benchmarks.statistics.intervals import LEVEL
 
@@ -58,7 +58,7 @@ def combined(nodes: Sequence[np.ndarray], level: float = LEVEL) -> Combined:
     within = np.average(variances, weights=counts - 1)
     found = combine_effects(means, within / counts, method_re="iterated", use_t=True)
     mean, spread = float(found.mean_effect_re), float(np.sqrt(max(0.0, found.tau2)))
-    half = float(stats.t.ppf(0.5 + level / 2, len(nodes) - 1) * found.sd_eff_w_re_hksj)
+    half = float(special.stdtrit(len(nodes) - 1, 0.5 + level / 2) * found.sd_eff_w_re_hksj)
     return Combined(mean, mean - half, mean + half, spread, differ(nodes))
 
 
@@ -87,7 +87,7 @@ def odd(nodes: Sequence[np.ndarray], level: float = ODD) -> int | None:
         others = np.delete(means, k)
         variance = max(float(others.var(ddof=1)), within)
         t = (means[k] - others.mean()) / np.sqrt(variance * (1 + 1 / len(others)))
-        apart.append(2 * stats.t.sf(abs(t), len(others) - 1) * len(nodes))
+        apart.append(2 * special.stdtr(len(others) - 1, -abs(t)) * len(nodes))
     found = [k for k, p in enumerate(apart) if p < level]
     return found[0] if len(found) == 1 else None
 
