@@ -10,7 +10,7 @@ import pytest
 from benchmarks.calibration import evidence, report, sizing
 from benchmarks.calibration.injection import KINDS
 from benchmarks.calibration.measuring import gates_of
-from benchmarks.calibration.pool import BASE, COPY, Pool
+from benchmarks.calibration.pool import BASE, COPY, Pool, described
 from benchmarks.calibration.replay import Replay
 from benchmarks.regression import decision
 from tests.helpers.gates import gate
@@ -32,10 +32,16 @@ def second():
     return Pool.load(SIZED / "pool")
 
 
-@pytest.fixture(params=[FOLDER, SIZED], ids=["first", "second"])
-def machine(request, pool, second):
+@pytest.fixture(scope="module")
+def third():
+    """Of the third machine: it has no slowdowns."""
+    return Pool.load(RECENT / "pool")
+
+
+@pytest.fixture(params=[FOLDER, SIZED, RECENT], ids=["first", "second", "third"])
+def machine(request, pool, second, third):
     """Each pool, and its folder."""
-    return {FOLDER: pool, SIZED: second}[request.param], request.param
+    return {FOLDER: pool, SIZED: second, RECENT: third}[request.param], request.param
 
 
 def words_of(*page):
@@ -87,13 +93,19 @@ def test_simulated_gates_agree_with_the_replays_that_raise_no_alarm(pool):
     assert rate.low <= evidence.by_chance(0, report.ALARM_GATES)[1]
 
 
+def spreads_of(pool):
+    """The standard deviation of each benchmark's log ratio of two copies."""
+    held = pool.holding([BASE, COPY])
+    return [float(np.std(evidence.logs(pool, held, COPY, name), ddof=1)) for name in pool.benchmarks]
+
+
 def simulated(pool, share, gates, times=1.0):
     """Wilson's interval of how often a slowdown is found in gates of independent normal log ratios.
 
     Their spreads are `times` those of the pool. The benchmarks get the slowdown one after the other.
     """
-    held, rng, found = pool.holding([BASE, COPY]), np.random.default_rng(1), 0
-    spreads = [times * float(np.std(evidence.logs(pool, held, COPY, name), ddof=1)) for name in pool.benchmarks]
+    rng, found = np.random.default_rng(1), 0
+    spreads = [times * spread for spread in spreads_of(pool)]
     for k in range(gates):
         target = k % len(spreads)
         effects = [math.log1p(share) if j == target else 0.0 for j in range(len(spreads))]
@@ -239,15 +251,41 @@ def test_between_processes_sized_slowdowns_measure_what_readme_says(sized, secon
     assert report._sized(second, sized)[0] in published
 
 
-def test_the_alarms_of_the_second_machine_are_in_readme():
-    table, first = ((folder / "calibration.md").read_text() for folder in (SIZED, FOLDER))
-    words = words_of("README.md")
-    replays, simulated = (
-        re.search(pattern, table)[1]
-        for pattern in (r"(\d+ of \d+ replays)", r"([\d.]+ % of \d+ simulated gates, at most [\d.]+ %)")
-    )
-    rows = [re.search(r"this gate, exact sizes .*", page)[0] for page in (table, first)]
-    (_, _, found, *_, many), (*_, few) = ([cell.strip() for cell in row.split("|")[:-1]] for row in rows)
-    assert found == "95.6 % [91.9 %, 96.8 %]"
+def row_of_ours(folder):
+    """The cells of the gate's first row in the published table."""
+    table = (folder / "calibration.md").read_text()
+    return [cell.strip() for cell in re.search(r"this gate, exact sizes .*", table)[0].split("|")[:-1]]
+
+
+@pytest.mark.parametrize("folder", [SIZED, RECENT], ids=["second", "third"])
+def test_the_alarms_of_the_other_machines_are_in_readme(folder):
+    table, words = (folder / "calibration.md").read_text(), words_of("README.md")
+    simulated = re.search(r"([\d.]+ % of \d+ simulated gates, at most [\d.]+ %)", table)[1]
+    _, replays, found, *_, many = row_of_ours(folder)
     assert f"{replays} raised an alarm, and {simulated}. Exactly +2 % was found in {found}" in words
-    assert f"starts {many} processes a side in place of {few}." in words
+    assert f"starts {many} processes a side" in words
+    sessions = re.search(r"\. (\d+ sessions); replicates:", table)[1]
+    assert f"[{sessions}](reports/published/{folder.name}/calibration.md)" in words
+
+
+def test_readme_compares_the_second_machine_with_the_first():
+    assert row_of_ours(SIZED)[2] == "95.6 % [91.9 %, 96.8 %]"
+    many, few = (row_of_ours(folder)[-1] for folder in (SIZED, FOLDER))
+    assert f"starts {many} processes a side in place of {few}." in words_of("README.md")
+
+
+def test_how_much_replicates_vary_is_what_readme_says(pool, second, third):
+    few, most, some = (f"{100 * np.mean(spreads_of(one)):.2f} %" for one in (pool, second, third))
+    words = words_of("README.md")
+    assert f"a standard deviation of {most} in place of {few}, on average over the benchmarks" in words
+    assert f"The standard deviation is {some}." in words
+
+
+def test_the_sessions_of_the_third_machine_are_of_one_commit_without_changes(third):
+    known = described(RECENT / "pool")
+    assert {one.session for one in known} == set(third.sessions)
+    ((_, dirty),) = {(one.described.commit.id, one.described.commit.dirty) for one in known}
+    assert dirty is False
+    assert len(known) == 9
+    docs = words_of("docs", "regression.md")
+    assert "On the third machine, all nine sessions are of one commit without changes" in docs
