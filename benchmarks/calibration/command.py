@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -172,7 +173,17 @@ def calibrate(
         return 0
     found = stored(folder)
     about = pool.description_of(pool_folder)
-    text = report(*found, machine.machine(), pool.threads_of(pool_folder) or threads, about)
+    command_line.say("making the tables", err=True)
+    try:
+        text = report(
+            *found,
+            machine.machine(),
+            pool.threads_of(pool_folder) or threads,
+            about,
+            processes=len(os.sched_getaffinity(0)),
+        )
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from None
     write_text(folder / "calibration.md", text)
     if found[1]:
         write_text(folder / "gates.md", gates_listed(found[1]))

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -26,6 +27,7 @@ LONG_ENOUGH = TESTED + 3
 
 Heads = dict[str, Head]
 Draw = Callable[[random.Random], Heads]
+"""Draws what a gate compares. Those of this module can be sent to another process."""
 Happened = Callable[[Gate, Heads], bool]
 
 
@@ -211,7 +213,11 @@ def by_chance(hits: int, trials: int) -> tuple[float, float]:
 
 def unchanged(pool: Pool) -> Draw:
     """Return what draws a gate in which nothing changed."""
-    return lambda _: {benchmark: Head() for benchmark in pool.benchmarks}
+    return partial(_unchanged, pool.benchmarks)
+
+
+def _unchanged(benchmarks: Sequence[str], _: random.Random) -> Heads:
+    return {benchmark: Head() for benchmark in benchmarks}
 
 
 def slowed(pool: Pool, side: str = COPY, shift: float = 0.0, benchmark: str | None = None) -> Draw:
@@ -223,12 +229,12 @@ def slowed(pool: Pool, side: str = COPY, shift: float = 0.0, benchmark: str | No
         shift: what is added to the log ratio: a slowdown of exactly this size.
         benchmark: the slower benchmark.
     """
+    return partial(_slowed, pool.benchmarks, Head(side, shift), benchmark)
 
-    def draw(rng: random.Random) -> Heads:
-        target = benchmark or rng.choice(pool.benchmarks)
-        return {**unchanged(pool)(rng), target: Head(side, shift)}
 
-    return draw
+def _slowed(benchmarks: Sequence[str], slower: Head, benchmark: str | None, rng: random.Random) -> Heads:
+    target = benchmark or rng.choice(benchmarks)
+    return {**_unchanged(benchmarks, rng), target: slower}
 
 
 def implementation_of(benchmark: str) -> str:
@@ -238,13 +244,13 @@ def implementation_of(benchmark: str) -> str:
 
 def of_one(draw: Draw) -> Draw:
     """Return what draws gates of one implementation: the slower one of a gate that `draw` draws, or a random one."""
+    return partial(_narrowed, draw)
 
-    def narrowed(rng: random.Random) -> Heads:
-        heads = draw(rng)
-        target = next((name for name, head in heads.items() if head.slowed), None) or rng.choice(sorted(heads))
-        return {name: head for name, head in heads.items() if implementation_of(name) == implementation_of(target)}
 
-    return narrowed
+def _narrowed(draw: Draw, rng: random.Random) -> Heads:
+    heads = draw(rng)
+    target = next((name for name, head in heads.items() if head.slowed), None) or rng.choice(sorted(heads))
+    return {name: head for name, head in heads.items() if implementation_of(name) == implementation_of(target)}
 
 
 def alarmed(gate: Gate, _: Heads) -> bool:

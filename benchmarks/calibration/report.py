@@ -12,10 +12,10 @@ from scipy import stats
 
 from benchmarks import processors
 from benchmarks.calibration import evidence
+from benchmarks.calibration.counting import Ask, Later, counting
 from benchmarks.calibration.evidence import Rate
 from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.replay import Replay
 from benchmarks.calibration.sizing import ENDS, HALF, Sizes
 from benchmarks.metadata import Machine
 from benchmarks.regression.decision import TESTED
@@ -84,11 +84,19 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
 
 
-def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine, threads: int, about: str = "") -> str:
+def report(
+    pool: Pool,
+    reals: Sequence[RealGate],
+    sizes: Sizes,
+    machine: Machine,
+    threads: int,
+    about: str = "",
+    processes: int = 1,
+) -> str:
     """Return the machine, the size of the pool and the tables, in Markdown.
 
     The machine is that of the pool; the given one where the pool does not know it. `about` says which LSTMs were
-    measured at which problem; it is empty for those of a gate without options.
+    measured at which problem; it is empty for those of a gate without options. So many `processes` replay gates.
     """
     machine = pool.machine or machine
     held = {side: pool.holding([BASE, COPY, side]) for side in (COPY, *map(name_of, SHARES))}
@@ -98,9 +106,8 @@ def report(pool: Pool, reals: Sequence[RealGate], sizes: Sizes, machine: Machine
     measured = f"; {_dates(pool)}. {sessions}; replicates: {counts}." if pool.sessions else "; no sessions yet."
     parts = [markdown_cell(f"{where}{measured}{f' Gates of {about}.' if about else ''}")]
     if len(held[COPY]) >= TESTED:
-        replay = Replay(pool, MARGIN)  # which remembers the log ratios
-        parts += _tables(replay, held)
-        parts.append(_least(replay, held[COPY]) + _of_one(replay, held[COPY]) + _assumptions(pool, held[COPY]))
+        with counting(pool, MARGIN, processes) as ask:
+            parts += _counted(ask, pool, held)
         parts += _sizes(pool)
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
@@ -139,28 +146,47 @@ class _Row:
     processes: str = "–"
 
 
-def _tables(replay: Replay, held: dict[str, list[int]]) -> list[str]:
-    """Return two tables: how often each rule raises a false alarm, and what it finds; and the targets."""
-    pool, copies = replay.pool, held[COPY]
-    exact = _exact(replay, copies)
+@dataclass(frozen=True)
+class _Ours:
+    """What is counted in gates of this suite: `exact` by the name of the slowdown."""
+
+    exact: dict[str, Later[Rate | None]]
+    alarms: Later[Rate | None]
+    bound: Later[Rate | None]
+
+
+def _ours(ask: Ask, pool: Pool, held: Sequence[int], narrow: Narrow) -> _Ours:
+    return _Ours(_exact(ask, pool, held, narrow), _alarms(ask, pool, held, narrow), _bound(ask, pool, held, narrow))
+
+
+def _counted(ask: Ask, pool: Pool, held: dict[str, list[int]]) -> list[str]:
+    """Return how often each rule raises a false alarm, and what it finds; the targets; and the assumptions.
+
+    Every count begins before the first result is wanted.
+    """
+    copies = held[COPY]
+    ours = _ours(ask, pool, copies, _whole)
     injected = [
-        evidence.rate(replay, held[side], evidence.slowed(pool, side), evidence.found, GATES, AGAIN, seed=3)
+        ask(evidence.rate, held[side], evidence.slowed(pool, side), evidence.found, GATES, AGAIN, seed=3)
         for side in map(name_of, SHARES)
     ]
+    of_one = None if _alone(pool) else _ours(ask, pool, copies, evidence.of_one)
+    least = ask(evidence.least_found, copies, math.log1p(SHARES[0]), EACH, seed=4)
     rows = [
-        _row_of(f"{OURS}, exact sizes", _alarms(replay, copies), exact),
-        _Row(f"{OURS}, injected", "", list(map(_found, injected)), ""),
+        _row_of(f"{OURS}, exact sizes", ours),
+        _Row(f"{OURS}, injected", "", [_found(rate()) for rate in injected], ""),
     ]
-    if not _alone(pool):
-        of_one = _alarms(replay, copies, evidence.of_one), _exact(replay, copies, evidence.of_one)
-        rows.append(_row_of(f"{OURS}, {OF_ONE}", *of_one))
+    if of_one:
+        rows.append(_row_of(f"{OURS}, {OF_ONE}", of_one))
     rows += [_of_tool(pool, held, name, tool) for name, tool in OTHER_TOOLS.items()]
     header = ["rule", "false alarms", *(f"{name_of(share)} found" for share in SHARES), "processes a side"]
     cells = [[row.name, row.alarms, *row.found, row.processes] for row in rows]
     parts = [markdown_table(cells, header)]
     if any(SPANNING in cell for row in cells for cell in row):
         parts.append(f"{SPANNING} Its processes come from several sessions, since no session has so many.")
-    return [*parts, _targets(pool, copies, _bound(replay, copies), dict(zip(map(name_of, SHARES), exact, strict=True)))]
+    parts.append(_targets(pool, copies, ours.bound(), {side: rate() for side, rate in ours.exact.items()}))
+    alarms_of_one = _of_one(of_one.bound() if of_one else None)
+    return [*parts, _least(least()) + alarms_of_one + _assumptions(pool, copies)]
 
 
 def _alone(pool: Pool) -> bool:
@@ -173,31 +199,32 @@ def _whole(draw: evidence.Draw) -> evidence.Draw:
     return draw
 
 
-def _alarms(replay: Replay, held: Sequence[int], narrow: Narrow = _whole) -> Rate | None:
-    """Return how often a gate in which nothing changed raises an alarm; `narrow` says what a gate compares."""
-    draw = narrow(evidence.unchanged(replay.pool))
-    return evidence.rate_within_sessions(replay, held, draw, evidence.alarmed, ALARM_GATES, seed=1)
+def _alarms(ask: Ask, pool: Pool, held: Sequence[int], narrow: Narrow) -> Later[Rate | None]:
+    """Count how often a gate in which nothing changed raises an alarm; `narrow` says what a gate compares."""
+    draw = narrow(evidence.unchanged(pool))
+    return ask(evidence.rate_within_sessions, held, draw, evidence.alarmed, ALARM_GATES, seed=1)
 
 
-def _exact(replay: Replay, held: Sequence[int], narrow: Narrow = _whole) -> list[Rate | None]:
-    """Return how often slowdowns of exactly SHARES are found; `narrow` says what a gate compares."""
-    return [
-        evidence.rate(
-            replay,
+def _exact(ask: Ask, pool: Pool, held: Sequence[int], narrow: Narrow) -> dict[str, Later[Rate | None]]:
+    """Count how often slowdowns of exactly SHARES are found; `narrow` says what a gate compares."""
+    return {
+        name_of(share): ask(
+            evidence.rate,
             held,
-            narrow(evidence.slowed(replay.pool, shift=math.log1p(share))),
+            narrow(evidence.slowed(pool, shift=math.log1p(share))),
             evidence.found,
             *OFTEN.get(share, (GATES, AGAIN)),
             seed=2,
         )
         for share in SHARES
-    ]
+    }
 
 
-def _row_of(name: str, alarms: Rate | None, exact: Sequence[Rate | None]) -> _Row:
+def _row_of(name: str, ours: _Ours) -> _Row:
     """Return the row of gates of this suite."""
+    alarms = ours.alarms()
     processes = f"{alarms.replicates:.1f}" if alarms else "–"
-    return _Row(name, _replayed(alarms), list(map(_found, exact)), processes)
+    return _Row(name, _replayed(alarms), [_found(rate()) for rate in ours.exact.values()], processes)
 
 
 def _replayed(rate: Rate | None) -> str:
@@ -205,16 +232,16 @@ def _replayed(rate: Rate | None) -> str:
     return f"{round(rate.rate * rate.gates)} of {rate.gates} replays" if rate else "–"
 
 
-def _bound(replay: Replay, held: Sequence[int], narrow: Narrow = _whole) -> Rate | None:
-    """Return the rate of false alarms in simulated gates; None where there are too few sessions for a bound.
+def _bound(ask: Ask, pool: Pool, held: Sequence[int], narrow: Narrow) -> Later[Rate | None]:
+    """Count false alarms in simulated gates; gives None where there are too few sessions for a bound.
 
     `narrow` says what a gate compares.
     """
-    between = evidence.between_sessions(replay.pool, held)
-    if between is None or len(evidence.by_session(replay.pool, held)) < ENOUGH:
-        return None
-    draw = narrow(evidence.unchanged(replay.pool))
-    return evidence.alarms_of_simulated_gates(replay, held, draw, between, SIMULATED, seed=5)
+    between = evidence.between_sessions(pool, held)
+    if between is None or len(evidence.by_session(pool, held)) < ENOUGH:
+        return lambda: None
+    draw = narrow(evidence.unchanged(pool))
+    return ask(evidence.alarms_of_simulated_gates, held, draw, between, SIMULATED, seed=5)
 
 
 def _targets(pool: Pool, held: Sequence[int], alarms: Rate | None, found: Mapping[str, Rate | None]) -> str:
@@ -238,12 +265,11 @@ def _simulated(alarms: Rate) -> str:
     return f"{percent(alarms.rate)} of {alarms.gates} simulated gates, at most {percent(alarms.high)}"
 
 
-def _of_one(replay: Replay, held: Sequence[int]) -> str:
+def _of_one(alarms: Rate | None) -> str:
     """Return in words how often gates of one implementation raise a false alarm; nothing where there is no bound.
 
     Nor where the pool has one only: the table of targets says it.
     """
-    alarms = None if _alone(replay.pool) else _bound(replay, held, evidence.of_one)
     return f"- false alarms of gates of {OF_ONE}: {_simulated(alarms)}\n" if alarms else ""
 
 
@@ -300,14 +326,14 @@ def other_tool(pool: Pool, side: str, tool: Tool, windows: Sequence[Sequence[int
     return sum(called) / len(called) if called else None
 
 
-def _least(replay: Replay, held: Sequence[int]) -> str:
+def _least(least: evidence.Share | None) -> str:
     """Return in words at which benchmark the smallest slowdown is found least often."""
-    share = SHARES[0]
-    least = evidence.least_found(replay, held, math.log1p(share), EACH, seed=4)
     if least is None:
         return ""
     limits = f"[{percent(least.low)}, {percent(least.high)}]"
-    return f"- exactly {name_of(share)} is found least often in {least.benchmark}: {percent(least.share)} {limits}\n"
+    return (
+        f"- exactly {name_of(SHARES[0])} is found least often in {least.benchmark}: {percent(least.share)} {limits}\n"
+    )
 
 
 def _assumptions(pool: Pool, held: Sequence[int]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.calibration import evidence, other_tools, pool, report
+from benchmarks.calibration.counting import counting
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.replay import Head, Replay
 from benchmarks.calibration.report import RealGate, right
@@ -20,41 +21,9 @@ from benchmarks.metadata import Machine, Metadata, RunOptions
 from benchmarks.record import TURN, Record
 from benchmarks.regression import decision
 from tests.helpers.gates import gate
+from tests.helpers.pools import SIDES, simulated
 from tests.helpers.records import record
 from tests.helpers.sizes import size_of
-
-SIDES = {BASE: 0.0, COPY: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488}
-NAMES = tuple(f"{letter} p/w/m" for letter in "abcdef")
-
-
-def simulated(replicates, sd, seed=0, drift=0.0, session_sd=0.0, sessions=4):
-    """Six benchmarks. `sd` is that of a replicate's log ratio, `drift` of what moves a whole replicate, `session_sd` of
-    what moves all log ratios of a session."""
-    rng = np.random.default_rng(seed)
-    turns, logs, values, of_replicate = [], [], [], []
-    moved = rng.normal(0, session_sd, (sessions, len(NAMES)))
-    for k in range(replicates):
-        shift, session = rng.normal(0, drift), k * sessions // replicates
-        of_replicate.append(f"2026112{session}T000000-{session:08}")
-        sides = {
-            name: {
-                side: np.exp(
-                    shift + effect + rng.normal(0, sd / np.sqrt(2)) + rng.normal(0, 0.002, (24, 2))
-                    + (moved[session, NAMES.index(name)] if side == COPY else 0.0)
-                )
-                for side, effect in SIDES.items()
-            }
-            for name in NAMES
-        }  # fmt: skip
-        turns.append({name: {side: found.ravel() for side, found in one.items()} for name, one in sides.items()})
-        logs.append(
-            {name: {side: np.log(found).min(axis=1) for side, found in one.items()} for name, one in sides.items()}
-        )
-        values.append(
-            {name: {side: {"time": 1.0, "start": 0.1, "memory": 2.0**25} for side in SIDES} for name in NAMES}
-        )
-    works = dict.fromkeys(of_replicate, "arithmetic")
-    return Pool(turns, logs, values, of_replicate, works)
 
 
 def rate(pool, draw, happened, gates=150):
@@ -169,8 +138,10 @@ def test_few_sessions_give_no_bound(monkeypatch):
     monkeypatch.setattr(report, "SIMULATED", 2)
     for sessions, bound in ((5, False), (6, True)):
         pool = simulated(4 * sessions, 0.004, sessions=sessions)
-        assert (report._bound(Replay(pool, 0.02), range(4 * sessions)) is not None) is bound
-        said = report._of_one(Replay(pool, 0.02), range(4 * sessions))
+        with counting(pool, 0.02) as ask:
+            found = report._bound(ask, pool, range(4 * sessions), evidence.of_one)()
+        assert (found is not None) is bound
+        said = report._of_one(found)
         assert said.startswith("- false alarms of gates of one implementation: ") if bound else said == ""
 
 

@@ -1,6 +1,7 @@
 """A session of a pool, and a gate from end to end, at a small problem."""
 
 import dataclasses
+import os
 import re
 import subprocess
 from functools import partial
@@ -229,10 +230,17 @@ def test_work_that_is_sized_in_part_is_refused():
 
 
 def test_tables_are_made_only_where_they_are_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "report", lambda *_: "tables\n")
+    monkeypatch.setattr(command, "report", lambda *_, processes: f"tables by {processes}\n")
     chosen = ["--sessions", "0", "--runs", "0", "--out", str(tmp_path)]
     done = CliRunner().invoke(command.calibrate, [*chosen, "--no-tables"], standalone_mode=False)
     assert done.return_value == 0
     assert not (tmp_path / "calibration.md").exists()
     CliRunner().invoke(command.calibrate, chosen, standalone_mode=False)
-    assert (tmp_path / "calibration.md").read_text() == "tables\n"
+    assert (tmp_path / "calibration.md").read_text() == f"tables by {len(os.sched_getaffinity(0))}\n"
+
+    def killed(*_, processes):
+        raise RuntimeError("a process was killed")
+
+    monkeypatch.setattr(command, "report", killed)
+    with pytest.raises(click.ClickException, match="a process was killed"):
+        CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)

@@ -1,0 +1,83 @@
+"""Counts over replayed gates in several processes."""
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.calibration import report
+from benchmarks.calibration.counting import counting
+from benchmarks.metadata import Machine
+from tests.helpers.pools import simulated
+from tests.helpers.processes import start, wait_for
+
+
+@pytest.mark.slow
+def test_tables_do_not_depend_on_the_number_of_processes(monkeypatch):
+    pool = simulated(66, 0.01, sessions=6)
+    for name, few in {"ALARM_GATES": 20, "SIMULATED": 20, "GATES": 20, "AGAIN": 1, "EACH": 2, "OFTEN": {}}.items():
+        monkeypatch.setattr(report, name, few)
+    one, two = (report.report(pool, [], {}, Machine(cpu="a cpu", cores=2), 1, "", processes) for processes in (1, 2))
+    assert one == two
+    assert "20 simulated gates" in two  # what a test has set also holds in another process
+    assert not multiprocessing.active_children()
+
+
+def process_and_size(replay, more):
+    return os.getpid(), len(replay.pool.sessions) + more
+
+
+def killed(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def endless(_, begun):
+    Path(begun).write_text(str(os.getpid()))
+    while True:
+        time.sleep(60)
+
+
+def test_each_count_gets_the_pool_in_another_process():
+    with counting(simulated(8, 0.01), 0.02, 2) as ask:
+        process, size = ask(process_and_size, more=3)()
+    assert process != os.getpid()
+    assert size == 11
+    with counting(simulated(8, 0.01), 0.02) as ask:
+        assert ask(process_and_size, 3)() == (os.getpid(), 11)
+
+
+def test_a_count_whose_process_is_killed_says_so():
+    with pytest.raises(RuntimeError, match="was killed"), counting(simulated(8, 0.01), 0.02, 2) as ask:
+        ask(killed)()
+
+
+def test_an_interruption_does_not_wait_for_counts(tmp_path):
+    begun = tmp_path / "begun"
+    with pytest.raises(KeyboardInterrupt), counting(simulated(8, 0.01), 0.02, 2) as ask:  # noqa: PT012
+        ask(endless, begun)
+        wait_for(lambda: begun.exists() and begun.read_text())
+        raise KeyboardInterrupt
+    assert not psutil.pid_exists(int(begun.read_text()))
+
+
+def test_a_count_ends_with_the_process_that_began_it_however_that_dies(tmp_path):
+    begun, script = tmp_path / "begun", tmp_path / "script.py"
+    script.write_text(
+        "from benchmarks.calibration.counting import counting\n"
+        "from tests.calibration.test_counting import endless\n"
+        "from tests.helpers.pools import simulated\n"
+        "if __name__ == '__main__':\n"
+        "    with counting(simulated(8, 0.01), 0.02, 2) as ask:\n"
+        f"        ask(endless, {str(begun)!r})()\n"
+    )
+    parent = start(script, PYTHONPATH=".")
+    try:
+        wait_for(lambda: begun.exists() and begun.read_text())
+    finally:
+        parent.kill()
+        parent.communicate(timeout=120)  # which ends when every process that shares its output has ended
+    wait_for(lambda: not psutil.pid_exists(int(begun.read_text())))
