@@ -331,4 +331,5 @@ def test_the_slowed_sessions_of_the_third_machine_are_of_the_same_commit_and_sai
     assert {one.session for one in known} == set(slowed.sessions)
     assert len(known) == 5
     said = "Five more sessions of that day, with [60 replicates of each injected slowdown]"
-    assert f"{said}(../reports/published/{folder.parent.name}/pool), are not in the figures yet." in words_of(*CALIBRATION)
+    said += f"(../reports/published/{folder.parent.name}/pool), are not in the figures yet."
+    assert said in words_of(*CALIBRATION)
