@@ -298,6 +298,9 @@ def test_the_table_of_the_machines_is_made_of_their_tables(pool, second, third):
     assert "That exactly +2 % is found in at least 95 % of gates is shown on the first only." in " ".join(page.split())
     shown = [float(re.search(r"\[([\d.]+) %", power)[1]) >= 95 for power in found]
     assert shown == [True, False, False]
+    assert found[1] == "95.6 % [91.9 %, 96.8 %]"
+    few, most, some = (float(np.mean(spreads_of(measured))) for measured in (pool, second, third))
+    assert few < some < most
 
 
 def test_the_alarms_of_the_other_machines_are_in_readme():
