@@ -174,6 +174,10 @@ def calibrate(
     found = stored(folder)
     about = pool.description_of(pool_folder)
     command_line.say("making the tables", err=True)
+
+    def counted(done: int, begun: int) -> None:
+        command_line.say(f"{done} of {begun} parts of the tables are done", err=True)
+
     try:
         text = report(
             *found,
@@ -181,6 +185,7 @@ def calibrate(
             pool.threads_of(pool_folder) or threads,
             about,
             processes=len(os.sched_getaffinity(0)),
+            advance=counted,
         )
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -32,8 +33,14 @@ class Ask(Protocol):
         ...
 
 
+Advance = Callable[[int, int], None]
+"""Gets how many counts are done, and how many have begun."""
+
+
 @contextmanager
-def counting(pool: Pool, margin: float, processes: int = 1) -> Iterator[Ask]:
+def counting(
+    pool: Pool, margin: float, processes: int = 1, advance: Advance = lambda _done, _begun: None
+) -> Iterator[Ask]:
     """Yield what begins a count on the replicates of a pool.
 
     The results do not depend on the number of processes: each count has a seed of its own.
@@ -42,23 +49,43 @@ def counting(pool: Pool, margin: float, processes: int = 1) -> Iterator[Ask]:
         pool: what is replayed.
         margin: that of the gates.
         processes: how many counts run at once. With one, each count runs in this process, when its result is wanted.
+        advance: is called after each count; with several processes, by another thread.
 
     Raises:
         RuntimeError: by a result, where a process was killed. One line.
     """
+    numbers, begun = itertools.count(1), 0  # whose next() is safe in threads
+
     if processes == 1:
         replay = Replay(pool, margin)  # which remembers the log ratios
 
         def here(count: Callable[Concatenate[Replay, P], T], /, *arguments: P.args, **named: P.kwargs) -> Later[T]:
-            return cache(partial(count, replay, *arguments, **named))
+            nonlocal begun
+            begun += 1
+
+            @cache
+            def counted() -> T:
+                result = count(replay, *arguments, **named)
+                advance(next(numbers), begun)
+                return result
+
+            return counted
 
         yield here
         return
     spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this process holds
     executor = ProcessPoolExecutor(processes, spawning, _begin, (pool, margin))
 
+    def ended(future: Future[T]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            advance(next(numbers), begun)
+
     def elsewhere(count: Callable[Concatenate[Replay, P], T], /, *arguments: P.args, **named: P.kwargs) -> Later[T]:
-        return partial(_result, executor.submit(_counted, count, *arguments, **named))
+        nonlocal begun
+        begun += 1
+        future = executor.submit(_counted, count, *arguments, **named)
+        future.add_done_callback(ended)
+        return partial(_result, future)
 
     try:
         yield elsewhere

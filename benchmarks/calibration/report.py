@@ -12,7 +12,7 @@ from scipy import stats
 
 from benchmarks import processors
 from benchmarks.calibration import evidence
-from benchmarks.calibration.counting import Ask, Later, counting
+from benchmarks.calibration.counting import Advance, Ask, Later, counting
 from benchmarks.calibration.evidence import Rate
 from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
@@ -92,11 +92,13 @@ def report(
     threads: int,
     about: str = "",
     processes: int = 1,
+    advance: Advance = lambda _done, _begun: None,
 ) -> str:
     """Return the machine, the size of the pool and the tables, in Markdown.
 
     The machine is that of the pool; the given one where the pool does not know it. `about` says which LSTMs were
-    measured at which problem; it is empty for those of a gate without options. So many `processes` replay gates.
+    measured at which problem; it is empty for those of a gate without options. So many `processes` replay gates, and
+    `advance` gets how far they are.
     """
     machine = pool.machine or machine
     held = {side: pool.holding([BASE, COPY, side]) for side in (COPY, *map(name_of, SHARES))}
@@ -106,7 +108,7 @@ def report(
     measured = f"; {_dates(pool)}. {sessions}; replicates: {counts}." if pool.sessions else "; no sessions yet."
     parts = [markdown_cell(f"{where}{measured}{f' Gates of {about}.' if about else ''}")]
     if len(held[COPY]) >= TESTED:
-        with counting(pool, MARGIN, processes) as ask:
+        with counting(pool, MARGIN, processes, advance) as ask:
             parts += _counted(ask, pool, held)
         parts += _sizes(pool)
     else:

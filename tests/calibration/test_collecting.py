@@ -230,15 +230,20 @@ def test_work_that_is_sized_in_part_is_refused():
 
 
 def test_tables_are_made_only_where_they_are_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "report", lambda *_, processes: f"tables by {processes}\n")
+    def report(*_, processes, advance):
+        advance(2, 15)
+        return f"tables by {processes}\n"
+
+    monkeypatch.setattr(command, "report", report)
     chosen = ["--sessions", "0", "--runs", "0", "--out", str(tmp_path)]
     done = CliRunner().invoke(command.calibrate, [*chosen, "--no-tables"], standalone_mode=False)
     assert done.return_value == 0
     assert not (tmp_path / "calibration.md").exists()
-    CliRunner().invoke(command.calibrate, chosen, standalone_mode=False)
+    done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False)
+    assert "2 of 15 parts of the tables are done\n" in done.stderr
     assert (tmp_path / "calibration.md").read_text() == f"tables by {len(os.sched_getaffinity(0))}\n"
 
-    def killed(*_, processes):
+    def killed(*_, processes, advance):
         raise RuntimeError("a process was killed")
 
     monkeypatch.setattr(command, "report", killed)

@@ -31,6 +31,10 @@ def process_and_size(replay, more):
     return os.getpid(), len(replay.pool.sessions) + more
 
 
+def failing(_):
+    return 1 / 0
+
+
 def killed(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -50,9 +54,32 @@ def test_each_count_gets_the_pool_in_another_process():
         assert ask(process_and_size, 3)() == (os.getpid(), 11)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_each_count_that_is_done_is_told_of_once(processes):
+    told = []
+    with counting(simulated(8, 0.01), 0.02, processes, lambda *how_far: told.append(how_far)) as ask:
+        results = [ask(process_and_size, more) for more in range(3)]
+        for result in results + results:
+            result()
+    assert [done for done, _ in told] == [1, 2, 3]
+    assert told[-1] == (3, 3)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_count_that_fails_is_not_done(processes):
+    told = []
+    asking = counting(simulated(8, 0.01), 0.02, processes, lambda *how_far: told.append(how_far))
+    with pytest.raises(ZeroDivisionError), asking as ask:
+        ask(failing)()
+    assert not told
+
+
 def test_a_count_whose_process_is_killed_says_so():
-    with pytest.raises(RuntimeError, match="was killed"), counting(simulated(8, 0.01), 0.02, 2) as ask:
+    told = []
+    asking = counting(simulated(8, 0.01), 0.02, 2, lambda *how_far: told.append(how_far))
+    with pytest.raises(RuntimeError, match="was killed"), asking as ask:
         ask(killed)()
+    assert not told
 
 
 def test_an_interruption_does_not_wait_for_counts(tmp_path):

@@ -106,5 +106,5 @@ def test_readme_shows_the_published_calibration():
         .partition("<!-- calibration -->\n")[2]
         .partition("<!-- end of calibration -->")[0]
     )
-    published = ROOT / "reports" / "published" / "calibration" / "calibration.md"
+    published = ROOT / "reports" / "published" / "calibration-family-25-model-1" / "calibration.md"
     assert shown.strip() == (published.read_text().strip() if published.exists() else "")
