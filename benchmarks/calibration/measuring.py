@@ -1,4 +1,4 @@
-"""What a calibration measures: the sizes of slowdowns, sessions of a pool, and gates from end to end."""
+"""What a calibration measures: the sizes of slowdowns, sessions of a pool, and real gates."""
 
 from __future__ import annotations
 
@@ -116,6 +116,17 @@ def configure(subject: Subject, threads: int, seed: int, device: str = "cpu") ->
     )
 
 
+def copied(roots: Mapping[str, Path], subject: Subject, folder: Path, rng: random.Random) -> list[Side]:
+    """Return sides whose files are copies of snapshots, by label.
+
+    Equal sides, too, have different files, as base and head of a gate. Which copy is whose is random, and their paths
+    are equally long.
+    """
+    order = rng.sample(list(roots), len(roots))
+    places = {label: folder / "copies" / f"{order.index(label):02}" for label in roots}
+    return [Side(label, subject.versions(shutil.copytree(root, places[label]))) for label, root in roots.items()]
+
+
 def collect(
     folder: Path,
     subject: Subject,
@@ -151,10 +162,7 @@ def collect(
         sized=bool(sizes) if shares else None,
     )
     with scratch() as scratch_folder:
-        order = rng.sample(list(roots), len(roots))  # numbers, since the paths of all sides are to be equally long
-        places = {label: scratch_folder / "copies" / f"{order.index(label):02}" for label in roots}
-        copies = {label: shutil.copytree(root, places[label]) for label, root in roots.items()}
-        sides = [Side(label, subject.versions(copy)) for label, copy in copies.items()]
+        sides = copied(roots, subject, scratch_folder, rng)
         rng.shuffle(sides)
         cores = options.choose_cores(threads)
         session = Session(configuration, sides, cores, scratch_folder, advance, secrets.randbits(32))
@@ -180,7 +188,7 @@ def refuse(failed: Mapping[Key, str | None]) -> None:
 def real_gate(
     kind: str, folder: Path, subject: Subject, threads: int, advance: Advance, device: str = "cpu"
 ) -> RealGate:
-    """Run a gate from end to end: of the same code, or with one benchmark slowed.
+    """Run a gate: of the same code, or with one benchmark slowed.
 
     Args:
         kind: one of KINDS.
@@ -201,10 +209,10 @@ def real_gate(
         planted = f"{name} {subject.benchmarks[mode]}"
         amounts = amounts_of(subject, sizing.stored(folder / SIZES), PLANTED[kind], work)
         head = subject.slowed(root, PLANTED[kind], work, [name], [mode], amounts)
-    sides = Side("base", subject.versions(root)), Side("head", subject.versions(head))
     configuration = configure(subject, threads, rng.randrange(2**31), device)
     cores = options.choose_cores(threads)
     with scratch() as scratch_folder, ExitStack() as stack:
+        sides = copied({"base": root, "head": head}, subject, scratch_folder, rng)
         if kind == HOGGED:
             stack.enter_context(hogging(cores[-1]))
         session = Session(configuration, sides, cores, scratch_folder, advance, secrets.randbits(32))

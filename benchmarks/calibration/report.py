@@ -37,6 +37,8 @@ TARGETS = {"+2%": 0.95, "+3%": 0.995}
 """How often a slowdown of exactly this size is to be found."""
 MOST_ALARMS, SESSIONS = 0.003, 15
 """The share of gates that may raise a false alarm, and how many sessions are to show it."""
+MINUTES = {("same", "mean"): 5.0, ("same", "longest"): 7.0, ("+2%", "longest"): 10.0}
+"""How long real gates of the default benchmarks may take."""
 OURS = "this gate"
 OF_ONE = "one implementation"
 """How the tables call gates that compare the benchmarks of a single implementation, as for an LSTM of one's own."""
@@ -45,7 +47,7 @@ SPANNING = "¹"
 
 
 class RealGate(msgspec.Struct, kw_only=True):
-    """A gate that was run from end to end: what it should find, and what it said.
+    """A gate that was measured, not replayed: what it should find, and what it said.
 
     kind: one of KINDS.
     planted: the slowed benchmark; empty for the same code.
@@ -109,13 +111,13 @@ def report(
     parts = [markdown_cell(f"{where}{measured}{f' Gates of {about}.' if about else ''}")]
     if len(held[COPY]) >= TESTED:
         with counting(pool, MARGIN, processes, advance) as ask:
-            parts += _counted(ask, pool, held)
+            parts += _counted(ask, pool, held, [] if about else reals)
         parts += _sizes(pool)
     else:
         parts.append(f"To replay gates takes {TESTED} replicates.")
     parts += _sized(pool, sizes)
     if reals:
-        parts.append(_from_end_to_end(reals))
+        parts.append(_real_gates(reals))
     return "\n\n".join(parts) + "\n"
 
 
@@ -161,10 +163,10 @@ def _ours(ask: Ask, pool: Pool, held: Sequence[int], narrow: Narrow) -> _Ours:
     return _Ours(_exact(ask, pool, held, narrow), _alarms(ask, pool, held, narrow), _bound(ask, pool, held, narrow))
 
 
-def _counted(ask: Ask, pool: Pool, held: dict[str, list[int]]) -> list[str]:
+def _counted(ask: Ask, pool: Pool, held: dict[str, list[int]], reals: Sequence[RealGate]) -> list[str]:
     """Return how often each rule raises a false alarm, and what it finds; the targets; and the assumptions.
 
-    Every count begins before the first result is wanted.
+    Every count begins before the first result is wanted. `reals` are the real gates that are to be fast.
     """
     copies = held[COPY]
     ours = _ours(ask, pool, copies, _whole)
@@ -186,7 +188,7 @@ def _counted(ask: Ask, pool: Pool, held: dict[str, list[int]]) -> list[str]:
     parts = [markdown_table(cells, header)]
     if any(SPANNING in cell for row in cells for cell in row):
         parts.append(f"{SPANNING} Its processes come from several sessions, since no session has so many.")
-    parts.append(_targets(pool, copies, ours.bound(), {side: rate() for side, rate in ours.exact.items()}))
+    parts.append(_targets(pool, copies, ours.bound(), {side: rate() for side, rate in ours.exact.items()}, reals))
     alarms_of_one = _of_one(of_one.bound() if of_one else None)
     return [*parts, _least(least()) + alarms_of_one + _assumptions(pool, copies)]
 
@@ -246,7 +248,13 @@ def _bound(ask: Ask, pool: Pool, held: Sequence[int], narrow: Narrow) -> Later[R
     return ask(evidence.alarms_of_simulated_gates, held, draw, between, SIMULATED, seed=5)
 
 
-def _targets(pool: Pool, held: Sequence[int], alarms: Rate | None, found: Mapping[str, Rate | None]) -> str:
+def _targets(
+    pool: Pool,
+    held: Sequence[int],
+    alarms: Rate | None,
+    found: Mapping[str, Rate | None],
+    reals: Sequence[RealGate] = (),
+) -> str:
     """Return the table of what this gate is to reach, what was measured, and whether its limits show that."""
     sessions = sum(len(own) >= evidence.LONG_ENOUGH for own in evidence.by_session(pool, held).values())
     rows = [
@@ -258,7 +266,13 @@ def _targets(pool: Pool, held: Sequence[int], alarms: Rate | None, found: Mappin
     for side, least in TARGETS.items():
         rate = found[side]
         state = _reached(rate.low, rate.high, least) if rate else "not shown"
-        rows.append([f"exactly {side} found in at least {percent(least)} of gates", _found(rate), state])
+        which = f"at least {percent(least)} of gates, mean of all benchmarks"
+        rows.append([f"exactly {side} found in {which}", _found(rate), state])
+    for (kind, which), most in MINUTES.items():
+        if minutes := [gate.seconds / 60 for gate in reals if gate.kind == kind]:
+            taken = max(minutes) if which == "longest" else sum(minutes) / len(minutes)
+            target = f"real gates, {kind}: {which} at most {most:g} minutes"
+            rows.append([target, f"{taken:.1f}", "met" if taken <= most else "missed"])
     return markdown_table(rows, ["target", "measured", ""])
 
 
@@ -334,7 +348,8 @@ def _least(least: evidence.Share | None) -> str:
         return ""
     limits = f"[{percent(least.low)}, {percent(least.high)}]"
     return (
-        f"- exactly {name_of(SHARES[0])} is found least often in {least.benchmark}: {percent(least.share)} {limits}\n"
+        f"- exactly {name_of(SHARES[0])} is found least often in {least.benchmark}: {percent(least.share)} {limits},"
+        " a 90 % interval\n"
     )
 
 
@@ -347,14 +362,14 @@ def _assumptions(pool: Pool, held: Sequence[int]) -> str:
             both = float(np.mean((p < level) | (p > 1 - level)) / 2)
             low, high = wilson(both * 2 * len(p), 2 * len(p))
             lines.append(
-                f"p values of a copy below {level:.0%}: {percent(both)} of {2 * len(p)}"
-                f" [{percent(low)}, {percent(high)}]"
+                f"of {2 * len(p)} tests of equal copies, {percent(both)} have p < {100 * level:g} %"
+                f" [{percent(low)}, {percent(high)}], a 95 % interval; {100 * level:g} % is right"
             )
     between = evidence.between_sessions(pool, held)
     if between is not None:
         lines.append(
-            f"the variance between sessions is {between.share:.2f} of that between replicates,"
-            f" at most {between.bound:.2f}"
+            f"the variance between sessions is {percent(between.share)} of that between replicates,"
+            f" at most {percent(between.bound)}; 0 is right"
         )
     return "\n".join(f"- {line}" for line in lines)
 
@@ -466,7 +481,13 @@ def gates_listed(reals: Sequence[RealGate]) -> str:
     return markdown_table(cells, header) + "\n"
 
 
-def _from_end_to_end(reals: Sequence[RealGate]) -> str:
+def _real_gates(reals: Sequence[RealGate]) -> str:
+    """Return a table of real gates, under the machines and dates of each."""
+    measured = {gate.machine: sorted({one.date for one in reals if one.machine == gate.machine}) for gate in reals}
+    where = [
+        f"{machine or 'unknown'}, {' to '.join(dict.fromkeys([days[0], days[-1]]))}"
+        for machine, days in measured.items()
+    ]
     lines = []
     for kind in KINDS:
         gates = [gate for gate in reals if gate.kind == kind]
@@ -481,5 +502,6 @@ def _from_end_to_end(reals: Sequence[RealGate]) -> str:
                     f"{sum(len(gate.unknown) for gate in gates)} of {sum(gate.benchmarks for gate in gates)}",
                 ]
             )
-    header = ["gates from end to end", "right", "mean minutes", "longest", "benchmarks left unknown"]
-    return markdown_table(lines, header, numbers=True)
+    header = ["real gates", "right", "mean minutes", "longest", "benchmarks left unknown"]
+    about = f"Real gates: {markdown_cell('; '.join(where))}. Minutes without building environments."
+    return f"{about}\n\n{markdown_table(lines, header, numbers=True)}"

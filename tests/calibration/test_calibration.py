@@ -193,6 +193,37 @@ def test_a_target_is_met_or_missed_only_where_both_limits_say_so(low, high, stat
     assert "| 7 " in short  # the last session then has too few replicates for a gate
     noisy = report._targets(pool, range(88), evidence.Rate(0.02, 0.01, 0.03, 5.0, 100, 8), rates)
     assert "| missed" in noisy.splitlines()[3]
+    assert "real gates" not in table
+
+
+def real(kind, minutes=1.0, planted="", code=0, regressions=(), machine="a cpu", date="2026-11-24"):
+    return RealGate(
+        kind=kind,
+        planted=planted,
+        exit_code=code,
+        regressions=list(regressions),
+        seconds=60 * minutes,
+        date=date,
+        machine=machine,
+    )
+
+
+def test_the_minutes_of_real_gates_are_targets_too():
+    gates = [real("same", 4.0), real("same", 6.0), real("+2%", 10.5), real("same, with a hog", 30.0)]
+    rates = dict.fromkeys(report.TARGETS, evidence.Rate(1.0, 1.0, 1.0, 5.0, 100, 8))
+    table = report._targets(simulated(88, 0.004, sessions=8), range(88), None, rates, gates)
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    assert cells[-3:] == [
+        ["real gates, same: mean at most 5 minutes", "5.0", "met"],
+        ["real gates, same: longest at most 7 minutes", "6.0", "met"],
+        ["real gates, +2%: longest at most 10 minutes", "10.5", "missed"],
+    ]
+
+
+def test_the_table_of_real_gates_says_where_and_when_they_ran():
+    gates = [real("same", date="2026-11-24"), real("+2%", date="2026-11-26"), real("same", machine="another")]
+    said = report._real_gates(gates).splitlines()[0]
+    assert said.startswith("Real gates: a cpu, 2026-11-24 to 2026-11-26; another, 2026-11-24. Minutes without")
 
 
 def test_sessions_that_differ_are_seen():
@@ -325,19 +356,17 @@ def test_wilson_is_scipys(hits, n):
 
 
 def test_a_real_gate_is_right_where_it_names_the_slowed_one_by_its_time():
-    def real(kind, planted, code, *regressions):
-        return RealGate(
-            kind=kind, planted=planted, exit_code=code, regressions=list(regressions), seconds=1.0, date="2026-11-24"
-        )
+    def is_right(kind, planted, code, *regressions):
+        return right(real(kind, planted=planted, code=code, regressions=regressions))
 
-    assert right(real("same", "", 0))
-    assert not right(real("same", "", 1, "x p/w/m: time +3 %"))
-    assert not right(real("same", "", 3))
-    assert right(real("+3%", "x p/w/m", 1, "x p/w/m: time +5.0% [+4.0%, +6.0%]"))
-    assert not right(real("+3%", "x p/w/m", 1, "x p/w/m: start +50.0%"))
-    assert not right(real("+3%", "x p/w/m", 1, "y p/w/m: time +5.0%"))
-    assert not right(real("+3%", "x p/w/m", 0))
-    assert not right(real("+3%", "x p/w/m", 1))
+    assert is_right("same", "", 0)
+    assert not is_right("same", "", 1, "x p/w/m: time +3 %")
+    assert not is_right("same", "", 3)
+    assert is_right("+3%", "x p/w/m", 1, "x p/w/m: time +5.0% [+4.0%, +6.0%]")
+    assert not is_right("+3%", "x p/w/m", 1, "x p/w/m: start +50.0%")
+    assert not is_right("+3%", "x p/w/m", 1, "y p/w/m: time +5.0%")
+    assert not is_right("+3%", "x p/w/m", 0)
+    assert not is_right("+3%", "x p/w/m", 1)
 
 
 def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):

@@ -1,4 +1,4 @@
-"""A session of a pool, and a gate from end to end, at a small problem."""
+"""A session of a pool, and a real gate, at a small problem."""
 
 import dataclasses
 import os
@@ -60,6 +60,10 @@ def gate_of(kind, folder, subject, monkeypatch):
     seen = []
 
     def decide(session, *_):
+        assert [side.label for side in session.sides] == ["base", "head"]
+        base, head = (str(side.versions["torch_lstm"].root) for side in session.sides)
+        assert base != head  # even if they are equal
+        assert len(base) == len(head)
         seen.extend(
             {name: version.implementation.path.read_text() for name, version in side.versions.items()}
             for side in session.sides

@@ -76,6 +76,36 @@ def test_the_gate_is_called_with_the_inputs_and_its_code_is_an_output(run, tmp_p
     assert output == ["exit-code=3", f"report={tmp_path / 'r'}"]
 
 
+def base_of(run, folder, pulled, base=""):
+    """The base of a gate in a checkout, where the event says that it is `stale`."""
+    said, *_ = run(
+        "gate.sh", FILE="", BASE=base, EVENT_BASE="stale", PULLED=pulled, PROBLEMS="", OPTIONS="", REPORT=folder / "r",
+        GITHUB_WORKSPACE=folder, CODE=0,
+    )  # fmt: skip
+    return said[said.index("--base") + 1]
+
+
+def test_a_pull_request_is_compared_with_what_it_was_merged_with(run, tmp_path):
+    """What the event calls the base may be hours older: then changes of others would count as the pull request's."""
+    there = tmp_path / "there"
+    there.mkdir()
+    git(there, "init", "--quiet", "--initial-branch", "main")
+    for name in ("first", "newer"):
+        git(there, "commit", "--quiet", "--allow-empty", "--message", name)
+    newer = git(there, "rev-parse", "HEAD")
+    git(there, "checkout", "--quiet", "-b", "mine", "HEAD~1")
+    git(there, "commit", "--quiet", "--allow-empty", "--message", "mine")
+    pulled = git(there, "rev-parse", "HEAD")
+    assert base_of(run, there, pulled) == "stale"  # the pull request itself is checked out, and no merge
+    git(there, "checkout", "--quiet", "main")
+    git(there, "merge", "--quiet", "--no-ff", "--no-edit", "mine")
+    assert base_of(run, there, pulled) == newer
+    assert base_of(run, there, pulled, base="given") == "given"
+    assert base_of(run, there, "") == "stale"  # a push, or a merge queue
+    assert base_of(run, there, newer) == "stale"
+    assert base_of(run, tmp_path, pulled) == "stale"  # which is no repository
+
+
 def test_without_options_there_are_none(run, tmp_path):
     said, output, _ = run(
         "gate.sh", FILE="", BASE="abc", PROBLEMS="", OPTIONS="", REPORT=tmp_path, GITHUB_WORKSPACE="/w", CODE=0

@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
 # Runs the gate. Its exit code is an output, so that the report is commented and uploaded before the job fails.
-# From the environment: FILE, BASE, PROBLEMS, OPTIONS, REPORT; and GITHUB_WORKSPACE, GITHUB_OUTPUT.
+# From the environment: FILE, BASE, EVENT_BASE, PULLED, PROBLEMS, OPTIONS, REPORT; and GITHUB_WORKSPACE, GITHUB_OUTPUT.
 set -euo pipefail
 
 suite=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+if [ -z "$BASE" ]; then
+    BASE=$EVENT_BASE
+    # A pull request is checked out as a merge with its base branch, which may be newer than what the event says.
+    if [ -n "$PULLED" ] && [ "$(git -C "$GITHUB_WORKSPACE" rev-parse --quiet --verify HEAD^2)" = "$PULLED" ]; then
+        BASE=$(git -C "$GITHUB_WORKSPACE" rev-parse HEAD^1)
+    fi
+fi
 arguments=(--base "$BASE")
 if [ -n "$FILE" ]; then
     arguments+=(--impl "$GITHUB_WORKSPACE/$FILE")
