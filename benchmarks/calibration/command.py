@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from pathlib import Path
 
@@ -28,14 +29,16 @@ from benchmarks.calibration.sizing import Sizes
 from benchmarks.calibration.subject import Subject
 from benchmarks.progress import COLLECTING, REGRESSION, SIZING, progress_in_parts
 from benchmarks.regression.command import PROBLEM
+from benchmarks.words import count
 from impls.core import command_line
-from impls.core.files import write_text
+from impls.core.files import check_place, write_text
 from impls.core.problem import Problem
 from impls.core.text import json_text
 
 SESSION_REPLICATES = 11
 PAUSE_SECONDS = 20.0
 """Between two sessions: what one session leaves in the machine is to have gone."""
+TABLES = ("calibration.md", "gates.md", "slowdowns.md", "sizes.md")
 MINUTES = {"sizes": 70.0, "session": 20.0, "session of twins": 10.0, "gate": 4.0}
 """About how long each part takes, for the progress."""
 
@@ -49,14 +52,13 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     try:
         pooled, gates, sizes = Pool.load(folder / "pool"), gates_of(folder), sizing.stored(folder / SIZES)
     except ValueError as error:
-        line = str(error) if str(error).startswith(str(folder)) else f"{folder / SIZES} is damaged: {error}"
-        raise click.UsageError(f"{line}; remove it, or put back a copy") from None
+        raise click.UsageError(f"{error}; remove it, or put back a copy") from None
     return pooled, gates, sizes
 
 
 @click.command()
 @click.option(
-    "--sessions", type=click.IntRange(min=0), default=1, show_default=True, help="Sessions to add to the pool."
+    "--sessions", type=click.IntRange(0, 1000), default=1, show_default=True, help="Sessions to add to the pool."
 )
 @click.option(
     "--size",
@@ -85,7 +87,7 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], Sizes]:
     help="Add only two copies of the same code, without slowdowns: faster, for false alarms.",
 )
 @click.option(
-    "--runs", type=click.IntRange(min=0), default=1, show_default=True, help="Real gates of each kind to run."
+    "--runs", type=click.IntRange(0, 1000), default=1, show_default=True, help="Real gates of each kind to run."
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Kind of the real gates. Repeatable.")
 @click.option("--no-tables", is_flag=True, help="Only measure. `--sessions 0 --runs 0` makes the tables later.")
@@ -134,14 +136,21 @@ def calibrate(
     options.heed_signals()
     if size_within is not None and not size_first:
         raise click.UsageError("--size-within needs --size")
+    measures = bool(sessions or runs or size_first)
+    if not measures and not folder.is_dir():
+        raise click.UsageError(f"{folder} is not a folder: there is nothing to make tables of")
     try:
         subject = Subject.of(impls, problem.id, modes)
-        if sessions or runs or size_first:
-            _ = subject.root  # so that what can't be copied is found now
+        if measures:
+            _ = subject.root, options.choose_cores(threads)  # so that what can't be copied or used is found now
+        for name in TABLES if folder.is_dir() and not no_tables else ():
+            check_place(folder / name)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if [*folder.glob("replicate-*.parquet")]:
+        raise click.UsageError(f"{folder} is a pool itself: give the folder that it is in")
     stored(folder)  # so that what is damaged is found before anything is measured
-    if sessions or runs or size_first:
+    if measures:
         try:
             pool.claim(pool_folder, machine.machine(), threads, device, subject.description)
         except ValueError as error:
@@ -167,21 +176,34 @@ def calibrate(
             advance = part(REGRESSION, f"gate {number} of {len(wanted)}")
             gate = real_gate(kind, folder, subject, threads, advance, device)
             gates.mkdir(parents=True, exist_ok=True)
-            write_text(gates / f"{time.strftime('%Y%m%dT%H%M%S')}.json", json_text(gate))
+            moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+            write_text(gates / f"{moment}-{secrets.token_hex(4)}.json", json_text(gate))
     if no_tables:
         command_line.say(f"everything is in {folder}")
         return 0
     found = stored(folder)
+    here = machine.machine()
+    if found[0].replicates and not found[0].machine and not pool.is_of(pool_folder, here):
+        raise click.UsageError(
+            f"{pool_folder} has replicates of another machine, and no file of a session describes it"
+        )
+    benchmarks = sum(set(one) != set(found[0].benchmarks) for one in found[0].replicates)
+    if benchmarks:
+        told = f"{count(benchmarks, 'replicate')} with other benchmarks than the newest"
+        command_line.say(f"warning: {pool_folder} has {told}; the tables may leave them out", err=True)
     about = pool.description_of(pool_folder)
     command_line.say("making the tables", err=True)
 
+    start = time.monotonic()
+
     def counted(done: int, begun: int) -> None:
-        command_line.say(f"{done} of {begun} parts of the tables are done", err=True)
+        minutes = (time.monotonic() - start) / 60
+        command_line.say(f"{done} of {begun} parts of the tables are done after {minutes:.1f} min", err=True)
 
     try:
         text = report(
             *found,
-            machine.machine(),
+            here,
             pool.threads_of(pool_folder) or threads,
             about,
             processes=len(os.sched_getaffinity(0)),
@@ -189,6 +211,7 @@ def calibrate(
         )
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
+    Console().print(Markdown(text))  # before it is written, which may fail
     write_text(folder / "calibration.md", text)
     if found[1]:
         write_text(folder / "gates.md", gates_listed(found[1]))
@@ -196,6 +219,5 @@ def calibrate(
         write_text(folder / "slowdowns.md", slowdowns)
     if found[2]:
         write_text(folder / "sizes.md", sizes_listed(found[2]))
-    Console().print(Markdown(text))
     command_line.say(f"everything is in {folder}")
     return 0

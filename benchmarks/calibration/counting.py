@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -12,10 +13,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
+from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.replay import Replay
+from benchmarks.scratch import scratch
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,7 +55,7 @@ def counting(
         advance: is called after each count; with several processes, by another thread.
 
     Raises:
-        RuntimeError: by a result, where a process was killed. One line.
+        RuntimeError: where a process has died. One line.
     """
     numbers, begun = itertools.count(1), 0  # whose next() is safe in threads
 
@@ -73,46 +76,67 @@ def counting(
 
         yield here
         return
-    spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this process holds
-    executor = ProcessPoolExecutor(processes, spawning, _begin, (pool, margin))
+    with scratch() as folder:
+        kept = folder / "pool"  # and no argument: a process that dies before it has read a large one is waited for
+        kept.write_bytes(pickle.dumps((pool, margin)))
+        spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this one holds
+        executor = ProcessPoolExecutor(processes, spawning, _begin, (kept,))
 
-    def ended(future: Future[T]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            advance(next(numbers), begun)
+        def ended(future: Future[T]) -> None:
+            if not future.cancelled() and future.exception() is None:
+                advance(next(numbers), begun)
 
-    def elsewhere(count: Callable[Concatenate[Replay, P], T], /, *arguments: P.args, **named: P.kwargs) -> Later[T]:
-        nonlocal begun
-        begun += 1
-        future = executor.submit(_counted, count, *arguments, **named)
-        future.add_done_callback(ended)
-        return partial(_result, future)
+        def elsewhere(count: Callable[Concatenate[Replay, P], T], /, *arguments: P.args, **named: P.kwargs) -> Later[T]:
+            nonlocal begun
+            begun += 1
+            with _dying(OSError), _no_interrupts():  # OSError: one dies while another starts
+                future = executor.submit(_counted, count, *arguments, **named)
+            future.add_done_callback(ended)
+            return partial(_result, future)
 
+        try:
+            yield elsewhere
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.kill()  # a count takes minutes
+            raise
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _dying(*also: type[Exception]) -> Iterator[None]:
+    """Say in one line that a process that counts has died."""
+    died: tuple[type[Exception], ...] = (BrokenProcessPool, *also)
     try:
-        yield elsewhere
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.kill()  # a count takes minutes
-        raise
+        yield
+    except died:
+        raise RuntimeError("a process that replays gates has died; memory may be too small") from None
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let a process that starts here never be interrupted by Ctrl-C: this one is, and ends it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
     finally:
-        executor.shutdown(cancel_futures=True)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _result(future: Future[T]) -> T:
-    try:
+    with _dying():
         return future.result()
-    except BrokenProcessPool:
-        raise RuntimeError("a process that replays gates was killed; memory may be too small") from None
 
 
 _replays: list[Replay] = []
 """The replay of a process that counts."""
 
 
-def _begin(pool: Pool, margin: float) -> None:
-    """Prepare a process: it ends with the one that has started it, however that dies, and leaves Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _begin(kept: Path) -> None:
+    """Prepare a process: it ends with the one that has started it, however that dies."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _replays.append(Replay(pool, margin))
+    _replays.append(Replay(*pickle.loads(kept.read_bytes())))  # noqa: S301 (its parent has written it)
 
 
 def _end_with_parent() -> None:

@@ -244,6 +244,6 @@ def gates_of(folder: Path) -> list[RealGate]:
     for path in sorted((folder / "gates").glob("*.json")):
         try:
             gates.append(msgspec.json.decode(read_regular(path), type=RealGate))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
     return gates

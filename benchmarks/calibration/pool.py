@@ -58,9 +58,18 @@ def describe(folder: Path, collected: Collected) -> None:
 
 
 def described(folder: Path) -> list[Collected]:
-    """Return what is known of each session of a pool, the oldest first."""
-    paths = sorted(folder.glob("session-*.json"))
-    return [msgspec.json.decode(read_regular(path), type=Collected) for path in paths]
+    """Return what is known of each session of a pool, the oldest first.
+
+    Raises:
+        ValueError: where a file is damaged. One line, with its path.
+    """
+    known = []
+    for path in sorted(folder.glob("session-*.json")):
+        try:
+            known.append(msgspec.json.decode(read_regular(path), type=Collected))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+    return known
 
 
 KEPT = ("block", "position", "seconds", "wall_seconds", "steal_seconds", "pressure_seconds", "involuntary_switches")
@@ -80,7 +89,8 @@ def save(folder: Path, records: Sequence[Record]) -> None:
             for turn in record.turns or []
         ]
         kept.append(msgspec.structs.replace(record, turns=turns))
-    write_records(folder / f"replicate-{time.strftime('%Y%m%dT%H%M%S')}.parquet", kept, COMPARED)
+    moment, session = time.strftime("%Y%m%dT%H%M%S", time.gmtime()), records[0].run_id.rpartition("-")[2]
+    write_records(folder / f"replicate-{moment}-{session}.parquet", kept, COMPARED)
 
 
 DESCRIBED = ", of "
@@ -108,7 +118,7 @@ def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu", wha
         *folder.parent.glob("gates/*.json"),
     ]
     if path.exists() and measured:
-        there, _, described = path.read_text(encoding="utf-8").strip().partition(DESCRIBED)
+        there, described = _claimed(folder)
         if there != where:
             raise ValueError(f"{folder} has replicates of another machine ({there}); this one is {where}")
         if described != what:
@@ -119,17 +129,29 @@ def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu", wha
         write_text(path, f"{where}{DESCRIBED if what else ''}{what}\n")
 
 
+def _claimed(folder: Path) -> tuple[str, str]:
+    """Return what a pool is of: the machine and threads, and the LSTMs; both empty where that was not recorded."""
+    path = folder / "machine.txt"
+    text = read_regular(path).decode("utf-8", "replace") if path.exists() else ""
+    where, _, what = text.strip().partition(DESCRIBED)
+    return where, what
+
+
+def is_of(folder: Path, machine: Machine) -> bool:
+    """Whether a pool is of a machine, or that was not recorded."""
+    where = _claimed(folder)[0]
+    return not where or where.startswith(f"{processors.key(machine)}, threads")
+
+
 def threads_of(folder: Path) -> int | None:
     """Return the threads of each worker of a pool; None where that was not recorded."""
-    path = folder / "machine.txt"
-    found = re.search(r"threads a worker: (\d+)", path.read_text(encoding="utf-8")) if path.exists() else None
+    found = re.search(r"threads a worker: (\d+)", _claimed(folder)[0])
     return int(found[1]) if found else None
 
 
 def description_of(folder: Path) -> str:
     """Return in words which LSTMs were measured at which problem; empty for those of a gate without options."""
-    path = folder / "machine.txt"
-    return path.read_text(encoding="utf-8").strip().partition(DESCRIBED)[2] if path.exists() else ""
+    return _claimed(folder)[1]
 
 
 @dataclass(frozen=True)
@@ -156,8 +178,11 @@ class Pool:
         """Read every replicate of a folder, without the rows that failed.
 
         Raises:
-            ValueError: where a file can't be read, or holds a replicate that another file holds too. One line.
+            ValueError: where a file can't be read, is no whole replicate, or holds one that another file holds too; or
+                where sessions are of different machines. One line.
         """
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder")
         replicates, logs, values, sessions = [], [], [], []
         seen: dict[tuple[str, int], Path] = {}
         for path in sorted(folder.glob("replicate-*.parquet")):
@@ -167,7 +192,7 @@ class Pool:
             records = read_records(path)
             for key_of_file in {(record.run_id, record.replicate) for record in records}:
                 if seen.setdefault(key_of_file, path) != path:
-                    raise ValueError(f"{path} and {seen[key_of_file].name} hold the same replicate; remove one")
+                    raise ValueError(f"{path} holds the same replicate as {seen[key_of_file].name}")
             for record in records:
                 if record.status == "ok" and record.turns:
                     key, side = key_of(record), str(record.side)
@@ -180,11 +205,19 @@ class Pool:
                     )
                     log[key][side] = block_logs(seconds, np.zeros(len(turns), int), block, shortest=True).log
                     value[key][side] = {name: measured(record, name) for name in METRICS}
+            if not replicate:
+                raise ValueError(f"{path} holds no times")
+            for key, of_side in log.items():
+                if len({len(blocks) for blocks in of_side.values()}) > 1:
+                    raise ValueError(f"{path} has more blocks of one side than of another, of {key}")
             replicates.append(dict(replicate))
             logs.append(dict(log))
             values.append(dict(value))
-            sessions.append(records[0].run_id if records else "")
+            sessions.append(records[0].run_id)
         known = described(folder)
+        machines = list(dict.fromkeys(processors.key(one.described.machine) for one in known))
+        if len(machines) > 1:
+            raise ValueError(f"{folder} has sessions of different machines: {'; '.join(machines)}")
         works = {one.session: one.work for one in known if one.work}
         sized = frozenset(one.session for one in known if one.sized)
         return cls(replicates, logs, values, sessions, works, known[-1].described.machine if known else None, sized)

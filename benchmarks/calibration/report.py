@@ -83,7 +83,8 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share of hits in n independent trials."""
     rate, z = hits / n, float(stats.norm.ppf(0.975))
     middle, half = rate + z * z / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
+    low, high = (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+    return low if hits else 0.0, high if hits < n else 1.0  # where rounding leaves 1e-17
 
 
 def report(
@@ -114,7 +115,7 @@ def report(
             parts += _counted(ask, pool, held, [] if about else reals)
         parts += _sizes(pool)
     else:
-        parts.append(f"To replay gates takes {TESTED} replicates.")
+        parts.append(f"To replay gates takes {TESTED} replicates: add some with --sessions.")
     parts += _sized(pool, sizes)
     if reals:
         parts.append(_real_gates(reals))
@@ -259,7 +260,7 @@ def _targets(
     sessions = sum(len(own) >= evidence.LONG_ENOUGH for own in evidence.by_session(pool, held).values())
     rows = [
         [f"{SESSIONS} sessions", str(sessions), "met" if sessions >= SESSIONS else "missed"],
-        [f"false alarms in at most {percent(MOST_ALARMS)} of gates", "–", "not shown"],
+        [f"false alarms in at most {percent(MOST_ALARMS)} of gates", f"takes {ENOUGH} sessions", "not shown"],
     ]
     if alarms is not None:
         rows[1][1:] = [_simulated(alarms), _reached(-alarms.high, -alarms.low, -MOST_ALARMS)]

@@ -137,9 +137,18 @@ def stored(path: Path) -> dict[str, dict[str, Size]]:
     """Return the sizes that a file holds; none where there is no such file.
 
     Raises:
-        ValueError: where it is damaged.
+        ValueError: where it is damaged. One line, with its path.
     """
-    return msgspec.json.decode(read_regular(path), type=dict[str, dict[str, Size]]) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        sizes = msgspec.json.decode(read_regular(path), type=dict[str, dict[str, Size]])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    taken = [both for known in sizes.values() for size in known.values() for both in size.taken]
+    if any(len(values) != len(ENDS) for both in taken for values in both):
+        raise ValueError(f"{path} is damaged: a process measures {len(ENDS)} amounts of work")
+    return sizes
 
 
 def store(path: Path, sizes: Sizes) -> None:

@@ -61,7 +61,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             self.fail(f"{value!r} is not a percentage; write 2% or 0.02", param, ctx)
         if not 0.001 <= share <= 1:
-            self.fail(f"{value} is not between 0.1% and 100%", param, ctx)
+            self.fail(f"{value} is not between 0.1% and 100%; 2 % is written 2% or 0.02", param, ctx)
         return share
 
 
@@ -104,7 +104,8 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     type=click.IntRange(min=2),
     default=Steps.replicates,
     show_default=True,
-    help="The most replicates. A benchmark that is settled earlier gets fewer, but at least 4.",
+    help="The most replicates. A benchmark that is settled earlier gets fewer, but at least 4. With less than 8, only"
+    " large slowdowns are found.",
 )
 @click.option(
     "--blocks",

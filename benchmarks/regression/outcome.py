@@ -42,7 +42,9 @@ class Standing:
 
 REGRESSIONS = ("disagrees", "inaccurate")
 UNMEASURED = ("missing", "lost", "unmeasured")
-ALIKE = "no regression found; base and head have the same implementations, so nothing was measured"
+ALIKE = (
+    "no regression found; base and head have the same implementations, so nothing was measured; --twins measures them"
+)
 """The last line of a gate where nothing can differ."""
 ABSENT = ("unsupported", "not_installed", "no_device")
 """Statuses of arms that are not there to be compared, and need not be."""
@@ -139,6 +141,8 @@ class Result:
         smallest = math.nan if any(map(math.isnan, sizes)) else max(sizes)
         found = f"a slowdown of {smallest:+.1%} would have been found 9 times of 10, on each benchmark"
         unsaid = "there are too few replicates to say which slowdown would have been found"
+        open_ones = sum(finding.verdict == "unknown" for finding in self.findings if finding.metric == "time")
+        unsaid += f", and {open_ones} of {count(len(sizes), 'benchmark')} stay unknown" * bool(open_ones)
         line = f"no regression found; {found if math.isfinite(smallest) else unsaid}"
         if strict and self.unknown():
             unknown = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unknown())

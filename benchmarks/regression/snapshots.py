@@ -75,6 +75,8 @@ def resolve(folder: Path, revision: str) -> str:
     Raises:
         Unusable: where there is no such repository or commit.
     """
+    if not folder.is_dir():
+        raise Unusable(f"there is no folder {folder}")
     try:
         git(folder, "rev-parse", "--git-dir")
     except Unusable as error:

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -142,10 +143,12 @@ def run_pip(command: Sequence[str | Path], waiting: Waiting = lambda _: None, **
     done = child_process.run(command, variables, waiting)
     if done.returncode:
         lines = done.stderr.splitlines()
-        errors = [line for line in lines if line.startswith("ERROR:")] or lines or [f"exit code {done.returncode}"]
+        errors = [line for line in lines if line.startswith("ERROR:") and "Ignored the following" not in line]
+        errors = errors or lines or [f"exit code {done.returncode}"]
         network = " (is there a network?)" if "(from versions: none)" in errors[0] else ""
         because = f" {causes}" if (causes := conflict(done.stdout)) else network
-        raise NotBuilt(f"pip could not build an environment: {errors[0].removeprefix('ERROR: ')}{because}")
+        error = re.sub(r" \(from versions: (?!none).*\)", "", errors[0].removeprefix("ERROR: "))  # a long list
+        raise NotBuilt(f"pip could not build an environment: {error}{because}")
     return done.stdout
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import random
 import re
+import time
 import types
 
 import msgspec
@@ -370,21 +371,7 @@ def test_a_real_gate_is_right_where_it_names_the_slowed_one_by_its_time():
 
 
 def test_a_replicate_is_kept_without_its_samples_and_read_back(tmp_path):
-    turns = [
-        dict.fromkeys((field.name for field in TURN), 0.0)
-        | {
-            "block": block,
-            "position": k,
-            "involuntary_switches": 0,
-            "seconds": 1.0 + block,
-            "samples": [2.0 + block, 4.0 + block],
-            "inputs": None,
-            "gpu_throttled": None,
-            "gpu_others": None,
-        }
-        for block in (1, 0)
-        for k in (0, 1)
-    ]
+    turns = [turn | {"samples": [1 + turn["seconds"], 3 + turn["seconds"]]} for turn in turns_of((1, 0))]
     rows = [record("i", 0, 1.5, side=side, turns=turns, warm_first_call_seconds=0.1) for side in (BASE, COPY)]
     rows.append(record("i", 0, None, side="+2%", turns=None, status="crashed"))
     rows = [msgspec.convert(row, Record) for row in rows]
@@ -451,6 +438,78 @@ def test_a_pool_from_before_machines_were_recorded_goes_on(tmp_path):
     pool.claim(tmp_path, HERE, 1)
     pool.claim(tmp_path, msgspec.structs.replace(HERE, family=25), 2)
     assert not (tmp_path / "machine.txt").exists()
+
+
+def described_at(folder, machine, session="20261126T000000-00000001"):
+    known = Metadata(run=RunOptions(run_id=session, baseline=BASE), machine=machine)
+    pool.describe(folder, pool.Collected(known, date="2026-11-26"))
+
+
+def test_sessions_of_different_machines_are_no_pool(tmp_path):
+    described_at(tmp_path, HERE)
+    described_at(tmp_path, HERE, "20261126T010000-00000002")
+    assert Pool.load(tmp_path).machine == HERE
+    described_at(tmp_path, msgspec.structs.replace(HERE, family=25), "20261126T020000-00000003")
+    with pytest.raises(
+        ValueError, match=r"has sessions of different machines: AMD EPYC, family 26.*; AMD EPYC, family 25"
+    ):
+        Pool.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "\xff"])
+def test_a_damaged_file_of_a_session_is_named(tmp_path, text):
+    path = tmp_path / "session-20261126T000000-00000001.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))} is damaged: "):
+        Pool.load(tmp_path)
+
+
+def turns_of(blocks):
+    """Two turns in each block. Each takes a second more than the number of its block."""
+    plain = dict.fromkeys((field.name for field in TURN), 0.0)
+    empty = dict.fromkeys(("samples", "inputs", "gpu_throttled", "gpu_others"))
+    return [
+        plain | empty | {"block": block, "position": k, "involuntary_switches": 0, "seconds": 1.0 + block}
+        for block in blocks
+        for k in (0, 1)
+    ]
+
+
+def rows_of(blocks=2, status="ok"):
+    """A replicate of a benchmark: `blocks` are those of the copy."""
+    sides = {BASE: turns_of(range(2)), COPY: turns_of(range(blocks))}
+    return [
+        msgspec.convert(record("i", 0, 1.5, side=side, status=status, turns=turns, warm_first_call_seconds=0.1), Record)
+        for side, turns in sides.items()
+    ]
+
+
+def test_a_replicate_that_is_not_whole_is_named(tmp_path):
+    pool.save(tmp_path, rows_of())
+    assert Pool.load(tmp_path).sessions == ["r"]
+    for rows, said in (
+        (rows_of(status="crashed"), "holds no times"),
+        (rows_of(blocks=1), "has more blocks of one side than of another, of i p/w/m"),
+    ):
+        (path,) = tmp_path.glob("replicate-*")
+        path.unlink()
+        pool.save(tmp_path, rows)
+        with pytest.raises(ValueError, match=said):
+            Pool.load(tmp_path)
+
+
+def test_replicates_of_two_sessions_in_one_second_are_two(tmp_path, monkeypatch):
+    moment = time.gmtime()
+    monkeypatch.setattr(time, "gmtime", lambda: moment)
+    for session in ("20261126T000000-0000000a", "20261126T000000-0000000b"):
+        pool.save(tmp_path, [msgspec.structs.replace(row, run_id=session) for row in rows_of()])
+    assert len(Pool.load(tmp_path).sessions) == 2
+
+
+def test_what_is_no_folder_is_no_pool(tmp_path):
+    (tmp_path / "pool").touch()
+    with pytest.raises(ValueError, match="pool is not a folder"):
+        Pool.load(tmp_path / "pool")
 
 
 def test_a_pool_knows_its_sessions(tmp_path):

@@ -18,6 +18,7 @@ from benchmarks.calibration.report import PLANTED
 from benchmarks.calibration.sizing import FEWEST
 from benchmarks.calibration.subject import Subject
 from benchmarks.regression import command as gate_command
+from tests.helpers.pools import simulated
 from tests.helpers.sizes import size_of
 
 NAMES = ("numpy_lstm", "torch_lstm")
@@ -244,8 +245,19 @@ def test_tables_are_made_only_where_they_are_asked_for(tmp_path, monkeypatch):
     assert done.return_value == 0
     assert not (tmp_path / "calibration.md").exists()
     done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False)
-    assert "2 of 15 parts of the tables are done\n" in done.stderr
+    assert "2 of 15 parts of the tables are done after 0.0 min\n" in done.stderr
     assert (tmp_path / "calibration.md").read_text() == f"tables by {len(os.sched_getaffinity(0))}\n"
+
+    (tmp_path / "replicate-1.parquet").touch()
+    with pytest.raises(click.UsageError, match="is a pool itself: give the folder that it is in"):
+        CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
+    (tmp_path / "replicate-1.parquet").unlink()
+    (tmp_path / "calibration.md").unlink()
+    (tmp_path / "gates.md").mkdir()
+    with pytest.raises(click.UsageError, match=r"gates\.md can't be written"):  # before anything is counted
+        CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
+    assert not (tmp_path / "calibration.md").exists()
+    (tmp_path / "gates.md").rmdir()
 
     def killed(*_, processes, advance):
         raise RuntimeError("a process was killed")
@@ -253,3 +265,41 @@ def test_tables_are_made_only_where_they_are_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "report", killed)
     with pytest.raises(click.ClickException, match="a process was killed"):
         CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (["--sessions", "0", "--runs", "0"], "there is nothing to make tables of"),
+        (["--threads", "9999"], "--threads is 9999"),
+        (["--runs", "99999999999"], "is not in the range"),
+        (["--sessions", "99999999999"], "is not in the range"),
+    ],
+)
+def test_what_cannot_be_done_leaves_no_folder(tmp_path, chosen, said):
+    done = CliRunner().invoke(command.calibrate, [*chosen, "--out", str(tmp_path / "new")])
+    assert done.exit_code == 2
+    assert said in done.output
+    assert not (tmp_path / "new").exists()
+
+
+def test_replicates_of_another_machine_that_no_session_describes_get_no_tables(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "report", lambda *_, **__: "tables\n")
+    monkeypatch.setattr(command.Pool, "load", lambda _: simulated(8, 0.01))
+    chosen = ["--sessions", "0", "--runs", "0", "--out", str(tmp_path)]
+    (tmp_path / "pool").mkdir()
+    CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
+    assert (tmp_path / "calibration.md").read_text() == "tables\n"  # nothing was recorded
+    (tmp_path / "pool" / "machine.txt").write_text("another, threads a worker: 1\n")
+    with pytest.raises(click.UsageError, match="has replicates of another machine, and no file of a session"):
+        CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
+
+
+def test_replicates_that_the_tables_leave_out_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "report", lambda *_, **__: "tables\n")
+    pooled = simulated(8, 0.01)
+    pooled.replicates[0] = dict(list(pooled.replicates[0].items())[1:])
+    monkeypatch.setattr(command.Pool, "load", lambda _: pooled)
+    chosen = ["--sessions", "0", "--runs", "0", "--out", str(tmp_path)]
+    done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
+    assert "has 1 replicate with other benchmarks than the newest" in done.stderr

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import psutil
@@ -74,10 +76,30 @@ def test_a_count_that_fails_is_not_done(processes):
     assert not told
 
 
+def interrupts_blocked(_):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_ctrl_c_is_for_the_process_that_began_the_counts():
+    """The others would print where they were, while they import."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with counting(simulated(8, 0.01), 0.02, 2) as ask:
+        assert ask(interrupts_blocked)()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+def test_a_process_that_dies_before_it_counts_is_not_waited_for(monkeypatch):
+    """Not even if the pool is larger than what a pipe holds."""
+    resource_tracker.ensure_running()  # which would be started by the same program
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", shutil.which("false").encode())
+    with pytest.raises(RuntimeError, match="has died"), counting(simulated(66, 0.01), 0.02, 2) as ask:
+        [begun() for begun in [ask(process_and_size, 1), ask(process_and_size, 2)]]
+
+
 def test_a_count_whose_process_is_killed_says_so():
     told = []
     asking = counting(simulated(8, 0.01), 0.02, 2, lambda *how_far: told.append(how_far))
-    with pytest.raises(RuntimeError, match="was killed"), asking as ask:
+    with pytest.raises(RuntimeError, match="has died"), asking as ask:
         ask(killed)()
     assert not told
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import re
 
 import numpy as np
 import pytest
@@ -149,6 +150,10 @@ def test_sizes_are_kept(tmp_path):
     sizes = {"memory": {"jax_scan forward": sizing.size(simulated(0.001, 1.2, 0.001)[0])}}
     sizing.store(path, sizes)
     assert sizing.stored(path) == sizes
+    for text in ("", "[]", '{"memory": {"jax_scan forward": {"taken": [[[0.02], [0.02, 0.05]]]}}}'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=rf"^{re.escape(str(path))} is damaged: "):
+            sizing.stored(path)
 
 
 class Processes:

@@ -116,6 +116,24 @@ sys.exit(1)
     )
 
 
+def test_a_version_that_does_not_exist_is_named():
+    """Pip's first error is a list of what needs another Python, and its second has every version that there is."""
+    program = """
+import sys
+for line in (
+    "Ignored the following versions that require a different python version: 0.11.0 Requires-Python >=3.12",
+    "Could not find a version that satisfies the requirement jax==99 (from versions: 0.1, 0.2)",
+    "No matching distribution found for jax==99",
+):
+    print(f"ERROR: {line}", file=sys.stderr)
+sys.exit(1)
+"""
+    with pytest.raises(environments.NotBuilt) as caught:
+        environments.run_pip([sys.executable, "-c", program])
+    want = "pip could not build an environment: Could not find a version that satisfies the requirement jax==99"
+    assert str(caught.value) == want
+
+
 def test_another_failure_of_pip_names_no_conflict():
     with pytest.raises(environments.NotBuilt, match=r"an environment: no such package$"):
         environments.run_pip([sys.executable, "-c", "import sys; sys.exit('ERROR: no such package')"])

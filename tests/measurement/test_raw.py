@@ -19,6 +19,7 @@ from benchmarks.calibration.pool import Pool
 from benchmarks.cases import Benchmark
 from benchmarks.measurement import admission
 from benchmarks.measurement.admission import Admission
+from benchmarks.measurement.timing import Turn
 from benchmarks.metadata import Commit
 from benchmarks.raw import Raw
 from benchmarks.record import COMPARED, Record, read_records, write_records
@@ -235,7 +236,9 @@ def test_a_damaged_file_of_a_calibration_is_named_before_anything_is_measured(tm
     pool, gates = tmp_path / "pool", tmp_path / "gates"
     pool.mkdir()
     gates.mkdir()
-    write_records(pool / "replicate-1.parquet", rows(0), COMPARED)
+    nothing = dict.fromkeys(("wall_seconds", "steal_seconds", "pressure_seconds"), 0.0)
+    turn = Turn(block=0, position=0, seconds=1.0, involuntary_switches=0, **nothing)
+    write_records(pool / "replicate-1.parquet", rows(0, turns=[turn]), COMPARED)
     gate = {"kind": "same", "planted": "", "exit_code": 0, "regressions": [], "seconds": 1.0, "date": "2026-11-25"}
     (gates / "1.json").write_text(json.dumps(gate))
     assert len(stored(tmp_path)[1]) == 1
@@ -245,9 +248,9 @@ def test_a_damaged_file_of_a_calibration_is_named_before_anything_is_measured(tm
             stored(tmp_path)
     (gates / "2-0.json").unlink()
     shutil.copy(pool / "replicate-1.parquet", pool / "replicate-2.parquet")
-    with pytest.raises(click.UsageError, match="hold the same replicate"):
+    with pytest.raises(click.UsageError, match="holds the same replicate as"):
         stored(tmp_path)
-    with pytest.raises(ValueError, match="hold the same replicate"):
+    with pytest.raises(ValueError, match="holds the same replicate as"):
         Pool.load(pool)
     truncated(pool / "replicate-2.parquet")
     with pytest.raises(click.UsageError, match=r"replicate-2\.parquet holds no records"):

@@ -106,6 +106,17 @@ def test_a_pull_request_is_compared_with_what_it_was_merged_with(run, tmp_path):
     assert base_of(run, tmp_path, pulled) == "stale"  # which is no repository
 
 
+@pytest.mark.parametrize("base", ["", "0" * 40])
+def test_an_event_without_a_commit_before_it_is_told(run, tmp_path, base):
+    said, output, printed = run(
+        "gate.sh", FILE="", BASE="", EVENT_BASE=base, PULLED="", PROBLEMS="", OPTIONS="", REPORT=tmp_path / "r",
+        GITHUB_WORKSPACE=tmp_path, CODE=0,
+    )  # fmt: skip
+    assert not said
+    assert output == ["exit-code=2", f"report={tmp_path / 'r'}"]
+    assert "::error::this event has no commit to compare with; set the input base" in printed
+
+
 def test_without_options_there_are_none(run, tmp_path):
     said, output, _ = run(
         "gate.sh", FILE="", BASE="abc", PROBLEMS="", OPTIONS="", REPORT=tmp_path, GITHUB_WORKSPACE="/w", CODE=0

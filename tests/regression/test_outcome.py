@@ -1,5 +1,6 @@
 """What a gate says of what could not be compared, or fails while it is measured, and its exit codes."""
 
+import math
 from types import SimpleNamespace
 
 import msgspec
@@ -68,6 +69,16 @@ def test_what_is_new_has_nothing_to_be_compared_with():
     """The pull request that brings an implementation must pass."""
     made = outcome.Result(0.02, standings=[outcome.Standing("b", "new", "base: not there")])
     assert made.last_line(strict=True) == "no regression found; there is nothing to compare 1 benchmark with"
+
+
+def test_with_too_few_replicates_what_stays_unknown_is_in_the_last_line():
+    """A slowdown of a third is unknown with two replicates: that no regression was found is not all there is to say."""
+    few = "no regression found; there are too few replicates to say which slowdown would have been found"
+    for verdicts, said in ((["same"], ""), (["same", "unknown"], ", and 1 of 2 benchmarks stay unknown")):
+        findings = [SimpleNamespace(metric="time", verdict=verdict, smallest=math.nan) for verdict in verdicts]
+        start = SimpleNamespace(metric="start", verdict="unknown", smallest=math.nan)
+        result = outcome.Result(0.02, findings=[*findings, start])
+        assert result.last_line(strict=False) == few + said
 
 
 def test_only_a_base_that_agreed_is_said_to_have_agreed():

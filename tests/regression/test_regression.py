@@ -47,7 +47,11 @@ def test_nothing_changed(regression, tmp_path):
     done, out = regression("--base", "HEAD", *few, *FEW, GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 0, done.stderr + done.stdout
     last = done.stdout.strip().splitlines()[-2]
-    assert last == "no regression found; there are too few replicates to say which slowdown would have been found"
+    said = "no regression found; there are too few replicates to say which slowdown would have been found"
+    findings = json.loads((out / "regression.json").read_text())["findings"]
+    verdicts = [one["verdict"] for one in findings if one["metric"] == "time"]
+    unknown = verdicts.count("unknown")
+    assert last == said + f", and {unknown} of {len(verdicts)} benchmarks stay unknown" * bool(unknown)
     rows = pd.read_parquet(out / "regression.parquet")
     assert set(rows["side"]) == {"base", "head"}
     assert set(rows["status"]) == {"ok"}

@@ -21,9 +21,14 @@ for problem in $PROBLEMS; do
 done
 read -r -d '' -a further <<< "$OPTIONS" || true # it may have several lines
 
-command -v nox > /dev/null || python -m pip install --quiet nox
 code=0
-(cd "$suite" && nox -s regression -- "${arguments[@]}" "${further[@]}") || code=$?
+if [ -z "${BASE//0/}" ]; then # such as a push of a new branch
+    echo "::error::this event has no commit to compare with; set the input base"
+    code=2
+else
+    command -v nox > /dev/null || python -m pip install --quiet nox
+    (cd "$suite" && nox -s regression -- "${arguments[@]}" "${further[@]}") || code=$?
+fi
 if [ "$code" -eq 1 ] && [ ! -f "$REPORT/regression.json" ]; then
     code=3 # nox itself has failed: without a report there is no regression
 fi
