@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from itertools import accumulate, pairwise
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from benchmarks.measurement.session import Advance
 from impls.core.text import one_line
@@ -21,11 +22,17 @@ SIZING = {"sizing": 1.0}
 COLLECTING = {"checking": 0.05, "collecting": 0.95}
 """The stages of each command, by the first word of what is being done, with about their shares of the time."""
 
+OPEN = ("measuring", "profiling")
+"""The stages of a gate whose time nobody knows before they end: its replicates decide how many it takes."""
+
 LINE_SECONDS = 60.0
 """Without a terminal, a line comes at least this often."""
 
-Report = Callable[[str, float], None]
-"""A function that gets what is being done, and the share of everything that is done."""
+SOON = 10.0
+"""Before so many seconds, nothing is said of how much is left."""
+
+Report = Callable[[str, float, bool], None]
+"""Gets what is being done, the share of everything that is done, and whether that tells how much time is left."""
 
 
 @contextmanager
@@ -58,7 +65,8 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[Mapping[str,
                 stage = what.partition(" ")[0].rstrip(",")
                 before = sum(list(stages.values())[: list(stages).index(stage)])
                 share = before + stages[stage] * done / max(of_all, 1e-9)
-                report(one_line(f"{what}, {name}" if name else what), start + (end - start) * share)
+                tells = bool(name) or stage not in OPEN
+                report(one_line(f"{what}, {name}" if name else what), start + (end - start) * share, tells)
 
             return advance
 
@@ -71,14 +79,28 @@ def _bar(console: Console) -> Iterator[Report]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("after"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Left(),
     )
     with Progress(*columns, console=console, speed_estimate_period=600, refresh_per_second=2) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda what, share: bar.update(task, description=what, completed=share)
-        bar.update(task, description="done", completed=1.0)
+        task = bar.add_task("starting", total=1.0, tells=False)
+
+        def report(what: str, share: float, tells: bool) -> None:
+            bar.update(task, description=what, completed=min(share, 0.999), tells=tells)  # at 1 its clock would stop
+
+        yield report
+        bar.update(task, description="done", completed=1.0, tells=False)
+
+
+class _Left(TimeRemainingColumn):
+    """About how much time is left, where that can be told."""
+
+    def render(self, task: Task) -> Text:
+        """Return it in words; nothing where it can't be told."""
+        if not task.fields["tells"] or task.time_remaining is None or (task.elapsed or 0.0) < SOON:
+            return Text("")
+        return Text("about ") + super().render(task) + Text(" left")
 
 
 @contextmanager
@@ -86,7 +108,7 @@ def _lines() -> Iterator[Report]:
     start = time.monotonic()
     last_stage, last_line, first_share = "", start, 0.0
 
-    def report(what: str, share: float) -> None:
+    def report(what: str, share: float, tells: bool) -> None:
         nonlocal last_stage, last_line, first_share
         now, stage = time.monotonic(), what.partition(" ")[0]
         if not last_stage:
@@ -95,7 +117,9 @@ def _lines() -> Iterator[Report]:
             return
         last_stage, last_line = stage, now
         seconds, done = now - start, share - first_share
-        left = f", about {_minutes(seconds * (1 - share) / done)} left" if seconds > 10 and done > 0.05 else ""
+        left = (
+            f", about {_minutes(seconds * (1 - share) / done)} left" if tells and seconds > SOON and done > 0.05 else ""
+        )
         print(f"{what}: {share:.0%} after {_minutes(seconds)}{left}", file=sys.stderr, flush=True)
 
     yield report
