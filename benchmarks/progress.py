@@ -56,7 +56,7 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[Mapping[str,
     console = Console(stderr=True)
     ends = [0.0, *accumulate(sizes)]
     bounds = pairwise(end / ends[-1] for end in ends)
-    with _bar(console) if console.is_terminal else _lines() as report:
+    with _bar(console) if console.is_terminal and sizes else _lines() as report:
 
         def part(stages: Mapping[str, float], name: str) -> Advance:
             start, end = next(bounds)

@@ -94,3 +94,11 @@ def test_the_clock_of_a_bar_goes_on_until_everything_is_done():
         report("profiling", 1.0, False)
         time.sleep(1.2)
     assert re.search(r"done .*0:00:01", console.file.getvalue())
+
+
+@pytest.mark.parametrize("parts", [[], [1.0]])
+def test_a_terminal_shows_no_bar_of_nothing(monkeypatch, capsys, parts):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_in_parts(parts):
+        pass
+    assert ("done" in capsys.readouterr().err) == bool(parts)
