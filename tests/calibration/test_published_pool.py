@@ -1,5 +1,6 @@
 """The gate replayed on the published pool gives the published figures."""
 
+import json
 import math
 import re
 from collections import Counter
@@ -399,3 +400,16 @@ def test_the_table_of_unsized_slowdowns_is_made_of_the_published_ones():
 @pytest.mark.parametrize("folder", [FOLDER, OLDER], ids=["Zen 3", "Zen 5"])
 def test_the_list_of_slowdowns_is_made_of_the_pool(folder, pool, older):
     assert (folder / "slowdowns.md").read_text() == report.slowdowns_listed({FOLDER: pool, OLDER: older}[folder])
+
+
+def test_the_gates_of_one_implementation_are_what_is_said_of_them():
+    words = words_of("docs", "regression.md")
+    written = [
+        json.loads(path.read_text()) for path in sorted((PUBLISHED / "gates-of-one-2026-11-29").glob("*/*.json"))
+    ]
+    assert "Six gates of one implementation, in which nothing changed" in words
+    assert [one["exit_code"] for one in written] == [0] * 6
+    replicates = [found["replicates"] for one in written for found in one["findings"]]
+    assert f"None raised an alarm. They needed {min(replicates)} to {max(replicates)} replicates." in words
+    of_one = {tuple(sorted({found["benchmark"].split()[0] for found in one["findings"]})) for one in written}
+    assert of_one == {("jax_scan",), ("torch_cell",), ("torch_lstm",)}
