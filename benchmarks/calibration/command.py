@@ -149,7 +149,7 @@ def calibrate(
         raise click.UsageError(str(error)) from None
     if [*folder.glob("replicate-*.parquet")]:
         raise click.UsageError(f"{folder} is a pool itself: give the folder that it is in")
-    stored(folder)  # so that what is damaged is found before anything is measured
+    found = stored(folder)  # so that what is damaged is found before anything is measured
     if measures:
         try:
             pool.claim(pool_folder, machine.machine(), threads, device, subject.description)
@@ -181,7 +181,8 @@ def calibrate(
     if no_tables:
         command_line.say(f"everything is in {folder}")
         return 0
-    found = stored(folder)
+    if measures:
+        found = stored(folder)
     here = machine.machine()
     if found[0].replicates and not found[0].machine and not pool.is_of(pool_folder, here):
         raise click.UsageError(

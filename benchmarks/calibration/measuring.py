@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 
 import click
-import msgspec
 
 from benchmarks import machine, options, processors
-from benchmarks.calibration import pool, sizing
+from benchmarks.calibration import kept, pool, sizing
 from benchmarks.calibration.hog import hogging
 from benchmarks.calibration.injection import KINDS as WORK
 from benchmarks.calibration.pool import BASE, COPY, name_of
@@ -33,7 +32,6 @@ from benchmarks.regression.outcome import Steps, measure_and_decide
 from benchmarks.scratch import scratch
 from benchmarks.words import listed
 from impls.core import command_line
-from impls.core.files import read_regular
 
 SIZES = "sizes.json"
 """The file beside a pool that keeps how much work a slowdown takes."""
@@ -240,10 +238,4 @@ def gates_of(folder: Path) -> list[RealGate]:
     Raises:
         ValueError: where a file is damaged. One line, with its path.
     """
-    gates = []
-    for path in sorted((folder / "gates").glob("*.json")):
-        try:
-            gates.append(msgspec.json.decode(read_regular(path), type=RealGate))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
-    return gates
+    return [kept.read(path, RealGate) for path in sorted((folder / "gates").glob("*.json"))]

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from benchmarks import processors
+from benchmarks.calibration import kept
 from benchmarks.measurement.timing import Turn
 from benchmarks.metadata import Machine, Metadata
 from benchmarks.record import COMPARED, Record, read_records, write_records
@@ -63,13 +64,7 @@ def described(folder: Path) -> list[Collected]:
     Raises:
         ValueError: where a file is damaged. One line, with its path.
     """
-    known = []
-    for path in sorted(folder.glob("session-*.json")):
-        try:
-            known.append(msgspec.json.decode(read_regular(path), type=Collected))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
-    return known
+    return [kept.read(path, Collected) for path in sorted(folder.glob("session-*.json"))]
 
 
 KEPT = ("block", "position", "seconds", "wall_seconds", "steal_seconds", "pressure_seconds", "involuntary_switches")
@@ -82,15 +77,15 @@ def _mean(samples: list[float] | None) -> list[float] | None:
 
 def save(folder: Path, records: Sequence[Record]) -> None:
     """Write a replicate to a file, with the mean of each turn's samples and what is in KEPT."""
-    kept = []
+    shortened = []
     for record in records:
         turns = [
             Turn(**{name: getattr(turn, name) for name in KEPT}, samples=_mean(turn.samples))
             for turn in record.turns or []
         ]
-        kept.append(msgspec.structs.replace(record, turns=turns))
+        shortened.append(msgspec.structs.replace(record, turns=turns))
     moment, session = time.strftime("%Y%m%dT%H%M%S", time.gmtime()), records[0].run_id.rpartition("-")[2]
-    write_records(folder / f"replicate-{moment}-{session}.parquet", kept, COMPARED)
+    write_records(folder / f"replicate-{moment}-{session}.parquet", shortened, COMPARED)
 
 
 DESCRIBED = ", of "

@@ -124,7 +124,11 @@ def report(
 
 def _dates(pool: Pool) -> str:
     days = sorted({session[:8] for session in pool.sessions})
-    days = [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days]
+    return _span([f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days])
+
+
+def _span(days: Sequence[str]) -> str:
+    """Return the first and the last of some days in order, in words; one where they are the same."""
     return " to ".join(dict.fromkeys([*days[:1], *days[-1:]]))
 
 
@@ -485,10 +489,7 @@ def gates_listed(reals: Sequence[RealGate]) -> str:
 def _real_gates(reals: Sequence[RealGate]) -> str:
     """Return a table of real gates, under the machines and dates of each."""
     measured = {gate.machine: sorted({one.date for one in reals if one.machine == gate.machine}) for gate in reals}
-    where = [
-        f"{machine or 'unknown'}, {' to '.join(dict.fromkeys([days[0], days[-1]]))}"
-        for machine, days in measured.items()
-    ]
+    where = [f"{machine or 'unknown'}, {_span(days)}" for machine, days in measured.items()]
     lines = []
     for kind in KINDS:
         gates = [gate for gate in reals if gate.kind == kind]

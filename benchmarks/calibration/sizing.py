@@ -22,10 +22,11 @@ import msgspec
 import numpy as np
 
 from benchmarks import ROOT
+from benchmarks.calibration import kept
 from benchmarks.measurement import timing
 from benchmarks.measurement.home import Home, worker_variables
 from impls.core import child_process, registry
-from impls.core.files import read_regular, write_text
+from impls.core.files import write_text
 from impls.core.text import json_text
 
 if TYPE_CHECKING:  # its process may have only what a worker has
@@ -141,10 +142,7 @@ def stored(path: Path) -> dict[str, dict[str, Size]]:
     """
     if not path.exists():
         return {}
-    try:
-        sizes = msgspec.json.decode(read_regular(path), type=dict[str, dict[str, Size]])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
+    sizes = kept.read(path, dict[str, dict[str, Size]])
     taken = [both for known in sizes.values() for size in known.values() for both in size.taken]
     if any(len(values) != len(ENDS) for both in taken for values in both):
         raise ValueError(f"{path} is damaged: a process measures {len(ENDS)} amounts of work")
