@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.cases import PRESETS, Benchmark
-from benchmarks.correctness import agreement
-from benchmarks.measurement import timing
+from benchmarks.worker import agreement, timing
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights

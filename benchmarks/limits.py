@@ -8,10 +8,10 @@ from typing import Annotated, TypeVar
 import click
 import msgspec
 
-from benchmarks.measurement import protocol
-from benchmarks.measurement.arm import ArmFailed
-from benchmarks.measurement.session import Session
 from benchmarks.metadata import LARGE, Metadata
+from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner.session import Session
+from benchmarks.worker import protocol
 from impls.core.command_line import say
 from impls.core.registry import DEFAULT_DTYPES
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from benchmarks.measurement.session import Advance
+from benchmarks.runner.session import Advance
 from impls.core.text import one_line
 
 RUN = {"checking": 0.35, "replicate": 0.65}

@@ -13,9 +13,9 @@ import msgspec
 
 from benchmarks import limits
 from benchmarks.cases import Benchmark
-from benchmarks.measurement import admission
-from benchmarks.measurement.admission import Admission
 from benchmarks.record import STATUSES, Record, read_records, write_records
+from benchmarks.runner import admission
+from benchmarks.runner.admission import Admission
 from impls.core import command_line
 from impls.core.files import read_regular, remove_unfinished
 

@@ -25,7 +25,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.measurement.timing import Int32, Turn
+from benchmarks.worker.timing import Int32, Turn
 from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
@@ -88,7 +88,7 @@ class Record(msgspec.Struct, kw_only=True):
     reason: str | None = ""
     error: float | None = None  # the largest error against the reference
     error_tensor: str | None = None
-    kernel: str | None = None  # what takes the most time of a call: see measurement/kernels.py
+    kernel: str | None = None  # what takes the most time of a call: see worker/kernels.py
     first_call_seconds: float | None = None  # cold: with an empty compile cache
     warm_first_call_seconds: float | None = None  # in this replicate's fresh process
     seconds: float | None = None  # of a call: the median over turns

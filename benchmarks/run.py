@@ -17,17 +17,17 @@ import msgspec
 
 from benchmarks import ROOT, limits, machine, options, results
 from benchmarks.cases import PRESETS, Benchmark
-from benchmarks.measurement import admission
-from benchmarks.measurement.devices import LEAST_TURN
-from benchmarks.measurement.rows import withdraw
-from benchmarks.measurement.session import Advance, Session
-from benchmarks.measurement.sides import Side, version_of
 from benchmarks.metadata import RunOptions
 from benchmarks.progress import progress
 from benchmarks.raw import ADMISSIONS, Raw
 from benchmarks.record import Record, harmless, new_run_id
 from benchmarks.run_configuration import RunConfiguration, gpu_of, locked, resumed
+from benchmarks.runner import admission
+from benchmarks.runner.rows import withdraw
+from benchmarks.runner.session import Advance, Session
+from benchmarks.runner.sides import Side, version_of
 from benchmarks.scratch import scratch
+from benchmarks.worker.devices import LEAST_TURN
 from impls.core import command_line, registry
 from impls.core.command_line import describe
 from impls.core.contract import MODES

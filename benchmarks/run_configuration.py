@@ -12,8 +12,8 @@ import msgspec
 
 from benchmarks import machine, options
 from benchmarks.cases import Benchmark
-from benchmarks.measurement.configuration import Configuration
 from benchmarks.metadata import Commit
+from benchmarks.runner.configuration import Configuration
 from impls.core import registry
 from impls.core.contract import DEVICES
 from impls.core.files import read_regular

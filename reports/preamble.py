@@ -8,8 +8,8 @@ import operator
 from collections.abc import Mapping
 
 from benchmarks import processors
-from benchmarks.measurement import cards
 from benchmarks.metadata import LARGE, UNKNOWN, Metadata
+from benchmarks.runner import cards
 from benchmarks.words import count, listed
 from reports import estimates, gpu_check
 from reports.frames import BENCHMARK, Run

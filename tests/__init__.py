@@ -1,1 +1,1 @@
-"""Tests mirror the rooms: tests/measurement/test_session.py tests benchmarks/measurement/session.py."""
+"""Tests mirror the rooms: tests/runner/test_session.py tests benchmarks/runner/session.py."""

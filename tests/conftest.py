@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurement.outside import PR_SET_CHILD_SUBREAPER
+from benchmarks.runner.outside import PR_SET_CHILD_SUBREAPER
 from tests.helpers import processes
 from tests.helpers.processes import ROOT, git
 

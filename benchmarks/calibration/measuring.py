@@ -22,13 +22,13 @@ from benchmarks.calibration.pool import BASE, COPY, name_of
 from benchmarks.calibration.report import HOGGED, MARGIN, PLANTED, RealGate
 from benchmarks.calibration.sizing import Sizes
 from benchmarks.calibration.subject import Subject
-from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.session import Advance, Key, Session
-from benchmarks.measurement.sides import Side
 from benchmarks.metadata import RunOptions
 from benchmarks.record import new_run_id
 from benchmarks.regression import decision
 from benchmarks.regression.outcome import Steps, measure_and_decide
+from benchmarks.runner.configuration import Configuration
+from benchmarks.runner.session import Advance, Key, Session
+from benchmarks.runner.sides import Side
 from benchmarks.scratch import scratch
 from benchmarks.words import listed
 from impls.core import command_line

@@ -15,11 +15,11 @@ import numpy as np
 
 from benchmarks import processors
 from benchmarks.calibration import kept
-from benchmarks.measurement.timing import Turn
 from benchmarks.metadata import Machine, Metadata
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
+from benchmarks.worker.timing import Turn
 from impls.core.files import read_regular, write_text
 from impls.core.text import json_text
 

@@ -23,14 +23,14 @@ import numpy as np
 
 from benchmarks import ROOT
 from benchmarks.calibration import kept
-from benchmarks.measurement import timing
-from benchmarks.measurement.home import Home, worker_variables
+from benchmarks.runner.home import Home, worker_variables
+from benchmarks.worker import timing
 from impls.core import child_process, registry
 from impls.core.files import write_text
 from impls.core.text import json_text
 
 if TYPE_CHECKING:  # its process may have only what a worker has
-    from benchmarks.measurement.sides import Version
+    from benchmarks.runner.sides import Version
 
 ENDS = (0.02, 0.05)
 """The slowdowns at which the work is sized. Between them, how much longer a call takes is taken to be a line."""
@@ -236,7 +236,7 @@ def size_apart(
         RuntimeError: with the last line that a process has written.
     """
     from benchmarks.cases import Benchmark
-    from benchmarks.measurement.sides import worker_dtype
+    from benchmarks.runner.sides import worker_dtype
 
     home = Home(version.python, (version.root, ROOT))
     dtype = worker_dtype([Benchmark.parse(request.benchmark).problem.dtype])
@@ -257,7 +257,7 @@ def size_apart(
 def main(text: str) -> None:
     """Do a request, and print how much longer a call takes with each amount of work."""
     from benchmarks.cases import Benchmark
-    from benchmarks.measurement import memory
+    from benchmarks.worker import memory
     from impls.core import weights
 
     request = msgspec.json.decode(text, type=Request)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from benchmarks import ROOT
 from benchmarks.calibration.injection import slowed_by
-from benchmarks.measurement.sides import Version, version_of
 from benchmarks.regression import snapshots
 from benchmarks.regression.command import GATED_MODES, PROBLEM, turn_seconds
 from benchmarks.regression.comparison import GATED, split
+from benchmarks.runner.sides import Version, version_of
 from benchmarks.words import listed
 from impls.core import registry
 from impls.core.contract import MODES

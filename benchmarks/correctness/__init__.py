@@ -1,1 +1,1 @@
-"""Is it right? Comparison with the reference."""
+"""Is it right? The matrix of `agree`, and implementations that are wrong on purpose."""

@@ -10,9 +10,9 @@ from benchmarks import machine, options, terminal
 from benchmarks.cases import AGREE_PROBLEMS
 from benchmarks.correctness import controls, shown
 from benchmarks.correctness.matrix import Matrix
-from benchmarks.measurement.sides import version_of
 from benchmarks.metadata import RunOptions
 from benchmarks.progress import AGREEMENT, progress
+from benchmarks.runner.sides import version_of
 from benchmarks.scratch import scratch
 from impls.core.contract import WORKLOADS
 from impls.core.files import check_place, write_text

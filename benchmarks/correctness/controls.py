@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from benchmarks.correctness import agreement, extremes
+from benchmarks.worker import agreement, extremes
 from impls.core import reference
 from impls.core.contract import Prepared
 from impls.core.formats import FORMATS

@@ -14,15 +14,15 @@ from pathlib import Path
 import psutil
 
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
-from benchmarks.correctness import agreement, extremes
 from benchmarks.machine import gpu_model
-from benchmarks.measurement import admission, outside, protocol
-from benchmarks.measurement.arm import Arm, ArmFailed
-from benchmarks.measurement.expected import Expected, write_expected
-from benchmarks.measurement.home import Limits
-from benchmarks.measurement.session import Advance
-from benchmarks.measurement.sides import Version, make_arm
 from benchmarks.record import harmless
+from benchmarks.runner import admission, outside
+from benchmarks.runner.arm import Arm, ArmFailed
+from benchmarks.runner.expected import Expected, write_expected
+from benchmarks.runner.home import Limits
+from benchmarks.runner.session import Advance
+from benchmarks.runner.sides import Version, make_arm
+from benchmarks.worker import agreement, extremes, protocol
 from impls.core.precision import current
 from impls.core.problem import Problem
 

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks import terminal
-from benchmarks.correctness import agreement, extremes
 from benchmarks.correctness.matrix import NOT_REACHED, Cell, Matrix
 from benchmarks.words import listed, markdown_cell, markdown_table
+from benchmarks.worker import agreement, extremes
 from impls.core.contract import MODES
 from impls.core.text import one_line
 

@@ -14,19 +14,18 @@ from collections.abc import Sequence
 from benchmarks import ROOT, options
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
-from benchmarks.correctness import agreement
 from benchmarks.correctness.matrix import Matrix
 from benchmarks.gpu_check.setting import Missed, Setting, Unreached
-from benchmarks.measurement import protocol
-from benchmarks.measurement.arm import Arm, ArmFailed
-from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.devices import LEAST_TURN
-from benchmarks.measurement.failures import one_line
-from benchmarks.measurement.home import Limits
-from benchmarks.measurement.session import Session
-from benchmarks.measurement.sides import Side, make_arm, version_of
 from benchmarks.record import HARMLESS, Record, new_run_id, read_records
 from benchmarks.regression.log_ratios import log_ratio
+from benchmarks.runner.arm import Arm, ArmFailed
+from benchmarks.runner.configuration import Configuration
+from benchmarks.runner.home import Limits
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Side, make_arm, version_of
+from benchmarks.worker import agreement, protocol
+from benchmarks.worker.devices import LEAST_TURN
+from benchmarks.worker.failures import one_line
 from impls.core import registry
 from impls.core.problem import Problem
 

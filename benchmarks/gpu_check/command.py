@@ -28,8 +28,8 @@ from benchmarks.gpu_check.setting import (
 )
 from benchmarks.gpu_check.steps import STEPS
 from benchmarks.machine import gpu_model
-from benchmarks.measurement import devices
 from benchmarks.scratch import scratch
+from benchmarks.worker import devices
 from impls.core import command_line, registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation

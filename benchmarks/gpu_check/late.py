@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.measurement import devices
+from benchmarks.worker import devices
 from impls.core.contract import MODES, Prepared
 from impls.core.weights import Array
 

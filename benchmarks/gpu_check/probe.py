@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.measurement import devices, tracing
-from benchmarks.measurement.failures import failure_of, one_line
-from benchmarks.measurement.protocol import Answer, Failed
+from benchmarks.worker import devices, tracing
+from benchmarks.worker.failures import failure_of, one_line
+from benchmarks.worker.protocol import Answer, Failed
 from impls.core.precision import TF32, current
 
 SIZE = 512

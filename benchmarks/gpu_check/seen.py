@@ -11,9 +11,9 @@ import msgspec
 from benchmarks import ROOT
 from benchmarks.gpu_check.probe import REPEATED, Probe
 from benchmarks.gpu_check.setting import Missed, Setting, Unreached
-from benchmarks.measurement.failures import one_line
-from benchmarks.measurement.protocol import Failed
 from benchmarks.metadata import name_and_driver
+from benchmarks.worker.failures import one_line
+from benchmarks.worker.protocol import Failed
 from impls.core.precision import IEEE, OVERRIDE, TF32, framework_variables
 
 CANARY = 2e-5

@@ -20,10 +20,6 @@ import msgspec
 
 from benchmarks import ROOT, machine, options
 from benchmarks.cases import Benchmark
-from benchmarks.measurement.blocks import SPACING_SECONDS
-from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.devices import LEAST_TURN
-from benchmarks.measurement.session import Session
 from benchmarks.metadata import RunOptions
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, new_run_id, write_records
@@ -31,8 +27,12 @@ from benchmarks.regression import bisect, comparison, decision, report, written
 from benchmarks.regression.outcome import Result, Steps, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
 from benchmarks.regression.written import Written
+from benchmarks.runner.blocks import SPACING_SECONDS
+from benchmarks.runner.configuration import Configuration
+from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
 from benchmarks.terminal import output
+from benchmarks.worker.devices import LEAST_TURN
 from impls.core import command_line
 from impls.core.command_line import describe
 from impls.core.contract import MODES

@@ -12,9 +12,6 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from benchmarks import ROOT
-from benchmarks.measurement.arm import ArmFailed
-from benchmarks.measurement.failures import one_line
-from benchmarks.measurement.sides import Side, Version, version_of
 from benchmarks.options import ALL
 from benchmarks.regression import requirements
 from benchmarks.regression.snapshots import (
@@ -26,6 +23,9 @@ from benchmarks.regression.snapshots import (
     of_working_tree,
     resolve,
 )
+from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner.sides import Side, Version, version_of
+from benchmarks.worker.failures import one_line
 from impls.core import environments, registry
 from impls.core.registry import Implementation
 

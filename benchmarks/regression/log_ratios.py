@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from benchmarks.measurement.timing import Turn
 from benchmarks.record import Record
 from benchmarks.regression.decision import LogRatios, Rule
 from benchmarks.statistics.ratios import block_logs, log_ratios
+from benchmarks.worker.timing import Turn
 
 MIB = 2**20
 SIDES = ("base", "head")

@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases import Benchmark
-from benchmarks.correctness.agreement import TOLERANCES
-from benchmarks.measurement.admission import Admission
-from benchmarks.measurement.arm import ArmFailed
-from benchmarks.measurement.rows import withdraw
-from benchmarks.measurement.session import Session
 from benchmarks.record import Record
 from benchmarks.regression import decision, log_ratios
 from benchmarks.regression.decision import Finding, LogRatios, Rule, Sampling
 from benchmarks.regression.slowdowns import Located
+from benchmarks.runner.admission import Admission
+from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner.rows import withdraw
+from benchmarks.runner.session import Session
 from benchmarks.words import count
+from benchmarks.worker.agreement import TOLERANCES
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,13 @@ import msgspec
 import numpy as np
 
 from benchmarks.cases import Benchmark
-from benchmarks.correctness import agreement
-from benchmarks.measurement import protocol
-from benchmarks.measurement.arm import start_all
-from benchmarks.measurement.session import Session
 from benchmarks.record import Record
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.log_ratios import SIDES, key_of
+from benchmarks.runner.arm import start_all
+from benchmarks.runner.session import Session
 from benchmarks.statistics.intervals import means, t_interval
+from benchmarks.worker import agreement, protocol
 from impls.core.text import one_line
 
 PROFILES_PER_SIDE = 6

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.measurement.sides import Side
 from benchmarks.regression.outcome import Result, Standing
+from benchmarks.runner.sides import Side
 from impls.core.files import read_regular
 from impls.core.text import one_line
 

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from benchmarks.calibration import command, measuring, sizing
 from benchmarks.calibration.injection import KINDS, inject
 from benchmarks.calibration.subject import Subject
-from benchmarks.measurement.sides import version_of
-from benchmarks.measurement.timing import Plan, Turn
 from benchmarks.regression import snapshots
+from benchmarks.runner.sides import version_of
+from benchmarks.worker.timing import Plan, Turn
 from impls.core import registry
 from impls.core.contract import MODES
 from tests.helpers.processes import ROOT

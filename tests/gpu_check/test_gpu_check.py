@@ -17,8 +17,8 @@ from benchmarks.gpu_check.command import lines
 from benchmarks.gpu_check.probe import FRAMEWORKS, REPEATED, Framework, Probe, traced
 from benchmarks.gpu_check.setting import FILE, PLANTED, Check, Missed, OutOfTime, Setting, Step, Unreached
 from benchmarks.gpu_check.steps import STEPS
-from benchmarks.measurement import devices
-from benchmarks.measurement.protocol import Failed
+from benchmarks.worker import devices
+from benchmarks.worker.protocol import Failed
 from impls.core import registry
 from tests.helpers.processes import ROOT, impls
 

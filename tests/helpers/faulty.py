@@ -178,8 +178,8 @@ FAULTS = {
         bad = good
     """,
     "replaces_the_suites_clock": """
-        from benchmarks.measurement import timing, worker
-        from benchmarks.correctness import sanity
+        from benchmarks.worker import timing, worker
+        from benchmarks.worker import sanity
         real = timing.perf_counter
         for module in (timing, worker, sanity): module.perf_counter = lambda: 0.37 * real()
         bad = good
@@ -303,11 +303,11 @@ STATUS = {
 
 
 _COMPARE = (
-    "from benchmarks.correctness import agreement\nagreement.compare = lambda *_, **__: agreement.Largest(0.0, 'off')\n"
+    "from benchmarks.worker import agreement\nagreement.compare = lambda *_, **__: agreement.Largest(0.0, 'off')\n"
 )
-_FINISHED = "from benchmarks.correctness import sanity\nsanity.check_finished = lambda *_: None\n"
-_REMEMBERED = "from benchmarks.correctness import sanity\nsanity.check_not_remembered = lambda *_: None\n"
-_CLOCKS = "from benchmarks.measurement import timing\ntiming.check_clocks = lambda: None\n"
+_FINISHED = "from benchmarks.worker import sanity\nsanity.check_finished = lambda *_: None\n"
+_REMEMBERED = "from benchmarks.worker import sanity\nsanity.check_not_remembered = lambda *_: None\n"
+_CLOCKS = "from benchmarks.worker import timing\ntiming.check_clocks = lambda: None\n"
 SWITCHED_OFF = {
     "async_work": _FINISHED,
     "lazy": _FINISHED,
@@ -332,8 +332,8 @@ SWITCHED_OFF = {
 }
 """By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
 RUNNER_OFF = """
-from benchmarks.correctness import plausible
-from benchmarks.measurement.watch import Watch
+from benchmarks.runner import plausible
+from benchmarks.runner.watch import Watch
 plausible.clocks = plausible.processors = lambda *_: None
 Watch.trouble = Watch.busy_helper = lambda *_: None
 """

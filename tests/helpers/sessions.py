@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.measurement.configuration import Configuration
-from benchmarks.measurement.session import Session
-from benchmarks.measurement.sides import Side
+from benchmarks.runner.configuration import Configuration
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Side
 
 BENCHMARK = "t4-b2-i8-h8/sequence/train_step"
 

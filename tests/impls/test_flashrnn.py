@@ -6,7 +6,7 @@ The function's layout was compared once with that of FlashRNN's own backend `van
 import pytest
 import torch
 
-from benchmarks.correctness import agreement
+from benchmarks.worker import agreement
 from impls import flashrnn_lstm
 from impls.core.contract import NotInstalled, Unsupported
 from impls.core.precision import TF32, VARIABLE

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.correctness import agreement
+from benchmarks.worker import agreement
 from impls.core import contract, reference, registry
 from impls.core.evaluate import evaluate_case
 from impls.core.problem import Problem

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks.measurement.failures import failure_of
+from benchmarks.worker.failures import failure_of
 from impls.core import reference
 from impls.core.contract import NotInstalled
 from impls.families import native

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.correctness import agreement
+from benchmarks.worker import agreement
 from impls import torch_cell_graphed, torch_cell_reduce_overhead, torch_lstm_native
 from impls.core import floor, rates, registry
 from impls.core.contract import MODES, NoDevice, Unsupported

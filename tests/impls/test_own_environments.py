@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from benchmarks.correctness import agreement
+from benchmarks.worker import agreement
 from impls.core import environments, registry
 from tests.helpers.judges import PAIRS, given, judged
 from tests.helpers.processes import ROOT, environment, python
@@ -63,7 +63,7 @@ def test_it_agrees_with_outside_judges(implementation, judge, text, verdicts, tm
 KERNEL = """
 import functools, sys
 import keras
-from benchmarks.measurement import kernels
+from benchmarks.worker import kernels
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights

@@ -10,10 +10,11 @@ from click.testing import CliRunner
 
 from benchmarks import machine
 from benchmarks.__main__ import cli as commands
-from benchmarks.correctness import agreement, controls
+from benchmarks.correctness import controls
 from benchmarks.gpu_check.setting import PLANTED
-from benchmarks.measurement.home import HERE, worker_variables
 from benchmarks.metadata import RunOptions
+from benchmarks.runner.home import HERE, worker_variables
+from benchmarks.worker import agreement
 from impls.__main__ import cli
 from impls.core import registry
 from impls.core.precision import OVERRIDE, PRECISIONS, TF32, VARIABLE, framework_variables

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchmarks.correctness import agreement
+from benchmarks.worker import agreement
 from impls.core.contract import Unsupported
 from impls.core.problem import Problem
 from impls.core.weights import make_weights

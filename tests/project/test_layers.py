@@ -134,7 +134,7 @@ def statistics_import_more_than_arrays(tree: Tree) -> list[Import]:
     ]
 
 
-PLACES = ("benchmarks.measurement.worker", "benchmarks.calibration.sizing")
+PLACES = ("benchmarks.worker.worker", "benchmarks.calibration.sizing")
 """What runs in the environment of an implementation."""
 
 
@@ -154,6 +154,8 @@ def files_of_tests_import_each_other(tree: Tree) -> list[Import]:
     ]
 
 
+COMMAND_ROOMS = ("benchmarks.correctness", "benchmarks.regression", "benchmarks.calibration", "benchmarks.fleet")
+
 RULES: dict[str, Callable[[Tree], list[Import]]] = {
     "impls imports neither benchmarks nor reports": room_imports("impls", forbidden=("benchmarks", "reports", "tests")),
     "benchmarks does not import reports": room_imports("benchmarks", forbidden=("reports", "tests")),
@@ -162,11 +164,10 @@ RULES: dict[str, Callable[[Tree], list[Import]]] = {
     "impls.core and impls.families import no implementation": core_imports_implementations,
     "no implementation imports another": implementations_import_each_other,
     "statistics imports numpy, scipy, statsmodels and itself": statistics_import_more_than_arrays,
-    "measurement and correctness import neither regression nor calibration": room_imports(
-        "benchmarks.measurement",
-        "benchmarks.correctness",
-        forbidden=("benchmarks.regression", "benchmarks.calibration"),
+    "the worker imports no room of the runner": room_imports(
+        "benchmarks.worker", forbidden=("benchmarks.runner", *COMMAND_ROOMS)
     ),
+    "the runner imports no command": room_imports("benchmarks.runner", forbidden=COMMAND_ROOMS),
     "regression imports neither calibration nor fleet": room_imports(
         "benchmarks.regression", forbidden=("benchmarks.calibration", "benchmarks.fleet")
     ),
@@ -211,8 +212,8 @@ GOOD = {
     "benchmarks/record.py": "def read():\n    import pyarrow\n",
     "benchmarks/statistics/ratios.py": "import math\nimport numpy as np\nfrom benchmarks.statistics import intervals\n",
     "benchmarks/statistics/intervals.py": "import scipy.stats\n",
-    "benchmarks/measurement/worker.py": "from benchmarks import record\nfrom benchmarks.measurement.session import A\n",
-    "benchmarks/measurement/session.py": "from impls.core import problem\n",
+    "benchmarks/worker/worker.py": "from benchmarks import record\nfrom impls.core import problem\n",
+    "benchmarks/runner/session.py": "from impls.core import problem\n",
     "benchmarks/correctness/matrix.py": "import rich\n",
     "benchmarks/regression/decision.py": "from benchmarks.statistics import ratios\n",
     "benchmarks/calibration/pool.py": "from benchmarks.regression import decision\n",
@@ -231,9 +232,8 @@ BREAKS = {
     "statistics imports numpy, scipy, statsmodels and itself": (
         "benchmarks/statistics/ratios.py", "from benchmarks import record",
     ),
-    "measurement and correctness import neither regression nor calibration": (
-        "benchmarks/correctness/matrix.py", "from benchmarks import regression",
-    ),
+    "the worker imports no room of the runner": ("benchmarks/worker/worker.py", "from benchmarks import runner"),
+    "the runner imports no command": ("benchmarks/runner/session.py", "from benchmarks import regression"),
     "regression imports neither calibration nor fleet": (
         "benchmarks/regression/decision.py", "from ..calibration import pool"
     ),
@@ -243,7 +243,7 @@ BREAKS = {
 """For each rule a line that breaks it, and the file to which the line is added."""
 SUBTLE = {
     "a worker's import in an outer package": (
-        "the worker starts with only what it needs", "benchmarks/measurement/__init__.py", "import psutil",
+        "the worker starts with only what it needs", "benchmarks/worker/__init__.py", "import psutil",
     ),
     "a worker's import in a class": (
         "the worker starts with only what it needs", "impls/core/problem.py", "class Lazy:\n    import pandas",
@@ -300,7 +300,7 @@ LOADED = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))
 
 
 @pytest.mark.parametrize(
-    "module", ["reports.__main__", "benchmarks.__main__", *COMMANDS.values(), "benchmarks.measurement.worker"]
+    "module", ["reports.__main__", "benchmarks.__main__", *COMMANDS.values(), "benchmarks.worker.worker"]
 )
 def test_commands_and_the_worker_start_without_a_framework(module):
     code = f"import sys, importlib; importlib.import_module('{module}')\n" + LOADED

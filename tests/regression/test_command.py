@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from benchmarks.measurement.configuration import Configuration
 from benchmarks.regression import command, written
 from benchmarks.regression.outcome import Result
+from benchmarks.runner.configuration import Configuration
 
 WRITTEN = {"environment.json", "regression.parquet", "regression.md", "regression.xml", "regression.json"}
 

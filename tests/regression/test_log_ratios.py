@@ -5,10 +5,10 @@ import math
 import msgspec
 import pytest
 
-from benchmarks.measurement.timing import Turn
 from benchmarks.record import Record
 from benchmarks.regression.decision import TESTED, Sampling, rules, verdicts
 from benchmarks.regression.log_ratios import MIB, log_ratio, of_records
+from benchmarks.worker.timing import Turn
 from tests.helpers.records import record
 
 

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from benchmarks.measurement.admission import Admission
-from benchmarks.measurement.session import Session
-from benchmarks.measurement.sides import Side
 from benchmarks.record import Record
 from benchmarks.regression import decision, outcome
 from benchmarks.regression.decision import Sampling
+from benchmarks.runner.admission import Admission
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Side
 from tests.helpers.records import failed, record
 from tests.helpers.sessions import BENCHMARK, session_of
 

@@ -10,13 +10,13 @@ import pytest
 from benchmarks.calibration import measuring
 from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
-from benchmarks.measurement.blocks import SPACING_SECONDS
-from benchmarks.measurement.session import Session
-from benchmarks.measurement.sides import Side
 from benchmarks.options import choose_cores
 from benchmarks.regression import decision, outcome, report, snapshots
 from benchmarks.regression.command import TURN_SECONDS, turn_seconds
 from benchmarks.regression.slowdowns import locate
+from benchmarks.runner.blocks import SPACING_SECONDS
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Side
 from tests.helpers import processes
 from tests.helpers.processes import FEW, ROOT, git
 

@@ -9,9 +9,6 @@ import pytest
 
 from benchmarks.calibration import measuring
 from benchmarks.calibration.subject import Subject
-from benchmarks.measurement.session import Session
-from benchmarks.measurement.sides import Side
-from benchmarks.measurement.timing import Turn
 from benchmarks.options import choose_cores
 from benchmarks.record import Record
 from benchmarks.regression import report, snapshots
@@ -28,6 +25,9 @@ from benchmarks.regression.slowdowns import (
     line_of,
     locate,
 )
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Side
+from benchmarks.worker.timing import Turn
 from tests.helpers.records import record
 
 KEY = "torch_cell t64-b16-i128-h128/sequence/forward"

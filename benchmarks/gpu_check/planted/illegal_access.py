@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from benchmarks.measurement import devices
+from benchmarks.worker import devices
 from impls import torch_cell
 from impls.core.contract import Prepared
 from impls.core.problem import Problem

@@ -1,1 +1,0 @@
-"""How long does it take? One engine for every command."""

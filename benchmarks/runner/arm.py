@@ -1,0 +1,308 @@
+"""The runner's side of a worker process: start it, send requests, stop it, and find out why it died."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import msgspec
+import psutil
+
+from benchmarks import ROOT
+from benchmarks.runner import outside
+from benchmarks.runner.home import HERE, Home, Limits, worker_variables
+from benchmarks.runner.watch import Watch
+from benchmarks.worker import protocol
+from benchmarks.worker.failures import one_line
+from impls.core.precision import IEEE
+from impls.core.registry import Implementation
+
+POLL_SECONDS = 0.1
+EXHAUSTED = 0.02
+"""The share of the machine's memory that must be available, or a worker that is at work is ended."""
+GONE_SECONDS = 5.0
+"""A process that has closed its socket must end within this time, or it is killed."""
+START_SECONDS = 300.0
+"""The least time that a worker may take to import its framework: many start at once, and the disk may be cold."""
+
+LONGEST_ANSWER = 1 << 24
+"""Bytes. No answer is as long; an implementation that writes without end to the socket is stopped there."""
+
+AnswerType = TypeVar("AnswerType", bound=protocol.Answer)
+
+
+class ArmFailed(Exception):
+    """An arm could not do a request; status and reason are those of its row."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(f"{status}: {reason}")
+        self.status = status
+        self.reason = reason
+
+
+class Arm:
+    """An implementation in a worker process. The process is stopped except while it works on a request."""
+
+    def __init__(
+        self,
+        implementation: Implementation,
+        device: str,
+        limits: Limits,
+        dtype: str,
+        folder: Path,
+        home: Home = HERE,
+        precision: str = IEEE,
+    ) -> None:
+        self.implementation = implementation
+        self.name = implementation.name
+        self.device = device
+        self.limits = limits
+        self.dtype = dtype
+        self.precision = precision
+        self.folder = folder / self.name
+        self.home = home
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready: protocol.Ready | None = None
+
+    def start(self, cores: tuple[int, ...] | None = None) -> None:
+        """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors.
+
+        Raises:
+            ArmFailed: where its Python cannot be started.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ours, theirs = socket.socketpair()
+        self.log = self.folder / "log.txt"
+        threads = len(self.limits.cores)
+        self.token = secrets.token_hex(8)
+        variables = worker_variables(
+            self.implementation, self.device, threads, self.dtype, self.folder, self.home, self.precision
+        )
+        with theirs, self.log.open("ab") as log:
+            try:
+                self.process = subprocess.Popen(
+                    [self.home.python, "-P", "-m", "benchmarks.worker.worker", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=ROOT,
+                    env={**variables, outside.MARK: self.token},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise ArmFailed("not_installed", f"{self.home.python} can't be started: {error.strerror}") from None
+        outside.expect(self.process.pid)
+        self.watch = Watch(self.process.pid, self.token, self.limits.cores)
+        with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
+            Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
+        self.channel = ours
+        self.buffer = b""
+        self.asked = 0
+        path = str(self.implementation.path)
+        self._send(protocol.Start(path, self.device, cores or self.limits.cores, os.getpid()))
+
+    def wait_ready(self) -> None:
+        """Wait until the worker has imported its implementation, then stop it.
+
+        Raises:
+            ArmFailed: where it does not start.
+        """
+        assert self.process is not None
+        self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.limits.call_seconds))
+        if self.ready.digest != self.implementation.digest:
+            raise ArmFailed("error", f"{self.implementation.path.name} has changed since it was checked")
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):  # the thread has just ended
+                os.sched_setaffinity(int(task.name), self.limits.cores)
+
+    def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
+        """Start the worker (see `start`) and wait for it, where it does not run yet or no longer.
+
+        Raises:
+            ArmFailed: where it does not start.
+        """
+        if not self.alive:
+            self.kill()
+            self.start(cores)
+            try:
+                self.wait_ready()
+            except ArmFailed:
+                self.kill()
+                raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def ask(
+        self,
+        request: protocol.AnyRequest,
+        answer: type[AnswerType],
+        seconds: float | None = None,
+        stop: bool = True,
+    ) -> AnswerType:
+        """Send a request, and let the worker run until it has answered.
+
+        Args:
+            request: the request.
+            answer: the type of its answer.
+            seconds: how long the worker may take; None for the arm's own limit.
+            stop: whether the worker is then stopped. Only where another request follows at once, it need not be.
+
+        Raises:
+            ArmFailed: where the worker cannot do it, dies, or does not answer in time.
+        """
+        self._signal(signal.SIGCONT)
+        self.asked += 1
+        self._send(protocol.NumberedRequest(self.asked, request))
+        return self._receive(answer, seconds or self.limits.call_seconds, stop)
+
+    def kill(self) -> None:
+        """Kill the worker and all processes that it has started."""
+        worker, self.process = self.process, None  # first: in `agree`, the thread of another arm may be ending it too
+        if worker is None:
+            return
+        started = outside.descendants(worker.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver dies when the driver lets it
+            worker.wait(GONE_SECONDS)
+        outside.end(started)
+        outside.forget(worker.pid)
+        outside.end(process for process in outside.orphans() if process.token == self.token)
+        self.channel.close()
+
+    def check_from_outside(self, pools: Sequence[int] = ()) -> None:
+        """Look whether the worker took more than it was given, or left a process behind (see Watch.trouble).
+
+        Raises:
+            ArmFailed: where it did. The worker is ended, since what it does next would not be true either; its other
+                benchmarks get a new one.
+        """
+        if reason := self.watch.trouble(pools):
+            outside.end(self.watch.escaped())
+            self.kill()
+            raise ArmFailed("error", reason)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def _stop(self) -> None:
+        # threads that go on spinning would take processor time from the next arm
+        self._signal(signal.SIGSTOP)
+        assert self.process is not None
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def _send(self, message: msgspec.Struct) -> None:
+        with contextlib.suppress(BrokenPipeError):  # _receive finds out why it died
+            self.channel.sendall(protocol.line(message))
+
+    def _receive(self, answer: type[AnswerType], seconds: float, stop: bool = True) -> AnswerType:
+        line = self._receive_line(seconds)
+        try:
+            message = msgspec.json.decode(line, type=protocol.NumberedAnswer)
+            content = message.content
+            if message.number not in (self.asked, protocol.REFUSED) or not isinstance(
+                content, answer | protocol.Failed
+            ):
+                raise ValueError("not the answer to what was asked")
+        except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
+            self._not_an_answer()
+        failed = isinstance(content, protocol.Failed)
+        if self.alive and (stop or failed):
+            self._stop()
+        if isinstance(content, protocol.Failed):
+            if content.ends:  # its other benchmarks get a new process
+                self.kill()
+            raise ArmFailed(content.status, content.reason)
+        return content
+
+    def _not_an_answer(self) -> NoReturn:
+        self.kill()
+        raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
+
+    def _receive_line(self, seconds: float) -> bytes:
+        deadline = time.perf_counter() + seconds
+        while b"\n" not in self.buffer:
+            if select.select([self.channel], [], [], POLL_SECONDS)[0]:
+                try:
+                    part = self.channel.recv(1 << 20)
+                except ConnectionResetError:
+                    part = b""
+                if not part:
+                    self._died()
+                self.buffer += part
+                if b"\n" in part:
+                    break
+                if len(self.buffer) > LONGEST_ANSWER:
+                    self._not_an_answer()
+            elif not self.alive and not select.select([self.channel], [], [], 0)[0]:
+                self._died()  # although a child of it may hold the socket open
+            self._watch_memory()
+            if time.perf_counter() > deadline:
+                self.kill()
+                raise ArmFailed("timed_out", f"no answer within {seconds:g} s")
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return line
+
+    def _watch_memory(self) -> None:
+        assert self.process is not None
+        try:
+            resident = psutil.Process(self.process.pid).memory_info().rss
+        except psutil.Error:
+            return
+        memory, gib = psutil.virtual_memory(), 1 << 30
+        reason = ""
+        if resident > self.limits.memory_bytes:
+            reason = f"{resident / gib:.2f} GiB resident; the limit is {self.limits.memory_bytes / gib:.2f} GiB"
+        elif memory.available < EXHAUSTED * memory.total:  # soon the whole machine would stand still
+            reason = f"{resident / gib:.2f} GiB resident, and the machine has {memory.available / gib:.2f} GiB left"
+        if reason:
+            self.kill()
+            raise ArmFailed("out_of_memory", reason)
+
+    def _died(self) -> NoReturn:
+        assert self.process is not None
+        try:
+            code = self.process.wait(GONE_SECONDS)
+        except subprocess.TimeoutExpired:  # the implementation has closed a file that it did not open
+            self.kill()
+            raise ArmFailed("crashed", "the process closed the socket on which it answers, and lived on") from None
+        self.kill()
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        raise ArmFailed("crashed", f"the process {how}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = self.log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
+        return f"; its last line: {one_line(lines[-1], 150)}" if lines else ""
+
+
+def start_all(arms: Sequence[Arm]) -> None:
+    """Start all workers at the same time, spread over the processors. A worker that cannot start is left dead."""
+    usable = sorted(os.sched_getaffinity(0))
+    for k, arm in enumerate(arms):
+        n = len(arm.limits.cores)
+        with contextlib.suppress(ArmFailed):
+            arm.start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
+    for arm in arms:
+        if arm.process is not None:
+            try:
+                arm.wait_ready()
+            except ArmFailed:
+                arm.kill()
+    # nobody can say who started these, since all workers ran at the same time
+    outside.end(process for process in outside.orphans() if process.token is None)

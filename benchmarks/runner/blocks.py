@@ -1,0 +1,348 @@
+"""Blocks of mirrored turns: each block visits every benchmark once, so its turns are spread over the whole replicate.
+
+A disturbance of a shared machine lasts a second or two. Successive blocks of a single benchmark would lie inside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.cases import Benchmark
+from benchmarks.record import Record
+from benchmarks.runner import plausible, turns
+from benchmarks.runner.arm import Arm, ArmFailed
+from benchmarks.runner.cards import Card, Reading
+from benchmarks.stopwatch import Stopwatch
+from benchmarks.worker import agreement, protocol
+from benchmarks.worker.devices import WARM_UP
+from benchmarks.worker.timing import Plan, Turn
+
+SPACING_SECONDS = 0.25
+"""The least time from the start of a block to the start of the next. With few benchmarks, the runner waits."""
+
+CHECKED = 1 / 4
+"""The share of the turns between the first and the last whose result is checked."""
+
+PIPELINE_SECONDS = 0.05
+"""Calls without a wait go on for about this time."""
+MOST_PIPELINED = 200
+LEAST_WARM = 3
+"""Of such calls, at least this many come before those that are timed."""
+SCARCE = 0.25
+"""The share of the machine's memory that must be available, or no more benchmarks are opened before others are done."""
+
+LOOKS = 40
+"""Where a clock seems wrong, this many further turns are taken: one that is right shows a disturbed machine."""
+
+ArmKey = tuple[str, str]
+"""The label of a side, and the name of an implementation."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A benchmark, the arms that take turns at it, and by arm its plan and the row that gets what is measured.
+
+    `expected` is the file with the reference's results for the replicate's inputs.
+    """
+
+    benchmark: Benchmark
+    arms: Mapping[ArmKey, Arm]
+    plans: Mapping[ArmKey, Plan]
+    rows: Mapping[ArmKey, Record]
+    expected: Path
+
+
+@dataclass(frozen=True)
+class How:
+    """How a replicate is measured.
+
+    blocks: how many.
+    cold: whether the device's cache is emptied before each timed call.
+    pipelined: whether calls without a wait are timed too, after the turns.
+    """
+
+    blocks: int
+    cold: bool = False
+    pipelined: bool = False
+
+
+class Replicate:
+    """A replicate while it is measured. An arm that fails at a job goes on with its other jobs; other arms go on."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        opening: Callable[[Benchmark], protocol.Open],
+        how: How,
+        rng: random.Random,
+        stopwatch: Stopwatch,
+        card: Card | None = None,
+    ) -> None:
+        self.jobs = jobs
+        self.card = card
+        self.opening = opening
+        self.how = how
+        self.rng = rng
+        self.chance = random.SystemRandom()  # rng can be foreseen by who knows the seed of a run
+        self.stopwatch = stopwatch
+        self.inputs: dict[tuple[int, ArmKey], int] = {}  # the set of inputs that a job has loaded since it was opened
+        self.alive: dict[int, set[ArmKey]] = {k: set() for k in range(len(jobs))}
+        self.failed: list[tuple[Record, ArmFailed]] = []
+
+    def open(self, k: int, key: ArmKey) -> None:
+        """Open a job in an arm, and start the arm where it does not run."""
+        job = self.jobs[k]
+        arm, row = job.arms[key], job.rows[key]
+        try:
+            with self.stopwatch.spent("warm starts"):
+                arm.ensure_running()
+                self._check_versions(arm, row)
+                opened = arm.ask(self.opening(job.benchmark), protocol.Opened)
+        except ArmFailed as failure:
+            self.drop(k, key, failure)
+            return
+        self.alive[k].add(key)
+        self.inputs.pop((k, key), None)
+        if row.turns is None:  # otherwise it is opened again, after another job killed the process
+            assert arm.ready is not None
+            row.base_bytes = arm.ready.base_bytes
+            row.warm_first_call_seconds = opened.first_call_seconds
+            row.peak_bytes = opened.peak_bytes
+            row.calls_per_sample = job.plans[key].calls_per_sample
+            row.turns = []
+
+    def _check_versions(self, arm: Arm, row: Record) -> None:
+        """Refuse an arm whose environment has been built anew with other versions since it was admitted."""
+        if arm.ready is not None and row.versions != arm.ready.versions:
+            raise ArmFailed("error", f"admitted with {row.versions}, now it has {arm.ready.versions}")
+
+    def drop(self, k: int, key: ArmKey, failure: ArmFailed) -> None:
+        """Give up a job in an arm. Where the arm's process is dead, its other jobs are opened in a new process."""
+        arm = self.jobs[k].arms[key]
+        self.alive[k].discard(key)
+        self.failed.append((self.jobs[k].rows[key], failure))
+        if not arm.alive:
+            left = [j for j, job in enumerate(self.jobs) if key in self.alive[j] and job.arms[key] is arm]
+            for j in left:
+                self.alive[j].discard(key)
+            for j in left:
+                self.open(j, key)
+
+    def open_some(self, those: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Open jobs in all their arms until memory gets scarce. Return those that are open, and those that are left."""
+        for done, k in enumerate(those, 1):
+            for key in self.rng.sample(list(self.jobs[k].arms), len(self.jobs[k].arms)):
+                # one arm after the other: two at a time take longer, since their threads compete
+                self.open(k, key)
+            if scarce():
+                return those[:done], those[done:]
+        return those, []
+
+    def close(self, those: Sequence[int]) -> None:
+        """Release jobs, so that others can use their memory."""
+        for k in those:
+            for arm in self.jobs[k].arms.values():
+                if arm.alive:
+                    with contextlib.suppress(ArmFailed):  # its next job starts it again
+                        arm.ask(protocol.Close(self.jobs[k].benchmark.id), protocol.Done)
+            self.alive[k] = set()
+
+    def block(self, number: int, those: Sequence[int]) -> None:
+        """Visit every one of some jobs once, in a random order."""
+        for k in self.rng.sample(those, len(those)):
+            for position, key in enumerate(turns.mirrored(sorted(self.alive[k]), self.rng)):
+                if key in self.alive[k]:
+                    self.take_turn(k, key, number, position)
+
+    def take_turn(self, k: int, key: ArmKey, block: int, position: int) -> None:
+        """Let an arm take a turn at a job, and check it, where its time has come."""
+        job = self.jobs[k]
+        row = job.rows[key]
+        assert row.turns is not None
+        number, of_all = len(row.turns), 2 * self.how.blocks
+        inputs, checked = None, False
+        if not job.arms[key].implementation.is_floor:  # whose results mean nothing
+            inputs, checked = self.check_of(number, of_all, _updates(job.benchmark))
+            if inputs is None and (k, key) not in self.inputs:  # opened again: another job has killed the process
+                inputs = 0
+        try:
+            with self.stopwatch.spent("measuring"):
+                if warm := job.plans[key].warm:  # before new inputs, on which the first call of the turn is timed
+                    job.arms[key].ask(protocol.Warm(job.benchmark.id, warm), protocol.Done, stop=False)
+                if inputs is not None:
+                    job.arms[key].ask(protocol.Load(job.benchmark.id, inputs), protocol.Done, stop=False)
+                    self.inputs[k, key] = inputs
+                turn = turns.take(block, position, lambda: self.watched_turn(job, key, checked), self.reader())
+                turn.inputs = inputs
+                row.turns.append(turn)
+                if checked:
+                    self.compare(job, key, self.inputs[k, key], turn.seconds)
+        except ArmFailed as failure:
+            where = f"{failure.reason} (in turn {number + 1} of {of_all})"
+            self.drop(k, key, ArmFailed(failure.status, where))
+
+    def reader(self) -> Callable[[], Reading] | None:
+        """Return a function that reads the card, which knows the workers of this replicate; None without a card."""
+        if self.card is None:
+            return None
+        own = {arm.process.pid for job in self.jobs for arm in job.arms.values() if arm.process is not None}
+        return functools.partial(self.card.reading, own)
+
+    def check_of(self, number: int, of_all: int, updates: bool) -> tuple[int | None, bool]:
+        """Return which set of inputs is loaded before a turn, None for no new ones, and whether the turn is checked.
+
+        The first and the last turn begin with new inputs and are checked. Nobody can foresee which turns between them
+        are checked. Those go on with their inputs, except where calls update parameters: the reference then has to do
+        as many steps as the arm since its inputs were loaded.
+        """
+        if number in (0, of_all - 1):
+            return int(number > 0), True
+        checked = self.chance.random() < CHECKED
+        return self.chance.randrange(2) if checked and updates else None, checked
+
+    def watched_turn(self, job: Job, key: ArmKey, read: bool = False) -> Turn:
+        """Let an arm take a turn, and watch its worker from outside; `read` has it read its last result."""
+        plan, arm = job.plans[key], job.arms[key]
+        request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read, self.how.cold)
+        helpers = arm.watch.helpers() if read else {}
+        cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
+        taken = arm.ask(request, protocol.Taken, stop=not read)  # it goes on with the comparison of what it has read
+        turn = taken.turn
+        turn.outside_seconds = time.perf_counter() - start
+        turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu
+        turn.seconds = statistics.median(turn.samples or [turn.seconds])  # not by what the worker calls a median
+        arm.check_from_outside(taken.threads)
+        if read and (reason := arm.watch.busy_helper(helpers, turn.outside_seconds)):
+            raise ArmFailed("error", reason)
+        return turn
+
+    def compare(self, job: Job, key: ArmKey, inputs: int, seconds: float) -> None:
+        """Compare the last result of a turn with the reference's on that set of inputs.
+
+        Raises:
+            ArmFailed: where it disagrees, or where reading it did work that the turn had left.
+        """
+        arm, benchmark = job.arms[key], job.benchmark
+        steps = job.plans[key].calls if _updates(benchmark) else 1
+        arm.ask(protocol.Compare(benchmark.id, seconds, str(job.expected), f"{inputs}/{steps}"), protocol.Done)
+
+    def check_times(self, job: Job, key: ArmKey) -> None:
+        """Check whether the times of a row can be true.
+
+        Raises:
+            ArmFailed: where they cannot.
+        """
+        row, arm = job.rows[key], job.arms[key]
+        turns, seconds = row.turns or [], row.seconds or 0.0
+        if reason := plausible.processors(turns, len(arm.limits.cores)):
+            raise ArmFailed("error", reason)
+        calls = row.calls_per_sample or 1
+        more: list[Turn] = []
+        while reason := plausible.clocks([*turns, *more], calls):
+            if len(more) == LOOKS or not arm.alive:
+                raise ArmFailed("error", reason)
+            more.append(self.watched_turn(job, key))
+        if plausible.remembered(turns, seconds):  # or disturbed, so look again and more closely
+            if not arm.alive:
+                raise ArmFailed("crashed", "it died before its times could be checked")
+            arm.ask(protocol.Inspect(job.benchmark.id, seconds), protocol.Done)
+
+    def end(self, those: Sequence[int]) -> None:
+        """Fill in what is known of some jobs once their turns are over. Then time their calls without a wait."""
+        for k in those:
+            for key in list(self.alive[k]):
+                row = self.jobs[k].rows[key]
+                summarise(row)
+                try:
+                    self.check_times(self.jobs[k], key)
+                except ArmFailed as failure:
+                    self.alive[k].discard(key)
+                    self.failed.append((row, failure))
+        for k in those if self.how.pipelined else ():
+            for key in self.alive[k]:
+                self.pipeline(self.jobs[k], key)
+
+    def pipeline(self, job: Job, key: ArmKey) -> None:
+        """Time calls of an arm that do not wait for the device, and see what the device does for one.
+
+        Where that fails, the row keeps its times, and its reason says why these are missing.
+        """
+        row, arm = job.rows[key], job.arms[key]
+        if arm.implementation.is_floor or not arm.alive or not row.seconds:
+            return
+        calls = max(2, min(MOST_PIPELINED, round(PIPELINE_SECONDS / row.seconds)))
+        warm = max(LEAST_WARM, math.ceil(WARM_UP["cuda"] / row.seconds))
+        try:
+            with self.stopwatch.spent("measuring"):
+                found = arm.ask(protocol.Pipeline(job.benchmark.id, warm, calls), protocol.Pipelined)
+        except ArmFailed as failure:
+            row.reason = f"not pipelined: {failure}"
+            return
+        row.pipelined_seconds, row.gpu_seconds, row.gpu_kernels = found.seconds, found.gpu_seconds, found.gpu_kernels
+
+
+def _updates(benchmark: Benchmark) -> bool:
+    return agreement.updates(benchmark.workload, benchmark.mode)
+
+
+def measure(
+    jobs: Sequence[Job],
+    opening: Callable[[Benchmark], protocol.Open],
+    how: How,
+    rng: random.Random,
+    stopwatch: Stopwatch,
+    advance: Callable[[float], None] = lambda _: None,
+    card: Card | None = None,
+) -> list[tuple[Record, ArmFailed]]:
+    """Fill in the rows of every job.
+
+    Args:
+        jobs: what is measured.
+        opening: makes the request that opens a benchmark.
+        how: how they are measured.
+        rng: makes all random orders.
+        stopwatch: counts the time that this takes.
+        advance: called with the share of the blocks that is done.
+        card: the GPU, to be read at each turn.
+
+    Returns:
+        The rows that failed, each with its failure.
+    """
+    replicate = Replicate(jobs, opening, how, rng, stopwatch, card)
+    left: Sequence[int] = range(len(jobs))
+    while left:
+        group, left = replicate.open_some(left)
+        before = len(jobs) - len(left) - len(group)
+        for block in range(how.blocks):
+            start = time.perf_counter()
+            replicate.block(block, group)
+            advance((before + len(group) * (block + 1) / how.blocks) / len(jobs))
+            if block + 1 < how.blocks:
+                time.sleep(max(0.0, SPACING_SECONDS - (time.perf_counter() - start)))
+        replicate.end(group)
+        if left:
+            replicate.close(group)
+    return replicate.failed
+
+
+def scarce() -> bool:
+    """Return whether little memory is left on this machine."""
+    memory = psutil.virtual_memory()
+    return bool(memory.available < SCARCE * memory.total)
+
+
+def summarise(row: Record) -> None:
+    """Fill in the medians over the turns of a row."""
+    taken = row.turns or []
+    row.seconds = statistics.median(turn.seconds for turn in taken)
+    row.cores_used = statistics.median((turn.cpu_seconds or 0.0) / (turn.wall_seconds or 1.0) for turn in taken)

@@ -1,0 +1,79 @@
+"""Can the turns of an arm at a benchmark in a replicate be true? Two clocks, processors, remembered results.
+
+Each check looks at all turns and takes the most favourable one, since a disturbed machine is no proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.worker import sanity
+from benchmarks.worker.timing import Turn
+
+CLOCK_SHARE = 0.1
+CLOCK_SLACK_SECONDS = 1e-3
+"""The runner's clock may show this share and this much more than the worker's: the time of the messages."""
+AHEAD_SECONDS = 1e-4
+"""The worker's clock may show this much more than the runner's, which starts earlier and ends later."""
+IMPLAUSIBLE = 0.25
+"""The floor may be wrong on a processor that nobody has seen. Below this share of its time, the time is wrong."""
+MORE_CORES = 0.1
+"""The cores that may be used beyond those that were given: the clocks of time and of processor time differ."""
+
+
+def clocks(turns: Sequence[Turn], calls_per_sample: int) -> str | None:
+    """Return why the worker's clock cannot be right; None where it can.
+
+    The calls of a turn, and the reading, must fit into the time that the runner saw pass, and come near it.
+    """
+    known = [
+        (_inside(turn, calls_per_sample), turn.outside_seconds) for turn in turns if turn.outside_seconds is not None
+    ]
+    longer = [pair for pair in known if pair[0] > pair[1] + AHEAD_SECONDS]
+    nearest = min(known, key=_lag, default=(0.0, 0.0))
+    for inside, outside in longer or [nearest]:
+        if longer or _lag((inside, outside)) > 0:
+            return (
+                f"its clock is wrong: by it a turn took {inside * 1e3:.2f} ms, by the runner's {outside * 1e3:.2f} ms"
+            )
+    return None
+
+
+def _inside(turn: Turn, calls_per_sample: int) -> float:
+    """Return how long a turn took by the worker's clock."""
+    calls = (turn.first_seconds or 0.0) + calls_per_sample * sum(turn.samples or ()) + (turn.flush_seconds or 0.0)
+    return calls + (turn.read_seconds or 0.0) + (turn.reread_seconds or 0.0)
+
+
+def _lag(pair: tuple[float, float]) -> float:
+    """Return by how much the runner's clock shows more than it may."""
+    inside, outside = pair
+    return outside * (1 - CLOCK_SHARE) - inside - CLOCK_SLACK_SECONDS
+
+
+def processors(turns: Sequence[Turn], given: int) -> str | None:
+    """Return why an arm used more processors than it was given; None where it did not."""
+    used = sum(turn.outside_cpu_seconds or 0.0 for turn in turns)
+    took = sum(turn.outside_seconds or 0.0 for turn in turns)
+    if used > (given + MORE_CORES) * took:
+        return f"it used {used / took:.2f} processors; it was given {given}"
+    return None
+
+
+def remembered(turns: Sequence[Turn], seconds: float) -> bool:
+    """Whether calls on inputs that an arm had seen were so short that it may have remembered their results.
+
+    Args:
+        turns: some of them began with new inputs.
+        seconds: of a call: the median over all turns.
+    """
+    new = {turn.inputs: turn.first_seconds or 0.0 for turn in reversed(turns) if turn.inputs is not None}
+    return sanity.remembers(min(new.values(), default=0.0), seconds)  # of each set, where it was new
+
+
+def below_floor(seconds: float | None, floor_seconds: float | None) -> str | None:
+    """Return why a time cannot be that of an LSTM: its matrix products alone take much longer; None where it can."""
+    if seconds is not None and floor_seconds is not None and seconds < IMPLAUSIBLE * floor_seconds:
+        share = f"{seconds / floor_seconds:.2g} of the time of its matrix products alone"
+        return f"its time can't be true: {share}, so work was done elsewhere"
+    return None

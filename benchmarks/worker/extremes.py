@@ -1,0 +1,141 @@
+"""Extreme numbers: gates that are shut or open, and huge, tiny and denormal inputs. New kernels often fail there first.
+
+All of them are one small problem with its own weights, so that an implementation is prepared only once. The tolerances
+are those of agreement, with one exception, since every exact result is well conditioned here:
+
+- A gate with the pre-activation -Z is about exp(-Z). Its relative error is Z times that of the pre-activation. On this
+  small problem the latter is about √16·√5·u instead of 220·u. Z is 12 in float32, 30 in float64: 7e-6 and 3e-14. The
+  product of three shut gates is 2e-16 in float32, far above the smallest normal number of 1.2e-38.
+- The exception is a shut gate in float32. Some libraries, such as ONNX Runtime, have a sigmoid whose absolute error is
+  u, not its relative one: u / exp(-12) = 1e-2. So three gates may be off by 3e-2 and some rounding.
+- Huge numbers are in one row of the batch. Its gates are at 0, 1 or ±1, and their slopes are exactly 0, so that the
+  gradients are those of the other rows. A slope that is not 0 is multiplied by 1e30.
+- Where x is tiny, the gradient of weight_ih is as tiny, and is compared on its own scale.
+- Denormal numbers are multiples of the smallest one, 1.4e-45 in float32. Each of the T·B = 20 terms of the gradient of
+  weight_ih is rounded to such a multiple: √20·0.3·1.4e-45 = 2e-45. The gradient is about 5e-40, so that is 4e-6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.worker import agreement
+from benchmarks.worker.protocol import CheckExtremes, ExtremesChecked, Found
+from impls.core import reference
+from impls.core.contract import MODES, Prepared
+from impls.core.formats import FORMATS
+from impls.core.npz import frozen
+from impls.core.problem import Problem
+from impls.core.weights import Array, Inputs, Weights, make_inputs, make_weights
+
+PROBLEM = Problem.parse("t5-b4-i8-h8")
+"""I = H, and it is a problem of `agree` too: what was compiled for it is in the caches."""
+SWITCH = {"float32": 12.0, "float64": 30.0}
+"""The weight by which the first input opens the gates i, f and o, or shuts them."""
+DENORMAL = {"float32": 3e-40, "float64": 3e-310}
+
+TOLERANCES = {("gates-shut", "float32"): 5e-2}
+"""Those that are not agreement's, by extreme and dtype."""
+
+EXTREMES = {
+    "gates-shut": "all gates i, f, o have pre-activations of about -12 (tolerance 5e-2), in float64 -30",
+    "gates-open": "all gates i, f, o have pre-activations of about 12, in float64 30",
+    "x-huge": "x × 1e30 in one row of the batch",
+    "x-tiny": "x × 1e-30",
+    "x-denormal": "x × 3e-40 in float32, 3e-310 in float64: below the smallest normal number",
+}
+
+
+def problem_in(dtype: str) -> Problem:
+    """Return the problem in a dtype."""
+    return PROBLEM.replace(dtype=dtype)
+
+
+def weights_of(dtype: str, seed: int) -> Weights:
+    """Return random weights in which the first input is the switch of the gates i, f and o."""
+    made = make_weights(PROBLEM, seed=seed)
+    matrix = made["weight_ih_l0"].copy()
+    matrix[:, 0] = np.repeat(np.array([1.0, 1.0, 0.0, 1.0]) * SWITCH[dtype], PROBLEM.hidden_size)
+    return {**made, "weight_ih_l0": frozen(matrix)}
+
+
+def inputs_of(extreme: str, dtype: str, seed: int) -> Inputs:
+    """Return random inputs with the numbers of an extreme, rounded to the dtype: few digits are left of a denormal."""
+    arrays = {name: array.copy() for name, array in make_inputs(PROBLEM, seed).arrays().items()}
+    x = arrays["x"]
+    x[:, :, 0] = {"gates-shut": -1.0, "gates-open": 1.0}.get(extreme, 0.0)
+    if extreme == "x-huge":
+        x[:, 0] *= 1e30
+    x *= {"x-tiny": 1e-30, "x-denormal": DENORMAL[dtype]}.get(extreme, 1.0)
+    return Inputs(**{name: frozen(array.astype(dtype)) for name, array in arrays.items()})
+
+
+def expected(dtype: str, seed: int, inputs: int) -> dict[str, Array]:
+    """Return the reference's results by EXTREME/NAME.
+
+    Args:
+        dtype: to which the inputs are rounded.
+        seed: of the weights.
+        inputs: the seed of the inputs.
+    """
+    weights = weights_of(dtype, seed)
+    results: dict[str, Array] = {}
+    for extreme in EXTREMES:
+        found = reference.run_sequence(problem_in(dtype), weights, inputs_of(extreme, dtype, inputs))
+        results |= {f"{extreme}/{name}": value for name, value in found.items()}
+    return results
+
+
+def answer(request: CheckExtremes, prepare: Callable[..., Prepared], device: str) -> ExtremesChecked:
+    """Do a worker's request with the implementation's `prepare`."""
+    prepared = prepare(problem_in(request.dtype), weights_of(request.dtype, request.seed), device, "sequence")
+    want = agreement.Saved(Path(request.expected))
+    return ExtremesChecked(check(prepared, request.dtype, want, request.inputs))
+
+
+def check(prepared: Prepared, dtype: str, want: Mapping[str, Array], inputs: int) -> dict[str, Found]:
+    """Compare every mode of an implementation with the reference on every extreme.
+
+    Args:
+        prepared: prepared for `problem_in(dtype)`, the weights of `weights_of`, and the workload sequence.
+        dtype: that of the problem.
+        want: what `expected` returned for the same seed of the inputs.
+        inputs: the seed of the inputs.
+    """
+    return {extreme: _check(prepared, extreme, dtype, want, inputs) for extreme in EXTREMES}
+
+
+def _check(prepared: Prepared, extreme: str, dtype: str, want: Mapping[str, Array], inputs: int) -> Found:
+    found, arrays = Found(), inputs_of(extreme, dtype, inputs)
+    tolerance = TOLERANCES.get((extreme, dtype))
+    for mode in MODES:
+        if getattr(prepared, mode) is None:
+            continue
+        state = prepared.start(mode, arrays)
+        got = prepared.to_numpy(mode, prepared.call(mode)(state))
+        part = agreement.part_of(want, extreme, "sequence", mode)
+        where = f"sequence/{mode}"
+        try:
+            largest = agreement.compare(got, part, dtype, where, tolerance)
+        except agreement.Disagrees as error:
+            try:
+                largest = agreement.compare(_unflushed(got, part, dtype), part, dtype, where, tolerance)
+            except agreement.Disagrees:
+                return Found(reason=str(error))
+            found.flushes = True
+        found.error = max(found.error, largest.error)
+    return found
+
+
+def _unflushed(got: agreement.Results, want: agreement.Results, dtype: str) -> agreement.Results:
+    """Return the results with what is wanted in place of each zero where that is below the smallest normal number."""
+    smallest = FORMATS[dtype].smallest
+    restored = dict(got)
+    for name in set(got) & set(want):
+        array, wanted = np.asarray(got[name], np.float64), want[name]
+        if array.shape == wanted.shape:
+            restored[name] = np.where((array == 0) & (np.abs(wanted) < smallest), wanted, array)
+    return restored

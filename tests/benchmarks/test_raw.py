@@ -1,0 +1,287 @@
+"""What is damaged in a run's folder, or of another run, is named in one line and measured again; nothing is lost."""
+
+import itertools
+import json
+import os
+import shutil
+
+import click
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import limits, machine, options, raw, record
+from benchmarks.calibration.command import stored
+from benchmarks.calibration.pool import Pool
+from benchmarks.cases import Benchmark
+from benchmarks.metadata import Commit
+from benchmarks.raw import Raw
+from benchmarks.record import COMPARED, Record, read_records, write_records
+from benchmarks.run_configuration import RunConfiguration, resumed
+from benchmarks.runner import admission
+from benchmarks.runner.admission import Admission
+from benchmarks.worker.timing import Turn
+from impls.core import registry
+from impls.core.versions import versions_of
+
+ID = "t4-b2-i8-h8/sequence/train_step"
+BENCHMARKS = [Benchmark.parse(ID)]
+NAMES = ("torch_lstm", "floor")
+PLAN = {"train_step": {"4 x 2,8,32": "NumPy"}}
+
+
+def rows(number, run_id="r", **changes):
+    names = {"implementation": "torch_lstm", "problem": "t4-b2-i8-h8", "workload": "sequence", "mode": "train_step"}
+    return [Record(run_id=run_id, replicate=number, seconds=1.0, **names, **changes) for _ in range(2)]
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """The files of a run with two replicates."""
+    files = Raw(tmp_path / "raw", "r", 2)
+    files.open()
+    for number in range(2):
+        files.write(number, rows(number))
+    admissions = [Admission(name, ID, seconds=1.0) for name in NAMES]
+    (files.folder / raw.ADMISSIONS).write_text(admission.dumps(admissions))
+    (files.folder / limits.PEAK).write_bytes(msgspec.json.encode(limits.Peaks({"float32": {"NumPy": 1e9}})))
+    (files.folder / limits.FLOOR).write_bytes(msgspec.json.encode(limits.Floor({"t4-b2-i8-h8/sequence": PLAN})))
+    return files
+
+
+def test_what_fits_is_read(whole, capsys):
+    assert [row.replicate for number in range(2) for row in whole.replicate(number)] == [0, 0, 1, 1]
+    assert [one.implementation for one in whole.admissions(NAMES, BENCHMARKS)] == list(NAMES)
+    assert capsys.readouterr().err == ""
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def empty_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def changed(path):
+    """A value is changed, and the digest of the old ones is kept."""
+    table = pq.read_table(path)
+    place = table.column_names.index("seconds")
+    pq.write_table(table.set_column(place, "seconds", pa.array([1.0, 0.5])), path)
+
+
+DAMAGE = {
+    "truncated": (truncated, "holds no records"),
+    "empty": (lambda path: path.write_bytes(b""), "holds no records"),
+    "random": (lambda path: path.write_bytes(bytes(range(256)) * 9), "holds no records"),
+    "an empty folder": (empty_folder, "is a folder"),
+    "a pipe": (pipe, "is a pipe"),
+    "an endless device": (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "is a device"),
+    "of another run": (lambda path: write_records(path, rows(1, "other")), "it is replicate 1 of run other"),
+    "one row of another run": (lambda path: write_records(path, rows(1) + rows(1, "other")), "of run other"),
+    "another replicate": (lambda path: shutil.copy(path.with_name("replicate-000.parquet"), path), "is replicate 0"),
+    "no rows": (lambda path: write_records(path, []), "it holds no rows"),
+    "changed": (changed, "does not hold the rows that were written"),
+    "no digest": (lambda path: pq.write_table(pq.read_table(path).replace_schema_metadata(), path), "has no digest"),
+    "other columns": (lambda path: pq.write_table(pa.table({"a": [1]}), path), "holds no records"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_replicate_that_does_not_fit_is_moved_aside_and_named(whole, name, capsys):
+    damage, reason = DAMAGE[name]
+    path = whole.folder / "replicate-001.parquet"
+    damage(path)
+    assert whole.replicate(1) is None
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert reason in said
+    assert f"{path}: " in said
+    assert "it is now replicate-001.parquet.damaged and is measured again" in said
+    assert os.path.lexists(f"{path}.damaged")
+    assert whole.replicate(1) is None  # as for one that is missing
+    assert capsys.readouterr().err == ""
+    whole.write(1, rows(1))
+    damage(path)
+    assert whole.replicate(1) is None
+    assert os.path.lexists(f"{path}.damaged1"), "the first one would be lost"
+    assert len(whole.replicate(0)) == 2
+
+
+def test_a_replicate_that_is_none_of_the_run_is_named_and_left(whole, capsys):
+    path = whole.folder / "replicate-7.parquet"
+    write_records(path, rows(7))
+    whole.open()
+    assert capsys.readouterr().err == f"warning: {path} is no replicate of this run; it is left out\n"
+    assert path.exists()
+
+
+def one(**changes):
+    return [{"implementation": name, "benchmark": ID, "status": "ok", "seconds": 1.0, **changes} for name in NAMES]
+
+
+ONES = [[], {}, one(seconds=-1), one(error=-1e-9), one(status="fine"), one(benchmark="a/b/c"), one() + one()]
+PEAKS = [[], {}, {"rates": {"float32": {"a": -1}}}, {"rates": {"float64": {}}}]
+FLOORS = [[], {}, {"plans": {"t4-b2-i8-h8/sequence": 3}}, {"plans": {"x": PLAN}}]
+WRONG = [
+    (name, content)
+    for name, contents in ((raw.ADMISSIONS, ONES), (limits.PEAK, PEAKS), (limits.FLOOR, FLOORS))
+    for content in contents
+]
+TEXTS = [
+    (name, text)
+    for name in (raw.ADMISSIONS, limits.PEAK, limits.FLOOR)
+    for text in ("", "{", "null", "[NaN]", '{"rates": {"float32": {"a": NaN}}}', '{"plans": 1e999}', "\0" * 100)
+]
+
+
+@pytest.mark.parametrize(("name", "content"), [*((name, json.dumps(content)) for name, content in WRONG), *TEXTS])
+def test_the_admissions_are_measured_again_where_one_of_their_files_is_wrong(whole, name, content, capsys):
+    (whole.folder / name).write_text(content)
+    assert whole.admissions(NAMES, BENCHMARKS) is None
+    said = capsys.readouterr().err
+    assert said.count("\n") <= 2  # without the admissions, the other files may say too little
+    assert f"warning: {whole.folder / name}: " in said
+    assert (whole.folder / f"{name}.damaged").read_text() == content
+
+
+@pytest.mark.parametrize("name", [raw.ADMISSIONS, limits.PEAK, limits.FLOOR])
+def test_they_are_measured_again_where_one_of_their_files_is_gone(whole, name):
+    (whole.folder / name).unlink()
+    assert whole.admissions(NAMES, BENCHMARKS) is None
+
+
+@given(st.binary(max_size=60), st.floats(0, 1), st.booleans())
+def test_no_damage_of_a_file_of_records_goes_unseen(tmp_path_factory, noise, where, cut):
+    path = tmp_path_factory.mktemp("records") / "replicate-000.parquet"
+    write_records(path, rows(0))
+    content, before = path.read_bytes(), read_records(path)
+    start = int(where * len(content))
+    path.write_bytes(content[:start] + noise + (b"" if cut else content[start + len(noise) :]))
+    found, said = before, str(path)
+    try:
+        found = read_records(path, sealed=True)
+    except ValueError as error:
+        said = str(error)
+    assert found == before
+    assert said.startswith(str(path))
+    assert "\n" not in said
+
+
+CONFIGURATION = RunConfiguration(
+    run_id="r", benchmarks=(ID,), device="cpu", threads=1, turn_seconds=0.1, seed=0, weights=None, call_seconds=1.0,
+    memory_bytes=2**30, implementations=("reference",), digests=(registry.resolve("reference").digest,),
+    shared_digest=options.shared_digest(), shared_digests=options.shared_digests(), weights_digest=None,
+    replicates=1, blocks=1, baseline="reference", versions={}, commit=Commit(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"replicates": -1}, {"blocks": 0}, {"turn_seconds": -0.5}, {"memory_bytes": -1}, {"benchmarks": ["x"]},
+     {"benchmarks": []}, {"digests": []}, {"seed": -3}, {"threads": "two"}, {"new": 1}, {"commit": 3},
+     {"replicates": 10**18}, {"blocks": 10**18}, {"turn_seconds": 1e308}, {"seed": 10**30}, {"memory_bytes": 10**30},
+     {"call_seconds": 1e300}, {"device": "x"}],
+)  # fmt: skip
+def test_wrong_numbers_in_run_json_are_named(tmp_path, changes):
+    content = {**msgspec.to_builtins(CONFIGURATION), **changes}
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    with pytest.raises(click.UsageError, match=r"no readable run\.json"):
+        resumed(tmp_path)
+
+
+@pytest.mark.parametrize("text", [CONFIGURATION.dumps()[:200], "", "[1]", '{"seed": NaN}', "\0"])
+def test_a_run_json_that_is_damaged_is_named(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(click.UsageError, match=r"no readable run\.json"):
+        resumed(tmp_path)
+    (tmp_path / "run.json").unlink()
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(click.UsageError, match="is a pipe"):
+        resumed(tmp_path)
+
+
+def test_the_file_of_impls_that_has_changed_is_named(tmp_path):
+    digests = {**options.shared_digests(), "core/problem.py": "0"}
+    began = msgspec.structs.replace(
+        CONFIGURATION, shared_digest="0", shared_digests=digests, versions=dict.fromkeys(["reference"], "")
+    )
+    (tmp_path / "run.json").write_text(began.dumps())
+    with pytest.raises(click.UsageError, match=r"^impls/core/problem\.py has changed since"):
+        resumed(tmp_path)
+
+
+def test_a_run_is_not_resumed_on_another_gpu(tmp_path, monkeypatch):
+    versions = {"reference": versions_of(registry.resolve("reference"))}
+    began = msgspec.structs.replace(CONFIGURATION, device="cuda", gpu="NVIDIA H100, 580.95", versions=versions)
+    (tmp_path / "run.json").write_text(began.dumps())
+    for here, said in (("NVIDIA H200, 580.95", "NVIDIA H200, 580.95"), (None, "none")):
+        monkeypatch.setattr(machine, "gpu_model", lambda here=here: here)
+        with pytest.raises(click.UsageError, match=f"began on NVIDIA H100, 580.95; here is {said}"):
+            resumed(tmp_path)
+    monkeypatch.setattr(machine, "gpu_model", lambda: "NVIDIA H100, 580.95")
+    assert resumed(tmp_path) == began
+
+
+def test_a_damaged_file_of_a_calibration_is_named_before_anything_is_measured(tmp_path):
+    pool, gates = tmp_path / "pool", tmp_path / "gates"
+    pool.mkdir()
+    gates.mkdir()
+    nothing = dict.fromkeys(("wall_seconds", "steal_seconds", "pressure_seconds"), 0.0)
+    turn = Turn(block=0, position=0, seconds=1.0, involuntary_switches=0, **nothing)
+    write_records(pool / "replicate-1.parquet", rows(0, turns=[turn]), COMPARED)
+    gate = {"kind": "same", "planted": "", "exit_code": 0, "regressions": [], "seconds": 1.0, "date": "2026-11-25"}
+    (gates / "1.json").write_text(json.dumps(gate))
+    assert len(stored(tmp_path)[1]) == 1
+    for text, number in itertools.product(("", "{", "[]", '{"kind": "same"}'), range(1)):
+        (gates / f"2-{number}.json").write_text(text)
+        with pytest.raises(click.UsageError, match=r"2-0\.json is damaged"):
+            stored(tmp_path)
+    (gates / "2-0.json").unlink()
+    shutil.copy(pool / "replicate-1.parquet", pool / "replicate-2.parquet")
+    with pytest.raises(click.UsageError, match="holds the same replicate as"):
+        stored(tmp_path)
+    with pytest.raises(ValueError, match="holds the same replicate as"):
+        Pool.load(pool)
+    truncated(pool / "replicate-2.parquet")
+    with pytest.raises(click.UsageError, match=r"replicate-2\.parquet holds no records"):
+        stored(tmp_path)
+
+
+def test_a_file_of_records_that_says_it_holds_too_much_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    write_records(path, rows(0) * 5000)
+    assert len(read_records(path)) == 10_000
+    for name, most in (("MOST_VALUES", 9_999), ("MOST_BYTES", 100)):
+        with monkeypatch.context() as patched:
+            patched.setattr(record, name, most)
+            with pytest.raises(ValueError, match=r"more than can be read|at most"):
+                read_records(path)
+
+
+def test_equal_values_that_take_no_bytes_are_counted(tmp_path):
+    path = tmp_path / "bomb.parquet"
+    many = pa.ListArray.from_arrays(pa.array([0, 2**24 + 1], pa.int32()), pa.nulls(2**24 + 1, pa.float64()))
+    pq.write_table(pa.table({"samples": many}), path)
+    assert path.stat().st_size < 2**16
+    with pytest.raises(ValueError, match="more than can be read"):
+        read_records(path)
+
+
+def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a_user_is_not(tmp_path):
+    left = tmp_path / ".arriving-0123456789abcdef.json"
+    left.touch()
+    assert options.usable_out(tmp_path) == tmp_path
+    assert not left.exists()
+    (tmp_path / ".mine").touch()
+    with pytest.raises(click.UsageError, match="not an empty folder"):
+        options.usable_out(tmp_path)

@@ -1,0 +1,63 @@
+"""What an admission makes of a worker's answers. The worker is made up."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.cases import Benchmark
+from benchmarks.runner import admission
+from benchmarks.runner.arm import ArmFailed
+from benchmarks.stopwatch import Stopwatch
+from benchmarks.worker import protocol
+
+BENCHMARK = Benchmark.parse("t2-b1-i1-h1/sequence/forward")
+OPENING = protocol.Open(BENCHMARK.id, 0, None, 1)
+
+
+class Arm:
+    """An arm whose worker agrees with the reference; it fails at the requests that are given."""
+
+    name, ready, alive = "mine", None, True
+    implementation = SimpleNamespace(is_floor=False)
+
+    def __init__(self, *failing, compiled_before=0.0):
+        self.failing, self.compiled_before, self.closed = failing, compiled_before, False
+
+    def ask(self, request, kind):
+        if isinstance(request, self.failing):
+            raise ArmFailed("timed_out", "no answer for 60 s")
+        self.closed = isinstance(request, protocol.Close)
+        answers = {
+            protocol.Opened: protocol.Opened(2.0, 1, self.compiled_before),
+            protocol.Checked: protocol.Checked(1e-7, "output"),
+            protocol.Estimated: protocol.Estimated(0.5),
+            protocol.KernelNamed: protocol.KernelNamed("aten::mm × 2"),
+        }
+        return answers.get(kind, protocol.Done())
+
+    def check_from_outside(self):
+        pass
+
+
+def admitted(arm):
+    return admission.admit(arm, BENCHMARK, OPENING, Path("expected"), 0.1, Stopwatch(), kernels=True)
+
+
+def test_what_was_compiled_before_counts_to_the_first_call():
+    assert admitted(Arm()).first_call_seconds == 2.0
+    assert admitted(Arm(compiled_before=9.5)).first_call_seconds == 11.5
+
+
+def test_a_profiler_that_fails_is_told_and_refuses_nothing():
+    assert admitted(Arm()).kernel == "aten::mm × 2"
+    found = admitted(failing := Arm(protocol.NameKernel))
+    assert (found.status, found.kernel) == ("ok", "not known: timed_out: no answer for 60 s")
+    assert failing.closed
+
+
+@pytest.mark.parametrize("request_", [protocol.Open, protocol.Check, protocol.Estimate, protocol.Inspect])
+def test_whatever_else_fails_refuses_the_benchmark(request_):
+    found = admitted(Arm(request_))
+    assert (found.status, found.reason) == ("timed_out", "no answer for 60 s")
+    assert found.kernel is None

@@ -1,0 +1,157 @@
+"""One worker from the runner's side: what cannot be started, and which variables it gets."""
+
+import os
+import subprocess
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+
+from benchmarks.runner import outside
+from benchmarks.runner.arm import GONE_SECONDS, Arm, ArmFailed, start_all
+from benchmarks.runner.home import HERE, Home, Limits, worker_variables
+from benchmarks.worker import protocol
+from benchmarks.worker.worker import Worker
+from impls.core import registry
+from impls.core.problem import Problem
+
+HEAD = 'FRAMEWORK = "t"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
+
+
+def arm_of(implementation, tmp_path, home=HERE):
+    core = min(os.sched_getaffinity(0))
+    return Arm(implementation, "cpu", Limits((core,), 60, 2**34), "float32", tmp_path, home)
+
+
+def test_a_python_that_is_not_there_is_not_installed_and_stops_nobody_else(tmp_path):
+    gone = arm_of(registry.resolve("reference"), tmp_path / "gone", Home(str(tmp_path / "python")))
+    there = arm_of(registry.resolve("reference"), tmp_path / "there")
+    try:
+        start_all([gone, there])
+        assert not gone.alive
+        assert there.alive
+        with pytest.raises(ArmFailed, match=r"not_installed: .* can't be started: No such file"):
+            gone.ensure_running()
+    finally:
+        there.kill()
+
+
+def test_a_worker_is_stopped_except_while_it_works(tmp_path):
+    """So nothing that it does in the meantime can disturb another one."""
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    try:
+        arm.ensure_running()
+        worker = psutil.Process(arm.process.pid)
+        assert worker.status() == psutil.STATUS_STOPPED
+        request = protocol.Close("t1-b1-i1-h1/cell/forward")
+        arm.ask(request, protocol.Done, stop=False)
+        assert worker.status() != psutil.STATUS_STOPPED
+        arm.ask(request, protocol.Done)
+        assert worker.status() == psutil.STATUS_STOPPED
+    finally:
+        arm.kill()
+
+
+def test_a_worker_is_ended_before_the_machine_has_no_memory_left(tmp_path, monkeypatch):
+    """Without memory for its files, a machine without swap stands still, and nobody is told why."""
+    memory = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=memory.total // 100))
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    with pytest.raises(ArmFailed, match=r"out_of_memory: .* GiB resident, and the machine has [\d.]+ GiB left"):
+        arm.ensure_running()
+    assert not arm.alive
+
+
+def test_a_worker_keeps_only_its_last_inputs():
+    worker = object.__new__(Worker)
+    worker.seed, worker.made = 1, None
+    benchmarks = [SimpleNamespace(timed_problem=Problem.parse(f"t{t}-b1-i1-h1")) for t in (2, 3)]
+    first = worker.inputs_of(benchmarks[0], 0)
+    assert worker.inputs_of(benchmarks[0], 0) is first  # modes of a problem that follow one another share them
+    kept = weakref.ref(first)
+    del first
+    assert len(worker.inputs_of(benchmarks[1], 0).x) == 3
+    assert kept() is None
+    again = worker.inputs_of(benchmarks[1], 1).x
+    worker.seed = 2
+    assert not np.array_equal(worker.inputs_of(benchmarks[1], 1).x, again)
+
+
+def test_two_threads_may_end_a_worker_at_once(tmp_path, monkeypatch):
+    """As where `agree` runs out of time: the one that ends all arms meets the one that is done with its own."""
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    arm.start()
+    ended, pauses = outside.end, iter([0.3, 0.0, 0.0, 0.0])  # one is held up, and the other goes past it
+
+    def slowly(processes):
+        ended(processes)
+        time.sleep(next(pauses))
+
+    monkeypatch.setattr(outside, "end", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(arm.kill) for _ in range(2)]:
+            done.result()
+    assert not arm.alive
+
+
+def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(HEAD + 'ENVIRONMENT = {"PYTHONPATH": "/nowhere", "OMP_NUM_THREADS": "64", "XLA_FLAGS": "--x"}\n')
+    variables = worker_variables(registry.resolve(str(path)), "cpu", 2, "float32", tmp_path, Home(path=(Path("/a"),)))
+    assert variables["OMP_NUM_THREADS"] == "2"
+    assert variables["PYTHONPATH"].startswith("/a")
+    assert variables["XLA_FLAGS"] == "--x"
+
+
+ENDLESS = """
+import os, stat
+FRAMEWORK = "t"
+TRACK = "default"
+def prepare(problem, weights, device, workload):
+    for fd in map(int, os.listdir("/proc/self/fd")):  # the number is that of the process that started it: any
+        try:
+            while stat.S_ISSOCK(os.fstat(fd).st_mode):
+                os.write(fd, b"x" * 65536)
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.slow
+def test_who_writes_to_the_socket_without_end_is_stopped(tmp_path):
+    from benchmarks.worker import protocol
+
+    path = tmp_path / "mine.py"
+    path.write_text(ENDLESS)
+    arm = arm_of(registry.resolve(str(path)), tmp_path)
+    try:
+        arm.ensure_running()
+        with pytest.raises(ArmFailed, match="wrote to the socket"):
+            arm.ask(protocol.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0), protocol.Opened)
+        assert not arm.alive
+        assert len(arm.buffer) < 2**25
+    finally:
+        arm.kill()
+
+
+def test_a_worker_that_does_not_die_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    """One that hangs in a driver dies when the driver lets it."""
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    arm.start()
+    worker, limits = arm.process, []
+    wait = worker.wait
+
+    def hangs(timeout=None):
+        limits.append(timeout)
+        raise subprocess.TimeoutExpired("worker", timeout)
+
+    monkeypatch.setattr(worker, "wait", hangs)
+    arm.kill()
+    assert limits == [GONE_SECONDS]
+    assert not arm.alive
+    wait(10)

@@ -1,0 +1,198 @@
+"""Which turns of a replicate are checked, what an arm is asked in a turn, and whether its times can be true."""
+
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.cases import Benchmark
+from benchmarks.record import Record
+from benchmarks.runner import blocks
+from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner.blocks import CHECKED, LOOKS, How, Job, Replicate
+from benchmarks.stopwatch import Stopwatch
+from benchmarks.worker import protocol, timing
+from benchmarks.worker.timing import Turn
+
+
+@pytest.fixture
+def replicate():
+    found = Replicate([], lambda benchmark: None, How(3), random.Random(0), Stopwatch())
+    found.chance = random.Random(1)  # what is random here must not be so in a test
+    return found
+
+
+def test_the_first_and_the_last_turn_begin_with_different_inputs_and_are_checked(replicate):
+    for updates in (False, True):
+        assert replicate.check_of(0, 6, updates) == (0, True)
+        assert replicate.check_of(5, 6, updates) == (1, True)
+
+
+def test_turns_between_are_checked_at_random_on_the_inputs_that_they_have(replicate):
+    found = [replicate.check_of(3, 6, updates=False) for _ in range(4000)]
+    assert abs(sum(checked for _, checked in found) / 4000 - CHECKED) < 0.03
+    assert {inputs for inputs, _ in found} == {None}
+
+
+def test_a_step_that_changes_parameters_is_checked_on_new_inputs_only(replicate):
+    found = [replicate.check_of(3, 6, updates=True) for _ in range(1000)]
+    assert (None, True) not in found
+    assert {(0, True), (1, True), (None, False)} == set(found)
+
+
+class Answering:
+    """An arm that answers everything, and keeps what it was asked."""
+
+    implementation = SimpleNamespace(is_floor=False)
+    alive = True
+    watch = SimpleNamespace(helpers=dict, cpu_seconds=lambda: 0.0, busy_helper=lambda *_: None)
+
+    def __init__(self):
+        self.asked = []
+
+    def ask(self, request, answer, stop=True):
+        self.asked.append(request)
+        if answer is protocol.Taken:
+            return protocol.Taken(Turn(seconds=1e-3, samples=[1e-3]), [])
+        if answer is protocol.Pipelined:
+            return protocol.Pipelined(0.001, 0.0008, 5.0)
+        return protocol.Done()
+
+    def check_from_outside(self, pools):
+        pass
+
+
+@pytest.mark.parametrize("warm", [0, 7])
+def test_a_device_is_warmed_up_before_new_inputs_are_loaded(replicate, warm):
+    """The first call of a turn is timed on inputs that are new: warming up on them would hide what is remembered."""
+    arm, key = Answering(), ("run", "torch_lstm")
+    benchmark = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
+    row = Record(
+        run_id="r", implementation="torch_lstm", problem="t4-b2-i8-h8", workload="sequence", mode="forward",
+        replicate=0, turns=[],
+    )  # fmt: skip
+    replicate.jobs = [Job(benchmark, {key: arm}, {key: timing.Plan(3, 1, warm)}, {key: row}, Path("expected"))]
+    replicate.take_turn(0, key, 0, 0)
+    kinds = [type(request).__name__ for request in arm.asked]
+    assert kinds == [*(["Warm"] if warm else []), "Load", "TakeTurn", "Compare"]
+    assert [request.calls for request in arm.asked if isinstance(request, protocol.Warm)] == ([warm] if warm else [])
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(1e-5, 200), (0.002, 25), (3.0, 2)])
+def test_calls_without_a_wait_go_on_for_a_moment(replicate, seconds, calls):
+    arm, key, benchmark = Answering(), ("run", "torch_lstm"), Benchmark.parse("t4-b2-i8-h8/sequence/forward")
+    row = SimpleNamespace(seconds=seconds)
+    replicate.pipeline(Job(benchmark, {key: arm}, {}, {key: row}, Path("expected")), key)
+    (asked,) = arm.asked
+    assert (asked.benchmark, asked.calls) == (benchmark.id, calls)
+    assert asked.warm >= 3
+    assert asked.warm * seconds >= 0.02
+    assert (row.pipelined_seconds, row.gpu_seconds, row.gpu_kernels) == (0.001, 0.0008, 5.0)
+
+
+def test_the_floor_has_no_calls_without_a_wait(replicate):
+    arm, key = Answering(), ("run", "floor")
+    arm.implementation = SimpleNamespace(is_floor=True)
+    replicate.pipeline(SimpleNamespace(arms={key: arm}, rows={key: SimpleNamespace(seconds=1.0)}), key)
+    assert arm.asked == []
+
+
+def test_where_pipelining_fails_the_row_keeps_its_times_and_says_why(replicate):
+    class Failing(Answering):
+        alive = True
+
+        def ask(self, request, answer, stop=True):
+            raise ArmFailed("disagrees", "forward, without its wait: output is missing")
+
+    key, benchmark = ("run", "torch_lstm"), Benchmark.parse("t4-b2-i8-h8/sequence/forward")
+    row = SimpleNamespace(seconds=1e-3, pipelined_seconds=None, reason="", status="ok")
+    replicate.pipeline(Job(benchmark, {key: Failing()}, {}, {key: row}, Path("expected")), key)
+    assert (row.seconds, row.pipelined_seconds, row.status) == (1e-3, None, "ok")
+    assert row.reason == "not pipelined: disagrees: forward, without its wait: output is missing"
+    assert replicate.failed == []
+
+
+def test_an_arm_that_has_died_is_asked_nothing_more(replicate):
+    arm, key = Answering(), ("run", "torch_lstm")
+    arm.alive = False
+    row = SimpleNamespace(seconds=1e-3)
+    replicate.pipeline(SimpleNamespace(arms={key: arm}, rows={key: row}), key)
+    replicate.jobs = [SimpleNamespace(arms={key: arm}, benchmark=None)]
+    replicate.close([0])
+    assert arm.asked == []
+
+
+def job_of(arm, **changes):
+    """A job with a single arm, whose row is changed in this way, and the key of the arm."""
+    key = ("run", "torch_lstm")
+    row = Record(
+        run_id="r", implementation="torch_lstm", problem="t4-b2-i8-h8", workload="sequence", mode="forward",
+        replicate=0, **changes,
+    )  # fmt: skip
+    benchmark = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
+    return Job(benchmark, {key: arm}, {key: timing.Plan(3, 1)}, {key: row}, Path("expected")), key
+
+
+def test_the_time_of_a_turn_is_the_median_of_its_samples_whatever_the_worker_says(replicate):
+    class Lying(Answering):
+        def ask(self, request, answer, stop=True):
+            answered = super().ask(request, answer, stop)
+            if answer is protocol.Taken:
+                answered.turn = Turn(seconds=1e-9, samples=[5e-3, 1e-3, 2e-3])
+            return answered
+
+    job, key = job_of(arm := Lying(), turns=[])
+    replicate.jobs = [job]
+    replicate.take_turn(0, key, 0, 0)
+    assert [turn.seconds for turn in job.rows[key].turns] == [2e-3]
+    assert [request.seconds for request in arm.asked if isinstance(request, protocol.Compare)] == [2e-3]
+
+
+class Late(Answering):
+    """An arm whose further turns are right by its own clock, and later by these seconds by the runner's."""
+
+    limits = SimpleNamespace(cores=(0,))
+
+    def __init__(self, monkeypatch, *late):
+        super().__init__()
+        self.now, self.late = 0.0, iter(late)
+        monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def ask(self, request, answer, stop=True):
+        answered = super().ask(request, answer, stop)
+        self.now += answered.turn.samples[0] + next(self.late, 0.0)
+        return answered
+
+
+LATE = 1.0
+"""Seconds."""
+
+
+def job_whose_turns_were_late(arm):
+    turns = [Turn(seconds=1e-3, samples=[1e-3], outside_seconds=1e-3 + LATE) for _ in range(2)]
+    return job_of(arm, seconds=1e-3, calls_per_sample=1, turns=turns)
+
+
+@pytest.mark.parametrize("late", [0, 1, LOOKS - 1])
+def test_where_every_turn_was_disturbed_further_turns_are_taken_until_one_is_right(replicate, monkeypatch, late):
+    arm = Late(monkeypatch, *[LATE] * late)
+    job, key = job_whose_turns_were_late(arm)
+    replicate.check_times(job, key)
+    assert [type(request) for request in arm.asked] == [protocol.TakeTurn] * (late + 1)
+    assert len(job.rows[key].turns) == 2  # further turns are no part of the measurement
+
+
+def test_where_every_further_turn_is_late_too_the_clock_is_wrong(replicate, monkeypatch):
+    arm = Late(monkeypatch, *[LATE] * 1000)
+    with pytest.raises(ArmFailed, match=r"error: its clock is wrong: by it a turn took 1\.00 ms"):
+        replicate.check_times(*job_whose_turns_were_late(arm))
+    assert len(arm.asked) == LOOKS
+
+
+def test_an_arm_that_has_died_can_not_show_that_its_clock_is_right(replicate, monkeypatch):
+    arm = Late(monkeypatch)
+    arm.alive = False
+    with pytest.raises(ArmFailed, match="its clock is wrong"):
+        replicate.check_times(*job_whose_turns_were_late(arm))
+    assert arm.asked == []

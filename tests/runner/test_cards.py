@@ -1,0 +1,143 @@
+"""The GPU as its driver sees it. NVML is made up."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.runner import cards, turns
+from benchmarks.runner.cards import Card
+from benchmarks.worker.timing import Turn
+
+
+class NVMLError(Exception):
+    pass
+
+
+class Nvml:
+    """The functions of pynvml that the suite asks. `unsupported` has the names of those that this card lacks."""
+
+    NVML_CLOCK_SM, NVML_TEMPERATURE_GPU = 1, 0
+    NVMLError = NVMLError
+
+    def __init__(self, unsupported=(), bits=(0,), cards=1):
+        self.unsupported = unsupported
+        self.bits = iter(bits)
+        self.cards = cards
+        self.joules = 0.0
+        self.asked = []
+
+    def __getattr__(self, name):
+        if not name.startswith("nvml"):
+            raise AttributeError(name)
+
+        def function(*arguments):
+            self.asked.append((name, *arguments))
+            if name in self.unsupported:
+                raise NVMLError("Not Supported")
+            return getattr(self, f"_{name}")(*arguments)
+
+        return function
+
+    def _nvmlInit(self):
+        return None
+
+    def _nvmlDeviceGetHandleByIndex(self, index):
+        if index >= self.cards:
+            raise NVMLError("Invalid Argument")
+        return f"card {index}"
+
+    def _nvmlDeviceGetHandleByUUID(self, uuid):
+        return uuid
+
+    def _nvmlDeviceGetName(self, _):
+        return b"NVIDIA H100"
+
+    def _nvmlSystemGetDriverVersion(self):
+        return "580.1"
+
+    def _nvmlDeviceGetClockInfo(self, _, kind):
+        assert kind == self.NVML_CLOCK_SM
+        return 1980
+
+    def _nvmlDeviceGetTemperature(self, *_):
+        return 54
+
+    def _nvmlDeviceGetTotalEnergyConsumption(self, _):
+        self.joules += 12.5
+        return int(1000 * self.joules)
+
+    def _nvmlDeviceGetCurrentClocksEventReasons(self, _):
+        return next(self.bits)
+
+    def _nvmlDeviceGetComputeRunningProcesses(self, _):
+        return [SimpleNamespace(pid=7), SimpleNamespace(pid=8)]
+
+
+def test_a_reading_has_what_the_card_says():
+    card = Card(Nvml())
+    assert (card.name, card.driver) == ("NVIDIA H100", "580.1")
+    found = card.reading({7})
+    assert (found.hertz, found.celsius, found.joules, found.others) == (1.98e9, 54, 12.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("nvmlDeviceGetClockInfo", "hertz"), ("nvmlDeviceGetTemperature", "celsius"),
+        ("nvmlDeviceGetTotalEnergyConsumption", "joules"), ("nvmlDeviceGetCurrentClocksEventReasons", "throttled"),
+        ("nvmlDeviceGetComputeRunningProcesses", "others"),
+    ],
+)  # fmt: skip
+def test_what_a_card_does_not_support_is_not_known_and_the_rest_is(name, field):
+    found = vars(Card(Nvml(unsupported=[name])).reading())
+    assert [key for key, value in found.items() if value is None] == [field]
+
+
+@pytest.mark.parametrize(
+    ("bits", "throttled"),
+    [((0x1, 0x2), 0), ((0x0, 0x4), 0x4), ((0x20, 0x4), 0x24), ((0x1, 0x80), 0x80)],
+)
+def test_a_turn_says_why_the_card_held_itself_back_and_not_that_it_was_idle(bits, throttled):
+    card = Card(Nvml(bits=bits))
+    turn = turns.take(0, 0, lambda: Turn(seconds=1.0), lambda: card.reading({7, 8}))
+    assert turn.gpu_throttled == throttled
+    assert (turn.gpu_joules, turn.gpu_hertz, turn.gpu_celsius, turn.gpu_others) == (12.5, 1.98e9, 54, 0)
+
+
+def test_a_turn_without_a_card_says_nothing():
+    turn = turns.take(0, 0, lambda: Turn(seconds=1.0))
+    assert turn.gpu_throttled is turn.gpu_hertz is None
+
+
+def test_reasons_have_words():
+    assert cards.words(0x24) == "power limit, temperature"
+
+
+@pytest.mark.parametrize(
+    ("visible", "asked"),
+    [(None, ("nvmlDeviceGetHandleByIndex", 0)), ("1,0", ("nvmlDeviceGetHandleByIndex", 1)),
+     ("GPU-12ab,GPU-34", ("nvmlDeviceGetHandleByUUID", "GPU-12ab"))],
+)  # fmt: skip
+def test_the_card_is_the_first_that_is_visible(monkeypatch, visible, asked):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    nvml = Nvml(cards=2)
+    Card(nvml)
+    assert asked in nvml.asked
+
+
+@pytest.mark.parametrize("nvml", [Nvml(cards=0), Nvml(unsupported=["nvmlInit"])])
+def test_no_card_is_told(nvml):
+    with pytest.raises(LookupError, match="NVML sees no card: "):
+        Card(nvml)
+
+
+def test_process_ids_of_another_namespace_are_no_others():
+    assert Card(Nvml()).reading({1, 2}).others is None
+
+
+def test_the_cpu_has_no_card():
+    assert cards.card("cpu") is None

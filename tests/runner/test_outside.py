@@ -1,0 +1,147 @@
+"""What the runner sees of a worker from outside: processor time, processors, and processes that were left behind."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from benchmarks.runner import outside
+from tests.helpers.processes import python, wait_for
+
+SLEEP = (sys.executable, "-c", "import time; print(flush=True); time.sleep(60)")
+
+
+@pytest.fixture
+def child():
+    """A process in its own session, as a worker is."""
+    process = subprocess.Popen(SLEEP, start_new_session=True, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+BURN = "import time\nwhile time.thread_time() < 0.2: pass"
+
+
+def test_processor_time_is_that_of_all_threads_and_of_children_that_have_ended():
+    def burn():
+        while time.thread_time() < 0.2:
+            pass
+
+    def ended():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    before, own, children = outside.cpu_seconds(os.getpid()), time.process_time(), ended()
+    thread = threading.Thread(target=burn)
+    thread.start()
+    thread.join()
+    subprocess.run([sys.executable, "-c", BURN], check=True)
+    used, own, children = outside.cpu_seconds(os.getpid()) - before, time.process_time() - own, ended() - children
+    assert min(own, children) >= 0.2
+    assert abs(used - own - children) < 0.04  # the children's user time and system time are in ticks of 10 ms
+
+
+def test_a_process_that_sleeps_uses_no_processor_time(child):
+    before = outside.cpu_seconds(child.pid)
+    time.sleep(0.1)
+    assert outside.cpu_seconds(child.pid) - before < 0.05
+
+
+def test_a_thread_on_other_processors_is_seen(child):
+    core = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(child.pid, {core})
+    assert outside.strayed(child.pid, {core}) == set()
+    assert outside.strayed(child.pid, {core + 1}) == {core}
+    assert outside.strayed(2**22 + 1, {core}) == set()  # there is no such process
+
+
+def test_a_lower_priority_is_no_favour_and_another_class_is(child):
+    assert not outside.favoured(child.pid)
+    os.setpriority(os.PRIO_PROCESS, child.pid, 5)
+    assert not outside.favoured(child.pid)
+    os.sched_setscheduler(child.pid, os.SCHED_BATCH, os.sched_param(0))
+    assert outside.favoured(child.pid)
+    assert not outside.favoured(2**22 + 1)  # there is no such process
+
+
+NEST = f"import subprocess; subprocess.Popen({list(SLEEP)!r}, start_new_session=True).wait()"
+
+
+def test_descendants_are_seen_across_sessions_and_ended():
+    command = [sys.executable, "-c", NEST]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as parent:
+        parent.stdout.readline()  # the grandchild's
+        (grandchild,) = outside.descendants(parent.pid)
+        outside.end([grandchild])
+        assert parent.wait(10) is not None
+    assert grandchild.session == grandchild.pid
+    assert str(grandchild).startswith("python")
+    assert "time.sleep(60)" in str(grandchild)
+
+
+def test_a_command_is_shown_without_its_folder(tmp_path):
+    """A long folder would take all the room: this failed in a checkout with a longer path."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    (folder / "python").symlink_to(sys.executable)
+    with subprocess.Popen([folder / "python", *SLEEP[1:]], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        shown = [str(one) for one in outside.descendants(os.getpid()) if one.pid == process.pid]
+        process.kill()
+    assert len(shown) == 1
+    assert shown[0].startswith("python -c import time")
+
+
+ORPHAN = """
+import os, subprocess, sys, time
+from benchmarks.runner import outside
+outside.adopt_orphans()
+daemon = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(60)"
+subprocess.run([sys.executable, "-c", daemon], env={outside.MARK: "mine"} if sys.argv[1] == "marked" else {})
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+outside.expect(worker.pid)
+here = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])  # in this session: the runner's own
+while not (found := outside.orphans()) or "setsid" not in found[0].command: time.sleep(0.01)
+assert len(found) == 1, found
+print(found[0].token)
+outside.end(found)
+assert not outside.orphans()
+assert not os.path.exists(f"/proc/{found[0].pid}"), "it is dead, and taken in"
+assert worker.poll() is None and here.poll() is None
+worker.kill(), here.kill()
+"""
+
+
+@pytest.mark.parametrize(("how", "token"), [("marked", "mine"), ("unmarked", "None")])
+def test_an_orphan_is_adopted_told_from_other_children_and_ended(how, token):
+    done = python("-c", ORPHAN, how)
+    assert (done.returncode, done.stdout.strip()) == (0, token), done.stderr
+
+
+def test_what_a_dead_worker_left_in_its_group_is_taken_in():
+    code = (
+        "import os, signal, subprocess, sys, time\nfrom benchmarks.runner import outside\n"
+        "outside.adopt_orphans()\n"
+        "worker = subprocess.Popen([sys.executable, '-c', 'import os, time; os.fork(); time.sleep(60)'], "
+        "start_new_session=True)\noutside.expect(worker.pid)\n"
+        "while not outside.descendants(worker.pid): time.sleep(0.01)\n"
+        "left = outside.descendants(worker.pid)[0].pid\n"
+        "os.killpg(worker.pid, signal.SIGKILL); worker.wait()\n"
+        "while os.path.exists(f'/proc/{left}'): outside.forget(worker.pid); time.sleep(0.01)\n"
+        "print('gone')"
+    )
+    assert python("-c", code, timeout=30).stdout.strip() == "gone"
+
+
+def test_ending_what_is_gone_already_is_no_error(child):
+    (gone,) = [outside.Process(child.pid, child.pid, child.pid, "gone")]
+    os.kill(child.pid, signal.SIGKILL)
+    wait_for(lambda: child.poll() is not None, 10)
+    outside.end([gone])

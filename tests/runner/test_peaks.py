@@ -1,0 +1,59 @@
+"""The peak memory that a worker tells is that of the benchmark, which gives it back."""
+
+import os
+
+import psutil
+import pytest
+
+from benchmarks.runner.arm import Arm
+from benchmarks.runner.home import Limits
+from benchmarks.worker import protocol
+from impls.core import registry
+
+HELD = 2**26
+"""Bytes."""
+
+FILE = f"""
+import dataclasses
+import numpy as np
+from impls import numpy_lstm
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+DEVICES = ("cpu",)
+
+
+def prepare(problem, weights, device, workload):
+    right = numpy_lstm.prepare(problem, weights, device, workload)
+    held = np.ones({HELD} // 8 if problem.seq_len == 2 else 1)
+    return dataclasses.replace(right, forward=lambda state: (held, right.forward(state))[1])
+"""
+LARGE, SMALL = "t2-b1-i1-h1/sequence/forward", "t1-b1-i1-h1/sequence/forward"
+
+
+@pytest.mark.slow
+def test_the_peak_of_a_benchmark_is_its_own(tmp_path):
+    """Neither what the process held before counts, nor what another benchmark has held. Closed, it holds no more."""
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    limits = Limits((min(os.sched_getaffinity(0)),), 60, 2**34)
+    arm = Arm(registry.resolve(str(path)), "cpu", limits, "float32", tmp_path)
+
+    def seen(benchmark):
+        """Its peak, and by how much the process shrinks when it is closed."""
+        opened = arm.ask(protocol.Open(benchmark, 0, None, 0), protocol.Opened)
+        process = psutil.Process(arm.process.pid)
+        before = process.memory_info().rss
+        arm.ask(protocol.Close(benchmark), protocol.Done)
+        return opened.peak_bytes, before - process.memory_info().rss
+
+    try:
+        arm.ensure_running()
+        for _ in range(2):
+            peak, given_back = seen(LARGE)
+            assert 0.9 * HELD < peak < 1.5 * HELD
+            assert given_back > 0.9 * HELD
+            peak, _ = seen(SMALL)
+            assert peak < 2**24
+    finally:
+        arm.kill()

@@ -1,0 +1,73 @@
+"""Whether the turns of a replicate can be true: clocks, processors, remembered results."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.runner import plausible
+from benchmarks.worker.timing import Turn
+
+
+def turn(scale=1.0, extra=0.001, cpu=0.9, first=0.005, read=0.001, call=0.005):
+    """A turn of three calls. The worker's clock runs `scale` times as fast as the runner's, whose turn takes longer."""
+    truth = first + 3 * call + 2 * read
+    return Turn(
+        seconds=scale * call, samples=[scale * call] * 3, first_seconds=scale * first, read_seconds=scale * read,
+        reread_seconds=scale * read, outside_seconds=truth + extra, outside_cpu_seconds=cpu * (truth + extra),
+        inputs=0,
+    )  # fmt: skip
+
+
+def test_honest_turns_are_not_doubted():
+    turns = [turn(), turn(extra=0.3), turn(extra=0.02)]  # some disturbed: at least one was not
+    assert plausible.clocks(turns, 1) is None
+    assert plausible.processors(turns, 1) is None
+    assert not plausible.remembered(turns, 0.005)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.37, 0.75, 1.2, 3.0])
+def test_a_clock_that_runs_slow_fast_or_not_at_all_is_found(scale):
+    assert "its clock is wrong" in plausible.clocks([turn(scale), turn(scale, extra=0.01)], 1)
+
+
+@given(st.lists(st.floats(1e-4, 1.0), min_size=1, max_size=6), st.floats(1e-4, 0.0009))
+def test_messages_that_take_long_are_no_proof_while_one_did_not(delays, least):
+    assert plausible.clocks([turn(extra=delay) for delay in [*delays, least]], 1) is None
+
+
+def test_samples_of_several_calls_are_counted_with_their_calls():
+    many = turn()
+    many.samples = [0.001] * 3
+    assert plausible.clocks([many], 5) is None
+    assert plausible.clocks([many], 1) is not None
+
+
+def test_more_processors_than_given_are_found():
+    assert plausible.processors([turn(cpu=1.09)], 1) is None
+    assert plausible.processors([turn(cpu=1.2), turn(cpu=1.1)], 1) == "it used 1.15 processors; it was given 1"
+    assert plausible.processors([turn(cpu=1.2)], 2) is None
+
+
+def test_results_that_were_remembered_after_the_first_call_are_found():
+    turns, quick = [turn(first=0.02), turn(first=0.03)], turn(first=0.0003)
+    turns[1].inputs, quick.inputs = 1, 2
+    assert plausible.remembered(turns, 0.0001)
+    assert not plausible.remembered([*turns, quick], 0.0001)  # one first call was quick
+    for one in turns:
+        one.inputs = None  # these did not begin with new inputs
+    assert not plausible.remembered(turns, 0.0001)
+
+
+def test_a_first_call_counts_where_its_inputs_were_new():
+    turns = [turn(first=0.02), turn(first=0.00001), turn(first=0.00001)]
+    turns[1].inputs, turns[2].inputs = None, 0  # goes on; and inputs that were seen before
+    assert plausible.remembered(turns, 0.00001)
+    turns[2].inputs = 1
+    assert not plausible.remembered(turns, 0.00001)
+
+
+def test_a_time_far_below_the_matrix_products_is_not_true():
+    assert "can't be true: 0.001 of the time" in plausible.below_floor(1e-6, 1e-3)
+    assert plausible.below_floor(0.5e-3, 1e-3) is None  # the floor may be at fault
+    assert plausible.below_floor(None, 1e-3) is None
+    assert plausible.below_floor(1e-6, None) is None

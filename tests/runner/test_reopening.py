@@ -1,0 +1,55 @@
+"""An arm that is opened in a replicate is the one that was admitted: its environment has the same versions."""
+
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.cases import Benchmark
+from benchmarks.record import Record
+from benchmarks.runner.blocks import How, Job, Replicate
+from benchmarks.stopwatch import Stopwatch
+from benchmarks.worker import protocol
+from benchmarks.worker.timing import Plan
+
+BENCHMARK = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
+KEY = ("run", "torch_lstm")
+
+
+class Started:
+    """An arm whose worker has started with these versions, and opens everything."""
+
+    alive = True
+
+    def __init__(self, versions):
+        self.ready = SimpleNamespace(versions=versions, base_bytes=2**26)
+        self.asked = []
+
+    def ensure_running(self):
+        pass
+
+    def ask(self, request, answer):
+        self.asked.append(request)
+        return protocol.Opened(first_call_seconds=0.25, peak_bytes=2**20)
+
+
+@pytest.mark.parametrize(
+    ("now", "reasons"),
+    [("torch 2.9.0", []), ("torch 2.9.1", ["error: admitted with torch 2.9.0, now it has torch 2.9.1"])],
+)
+def test_an_arm_with_other_versions_than_at_its_admission_is_not_measured(now, reasons):
+    """Its environment may have been built anew in the meantime."""
+    arm = Started(now)
+    row = Record(
+        run_id="r", implementation="torch_lstm", problem="t4-b2-i8-h8", workload="sequence", mode="forward",
+        replicate=0, versions="torch 2.9.0",
+    )  # fmt: skip
+    job = Job(BENCHMARK, {KEY: arm}, {KEY: Plan(3, 1)}, {KEY: row}, Path("expected"))
+    opening = protocol.Open(BENCHMARK.id, 0, None, 0)
+    replicate = Replicate([job], lambda benchmark: opening, How(3), random.Random(0), Stopwatch())
+    replicate.open(0, KEY)
+    assert [(failed, str(failure)) for failed, failure in replicate.failed] == [(row, reason) for reason in reasons]
+    assert arm.asked == ([] if reasons else [opening])
+    assert replicate.alive == {0: set() if reasons else {KEY}}
+    assert row.turns == (None if reasons else [])

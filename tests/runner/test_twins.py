@@ -1,0 +1,46 @@
+"""The measurement, measured: a copy of an implementation is unclear, a copy that does 5 % more work is slower.
+
+Five whole runs, about four minutes each, so only on demand, on a machine that does nothing else:
+
+    python -m pytest -m twins -s tests/runner/test_twins.py
+"""
+
+import numpy as np
+import pytest
+
+from benchmarks.calibration.injection import inject
+from reports import frames
+from reports.summary import summarise
+from tests.helpers.processes import ROOT
+
+REPLICATES, BLOCKS = 8, 20
+
+
+@pytest.mark.twins
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_copy_is_unclear_and_five_percent_more_work_is_slower(seed, tmp_path, python):
+    copy, heavier = tmp_path / "copy.py", tmp_path / "heavier.py"
+    copy.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
+    heavier.write_text(inject(copy.read_text(), 0.05))
+    done = python(
+        "benchmarks", "run", "--impl", "impls/torch_lstm.py", "--impl", copy, "--impl", heavier,
+        "--no-floor", "--seed", seed,
+        "--replicates", REPLICATES, "--blocks", BLOCKS, "--out", tmp_path / "out", timeout=1100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = summarise(frames.read_run(tmp_path / "out")).set_index(["implementation", "problem", "workload", "mode"])
+    twins, heavies = found.loc["copy"], found.loc["heavier"]
+    half = np.log(twins["ratio_high"] / twins["ratio_low"]) / 2
+    columns = ["ratio", "ratio_low", "ratio_high", "verdict"]
+    print(
+        f"\nseed {seed}",
+        twins[columns].to_string(),
+        heavies[columns].to_string(),
+        done.stdout.splitlines()[-2],
+        sep="\n",
+    )
+    assert set(twins["verdict"]) == {"unclear"}
+    assert ((twins["ratio_low"] <= 1) & (twins["ratio_high"] >= 1)).mean() >= 0.9
+    assert half.max() <= 0.03
+    assert set(heavies["verdict"]) == {"slower"}

@@ -1,0 +1,307 @@
+"""The gate, and that it can fail."""
+
+import dataclasses
+import itertools
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.cases import AGREE_PROBLEMS, Benchmark
+from benchmarks.correctness import controls
+from benchmarks.worker import agreement
+from impls.core import reference
+from impls.core.contract import MODES, WORKLOADS, Prepared
+from impls.core.formats import FORMATS
+from impls.core.problem import Problem
+from impls.core.registry import load, resolve
+from impls.core.weights import make_inputs, make_weights, shapes
+
+WRONG_IN = {
+    "just_above": "output",
+    "padding_in_output": "output",
+    "padding_in_gradient": "grad_x",
+    "directions_swapped": "output",
+    "layers_swapped": "c_n",
+    "layer_not_fed_back": "grad_weight_ih_l0",
+}
+"""How the name of the tensor begins in which a fault is: the reason names it."""
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_every_negative_control_is_refused(dtype):
+    refused = controls.refusals(dtype)
+    assert len(refused) == 16
+    assert all(refused.values()), refused
+    for name, tensor in WRONG_IN.items():
+        assert f": {tensor}" in refused[name], refused[name]
+
+
+def test_the_reference_itself_passes():
+    """So what refuses the controls is their fault, not the check."""
+    weights = make_weights(controls.PROBLEM)
+    want = agreement.expected(controls.PROBLEM, "sequence", weights)
+    prepared = controls.prepare(reference.run_sequence, controls.PROBLEM, weights)
+    assert agreement.check(prepared, controls.PROBLEM, "sequence", "train_step", want).error == 0
+
+
+def test_the_smallest_fault_is_well_above_the_tolerance():
+    weights = make_weights(controls.PROBLEM)
+    inputs = make_inputs(controls.PROBLEM)
+    right = reference.run_sequence(controls.PROBLEM, weights, inputs)
+    wrong = controls.weight_off(controls.PROBLEM, weights, inputs)
+    worst = max(agreement.error_of(wrong[name], right[name]) for name in right)
+    assert worst > 4 * agreement.TOLERANCES["float32"]
+
+
+def test_a_disagreement_says_everything():
+    want = {"h_n": np.array([[1.0, -2.0]])}
+    with pytest.raises(agreement.Disagrees) as caught:
+        agreement.compare({"h_n": np.array([[1.0, -2.5]])}, want, "float32", "sequence/forward, inputs 0")
+    assert str(caught.value) == ("sequence/forward, inputs 0: h_n[0, 1] is -2.5, want -2 (error 0.25, tolerance 2e-05)")
+
+
+@pytest.mark.parametrize(
+    ("got", "message"),
+    [
+        ({}, "h_n is missing"),
+        ({"h_n": np.zeros(3)}, r"h_n has shape \(3,\), want \(1, 2\)"),
+        ({"h_n": np.array([[np.nan, 1.0]])}, r"h_n\[0, 0\] is nan"),
+        ({"h_n": np.array([[1.0, np.inf]])}, r"h_n\[0, 1\] is inf"),
+    ],
+)
+def test_what_is_missing_misshapen_or_not_finite_disagrees(got, message):
+    with pytest.raises(agreement.Disagrees, match=message):
+        agreement.compare(got, {"h_n": np.array([[1.0, 1.0]])}, "float32")
+
+
+def test_where_want_is_zero_the_error_is_absolute():
+    assert agreement.error_of(np.array([3e-6]), np.array([0.0])) == 3e-6
+    with pytest.raises(agreement.Disagrees):
+        agreement.compare({"g": np.array([1e-3])}, {"g": np.array([0.0])}, "float32")
+
+
+def test_where_want_is_unusually_small_the_error_is_that_of_a_usual_size():
+    assert agreement.error_of(np.array([1.5]), np.array([1.0]), least=2.0) == 0.25
+    assert agreement.error_of(np.array([2.5]), np.array([2.0]), least=1.0) == 0.25
+    got, want = {"g": np.array([1e-3])}, {"g": np.array([0.0])}
+    assert agreement.compare(got, want, "float32", least={"g": 100.0}).error == pytest.approx(1e-5)
+    with pytest.raises(agreement.Disagrees, match=r"\(error 0\.001 of a usual 1, tolerance 2e-05\)"):
+        agreement.compare(got, want, "float32", least={"g": 1.0})
+    with pytest.raises(agreement.Disagrees):
+        agreement.compare({"g": np.array([np.nan])}, want, "float32", least={"g": np.inf})
+
+
+TINY = ("t1-b1-i1-h1", "t6-b2-i3-h1", "t5-b1-i4-h6")
+
+
+def test_only_problems_of_very_few_numbers_have_a_usual_size():
+    usual = {
+        text: agreement.usual(Problem.parse(text), "sequence", {}, 0) for text in AGREE_PROBLEMS if text not in TINY
+    }
+    assert set(map(len, usual.values())) == {0}
+    for text, workload in itertools.product(TINY, ("sequence", "model")):
+        problem = Problem.parse(text)
+        want = agreement.expected(problem, workload, make_weights(problem, workload))
+        least = agreement.least_of(want)
+        none = {name for name, value in least.items() if not value > 0}
+        assert none == ({"grad_weight_hh_l0"} if (text, workload) == ("t1-b1-i1-h1", "model") else set())  # from h0 = 0
+        first = {name.rpartition("/")[2]: value for name, value in want.items() if name.startswith("0/1/")}
+        few = {name for name, value in first.items() if value.size < 16 and not name.startswith("param_")}
+        assert set(least) == few - {"loss"}
+    cell = Problem.parse("t1-b1-i1-h32")
+    assert {"grad_x"} <= set(agreement.least_of(agreement.usual(cell, "cell", make_weights(cell), 0)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workload", ["sequence", "model"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_rounding_is_no_disagreement_where_a_problem_has_few_numbers(dtype, workload):
+    """Of 25 sets of inputs none; some are refused where the size of a tensor is not known."""
+    problem = Problem.parse(TINY[0]).replace(dtype=dtype)
+    weights = make_weights(problem, workload)
+    prepared = load(resolve("torch_cell")).prepare(problem, weights, "cpu", workload)
+    refused = 0
+    for seed in range(25):
+        want = agreement.expected(problem, workload, weights, seed)
+        agreement.check(prepared, problem, workload, "backward", want, seed)
+        unknown = {name: value for name, value in want.items() if not name.startswith(agreement.USUAL)}
+        try:
+            agreement.check(prepared, problem, workload, "backward", unknown, seed)
+        except agreement.Disagrees:
+            refused += 1
+    assert refused > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("fault", [controls.gates_swapped, controls.bias_dropped, controls.gradient_detached])
+@pytest.mark.parametrize("text", TINY)
+def test_a_fault_is_found_where_a_problem_has_few_numbers(text, fault, dtype):
+    problem = Problem.parse(text).replace(dtype=dtype)
+    weights = make_weights(problem)
+    want = agreement.expected(problem, "sequence", weights)
+    with pytest.raises(agreement.Disagrees):
+        agreement.check(controls.prepare(fault, problem, weights), problem, "sequence", "train_step", want)
+
+
+@given(st.floats(1e-30, 1e30), st.floats(1e-9, 1e-3))
+def test_the_error_does_not_depend_on_the_scale(scale, off):
+    want = np.array([1.0, -0.5, 0.25])
+    got = want + np.array([0.0, off, 0.0])
+    np.testing.assert_allclose(agreement.error_of(got * scale, want * scale), off, rtol=1e-6)
+
+
+def sneaky(run):
+    problem = controls.PROBLEM
+    weights = make_weights(problem)
+    want = agreement.expected(problem, "sequence", weights)
+    prepared = Prepared(
+        load=lambda inputs: inputs, to_numpy=lambda mode, result: result, train_step=run(problem, weights)
+    )
+    return lambda: agreement.check(prepared, problem, "sequence", "train_step", want)
+
+
+def test_a_result_kept_from_the_first_inputs_is_found():
+    def run(problem, weights):
+        kept = []
+        return lambda inputs: (
+            kept[0] if kept else kept.append(reference.run_sequence(problem, weights, inputs)) or kept[0]
+        )
+
+    with pytest.raises(agreement.Disagrees, match="inputs 1"):
+        sneaky(run)()
+
+
+def test_a_result_of_the_inputs_loaded_last_is_found():
+    def run(problem, weights):
+        seen = []
+
+        def call(inputs):
+            if not any(inputs is one for one in seen):
+                seen.append(inputs)
+            return reference.run_sequence(problem, weights, seen[-1])
+
+        return call
+
+    with pytest.raises(agreement.Disagrees, match="inputs 0 again"):
+        sneaky(run)()
+
+
+MODEL = Problem.parse("t3-b2-i3-h2-float64")
+PARAMETERS = list(shapes(MODEL, "model"))
+
+
+def check_steps(changed):
+    """Check the reference's own train steps of `model`, with results that this function changes."""
+    weights = make_weights(MODEL, "model")
+    right = reference.prepare(MODEL, weights, "cpu", "model")
+    wrong = dataclasses.replace(right, train_step=lambda state: changed(weights, state, right.train_step(state)))
+    want = agreement.expected(MODEL, "model", weights)
+    return agreement.check(wrong, MODEL, "model", "train_step", want)
+
+
+def test_the_references_own_steps_pass():
+    assert check_steps(lambda weights, state, results: results).error == 0
+
+
+def test_a_step_that_begins_again_from_the_first_weights_is_found():
+    def begin_again(weights, state, results):
+        state["weights"] = weights
+        return results
+
+    with pytest.raises(agreement.Disagrees, match="after 3 steps: loss"):
+        check_steps(begin_again)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_that_is_not_updated_is_found_although_the_loss_is_right(name):
+    def forget(weights, state, results):
+        return {**results, f"param_{name}": weights[name]}
+
+    with pytest.raises(agreement.Disagrees, match=rf"after 1 steps: param_{re.escape(name)}\["):
+        check_steps(forget)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_that_is_right_after_one_step_and_wrong_after_three_is_found(name):
+    def keep(weights, state, results):
+        kept = state.setdefault("the first results", results)
+        return {**results, f"param_{name}": kept[f"param_{name}"]}
+
+    with pytest.raises(agreement.Disagrees, match=rf"after 3 steps: param_{re.escape(name)}\["):
+        check_steps(keep)
+
+
+OUTPUTS = {"output", "h_n", "c_n"}
+GRADIENTS = {
+    "grad_weight_ih_l0", "grad_weight_hh_l0", "grad_bias_ih_l0", "grad_bias_hh_l0", "grad_x", "grad_h0", "grad_c0",
+}  # fmt: skip
+RETURNED = {
+    **{
+        (workload, mode): names
+        for workload in ("cell", "sequence")
+        for mode, names in {
+            "forward": OUTPUTS,
+            "forward_train": OUTPUTS,
+            "backward": GRADIENTS,
+            "train_step": OUTPUTS | GRADIENTS,
+        }.items()
+    },
+    ("model", "forward"): {"prediction"},
+    ("model", "forward_train"): {"prediction", "loss"},
+    ("model", "backward"): {
+        "grad_weight_ih_l0", "grad_weight_hh_l0", "grad_bias_ih_l0", "grad_bias_hh_l0", "grad_fc.weight",
+        "grad_fc.bias",
+    },
+    ("model", "train_step"): {
+        "param_weight_ih_l0", "param_weight_hh_l0", "param_bias_ih_l0", "param_bias_hh_l0", "param_fc.weight",
+        "param_fc.bias", "loss",
+    },
+}  # fmt: skip
+"""The tensors that each mode of a workload must return."""
+
+
+def test_the_table_of_tensors_has_every_workload_and_mode():
+    assert set(RETURNED) == set(itertools.product(WORKLOADS, MODES))
+
+
+def expected_of(workload, mode):
+    """A problem, its weights, and what is expected of a workload."""
+    problem = Benchmark(Problem.parse("t2-b2-i3-h2"), workload, mode).timed_problem
+    weights = make_weights(problem, workload)
+    return problem, weights, agreement.expected(problem, workload, weights)
+
+
+@pytest.mark.parametrize(("workload", "mode"), RETURNED)
+def test_exactly_these_tensors_are_compared(workload, mode):
+    _, _, want = expected_of(workload, mode)
+    assert set(agreement.part_of(want, "0/1", workload, mode)) == RETURNED[workload, mode]
+
+
+@pytest.mark.parametrize(
+    ("workload", "mode", "name"), [(*key, name) for key, names in RETURNED.items() for name in sorted(names)]
+)
+def test_a_single_tensor_that_is_wrong_is_found_and_named(workload, mode, name):
+    problem, weights, want = expected_of(workload, mode)
+    right = reference.prepare(problem, weights, "cpu", workload)
+    agreement.check(right, problem, workload, mode, want)
+    wrong = dataclasses.replace(right, to_numpy=lambda _, result: {**result, name: result[name] + 1e-3})
+    with pytest.raises(agreement.Disagrees, match=rf": {re.escape(name)}(\[.*\])? is "):
+        agreement.check(wrong, problem, workload, mode, want)
+
+
+def test_the_tolerance_rejects_weights_that_are_rounded_to_tf32():
+    """What TF32 products do to a result must not pass as float32, and bfloat16 does more."""
+    problem = Problem.parse("t5-b4-i8-h8")
+    weights, inputs = make_weights(problem), make_inputs(problem)
+    rounded = {name: _tf32(value) for name, value in weights.items()}
+    right, coarse = (reference.run_sequence(problem, w, inputs) for w in (weights, rounded))
+    with pytest.raises(agreement.Disagrees):
+        agreement.compare(coarse, right, "float32")
+
+
+def _tf32(value):
+    bits = np.asarray(value, np.float32).view(np.uint32) & np.uint32(0xFFFFE000)
+    return bits.view(np.float32).astype(np.float64)

@@ -1,0 +1,214 @@
+"""What a worker does with its device. No GPU is needed: the driver and the frameworks are made up."""
+
+import time
+from threading import Event, Thread
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+
+from benchmarks.worker import devices, protocol, timing, tracing
+from benchmarks.worker.agreement import Disagrees
+from benchmarks.worker.devices import Cpu, Cuda
+from benchmarks.worker.failures import failure_of
+from benchmarks.worker.worker import Worker
+from impls.core.problem import Problem
+from tests.helpers.devices import Asynchronous, Driver, jax, torch
+from tests.helpers.processes import wait_for
+
+SYNCHRONIZED = ["cuCtxPushCurrent_v2", "cuCtxSynchronize", "cuCtxPopCurrent_v2"]
+STARTED = ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain"]
+
+
+def test_a_name_gives_its_device():
+    assert isinstance(devices.device("cpu"), Cpu)
+    assert isinstance(devices.device("cuda"), Cuda)
+
+
+def test_a_cpu_has_the_memory_of_its_process_and_its_peak_can_be_started_again():
+    cpu = Cpu()
+    cpu.drain()
+    cpu.reset_peak()
+    before = cpu.used()
+    held = bytearray(2**26)
+    assert cpu.peak() >= before + 2**25
+    assert cpu.used() == pytest.approx(psutil.Process().memory_info().rss, abs=2**24)
+    del held
+    cpu.reset_peak()
+    assert cpu.peak() - cpu.used() < 2**24
+
+
+@pytest.mark.parametrize("modules", [{"torch": torch()}, {"jax": jax({})}, {"torch": torch(), "jax": jax({})}])
+def test_waiting_is_for_the_context_that_the_frameworks_share(modules):
+    driver = Driver()
+    cuda = Cuda(driver, modules)
+    cuda.drain()
+    cuda.drain()
+    assert driver.asked == [*STARTED, *SYNCHRONIZED, *SYNCHRONIZED]
+
+
+@pytest.mark.parametrize("modules", [{}, {"torch": torch(initialized=False)}, {"jax": jax(None, platform="cpu")}])
+def test_waiting_does_not_start_cuda_before_a_framework_has(modules):
+    driver = Driver()
+    Cuda(driver, modules).drain()
+    assert driver.asked == []
+
+
+def test_an_error_of_a_kernel_that_ran_before_ends_the_process():
+    driver = Driver(cuCtxSynchronize=700)
+    with pytest.raises(RuntimeError, match="cuCtxSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS") as caught:
+        Cuda(driver, {"torch": torch()}).drain()
+    assert driver.asked[-1] == "cuCtxPopCurrent_v2"
+    assert failure_of(caught.value).ends
+
+
+def test_an_error_without_a_name_is_told_by_its_number():
+    with pytest.raises(RuntimeError, match="cuInit: CUDA error 999"):
+        Cuda(Driver(cuInit=999), {"torch": torch()}).drain()
+
+
+def test_the_memory_is_what_both_allocators_say():
+    stats = {"bytes_in_use": 30, "peak_bytes_in_use": 50}
+    cuda = Cuda(Driver(), {"torch": torch(used=5, peak=7), "jax": jax(stats)})
+    assert cuda.used() == 35
+    assert cuda.peak() == 57
+    cuda.reset_peak()
+    assert cuda.peak() is None  # of before: JAX's peak can't be started again
+    stats["peak_bytes_in_use"] = 60
+    assert cuda.peak() == 67
+
+
+def test_memory_that_jax_does_not_tell_is_not_known():
+    assert Cuda(Driver(), {"jax": jax(None)}).peak() is None
+    assert Cuda(Driver(), {"torch": torch(peak=7)}).peak() == 7
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_new_inputs_are_on_the_device_before_a_call_on_them_is_timed(waits):
+    """Otherwise the call would wait for their copies."""
+    device, late = Asynchronous(), []
+
+    def call(_):
+        late.append(time.perf_counter() < device.due)
+        device.drain()
+
+    worker = object.__new__(Worker)
+    worker.hardware, worker.seed = (device if waits else SimpleNamespace(drain=lambda: None)), 0
+    opened = SimpleNamespace(
+        benchmark=SimpleNamespace(timed_problem=Problem.parse("t1-b1-i1-h1")),
+        call=call,
+        state=None,
+        finish=lambda result: result,
+        fresh=lambda _: device.submit(0.02),
+    )
+    worker.opened = {"b": opened}
+    worker.inspect(protocol.Inspect("b", 1e-4))
+    assert any(late) == (not waits)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_simulated_device_goes_on_after_a_call_and_all_its_streams_are_waited_for(order, monkeypatch):
+    monkeypatch.setenv(devices.SIMULATED, "1")
+    devices.simulated.cache_clear()
+    done, may_end = [], (Event(), Event())
+
+    def work(stream):
+        may_end[stream].wait()
+        done.append(stream)
+
+    try:
+        device = devices.device("cpu")
+        for stream in (0, 1):
+            device.submit(work, stream, stream=stream)
+        drain = Thread(target=device.drain)
+        drain.start()
+        for ended, stream in enumerate(order):
+            drain.join(0.05)
+            assert drain.is_alive()
+            assert done == list(order[:ended])
+            may_end[stream].set()
+            wait_for(lambda stream=stream: stream in done, 10)
+        drain.join()
+    finally:
+        for event in may_end:  # otherwise a test that has failed would leave threads that wait for ever
+            event.set()
+        devices.simulated.cache_clear()
+
+
+def test_flushing_writes_twice_the_cache_and_waits():
+    driver = Driver()
+    cuda = Cuda(driver, {"torch": torch()})
+    cuda.flush()
+    cuda.flush()
+    asked = [name for name in driver.asked if not name.startswith("cuCtxP")]
+    once = ["cuMemsetD8_v2", "cuCtxSynchronize"]
+    assert asked == [*STARTED, "cuDeviceGetAttribute", "cuMemAlloc_v2", *once, *once]
+    assert driver.allocated == 2 * Driver.L2_BYTES
+    assert driver.written == [(Driver.ADDRESS, 0, 2 * Driver.L2_BYTES)] * 2
+
+
+def test_a_gpu_that_says_it_has_no_cache_is_refused():
+    driver = Driver()
+    driver.L2_BYTES = 0
+    with pytest.raises(RuntimeError, match="the driver names no L2 cache, so it can't be emptied"):
+        Cuda(driver, {"torch": torch()}).flush()
+
+
+def test_flushing_does_not_start_cuda_before_a_framework_has():
+    driver = Driver()
+    Cuda(driver, {}).flush()
+    assert driver.asked == []
+
+
+def worker_of(device, submit, call=None):
+    """A worker with an open benchmark, whose mode and its submit are these."""
+    worker = object.__new__(Worker)
+    worker.hardware, worker.seed, worker.made = device, 0, None
+    problem = Problem.parse("t1-b1-i1-h1")
+    opened = SimpleNamespace(
+        benchmark=SimpleNamespace(timed_problem=problem, problem=problem, mode="forward"),
+        prepared=SimpleNamespace(submit=submit and (lambda mode: submit)),
+        call=call or (lambda state: device.drain()),
+        state=None,
+        finish=lambda result: {"output": np.array([1.0 if result is None else result])},
+        fresh=lambda _: None,
+    )
+    worker.opened = {"b": opened}
+    return worker
+
+
+def test_calls_without_a_wait_are_waited_for_once(monkeypatch):
+    """On a clock that goes on only while somebody waits for the device."""
+    monkeypatch.setattr(tracing, "library", lambda: None)
+    device = SimpleNamespace(now=0.0, left=0.0, waits=0)
+    monkeypatch.setattr(timing, "perf_counter", lambda: device.now)
+
+    def submit(state):
+        device.left += 0.002
+
+    def drain():
+        device.now, device.left, device.waits = device.now + device.left, 0.0, device.waits + 1
+
+    device.drain = drain
+    found = worker_of(device, submit, lambda state: None).pipeline(protocol.Pipeline("b", 3, 10))
+    assert found.seconds == pytest.approx(0.002)
+    assert device.waits == 3  # for the inputs, after the calls that warm up, and after those that are timed
+    assert (found.gpu_seconds, found.gpu_kernels) == (None, None)
+
+
+def test_calls_without_a_wait_whose_result_is_another_one_are_refused():
+    worker = worker_of(Asynchronous(), lambda state: 1.5)
+    with pytest.raises(Disagrees, match="forward, without its wait"):
+        worker.pipeline(protocol.Pipeline("b", 3, 3))
+
+
+def test_an_implementation_that_always_waits_has_no_pipelined_time():
+    assert worker_of(Asynchronous(), None).pipeline(protocol.Pipeline("b", 3, 3)).seconds is None
+
+
+def test_what_the_device_did_is_that_of_a_call(monkeypatch):
+    monkeypatch.setattr(tracing, "library", object)
+    monkeypatch.setattr(tracing, "traced", lambda cupti, work: work() or tracing.Traced(0.03, 12))
+    found = worker_of(Asynchronous(), None).pipeline(protocol.Pipeline("b", 3, 3))
+    assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.01), 4)

@@ -1,0 +1,178 @@
+"""Extreme numbers: the cases are what they say, each fault is found, and flushing is told from a fault."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks.correctness import controls
+from benchmarks.correctness.matrix import Cell, Matrix
+from benchmarks.correctness.shown import show
+from benchmarks.runner.sides import version_of
+from benchmarks.worker import agreement, extremes
+from benchmarks.worker.protocol import Found
+from impls.core import reference, registry
+from impls.core.contract import Prepared
+from impls.core.weights import make_weights
+from tests.helpers import fifty_digits
+
+DTYPES = ("float32", "float64")
+
+
+def found_by(change, dtype="float32", seed=5):
+    """What is found where `change` turns the reference's results into others."""
+    problem, weights = extremes.problem_in(dtype), extremes.weights_of(dtype, 0)
+    prepared = Prepared(
+        load=lambda inputs: inputs,
+        to_numpy=lambda mode, result: result,
+        train_step=lambda inputs: change(reference.run_sequence(problem, weights, inputs)),
+    )
+    return extremes.check(prepared, dtype, extremes.expected(dtype, 0, seed), seed)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_right_passes(dtype):
+    assert found_by(dict, dtype) == dict.fromkeys(extremes.EXTREMES, Found())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_only_extremes_find_these_controls(dtype):
+    """Each passes agreement on ordinary numbers, and is refused on extreme ones."""
+    problem = controls.PROBLEM.replace(dtype=dtype)
+    weights = make_weights(problem)
+    want = agreement.expected(problem, "sequence", weights)
+    refused = controls.extreme_refusals(dtype)
+    assert set(refused) == set(controls.EXTREME)
+    for name, fault in controls.EXTREME.items():
+        agreement.check(controls.prepare(fault, problem, weights), problem, "sequence", "train_step", want)
+        assert refused[name] or (dtype, name) == ("float32", "sigmoid_from_tanh"), name
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("extreme", extremes.EXTREMES)
+def test_the_expected_results_are_those_of_fifty_digits(extreme, dtype):
+    problem, weights = extremes.problem_in(dtype), extremes.weights_of(dtype, 0)
+    inputs = extremes.inputs_of(extreme, dtype, 7)
+    exact = fifty_digits.run_sequence(problem, weights, inputs)
+    for name, got in reference.run_sequence(problem, weights, inputs).items():
+        largest = np.abs(exact[name]).max()
+        few_digits = 50 * 5e-324
+        np.testing.assert_allclose(got, exact[name], rtol=0, atol=1e-13 * largest + few_digits, err_msg=name)
+        denormal = 0 < largest < np.finfo(dtype).tiny
+        assert denormal == ((extreme, name) == ("x-denormal", "grad_weight_ih_l0")), name
+
+
+def test_a_sigmoid_with_an_absolute_error_of_a_rounding_passes_in_float32_only():
+    """As ONNX Runtime's: honest in float32, where gates that are shut keep few digits."""
+    problem, weights = extremes.problem_in("float32"), extremes.weights_of("float32", 0)
+    coarse = controls.prepare(controls.sigmoid_from_tanh, problem, weights)
+    found = extremes.check(coarse, "float32", extremes.expected("float32", 0, 1), 1)["gates-shut"]
+    assert 1e-4 < found.error < 5e-2
+    assert found.reason == ""
+    assert controls.extreme_refusals("float64")["sigmoid_from_tanh"].startswith("gates-shut")
+    zero = found_by(lambda results: {**results, "h_n": 0 * results["h_n"]})["gates-shut"]
+    assert "tolerance 5e-02" in zero.reason
+
+
+def flushed(results):
+    return {name: np.where(np.abs(value) < np.finfo(np.float32).tiny, 0, value) for name, value in results.items()}
+
+
+def test_flushing_is_a_fact_of_the_denormal_case_only():
+    found = found_by(flushed)
+    assert {extreme for extreme, one in found.items() if one.flushes} == {"x-denormal"}
+    assert not any(one.reason for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda r: {**r, "grad_x": flushed(r)["grad_x"] * 1.001}, "grad_x"),
+        (lambda r: {**r, "grad_weight_ih_l0": 1e-38 + flushed(r)["grad_weight_ih_l0"]}, "grad_weight_ih_l0"),
+        (lambda r: {**r, "c_n": np.where(np.abs(r["c_n"]) < 0.05, 0, r["c_n"])}, "c_n"),
+        (lambda r: {**r, "h_n": r["h_n"] * np.nan}, "h_n"),
+        (lambda r: {**r, "h_n": r["h_n"][0]}, "h_n has shape"),
+        (lambda r: {name: value for name, value in r.items() if name != "grad_h0"}, "grad_h0 is missing"),
+    ],
+)
+def test_a_fault_is_no_flushing(change, where):
+    assert where in found_by(change)["x-denormal"].reason
+
+
+def test_a_fault_in_one_extreme_leaves_the_others_alone():
+    found = found_by(lambda results: {**results, "c_n": results["c_n"] + (np.abs(results["c_n"]).max() < 1e-3)})
+    assert [extreme for extreme, one in found.items() if one.reason] == ["gates-shut"]
+
+
+def matrix_of(cells, dtypes=("float32",), workloads=("sequence",)):
+    matrix = Matrix([version_of(registry.resolve("torch_lstm"))], [controls.PROBLEM], dtypes, workloads, "cpu", 60)
+    matrix.cells = {("torch_lstm", "float32", column): cells.get(column, Cell("ok", 1e-7)) for column in matrix.columns}
+    return matrix
+
+
+def shown(matrix):
+    output = io.StringIO()
+    show(matrix, Console(file=output, width=200))
+    return output.getvalue()
+
+
+def test_the_table_names_flushing_and_it_is_no_failure():
+    matrix = matrix_of({"x-denormal": Cell("ok", flushes=True)})
+    text = shown(matrix)
+    assert matrix.good
+    assert " flushes │" in text
+    assert "a fact and no fault" in text
+    assert all(f"{name}: {meaning}" in text for name, meaning in extremes.EXTREMES.items())
+    assert "a fact and no fault" not in shown(matrix_of({}))
+
+
+def test_a_disagreement_on_an_extreme_is_a_failure_with_its_reason():
+    matrix = matrix_of({"x-huge": Cell("disagrees", reason="c_n[0] is nan")})
+    assert not matrix.good
+    assert "torch_lstm, float32, x-huge: disagrees: c_n[0] is nan" in shown(matrix)
+    assert matrix.line(1, 1).startswith("5 of 6 cells agree, 1 disagrees")
+
+
+def test_without_the_workload_sequence_there_are_no_extremes():
+    matrix = matrix_of({}, workloads=("cell", "model"))
+    assert matrix.columns == [controls.PROBLEM.id]
+    assert "x-huge" not in shown(matrix)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "flushes"), [("torch_lstm", False), ("torch_cell", False), ("jax_scan", True)])
+def test_implementations_agree_on_extremes_and_jax_flushes(name, flushes):
+    problem, weights = extremes.problem_in("float32"), extremes.weights_of("float32", 0)
+    prepared = registry.load(registry.resolve(name)).prepare(problem, weights, "cpu", "sequence")
+    for seed in range(3):
+        found = extremes.check(prepared, "float32", extremes.expected("float32", 0, seed), seed)
+        assert not any(one.reason for one in found.values()), found
+        assert [extreme for extreme, one in found.items() if one.flushes] == ["x-denormal"] * flushes
+
+
+CLIPPED = """
+import numpy as np
+from impls.core import reference
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+DEVICES = ("cpu",)
+
+exact = reference.sigmoid
+reference.sigmoid = lambda z: exact(np.clip(z, -8, 8))
+
+
+def prepare(problem, weights, device, workload):
+    return reference.prepare(problem, weights, device, workload)
+"""
+
+
+@pytest.mark.slow
+def test_agree_refuses_what_only_extremes_find(tmp_path, python):
+    path = tmp_path / "clipped.py"
+    path.write_text(CLIPPED)
+    done = python("benchmarks", "agree", "--impl", path, "--problem", "t3-b2-i3-h2", "--dtype", "float64")
+    assert done.returncode == 1, done.stderr
+    assert "clipped, float64, gates-shut: disagrees: sequence/forward: output[0, " in done.stdout
+    assert "3 of 6 cells agree, 3 disagrees; 22 of 22" in done.stdout, done.stdout

@@ -1,0 +1,72 @@
+"""The status of a row whose worker raised something, and which statuses end a run with 1."""
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.record import HARMLESS, STATUSES, harmless
+from benchmarks.worker.failures import failure_of
+from impls.core.contract import NoDevice, NotInstalled, Unsupported
+from tests.helpers.processes import ROOT
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Unsupported("no bias"), "unsupported"),
+        (NotInstalled("no g++"), "not_installed"),
+        (RuntimeError("Failed to find C compiler. Please specify via CC environment variable"), "not_installed"),
+        (RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx: g++"), "not_installed"),
+        (NoDevice("PyTorch sees no CUDA device"), "no_device"),
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "out_of_memory"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "out_of_memory"),
+        (RuntimeError("INTERNAL: CUDA_ERROR_OUT_OF_MEMORY: out of memory"), "out_of_memory"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"), "out_of_memory"),
+        (RuntimeError("CUDNN_STATUS_NOT_SUPPORTED"), "error"),
+        (ZeroDivisionError("division by zero"), "error"),
+    ],
+)
+def test_the_status_of_an_exception(error, status):
+    found = failure_of(error)
+    assert found.status == status
+    assert found.status in STATUSES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: an illegal memory access was encountered",
+        "INTERNAL: Failed to synchronize: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered",
+        "CUDA error: device-side assert triggered",
+        "CUDA error: unspecified launch failure",
+    ],
+)
+def test_after_some_errors_nothing_works_in_that_process(text):
+    assert failure_of(RuntimeError(text)).ends
+    assert not failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).ends
+    assert not failure_of(Unsupported("no bias")).ends
+
+
+def test_a_gpu_that_a_framework_does_not_see_is_a_fault_only_where_there_is_one():
+    assert "no_device" in harmless(None)
+    assert "no_device" not in harmless("NVIDIA H100")
+    assert set(HARMLESS) <= set(harmless(None)) & set(harmless("NVIDIA H100"))
+
+
+BLOCKED = """
+import sys
+sys.modules["junitparser"] = None
+import importlib
+from benchmarks.__main__ import COMMANDS
+for name in COMMANDS.values():
+    importlib.import_module(name)
+"""
+
+
+@pytest.mark.slow
+def test_what_only_a_report_needs_is_not_needed_to_measure():
+    done = subprocess.run([sys.executable, "-c", BLOCKED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

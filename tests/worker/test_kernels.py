@@ -1,0 +1,161 @@
+"""Which kernel ran: what the profilers and logs of the libraries say, and that it changes with what really runs."""
+
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks.worker import kernels
+from impls import numpy_lstm
+from impls.core import operators, registry
+from impls.core.contract import Prepared
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights
+from impls.families import ufuncs
+from tests.helpers.processes import python
+
+ONEDNN = """onednn_verbose,v1,info,cpu,runtime:OpenMP,nthr:2
+onednn_verbose,v1,primitive,exec,cpu,rnn,brgemm:avx512_core,forward_training,src_layer_f32::blocked:abc::f0,,alg:vanilla_lstm,l1t64mb16sic128slc128dhc128dlc128,1.25
+onednn_verbose,v1,primitive,exec,cpu,reorder,jit:uni,undef,src_f32::blocked:ab::f0 dst_f32::blocked:ba::f0,,,512x128,9.5
+onednn_verbose,primitive,exec,cpu,matmul,brg_matmul:avx512_core,undef,src_f32::blocked:ab::f0,,,16x128:128x512,0.25
+"""
+MKL = """MKL_VERBOSE oneMKL 2024.0 Product build for Intel(R) 64 architecture, Lnx 2.10GHz lp64 gnu_thread
+MKL_VERBOSE SGEMM(T,N,512,16,128,0x7ffd,0x55,128,0x66,128,0x7ffc,0x77,512) 12.50us CNR:OFF Dyn:1 FastMM:1 TID:0  NThr:2
+MKL_VERBOSE SGEMM(T,N,512,16,128,0x7ffd,0x55,128,0x66,128,0x7ffc,0x77,512) 1.5ms CNR:OFF Dyn:1 FastMM:1 TID:0  NThr:2
+"""
+
+
+def test_the_logs_of_libraries_are_added_up_by_kernel():
+    found = kernels.logged(ONEDNN + "something else, 3\n" + MKL)
+    assert dict(found) == pytest.approx(
+        {
+            "oneDNN rnn brgemm:avx512_core": 1.25e-3,
+            "oneDNN matmul brg_matmul:avx512_core": 2.5e-4,
+            "MKL SGEMM": 1.5125e-3,
+        }
+    )
+    assert not kernels.logged("")
+
+
+CAUGHT = """
+import ctypes, os, sys
+from benchmarks.worker import kernels
+print("before")
+with kernels.output() as read:
+    print("from Python", flush=True)
+    ctypes.CDLL(None).puts(b"from C")
+    assert read() == ""
+print("after")
+assert read() == "from Python\\nfrom C\\n", read()
+try:
+    with kernels.output():
+        raise ZeroDivisionError
+except ZeroDivisionError:
+    print("after an error")
+"""
+
+
+def test_what_python_and_c_write_is_caught_and_the_output_given_back():
+    done = python("-c", CAUGHT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "before\nafter\nafter an error\n"
+
+
+def named(name, text, mode="forward"):
+    problem = Problem.parse(text)
+    prepared = registry.load(registry.resolve(name)).prepare(problem, make_weights(problem), "cpu", "sequence")
+    state = prepared.start(mode, make_inputs(problem))
+    prepared.call(mode)(state)
+    return kernels.name(prepared, mode, state)
+
+
+@pytest.mark.slow
+def test_onednns_lstm_is_named_and_without_it_the_loop(monkeypatch):
+    torch = pytest.importorskip("torch")
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("this torch has no oneDNN")
+    problem = "t32-b64-i128-h128"  # so large that its products take longer than the operator around them
+    with_it = named("torch_lstm", problem)
+    assert with_it.startswith("aten::mkldnn_rnn_layer × 1 (oneDNN rnn")
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    without = named("torch_lstm", problem)
+    assert "mkldnn" not in without
+    assert "oneDNN rnn" not in without
+    assert int(without.split("×")[1].split()[0]) >= 32  # once a step
+
+
+def test_numpys_ufuncs_are_written_down_and_float32_stays_float32():
+    events = []
+    x = np.ones((3, 3), "float32").view(ufuncs.watched(events))
+    part = (0.5 * x)[:2]
+    product = np.tanh(np.stack([part, part])) @ x
+    np.add(part, 1, out=part)
+    assert product.dtype == part.dtype == np.float32
+    assert [name for name, _ in events] == ["multiply", "tanh", "matmul", "add"]
+    assert all(ran.times == 1 and ran.seconds > 0 for _, ran in events)
+
+
+@pytest.mark.parametrize(("mode", "times"), [("forward", 41), ("backward", 43), ("train_step", 84)])
+def test_numpys_products_are_counted(mode, times, monkeypatch):
+    """Forward has the input projection and one product a step; backward one a step and three for the gradients."""
+    ran = {}
+    monkeypatch.setattr(numpy_lstm, "longest", lambda events: ran.update(events) or operators.longest(events))
+    told = named("numpy_lstm", "t40-b4-i16-h16", mode)
+    assert ran["matmul"].times == times
+    name, count = re.match(r"(\w+) × (\d+) \(\w+ \w+\)$", told).groups()
+    assert int(count) == ran[name].times
+
+
+def test_the_kernel_is_the_operator_that_takes_the_most_time_in_all():
+    """Neither the one that runs most often, nor the one of the longest event."""
+    events = [("short", 0.1, 99), ("long", 2.0, 1), ("parted", 1.5, 3), ("parted", 1.0, 4)]
+    ran = operators.added((name, operators.Ran(seconds, times)) for name, seconds, times in events)
+    assert operators.longest(ran) == "parted × 7"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["forward", "train_step"])
+def test_a_loop_runs_its_operator_once_a_step_or_more(mode):
+    times = int(named("torch_cell", "t40-b64-i64-h128", mode).split("×")[1].split()[0])
+    assert times >= 40
+
+
+IN_A_PROCESS = """
+from tests.worker.test_kernels import named
+for problem in ("t40-b16-i64-h128", "t20-b16-i64-h128"):
+    print(named("jax_scan", problem))
+"""
+
+
+@pytest.mark.slow
+def test_jax_tells_too_and_a_loop_of_half_the_steps_runs_it_half_as_often():
+    done = python("-c", IN_A_PROCESS)
+    assert done.returncode == 0, done.stderr
+    (name, times), (again, half) = (re.match(r"(.+) × (\d+)$", line).groups() for line in done.stdout.splitlines())
+    assert name == again
+    assert int(times) == 2 * int(half) >= 40
+
+
+def test_what_torch_compile_made_has_no_hash_in_its_name(monkeypatch):
+    events = [
+        ("## Call CompiledFxGraph f5oapzjdxsr ##", 2.0, 1),
+        ("## Call CompiledFxGraph fother ##", 2.0, 1),
+        ("aten::addmm", 3.0, 64),
+    ]
+    monkeypatch.setattr(kernels.profiling, "ran", lambda *_: events)
+    monkeypatch.setattr(kernels, "libraries", lambda *_: {})
+    prepared = Prepared(load=lambda x: x, to_numpy=lambda mode, result: {}, forward=lambda x: x)
+    assert kernels.name(prepared, "forward", 3) == "torch.compile's code × 2"
+
+
+def test_a_framework_that_tells_is_believed_and_one_that_does_not_is_not_guessed():
+    def prepared(kernel):
+        return Prepared(load=lambda x: x, to_numpy=lambda mode, result: {}, forward=lambda x: x, kernel=kernel)
+
+    assert kernels.name(prepared(lambda mode, state: f"{mode} of {state}"), "forward", 3) == "forward of 3"
+    done = python(
+        "-c",
+        "from benchmarks.worker import kernels; from impls.core.contract import Prepared\n"
+        "print(kernels.name(Prepared(load=id, to_numpy=id, forward=lambda x: x), 'forward', 3))",
+    )
+    assert done.stdout == "None\n", done.stderr

@@ -1,0 +1,63 @@
+"""The allocator of a worker keeps what is freed: see docs/decisions/0004-allocator.md."""
+
+import os
+
+import pytest
+
+from benchmarks.runner.arm import Arm, ArmFailed
+from benchmarks.runner.home import Limits
+from benchmarks.worker import protocol
+from impls.core import registry
+from tests.helpers.processes import python
+
+GLIBC = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not GLIBC, reason="only glibc has mallopt")]
+
+MIB = 64 if GLIBC and tuple(map(int, GLIBC.split()[1].split(".")[:2])) >= (2, 35) else 16
+"""Older versions keep no array above 32 MiB."""
+
+LEFT = f"""
+import numpy as np
+from benchmarks.worker import memory
+from impls.core.contract import Unsupported
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+
+
+def left():
+    before = memory.resident()
+    held = np.ones({MIB} * 2**17)
+    assert memory.resident() - before > {MIB - 2} * 2**20
+    del held
+    return (memory.resident() - before) / 2**20
+
+
+def prepare(problem, weights, device, workload):
+    raise Unsupported(f"{{left()}} MiB are left")
+"""
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_freed_memory_stays_with_the_process_that_asks_for_it(keeps):
+    """Without that, it goes back to the kernel: so the test below can fail."""
+    done = python("-c", f"{LEFT}\nprint(memory.keep_freed() if {keeps} else None, left())")
+    assert done.returncode == 0, done.stderr
+    answer, mebibytes = done.stdout.split()
+    assert answer == ("True" if keeps else "None")
+    assert float(mebibytes) > MIB - 2 if keeps else float(mebibytes) < 2
+
+
+def test_a_worker_keeps_what_its_implementation_has_freed(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(LEFT)
+    core = min(os.sched_getaffinity(0))
+    arm = Arm(registry.resolve(str(path)), "cpu", Limits((core,), 60, 2**34), "float32", tmp_path)
+    try:
+        arm.ensure_running()
+        assert arm.ready.keeps_freed
+        with pytest.raises(ArmFailed, match=r"unsupported: [\d.-]+ MiB are left") as caught:
+            arm.ask(protocol.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0), protocol.Opened)
+        assert float(caught.value.reason.split()[0]) > MIB - 2
+    finally:
+        arm.kill()

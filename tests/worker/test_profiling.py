@@ -1,0 +1,101 @@
+"""Profiles: own times add up, every framework is asked, and what a file does more is found by name."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.worker import profiling
+from benchmarks.worker.profiling import own_times
+from tests.helpers import processes
+
+
+def test_an_events_own_time_is_without_what_is_inside_it():
+    events = [("inner", 2.0, 3.0), ("outer", 0.0, 10.0), ("later", 6.0, 1.0), ("innermost", 3.0, 1.0), ("next", 10, 2)]
+    assert dict(own_times(events)) == {"outer": 6.0, "inner": 2.0, "innermost": 1.0, "later": 1.0, "next": 2.0}
+
+
+@st.composite
+def nested(draw, start=0, end=64):
+    """Events that lie inside each other or apart, as those of a thread do: name, start, duration."""
+    if end - start < 4 or not draw(st.booleans()):
+        return [(f"{start}-{end}", float(start), float(end - start))]
+    middle = draw(st.integers(start + 1, end - 1))
+    whole = (f"{start}-{end}", float(start), float(end - start))
+    return [whole, *draw(nested(start, middle)), *draw(nested(middle, end))]
+
+
+@given(nested(), st.randoms())
+def test_own_times_add_up_to_the_whole(events, rng):
+    rng.shuffle(events)
+    own = own_times(events)
+    assert sum(seconds for _, seconds in own) == 64
+    assert all(seconds >= 0 for _, seconds in own)
+
+
+def line(name, *events):
+    """A line of JAX's profile, of (name, start, duration, whether it is an operator of XLA's)."""
+    made = [
+        SimpleNamespace(name=each, start_ns=start, duration_ns=duration, stats=[("hlo_op", each)] if xla else [])
+        for each, start, duration, xla in events
+    ]
+    return SimpleNamespace(name=name, events=made)
+
+
+def test_on_a_cpu_only_operators_of_xla_count_and_not_what_waits_or_marks_an_end():
+    events = [
+        ("Execute (wait)", 0, 100, False),
+        ("while", 10, 50, True),
+        ("dot", 20, 30, True),
+        ("end: dot", 50, 1, True),
+    ]
+    assert dict(profiling._operators_of(False, line("tf_XLAEigen", *events))) == {"while": 19, "dot": 30}
+
+
+def test_on_a_gpu_kernels_count_but_not_the_lines_that_show_them_again():
+    kernel = ("sgemm", 0, 10, False)
+    assert dict(profiling._operators_of(True, line("Stream #1(Compute)", kernel))) == {"sgemm": 10}
+    assert profiling._operators_of(True, line("XLA Modules", kernel)) == []
+
+
+def work(state):
+    return sorted(state, key=lambda x: -x)
+
+
+def test_python_functions_are_named_without_lines():
+    found = profiling.functions(work, list(range(2000)), 3)
+    assert {"worker/test_profiling.py work", "worker/test_profiling.py work.<locals>.<lambda>"} <= set(found)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert len(found) <= profiling.MOST_NAMES
+
+
+IN_A_PROCESS = """
+{framework}
+from benchmarks.worker import profiling
+found = profiling.operators(call, state, 2)
+print(*found, sep="\\n")
+"""
+TORCH = """
+import torch
+state, call = torch.ones(64, 64), lambda x: torch.tanh(x @ x)
+"""
+JAX = """
+import jax
+state, sine = jax.numpy.ones((64, 64)), jax.jit(lambda x: jax.numpy.sin(x @ x))
+call = lambda x: sine(x).block_until_ready()
+call(state)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("framework", "operator"),
+    [(TORCH, "aten::tanh"), (JAX, "sin"), ("state, call = 1, lambda x: x", "")],
+    ids=["torch", "jax", "neither"],
+)
+def test_a_frameworks_own_profiler_names_the_operator(framework, operator):
+    done = processes.python("-c", IN_A_PROCESS.format(framework=framework))
+    assert done.returncode == 0, done.stderr
+    names = done.stdout.split()
+    assert any(operator in name for name in names) if operator else not names

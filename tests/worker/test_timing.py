@@ -1,0 +1,132 @@
+"""The code that times."""
+
+import gc
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.runner import turns
+from benchmarks.worker import timing
+
+
+@given(st.floats(1e-7, 10), st.floats(1e-3, 0.1))
+def test_a_plan_fills_a_turn_and_never_times_what_is_too_short_for_the_clock(seconds, turn_seconds):
+    how = timing.plan(seconds, turn_seconds)
+    assert 1 <= how.samples <= 200
+    assert how.calls_per_sample * seconds >= timing.LONG_SECONDS * 0.999
+    assert how.calls_per_sample == 1 or seconds < timing.LONG_SECONDS
+    assert (how.samples - 1) * how.calls_per_sample * seconds <= turn_seconds * 1.01
+    assert how.warm == 0
+    whole = timing.plan(seconds, turn_seconds, least_seconds=turn_seconds)
+    assert 1 <= whole.samples <= 200
+    assert whole.samples * whole.calls_per_sample * seconds >= turn_seconds / 2
+    before = 1 + timing.plan(seconds, turn_seconds, 0.02).warm  # with the untimed call of the turn
+    assert 0.02 * 0.999 <= before * seconds <= (0.02 + seconds) * 1.001
+
+
+def test_a_turn_makes_one_untimed_call_and_keeps_the_collector_out():
+    calls, collecting = [], []
+
+    def call(state):
+        calls.append(state)
+        collecting.append(gc.isenabled())
+
+    plan = timing.Plan(samples=3, calls_per_sample=4)
+    found, _ = timing.turn(call, "state", plan)
+    assert len(calls) == plan.calls == 1 + 3 * 4
+    assert len(found.samples) == 3
+    assert not any(collecting)
+    assert gc.isenabled()
+    assert all(value > 0 for value in found.samples)
+
+
+def test_a_cache_is_emptied_before_every_sample_and_that_is_not_timed(monkeypatch):
+    """On a clock that only the calls and the flushes move."""
+    order, now = [], [0.0]
+
+    def takes(what, seconds):
+        order.append(what)
+        now[0] += seconds
+
+    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
+    found, _ = timing.turn(lambda state: takes("call", 0.001), None, timing.Plan(3, 1), lambda: takes("flush", 0.25))
+    assert order == ["call", *["flush", "call"] * 3]
+    assert found.samples == pytest.approx([0.001] * 3)
+    assert found.flush_seconds == pytest.approx(0.75)
+    assert timing.turn(lambda state: None, None, timing.Plan(3, 1))[0].flush_seconds is None
+
+
+@given(st.floats(1e-7, 10), st.floats(1e-3, 0.1))
+def test_with_a_cold_cache_each_call_is_a_sample(seconds, turn_seconds):
+    how = timing.plan(seconds, turn_seconds, least_seconds=0.05, single=True)
+    assert how.calls_per_sample == 1
+    assert 1 <= how.samples <= timing.MOST_SAMPLES
+
+
+def test_pipelined_calls_are_timed_together_after_some_that_are_not():
+    order = []
+
+    def submit(state):
+        order.append(state)
+        return len(order)
+
+    seconds, result = timing.pipelined(submit, "state", 3, 4, lambda: order.append("wait"))
+    assert order == [*["state"] * 3, "wait", *["state"] * 4, "wait"]
+    assert result == 8
+    assert seconds > 0
+
+
+def test_the_collector_comes_back_after_a_failure():
+    def call(state):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        timing.turn(call, None, timing.Plan(1, 1))
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("calls_per_sample", [1, 3])
+def test_a_turn_gives_the_result_of_its_last_call_and_keeps_no_other(calls_per_sample):
+    class Result:
+        alive = 0
+
+        def __init__(self, number):
+            self.number = number
+            Result.alive += 1
+            most.append(Result.alive)
+
+        def __del__(self):
+            Result.alive -= 1
+
+    most, numbers = [], iter(range(100))
+    plan = timing.Plan(4, calls_per_sample)
+    _, result = timing.turn(lambda state: Result(next(numbers)), None, plan)
+    assert result.number == plan.calls - 1
+    assert max(most) == 1
+
+
+def test_a_replaced_clock_is_found_and_changes_no_time(monkeypatch):
+    timing.check_clocks()
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
+    assert timing.seconds_of(lambda state: None, None) > 0
+    with pytest.raises(RuntimeError, match=r"it replaced time.perf_counter"):
+        timing.check_clocks()
+
+
+@given(st.lists(st.text(max_size=3), min_size=1, max_size=8, unique=True), st.randoms(use_true_random=False))
+def test_turns_are_mirrored_and_everybody_has_two(arms, rng):
+    order = turns.mirrored(arms, rng)
+    assert order == order[::-1]
+    assert sorted(order) == sorted(arms * 2)
+
+
+@given(st.floats(-5, 5), st.floats(-1, 1), st.integers(2, 6))
+def test_a_linear_drift_cancels_in_mirrored_turns(level, slope, count):
+    """The mean position of every arm is the same, so a drift that is linear in time adds the same to each."""
+    import random
+
+    order = turns.mirrored(range(count), random.Random(0))
+    means = [sum(level + slope * k for k, arm in enumerate(order) if arm == one) / 2 for one in range(count)]
+    assert max(means) - min(means) < 1e-9
