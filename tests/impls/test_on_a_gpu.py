@@ -1,6 +1,5 @@
 """What only a GPU runs, as far as a CPU goes: what stands in for torch.cuda notes what it is asked."""
 
-import dataclasses
 import gc
 import weakref
 
@@ -9,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks.worker import agreement
-from impls import torch_cell_graphed, torch_cell_reduce_overhead, torch_lstm_native
+from impls import torch_cell_graphed, torch_lstm_native
 from impls.core import floor, rates, registry
 from impls.core.contract import MODES, NoDevice, Unsupported
 from impls.core.problem import Problem
@@ -90,24 +89,13 @@ def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_wa
     assert noted[before:] == ["replayed", "waited"]
 
 
-@pytest.mark.parametrize("module", [torch_cell_graphed, torch_cell_reduce_overhead])
-def test_what_needs_a_gpu_says_so(module):
-    assert module.DEVICES == ("cuda",)
+def test_what_needs_a_gpu_says_so():
+    assert torch_cell_graphed.DEVICES == ("cuda",)
     if not torch.cuda.is_available():
         with pytest.raises(NoDevice):
-            module.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cuda", "sequence")
+            torch_cell_graphed.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cuda", "sequence")
     with pytest.raises((Unsupported, NoDevice)):
         torch_cell_graphed.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cpu", "sequence")
-
-
-@pytest.mark.slow
-def test_reduce_overhead_agrees_where_there_are_no_graphs():
-    problem = dataclasses.replace(PROBLEM, num_layers=1)
-    weights = make_weights(problem, "sequence")
-    prepared = torch_cell_reduce_overhead.prepare(problem, weights, "cpu", "sequence")
-    want = agreement.expected(problem, "sequence", weights)
-    for mode in ("forward", "train_step"):
-        assert agreement.check(prepared, problem, "sequence", mode, want).error < 2e-5
 
 
 def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):

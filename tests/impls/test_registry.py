@@ -20,7 +20,6 @@ TWO, FOUR = ("float32", "float64"), ("float32", "float64", "bfloat16", "float16"
 ALL, NO_MODEL = ("cell", "sequence", "model"), ("cell", "sequence")
 
 PROMISED = {
-    "flashrnn_lstm": (GPU, ("float32", "bfloat16", "float16"), ALL, False),
     "flax_linen": (BOTH, FOUR, ALL, True),
     "flax_nnx": (BOTH, FOUR, ALL, True),
     "jax_cudnn": (GPU, ("float32",), ALL, False),
@@ -35,8 +34,6 @@ PROMISED = {
     "torch_cell_compiled": (BOTH, FOUR, ALL, False),
     "torch_cell_graphed": (GPU, TWO, NO_MODEL, False),
     "torch_cell_hoisted": (BOTH, FOUR, ALL, False),
-    "torch_cell_onednn": (CPU, TWO, ALL, False),
-    "torch_cell_reduce_overhead": (GPU, TWO, NO_MODEL, False),
     "torch_cpp": (CPU, TWO, ALL, False),
     "torch_lstm": (BOTH, FOUR, ALL, True),
     "torch_lstm_compiled": (BOTH, FOUR, NO_MODEL, False),
