@@ -20,6 +20,8 @@ class Column:
         words: whether it holds words, which stand to the left; numbers stand to the right.
         priority: on a narrow terminal, the column of least priority is left out first, one of ALWAYS never.
         sort: the attribute of a row that holds the number to sort by; None sorts by the text.
+        breakable: whether a terminal may break its text over several lines.
+        style: gives Rich's style of a cell on a terminal, empty for none.
     """
 
     key: str
@@ -28,3 +30,5 @@ class Column:
     words: bool = False
     priority: int = ALWAYS
     sort: str | None = None
+    breakable: bool = True
+    style: Callable[[Any], str] | None = None

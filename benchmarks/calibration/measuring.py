@@ -228,7 +228,7 @@ def real_gate(
         work=work,
         machine=processors.words(machine.machine()),
         benchmarks=len({finding.benchmark for finding in result.findings}),
-        unknown=[finding.benchmark for finding in result.unknown() if finding.metric == "time"],
+        unknown=[finding.benchmark for finding in result.unclear if finding.metric == "time"],
     )
 
 

@@ -26,7 +26,7 @@ from impls.core.text import one_line
 
 CANNOT_MEASURE = 3
 """The exit code of a gate that could not measure."""
-ORDER = ("slower", "unknown", "faster", "same")
+ORDER = ("slower", "unclear", "faster", "same")
 """A benchmark's verdict over all nodes is the first of these that a node has."""
 
 

@@ -2,7 +2,7 @@
 
 Every commit is compared with the same good one, and only at the benchmarks at which the bad one is slower. A commit
 that has the good one's implementations is good without being measured. One that cannot be measured is skipped, and one
-at which what is sought stays unknown.
+at which what is sought stays unclear.
 """
 
 from __future__ import annotations

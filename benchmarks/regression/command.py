@@ -98,7 +98,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     metavar="DIR",
     help="The verdict over all nodes of a fleet that was started with `fleet regression`.",
 )
-@click.option("--strict", is_flag=True, help="Exit 3 where any verdict is unknown.")
+@click.option("--strict", is_flag=True, help="Exit 3 where any verdict is unclear.")
 @click.option(
     "--replicates",
     type=click.IntRange(min=2),

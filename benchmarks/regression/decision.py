@@ -43,6 +43,8 @@ BORROWED = 10.0
 """The most degrees of freedom that a variance borrows from those of other benchmarks."""
 SMALLEST_SD = 1e-4
 """Smaller spreads are raised to this: identical numbers are no proof of a spread of zero."""
+UNCLEAR = "unclear"
+"""The verdict on what is neither slower nor faster nor the same."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ class Finding:
 
     benchmark: str
     rule: Rule
-    verdict: str  # slower, faster, same, unknown
+    verdict: str  # slower, faster, same, unclear
     spread: Spread  # of the log ratios
     p: float  # one-sided, times the number by which its level is smaller than FAMILY
     base: float
@@ -233,12 +235,12 @@ class Finding:
 
     @property
     def smallest(self) -> float:
-        """The smallest slowdown that this gate would have found nine times of ten, as ratio − 1; NaN where unknown."""
+        """The smallest slowdown that this gate would have found nine times of ten, as ratio − 1; NaN where unclear."""
         return smallest(self.rule, self.spread, self.sampling)
 
 
 def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
-    """Return the smallest slowdown (ratio − 1) that a gate finds with power FOUND at this spread; NaN where unknown."""
+    """Return the smallest slowdown (ratio − 1) that a gate finds with power FOUND at this spread; NaN where unclear."""
     if spread.freedom <= 0:
         return math.nan
     level, first = rule.level(sampling.benchmarks), min(FEWEST, sampling.most)
@@ -267,7 +269,7 @@ def verdicts(measured: Sequence[LogRatios], sampling: Sampling) -> list[Finding]
         elif (-margin <= low and high <= margin) or abs(ratios.worse_by) < rule.floor:
             verdict = "same"
         else:
-            verdict = "unknown"
+            verdict = UNCLEAR
         p = min(1.0, spread.p() * FAMILY / level)
         findings.append(Finding(ratios.benchmark, rule, verdict, spread, p, ratios.base, ratios.head, sampling))
     return findings

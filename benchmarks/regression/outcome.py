@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from benchmarks.cases import Benchmark
 from benchmarks.record import Record
 from benchmarks.regression import decision, log_ratios
-from benchmarks.regression.decision import Finding, LogRatios, Rule, Sampling
+from benchmarks.regression.decision import UNCLEAR, Finding, LogRatios, Rule, Sampling
 from benchmarks.regression.slowdowns import Located
 from benchmarks.runner.admission import Admission
 from benchmarks.runner.arm import ArmFailed
@@ -100,12 +100,13 @@ class Result:
         """The findings of what got slower, or takes more memory."""
         return [finding for finding in self.findings if finding.verdict == "slower"]
 
-    def unknown(self) -> list[Finding]:
-        """Return the findings whose verdict is unknown."""
-        return [finding for finding in self.findings if finding.verdict == "unknown"]
+    @property
+    def unclear(self) -> list[Finding]:
+        """The findings whose verdict is unclear."""
+        return [finding for finding in self.findings if finding.verdict == UNCLEAR]
 
     def exit_code(self, strict: bool, sought: Collection[tuple[str, str]] | None = None) -> int:
-        """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unknown.
+        """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unclear.
 
         With `sought`, only these count, of those that `worse` lists: 1 for one of them, 3 where one is not decided.
         """
@@ -113,7 +114,7 @@ class Result:
             return 1 if set(self.worse) & set(sought) else 3 if any(map(self._open, sought)) else 0
         if self.worse:
             return 1
-        return 3 if self.unmeasured or (strict and self.unknown()) else 0
+        return 3 if self.unmeasured or (strict and self.unclear) else 0
 
     def _open(self, pair: tuple[str, str]) -> bool:
         """Whether a benchmark and metric (or `agreement`) could not be measured, or may be slower by the margin."""
@@ -124,7 +125,7 @@ class Result:
         if metric == "agreement" or "alike" in kinds:
             return False
         found = [one for one in self.findings if (one.benchmark, one.metric) == pair]
-        return not found or (found[0].verdict == "unknown" and pair not in found[0].sampling.dropped)
+        return not found or (found[0].verdict == UNCLEAR and pair not in found[0].sampling.dropped)
 
     def last_line(self, strict: bool) -> str:
         """Return the verdict in a sentence."""
@@ -141,12 +142,12 @@ class Result:
         smallest = math.nan if any(map(math.isnan, sizes)) else max(sizes)
         found = f"a slowdown of {smallest:+.1%} would have been found 9 times of 10, on each benchmark"
         unsaid = "there are too few replicates to say which slowdown would have been found"
-        open_ones = sum(finding.verdict == "unknown" for finding in self.findings if finding.metric == "time")
-        unsaid += f", and {open_ones} of {count(len(sizes), 'benchmark')} stay unknown" * bool(open_ones)
+        open_ones = sum(finding.metric == "time" for finding in self.unclear)
+        unsaid += f", and {open_ones} of {count(len(sizes), 'benchmark')} stay unclear" * bool(open_ones)
         line = f"no regression found; {found if math.isfinite(smallest) else unsaid}"
-        if strict and self.unknown():
-            unknown = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unknown())
-            return f"{line}; but unknown: {unknown}"
+        if strict and self.unclear:
+            unclear = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unclear)
+            return f"{line}; but unclear: {unclear}"
         return line
 
 

@@ -5,36 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from benchmarks import tables
 from benchmarks.columns import Column
-from benchmarks.regression.decision import FAMILY, Finding
+from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
-from benchmarks.regression.slowdowns import Growth, Line, Slowdown
-from benchmarks.words import markdown_cell, markdown_table
+from benchmarks.regression.slowdowns import Located, Slowdown
+from benchmarks.units import duration, signed, size
+from benchmarks.words import markdown_cell
 from impls.core.text import one_line
 
-STYLES = {"slower": "bold red", "faster": "green", "unknown": "yellow"}
+STYLES = {"slower": "bold red", "faster": "green", UNCLEAR: "yellow"}
 NOTES = (
     "change: head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
     f"slower: at least half the margin, and significant. All levels add up to {100 * FAMILY:g} %.",
-    "same: the whole interval lies within the margin. unknown: neither slower, faster nor same.",
+    "same: the whole interval lies within the margin. unclear: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
     "n: replicates. Benchmarks that vary more get more of them.",
     "also: other metrics that are not the same.",
     "start: the first call of a fresh process with a warm compile cache. Its margin is 25 %, and at least 50 ms.",
     "memory: the peak RSS. Its margin is 10 %, and at least 8 MiB.",
 )
-
-
-def seconds(value: float) -> str:
-    """Return such as `4.62 ms`."""
-    size, sign = next((unit for unit in ((1.0, "s"), (1e-3, "ms")) if value >= unit[0]), (1e-6, "µs"))
-    return f"{value / size:.3g} {sign}"
 
 
 def change(finding: Finding) -> str:
@@ -78,13 +72,13 @@ def _also(row: Row) -> str:
 
 ALSO = Column("also", "also", _also, words=True)
 COLUMNS = (
-    Column("implementation", "implementation", lambda row: row.implementation, words=True),
-    Column("base", "base", lambda row: seconds(row.time.base)),
-    Column("change", "change [95 %]", lambda row: change(row.time)),
-    Column("verdict", "verdict", lambda row: row.time.verdict, words=True),
-    Column("finds", "finds", _finds),
+    Column("implementation", "implementation", lambda row: row.implementation, words=True, breakable=False),
+    Column("base", "base", lambda row: duration(row.time.base), breakable=False),
+    Column("change", "change [95 %]", lambda row: change(row.time), breakable=False),
+    Column("verdict", "verdict", lambda row: row.time.verdict, words=True, breakable=False),
+    Column("finds", "finds", _finds, breakable=False),
     ALSO,
-    Column("n", "n", lambda row: str(row.time.spread.n)),
+    Column("n", "n", lambda row: str(row.time.spread.n), breakable=False),
 )
 
 
@@ -100,88 +94,51 @@ def sections(result: Result) -> dict[str, list[Row]]:
     return rows
 
 
-def difference(value: float, words: Callable[[float], str] = seconds) -> str:
-    """Return such as `+240 µs`, or `−3 µs`."""
-    if not math.isfinite(value):
-        return "?"
-    return ("−" if value < 0 else "+") + words(abs(value))
-
-
-def mebibytes(value: float) -> str:
-    """Return such as `12.3 MiB`."""
-    return f"{value / 2**20:.3g} MiB"
-
-
-def located_lines(result: Result, key: str, metric: str, found: Slowdown | Growth) -> list[str]:
+def located_lines(metric: str, slowdown: Slowdown) -> list[str]:
     """Return in sentences where a benchmark is slower, or takes more memory."""
-    if isinstance(found, Growth):
-        return _growth_lines(found)
-    name, _, benchmark = key.rpartition(" ")
-    group, _, mode = benchmark.rpartition("/")
-    most = f"; most of it is {found.kind}" if found.kind else ""
-    what = "the first call" if metric == "start" else "a call"
-    lines = [
-        f"{what} takes {difference(found.seconds)}, and {difference(found.cpu_seconds[0])} of processor time{most}"
-    ]
-    by_key = {(finding.benchmark, finding.metric): finding for finding in result.findings}
-    other = by_key.get((key, "time" if metric == "start" else "start"))
-    if other is not None:
-        lines.append(f"{'all calls' if metric == 'start' else 'the first call'}: {other.verdict} {change(other)}")
-    modes = [
-        f"{one.rpartition('/')[2]} {finding.verdict} {change(finding)}"
-        for (one, measured), finding in by_key.items()
-        if measured == metric and one.startswith(f"{name} {group}/") and one != key
-    ]
-    if modes:
-        lines.append(f"other modes than {mode}: {'; '.join(modes)}")
-    for profiled, differing in found.profiles.items():
+    text, lines = _text_of(metric), []
+    if metric != "memory":
+        what = "the first call" if metric == "start" else "a call"
+        most = f"; most of it is {slowdown.kind}" if slowdown.kind else ""
+        cpu = signed(slowdown.cpu_seconds[0])
+        lines.append(f"{what} takes {signed(slowdown.added)}, and {cpu} of processor time{most}")
+    for kind, differing in slowdown.profiles.items():
         grown = [line for line in differing if line.difference > 0 and line.clear]
         if grown:
             first = max(grown, key=lambda line: line.difference)
-            lines.append(f"of all {profiled}, {one_line(first.name, 60)} grew most: {difference(first.difference)}")
-    if found.failure:
-        lines.append(f"no profile: {found.failure}")
-    return lines
+            lines.append(f"of all {kind}, {one_line(first.name, 60)} grew most: {signed(first.difference, text)}")
+        else:
+            lines.append(f"none of the {kind} grew clearly")
+    return lines + ([f"no profile: {slowdown.failure}"] if slowdown.failure else [])
 
 
-def _growth_lines(growth: Growth) -> list[str]:
-    if not growth.steps:
-        return [one_line(f"it is not known where the memory goes: {growth.failure or 'the device does not tell'}", 200)]
-    grown = [line for line in growth.steps if line.difference > 0 and line.clear]
-    if not grown:
-        return ["no step raises the peak clearly higher than before"]
-    first = max(grown, key=lambda line: line.difference)
-    return [f"of all steps, {first.name} raises the peak by {mebibytes(first.difference)} more than before"]
+def _text_of(metric: str) -> Callable[[float], str]:
+    return size if metric == "memory" else duration
 
 
-def located_markdown(result: Result) -> str:
+def located_markdown(located: Located) -> str:
     """Return a fold with where each benchmark is slower, and both sides' profiles beside each other."""
     parts = ["<details><summary>Where it is worse</summary>"]
-    for (key, metric), found in result.located.items():
-        parts.append(f"#### {markdown_cell(key)}: {metric}")
-        parts.append("\n".join(f"- {markdown_cell(line)}" for line in located_lines(result, key, metric, found)))
-        if isinstance(found, Growth):
-            parts += _profile("how much a step raises the peak", found.steps, mebibytes)
-        else:
-            for profiled, differing in found.profiles.items():
-                parts += _profile(f"{profiled}: own time", differing, seconds)
+    for (key, metric), slowdown in located.items():
+        parts += [f"#### {markdown_cell(key)}: {metric}", tables.items(located_lines(metric, slowdown))]
+        unit = "how much it raises the peak" if metric == "memory" else "own time"
+        for kind, differing in slowdown.profiles.items():
+            if differing:
+                parts.append(tables.markdown(_profile_columns(f"{kind}: {unit}", _text_of(metric)), differing))
     parts.append("A profiler slows down what it watches. These times only say what differs.")
     parts.append("*clear*: all profiles of head are above all of base, or all below.")
     return "\n\n".join([*parts, "</details>"])
 
 
-def _profile(what: str, lines: Sequence[Line], words: Callable[[float], str]) -> list[str]:
-    """Return the table of a profile; nothing where it has no lines."""
-    cells = [
-        [
-            markdown_cell(one_line(line.name, 80)),
-            *map(words, (line.base, line.head)),
-            difference(line.difference, words),
-            "yes" if line.clear else "no",
-        ]
-        for line in lines
+def _profile_columns(header: str, text: Callable[[float], str]) -> list[Column]:
+    """Return the columns of a profile's table."""
+    return [
+        Column("name", header, lambda line: one_line(line.name, 80), words=True),
+        Column("base", "base", lambda line: text(line.base)),
+        Column("head", "head", lambda line: text(line.head)),
+        Column("difference", "difference", lambda line: signed(line.difference, text)),
+        Column("clear", "clear", lambda line: "yes" if line.clear else "no", words=True),
     ]
-    return [markdown_table(cells, [what, "base", "head", "difference", "clear"])] if cells else []
 
 
 def _told(result: Result) -> list[Standing]:
@@ -193,23 +150,17 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
     """Print the table and the verdict."""
     console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
     for benchmark, rows in sections(result).items():
-        table = Table(title=benchmark, title_justify="left", title_style="bold", box=None, header_style="dim")
         # an empty column would narrow the others
         columns = [column for column in COLUMNS if column is not ALSO or any(map(_also, rows))]
-        for column in columns:
-            justify: Literal["left", "right"] = "left" if column.words else "right"
-            table.add_column(column.name, justify=justify, no_wrap=column is not ALSO)
-        for row in rows:
-            table.add_row(*(escape(column.cell(row)) for column in columns), style=STYLES.get(row.verdict, ""))
         console.print()
-        console.print(table)
+        console.print(tables.terminal(columns, rows, benchmark, lambda row: STYLES.get(row.verdict, "")))
     console.print()
     for standing in _told(result):
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         said = f"{standing.kind}: {standing.benchmark}: {standing.reason}"
         console.print(said, style=style, markup=False, highlight=False, soft_wrap=True)
-    for (key, metric), found in result.located.items():
-        said = "; ".join(located_lines(result, key, metric, found))
+    for (key, metric), slowdown in result.located.items():
+        said = "; ".join(located_lines(metric, slowdown))
         console.print(f"where: {key}, {metric}: {said}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     for note in NOTES if result.findings else ():
@@ -223,18 +174,14 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
     """Return the same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
     for benchmark, rows in sections(result).items():
-        cells = [[markdown_cell(column.cell(row)) for column in COLUMNS] for row in rows]
-        parts.append(f"### {markdown_cell(benchmark)}")
-        header = [column.name for column in COLUMNS]
-        parts.append(markdown_table(cells, header))
+        parts += [f"### {markdown_cell(benchmark)}", tables.markdown(COLUMNS, rows)]
     said = [
         f"- **{standing.kind}** {markdown_cell(standing.benchmark)}: {markdown_cell(standing.reason)}"
         for standing in _told(result)
     ]
     parts += ["\n".join(said)] if said else []
-    parts += [located_markdown(result)] if result.located else []
-    notes = (*NOTES, *provenance) if result.findings else provenance
-    parts.append("\n".join(f"- {markdown_cell(note)}" for note in notes))
+    parts += [located_markdown(result.located)] if result.located else []
+    parts.append(tables.items((*NOTES, *provenance) if result.findings else provenance))
     return "\n\n".join(parts) + "\n"
 
 
@@ -242,24 +189,22 @@ def junit(result: Result, title: str) -> str:
     """Return a test case per benchmark and metric: a regression is a failure, a benchmark not measured is an error."""
     import junitparser  # here, so that a machine without it can still measure
 
-    suite = junitparser.TestSuite(one_line(title))
+    cases: list[tuple[str, Any]] = []
     for finding in result.findings:
-        case = junitparser.TestCase(one_line(f"{finding.benchmark} {finding.metric}"), classname="regression")
         said = f"{finding.verdict} {change(finding)}"
-        if finding.verdict == "slower":
-            case.result = [junitparser.Failure(said, "slower")]
-        elif finding.verdict == "unknown":
-            case.result = [junitparser.Skipped(said, "unknown")]
-        suite.add_testcase(case)
+        kinds = {"slower": junitparser.Failure, UNCLEAR: junitparser.Skipped}
+        kind = kinds.get(finding.verdict)
+        cases.append((f"{finding.benchmark} {finding.metric}", kind and kind(said, finding.verdict)))
     for standing in result.standings:
-        case = junitparser.TestCase(one_line(f"{standing.benchmark} agreement"), classname="regression")
+        kind = junitparser.Skipped
+        if standing.kind in (*REGRESSIONS, *UNMEASURED):
+            kind = junitparser.Failure if standing.kind in REGRESSIONS else junitparser.Error
         reason = one_line(standing.reason)  # XML has no place for control characters
-        if standing.kind in REGRESSIONS:
-            case.result = [junitparser.Failure(reason, standing.kind)]
-        elif standing.kind in UNMEASURED:
-            case.result = [junitparser.Error(reason, standing.kind)]
-        else:
-            case.result = [junitparser.Skipped(reason, standing.kind)]
+        cases.append((f"{standing.benchmark} agreement", kind(reason, standing.kind)))
+    suite = junitparser.TestSuite(one_line(title))
+    for name, found in cases:
+        case = junitparser.TestCase(one_line(name), classname="regression")
+        case.result = [found] if found else []
         suite.add_testcase(case)
     xml = junitparser.JUnitXml()
     xml.add_testsuite(suite)

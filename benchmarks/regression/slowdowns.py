@@ -7,12 +7,13 @@ Nothing here changes a verdict. Profiles are taken when all timing has ended, in
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import random
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -38,6 +39,8 @@ PROFILED_SECONDS = 0.1
 """About how long the calls of a profile take."""
 MOST_LINES = 6
 """The most lines of a profile that are shown."""
+UNCLEAR = math.nan, math.nan, math.nan
+"""An interval of which nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Slowdown:
-    """What is known of a benchmark whose calls, or whose first call, became slower.
+    """What is known of where a regression is.
 
-    seconds: how much longer a call takes.
+    added: how much longer a call, or the first call, takes, in seconds; how much more memory it takes, in bytes.
     cpu_seconds: how much more processor time it takes, all threads together: the mean, and the ends of its 95 %
-        interval. NaN where unknown.
-    profiles: by kind, operators or functions: the lines that differ most, the largest difference first.
+        interval. NaN where unclear, and for memory.
+    profiles: by kind, such as operators: the lines that differ most, the largest difference first. For memory: the
+        bytes by which each step of opening the benchmark raises the peak, in the order of the steps.
     failure: why there is no profile.
     """
 
-    seconds: float
-    cpu_seconds: tuple[float, float, float]
+    added: float
+    cpu_seconds: tuple[float, float, float] = UNCLEAR
     profiles: dict[str, list[Line]] = field(default_factory=dict)
     failure: str = ""
 
@@ -78,24 +82,12 @@ class Slowdown:
     def kind(self) -> str:
         """What most of the added time is: `processor time`, `waiting`, or empty where that is unclear."""
         _, low, high = self.cpu_seconds
-        if not self.seconds > 0:
+        if not self.added > 0:
             return ""
-        return "processor time" if low >= self.seconds / 2 else "waiting" if high < self.seconds / 2 else ""
+        return "processor time" if low >= self.added / 2 else "waiting" if high < self.added / 2 else ""
 
 
-@dataclass(frozen=True)
-class Growth:
-    """What is known of a benchmark that takes more memory.
-
-    steps: the bytes by which each step of opening the benchmark raises the peak, in the order of the steps.
-    failure: why that is not known.
-    """
-
-    steps: list[Line] = field(default_factory=list)
-    failure: str = ""
-
-
-Located = dict[tuple[str, str], "Slowdown | Growth"]
+Located = dict[tuple[str, str], Slowdown]
 """What is known of a regression, by benchmark and metric."""
 Openings = dict[str, list[protocol.OpeningExplained]]
 """What opening a benchmark takes, by side."""
@@ -109,69 +101,55 @@ def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding
         records: all that the gate has measured.
         slower: the findings whose verdict is slower.
     """
-    found: Located = {}
+    located: Located = {}
     findings = sorted(slower, key=lambda finding: -finding.ratio)[:MOST_LOCATED]
     explained = functools.cache(functools.partial(openings, session))  # for start and memory of a benchmark: once
     for number, finding in enumerate(findings):
         session.advance("profiling", number, len(findings))
-        if finding.metric == "time":
-            one: Slowdown | Growth = _of_time(session, records, finding)
-        else:
-            one = _of_opening(explained, finding)
-        found[finding.benchmark, finding.metric] = one
-    return found
+        name, _, benchmark = finding.benchmark.rpartition(" ")
+        slowdown = _unprofiled(records, finding)
+        try:
+            if finding.metric == "time":
+                calls = max(1, round(PROFILED_SECONDS / max(finding.base, 1e-6)))
+                profiled = profiles(session, name, Benchmark.parse(benchmark), calls)
+                slowdown = dataclasses.replace(slowdown, profiles=profiled)
+            elif finding.metric == "start":
+                slowdown = _of_first_call(slowdown.added, explained(name, Benchmark.parse(benchmark)))
+            else:
+                opened = explained(name, Benchmark.parse(benchmark))
+                peaks = [[opening.peaks for opening in opened[side]] for side in SIDES]
+                steps = [line_of(step, *peaks) for step in peaks[0][0]]
+                slowdown = dataclasses.replace(slowdown, profiles={"steps": steps})
+        except Exception as error:  # whatever a profiler does, the verdict stands
+            slowdown = dataclasses.replace(slowdown, failure=one_line(f"{type(error).__name__}: {error}", 200))
+        located[finding.benchmark, finding.metric] = slowdown
+    return located
 
 
-def _parsed(finding: Finding) -> tuple[str, Benchmark]:
-    name, _, benchmark = finding.benchmark.rpartition(" ")
-    return name, Benchmark.parse(benchmark)
-
-
-def _failed(error: Exception) -> str:
-    return one_line(f"{type(error).__name__}: {error}", 200)
-
-
-def _of_time(session: Session, records: Sequence[Record], finding: Finding) -> Slowdown:
-    """Return what is known of a slowdown of all calls."""
+def _unprofiled(records: Iterable[Record], finding: Finding) -> Slowdown:
+    """Return what is known of a regression without another process."""
+    if finding.metric != "time":
+        return Slowdown(finding.head - finding.base)
     rows = [record for record in records if key_of(record) == finding.benchmark and record.status == "ok"]
-    seconds, cpu = finding.base * (finding.ratio - 1), added_cpu_seconds(rows)
-    calls = max(1, round(PROFILED_SECONDS / max(finding.base, 1e-6)))
-    try:
-        return Slowdown(seconds, cpu, profiles(session, *_parsed(finding), calls))
-    except Exception as error:  # whatever a profiler does, the verdict stands
-        return Slowdown(seconds, cpu, failure=_failed(error))
+    return Slowdown(finding.base * (finding.ratio - 1), added_cpu_seconds(rows))
 
 
-def _of_opening(explained: Callable[[str, Benchmark], Openings], finding: Finding) -> Slowdown | Growth:
-    """Return what is known of a first call that takes longer, or of an opening that takes more memory."""
-    memory = finding.metric == "memory"
-    try:
-        opened = explained(*_parsed(finding))
-    except Exception as error:  # whatever a profiler does, the verdict stands
-        reason = _failed(error)
-        return Growth(failure=reason) if memory else Slowdown(finding.head - finding.base, UNKNOWN, failure=reason)
-    if memory:
-        peaks = [[one.peaks for one in opened[side]] for side in SIDES]
-        return Growth([line_of(step, *peaks) for step in peaks[0][0]])
-    added = []
+def _of_first_call(seconds: float, opened: Openings) -> Slowdown:
+    """Return what is known of a first call that takes longer by these seconds."""
+    shares = []
     for base, head in zip(*(opened[side] for side in SIDES), strict=True):
         longer = head.first_call_seconds - base.first_call_seconds  # with the profiler, as the processor time
-        added.append((head.first_call_cpu_seconds - base.first_call_cpu_seconds) / longer if longer > 0 else math.nan)
-    seconds = finding.head - finding.base
-    mean, low, high = mean_of(added)
-    functions = differing(*([one.functions for one in opened[side]] for side in SIDES))
-    return Slowdown(
-        seconds, (mean * seconds, low * seconds, high * seconds), {"functions of the first call": functions}
-    )
-
-
-UNKNOWN = math.nan, math.nan, math.nan
+        shares.append((head.first_call_cpu_seconds - base.first_call_cpu_seconds) / longer if longer > 0 else math.nan)
+    mean, low, high = mean_of(shares)
+    functions = differing(*([opening.functions for opening in opened[side]] for side in SIDES))
+    cpu = mean * seconds, low * seconds, high * seconds
+    return Slowdown(seconds, cpu, {"functions of the first call": functions})
 
 
 def mean_of(values: Sequence[float]) -> tuple[float, float, float]:
     """Return the mean of values and the ends of its 95 % interval; NaN where there are fewer than two."""
     if len(values) < 2:
-        return UNKNOWN
+        return UNCLEAR
     groups = means([np.array(values)])
     low, high = t_interval(groups)
     return float(groups.mean[0]), float(low[0]), float(high[0])
@@ -238,8 +216,8 @@ def profiles(session: Session, name: str, benchmark: Benchmark, calls: int) -> d
     finally:
         session.close()
     return {
-        "operators": differing(*([profiled.operators for profiled in taken[side][1:]] for side in SIDES)),
-        "functions": differing(*([profiled.functions for profiled in taken[side][1:]] for side in SIDES)),
+        kind: differing(*([getattr(profiled, kind) for profiled in taken[side][1:]] for side in SIDES))
+        for kind in ("operators", "functions")
     }
 
 

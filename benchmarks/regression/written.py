@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.regression.decision import UNCLEAR
 from benchmarks.regression.outcome import Result, Standing
 from benchmarks.runner.sides import Side
 from impls.core.files import read_regular
@@ -24,12 +25,12 @@ class Found(msgspec.Struct, frozen=True):
     Attributes:
         benchmark: implementation and benchmark.
         metric: time, start or memory.
-        verdict: slower, faster, same or unknown.
+        verdict: slower, faster, same or unclear.
         ratio: head over base.
         low: the lower end of its 95 % interval; None where there is none, with a single replicate.
         high: the upper end.
         smallest: the smallest slowdown that this gate would have found nine times of ten, as ratio − 1; None where
-            unknown.
+            unclear.
         replicates: how many there were.
         tests: how many tests share the chance of a false alarm.
     """
@@ -85,6 +86,11 @@ def read(folder: Path) -> Written:
         ValueError: where there is none, or it is damaged. One line.
     """
     try:
-        return msgspec.json.decode(read_regular(folder / FILE), type=Written)
+        found = msgspec.json.decode(read_regular(folder / FILE), type=Written)
     except ValueError as error:
         raise ValueError(one_line(str(error), 150)) from None
+    findings = [
+        msgspec.structs.replace(one, verdict=UNCLEAR) if one.verdict == "unknown" else one  # its name until 2026-11-29
+        for one in found.findings
+    ]
+    return msgspec.structs.replace(found, findings=tuple(findings))

@@ -83,13 +83,13 @@ def test_what_is_slower_everywhere_says_so(made):
 
 
 def test_nothing_found_on_any_node_is_exit_0(made):
-    made.add("n1", {LSTM: "same", CELL: "unknown"})
+    made.add("n1", {LSTM: "same", CELL: "unclear"})
     made.add("n2", {LSTM: "faster", CELL: "same"})
     code, line = made.said()
     assert code == 0
     assert line.startswith("no regression found on 2 nodes; a slowdown of +")
     rows = {row.benchmark: row.verdict for row in made.verdict().rows}
-    assert rows == {LSTM: "faster", CELL: "unknown"}
+    assert rows == {LSTM: "faster", CELL: "unclear"}
 
 
 def test_nodes_whose_sides_are_alike_pass_and_say_that_nothing_was_measured(made):
@@ -112,17 +112,17 @@ def test_a_node_without_a_result_could_not_measure_but_hides_no_regression(made)
     assert made.said()[1] == f"1 regression found: {LSTM} time, on n3 and n4"  # and nobody knows of n2
 
 
-def test_strict_gates_with_an_unknown_verdict_are_exit_3(made):
+def test_strict_gates_with_an_unclear_verdict_are_exit_3(made):
     made.add("n1", {LSTM: "same"}, strict=True)
-    made.add("n2", {LSTM: "unknown"}, strict=True)
+    made.add("n2", {LSTM: "unclear"}, strict=True)
     code, line = made.said()
     assert code == 3
     assert line.startswith("could not measure: n2: no regression found;")
-    assert line.endswith(f"but unknown: {LSTM} time")
+    assert line.endswith(f"but unclear: {LSTM} time")
 
 
 def test_a_gate_that_compared_nothing_says_so(made):
-    made.add("n1", {LSTM: "same", CELL: "unknown"})
+    made.add("n1", {LSTM: "same", CELL: "unclear"})
     made.add("n2", {}, [Standing(LSTM, "new", "base: not there")])
     assert made.said() == (3, "could not measure: nothing could be compared on n2")
 
@@ -192,7 +192,7 @@ def test_no_escape_and_no_markup_leaves(made):
 
 def test_an_infinite_interval_is_none_and_read_back():
     spread = Spread(0.1, 0.0, 0.0, 1)
-    finding = Finding(LSTM, decision.Rule("time", 0.02), "unknown", spread, 1.0, 1e-3, 1e-3, Sampling(1))
+    finding = Finding(LSTM, decision.Rule("time", 0.02), "unclear", spread, 1.0, 1e-3, 1e-3, Sampling(1))
     told = written.of(Result(0.02, [finding]), "t", "l", strict=False, code={})
     back = msgspec.json.decode(json_text(told), type=written.Written)
     assert back == told

@@ -85,7 +85,7 @@ def test_what_is_faster_is_no_regression_and_is_said():
     slower, found = gate(rng, [0.004] * 6, [-0.06, 0, 0, 0, 0, 0])
     assert slower == set()
     assert found[0].verdict == "faster"
-    assert {one.verdict for one in found[1:]} <= {"same", "unknown"}
+    assert {one.verdict for one in found[1:]} <= {"same", "unclear"}
 
 
 def test_a_slowdown_far_below_the_margin_is_none_however_sure():
@@ -216,5 +216,5 @@ def test_time_is_judged_by_paired_ratios_alone():
 
 def test_one_replicate_says_nothing():
     found = decision.verdicts([LogRatios("b", TIME, (0.5,), 1.0, 1.6)], Sampling(1))
-    assert found[0].verdict == "unknown"
+    assert found[0].verdict == "unclear"
     assert math.isnan(found[0].smallest)

@@ -71,12 +71,12 @@ def test_what_is_new_has_nothing_to_be_compared_with():
     assert made.last_line(strict=True) == "no regression found; there is nothing to compare 1 benchmark with"
 
 
-def test_with_too_few_replicates_what_stays_unknown_is_in_the_last_line():
-    """A slowdown of a third is unknown with two replicates: that no regression was found is not all there is to say."""
+def test_with_too_few_replicates_what_stays_unclear_is_in_the_last_line():
+    """A slowdown of a third is unclear with two replicates: that no regression was found is not all there is to say."""
     few = "no regression found; there are too few replicates to say which slowdown would have been found"
-    for verdicts, said in ((["same"], ""), (["same", "unknown"], ", and 1 of 2 benchmarks stay unknown")):
+    for verdicts, said in ((["same"], ""), (["same", "unclear"], ", and 1 of 2 benchmarks stay unclear")):
         findings = [SimpleNamespace(metric="time", verdict=verdict, smallest=math.nan) for verdict in verdicts]
-        start = SimpleNamespace(metric="start", verdict="unknown", smallest=math.nan)
+        start = SimpleNamespace(metric="start", verdict="unclear", smallest=math.nan)
         result = outcome.Result(0.02, findings=[*findings, start])
         assert result.last_line(strict=False) == few + said
 
@@ -99,8 +99,8 @@ def finding(verdict, metric="time", dropped=False):
         ([finding("slower")], [], ("b", "time"), 1),
         ([finding("same")], [], ("b", "time"), 0),
         ([finding("faster")], [], ("b", "time"), 0),
-        ([finding("unknown")], [], ("b", "time"), 3),  # such a commit must not be called good
-        ([finding("unknown", dropped=True)], [], ("b", "time"), 0),  # a slowdown of the margin is out of the question
+        ([finding("unclear")], [], ("b", "time"), 3),  # such a commit must not be called good
+        ([finding("unclear", dropped=True)], [], ("b", "time"), 0),  # a slowdown of the margin is out of the question
         ([], [], ("b", "time"), 3),
         ([finding("slower")], [], ("b", "memory"), 3),
         ([finding("slower"), finding("same", "memory")], [], ("b", "memory"), 0),
@@ -108,7 +108,7 @@ def finding(verdict, metric="time", dropped=False):
         ([], ["disagrees"], ("b", "agreement"), 1),
         ([], ["disagrees"], ("b", "time"), 3),
         ([], ["new"], ("b", "agreement"), 0),
-        ([finding("unknown")], [], ("b", "agreement"), 0),
+        ([finding("unclear")], [], ("b", "agreement"), 0),
         ([], ["unmeasured"], ("b", "agreement"), 3),
     ],
 )

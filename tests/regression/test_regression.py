@@ -50,8 +50,8 @@ def test_nothing_changed(regression, tmp_path):
     said = "no regression found; there are too few replicates to say which slowdown would have been found"
     findings = json.loads((out / "regression.json").read_text())["findings"]
     verdicts = [one["verdict"] for one in findings if one["metric"] == "time"]
-    unknown = verdicts.count("unknown")
-    assert last == said + f", and {unknown} of {len(verdicts)} benchmarks stay unknown" * bool(unknown)
+    unclear = verdicts.count("unclear")
+    assert last == said + f", and {unclear} of {len(verdicts)} benchmarks stay unclear" * bool(unclear)
     rows = pd.read_parquet(out / "regression.parquet")
     assert set(rows["side"]) == {"base", "head"}
     assert set(rows["status"]) == {"ok"}

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from benchmarks.regression import report
 from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
-from benchmarks.regression.slowdowns import Growth, Line, Slowdown
+from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.terminal import CleanConsole
 from tests.helpers.markdown import rendered
 from tests.helpers.poison import POISON, live
@@ -18,7 +18,7 @@ def poisoned():
     numbers = {"spread": spread, "p": 0.1, "base": 1e-3, "head": 1e-3, "sampling": Sampling(2)}
     findings = [
         Finding(benchmark=f"{name} p{POISON}/sequence", rule=Rule("time", 0.02), verdict=verdict, **numbers)
-        for name, verdict in ((POISON.replace(" ", ""), "slower"), ("other", "unknown"))
+        for name, verdict in ((POISON.replace(" ", ""), "slower"), ("other", "unclear"))
     ]
     kinds = (next(iter(REGRESSIONS)), next(iter(UNMEASURED)), "new")
     profiles = {"operators": [Line(POISON, 1e-3, 2e-3)], "functions": [Line(f"mine.py {POISON}", 0.0, 1e-3)]}
@@ -26,8 +26,8 @@ def poisoned():
     key = findings[0].benchmark
     located = {
         (key, "time"): Slowdown(1e-3, (9e-4,) * 3, profiles, failure=POISON),
-        (key, "memory"): Growth([Line(POISON, 1.0, 2.0)]),
-        (POISON, "memory"): Growth(failure=POISON),
+        (key, "memory"): Slowdown(1.0, profiles={"steps": [Line(POISON, 1.0, 2.0)]}),
+        (POISON, "memory"): Slowdown(1.0, failure=POISON),
     }
     return Result(0.02, findings, standings, located=located)
 

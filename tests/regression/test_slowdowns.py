@@ -16,8 +16,7 @@ from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
 from benchmarks.regression.outcome import Result
 from benchmarks.regression.slowdowns import (
     MOST_LINES,
-    UNKNOWN,
-    Growth,
+    UNCLEAR,
     Line,
     Slowdown,
     added_cpu_seconds,
@@ -66,7 +65,7 @@ def test_processor_time_is_compared_inside_replicates_and_has_an_interval():
         (0.5, (0.1, 0.0, 0.2), "waiting"),
         (0.5, (0.5, 0.4, 0.6), "processor time"),
         (0.5, (0.5, 0.1, 0.9), ""),  # half of the added time lies in the interval
-        (0.5, UNKNOWN, ""),
+        (0.5, UNCLEAR, ""),
         (-0.1, (-0.1, -0.1, -0.1), ""),
         (math.nan, (0.1, 0.1, 0.1), ""),
     ],
@@ -107,43 +106,33 @@ def finding(key, metric, verdict, mean):
 
 
 def test_the_report_says_in_sentences_where():
-    other = KEY.replace("forward", "train_step")
-    findings = [
-        finding(KEY, "time", "slower", 0.05),
-        finding(KEY, "start", "same", 0.0),
-        finding(other, "time", "same", 0.001),
-    ]
     operators = [
         Line("aten::cat", 1e-4, 9e-4, clear=False),
         Line("aten::add", 1e-4, 3e-4),
         Line("aten::mm", 1e-3, 1e-3),
     ]
-    slowdown = Slowdown(0.25e-3, (0.24e-3, 0.23e-3, 0.25e-3), {"operators": operators})
-    result = Result(0.02, findings, located={(KEY, "time"): slowdown})
-    lines = report.located_lines(result, KEY, "time", slowdown)
-    assert lines == [
+    slowdown = Slowdown(0.25e-3, (0.24e-3, 0.23e-3, 0.25e-3), {"operators": operators, "functions": operators[:1]})
+    assert report.located_lines("time", slowdown) == [
         "a call takes +250 µs, and +240 µs of processor time; most of it is processor time",
-        "the first call: same +0.0 % [-0.1, +0.1]",
-        "other modes than forward: train_step same +0.1 % [+0.0, +0.2]",
         "of all operators, aten::add grew most: +200 µs",
+        "none of the functions grew clearly",
     ]
+    result = Result(0.02, [finding(KEY, "time", "slower", 0.05)], located={(KEY, "time"): slowdown})
     written = report.markdown(result, "title", "line", [])
     assert "<summary>Where it is worse</summary>" in written
     assert "| aten::add" in written
 
 
 def test_a_slower_start_and_more_memory_are_told_in_sentences():
-    findings = [finding(KEY, "time", "same", 0.0), finding(KEY, "start", "slower", 0.5)]
     start = Slowdown(0.3, (0.01, 0.0, 0.02), {"functions of the first call": [Line("mine.py load", 0.0, 0.3)]})
-    assert report.located_lines(Result(0.02, findings), KEY, "start", start) == [
+    assert report.located_lines("start", start) == [
         "the first call takes +300 ms, and +10 ms of processor time; most of it is waiting",
-        "all calls: same +0.0 % [-0.1, +0.1]",
         "of all functions of the first call, mine.py load grew most: +300 ms",
     ]
-    memory = Growth([Line("preparing", 2**20, 65 * 2**20), Line("loading", 0.0, 2**30, clear=False)])
-    said = report.located_lines(Result(0.02, findings), KEY, "memory", memory)
-    assert said == ["of all steps, preparing raises the peak by 64 MiB more than before"]
-    written = report.markdown(Result(0.02, findings, located={(KEY, "memory"): memory}), "title", "line", [])
+    steps = [Line("preparing", 2**20, 65 * 2**20), Line("loading", 0.0, 2**30, clear=False)]
+    memory = Slowdown(2**26, profiles={"steps": steps})
+    assert report.located_lines("memory", memory) == ["of all steps, preparing grew most: +64 MiB"]
+    written = report.markdown(Result(0.02, located={(KEY, "memory"): memory}), "title", "line", [])
     assert "| preparing" in written
     assert "+64 MiB" in written
 
@@ -159,9 +148,9 @@ def test_whatever_a_profile_does_the_verdict_stands():
     found = locate(Broken(), [], [finding(KEY, metric, "slower", 0.05) for metric in metrics])
     for metric in metrics:
         assert found[KEY, metric].failure == "RuntimeError: a profiler died"
-        (*_, last) = report.located_lines(Result(0.02), KEY, metric, found[KEY, metric])
+        (*_, last) = report.located_lines(metric, found[KEY, metric])
         assert last.endswith("RuntimeError: a profiler died")
-    assert found[KEY, "time"].seconds == pytest.approx(1e-3 * math.expm1(0.05))
+    assert found[KEY, "time"].added == pytest.approx(1e-3 * math.expm1(0.05))
 
 
 SLOW_TO_START = """
@@ -219,8 +208,9 @@ def test_a_first_call_that_waits_or_computes_is_told_and_its_function_is_named(t
 def test_the_step_that_takes_more_memory_is_named(tmp_path, monkeypatch):
     found = located(tmp_path, monkeypatch, "memory", LARGE)
     assert not found.failure
-    assert [line.name for line in found.steps] == ["preparing", "loading", "the first call", "the second call"]
-    preparing, *others = found.steps
+    steps = found.profiles["steps"]
+    assert [line.name for line in steps] == ["preparing", "loading", "the first call", "the second call"]
+    preparing, *others = steps
     assert preparing.clear
     assert preparing.difference == pytest.approx(2**26, rel=0.2)
     assert all(abs(line.difference) < 2**24 for line in others)

@@ -1,0 +1,50 @@
+"""A table from a list of columns, on a terminal and in Markdown."""
+
+import io
+
+import pytest
+
+from benchmarks import tables
+from benchmarks.columns import Column
+from benchmarks.terminal import CleanConsole
+from benchmarks.units import duration, signed
+from tests.helpers.markdown import rendered
+from tests.helpers.poison import POISON, live
+
+COLUMNS = (
+    Column("name", POISON, lambda row: row[0], words=True, style=lambda row: "red" if row[1] > 1 else ""),
+    Column("time", "time", lambda row: f"{row[1]} ms"),
+)
+
+
+def test_both_forms_have_every_cell_and_show_text_from_outside_as_it_is():
+    rows = [(POISON, 1), ("[/]\\", 2)]
+    written = tables.markdown(COLUMNS, rows)
+    assert not live(written)
+    assert "<a " not in rendered(written)
+    stream = io.StringIO()
+    CleanConsole(file=stream, width=500).print(tables.terminal(COLUMNS, rows, POISON, lambda row: "bold"))
+    shown = stream.getvalue()
+    assert not live(shown)
+    assert "[red]a[/red]" in shown
+    for text in (written, shown):
+        assert "1 ms" in text
+        assert "2 ms" in text
+    assert "[/]\\ " in shown
+
+
+def test_numbers_stand_to_the_right_and_none_leaves_a_line_blank():
+    stream = io.StringIO()
+    columns = (Column("name", "name", lambda row: row[0], words=True), Column("n", "n", lambda row: str(row[1])))
+    CleanConsole(file=stream, width=40).print(tables.terminal(columns, [("a", 5), None, ("bcd", 10)]))
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    assert [line.split() for line in lines] == [["name", "n"], ["a", "5"], [], ["bcd", "10"]]
+    assert lines[1].index("5") == lines[3].index("0")
+    assert tables.markdown(columns, [("a", 5)]).splitlines()[1].endswith("--:|")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(240e-6, "+240 µs"), (-3e-6, "−3 µs"), (0.9999e-3, "+1 ms"), (float("nan"), "–")]
+)
+def test_a_difference_has_its_sign_before_it(seconds, text):
+    assert signed(seconds, duration) == text
