@@ -84,9 +84,6 @@ def regression(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["core"])
 def calibrate(session: nox.Session) -> None:
     """The regression gate, measured on this machine: its false alarms, and what it finds."""
-    if PYTHONS["core"] != "python":  # the tools that decide on the same data; without them, the table says so
-        tools = ["install", "--quiet", *nox.project.dependency_groups(PYPROJECT, "tools")]
-        session.run_install(PYTHONS["core"], "-m", "pip", *tools, external=True, success_codes=[0, 1])
     run(session, "core", "benchmarks", "calibrate", *session.posargs)
 
 

@@ -18,7 +18,6 @@ from impls.core.text import one_line
 RUN = {"checking": 0.35, "replicate": 0.65}
 AGREEMENT = {"checking": 1.0}
 REGRESSION = {"checking": 0.2, "comparing": 0.6, "measuring": 0.2, "profiling": 0.0}
-SIZING = {"sizing": 1.0}
 COLLECTING = {"checking": 0.05, "collecting": 0.95}
 """The stages of each command, by the first word of what is being done, with about their shares of the time."""
 

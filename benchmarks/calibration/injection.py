@@ -1,23 +1,21 @@
 """Injected slowdowns: a copy of an implementation whose every call takes longer by a share of itself.
 
-After a call, the copy works until a share of what this call took has passed. So the size is right whatever the
-machine does, but for what the work leaves behind: the next call finds less of its data in the caches. sizing.py
-measures how much. A fixed amount of work would not do: on a disturbed machine it does not get longer as the call does,
-and where a call varies by 2 %, it takes minutes to find how much work is 2 %. A sleep would not do: it leaves the
-processor free.
+After a call, the copy works until a share of what this call took has passed. So the size is about right whatever the
+machine does. What the work leaves behind comes on top: the next call finds less of its data in the caches. So a
+slowdown is only called 2 %; the tables say what it measured. A fixed amount of work would not do: on a disturbed
+machine it does not get longer as the call does. A sleep would not do: it leaves the processor free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from impls.core.contract import MODES
 
 KINDS = {"arithmetic": 1.07, "memory": 1.16}
 """Extra arithmetic; or extra memory traffic, which allocates and copies what no cache holds.
 
-The number is how much longer a call takes in all, for each second of work, where `calibrate --size` has not measured
-it.
+The number is about how much longer a call takes in all, for each second of work.
 docs/decisions/0013-one-test.md says where these two come from.
 """
 
@@ -66,13 +64,7 @@ def prepare(problem, weights, device, workload):
 """
 
 
-def inject(
-    source: str,
-    share: float,
-    kind: str = "arithmetic",
-    modes: Sequence[str] = MODES,
-    amounts: Mapping[str, float] | None = None,
-) -> str:
+def inject(source: str, share: float, kind: str = "arithmetic", modes: Sequence[str] = MODES) -> str:
     """Return a source with an injected slowdown.
 
     Args:
@@ -80,17 +72,6 @@ def inject(
         share: by how much a call is to take longer, such as 0.05.
         kind: one of KINDS.
         modes: the modes that are slowed.
-        amounts: by mode: the work, as a share of a call; where it is not known, KINDS decides.
     """
-    shares = {mode: (amounts or {}).get(mode, share / KINDS[kind]) for mode in modes}
+    shares = dict.fromkeys(modes, share / KINDS[kind])
     return source + INJECTED.format(percent=100 * share, kind=kind, shares=shares)
-
-
-def slowed_by(
-    share: float,
-    kind: str = "arithmetic",
-    modes: Sequence[str] = MODES,
-    amounts: Mapping[str, float] | None = None,
-) -> Callable[[str], str]:
-    """Return a function that injects a slowdown into a source, as `inject` does."""
-    return lambda source: inject(source, share, kind, modes, amounts)

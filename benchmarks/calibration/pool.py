@@ -37,15 +37,11 @@ class Collected(msgspec.Struct, frozen=True):
     """What is known of a session of a pool: the machine, versions and commit, the date, and how a side is slowed.
 
     work: the kind of work; None where no side is slowed.
-    amounts: by the label of a side, then by implementation and mode: the work, as a share of a call.
-    sized: whether these were measured before; None where no side is slowed, or that was not recorded.
     """
 
     described: Metadata
     date: str
     work: str | None = None
-    amounts: dict[str, dict[str, float]] | None = None
-    sized: bool | None = None
 
     @property
     def session(self) -> str:
@@ -109,7 +105,6 @@ def claim(folder: Path, machine: Machine, threads: int, device: str = "cpu", wha
     where += f", on {machine.gpu}" if device == "cuda" else ""
     measured = [
         *folder.glob("replicate-*.parquet"),
-        *folder.parent.glob("sizes.json"),
         *folder.parent.glob("gates/*.json"),
     ]
     if path.exists() and measured:
@@ -165,8 +160,6 @@ class Pool:
     """By session: with what kind of work its sides are slowed; none where that was not recorded."""
     machine: Machine | None = None
     """Where the newest session was measured; None where that was not recorded."""
-    sized: frozenset[str] = frozenset()
-    """The sessions whose slowdowns were sized before they were used."""
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
@@ -214,8 +207,7 @@ class Pool:
         if len(machines) > 1:
             raise ValueError(f"{folder} has sessions of different machines: {'; '.join(machines)}")
         works = {one.session: one.work for one in known if one.work}
-        sized = frozenset(one.session for one in known if one.sized)
-        return cls(replicates, logs, values, sessions, works, known[-1].described.machine if known else None, sized)
+        return cls(replicates, logs, values, sessions, works, known[-1].described.machine if known else None)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""

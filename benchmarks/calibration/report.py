@@ -14,12 +14,10 @@ from benchmarks import processors
 from benchmarks.calibration import evidence
 from benchmarks.calibration.counting import Advance, Ask, Later, counting
 from benchmarks.calibration.evidence import Rate
-from benchmarks.calibration.other_tools import OTHER_TOOLS, Tool
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.sizing import ENDS, HALF, Sizes
 from benchmarks.metadata import Machine
 from benchmarks.regression.decision import TESTED
-from benchmarks.words import count, listed, markdown_cell, markdown_table
+from benchmarks.words import count, markdown_cell, markdown_table
 
 MARGIN = 0.02
 SHARES = (0.02, 0.03, 0.05)
@@ -42,8 +40,6 @@ MINUTES = {("same", "mean"): 5.0, ("same", "longest"): 7.0, ("+2%", "longest"): 
 OURS = "this gate"
 OF_ONE = "one implementation"
 """How the tables call gates that compare the benchmarks of a single implementation, as for an LSTM of one's own."""
-SPANNING = "¹"
-"""The sign at a rate whose processes come from several sessions."""
 
 
 class RealGate(msgspec.Struct, kw_only=True):
@@ -90,7 +86,6 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
 def report(
     pool: Pool,
     reals: Sequence[RealGate],
-    sizes: Sizes,
     machine: Machine,
     threads: int,
     about: str = "",
@@ -115,8 +110,7 @@ def report(
             parts += _counted(ask, pool, held, [] if about else reals)
         parts += _sizes(pool)
     else:
-        parts.append(f"To replay gates takes {TESTED} replicates: add some with --sessions.")
-    parts += _sized(pool, sizes)
+        parts.append(f"To replay gates takes {TESTED} replicates: add some with --rounds.")
     if reals:
         parts.append(_real_gates(reals))
     return "\n\n".join(parts) + "\n"
@@ -187,12 +181,9 @@ def _counted(ask: Ask, pool: Pool, held: dict[str, list[int]], reals: Sequence[R
     ]
     if of_one:
         rows.append(_row_of(f"{OURS}, {OF_ONE}", of_one))
-    rows += [_of_tool(pool, held, name, tool) for name, tool in OTHER_TOOLS.items()]
     header = ["rule", "false alarms", *(f"{name_of(share)} found" for share in SHARES), "processes a side"]
     cells = [[row.name, row.alarms, *row.found, row.processes] for row in rows]
     parts = [markdown_table(cells, header)]
-    if any(SPANNING in cell for row in cells for cell in row):
-        parts.append(f"{SPANNING} Its processes come from several sessions, since no session has so many.")
     parts.append(_targets(pool, copies, ours.bound(), {side: rate() for side, rate in ours.exact.items()}, reals))
     alarms_of_one = _of_one(of_one.bound() if of_one else None)
     return [*parts, _least(least()) + alarms_of_one + _assumptions(pool, copies)]
@@ -299,54 +290,6 @@ def _reached(low: float, high: float, least: float) -> str:
     return "met" if low >= least else "missed" if high < least else "not shown"
 
 
-def _of_tool(pool: Pool, held: dict[str, list[int]], name: str, tool: Tool) -> _Row:
-    row = _Row(name, processes=str(tool.processes))
-    for side, replicates in held.items():
-        windows = tool.windows(replicates, pool.sessions)
-        size = None if side == COPY else SHARES[list(map(name_of, SHARES)).index(side)]
-        try:
-            share = other_tool(pool, side, tool, windows)
-        except ModuleNotFoundError:
-            said = "not installed"
-        except Exception as error:  # its functions are not public: another version may have others
-            said = f"cannot be called: {type(error).__name__}"
-        else:
-            implementations = set(map(evidence.implementation_of, pool.benchmarks))  # each has processes of its own
-            said = _of_comparisons(share, tool.apart(windows) * (1 if size is None else len(implementations)))
-            said += SPANNING * any(len({pool.sessions[k] for k in window}) > 1 for window in windows)
-            said += ", by chance" if size is not None and size < tool.threshold and share else ""
-        if size is None:
-            row.alarms = said
-        else:
-            row.found.append(said)
-    return row
-
-
-def _of_comparisons(share: float | None, independent: int) -> str:
-    """Return a share of comparisons, with the 95 % interval that so many independent ones allow."""
-    if share is None:
-        return "–"
-    low, high = wilson(share * independent, independent)
-    return f"{percent(share)} [{percent(low)}, {percent(high)}]"
-
-
-def other_tool(pool: Pool, side: str, tool: Tool, windows: Sequence[Sequence[int]]) -> float | None:
-    """Return how often another tool says slower of the processes in these windows; None where there is none."""
-    called = []
-    for window in windows:
-        before, after = tool.order(window)
-        for target in pool.benchmarks if side != COPY else [None]:
-            said = [
-                tool.rule(
-                    [pool.replicates[k][name][BASE] for k in before],
-                    [pool.replicates[k][name][side if name == target else COPY] for k in after],
-                )
-                for name in ([target] if target else pool.benchmarks)
-            ]
-            called.append(any(said))
-    return sum(called) / len(called) if called else None
-
-
 def _least(least: evidence.Share | None) -> str:
     """Return in words at which benchmark the smallest slowdown is found least often."""
     if least is None:
@@ -377,26 +320,6 @@ def _assumptions(pool: Pool, held: Sequence[int]) -> str:
             f" at most {percent(between.bound)}; 0 is right"
         )
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _sized(pool: Pool, sizes: Sizes) -> list[str]:
-    """Return in words how well injected slowdowns were sized, and in how many sessions that was used."""
-    lines = []
-    for work, begun in sizes.items():
-        known = {key: size for key, size in begun.items() if size.usable}
-        if not known:
-            continue
-        of_work = [session for session, kind in pool.works.items() if kind == work]
-        used = len(pool.sized.intersection(of_work))
-        of_sessions = f"; used in {used} of {count(len(of_work), 'session')}" if of_work else ""
-        worst = max(size.uncertain for size in known.values())
-        of_all = [size.amount(share) / share for size in known.values() for share in ENDS]
-        lines.append(
-            f"- {work}: of a slowdown, the work itself is {percent(min(of_all))} to {percent(max(of_all))}. Sized at"
-            f" {count(len(known), 'benchmark')}, {listed([name_of(share) for share in ENDS])} to ±"
-            f" {100 * worst:.2f} points within a process{of_sessions}"
-        )
-    return ["\n".join(lines)] if lines else []
 
 
 def _interval(ratio: float, low: float, high: float) -> str:
@@ -431,30 +354,8 @@ def slowdowns_listed(pool: Pool) -> str:
     return markdown_table(rows, header) + "\n" if rows else ""
 
 
-def sizes_listed(sizes: Sizes) -> str:
-    """Return how much work each slowdown takes, and how far it may be from what it is called, in a table."""
-    rows = [
-        [
-            benchmark,
-            work,
-            *(percent(size.amount(share)) for share in ENDS),
-            f"{100 * size.uncertain:.3f}",
-            "yes" if size.usable and size.uncertain <= HALF else "no",
-            str(size.processes),
-        ]
-        for work, known in sizes.items()
-        for benchmark, size in known.items()
-    ]
-    ends = [f"work of {name_of(share)}, of a call" for share in ENDS]
-    within = f"within {100 * HALF:g} points"
-    return (
-        markdown_table(rows, ["benchmark", "kind", *ends, "points from its label, at most [95 %]", within, "processes"])
-        + "\n"
-    )
-
-
 def gates_listed(reals: Sequence[RealGate]) -> str:
-    """Return every real gate in a table, in Markdown."""
+    """Return every real gate in a table, in Markdown; empty where there is none."""
     rows = [
         [
             gate.date,
@@ -483,7 +384,7 @@ def gates_listed(reals: Sequence[RealGate]) -> str:
         "unknown",
     ]
     cells = [[markdown_cell(cell) for cell in row] for row in rows]
-    return markdown_table(cells, header) + "\n"
+    return markdown_table(cells, header) + "\n" if rows else ""
 
 
 def _real_gates(reals: Sequence[RealGate]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from benchmarks import ROOT
-from benchmarks.calibration.injection import slowed_by
+from benchmarks.calibration.injection import inject
 from benchmarks.regression import snapshots
 from benchmarks.regression.command import GATED_MODES, PROBLEM, turn_seconds
 from benchmarks.regression.comparison import GATED, split
@@ -118,21 +118,7 @@ class Subject:
         """Return a snapshot's version of each LSTM."""
         return {name: self.version(root, name) for name in self.names}
 
-    def slowed(
-        self,
-        root: Path,
-        share: float,
-        work: str,
-        names: Sequence[str],
-        modes: Sequence[str],
-        amounts: Mapping[str, float] | None = None,
-    ) -> Path:
-        """Return a copy of a snapshot in which a call of these LSTMs takes longer by `share`, in these modes.
-
-        `amounts` has the work, as a share of a call, by name and mode; where there are none, KINDS decides.
-        """
-        changes = {}
-        for name in names:
-            of_name = amounts and {mode: amounts[f"{name} {mode}"] for mode in modes}
-            changes[self._path(name).as_posix()] = slowed_by(share, work, modes, of_name)
-        return snapshots.changed(root, changes)
+    def slowed(self, root: Path, share: float, work: str, names: Sequence[str], modes: Sequence[str]) -> Path:
+        """Return a copy of a snapshot in which a call of these LSTMs takes longer by `share`, in these modes."""
+        change = partial(inject, share=share, kind=work, modes=modes)
+        return snapshots.changed(root, {self._path(name).as_posix(): change for name in names})

@@ -12,19 +12,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.calibration import evidence, other_tools, pool, report
+from benchmarks.calibration import evidence, pool, report
 from benchmarks.calibration.counting import counting
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.replay import Head, Replay
 from benchmarks.calibration.report import RealGate, right
-from benchmarks.calibration.sizing import FEWEST
 from benchmarks.metadata import Machine, Metadata, RunOptions
 from benchmarks.record import TURN, Record
 from benchmarks.regression import decision
 from tests.helpers.gates import gate
-from tests.helpers.pools import SIDES, simulated
+from tests.helpers.pools import simulated
 from tests.helpers.records import record
-from tests.helpers.sizes import size_of
 
 
 def rate(pool, draw, happened, gates=150):
@@ -85,27 +83,22 @@ def test_what_starts_more_slowly_is_an_alarm_too():
 def test_a_pool_that_is_too_small_gives_no_figure():
     small = simulated(7, 0.004)
     assert rate(small, evidence.unchanged(small), evidence.alarmed) is None
-    assert "takes 8 replicates" in report.report(small, [], {}, Machine(cpu="a cpu", cores=2), 1)
-    assert "takes 8 replicates" in report.report(Pool([], [], [], [], {}), [], {}, Machine(cpu="a cpu", cores=2), 1)
+    assert "takes 8 replicates" in report.report(small, [], Machine(cpu="a cpu", cores=2), 1)
+    assert "takes 8 replicates" in report.report(Pool([], [], [], [], {}), [], Machine(cpu="a cpu", cores=2), 1)
 
 
 @pytest.mark.slow
-def test_drift_between_replicates_fools_other_tools_and_not_the_gate(monkeypatch):
+def test_drift_between_replicates_does_not_fool_the_gate(monkeypatch):
     drifting = simulated(44, 0.004, drift=0.1)
     assert rate(drifting, evidence.unchanged(drifting), evidence.alarmed, 60).rate <= 0.02
-    tool = other_tools.OTHER_TOOLS["pytest-benchmark, median:5%"]
-    assert report.other_tool(drifting, COPY, tool, tool.windows(range(44), drifting.sessions)) > 0.2
     for name, few in (("ALARM_GATES", 20), ("GATES", 20), ("AGAIN", 1), ("EACH", 2), ("OFTEN", {})):
         monkeypatch.setattr(report, name, few)
-    text = report.report(drifting, [], {}, Machine(cpu="a cpu", cores=2), 1)
+    text = report.report(drifting, [], Machine(cpu="a cpu", cores=2), 1)
     assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", text)
     first = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
     ours = [f"{report.OURS}, {what}" for what in ("exact sizes", "injected", report.OF_ONE)]
-    assert first[2:8] == [*ours, *other_tools.OTHER_TOOLS]
+    assert first[2:5] == ours
     assert "4 sessions" in text
-    (row,) = [line for line in text.splitlines() if line.startswith("| pytest-benchmark")]
-    assert len(re.findall(r"\d % \[\d", row)) == 1 + len(report.SHARES)  # its comparisons are few
-    assert "by chance" in text  # 2 % is below what pytest-benchmark looks at
 
 
 @pytest.mark.slow
@@ -322,34 +315,6 @@ def test_injected_slowdowns_are_summed_up_and_each_is_listed():
     )
 
 
-def test_each_sizing_is_listed_with_how_far_it_may_be_off():
-    of_memory = {"near": size_of(0.001, 1.25, 0.0008), "far": size_of(0, 1, 0.002, 40), "stopped": size_of(0, 1, 0, 2)}
-    rows = report.sizes_listed({"memory": of_memory}).splitlines()[2:]
-    assert [[cell.strip() for cell in row.strip("|").split("|")] for row in rows] == [
-        ["near", "memory", "1.52 %", "3.92 %", "0.080", "yes", "8"],
-        ["far", "memory", "2 %", "5 %", "0.200", "no", "40"],
-        ["stopped", "memory", "2 %", "5 %", "0.000", "no", "2"],
-    ]
-
-
-def test_how_well_slowdowns_are_sized_is_told_with_the_sessions_that_used_it():
-    stopped = {"torch_cell train_step": size_of(0.0, 1.0, 0.01, FEWEST - 2)}
-    sizes = {"arithmetic": {"torch_cell forward": size_of(0.0, 1.25, 0.0008)} | stopped, "memory": stopped}
-    sessions = simulated(40, 0.004)
-    (unused,) = report._sized(sessions, sizes)
-    (used,) = report._sized(dataclasses.replace(sessions, sized=frozenset(sessions.works)), sizes)
-    assert "the work itself is 80.0 % to 80.0 %. Sized at 1 benchmark, +2% and +5% to ± 0.08 points within" in unused
-    assert "; used in 0 of" in unused
-    number = len(sessions.works)
-    assert f"; used in {number} of {number} session" in used
-    empty = Pool([], [], [], [], {})
-    (alone,) = report._sized(empty, sizes)
-    assert "used in" not in alone
-    text = report.report(empty, [], sizes, Machine(cpu="AMD EPYC"), 1)
-    assert "; no sessions yet." in text
-    assert alone in text
-
-
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (1, 400)])
 def test_wilson_is_scipys(hits, n):
     want = stats.binomtest(hits, n).proportion_ci(method="wilson")
@@ -425,10 +390,6 @@ def test_a_pool_is_of_the_same_gates_once_something_is_measured(tmp_path):
     with pytest.raises(ValueError, match="has replicates of another machine"):
         pool.claim(folder, HERE, 12, what=mine)
     (folder / "replicate-20261124T194126.parquet").unlink()
-    (folder.parent / "sizes.json").touch()
-    with pytest.raises(ValueError, match="these are gates of other at t1"):
-        pool.claim(folder, HERE, 1, what="other at t1-b1-i1-h1")
-    (folder.parent / "sizes.json").unlink()
     pool.claim(folder, HERE, 1)
     assert pool.description_of(folder) == pool.description_of(tmp_path) == ""
 
@@ -516,17 +477,3 @@ def test_a_pool_knows_its_sessions(tmp_path):
     collected = pool.Collected(Metadata(run=RunOptions(run_id="run", baseline=BASE)), date="2026-11-26", work="memory")
     pool.describe(tmp_path, collected)
     assert Pool.load(tmp_path).works == {"run": "memory"}
-
-
-def test_a_tool_that_is_not_there_or_has_changed_is_named_and_ends_nothing():
-    def missing(*_):
-        raise ModuleNotFoundError("No module named 'asv'")
-
-    def changed(*_):
-        raise TypeError("compute_stats() takes 3 positional arguments")
-
-    pool = simulated(12, 0.004)
-    held = {side: range(12) for side in SIDES if side != BASE}
-    for rule, said in ((missing, "not installed"), (changed, "cannot be called: TypeError")):
-        row = report._of_tool(pool, held, "a tool", other_tools.Tool(rule, 1))
-        assert {row.alarms, *row.found} == {said}

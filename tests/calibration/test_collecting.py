@@ -4,7 +4,6 @@ import dataclasses
 import os
 import re
 import subprocess
-from functools import partial
 from types import SimpleNamespace
 
 import click
@@ -15,11 +14,9 @@ from benchmarks.calibration import command, measuring, pool
 from benchmarks.calibration.injection import KINDS
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.report import PLANTED
-from benchmarks.calibration.sizing import FEWEST
 from benchmarks.calibration.subject import Subject
 from benchmarks.regression import command as gate_command
 from tests.helpers.pools import simulated
-from tests.helpers.sizes import size_of
 
 NAMES = ("numpy_lstm", "torch_lstm")
 
@@ -32,7 +29,7 @@ def small(monkeypatch):
 
 @pytest.mark.slow
 def test_a_session_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates(small, tmp_path):
-    measuring.collect(tmp_path, small, 2, (1.0,), threads=1, advance=lambda *_: None)
+    measuring.collect(tmp_path, small, lambda *_: None, 2, (1.0,))
     found = Pool.load(tmp_path / "pool")
     assert found.benchmarks == [f"{name} t4-b2-i8-h8/sequence/forward" for name in NAMES]
     assert found.holding([BASE, COPY, "+100%"]) == [0, 1]
@@ -44,16 +41,6 @@ def test_a_session_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates
     (described,) = pool.described(tmp_path / "pool")
     assert described.session == found.sessions[0]
     assert described.work in KINDS
-    assert described.sized is False
-    assert described.amounts == {"+100%": {f"{name} forward": 1 / KINDS[described.work] for name in NAMES}}
-
-
-@pytest.mark.slow
-def test_two_copies_alone_have_no_kind_of_work(small, tmp_path):
-    measuring.collect(tmp_path, small, 1, (), threads=1, advance=lambda *_: None)
-    found = Pool.load(tmp_path / "pool")
-    assert found.holding([BASE, COPY]) == [0]
-    assert pool.described(tmp_path / "pool")[0].work is None
 
 
 def gate_of(kind, folder, subject, monkeypatch):
@@ -73,7 +60,7 @@ def gate_of(kind, folder, subject, monkeypatch):
         return SimpleNamespace(exit_code=lambda strict: code[strict], regressions=[], findings=[], unclear=[])
 
     monkeypatch.setattr(measuring, "measure_and_decide", decide)
-    gate = measuring.real_gate(kind, folder, subject, 1, lambda *_: None)
+    gate = measuring.real_gate(kind, folder, subject, lambda *_: None)
     return gate, *seen
 
 
@@ -172,13 +159,11 @@ def test_the_order_of_options_and_repetitions_change_nothing():
 @pytest.mark.slow
 def test_a_session_of_a_file_from_elsewhere(mine, small, tmp_path):
     subject = dataclasses.replace(Subject.of([str(mine)], small.problem), modes=("forward",))
-    measuring.collect(tmp_path, subject, 2, (1.0,), threads=1, advance=lambda *_: None)
+    measuring.collect(tmp_path, subject, lambda *_: None, 2, (1.0,))
     found = Pool.load(tmp_path / "pool")
     (name,) = found.benchmarks
     assert name == "mine t4-b2-i8-h8/sequence/forward"
     assert found.log_ratio(0, name, BASE, "+100%") > 0.2
-    with pytest.raises(click.UsageError, match=r"sizes\.json has no memory work of mine forward"):
-        measuring.amounts_of(subject, {"memory": {"torch_lstm forward": size_of(0.0, 1.0, 0.001)}}, 0.05, "memory")
 
 
 def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
@@ -218,32 +203,17 @@ def test_a_gate_whose_benchmark_was_not_measured_is_no_gate(small, tmp_path, mon
 
     monkeypatch.setattr(measuring, "measure_and_decide", decide)
     with pytest.raises(click.ClickException, match="torch_lstm b, as base: no backward"):
-        measuring.real_gate("same", tmp_path, small, 1, lambda *_: None)
+        measuring.real_gate("same", tmp_path, small, lambda *_: None)
 
 
-def test_work_that_is_sized_in_part_is_refused():
-    size, amounts_of = size_of(0.0, 1.25, 0.001), partial(measuring.amounts_of, Subject())
-    every = {f"{name} {mode}": size for name, mode in Subject().pairs}
-    assert list(amounts_of({"memory": every}, 0.05, "memory").values()) == pytest.approx([0.04] * 12)
-    assert set(amounts_of({}, 0.05, "memory").values()) == {0.05 / KINDS["memory"]}
-    with pytest.raises(click.UsageError, match="no arithmetic work of"):
-        amounts_of({"memory": every}, 0.05, "arithmetic")
-    last, _ = every.popitem()
-    for begun in ({}, {last: size_of(0.0, 1.25, 0.02, FEWEST - 2)}):
-        with pytest.raises(click.UsageError, match="no memory work of flax_nnx train_step: run --size again"):
-            amounts_of({"memory": every | begun}, 0.05, "memory")
-
-
-def test_tables_are_made_only_where_they_are_asked_for(tmp_path, monkeypatch):
-    def report(*_, processes, advance):
+def test_tables_are_made_of_what_is_there(tmp_path, monkeypatch):
+    def report(*asked):
+        *_, processes, advance = asked
         advance(2, 15)
         return f"tables by {processes}\n"
 
     monkeypatch.setattr(command, "report", report)
-    chosen = ["--sessions", "0", "--runs", "0", "--out", str(tmp_path)]
-    done = CliRunner().invoke(command.calibrate, [*chosen, "--no-tables"], standalone_mode=False)
-    assert done.return_value == 0
-    assert not (tmp_path / "calibration.md").exists()
+    chosen = ["--rounds", "0", "--runs", "0", "--out", str(tmp_path)]
     done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False)
     assert "2 of 15 parts of the tables are done after 0.0 min\n" in done.stderr
     assert (tmp_path / "calibration.md").read_text() == f"tables by {len(os.sched_getaffinity(0))}\n"
@@ -259,7 +229,7 @@ def test_tables_are_made_only_where_they_are_asked_for(tmp_path, monkeypatch):
     assert not (tmp_path / "calibration.md").exists()
     (tmp_path / "gates.md").rmdir()
 
-    def killed(*_, processes, advance):
+    def killed(*_):
         raise RuntimeError("a process was killed")
 
     monkeypatch.setattr(command, "report", killed)
@@ -270,10 +240,9 @@ def test_tables_are_made_only_where_they_are_asked_for(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        (["--sessions", "0", "--runs", "0"], "there is nothing to make tables of"),
-        (["--threads", "9999"], "--threads is 9999"),
+        (["--rounds", "0", "--runs", "0"], "there is nothing to make tables of"),
         (["--runs", "99999999999"], "is not in the range"),
-        (["--sessions", "99999999999"], "is not in the range"),
+        (["--rounds", "99999999999"], "is not in the range"),
     ],
 )
 def test_what_cannot_be_done_leaves_no_folder(tmp_path, chosen, said):
@@ -286,12 +255,12 @@ def test_what_cannot_be_done_leaves_no_folder(tmp_path, chosen, said):
 def test_replicates_of_another_machine_that_no_session_describes_get_no_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "report", lambda *_, **__: "tables\n")
     monkeypatch.setattr(command.Pool, "load", lambda _: simulated(8, 0.01))
-    chosen = ["--sessions", "0", "--runs", "0", "--out", str(tmp_path)]
+    chosen = ["--rounds", "0", "--runs", "0", "--out", str(tmp_path)]
     (tmp_path / "pool").mkdir()
     CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
     assert (tmp_path / "calibration.md").read_text() == "tables\n"  # nothing was recorded
     (tmp_path / "pool" / "machine.txt").write_text("another, threads a worker: 1\n")
-    with pytest.raises(click.UsageError, match="has replicates of another machine, and no file of a session"):
+    with pytest.raises(click.UsageError, match="has replicates of another machine, and no file of a round"):
         CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
 
 
@@ -300,6 +269,16 @@ def test_replicates_that_the_tables_leave_out_are_told(tmp_path, monkeypatch):
     pooled = simulated(8, 0.01)
     pooled.replicates[0] = dict(list(pooled.replicates[0].items())[1:])
     monkeypatch.setattr(command.Pool, "load", lambda _: pooled)
-    chosen = ["--sessions", "0", "--runs", "0", "--out", str(tmp_path)]
+    chosen = ["--rounds", "0", "--runs", "0", "--out", str(tmp_path)]
     done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
     assert "has 1 replicate with other benchmarks than the newest" in done.stderr
+
+
+def test_the_old_name_of_the_rounds_goes_on_and_says_the_new_one(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "measure", lambda *given: asked.append(given[2:]))
+    monkeypatch.setattr(command, "make_tables", lambda *_: None)
+    chosen = ["--sessions", "3", "--runs", "0", "--out", str(tmp_path)]
+    done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
+    assert done.stderr == "note: --sessions is called --rounds now\n"
+    assert asked == [(3, 0)]

@@ -23,7 +23,7 @@ def test_tables_do_not_depend_on_the_number_of_processes(monkeypatch):
     pool = simulated(66, 0.01, sessions=6)
     for name, few in {"ALARM_GATES": 20, "SIMULATED": 20, "GATES": 20, "AGAIN": 1, "EACH": 2, "OFTEN": {}}.items():
         monkeypatch.setattr(report, name, few)
-    one, two = (report.report(pool, [], {}, Machine(cpu="a cpu", cores=2), 1, "", processes) for processes in (1, 2))
+    one, two = (report.report(pool, [], Machine(cpu="a cpu", cores=2), 1, "", processes) for processes in (1, 2))
     assert one == two
     assert "20 simulated gates" in two  # what a test has set also holds in another process
     assert not multiprocessing.active_children()

@@ -82,13 +82,3 @@ def test_only_the_wanted_modes_are_slowed():
     found = prepared(0.5, modes=["train_step"])
     assert not hasattr(found.forward, "work")
     assert hasattr(found.train_step, "work")
-
-
-def test_the_work_is_what_it_was_sized_to():
-    slowed, plain = Clock(), Clock()
-    found = prepared(0.5, clock=slowed, amounts={"forward": 0.4})
-    for _ in range(100):
-        found.forward(None)
-        plain.call()
-    assert slowed.now / plain.now == pytest.approx(1.4, abs=2e-3)
-    assert found.train_step.share == 0.5 / KINDS["arithmetic"]

@@ -134,14 +134,14 @@ def statistics_import_more_than_arrays(tree: Tree) -> list[Import]:
     ]
 
 
-PLACES = ("benchmarks.worker.worker", "benchmarks.calibration.sizing")
+PLACE = "benchmarks.worker.worker"
 """What runs in the environment of an implementation."""
 
 
 def the_worker_starts_with_what_it_does_not_need(tree: Tree) -> list[Import]:
     """Its environment may hold only the worker's few needs, and what it imports costs memory in every process."""
     heavy = ("pyarrow", "pandas", "click", "rich", "scipy", "psutil", *FRAMEWORKS)
-    started = sorted({module for place in PLACES for module in tree.started_with(place)})
+    started = sorted(tree.started_with(PLACE))
     return [i for name in started for i in tree.imports[name] if i.at_start and within(i.imported, *heavy)]
 
 
@@ -217,7 +217,6 @@ GOOD = {
     "benchmarks/correctness/matrix.py": "import rich\n",
     "benchmarks/regression/decision.py": "from benchmarks.statistics import ratios\n",
     "benchmarks/calibration/pool.py": "from benchmarks.regression import decision\n",
-    "benchmarks/calibration/sizing.py": "def size():\n    import scipy\n",
     "reports/tables.py": "import pandas\nfrom benchmarks import record\n",
     "tests/helpers/records.py": "",
     "tests/test_tables.py": "from tests.helpers import records\n",
@@ -247,9 +246,6 @@ SUBTLE = {
     ),
     "a worker's import in a class": (
         "the worker starts with only what it needs", "impls/core/problem.py", "class Lazy:\n    import pandas",
-    ),
-    "an import of a sizing's process": (
-        "the worker starts with only what it needs", "benchmarks/calibration/sizing.py", "import scipy",
     ),
     "an import by its name": (
         "benchmarks does not import reports", "benchmarks/options.py", "importlib.import_module('reports.tables')",

@@ -19,7 +19,7 @@ SHARED = ("bench", "agree", "regression", "calibrate")
 def made_up(tmp_path):
     """A checkout with the true noxfile, whose modules only tell where they ran and whose groups need no download."""
     shutil.copyfile(ROOT / "noxfile.py", tmp_path / "noxfile.py")
-    names = ("core", "tools", "report", "tests", "lint")
+    names = ("core", "report", "tests", "lint")
     (tmp_path / "pyproject.toml").write_text("[dependency-groups]\n" + "".join(f'{name} = ["pip"]\n' for name in names))
     for module in ("benchmarks", "reports"):
         (tmp_path / module).mkdir()

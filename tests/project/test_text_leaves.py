@@ -16,7 +16,7 @@ CLEAN = {
     "impls/core/environments.py": "_progress gets a line that is clean",
     "impls/core/evaluate.py": "says that it was interrupted",
     "impls/core/rates.py": "prints names of libraries and shapes of its own",
-    "benchmarks/calibration/sizing.py": "prints numbers, which its parent reads",
+    "reports/published/calibration-family-25-model-1/compare_with_other_tools.py": "prints figures",
     "benchmarks/fleet/submit.py": "prints a process id, which its parent reads",
     "benchmarks/gpu_check/probe.py": "prints JSON, which its parent reads",
     "benchmarks/calibration/command.py": "prints its Markdown, whose text is cleaned",

@@ -113,7 +113,7 @@ def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkey
     places = {"base": root, "head": snapshots.changed(root, change)}
     pair = [Side(label, subject.versions(place)) for label, place in places.items()]
     benchmark = subject.benchmarks["train_step"]
-    session = Session(measuring.configure(subject, 1, 0), pair, choose_cores(1), tmp_path, lambda *_: None)
+    session = Session(measuring.configure(subject, 0), pair, choose_cores(1), tmp_path, lambda *_: None)
     result = outcome.measure_and_decide(session, decision.rules(0.5), outcome.Steps(6, 8))
     assert [text.partition(" +")[0] for text in result.regressions] == [f"torch_lstm {benchmark}: time"]
     assert result.exit_code(strict=False) == 1

@@ -185,7 +185,7 @@ def located(tmp_path, monkeypatch, metric, added):
     root = subject.root
     head = snapshots.changed(root, {"impls/numpy_lstm.py": lambda source: source + added})
     sides = [Side(label, subject.versions(place)) for label, place in (("base", root), ("head", head))]
-    session = Session(measuring.configure(subject, 1, 0), sides, choose_cores(1), tmp_path, lambda *_: None)
+    session = Session(measuring.configure(subject, 0), sides, choose_cores(1), tmp_path, lambda *_: None)
     key = f"numpy_lstm {subject.benchmarks['forward']}"
     slower = dataclasses.replace(finding(key, metric, "slower", 0.5), head=0.301)
     return locate(session, [], [slower])[key, metric]
