@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.metadata import LARGE, Metadata
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.session import Session
-from benchmarks.worker import protocol
+from benchmarks.worker import requests
 from impls.core.command_line import say
 from impls.core.registry import DEFAULT_DTYPES
 
@@ -49,7 +49,7 @@ def measure_peaks(session: Session) -> Peaks:
             if floor is None:
                 raise ArmFailed("error", "the floor does not run")
             with session.stopwatch.spent("measuring"):
-                peak = floor.ask(protocol.MeasurePeak(dtype), protocol.Peak, seconds)
+                peak = floor.ask(requests.MeasurePeak(dtype), seconds)
             peaks.rates[dtype], peaks.dispatch = peak.rates, peak.dispatch
         except ArmFailed as failure:
             if "floor" in session.names:

@@ -22,7 +22,7 @@ from benchmarks.runner.expected import Expected, write_expected
 from benchmarks.runner.home import Limits
 from benchmarks.runner.session import Advance
 from benchmarks.runner.sides import Version, make_arm
-from benchmarks.worker import agreement, extremes, protocol
+from benchmarks.worker import agreement, extremes, requests
 from impls.core.precision import current
 from impls.core.problem import Problem
 
@@ -175,8 +175,8 @@ class Matrix:
             if failure is not None or path is None:
                 continue
             arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
-            request = protocol.CheckProblem(benchmark.problem.id, workload, SEED, self.inputs, str(path))
-            checked = arm.ask(request, protocol.Checked)
+            request = requests.CheckProblem(benchmark.problem.id, workload, SEED, self.inputs, str(path))
+            checked = arm.ask(request)
             errors.append(checked.error)
             self.modes.setdefault(version.implementation.name, set()).update(checked.modes)
         return {
@@ -193,12 +193,12 @@ class Matrix:
         arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
         if unknown := set(version.implementation.limits) - set(extremes.EXTREMES):
             raise ArmFailed("error", f"its LIMITS name {', '.join(sorted(unknown))}, which is no extreme")
-        request = protocol.CheckExtremes(dtype, SEED, self.inputs, str(_of_extremes(folder, dtype)))
-        found = arm.ask(request, protocol.ExtremesChecked).found
+        request = requests.CheckExtremes(dtype, SEED, self.inputs, str(_of_extremes(folder, dtype)))
+        found = arm.ask(request)
         return {extreme: cell_of(one, version.implementation.limits.get(extreme)) for extreme, one in found.items()}
 
 
-def cell_of(found: protocol.Found, limit: str | None) -> Cell:
+def cell_of(found: extremes.Found, limit: str | None) -> Cell:
     """Return the cell of an extreme. Where it disagrees and its file says why, it is unsupported.
 
     Args:

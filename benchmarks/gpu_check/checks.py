@@ -23,11 +23,11 @@ from benchmarks.runner.configuration import Configuration
 from benchmarks.runner.home import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, make_arm, version_of
-from benchmarks.worker import agreement, protocol
+from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import LEAST_TURN
-from benchmarks.worker.failures import one_line
 from impls.core import registry
 from impls.core.problem import Problem
+from impls.core.text import one_line
 
 PROBLEMS = (
     "t1-b1-i1-h1",
@@ -133,7 +133,7 @@ def refused(name: str, status: str, word: str, setting: Setting, survivor: bool 
 def stops(setting: Setting) -> str:
     """Is a worker stopped only when its device is done, so that the next arm's times are its own?"""
     benchmark = Benchmark.parse(f"{TIMED[0]}/sequence/forward")
-    opening = protocol.Open(benchmark.id, SEED, None, agreement.draw_seed())
+    opening = requests.Open(benchmark.id, SEED, None, agreement.draw_seed())
     limits = Limits(setting.cores, CALL_SECONDS, options.memory_bytes(None))
     paths = (setting.planted / "queued.py", registry.resolve("torch_cell").path)
     folder = setting.folder / "stops"
@@ -143,12 +143,12 @@ def stops(setting: Setting) -> str:
     ]
 
     def turn(arm: Arm, samples: int) -> float:
-        return arm.ask(protocol.TakeTurn(benchmark.id, samples, 1, read=False), protocol.Taken).turn.seconds
+        return arm.ask(requests.TakeTurn(benchmark.id, samples, 1, read=False)).turn.seconds
 
     try:
         for arm in arms:
             arm.ensure_running()
-            arm.ask(opening, protocol.Opened)
+            arm.ask(opening)
         alone = min(turn(next_arm, 20) for _ in range(3))
         waits, turns = [], []
         for _ in range(TRIES):

@@ -17,9 +17,10 @@ import msgspec
 import numpy as np
 
 from benchmarks.worker import devices, tracing
-from benchmarks.worker.failures import failure_of, one_line
-from benchmarks.worker.protocol import Answer, Failed
+from benchmarks.worker.failures import failure_of
+from benchmarks.worker.protocol import Failed
 from impls.core.precision import TF32, current
+from impls.core.text import one_line
 
 SIZE = 512
 """Of the square matrices of the canary."""
@@ -31,7 +32,7 @@ JAX has at most 32 of its computations in flight: what was submitted before is d
 SIMULATED_SECONDS = 0.08
 
 
-class Probe(Answer, tag="probe"):
+class Probe(msgspec.Struct, tag=True):
     """What a framework says.
 
     `error` is that of a product of float32 matrices, over its largest element: about 1e-6, and 3e-4 with TF32.

@@ -12,9 +12,9 @@ from benchmarks import ROOT
 from benchmarks.gpu_check.probe import REPEATED, Probe
 from benchmarks.gpu_check.setting import Missed, Setting, Unreached
 from benchmarks.metadata import name_and_driver
-from benchmarks.worker.failures import one_line
 from benchmarks.worker.protocol import Failed
 from impls.core.precision import IEEE, OVERRIDE, TF32, framework_variables
+from impls.core.text import one_line
 
 CANARY = 2e-5
 """A product of float32 matrices is off by about 1e-6 of its largest element; with TF32's 10 bits by 3e-4."""

@@ -25,9 +25,9 @@ from benchmarks.regression.snapshots import (
 )
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.sides import Side, Version, version_of
-from benchmarks.worker.failures import one_line
 from impls.core import environments, registry
 from impls.core.registry import Implementation
+from impls.core.text import one_line
 
 GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")
 """The implementations that are compared by default: eager loops, a hand-written backward, a fused kernel, scans."""
@@ -212,7 +212,7 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     for implementation in chosen:
         pair = pairs[implementation.name]
         if isinstance(pair, Unusable):
-            failure = ArmFailed("not_installed", one_line(str(pair)))
+            failure = ArmFailed("not_installed", one_line(str(pair), 300))
             for side in sides:
                 side[implementation.name] = Version(implementation, root, failure=failure)
         elif pair is not None:

@@ -26,7 +26,7 @@ from benchmarks.regression.log_ratios import SIDES, key_of
 from benchmarks.runner.arm import start_all
 from benchmarks.runner.session import Session
 from benchmarks.statistics.intervals import means, t_interval
-from benchmarks.worker import agreement, protocol
+from benchmarks.worker import agreement, profiling
 from impls.core.text import one_line
 
 PROFILES_PER_SIDE = 6
@@ -89,7 +89,7 @@ class Slowdown:
 
 Located = dict[tuple[str, str], Slowdown]
 """What is known of a regression, by benchmark and metric."""
-Openings = dict[str, list[protocol.OpeningExplained]]
+Openings = dict[str, list[profiling.OpeningExplained]]
 """What opening a benchmark takes, by side."""
 
 
@@ -162,16 +162,16 @@ def openings(session: Session, name: str, benchmark: Benchmark) -> Openings:
         ArmFailed: where a side cannot be opened.
     """
     inputs = agreement.draw_seed()
-    taken: dict[str, list[protocol.OpeningExplained]] = {side: [] for side in SIDES}
+    taken: dict[str, list[profiling.OpeningExplained]] = {side: [] for side in SIDES}
     opening = session.configuration.opening(benchmark, inputs)
-    request = protocol.ExplainOpening(**msgspec.structs.asdict(opening))
+    request = profiling.ExplainOpening(**msgspec.structs.asdict(opening))
     for number in range(OPENINGS_PER_SIDE):
         session.make_arms([name], random.Random())
         try:
             for side in SIDES[:: 1 if number % 2 else -1]:
                 arm = session.arms[side, name]
                 arm.ensure_running()
-                taken[side].append(arm.ask(request, protocol.OpeningExplained))
+                taken[side].append(arm.ask(request))
         finally:
             session.close()
     return taken
@@ -202,17 +202,17 @@ def profiles(session: Session, name: str, benchmark: Benchmark, calls: int) -> d
         ArmFailed: where a side cannot be profiled.
     """
     inputs = agreement.draw_seed()
-    taken: dict[str, list[protocol.Profiled]] = {side: [] for side in SIDES}
+    taken: dict[str, list[profiling.Profiled]] = {side: [] for side in SIDES}
     session.make_arms([name], random.Random())
     try:
         start_all([session.arms[side, name] for side in SIDES])
         for side in SIDES:
             session.arms[side, name].ensure_running()
-            session.arms[side, name].ask(session.configuration.opening(benchmark, inputs), protocol.Opened)
+            session.arms[side, name].ask(session.configuration.opening(benchmark, inputs))
         for number in range(PROFILES_PER_SIDE):
             for side in SIDES[:: 1 if number % 2 else -1]:
-                request = protocol.Profile(benchmark.id, calls)
-                taken[side].append(session.arms[side, name].ask(request, protocol.Profiled))
+                request = profiling.Profile(benchmark.id, calls)
+                taken[side].append(session.arms[side, name].ask(request))
     finally:
         session.close()
     return {

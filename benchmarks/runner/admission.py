@@ -14,7 +14,7 @@ import msgspec
 from benchmarks.cases import Benchmark
 from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.stopwatch import Stopwatch
-from benchmarks.worker import protocol
+from benchmarks.worker import kernels, requests
 from impls.core.registry import Implementation
 from impls.core.text import json_text, one_line
 
@@ -49,11 +49,11 @@ def refused(name: str, benchmark: Benchmark, failure: ArmFailed) -> Admission:
 def admit(
     arm: Arm,
     benchmark: Benchmark,
-    opening: protocol.Open,
+    opening: requests.Open,
     expected: Path,
     estimate_seconds: float,
     stopwatch: Stopwatch,
-    kernels: bool = False,
+    name_kernel: bool = False,
 ) -> Admission:
     """Admit a running arm to a benchmark, or refuse it.
 
@@ -64,30 +64,29 @@ def admit(
         expected: the file with the reference's results.
         estimate_seconds: how long to measure roughly how long a call takes.
         stopwatch: counts the time that this takes.
-        kernels: whether to find out which kernel runs.
+        name_kernel: whether to find out which kernel runs.
     """
     admission = Admission(arm.name, benchmark.id, versions=arm.ready.versions if arm.ready else None)
     try:
         with stopwatch.spent("cold first calls"):
-            opened = arm.ask(opening, protocol.Opened)
+            opened = arm.ask(opening)
             admission.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
         with stopwatch.spent("agreement"):
             if not arm.implementation.is_floor:  # which computes no LSTM
-                checked = arm.ask(protocol.Check(benchmark.id, opening.inputs, str(expected)), protocol.Checked)
+                checked = arm.ask(requests.Check(benchmark.id, opening.inputs, str(expected)))
                 admission.error, admission.error_tensor = checked.error, checked.tensor
-            estimate = arm.ask(protocol.Estimate(benchmark.id, estimate_seconds), protocol.Estimated)
-            admission.seconds = estimate.seconds
+            admission.seconds = arm.ask(requests.Estimate(benchmark.id, estimate_seconds))
             if not arm.implementation.is_floor:
-                arm.ask(protocol.Inspect(benchmark.id, estimate.seconds), protocol.Done)
+                arm.ask(requests.Inspect(benchmark.id, admission.seconds))
             arm.check_from_outside()
-        if kernels:
+        if name_kernel:
             try:
                 with stopwatch.spent("kernels"):
-                    admission.kernel = arm.ask(protocol.NameKernel(benchmark.id), protocol.KernelNamed).kernel
+                    admission.kernel = arm.ask(kernels.NameKernel(benchmark.id))
             except ArmFailed as failure:  # a profiler that fails is no fault of the implementation
                 admission.kernel = one_line(f"not known: {failure.status}: {failure.reason}", 100)
         if arm.alive:
-            arm.ask(protocol.Close(benchmark.id), protocol.Done)
+            arm.ask(requests.Close(benchmark.id))
     except ArmFailed as failure:
         admission.status, admission.reason = failure.status, failure.reason
     return admission

@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeVar, cast
 
 import msgspec
 import psutil
@@ -22,9 +22,9 @@ from benchmarks.runner import outside
 from benchmarks.runner.home import HERE, Home, Limits, worker_variables
 from benchmarks.runner.watch import Watch
 from benchmarks.worker import protocol
-from benchmarks.worker.failures import one_line
 from impls.core.precision import IEEE
 from impls.core.registry import Implementation
+from impls.core.text import one_line
 
 POLL_SECONDS = 0.1
 EXHAUSTED = 0.02
@@ -37,7 +37,7 @@ START_SECONDS = 300.0
 LONGEST_ANSWER = 1 << 24
 """Bytes. No answer is as long; an implementation that writes without end to the socket is stopped there."""
 
-AnswerType = TypeVar("AnswerType", bound=protocol.Answer)
+Answer = TypeVar("Answer")
 
 
 class ArmFailed(Exception):
@@ -90,7 +90,7 @@ class Arm:
         with theirs, self.log.open("ab") as log:
             try:
                 self.process = subprocess.Popen(
-                    [self.home.python, "-P", "-m", "benchmarks.worker.worker", str(theirs.fileno())],
+                    [self.home.python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -110,7 +110,7 @@ class Arm:
         self.buffer = b""
         self.asked = 0
         path = str(self.implementation.path)
-        self._send(protocol.Start(path, self.device, cores or self.limits.cores, os.getpid()))
+        self._send(protocol.line(protocol.Start(path, self.device, cores or self.limits.cores, os.getpid())))
 
     def wait_ready(self) -> None:
         """Wait until the worker has imported its implementation, then stop it.
@@ -148,16 +148,14 @@ class Arm:
 
     def ask(
         self,
-        request: protocol.AnyRequest,
-        answer: type[AnswerType],
+        request: protocol.Request[Answer],
         seconds: float | None = None,
         stop: bool = True,
-    ) -> AnswerType:
-        """Send a request, and let the worker run until it has answered.
+    ) -> Answer:
+        """Send a request, let the worker run until it has answered, and return the answer.
 
         Args:
             request: the request.
-            answer: the type of its answer.
             seconds: how long the worker may take; None for the arm's own limit.
             stop: whether the worker is then stopped. Only where another request follows at once, it need not be.
 
@@ -166,8 +164,8 @@ class Arm:
         """
         self._signal(signal.SIGCONT)
         self.asked += 1
-        self._send(protocol.NumberedRequest(self.asked, request))
-        return self._receive(answer, seconds or self.limits.call_seconds, stop)
+        self._send(protocol.request_line(self.asked, request))
+        return self._receive(request.answer_type(), seconds or self.limits.call_seconds, stop)
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""
@@ -207,29 +205,26 @@ class Arm:
         assert self.process is not None
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
-    def _send(self, message: msgspec.Struct) -> None:
+    def _send(self, line: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):  # _receive finds out why it died
-            self.channel.sendall(protocol.line(message))
+            self.channel.sendall(line)
 
-    def _receive(self, answer: type[AnswerType], seconds: float, stop: bool = True) -> AnswerType:
+    def _receive(self, kind: type[Answer], seconds: float, stop: bool = True) -> Answer:
         line = self._receive_line(seconds)
         try:
-            message = msgspec.json.decode(line, type=protocol.NumberedAnswer)
-            content = message.content
-            if message.number not in (self.asked, protocol.REFUSED) or not isinstance(
-                content, answer | protocol.Failed
-            ):
+            reply = msgspec.json.decode(line, type=protocol.Reply)
+            answer = None if reply.failed else msgspec.json.decode(reply.answer, type=kind)
+            if reply.number not in (self.asked, protocol.REFUSED):
                 raise ValueError("not the answer to what was asked")
         except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
             self._not_an_answer()
-        failed = isinstance(content, protocol.Failed)
-        if self.alive and (stop or failed):
+        if self.alive and (stop or reply.failed):
             self._stop()
-        if isinstance(content, protocol.Failed):
-            if content.ends:  # its other benchmarks get a new process
+        if reply.failed:
+            if reply.failed.ends:  # its other benchmarks get a new process
                 self.kill()
-            raise ArmFailed(content.status, content.reason)
-        return content
+            raise ArmFailed(reply.failed.status, reply.failed.reason)
+        return cast("Answer", answer)
 
     def _not_an_answer(self) -> NoReturn:
         self.kill()

@@ -23,7 +23,7 @@ from benchmarks.runner import plausible, turns
 from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.runner.cards import Card, Reading
 from benchmarks.stopwatch import Stopwatch
-from benchmarks.worker import agreement, protocol
+from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import WARM_UP
 from benchmarks.worker.timing import Plan, Turn
 
@@ -82,7 +82,7 @@ class Replicate:
     def __init__(
         self,
         jobs: Sequence[Job],
-        opening: Callable[[Benchmark], protocol.Open],
+        opening: Callable[[Benchmark], requests.Open],
         how: How,
         rng: random.Random,
         stopwatch: Stopwatch,
@@ -107,7 +107,7 @@ class Replicate:
             with self.stopwatch.spent("warm starts"):
                 arm.ensure_running()
                 self._check_versions(arm, row)
-                opened = arm.ask(self.opening(job.benchmark), protocol.Opened)
+                opened = arm.ask(self.opening(job.benchmark))
         except ArmFailed as failure:
             self.drop(k, key, failure)
             return
@@ -154,7 +154,7 @@ class Replicate:
             for arm in self.jobs[k].arms.values():
                 if arm.alive:
                     with contextlib.suppress(ArmFailed):  # its next job starts it again
-                        arm.ask(protocol.Close(self.jobs[k].benchmark.id), protocol.Done)
+                        arm.ask(requests.Close(self.jobs[k].benchmark.id))
             self.alive[k] = set()
 
     def block(self, number: int, those: Sequence[int]) -> None:
@@ -178,9 +178,9 @@ class Replicate:
         try:
             with self.stopwatch.spent("measuring"):
                 if warm := job.plans[key].warm:  # before new inputs, on which the first call of the turn is timed
-                    job.arms[key].ask(protocol.Warm(job.benchmark.id, warm), protocol.Done, stop=False)
+                    job.arms[key].ask(requests.Warm(job.benchmark.id, warm), stop=False)
                 if inputs is not None:
-                    job.arms[key].ask(protocol.Load(job.benchmark.id, inputs), protocol.Done, stop=False)
+                    job.arms[key].ask(requests.Load(job.benchmark.id, inputs), stop=False)
                     self.inputs[k, key] = inputs
                 turn = turns.take(block, position, lambda: self.watched_turn(job, key, checked), self.reader())
                 turn.inputs = inputs
@@ -213,10 +213,10 @@ class Replicate:
     def watched_turn(self, job: Job, key: ArmKey, read: bool = False) -> Turn:
         """Let an arm take a turn, and watch its worker from outside; `read` has it read its last result."""
         plan, arm = job.plans[key], job.arms[key]
-        request = protocol.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read, self.how.cold)
+        request = requests.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read, self.how.cold)
         helpers = arm.watch.helpers() if read else {}
         cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
-        taken = arm.ask(request, protocol.Taken, stop=not read)  # it goes on with the comparison of what it has read
+        taken = arm.ask(request, stop=not read)  # it goes on with the comparison of what it has read
         turn = taken.turn
         turn.outside_seconds = time.perf_counter() - start
         turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu
@@ -234,7 +234,7 @@ class Replicate:
         """
         arm, benchmark = job.arms[key], job.benchmark
         steps = job.plans[key].calls if _updates(benchmark) else 1
-        arm.ask(protocol.Compare(benchmark.id, seconds, str(job.expected), f"{inputs}/{steps}"), protocol.Done)
+        arm.ask(requests.Compare(benchmark.id, seconds, str(job.expected), f"{inputs}/{steps}"))
 
     def check_times(self, job: Job, key: ArmKey) -> None:
         """Check whether the times of a row can be true.
@@ -255,7 +255,7 @@ class Replicate:
         if plausible.remembered(turns, seconds):  # or disturbed, so look again and more closely
             if not arm.alive:
                 raise ArmFailed("crashed", "it died before its times could be checked")
-            arm.ask(protocol.Inspect(job.benchmark.id, seconds), protocol.Done)
+            arm.ask(requests.Inspect(job.benchmark.id, seconds))
 
     def end(self, those: Sequence[int]) -> None:
         """Fill in what is known of some jobs once their turns are over. Then time their calls without a wait."""
@@ -284,7 +284,7 @@ class Replicate:
         warm = max(LEAST_WARM, math.ceil(WARM_UP["cuda"] / row.seconds))
         try:
             with self.stopwatch.spent("measuring"):
-                found = arm.ask(protocol.Pipeline(job.benchmark.id, warm, calls), protocol.Pipelined)
+                found = arm.ask(requests.Pipeline(job.benchmark.id, warm, calls))
         except ArmFailed as failure:
             row.reason = f"not pipelined: {failure}"
             return
@@ -297,7 +297,7 @@ def _updates(benchmark: Benchmark) -> bool:
 
 def measure(
     jobs: Sequence[Job],
-    opening: Callable[[Benchmark], protocol.Open],
+    opening: Callable[[Benchmark], requests.Open],
     how: How,
     rng: random.Random,
     stopwatch: Stopwatch,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import protocol
+from benchmarks.worker import requests
 from impls.core.precision import IEEE
 
 
@@ -24,6 +24,6 @@ class Configuration(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     call_seconds: float
     memory_bytes: int
 
-    def opening(self, benchmark: Benchmark, inputs: int) -> protocol.Open:
+    def opening(self, benchmark: Benchmark, inputs: int) -> requests.Open:
         """Return the request that opens a benchmark; `inputs` is the seed of its inputs."""
-        return protocol.Open(benchmark.id, self.seed, self.weights, inputs)
+        return requests.Open(benchmark.id, self.seed, self.weights, inputs)

@@ -23,7 +23,7 @@ from benchmarks.runner.home import Limits
 from benchmarks.runner.rows import below_floor, forget_times, new_row
 from benchmarks.runner.sides import Side, make_arm, shuffled, worker_dtype
 from benchmarks.stopwatch import Stopwatch
-from benchmarks.worker import agreement, protocol
+from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP, goes_on
 from benchmarks.worker.timing import Plan, plan
 
@@ -118,7 +118,7 @@ class Session:
         side: Side,
         name: str,
         benchmark: Benchmark,
-        opening: protocol.Open,
+        opening: requests.Open,
         expected: Expected,
         unable: ArmFailed | None,
         kernels: bool,

@@ -11,10 +11,10 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.runner.home import Home, Limits
-from benchmarks.worker.failures import one_line
 from impls.core import environments
 from impls.core.precision import IEEE
 from impls.core.registry import Implementation
+from impls.core.text import one_line
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def version_of(implementation: Implementation, root: Path = ROOT, present: str =
     try:
         return Version(implementation, root, environments.python_for(implementation, present))
     except environments.NotBuilt as error:
-        return Version(implementation, root, failure=ArmFailed("not_installed", one_line(str(error))))
+        return Version(implementation, root, failure=ArmFailed("not_installed", one_line(str(error), 300)))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from benchmarks.runner import outside
-from benchmarks.worker.failures import one_line
+from impls.core.text import one_line
 
 BUSY = 0.1
 """The share of a turn in which a process that the worker has started may use a processor. An idle one harms nobody."""

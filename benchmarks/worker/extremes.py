@@ -17,13 +17,12 @@ are those of agreement, with one exception, since every exact result is well con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 
 from benchmarks.worker import agreement
-from benchmarks.worker.protocol import CheckExtremes, ExtremesChecked, Found
 from impls.core import reference
 from impls.core.contract import MODES, Prepared
 from impls.core.formats import FORMATS
@@ -47,6 +46,17 @@ EXTREMES = {
     "x-tiny": "x × 1e-30",
     "x-denormal": "x × 3e-40 in float32, 3e-310 in float64: below the smallest normal number",
 }
+
+
+class Found(msgspec.Struct, forbid_unknown_fields=True):
+    """What an implementation makes of an extreme: its largest error, or the reason why it disagrees.
+
+    It flushes where results below the smallest normal number are zero. That is a fact, no fault.
+    """
+
+    error: float = 0.0
+    flushes: bool = False
+    reason: str = ""
 
 
 def problem_in(dtype: str) -> Problem:
@@ -87,13 +97,6 @@ def expected(dtype: str, seed: int, inputs: int) -> dict[str, Array]:
         found = reference.run_sequence(problem_in(dtype), weights, inputs_of(extreme, dtype, inputs))
         results |= {f"{extreme}/{name}": value for name, value in found.items()}
     return results
-
-
-def answer(request: CheckExtremes, prepare: Callable[..., Prepared], device: str) -> ExtremesChecked:
-    """Do a worker's request with the implementation's `prepare`."""
-    prepared = prepare(problem_in(request.dtype), weights_of(request.dtype, request.seed), device, "sequence")
-    want = agreement.Saved(Path(request.expected))
-    return ExtremesChecked(check(prepared, request.dtype, want, request.inputs))
 
 
 def check(prepared: Prepared, dtype: str, want: Mapping[str, Array], inputs: int) -> dict[str, Found]:

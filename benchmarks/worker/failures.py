@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.protocol import Failed
+from benchmarks.worker.sanity import Suspicious
+from impls.core import registry, versions
+from impls.core.contract import NoDevice, NotInstalled, Unsupported
+from impls.core.text import one_line
 
 STICKY = (
     "illegal memory access",
@@ -23,60 +28,48 @@ STICKY = (
 """What an error says after which every further call to CUDA fails in that process (the driver's documentation of
 CUresult: "the process must be terminated and relaunched")."""
 
+NO_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "RESOURCE_EXHAUSTED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+)
+"""What an error says where memory has run out."""
 NO_COMPILER = ("Failed to find C compiler", "No working C++ compiler found")
 """What Triton and torch.compile say where there is no compiler."""
-
-
-def one_line(text: str, limit: int = 300) -> str:
-    """Return text on a single line of at most `limit` characters.
-
-    A worker of a gate's base has the base's impls/, which may be older than impls/core/text.py.
-    """
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+STATUS: dict[type[Exception], str] = {
+    NotInstalled: "not_installed",
+    NoDevice: "no_device",
+    Unsupported: "unsupported",
+    Disagrees: "disagrees",
+    Suspicious: "error",
+}
+"""The status of a row that failed with an exception of the suite's own. Its text is the reason."""
+MOST = 300
+"""The most characters of a reason."""
 
 
 def failure_of(error: BaseException) -> Failed:
     """Return the status and the reason of a row that failed with this exception."""
-    from benchmarks.worker.agreement import Disagrees
-    from benchmarks.worker.sanity import Suspicious
-    from impls.core import contract
-    from impls.core.contract import Unsupported
-
     text = str(error)
-    if isinstance(error, getattr(contract, "NotInstalled", ())):  # a gate's base may be older
-        return Failed("not_installed", one_line(text))
-    if isinstance(error, getattr(contract, "NoDevice", ())):
-        return Failed("no_device", one_line(text))
-    if isinstance(error, Unsupported):
-        return Failed("unsupported", one_line(text))
-    if isinstance(error, Disagrees):
-        return Failed("disagrees", one_line(text))
-    if isinstance(error, Suspicious):
-        return Failed("error", one_line(text))
+    for kind, status in STATUS.items():
+        if isinstance(error, kind):
+            return Failed(status, one_line(text, MOST))
     if any(sign in text for sign in NO_COMPILER):
-        return Failed("not_installed", one_line(text))
-    starved = (
-        "out of memory",
-        "not enough memory",
-        "can't allocate memory",
-        "RESOURCE_EXHAUSTED",
-        "CUBLAS_STATUS_ALLOC_FAILED",
-        "CUDNN_STATUS_ALLOC_FAILED",
-        "CUDA_ERROR_OUT_OF_MEMORY",
-    )
-    no_memory = isinstance(error, MemoryError) or any(sign in text for sign in starved)
-    status = "out_of_memory" if no_memory else "error"
-    return Failed(status, one_line(f"{type(error).__name__}: {text}"), any(sign in text for sign in STICKY))
+        return Failed("not_installed", one_line(text, MOST))
+    no_memory = isinstance(error, MemoryError) or any(sign in text for sign in NO_MEMORY)
+    reason = one_line(f"{type(error).__name__}: {text}", MOST)
+    return Failed("out_of_memory" if no_memory else "error", reason, any(sign in text for sign in STICKY))
 
 
 def failure_to_import(error: Exception, path: Path) -> Failed:
     """Return the status and the reason of an implementation that could not be imported."""
-    from impls.core import registry, versions
-
     if isinstance(error, ImportError):
         distributions = versions.distributions(registry.read(path))
         absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
         if absent or any(versions.version(name) is None for name in distributions):
-            return Failed("not_installed", one_line(str(error)))
+            return Failed("not_installed", one_line(str(error), MOST))
     return failure_of(error)  # such as a mistyped import

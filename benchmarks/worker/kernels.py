@@ -15,9 +15,11 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Union
 
 from benchmarks.worker import profiling
+from benchmarks.worker.protocol import Request
+from benchmarks.worker.worker import Worker
 from impls.core.contract import Prepared
 from impls.core.operators import Ran, added, longest
 
@@ -104,3 +106,13 @@ def output() -> Iterator[Callable[[], str]]:
                 os.close(before)
             file.seek(0)
             text = file.read().decode(errors="replace")
+
+
+class NameKernel(Request[Union[str, None]]):  # noqa: UP007 - the type of the answer
+    """Find out which kernel does an open benchmark, in words; None where its framework does not tell."""
+
+    benchmark: str
+
+    def do(self, worker: Worker) -> str | None:
+        opened = worker.opened[self.benchmark]
+        return name(opened.prepared, opened.benchmark.mode, opened.state)

@@ -11,14 +11,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from time import perf_counter, process_time
 from types import CodeType
 from typing import Any
+
+import msgspec
+
+from benchmarks.cases import Benchmark
+from benchmarks.worker.agreement import REPLICATE
+from benchmarks.worker.protocol import Request
+from benchmarks.worker.worker import OpenBenchmark, Worker
 
 OwnSeconds = dict[str, float]
 """By name, the seconds per call that are spent there and not in what is called from there."""
 MOST_NAMES = 1000
 """The most names that are kept: those with the most time."""
-
 
 Event = tuple[str, float, int]
 """The name of an operator, its own seconds, and how often it ran."""
@@ -139,3 +146,73 @@ def own_times(events: Iterable[tuple[str, float, float]]) -> list[tuple[str, flo
         stack.append((len(own), start + duration))
         own.append((name, duration))
     return own
+
+
+class Profiled(msgspec.Struct, forbid_unknown_fields=True):
+    """The seconds per call by operator and by Python function, without what is called from there."""
+
+    operators: dict[str, float]
+    functions: dict[str, float]
+
+
+class Profile(Request[Profiled]):
+    """Profile calls of an open benchmark: by operator, and then as many by Python function."""
+
+    benchmark: str
+    calls: int
+
+    def do(self, worker: Worker) -> Profiled:
+        opened = worker.opened[self.benchmark]
+        what = opened.call, opened.state, self.calls
+        return Profiled(operators(*what), functions(*what))
+
+
+class OpeningExplained(msgspec.Struct, forbid_unknown_fields=True):
+    """What opening a benchmark takes.
+
+    first_call_seconds, first_call_cpu_seconds: of the first call under a profiler, all threads together.
+    functions: the own seconds of the first call, by Python function.
+    peaks: by step, in their order, the bytes by which it raises the peak. Empty where that is not known.
+    """
+
+    first_call_seconds: float
+    first_call_cpu_seconds: float
+    functions: dict[str, float]
+    peaks: dict[str, float]
+
+
+class ExplainOpening(Request[OpeningExplained]):
+    """Open a benchmark as Open does, in a process that has opened none, and tell what each step takes."""
+
+    benchmark: str
+    seed: int
+    weights: str | None
+    inputs: int
+
+    def do(self, worker: Worker) -> OpeningExplained:
+        worker.seed = self.inputs
+        benchmark = Benchmark.parse(self.benchmark)
+        weights = worker.weights_of(benchmark, self.weights, self.seed)
+        inputs = worker.inputs_of(benchmark, len(REPLICATE))
+        worker.hardware.reset_peak()
+        peaks: dict[str, float] = {}
+        before = worker.hardware.used()
+
+        def raised(step: str) -> None:
+            nonlocal before
+            worker.hardware.drain()
+            if (peak := worker.hardware.peak()) is not None:
+                peaks[step] = float(max(0, peak - before))
+                before = max(before, peak)
+
+        prepared = worker.prepare(benchmark, weights)
+        raised("preparing")
+        opened = OpenBenchmark(benchmark, prepared, inputs)
+        raised("loading")
+        start, cpu = perf_counter(), process_time()
+        spent = functions(opened.call, opened.state, 1)
+        seconds, cpu = perf_counter() - start, process_time() - cpu
+        raised("the first call")
+        opened.call(opened.state)
+        raised("the second call")
+        return OpeningExplained(seconds, cpu, spent, peaks)

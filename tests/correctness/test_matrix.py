@@ -8,7 +8,7 @@ import pytest
 from benchmarks.correctness.matrix import Cell, Matrix, cell_of
 from benchmarks.correctness.shown import markdown, reasons
 from benchmarks.runner.sides import version_of
-from benchmarks.worker.protocol import Found
+from benchmarks.worker.extremes import Found
 from impls.core.problem import Problem
 from impls.core.registry import resolve
 from tests.helpers.processes import ROOT, python, start, wait_for

@@ -178,10 +178,9 @@ FAULTS = {
         bad = good
     """,
     "replaces_the_suites_clock": """
-        from benchmarks.worker import timing, worker
-        from benchmarks.worker import sanity
+        from benchmarks.worker import requests, sanity, timing
         real = timing.perf_counter
-        for module in (timing, worker, sanity): module.perf_counter = lambda: 0.37 * real()
+        for module in (timing, requests, sanity): module.perf_counter = lambda: 0.37 * real()
         bad = good
     """,
     "moves_to_other_processors": """

@@ -134,7 +134,7 @@ def statistics_import_more_than_arrays(tree: Tree) -> list[Import]:
     ]
 
 
-PLACE = "benchmarks.worker.worker"
+PLACE = "benchmarks.worker.__main__"
 """What runs in the environment of an implementation."""
 
 
@@ -212,7 +212,7 @@ GOOD = {
     "benchmarks/record.py": "def read():\n    import pyarrow\n",
     "benchmarks/statistics/ratios.py": "import math\nimport numpy as np\nfrom benchmarks.statistics import intervals\n",
     "benchmarks/statistics/intervals.py": "import scipy.stats\n",
-    "benchmarks/worker/worker.py": "from benchmarks import record\nfrom impls.core import problem\n",
+    "benchmarks/worker/__main__.py": "from benchmarks import record\nfrom impls.core import problem\n",
     "benchmarks/runner/session.py": "from impls.core import problem\n",
     "benchmarks/correctness/matrix.py": "import rich\n",
     "benchmarks/regression/decision.py": "from benchmarks.statistics import ratios\n",
@@ -231,7 +231,7 @@ BREAKS = {
     "statistics imports numpy, scipy, statsmodels and itself": (
         "benchmarks/statistics/ratios.py", "from benchmarks import record",
     ),
-    "the worker imports no room of the runner": ("benchmarks/worker/worker.py", "from benchmarks import runner"),
+    "the worker imports no room of the runner": ("benchmarks/worker/__main__.py", "from benchmarks import runner"),
     "the runner imports no command": ("benchmarks/runner/session.py", "from benchmarks import regression"),
     "regression imports neither calibration nor fleet": (
         "benchmarks/regression/decision.py", "from ..calibration import pool"
@@ -296,7 +296,7 @@ LOADED = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))
 
 
 @pytest.mark.parametrize(
-    "module", ["reports.__main__", "benchmarks.__main__", *COMMANDS.values(), "benchmarks.worker.worker"]
+    "module", ["reports.__main__", "benchmarks.__main__", *COMMANDS.values(), "benchmarks.worker.__main__"]
 )
 def test_commands_and_the_worker_start_without_a_framework(module):
     code = f"import sys, importlib; importlib.import_module('{module}')\n" + LOADED

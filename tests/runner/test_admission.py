@@ -9,10 +9,10 @@ from benchmarks.cases import Benchmark
 from benchmarks.runner import admission
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.stopwatch import Stopwatch
-from benchmarks.worker import protocol
+from benchmarks.worker import kernels, requests
 
 BENCHMARK = Benchmark.parse("t2-b1-i1-h1/sequence/forward")
-OPENING = protocol.Open(BENCHMARK.id, 0, None, 1)
+OPENING = requests.Open(BENCHMARK.id, 0, None, 1)
 
 
 class Arm:
@@ -24,24 +24,24 @@ class Arm:
     def __init__(self, *failing, compiled_before=0.0):
         self.failing, self.compiled_before, self.closed = failing, compiled_before, False
 
-    def ask(self, request, kind):
+    def ask(self, request):
         if isinstance(request, self.failing):
             raise ArmFailed("timed_out", "no answer for 60 s")
-        self.closed = isinstance(request, protocol.Close)
+        self.closed = isinstance(request, requests.Close)
         answers = {
-            protocol.Opened: protocol.Opened(2.0, 1, self.compiled_before),
-            protocol.Checked: protocol.Checked(1e-7, "output"),
-            protocol.Estimated: protocol.Estimated(0.5),
-            protocol.KernelNamed: protocol.KernelNamed("aten::mm × 2"),
+            requests.Open: requests.Opened(2.0, 1, self.compiled_before),
+            requests.Check: requests.Checked(1e-7, "output"),
+            requests.Estimate: 0.5,
+            kernels.NameKernel: "aten::mm × 2",
         }
-        return answers.get(kind, protocol.Done())
+        return answers.get(type(request))
 
     def check_from_outside(self):
         pass
 
 
 def admitted(arm):
-    return admission.admit(arm, BENCHMARK, OPENING, Path("expected"), 0.1, Stopwatch(), kernels=True)
+    return admission.admit(arm, BENCHMARK, OPENING, Path("expected"), 0.1, Stopwatch(), name_kernel=True)
 
 
 def test_what_was_compiled_before_counts_to_the_first_call():
@@ -51,12 +51,12 @@ def test_what_was_compiled_before_counts_to_the_first_call():
 
 def test_a_profiler_that_fails_is_told_and_refuses_nothing():
     assert admitted(Arm()).kernel == "aten::mm × 2"
-    found = admitted(failing := Arm(protocol.NameKernel))
+    found = admitted(failing := Arm(kernels.NameKernel))
     assert (found.status, found.kernel) == ("ok", "not known: timed_out: no answer for 60 s")
     assert failing.closed
 
 
-@pytest.mark.parametrize("request_", [protocol.Open, protocol.Check, protocol.Estimate, protocol.Inspect])
+@pytest.mark.parametrize("request_", [requests.Open, requests.Check, requests.Estimate, requests.Inspect])
 def test_whatever_else_fails_refuses_the_benchmark(request_):
     found = admitted(Arm(request_))
     assert (found.status, found.reason) == ("timed_out", "no answer for 60 s")

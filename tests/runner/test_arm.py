@@ -15,7 +15,7 @@ import pytest
 from benchmarks.runner import outside
 from benchmarks.runner.arm import GONE_SECONDS, Arm, ArmFailed, start_all
 from benchmarks.runner.home import HERE, Home, Limits, worker_variables
-from benchmarks.worker import protocol
+from benchmarks.worker import requests
 from benchmarks.worker.worker import Worker
 from impls.core import registry
 from impls.core.problem import Problem
@@ -48,10 +48,10 @@ def test_a_worker_is_stopped_except_while_it_works(tmp_path):
         arm.ensure_running()
         worker = psutil.Process(arm.process.pid)
         assert worker.status() == psutil.STATUS_STOPPED
-        request = protocol.Close("t1-b1-i1-h1/cell/forward")
-        arm.ask(request, protocol.Done, stop=False)
+        request = requests.Close("t1-b1-i1-h1/cell/forward")
+        arm.ask(request, stop=False)
         assert worker.status() != psutil.STATUS_STOPPED
-        arm.ask(request, protocol.Done)
+        arm.ask(request)
         assert worker.status() == psutil.STATUS_STOPPED
     finally:
         arm.kill()
@@ -124,7 +124,7 @@ def prepare(problem, weights, device, workload):
 
 @pytest.mark.slow
 def test_who_writes_to_the_socket_without_end_is_stopped(tmp_path):
-    from benchmarks.worker import protocol
+    from benchmarks.worker import requests
 
     path = tmp_path / "mine.py"
     path.write_text(ENDLESS)
@@ -132,7 +132,7 @@ def test_who_writes_to_the_socket_without_end_is_stopped(tmp_path):
     try:
         arm.ensure_running()
         with pytest.raises(ArmFailed, match="wrote to the socket"):
-            arm.ask(protocol.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0), protocol.Opened)
+            arm.ask(requests.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0))
         assert not arm.alive
         assert len(arm.buffer) < 2**25
     finally:

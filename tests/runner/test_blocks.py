@@ -12,7 +12,7 @@ from benchmarks.runner import blocks
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.blocks import CHECKED, LOOKS, How, Job, Replicate
 from benchmarks.stopwatch import Stopwatch
-from benchmarks.worker import protocol, timing
+from benchmarks.worker import requests, timing
 from benchmarks.worker.timing import Turn
 
 
@@ -51,13 +51,13 @@ class Answering:
     def __init__(self):
         self.asked = []
 
-    def ask(self, request, answer, stop=True):
+    def ask(self, request, stop=True):
         self.asked.append(request)
-        if answer is protocol.Taken:
-            return protocol.Taken(Turn(seconds=1e-3, samples=[1e-3]), [])
-        if answer is protocol.Pipelined:
-            return protocol.Pipelined(0.001, 0.0008, 5.0)
-        return protocol.Done()
+        if isinstance(request, requests.TakeTurn):
+            return requests.Taken(Turn(seconds=1e-3, samples=[1e-3]), [])
+        if isinstance(request, requests.Pipeline):
+            return requests.Pipelined(0.001, 0.0008, 5.0)
+        return None
 
     def check_from_outside(self, pools):
         pass
@@ -76,7 +76,7 @@ def test_a_device_is_warmed_up_before_new_inputs_are_loaded(replicate, warm):
     replicate.take_turn(0, key, 0, 0)
     kinds = [type(request).__name__ for request in arm.asked]
     assert kinds == [*(["Warm"] if warm else []), "Load", "TakeTurn", "Compare"]
-    assert [request.calls for request in arm.asked if isinstance(request, protocol.Warm)] == ([warm] if warm else [])
+    assert [request.calls for request in arm.asked if isinstance(request, requests.Warm)] == ([warm] if warm else [])
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(1e-5, 200), (0.002, 25), (3.0, 2)])
@@ -102,7 +102,7 @@ def test_where_pipelining_fails_the_row_keeps_its_times_and_says_why(replicate):
     class Failing(Answering):
         alive = True
 
-        def ask(self, request, answer, stop=True):
+        def ask(self, request, stop=True):
             raise ArmFailed("disagrees", "forward, without its wait: output is missing")
 
     key, benchmark = ("run", "torch_lstm"), Benchmark.parse("t4-b2-i8-h8/sequence/forward")
@@ -136,9 +136,9 @@ def job_of(arm, **changes):
 
 def test_the_time_of_a_turn_is_the_median_of_its_samples_whatever_the_worker_says(replicate):
     class Lying(Answering):
-        def ask(self, request, answer, stop=True):
-            answered = super().ask(request, answer, stop)
-            if answer is protocol.Taken:
+        def ask(self, request, stop=True):
+            answered = super().ask(request, stop)
+            if isinstance(request, requests.TakeTurn):
                 answered.turn = Turn(seconds=1e-9, samples=[5e-3, 1e-3, 2e-3])
             return answered
 
@@ -146,7 +146,7 @@ def test_the_time_of_a_turn_is_the_median_of_its_samples_whatever_the_worker_say
     replicate.jobs = [job]
     replicate.take_turn(0, key, 0, 0)
     assert [turn.seconds for turn in job.rows[key].turns] == [2e-3]
-    assert [request.seconds for request in arm.asked if isinstance(request, protocol.Compare)] == [2e-3]
+    assert [request.seconds for request in arm.asked if isinstance(request, requests.Compare)] == [2e-3]
 
 
 class Late(Answering):
@@ -159,8 +159,8 @@ class Late(Answering):
         self.now, self.late = 0.0, iter(late)
         monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: self.now))
 
-    def ask(self, request, answer, stop=True):
-        answered = super().ask(request, answer, stop)
+    def ask(self, request, stop=True):
+        answered = super().ask(request, stop)
         self.now += answered.turn.samples[0] + next(self.late, 0.0)
         return answered
 
@@ -179,7 +179,7 @@ def test_where_every_turn_was_disturbed_further_turns_are_taken_until_one_is_rig
     arm = Late(monkeypatch, *[LATE] * late)
     job, key = job_whose_turns_were_late(arm)
     replicate.check_times(job, key)
-    assert [type(request) for request in arm.asked] == [protocol.TakeTurn] * (late + 1)
+    assert [type(request) for request in arm.asked] == [requests.TakeTurn] * (late + 1)
     assert len(job.rows[key].turns) == 2  # further turns are no part of the measurement
 
 

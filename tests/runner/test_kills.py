@@ -31,7 +31,7 @@ def workers_of(pid):
     """Every worker on this machine whose runner was that process."""
     mine = _started.get(pid, set())
     alive = psutil.process_iter(["pid", "cmdline"])
-    return [one for one in alive if one.pid in mine and "benchmarks.worker.worker" in (one.info["cmdline"] or [])]
+    return [one for one in alive if one.pid in mine and "benchmarks.worker" in (one.info["cmdline"] or [])]
 
 
 _started: dict[int, set[int]] = {}
@@ -85,7 +85,7 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
 
 def test_this_test_file_would_notice_a_worker_left_behind():
     """The negative control of the orphan check above."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "benchmarks.worker.worker"])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "benchmarks.worker"])
     try:
         _started[os.getpid()] = {child.pid}
         wait_for(lambda: workers_of(os.getpid()))
@@ -97,7 +97,7 @@ def test_this_test_file_would_notice_a_worker_left_behind():
 def is_worker(pid):
     """Whether that process lives and is a worker; a zombie's command line can't be read, and it is gone."""
     try:
-        return "benchmarks.worker.worker" in psutil.Process(pid).cmdline()
+        return "benchmarks.worker" in psutil.Process(pid).cmdline()
     except psutil.Error:
         return False
 

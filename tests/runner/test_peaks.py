@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.home import Limits
-from benchmarks.worker import protocol
+from benchmarks.worker import requests
 from impls.core import registry
 
 HELD = 2**26
@@ -41,10 +41,10 @@ def test_the_peak_of_a_benchmark_is_its_own(tmp_path):
 
     def seen(benchmark):
         """Its peak, and by how much the process shrinks when it is closed."""
-        opened = arm.ask(protocol.Open(benchmark, 0, None, 0), protocol.Opened)
+        opened = arm.ask(requests.Open(benchmark, 0, None, 0))
         process = psutil.Process(arm.process.pid)
         before = process.memory_info().rss
-        arm.ask(protocol.Close(benchmark), protocol.Done)
+        arm.ask(requests.Close(benchmark))
         return opened.peak_bytes, before - process.memory_info().rss
 
     try:

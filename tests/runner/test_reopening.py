@@ -10,7 +10,7 @@ from benchmarks.cases import Benchmark
 from benchmarks.record import Record
 from benchmarks.runner.blocks import How, Job, Replicate
 from benchmarks.stopwatch import Stopwatch
-from benchmarks.worker import protocol
+from benchmarks.worker import requests
 from benchmarks.worker.timing import Plan
 
 BENCHMARK = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
@@ -29,9 +29,9 @@ class Started:
     def ensure_running(self):
         pass
 
-    def ask(self, request, answer):
+    def ask(self, request):
         self.asked.append(request)
-        return protocol.Opened(first_call_seconds=0.25, peak_bytes=2**20)
+        return requests.Opened(first_call_seconds=0.25, peak_bytes=2**20)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_an_arm_with_other_versions_than_at_its_admission_is_not_measured(now, r
         replicate=0, versions="torch 2.9.0",
     )  # fmt: skip
     job = Job(BENCHMARK, {KEY: arm}, {KEY: Plan(3, 1)}, {KEY: row}, Path("expected"))
-    opening = protocol.Open(BENCHMARK.id, 0, None, 0)
+    opening = requests.Open(BENCHMARK.id, 0, None, 0)
     replicate = Replicate([job], lambda benchmark: opening, How(3), random.Random(0), Stopwatch())
     replicate.open(0, KEY)
     assert [(failed, str(failure)) for failed, failure in replicate.failed] == [(row, reason) for reason in reasons]

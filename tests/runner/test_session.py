@@ -18,7 +18,7 @@ from benchmarks.runner.configuration import Configuration
 from benchmarks.runner.home import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, Version
-from benchmarks.worker import protocol
+from benchmarks.worker import requests
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core import registry
 from tests.helpers import processes
@@ -251,7 +251,7 @@ def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(tmp_path, mo
     ask = Arm.ask
 
     def noted(self, request, *more, **options):
-        if isinstance(request, (protocol.Open, protocol.Close)):
+        if isinstance(request, (requests.Open, requests.Close)):
             asked.append((type(request).__name__, request.benchmark))
         return ask(self, request, *more, **options)
 

@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmarks.worker import devices, protocol, timing, tracing
+from benchmarks.worker import devices, requests, timing, tracing
 from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.devices import Cpu, Cuda
 from benchmarks.worker.failures import failure_of
@@ -103,7 +103,7 @@ def test_new_inputs_are_on_the_device_before_a_call_on_them_is_timed(waits):
         fresh=lambda _: device.submit(0.02),
     )
     worker.opened = {"b": opened}
-    worker.inspect(protocol.Inspect("b", 1e-4))
+    requests.Inspect("b", 1e-4).do(worker)
     assert any(late) == (not waits)
 
 
@@ -191,7 +191,7 @@ def test_calls_without_a_wait_are_waited_for_once(monkeypatch):
         device.now, device.left, device.waits = device.now + device.left, 0.0, device.waits + 1
 
     device.drain = drain
-    found = worker_of(device, submit, lambda state: None).pipeline(protocol.Pipeline("b", 3, 10))
+    found = requests.Pipeline("b", 3, 10).do(worker_of(device, submit, lambda state: None))
     assert found.seconds == pytest.approx(0.002)
     assert device.waits == 3  # for the inputs, after the calls that warm up, and after those that are timed
     assert (found.gpu_seconds, found.gpu_kernels) == (None, None)
@@ -200,15 +200,15 @@ def test_calls_without_a_wait_are_waited_for_once(monkeypatch):
 def test_calls_without_a_wait_whose_result_is_another_one_are_refused():
     worker = worker_of(Asynchronous(), lambda state: 1.5)
     with pytest.raises(Disagrees, match="forward, without its wait"):
-        worker.pipeline(protocol.Pipeline("b", 3, 3))
+        requests.Pipeline("b", 3, 3).do(worker)
 
 
 def test_an_implementation_that_always_waits_has_no_pipelined_time():
-    assert worker_of(Asynchronous(), None).pipeline(protocol.Pipeline("b", 3, 3)).seconds is None
+    assert requests.Pipeline("b", 3, 3).do(worker_of(Asynchronous(), None)).seconds is None
 
 
 def test_what_the_device_did_is_that_of_a_call(monkeypatch):
     monkeypatch.setattr(tracing, "library", object)
     monkeypatch.setattr(tracing, "traced", lambda cupti, work: work() or tracing.Traced(0.03, 12))
-    found = worker_of(Asynchronous(), None).pipeline(protocol.Pipeline("b", 3, 3))
+    found = requests.Pipeline("b", 3, 3).do(worker_of(Asynchronous(), None))
     assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.01), 4)

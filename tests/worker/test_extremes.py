@@ -11,7 +11,7 @@ from benchmarks.correctness.matrix import Cell, Matrix
 from benchmarks.correctness.shown import show
 from benchmarks.runner.sides import version_of
 from benchmarks.worker import agreement, extremes
-from benchmarks.worker.protocol import Found
+from benchmarks.worker.extremes import Found
 from impls.core import reference, registry
 from impls.core.contract import Prepared
 from impls.core.weights import make_weights

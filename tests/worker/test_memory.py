@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.runner.home import Limits
-from benchmarks.worker import protocol
+from benchmarks.worker import requests
 from impls.core import registry
 from tests.helpers.processes import python
 
@@ -57,7 +57,7 @@ def test_a_worker_keeps_what_its_implementation_has_freed(tmp_path):
         arm.ensure_running()
         assert arm.ready.keeps_freed
         with pytest.raises(ArmFailed, match=r"unsupported: [\d.-]+ MiB are left") as caught:
-            arm.ask(protocol.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0), protocol.Opened)
+            arm.ask(requests.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0))
         assert float(caught.value.reason.split()[0]) > MIB - 2
     finally:
         arm.kill()

@@ -1,0 +1,71 @@
+"""The process of an arm: `python -m benchmarks.worker FD`. It does what the runner requests over a socket.
+
+No framework is imported before the process is bound to its processors, since frameworks make their thread pools at
+import.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.worker import kernels, profiling, protocol, requests
+from benchmarks.worker.failures import failure_of, failure_to_import
+from benchmarks.worker.protocol import Failed
+from benchmarks.worker.worker import Worker
+from impls.core.text import one_line
+
+PR_SET_PDEATHSIG = 1
+
+
+DEFINE = (kernels, profiling, requests)
+"""The modules that define requests."""
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its runner dies, however the runner dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the runner died before the call took effect
+        os._exit(1)
+
+
+def serve(fd: int) -> None:
+    """Answer requests until the socket closes."""
+    with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as lines:
+
+        def send(number: int, answer: Any) -> None:
+            lines.write(protocol.reply_line(number, answer))
+            lines.flush()
+
+        start = msgspec.json.decode(lines.readline(), type=protocol.Start)
+        die_with_parent(start.runner)
+        os.sched_setaffinity(0, start.cores)
+        try:
+            worker = Worker(start)
+            send(0, worker.ready())
+        except Exception as error:
+            send(0, failure_to_import(error, Path(start.path)))
+            return
+        for text in lines:
+            try:
+                number, request = protocol.read_request(text)
+            except msgspec.MsgspecError as error:
+                send(protocol.REFUSED, Failed("error", one_line(f"the worker refuses a request: {error}", 300)))
+                continue
+            try:
+                answer = request.do(worker)
+                worker.hardware.drain()  # what was submitted would run on against the next arm
+            except Exception as error:
+                answer = failure_of(error)
+            send(number, answer)
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

@@ -1,0 +1,308 @@
+"""What a runner can request of a worker; profiling.py and kernels.py have more. A new request is one class.
+
+It says what it needs, what its answer is, and how a worker does it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from benchmarks.cases import Benchmark
+from benchmarks.worker import agreement, extremes, sanity, timing, tracing
+from benchmarks.worker.agreement import REPLICATE
+from benchmarks.worker.protocol import Request
+from benchmarks.worker.timing import Turn
+from benchmarks.worker.worker import OpenBenchmark, Worker
+from impls.core.contract import MODES
+from impls.core.problem import Problem
+from impls.core.weights import make_weights
+
+
+class Opened(msgspec.Struct, forbid_unknown_fields=True):
+    """A benchmark can be called."""
+
+    first_call_seconds: float
+    peak_bytes: int | None  # the peak above what was used before, where it is known
+    compiled_before_seconds: float = 0.0  # what the first call would have compiled, had an earlier process not done it
+
+
+class Open(Request[Opened]):
+    """Prepare a benchmark, load it, and call it twice; time the first call."""
+
+    benchmark: str
+    seed: int  # of the weights
+    weights: str | None  # the path of an .npz file; None for random weights
+    inputs: int  # the seed of the inputs
+
+    def do(self, worker: Worker) -> Opened:
+        worker.opened.pop(self.benchmark, None)
+        worker.seed = self.inputs
+        benchmark = Benchmark.parse(self.benchmark)
+        weights = worker.weights_of(benchmark, self.weights, self.seed)
+        inputs = worker.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
+        worker.hardware.reset_peak()
+        before = worker.hardware.used()
+        prepared = worker.prepare(benchmark, weights)
+        opened = OpenBenchmark(benchmark, prepared, inputs)
+        worker.hardware.drain()  # copies to a device may go on
+        start = perf_counter()
+        opened.call(opened.state)
+        first = perf_counter() - start
+        opened.call(opened.state)
+        worker.opened[self.benchmark] = opened
+        peak = worker.hardware.peak()
+        compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
+        return Opened(first, None if peak is None else max(0, peak - before), compiled_before)
+
+
+class Close(Request[None]):
+    """Release a benchmark, and give its memory back."""
+
+    benchmark: str
+
+    def do(self, worker: Worker) -> None:
+        worker.opened.pop(self.benchmark, None)
+        worker.made = None
+        worker.hardware.reset_peak()
+
+
+class Checked(msgspec.Struct, forbid_unknown_fields=True):
+    """The results agree: the largest error, the tensor that has it, and the modes that were compared."""
+
+    error: float
+    tensor: str
+    modes: tuple[str, ...] = ()
+
+
+class Check(Request[Checked]):
+    """Compare an open benchmark with the reference's results in the file `expected`."""
+
+    benchmark: str
+    inputs: int  # the seed of the inputs
+    expected: str
+
+    def do(self, worker: Worker) -> Checked:
+        opened = worker.opened[self.benchmark]
+        problem, workload, mode = opened.benchmark.timed_problem, opened.benchmark.workload, opened.benchmark.mode
+        want = agreement.Saved(Path(self.expected))
+        largest = agreement.check(opened.prepared, problem, workload, mode, want, self.inputs)
+        return Checked(largest.error, largest.tensor)
+
+
+class CheckProblem(Request[Checked]):
+    """Compare every mode of a problem and workload with the reference's results, without timing."""
+
+    problem: str
+    workload: str
+    seed: int  # of the weights
+    inputs: int  # of the inputs
+    expected: str
+
+    def do(self, worker: Worker) -> Checked:
+        benchmark = Benchmark(Problem.parse(self.problem), self.workload, "forward")
+        problem = benchmark.timed_problem
+        prepared = worker.prepare(benchmark, make_weights(problem, self.workload, self.seed))
+        modes = [mode for mode in MODES if getattr(prepared, mode) is not None]
+        want = agreement.Saved(Path(self.expected))
+        errors = [agreement.check(prepared, problem, self.workload, mode, want, self.inputs) for mode in modes]
+        largest = max(errors, key=lambda checked: checked.error)
+        return Checked(largest.error, largest.tensor, tuple(modes))
+
+
+class CheckExtremes(Request[dict[str, extremes.Found]]):
+    """Compare every mode on each extreme of extremes.py with the reference's results, without timing."""
+
+    dtype: str
+    seed: int  # of the weights
+    inputs: int  # of the inputs
+    expected: str
+
+    def do(self, worker: Worker) -> dict[str, extremes.Found]:
+        benchmark = Benchmark(extremes.problem_in(self.dtype), "sequence", "forward")
+        prepared = worker.prepare(benchmark, extremes.weights_of(self.dtype, self.seed))
+        return extremes.check(prepared, self.dtype, agreement.Saved(Path(self.expected)), self.inputs)
+
+
+class Inspect(Request[None]):
+    """Look for missing synchronisation and remembered results in an open benchmark."""
+
+    benchmark: str
+    seconds: float  # roughly, of a call
+
+    def do(self, worker: Worker) -> None:
+        opened = worker.opened[self.benchmark]
+        further = itertools.count(len(REPLICATE) + 1)  # nothing has seen these inputs
+        problem = opened.benchmark.timed_problem
+        reading = sanity.read(opened.call(opened.state), opened.finish)
+        sanity.check_finished(opened.call, opened.state, opened.finish, self.seconds, reading)
+        sanity.check_drained(opened.call, opened.state, worker.hardware.drain, self.seconds)
+
+        def fresh() -> Any:
+            state = opened.fresh(agreement.input_set(problem, worker.seed, next(further), REPLICATE))
+            worker.hardware.drain()  # a call would otherwise wait for the copies to the device
+            return state
+
+        sanity.check_not_remembered(opened.call, opened.state, fresh)
+
+
+class Estimate(Request[float]):
+    """Measure roughly how long a call of an open benchmark takes: its seconds."""
+
+    benchmark: str
+    seconds: float  # to spend on this
+
+    def do(self, worker: Worker) -> float:
+        opened = worker.opened[self.benchmark]
+        return timing.estimate(opened.call, opened.state, self.seconds)
+
+
+class Peak(msgspec.Struct, forbid_unknown_fields=True):
+    """The machine's peak: by library, the best rate in operations per second, and which instructions it takes."""
+
+    rates: dict[str, float]
+    dispatch: dict[str, str]
+
+
+class MeasurePeak(Request[Peak]):
+    """Measure the machine's peak in a dtype. Only the floor can."""
+
+    dtype: str
+
+    def do(self, worker: Worker) -> Peak:
+        return Peak(worker.module.peak(worker.device, self.dtype), worker.module.dispatch())
+
+
+class Load(Request[None]):
+    """Load new inputs into an open benchmark: that set of the inputs of the replicate."""
+
+    benchmark: str
+    inputs: int
+
+    def do(self, worker: Worker) -> None:
+        opened = worker.opened[self.benchmark]
+        opened.state = None  # before the new state is made, which can then use its memory
+        opened.state = opened.fresh(worker.inputs_of(opened.benchmark, self.inputs))
+
+
+class Warm(Request[None]):
+    """Call an open benchmark so many times, untimed, so that its device is at work when the turn begins."""
+
+    benchmark: str
+    calls: int
+
+    def do(self, worker: Worker) -> None:
+        opened = worker.opened[self.benchmark]
+        for _ in range(self.calls):
+            opened.call(opened.state)
+
+
+class Taken(msgspec.Struct, forbid_unknown_fields=True):
+    """A turn, with the fields that the worker fills in, and the numbers of threads of all thread pools."""
+
+    turn: Turn
+    threads: list[int]
+
+
+class TakeTurn(Request[Taken]):
+    """Time a turn of an open benchmark. With `read`, the result of its last call is read at once, twice."""
+
+    benchmark: str
+    samples: int
+    calls_per_sample: int
+    read: bool
+    cold: bool = False  # whether the device's cache is emptied before each call
+
+    def do(self, worker: Worker) -> Taken:
+        opened = worker.opened[self.benchmark]
+        plan = timing.Plan(self.samples, self.calls_per_sample)
+        flush = worker.hardware.flush if self.cold else None
+        turn, result = timing.turn(opened.call, opened.state, plan, flush)
+        if self.read:
+            start = perf_counter()
+            worker.hardware.drain()
+            opened.drain_seconds = perf_counter() - start
+            opened.reading = sanity.read(result, opened.finish)
+            turn.read_seconds, turn.reread_seconds = opened.reading.first_seconds, opened.reading.again_seconds
+        timing.check_clocks()
+        return Taken(turn, [pool.num_threads for pool in worker.controller.lib_controllers])
+
+
+class Compare(Request[None]):
+    """Compare the result that the last turn has read with the reference's; see whether work was left for the reading.
+
+    expected is the file with the reference's results, and prefix its SET/STEPS.
+    """
+
+    benchmark: str
+    seconds: float  # of a call in that turn
+    expected: str
+    prefix: str
+
+    def do(self, worker: Worker) -> None:
+        opened = worker.opened[self.benchmark]
+        benchmark, reading = opened.benchmark, opened.reading
+        opened.reading = None
+        assert reading is not None, "no turn has read its result"
+        want = agreement.Saved(Path(self.expected))
+        where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
+        what = self.prefix, benchmark.workload, benchmark.mode, benchmark.problem.dtype, where
+        largest = agreement.compare_part(reading.arrays, want, *what)
+        assert largest is not None, f"no results of the reference under {self.prefix}"
+        sanity.check_finished(opened.call, opened.state, opened.finish, self.seconds, reading)
+        if sanity.undrained(opened.drain_seconds, self.seconds):
+            sanity.check_drained(opened.call, opened.state, worker.hardware.drain, self.seconds)
+
+
+class Pipelined(msgspec.Struct, forbid_unknown_fields=True):
+    """What calls without a wait take, and what the device did in a call; None where that is not known."""
+
+    seconds: float | None
+    gpu_seconds: float | None
+    gpu_kernels: float | None
+
+
+class Pipeline(Request[Pipelined]):
+    """Time calls that do not wait, compare their last result with that of the timed mode, and trace the device.
+
+    Both begin with the same inputs and make as many calls, so that a mode that updates parameters is compared too.
+    """
+
+    benchmark: str
+    warm: int  # calls before those that are timed
+    calls: int
+
+    def do(self, worker: Worker) -> Pipelined:
+        opened, calls = worker.opened[self.benchmark], range(self.calls)
+        mode, dtype = opened.benchmark.mode, opened.benchmark.problem.dtype
+        drain, seconds = worker.hardware.drain, None
+        if opened.prepared.submit is not None:
+            inputs = worker.inputs_of(opened.benchmark, 0)
+            opened.state = None  # its memory is used again, as in Load
+            opened.state = opened.fresh(inputs)
+            drain()
+            submit = opened.prepared.submit(mode)
+            seconds, result = timing.pipelined(submit, opened.state, self.warm, self.calls, drain)
+            got = opened.finish(result)
+            opened.state = result = None
+            opened.state = opened.fresh(inputs)
+            for _ in range(self.warm + self.calls):
+                result = opened.call(opened.state)
+            agreement.compare(got, opened.finish(result), dtype, f"{mode}, without its wait")
+
+        def work() -> None:
+            for _ in calls:
+                opened.call(opened.state)
+            drain()
+
+        cupti = tracing.library()
+        traced = tracing.traced(cupti, work) if cupti is not None else None
+        return Pipelined(
+            seconds,
+            gpu_seconds=traced.seconds / self.calls if traced else None,
+            gpu_kernels=traced.kernels / self.calls if traced else None,
+        )
