@@ -1,4 +1,4 @@
-"""Runs side by side: the ratios of each benchmark run by run, and where their level changed on a machine."""
+"""Runs side by side: the ratios of each benchmark, run by run."""
 
 from __future__ import annotations
 
@@ -10,47 +10,35 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.columns import Column
-from benchmarks.words import count
 from reports import formatting, history, tracks
 from reports.frames import BENCHMARK
 from reports.reported import Reported
-
-CHANGED = " ▲"
 
 
 @dataclass(frozen=True)
 class RunsTable:
     """One benchmark over several runs: a row for each implementation, a column for each run."""
 
-    problem: str
-    workload: str
-    mode: str
-    device: str
+    title: str  # such as `t64-b16-i128-h128 · sequence · forward · cpu`
     columns: Sequence[Column]
     rows: Sequence[Mapping[str, str]]
-
-    @property
-    def title(self) -> str:
-        """Such as `t64-b16-i128-h128 · sequence · forward · cpu`."""
-        return " · ".join((self.problem, self.workload, self.mode, self.device))
 
 
 @dataclass(frozen=True)
 class AcrossRuns:
-    """The tables of the benchmarks that several runs have, a sentence on changes of level, and what both are made of.
+    """The tables of the benchmarks that several runs have, and what they are made of.
 
     `past` has the rows of reports.history whose ratio is to the baseline of the first run.
     """
 
     tables: Sequence[RunsTable]
-    note: str
     past: pd.DataFrame
 
 
 def across_runs(reported: Sequence[Reported]) -> AcrossRuns:
     """Return a table for each benchmark that at least two of the runs have."""
     past = history.history([each.run for each in reported], [each.summary for each in reported])
-    # a ratio to another baseline is no change
+    # a ratio to another baseline can't be compared
     past = past[past["ratio"].notna() & (past["baseline"] == reported[0].run.baseline)]
     labels = {each.run.run_id: each.label for each in reported}
     track_of: dict[str, str] = {}
@@ -62,18 +50,7 @@ def across_runs(reported: Sequence[Reported]) -> AcrossRuns:
         for benchmark, rows in past.groupby(BENCHMARK, sort=False, observed=True)
         if len(rows["run_id"].unique()) > 1
     ]
-    return AcrossRuns(tables, _note(past), past)
-
-
-def _note(past: pd.DataFrame) -> str:
-    """Return how many runs of a machine it takes to look for changes of level, or how a change is marked."""
-    most = int(past.groupby("machine", observed=True)["run_id"].nunique().max()) if len(past) else 0
-    if not history.AVAILABLE:
-        return "Changes of level are not looked for: ruptures is not installed."
-    if most < history.LEAST:
-        needed = count(history.LEAST, "run")
-        return f"To look for changes of level takes {needed} on one machine; the most here is {count(most, 'run')}."
-    return f"{CHANGED.strip()} marks a change of level, compared with earlier runs on the same machine."
+    return AcrossRuns(tables, past)
 
 
 def _table(
@@ -85,14 +62,11 @@ def _table(
     row: Any
     for row in rows.itertuples(index=False):
         shown = formatting.interval(float(row.ratio), float(row.ratio_low), float(row.ratio_high))
-        cells.setdefault(str(row.implementation), {})[str(row.run_id)] = shown + (CHANGED if row.changed else "")
+        cells.setdefault(str(row.implementation), {})[str(row.run_id)] = shown
     order = sorted(cells, key=lambda name: (tracks.rank(track_of[name]), name))
     columns = [Column("implementation", "implementation", lambda row: row["implementation"], words=True)]
     columns += [Column(run_id, labels[run_id], partial(_cell, run_id=run_id)) for run_id in run_ids]
-    problem, workload, mode, device = benchmark
-    return RunsTable(
-        problem, workload, mode, device, columns, [{"implementation": name, **cells[name]} for name in order]
-    )
+    return RunsTable(" · ".join(benchmark), columns, [{"implementation": name, **cells[name]} for name in order])
 
 
 def _cell(row: Mapping[str, str], run_id: str) -> str:

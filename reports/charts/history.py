@@ -1,4 +1,4 @@
-"""Ratios over the runs of a machine, with the changes of level: a panel for each problem."""
+"""Ratios over the runs of a machine: a panel for each problem."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def draw(past: pd.DataFrame) -> Iterator[Drawing]:
 
 def _said(row: Any) -> str:
     ratio = formatting.interval(row.ratio, row.ratio_low, row.ratio_high)
-    change = "; here the level changes" if row.changed else ""
     commit = f"commit {row.commit[:12]}, " if row.commit else ""
-    return f"{row.implementation}, {row.problem}, {row.date:%Y-%m-%d}: {ratio}; {commit}{row.versions}{change}"
+    return f"{row.implementation}, {row.problem}, {row.date:%Y-%m-%d}: {ratio}; {commit}{row.versions}"
 
 
 def _drawing(machine: str, device: str, rows: pd.DataFrame) -> Drawing:
@@ -43,7 +42,6 @@ def _drawing(machine: str, device: str, rows: pd.DataFrame) -> Drawing:
     data = marks.words(rows, "implementation", "problem").assign(
         date=rows["date"].dt.strftime("%Y-%m-%dT%H:%M:%S"),
         ratio=rows["ratio"].astype(float),
-        changed=rows["changed"].astype(bool),
         said=marks.said(rows, _said),
         **marks.finite(rows, "ratio_low", "ratio_high"),
     )
@@ -60,17 +58,15 @@ def _drawing(machine: str, device: str, rows: pd.DataFrame) -> Drawing:
         line = alt.Chart().mark_line(strokeWidth=1.2).encode(x=x, y=alt.Y("ratio:Q", **y), color=color)
         known = alt.Chart().transform_filter("isValid(datum.low)")
         interval = known.mark_rule(strokeWidth=1.4).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q", color=color)
-        shape = alt.condition("datum.changed", alt.value("triangle-up"), alt.value("circle"))
-        size = alt.condition("datum.changed", alt.value(140), alt.value(35))
-        point = alt.Chart().mark_point()
-        point = point.encode(x=x, y=alt.Y("ratio:Q", **y), color=color, shape=shape, size=size, description="said:N")
+        point = alt.Chart().mark_point(shape="circle", size=35)
+        point = point.encode(x=x, y=alt.Y("ratio:Q", **y), color=color, description="said:N")
         panel = alt.layer(line, interval, point).properties(width=each, height=200)
         return panel.facet(facet=alt.Facet("problem:N", sort=problems, title=None), columns=columns, data=data)
 
     title = f"{', '.join(WHAT.values())} on {plain(machine, 80)}{'' if device == 'cpu' else f', {device}'}{more}"
     text = (
         f"Line charts over the runs on {machine}, a panel for each problem: the time of each implementation over"
-        f" {baseline}'s time, with 95 % intervals, on a logarithmic axis. A triangle is a change of level."
+        f" {baseline}'s time, with 95 % intervals, on a logarithmic axis."
     )
     name = file_name("history", machine, device)
     return Drawing(name, title, text, None, WHAT["mode"], list(data["said"]), chart)

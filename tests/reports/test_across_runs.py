@@ -1,9 +1,6 @@
 """Runs side by side."""
 
-import pytest
-
-from reports import history
-from reports.across_runs import CHANGED, across_runs
+from reports.across_runs import across_runs
 from reports.reported import Reported
 from reports.summary import summarise
 from tests.helpers.records import save, trained
@@ -51,15 +48,3 @@ def test_rows_are_in_the_order_of_the_tracks_and_a_missing_one_is_a_dash(tmp_pat
     (table,) = across_runs(runs).tables
     assert [row[0] for row in cells(table)] == ["base", "z", "other"]
     assert cells(table)[1][1] == "–"
-
-
-@pytest.mark.skipif(not history.AVAILABLE, reason="ruptures is not installed")
-def test_a_change_of_level_is_marked_and_the_note_says_when_one_is_looked_for(tmp_path):
-    runs = [reported(tmp_path, f"202601{day:02}T000000-a", 1.5 if day > 5 else 1.1) for day in range(1, 11)]
-    few = across_runs(runs[: history.LEAST - 1])
-    assert few.note == "To look for changes of level takes 8 runs on one machine; the most here is 7 runs."
-    assert not any(CHANGED in cell for row in cells(few.tables[0]) for cell in row)
-    found = across_runs(runs)
-    assert found.note.startswith(f"{CHANGED.strip()} marks a change of level")
-    marked = [k for k, cell in enumerate(cells(found.tables[0])[1]) if CHANGED in cell]
-    assert marked == [6]

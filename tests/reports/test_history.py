@@ -1,21 +1,15 @@
-"""Many runs: side by side where one machine made them, and changes of level on series whose truth is known."""
+"""Many runs: side by side where one machine made them."""
 
 import dataclasses
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from benchmarks.metadata import Commit, Machine, Metadata, RunOptions, name_and_driver
 from reports import history
 from reports.frames import Run
-from reports.history import change_points
-
-STEP = np.log(1.05)
 
 
 def run(run_id, cpu="a cpu", gpu=None, threads=2):
@@ -85,72 +79,6 @@ def test_what_failed_and_what_has_no_date_is_not_made_up():
     assert found["implementation"].to_list() == ["base", "base"]
     assert found["date"].isna().to_list() == [False, True]
     assert history.history([], []).empty
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("length", [10, 15, 20, 30, 50])
-def test_noise_alone_shows_a_change_in_at_most_5_percent_of_series(length):
-    """Errors that say nothing are the worst case. It is 2.8 %: of 600 series, 30 are three standard errors above."""
-    series = np.random.default_rng([length, 2]).normal(0.3, 0.01, (600, length))
-    alarms = sum(bool(change_points(one, np.zeros(length))) for one in series)
-    assert alarms <= 0.05 * 600, alarms
-
-
-@pytest.mark.slow
-def test_a_lower_penalty_would_show_more(monkeypatch):
-    """The negative control of the test above."""
-    monkeypatch.setattr(history, "PENALTY", 6.0)
-    series = np.random.default_rng(6).normal(0.3, 0.01, (200, 20))
-    assert sum(bool(change_points(one, np.zeros(20))) for one in series) > 0.05 * 200
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("at", [5, 10, 15])
-def test_a_step_of_5_percent_in_noise_of_1_percent_is_found_where_it_is(at):
-    rng = np.random.default_rng(2)
-    series = rng.normal(0, 0.01, (300, 20))
-    series[:, at:] += STEP
-    found = [change_points(one, np.full(20, 0.01)) for one in series]
-    held = np.mean([len(points) == 1 and abs(points[0] - at) <= 1 for points in found])
-    assert held >= 0.95, held
-
-
-def test_two_steps_are_two_changes():
-    values = np.random.default_rng(3).normal(0, 0.01, 30)
-    values[10:20] += STEP
-    assert change_points(values, np.full(30, 0.01)) == pytest.approx([10, 20], abs=1)
-
-
-def test_below_8_points_nothing_is_said_however_large_the_step():
-    values = np.array([0.0, 0, 0, 0, 1, 1, 1, 1])
-    assert change_points(values, np.full(8, 1e-3)) == [4]
-    assert change_points(values[1:], np.full(7, 1e-3)) == []
-
-
-def test_one_run_that_stands_out_is_no_change():
-    values = np.random.default_rng(4).normal(0, 0.01, 20)
-    values[9] += 0.1
-    assert change_points(values, np.full(20, 0.01)) == []
-
-
-def test_a_step_within_the_values_own_errors_is_no_change():
-    """The negative control: the same step is one where the errors are small."""
-    values = np.where(np.arange(20) < 10, 0.0, STEP) + np.random.default_rng(5).normal(0, 1e-3, 20)
-    assert change_points(values, np.full(20, 1e-3)) == [10]
-    assert change_points(values, np.full(20, STEP)) == []
-    assert change_points(values, np.full(20, np.inf)) == [10]
-
-
-@settings(max_examples=30)
-@given(st.integers(0, 2**32 - 1), st.floats(-1, 1), st.floats(0.01, 100))
-def test_level_and_scale_do_not_matter(seed, level, scale):
-    values = np.random.default_rng(seed).normal(0, 1, 20)
-    values[8:] += 8
-    assert change_points(level + scale * values, np.zeros(20)) == change_points(values, np.zeros(20))
-
-
-def test_a_constant_has_no_change():
-    assert change_points(np.full(20, 0.3), np.zeros(20)) == []
 
 
 def test_a_gpus_driver_is_a_version_and_no_other_machine():
