@@ -1,13 +1,12 @@
 """What environment.json says of a run: the machine, the versions, the commit and the run's options.
 
-The runner builds a Metadata and writes it with `dumps`; a report reads it back with `parse`. Where an older file does
+The runner builds a Metadata and writes it with `dumps`; a report reads it back. Where an older file does
 not say something, the field has its default: "unknown" for a word, None for the rest.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import msgspec
 
@@ -102,25 +101,3 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
 def dumps(metadata: Metadata) -> str:
     """Return the text of environment.json."""
     return json.dumps(msgspec.to_builtins(metadata), indent=1) + "\n"
-
-
-def parse(content: Any) -> Metadata:
-    """Return what environment.json says. Keys that are not known are ignored.
-
-    Args:
-        content: what json.loads gave.
-
-    Raises:
-        ValueError: for a value of the wrong type, or a missing one. One line, which names the place in the file.
-    """
-    try:
-        return msgspec.convert(content, Metadata)
-    except msgspec.ValidationError as error:
-        raise ValueError(located(error)) from None
-
-
-def located(error: msgspec.ValidationError) -> str:
-    """Return one line that starts with the place in the file, such as `run.seed: Expected int | null, got str`."""
-    message, _, path = str(error).replace("`", "").partition(" - at ")
-    place = path.removeprefix("$").removeprefix(".").replace("[...]", ".*")
-    return f"{place or 'the whole file'}: {' '.join(message.split())}"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from benchmarks import json_files
 from benchmarks.gpu_check.setting import FAILED, FILE, NOT_REACHED, PASSED, Check
 from benchmarks.words import listed
 from impls.core.text import one_line
-from reports.frames import Run, Unreadable
-from reports.metadata import read_json
+from reports.frames import Run
 
 
 def summary(run: Run) -> list[str]:
     """Return a line: how many steps passed, and which did not; nothing where there is no readable file."""
     try:
-        check = read_json(run.folder / FILE, Check)
-    except (Unreadable, msgspec.ValidationError):
+        check = json_files.read(run.folder / FILE, Check)
+    except ValueError:
         return []
     results = [line.result for line in check.lines]
     said = ", ".join(f"{results.count(result)} {result}" for result in (PASSED, FAILED, NOT_REACHED))

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import click
 
+from benchmarks import json_files
 from benchmarks.gpu_check import setting as gpu_check
+from benchmarks.metadata import Metadata
 from impls.core.files import write_text, write_whole
-from reports import charts, export, frames, markdown, site, tables
+from reports import charts, export, markdown, site, tables
 from reports.across_runs import across_runs
 from reports.frames import Run
-from reports.metadata import checked, read_json
 from reports.reported import Reported
 from reports.summary import summarise
 
@@ -69,8 +70,8 @@ def raw_files(run: Run) -> dict[str, str]:
 def is_of(run: Run, environment: Path) -> bool:
     """Return whether an environment.json is that of a run."""
     try:
-        return checked(read_json(environment), str(environment)).run.run_id == run.run_id
-    except frames.Unreadable:
+        return json_files.read(environment, Metadata).run.run_id == run.run_id
+    except ValueError:
         return False
 
 

@@ -19,9 +19,9 @@ from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, record, r
 
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
 def test_a_file_of_every_schema_version_reads(version):
-    run = frames.read_run(DATA / f"records-v{version}.parquet", ("block", "seconds", "pressure_seconds"))
+    run = frames.read_run(DATA / f"records-v{version}.parquet")
     assert set(run.records["schema_version"]) == {version}
-    assert run.turns["pressure_seconds"].isna().all() == (version == 1)
+    assert run.turns["gpu_throttled"].isna().all() == (version < 6)
     found = summarise(run).set_index("implementation")
     whole = summarise(frames.read_run(QUICK))
     whole = whole[(whole[frames.BENCHMARK] == run.records[frames.BENCHMARK].iloc[0]).all(axis=1)]
@@ -148,30 +148,6 @@ def test_the_same_run_twice_is_said(tmp_path):
     assert [str(error) for error in errors] == [f"{tmp_path / 'two'} is the same run as {tmp_path / 'one'}: r"]
 
 
-def test_the_same_turns_are_not_read_under_two_run_ids(tmp_path):
-    """Three copies of a run are no three runs; a run of its own with the same rows is one."""
-    whole = pq.read_table(V2)
-    column = whole.column_names.index("run_id")
-    for run_id in ("a", "b"):
-        other = whole.set_column(column, "run_id", pa.array([run_id] * len(whole)))
-        pq.write_table(other.slice(0, len(whole) if run_id == "a" else 1), tmp_path / f"{run_id}.parquet")
-    save(tmp_path / "own", SMALL)
-    save(tmp_path / "again", [{**row, "run_id": "again"} for row in SMALL], "again")
-    paths = [V2, *(tmp_path / name for name in ("a.parquet", "b.parquet", "own", "again"))]
-    runs, errors = frames.read_runs(paths)
-    assert [run.folder.name for run in runs] == [V2.name, "own", "again"]
-    assert [str(error) for error in errors] == [
-        f"{tmp_path / name}.parquet holds turns of {V2}, under another run id: {name}" for name in ("a", "b")
-    ]
-
-
-def test_a_replicate_is_not_read_twice(tmp_path):
-    whole = pq.read_table(V2)
-    rows = [row | {"replicate": 7 + row["replicate"]} for row in whole.to_pylist()[:1]]
-    pq.write_table(pa.concat_tables([whole, pa.Table.from_pylist(rows, whole.schema)]), tmp_path / "copy.parquet")
-    assert "hold the same turns" in refused(tmp_path / "copy.parquet")
-
-
 def test_a_folder_with_files_of_two_runs_is_refused(tmp_path):
     save(tmp_path / "run", SMALL)
     content = json.loads((tmp_path / "run" / "environment.json").read_text())
@@ -180,67 +156,16 @@ def test_a_folder_with_files_of_two_runs_is_refused(tmp_path):
     assert "mixes two runs: environment.json is of another, the rows of r" in refused(tmp_path / "run")
 
 
-def no_file(folder, kind):
-    """Make something that is no regular file, under the name of one."""
-    folder.mkdir()
-    name = {"json": "x.json", "parquet": "x.parquet"}.get(kind, f"{kind}.json")
-    path = folder / name
-    if kind in ("json", "parquet"):
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    elif kind == "circle":
-        path.symlink_to(path)
-    elif kind == "folder":
-        save(folder / "run", SMALL)
-        for file in ("environment.json", "results.parquet"):
-            (folder / "run" / file).unlink()
-            os.mkfifo(folder / "run" / file)
-        return folder / "run"
-    elif kind == "sparse":
-        with path.open("wb") as file:
-            file.truncate(2**40)
-    elif kind == "deep":
-        path.write_text('{"environment": {"a": ' + "[" * 100_000)
-    elif kind == "name":
-        return folder / ("x" * 300)
-    elif kind == "nul":
-        return folder / "a\0b.json"
-    return path
-
-
-KINDS = {
-    "json": "is a pipe, not a regular file",
-    "parquet": "is a pipe, not a regular file",
-    "folder": "environment.json is a pipe, not a regular file",
-    "device": "is a device, not a regular file",
-    "circle": "can't be read: Too many levels of symbolic links",
-    "sparse": "has 1048576 MiB; at most 32 MiB are read",
-    "deep": "is not readable JSON",
-    "name": ": File name too long",
-    "nul": "null byte",
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["x.parquet", "x.json"])
 @pytest.mark.timeout(60)
-def test_what_is_no_regular_file_of_a_fair_size_is_refused_at_once(kind, tmp_path):
-    path = no_file(tmp_path / "odd", kind)
+def test_a_pipe_is_refused_at_once(name, tmp_path):
+    os.mkfifo(tmp_path / name)
     save(tmp_path / "good", SMALL)
-    runs, errors = frames.read_runs([path, tmp_path / "good"])
+    runs, (error,) = frames.read_runs([tmp_path / name, tmp_path / "good"])
     assert [run.folder.name for run in runs] == ["good"]
-    assert KINDS[kind] in str(errors[0])
+    assert str(error).startswith(f"{tmp_path / name} is ")
 
 
-def test_a_packed_file_that_unfolds_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    """Nulls and repetitions take no room in the file."""
-    row = pq.read_table(V2).slice(0, 1)
-    small = pa.concat_tables([row] * 3000)
-    pq.write_table(small, tmp_path / "bomb.parquet", compression="zstd")
-    for name, limit in (("MOST_VALUES", 60_000), ("MOST_BYTES", 2**14)):
-        with monkeypatch.context() as patch:
-            patch.setattr(frames, name, limit)
-            patch.setattr(frames, "open_regular", lambda path, _: path.open("rb"))
-            patch.setattr(pq.ParquetFile, "read", None)
-            assert "values in" in refused(tmp_path / "bomb.parquet")
-    assert "occurs more than once" in refused(tmp_path / "bomb.parquet")  # without the limit it is read
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have_is_one_line(name, tmp_path):
+    assert refused(tmp_path / name)

@@ -1,0 +1,36 @@
+"""Read a JSON file into a type. What is wrong with it is one line that names the file and the place in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from impls.core.files import read_regular
+
+Content = TypeVar("Content")
+MOST_BYTES = 2**26
+"""The largest file that is read: 64 MiB."""
+
+
+def read(path: Path, kind: type[Content], most_bytes: int = MOST_BYTES) -> Content:
+    """Return what a JSON file holds. Keys that the type does not have are ignored, unless it forbids them.
+
+    Raises:
+        ValueError: there is no such file, it is too large, it is not JSON, or it holds something else. One line.
+    """
+    content = read_regular(path, most_bytes)
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path} is not what it should be: {located(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not readable JSON ({error})") from None
+
+
+def located(error: msgspec.ValidationError) -> str:
+    """Return one line that starts with the place in the file, such as `run.seed: Expected int | null, got str`."""
+    message, _, path = str(error).replace("`", "").partition(" - at ")
+    place = path.removeprefix("$").removeprefix(".").replace("[...]", ".*")
+    return f"{place or 'the whole file'}: {' '.join(message.split())}"
