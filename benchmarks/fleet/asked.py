@@ -112,7 +112,7 @@ def gate_options(given: Sequence[str], gates: int) -> list[str]:
     """
     with gate_command.make_context(REGRESSION, list(given), resilient_parsing=False) as context:
         asked = SimpleNamespace(**context.params)
-    for name, option in (("out", "--out"), ("fleet", "--fleet"), ("commits", "--bisect")):
+    for name, option in (("out", "--out"), ("commits", "--bisect")):
         if getattr(asked, name):
             raise click.UsageError(f"{option} does not go with a fleet of gates")
     if (asked.base is None) == (not asked.specs) or (asked.head and not asked.base):

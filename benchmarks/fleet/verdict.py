@@ -19,8 +19,9 @@ from rich.table import Table
 from benchmarks.columns import Column
 from benchmarks.fleet import folder as fleets
 from benchmarks.regression import report, written
-from benchmarks.regression.outcome import ALIKE, REGRESSIONS, UNMEASURED
-from benchmarks.regression.written import Found, Written
+from benchmarks.regression.decision import Finding
+from benchmarks.regression.outcome import ALIKE, REGRESSIONS, UNMEASURED, change
+from benchmarks.regression.written import Written
 from benchmarks.words import count, listed, markdown_cell, markdown_table
 from impls.core.text import one_line
 
@@ -46,7 +47,7 @@ class Row:
 
     benchmark: str
     metric: str
-    found: dict[str, Found]
+    found: dict[str, Finding]
 
     @property
     def verdict(self) -> str:
@@ -64,7 +65,7 @@ class Verdict:
             node.member: node.name if names[node.name] == 1 else f"{node.name} ({node.member})" for node in nodes
         }
         self.gates = {node.member: node.gate for node in nodes if node.gate is not None}
-        found: dict[tuple[str, str], dict[str, Found]] = {}
+        found: dict[tuple[str, str], dict[str, Finding]] = {}
         for member, gate in self.gates.items():
             for one in gate.findings:
                 found.setdefault((one.benchmark, one.metric), {})[member] = one
@@ -201,4 +202,4 @@ def _change(row: Row, member: str) -> str:
     if member not in row.found:
         return "–"
     one = row.found[member]
-    return one_line(f"{one.verdict} {report.change_of(one.ratio, one.low, one.high)}")
+    return one_line(f"{one.verdict} {change(one)}")

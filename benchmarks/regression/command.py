@@ -7,9 +7,6 @@ import itertools
 import json
 import os
 import secrets
-import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +23,7 @@ from benchmarks.record import COMPARED, new_run_id, write_records
 from benchmarks.regression import bisect, comparison, decision, report, written
 from benchmarks.regression.outcome import Result, Steps, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
+from benchmarks.regression.snapshots import git
 from benchmarks.regression.written import Written
 from benchmarks.runner.blocks import SPACING_SECONDS
 from benchmarks.runner.configuration import Configuration
@@ -36,7 +34,7 @@ from benchmarks.worker.devices import LEAST_TURN
 from impls.core import command_line
 from impls.core.command_line import describe
 from impls.core.contract import MODES
-from impls.core.files import temporary_folder, write_text
+from impls.core.files import write_text
 from impls.core.text import json_text, one_line
 
 PROBLEM = "t64-b16-i128-h128"
@@ -90,14 +88,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     help="The slowdown that is to be found. Less than half of it is never a regression.",
 )
 @click.option("--twins", is_flag=True, help="Measure also where base and head have the same implementations.")
-@click.option("--sought", multiple=True, hidden=True, help="With --bisect: only these regressions count.")
 @click.option("--gates", type=click.IntRange(min=1), default=1, hidden=True, help="How many gates a fleet has.")
-@click.option(
-    "--fleet",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="The verdict over all nodes of a fleet that was started with `fleet regression`.",
-)
 @click.option("--strict", is_flag=True, help="Exit 3 where any verdict is unclear.")
 @click.option(
     "--replicates",
@@ -119,20 +110,14 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @options.seed_option
 @options.timeout_option
 @options.memory_option
-@click.pass_context
-def regression(ctx: click.Context, /, **given: Any) -> int:
+def regression(**given: Any) -> int:
     """Compare the working tree with a revision, or two versions of a dependency: did anything get slower?
 
     Exit code: 0 no regression found, 1 regression, 2 usage, 3 could not measure.
     """
     try:
         options.heed_signals()
-        asked = SimpleNamespace(**given)
-        if asked.fleet is not None:
-            options.refuse_others(ctx, "fleet", "tells the verdict of gates that have ended")
-            command = [sys.executable, "-m", "benchmarks", "fleet", "verdict", os.path.realpath(asked.fleet)]
-            return subprocess.run(command, cwd=ROOT, check=False).returncode
-        return gate(asked)[0] if asked.commits is None else find_commit(asked)
+        return gate(SimpleNamespace(**given))[0] if given["commits"] is None else find_commit(SimpleNamespace(**given))
     except (click.ClickException, click.Abort, KeyboardInterrupt):
         raise
     except Exception as error:  # 1 would say that there is a regression
@@ -169,25 +154,40 @@ def find_commit(given: SimpleNamespace) -> int:
     try:
         if len(folders) > 1:
             raise ValueError("--bisect takes files of one folder")
-        commits = bisect.Range.parse(given.commits, folders.pop())
+        folder = folders.pop()
+        good, bad = bisect.commits_of(given.commits, folder)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     out = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-bisect")
-    whole = {**vars(given), "base": commits.good, "head": commits.bad, "out": out / commits.bad}
-    code, result = gate(SimpleNamespace(**whole))
+
+    def compare(commit: str, **only: Any) -> tuple[int, Result | None]:
+        return gate(SimpleNamespace(**{**vars(given), "base": good, "head": commit, "out": out / commit, **only}))
+
+    code, result = compare(bad)
     if code != 1 or result is None:
         return code
-    names, *filters = bisect.worse_at(result)
-    given.sought = [" ".join(pair) for pair in result.worse]
+    searched = result.worse
+    keys = [key.rpartition(" ") for key, _ in searched]
     paths = {Path(name).stem: name for name in given.impls}
-    given.impls, given.problems = [paths.get(name, name) for name in names], filters[0]
-    given.workloads, given.modes = filters[1:]
-    try:
-        found = bisect.bisect(commits, options_of(given), out)
-    except ValueError as error:
-        command_line.say(f"error: could not measure: {error}", err=True)
-        return 3
-    command_line.say(f"the first bad commit is {found}; every comparison is in {out}")
+    impls = list(dict.fromkeys(paths.get(name, name) for name, *_ in keys))
+    benchmarks = list(dict.fromkeys(Benchmark.parse(benchmark) for *_, benchmark in keys))
+
+    def test(commit: str) -> bool | None:
+        try:
+            _, found = compare(commit, impls=impls, benchmarks=benchmarks)
+        except click.UsageError as error:  # such as a commit without impls/
+            command_line.say(f"{commit[:12]} is skipped: {error.message}", err=True)
+            return None
+        if found is None:
+            raise KeyboardInterrupt
+        return bisect.is_bad(found, searched)
+
+    first, *skipped = bisect.search(folder, good, bad, test)
+    subject = git(folder, "log", "-1", "--format=%s", first).decode().strip()
+    line = f"the first bad commit is {first[:12]} ({one_line(subject)})"
+    if skipped:
+        line += f", or one that was skipped: {', '.join(commit[:12] for commit in skipped)}"
+    command_line.say(f"{line}; every comparison is in {out}")
     return 1
 
 
@@ -204,7 +204,6 @@ def options_of(given: SimpleNamespace) -> list[str]:
     words += [f"--weights={os.path.realpath(given.weights)}"] if given.weights else []
     words += [f"--memory-limit={given.memory_limit}"] if given.memory_limit else []
     repeated = {"impl": given.impls, "problem": given.problems, "workload": given.workloads, "mode": given.modes}
-    repeated["sought"] = given.sought
     return words + [f"--{name}={value}" for name, values in repeated.items() for value in values]
 
 
@@ -215,7 +214,7 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
     if given.head is not None and given.base is None:
         raise click.UsageError("--head takes --base")
     try:
-        benchmarks = choose_benchmarks(given)
+        benchmarks = getattr(given, "benchmarks", None) or choose_benchmarks(given)
         cores = options.choose_cores(given.threads)
         if given.base is not None:
             compared = comparison.by_revision(given.impls, given.base, given.head)
@@ -238,7 +237,7 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
                     result = measure_and_decide(
                         session, decision.rules(given.margin), Steps(given.replicates, given.blocks), given.gates
                     )
-                    if not given.sought:
+                    if given.commits is None:
                         result.located = locate(session, result.records, result.slower)
                 finally:
                     session.close()
@@ -258,8 +257,7 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
         command_line.say(spent)
     report.show(result, title, line, output())
     command_line.say(f"everything is in {folder}")
-    sought = [(key, what) for key, _, what in (text.rpartition(" ") for text in given.sought)]
-    return result.exit_code(given.strict, sought or None), result
+    return result.exit_code(given.strict), result
 
 
 def choose_benchmarks(given: SimpleNamespace) -> list[Benchmark]:
@@ -273,28 +271,18 @@ def choose_benchmarks(given: SimpleNamespace) -> list[Benchmark]:
 def write_files(
     folder: Path, result: Result, told: Written, configuration: Configuration, asked: dict[str, Any]
 ) -> None:
-    """Write regression.parquet, .md, .xml and .json, and environment.json: all or none."""
+    """Write environment.json, regression.parquet, .md, .xml, and .json as the last: each of them whole."""
     described = machine.describe(RunOptions(run_id=configuration.run_id, baseline="base"))
     run = {**asked, **msgspec.to_builtins(configuration)}
-    run.pop("fleet", None)  # which goes with no gate that measures
     kept = {name: value if isinstance(value, int | float | str | None) else str(value) for name, value in run.items()}
     kept |= {name: list(map(str, value)) for name, value in run.items() if isinstance(value, tuple | list)}
     environment = {**msgspec.to_builtins(described), "run": {**kept, "baseline": "base"}}
     markdown = report.markdown(result, told.title, told.verdict, machine.provenance(described))
-    beside = folder.parent if os.access(folder.parent, os.W_OK | os.X_OK) else folder
-    with temporary_folder(beside, ".arriving-") as temporary:
-        arriving = temporary / folder.name
-        arriving.mkdir()
-        write_text(arriving / "environment.json", json.dumps(environment, indent=1) + "\n")
-        write_records(arriving / "regression.parquet", result.records, COMPARED)
-        write_text(arriving / "regression.md", markdown)
-        write_text(arriving / "regression.xml", report.junit(result, told.title))
-        write_text(arriving / written.FILE, json_text(told))
-        try:
-            arriving.rename(folder)  # which is empty
-        except OSError:  # it is where something is mounted, say, or holds the temporary folder
-            for path in arriving.iterdir():
-                shutil.move(path, folder / path.name)
+    write_text(folder / "environment.json", json.dumps(environment, indent=1) + "\n")
+    write_records(folder / "regression.parquet", result.records, COMPARED)
+    write_text(folder / "regression.md", markdown)
+    write_text(folder / "regression.xml", report.junit(result, told.title))
+    write_text(folder / written.FILE, json_text(told))
     to_summary(markdown)
 
 

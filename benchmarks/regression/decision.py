@@ -17,6 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 from scipy import special
 
@@ -204,39 +205,35 @@ class Sampling:
         return found
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The verdict on a benchmark and metric, with its numbers."""
+class Finding(msgspec.Struct, frozen=True):
+    """The verdict on a benchmark and metric, with its numbers. regression.json has these fields.
+
+    Attributes:
+        benchmark: implementation and benchmark.
+        metric: time, start or memory.
+        verdict: slower, faster, same or unclear.
+        ratio: head over base.
+        low, high: the ends of its 95 % interval; None where there is none, with a single replicate.
+        smallest: the smallest slowdown that this gate would have found nine times of ten, as ratio − 1; None where
+            unclear, or not computed.
+        replicates: how many there were.
+        tests: how many tests share the chance of a false alarm.
+        base, head: the medians of both sides, in the metric's unit.
+        dropped: whether sampling had ended early, because a slowdown of the margin would hardly give these ratios.
+    """
 
     benchmark: str
-    rule: Rule
-    verdict: str  # slower, faster, same, unclear
-    spread: Spread  # of the log ratios
-    p: float  # one-sided, times the number by which its level is smaller than FAMILY
-    base: float
-    head: float
-    sampling: Sampling
-
-    @property
-    def metric(self) -> str:
-        """The metric: time, start or memory."""
-        return self.rule.metric
-
-    @property
-    def ratio(self) -> float:
-        """Head over base."""
-        return math.exp(self.spread.mean)
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The ends of the 95 % interval of the ratio."""
-        low, high = self.spread.interval()
-        return math.exp(low), math.exp(min(high, 700.0))
-
-    @property
-    def smallest(self) -> float:
-        """The smallest slowdown that this gate would have found nine times of ten, as ratio − 1; NaN where unclear."""
-        return smallest(self.rule, self.spread, self.sampling)
+    metric: str
+    verdict: str
+    ratio: float
+    low: float | None
+    high: float | None
+    smallest: float | None
+    replicates: int
+    tests: int
+    base: float = 0.0
+    head: float = 0.0
+    dropped: bool = False
 
 
 def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
@@ -254,8 +251,8 @@ def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
     return math.expm1(float(effects[np.argmax(enough)])) if enough.any() else math.nan
 
 
-def verdicts(measured: Sequence[LogRatios], sampling: Sampling) -> list[Finding]:
-    """Return the Finding of each benchmark and metric, once sampling has ended."""
+def verdicts(measured: Sequence[LogRatios], sampling: Sampling, sizes: bool = False) -> list[Finding]:
+    """Return the Finding of each benchmark and metric, once sampling has ended; `sizes` computes `smallest`, too."""
     findings = []
     for ratios, spread in zip(measured, spreads(measured), strict=True):
         rule = ratios.rule
@@ -270,6 +267,21 @@ def verdicts(measured: Sequence[LogRatios], sampling: Sampling) -> list[Finding]
             verdict = "same"
         else:
             verdict = UNCLEAR
-        p = min(1.0, spread.p() * FAMILY / level)
-        findings.append(Finding(ratios.benchmark, rule, verdict, spread, p, ratios.base, ratios.head, sampling))
+        size = smallest(rule, spread, sampling) if sizes else math.nan
+        findings.append(
+            Finding(
+                benchmark=ratios.benchmark,
+                metric=rule.metric,
+                verdict=verdict,
+                ratio=math.exp(spread.mean),
+                low=math.exp(low) if math.isfinite(high) else None,
+                high=math.exp(min(high, 700.0)) if math.isfinite(high) else None,
+                smallest=size if math.isfinite(size) else None,
+                replicates=spread.n,
+                tests=sampling.benchmarks,
+                base=ratios.base,
+                head=ratios.head,
+                dropped=dropped,
+            )
+        )
     return findings

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases import Benchmark
@@ -50,6 +49,14 @@ ABSENT = ("unsupported", "not_installed", "no_device")
 """Statuses of arms that are not there to be compared, and need not be."""
 
 
+def change(finding: Finding) -> str:
+    """Return such as `+5.1 % [+4.6, +5.5]`, with a question mark for an end that is not known."""
+    ends = (
+        f"{100 * (end - 1):+.1f}" if end is not None and 0 < end < 100 else "?" for end in (finding.low, finding.high)
+    )
+    return f"{100 * (finding.ratio - 1):+.1f} % [{', '.join(ends)}]"
+
+
 @dataclass
 class Result:
     """The result of a gate."""
@@ -64,24 +71,15 @@ class Result:
     def worse(self) -> list[tuple[str, str]]:
         """Each regression: the benchmark, and the metric or `agreement`."""
         wrong = [(standing.benchmark, "agreement") for standing in self.standings if standing.kind in REGRESSIONS]
-        return wrong + [(one.benchmark, one.metric) for one in self.findings if one.verdict == "slower"]
+        return wrong + [(finding.benchmark, finding.metric) for finding in self.slower]
 
     @property
     def regressions(self) -> list[str]:
         """Each regression in words."""
-        return [
-            *(
-                f"{standing.benchmark}: {standing.reason}"
-                for standing in self.standings
-                if standing.kind in REGRESSIONS
-            ),
-            *(
-                f"{finding.benchmark}: {finding.metric} {finding.ratio - 1:+.1%}"
-                f" [{finding.interval[0] - 1:+.1%}, {finding.interval[1] - 1:+.1%}]"
-                for finding in self.findings
-                if finding.verdict == "slower"
-            ),
+        wrong = [
+            f"{standing.benchmark}: {standing.reason}" for standing in self.standings if standing.kind in REGRESSIONS
         ]
+        return wrong + [f"{one.benchmark}: {one.metric} {change(one)}" for one in self.slower]
 
     @property
     def unmeasured(self) -> list[str]:
@@ -105,27 +103,11 @@ class Result:
         """The findings whose verdict is unclear."""
         return [finding for finding in self.findings if finding.verdict == UNCLEAR]
 
-    def exit_code(self, strict: bool, sought: Collection[tuple[str, str]] | None = None) -> int:
-        """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unclear.
-
-        With `sought`, only these count, of those that `worse` lists: 1 for one of them, 3 where one is not decided.
-        """
-        if sought is not None:
-            return 1 if set(self.worse) & set(sought) else 3 if any(map(self._open, sought)) else 0
+    def exit_code(self, strict: bool) -> int:
+        """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unclear."""
         if self.worse:
             return 1
         return 3 if self.unmeasured or (strict and self.unclear) else 0
-
-    def _open(self, pair: tuple[str, str]) -> bool:
-        """Whether a benchmark and metric (or `agreement`) could not be measured, or may be slower by the margin."""
-        benchmark, metric = pair
-        kinds = {standing.kind for standing in self.standings if standing.benchmark == benchmark}
-        if kinds & {*UNMEASURED}:
-            return True
-        if metric == "agreement" or "alike" in kinds:
-            return False
-        found = [one for one in self.findings if (one.benchmark, one.metric) == pair]
-        return not found or (found[0].verdict == UNCLEAR and pair not in found[0].sampling.dropped)
 
     def last_line(self, strict: bool) -> str:
         """Return the verdict in a sentence."""
@@ -139,12 +121,14 @@ class Result:
             new = sum(standing.kind == "new" for standing in self.standings)
             return f"no regression found; there is nothing to compare {count(new, 'benchmark')} with"
         sizes = [finding.smallest for finding in self.findings if finding.metric == "time"]
-        smallest = math.nan if any(map(math.isnan, sizes)) else max(sizes)
-        found = f"a slowdown of {smallest:+.1%} would have been found 9 times of 10, on each benchmark"
-        unsaid = "there are too few replicates to say which slowdown would have been found"
-        open_ones = sum(finding.metric == "time" for finding in self.unclear)
-        unsaid += f", and {open_ones} of {count(len(sizes), 'benchmark')} stay unclear" * bool(open_ones)
-        line = f"no regression found; {found if math.isfinite(smallest) else unsaid}"
+        known = [size for size in sizes if size is not None]
+        if len(known) == len(sizes):
+            found = f"a slowdown of {max(known):+.1%} would have been found 9 times of 10, on each benchmark"
+        else:
+            found = "there are too few replicates to say which slowdown would have been found"
+            open_ones = sum(finding.metric == "time" for finding in self.unclear)
+            found += f", and {open_ones} of {count(len(sizes), 'benchmark')} stay unclear" * bool(open_ones)
+        line = f"no regression found; {found}"
         if strict and self.unclear:
             unclear = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unclear)
             return f"{line}; but unclear: {unclear}"
@@ -238,7 +222,7 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps, ga
     result.standings = _standings(session, keys)
     # a benchmark that failed while it was measured has no verdict, whatever was measured before
     without = {standing.benchmark for standing in result.standings if standing.kind != "inaccurate"}
-    findings = decision.verdicts(measured, sampling)
+    findings = decision.verdicts(measured, sampling, sizes=True)
     result.findings = [finding for finding in findings if finding.benchmark not in without]
     withdraw(result.records)
     return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from rich.console import Console
 from benchmarks import tables
 from benchmarks.columns import Column
 from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding
-from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
+from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing, change
 from benchmarks.regression.slowdowns import Located, Slowdown
 from benchmarks.units import duration, signed, size
 from benchmarks.words import markdown_cell
@@ -29,17 +28,6 @@ NOTES = (
     "start: the first call of a fresh process with a warm compile cache. Its margin is 25 %, and at least 50 ms.",
     "memory: the peak RSS. Its margin is 10 %, and at least 8 MiB.",
 )
-
-
-def change(finding: Finding) -> str:
-    """Return such as `+5.1 % [+4.6, +5.5]`."""
-    return change_of(finding.ratio, *finding.interval)
-
-
-def change_of(ratio: float, *interval: float | None) -> str:
-    """Return such as `+5.1 % [+4.6, +5.5]`, with a question mark for an end that is not known."""
-    low, high = (f"{100 * (end - 1):+.1f}" if end is not None and 0 < end < 100 else "?" for end in interval)
-    return f"{100 * (ratio - 1):+.1f} % [{low}, {high}]"
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,7 @@ class Row:
 
 
 def _finds(row: Row) -> str:
-    return f"{100 * row.time.smallest:+.1f} %" if math.isfinite(row.time.smallest) else "–"
+    return "–" if row.time.smallest is None else f"{100 * row.time.smallest:+.1f} %"
 
 
 def _also(row: Row) -> str:
@@ -78,7 +66,7 @@ COLUMNS = (
     Column("verdict", "verdict", lambda row: row.time.verdict, words=True, breakable=False),
     Column("finds", "finds", _finds, breakable=False),
     ALSO,
-    Column("n", "n", lambda row: str(row.time.spread.n), breakable=False),
+    Column("n", "n", lambda row: str(row.time.replicates), breakable=False),
 )
 
 

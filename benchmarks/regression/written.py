@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from pathlib import Path
 
 import msgspec
 
-from benchmarks.regression.decision import UNCLEAR
+from benchmarks.regression.decision import UNCLEAR, Finding
 from benchmarks.regression.outcome import Result, Standing
 from benchmarks.runner.sides import Side
 from impls.core.files import read_regular
@@ -19,33 +18,6 @@ ONE_OF = "; one of a fleet's "
 """In the title of a gate of a fleet: how many there are follows."""
 
 
-class Found(msgspec.Struct, frozen=True):
-    """The verdict on a benchmark and metric.
-
-    Attributes:
-        benchmark: implementation and benchmark.
-        metric: time, start or memory.
-        verdict: slower, faster, same or unclear.
-        ratio: head over base.
-        low: the lower end of its 95 % interval; None where there is none, with a single replicate.
-        high: the upper end.
-        smallest: the smallest slowdown that this gate would have found nine times of ten, as ratio − 1; None where
-            unclear.
-        replicates: how many there were.
-        tests: how many tests share the chance of a false alarm.
-    """
-
-    benchmark: str
-    metric: str
-    verdict: str
-    ratio: float
-    low: float | None
-    high: float | None
-    smallest: float | None
-    replicates: int
-    tests: int
-
-
 class Written(msgspec.Struct, frozen=True):
     """The content of regression.json. `verdict` is the last line of the report, `code` a hash of each side's files."""
 
@@ -54,23 +26,14 @@ class Written(msgspec.Struct, frozen=True):
     exit_code: int
     margin: float
     code: dict[str, str]
-    findings: tuple[Found, ...]
+    findings: tuple[Finding, ...]
     standings: tuple[Standing, ...]
 
 
 def of(result: Result, title: str, line: str, strict: bool, code: dict[str, str]) -> Written:
     """Return what regression.json says of a result."""
-    findings = []
-    for one in result.findings:
-        known = all(map(math.isfinite, one.spread.interval()))
-        low, high = one.interval if known else (None, None)
-        smallest = one.smallest if math.isfinite(one.smallest) else None
-        tests = one.sampling.benchmarks
-        findings.append(
-            Found(one.benchmark, one.metric, one.verdict, one.ratio, low, high, smallest, one.spread.n, tests)
-        )
-    standings = tuple(result.standings)
-    return Written(title, line, result.exit_code(strict), result.margin, code, tuple(findings), standings)
+    findings, standings = tuple(result.findings), tuple(result.standings)
+    return Written(title, line, result.exit_code(strict), result.margin, code, findings, standings)
 
 
 def code_of(side: Side) -> str:

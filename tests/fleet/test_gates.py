@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 
 import msgspec
 import pytest
@@ -12,7 +11,7 @@ from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import Ended, Fleet, Member
 from benchmarks.fleet.verdict import Verdict
 from benchmarks.regression import decision, outcome, written
-from benchmarks.regression.decision import Finding, Sampling, Spread
+from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import Result, Standing
 from benchmarks.terminal import CleanConsole
 from impls.core.files import write_text
@@ -35,9 +34,7 @@ class Made:
     def add(self, node, verdicts, standings=(), strict=False, code="same"):
         """Add a gate that has ended on a node, with a verdict for each benchmark."""
         findings = [
-            Finding(
-                key, decision.Rule("time", 0.02), verdict, Spread(0.05, 0.01, 20.0, 8), 0.1, 1e-3, 1e-3, Sampling(2)
-            )
+            Finding(key, "time", verdict, 1.05, 1.04, 1.06, 0.021, replicates=8, tests=2)
             for key, verdict in verdicts.items()
         ]
         result = Result(0.02, findings, list(standings))
@@ -169,13 +166,10 @@ def test_a_damaged_result_is_no_result(made):
 def test_a_fleet_of_runs_and_a_folder_without_a_fleet_are_one_line(made, tmp_path):
     fleets.write(tmp_path, Fleet("slurm", "python", (), ()))
     for folder, said in ((tmp_path, "is a fleet of `run`"), (tmp_path / "no", "holds no fleet")):
-        done = processes.python("-m", "benchmarks", "regression", "--fleet", folder)
+        done = processes.python("-m", "benchmarks", "fleet", "verdict", folder)
         assert done.returncode == 2
         assert said in done.stderr
         assert "Traceback" not in done.stderr
-    done = processes.python("-m", "benchmarks", "regression", "--fleet", tmp_path, "--base", "HEAD")
-    assert done.returncode == 2
-    assert "--fleet tells the verdict of gates that have ended; leave out --base" in done.stderr
 
 
 def test_no_escape_and_no_markup_leaves(made):
@@ -188,17 +182,6 @@ def test_no_escape_and_no_markup_leaves(made):
     assert "@octocat" not in said.markdown()
     assert "[red]a[/red]" in stream.getvalue()
     assert "[/x]" in stream.getvalue()
-
-
-def test_an_infinite_interval_is_none_and_read_back():
-    spread = Spread(0.1, 0.0, 0.0, 1)
-    finding = Finding(LSTM, decision.Rule("time", 0.02), "unclear", spread, 1.0, 1e-3, 1e-3, Sampling(1))
-    told = written.of(Result(0.02, [finding]), "t", "l", strict=False, code={})
-    back = msgspec.json.decode(json_text(told), type=written.Written)
-    assert back == told
-    assert back.findings[0].high is None
-    assert back.findings[0].smallest is None
-    assert back.findings[0].ratio == pytest.approx(math.exp(0.1))
 
 
 def test_a_gate_divides_its_level_by_the_gates_of_the_fleet(monkeypatch):
@@ -249,7 +232,7 @@ def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
         assert {found.tests for found in told.findings} == {2 * len(compared)}
     assert summary.read_text().count("no regression found") == 1
     assert "no regression found" in processes.python("-m", "benchmarks", "fleet", "status", folder).stdout
-    again = processes.python("-m", "benchmarks", "regression", "--fleet", folder)
+    again = processes.python("-m", "benchmarks", "fleet", "verdict", folder)
     assert (again.returncode, again.stdout) == (0, done.stdout[done.stdout.index(again.stdout[:40]) :])
 
 

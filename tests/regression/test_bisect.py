@@ -1,18 +1,15 @@
 """Which commit made it slower: a planted one is found, in a repository of its own."""
 
-import json
-import signal
-import subprocess
-import sys
+import itertools
 
 import pytest
 
 from benchmarks.calibration.injection import inject
 from benchmarks.regression import bisect
-from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
+from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import Result, Standing
 from benchmarks.regression.snapshots import Unusable
-from tests.helpers.processes import FEW, HEED_INTERRUPTS, ROOT, git, python
+from tests.helpers.processes import FEW, git, python
 
 
 def commit(folder, path, text, subject):
@@ -53,21 +50,6 @@ def test_the_planted_commit_is_found_and_one_that_cannot_be_measured_is_skipped(
     assert len(git(checkout, "worktree", "list").splitlines()) == 1
 
 
-@pytest.mark.parametrize("date", ["2026-11-27", "2026-11-28"])
-def test_the_published_searches_found_what_the_docs_say(date):
-    """Gates are named by the number of their commit. The planted one and the one before it were both compared."""
-    folder = ROOT / "reports" / "published" / f"bisect-{date}"
-    gates = {
-        path.name.rpartition("-")[2]: json.loads((path / "regression.json").read_text()) for path in folder.iterdir()
-    }
-    slower = {int(number) for number, gate in gates.items() if gate["exit_code"] == 1}
-    quiet = {int(number) for number, gate in gates.items() if gate["exit_code"] == 0}
-    assert max(quiet) == min(slower) - 1
-    assert len(quiet | slower) == len(gates)
-    page = (ROOT / "docs" / "regression.md").read_text()
-    assert f"| commit {min(slower)} | [{len(gates)}](../reports/published/{folder.name}/) |" in page
-
-
 def test_a_good_commit_that_is_no_ancestor_is_exit_2(checkout, tmp_path):
     git(checkout, "switch", "-qc", "side")
     aside = commit(checkout, "x.txt", "1", "aside")
@@ -83,48 +65,54 @@ def test_a_good_commit_that_is_no_ancestor_is_exit_2(checkout, tmp_path):
 )
 def test_what_is_no_range_is_refused(checkout, text):
     with pytest.raises(Unusable):
-        bisect.Range.parse(text, checkout)
+        bisect.commits_of(text, checkout)
 
 
-def test_only_what_got_slower_is_looked_at():
-    spread = Spread(0.1, 0.01, 10.0, 4)
-    findings = [
-        Finding(f"{name} t1-b1-i1-h1/sequence/{mode}", Rule("time", 0.02), verdict, spread, 0.1, 1.0, 1.1, Sampling(3))
-        for name, mode, verdict in (
-            ("a b", "forward", "slower"),
-            ("b", "forward", "same"),
-            ("a b", "train_step", "slower"),
-        )
-    ]
-    wrong = Standing("c t2-b1-i1-h1/cell/forward", "disagrees", "why")
-    result = Result(0.02, findings, [wrong])
-    assert bisect.worse_at(result) == (
-        ["c", "a b"], ["t2-b1-i1-h1", "t1-b1-i1-h1"], ["cell", "sequence"], ["forward", "train_step"],
-    )  # fmt: skip
+def test_the_first_bad_commit_is_found_in_few_steps(tmp_path):
+    """Of nine commits, from one on all are bad. Those that are skipped may be it, if they lie before the first bad."""
+    git(tmp_path, "init", "-q")
+    commits = [commit(tmp_path, "n.txt", str(number), f"number {number}") for number in range(10)]
+    for first, unclear in itertools.product(range(1, 10, 2), [(), (3,), (4, 5)]):
+        tested = []
+
+        def test(found, first=first, unclear=unclear, tested=tested):
+            tested.append(commits.index(found))
+            return None if tested[-1] in unclear else tested[-1] >= first
+
+        named = [commits.index(found) for found in bisect.search(tmp_path, commits[0], commits[9], test)]
+        last_good = max(number for number in range(first) if number not in unclear)
+        first_bad = min({*range(first, 9)} - {*unclear}, default=9)
+        assert named[0] == first_bad
+        assert sorted(named) == list(range(last_good + 1, first_bad + 1))
+        assert len(tested) == len({*tested} - {0, 9}) <= 4 + len(unclear)
 
 
-def test_a_step_is_bad_only_by_what_is_sought():
-    rule, spread = Rule("memory", 0.1), Spread(0.1, 0.01, 10.0, 8)
-    result = Result(
-        0.02, [Finding("a t1-b1-i1-h1/sequence/forward", rule, "slower", spread, 0.1, 1.0, 2.0, Sampling(3))]
-    )
-    assert result.exit_code(strict=False) == 1
-    assert result.exit_code(False, [("a t1-b1-i1-h1/sequence/forward", "memory")]) == 1
-    assert result.exit_code(False, [("a t1-b1-i1-h1/sequence/forward", "time")]) == 3  # there is no such finding
-    same = Finding("a t1-b1-i1-h1/sequence/forward", Rule("time", 0.1), "same", spread, 0.1, 1.0, 1.0, Sampling(3))
-    result.findings.append(same)
-    assert result.exit_code(False, [("a t1-b1-i1-h1/sequence/forward", "time")]) == 0
+KEY = "a t1-b1-i1-h1/sequence/forward"
 
 
-def test_where_it_is_interrupted_what_it_runs_is_interrupted_too(tmp_path):
-    """A real process, which writes down that it was interrupted."""
-    script = "import pathlib, signal, sys, time\ntry:\n    print(1, flush=True)\n    time.sleep(60)\n"
-    script += "except KeyboardInterrupt:\n    pathlib.Path(sys.argv[1]).write_text('interrupted')\n"
-    outer = "import sys; from benchmarks.regression import bisect; bisect.run([sys.executable, '-c', *sys.argv[1:]])"
-    heed = [sys.executable, "-c", HEED_INTERRUPTS]
-    command = [*heed, sys.executable, "-c", outer, script, str(tmp_path / "said")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) != 0
-    assert (tmp_path / "said").read_text() == "interrupted"
+def finding(verdict, metric="time", dropped=False):
+    return Finding(KEY, metric, verdict, 1.1, 1.0, 1.2, 0.02, replicates=8, tests=3, dropped=dropped)
+
+
+@pytest.mark.parametrize(
+    ("findings", "standings", "searched", "bad"),
+    [
+        ([finding("slower")], [], "time", True),
+        ([finding("same")], [], "time", False),
+        ([finding("faster")], [], "time", False),
+        ([finding("unclear")], [], "time", None),  # such a commit must not be called good
+        ([finding("unclear", dropped=True)], [], "time", False),  # a slowdown of the margin is out of the question
+        ([finding("slower"), finding("same", "memory")], [], "memory", False),
+        ([finding("same")], ["lost"], "time", None),
+        ([], [], "time", None),
+        ([], ["alike"], "time", False),
+        ([], ["disagrees"], "agreement", True),
+        ([finding("unclear")], [], "agreement", False),
+        ([], ["unmeasured"], "agreement", None),
+    ],
+)
+def test_a_commit_is_bad_only_by_what_is_searched_for_and_skipped_where_that_is_unclear(
+    findings, standings, searched, bad
+):
+    result = Result(0.02, findings, [Standing(KEY, kind, "why") for kind in standings])
+    assert bisect.is_bad(result, [(KEY, searched)]) is bad

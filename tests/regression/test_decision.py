@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -215,6 +216,8 @@ def test_time_is_judged_by_paired_ratios_alone():
 
 
 def test_one_replicate_says_nothing():
-    found = decision.verdicts([LogRatios("b", TIME, (0.5,), 1.0, 1.6)], Sampling(1))
+    found = decision.verdicts([LogRatios("b", TIME, (0.5,), 1.0, 1.6)], Sampling(1), sizes=True)
     assert found[0].verdict == "unclear"
-    assert math.isnan(found[0].smallest)
+    assert found[0].ratio == pytest.approx(math.exp(0.5))
+    assert (found[0].low, found[0].high, found[0].smallest) == (None, None, None)
+    assert msgspec.json.decode(msgspec.json.encode(found[0]), type=decision.Finding) == found[0]

@@ -1,6 +1,5 @@
 """What a gate says of what could not be compared, or fails while it is measured, and its exit codes."""
 
-import math
 from types import SimpleNamespace
 
 import msgspec
@@ -8,7 +7,6 @@ import pytest
 
 from benchmarks.record import Record
 from benchmarks.regression import decision, outcome
-from benchmarks.regression.decision import Sampling
 from benchmarks.runner.admission import Admission
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side
@@ -59,12 +57,6 @@ def test_only_what_could_be_measured_passes():
     assert code("new") == code("alike") == code("alike", strict=True) == 0
 
 
-def test_a_commit_that_changes_no_file_is_good_for_a_bisection():
-    result = outcome.Result(0.02, standings=[outcome.Standing("b", "alike", "why")])
-    assert result.exit_code(False, [("b", "time")]) == 0
-    assert result.exit_code(False, [("other", "time")]) == 3
-
-
 def test_what_is_new_has_nothing_to_be_compared_with():
     """The pull request that brings an implementation must pass."""
     made = outcome.Result(0.02, standings=[outcome.Standing("b", "new", "base: not there")])
@@ -75,8 +67,8 @@ def test_with_too_few_replicates_what_stays_unclear_is_in_the_last_line():
     """A slowdown of a third is unclear with two replicates: that no regression was found is not all there is to say."""
     few = "no regression found; there are too few replicates to say which slowdown would have been found"
     for verdicts, said in ((["same"], ""), (["same", "unclear"], ", and 1 of 2 benchmarks stay unclear")):
-        findings = [SimpleNamespace(metric="time", verdict=verdict, smallest=math.nan) for verdict in verdicts]
-        start = SimpleNamespace(metric="start", verdict="unclear", smallest=math.nan)
+        findings = [SimpleNamespace(metric="time", verdict=verdict, smallest=None) for verdict in verdicts]
+        start = SimpleNamespace(metric="start", verdict="unclear", smallest=None)
         result = outcome.Result(0.02, findings=[*findings, start])
         assert result.last_line(strict=False) == few + said
 
@@ -86,35 +78,6 @@ def test_only_a_base_that_agreed_is_said_to_have_agreed():
     assert ", and did not in the base: why" in outcome.standing_of("b", admission(), wrong, "float32").reason
     assert "(base: not there): why" in outcome.standing_of("b", None, wrong, "float32").reason
     assert "(base: crashed (why)): why" in outcome.standing_of("b", admission("crashed"), wrong, "float32").reason
-
-
-def finding(verdict, metric="time", dropped=False):
-    sampling = Sampling(1, dropped={("b", metric)} if dropped else set())
-    return SimpleNamespace(benchmark="b", metric=metric, verdict=verdict, sampling=sampling)
-
-
-@pytest.mark.parametrize(
-    ("findings", "standings", "sought", "code"),
-    [
-        ([finding("slower")], [], ("b", "time"), 1),
-        ([finding("same")], [], ("b", "time"), 0),
-        ([finding("faster")], [], ("b", "time"), 0),
-        ([finding("unclear")], [], ("b", "time"), 3),  # such a commit must not be called good
-        ([finding("unclear", dropped=True)], [], ("b", "time"), 0),  # a slowdown of the margin is out of the question
-        ([], [], ("b", "time"), 3),
-        ([finding("slower")], [], ("b", "memory"), 3),
-        ([finding("slower"), finding("same", "memory")], [], ("b", "memory"), 0),
-        ([finding("same")], ["lost"], ("b", "time"), 3),
-        ([], ["disagrees"], ("b", "agreement"), 1),
-        ([], ["disagrees"], ("b", "time"), 3),
-        ([], ["new"], ("b", "agreement"), 0),
-        ([finding("unclear")], [], ("b", "agreement"), 0),
-        ([], ["unmeasured"], ("b", "agreement"), 3),
-    ],
-)
-def test_a_bisection_skips_a_commit_at_which_what_it_seeks_is_not_decided(findings, standings, sought, code):
-    made = outcome.Result(0.02, findings, [outcome.Standing("b", kind, "why") for kind in standings])
-    assert made.exit_code(strict=False, sought=[sought]) == code
 
 
 class Scripted(Session):

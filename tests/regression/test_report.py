@@ -4,7 +4,7 @@ import io
 import xml.etree.ElementTree as ET
 
 from benchmarks.regression import report
-from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
+from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.terminal import CleanConsole
@@ -14,10 +14,8 @@ from tests.helpers.poison import POISON, live
 
 def poisoned():
     """A result all of whose words are poisoned."""
-    spread = Spread(*(0.01 for _ in Spread.__dataclass_fields__))
-    numbers = {"spread": spread, "p": 0.1, "base": 1e-3, "head": 1e-3, "sampling": Sampling(2)}
     findings = [
-        Finding(benchmark=f"{name} p{POISON}/sequence", rule=Rule("time", 0.02), verdict=verdict, **numbers)
+        Finding(f"{name} p{POISON}/sequence", "time", verdict, 1.01, 1.0, 1.02, 0.02, replicates=8, tests=2)
         for name, verdict in ((POISON.replace(" ", ""), "slower"), ("other", "unclear"))
     ]
     kinds = (next(iter(REGRESSIONS)), next(iter(UNMEASURED)), "new")

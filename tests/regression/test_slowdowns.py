@@ -1,6 +1,5 @@
 """Where a slowdown is: computed from the rows of both sides, and found by profiles in workers."""
 
-import dataclasses
 import math
 
 import msgspec
@@ -12,7 +11,7 @@ from benchmarks.calibration.subject import Subject
 from benchmarks.options import choose_cores
 from benchmarks.record import Record
 from benchmarks.regression import report, snapshots
-from benchmarks.regression.decision import Finding, Rule, Sampling, Spread
+from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import Result
 from benchmarks.regression.slowdowns import (
     MOST_LINES,
@@ -102,7 +101,8 @@ def test_profiles_of_the_same_code_have_hardly_a_sure_line():
 
 
 def finding(key, metric, verdict, mean):
-    return Finding(key, Rule(metric, 0.02), verdict, Spread(mean, 0.001, 20, 8), 0.1, 1e-3, 1e-3, Sampling(2))
+    ratio = math.exp(mean)
+    return Finding(key, metric, verdict, ratio, ratio, ratio, 0.02, replicates=8, tests=2, base=1e-3, head=1e-3)
 
 
 def test_the_report_says_in_sentences_where():
@@ -165,8 +165,7 @@ def prepare(problem, weights, device, workload):
     def forward(state):
         if first: first.pop(), _{how}()
         return prepared.forward(state)
-    import dataclasses
-    return dataclasses.replace(prepared, forward=forward)
+        return dataclasses.replace(prepared, forward=forward)
 """
 LARGE = """
 _right = prepare
@@ -187,7 +186,7 @@ def located(tmp_path, monkeypatch, metric, added):
     sides = [Side(label, subject.versions(place)) for label, place in (("base", root), ("head", head))]
     session = Session(measuring.configure(subject, 0), sides, choose_cores(1), tmp_path, lambda *_: None)
     key = f"numpy_lstm {subject.benchmarks['forward']}"
-    slower = dataclasses.replace(finding(key, metric, "slower", 0.5), head=0.301)
+    slower = msgspec.structs.replace(finding(key, metric, "slower", 0.5), head=0.301)
     return locate(session, [], [slower])[key, metric]
 
 
