@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impls.core.contract import MODES, WORKLOADS
+from impls.core.contract import MODES
 from impls.core.problem import Problem
 
 
@@ -63,12 +63,8 @@ QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 # stefbraun  stefbraun/rnn_benchmarks, results/10/framework_comparison/readme.md: 1x320/CE-short and 1x320/CE-long
 #            (Braun, "LSTM Benchmarks for Deep Learning Frameworks", arXiv 1806.01818); and the 25 rows of
 #            results/results_980ti.csv
-# lstmcell   a gist of MilesQLi (22d116118fd762b20608a19b36c32fc0): nn.LSTM and a loop over nn.LSTMCell
 # deepbench  baidu-research/DeepBench, code/kernels/rnn_problems.h: hidden units, batch and steps of every LSTM of
 #            training_set and inference_server_set with up to 1024 units; input_size is hidden_size
-# flashrnn   NX-AI/flashrnn, flashrnn/speed_experiments/kernel_speed_benchmark.py
-# keras      keras-team/keras, benchmarks/layer_benchmark/rnn_benchmark.py: benchmark_lstm with the sizes of its example
-# torchrl    pytorch/rl, benchmarks/bench_rnn_backward.py: the smallest of each of its default sizes
 DEEPBENCH_TRAINING = (
     *(f"t25-b{batch}-i{hidden}-h{hidden}" for hidden in (512, 1024) for batch in (16, 32, 64, 128)),
     *(f"t150-b{batch}-i256-h256" for batch in (16, 32, 64)),
@@ -114,9 +110,7 @@ GROWTH = (
 """The reference problem with a single size changed: batch, sequence length or hidden size."""
 
 # The shapes that users brought to issue trackers.
-# imdb       pytorch/pytorch#94457, jd2151171/pytorch_question: IMDB's reviews, cut to 500 words
 # packed     pytorch/pytorch#149194: the same batch with and without lengths, by T
-# compile    pytorch/pytorch#97155: what torch.compile takes to compile a loop, by T
 
 PRESETS = {
     "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
@@ -127,58 +121,20 @@ PRESETS = {
         blocks=3,
         turn_seconds=0.03,
     ),
-    "published": Preset(
-        (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128", "t25-b16-i512-h512", "t64-b16-i128-h128-l2"),
-        tuple((workload, mode) for workload in WORKLOADS for mode in MODES),
-        replicates=8,
-        blocks=5,
-        turn_seconds=0.04,
-    ),
     "fastrnns": _elsewhere("t100-b64-i512-h512"),
     "stefbraun": _elsewhere("t100-b64-i123-h320", "t1000-b32-i123-h320", "t1000-b25-i123-h320"),
-    "lstmcell": _elsewhere("t200-b32-i40-h256"),
     "deepbench": _trained(DEEPBENCH_TRAINING + DEEPBENCH_INFERENCE, FEWEST, replicates=4, turn_seconds=0.03),
-    "flashrnn": _elsewhere("t1024-b16-i768-h768"),
-    "keras": _elsewhere("t32-b256-i256-h32"),
-    "torchrl": _elsewhere("t16-b256-i32-h128"),
-    "imdb": _trained(
-        ("t500-b256-i32-h100",),
-        implementations=(
-            "torch_lstm",
-            "torch_lstm_native",
-            "torch_cell",
-            "keras_tensorflow",
-            "keras_jax",
-            "keras_torch",
-            "jax_scan_vjp",
-        ),
-        replicates=5,
-        turn_seconds=0.03,
-    ),
     "packed": _trained(
         tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var")),
         implementations=("torch_lstm", "torch_cell", "keras_jax", "jax_scan"),
         replicates=5,
         turn_seconds=0.03,
     ),
-    "compile": _trained(
-        tuple(f"t{steps}-b16-i128-h128" for steps in (16, 32, 64, 128, 256)),
-        implementations=("torch_lstm", "torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "jax_scan"),
-        replicates=2,
-        turn_seconds=0.02,
-    ),
     "growth": _trained(
         GROWTH,
         implementations=FEWEST,
         replicates=5,
         turn_seconds=0.02,
-    ),
-    "lengths": Preset(
-        ("t64-b16-i128-h128", "t64-b16-i128-h128-var"),
-        (*TRAINED, ("model", "train_step")),
-        replicates=4,
-        blocks=3,
-        turn_seconds=0.015,
     ),
 }
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks import ROOT, processors
-from benchmarks.metadata import Commit, Machine, Metadata, RunOptions
+from benchmarks.metadata import Commit, Machine, Metadata
+from benchmarks.options import Options
 from impls.core.precision import IEEE, TF32
 from impls.core.versions import version
 
@@ -120,7 +121,7 @@ def machine() -> Machine:
     )
 
 
-def describe(run: RunOptions) -> Metadata:
+def describe(run: Options) -> Metadata:
     """Return the content of environment.json for a run."""
     return Metadata(
         machine=machine(),

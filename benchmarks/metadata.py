@@ -10,6 +10,8 @@ import json
 
 import msgspec
 
+from benchmarks.options import Options
+
 UNKNOWN = "unknown"
 LARGE = "one large product"
 
@@ -50,31 +52,6 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     dirty: bool | None = None
 
 
-class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was asked to do. Times are in seconds, digests are of files."""
-
-    run_id: str
-    baseline: str
-    device: str | None = None
-    precision: str | None = None
-    cold_cache: bool | None = None
-    threads: int | None = None
-    replicates: int | None = None
-    blocks: int | None = None
-    turn_seconds: float | None = None
-    seed: int | None = None
-    implementations: tuple[str, ...] = ()
-    digests: tuple[str, ...] = ()
-    shared_digest: str | None = None
-    benchmarks: tuple[str, ...] = ()
-    weights: str | None = None
-    weights_digest: str | None = None
-    call_seconds: float | None = None
-    memory_bytes: int | None = None
-    commit: Commit | None = None
-    versions: dict[str, str] = {}
-
-
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of environment.json.
 
@@ -95,7 +72,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     peak_library: dict[str, str] | None = None
     floor_libraries: dict[str, str] | None = None
     rates: dict[str, dict[str, dict[str, float]]] | None = None
-    run: RunOptions
+    run: Options
 
 
 def dumps(metadata: Metadata) -> str:

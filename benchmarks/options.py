@@ -1,79 +1,26 @@
-"""The options that the commands share, and the checks of their values before anything is written."""
+"""The options of the commands: one type, from the command line to the record of a run.
+
+A field with a Flag can be given on a command line. A command lists the fields that it takes, and gets a value of its
+own kind of Options. A new option is a new field here, or in the kind of the only command that has it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import math
-import os
-import signal
-import tempfile
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import click
-import psutil
+import msgspec
 
-from impls.core import command_line, reference, registry
+from benchmarks.record import new_run_id
 from impls.core.contract import DEVICES, MODES, WORKLOADS
-from impls.core.files import digest, read_regular, remove_unfinished
-from impls.core.formats import FORMATS
-from impls.core.npz import most_bytes
-from impls.core.precision import IEEE, PRECISIONS, VARIABLE
+from impls.core.precision import IEEE, PRECISIONS
 from impls.core.problem import Problem
-from impls.core.registry import Implementation
-from impls.core.weights import read_weights, shapes
 
-ALL = "all"
-MOST_REPLICATES, MOST_BLOCKS = 10**4, 10**5
-REPLICATES, BLOCKS = click.IntRange(1, MOST_REPLICATES), click.IntRange(1, MOST_BLOCKS)
-
-
-def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]:
-    """Return the implementations that --impl names.
-
-    Without names: every LSTM that is not optional and needs no environment of its own. `all`: every LSTM.
-
-    Raises:
-        ValueError: where a name is unknown or a file is no implementation.
-        UsageError: where two have the same name, or the reference is among them.
-    """
-    every = registry.catalogue().values() if not names or ALL in names else ()
-    lstms = [implementation for implementation in every if implementation.is_lstm]
-    chosen = [registry.resolve(name) for name in names if name != ALL]
-    if ALL in names:
-        chosen += [implementation for implementation in lstms if implementation.path not in {c.path for c in chosen}]
-    elif not names:
-        chosen = [implementation for implementation in lstms if implementation.by_default]
-    if floor and not any(implementation.name == "floor" for implementation in chosen):
-        chosen.append(registry.resolve("floor"))
-    for first, second in itertools.combinations(chosen, 2):
-        if first.name == second.name:
-            raise click.UsageError(
-                f"two implementations are called {first.name} ({first.path}, {second.path}); rename one"
-            )
-    for implementation in chosen:
-        if implementation.track == "reference":
-            raise click.UsageError(f"{implementation.name} is what the others are compared with; it is never timed")
-    return chosen
-
-
-def parse_problem(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Problem, ...]:
-    """Return the problems that --problem names, once their reference fits into memory."""
-    try:
-        problems = tuple(Problem.parse(value) for value in values)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    available, gib = psutil.virtual_memory().total, 2**30
-    for problem in problems:
-        needed = reference.bytes_needed(problem)
-        if needed > available:
-            raise click.UsageError(
-                f"{problem.id} is too large: its reference needs about {needed / gib:.0f} GiB of memory, "
-                f"this machine has {available / gib:.0f}"
-            )
-    return problems
+Kind = TypeVar("Kind", bound="Options")
+GIB = 2**30
 
 
 class Finite(click.FloatRange):
@@ -86,183 +33,200 @@ class Finite(click.FloatRange):
         return float(super().convert(value, param, ctx))
 
 
-def refuse_others(ctx: click.Context, alone: str, why: str) -> None:
-    """Refuse every other option beside one that stands alone.
+class Gibibytes(Finite):
+    """A number of GiB, which becomes bytes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # type: ignore[override]
+        """Convert as click does."""
+        return int(super().convert(value, param, ctx) * GIB)
+
+
+class ProblemId(click.ParamType):  # type: ignore[type-arg]
+    """The id of a problem."""
+
+    name = "problem"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id as the suite writes it."""
+        try:
+            return Problem.parse(value).id
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a field of Options is written on a command line.
+
+    Attributes:
+        name: such as `--impl`.
+        help: one sentence.
+        type: click's type of a value; None for text, and for a flag without a value.
+        metavar: what stands for the value in the help.
+        advanced: whether the help has it below the others.
+    """
+
+    name: str
+    help: str
+    type: click.ParamType | None = None  # type: ignore[type-arg]
+    metavar: str | None = None
+    advanced: bool = False
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session is to do. run.json and environment.json keep it. Times are in seconds.
+
+    Attributes:
+        benchmarks: the ids of what is measured; they follow from problems, workloads and modes.
+        turn_seconds: how long a turn is to take.
+        baseline: the name of the implementation or side by whose time the others are divided.
+        digests: of the implementations' files, in their order; shared_digest: of all files that they may import.
+    """
+
+    run_id: str = msgspec.field(default_factory=new_run_id)
+    benchmarks: tuple[str, ...] = ()
+    turn_seconds: float = 0.0
+    baseline: str = ""
+    digests: tuple[str, ...] = ()
+    shared_digest: str = ""
+    implementations: Annotated[
+        tuple[str, ...],
+        Flag(
+            "--impl",
+            "Only these; `all` is every LSTM, also those with an environment of their own. Repeatable.",
+            metavar="NAME|FILE.py|all",
+        ),
+    ] = ()
+    problems: Annotated[
+        tuple[str, ...], Flag("--problem", "Such as t64-b16-i128-h128. Repeatable.", ProblemId(), "ID")
+    ] = ()
+    workloads: Annotated[
+        tuple[str, ...], Flag("--workload", "Only this workload. Repeatable.", click.Choice(WORKLOADS))
+    ] = ()
+    modes: Annotated[tuple[str, ...], Flag("--mode", "Only this mode. Repeatable.", click.Choice(MODES))] = ()
+    device: Annotated[str, Flag("--device", "Where the implementations compute.", click.Choice(DEVICES))] = "cpu"
+    precision: Annotated[
+        str,
+        Flag(
+            "--precision",
+            "Of float32 products on a GPU: in full, or with TF32's 10 bits.",
+            click.Choice(PRECISIONS),
+            advanced=True,
+        ),
+    ] = IEEE
+    threads: Annotated[
+        int, Flag("--threads", "Processors of each implementation; by default all.", click.IntRange(min=1))
+    ] = 0
+    replicates: Annotated[
+        int,
+        Flag("--replicates", "Sets of fresh processes; by default the preset's.", click.IntRange(1, 10**4)),
+    ] = 0
+    blocks: Annotated[
+        int,
+        Flag(
+            "--blocks",
+            "Blocks of turns in a replicate; by default the preset's.",
+            click.IntRange(1, 10**5),
+            advanced=True,
+        ),
+    ] = 0
+    weights: Annotated[
+        str | None, Flag("--weights", "Weights to use instead of random ones.", click.Path(), "FILE.npz")
+    ] = None
+    seed: Annotated[int, Flag("--seed", "Of random weights.", click.IntRange(0, 2**63 - 1), advanced=True)] = 0
+    call_seconds: Annotated[
+        float,
+        Flag(
+            "--timeout",
+            "Seconds within which a worker must answer. Opening a benchmark takes two calls, checking about fifteen.",
+            Finite(min=0.1),
+            advanced=True,
+        ),
+    ] = 600.0
+    memory_bytes: Annotated[
+        int,
+        Flag(
+            "--memory-limit",
+            "The most memory of a worker, in GiB; by default half of the machine's.",
+            Gibibytes(min=0.1, max=2**20),
+            advanced=True,
+        ),
+    ] = 0
+
+
+class TypedCommand(click.Command):
+    """A command whose help has the advanced options below the others."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in two parts."""
+        advanced = {param.name for param in self.params if getattr(param, "advanced", False)}
+        parts: dict[str, list[tuple[str, str]]] = {"Options": [], "Advanced options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                parts["Advanced options" if param.name in advanced else "Options"].append(record)
+        for title, records in parts.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class _Option(click.Option):
+    def __init__(self, *names: str, advanced: bool, **settings: Any) -> None:
+        super().__init__(names, **settings)
+        self.advanced = advanced
+
+
+def _option(kind: type[Options], name: str) -> click.Option:
+    """Return click's option of a field."""
+    (flag,) = (each for each in get_type_hints(kind, include_extras=True)[name].__metadata__ if isinstance(each, Flag))
+    default = next(field.default for field in msgspec.structs.fields(kind) if field.name == name)
+    chosen = bool(default) or isinstance(default, bool)
+    return _Option(
+        flag.name,
+        name,
+        type=flag.type,
+        help=flag.help,
+        metavar=flag.metavar,
+        multiple=isinstance(default, tuple),
+        is_flag=isinstance(default, bool),
+        default=default if chosen else None,
+        show_default=chosen and not isinstance(default, bool),
+        advanced=flag.advanced,
+    )
+
+
+def command(
+    kind: type[Kind], *fields: str, name: str | None = None
+) -> Callable[[Callable[[Kind], int]], click.Command]:
+    """Return a decorator that makes a command of a function of one kind of Options.
 
     Args:
-        ctx: of the command.
-        alone: the name of that option.
-        why: what it does, for the message.
-
-    Raises:
-        UsageError: where another is given.
+        kind: the type that the function gets.
+        fields: those that can be given on the command line, in the order of the help.
+        name: of the command; None for the function's.
     """
-    for parameter in ctx.command.params:
-        name = parameter.name or ""
-        if name != alone and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{alone} {why}; leave out {parameter.opts[0]}")
+
+    def decorate(function: Callable[[Kind], int]) -> click.Command:
+        def callback(**given: Any) -> int:
+            return function(kind(**{field: value for field, value in given.items() if value is not None}))
+
+        return TypedCommand(
+            name or function.__name__,
+            params=[_option(kind, field) for field in fields],
+            callback=callback,
+            help=function.__doc__,
+        )
+
+    return decorate
 
 
-impl_option = click.option(
-    "--impl",
-    "impls",
-    multiple=True,
-    metavar="NAME|FILE.py|all",
-    help="Only these; `all` is every LSTM, also those with an environment of their own. Repeatable.",
-)
-problem_option = click.option(
-    "--problem",
-    "problems",
-    multiple=True,
-    metavar="ID",
-    callback=parse_problem,
-    help="Such as t64-b16-i128-h128. Repeatable.",
-)
-
-
-def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
-    """Return the problems that a weights file is timed on.
-
-    Raises:
-        UsageError: where the file does not fit one of the problems.
-    """
-    try:
-        implied, given = read_weights(path)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    has_x = (implied.seq_len, implied.batch) != (1, 1)
-    if has_x:
-        command_line.say(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
-    largest = max(((float(abs(array).max()), name) for name, array in given.items()), default=(0.0, ""))
-    problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
-    for problem in problems:
-        if largest[0] > FORMATS[problem.dtype].largest:
-            raise click.UsageError(f"{path}: {largest[1]} holds {largest[0]:g}, which {problem.dtype} can't hold")
-        if has_x and (implied.seq_len, implied.batch) != (problem.seq_len, problem.batch):
-            raise click.UsageError(
-                f"{path} does not fit {problem.id}: its x has seq_len {implied.seq_len} and batch {implied.batch}; "
-                "take x out of the file, or leave --problem out"
-            )
-        for name, shape in shapes(problem).items():
-            if name not in given or given[name].shape != shape:
-                has = f"shape {given[name].shape}" if name in given else "no such array"
-                raise click.UsageError(
-                    f"{path} does not fit {problem.id}: {name} must have shape {shape}, it has {has}"
-                )
-    return problems
-
-
-def choose_problems(given: Sequence[Problem], weights: Path | None, default: Iterable[str]) -> list[Problem]:
-    """Return the given problems, or that of the weights, or the default ones, each once."""
-    problems = list(given) or ([] if weights else [Problem.parse(text) for text in default])
-    return list(dict.fromkeys(fit_weights(weights, problems) if weights is not None else problems))
-
-
-def usable_out(out: Path) -> Path:
-    """Make the folder and return it.
-
-    Raises:
-        UsageError: where it is not empty or cannot be written to.
-    """
-    made: list[Path] = []
-    try:
-        if (out / "run.json").exists():
-            raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
-        made = [parent for parent in (out, *out.parents) if not parent.exists()]
-        if out.is_dir():
-            remove_unfinished(out)  # of a process that was killed before it had written run.json
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise click.UsageError(f"{out} is not an empty folder; give a new one")
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        for parent in made:
-            if parent.exists():
-                parent.rmdir()
-        raise click.UsageError(f"{out} can't be written to: {error.strerror}; give another --out") from None
-    return out
-
-
-workload_option = click.option(
-    "--workload", "workloads", multiple=True, type=click.Choice(WORKLOADS), help="Repeatable."
-)
-mode_option = click.option("--mode", "modes", multiple=True, type=click.Choice(MODES), help="Repeatable.")
-device_option = click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
-precision_option = click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=IEEE,
-    show_default=True,
-    help="Of float32 products on a GPU: in full, or with TF32's 10 bits.",
-)
-cold_option = click.option("--cold-cache", is_flag=True, help="On a GPU: empty its L2 cache before each timed call.")
-weights_option = click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="Weights to use instead of random ones."
-)
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-timeout_option = click.option(
-    "--timeout",
-    type=Finite(min=0.1),
-    default=600.0,
-    show_default=True,
-    help="Seconds within which a worker must answer. Opening a benchmark takes two calls, checking it about fifteen.",
-)
-memory_option = click.option(
-    "--memory-limit", type=Finite(min=0.1, max=2**20), help="The most memory of a worker, in GiB.  [default: half]"
-)
-
-
-def set_precision(precision: str, device: str) -> None:
-    """Make a precision that of this process.
-
-    Raises:
-        UsageError: where the device has no such precision.
-    """
-    if precision != IEEE and device != "cuda":
-        raise click.UsageError(f"--precision {precision} is for a GPU; add --device cuda")
-    os.environ[VARIABLE] = precision
-
-
-def file_digest(path: Path) -> str:
-    """Return a short hash of the bytes of a weights file.
-
-    Raises:
-        ValueError: where it can't be read.
-    """
-    return hashlib.sha256(read_regular(path, most_bytes())).hexdigest()[:16]
-
-
-def shared_digest() -> str:
-    """Return a short hash of all files of impls/ that implementations may import."""
-    return digest(registry.shared_files())
-
-
-def shared_digests() -> dict[str, str]:
-    """Return a short hash of each of these files, by its path in impls/."""
-    return {name: hashlib.sha256(content).hexdigest()[:8] for name, content in sorted(registry.shared_files().items())}
-
-
-def choose_cores(threads: int | None) -> tuple[int, ...]:
-    """Return the processors of every arm: the last of those that this process may use."""
-    usable = sorted(os.sched_getaffinity(0))
-    if threads is not None and threads > len(usable):
-        raise click.UsageError(f"--threads is {threads}; this process may use {len(usable)} processors")
-    return tuple(usable[-(threads or len(usable)) :])
-
-
-def interrupt(*_: object) -> None:
-    """End the command as Ctrl-C does."""
-    raise KeyboardInterrupt
-
-
-def heed_signals() -> None:
-    """Let SIGTERM and a closing terminal end the command as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, interrupt)
-
-
-def memory_bytes(limit: float | None) -> int:
-    """Return --memory-limit in bytes; by default half of the memory."""
-    return int((limit or psutil.virtual_memory().total / 2 / 2**30) * 2**30)
+def given(options: Options) -> list[str]:
+    """Return the command-line names of the options that differ from their defaults."""
+    hints = get_type_hints(type(options), include_extras=True)
+    return [
+        flag.name
+        for field in msgspec.structs.fields(type(options))
+        for flag in getattr(hints[field.name], "__metadata__", ())
+        if isinstance(flag, Flag) and getattr(options, field.name) != field.default
+    ]

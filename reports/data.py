@@ -94,7 +94,7 @@ def _run(each: Reported) -> PublishedRun:
         machine=processors.words(machine),
         cores=machine.cores,
         gpu=machine.gpu or None,
-        threads=options.threads,
+        threads=options.threads or None,
         commit=metadata.commit.id,
         baseline=each.run.baseline,
         replicates=options.replicates,

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks import json_files
-from benchmarks.metadata import Metadata, RunOptions
+from benchmarks.metadata import Metadata
+from benchmarks.options import Options
 from impls.core.command_line import describe
 from impls.core.text import one_line
 from reports import benchmark_json, schema
@@ -126,10 +127,10 @@ def _of_records(records: pd.DataFrame, turns_read: pd.DataFrame) -> Metadata:
     """Return what a run's records say of it; the rest is unknown."""
     threads = records["threads"].dropna()
     return Metadata(
-        run=RunOptions(
+        run=Options(
             run_id=str(records["run_id"].iloc[0]),
             baseline=usual_baseline(records["implementation"].unique()),
-            threads=int(threads.iloc[0]) if len(threads) else None,
+            threads=int(threads.iloc[0]) if len(threads) else 0,
             replicates=int(records["replicate"].nunique()),
             blocks=int(turns_read["block"].nunique()),
         )

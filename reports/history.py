@@ -26,8 +26,7 @@ def machine_label(run: Run) -> str:
     machine, threads = run.metadata.machine, run.metadata.run.threads
     gpu = f" + {name_and_driver(machine.gpu)[0]}" if machine.gpu else ""
     gpu += ", TF32" if run.metadata.run.precision == TF32 else ""
-    gpu += ", cold cache" if run.metadata.run.cold_cache else ""
-    return f"{processors.key(machine)}{gpu}, {f'{UNKNOWN} threads' if threads is None else count(threads, 'thread')}"
+    return f"{processors.key(machine)}{gpu}, {f'{UNKNOWN} threads' if not threads else count(threads, 'thread')}"
 
 
 def began(run_id: str) -> Any:

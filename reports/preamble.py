@@ -29,14 +29,13 @@ def preamble(run: Run) -> list[str]:
     versions = sorted({version for line in set(known.astype(str)) for version in line.split(", ")})
     commit_id = (commit.id or UNKNOWN)[:12] + (", with changes" if commit.dirty else "")
     numbers = ((options.replicates, "replicate"), (options.blocks, "block"))
-    often = " of ".join(count(number, word) for number, word in numbers if number is not None)
-    seed = f", seed {options.seed}" if options.seed is not None else ""
+    often = " of ".join(count(number, word) for number, word in numbers if number)
+    seed = f", seed {options.seed}" if options.benchmarks else ""  # unknown where only rows are known
     threads = f"; {count(options.threads, 'thread')}" if options.threads else ""
-    cold = "; the GPU's L2 cache was emptied before each call" if options.cold_cache else ""
     return [
         f"{processors.words(machine)}{cores}{memory}{gpu}; {machine.system}",
         f"{', '.join(versions)}, Python {metadata.versions.get('python') or UNKNOWN}",
-        f"{'; '.join(precision(dtype, metadata) for dtype in dtypes(run))}{threads}{cold}",
+        f"{'; '.join(precision(dtype, metadata) for dtype in dtypes(run))}{threads}",
         *peak_and_noise(run),
         *groups(run),
         *card(run),

@@ -134,7 +134,7 @@ def command(run: Run, row: Any) -> str:
     words += ["--device", str(row.device), "--baseline", run.baseline]
     for option in ("threads", "replicates", "blocks", "seed"):
         value = getattr(options, option)
-        words += [f"--{option}", str(value)] if value is not None else []
+        words += [f"--{option}", str(value)] if value else []
     if options.weights:
         words += ["--weights", options.weights]
     return shlex.join(words)

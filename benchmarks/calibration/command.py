@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import ROOT, machine, options
+from benchmarks import ROOT, choices, machine
 from benchmarks.calibration import pool
 from benchmarks.calibration.measuring import collect, gates_of, real_gate
 from benchmarks.calibration.pool import Pool
@@ -70,9 +70,9 @@ def _rounds(_: click.Context, parameter: click.Parameter, value: int | None) -> 
     show_default=True,
     metavar="ID",
     help="The problem of the gates.",
-    callback=lambda ctx, param, value: options.parse_problem(ctx, param, (value,))[0],
+    callback=lambda ctx, param, value: choices.parse_problem(ctx, param, (value,))[0],
 )
-@options.mode_option
+@choices.mode_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/calibration]")
 def calibrate(
     rounds: int,
@@ -91,7 +91,7 @@ def calibrate(
     """
     rounds = rounds if sessions is None else sessions
     folder = out or ROOT / "runs" / "calibration"
-    options.heed_signals()
+    choices.heed_signals()
     if not (rounds or runs) and not folder.is_dir():
         raise click.UsageError(f"{folder} is not a folder: there is nothing to make tables of")
     try:

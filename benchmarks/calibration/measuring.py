@@ -13,18 +13,17 @@ from pathlib import Path
 
 import click
 
-from benchmarks import machine, options, processors
+from benchmarks import choices, machine, processors
 from benchmarks.calibration import kept, pool
 from benchmarks.calibration.hog import hogging
 from benchmarks.calibration.injection import KINDS as WORK
 from benchmarks.calibration.pool import BASE, COPY, name_of
 from benchmarks.calibration.report import HOGGED, MARGIN, PLANTED, SHARES, RealGate
 from benchmarks.calibration.subject import Subject
-from benchmarks.metadata import RunOptions
+from benchmarks.options import Options
 from benchmarks.record import new_run_id
 from benchmarks.regression import decision
 from benchmarks.regression.outcome import Steps, measure_and_decide
-from benchmarks.runner.configuration import Configuration
 from benchmarks.runner.session import Advance, Key, Session
 from benchmarks.runner.sides import Side
 from benchmarks.scratch import scratch
@@ -33,9 +32,9 @@ REPLICATES = 11
 """Of a round."""
 
 
-def configure(subject: Subject, seed: int) -> Configuration:
+def configure(subject: Subject, seed: int) -> Options:
     """Return what decides how a calibration measures: the same as for a gate."""
-    return Configuration(
+    return Options(
         run_id=new_run_id(),
         benchmarks=tuple(subject.benchmarks.values()),
         device="cpu",
@@ -44,7 +43,7 @@ def configure(subject: Subject, seed: int) -> Configuration:
         seed=seed,
         weights=None,
         call_seconds=600.0,
-        memory_bytes=options.memory_bytes(None),
+        memory_bytes=choices.memory_bytes(None),
     )
 
 
@@ -82,14 +81,14 @@ def collect(
     configuration = configure(subject, rng.randrange(2**31))
     pool_folder.mkdir(parents=True, exist_ok=True)
     collected = pool.Collected(
-        machine.describe(RunOptions(run_id=configuration.run_id, baseline=BASE)),
+        machine.describe(Options(run_id=configuration.run_id, baseline=BASE)),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         work=work if shares else None,
     )
     with scratch() as scratch_folder:
         sides = copied(roots, subject, scratch_folder, rng)
         rng.shuffle(sides)
-        cores = options.choose_cores(1)
+        cores = choices.choose_cores(1)
         session = Session(configuration, sides, cores, scratch_folder, advance, secrets.randbits(32))
         try:
             session.admit()
@@ -130,7 +129,7 @@ def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> Re
         planted = f"{name} {subject.benchmarks[mode]}"
         head = subject.slowed(root, PLANTED[kind], work, [name], [mode])
     configuration = configure(subject, rng.randrange(2**31))
-    cores = options.choose_cores(1)
+    cores = choices.choose_cores(1)
     with scratch() as scratch_folder, ExitStack() as stack:
         sides = copied({"base": root, "head": head}, subject, scratch_folder, rng)
         if kind == HOGGED:

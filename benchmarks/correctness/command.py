@@ -3,61 +3,57 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import click
 
-from benchmarks import machine, options, terminal
+from benchmarks import choices, machine, terminal
 from benchmarks.cases import AGREE_PROBLEMS
 from benchmarks.correctness import controls, shown
 from benchmarks.correctness.matrix import Matrix
-from benchmarks.metadata import RunOptions
+from benchmarks.options import Flag, Options, command
 from benchmarks.progress import AGREEMENT, progress
 from benchmarks.runner.sides import version_of
 from benchmarks.scratch import scratch
 from impls.core.contract import WORKLOADS
 from impls.core.files import check_place, write_text
-from impls.core.problem import DTYPES, Problem
+from impls.core.problem import DTYPES
 
 
-@click.command()
-@options.impl_option
-@options.problem_option
-@click.option(
-    "--dtype",
+class AgreeOptions(Options, frozen=True, kw_only=True):
+    """The options of `agree`."""
+
+    dtypes: Annotated[
+        tuple[str, ...],
+        Flag(
+            "--dtype", "Only this dtype, by default all that an implementation has. Repeatable.", click.Choice(DTYPES)
+        ),
+    ] = ()
+    out: Annotated[
+        str | None, Flag("--out", "When all is compared, write the matrix to this file too.", click.Path(), "FILE.md")
+    ] = None
+
+
+@command(
+    AgreeOptions,
+    "implementations",
+    "problems",
     "dtypes",
-    multiple=True,
-    type=click.Choice(DTYPES),
-    help="Repeatable.  [default: all that at least one of the implementations has]",
+    "workloads",
+    "device",
+    "out",
+    "precision",
+    "call_seconds",
 )
-@options.workload_option
-@options.device_option
-@options.precision_option
-@click.option(
-    "--timeout", type=options.Finite(min=0.1), default=600.0, show_default=True, help="Seconds to check a problem."
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE.md",
-    help="When all is compared, write the matrix to this file too, in Markdown.",
-)
-def agree(
-    impls: tuple[str, ...],
-    problems: tuple[Problem, ...],
-    dtypes: tuple[str, ...],
-    workloads: tuple[str, ...],
-    device: str,
-    precision: str,
-    timeout: float,
-    out: Path | None,
-) -> int:
+def agree(options: AgreeOptions) -> int:
     """Compare every implementation with the reference: outputs, final states and every gradient.
 
     Exit code 1 where anything disagrees, could not be compared although it should have been, or nothing was compared.
     Ctrl-C shows what was compared so far.
     """
+    out = Path(options.out) if options.out else None
     try:
-        implementations = options.implementations(impls, floor=False)
+        implementations = choices.implementations(options.implementations, floor=False)
         if out is not None:
             check_place(out)
     except ValueError as error:
@@ -65,19 +61,21 @@ def agree(
     compared = [implementation for implementation in implementations if implementation.is_lstm]
     if not compared:
         raise click.UsageError("nothing to compare: the floor is no LSTM")
+    problems = choices.choose_problems(options.problems, None, AGREE_PROBLEMS)
     for problem in problems:
         if problem.dtype != DTYPES[0]:
             without = problem.replace(dtype=DTYPES[0]).id
             raise click.UsageError(f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}")
-    options.set_precision(precision, device)
-    options.heed_signals()
+    choices.set_precision(options.precision, options.device)
+    choices.heed_signals()
     matrix = Matrix(
         [version_of(implementation) for implementation in compared],
-        problems or tuple(Problem.parse(text) for text in AGREE_PROBLEMS),
-        dtypes or [dtype for dtype in DTYPES if any(dtype in one.dtypes for one in compared)],
-        workloads or WORKLOADS,
-        device,
-        timeout,
+        problems,
+        options.dtypes
+        or [dtype for dtype in DTYPES if any(dtype in implementation.dtypes for implementation in compared)],
+        options.workloads or WORKLOADS,
+        options.device,
+        options.call_seconds,
     )
     console = terminal.output(200)
     try:
@@ -102,8 +100,8 @@ def agree(
     last = matrix.line(sum(map(bool, refused.values())), len(refused))
     console.print(last, style="bold", highlight=False)
     if out is not None:
-        here = machine.describe(RunOptions(run_id="", baseline="", precision=precision))
-        on = f"on {here.machine.gpu}" if device == "cuda" else "on the CPU"
+        here = machine.describe(options)
+        on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
         versions = [f"{name} {version}" for name, version in here.versions.items() if version and name != "python"]
         core = f"the common environment: {', '.join(versions)}"
         where = [*machine.provenance(here), core, f"{on}; {here.matmul_precision}"]

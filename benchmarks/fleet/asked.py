@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import click
 
-from benchmarks import ROOT, options
+from benchmarks import ROOT, choices
 from benchmarks.fleet import scheduler
 from benchmarks.fleet.folder import REGRESSION, TWIN
 from benchmarks.fleet.scheduler import SchedulerFailed
@@ -19,8 +19,8 @@ from benchmarks.regression.command import choose_benchmarks, options_of
 from benchmarks.regression.command import regression as gate_command
 from benchmarks.regression.comparison import is_foreign
 from benchmarks.regression.snapshots import resolve
-from benchmarks.run import compared
 from benchmarks.run import run as run_command
+from benchmarks.run_options import RunOptions, compared
 from benchmarks.words import listed
 from impls.core import registry
 
@@ -79,7 +79,7 @@ def run_options(given: list[str]) -> tuple[list[str], str]:
         click.UsageError: where `run` would refuse them.
     """
     with run_command.make_context("run", list(given), resilient_parsing=False) as context:
-        asked = SimpleNamespace(**context.params)
+        asked = RunOptions(**{name: value for name, value in context.params.items() if value is not None})
     for name in ("out", "resume"):
         if getattr(asked, name):
             raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
@@ -121,7 +121,7 @@ def gate_options(given: Sequence[str], gates: int) -> list[str]:
     try:
         choose_benchmarks(asked)
         for name in asked.impls:
-            if name != options.ALL and not is_foreign(name):
+            if name != choices.ALL and not is_foreign(name):
                 registry.resolve(name)
         foreign = [name for name in asked.impls if is_foreign(name)]
         folders = {Path(os.path.realpath(name)).parent for name in foreign}

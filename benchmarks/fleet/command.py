@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import ROOT, options
+from benchmarks import ROOT, choices
 from benchmarks.fleet import asked, scheduler, submit
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import CANCELLED, LOCAL, NODES, REGRESSION, RUN, SLURM, TWIN, Fleet, Member
@@ -95,7 +95,7 @@ def start(
     if gates:
         whole = asked.gate_options(given[1:], len(places))
     folder = place or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-fleet"
-    options.usable_out(folder)
+    choices.usable_out(folder)
     folder = folder.resolve()
     (folder / NODES).mkdir()
     if not gates:

@@ -11,15 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks import ROOT, options
+from benchmarks import ROOT, choices
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
 from benchmarks.correctness.matrix import Matrix
 from benchmarks.gpu_check.setting import Missed, Setting, Unreached
+from benchmarks.options import Options
 from benchmarks.record import HARMLESS, Record, new_run_id, read_records
 from benchmarks.regression.log_ratios import log_ratio
 from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.configuration import Configuration
 from benchmarks.runner.home import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, make_arm, version_of
@@ -53,9 +53,9 @@ NEEDED_SECONDS = 100.0
 """With fewer seconds left, that is not begun."""
 
 
-def configuration(setting: Setting, benchmarks: Sequence[str]) -> Configuration:
+def configuration(setting: Setting, benchmarks: Sequence[str]) -> Options:
     """Return what decides how a session of a step measures."""
-    return Configuration(
+    return Options(
         run_id=new_run_id(),
         benchmarks=tuple(benchmarks),
         device=setting.device,
@@ -64,7 +64,7 @@ def configuration(setting: Setting, benchmarks: Sequence[str]) -> Configuration:
         seed=SEED,
         weights=None,
         call_seconds=CALL_SECONDS,
-        memory_bytes=options.memory_bytes(None),
+        memory_bytes=choices.memory_bytes(None),
     )
 
 
@@ -134,7 +134,7 @@ def stops(setting: Setting) -> str:
     """Is a worker stopped only when its device is done, so that the next arm's times are its own?"""
     benchmark = Benchmark.parse(f"{TIMED[0]}/sequence/forward")
     opening = requests.Open(benchmark.id, SEED, None, agreement.draw_seed())
-    limits = Limits(setting.cores, CALL_SECONDS, options.memory_bytes(None))
+    limits = Limits(setting.cores, CALL_SECONDS, choices.memory_bytes(None))
     paths = (setting.planted / "queued.py", registry.resolve("torch_cell").path)
     folder = setting.folder / "stops"
     folder.mkdir()

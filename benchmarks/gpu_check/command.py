@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from benchmarks import options
+from benchmarks import choices
 from benchmarks.gpu_check.setting import (
     FAILED,
     FILE,
@@ -28,6 +28,7 @@ from benchmarks.gpu_check.setting import (
 )
 from benchmarks.gpu_check.steps import STEPS
 from benchmarks.machine import gpu_model
+from benchmarks.options import Finite
 from benchmarks.scratch import scratch
 from benchmarks.worker import devices
 from impls.core import command_line, registry
@@ -87,8 +88,8 @@ def usable_there(device: str) -> list[Implementation]:
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="An empty folder for at most 8 files."
 )
-@options.impl_option
-@click.option("--limit", type=options.Finite(min=1), default=LIMIT_SECONDS, show_default=True, help="Seconds in all.")
+@choices.impl_option
+@click.option("--limit", type=Finite(min=1), default=LIMIT_SECONDS, show_default=True, help="Seconds in all.")
 @click.option("--simulated", is_flag=True, hidden=True, help="Without a GPU: a check of this check.")
 def gpu_check(out: Path, impls: tuple[str, ...], limit: float, simulated: bool) -> int:
     """Check on a GPU that the suite sees it, waits for it, refuses what is wrong on it, and measures what is known.
@@ -99,17 +100,17 @@ def gpu_check(out: Path, impls: tuple[str, ...], limit: float, simulated: bool) 
     """
     device = "cpu" if simulated else "cuda"
     try:
-        named = options.implementations(impls, floor=False) if impls else usable_there(device)
+        named = choices.implementations(impls, floor=False) if impls else usable_there(device)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    options.usable_out(out)
-    options.heed_signals()
+    choices.usable_out(out)
+    choices.heed_signals()
     if simulated:
         os.environ[devices.SIMULATED] = "1"  # workers inherit it
     card = SIMULATED_CARD if simulated else gpu_model()
     date, done = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), list[Line]()
     with scratch() as folder:
-        setting = Setting(device, card, named, options.choose_cores(None), folder, out)
+        setting = Setting(device, card, named, choices.choose_cores(None), folder, out)
         setting = dataclasses.replace(setting, deadline=time.monotonic() + limit)
         if simulated:  # on a busy CPU, and quick
             few = ("--replicates", "1", "--blocks", "1", "--no-floor")

@@ -15,9 +15,9 @@ from typing import Any
 import click
 import msgspec
 
-from benchmarks import ROOT, machine, options
+from benchmarks import ROOT, choices, machine
 from benchmarks.cases import Benchmark
-from benchmarks.metadata import RunOptions
+from benchmarks.options import Options
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, new_run_id, write_records
 from benchmarks.regression import bisect, comparison, decision, report, written
@@ -26,7 +26,6 @@ from benchmarks.regression.slowdowns import locate
 from benchmarks.regression.snapshots import git
 from benchmarks.regression.written import Written
 from benchmarks.runner.blocks import SPACING_SECONDS
-from benchmarks.runner.configuration import Configuration
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
 from benchmarks.terminal import output
@@ -74,11 +73,11 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     metavar="SPEC",
     help="Compare with an environment that holds this requirement, such as jax==0.10.1. Repeatable.",
 )
-@options.impl_option
-@options.problem_option
-@options.workload_option
-@options.mode_option
-@options.device_option
+@choices.impl_option
+@choices.problem_option
+@choices.workload_option
+@choices.mode_option
+@choices.device_option
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Processors of each worker.")
 @click.option(
     "--margin",
@@ -105,18 +104,18 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="Blocks of a replicate.",
 )
-@options.weights_option
+@choices.weights_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/DATE-regression]")
-@options.seed_option
-@options.timeout_option
-@options.memory_option
+@choices.seed_option
+@choices.timeout_option
+@choices.memory_option
 def regression(**given: Any) -> int:
     """Compare the working tree with a revision, or two versions of a dependency: did anything get slower?
 
     Exit code: 0 no regression found, 1 regression, 2 usage, 3 could not measure.
     """
     try:
-        options.heed_signals()
+        choices.heed_signals()
         return gate(SimpleNamespace(**given))[0] if given["commits"] is None else find_commit(SimpleNamespace(**given))
     except (click.ClickException, click.Abort, KeyboardInterrupt):
         raise
@@ -131,9 +130,9 @@ def turn_seconds(benchmarks: int, device: str) -> float:
     return max(TURN_SECONDS, FILLED * SPACING_SECONDS / (4 * benchmarks), LEAST_TURN[device])
 
 
-def configure(given: SimpleNamespace, benchmarks: list[Benchmark], lstms: int, threads: int) -> Configuration:
+def configure(given: SimpleNamespace, benchmarks: list[Benchmark], lstms: int, threads: int) -> Options:
     """Return what decides how a gate of so many LSTMs measures."""
-    return Configuration(
+    return Options(
         run_id=new_run_id(),
         benchmarks=tuple(benchmark.id for benchmark in benchmarks),
         device=given.device,
@@ -142,7 +141,7 @@ def configure(given: SimpleNamespace, benchmarks: list[Benchmark], lstms: int, t
         seed=given.seed,
         weights=os.path.realpath(given.weights) if given.weights else None,
         call_seconds=given.timeout,
-        memory_bytes=options.memory_bytes(given.memory_limit),
+        memory_bytes=choices.memory_bytes(given.memory_limit),
     )
 
 
@@ -158,7 +157,7 @@ def find_commit(given: SimpleNamespace) -> int:
         good, bad = bisect.commits_of(given.commits, folder)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    out = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-bisect")
+    out = choices.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-bisect")
 
     def compare(commit: str, **only: Any) -> tuple[int, Result | None]:
         return gate(SimpleNamespace(**{**vars(given), "base": good, "head": commit, "out": out / commit, **only}))
@@ -215,7 +214,7 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
         raise click.UsageError("--head takes --base")
     try:
         benchmarks = getattr(given, "benchmarks", None) or choose_benchmarks(given)
-        cores = options.choose_cores(given.threads)
+        cores = choices.choose_cores(given.threads)
         if given.base is not None:
             compared = comparison.by_revision(given.impls, given.base, given.head)
         else:
@@ -224,7 +223,7 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
         raise click.UsageError(str(error)) from None
     lstms = len({*compared.base.versions} & {*compared.head.versions})
     configuration = configure(given, benchmarks, lstms, len(cores))
-    folder = options.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression")
+    folder = choices.usable_out(given.out or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression")
     order_seed = secrets.randbits(32)  # new each time, so that no side is always favoured
     sides, spent = (compared.base, compared.head), None
     try:
@@ -262,17 +261,15 @@ def gate(given: SimpleNamespace) -> tuple[int, Result | None]:
 
 def choose_benchmarks(given: SimpleNamespace) -> list[Benchmark]:
     """Return the benchmarks that the options ask for; by default a sequence's forward and train step."""
-    problems = options.choose_problems(given.problems, given.weights, [PROBLEM])
+    problems = choices.choose_problems(given.problems, given.weights, [PROBLEM])
     workloads, modes = given.workloads, given.modes
     pairs = list(itertools.product(workloads or ("sequence",), modes or (MODES if workloads else GATED_MODES)))
     return [Benchmark(problem, *pair) for problem in problems for pair in pairs]
 
 
-def write_files(
-    folder: Path, result: Result, told: Written, configuration: Configuration, asked: dict[str, Any]
-) -> None:
+def write_files(folder: Path, result: Result, told: Written, configuration: Options, asked: dict[str, Any]) -> None:
     """Write environment.json, regression.parquet, .md, .xml, and .json as the last: each of them whole."""
-    described = machine.describe(RunOptions(run_id=configuration.run_id, baseline="base"))
+    described = machine.describe(Options(run_id=configuration.run_id, baseline="base"))
     run = {**asked, **msgspec.to_builtins(configuration)}
     kept = {name: value if isinstance(value, int | float | str | None) else str(value) for name, value in run.items()}
     kept |= {name: list(map(str, value)) for name, value in run.items() if isinstance(value, tuple | list)}

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from benchmarks import ROOT
-from benchmarks.options import ALL
+from benchmarks.choices import ALL
 from benchmarks.regression import requirements
 from benchmarks.regression.snapshots import (
     NoFolder,

@@ -163,7 +163,7 @@ def openings(session: Session, name: str, benchmark: Benchmark) -> Openings:
     """
     inputs = agreement.draw_seed()
     taken: dict[str, list[profiling.OpeningExplained]] = {side: [] for side in SIDES}
-    opening = session.configuration.opening(benchmark, inputs)
+    opening = session.opening(benchmark, inputs)
     request = profiling.ExplainOpening(**msgspec.structs.asdict(opening))
     for number in range(OPENINGS_PER_SIDE):
         session.make_arms([name], random.Random())
@@ -208,7 +208,7 @@ def profiles(session: Session, name: str, benchmark: Benchmark, calls: int) -> d
         start_all([session.arms[side, name] for side in SIDES])
         for side in SIDES:
             session.arms[side, name].ensure_running()
-            session.arms[side, name].ask(session.configuration.opening(benchmark, inputs))
+            session.arms[side, name].ask(session.opening(benchmark, inputs))
         for number in range(PROFILES_PER_SIDE):
             for side in SIDES[:: 1 if number % 2 else -1]:
                 request = profiling.Profile(benchmark.id, calls)

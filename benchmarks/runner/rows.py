@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from benchmarks.cases import Benchmark
+from benchmarks.options import Options
 from benchmarks.record import UNTRUE, Record, problem_fields
 from benchmarks.runner import plausible
 from benchmarks.runner.admission import Admission
 from benchmarks.runner.arm import ArmFailed
-from benchmarks.runner.configuration import Configuration
 from impls.core.registry import Implementation
 from impls.core.versions import distributions, versions_of
 
 
 def new_row(
-    configuration: Configuration,
+    options: Options,
     implementation: Implementation,
     benchmark: Benchmark,
     admission: Admission,
@@ -29,7 +29,7 @@ def new_row(
     """Return a row with everything that is known before it is measured.
 
     Args:
-        configuration: the session's configuration.
+        options: the session's options.
         implementation: the implementation of the arm.
         benchmark: the benchmark.
         admission: the arm's admission to the benchmark.
@@ -38,7 +38,7 @@ def new_row(
     """
     return Record(
         side=side,
-        run_id=configuration.run_id,
+        run_id=options.run_id,
         implementation=implementation.name,
         track=implementation.track,
         versions=admission.versions or _versions_unstarted(implementation),
@@ -46,8 +46,8 @@ def new_row(
         **problem_fields(benchmark.problem),
         workload=benchmark.workload,
         mode=benchmark.mode,
-        device=configuration.device,
-        threads=configuration.threads,
+        device=options.device,
+        threads=options.threads,
         replicate=replicate,
         input_seed=input_seed,
         status=failure.status if failure else admission.status,

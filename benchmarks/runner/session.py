@@ -11,13 +11,14 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks import choices
 from benchmarks.cases import Benchmark
+from benchmarks.options import Options
 from benchmarks.record import UNTRUE, Record
 from benchmarks.runner import admission, blocks, cards, outside
 from benchmarks.runner.admission import Admission
 from benchmarks.runner.arm import Arm, ArmFailed, start_all
 from benchmarks.runner.blocks import ArmKey, Job
-from benchmarks.runner.configuration import Configuration
 from benchmarks.runner.expected import Expected, write_expected, write_expected_of_turns
 from benchmarks.runner.home import Limits
 from benchmarks.runner.rows import below_floor, forget_times, new_row
@@ -34,31 +35,31 @@ Advance = Callable[[str, float, float], None]
 
 
 class Session:
-    """Sides, benchmarks and a configuration, with the admissions and failures of their arms."""
+    """Sides, benchmarks and options, with the admissions and failures of their arms."""
 
     def __init__(
         self,
-        configuration: Configuration,
+        options: Options,
         sides: Sequence[Side],
         cores: tuple[int, ...],
         scratch: Path,
         advance: Advance,
         order_seed: int | None = None,
     ) -> None:
-        self.configuration = configuration
+        self.options = options
         self.sides = sides
         self.scratch = scratch
         self.advance = advance
-        self.order_seed = configuration.seed if order_seed is None else order_seed
-        self.benchmarks = [Benchmark.parse(text) for text in configuration.benchmarks]
+        self.order_seed = options.seed if order_seed is None else order_seed
+        self.benchmarks = [Benchmark.parse(text) for text in options.benchmarks]
         self.names = list(dict.fromkeys(name for side in sides for name in side.names))
-        self.limits = Limits(cores, configuration.call_seconds, configuration.memory_bytes)
+        self.limits = Limits(cores, options.call_seconds, options.memory_bytes or choices.half_memory())
         self.stopwatch = Stopwatch()
         self.admissions: dict[Key, Admission] = {}
         self.failures: dict[Key, ArmFailed] = {}
         self.seconds_seen: dict[Key, list[float]] = {}
         self.arms: dict[ArmKey, Arm] = {}
-        self.card = cards.card(configuration.device)
+        self.card = cards.card(options.device)
 
     @property
     def everything(self) -> dict[str, list[Benchmark]]:
@@ -75,6 +76,10 @@ class Session:
         self.arms = {}
         outside.end(outside.orphans())
 
+    def opening(self, benchmark: Benchmark, inputs: int) -> requests.Open:
+        """Return the request that opens a benchmark; `inputs` is the seed of its inputs."""
+        return requests.Open(benchmark.id, self.options.seed, self.options.weights, inputs)
+
     # admission
 
     def admit(self, kernels: bool = False) -> list[Admission]:
@@ -85,10 +90,10 @@ class Session:
         Args:
             kernels: whether to find out which kernel each arm runs.
         """
-        configuration = self.configuration
+        options = self.options
         inputs = agreement.draw_seed()
         with self.stopwatch.spent("agreement"):
-            expected = write_expected(self.benchmarks, configuration.seed, configuration.weights, self.scratch, inputs)
+            expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, inputs)
         self.make_arms(self.names, random.Random(self.order_seed))
         able = [key for key in self.arms if any(self.refusal(key, benchmark) is None for benchmark in self.benchmarks)]
         with self.stopwatch.spent("cold starts"):
@@ -99,7 +104,7 @@ class Session:
                 if name in side.names:
                     unable: ArmFailed | None = None  # an arm that cannot start is not started again for each benchmark
                     for benchmark in self.benchmarks:
-                        opening = configuration.opening(benchmark, inputs)
+                        opening = self.opening(benchmark, inputs)
                         unable = self._admit(side, name, benchmark, opening, expected, unable, kernels)
                         self.advance(f"checking {name}", len(self.admissions), steps)
         return list(self.admissions.values())
@@ -111,7 +116,7 @@ class Session:
         if name in side.unreadable:
             return ArmFailed("error", side.unreadable[name])
         version = side.versions[name]
-        return version.failure or admission.refusal(version.implementation, self.configuration.device, benchmark)
+        return version.failure or admission.refusal(version.implementation, self.options.device, benchmark)
 
     def _admit(
         self,
@@ -139,7 +144,7 @@ class Session:
                 benchmark,
                 opening,
                 expected[benchmark.problem.id, benchmark.workload],
-                2 * self.configuration.turn_seconds,
+                2 * self.options.turn_seconds,
                 self.stopwatch,
                 kernels,
             )
@@ -158,9 +163,7 @@ class Session:
             for k, (side, version) in enumerate(shuffled(self.sides, name, rng)):
                 alias = self.scratch / f"{name}-{k}" if len(self.sides) > 1 else None
                 folder = self.scratch / side.label
-                arm = make_arm(
-                    version, self.configuration.device, self.limits, dtype, folder, alias, self.configuration.precision
-                )
+                arm = make_arm(version, self.options.device, self.limits, dtype, folder, alias, self.options.precision)
                 self.arms[side.label, name] = arm
 
     def ok(self, name: str, benchmark_id: str) -> bool:
@@ -217,12 +220,12 @@ class Session:
             keys = [key for key in self.arms if key[1] in todo]
             with self.stopwatch.spent("warm starts"):
                 start_all([self.arms[key] for key in rng.sample(keys, len(keys)) if not self.arms[key].alive])
-            configuration = self.configuration
-            pipelined = goes_on(configuration.device) and len(self.sides) == 1 and not configuration.cold_cache
+            options = self.options
+            pipelined = goes_on(options.device) and len(self.sides) == 1
             failed = blocks.measure(
                 self._jobs(todo, rows, rng, self._expected_of(todo, inputs)),
-                lambda benchmark: configuration.opening(benchmark, inputs),
-                blocks.How(count, configuration.cold_cache, pipelined),
+                lambda benchmark: self.opening(benchmark, inputs),
+                blocks.How(count, False, pipelined),
                 rng,
                 self.stopwatch,
                 lambda share: self.advance(label, number + share, of_all),
@@ -243,9 +246,9 @@ class Session:
     def _expected_of(self, todo: Mapping[str, Sequence[Benchmark]], inputs: int) -> Expected:
         """Write the reference's results for a replicate."""
         calls = {(name, benchmark): self.plan(name, benchmark).calls for name in todo for benchmark in todo[name]}
-        configuration = self.configuration
+        options = self.options
         with self.stopwatch.spent("agreement"):
-            return write_expected_of_turns(calls, configuration.seed, configuration.weights, self.scratch, inputs)
+            return write_expected_of_turns(calls, options.seed, options.weights, self.scratch, inputs)
 
     def _jobs(
         self,
@@ -284,9 +287,8 @@ class Session:
                 known.append(statistics.median(self.seconds_seen[key]))
             elif key in self.admissions:
                 known.append(self.admissions[key].seconds or 0.0)
-        device = self.configuration.device
-        cold = self.configuration.cold_cache
-        return plan(max(known), self.configuration.turn_seconds, WARM_UP[device], LEAST_TURN[device], single=cold)
+        device = self.options.device
+        return plan(max(known), self.options.turn_seconds, WARM_UP[device], LEAST_TURN[device])
 
     def learn(self, rows: Iterable[Record]) -> None:
         """Keep what later replicates need: what has failed is not tried again; the times of calls give later plans."""
@@ -301,7 +303,7 @@ class Session:
         """Return a row with everything that is known before it is measured."""
         label, name, _ = key
         return new_row(
-            self.configuration,
+            self.options,
             self._side(label).versions[name].implementation,
             benchmark,
             self.admissions[key],

@@ -1,19 +1,16 @@
 """What a run says of its limits: the peak is the best of all libraries and products, and each rate has its library."""
 
 import json
-from types import SimpleNamespace
 
 import click
 import msgspec
 import pytest
 
 from benchmarks import limits
-from benchmarks.cases import PRESETS
-from benchmarks.metadata import LARGE, Machine, Metadata, RunOptions
-from benchmarks.run import new_run, report_command, run
-from benchmarks.run_configuration import RunConfiguration
+from benchmarks.metadata import LARGE, Machine, Metadata
+from benchmarks.options import Options
 
-BEFORE = Metadata(machine=Machine(cpu="a cpu"), run=RunOptions(run_id="r", baseline="base"))
+BEFORE = Metadata(machine=Machine(cpu="a cpu"), run=Options(run_id="r", baseline="base"))
 PLANS = {"p/sequence": {"forward": {"1 x 6,5,28": "XLA"}, "backward": {"3 x 2,7,28": "oneDNN", "1 x 6,5,28": "XLA"}}}
 
 
@@ -76,22 +73,3 @@ def test_a_damaged_file_is_named(name, content, tmp_path):
     (tmp_path / name).write_bytes(content.encode("latin-1"))
     with pytest.raises(click.UsageError, match=rf"{name} is damaged: "):
         limits.described(BEFORE, tmp_path)
-
-
-@pytest.mark.parametrize("preset", ["", *PRESETS])
-def test_only_a_published_run_ends_with_1_beyond_its_limits(preset, tmp_path):
-    """How the report ends then is tested in tests/reports/test_roofline.py."""
-    command = report_command(preset, tmp_path)
-    assert ("--limits" in command) == (preset == "published")
-    assert command[1:4] == ["-m", "reports", "build"]
-    assert command[-1] == str(tmp_path)
-
-
-def test_the_preset_is_kept_for_a_resumed_run(tmp_path):
-    asked = ["--preset", "published", "--impl", "torch_lstm", "--no-floor", "--out", str(tmp_path / "out")]
-    configuration, folder = new_run(SimpleNamespace(**run.make_context("run", asked).params))
-    assert configuration.preset == "published"
-    kept = msgspec.json.decode((folder / "run.json").read_bytes())
-    assert kept["preset"] == "published"
-    del kept["preset"]  # as a run of an earlier version wrote it
-    assert msgspec.convert(kept, RunConfiguration).preset == ""

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from benchmarks import machine, processors
-from benchmarks.metadata import Machine, RunOptions
+from benchmarks.metadata import Machine
+from benchmarks.options import Options
 from tests.helpers.processes import git
 
 X86 = """processor\t: 0
@@ -96,7 +97,7 @@ def test_variables_that_slow_a_library_are_recorded():
 )
 def test_variables_that_a_gpus_libraries_read_are_recorded(monkeypatch, name):
     monkeypatch.setenv(name, "x")
-    assert machine.describe(RunOptions(run_id="r", baseline="b")).variables[name] == "x"
+    assert machine.describe(Options(run_id="r", baseline="b")).variables[name] == "x"
 
 
 def test_what_was_measured_before_is_no_change_of_the_checkout(tmp_path, monkeypatch):

@@ -17,7 +17,8 @@ from benchmarks.calibration.counting import counting
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.replay import Head, Replay
 from benchmarks.calibration.report import RealGate, right
-from benchmarks.metadata import Machine, Metadata, RunOptions
+from benchmarks.metadata import Machine, Metadata
+from benchmarks.options import Options
 from benchmarks.record import TURN, Record
 from benchmarks.regression import decision
 from tests.helpers.gates import gate
@@ -402,7 +403,7 @@ def test_a_pool_from_before_machines_were_recorded_goes_on(tmp_path):
 
 
 def described_at(folder, machine, session="20261126T000000-00000001"):
-    known = Metadata(run=RunOptions(run_id=session, baseline=BASE), machine=machine)
+    known = Metadata(run=Options(run_id=session, baseline=BASE), machine=machine)
     pool.describe(folder, pool.Collected(known, date="2026-11-26"))
 
 
@@ -474,6 +475,6 @@ def test_what_is_no_folder_is_no_pool(tmp_path):
 
 
 def test_a_pool_knows_its_sessions(tmp_path):
-    collected = pool.Collected(Metadata(run=RunOptions(run_id="run", baseline=BASE)), date="2026-11-26", work="memory")
+    collected = pool.Collected(Metadata(run=Options(run_id="run", baseline=BASE)), date="2026-11-26", work="memory")
     pool.describe(tmp_path, collected)
     assert Pool.load(tmp_path).works == {"run": "memory"}

@@ -12,7 +12,7 @@ from benchmarks import machine
 from benchmarks.__main__ import cli as commands
 from benchmarks.correctness import controls
 from benchmarks.gpu_check.setting import PLANTED
-from benchmarks.metadata import RunOptions
+from benchmarks.options import Options
 from benchmarks.runner.home import HERE, worker_variables
 from benchmarks.worker import agreement
 from impls.__main__ import cli
@@ -181,12 +181,6 @@ def test_a_cpu_has_no_tf32(command):
 
 
 def test_a_run_says_its_precision():
-    said = machine.describe(RunOptions(run_id="r", baseline="b", precision="tf32")).matmul_precision
+    said = machine.describe(Options(run_id="r", baseline="b", precision="tf32")).matmul_precision
     assert said.startswith("TF32")
-    assert machine.describe(RunOptions(run_id="r", baseline="b")).matmul_precision.startswith("full float32")
-
-
-def test_a_cpu_has_no_cold_l2_cache():
-    done = CliRunner().invoke(commands, ["run", "--cold-cache", "--impl", "torch_lstm"])
-    assert done.exit_code == 2
-    assert "--cold-cache empties a GPU's L2 cache; add --device cuda" in done.output
+    assert machine.describe(Options(run_id="r", baseline="b")).matmul_precision.startswith("full float32")

@@ -21,7 +21,7 @@ BAD = {
     "size of zero": ((*RUN, "--problem", "t0-b1-i1-h1"), "seq_len is 0; it must be at least 1"),
     "negative size": ((*RUN, "--problem", "t1-b-1-i1-h1"), "is not a problem id"),
     "misspelled option": ((*RUN, "--replicate", "3"), "--replicates"),
-    "unknown preset": ((*RUN, "--preset", "fast"), "'quick', 'full', 'published'"),
+    "unknown preset": ((*RUN, "--preset", "fast"), "'quick', 'full', 'fastrnns'"),
     "unknown mode": ((*RUN, "--mode", "backwards"), "'backward'"),
     "no replicates": ((*RUN, "--replicates", "0"), "not in the range 1<=x<="),
     "too many threads": ((*RUN, "--threads", "4096"), "this process may use"),

@@ -2,15 +2,15 @@
 
 import pytest
 
+from benchmarks.options import Options
 from benchmarks.regression import command, written
 from benchmarks.regression.outcome import Result
-from benchmarks.runner.configuration import Configuration
 
 BESIDE = {"environment.json", "regression.parquet", "regression.md", "regression.xml"}
 
 
 def write(folder):
-    configuration = Configuration(
+    configuration = Options(
         run_id="r", benchmarks=(), device="cpu", threads=1, turn_seconds=0.01, seed=0, weights=None, call_seconds=1.0,
         memory_bytes=2**30,
     )  # fmt: skip

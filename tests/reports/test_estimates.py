@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.metadata import Metadata, RunOptions
+from benchmarks.metadata import Metadata
+from benchmarks.options import Options
 from reports import estimates
 from reports.estimates import Blocks
 from reports.frames import ARM, KEY, Run
@@ -28,7 +29,7 @@ def simulated(rng, replicates, blocks, ratio, noise=0.03, drift=0.2, between=0.0
     turns = turns.assign(run_id="r", workload="w", mode="m", device="cpu")
     turns["record"] = turns.groupby(KEY, sort=False).ngroup()
     records = turns.groupby(KEY, as_index=False, sort=False)["seconds"].median()
-    known = Metadata(run=RunOptions(run_id="r", baseline="base"))
+    known = Metadata(run=Options(run_id="r", baseline="base"))
     return Run(Path(), records, turns[["record", "block", "seconds"]], known)
 
 

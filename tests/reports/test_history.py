@@ -7,7 +7,8 @@ import msgspec
 import pandas as pd
 import pytest
 
-from benchmarks.metadata import Commit, Machine, Metadata, RunOptions, name_and_driver
+from benchmarks.metadata import Commit, Machine, Metadata, name_and_driver
+from benchmarks.options import Options
 from reports import history
 from reports.frames import Run
 
@@ -16,7 +17,7 @@ def run(run_id, cpu="a cpu", gpu=None, threads=2):
     known = Metadata(
         machine=Machine(cpu=cpu, gpu=gpu),
         commit=Commit(id="c0ffee"),
-        run=RunOptions(run_id=run_id, threads=threads, baseline="base"),
+        run=Options(run_id=run_id, threads=threads, baseline="base"),
     )
     return Run(Path(run_id), pd.DataFrame(), pd.DataFrame(), known)
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import json_files
-from benchmarks.metadata import Commit, Machine, Metadata, RunOptions, dumps
+from benchmarks.metadata import Commit, Machine, Metadata, dumps
+from benchmarks.options import Options
 from reports import frames, markdown
 from reports.summary import summarise
 from tests.helpers.records import ENVIRONMENT, PUBLISHED, SMALL, refused, save
@@ -71,6 +72,6 @@ def test_what_is_written_is_read_again(word, number, flag):
         machine=Machine(cpu=word, cores=number),
         versions={"python": word, "torch": None},
         commit=Commit(id=word, dirty=flag),
-        run=RunOptions(run_id=word, baseline=word, seed=number, benchmarks=(word,)),
+        run=Options(run_id=word, baseline=word, seed=number, benchmarks=(word,)),
     )
     assert msgspec.json.decode(dumps(known), type=Metadata) == known

@@ -3,7 +3,6 @@
 import itertools
 import re
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -207,11 +206,3 @@ def test_what_a_gpu_did_has_columns_only_where_it_is_known(tmp_path):
         assert found == ({"pipelined": "400 µs", "GPU busy": "300 µs (129)"} if name == "known" else {})
         said = " ".join(notes(run))
         assert ("waited for once" in said) == ("CUPTI" in said) == (name == "known")
-
-
-def test_a_cold_cache_is_said(tmp_path):
-    run = on_a_gpu(tmp_path)
-    options = msgspec.structs.replace(run.metadata.run, cold_cache=True)
-    said = preamble(described(run, run=options))[2]
-    assert said.endswith("; the GPU's L2 cache was emptied before each call")
-    assert "cache" not in preamble(run)[2]

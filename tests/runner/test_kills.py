@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from benchmarks import options
+from benchmarks import choices
 from benchmarks.calibration.injection import inject
 from benchmarks.record import read_records
 from benchmarks.scratch import scratch
@@ -134,7 +134,7 @@ def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, monkeypa
     if how == signal.SIGINT:
         assert runner.returncode == 130, said
         assert not list(temporary.iterdir())
-    assert options.usable_out(out) == out
+    assert choices.usable_out(out) == out
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with scratch() as folder:  # as the next command does first
         assert list(temporary.iterdir()) == [folder]

@@ -10,11 +10,11 @@ import msgspec
 import pandas as pd
 import pytest
 
+from benchmarks.options import Options
 from benchmarks.record import Record
 from benchmarks.runner import blocks
 from benchmarks.runner.admission import Admission
 from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.configuration import Configuration
 from benchmarks.runner.home import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, Version
@@ -89,7 +89,7 @@ def test_turns_on_a_gpu_are_longer_and_begin_warm(tmp_path):
     session = admitted(tmp_path, "run")
     benchmark = session.benchmarks[0]
     assert session.plan("torch_lstm", benchmark).warm == 0
-    session.configuration = msgspec.structs.replace(session.configuration, device="cuda")
+    session.options = msgspec.structs.replace(session.options, device="cuda")
     assert session.plan("torch_lstm", benchmark).warm == 3  # calls of 5 ms; the turn has one more
 
 
@@ -240,7 +240,7 @@ def test_pytest_benchmark_computes_on_the_device_that_is_asked_for(python):
 def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(tmp_path, monkeypatch):
     """Here memory is always scarce, so each is a group of its own: every arm releases it before the next is opened."""
     texts = (BENCHMARK, "t4-b2-i8-h8/sequence/forward", "t5-b2-i8-h8/sequence/forward")
-    configuration = Configuration(
+    configuration = Options(
         run_id="r", benchmarks=texts, device="cpu", threads=1, turn_seconds=0.001, seed=0, weights=None,
         call_seconds=60, memory_bytes=2**34,
     )  # fmt: skip

@@ -4,7 +4,7 @@ import click
 import numpy as np
 import pytest
 
-from benchmarks import options
+from benchmarks import choices
 from impls.core.problem import Problem
 from impls.core.weights import make_weights
 
@@ -16,6 +16,6 @@ def test_weights_that_the_dtype_cannot_hold_are_refused(tmp_path):
     weights["weight_hh_l0"][1, 1] = 1e300
     np.savez(tmp_path / "w.npz", **weights)
     with pytest.raises(click.UsageError, match=r"w\.npz: weight_hh_l0 holds 1e\+300, which float32 can't hold"):
-        options.fit_weights(tmp_path / "w.npz", [problem])
+        choices.fit_weights(tmp_path / "w.npz", [problem])
     double = problem.replace(dtype="float64")
-    assert options.fit_weights(tmp_path / "w.npz", [double]) == [double]
+    assert choices.fit_weights(tmp_path / "w.npz", [double]) == [double]

@@ -1,0 +1,266 @@
+"""The options that the commands share, and the checks of their values before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import signal
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+import psutil
+
+from benchmarks.options import GIB, Finite
+from impls.core import command_line, reference, registry
+from impls.core.contract import DEVICES, MODES, WORKLOADS
+from impls.core.files import digest, read_regular, remove_unfinished
+from impls.core.formats import FORMATS
+from impls.core.npz import most_bytes
+from impls.core.precision import IEEE, PRECISIONS, VARIABLE
+from impls.core.problem import Problem
+from impls.core.registry import Implementation
+from impls.core.weights import read_weights, shapes
+
+ALL = "all"
+
+
+def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]:
+    """Return the implementations that --impl names.
+
+    Without names: every LSTM that is not optional and needs no environment of its own. `all`: every LSTM.
+
+    Raises:
+        ValueError: where a name is unknown or a file is no implementation.
+        UsageError: where two have the same name, or the reference is among them.
+    """
+    every = registry.catalogue().values() if not names or ALL in names else ()
+    lstms = [implementation for implementation in every if implementation.is_lstm]
+    chosen = [registry.resolve(name) for name in names if name != ALL]
+    if ALL in names:
+        chosen += [implementation for implementation in lstms if implementation.path not in {c.path for c in chosen}]
+    elif not names:
+        chosen = [implementation for implementation in lstms if implementation.by_default]
+    if floor and not any(implementation.name == "floor" for implementation in chosen):
+        chosen.append(registry.resolve("floor"))
+    for first, second in itertools.combinations(chosen, 2):
+        if first.name == second.name:
+            raise click.UsageError(
+                f"two implementations are called {first.name} ({first.path}, {second.path}); rename one"
+            )
+    for implementation in chosen:
+        if implementation.track == "reference":
+            raise click.UsageError(f"{implementation.name} is what the others are compared with; it is never timed")
+    return chosen
+
+
+def fit_memory(problems: Iterable[Problem]) -> None:
+    """Raise UsageError where the reference of a problem does not fit into memory."""
+    available = psutil.virtual_memory().total
+    for problem in problems:
+        needed = reference.bytes_needed(problem)
+        if needed > available:
+            raise click.UsageError(
+                f"{problem.id} is too large: its reference needs about {needed / GIB:.0f} GiB of memory, "
+                f"this machine has {available / GIB:.0f}"
+            )
+
+
+def parse_problem(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Problem, ...]:
+    """Return the problems that --problem names, once their reference fits into memory."""
+    try:
+        problems = tuple(Problem.parse(value) for value in values)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    fit_memory(problems)
+    return problems
+
+
+def refuse_others(ctx: click.Context, alone: str, why: str) -> None:
+    """Refuse every other option beside one that stands alone.
+
+    Args:
+        ctx: of the command.
+        alone: the name of that option.
+        why: what it does, for the message.
+
+    Raises:
+        UsageError: where another is given.
+    """
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if name != alone and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{alone} {why}; leave out {parameter.opts[0]}")
+
+
+impl_option = click.option(
+    "--impl",
+    "impls",
+    multiple=True,
+    metavar="NAME|FILE.py|all",
+    help="Only these; `all` is every LSTM, also those with an environment of their own. Repeatable.",
+)
+problem_option = click.option(
+    "--problem",
+    "problems",
+    multiple=True,
+    metavar="ID",
+    callback=parse_problem,
+    help="Such as t64-b16-i128-h128. Repeatable.",
+)
+
+
+def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
+    """Return the problems that a weights file is timed on.
+
+    Raises:
+        UsageError: where the file does not fit one of the problems.
+    """
+    try:
+        implied, given = read_weights(path)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    has_x = (implied.seq_len, implied.batch) != (1, 1)
+    if has_x:
+        command_line.say(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
+    largest = max(((float(abs(array).max()), name) for name, array in given.items()), default=(0.0, ""))
+    problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
+    for problem in problems:
+        if largest[0] > FORMATS[problem.dtype].largest:
+            raise click.UsageError(f"{path}: {largest[1]} holds {largest[0]:g}, which {problem.dtype} can't hold")
+        if has_x and (implied.seq_len, implied.batch) != (problem.seq_len, problem.batch):
+            raise click.UsageError(
+                f"{path} does not fit {problem.id}: its x has seq_len {implied.seq_len} and batch {implied.batch}; "
+                "take x out of the file, or leave --problem out"
+            )
+        for name, shape in shapes(problem).items():
+            if name not in given or given[name].shape != shape:
+                has = f"shape {given[name].shape}" if name in given else "no such array"
+                raise click.UsageError(
+                    f"{path} does not fit {problem.id}: {name} must have shape {shape}, it has {has}"
+                )
+    return problems
+
+
+def choose_problems(given: Sequence[Problem | str], weights: Path | None, default: Iterable[str]) -> list[Problem]:
+    """Return the given problems, or that of the weights, or the default ones, each once."""
+    named = list(given) or ([] if weights else list(default))
+    problems = [Problem.parse(problem) if isinstance(problem, str) else problem for problem in named]
+    fit_memory(problems)
+    return list(dict.fromkeys(fit_weights(weights, problems) if weights is not None else problems))
+
+
+def usable_out(out: Path) -> Path:
+    """Make the folder and return it.
+
+    Raises:
+        UsageError: where it is not empty or cannot be written to.
+    """
+    made: list[Path] = []
+    try:
+        if (out / "run.json").exists():
+            raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
+        made = [parent for parent in (out, *out.parents) if not parent.exists()]
+        if out.is_dir():
+            remove_unfinished(out)  # of a process that was killed before it had written run.json
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise click.UsageError(f"{out} is not an empty folder; give a new one")
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        for parent in made:
+            if parent.exists():
+                parent.rmdir()
+        raise click.UsageError(f"{out} can't be written to: {error.strerror}; give another --out") from None
+    return out
+
+
+workload_option = click.option(
+    "--workload", "workloads", multiple=True, type=click.Choice(WORKLOADS), help="Repeatable."
+)
+mode_option = click.option("--mode", "modes", multiple=True, type=click.Choice(MODES), help="Repeatable.")
+device_option = click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=IEEE,
+    show_default=True,
+    help="Of float32 products on a GPU: in full, or with TF32's 10 bits.",
+)
+weights_option = click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="Weights to use instead of random ones."
+)
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+timeout_option = click.option(
+    "--timeout",
+    type=Finite(min=0.1),
+    default=600.0,
+    show_default=True,
+    help="Seconds within which a worker must answer. Opening a benchmark takes two calls, checking it about fifteen.",
+)
+memory_option = click.option(
+    "--memory-limit", type=Finite(min=0.1, max=2**20), help="The most memory of a worker, in GiB.  [default: half]"
+)
+
+
+def set_precision(precision: str, device: str) -> None:
+    """Make a precision that of this process.
+
+    Raises:
+        UsageError: where the device has no such precision.
+    """
+    if precision != IEEE and device != "cuda":
+        raise click.UsageError(f"--precision {precision} is for a GPU; add --device cuda")
+    os.environ[VARIABLE] = precision
+
+
+def file_digest(path: Path) -> str:
+    """Return a short hash of the bytes of a weights file.
+
+    Raises:
+        ValueError: where it can't be read.
+    """
+    return hashlib.sha256(read_regular(path, most_bytes())).hexdigest()[:16]
+
+
+def shared_digest() -> str:
+    """Return a short hash of all files of impls/ that implementations may import."""
+    return digest(registry.shared_files())
+
+
+def shared_digests() -> dict[str, str]:
+    """Return a short hash of each of these files, by its path in impls/."""
+    return {name: hashlib.sha256(content).hexdigest()[:8] for name, content in sorted(registry.shared_files().items())}
+
+
+def choose_cores(threads: int | None = None) -> tuple[int, ...]:
+    """Return the processors of every arm: the last of those that this process may use."""
+    usable = sorted(os.sched_getaffinity(0))
+    if threads and threads > len(usable):
+        raise click.UsageError(f"--threads is {threads}; this process may use {len(usable)} processors")
+    return tuple(usable[-(threads or len(usable)) :])
+
+
+def interrupt(*_: object) -> None:
+    """End the command as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def heed_signals() -> None:
+    """Let SIGTERM and a closing terminal end the command as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, interrupt)
+
+
+def half_memory() -> int:
+    """Return half of the machine's memory, in bytes: the most that a worker may have where nothing else is said."""
+    return psutil.virtual_memory().total // 2
+
+
+def memory_bytes(limit: float | None) -> int:
+    """Return --memory-limit in bytes; by default half of the memory."""
+    return int(limit * GIB) if limit else half_memory()

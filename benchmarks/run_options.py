@@ -1,0 +1,183 @@
+"""The options of a run. run.json keeps them, and --resume reads them back."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import click
+import msgspec
+
+from benchmarks import ROOT, choices, machine
+from benchmarks.cases import PRESETS, Benchmark
+from benchmarks.metadata import Commit
+from benchmarks.options import Flag, Options, given
+from benchmarks.worker.devices import LEAST_TURN
+from impls.core import registry
+from impls.core.contract import MODES
+from impls.core.files import read_regular, write_text
+from impls.core.registry import Implementation
+from impls.core.text import json_text
+from impls.core.versions import versions_of
+
+
+class RunOptions(Options, frozen=True, kw_only=True):
+    """The options of a run, and what its implementations, weights and machine were when it began.
+
+    Attributes:
+        shared_digests: of the files that implementations may import, by file.
+        versions: by implementation, the versions of its distributions, where it runs in the present environment.
+        gpu: its model and driver, where the run is on one.
+    """
+
+    preset: Annotated[str, Flag("--preset", "A set of problems and sizes.", click.Choice(list(PRESETS)))] = "quick"
+    out: Annotated[str | None, Flag("--out", "A new folder; by default runs/DATE-PRESET.", click.Path(), "DIR")] = None
+    resume: Annotated[str | None, Flag("--resume", "Continue a run that was interrupted.", click.Path(), "DIR")] = None
+    baseline: Annotated[
+        str,
+        Flag(
+            "--baseline", "Divide times by its time; by default torch_lstm, otherwise the first.", None, "NAME",
+            advanced=True,
+        ),
+    ] = ""  # fmt: skip
+    floor: Annotated[bool, Flag("--floor/--no-floor", "Also time the bare matrix products.", advanced=True)] = True
+    shared_digests: dict[str, str] = msgspec.field(default_factory=dict)
+    weights_digest: str | None = None
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
+    commit: Commit = Commit()
+    gpu: str = ""
+
+
+def gpu_of(device: str) -> str:
+    """Return the model and the driver of the GPU that a run on that device has; nothing for a run on the CPU."""
+    return (machine.gpu_model() or "") if device == "cuda" else ""
+
+
+def compared(options: RunOptions) -> tuple[list[Implementation], str]:
+    """Return the implementations that a run's options name, and the name of the baseline.
+
+    Raises:
+        click.UsageError: where one is unknown, or the baseline is not among them.
+    """
+    named = options.implementations or PRESETS[options.preset].implementations
+    try:
+        implementations = choices.implementations(named, options.floor)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    names = [implementation.name for implementation in implementations]
+    baseline = options.baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
+    if baseline not in names:
+        raise click.UsageError(f"--baseline {baseline} is not among {', '.join(names)}; add --impl {baseline}")
+    return implementations, baseline
+
+
+def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
+    """Check all options before anything is written, then write run.json.
+
+    Returns:
+        The options with nothing left open, and the folder of the run.
+    """
+    preset = PRESETS[options.preset]
+    implementations, baseline = compared(options)
+    weights = Path(options.weights) if options.weights else None
+    problems = choices.choose_problems(options.problems, weights, preset.problems)
+    pairs = preset.pairs
+    if options.workloads or options.modes:
+        pairs = tuple(itertools.product(options.workloads or ("sequence",), options.modes or MODES))
+    choices.set_precision(options.precision, options.device)
+    threads = len(choices.choose_cores(options.threads))
+    default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{options.preset}"
+    folder = choices.usable_out(Path(options.out) if options.out else default)
+    whole = msgspec.structs.replace(
+        options,
+        implementations=tuple(
+            implementation.name if implementation.own else str(implementation.path)
+            for implementation in implementations
+        ),
+        digests=tuple(implementation.digest for implementation in implementations),
+        benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
+        threads=threads,
+        replicates=options.replicates or preset.replicates,
+        blocks=options.blocks or preset.blocks,
+        turn_seconds=max(preset.turn_seconds, LEAST_TURN[options.device]),
+        weights=os.path.realpath(weights) if weights else None,
+        weights_digest=choices.file_digest(weights) if weights else None,
+        memory_bytes=options.memory_bytes or choices.half_memory(),
+        baseline=baseline,
+        versions={
+            implementation.name: versions_of(implementation)
+            for implementation in implementations
+            if not implementation.requires
+        },
+        shared_digest=choices.shared_digest(),
+        shared_digests=choices.shared_digests(),
+        commit=machine.commit(),
+        gpu=gpu_of(options.device),
+        out=None,
+    )
+    write_text(folder / "run.json", json_text(whole))
+    return whole, folder
+
+
+def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
+    """Return the options of a run to resume, and its folder.
+
+    Raises:
+        UsageError: where other options are given, where the folder holds no run, or where something that it measures
+            has changed since.
+    """
+    folder = Path(options.resume or "")
+    if others := [name for name in given(options) if name != "--resume"]:
+        raise click.UsageError(f"--resume continues a run with its own options; leave out {others[0]}")
+    try:
+        began = msgspec.json.decode(read_regular(folder / "run.json"), type=RunOptions)
+        implementations = [registry.resolve(path) for path in began.implementations]
+        changed = _changed(began, implementations)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(f"{folder} holds no run to resume (no readable run.json: {error})") from None
+    if changed:
+        raise click.UsageError(f"{changed}; start a new run")
+    choices.set_precision(began.precision, began.device)
+    return began, folder
+
+
+def _changed(began: RunOptions, implementations: list[Implementation]) -> str:
+    """Return what is no longer as it was when a run began; nothing where all is."""
+    now = choices.shared_digests()
+    files = [
+        str(implementation.path)
+        for implementation, digest in zip(implementations, began.digests, strict=True)
+        if implementation.digest != digest
+    ]
+    files += sorted(
+        f"impls/{name}" for name in {*began.shared_digests, *now} if began.shared_digests.get(name) != now.get(name)
+    )
+    if began.weights and choices.file_digest(Path(began.weights)) != began.weights_digest:
+        files.append(began.weights)
+    if files:
+        return f"{files[0]} has changed since that run began"
+    gpu = gpu_of(began.device)
+    if gpu != began.gpu:
+        return f"that run began on {began.gpu or 'no GPU'}; here is {gpu or 'none'}"
+    for implementation in implementations:
+        before, here = began.versions.get(implementation.name), versions_of(implementation)
+        if not implementation.requires and here != before:
+            return f"that run began with {before}; here is {here}"
+    return ""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a run's folder, so that two processes do not work on the same run."""
+    with (folder / "run.json").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.UsageError(f"{folder} is being worked on by another process") from None
+        yield
