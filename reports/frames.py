@@ -48,7 +48,7 @@ class Run:
     @property
     def baseline(self) -> str:
         """The implementation that all ratios are taken to."""
-        return self.metadata.run.baseline
+        return self.metadata.run.baseline or usual_baseline(self.records["implementation"].unique())
 
 
 def read_run(path: Path) -> Run:
