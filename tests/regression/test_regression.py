@@ -10,7 +10,7 @@ import pytest
 from benchmarks.calibration import measuring
 from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
-from benchmarks.options import choose_cores
+from benchmarks.choices import choose_cores
 from benchmarks.regression import decision, outcome, report, snapshots
 from benchmarks.regression.command import TURN_SECONDS, turn_seconds
 from benchmarks.regression.slowdowns import locate

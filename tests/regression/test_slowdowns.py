@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.calibration import measuring
 from benchmarks.calibration.subject import Subject
-from benchmarks.options import choose_cores
+from benchmarks.choices import choose_cores
 from benchmarks.record import Record
 from benchmarks.regression import report, snapshots
 from benchmarks.regression.decision import Finding
