@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 
@@ -12,17 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from benchmarks.runner.session import Advance
+from benchmarks.stages import OPEN, RUN, Advance, Stage, done_before
 from impls.core.text import one_line
-
-RUN = {"checking": 0.35, "replicate": 0.65}
-AGREEMENT = {"checking": 1.0}
-REGRESSION = {"checking": 0.2, "comparing": 0.6, "measuring": 0.2, "profiling": 0.0}
-COLLECTING = {"checking": 0.05, "collecting": 0.95}
-"""The stages of each command, by the first word of what is being done, with about their shares of the time."""
-
-OPEN = ("measuring", "profiling")
-"""The stages of a gate whose time nobody knows before they end: its replicates decide how many it takes."""
 
 LINE_SECONDS = 60.0
 """Without a terminal, a line comes at least this often."""
@@ -30,19 +21,19 @@ LINE_SECONDS = 60.0
 SOON = 10.0
 """Before so many seconds, nothing is said of how much is left."""
 
-Report = Callable[[str, float, bool], None]
-"""Gets what is being done, the share of everything that is done, and whether that tells how much time is left."""
+Report = Callable[[Stage, str, float, bool], None]
+"""Gets the stage, what is being done, the share of all that is done, and whether that tells how much time is left."""
 
 
 @contextmanager
-def progress(stages: Mapping[str, float] = RUN) -> Iterator[Advance]:
+def progress(stages: dict[Stage, float] = RUN) -> Iterator[Advance]:
     """Yield the `advance` of a command whose stages come once."""
     with progress_in_parts([1.0]) as part:
         yield part(stages, "")
 
 
 @contextmanager
-def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[Mapping[str, float], str], Advance]]:
+def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[dict[Stage, float], str], Advance]]:
     """Show the progress of a command with several parts on stderr.
 
     Args:
@@ -57,15 +48,14 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[Mapping[str,
     bounds = pairwise(end / ends[-1] for end in ends)
     with _bar(console) if console.is_terminal and sizes else _lines() as report:
 
-        def part(stages: Mapping[str, float], name: str) -> Advance:
+        def part(stages: dict[Stage, float], name: str) -> Advance:
             start, end = next(bounds)
 
-            def advance(what: str, done: float, of_all: float) -> None:
-                stage = what.partition(" ")[0].rstrip(",")
-                before = sum(list(stages.values())[: list(stages).index(stage)])
-                share = before + stages[stage] * done / max(of_all, 1e-9)
+            def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
+                share = done_before(stages, stage) + stages.get(stage, 0.0) * done / max(of_all, 1e-9)
                 tells = bool(name) or stage not in OPEN
-                report(one_line(f"{what}, {name}" if name else what), start + (end - start) * share, tells)
+                text = f"{stage} {what}".rstrip() + (f", {name}" if name else "")
+                report(stage, one_line(text), start + (end - start) * share, tells)
 
             return advance
 
@@ -85,7 +75,7 @@ def _bar(console: Console) -> Iterator[Report]:
     with Progress(*columns, console=console, speed_estimate_period=600, refresh_per_second=2) as bar:
         task = bar.add_task("starting", total=1.0, tells=False)
 
-        def report(what: str, share: float, tells: bool) -> None:
+        def report(_: Stage, what: str, share: float, tells: bool) -> None:
             bar.update(task, description=what, completed=min(share, 0.999), tells=tells)  # at 1 its clock would stop
 
         yield report
@@ -105,12 +95,13 @@ class _Left(TimeRemainingColumn):
 @contextmanager
 def _lines() -> Iterator[Report]:
     start = time.monotonic()
-    last_stage, last_line, first_share = "", start, 0.0
+    last_stage: Stage | None = None
+    last_line, first_share = start, 0.0
 
-    def report(what: str, share: float, tells: bool) -> None:
+    def report(stage: Stage, what: str, share: float, tells: bool) -> None:
         nonlocal last_stage, last_line, first_share
-        now, stage = time.monotonic(), what.partition(" ")[0]
-        if not last_stage:
+        now = time.monotonic()
+        if last_stage is None:
             first_share = share  # a run that is resumed does not start at zero
         if stage == last_stage and now - last_line < LINE_SECONDS:
             return

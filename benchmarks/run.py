@@ -19,9 +19,10 @@ from benchmarks.record import Record, harmless
 from benchmarks.run_options import RunOptions, locked, resolved, resumed
 from benchmarks.runner import admission
 from benchmarks.runner.rows import withdraw
-from benchmarks.runner.session import Advance, Session
+from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.scratch import scratch
+from benchmarks.stages import Advance
 from impls.core import command_line, registry
 from impls.core.command_line import describe
 from impls.core.files import write_text

@@ -17,8 +17,9 @@ from benchmarks.calibration.measuring import collect, gates_of, real_gate
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.report import KINDS, RealGate, gates_listed, report, slowdowns_listed
 from benchmarks.calibration.subject import Subject
-from benchmarks.progress import COLLECTING, REGRESSION, progress_in_parts
+from benchmarks.progress import progress_in_parts
 from benchmarks.regression.command import PROBLEM
+from benchmarks.stages import COLLECTING, REGRESSION
 from benchmarks.words import count
 from impls.core import command_line
 from impls.core.files import check_place, write_text

@@ -24,9 +24,10 @@ from benchmarks.options import Options
 from benchmarks.record import new_run_id
 from benchmarks.regression import decision
 from benchmarks.regression.outcome import Steps, measure_and_decide
-from benchmarks.runner.session import Advance, Key, Session
+from benchmarks.runner.session import Key, Session
 from benchmarks.runner.sides import Side
 from benchmarks.scratch import scratch
+from benchmarks.stages import Advance, Stage
 
 REPLICATES = 11
 """Of a round."""
@@ -96,7 +97,7 @@ def collect(
             session.close()
             pool.describe(pool_folder, collected)
             for number in range(replicates):
-                records = session.replicate(number, Steps.blocks, what="collecting, replicate", of_all=replicates)
+                records = session.replicate(number, Steps.blocks, stage=Stage.COLLECTING, of_all=replicates)
                 refuse({key: failure.reason for key, failure in session.failures.items()})
                 pool.save(pool_folder, records)
         finally:

@@ -12,9 +12,10 @@ from benchmarks.cases import AGREE_PROBLEMS
 from benchmarks.correctness import controls, shown
 from benchmarks.correctness.matrix import Matrix
 from benchmarks.options import Flag, Options, command
-from benchmarks.progress import AGREEMENT, progress
+from benchmarks.progress import progress
 from benchmarks.runner.sides import version_of
 from benchmarks.scratch import scratch
+from benchmarks.stages import AGREEMENT
 from impls.core.contract import WORKLOADS
 from impls.core.files import check_place, write_text
 from impls.core.problem import DTYPES

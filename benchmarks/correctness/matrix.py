@@ -20,8 +20,8 @@ from benchmarks.runner import admission, outside
 from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.runner.expected import Expected, write_expected
 from benchmarks.runner.home import Limits
-from benchmarks.runner.session import Advance
 from benchmarks.runner.sides import Version, make_arm
+from benchmarks.stages import Advance, Stage
 from benchmarks.worker import agreement, extremes, requests
 from impls.core.precision import current
 from impls.core.problem import Problem
@@ -148,7 +148,7 @@ class Matrix:
                 cells = dict.fromkeys(columns, Cell(failure.status, reason=failure.reason))
             self.cells |= {(name, dtype, column): cell for column, cell in cells.items()}
             of_all = len(self.versions) * sum(len(self.columns_of(each)) for each in self.dtypes)
-            advance(f"checking {name} {dtype}", len(self.cells), of_all)
+            advance(Stage.CHECKING, f"{name} {dtype}", len(self.cells), of_all)
 
         try:
             for problem in self.problems:

@@ -18,7 +18,7 @@ import msgspec
 from benchmarks import ROOT, choices, machine
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
-from benchmarks.progress import REGRESSION, progress
+from benchmarks.progress import progress
 from benchmarks.record import COMPARED, new_run_id, write_records
 from benchmarks.regression import bisect, comparison, decision, report, written
 from benchmarks.regression.outcome import Result, Steps, alike, measure_and_decide
@@ -28,6 +28,7 @@ from benchmarks.regression.written import Written
 from benchmarks.runner.blocks import SPACING_SECONDS
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
+from benchmarks.stages import REGRESSION
 from benchmarks.terminal import output
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core import command_line

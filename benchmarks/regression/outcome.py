@@ -14,6 +14,7 @@ from benchmarks.runner.admission import Admission
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.rows import withdraw
 from benchmarks.runner.session import Session
+from benchmarks.stages import Stage
 from benchmarks.words import count
 from benchmarks.worker.agreement import TOLERANCES
 
@@ -213,9 +214,9 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps, ga
             if key in unsettled or not replicate:  # the first one has the rows of those that were refused, too
                 wanted.setdefault(name, []).append(benchmark)
         first = replicate < decision.FEWEST
-        what, of_all = ("comparing", decision.FEWEST) if first else ("measuring more", steps.replicates)
+        stage, of_all = (Stage.COMPARING, decision.FEWEST) if first else (Stage.MEASURING, steps.replicates)
         result.records += session.replicate(
-            replicate, steps.blocks, wanted, what=f"{what}, replicate", of_all=min(of_all, steps.replicates)
+            replicate, steps.blocks, wanted, stage=stage, of_all=min(of_all, steps.replicates)
         )
         measured = log_ratios.of_records(_whole(result.records, session), rules)
         unsettled = sampling.unsettled(measured)

@@ -25,6 +25,7 @@ from benchmarks.regression.decision import Finding
 from benchmarks.regression.log_ratios import SIDES, key_of
 from benchmarks.runner.arm import start_all
 from benchmarks.runner.session import Session
+from benchmarks.stages import Stage
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.worker import agreement, profiling
 from impls.core.text import one_line
@@ -105,7 +106,7 @@ def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding
     findings = sorted(slower, key=lambda finding: -finding.ratio)[:MOST_LOCATED]
     explained = functools.cache(functools.partial(openings, session))  # for start and memory of a benchmark: once
     for number, finding in enumerate(findings):
-        session.advance("profiling", number, len(findings))
+        session.advance(Stage.PROFILING, "", number, len(findings))
         name, _, benchmark = finding.benchmark.rpartition(" ")
         slowdown = _unprofiled(records, finding)
         try:

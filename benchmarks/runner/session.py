@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import choices
@@ -23,6 +23,7 @@ from benchmarks.runner.expected import Expected, write_expected, write_expected_
 from benchmarks.runner.home import Limits
 from benchmarks.runner.rows import below_floor, forget_times, new_row
 from benchmarks.runner.sides import Side, make_arm, shuffled, worker_dtype
+from benchmarks.stages import Advance, Stage
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP, goes_on
@@ -30,8 +31,6 @@ from benchmarks.worker.timing import Plan, plan
 
 Key = tuple[str, str, str]
 """The label of a side, the name of an implementation, the id of a benchmark."""
-Advance = Callable[[str, float, float], None]
-"""A function that gets what is being done, how much of it is done, and how much there is in all."""
 
 
 class Session:
@@ -106,7 +105,7 @@ class Session:
                     for benchmark in self.benchmarks:
                         opening = self.opening(benchmark, inputs)
                         unable = self._admit(side, name, benchmark, opening, expected, unable, kernels)
-                        self.advance(f"checking {name}", len(self.admissions), steps)
+                        self.advance(Stage.CHECKING, name, len(self.admissions), steps)
         return list(self.admissions.values())
 
     def refusal(self, key: ArmKey, benchmark: Benchmark) -> ArmFailed | None:
@@ -177,7 +176,7 @@ class Session:
         number: int,
         count: int,
         wanted: Mapping[str, Sequence[Benchmark]] | None = None,
-        what: str = "replicate",
+        stage: Stage = Stage.REPLICATE,
         of_all: int = 1,
     ) -> list[Record]:
         """Measure a replicate.
@@ -190,7 +189,7 @@ class Session:
             number: the number of the replicate, from 0.
             count: how many blocks.
             wanted: benchmarks by implementation; None for all.
-            what: the word for `advance`, before the number.
+            stage: of the progress.
             of_all: how many replicates there will be.
 
         Returns:
@@ -214,8 +213,8 @@ class Session:
             if name in side.versions and (key := (side.label, name, benchmark.id))
             if self.ok(name, benchmark.id) or self._has_failed(key)
         }
-        label = f"{what} {number + 1} of {of_all}"
-        self.advance(label, number, of_all)
+        label = f"{number + 1} of {of_all}"
+        self.advance(stage, label, number, of_all)
         try:
             keys = [key for key in self.arms if key[1] in todo]
             with self.stopwatch.spent("warm starts"):
@@ -228,7 +227,7 @@ class Session:
                 blocks.How(count, False, pipelined),
                 rng,
                 self.stopwatch,
-                lambda share: self.advance(label, number + share, of_all),
+                lambda share: self.advance(stage, label, number + share, of_all),
                 self.card,
             )
             for row, failure in [*failed, *below_floor(list(rows.values()))]:

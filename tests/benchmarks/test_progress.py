@@ -1,16 +1,13 @@
 """The lines of a progress that is no terminal's, with a clock of the test's own."""
 
-import io
 import re
-import time
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
-from rich.progress import Progress
 
 from benchmarks import progress as module
-from benchmarks.progress import COLLECTING, REGRESSION, progress, progress_in_parts
+from benchmarks.progress import progress, progress_in_parts
+from benchmarks.stages import COLLECTING, REGRESSION, Stage
 
 
 @pytest.fixture
@@ -25,11 +22,11 @@ def shares(text):
 
 
 def test_one_part(clock, capsys):
-    with progress({"checking": 0.2, "replicate": 0.8}) as advance:
-        advance("checking a", 0, 2)
+    with progress({Stage.CHECKING: 0.2, Stage.REPLICATE: 0.8}) as advance:
+        advance(Stage.CHECKING, "a", 0, 2)
         for done in range(5):
             clock.seconds += 60
-            advance(f"replicate {done + 1} of 4", done, 4)
+            advance(Stage.REPLICATE, f"{done + 1} of 4", done, 4)
     assert capsys.readouterr().err.splitlines()[-1] == "replicate 5 of 4: 100% after 5 min 0 s, about 0 min 0 s left"
 
 
@@ -38,17 +35,17 @@ def test_parts_have_their_share_of_the_whole_and_of_the_time_that_is_left(clock,
     with progress_in_parts([20, 20, 10]) as part:
         for number in (1, 2):
             advance = part(COLLECTING, f"session {number} of 2")
-            advance("checking a", 0, 1)
+            advance(Stage.CHECKING, "a", 0, 1)
             for replicate in range(1, 11):
                 clock.seconds += 120
-                advance(f"collecting, replicate {replicate} of 10", replicate, 10)
+                advance(Stage.COLLECTING, f"{replicate} of 10", replicate, 10)
         text = capsys.readouterr().err
         assert "checking a, session 1 of 2: 0% after" in text
         assert "checking a, session 2 of 2: 40% after" in text
         assert "collecting, replicate 10 of 10, session 2 of 2: 80% after 40 min 0 s, about 10 min 0 s left" in text
         advance = part(REGRESSION, "gate 1 of 1")
         clock.seconds += 600
-        advance("measuring, replicate 1", 1, 1)
+        advance(Stage.MEASURING, "1", 1, 1)
     text += (rest := capsys.readouterr().err)
     assert rest == "measuring, replicate 1, gate 1 of 1: 100% after 50 min 0 s, about 0 min 0 s left\n"
     assert shares(text) == sorted(shares(text))
@@ -59,41 +56,21 @@ def test_what_nobody_knows_is_not_told(clock, capsys):
     with progress(REGRESSION) as advance:
         for replicate in range(1, 5):
             clock.seconds += 60
-            advance(f"comparing, replicate {replicate} of 4", replicate, 4)
+            advance(Stage.COMPARING, f"{replicate} of 4", replicate, 4)
         clock.seconds += 60
-        advance("measuring, replicate 5 of 40", 5, 40)
+        advance(Stage.MEASURING, "5 of 40", 5, 40)
         clock.seconds += 60
-        advance("profiling", 1, 1)
+        advance(Stage.PROFILING, "", 1, 1)
     *known, measuring, profiling = capsys.readouterr().err.splitlines()
     assert known[-1].endswith(" left")
     assert measuring == "measuring, replicate 5 of 40: 82% after 5 min 0 s"
     assert profiling == "profiling: 100% after 6 min 0 s"
 
 
-def test_a_bar_says_what_is_left_only_where_that_is_known():
-    now = SimpleNamespace(seconds=0.0)
-    bar = Progress(get_time=lambda: now.seconds, disable=True)
-    number = bar.add_task("comparing", total=1.0, tells=True)
-
-    def said():
-        return module._Left().render(bar.tasks[0]).plain
-
-    assert said() == ""
-    for share in (0.1, 0.2, 0.3):
-        now.seconds += 4.0
-        bar.update(number, completed=share)
-        assert said() == ("about 0:00:28 left" if now.seconds > module.SOON else "")
-    bar.update(number, tells=False)
-    assert said() == ""
-
-
-def test_the_clock_of_a_bar_goes_on_until_everything_is_done():
-    """A gate profiles when all is measured."""
-    console = Console(force_terminal=True, width=100, file=io.StringIO())
-    with module._bar(console) as report:
-        report("profiling", 1.0, False)
-        time.sleep(1.2)
-    assert re.search(r"done .*0:00:01", console.file.getvalue())
+def test_a_stage_that_the_command_did_not_foresee_ends_nothing(clock, capsys):
+    with progress({Stage.CHECKING: 1.0}) as advance:
+        advance(Stage.PROFILING, "", 1, 1)
+    assert capsys.readouterr().err == "profiling: 0% after 0 min 0 s\n"
 
 
 @pytest.mark.parametrize("parts", [[], [1.0]])

@@ -92,7 +92,7 @@ class Scripted(Session):
             for name in self.names:
                 self.admissions[side.label, name, BENCHMARK] = Admission(name, BENCHMARK)
 
-    def replicate(self, number, count, wanted=None, what="", of_all=1):
+    def replicate(self, number, count, wanted=None, stage=None, of_all=1):
         self.asked.append("".join(wanted))
         rows = [self.row(side.label, name, number) for name in wanted for side in self.sides]
         self.learn(rows)
