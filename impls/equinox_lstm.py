@@ -1,16 +1,12 @@
 """equinox.nn.LSTMCell under vmap over the batch, in a lax.scan."""
 
-from __future__ import annotations
+from typing import Any
 
 import equinox as eqx
 import jax
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights, layers
-from impls.families.jax import prepare_function, scan, stack
-from impls.families.layout import Layout
-from impls.families.single_bias import Params, SingleBias
+from impls.api import Prepared, Problem, Weights, layers
+from impls.families.jax import SingleBias, layered, prepare_function, scan
 
 FRAMEWORK = "equinox"
 TRACK = "default"
@@ -19,8 +15,7 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 LENGTHS = True
 REQUIRES = ("equinox>=0.11", "jax>=0.8")
 
-PARAMETERS = SingleBias("weight_ih", "weight_hh", transposed=False)
-LAYOUT = Layout(PARAMETERS.encode, PARAMETERS.decode, PARAMETERS.rates)
+LAYOUT = SingleBias("weight_ih", "weight_hh", transposed=False)
 Carry = tuple[jax.Array, jax.Array]
 
 
@@ -32,18 +27,17 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         for _, suffix, width in layers(problem)
     }
 
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
-        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
-            own = params[suffix]
-            cell = eqx.tree_at(lambda cell: [getattr(cell, name) for name in own], cells[suffix], list(own.values()))
+    def layer(
+        params: Any, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        own = params[suffix]
+        cell = eqx.tree_at(lambda cell: [getattr(cell, name) for name in own], cells[suffix], list(own.values()))
 
-            def step(carry: Carry, x_t: jax.Array) -> tuple[Carry, jax.Array]:
-                carry = jax.vmap(cell)(x_t, carry)
-                return carry, carry[0]
+        def step(carry: Carry, x_t: jax.Array) -> tuple[Carry, jax.Array]:
+            carry = jax.vmap(cell)(x_t, carry)
+            return carry, carry[0]
 
-            (h, c), output = scan(step, (h, c), x, *lengths)
-            return output, h, c
+        (h, c), output = scan(step, (h, c), x, *lengths)
+        return output, h, c
 
-        return stack(problem, layer, x, h0, c0, *lengths)
-
-    return prepare_function(problem, weights, device, workload, lstm, LAYOUT)
+    return prepare_function(problem, weights, device, workload, layered(problem, layer), LAYOUT)

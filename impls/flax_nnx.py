@@ -4,20 +4,14 @@ Its carry is (c, h), and its bias belongs to dense_h. It has no switch for the b
 bias is held at zero and is no parameter.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights, layers
-from impls.families.jax import prepare_function, stack, zeroed
-from impls.families.layout import Layout
-from impls.families.single_bias import Params, SingleBias
+from impls.api import Prepared, Problem, Weights, layers
+from impls.families.jax import SingleBias, layered, prepare_function, zeroed
 
 FRAMEWORK = "flax"
 TRACK = "default"
@@ -25,8 +19,7 @@ DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 LENGTHS = True
 
-PARAMETERS = SingleBias("dense_i", "dense_h")
-LAYOUT = Layout(PARAMETERS.encode, PARAMETERS.decode, PARAMETERS.rates)
+LAYOUT = SingleBias("dense_i", "dense_h")
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
@@ -42,16 +35,15 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         rnns[suffix] = nnx.split(nnx.RNN(cell, time_major=True, return_carry=True), nnx.Param, ...)
     zero_bias = jnp.zeros(4 * problem.hidden_size, dtype)
 
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
-        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
-            graphdef, _, rest = rnns[suffix]
-            own = params[suffix]
-            dense_h = {"kernel": nnx.Param(own["dense_h"]), "bias": nnx.Param(own.get("bias", zero_bias))}
-            dense_i = {"kernel": nnx.Param(own["dense_i"])}
-            rnn = nnx.merge(graphdef, nnx.State({"cell": {"dense_h": dense_h, "dense_i": dense_i}}), rest)
-            (c, h), output = rnn(x, initial_carry=(c, h), **({"seq_lengths": lengths[0]} if lengths else {}))
-            return zeroed(output, *lengths), h, c
+    def layer(
+        params: Any, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        graphdef, _, rest = rnns[suffix]
+        own = params[suffix]
+        dense_h = {"kernel": nnx.Param(own["dense_h"]), "bias": nnx.Param(own.get("bias", zero_bias))}
+        dense_i = {"kernel": nnx.Param(own["dense_i"])}
+        rnn = nnx.merge(graphdef, nnx.State({"cell": {"dense_h": dense_h, "dense_i": dense_i}}), rest)
+        (c, h), output = rnn(x, initial_carry=(c, h), **({"seq_lengths": lengths[0]} if lengths else {}))
+        return zeroed(output, *lengths), h, c
 
-        return stack(problem, layer, x, h0, c0, *lengths)
-
-    return prepare_function(problem, weights, device, workload, lstm, LAYOUT)
+    return prepare_function(problem, weights, device, workload, layered(problem, layer), LAYOUT)

@@ -5,8 +5,6 @@ gate. That 1 is taken away before each call. It has no switch for the bias: for 
 parameter.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import haiku as hk
@@ -14,12 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Array, Weights
-from impls.families.jax import prepare_function, stack
-from impls.families.layout import Layout
-from impls.families.single_bias import SingleBias
+from impls.api import Array, Prepared, Problem, Weights
+from impls.families.jax import Layout, SingleBias, layered, prepare_function
 
 FRAMEWORK = "dm-haiku"
 TRACK = "default"
@@ -40,34 +34,33 @@ def reordered(array: Array) -> Array:
     return np.concatenate([gates[gate] for gate in GATES], axis=-1)
 
 
-def encode(weights: Weights) -> Params:
-    """Canonical weights → Haiku's."""
-    params: Params = {}
-    for suffix, own in JOINED.encode(weights).items():
-        params[suffix] = {"w": reordered(np.concatenate([own["x"], own["h"]]))}
-        if "bias" in own:
-            params[suffix]["b"] = reordered(own["bias"])
-    return params
+class HaikuLayout(Layout):
+    """Haiku's own parameters: one matrix for [x, h], the gates in its order, and a single bias."""
+
+    single_bias = "b"
+
+    def encode(self, weights: Weights) -> Params:
+        """Canonical weights → Haiku's."""
+        params: Params = {}
+        for suffix, own in JOINED.encode(weights).items():
+            params[suffix] = {"w": reordered(np.concatenate([own["x"], own["h"]]))}
+            if "bias" in own:
+                params[suffix]["b"] = reordered(own["bias"])
+        return params
+
+    def decode(self, params: Params) -> dict[str, Array]:
+        """Haiku's parameters, or gradients in their layout → canonical arrays."""
+        parts: dict[str, dict[str, Any]] = {}
+        for suffix, own in params.items():
+            w = reordered(np.asarray(own["w"]))
+            hidden = w.shape[1] // 4
+            parts[suffix] = {"x": w[:-hidden], "h": w[-hidden:]}
+            if "b" in own:
+                parts[suffix]["bias"] = reordered(np.asarray(own["b"]))
+        return JOINED.decode(parts)
 
 
-def decode(params: Params) -> dict[str, Array]:
-    """Haiku's parameters, or gradients in their layout → canonical arrays."""
-    parts: dict[str, dict[str, Any]] = {}
-    for suffix, own in params.items():
-        w = reordered(np.asarray(own["w"]))
-        hidden = w.shape[1] // 4
-        parts[suffix] = {"x": w[:-hidden], "h": w[-hidden:]}
-        if "b" in own:
-            parts[suffix]["bias"] = reordered(np.asarray(own["b"]))
-    return JOINED.decode(parts)
-
-
-def rates(params: Params) -> Params:
-    """Return the factors on the learning rate: 2 for the single bias, since a step moves both biases."""
-    return {suffix: {name: 2.0 if name == "b" else 1.0 for name in own} for suffix, own in params.items()}
-
-
-LAYOUT = Layout(encode, decode, rates)
+LAYOUT = HaikuLayout()
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
@@ -80,13 +73,10 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     transformed = hk.without_apply_rng(hk.transform(unroll))
 
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array) -> tuple[jax.Array, ...]:
-        def layer(suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
-            own = params[suffix]
-            linear = {"w": own["w"], "b": own.get("b", jnp.zeros(4 * hidden, dtype)) - forget_one}
-            output, last = transformed.apply({"lstm/linear": linear}, x, h, c)
-            return output, last.hidden, last.cell
+    def layer(params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+        own = params[suffix]
+        linear = {"w": own["w"], "b": own.get("b", jnp.zeros(4 * hidden, dtype)) - forget_one}
+        output, last = transformed.apply({"lstm/linear": linear}, x, h, c)
+        return output, last.hidden, last.cell
 
-        return stack(problem, layer, x, h0, c0)
-
-    return prepare_function(problem, weights, device, workload, lstm, LAYOUT)
+    return prepare_function(problem, weights, device, workload, layered(problem, layer), LAYOUT)

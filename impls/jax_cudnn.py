@@ -4,16 +4,11 @@ It is batch-major, so x and output are transposed. Its weights are one flat arra
 jitted function: a parameter that is trained is canonical. Without a bias, zeros stand for it.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from jax.experimental import rnn
 
-from impls.core.contract import Prepared
-from impls.core.precision import IEEE, current
-from impls.core.problem import Problem
-from impls.core.weights import Weights, layers
+from impls.api import IEEE, Prepared, Problem, Weights, current, layers
 from impls.families.jax import prepare_function
 
 FRAMEWORK = "jax"

@@ -4,8 +4,6 @@ impls/families/native/lstm.h is the recurrence, the same as torch_cpp's. It is c
 machine, which takes seconds, and kept.
 """
 
-from __future__ import annotations
-
 import ctypes
 import functools
 from collections.abc import Sequence
@@ -15,9 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights
+from impls.api import Prepared, Problem, Weights
 from impls.families import native
 from impls.families.jax import layered, prepare_function
 from impls.families.jax_recurrence import layer_of, weight_gradient

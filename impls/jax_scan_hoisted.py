@@ -1,15 +1,9 @@
 """lax.scan with the input projection of all time steps hoisted out of the loop, into one product."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights
-from impls.families.jax import both_biases, layered, prepare_function, scan
-from impls.families.layout import KERNELS
+from impls.families.jax import KERNELS, both_biases, of_layer, scan
 
 FRAMEWORK = "jax"
 TRACK = "tuned"
@@ -42,6 +36,4 @@ def layer(
     return output, h, c
 
 
-def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/core/contract.py."""
-    return prepare_function(problem, weights, device, workload, layered(problem, layer), KERNELS)
+prepare = of_layer(layer, KERNELS)

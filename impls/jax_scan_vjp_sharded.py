@@ -4,8 +4,6 @@ XLA works on one step of a scan at a time, and splits few products of that size 
 JAX device, and they wait for each other only where weight gradients are added up.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 
@@ -13,9 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from impls.core.contract import Prepared, Unsupported
-from impls.core.problem import Problem
-from impls.core.weights import Weights
+from impls.api import Prepared, Problem, Unsupported, Weights
 from impls.families.jax import layered, prepare_function
 from impls.families.jax_recurrence import layer
 

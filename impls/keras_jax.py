@@ -5,15 +5,11 @@ direction of a layer is one lax.scan with x @ kernel inside it. Two directions a
 In float64 the activation is jnp.tanh, since Keras's own tanh rounds float64 to float32 on JAX.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import keras
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights
+from impls.api import Prepared, Problem, Weights
 from impls.families.jax import prepare_function
 from impls.families.keras import LAYOUT, make_lstm, need_backend
 

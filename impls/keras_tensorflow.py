@@ -3,8 +3,6 @@
 Keras is batch-major. x and output are transposed inside the function, which is part of using Keras.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +11,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from impls.core.contract import Prepared
-from impls.core.operators import Ran, added, longest
-from impls.core.problem import Problem
-from impls.core.weights import Array, Weights
+from impls.api import Array, Prepared, Problem, Ran, Weights, added, longest
 from impls.families.keras import LAYOUT, make_lstm, need_backend
 from impls.families.sequence import State, flat, gradients, prepare_sequence, unflat
 

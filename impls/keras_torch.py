@@ -4,15 +4,11 @@ Keras is batch-major. x and output are transposed views. Each direction of a lay
 directions are one keras.layers.Bidirectional.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor, nn
 
-from impls.core.contract import Prepared, Unsupported
-from impls.core.problem import Problem
-from impls.core.weights import Weights, layers
+from impls.api import Prepared, Problem, Unsupported, Weights, layers
 from impls.families.keras import make_lstm, need_backend
 from impls.families.torch import CanonicalLSTM, prepare_module
 

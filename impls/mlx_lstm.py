@@ -4,8 +4,7 @@ It is batch-major, so x and output are transposed. Its backward is part of vjp, 
 mode for the backward alone.
 """
 
-from __future__ import annotations
-
+import functools
 import re
 import tempfile
 from collections import Counter
@@ -16,12 +15,10 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights, layers
-from impls.families.layout import Layout
+from impls.api import Prepared, Problem, Weights, layers
+from impls.families.layout import SingleBias
 from impls.families.sequence import State, flat, gradients, prepare_sequence, unflat
-from impls.families.single_bias import SingleBias
+from impls.families.stack import stack
 
 FRAMEWORK = "mlx"
 TRACK = "default"
@@ -30,8 +27,7 @@ DTYPES = ("float32",)
 WORKLOADS = ("cell", "sequence")
 REQUIRES = ("mlx[cpu]>=0.28",)
 
-PARAMETERS = SingleBias("Wx", "Wh", transposed=False)
-LAYOUT = Layout(PARAMETERS.encode, PARAMETERS.decode, PARAMETERS.rates)
+LAYOUT = SingleBias("Wx", "Wh", transposed=False)
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
@@ -41,21 +37,17 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     like = LAYOUT.encode(weights)
     parameters = len(flat(like))
 
+    joined = functools.partial(mx.concatenate, axis=2)
+
     def lstm(*leaves: Any) -> list[Any]:
         params = unflat(like, list(leaves[:parameters]))
-        x, h0, c0 = leaves[parameters:]
-        h_n, c_n, outputs = [], [], []
-        for k, (_, suffix, _) in enumerate(layers(problem)):
-            turn = -1 if suffix.endswith("_reverse") else 1
+
+        def layer(suffix: str, x: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
             modules[suffix].update(params[suffix])
-            hidden, cell = modules[suffix](x[::turn].swapaxes(0, 1), h0[k], c0[k])  # each (B, T, H)
-            h_n.append(hidden[:, -1])
-            c_n.append(cell[:, -1])
-            outputs.append(hidden.swapaxes(0, 1)[::turn])
-            if len(outputs) == problem.directions:
-                x = mx.concatenate(outputs, axis=2) if problem.bidirectional else outputs[0]
-                outputs = []
-        return [x, mx.stack(h_n), mx.stack(c_n)]
+            hidden, cell = modules[suffix](x.swapaxes(0, 1), h, c)  # each (B, T, H)
+            return hidden.swapaxes(0, 1), hidden[:, -1], cell[:, -1]
+
+        return [*stack(problem, layer, *leaves[parameters:], turned=lambda x: x[::-1], joined=joined, stacked=mx.stack)]
 
     def forward(state: State) -> tuple[Any, ...]:
         outputs = lstm(*state.leaves)

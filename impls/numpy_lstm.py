@@ -3,19 +3,14 @@
 How layers and directions are joined, and the batched products of the backward, are the reference's.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from impls.api import Array, Inputs, Prepared, Problem, Ran, Weights, added, longest
 from impls.core import reference
-from impls.core.contract import Prepared
-from impls.core.operators import Ran, added, longest
-from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights
 from impls.families import ufuncs
 
 FRAMEWORK = "numpy"

@@ -4,8 +4,6 @@ The weights are constants of the model, in ONNX's gate order i, o, f, c; x, h0 a
 options are ONNX Runtime's defaults, except the number of threads: as many as this process may use.
 """
 
-from __future__ import annotations
-
 import json
 import tempfile
 from pathlib import Path
@@ -14,10 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from impls.core.contract import Prepared
-from impls.core.operators import Ran, added, longest
-from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights
+from impls.api import Array, Inputs, Prepared, Problem, Ran, Weights, added, longest
 from impls.families.onnx import make_model
 from impls.families.threads import threads
 

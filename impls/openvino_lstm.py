@@ -4,17 +4,12 @@ The options are OpenVINO's for latency, with float32 arithmetic: by default it t
 it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 import openvino
 
-from impls.core.contract import Prepared
-from impls.core.operators import Ran, added, longest
-from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights
+from impls.api import Array, Inputs, Prepared, Problem, Ran, Weights, added, longest
 from impls.families.onnx import make_model
 from impls.families.threads import threads
 

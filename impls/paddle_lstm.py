@@ -1,17 +1,12 @@
 """paddle.nn.LSTM, with gradients by paddle.grad."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import paddle
 from paddle import profiler
 
-from impls.core.contract import Prepared, Unsupported
-from impls.core.operators import Ran, added, longest
-from impls.core.problem import Problem
-from impls.core.weights import Array, Weights
+from impls.api import Array, Prepared, Problem, Ran, Unsupported, Weights, added, longest
 from impls.families.layout import CANONICAL
 from impls.families.sequence import State, gradients, prepare_sequence
 

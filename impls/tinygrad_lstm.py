@@ -5,18 +5,15 @@ Otherwise tinygrad computes h anew for each element of the next product (docs/de
 There is no mode for the backward alone: TinyJit replays whole graphs.
 """
 
-from __future__ import annotations
-
 import shutil
 from typing import Any
 
 from tinygrad import Device, GlobalCounters, Tensor, TinyJit
 
-from impls.core.contract import NotInstalled, Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Array, Weights, layers
+from impls.api import Array, NotInstalled, Prepared, Problem, Weights
 from impls.families.layout import CANONICAL
 from impls.families.sequence import State, gradients, prepare_sequence
+from impls.families.stack import stack
 
 FRAMEWORK = "tinygrad"
 TRACK = "tuned"
@@ -31,6 +28,16 @@ REQUIRES = ("tinygrad>=0.10",)
 ENVIRONMENT = {"CPU": "1", "DEV": "CPU"}
 
 
+def stacked(tensors: list[Tensor]) -> Tensor:
+    """Stack tensors on a new first axis."""
+    return tensors[0].stack(*tensors[1:])
+
+
+def joined(tensors: list[Tensor]) -> Tensor:
+    """Join tensors on their last of three axes."""
+    return tensors[0].cat(*tensors[1:], dim=2)
+
+
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     if shutil.which("clang") is None:
@@ -39,28 +46,22 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def lstm(*leaves: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         params = dict(zip(names, leaves, strict=False))
-        x, h0, c0 = leaves[len(names) :]
-        h_n, c_n, outputs = [], [], []
-        for k, (_, suffix, _) in enumerate(layers(problem)):
-            reverse = suffix.endswith("_reverse")
-            z = (x.flip(0) if reverse else x) @ params[f"weight_ih_{suffix}"].T
+
+        def layer(suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            z = x @ params[f"weight_ih_{suffix}"].T
             if problem.bias:
                 z = z + params[f"bias_ih_{suffix}"] + params[f"bias_hh_{suffix}"]
             z = z.contiguous()
-            h, c, hs = h0[k], c0[k], []
+            hs = []
             for t in range(problem.seq_len):
                 i, f, g, o = (z[t] + h @ params[f"weight_hh_{suffix}"].T).chunk(4, dim=1)
                 c = (f.sigmoid() * c + i.sigmoid() * g.tanh()).contiguous()
                 h = (o.sigmoid() * c.tanh()).contiguous()
                 hs.append(h)
-            output = hs[0].stack(*hs[1:])
-            outputs.append(output.flip(0) if reverse else output)
-            h_n.append(h)
-            c_n.append(c)
-            if len(outputs) == problem.directions:
-                x = outputs[0].cat(*outputs[1:], dim=2)
-                outputs = []
-        return x, h_n[0].stack(*h_n[1:]), c_n[0].stack(*c_n[1:])
+            return stacked(hs), h, c
+
+        given = leaves[len(names) :]
+        return stack(problem, layer, *given, turned=lambda x: x.flip(0), joined=joined, stacked=stacked)
 
     @TinyJit  # type: ignore[untyped-decorator]
     def run(*leaves: Tensor) -> tuple[Tensor, ...]:

@@ -5,17 +5,13 @@ axis when batch is 1. LSTMModel builds every layer, passes bias on, keeps the ba
 and takes device and dtype from its input. torch.sigmoid and torch.tanh replace Variable, F.sigmoid and F.tanh.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
 from torch import Tensor, nn
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import OUTPUT_SIZE, Weights, layers
-from impls.families.torch import CellLSTM, prepare_module
+from impls.api import OUTPUT_SIZE, Problem
+from impls.families.torch import CellLSTM, of_module
 
 FRAMEWORK = "torch"
 TRACK = "default"
@@ -99,17 +95,10 @@ class TimeMajorModel(LSTMModel):
         return super().forward(x.transpose(0, 1), *lengths)
 
 
-def names(problem: Problem, prefix: str = "") -> dict[str, str]:
-    """Canonical names → LSTM's own: x2h holds weight_ih and bias_ih, h2h holds weight_hh and bias_hh."""
-    own = {}
-    for _, suffix, _ in layers(problem):
-        for ours, theirs in (("ih", "x2h"), ("hh", "h2h")):
-            for kind in ("weight", "bias"):
-                own[f"{kind}_{ours}_{suffix}"] = f"{prefix}cells.{suffix}.{theirs}.{kind}"
-    return own
+def own_name(name: str) -> str:
+    """Return LSTM's name of a parameter: x2h holds weight_ih and bias_ih, h2h holds weight_hh and bias_hh."""
+    kind, of, suffix = name.split("_", 2)
+    return f"cells.{suffix}.{'x2h' if of == 'ih' else 'h2h'}.{kind}"
 
 
-def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """The notebook's cell for `cell` and `sequence`, its LSTMModel for `model`."""
-    own = names(problem, "lstm." if workload == "model" else "")
-    return prepare_module(problem, weights, device, workload, LSTM, own, build_model=TimeMajorModel)
+prepare = of_module(LSTM, names=own_name, build_model=TimeMajorModel)

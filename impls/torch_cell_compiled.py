@@ -4,29 +4,36 @@ Compiling a single step leaves the cost of the Python loop at every step. Compil
 long sequences. docs/decisions/0002-tuned-track.md has the figures.
 """
 
-from __future__ import annotations
-
 import torch
+from torch import Tensor
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights
-from impls.families.torch import prepare_module
-from impls.families.torch_compile import ChunkedLSTM, settle, steps
+from impls.families.torch import HoistedLSTM, of_module, settle_compiler
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 
+CHUNK = 8
+"""The time steps that are one compiled graph."""
 
-class CompiledLSTM(ChunkedLSTM):
-    """The loop in compiled chunks."""
-
-    compiled_steps = staticmethod(torch.compile(steps, dynamic=False, fullgraph=True))
+settle_compiler()
+compiled = torch.compile(HoistedLSTM.steps, dynamic=False, fullgraph=True)
 
 
-def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/core/contract.py."""
-    settle()
-    return prepare_module(problem, weights, device, workload, CompiledLSTM)
+class CompiledLSTM(HoistedLSTM):
+    """The loop in compiled chunks, each unrolled by the compiler."""
+
+    @staticmethod
+    def steps(
+        projected: tuple[Tensor, ...], h: Tensor, c: Tensor, recurrent: Tensor
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """See HoistedLSTM."""
+        outputs: list[Tensor] = []
+        for start in range(0, len(projected), CHUNK):
+            chunk, h, c = compiled(projected[start : start + CHUNK], h, c, recurrent)
+            outputs += chunk
+        return outputs, h, c
+
+
+prepare = of_module(CompiledLSTM)

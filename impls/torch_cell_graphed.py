@@ -5,20 +5,14 @@ a training step keeps for its backward pass is inside the graph: there is no bac
 recording's steps of SGD.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional
 
-from impls.core.contract import Prepared, Unsupported
-from impls.core.problem import Problem
-from impls.core.weights import Inputs, Weights
-from impls.families.torch import CanonicalLSTM, device_of, prepare_module, wait_for
+from impls.api import Inputs, Prepared, Problem, Unsupported, Weights
+from impls.families.torch import LoopedLSTM, device_of, prepare_module, wait_for
 from impls.families.torch_graph import captured
 
 FRAMEWORK = "torch"
@@ -30,22 +24,6 @@ MODES = ("forward", "train_step")
 
 Graphs = dict[str, Callable[[], Any]]
 """The state: by mode, what replays its graph."""
-
-
-class LoopedLSTM(CanonicalLSTM):
-    """The custom cell in a loop, step by step."""
-
-    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See CanonicalLSTM."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self.weights(suffix)
-        outputs = []
-        for step in x.unbind(0):
-            z = functional.linear(step, weight_ih, bias_ih) + functional.linear(h, weight_hh, bias_hh)
-            i, f, g, o = z.chunk(4, 1)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
-            outputs.append(h)
-        return torch.stack(outputs), h, c
 
 
 def graphed(eager: Prepared, wait: Callable[[], None], cuda: Any = torch.cuda) -> Prepared:

@@ -4,8 +4,6 @@ impls/families/native/lstm.h is the recurrence. It is compiled at the first call
 kept. The batched products are those of MKL on Intel's processors, and of oneDNN elsewhere.
 """
 
-from __future__ import annotations
-
 import ctypes
 import functools
 from dataclasses import replace
@@ -15,9 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights
+from impls.api import Prepared, Problem, Weights
 from impls.families import native
 from impls.families.torch import CanonicalLSTM, prepare_module
 from impls.families.torch_products import quickest

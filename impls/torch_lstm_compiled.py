@@ -4,17 +4,10 @@ pytorch#185135 reports that it compiles for 7 s with two layers and for over 80 
 figures.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights
-from impls.families.torch import prepare_module
-from impls.families.torch_compile import settle
-from impls.families.torch_lstm import FlatLSTM
+from impls.families.torch import FlatLSTM, of_module, settle_compiler
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
@@ -22,6 +15,9 @@ WORKLOADS = ("cell", "sequence")  # torch 2.13 can't compile the model's step: m
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 OPTIONAL = True
+
+settle_compiler()
+torch._dynamo.config.allow_rnn = True
 
 
 @torch.compile(dynamic=False, fullgraph=True)
@@ -37,8 +33,4 @@ class CompiledLSTM(FlatLSTM):
         return compiled(self, x, h0, c0)  # type: ignore[no-any-return]
 
 
-def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/core/contract.py."""
-    settle()
-    torch._dynamo.config.allow_rnn = True
-    return prepare_module(problem, weights, device, workload, CompiledLSTM)
+prepare = of_module(CompiledLSTM)

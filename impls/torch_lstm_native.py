@@ -3,19 +3,14 @@
 That is what torch.nn.LSTM falls back to where oneDNN or cuDNN does not support a problem.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from impls.core.contract import MODES, Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights
-from impls.families.torch import prepare_module
-from impls.families.torch_lstm import FlatLSTM
+from impls.api import MODES, Prepared, Problem, Weights
+from impls.families.torch import FlatLSTM, prepare_module
 
 FRAMEWORK = "torch"
 TRACK = "default"

@@ -1,13 +1,9 @@
 """torch.nn.LSTMCell in a Python loop over time steps."""
 
-from __future__ import annotations
-
 from torch import nn
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights, layers
-from impls.families.torch import CellLSTM, prepare_module
+from impls.api import Problem
+from impls.families.torch import CellLSTM, of_module
 
 FRAMEWORK = "torch"
 TRACK = "default"
@@ -23,12 +19,10 @@ class LSTM(CellLSTM):
         super().__init__(problem, lambda width: nn.LSTMCell(width, problem.hidden_size, bias=problem.bias))
 
 
-def names(problem: Problem) -> dict[str, str]:
-    """Canonical names → this module's own."""
-    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    return {f"{kind}_{suffix}": f"cells.{suffix}.{kind}" for _, suffix, _ in layers(problem) for kind in kinds}
+def own_name(name: str) -> str:
+    """Return this module's name of a parameter: weight_ih_l0 is cells.l0.weight_ih."""
+    kind, _, suffix = name.partition("_l")
+    return f"cells.l{suffix}.{kind}"
 
 
-def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/core/contract.py."""
-    return prepare_module(problem, weights, device, workload, LSTM, names(problem))
+prepare = of_module(LSTM, names=own_name)

@@ -6,24 +6,20 @@ refused 2.12.0 there (docs/decisions/0002-tuned-track.md). Each layer is compile
 graph, gradients are wrong in 2.13.0 too, as pytorch#153679 reports.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch._higher_order_ops.scan import scan
 from torch.nn import functional
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Weights
-from impls.families.torch import CanonicalLSTM, prepare_module
-from impls.families.torch_compile import settle
+from impls.families.torch import CanonicalLSTM, of_module, settle_compiler
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 OPTIONAL = True
+
+settle_compiler()
 
 
 @torch.compile(dynamic=False, fullgraph=True)
@@ -50,7 +46,4 @@ class ScanLSTM(CanonicalLSTM):
         return compiled(projected, h, c, weight_hh)  # type: ignore[no-any-return]
 
 
-def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-    """See impls/core/contract.py."""
-    settle()
-    return prepare_module(problem, weights, device, workload, ScanLSTM)
+prepare = of_module(ScanLSTM)

@@ -4,14 +4,10 @@ TorchRL's LSTMModule takes it with python_based=True. Otherwise LSTMModule takes
 It is batch-major, so x and output are transposed views. It has no two directions.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 from torchrl.modules import LSTM
 
-from impls.core.contract import Prepared, Unsupported
-from impls.core.problem import Problem
-from impls.core.weights import Weights
+from impls.api import Prepared, Problem, Unsupported, Weights
 from impls.families.torch import prepare_module
 
 FRAMEWORK = "torchrl"

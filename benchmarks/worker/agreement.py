@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from impls.core import reference
-from impls.core.contract import Prepared
+from impls.core.contract import Prepared, result_names
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, make_inputs
 
@@ -235,7 +235,9 @@ class Saved(Mapping[str, Array]):
 def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) -> dict[str, Array]:
     """Return the tensors under SET/STEPS that a mode must return, by their names."""
     names = [name.rpartition("/")[2] for name in want if name.startswith(f"{prefix}/")]
-    return {name: want[f"{prefix}/{name}"] for name in names if belongs(name, workload, mode)}
+    weights = {name.partition("_")[2] for name in names if name.startswith(("grad_", "param_"))}
+    wanted = result_names(workload, mode, weights)
+    return {name: want[f"{prefix}/{name}"] for name in names if name in wanted}
 
 
 def compare_part(
@@ -253,19 +255,6 @@ def compare_part(
 def updates(workload: str, mode: str) -> bool:
     """Whether each call changes the parameters, so that a result depends on how many calls were made before."""
     return (workload, mode) == ("model", "train_step")
-
-
-def belongs(name: str, workload: str, mode: str) -> bool:
-    """Whether a mode of a workload must return the tensor of that name."""
-    if name.startswith("grad_"):
-        return mode == "backward" or (mode == "train_step" and workload != "model")
-    if name.startswith("param_"):
-        return mode == "train_step"
-    if name == "loss":
-        return mode in ("forward_train", "train_step")
-    if name == "prediction":
-        return mode in ("forward", "forward_train")
-    return mode != "backward"
 
 
 def check(

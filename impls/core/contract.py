@@ -21,7 +21,7 @@ something is missing that is no Python package, and NoDevice where its framework
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,3 +113,25 @@ class Prepared:
         state = self.load(inputs)
         self.make_ready(mode, state)
         return state
+
+
+Prepare = Callable[..., Prepared]
+"""(problem, weights, device, workload) → Prepared."""
+
+
+def result_names(workload: str, mode: str, weights: Iterable[str]) -> list[str]:
+    """Return the canonical names of a mode's results, for parameters of these names."""
+    if workload == "model":
+        return {
+            "forward": ["prediction"],
+            "forward_train": ["loss", "prediction"],
+            "backward": [f"grad_{name}" for name in weights],
+            "train_step": ["loss", *(f"param_{name}" for name in weights)],
+        }[mode]
+    outputs, gradients = ["output", "h_n", "c_n"], [f"grad_{name}" for name in (*weights, "x", "h0", "c0")]
+    return {
+        "forward": outputs,
+        "forward_train": outputs,
+        "backward": gradients,
+        "train_step": outputs + gradients,
+    }[mode]

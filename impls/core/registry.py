@@ -106,6 +106,12 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
     return constants
 
 
+def _defines_prepare(node: ast.stmt) -> bool:
+    """Whether a statement is `def prepare` or `prepare =`."""
+    names = node.targets if isinstance(node, ast.Assign) else [node]
+    return any("prepare" in (getattr(name, "id", None), getattr(name, "name", None)) for name in names)
+
+
 def _choices(
     path: Path, constants: dict[str, Any], name: str, allowed: tuple[str, ...], default: tuple[str, ...] | None = None
 ) -> tuple[str, ...]:
@@ -164,7 +170,7 @@ def read(path: Path) -> Implementation:
         raise ValueError(f"{path}: nested too deeply to be read") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: a constant that is not a plain literal ({error})") from None
-    if not any(isinstance(node, ast.FunctionDef) and node.name == "prepare" for node in tree.body):
+    if not any(_defines_prepare(node) for node in tree.body):
         raise ValueError(f"{path} defines no prepare(problem, weights, device, workload)")
     for name in ("FRAMEWORK", "TRACK"):
         if not isinstance(constants.get(name), str) or not constants[name].strip():

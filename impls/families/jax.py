@@ -16,18 +16,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.core.contract import LEARNING_RATE, NoDevice, Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights, layers
-from impls.families.layout import CANONICAL, Layout, Params
+from impls.api import LEARNING_RATE, Array, Inputs, NoDevice, Prepare, Prepared, Problem, Weights
+from impls.families.layout import CANONICAL, KERNELS, Layout, Params, SingleBias
+from impls.families.stack import stack
+
+__all__ = ["KERNELS", "Layout", "SingleBias", "layered", "of_layer", "prepare_function", "scan"]
 
 LSTM = Callable[..., tuple[jax.Array, ...]]
 """(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n.
 
-Where the problem has lengths, they are one more argument, (B,); so too of a Layer.
+Where the problem has lengths, they are one more argument, (B,); so too of a layer.
 """
-Layer = Callable[..., tuple[jax.Array, ...]]
-"""(suffix, x (T, B, ·), h (B, H), c (B, H)) → output (T, B, H), h, c: one direction of one layer."""
 Cell = Callable[[Any, jax.Array], tuple[Any, jax.Array]]
 """(carry, x_t (B, ·)) → the next carry, output (B, H): one step."""
 Placement = Callable[[int | None], jax.Device | jax.sharding.Sharding]
@@ -76,28 +75,13 @@ def scan(cell: Cell, carry: Any, x: jax.Array, *lengths: jax.Array, unroll: int 
     return jax.lax.scan(masked, carry, (x, inside(x, *lengths)), unroll=unroll)  # type: ignore[no-any-return]
 
 
-def stack(
-    problem: Problem, layer: Layer, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array
-) -> tuple[jax.Array, ...]:
-    """Run every layer and direction, and join their outputs as torch.nn.LSTM does."""
-    last_h, last_c, outputs = [], [], []
-    for k, (_, suffix, _) in enumerate(layers(problem)):
-        reverse = suffix.endswith("_reverse")
-        output, h, c = layer(suffix, turned(x, *lengths) if reverse else x, h0[k], c0[k], *lengths)
-        outputs.append(turned(output, *lengths) if reverse else output)
-        last_h.append(h)
-        last_c.append(c)
-        if len(outputs) == problem.directions:
-            x = jnp.concatenate(outputs, axis=2) if problem.bidirectional else outputs[0]
-            outputs = []
-    return x, jnp.stack(last_h), jnp.stack(last_c)
-
-
 def layered(problem: Problem, layer: Callable[..., tuple[jax.Array, ...]]) -> LSTM:
-    """Return the LSTM whose layers are layer(params, suffix, x, h, c), each a Layer once it has its params."""
+    """Return the LSTM whose layers are layer(params, suffix, x (T, B, ·), h, c) → output (T, B, H), h, c."""
+    joined = partial(jnp.concatenate, axis=2)
 
     def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
-        return stack(problem, partial(layer, params), x, h0, c0, *lengths)
+        own = partial(layer, params)
+        return stack(problem, own, x, h0, c0, *lengths, turned=turned, joined=joined, stacked=jnp.stack)
 
     return lstm
 
@@ -171,46 +155,22 @@ def prepare_function(
         arrays, cotangents = (inputs.x, inputs.h0, inputs.c0), (inputs.d_output, inputs.d_h_n, inputs.d_c_n)
         return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), lengths)
 
-    def canonical_gradients(grads: Params) -> dict[str, Array]:
-        if workload != "model":
-            return {f"grad_{name}": value for name, value in layout.gradients(grads).items()}
-        return {f"grad_{name}": value for name, value in {**layout.gradients(grads["lstm"]), **grads["fc"]}.items()}
-
-    def canonical_params(params: Params) -> dict[str, Array]:
-        return {f"param_{n}": value for n, value in {**layout.params(params["lstm"], weights), **params["fc"]}.items()}
-
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
-        named = dict(_read(workload, mode, result, canonical_gradients, canonical_params))
+        named = layout.results(workload, mode, _copied(result), weights)
         return {name: np.array(value, np.float64) for name, value in named.items()}
 
-    def rates(params: Params) -> Params:
-        factors = jax.tree.map(lambda _: 1.0, params["lstm"]) if layout.rates is None else layout.rates(params["lstm"])
-        return {"lstm": factors, "fc": jax.tree.map(lambda _: 1.0, params["fc"])}
-
-    modes_of = _model_modes(problem, lstm, rates) if workload == "model" else _sequence_modes(lstm)
+    modes_of = _model_modes(problem, lstm, layout) if workload == "model" else _sequence_modes(lstm)
     submitted = modes_of(lambda tree: tree)
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes_of(jax.block_until_ready))
 
 
-def _read(
-    workload: str,
-    mode: str,
-    result: Any,
-    gradients: Callable[[Params], dict[str, Array]],
-    params: Callable[[Params], dict[str, Array]],
-) -> dict[str, Any]:
-    if workload == "model":
-        if mode == "backward":
-            return gradients(_copied(result[0]))
-        if mode == "train_step":
-            return {"loss": result[0], **params(_copied(result[1]))}
-        names = ("loss", "prediction") if mode == "forward_train" else ("prediction",)
-        return dict(zip(names, _copied(result), strict=True))
-    outputs = {} if mode == "backward" else dict(zip(("output", "h_n", "c_n"), _copied(result[0]), strict=True))
-    if mode in ("forward", "forward_train"):
-        return outputs
-    grads, d_x, d_h0, d_c0 = _copied(result[-1])
-    return {**outputs, **gradients(grads), "grad_x": d_x, "grad_h0": d_h0, "grad_c0": d_c0}
+def of_layer(layer: Callable[..., tuple[jax.Array, ...]], layout: Layout = CANONICAL) -> Prepare:
+    """Return the `prepare` of the LSTM whose layers are as `layered` takes them, with parameters in a layout."""
+
+    def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+        return prepare_function(problem, weights, device, workload, layered(problem, layer), layout)
+
+    return prepare
 
 
 def _copied(tree: Any) -> Any:
@@ -261,7 +221,7 @@ def _sequence_modes(lstm: LSTM) -> Callable[[Wait], Modes]:
     return modes
 
 
-def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]) -> Callable[[Wait], Modes]:
+def _model_modes(problem: Problem, lstm: LSTM, layout: Layout) -> Callable[[Wait], Modes]:
     def predict(params: Params, x: jax.Array, lengths: tuple[jax.Array, ...]) -> jax.Array:
         zeros = jnp.zeros((problem.num_layers * problem.directions, x.shape[1], problem.hidden_size), x.dtype)
         h_n = lstm(params["lstm"], x, zeros, zeros, *lengths)[1]
@@ -285,7 +245,7 @@ def _model_modes(problem: Problem, lstm: LSTM, rates: Callable[[Params], Params]
     @jax.jit
     def step(params: Params, x: jax.Array, target: jax.Array, lengths: tuple[jax.Array, ...]) -> Any:
         (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(params, x, target, lengths)
-        return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, rates(params))
+        return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, layout.rates(params))
 
     def modes(wait: Wait) -> Modes:
         def forward(state: State) -> Any:

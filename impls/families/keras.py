@@ -10,12 +10,10 @@ from typing import Any
 
 import keras
 
-from impls.core.problem import Problem
-from impls.families.layout import Layout
-from impls.families.single_bias import Params, SingleBias
+from impls.api import Problem
+from impls.families.layout import Params, SingleBias
 
-PARAMETERS = SingleBias("kernel", "recurrent_kernel")
-LAYOUT = Layout(PARAMETERS.encode, PARAMETERS.decode, PARAMETERS.rates)
+LAYOUT = SingleBias("kernel", "recurrent_kernel")
 
 
 def need_backend(name: str) -> None:
@@ -52,7 +50,7 @@ def make_layers(problem: Problem, activation: Any = "tanh") -> list[Any]:
 
 
 def make_lstm(problem: Problem, activation: Any = "tanh") -> Callable[..., tuple[Any, Any, Any]]:
-    """Return lstm(params, x, h0, c0) → output (T, B, D·H), h_n, c_n, with parameters as PARAMETERS encodes them.
+    """Return lstm(params, x, h0, c0) → output (T, B, D·H), h_n, c_n, with parameters in LAYOUT.
 
     Keras is batch-major: x and output are transposed, which is part of using Keras.
     """

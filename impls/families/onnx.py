@@ -10,9 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from impls.core.contract import Unsupported
-from impls.core.problem import Problem
-from impls.core.weights import OUTPUT_SIZE, Array, Weights, input_shapes
+from impls.api import OUTPUT_SIZE, Array, Problem, Unsupported, Weights, input_shapes
 
 OPSET = 17
 IR_VERSION = 8

@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from impls.core.contract import Prepared
-from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights
+from impls.api import Array, Inputs, Prepared, Problem, Weights
 from impls.families.layout import Layout, Params
 
 Mode = Callable[["State"], tuple[Any, ...]]
@@ -48,6 +46,13 @@ def unflat(like: Params, leaves: list[Any]) -> Params:
     return leaves.pop(0)
 
 
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return a tree of dictionaries, lists and tuples with a function done on each of its leaves."""
+    if isinstance(tree, dict):
+        return {name: mapped(function, value) for name, value in tree.items()}
+    return [mapped(function, value) for value in tree] if isinstance(tree, list | tuple) else function(tree)
+
+
 def gradients(state: State, leaves: list[Any]) -> tuple[Any, ...]:
     """Return gradients in the order of state.leaves as a mode returns them."""
     rest = list(leaves)
@@ -74,9 +79,6 @@ def prepare_sequence(
         kernel: as the contract has it.
     """
 
-    def mapped(function: Callable[[Any], Any], tree: Params) -> Params:
-        return unflat(tree, [function(leaf) for leaf in flat(tree)])
-
     def own(value: Array) -> Any:
         return array(np.ascontiguousarray(value, problem.dtype))
 
@@ -87,13 +89,7 @@ def prepare_sequence(
         return State(mapped(own, layout.encode(weights)), arrays, cotangents, lengths)
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
-        named: dict[str, Any] = {}
-        if mode != "backward":
-            named |= {name: read(value) for name, value in zip(("output", "h_n", "c_n"), result[0], strict=True)}
-        if mode in ("backward", "train_step"):
-            of_params, *of_inputs = result[-1]
-            named |= {f"grad_{name}": value for name, value in layout.gradients(mapped(read, of_params)).items()}
-            named |= {f"grad_{name}": read(value) for name, value in zip(("x", "h0", "c0"), of_inputs, strict=True)}
+        named = layout.results("sequence", mode, mapped(read, result), weights)
         return {name: np.array(value, np.float64) for name, value in named.items()}
 
     return Prepared(load=load, to_numpy=to_numpy, kernel=kernel, **modes)

@@ -1,13 +1,14 @@
 """What every PyTorch implementation shares: loading, and the four modes.
 
 An implementation brings an nn.Module whose forward takes x (T, B, I), h0 and c0 (L·D, B, H) and returns
-output (T, B, D·H), h_n and c_n (L·D, B, H), and gives the names of its parameters.
+output (T, B, D·H), h_n and c_n (L·D, B, H).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,17 +18,22 @@ import torch._dynamo  # otherwise the first backward or an optimizer imports it,
 from torch import Tensor, nn
 from torch.nn import functional
 
-from impls.core.contract import LEARNING_RATE, NoDevice, Prepared
-from impls.core.precision import TF32, current
-from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights
-from impls.families.names import result_names
-from impls.families.torch_modules import CanonicalLSTM, CellLSTM, Model
+from impls.api import (
+    LEARNING_RATE,
+    TF32,
+    Array,
+    Inputs,
+    NoDevice,
+    Prepare,
+    Prepared,
+    Problem,
+    Weights,
+    current,
+    result_names,
+)
+from impls.families.torch_modules import CanonicalLSTM, CellLSTM, FlatLSTM, HoistedLSTM, LoopedLSTM, Model
 
-__all__ = ["CanonicalLSTM", "CellLSTM", "Model", "prepare_module"]
-
-Names = Mapping[str, str]
-"""Canonical name → the module's own name of that parameter."""
+__all__ = ["CanonicalLSTM", "CellLSTM", "FlatLSTM", "HoistedLSTM", "LoopedLSTM", "Model", "of_module", "prepare_module"]
 
 
 @dataclass
@@ -90,6 +96,13 @@ def set_precision(precision: str) -> None:
             backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = precision == TF32
 
 
+def settle_compiler() -> None:
+    """Let torch.compile recompile for each problem, and never fall back to eager silently."""
+    torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 1024
+    torch._dynamo.config.fail_on_recompile_limit_hit = True  # a silent fallback to eager would be timed
+    torch._functorch.config.donated_buffer = False  # `backward` is called again on the same graph. All modes get it
+
+
 def wait_for(device: torch.device) -> Callable[[], None]:
     """Return a function that blocks until the device is done; on a CPU it returns at once."""
     return torch.cuda.synchronize if device.type == "cuda" else lambda: None
@@ -101,7 +114,7 @@ def prepare_module(
     device: str,
     workload: str,
     build: Callable[[Problem], nn.Module],
-    names: Names | None = None,
+    names: Callable[[str], str] = str,
     build_model: Callable[[Problem], nn.Module] | None = None,
     inference: Callable[[], Any] = torch.inference_mode,
 ) -> Prepared:
@@ -110,9 +123,9 @@ def prepare_module(
     Args:
         problem, weights, device, workload: as the contract has them.
         build: makes the module.
-        names: canonical names → the module's own, where they differ.
-        build_model: makes the whole model of the `model` workload, where that is not `Model` around the LSTM. Its names
-            then start at its root.
+        names: a parameter's canonical name → the module's own.
+        build_model: makes the whole model of the `model` workload, where that is not `Model` around the LSTM. It too
+            holds the LSTM as `lstm`, and the linear layer as `fc`.
         inference: the context in which `forward` runs.
 
     Raises:
@@ -122,11 +135,8 @@ def prepare_module(
     is_model = workload == "model"
     with torch.device("meta"):
         module = build(problem) if not is_model else (build_model or (lambda p: Model(p, build(p))))(problem)
-    prefix = "lstm." if is_model and build_model is None else ""
-    own = {
-        name: name if name.startswith("fc.") else prefix + (names[name] if names is not None else name)
-        for name in weights
-    }
+    prefix = "lstm." if is_model else ""
+    own = {name: name if name.startswith("fc.") else prefix + names(name) for name in weights}
     module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)
     module.to(target)
     modes_of = _model_modes if is_model else _sequence_modes
@@ -155,22 +165,17 @@ def prepare_module(
         plain = tuple(tensor.detach() for tensor in given)
         return State(copied, given, plain, cotangents, _tensor(inputs.target, dtype, target), leaves, optimizer)
 
-    grad_names = [f"grad_{name}" for name in (weights if is_model else (*weights, "x", "h0", "c0"))]
-
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
-        return _named(result_names(workload, mode, list(weights), grad_names), result)
+        named = zip(result_names(workload, mode, weights), result, strict=True)
+        # copied: a train_step returns the live parameters, which the next step changes
+        return {name: np.array(tensor.detach().cpu().to(torch.float64).numpy()) for name, tensor in named}
 
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes)
 
 
-def _named(names: list[str], result: tuple[Tensor, ...]) -> dict[str, Array]:
-    if len(names) != len(result):
-        raise ValueError(f"{len(result)} results; wanted: {', '.join(names)}")
-    # copied: a train_step returns the live parameters, which the next step changes
-    return {
-        name: np.array(tensor.detach().cpu().to(torch.float64).numpy())
-        for name, tensor in zip(names, result, strict=True)
-    }
+def of_module(build: Callable[[Problem], nn.Module], **options: Any) -> Prepare:
+    """Return the `prepare` of an nn.Module that `build(problem)` gives; the options are those of prepare_module."""
+    return functools.partial(prepare_module, build=build, **options)
 
 
 def _tensor(array: Array, dtype: torch.dtype, device: torch.device) -> Tensor:

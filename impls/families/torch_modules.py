@@ -1,20 +1,21 @@
-"""Modules of PyTorch: layers, an LSTM with the parameters of torch.nn.LSTM, a cell in a loop, the notebook's model."""
+"""Modules of PyTorch: torch.nn.LSTM, LSTMs with its parameters, a cell in a loop, the notebook's model.
+
+Each LSTM takes x (T, B, I), h0 and c0 (L·D, B, H) and returns output (T, B, D·H), h_n and c_n. Where the problem has
+lengths, they are one more argument, (B,).
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from impls.core.problem import Problem
-from impls.core.weights import OUTPUT_SIZE, layers
-
-Layer = Callable[..., tuple[Tensor, Tensor, Tensor]]
-"""(suffix, x (T, B, ·), h (B, H), c (B, H)) → output (T, B, H), h, c: one direction of one layer.
-
-Where the problem has lengths, they are one more argument, (B,).
-"""
+from impls.api import OUTPUT_SIZE, Problem, layers
+from impls.families.stack import stack as stack_of
 
 
 def inside(x: Tensor, lengths: Tensor) -> Tensor:
@@ -32,21 +33,7 @@ def turned(x: Tensor, *lengths: Tensor) -> Tensor:
     return x.gather(0, source[:, :, None].expand_as(x))
 
 
-def stack(
-    problem: Problem, layer: Layer, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run every layer and direction, and join their outputs as torch.nn.LSTM does."""
-    last_h, last_c, outputs = [], [], []
-    for k, (_, suffix, _) in enumerate(layers(problem)):
-        reverse = suffix.endswith("_reverse")
-        output, h, c = layer(suffix, turned(x, *lengths) if reverse else x, h0[k], c0[k], *lengths)
-        outputs.append(turned(output, *lengths) if reverse else output)
-        last_h.append(h)
-        last_c.append(c)
-        if len(outputs) == problem.directions:
-            x = torch.cat(outputs, dim=2) if problem.bidirectional else outputs[0]
-            outputs = []
-    return x, torch.stack(last_h), torch.stack(last_c)
+stack = functools.partial(stack_of, turned=turned, joined=functools.partial(torch.cat, dim=2), stacked=torch.stack)
 
 
 class CanonicalLSTM(nn.Module):
@@ -74,11 +61,93 @@ class CanonicalLSTM(nn.Module):
         return None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c. See Layer."""
+        """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
         raise NotImplementedError
 
     def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return stack(self.problem, self.layer, x, h0, c0, *lengths)
+
+
+def loop(
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None,
+    bias_hh: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Do one direction of one layer step by step: x (T, B, I), h and c (B, H) → output (T, B, H), h, c."""
+    outputs: list[Tensor] = []
+    for x_t in x.unbind(0):
+        gates = functional.linear(x_t, weight_ih, bias_ih) + functional.linear(h, weight_hh, bias_hh)
+        i, f, g, o = gates.chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+    return torch.stack(outputs), h, c
+
+
+class LoopedLSTM(CanonicalLSTM):
+    """The custom cell in a loop, step by step."""
+
+    loop = staticmethod(loop)
+
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See CanonicalLSTM."""
+        return self.loop(x, h, c, *self.weights(suffix))
+
+
+def steps(
+    projected: tuple[Tensor, ...], h: Tensor, c: Tensor, recurrent: Tensor
+) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Do some time steps: projected inputs (B, 4H) each → every h, the last h and c."""
+    outputs = []
+    for z in projected:
+        i, f, g, o = torch.addmm(z, h, recurrent).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+    return outputs, h, c
+
+
+class HoistedLSTM(CanonicalLSTM):
+    """The input projection of all time steps is one product; the loop keeps only what depends on h."""
+
+    steps = staticmethod(steps)
+
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See CanonicalLSTM."""
+        weight_ih, weight_hh, *_ = self.weights(suffix)
+        bias = self.summed_bias(suffix)
+        # contiguous: for few rows, MKL takes three times as long on a transposed view
+        recurrent = weight_hh.t().contiguous()
+        outputs, h, c = self.steps(functional.linear(x, weight_ih, bias).unbind(0), h, c, recurrent)
+        return torch.stack(outputs), h, c
+
+
+class FlatLSTM(nn.LSTM):
+    """nn.LSTM that takes h0 and c0 as arguments of their own and returns output, h_n, c_n flat.
+
+    Where there are lengths, it packs x, as PyTorch's documentation says.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(
+            problem.input_size,
+            problem.hidden_size,
+            problem.num_layers,
+            bias=problem.bias,
+            bidirectional=problem.bidirectional,
+        )
+
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        if lengths:
+            packed = pack_padded_sequence(x, lengths[0], enforce_sorted=False)
+            short, (h_n, c_n) = super().forward(packed, (h0, c0))
+            return pad_packed_sequence(short, total_length=len(x))[0], h_n, c_n
+        output, (h_n, c_n) = super().forward(x, (h0, c0))
+        return output, h_n, c_n
 
 
 class CellLSTM(nn.Module):

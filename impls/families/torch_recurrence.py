@@ -1,4 +1,4 @@
-"""The custom cell as a torch.autograd.Function: a hand-written backward, weight gradients batched over time.
+"""The recurrence as a torch.autograd.Function: a hand-written backward, weight gradients batched over time.
 
 The loop of the backward does only what is sequential, dz_t @ W_hh. The gradients of W_ih, W_hh, b and x are a single
 matrix product each, over all T·B rows.
@@ -6,22 +6,25 @@ matrix product each, over all T·B rows.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from impls.api import Problem
 from impls.families.torch import CanonicalLSTM
 from impls.families.torch_products import TORCH, Products
 
 
-def forward_loop(z: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def forward_loop(z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
     """Fill z (T, B, 4H), which holds the input projections, with the gates' values i, f, g, o.
 
     Returns:
-        All h and all c, (T + 1, B, H), the initial states first, and tanh of every c, (T, B, H).
+        All h (T + 1, B, H), the first of them given, and the last c; then all c, and tanh of every c, (T, B, H).
     """
+    recurrent = weight_hh.t().contiguous()
     steps, batch, hidden = z.shape[0], z.shape[1], h.shape[1]
     all_h, all_c = z.new_empty(steps + 1, batch, hidden), z.new_empty(steps + 1, batch, hidden)
     tanh_c = z.new_empty(steps, batch, hidden)
@@ -42,11 +45,54 @@ def forward_loop(z: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Te
         torch.mul(f_s[t], cs[t], out=cs[t + 1]).addcmul_(i_s[t], gs[t])
         torch.tanh(cs[t + 1], out=tanh_t)
         torch.mul(os[t], tanh_t, out=hs[t + 1])
-    return all_h, all_c, tanh_c
+    return all_h, all_c[-1], all_c, tanh_c
+
+
+def backward_loop(
+    gates: Tensor, weight_hh: Tensor, all_c: Tensor, tanh_c: Tensor, d_output: Tensor, d_c: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H)."""
+    steps, batch, hidden = tanh_c.shape
+    i, f, g, o = gates.chunk(4, 2)
+    # everything that does not depend on the sequential d_h and d_c, for all steps at once
+    by_c = torch.empty_like(gates)
+    torch.mul(g, i * (1 - i), out=by_c[:, :, :hidden])
+    torch.mul(all_c[:-1], f * (1 - f), out=by_c[:, :, hidden : 2 * hidden])
+    torch.mul(i, 1 - g * g, out=by_c[:, :, 2 * hidden : 3 * hidden])
+    by_h_o = tanh_c * (o * (1 - o))
+    by_h_c = o * (1 - tanh_c * tanh_c)
+    d_z = by_c
+    blocks = d_z.view(steps, batch, 4, hidden)[:, :, :3].unbind(0)
+    outs = d_z[:, :, 3 * hidden :].unbind(0)
+    rows, by_h_os, by_h_cs, fs, d_outputs = (part.unbind(0) for part in (d_z, by_h_o, by_h_c, f, d_output))
+    d_c = d_c.clone()
+    for t in range(steps - 1, -1, -1):
+        d_h = torch.addmm(d_outputs[t], rows[t + 1], weight_hh) if t + 1 < steps else d_outputs[t]
+        d_c.addcmul_(d_h, by_h_cs[t])
+        blocks[t].mul_(d_c.unsqueeze(1))
+        torch.mul(d_h, by_h_os[t], out=outs[t])
+        d_c.mul_(fs[t])
+    return d_z, d_c
+
+
+class Loops(NamedTuple):
+    """The sequential part of a Recurrence.
+
+    forward: fills z (T, B, 4H), which holds the input projections, with the gates' values; takes z, weight_hh, h and c,
+        and returns all h (T + 1, B, H), the last c (B, H), and what backward needs.
+    backward: takes the gates' values, weight_hh, what forward returned for it, and the gradients of the output and of
+        the last c; returns the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H).
+    """
+
+    forward: Callable[..., tuple[Tensor, ...]]
+    backward: Callable[..., tuple[Tensor, Tensor]]
+
+
+PYTHON = Loops(forward_loop, backward_loop)
 
 
 class Recurrence(torch.autograd.Function):
-    """x (T, B, I), h and c (B, H), weights, who does the batched products → output (T, B, H), last c (B, H)."""
+    """x (T, B, I), h and c (B, H), weights, the loops → output (T, B, H), last c (B, H)."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -57,41 +103,21 @@ class Recurrence(torch.autograd.Function):
         weight_ih: Tensor,
         weight_hh: Tensor,
         bias: Tensor | None,
-        products: Products,
+        loops: Loops,
     ) -> tuple[Tensor, Tensor]:
-        z = products.linear(x, weight_ih, bias)
-        all_h, all_c, tanh_c = forward_loop(z, h, c, weight_hh.t().contiguous())
-        ctx.save_for_backward(x, weight_ih, weight_hh, z, all_h, all_c, tanh_c)
-        ctx.has_bias, ctx.products = bias is not None, products
-        return all_h[1:], all_c[-1]
+        z = TORCH.linear(x, weight_ih, bias)
+        all_h, last_c, *needed = loops.forward(z, weight_hh, h, c)
+        ctx.save_for_backward(x, weight_ih, weight_hh, z, all_h, *needed)
+        ctx.has_bias, ctx.loops = bias is not None, loops
+        return all_h[1:], last_c
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, d_output: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        x, weight_ih, weight_hh, gates, all_h, all_c, tanh_c = ctx.saved_tensors
-        steps, batch, hidden = tanh_c.shape
-        i, f, g, o = gates.chunk(4, 2)
-        # everything that does not depend on the sequential d_h and d_c, for all steps at once
-        by_c = torch.empty_like(gates)
-        torch.mul(g, i * (1 - i), out=by_c[:, :, :hidden])
-        torch.mul(all_c[:-1], f * (1 - f), out=by_c[:, :, hidden : 2 * hidden])
-        torch.mul(i, 1 - g * g, out=by_c[:, :, 2 * hidden : 3 * hidden])
-        by_h_o = tanh_c * (o * (1 - o))
-        by_h_c = o * (1 - tanh_c * tanh_c)
-        d_z = by_c
-        blocks = d_z.view(steps, batch, 4, hidden)[:, :, :3].unbind(0)
-        outs = d_z[:, :, 3 * hidden :].unbind(0)
-        rows, by_h_os, by_h_cs, fs, d_outputs = (part.unbind(0) for part in (d_z, by_h_o, by_h_c, f, d_output))
-        d_h = torch.zeros_like(d_c)
-        d_c = d_c.clone()
-        for t in range(steps - 1, -1, -1):
-            d_h = torch.addmm(d_outputs[t], rows[t + 1], weight_hh) if t + 1 < steps else d_outputs[t]
-            d_c.addcmul_(d_h, by_h_cs[t])
-            blocks[t].mul_(d_c.unsqueeze(1))
-            torch.mul(d_h, by_h_os[t], out=outs[t])
-            d_c.mul_(fs[t])
-        d_h = rows[0] @ weight_hh
-        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, ctx.products)
+        x, weight_ih, weight_hh, gates, all_h, *needed = ctx.saved_tensors
+        d_z, d_c = ctx.loops.backward(gates, weight_hh, *needed, d_output, d_c)
+        d_h = d_z[0] @ weight_hh
+        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, TORCH)
         return d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias, None
 
 
@@ -121,11 +147,12 @@ def batched_gradients(
 class RecurrentLSTM(CanonicalLSTM):
     """Each direction of each layer is a Recurrence."""
 
-    products = TORCH
-    """What does the batched products."""
+    def __init__(self, problem: Problem, loops: Loops = PYTHON) -> None:
+        super().__init__(problem)
+        self.loops = loops
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weight_ih, weight_hh, *_ = self.weights(suffix)
         bias = self.summed_bias(suffix)
-        output, c = Recurrence.apply(x, h, c, weight_ih, weight_hh, bias, self.products)  # type: ignore[no-untyped-call]
+        output, c = Recurrence.apply(x, h, c, weight_ih, weight_hh, bias, self.loops)  # type: ignore[no-untyped-call]
         return output, output[-1], c

@@ -242,26 +242,26 @@ class Launcher:
                 **options,
             )
 
-    def forward(self, z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
         """Fill z (T, B, 4H), which holds the input projections, with the gates' values.
 
         Returns:
-            All h and all c, (T + 1, B, H), the initial states first. c is in float32 whatever the dtype is.
+            All h (T + 1, B, H), the first of them given, the last c, and all c, in float32 whatever the dtype is.
         """
         steps, batch, hidden = z.shape[0], z.shape[1], h.shape[1]
         all_h = z.new_empty(steps + 1, batch, hidden)
         all_c = torch.empty(steps + 1, batch, hidden, dtype=torch.float32, device=z.device)
         all_h[0], all_c[0] = h, c
         self.launch(forward_kernel, z, weight_hh, all_h, all_c, steps=steps)
-        return all_h, all_c
+        return all_h, all_c[-1].to(z.dtype), all_c
 
     def backward(
         self, gates: Tensor, weight_hh: Tensor, all_c: Tensor, d_output: Tensor, d_c: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H), in float32."""
+        """Return the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H)."""
         d_z, d_c = torch.empty_like(gates), d_c.float().clone()
         steps = len(gates)
         self.launch(
             backward_kernel, gates, weight_hh, all_c, d_output.contiguous(), d_c, d_z, steps=steps, counted=(steps,)
         )
-        return d_z, d_c
+        return d_z, d_c.to(gates.dtype)

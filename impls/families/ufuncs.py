@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from impls.core.operators import Ran
+from impls.api import Ran
 
 
 def watched(events: list[tuple[str, Ran]]) -> type[np.ndarray[Any, Any]]:

@@ -112,8 +112,7 @@ def test_the_floor_alone_is_nothing_to_compare():
 
 FORWARD_ONLY = """
 import dataclasses
-from impls.families.torch import prepare_module
-from impls.families.torch_lstm import FlatLSTM
+from impls.families.torch import FlatLSTM, prepare_module
 FRAMEWORK = "torch"
 TRACK = "default"
 LIMITS = {limits}
@@ -141,8 +140,7 @@ def test_a_file_without_gradients_or_with_a_limit_of_no_extreme_is_told(limits, 
 
 WAITS = """
 import pathlib, time
-from impls.families.torch import prepare_module
-from impls.families.torch_lstm import FlatLSTM
+from impls.families.torch import FlatLSTM, prepare_module
 FRAMEWORK = "torch"
 TRACK = "default"
 def prepare(problem, weights, device, workload):

@@ -102,9 +102,9 @@ def test_the_cell_agrees(name):
 @pytest.mark.slow
 def test_the_compiled_cell_agrees(monkeypatch):
     """Two chunks and a rest. The compiler unrolls a chunk, so that short chunks compile in less time."""
-    from impls.families import torch_compile
+    from impls import torch_cell_compiled
 
-    monkeypatch.setattr(torch_compile, "CHUNK", 2)
+    monkeypatch.setattr(torch_cell_compiled, "CHUNK", 2)
     check("torch_cell_compiled", Problem.parse("t5-b3-i5-h7"), "sequence")
 
 
@@ -223,8 +223,7 @@ def test_a_judge_finds_a_wrong_reference(verdicts):
 def test_a_torch_module_infers_in_evaluation_mode_without_gradients_and_trains_in_training_mode(workload):
     from torch import nn
 
-    from impls.families.torch import prepare_module
-    from impls.families.torch_lstm import FlatLSTM
+    from impls.families.torch import FlatLSTM, prepare_module
 
     seen = []
 
@@ -239,8 +238,7 @@ def test_a_torch_module_infers_in_evaluation_mode_without_gradients_and_trains_i
 
     problem = Problem.parse("t3-b2-i3-h4")
     weights = make_weights(problem, workload)
-    names = {name: f"lstm.{name}" for name in weights}
-    prepared = prepare_module(problem, weights, "cpu", workload, Watched, names)
+    prepared = prepare_module(problem, weights, "cpu", workload, Watched, names=lambda name: f"lstm.{name}")
     state = prepared.load(make_inputs(problem))
     for mode in ("forward", "forward_train", "forward", "train_step"):
         prepared.call(mode)(state)

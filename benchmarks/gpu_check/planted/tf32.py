@@ -54,4 +54,4 @@ class RoundedLSTM(CellLSTM):
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    return prepare_module(problem, weights, device, workload, RoundedLSTM, torch_cell.names(problem))
+    return prepare_module(problem, weights, device, workload, RoundedLSTM, torch_cell.own_name)

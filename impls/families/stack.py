@@ -1,0 +1,47 @@
+"""The layers and directions of an LSTM, run and joined as torch.nn.LSTM does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from impls.api import Problem, layers
+
+
+def stack(
+    problem: Problem,
+    layer: Callable[..., tuple[Any, ...]],
+    x: Any,
+    h0: Any,
+    c0: Any,
+    *lengths: Any,
+    turned: Callable[..., Any],
+    joined: Callable[[list[Any]], Any],
+    stacked: Callable[[list[Any]], Any],
+) -> tuple[Any, Any, Any]:
+    """Run every layer and direction, each of them on x or on the outputs of the layer before.
+
+    Args:
+        problem: the sizes.
+        layer: (suffix, x (T, B, ·), h (B, H), c (B, H), lengths) → output (T, B, H), h, c: one direction of one layer.
+        x: (T, B, I).
+        h0, c0: (L·D, B, H).
+        lengths: (B,), where there are any.
+        turned: turns x (T, B, ·) round in time; with lengths, each row within its length.
+        joined: joins the outputs of two directions on their last axis.
+        stacked: makes one array of several.
+
+    Returns:
+        output (T, B, D·H), h_n and c_n (L·D, B, H).
+    """
+    last_h, last_c, outputs = [], [], []
+    for k, (_, suffix, _) in enumerate(layers(problem)):
+        reverse = suffix.endswith("_reverse")
+        output, h, c = layer(suffix, turned(x, *lengths) if reverse else x, h0[k], c0[k], *lengths)
+        outputs.append(turned(output, *lengths) if reverse else output)
+        last_h.append(h)
+        last_c.append(c)
+        if len(outputs) == problem.directions:
+            x = joined(outputs) if problem.bidirectional else outputs[0]
+            outputs = []
+    return x, stacked(last_h), stacked(last_c)
