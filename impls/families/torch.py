@@ -85,15 +85,12 @@ def set_precision(precision: str) -> None:
         "high" if precision == TF32 else "highest"
     )  # else torch.compile sees two settings
     backends = torch.backends
-    parts = {"cuda.matmul": backends.cuda.matmul, "cudnn.rnn": getattr(backends.cudnn, "rnn", None)}
+    parts: dict[str, Any] = {"cuda.matmul": backends.cuda.matmul, "cudnn.rnn": backends.cudnn.rnn}
     for name, part in parts.items():
-        if part is not None and hasattr(part, "fp32_precision"):
-            if part.fp32_precision != precision:
-                part.fp32_precision = precision
-            if part.fp32_precision != precision:
-                raise RuntimeError(f"torch.backends.{name}.fp32_precision stays {part.fp32_precision}")
-        else:  # before torch 2.9
-            backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = precision == TF32
+        if part.fp32_precision != precision:
+            part.fp32_precision = precision
+        if part.fp32_precision != precision:
+            raise RuntimeError(f"torch.backends.{name}.fp32_precision stays {part.fp32_precision}")
 
 
 def settle_compiler() -> None:
@@ -139,8 +136,7 @@ def prepare_module(
     own = {name: name if name.startswith("fc.") else prefix + names(name) for name in weights}
     module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)
     module.to(target)
-    modes_of = _model_modes if is_model else _sequence_modes
-    modes, submitted = (modes_of(waits, inference) for waits in (wait_for(target), lambda: None))
+    modes, submitted = (_modes(is_model, waits, inference) for waits in (wait_for(target), lambda: None))
 
     def load(inputs: Inputs) -> State:
         copied = copy.deepcopy(module)
@@ -188,58 +184,36 @@ def set_training(module: nn.Module, training: bool) -> None:
         module.train(training)
 
 
-def _sequence_modes(wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:
+def _modes(is_model: bool, wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:
     def forward(state: State) -> tuple[Tensor, ...]:
         set_training(state.module, False)
         with inference():
             result = state.module(*state.plain)
         wait()
-        return result  # type: ignore[no-any-return]
+        return (result,) if is_model else result
 
     def forward_train(state: State) -> tuple[Tensor, ...]:
         set_training(state.module, True)
         state.kept = ()  # its memory can be used again
-        state.kept = state.module(*state.given)
+        result = state.module(*state.given)
+        state.kept = (functional.mse_loss(result, state.target), result) if is_model else result
         wait()
         return state.kept
 
     def backward(state: State) -> tuple[Tensor, ...]:
-        grads = torch.autograd.grad(state.kept, state.leaves, state.cotangents, retain_graph=True)
+        outputs, cotangents = (state.kept[0], None) if is_model else (state.kept, state.cotangents)
+        grads = torch.autograd.grad(outputs, state.leaves, cotangents, retain_graph=True)
         wait()
         return grads
 
-    def train_step(state: State) -> tuple[Tensor, ...]:
+    def train_sequence(state: State) -> tuple[Tensor, ...]:
         set_training(state.module, True)
         result = state.module(*state.given)
         grads = torch.autograd.grad(result, state.leaves, state.cotangents)
         wait()
         return (*result, *grads)
 
-    return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
-
-
-def _model_modes(wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:
-    def forward(state: State) -> tuple[Tensor, ...]:
-        set_training(state.module, False)
-        with inference():
-            result = state.module(*state.plain)
-        wait()
-        return (result,)
-
-    def forward_train(state: State) -> tuple[Tensor, ...]:
-        set_training(state.module, True)
-        state.kept = ()  # its memory can be used again
-        prediction = state.module(*state.given)
-        state.kept = (functional.mse_loss(prediction, state.target), prediction)
-        wait()
-        return state.kept
-
-    def backward(state: State) -> tuple[Tensor, ...]:
-        grads = torch.autograd.grad(state.kept[0], state.leaves, retain_graph=True)
-        wait()
-        return grads
-
-    def train_step(state: State) -> tuple[Tensor, ...]:
+    def train_model(state: State) -> tuple[Tensor, ...]:
         assert state.optimizer is not None
         set_training(state.module, True)
         state.optimizer.zero_grad()
@@ -249,4 +223,5 @@ def _model_modes(wait: Callable[[], None], inference: Callable[[], Any]) -> dict
         wait()
         return (loss, *state.leaves)
 
+    train_step = train_model if is_model else train_sequence
     return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
