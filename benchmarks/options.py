@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from benchmarks.record import new_run_id
+from impls.core import command_line
 from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.precision import IEEE, PRECISIONS
 from impls.core.problem import Problem
@@ -64,6 +65,7 @@ class Flag:
         type: click's type of a value; None for text, and for a flag without a value.
         metavar: what stands for the value in the help.
         advanced: whether the help has it below the others.
+        old_name: its name in earlier versions; it goes on working, and a line says the new one.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Flag:
     type: click.ParamType | None = None  # type: ignore[type-arg]
     metavar: str | None = None
     advanced: bool = False
+    old_name: str = ""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,7 +158,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TypedCommand(click.Command):
-    """A command whose help has the advanced options below the others."""
+    """A command whose help has the advanced options below the others, and whose options may have had other names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does, with the new name of each option."""
+        names = {param.old_name: param.opts[0] for param in self.params if isinstance(param, _Option)}
+        for place, word in enumerate(args):
+            old, equals, value = word.partition("=")
+            if old and old in names:
+                command_line.say(f"note: {old} is called {names[old]} now", err=True)
+                args[place] = names[old] + equals + value
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in two parts."""
@@ -172,9 +185,10 @@ class TypedCommand(click.Command):
 
 
 class _Option(click.Option):
-    def __init__(self, *names: str, advanced: bool, **settings: Any) -> None:
+    def __init__(self, *names: str, advanced: bool, old_name: str, **settings: Any) -> None:
         super().__init__(names, **settings)
         self.advanced = advanced
+        self.old_name = old_name
 
 
 def _option(kind: type[Options], name: str) -> click.Option:
@@ -193,6 +207,7 @@ def _option(kind: type[Options], name: str) -> click.Option:
         default=default if chosen else None,
         show_default=chosen and not isinstance(default, bool),
         advanced=flag.advanced,
+        old_name=flag.old_name,
     )
 
 

@@ -19,6 +19,9 @@ The number is about how much longer a call takes in all, for each second of work
 docs/decisions/0013-one-test.md says where these two come from.
 """
 
+SHARES = (0.02, 0.03, 0.05)
+"""The slowdowns of a round, as shares of a call."""
+
 INJECTED = """
 
 # injected: every call takes {percent:g} % longer ({kind})

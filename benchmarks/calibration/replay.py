@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import functools
 import math
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from benchmarks.calibration.pool import BASE, COPY, METRICS, Pool
 from benchmarks.regression import decision
-from benchmarks.regression.decision import FEWEST, MOST, Finding, LogRatios, Rule, Sampling
+from benchmarks.regression.decision import FEWEST, MOST, Finding, LogRatios, Sampling
 from benchmarks.regression.log_ratios import of_values
 
+MARGIN = 0.02
+"""That of all gates of a calibration."""
 Sides = tuple[str, str]
 Order = Sequence[tuple[int, bool]]
 """Replicates in the order in which a gate gets them, each with whether base and its copy swap their labels in it."""
+
+
+def implementation_of(benchmark: str) -> str:
+    """Return the implementation of a benchmark of a pool, such as torch_cell of `torch_cell t64-…/sequence/forward`."""
+    return benchmark.rpartition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,31 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Case:
+    """What gates compare: of which one benchmark is slowed, or none.
+
+    head: that of the slowed benchmark; by default, nothing is slowed.
+    benchmark: the slowed one; by default, it is drawn for each gate.
+    alone: whether a gate compares only the benchmarks of the slowed implementation, or of one that is drawn.
+    """
+
+    head: Head = Head()
+    benchmark: str | None = None
+    alone: bool = False
+
+    def draw(self, benchmarks: Sequence[str], rng: random.Random) -> dict[str, Head]:
+        """Return the head of each benchmark of a gate."""
+        heads, target = dict.fromkeys(benchmarks, Head()), None
+        if self.head.slowed:
+            target = self.benchmark or rng.choice(benchmarks)
+            heads[target] = self.head
+        if not self.alone:
+            return heads
+        only = implementation_of(target or rng.choice(benchmarks))
+        return {name: head for name, head in heads.items() if implementation_of(name) == only}
+
+
+@dataclass(frozen=True)
 class Gate:
     """The result of a replayed gate: its findings, and how many replicates it took."""
 
@@ -47,7 +82,14 @@ class Gate:
 
     def slower(self, metrics: Sequence[str] = METRICS) -> set[str]:
         """Return the benchmarks that are slower by one of these metrics."""
-        return {one.benchmark for one in self.findings if one.verdict == "slower" and one.metric in metrics}
+        return {
+            finding.benchmark for finding in self.findings if finding.verdict == "slower" and finding.metric in metrics
+        }
+
+    def found(self, heads: Mapping[str, Head]) -> bool:
+        """Whether it called what is slowed slower, by its time; where nothing is slowed, whether it raised an alarm."""
+        slowed = {name for name, head in heads.items() if head.slowed}
+        return bool(slowed & self.slower(["time"]) if slowed else self.slower())
 
 
 def run_gate(benchmarks: Iterable[str], sampling: Sampling, drawn: Callable[[str, int], Sequence[LogRatios]]) -> Gate:
@@ -71,17 +113,21 @@ def run_gate(benchmarks: Iterable[str], sampling: Sampling, drawn: Callable[[str
 class Replay:
     """Gates on the replicates of a pool."""
 
-    def __init__(self, pool: Pool, margin: float) -> None:
+    def __init__(self, pool: Pool, margin: float = MARGIN) -> None:
         self.pool = pool
         self.rules = decision.rules(margin)
         self.values = functools.cache(self._values)
 
-    def _values(self, replicate: int, benchmark: str, sides: Sides, metric: str) -> tuple[float, float, float]:
-        """Return the log ratio of a replicate, and both sides' values."""
-        before, now = (self.pool.values[replicate][benchmark][side][metric] for side in sides)
-        if metric == "time":
-            return self.pool.log_ratio(replicate, benchmark, *sides), before, now
-        return math.log(now / before), before, now
+    def _values(self, benchmark: str, sides: Sides, metric: str) -> np.ndarray:
+        """Return log ratio, base's value and head's for each replicate, shape (3, replicates); NaN without a side."""
+        columns = np.full((3, len(self.pool.replicates)), np.nan)
+        for k, replicate in enumerate(self.pool.replicates):
+            of_side = replicate.values.get(benchmark, {})
+            if set(sides) <= set(of_side):
+                before, now = (of_side[side][metric] for side in sides)
+                log = replicate.log_ratio(benchmark, *sides) if metric == "time" else math.log(now / before)
+                columns[:, k] = log, before, now
+        return columns
 
     def gate(self, heads: Mapping[str, Head], order: Order) -> Gate:
         """Replay a gate.
@@ -90,32 +136,23 @@ class Replay:
             heads: what is compared, by benchmark.
             order: the replicates. Its benchmarks are settled when they end.
         """
-        drawn = {name: Drawn(self, name, head, order) for name, head in heads.items()}
-        return run_gate(heads, Sampling(len(heads), min(MOST, len(order))), lambda name, n: drawn[name].first(n))
+        replicates, swaps = [k for k, _ in order], np.array([swapped for _, swapped in order])
 
+        @functools.cache
+        def columns(name: str, metric: str) -> list[list[float]]:
+            plain, swapped = (
+                self.values(name, heads[name].sides(swap), metric)[:, replicates] for swap in (False, True)
+            )
+            both = np.where(swaps, swapped, plain)
+            both[0] += heads[name].shift if metric == "time" else 0.0
+            return list(both.tolist())
 
-class Drawn:
-    """The log ratios of a benchmark in a replayed gate, which asks for more and more of them."""
+        @functools.cache
+        def first(name: str, n: int) -> list[LogRatios]:
+            found = []
+            for rule in self.rules:
+                logs, before, now = (column[:n] for column in columns(name, rule.metric))
+                found.append(of_values(name, rule, before, now, logs))
+            return found
 
-    def __init__(self, replay: Replay, benchmark: str, head: Head, order: Order) -> None:
-        self.replay, self.benchmark, self.head, self.order = replay, benchmark, head, order
-        self.columns: dict[Rule, tuple[list[float], list[float], list[float]]] = {
-            rule: ([], [], []) for rule in replay.rules
-        }
-        self.n, self.last = 0, list[LogRatios]()
-
-    def first(self, n: int) -> list[LogRatios]:
-        """Return those of the first n replicates, by each rule."""
-        if n != self.n:
-            self.n, self.last = n, [self._of(rule, n) for rule in self.replay.rules]
-        return self.last
-
-    def _of(self, rule: Rule, n: int) -> LogRatios:
-        logs, base, now = self.columns[rule]
-        shift = self.head.shift if rule.metric == "time" else 0.0
-        for k, swapped in self.order[len(logs) : n]:
-            log, before, after = self.replay.values(k, self.benchmark, self.head.sides(swapped), rule.metric)
-            logs.append(log + shift)
-            base.append(before)
-            now.append(after)
-        return of_values(self.benchmark, rule, base, now, logs)
+        return run_gate(heads, Sampling(len(heads), min(MOST, len(order))), first)

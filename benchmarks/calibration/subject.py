@@ -9,11 +9,12 @@ from pathlib import Path
 
 from benchmarks import ROOT
 from benchmarks.calibration.injection import inject
+from benchmarks.calibration.pool import Identity
+from benchmarks.metadata import Machine
 from benchmarks.regression import snapshots
 from benchmarks.regression.command import GATED_MODES, PROBLEM, turn_seconds
 from benchmarks.regression.comparison import GATED, split
 from benchmarks.runner.sides import Version, version_of
-from benchmarks.words import listed
 from impls.core import registry
 from impls.core.contract import MODES
 from impls.core.files import digest
@@ -50,23 +51,14 @@ class Subject:
                 snapshots.git(path.parent, "rev-parse", "--git-dir")
             except snapshots.Unusable:
                 raise ValueError(f"{path} is in no git repository: all that lies beside it would be copied") from None
-        for one in chosen:
-            if not one.is_lstm:
-                raise ValueError(f"{one.name} is not an LSTM")
-        names = tuple(dict.fromkeys(one.name for one in chosen))
+        for implementation in chosen:
+            if not implementation.is_lstm:
+                raise ValueError(f"{implementation.name} is not an LSTM")
+        names = tuple(dict.fromkeys(implementation.name for implementation in chosen))
         if len(names) < len(chosen):
             raise ValueError("two of the implementations have the same name; rename one")
         given = chosen[-1].path if foreign else None
         return cls(names or GATED, problem, tuple(mode for mode in MODES if mode in modes) or GATED_MODES, given)
-
-    @property
-    def description(self) -> str:
-        """Which LSTMs, problem and modes these are, in words; empty for those of a gate without options."""
-        if (set(self.names), self.problem, self.modes, self.given) == (set(GATED), PROBLEM, GATED_MODES, None):
-            return ""
-        names = [f"{name} ({self._digest()})" if self._is_given(name) else name for name in sorted(self.names)]
-        modes = "" if self.modes == GATED_MODES else f", {listed(self.modes)}"
-        return f"{listed(names)} at {self.problem}{modes}"
 
     @property
     def benchmarks(self) -> dict[str, str]:
@@ -78,13 +70,14 @@ class Subject:
         """Every LSTM in every mode."""
         return [(name, mode) for name in self.names for mode in self.modes]
 
-    def turn_seconds(self, device: str) -> float:
-        """Return how long a turn of its gates is on a device."""
-        return turn_seconds(len(self.pairs), device)
+    @property
+    def turn_seconds(self) -> float:
+        """How long a turn of its gates is."""
+        return turn_seconds(len(self.pairs), "cpu")
 
     @cached_property
     def root(self) -> Path:
-        """A snapshot of impls/ and of the folder of the file from elsewhere, as they were when it was first asked for.
+        """A snapshot of impls/ and of the folder of the file from elsewhere, as they were when it was first wanted.
 
         Raises:
             Unusable: where git ignores that file.
@@ -97,28 +90,25 @@ class Subject:
             raise snapshots.Unusable(f"git ignores {self.given}, so it is in no snapshot")
         return snapshots.joined(own, beside)
 
-    def _digest(self) -> str:
-        """Return a short hash of the file from elsewhere and of every module beside it."""
-        folder = self.root / GIVEN
-        return digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py")})[:8]
-
-    def _is_given(self, name: str) -> bool:
-        return self.given is not None and name == self.given.stem
+    def identity(self, machine: Machine) -> Identity:
+        """Return what a pool of its replicates is of, with the code of the file from elsewhere and beside it."""
+        folder, code = self.root / GIVEN, ""
+        if self.given is not None:
+            code = digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py")})[:8]
+        return Identity(machine, tuple(sorted(self.names)), self.problem, self.modes, code)
 
     def _path(self, name: str) -> Path:
         """Return the path of an LSTM's file in a snapshot."""
-        return Path(GIVEN if self._is_given(name) else "impls") / f"{name}.py"
-
-    def version(self, root: Path, name: str) -> Version:
-        """Return a snapshot's version of an LSTM."""
-        read = registry.read_foreign if self._is_given(name) else registry.read
-        return version_of(read(root / self._path(name)), root)
+        given = self.given is not None and name == self.given.stem
+        return Path(GIVEN if given else "impls") / f"{name}.py"
 
     def versions(self, root: Path) -> dict[str, Version]:
         """Return a snapshot's version of each LSTM."""
-        return {name: self.version(root, name) for name in self.names}
+        paths = {name: self._path(name) for name in self.names}
+        readers = {GIVEN: registry.read_foreign, "impls": registry.read}
+        return {name: version_of(readers[path.parts[0]](root / path), root) for name, path in paths.items()}
 
-    def slowed(self, root: Path, share: float, work: str, names: Sequence[str], modes: Sequence[str]) -> Path:
-        """Return a copy of a snapshot in which a call of these LSTMs takes longer by `share`, in these modes."""
+    def slowed(self, share: float, work: str, names: Sequence[str], modes: Sequence[str]) -> Path:
+        """Return a copy of the snapshot in which a call of these LSTMs takes longer by `share`, in these modes."""
         change = partial(inject, share=share, kind=work, modes=modes)
-        return snapshots.changed(root, {self._path(name).as_posix(): change for name in names})
+        return snapshots.changed(self.root, {self._path(name).as_posix(): change for name in names})

@@ -1,4 +1,4 @@
-"""A session of a pool, and a real gate, at a small problem."""
+"""A round of a pool, and a real gate, at a small problem."""
 
 import dataclasses
 import os
@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from benchmarks.calibration import command, measuring, pool
 from benchmarks.calibration.injection import KINDS
 from benchmarks.calibration.pool import BASE, COPY, Pool
-from benchmarks.calibration.report import PLANTED
+from benchmarks.calibration.real_gates import INJECTED
 from benchmarks.calibration.subject import Subject
+from benchmarks.metadata import Machine
 from benchmarks.regression import command as gate_command
-from tests.helpers.pools import simulated
 
 NAMES = ("numpy_lstm", "torch_lstm")
 
@@ -28,18 +28,18 @@ def small(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_session_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates(small, tmp_path):
+def test_a_round_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates(small, tmp_path):
     measuring.collect(tmp_path, small, lambda *_: None, 2, (1.0,))
     found = Pool.load(tmp_path / "pool")
     assert found.benchmarks == [f"{name} t4-b2-i8-h8/sequence/forward" for name in NAMES]
     assert found.holding([BASE, COPY, "+100%"]) == [0, 1]
-    assert len(set(found.sessions)) == 1
+    assert len(found.by_round([0, 1])) == 1
     for name in found.benchmarks:
         for replicate in (0, 1):
-            slower = found.log_ratio(replicate, name, BASE, "+100%")
-            assert slower > max(0.2, found.log_ratio(replicate, name, BASE, COPY))
-    (described,) = pool.described(tmp_path / "pool")
-    assert described.session == found.sessions[0]
+            slower = found.replicates[replicate].log_ratio(name, BASE, "+100%")
+            assert slower > max(0.2, found.replicates[replicate].log_ratio(name, BASE, COPY))
+    (described,) = pool.rounds_of(tmp_path / "pool")
+    assert described.id == found.replicates[0].round
     assert described.work in KINDS
 
 
@@ -57,7 +57,7 @@ def gate_of(kind, folder, subject, monkeypatch):
             for side in session.sides
         )
         code = {False: 0, True: 1}
-        return SimpleNamespace(exit_code=lambda strict: code[strict], regressions=[], findings=[], unclear=[])
+        return SimpleNamespace(exit_code=lambda strict: code[strict], regressions=[], worse=[], findings=[], unclear=[])
 
     monkeypatch.setattr(measuring, "measure_and_decide", decide)
     gate = measuring.real_gate(kind, folder, subject, lambda *_: None)
@@ -65,11 +65,11 @@ def gate_of(kind, folder, subject, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", PLANTED)
+@pytest.mark.parametrize("kind", INJECTED)
 def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, small, tmp_path, monkeypatch):
     both = dataclasses.replace(small, modes=("forward", "train_step"))
     gate, base, head = gate_of(kind, tmp_path, both, monkeypatch)
-    name, benchmark = gate.planted.split()
+    name, benchmark = gate.slowed.split()
     mode = benchmark.rpartition("/")[2]
     assert {other for other in NAMES if base[other] != head[other]} == {name}
     injected = head[name].removeprefix(base[name])
@@ -82,7 +82,11 @@ def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, small, tm
 def test_a_gate_of_the_same_code_has_two_equal_sides(small, tmp_path, monkeypatch):
     gate, base, head = gate_of("same", tmp_path, small, monkeypatch)
     assert base == head
-    assert (gate.planted, gate.work) == ("", None)
+    assert (gate.slowed, gate.work) == ("", None)
+
+
+def gates_of(subject):
+    return subject.identity(Machine()).gates
 
 
 MINE = """
@@ -116,8 +120,8 @@ def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
     assert (root / "given" / "beside.txt").is_file()
     paths = {name: version.implementation.path for name, version in subject.versions(root).items()}
     assert paths == {"mine": root / "given" / "mine.py", "torch_lstm": root / "impls" / "torch_lstm.py"}
-    assert re.fullmatch(r"mine \([0-9a-f]{8}\) and torch_lstm at t4-b2-i8-h8", subject.description)
-    slower = subject.slowed(root, 0.05, "memory", ["mine"], ["forward"])
+    assert re.fullmatch(r"mine and torch_lstm at t4-b2-i8-h8, code [0-9a-f]{8}", gates_of(subject))
+    slower = subject.slowed(0.05, "memory", ["mine"], ["forward"])
     here, there = (
         {name: version.implementation.digest for name, version in subject.versions(place).items()}
         for place in (root, slower)
@@ -135,7 +139,7 @@ def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
 
 def test_a_file_is_known_by_its_code_and_that_of_what_lies_beside_it(mine):
     def described():
-        return Subject.of([str(mine)]).description
+        return gates_of(Subject.of([str(mine)]))
 
     before = described()
     (mine.parent / "beside.txt").write_text("no code")
@@ -152,29 +156,29 @@ def test_the_order_of_options_and_repetitions_change_nothing():
             (["torch_lstm", "jax_scan"], ["train_step", "forward", "forward"]),
         )
     )
-    assert one.description == other.description == "jax_scan and torch_lstm at t64-b16-i128-h128"
-    assert one.turn_seconds("cpu") == other.turn_seconds("cpu")
+    assert gates_of(one) == gates_of(other) == "jax_scan and torch_lstm at t64-b16-i128-h128"
+    assert one.turn_seconds == other.turn_seconds
 
 
 @pytest.mark.slow
-def test_a_session_of_a_file_from_elsewhere(mine, small, tmp_path):
+def test_a_round_of_a_file_from_elsewhere(mine, small, tmp_path):
     subject = dataclasses.replace(Subject.of([str(mine)], small.problem), modes=("forward",))
     measuring.collect(tmp_path, subject, lambda *_: None, 2, (1.0,))
     found = Pool.load(tmp_path / "pool")
     (name,) = found.benchmarks
     assert name == "mine t4-b2-i8-h8/sequence/forward"
-    assert found.log_ratio(0, name, BASE, "+100%") > 0.2
+    assert found.replicates[0].log_ratio(name, BASE, "+100%") > 0.2
 
 
 def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
-    assert Subject().turn_seconds("cpu") == gate_command.TURN_SECONDS
-    assert Subject(("mine",)).turn_seconds("cpu") == gate_command.turn_seconds(2, "cpu") > Subject().turn_seconds("cpu")
+    assert Subject().turn_seconds == gate_command.TURN_SECONDS
+    assert Subject(("mine",)).turn_seconds == gate_command.turn_seconds(2, "cpu") > Subject().turn_seconds
 
 
 def test_an_lstm_without_a_backward_is_calibrated_in_the_modes_it_has():
     subject = Subject.of(["onnxruntime_lstm"], modes=["forward"])
     assert subject.pairs == [("onnxruntime_lstm", "forward")]
-    assert subject.description == "onnxruntime_lstm at t64-b16-i128-h128, forward"
+    assert gates_of(subject) == "onnxruntime_lstm at t64-b16-i128-h128, forward"
 
 
 def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
@@ -193,7 +197,7 @@ def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
         assert done.exit_code == 2
         assert said in done.output
     assert Subject.of([]) == Subject()
-    assert Subject().description == Subject.of([]).description == ""
+    assert gates_of(Subject()) == ""
 
 
 @pytest.mark.slow
@@ -250,28 +254,6 @@ def test_what_cannot_be_done_leaves_no_folder(tmp_path, chosen, said):
     assert done.exit_code == 2
     assert said in done.output
     assert not (tmp_path / "new").exists()
-
-
-def test_replicates_of_another_machine_that_no_session_describes_get_no_tables(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "report", lambda *_, **__: "tables\n")
-    monkeypatch.setattr(command.Pool, "load", lambda _: simulated(8, 0.01))
-    chosen = ["--rounds", "0", "--runs", "0", "--out", str(tmp_path)]
-    (tmp_path / "pool").mkdir()
-    CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
-    assert (tmp_path / "calibration.md").read_text() == "tables\n"  # nothing was recorded
-    (tmp_path / "pool" / "machine.txt").write_text("another, threads a worker: 1\n")
-    with pytest.raises(click.UsageError, match="has replicates of another machine, and no file of a round"):
-        CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
-
-
-def test_replicates_that_the_tables_leave_out_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "report", lambda *_, **__: "tables\n")
-    pooled = simulated(8, 0.01)
-    pooled.replicates[0] = dict(list(pooled.replicates[0].items())[1:])
-    monkeypatch.setattr(command.Pool, "load", lambda _: pooled)
-    chosen = ["--rounds", "0", "--runs", "0", "--out", str(tmp_path)]
-    done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
-    assert "has 1 replicate with other benchmarks than the newest" in done.stderr
 
 
 def test_the_old_name_of_the_rounds_goes_on_and_says_the_new_one(tmp_path, monkeypatch):

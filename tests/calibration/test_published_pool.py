@@ -6,10 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks.calibration import evidence, report
-from benchmarks.calibration.measuring import gates_of
+from benchmarks.calibration import assumptions, rates, report
+from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool
-from benchmarks.calibration.replay import Replay
+from benchmarks.calibration.real_gates import gates_listed, gates_of, gates_summed_up
+from benchmarks.calibration.replay import MARGIN, Case, Head, Replay
 from benchmarks.regression import decision
 from tests.helpers.gates import gate
 from tests.helpers.processes import ROOT
@@ -43,36 +44,30 @@ def published(rule, folder=FOLDER):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "narrow"), [("exact sizes", report._whole), (report.OF_ONE, evidence.of_one)])
-def test_the_gate_on_the_published_pool(pool, monkeypatch, what, narrow):
+@pytest.mark.parametrize(("what", "alone"), [(report.EXACT, False), (report.OF_ONE, True)])
+def test_the_gate_on_the_published_pool(pool, monkeypatch, what, alone):
     """All gates of the smallest slowdown, whose figure is neither 0 nor 1, to the digit; its bounds take too long."""
-    monkeypatch.setattr(evidence, "DRAWS", 1)
-    held = pool.holding([BASE, COPY])
-    draw = narrow(evidence.slowed(pool, shift=math.log1p(report.SHARES[0])))
-    gates, _ = report.OFTEN[report.SHARES[0]]
-    rate = evidence.rate(Replay(pool, report.MARGIN), held, draw, evidence.found, gates, 1, seed=2)
-    assert report.percent(rate.rate) == published(f"{report.OURS}, {what}")[1].partition(" [")[0]
+    monkeypatch.setattr(rates, "DRAWS", 1)
+    held, case = pool.holding([BASE, COPY]), Case(Head(shift=math.log1p(SHARES[0])), alone=alone)
+    rate = rates.rate(Replay(pool), held, case, report.OFTEN[SHARES[0]][0], 1, seed=2)
+    assert report.percent(rate.rate) == published(f"this gate, {what}")[1].partition(" [")[0]
 
 
 @pytest.mark.slow
 def test_no_replay_gives_a_false_alarm(pool):
     """A part of the published gates, from the same rounds; all of them take too long."""
-    unchanged = evidence.unchanged(pool)
-    held = pool.holding([BASE, COPY])
-    rate = evidence.rate_within_sessions(Replay(pool, report.MARGIN), held, unchanged, evidence.alarmed, 160, seed=1)
+    rate = rates.rate_within_rounds(Replay(pool), pool.holding([BASE, COPY]), Case(), 160, seed=1)
     assert rate.rate == 0
-    assert re.fullmatch(r"0 of \d{4,} replays", published(f"{report.OURS}, exact sizes")[0])
+    assert re.fullmatch(r"0 of \d{4,} replays", published(f"this gate, {report.EXACT}")[0])
 
 
 @pytest.mark.slow
 def test_simulated_gates_agree_with_the_replays_that_raise_no_alarm(pool):
     """The simulation's gates have rounds of their own, which may differ as much as the pool allows."""
     held = pool.holding([BASE, COPY])
-    between = evidence.between_sessions(pool, held)
-    rate = evidence.alarms_of_simulated_gates(
-        Replay(pool, report.MARGIN), held, evidence.unchanged(pool), between, 300, seed=6
-    )
-    assert rate.low <= evidence.by_chance(0, report.ALARM_GATES)[1]
+    between = assumptions.between_rounds(pool, held)
+    rate = rates.alarms_of_simulated_gates(Replay(pool), held, Case(), between, 300, seed=6)
+    assert rate.low <= rates.by_chance(0, report.ALARM_GATES)[1]
 
 
 def simulated(pool, share, gates, times=1.0):
@@ -81,21 +76,21 @@ def simulated(pool, share, gates, times=1.0):
     Their spreads are `times` those of the pool. The benchmarks get the slowdown one after the other.
     """
     rng, found, held = np.random.default_rng(1), 0, pool.holding([BASE, COPY])
-    spreads = [times * float(np.std(evidence.logs(pool, held, COPY, name), ddof=1)) for name in pool.benchmarks]
+    spreads = [times * float(np.std(pool.logs(held, COPY, name), ddof=1)) for name in pool.benchmarks]
     for k in range(gates):
         target = k % len(spreads)
         effects = [math.log1p(share) if j == target else 0.0 for j in range(len(spreads))]
-        found += f"b{target}" in gate(rng, spreads, effects, rule=decision.rules(report.MARGIN)[0])[0]
+        found += f"b{target}" in gate(rng, spreads, effects, rule=decision.rules(MARGIN)[0])[0]
     return report.wilson(found, gates)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", range(len(report.SHARES)))
+@pytest.mark.parametrize("size", range(len(SHARES)))
 def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(machine, size):
     """Within their intervals: that of the simulation's gates, and the published one over rounds."""
     pool, folder = machine
-    low, high = simulated(pool, report.SHARES[size], 300)
-    cell = published(f"{report.OURS}, exact sizes", folder)[1 + size]
+    low, high = simulated(pool, SHARES[size], 300)
+    cell = published(f"this gate, {report.EXACT}", folder)[1 + size]
     _, least, most = (float(number) / 100 for number in re.findall(r"[\d.]+", cell))
     assert low <= most
     assert least <= high
@@ -105,16 +100,16 @@ def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(machine, si
 def test_a_simulation_of_noisier_replicates_does_not_agree(machine):
     """The negative control: with 2.5 times the spread, +2 % is found less often than the replay finds it."""
     pool, folder = machine
-    least = float(re.findall(r"[\d.]+", published(f"{report.OURS}, exact sizes", folder)[1])[1]) / 100
-    assert simulated(pool, report.SHARES[0], 60, times=2.5)[1] < least
+    least = float(re.findall(r"[\d.]+", published(f"this gate, {report.EXACT}", folder)[1])[1]) / 100
+    assert simulated(pool, SHARES[0], 60, times=2.5)[1] < least
 
 
 def test_what_needs_no_replay_is_made_of_the_pool_to_the_digit(machine):
     """The assumptions, and what the injected slowdowns measured."""
     pool, folder = machine
     text = (folder / "calibration.md").read_text()
-    assert report._assumptions(pool, pool.holding([BASE, COPY])) in text
-    (table,) = report._sizes(pool)
+    assert "\n".join(f"- {line}" for line in report.assumed(pool)) in text
+    (table,) = report.summed_up(pool)
     assert table in text
     assert (folder / "slowdowns.md").read_text() == report.slowdowns_listed(pool)
 
@@ -122,6 +117,6 @@ def test_what_needs_no_replay_is_made_of_the_pool_to_the_digit(machine):
 @pytest.mark.parametrize("name", ["Zen 3", "Zen 5"])
 def test_each_real_gate_is_listed_and_was_right(name):
     gates, folder = gates_of(MACHINES[name]), MACHINES[name]
-    assert (folder / "gates.md").read_text() == report.gates_listed(gates)
-    assert report._real_gates(gates) in (folder / "calibration.md").read_text()
-    assert all(map(report.right, gates))
+    assert (folder / "gates.md").read_text() == gates_listed(gates)
+    assert gates_summed_up(gates) in (folder / "calibration.md").read_text()
+    assert all(gate.right for gate in gates)

@@ -1,6 +1,6 @@
 """A process that disturbs the measurement.
 
-`python -m benchmarks.calibration.hog CORE` keeps a processor busy now and then.
+`python -m benchmarks.calibration.background_load CORE` keeps a processor busy now and then.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ LONGEST_SECONDS = 3.0
 
 
 @contextmanager
-def hogging(core: int) -> Iterator[None]:
-    """Run a hog on a processor while the block runs."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.calibration.hog", str(core)])
+def background_load(core: int) -> Iterator[None]:
+    """Keep a processor busy now and then while the block runs."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.calibration.background_load", str(core)])
     try:
         yield
     finally:
@@ -27,7 +27,7 @@ def hogging(core: int) -> Iterator[None]:
         process.wait()
 
 
-def hog(core: int) -> None:
+def work(core: int) -> None:
     """Work for a random time, sleep for a random time, and so on until the parent is gone."""
     os.sched_setaffinity(0, {core})
     parent, rng = os.getppid(), random.Random()
@@ -39,4 +39,4 @@ def hog(core: int) -> None:
 
 
 if __name__ == "__main__":
-    hog(int(sys.argv[1]))
+    work(int(sys.argv[1]))

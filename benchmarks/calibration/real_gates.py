@@ -1,0 +1,101 @@
+"""Gates that were measured, not replayed: what each should find, and what it said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import json_files
+from benchmarks.words import markdown_cell, markdown_table
+
+SAME = "same"
+BACKGROUND = "same, with background load"
+INJECTED = {"+2%": 0.02, "+3%": 0.03}
+KINDS = (SAME, *INJECTED, BACKGROUND)
+
+
+class RealGate(msgspec.Struct, kw_only=True):
+    """A real gate.
+
+    kind: one of KINDS.
+    slowed: the slowed benchmark; empty for the same code.
+    work: how it was slowed.
+    regressions: what it said, in words.
+    worse: each regression: the benchmark, and the metric or `agreement`.
+    strict_exit_code: what --strict would have given; None where that was not recorded.
+    machine: the processor, in words.
+    benchmarks: how many were compared.
+    unclear: those that were neither slower, faster nor same, by time.
+    """
+
+    kind: str
+    slowed: str
+    exit_code: int
+    regressions: list[str]
+    worse: list[tuple[str, str]]
+    seconds: float
+    date: str
+    work: str | None = None
+    machine: str = ""
+    benchmarks: int = 0
+    unclear: list[str] = []
+    strict_exit_code: int | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether it found what it should find, and nothing else."""
+        if not self.slowed:
+            return self.exit_code == 0
+        return self.exit_code == 1 and set(self.worse) == {(self.slowed, "time")}
+
+
+def gates_of(folder: Path) -> list[RealGate]:
+    """Return the real gates that a folder holds, the oldest first.
+
+    Raises:
+        ValueError: where a file is damaged. One line, with its path.
+    """
+    return [json_files.read(path, RealGate) for path in sorted((folder / "gates").glob("*.json"))]
+
+
+def gates_listed(gates: Sequence[RealGate]) -> str:
+    """Return every real gate in a table, in Markdown; empty where there is none."""
+    columns = {
+        "date": [gate.date for gate in gates],
+        "machine": [gate.machine for gate in gates],
+        "kind": [f"{gate.kind}{f', {gate.work}' if gate.work else ''}" for gate in gates],
+        "slowed": [gate.slowed or "–" for gate in gates],
+        "exit code": [str(gate.exit_code) for gate in gates],
+        "with --strict": ["–" if gate.strict_exit_code is None else str(gate.strict_exit_code) for gate in gates],
+        "regressions": ["; ".join(gate.regressions) or "–" for gate in gates],
+        "right": ["yes" if gate.right else "no" for gate in gates],
+        "minutes": [f"{gate.seconds / 60:.1f}" for gate in gates],
+        "unclear": [f"{len(gate.unclear)} of {gate.benchmarks}" for gate in gates],
+    }
+    rows = [[markdown_cell(cell) for cell in row] for row in zip(*columns.values(), strict=True)]
+    return markdown_table(rows, list(columns)) + "\n" if rows else ""
+
+
+def gates_summed_up(gates: Sequence[RealGate]) -> str:
+    """Return a table of real gates by kind, under the machines and dates of each."""
+    days = {gate.machine: sorted({one.date for one in gates if one.machine == gate.machine}) for gate in gates}
+    where = "; ".join(f"{machine or 'unknown'}, {span(dates)}" for machine, dates in days.items())
+    rows = []
+    for kind in KINDS:
+        of_kind = [gate for gate in gates if gate.kind == kind]
+        if of_kind:
+            minutes = [gate.seconds / 60 for gate in of_kind]
+            right, unclear = sum(gate.right for gate in of_kind), sum(len(gate.unclear) for gate in of_kind)
+            compared = sum(gate.benchmarks for gate in of_kind)
+            times = f"{sum(minutes) / len(minutes):.1f}", f"{max(minutes):.1f}"
+            rows.append([kind, f"{right} of {len(of_kind)}", *times, f"{unclear} of {compared}"])
+    header = ["real gates", "right", "mean minutes", "longest", "benchmarks left unclear"]
+    about = f"Real gates: {markdown_cell(where)}. Minutes without building environments."
+    return f"{about}\n\n{markdown_table(rows, header, numbers=True)}"
+
+
+def span(days: Sequence[str]) -> str:
+    """Return the first and the last of some days in order, in words; one where they are the same."""
+    return " to ".join(dict.fromkeys([*days[:1], *days[-1:]]))

@@ -1,0 +1,108 @@
+"""What a pool keeps, and what it is of."""
+
+import re
+import time
+
+import msgspec
+import numpy as np
+import pytest
+
+from benchmarks.calibration import pool
+from benchmarks.calibration.pool import BASE, COPY, Identity, Pool
+from benchmarks.metadata import Machine, Metadata
+from benchmarks.options import Options
+from benchmarks.record import TURN, Record
+from tests.helpers.records import record
+
+HERE = Machine(cpu="AMD EPYC", family=26, model=2)
+MINE = Identity(HERE, ("mine",), "t4-b2-i8-h8", digest="01234567")
+
+
+def turns_of(blocks):
+    """Two turns in each block. Each takes a second more than the number of its block."""
+    plain = dict.fromkeys((field.name for field in TURN), 0.0)
+    empty = dict.fromkeys(("samples", "inputs", "gpu_throttled", "gpu_others"))
+    return [
+        plain | empty | {"block": block, "position": k, "involuntary_switches": 0, "seconds": 1.0 + block}
+        for block in blocks
+        for k in (0, 1)
+    ]
+
+
+def rows():
+    """A replicate of a benchmark."""
+    turns = [turn | {"samples": [1.0, 2.0]} for turn in turns_of((1, 0))]
+    sides = [record("i", 0, 1.5, side=side, turns=turns, warm_first_call_seconds=0.1) for side in (BASE, COPY)]
+    sides.append(record("i", 0, None, side="+2%", turns=None, status="crashed"))
+    return [msgspec.convert(row, Record) for row in sides]
+
+
+def test_a_replicate_is_saved_without_its_samples_and_read_back(tmp_path):
+    pool.claim(tmp_path, MINE)
+    pool.save(tmp_path, rows())
+    found = Pool.load(tmp_path)
+    assert found.identity == MINE
+    assert found.holding([BASE, COPY]) == [0]
+    assert found.holding([BASE, "+2%"]) == []
+    (replicate,) = found.replicates
+    np.testing.assert_array_equal(replicate.logs["i p/w/m"][COPY], np.log([1, 2]))
+    assert replicate.values["i p/w/m"][COPY] == {"time": 1.5, "start": 0.1, "memory": 2**20 + 2**20}
+    assert replicate.log_ratio("i p/w/m", BASE, COPY) == 0
+    assert replicate.round == "r"
+
+
+def claimed(folder, identity=Identity(HERE)):  # noqa: B008 (frozen)
+    """Claim a pool, and leave something in it."""
+    pool.claim(folder, identity)
+    (folder / "replicate-20261124T194126.parquet").touch()
+
+
+@pytest.mark.parametrize(
+    "other", [{"family": 25}, {"model": 3}, {"dispatch": {"BLAS": "Haswell"}}, {"cpu": "AMD EPYC 2"}]
+)
+def test_a_pool_takes_replicates_of_one_machine_only(tmp_path, other):
+    claimed(tmp_path)
+    pool.claim(tmp_path, Identity(msgspec.structs.replace(HERE, memory_bytes=1)))
+    with pytest.raises(ValueError, match=r"has replicates of another machine \(AMD EPYC, family 26"):
+        pool.claim(tmp_path, Identity(msgspec.structs.replace(HERE, **other)))
+
+
+def test_a_pool_is_of_the_same_gates_once_something_is_measured(tmp_path):
+    folder = tmp_path / "mine" / "pool"
+    pool.claim(folder, Identity(HERE))
+    claimed(folder, MINE)  # nothing had been measured
+    pool.claim(folder, MINE)
+    with pytest.raises(ValueError, match=r"has gates of mine at t4-.*, code 01234567; these are the default gates"):
+        pool.claim(folder, Identity(HERE))
+    with pytest.raises(ValueError, match="code 76543210"):
+        pool.claim(folder, msgspec.structs.replace(MINE, digest="76543210"))
+
+
+def test_replicates_that_nothing_describes_are_refused(tmp_path):
+    pool.save(tmp_path, rows())
+    for refused in (lambda: pool.claim(tmp_path, MINE), lambda: Pool.load(tmp_path)):
+        with pytest.raises(ValueError, match=r"has no pool\.json"):
+            refused()
+
+
+@pytest.mark.parametrize("name", ["round-20261126T000000-00000001.json", "pool.json"])
+@pytest.mark.parametrize("text", ["", "{}", "[]", "\xff"])
+def test_a_damaged_file_is_named(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))} is not "):
+        Pool.load(tmp_path)
+
+
+def test_replicates_of_two_rounds_in_one_second_are_two(tmp_path, monkeypatch):
+    moment = time.gmtime()
+    monkeypatch.setattr(time, "gmtime", lambda: moment)
+    pool.claim(tmp_path, MINE)
+    for name in ("20261126T000000-0000000a", "20261126T000000-0000000b"):
+        pool.save(tmp_path, [msgspec.structs.replace(row, run_id=name) for row in rows()])
+    assert len(Pool.load(tmp_path).by_round([0, 1])) == 2
+
+
+def test_a_pool_knows_its_rounds(tmp_path):
+    pool.describe(tmp_path, pool.Round(Metadata(run=Options(run_id="run", baseline=BASE)), "2026-11-26", "memory"))
+    assert Pool.load(tmp_path).works == {"run": "memory"}

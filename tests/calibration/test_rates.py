@@ -1,0 +1,219 @@
+"""Replaying gates on pools whose truth is known."""
+
+import dataclasses
+import math
+import random
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmarks.calibration import assumptions, rates, report
+from benchmarks.calibration.pool import BASE, COPY, Replicate
+from benchmarks.calibration.replay import Case, Head, Replay
+from benchmarks.regression import decision
+from tests.helpers.gates import gate
+from tests.helpers.pools import simulated
+
+SAME = Case()
+
+
+def exactly(shift):
+    return Case(Head(shift=shift))
+
+
+def rate(pool, case, gates=150):
+    return rates.rate(Replay(pool), range(len(pool.replicates)), case, gates, 1, seed=0)
+
+
+def alarms_within_rounds(pool, gates=160):
+    return rates.rate_within_rounds(Replay(pool), range(len(pool.replicates)), SAME, gates, seed=0)
+
+
+def simulated_alarms(pool, gates):
+    held = range(len(pool.replicates))
+    between = assumptions.between_rounds(pool, held)
+    return rates.alarms_of_simulated_gates(Replay(pool), held, SAME, between, gates, seed=0)
+
+
+def shifted(pool, shifts, benchmarks):
+    """The same pool with a copy that is slower at some benchmarks, by a shift of the log for each replicate."""
+
+    def slower(replicate, by):
+        added = {name: by if name in benchmarks else 0.0 for name in replicate.logs}
+        logs = {name: {**sides, COPY: sides[COPY] + added[name]} for name, sides in replicate.logs.items()}
+        return Replicate(replicate.round, logs, replicate.values)
+
+    return dataclasses.replace(pool, replicates=list(map(slower, pool.replicates, shifts)))
+
+
+def with_slower_copy(pool, by):
+    """In every round and benchmark."""
+    return shifted(pool, [by] * len(pool.replicates), pool.benchmarks)
+
+
+@pytest.mark.slow
+def test_a_steady_pool_gives_no_alarm_and_finds_what_was_injected():
+    steady = simulated(40, 0.006)
+    assert rate(steady, SAME).rate <= 0.01
+    for side, least in (("+2%", 0.9), ("+3%", 0.99)):
+        assert rate(steady, Case(Head(side))).rate >= least
+    assert rate(steady, exactly(0.0198)).rate >= 0.9
+    assert rate(steady, exactly(0.005)).rate <= 0.02
+
+
+@pytest.mark.slow
+def test_a_replay_agrees_with_the_simulation_that_planned_the_gate():
+    """The same spread, once as log ratios and once as turns of a pool: the same power, within what chance allows."""
+    sd, effect = 0.012, math.log1p(0.02)
+    rng = np.random.default_rng(3)
+    gates = 300
+    planned = np.mean(
+        ["b0" in gate(rng, [sd] * 6, [effect, *[0.0] * 5], rule=decision.rules(0.02)[0])[0] for _ in range(gates)]
+    )
+    replayed = np.mean([rate(simulated(200, sd, seed), exactly(effect), 60).rate for seed in range(5)])
+    assert abs(planned - replayed) < 4 * math.sqrt(planned * (1 - planned) * 2 / gates) + 0.01
+
+
+@pytest.mark.slow
+def test_the_benchmark_at_which_least_is_found_is_the_noisiest():
+    noise = np.random.default_rng(5).normal(0, 0.03, 40)
+    pool = shifted(simulated(40, 0.004), noise, ["c p/w/m"])
+    least = rates.least_found(Replay(pool), range(40), math.log1p(0.02), 30, seed=1)
+    assert least.benchmark == "c p/w/m"
+    assert least.low < least.rate < least.high
+    assert least.rate < 0.8
+    assert rates.least_found(Replay(pool), range(3), 0.02, 30, seed=1) is None
+
+
+def test_what_starts_more_slowly_is_an_alarm_too():
+    slow = simulated(40, 0.004)
+    for replicate in slow.replicates:
+        replicate.values["a p/w/m"][COPY]["start"] = 0.3
+    assert rate(slow, SAME).rate > 0.3  # half of the draws swap base and its copy
+
+
+@pytest.mark.slow
+def test_drift_between_replicates_does_not_fool_the_gate():
+    assert rate(simulated(44, 0.004, drift=0.1), SAME, 60).rate <= 0.02
+
+
+@pytest.mark.slow
+def test_what_lasts_for_a_round_is_an_alarm_within_rounds():
+    """A real gate lives in one round. A replay that mixes rounds would take it for noise."""
+    steady, apart = simulated(88, 0.004, rounds=8), simulated(88, 0.004, round_sd=0.015, rounds=8)
+    assert alarms_within_rounds(steady).rate <= 0.02
+    found = alarms_within_rounds(apart)
+    assert found.rate > 0.1
+    assert rate(apart, SAME).rate < found.rate / 2
+    assert alarms_within_rounds(simulated(40, 0.004, rounds=4)) is None
+
+
+@pytest.mark.slow
+def test_limits_widen_with_what_differs_between_rounds_and_hold_the_rate():
+    found = alarms_within_rounds(simulated(66, 0.004, round_sd=0.015, rounds=6), 600)
+    assert found.low <= found.rate <= found.high
+    least, most = rates.by_chance(round(600 * found.rate), 600)
+    assert found.high - found.low > 1.5 * (most - least)
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 2000), (3, 2000), (2000, 2000), (50, 100)])
+def test_never_seen_is_not_at_most_zero(hits, trials):
+    limits = stats.binomtest(hits, trials).proportion_ci(confidence_level=0.90, method="exact")
+    assert rates.by_chance(hits, trials) == pytest.approx((limits.low, limits.high), abs=1e-12)
+    assert rates.by_chance(0, 2000)[1] > 0.001
+
+
+def test_a_gate_of_one_implementation_compares_what_is_slowed_or_a_random_one_and_nothing_else():
+    own = {name: {f"{name} p/w/{mode}" for mode in ("forward", "train_step")} for name in ("a", "b", "c")}
+    benchmarks = sorted(set().union(*own.values()))
+    rng, drawn = random.Random(1), []
+    for _ in range(60):
+        drawn.append(set(Case(alone=True).draw(benchmarks, rng)))
+        heads = Case(Head(shift=0.02), alone=True).draw(benchmarks, rng)
+        (slower,) = [name for name, head in heads.items() if head.slowed]
+        assert set(heads) == own[slower[0]]
+    assert all(one in own.values() for one in drawn)
+    assert all(one in drawn for one in own.values())
+
+
+@pytest.mark.parametrize(
+    ("side", "swapped", "sides"),
+    [
+        (COPY, False, (BASE, COPY)),
+        (COPY, True, (COPY, BASE)),
+        ("+2%", False, (BASE, "+2%")),
+        ("+2%", True, (COPY, "+2%")),
+    ],
+)
+def test_base_and_its_copy_swap_their_labels_and_a_slower_side_keeps_its_own(side, swapped, sides):
+    assert Head(side).sides(swapped) == sides
+    assert Head(side).slowed is (side != COPY)
+
+
+@pytest.mark.slow
+def test_simulated_gates_raise_alarms_where_rounds_differ_and_none_where_they_are_alike():
+    steady, apart = simulated(88, 0.004, rounds=8), simulated(88, 0.004, round_sd=0.015, rounds=8)
+    quiet = simulated_alarms(steady, 200)
+    assert quiet.rate == 0
+    assert quiet.high == pytest.approx(rates.by_chance(0, 200)[1])
+    loud = simulated_alarms(apart, 60)
+    assert loud.low > report.MOST_ALARMS
+    replayed = alarms_within_rounds(apart)
+    assert loud.rate > replayed.rate / 2  # the bound on the spread between rounds is above what was measured
+
+
+@pytest.mark.slow
+def test_a_difference_that_lasted_in_a_pool_does_not_count_twice_in_simulated_gates():
+    """It is in the variance between rounds. Without that, the gates have the noise of the replicates alone."""
+    pool, none = with_slower_copy(simulated(66, 0.006, rounds=6), 0.006), assumptions.Between(0.0, 0.0)
+    assert rates.alarms_of_simulated_gates(Replay(pool), range(66), SAME, none, 200, seed=0).rate <= 0.01
+    assert simulated_alarms(pool, 60).rate > 0.1
+
+
+def test_rounds_that_differ_are_seen():
+    alike, apart = (
+        assumptions.between_rounds(pool, range(60))
+        for pool in (simulated(60, 0.006, rounds=6), simulated(60, 0.006, round_sd=0.006, rounds=6))
+    )
+    assert alike.share < 0.3
+    assert alike.bound < 0.6
+    assert apart.share > 0.4
+
+
+def test_a_copy_that_is_slower_in_every_round_counts_as_an_effect_of_the_round():
+    pool = simulated(66, 0.006, rounds=6)
+    alike, slower = (assumptions.between_rounds(one, range(66)) for one in (pool, with_slower_copy(pool, 0.006)))
+    assert slower.share > 0.7
+    assert slower.share > alike.share + 0.5
+
+
+def test_the_bound_on_the_spread_between_rounds_holds_95_times_of_100():
+    """The truth is a share of 0.25."""
+    below = [
+        assumptions.between_rounds(simulated(24, 0.006, seed, round_sd=0.003, rounds=6), range(24)).bound < 0.25
+        for seed in range(60)
+    ]
+    assert np.mean(below) <= 0.15
+
+
+def test_rounds_of_one_replicate_do_not_count_for_the_spread_between_them():
+    pool = simulated(24, 0.006, rounds=4)
+    alone = dataclasses.replace(pool.replicates[-1], round="alone")
+    odd = dataclasses.replace(pool, replicates=[*pool.replicates[:-1], alone])
+    assert assumptions.between_rounds(odd, range(24)) == assumptions.between_rounds(odd, range(23))
+
+
+def test_p_values_of_copies_are_uniform():
+    p = np.concatenate([assumptions.p_values_of_copies(simulated(40, 0.006, seed), range(40)) for seed in range(10)])
+    assert len(p) == 10 * 4 * 6
+    assert stats.kstest(p, "uniform").pvalue > 0.001
+
+
+def test_a_size_is_what_was_measured():
+    found = {(one.benchmark, one.side): one for one in assumptions.sizes(simulated(40, 0.004), ["+2%", "+5%"])}
+    assert len(found) == 12
+    for (_, side), one in found.items():
+        assert one.low <= one.ratio <= one.high
+        assert abs(one.ratio - {"+2%": 0.02, "+5%": 0.05}[side]) < 0.004
+        assert one.work == "arithmetic"

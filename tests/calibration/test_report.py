@@ -1,0 +1,140 @@
+"""The tables of a calibration, and real gates."""
+
+import dataclasses
+import re
+
+import pytest
+from scipy import stats
+
+from benchmarks.calibration import report
+from benchmarks.calibration.pool import Pool
+from benchmarks.calibration.rates import Rate
+from benchmarks.calibration.real_gates import RealGate, gates_summed_up
+from tests.helpers.pools import IDENTITY, simulated
+
+FEW = {"ALARM_GATES": 20, "SIMULATED": 20, "GATES": 20, "AGAIN": 1, "EACH": 2, "OFTEN": {}}
+
+
+def cells_of(table):
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
+
+
+@pytest.mark.slow
+def test_the_whole_report_does_not_depend_on_the_number_of_processes(monkeypatch):
+    pool = simulated(66, 0.01, rounds=6)
+    for name, few in FEW.items():
+        monkeypatch.setattr(report, name, few)
+    one, two = (report.report(pool, [], processes) for processes in (1, 2))
+    assert one == two
+    assert "a cpu, 2 cores, 1 thread a worker; 2026-11-20 to 2026-11-25. 6 rounds; replicates: A/A 66, +2% 66" in one
+    assert [row[0] for row in cells_of(one)[2:5]] == [
+        f"this gate, {what}" for what in ("exact sizes", "injected", "one implementation")
+    ]
+    assert "20 simulated gates" in one
+    assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", one)
+
+
+def test_a_pool_that_is_too_small_gives_no_figure():
+    assert "takes 8 replicates" in report.report(simulated(7, 0.004), [])
+    assert "takes 8 replicates" in report.report(Pool([], {}), [])
+
+
+@pytest.mark.parametrize(("rounds", "bound"), [(5, False), (6, True)])
+def test_few_rounds_give_no_bound(rounds, bound):
+    counts = report.counts_of(simulated(4 * rounds, 0.004, rounds=rounds))
+    assert ((report.EXACT, report.BOUND) in counts) is ((report.OF_ONE, report.BOUND) in counts) is bound
+
+
+def rate(share, low, high):
+    return Rate(share, low, high, 5.0, 100)
+
+
+def targets_of(pool, limits=(1.0, 1.0), alarms=(0.0, 0.0, 0.002), gates=()):
+    found = {(report.EXACT, name): rate(0.94, *limits) for name in report.TARGETS}
+    found[report.EXACT, report.BOUND] = rate(*alarms)
+    return cells_of(report.targets(pool, found, gates))[2:]
+
+
+@pytest.mark.parametrize(
+    ("limits", "state"),
+    [((0.96, 1.0), "met"), ((0.95, 1.0), "met"), ((0.92, 0.99), "unclear"), ((0.5, 0.9), "missed")],
+)
+def test_a_target_is_met_or_missed_only_where_both_limits_say_so(limits, state):
+    cells = targets_of(simulated(88, 0.004, rounds=8), limits)
+    assert cells[0] == ["15 rounds", "8", "missed"]
+    assert cells[1][1:] == ["0 % of 100 simulated gates, at most 0.2 %", "met"]
+    assert cells[2][2] == state
+    assert len(cells) == 4
+
+
+def test_rounds_that_are_too_short_for_a_gate_do_not_count_and_alarms_miss_the_target():
+    cells = targets_of(simulated(80, 0.004, rounds=8), alarms=(0.02, 0.01, 0.03))
+    assert cells[0][1] == "0"
+    assert cells[1][2] == "missed"
+
+
+def real(kind, minutes=1.0, slowed="", code=0, worse=(), machine="a cpu", date="2026-11-24"):
+    return RealGate(
+        kind=kind,
+        slowed=slowed,
+        exit_code=code,
+        regressions=[],
+        worse=list(worse),
+        seconds=60 * minutes,
+        date=date,
+        machine=machine,
+    )
+
+
+def test_the_minutes_of_real_gates_are_targets_of_the_default_gates():
+    gates = [real("same", 4.0), real("same", 6.0), real("+2%", 10.5), real("same, with background load", 30.0)]
+    pool = simulated(88, 0.004, rounds=8)
+    assert targets_of(pool, gates=gates)[-3:] == [
+        ["real gates, same: mean at most 5 minutes", "5.0", "met"],
+        ["real gates, same: longest at most 7 minutes", "6.0", "met"],
+        ["real gates, +2%: longest at most 10 minutes", "10.5", "missed"],
+    ]
+    other = dataclasses.replace(pool, identity=type(IDENTITY)(IDENTITY.machine, problem="t1-b1-i1-h1"))
+    assert len(targets_of(other, gates=gates)) == 4
+
+
+def test_the_table_of_real_gates_says_where_and_when_they_ran():
+    gates = [real("same", date="2026-11-24"), real("+2%", date="2026-11-26"), real("same", machine="another")]
+    first, *_, last = gates_summed_up(gates).splitlines()
+    assert first.startswith("Real gates: a cpu, 2026-11-24 to 2026-11-26; another, 2026-11-24. Minutes without")
+    assert cells_of(last)[0][:3] == ["+2%", "1 of 1", "1"]
+
+
+def test_injected_slowdowns_are_summed_up_and_each_is_listed():
+    pool = simulated(40, 0.004)
+    (table,) = report.summed_up(pool)
+    for side, work, measured, *_ in cells_of(table)[2:]:
+        assert work == "arithmetic"
+        value, low, high = map(float, re.findall(r"[+-]\d+\.\d+", measured))
+        assert low < value < high
+        assert abs(value - float(side.strip("+%"))) < 0.2
+    assert len(cells_of(report.slowdowns_listed(pool))) == 2 + len(report.SHARES) * len(pool.benchmarks)
+    assert report.slowdowns_listed(Pool([], {})) == ""
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (1, 400)])
+def test_wilson_is_scipys(hits, n):
+    want = stats.binomtest(hits, n).proportion_ci(method="wilson")
+    assert report.wilson(hits, n) == pytest.approx((want.low, want.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("slowed", "code", "worse", "right"),
+    [
+        ("", 0, [], True),
+        ("", 1, [("x p/w/m", "time")], False),
+        ("", 3, [], False),
+        ("x p/w/m", 1, [("x p/w/m", "time")], True),
+        ("x p/w/m", 1, [("x p/w/m", "start")], False),
+        ("x p/w/m", 1, [("x p/w/m", "time"), ("y p/w/m", "time")], False),
+        ("x p/w/m", 0, [], False),
+        ("x p/w/m", 1, [], False),
+    ],
+)
+def test_a_real_gate_is_right_where_it_names_the_slowed_one_by_its_time(slowed, code, worse, right):
+    assert real("+3%" if slowed else "same", slowed=slowed, code=code, worse=worse).right is right
