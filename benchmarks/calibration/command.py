@@ -20,8 +20,9 @@ from benchmarks.calibration.real_gates import KINDS, RealGate, gates_listed, gat
 from benchmarks.calibration.report import report, slowdowns_listed
 from benchmarks.calibration.subject import Subject
 from benchmarks.options import Flag, Options, ProblemId, command
-from benchmarks.progress import COLLECTING, REGRESSION, progress_in_parts
+from benchmarks.progress import progress_in_parts
 from benchmarks.regression.command import PROBLEM
+from benchmarks.stages import COLLECTING, REGRESSION
 from impls.core import command_line
 from impls.core.files import check_place, write_text
 from impls.core.text import json_text

@@ -25,9 +25,10 @@ from benchmarks.calibration.subject import Subject
 from benchmarks.options import Options
 from benchmarks.regression import decision
 from benchmarks.regression.outcome import Steps, measure_and_decide
-from benchmarks.runner.session import Advance, Key, Session
+from benchmarks.runner.session import Key, Session
 from benchmarks.runner.sides import Side
 from benchmarks.scratch import scratch
+from benchmarks.stages import Advance, Stage
 
 REPLICATES = 11
 """Of a round."""
@@ -87,7 +88,7 @@ def collect(
         described = machine.describe(Options(run_id=session.options.run_id, baseline=BASE))
         pool.describe(pool_folder, pool.Round(described, f"{datetime.now(UTC):%Y-%m-%d}", work))
         for number in range(replicates):
-            records = session.replicate(number, Steps.blocks, what="collecting, replicate", of_all=replicates)
+            records = session.replicate(number, Steps.blocks, stage=Stage.COLLECTING, of_all=replicates)
             refuse({key: failure.reason for key, failure in session.failures.items()})
             pool.save(pool_folder, records)
 
