@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.columns import Column
 from reports import formatting, history, tracks
 from reports.frames import BENCHMARK
-from reports.reported import Reported
+from reports.report import Report
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class AcrossRuns:
     past: pd.DataFrame
 
 
-def across_runs(reported: Sequence[Reported]) -> AcrossRuns:
+def across_runs(reported: Sequence[Report]) -> AcrossRuns:
     """Return a table for each benchmark that at least two of the runs have."""
     past = history.history([each.run for each in reported], [each.summary for each in reported])
     # a ratio to another baseline can't be compared

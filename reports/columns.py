@@ -28,6 +28,17 @@ def word(name: str) -> Callable[[Any], str]:
     return lambda row: "–" if pd.isna(getattr(row, name)) else str(getattr(row, name))
 
 
+def words_of(name: str, header: str | None = None) -> Column:
+    """Return the column of an attribute that holds words; its header is the name, where nothing else is given."""
+    return Column(name, header or name, word(name), words=True)
+
+
+def time_of(suffix: str = "") -> Callable[[Any], str]:
+    """Return a cell that shows a time with its interval."""
+    ends = [f"{name}{suffix}" for name in ("seconds", "seconds_low", "seconds_high")]
+    return lambda row: formatting.time_with_interval(*(float(getattr(row, end)) for end in ends))
+
+
 def ratio(name: str = "ratio") -> Callable[[Any], str]:
     """Return a cell that shows a ratio with its interval."""
     ends = (name, f"{name}_low", f"{name}_high")
@@ -38,9 +49,7 @@ def ratio(name: str = "ratio") -> Callable[[Any], str]:
 
 def _time(row: Any) -> str:
     """Return the time with its interval; for a failed arm its status."""
-    if not is_ok(row):
-        return str(row.status)
-    return formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
+    return time_of()(row) if is_ok(row) else str(row.status)
 
 
 def _ratio(row: Any) -> str:
@@ -76,7 +85,7 @@ REASON = Column("reason", "reason", lambda row: str(row.reason), words=True)
 def of_summary(baseline: str) -> Sequence[Column]:
     """Return the columns of a benchmark's table; the first one names the row."""
     return (
-        Column("implementation", "implementation", word("implementation"), words=True),
+        words_of("implementation"),
         Column("track", "track", word("track"), words=True, priority=1),
         Column("time", "time [95 % interval]", _time, sort="seconds"),
         Column("ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio"),

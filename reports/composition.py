@@ -6,42 +6,29 @@ than the run that heads the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import pandas as pd
 
 from benchmarks import processors
-from reports import answers, heatmap, history
-from reports.answers import Answer
-from reports.charts import Picture
+from reports import heatmap, history
 from reports.frames import ARM, BENCHMARK, Run
 from reports.heatmap import Map
+from reports.parts import EVERY, HEAD, Shown
 from reports.recommendation import WORKLOAD, Recommendation, recommendations
-from reports.reported import Reported
-
-Thing = TypeVar("Thing")
-Name = TypeVar("Name", bound=Hashable)
-
-
-@dataclass(frozen=True)
-class Taken(Generic[Thing]):
-    """An answer, a chart or an advice, and the run that it was taken from."""
-
-    what: Thing
-    run: Reported
+from reports.report import Report
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine, and those of its runs that stand on the page: the first one heads it."""
+    """A machine, and the reports of those of its runs that stand on the page: the first one heads it."""
 
     label: str
-    runs: Sequence[Reported]
+    runs: Sequence[Report]
 
     @property
-    def head(self) -> Reported:
+    def head(self) -> Report:
         """The run that heads the machine's part of the page."""
         return self.runs[0]
 
@@ -56,17 +43,17 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
     return sorted(newest, key=lambda run: -len(run.records[["workload", "mode"]].drop_duplicates()))
 
 
-def machines(reported: Sequence[Reported]) -> list[Machine]:
+def machines(reports: Sequence[Report]) -> list[Machine]:
     """Return the machines of some runs, each with the runs that stand on a page.
 
     A run stands if it has an arm at a benchmark that no run before it has on that machine.
 
     Args:
-        reported: the runs, in the order of the page.
+        reports: the runs, in the order of the page.
     """
-    of_machine: dict[str, list[Reported]] = {}
+    of_machine: dict[str, list[Report]] = {}
     seen: dict[str, set[tuple[str, ...]]] = {}
-    for each in reported:
+    for each in reports:
         key = history.machine_label(each.run)
         arms = set(each.summary[ARM].astype(str).itertuples(index=False, name=None))
         if not arms <= seen.setdefault(key, set()):
@@ -86,75 +73,51 @@ def words(run: Run) -> str:
     return ", ".join(part for part in (processors.words(machine), machine.gpu) if part)
 
 
-def advice(machine: Machine) -> list[Taken[Recommendation]]:
+def advice(machine: Machine) -> list[tuple[Recommendation, Report]]:
     """Return what to use at each shape for each purpose, from the run that compared most implementations there."""
-    chosen: dict[tuple[str, str, str], Taken[Recommendation]] = {}
-    for each in machine.runs:
-        for found in recommendations(each.run, each.summary):
+    chosen: dict[tuple[str, str, str], tuple[Recommendation, Report]] = {}
+    for report in machine.runs:
+        for found in recommendations(report.run, report.summary):
             key = found.problem, found.mode, found.device
-            if key not in chosen or found.compared > chosen[key].what.compared:
-                chosen[key] = Taken(found, each)
+            if key not in chosen or found.compared > chosen[key][0].compared:
+                chosen[key] = found, report
     return list(chosen.values())
 
 
-def maps(head: Reported, advised: Iterable[Taken[Recommendation]]) -> Iterator[Map]:
+def maps(head: Report, advised: Iterable[tuple[Recommendation, Report]]) -> Iterator[Map]:
     """Yield the maps of the shapes of the run that heads a machine; each shape from the run that the advice is from."""
     shapes = set(head.summary["problem"].astype(str))
     parts = []
-    for each in advised:
-        rows = each.run.summary
-        if each.what.problem in shapes and each.run.run.baseline == head.run.baseline:
-            wanted = {**vars(each.what), "workload": WORKLOAD}
+    for said, report in advised:
+        rows = report.summary
+        if said.problem in shapes and report.baseline == head.baseline:
+            wanted = {**vars(said), "workload": WORKLOAD}
             parts.append(rows[(rows[BENCHMARK].astype(str) == [wanted[name] for name in BENCHMARK]).all(axis=1)])
     if parts:
         yield from heatmap.maps(pd.concat(parts, ignore_index=True))
 
 
-OF_THE_HEAD = ("ratio", "accuracy", "drift")
-"""The kinds of charts that show the run that heads the page; of the others, those that show most."""
+def sections(found: Sequence[Machine]) -> Mapping[str, list[tuple[Shown, Report]]]:
+    """Return what the sections of a page show, each chart and answer with the run that it was taken from.
 
-
-def pictures(found: Sequence[Machine]) -> list[Taken[Picture]]:
-    """Return the charts of a page: of each name the one that shows most, on the first machine that has one."""
+    Which run that is, the part says: see reports.parts. A chart of a single problem is shown only where the run that
+    heads the page has the problem.
+    """
     head = found[0].head
-    chosen = {each.name: Taken(each, head) for each in head.pictures if each.kind in OF_THE_HEAD}
-    wanted = set(head.summary["problem"].astype(str))
+    problems = {None, *head.summary["problem"].astype(str)}
+    chosen: dict[tuple[str, str], list[tuple[Shown, Report]]] = {}
     for machine in found:
-        here = [Taken(each, run) for run in machine.runs for each in run.pictures if each.kind not in OF_THE_HEAD]
-        here = [each for each in here if each.what.problem is None or each.what.problem in wanted]
-        for name, same in _by(here, lambda each: each.what.name):
-            chosen.setdefault(name, max(same, key=lambda each: len(each.what.said)))
-    return list(chosen.values())
-
-
-EVERY_RUN = ("elsewhere",)
-"""The parts of a page to which each run may add an answer of the same title."""
-
-
-def said(found: Sequence[Machine]) -> dict[str, list[Taken[Answer]]]:
-    """Return the answers of a page by its part: of each title the one with most rows, on the first machine with one."""
-    parts: dict[str, list[Taken[Answer]]] = {}
-    chosen: dict[tuple[str, str], list[Taken[Answer]]] = {}
-    for machine in found:
-        here = []
-        for each in machine.runs:
-            for part, mine in answers.answers(each.run, each.summary).items():
-                parts.setdefault(part, [])
-                here += [(part, Taken(answer, each)) for answer in mine]
-        for key, same in _by(here, lambda one: (one[0], one[1].what.title)):
-            taken = [each for _, each in same]
-            if key[0] in EVERY_RUN:
-                chosen.setdefault(key, []).extend(taken)
+        here: dict[tuple[str, str], list[tuple[Shown, Report]]] = {}
+        for report in machine.runs:
+            for each in report.shown:
+                if each.problem in problems and (report is head or each.source != HEAD):
+                    here.setdefault((each.section, each.name), []).append((each, report))
+        for key, same in here.items():
+            if same[0][0].source == EVERY:
+                chosen.setdefault(key, []).extend(same)
             else:
-                chosen.setdefault(key, [max(taken, key=lambda each: len(each.what.rows))])
-    for (part, _), taken in chosen.items():
-        parts[part] += taken
-    return parts
-
-
-def _by(things: Iterable[Thing], name: Callable[[Thing], Name]) -> Iterator[tuple[Name, list[Thing]]]:
-    """Yield things by name, in the order of the first of each name."""
-    groups: dict[Name, list[Thing]] = {}
-    for each in things:
-        groups.setdefault(name(each), []).append(each)
-    yield from groups.items()
+                chosen.setdefault(key, [max(same, key=lambda pair: pair[0].size)])
+    by_section: dict[str, list[tuple[Shown, Report]]] = {}
+    for (section, _), taken in chosen.items():
+        by_section.setdefault(section, []).extend(taken)
+    return {name: sorted(taken, key=lambda pair: pair[0].order) for name, taken in by_section.items()}

@@ -13,10 +13,9 @@ import pandas as pd
 from benchmarks import processors
 from reports.charts.marks import asked
 from reports.export import csv
-from reports.headline import subject
 from reports.history import began
 from reports.ranking import YES
-from reports.reported import Reported
+from reports.report import Report
 from reports.tracks import FLOOR
 
 VERSION = 1
@@ -74,7 +73,7 @@ class Data(msgspec.Struct, frozen=True):
     runs: list[PublishedRun]
 
 
-def data(reported: Sequence[Reported]) -> Data:
+def data(reported: Sequence[Report]) -> Data:
     """Return the content of data.json."""
     return Data(VERSION, [_run(each) for each in reported])
 
@@ -84,7 +83,7 @@ def schema() -> dict[str, Any]:
     return msgspec.json.schema(Data)
 
 
-def _run(each: Reported) -> PublishedRun:
+def _run(each: Report) -> PublishedRun:
     metadata, date = each.run.metadata, began(each.run.run_id)
     machine, options = metadata.machine, metadata.run
     summary = each.summary.rename(columns={"fastest": "fastest_of_track"})
@@ -112,15 +111,15 @@ def _plain(value: Any) -> Any:
     return float(value) if value is not None and not pd.isna(value) and math.isfinite(value) else None
 
 
-def summary_csv(reported: Sequence[Reported]) -> str:
+def summary_csv(reported: Sequence[Report]) -> str:
     """Return the summaries of all runs, with the run of each row."""
     return csv(pd.concat([each.summary.assign(run_id=each.run.run_id) for each in reported], ignore_index=True))
 
 
-def badge(reported: Sequence[Reported]) -> str:
+def badge(reported: Sequence[Report]) -> str:
     """Return badge.json, which shields.io shows: at how many shapes the head's baseline trains fastest of its track."""
     head = reported[0]
-    rows = asked(head.summary, subject(head.summary), ["train_step"])
+    rows = asked(head, ["train_step"])
     rows = rows[rows["track"] != FLOOR]
     shapes = rows["problem"].nunique()
     wins = rows.loc[(rows["implementation"] == head.run.baseline) & (rows["fastest"] == YES), "problem"].nunique()

@@ -1,4 +1,4 @@
-"""The tables to paste: table.html to look at, table.tex for a paper, and summary.csv."""
+"""The tables to paste: table.tex for a paper, and summary.csv."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from impls.core.text import one_line
-from reports import templates
 from reports.frames import Run
-from reports.preamble import notes, preamble
-from reports.ranking import YES
+from reports.preamble import preamble
 from reports.tables import Section
 
 FORMULA = ("=", "+", "-", "@")
@@ -28,11 +26,6 @@ def csv_cell(value: object) -> object:
 def csv(summary: pd.DataFrame) -> str:
     """Return summary.csv."""
     return summary.astype(object).map(csv_cell).to_csv(index=False, lineterminator="\n")
-
-
-def html_document(run: Run, sections: Sequence[Section]) -> str:
-    """Return table.html: every table, under the preamble and above the notes."""
-    return templates.render("tables.html.j2", above=preamble(run), sections=sections, below=notes(run), yes=YES)
 
 
 SIGNS = str.maketrans(

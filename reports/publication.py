@@ -12,7 +12,7 @@ from impls.core.text import json_text
 from reports import data, site
 from reports.across_runs import across_runs
 from reports.documents import Document, documents
-from reports.reported import Reported
+from reports.report import Report
 
 RUNS = "runs"
 """The folder of the site with a folder for each run, whose addresses never change."""
@@ -28,7 +28,7 @@ OF_A_RUN = tuple((f"../../{href}", title) for href, title in (("index.html", "Al
 """What the page of a run links to."""
 
 
-def build(out: Path, reported: Sequence[Reported]) -> None:
+def build(out: Path, reported: Sequence[Report]) -> None:
     """Write the site's pages and the files for programs; the runs' own pages and files are there already.
 
     Args:

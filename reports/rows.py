@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -13,12 +12,11 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.columns import Column
-from impls.core.text import one_line
 from reports import columns, formatting, tables
-from reports.columns import is_ok, word
+from reports.columns import is_ok, words_of
 from reports.frames import ARM, Run
 from reports.ranking import YES
-from reports.reported import Reported
+from reports.report import Report
 from reports.tracks import FLOOR
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")
@@ -27,100 +25,64 @@ KEYS = ("device", "problem", "workload", "mode", "track")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A cell's text, its class, and the number to sort by: empty where it is not known, None without one."""
-
-    text: str
-    style: str
-    value: str | None = None
-    columns: int = 1
-
-
-@dataclass(frozen=True)
 class Row:
-    """A row of the page: its cells after the name, and what it says when it is opened."""
+    """A row of the page: a row of a summary, and what it says when it is opened."""
 
-    number: int
     id: str
-    name: str
+    row: Any
     style: str
     keys: dict[str, str]
-    cells: Sequence[Cell]
+    report: Report
     more: Sequence[tuple[str, str]]
     replicates: str
-    versions: str
     command: str
+
+    def number(self, column: Column) -> str:
+        """Return the number by which a column sorts; empty where it is not known."""
+        value = getattr(self.row, str(column.sort))
+        return "" if pd.isna(value) else f"{float(value):.6g}"
 
 
 def of_page(baseline: str, several_devices: bool) -> list[Column]:
     """Return the columns of the page's table; the first one names the row."""
     known = {column.key: column for column in columns.of_summary(baseline)}
-    known |= {name: Column(name, name, word(name), words=True) for name in ("problem", "workload", "mode", "device")}
+    known |= {name: words_of(name) for name in ("problem", "workload", "mode", "device")}
     return [known[key] for key in (*SHOWN[:5], *(("device",) if several_devices else ()), *SHOWN[5:])]
 
 
-class Ids:
-    """The ids of rows, by which an address names a row: the same for the same row whenever the page is built."""
+def address(run: str, row: Any) -> str:
+    """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`.
 
-    def __init__(self) -> None:
-        self.taken: set[str] = set()
-
-    def new(self, run: str, row: Any) -> str:
-        """Return such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`.
-
-        Args:
-            run: the run's name; empty for the one that heads the page, whose rows need none.
-            row: of a summary. What an address can't hold becomes a hyphen.
-        """
-        device = "" if row.device == "cpu" else row.device
-        parts = (run, row.problem, row.workload, row.mode, device, row.implementation)
-        name = "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(part)) for part in parts if part)
-        numbered = (f"{name}.{k}" for k in itertools.count(2))
-        unique = next(each for each in itertools.chain([name], numbered) if each not in self.taken)
-        self.taken.add(unique)
-        return unique
+    Args:
+        run: the run's name; empty for the one that heads the page, whose rows need none.
+        row: of a summary. What an address can't hold becomes a hyphen.
+    """
+    device = "" if row.device == "cpu" else row.device
+    parts = (run, row.problem, row.workload, row.mode, device, row.implementation)
+    return "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(part)) for part in parts if part)
 
 
-def rows(runs: Sequence[tuple[str, Reported]], several_devices: bool) -> Iterator[Row]:
+def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[Row]:
     """Yield the rows of some runs, each with the name of its machine; the first run heads the page."""
-    ids, number = Ids(), itertools.count()
-    for machine, each in runs:
-        run = each.run
-        shown = of_page(run.baseline, several_devices)
+    for machine, report in runs:
         seconds = {
             arm: found["seconds"].dropna().to_numpy(float)
-            for arm, found in run.records.groupby(ARM, sort=False, observed=True)
+            for arm, found in report.run.records.groupby(ARM, sort=False, observed=True)
         }
-        for section in tables.sections(each.summary, run.baseline):
+        for section in tables.sections(report.summary, report.baseline):
             rest = [column for column in section.columns if column.key not in SHOWN]
             for row in section.rows:
                 times = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()
                 yield Row(
-                    number=next(number),
-                    id=ids.new("" if each is runs[0][1] else each.name, row),
-                    name=one_line(shown[0].cell(row)),
+                    id=address("" if report is runs[0][1] else report.name, row),
+                    row=row,
                     style=tables.style(row) + (" fastest" if is_ok(row) and row.fastest == YES else ""),
-                    keys={"machine": machine, "run": each.name, **{name: str(getattr(row, name)) for name in KEYS}},
-                    cells=list(_cells(shown[1:], row)),
+                    keys={"machine": machine, "run": report.name, **{name: str(getattr(row, name)) for name in KEYS}},
+                    report=report,
                     more=[(column.name, text) for column in rest if is_ok(row) and (text := column.cell(row))],
                     replicates=", ".join(map(formatting.duration, times)),
-                    versions=str(row.versions),
-                    command=command(run, row),
+                    command=command(report.run, row),
                 )
-
-
-def _cells(shown: Sequence[Column], row: Any) -> Iterator[Cell]:
-    """Yield the cells of a row; that of a failed arm has its reason in place of what was not measured."""
-    for column in shown:
-        if not is_ok(row) and column.key in ("ratio", "verdict"):
-            if column.key == "ratio":
-                yield Cell(str(row.reason), "reason words", "", columns=2)
-            continue
-        value = None
-        if column.sort is not None:
-            number = getattr(row, column.sort)
-            value = "" if pd.isna(number) else f"{float(number):.6g}"
-        yield Cell(column.cell(row), f"{column.key} words" if column.words else column.key, value)
 
 
 def command(run: Run, row: Any) -> str:

@@ -16,10 +16,10 @@ from benchmarks import json_files
 from benchmarks.gpu_check import setting as gpu_check
 from benchmarks.metadata import Metadata
 from impls.core.files import write_text, write_whole
-from reports import charts, export, markdown, site, tables
+from reports import export, markdown, parts, site, tables
 from reports.across_runs import across_runs
 from reports.frames import Run
-from reports.reported import Reported
+from reports.report import Report
 from reports.summary import summarise
 
 RAW = {
@@ -31,7 +31,7 @@ RAW = {
 COPIED = ("results.parquet", "environment.json", gpu_check.FILE)
 
 
-def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()) -> Reported:
+def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()) -> Report:
     """Write one run's tables and charts into a folder, with copies of its raw files if the folder is not the run's own.
 
     Args:
@@ -46,20 +46,22 @@ def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()
     """
     folder.mkdir(parents=True, exist_ok=True)
     copy_raw(run, folder)
-    summary = summarise(run)
-    sections = list(tables.sections(summary, run.baseline))
-    write_text(folder / "summary.csv", export.csv(summary))
-    write_text(folder / "table.md", markdown.document(run, summary, sections))
-    write_text(folder / "table.html", export.html_document(run, sections))
+    plain = Report(run, summarise(run), name)
+    shown = list(parts.made(plain))
+    sections = list(tables.sections(plain.summary, run.baseline))
+    write_text(folder / "summary.csv", export.csv(plain.summary))
+    write_text(folder / "table.md", markdown.document(run, plain.summary, shown))
     write_text(folder / "table.tex", export.latex_document(run, sections))
-    pictures = charts.save(run, summary, folder / "figures")
-    raw = "" if folder == page else f"{folder.relative_to(page).as_posix()}/"
-    files = [*site.TABLES, *((file, what) for file, what in raw_files(run).items() if (folder / file).is_file())]
-    reported = Reported(run, summary, pictures, name, raw, files)
+    whole = dataclasses.replace(
+        plain,
+        shown=parts.drawn(shown, folder / "figures"),
+        raw="" if folder == page else f"{folder.relative_to(page).as_posix()}/",
+        raw_files=[(file, what) for file, what in raw_files(run).items() if (folder / file).is_file()],
+    )
     if links:
-        alone = [dataclasses.replace(reported, raw="")]
+        alone = [dataclasses.replace(whole, raw="")]
         site.save(folder, alone, across_runs(alone), links)
-    return reported
+    return whole
 
 
 def raw_files(run: Run) -> dict[str, str]:
@@ -96,7 +98,7 @@ def same(one: Path, other: Path) -> bool:
 
 def reports(
     runs: Sequence[Run], names: Sequence[str], folder: Path, page: Path, links: site.Links = ()
-) -> list[Reported]:
+) -> list[Report]:
     """Write several runs, each into a folder of its name; as many at a time as there are processors.
 
     Raises:

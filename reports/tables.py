@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,12 +37,6 @@ class Section:
     def columns_with_reason(self) -> Sequence[Column]:
         """The columns, and that of the reasons where an arm failed."""
         return self.columns if all(map(is_ok, self.rows)) else (*self.columns, REASON)
-
-    @property
-    def groups(self) -> Iterator[tuple[str, Sequence[Any]]]:
-        """The rows of each track, under its title."""
-        for track, rows in itertools.groupby(self.rows, lambda row: str(row.track)):
-            yield tracks.title(track), list(rows)
 
 
 def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:

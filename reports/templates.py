@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from impls.core.text import one_line
 
@@ -31,7 +31,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(PAGE),
     )
     environment.filters["address"] = _address
-    environment.filters["basename"] = os.path.basename
+    environment.filters["broken"] = _broken
     return environment
 
 
@@ -43,3 +43,8 @@ def _shown(value: Any) -> Any:
 def _address(path: str) -> str:
     """Return the address of a file, which is relative to the page."""
     return quote(os.fsencode(f"./{path}"))
+
+
+def _broken(name: str, sign: str) -> Markup:
+    """Return a name that may be broken after a sign."""
+    return escape(one_line(name)).replace(sign, sign + Markup("<wbr>"))

@@ -123,6 +123,7 @@ def _on_white(drawn: str) -> str:
 
 def write(drawing: Drawing, folder: Path) -> Picture:
     """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white; each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
     root = _cleaned(drawing, WIDE)
     wide = ET.tostring(root, encoding="unicode")
     sheet = ET.Element(f"{{{SVG}}}style")

@@ -1,23 +1,22 @@
-"""The marks that several charts share: points with their intervals in rows, one row for each implementation."""
+"""What several charts share: the rows that they draw, the words of their marks, logarithmic axes, colors."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from impls.core.text import one_line
-from reports import formatting, tracks
+from reports import formatting
 from reports.charts import style
-from reports.charts.style import SOFT, plain
+from reports.charts.style import plain
+from reports.headline import subject
+from reports.recommendation import PURPOSES, WORKLOAD
+from reports.report import Report
 
-ROW = 20
-"""The height of a row, in pixels."""
-NAMES, LETTER = 170, 6.8
-"""The most room for the names of rows, and what a letter takes, in pixels."""
 TIME = (
     "datum.value >= 0.9999 ? format(datum.value, '~g') + ' s'"
     " : datum.value >= 0.9999e-3 ? format(datum.value * 1e3, '~g') + ' ms'"
@@ -26,17 +25,16 @@ TIME = (
 """The label of a tick of a time in seconds."""
 
 
-def asked(summary: pd.DataFrame, about: pd.DataFrame, modes: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of a summary to draw: these modes of a sequence; where there is none, what the headline is about.
+def asked(report: Report, modes: Iterable[str] = PURPOSES) -> pd.DataFrame:
+    """Return the rows to draw: these modes of a sequence; where there is none, those that the headline is about."""
+    sound = report.summary[report.summary["status"] == "ok"]
+    wanted = sound[(sound["workload"] == WORKLOAD) & sound["mode"].isin(list(modes))]
+    return wanted if len(wanted) else sound[sound.index.isin(subject(report.summary).index)]
 
-    Args:
-        summary: of a run.
-        about: the rows of it that the headline is about.
-        modes: such as `train_step`.
-    """
-    sound = summary[summary["status"] == "ok"]
-    wanted = sound[(sound["workload"] == "sequence") & sound["mode"].isin(modes)]
-    return wanted if len(wanted) else sound[sound.index.isin(about.index)]
+
+def where(workload: object, mode: object, device: object) -> str:
+    """Return the words of a benchmark for a title, such as `sequence, forward`; the CPU is not named."""
+    return f"{workload}, {mode}" + ("" if device == "cpu" else f", {device}")
 
 
 def words(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -53,14 +51,6 @@ def time_of(row: Any) -> str:
     """Return the time of a row of a summary, with its interval, the replicates and the versions."""
     time = formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
     return f"{time}; {row.seconds_n:.0f} replicates; {row.versions}"
-
-
-def in_rows(rows: pd.DataFrame, by: str) -> list[str]:
-    """Return the names of implementations in the order of their rows: by track, then by the mean log of a column."""
-    names = words(rows, "implementation")["implementation"]
-    logs = rows[by].map(math.log).groupby(names).mean()
-    track = rows.groupby(names)["track"].first().astype(str)
-    return sorted(logs.index, key=lambda name: (tracks.rank(track[name]), logs[name]))
 
 
 MOST = 8
@@ -80,39 +70,21 @@ def finite(rows: pd.DataFrame, low: str, high: str) -> pd.DataFrame:
     return pd.DataFrame({"low": rows[low].where(known), "high": rows[high].where(known)})
 
 
-def log_axis(title: str, shown: tuple[float, float], time: bool = False, most: int = 8) -> dict[str, Any]:
+def points(rows: pd.DataFrame, number: str, sentence: Callable[[Any], str], *names: str) -> pd.DataFrame:
+    """Return the data of points with intervals: columns of names, a number with low and high, and what each says."""
+    ends = finite(rows, f"{number}_low", f"{number}_high")
+    return pd.concat([words(rows, *names), rows[number].astype(float), ends], axis=1).assign(said=said(rows, sentence))
+
+
+def log_axis(
+    title: str, shown: tuple[float, float], time: bool = False, most: int = 8, form: str = "~g"
+) -> dict[str, Any]:
     """Return the scale and the axis of a logarithmic axis with these ends, as options of a channel."""
-    label: dict[str, Any] = {"labelExpr": TIME} if time else {"format": "~g"}
+    label: dict[str, Any] = {"labelExpr": TIME} if time else {"format": form}
     return {
         "scale": alt.Scale(type="log", domain=list(shown), nice=False, clamp=True),
         "axis": alt.Axis(values=style.ticks(*shown, most), title=title, grid=True, **label),
     }
-
-
-def line_at(value: float, **look: Any) -> Any:
-    """Return a line across a panel at a value of x; its data are its own, so that it is drawn once."""
-    return alt.Chart(pd.DataFrame({"at": [value]})).mark_rule(color=SOFT, strokeWidth=1, **look).encode(x="at:Q")
-
-
-def rows_of(order: Sequence[str], field: str = "implementation") -> alt.Y:
-    """Return the vertical axis of rows in an order."""
-    scale = alt.Scale(domain=list(order))
-    return alt.Y(f"{field}:N", scale=scale, title=None, axis=alt.Axis(labelExpr=SHORT, labelLimit=NAMES))
-
-
-SHORT = "length(datum.label) > 30 ? slice(datum.label, 0, 29) + '…' : datum.label"
-"""The label of a row: its name, cut where it is too long."""
-
-
-def track_color(present: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
-    """Return the color and the mark of tracks, of those that are present; an unknown track looks like the default."""
-    known = sorted(set(present), key=lambda track: (tracks.rank(track), track))
-    looks = [style.TRACKS.get(track, style.TRACKS[tracks.DEFAULT]) for track in known]
-    colors, shapes = [color for color, _ in looks], [shape for _, shape in looks]
-    return (
-        alt.Color("track:N", scale=alt.Scale(domain=known, range=colors)),
-        alt.Shape("track:N", scale=alt.Scale(domain=known, range=shapes)),
-    )
 
 
 FIRST_COLORS = ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp")
@@ -126,17 +98,6 @@ def several(names: Sequence[str]) -> alt.Scale:
     others = [name for name in names if name not in kept]
     kept |= {name: rest[k % len(rest)] for k, name in enumerate(others)}
     return alt.Scale(domain=list(names), range=[kept[name] for name in names])
-
-
-def beside(names: Sequence[str], width: int) -> int:
-    """Return the room beside the names of rows, in pixels."""
-    return width - min(NAMES, int(LETTER * max(map(len, names), default=0))) - 30
-
-
-def panels(problems: Sequence[str], room: int) -> tuple[int, int]:
-    """Return how many panels stand side by side, one for each problem, and the width of one in pixels."""
-    columns = max(1, min(len(problems), 4, room // 150))
-    return columns, room // columns - 20
 
 
 def heading(problem: str, device: object) -> str:

@@ -5,6 +5,26 @@ const $$ = (query, inside = document) => [...inside.querySelectorAll(query)];
 
 // One choice of shape, purpose and device decides the sentence, the map, the charts and the rows. It is in the address.
 const choice = $("#choice");
+const PURPOSES = { train_step: "training", forward: "inference" };
+function offer(into, before, name, label, options, first = "") {
+  const part = document.createElement("label"), select = document.createElement("select");
+  for (const [value, text] of options) select.add(new Option(text, value));
+  select.name = name;
+  select.dataset.first = first;
+  part.append(label, select);
+  into.insertBefore(part, before);
+}
+const different = (parts, name) => [...new Set(parts.map((part) => part[name]))];
+if (choice) {
+  const advice = $$("p[data-shape]").map((part) => part.dataset);
+  const modes = Object.entries(PURPOSES).filter(([mode]) => different(advice, "mode").includes(mode));
+  offer(choice, null, "shape", "measured shape", different(advice, "shape").map((shape) => [shape, shape]));
+  offer(choice, null, "mode", "for", modes);
+  for (const [name, label] of [["machine", "on"], ["device", "with"]]) {
+    const values = different(advice, name);
+    if (values.length > 1) offer(choice, null, name, label, values.map((value) => [value, value]));
+  }
+}
 const chosen = () => (choice ? $$("select", choice) : []);
 const sentence = () => $("p[data-shape]:not([hidden])");
 // The measured shape whose sizes differ least, in doublings, from those of a text such as t100-b8-i64-h256.
@@ -48,12 +68,20 @@ function narrow() {
 
 // The table of all rows.
 const form = $("#filters");
-const selects = $$("select", form);
 const search = $("input", form);
 const MOST = 500; // more rows than anybody reads, and than a browser lays out at once
 let most = MOST;
 const table = $("#every");
 const rows = $$("tbody.row", table).map((body) => ({ body, shown: true, keys: { ...body.dataset }, name: $("th", body).textContent.toLowerCase() }));
+// What each filter starts with, where the run that heads the page has it: most readers come for this.
+const head = rows.length ? rows[0].keys : {};
+const FILTERS = { machine: head.machine, run: head.run, device: "", problem: "", workload: "sequence", mode: "train_step", track: "" };
+for (const [name, first] of Object.entries(FILTERS)) {
+  const values = different(rows.map((row) => row.keys), name);
+  const known = rows.some((row) => row.keys.run === head.run && row.keys[name] === first);
+  if (values.length > 1) offer(form, $("label:last-of-type", form), name, name, [["", "all"], ...values.map((value) => [value, value])], known ? first : "");
+}
+const selects = $$("select", form);
 function filter() {
   const wanted = selects.filter((select) => select.value).map((select) => [select.name, select.value]);
   const text = search.value.trim().toLowerCase();

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reports.answers import Answer, answers
+from reports import parts
+from reports.answer import Answer
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import save
 
@@ -13,4 +15,5 @@ from tests.helpers.records import save
 def answered(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Answer]:
     """Save records as a run, and return its answers by their titles."""
     run = save(folder / "run", rows)
-    return {answer.title: answer for part in answers(run, summarise(run)).values() for answer in part}
+    made = parts.made(Report(run, summarise(run)))
+    return {answer.title: answer for answer in parts.answers(made)}

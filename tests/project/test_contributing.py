@@ -1,19 +1,21 @@
 """CONTRIBUTING's examples work: they are taken from the page, checked, timed and drawn."""
 
-import importlib.util
 import re
+import types
 
 import pandas as pd
 import pytest
 
-from reports import frames
+from reports import formatting, frames
 from reports.charts.drawing import svg as drawn_by
+from reports.report import Report
+from reports.site import SECTIONS
 from reports.summary import summarise
 from tests.helpers.processes import ROOT
 from tests.helpers.records import QUICK
 
 CODE = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
-"""A PyTorch cell, a layout on JAX, a framework with its own environment, a chart."""
+"""A PyTorch cell, a layout on JAX, a framework with its own environment, a chart, an answer."""
 
 
 @pytest.mark.slow
@@ -46,14 +48,27 @@ def test_the_other_examples_agree(number, result, tmp_path, python):
     assert done.stdout.splitlines()[-1].startswith(result), done.stdout
 
 
-def test_the_chart_is_drawn(tmp_path):
-    path = tmp_path / "memory.py"
-    path.write_text(CODE[3])
-    spec = importlib.util.spec_from_file_location("memory_chart", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def added(code):
+    """What a part of a report makes of a published run."""
+    module = types.ModuleType("added")
+    exec(code, vars(module))
+    assert module.SECTION in SECTIONS
+    assert module.ORDER > 0
     run = frames.read_run(QUICK)
-    drawings = list(module.draw(run, summarise(run)))
-    assert len(drawings) == len(set(run.records["problem"]))
+    return Report(run, summarise(run)), list(module.make(Report(run, summarise(run))))
+
+
+def test_the_chart_is_drawn():
+    report, drawings = added(CODE[3])
+    assert len(drawings) == len(set(report.run.records["problem"]))
     for drawing in drawings:
         assert drawn_by(drawing, 980).count("data-tip") == len(drawing.said) > 1
+
+
+def test_the_answer_has_its_table():
+    report, (answer,) = added(CODE[4])
+    slowest = report.sound["first_call_seconds"].max()
+    assert formatting.duration(slowest) in answer.sentence
+    written = answer.as_text()
+    cells = [[column.cell(row) for column in written.columns] for row in written.rows]
+    assert formatting.duration(slowest) in {row[-1] for row in cells}

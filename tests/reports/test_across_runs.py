@@ -1,7 +1,7 @@
 """Runs side by side."""
 
 from reports.across_runs import across_runs
-from reports.reported import Reported
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import save, trained
 
@@ -13,7 +13,7 @@ def reported(folder, run_id, other, **changes):
         for turn in row["turns"]:
             turn["seconds"] *= 1 + 0.002 * (row["replicate"] % 2)
     run = save(folder / run_id, rows, run_id)
-    return Reported(run, summarise(run), (), run_id)
+    return Report(run, summarise(run), run_id)
 
 
 def cells(table):
@@ -44,7 +44,7 @@ def test_a_benchmark_of_one_run_has_no_table(tmp_path):
 def test_rows_are_in_the_order_of_the_tracks_and_a_missing_one_is_a_dash(tmp_path):
     rows = trained("z", 1e-3, run_id="b", track="default") + trained("base", 1e-3, run_id="b")
     run = save(tmp_path / "b", rows, "b")
-    runs = [reported(tmp_path, "a", 2, track="tuned"), Reported(run, summarise(run), (), "b")]
+    runs = [reported(tmp_path, "a", 2, track="tuned"), Report(run, summarise(run), "b")]
     (table,) = across_runs(runs).tables
     assert [row[0] for row in cells(table)] == ["base", "z", "other"]
     assert cells(table)[1][1] == "–"

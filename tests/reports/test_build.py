@@ -47,7 +47,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path, python):
     rows = [record(n, r, s * (1 + 0.01 * r)) for n, s in (("base", 1e-3), ("other", 2e-3)) for r in (0, 1)]
     one, other = (built(tmp_path / name / "run", rows, python) for name in ("one", "other"))
     figures = {f"figures/ratio-w-m-cpu.{kind}" for kind in ("svg", "png")}
-    assert {"summary.csv", "table.md", "table.html", "table.tex", "index.html", *figures} <= set(one)
+    assert {"summary.csv", "table.md", "table.tex", "index.html", *figures} <= set(one)
     for name in set(one) - {"results.parquet"}:
         assert one[name] == other[name], name
 

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import charts
-from reports.charts import history, sizes, style
-from reports.charts.drawing import NARROW, WIDE, specification, svg
+from reports import parts
+from reports.charts import history, style
+from reports.charts.drawing import NARROW, WIDE, Drawing, Picture, specification, svg
+from reports.parts import sizes
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import record, save
 
@@ -43,7 +45,14 @@ def rows(replicates=3, names=SECONDS, modes=MODES, **changes):
 def drawn(folder, records):
     run = save(folder / "run", records)
     summary = summarise(run)
-    return run, summary, {drawing.name: drawing for drawing in charts.draw(run, summary)}
+    found = [each.what for each in parts.made(Report(run, summary))]
+    return run, summary, {what.name: what for what in found if isinstance(what, Drawing)}
+
+
+def written(run, folder):
+    """The charts of a run, written into a folder."""
+    found = [each.what for each in parts.drawn(parts.made(Report(run, summarise(run))), folder)]
+    return [what for what in found if isinstance(what, Picture)]
 
 
 def shape(t=8, b=2, i=4, h=4):
@@ -288,13 +297,12 @@ def test_what_failed_is_not_drawn_and_without_the_baseline_nothing_is_compared(t
 
 def test_the_same_records_give_the_same_bytes_and_every_picture_its_two_files(tmp_path):
     run = save(tmp_path / "run", rows(2, dict(list(SECONDS.items())[:3])))
-    pictures = [charts.save(run, summarise(run), tmp_path / name) for name in ("one", "other")]
+    pictures = [written(run, tmp_path / name) for name in ("one", "other")]
     assert pictures[0] == pictures[1]
     files = {path.name for path in (tmp_path / "one").iterdir()}
     assert files == {f"{picture.name}.{kind}" for picture in pictures[0] for kind in ("svg", "png")}
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes(), name
-    assert {picture.kind for picture in pictures[0]} <= set(charts.KINDS)
 
 
 def test_hostile_names_make_no_path_and_no_broken_svg(tmp_path):
@@ -303,7 +311,7 @@ def test_hostile_names_make_no_path_and_no_broken_svg(tmp_path):
     records += rows(1, {"base": 1.2e-3, "other": 3.1e-3}, {"forward": 1}, problem="</td><script>$x$/../..")
     records += rows(1, {"base": 1.1e-3, "other": 2.1e-3}, {"forward": 1}, problem="</td><script>$x$/..\\..")
     run = save(tmp_path / "run", records)
-    pictures = charts.save(run, summarise(run), tmp_path / "figures")
+    pictures = written(run, tmp_path / "figures")
     assert len({picture.name for picture in pictures}) == len(pictures) == 5
     assert {path.parent for path in tmp_path.rglob("*.svg")} == {tmp_path / "figures"}
     for picture in pictures:
@@ -335,12 +343,12 @@ def test_every_color_is_told_from_white_and_from_the_dark_page():
 
 def test_every_color_of_a_chart_has_its_stand_in_on_a_dark_page(tmp_path):
     run = save(tmp_path / "run", rows(2))
-    for picture in charts.save(run, summarise(run), tmp_path / "figures"):
+    for picture in written(run, tmp_path / "figures"):
         used = set(re.findall(r'(?:fill|stroke)="(#\w+)"', picture.wide + picture.narrow))
         assert used
         assert used <= set(style.DARK), picture.name
-        written = (tmp_path / "figures" / f"{picture.name}.svg").read_text()
-        assert "@media screen and (prefers-color-scheme: dark)" in written
+        text = (tmp_path / "figures" / f"{picture.name}.svg").read_text()
+        assert "@media screen and (prefers-color-scheme: dark)" in text
         for color in used:
             assert f'svg [fill="{color}"]{{fill:{style.DARK[color]}}}' in style.dark_rules()
 

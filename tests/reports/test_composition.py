@@ -5,9 +5,11 @@ import dataclasses
 import msgspec
 import pytest
 
-from reports import composition
+from reports import composition, parts
+from reports.charts.drawing import Picture
 from reports.composition import in_order
-from reports.reported import Reported
+from reports.parts import Shown
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import described, record, save, trained
 
@@ -25,7 +27,7 @@ def measured(folder, run_id, names=("base",), problems=("p",), modes=FULL, famil
     ]
     run = save(folder / run_id, rows, run_id)
     run = described(run, machine=msgspec.structs.replace(run.metadata.machine, family=family))
-    return Reported(run, summarise(run), (), run_id)
+    return Report(run, summarise(run), run_id)
 
 
 def test_the_run_of_most_workloads_and_modes_comes_first_and_then_the_newest(tmp_path):
@@ -77,7 +79,7 @@ def test_the_advice_is_from_the_run_that_compared_most_implementations(tmp_path)
     more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
     shape = measured(tmp_path, "shape", ("base", "other"), ("q",))
     (machine,) = composition.machines([full, more, shape])
-    said = {(each.what.problem, each.what.mode): each.run.name for each in composition.advice(machine)}
+    said = {(each.problem, each.mode): report.name for each, report in composition.advice(machine)}
     assert said == {
         ("p", "train_step"): "more",
         ("p", "forward"): "full",
@@ -102,27 +104,26 @@ def test_the_map_has_the_shapes_of_the_first_run_with_what_the_advice_is_from(tm
 def drawn(tmp_path):
     """Two runs of a machine and one of another, with charts that have nothing but a name and words."""
 
-    def picture(name, marks, problem=None):
-        from reports.charts import Picture
-
-        return Picture(name, name, name, problem, None, ["a mark"] * marks, "<svg/>", "<svg/>")
+    def shown(name, marks, problem=None):
+        picture = Picture(name, name, name, problem, None, ["a mark"] * marks, "<svg/>", "<svg/>")
+        return Shown(picture, "more", 1, "head" if name.startswith("ratio") else "most")
 
     full = measured(tmp_path, "full", problems=("p",), family=25)
     shape = measured(tmp_path, "shape", problems=("q",), family=25)
     other = measured(tmp_path, "other", problems=("p",), family=26)
     give = dataclasses.replace
     return [
-        give(full, pictures=[picture("ratio-a", 1), picture("sizes-a", 2)]),
-        give(shape, pictures=[picture("ratio-a", 9), picture("sizes-a", 5), picture("directions-q", 3, "q")]),
-        give(other, pictures=[picture("sizes-a", 9), picture("rates-a", 1), picture("directions-p", 2, "p")]),
+        give(full, shown=[shown("ratio-a", 1), shown("sizes-a", 2)]),
+        give(shape, shown=[shown("ratio-a", 9), shown("sizes-a", 5), shown("directions-q", 3, "q")]),
+        give(other, shown=[shown("sizes-a", 9), shown("rates-a", 1), shown("directions-p", 2, "p")]),
     ]
 
 
 def test_a_chart_is_of_the_first_run_or_of_the_one_that_shows_most_on_the_first_machine_that_has_it(drawn):
-    found = composition.pictures(composition.machines(drawn))
-    chosen = {each.what.name: each.run.name for each in found}
+    found = composition.sections(composition.machines(drawn))["more"]
+    chosen = {each.name: report.name for each, report in found}
     assert chosen == {"ratio-a": "full", "sizes-a": "shape", "rates-a": "other", "directions-p": "other"}
-    assert [len(each.what.said) for each in found] == [1, 5, 1, 2]
+    assert [each.size for each, _ in found] == [1, 5, 1, 2]
 
 
 def test_an_answer_is_of_the_run_with_most_to_say_and_figures_of_others_are_of_every_run(tmp_path):
@@ -131,8 +132,10 @@ def test_an_answer_is_of_the_run_with_most_to_say_and_figures_of_others_are_of_e
     full = measured(tmp_path, "full", ("base", *pair), shapes[1:], family=25)
     there = measured(tmp_path, "there", ("base", *pair), shapes[:1], family=26)
     again = measured(tmp_path, "again", ("base", *pair), shapes[:1], modes=("train_step",), family=25)
-    parts = composition.said(composition.machines([full, there, again]))
-    assert {each.run.name for each in parts["elsewhere"]} == {"again", "there"}
-    assert len({each.what.title for each in parts["elsewhere"]}) == 1
-    floors = [each.what.title for each in parts["more"]]
-    assert len(floors) == len(set(floors))
+    reports = [dataclasses.replace(each, shown=list(parts.made(each))) for each in (full, there, again)]
+    found = composition.sections(composition.machines(reports))
+    assert {report.name for _, report in found["elsewhere"]} == {"again", "there"}
+    assert len({each.name for each, _ in found["elsewhere"]}) == 1
+    answers = [each.name for part in ("changes", "more") for each, _ in found.get(part, ())]
+    assert answers
+    assert len(answers) == len(set(answers))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.statistics.intervals import means, t_interval
-from reports.answers.growth import slope, standing
+from reports.parts.growth import slope, standing
 from tests.helpers.answers import answered
 from tests.helpers.records import record
 
@@ -30,9 +30,9 @@ def test_the_exponents_of_both_ends_are_found(tmp_path):
     rows = swept("base", lambda n: 1e-3 * (1 + n / 1000)) + swept("other", lambda n: 1e-4 * n**0.8)
     answer = answered(tmp_path, rows)[BATCH]
     found = {row.implementation: row for row in answer.rows}
-    assert found["other"].small.low < 0.8 < found["other"].small.high
-    assert found["other"].large.value == pytest.approx(0.8, abs=0.02)
-    assert found["base"].large.value == pytest.approx(0.045, abs=0.02)
+    assert found["other"].small_low < 0.8 < found["other"].small_high
+    assert found["other"].large == pytest.approx(0.8, abs=0.02)
+    assert found["base"].large == pytest.approx(0.045, abs=0.02)
     assert (
         "From batch 16 on, twice the batch makes a training step 1.0 (base) to 1.7 (other) times as long."
         in answer.sentence
@@ -69,7 +69,7 @@ def test_an_arm_that_lacks_a_size_has_no_exponent(tmp_path):
 def test_problems_with_lengths_are_no_part_of_a_sweep_without(tmp_path):
     rows = swept("base", lambda n: 1e-3 * n, lengths=False)
     rows += [{**row, "problem": f"{row['problem']}-var", "lengths": True} for row in rows[:8]]
-    assert answered(tmp_path, rows)[BATCH].rows[0].large.value == pytest.approx(1, abs=0.02)
+    assert answered(tmp_path, rows)[BATCH].rows[0].large == pytest.approx(1, abs=0.02)
 
 
 def test_first_calls_that_grow_are_told(tmp_path):

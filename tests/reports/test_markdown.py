@@ -1,4 +1,4 @@
-"""table.md and README's table: every value stays in its cell, and reads as it is."""
+"""table.md: every value stays in its cell, and reads as it is."""
 
 import html
 import re
@@ -11,7 +11,7 @@ from benchmarks.words import count, listed, markdown_cell
 from reports import markdown, tables
 from reports.summary import summarise
 from tests.helpers.markdown import rendered
-from tests.helpers.records import failed, record, save, spread_out, trained
+from tests.helpers.records import failed, record, save, trained
 
 
 def test_hostile_text_cannot_leave_its_cell(tmp_path):
@@ -78,28 +78,6 @@ def test_nothing_is_alive_on_github(name):
 )
 def test_text_without_markup_gets_no_backslash(text):
     assert markdown_cell(text) == text
-
-
-def test_readme_marks_what_is_unclear_and_the_fastest(tmp_path):
-    run = spread_out(tmp_path, base=(1e-3, 0.01), quick=(0.5e-3, 0.001), near=(0.999e-3, -0.01))
-    written = markdown.readme(run, summarise(run), "w", "m")
-    assert re.search(r"\| quick +\| \*\*0\.5\d* \[[^]]*\]\*\* +\|", written)
-    assert re.search(r"\| near +\| [01]\.\d* \[[^]]*\] unclear +\|", written)
-    assert written.count("unclear") == 1
-    assert "kernel" not in written
-
-
-def test_readme_shows_the_kernels_of_the_first_problem_where_they_are_known(tmp_path):
-    rows = [record("base", r, 1e-3, kernel="aten::mm × 65") for r in (0, 1)]
-    rows += [record("other", r, 2e-3) for r in (0, 1)]
-    rows += [record("base", r, 1e-3, problem="t2-b1-i1-h1", kernel="never shown") for r in (0, 1)]
-    run = save(tmp_path, rows)
-    head, _, *lines = markdown.readme(run, summarise(run), "w", "m").splitlines()
-    assert head.split("|")[-2].strip() == f"kernel at {rows[0]['problem']}"
-    assert {line.split("|")[2].strip(): line.split("|")[-2].strip() for line in lines} == {
-        "base": "aten::mm × 65",
-        "other": "–",
-    }
 
 
 def test_the_document_holds_what_the_run_answers(tmp_path):

@@ -391,13 +391,11 @@ def test_nothing_hostile_runs(tmp_path):
     done = build(folder)
     assert done.returncode == 0, done.stderr
     with visits() as browsed:
-        for name in ("index.html", "table.html"):
-            browsed.page.goto((folder / name).as_uri())
-            browsed.page.wait_for_timeout(200)
-            body = browsed.page.locator("body").text_content()
-            assert HOSTILE in body
-            assert browsed.page.locator("[onclick], [onerror]").count() == 0
-            assert browsed.page.locator("script").count() == (1 if name == "index.html" else 0)
+        browsed.page.goto((folder / "index.html").as_uri())
+        browsed.page.wait_for_timeout(200)
+        assert HOSTILE in browsed.page.locator("body").text_content()
+        assert browsed.page.locator("[onclick], [onerror]").count() == 0
+        assert browsed.page.locator("script").count() == 1
         assert browsed.complaints == []
         assert browsed.abroad() == []
     assert not re.search(r"\\input|<script", (folder / "table.tex").read_text().replace(r"<script", ""))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports import frames, markdown, ranking, tables
+from reports import frames, ranking, tables
 from reports.estimates import Blocks
 from reports.summary import summarise
 from tests.helpers.records import PUBLISHED, record, save, spread_out, trained
@@ -21,7 +21,6 @@ def test_it_is_unclear_where_the_first_two_can_not_be_told_apart(tmp_path):
     run = spread_out(tmp_path, base=(1e-3, 0.02), near=(0.999e-3, -0.02), slow=(2e-3, 0.02))
     summary = summarise(run)
     assert by_name(summary, summary["fastest"]) == {"base": "unclear", "near": "unclear", "slow": ""}
-    assert "**" not in markdown.readme(run, summary, "w", "m")
 
 
 def test_tracks_are_never_mixed(tmp_path):

@@ -9,7 +9,7 @@ from impls.core.problem import Problem
 from reports import __main__ as command
 from reports import markdown, site
 from reports.across_runs import across_runs
-from reports.reported import Reported
+from reports.report import Report
 from reports.roofline import beyond, faults, operations, peak_share
 from reports.summary import summarise
 from tests.helpers.records import described, record, save
@@ -106,7 +106,7 @@ def test_before_rates_were_recorded_the_floor_was_no_limit(tmp_path):
 
 def test_the_page_marks_it_and_says_what_the_mark_means(tmp_path):
     run = measured(tmp_path, 5e-4, 0.001)
-    reported = Reported(run, summarise(run), (), "a run")
+    reported = Report(run, summarise(run), "a run")
     page = site.page([reported], across_runs([reported]))
     assert "0.50 !</b>" in page
     assert "! marks a fault of the limit" in page
@@ -123,7 +123,7 @@ def test_an_empty_summary_has_no_fault(tmp_path):
 def test_a_published_run_ends_with_1_and_a_line(seconds, limits, code, tmp_path, monkeypatch, capsys):
     run = measured(tmp_path / "run", seconds, 0.001)
     (tmp_path / "run" / "environment.json").write_text(dumps(run.metadata))
-    monkeypatch.setattr(command.run_folder.charts, "save", lambda *_: ())
+    monkeypatch.setattr(command.run_folder.parts, "drawn", lambda *_: [])
     assert command.build.callback((str(tmp_path / "run"),), None, limits) == code
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert lines == code * [

@@ -13,10 +13,12 @@ import pandas as pd
 from benchmarks.columns import Column
 from benchmarks.words import count
 from reports import formatting
-from reports.answers.answer import TIMES, Answer, pair_ratios
-from reports.columns import ratio, word
-from reports.frames import ARM, Run
+from reports.answer import TIMES, Answer, pair_ratios
+from reports.columns import ratio, time_of, words_of
+from reports.frames import ARM
+from reports.report import Report
 
+SECTION, ORDER, FROM = "elsewhere", 50, "every"
 RATIO = ["ratio", "ratio_low", "ratio_high"]
 FIGURES = Path(__file__).with_name("elsewhere.toml")
 
@@ -35,11 +37,6 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ratio: float | None = None
     seconds: float | None = None
 
-    def __post_init__(self) -> None:
-        """Check that it has one figure, and that a ratio is one to something."""
-        if (self.ratio is None) == (self.seconds is None) or (self.ratio is None) != (self.other is None):
-            raise ValueError(f"{self.what}: needs either a ratio and `other`, or seconds")
-
 
 class Figures(msgspec.Struct, forbid_unknown_fields=True):
     """The content of the file."""
@@ -53,36 +50,31 @@ def figures() -> list[Figure]:
     return msgspec.toml.decode(FIGURES.read_bytes(), type=Figures).figure
 
 
-def elsewhere(run: Run, sound: pd.DataFrame) -> Iterator[Answer]:
-    """Yield the published figures that the run has a time for.
-
-    Args:
-        run: the run.
-        sound: the rows of its summary that answers are about and that have a time.
-    """
+def make(report: Report) -> Iterator[Answer]:
+    """Yield the published figures that the run has a time for."""
     published = pd.DataFrame([msgspec.to_builtins(figure) for figure in figures()])
     found = published.rename(columns={"ratio": "ratio_published"}).merge(
-        sound[[*ARM, "position", "where", *TIMES, *RATIO]],
+        report.sound[[*ARM, "position", "where", *TIMES, *RATIO]],
         on=["problem", "mode", "implementation"],
         suffixes=("_published", ""),
     )
-    alone, to_baseline = found["other"].isna(), found["other"] == run.baseline
+    alone, to_baseline = found["other"].isna(), found["other"] == report.baseline
     shown = found[to_baseline & found["ratio"].notna()]  # as the tables have it
     pairs = found[~alone & ~to_baseline].drop(columns=RATIO)
-    rows = pd.concat([shown, pair_ratios(run, sound, pairs, "other"), found[alone]])
+    rows = pd.concat([shown, pair_ratios(report, pairs, "other"), found[alone]])
     if rows.empty:
         return
     columns = (
-        Column("problem", "problem", word("where"), words=True),
-        Column("mode", "mode", word("mode"), words=True),
+        words_of("where", "problem"),
+        words_of("mode"),
         Column("of", "time of", _of, words=True),
         Column("published", "published", _published),
         Column("ours", "here [95 %]", _ours),
-        Column("what", "published as", word("what"), words=True),
+        words_of("what", "published as"),
         Column("on", "on", lambda row: f"{row.device_published}, {row.year}", words=True),
-        Column("source", "source", word("source"), words=True),
+        words_of("source"),
     )
-    yield Answer("What have others published?", _sentence(rows), columns, list(rows.itertuples(index=False)))
+    yield Answer("What have others published?", _sentence(rows), columns, rows)
 
 
 SENTENCE = "Published figures are from other machines, most of them GPUs, and from older versions."
@@ -119,6 +111,4 @@ def _published(row: Any) -> str:
 
 
 def _ours(row: Any) -> str:
-    if isinstance(row.other, str):
-        return ratio()(row)
-    return formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
+    return (ratio() if isinstance(row.other, str) else time_of())(row)

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from impls.core.formats import FORMATS
 from reports import formatting
-from reports.charts import marks
+from reports.charts import dots, marks
 from reports.charts.drawing import Drawing, file_name
-from reports.frames import Run
-from reports.headline import subject
+from reports.report import Report
 
-MODE = "train_step"
+SECTION, ORDER, FROM = "trust", 70, "head"
 
 
-def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
+def make(report: Report) -> Iterator[Drawing]:
     """Yield a chart for each dtype and device in which two implementations have an error: a panel for each problem."""
-    shown = marks.asked(summary, subject(summary), [MODE])
+    shown = marks.asked(report, ["train_step"])
     shown = shown[shown["error"].notna()]
-    dtypes = run.records.drop_duplicates("problem").set_index("problem")["dtype"].astype(str)
+    dtypes = report.run.records.drop_duplicates("problem").set_index("problem")["dtype"].astype(str)
     for (dtype, device), rows in shown.groupby([shown["problem"].map(dtypes).astype(str), "device"], sort=False):
         if dtype in FORMATS and len(set(rows["implementation"])) > 1:  # otherwise its spacing is not known
             yield _drawing(str(dtype), str(device), rows)
@@ -37,7 +35,7 @@ def _said(row: Any) -> str:
 
 def _drawing(dtype: str, device: str, rows: pd.DataFrame) -> Drawing:
     rows, problems, more = marks.first(rows)
-    order = marks.in_rows(rows, "seconds")
+    order = dots.in_rows(rows, "seconds")
     spacing = 2 * FORMATS[dtype].unit
     least = min([spacing, *rows.loc[rows["error"] > 0, "error"]])
     data = marks.words(rows, "implementation", "track", "problem").assign(error=rows["error"].astype(float))
@@ -45,27 +43,18 @@ def _drawing(dtype: str, device: str, rows: pd.DataFrame) -> Drawing:
     data["shown"] = rows["error"].where(rows["error"] > 0, least / 2)
     data["said"] = marks.said(rows, _said)
     ends = least / 2.2, max([spacing, *rows["error"]]) * 1.6
-    mode, workload = str(rows["mode"].iloc[0]), str(rows["workload"].iloc[0])
+    looks = {"y": dots.rows_of(order), **dots.of_tracks(list(data["track"]))}
 
-    def chart(width: int) -> Any:
-        columns, each = marks.panels(problems, marks.beside(order, width))
-        x = marks.log_axis("error", ends, most=max(2, each // 60))
-        x["axis"].format = "~e"
-        color, shape = marks.track_color(list(data["track"]))
-        point = (
-            alt.Chart()
-            .mark_point()
-            .encode(x=alt.X("shown:Q", **x), y=marks.rows_of(order), color=color, shape=shape, description="said:N")
-        )
-        panel = alt.layer(marks.line_at(spacing, strokeDash=[4, 3]), point).properties(
-            width=each, height=marks.ROW * len(order)
-        )
-        return panel.facet(facet=alt.Facet("problem:N", sort=problems, title=None), columns=columns, data=data)
+    def layers(base: Any, width: int) -> Any:
+        axis = marks.log_axis("error", ends, most=max(2, width // 60), form="~e")
+        return dots.dots(base, "shown", axis, dots.line_at(spacing, strokeDash=[4, 3]), interval=False, **looks)
 
-    where = f"{workload}, {mode}" + ("" if device == "cpu" else f", {device}")
+    mode = str(rows["mode"].iloc[0])
+    where = marks.where(rows["workload"].iloc[0], mode, device)
     title = f"Error, the fastest of each track first: {where}{more}. Dashed: the spacing of {dtype} at 1"
     text = (
         f"Dot plot, a panel for each problem: the largest error of each implementation in {where}, on a"
         f" logarithmic axis. A dashed line is at the spacing of {dtype} numbers at 1."
     )
+    chart = dots.panels(data, problems, order, layers)
     return Drawing(file_name("accuracy", dtype, device), title, text, None, mode, list(data["said"]), chart)

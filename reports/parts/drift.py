@@ -13,15 +13,16 @@ from reports.charts import marks
 from reports.charts.drawing import Drawing, file_name
 from reports.charts.style import BLUE, SOFT
 from reports.frames import ARM, Run
+from reports.report import Report
 
+SECTION, ORDER, FROM = "trust", 80, "head"
 MIDDLE = {"low": 0.1, "middle": 0.5, "high": 0.9}
 """The quantiles of the turns of a block that are shown."""
 
 
-def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
+def make(report: Report) -> Iterator[Drawing]:
     """Yield one chart, if turns say when they ran: a panel for each of the first problems."""
-    sound = summary.loc[summary["status"] == "ok", ARM]
-    turns = relative(run, sound)
+    turns = relative(report.run, report.summary.loc[report.summary["status"] == "ok", ARM])
     if turns["minutes"].max() > 0:
         yield _drawing(blocks(turns))
 

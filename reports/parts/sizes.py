@@ -16,22 +16,22 @@ import pandas as pd
 from reports.charts import marks, style
 from reports.charts.drawing import NARROW, Drawing, file_name
 from reports.charts.style import INK, PAPER, plain
-from reports.frames import Run
-from reports.headline import subject
-from reports.recommendation import PURPOSES
+from reports.report import Report
 from reports.sweeps import SIZES, largest, problems_of
 from reports.tracks import FLOOR
 from reports.verdict import UNCLEAR
 
+SECTION, ORDER = "flips", 20
 ENOUGH = 3
 """The fewest problems of a panel."""
 LETTERS = {"seq_len": "T", "batch": "B", "input_size": "I", "hidden_size": "H", "num_layers": "L"}
 
 
-def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
+def make(report: Report) -> Iterator[Drawing]:
     """Yield a chart for each workload, mode and device that has a panel; a panel needs ENOUGH problems."""
-    problems = problems_of(run.records)
-    shown = marks.asked(summary, subject(summary), list(PURPOSES))
+    problems = problems_of(report.run.records)
+    shown = marks.asked(report)
+    rates = []
     for key, measured in shown[shown["track"] != FLOOR].groupby(["workload", "mode", "device"], sort=False):
         workload, mode, device = map(str, key)
         here = problems[problems["problem"].isin(measured["problem"])]
@@ -39,9 +39,11 @@ def draw(run: Run, summary: pd.DataFrame) -> Iterator[Drawing]:
         sizes = [size for size in SIZES if size != "seq_len" or workload != "cell"]
         families = {size: family for size in sizes if (family := largest(here, size))[size].nunique() >= ENOUGH}
         if families:
-            yield _drawing(run.baseline, (workload, mode, device), measured, families)
+            yield _drawing(report.baseline, (workload, mode, device), measured, families)
         if "batch" in families:
-            yield _drawing(run.baseline, (workload, mode, device), measured, {"batch": families["batch"]}, RATE)
+            batches = {"batch": families["batch"]}
+            rates.append(_drawing(report.baseline, (workload, mode, device), measured, batches, RATE))
+    yield from rates
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _drawing(
     families: dict[str, pd.DataFrame],
     measure: Measure = TIME,
 ) -> Drawing:
-    data = {size: measure.of(_data(measured, family, size)) for size, family in families.items()}
+    data = {size: measure.of(_points(measured, family, size)) for size, family in families.items()}
     every = pd.concat(data.values())
     ends = style.limits(every["value"], every["low"].fillna(np.inf), every["high"].fillna(np.inf))
     names = list(every.groupby("implementation")["value"].apply(lambda s: np.log(s).mean()).sort_values().index)
@@ -85,7 +87,7 @@ def _drawing(
         return alt.concat(*drawn, columns=columns).resolve_scale(color="shared", shape="shared", y="shared")
 
     workload, mode, device = where
-    title = f"{measure.title}: {workload}, {mode}" + ("" if device == "cpu" else f", {device}")
+    title = f"{measure.title}: {marks.where(*where)}"
     text = (
         f"Line charts on logarithmic axes: {measure.axis} of {workload}, {mode} against"
         f" {', '.join(SIZES[size] for size in families)}, a line for each implementation. A hollow mark is"
@@ -94,22 +96,16 @@ def _drawing(
     return Drawing(file_name(measure.kind, workload, mode, device), title, text, None, mode, list(every["said"]), chart)
 
 
-def _data(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataFrame:
+def _points(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataFrame:
     """Return the points of a panel: size, value in seconds with low and high, whether it is clear, and words."""
     rows = measured.merge(family[["problem", size]], on="problem").sort_values(["implementation", size])
-    return pd.DataFrame(
-        {
-            "implementation": marks.words(rows, "implementation")["implementation"],
-            "size": rows[size].astype(int),
-            "value": rows["seconds"].astype(float),
-            **marks.finite(rows, "seconds_low", "seconds_high"),
-            "ratio": rows["ratio"].astype(float),
-            "clear": rows["verdict"] != UNCLEAR,
-            "said": marks.said(
-                rows, lambda row: f"{row.implementation}, {row.problem}, {row.verdict}: {marks.time_of(row)}"
-            ),
-        }
-    )
+    points = marks.points(rows, "seconds", _said, "implementation").rename(columns={"seconds": "value"})
+    clear = rows["verdict"] != UNCLEAR
+    return points.assign(size=rows[size].astype(int), ratio=rows["ratio"].astype(float), clear=clear)
+
+
+def _said(row: Any) -> str:
+    return f"{row.implementation}, {row.problem}, {row.verdict}: {marks.time_of(row)}"
 
 
 def crossings(data: pd.DataFrame) -> pd.DataFrame:

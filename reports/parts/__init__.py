@@ -1,0 +1,85 @@
+"""The charts and answers of a report. Each part is a file of this folder, and is found by being there.
+
+A part is a module with these names:
+
+    SECTION  the section of the page that shows it, of reports.site.SECTIONS
+    ORDER    its place in the section: a lower number comes first
+    FROM     optional: of which runs the page shows it. HEAD: the one that heads the page; EVERY: all;
+             MOST, as without it: the one of a machine that shows most, on the first machine that has it
+    make     its function: gets a Report, and yields a Drawing or an Answer for each thing to show. It yields nothing
+             where the run has nothing to show.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from reports.answer import Answer
+from reports.charts.drawing import Drawing, Picture, write
+from reports.report import Report
+
+HEAD, MOST, EVERY = "head", "most", "every"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a part made of a run, and where the page shows it."""
+
+    what: Drawing | Picture | Answer
+    section: str
+    order: int
+    source: str
+
+    @property
+    def name(self) -> str:
+        """What it is known by: the same in each run that has it."""
+        return self.what.title if isinstance(self.what, Answer) else self.what.name
+
+    @property
+    def problem(self) -> str | None:
+        """The single problem that a chart shows."""
+        return None if isinstance(self.what, Answer) else self.what.problem
+
+    @property
+    def size(self) -> int:
+        """How much it shows: its marks, or its rows."""
+        return len(self.what.frame if isinstance(self.what, Answer) else self.what.said)
+
+
+@cache
+def parts() -> Sequence[ModuleType]:
+    """Return the modules of all parts, in the order in which a report has them."""
+    found = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return sorted(found, key=lambda part: part.ORDER)
+
+
+def made(report: Report) -> Iterator[Shown]:
+    """Yield everything that the parts make of a run, before any of it is drawn."""
+    for part in parts():
+        for what in part.make(report):
+            yield Shown(what, part.SECTION, part.ORDER, getattr(part, "FROM", MOST))
+
+
+def answers(shown: Iterable[Shown]) -> list[Answer]:
+    """Return the answers of what is shown."""
+    return [each.what for each in shown if isinstance(each.what, Answer)]
+
+
+def drawn(shown: Iterable[Shown], folder: Path) -> list[Shown]:
+    """Write the charts of what is shown into a folder, and return everything as a page has it.
+
+    The same records give the same bytes.
+    """
+    return [replace(each, what=_as_shown(each.what, folder)) for each in shown]
+
+
+def _as_shown(what: Drawing | Picture | Answer, folder: Path) -> Picture | Answer:
+    if isinstance(what, Answer):
+        return what.as_text()
+    return write(what, folder) if isinstance(what, Drawing) else what

@@ -1,0 +1,182 @@
+"""How time grows with a size, where implementations cross the baseline, and how the first call grows with T."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.columns import Column
+from benchmarks.statistics.intervals import means, t_interval
+from benchmarks.words import listed
+from reports import formatting
+from reports.answer import Answer
+from reports.columns import words_of
+from reports.frames import Run
+from reports.recommendation import PURPOSES, WORKLOAD
+from reports.report import Report
+from reports.sweeps import SIZES, largest, problems_of
+from reports.tracks import FLOOR
+from reports.verdict import BASELINE, FASTER, SLOWER
+
+SECTION, ORDER = "flips", 25
+ENOUGH = 5
+"""The fewest sizes of a sweep that is a question of its own."""
+END = 3
+"""The sizes at each end through which an exponent is fitted."""
+NAMES = {"seq_len": "sequence length", "batch": "batch", "hidden_size": "hidden size"}
+ARM = ["implementation", "mode"]
+
+
+def make(report: Report) -> Iterator[Answer]:
+    """Yield an answer for each size that the run sweeps, and one on the first call where it sweeps T."""
+    problems, sound = problems_of(report.run.records), report.sound[report.sound["track"] != FLOOR]
+    for device, rows in sound.groupby("device", sort=False, observed=True):
+        for size in SIZES:
+            sweep = largest(problems[problems["problem"].isin(rows["problem"])], size)
+            if len(set(sweep[size])) < ENOUGH:
+                continue
+            swept = rows.merge(sweep[["problem", size]], on="problem")
+            where = f" on {device}" if len(set(sound["device"])) > 1 else ""
+            grown = growth(report.run, swept, size)
+            if len(grown):
+                yield _time(report.baseline, swept, size, grown, where)
+            if size == "seq_len":
+                yield _first_calls(swept, where)
+
+
+def growth(run: Run, swept: pd.DataFrame, size: str) -> pd.DataFrame:
+    """Return how time grows: a row for each mode and implementation that has a time at every size.
+
+    Columns: implementation, mode; small and large, the exponents k in time = constant · size^k at the two ends, each
+    with _low and _high; against, how it stands to the baseline.
+    """
+    sizes = sorted(set(swept[size]))
+    of_arm = dict(list(swept.groupby(ARM, sort=False, observed=True)))
+    order = [(name, mode) for mode in reversed(PURPOSES) for name in swept["implementation"].unique()]
+    arms = [(*arm, of_arm[arm].sort_values(size)) for arm in order if len(of_arm.get(arm, ())) == len(sizes)]
+    if not arms:
+        return pd.DataFrame()
+    logs = [_logs(run, mine, size) for _, _, mine in arms]
+    found: dict[str, Any] = {"implementation": [name for name, _, _ in arms], "mode": [mode for _, mode, _ in arms]}
+    ends = {"small": slice(None, END), "large": slice(-END, None)}
+    fitted = means([slope(np.log(sizes[end]), each[:, end]) for end in ends.values() for each in logs])
+    columns = [f"{name}{suffix}" for suffix in ("", "_low", "_high") for name in ends]
+    numbers = np.concatenate([fitted.mean, *t_interval(fitted)]).reshape(len(columns), -1)
+    found |= dict(zip(columns, numbers, strict=True))
+    return pd.DataFrame(found).assign(against=[_against(sizes, mine) for _, _, mine in arms])
+
+
+def _against(sizes: Sequence[int], mine: pd.DataFrame) -> str:
+    verdicts = mine["verdict"].astype(str).tolist()
+    return "–" if BASELINE in verdicts else standing(sizes, verdicts)
+
+
+def _exponent(name: str, row: Any) -> str:
+    value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _time(baseline: str, swept: pd.DataFrame, size: str, grown: pd.DataFrame, where: str) -> Answer:
+    sizes = sorted(set(swept[size]))
+    first, *_, last = swept.sort_values(size)["problem"].astype(str)
+    said = [f"The problems are {first} to {last}."]
+    for mode, purpose in PURPOSES.items():
+        mine = grown[grown["mode"] == mode]
+        leading = mine[mine["against"].str.contains(FASTER)]
+        said += [
+            f"{purpose}: relative to {baseline}, {row.implementation} is {row.against}." for row in leading.itertuples()
+        ]
+        if leading.empty and len(mine):
+            said.append(f"{purpose}: at no {NAMES[size]} is anything clearly faster than {baseline}.")
+    steps = grown[grown["mode"] == "train_step"].sort_values("large")
+    if len(steps):
+        ends = steps.iloc[[0, -1]]
+        times = 2 ** ends["large"].to_numpy(float)
+        least, most = (f"{often:.1f} ({name})" for often, name in zip(times, ends["implementation"], strict=True))
+        said.append(
+            f"From {NAMES[size]} {sizes[-END]} on, twice the {NAMES[size]} makes a training step {least} to {most}"
+            " times as long."
+        )
+    columns = (
+        *map(words_of, ARM),
+        Column("small", f"exponent, {sizes[0]} to {sizes[END - 1]} [95 %]", partial(_exponent, "small")),
+        Column("large", f"exponent, {sizes[-END]} to {sizes[-1]} [95 %]", partial(_exponent, "large")),
+        words_of("against", f"than {baseline}"),
+    )
+    return Answer(f"How does time grow with the {NAMES[size]}{where}?", " ".join(said), columns, grown)
+
+
+def _logs(run: Run, mine: pd.DataFrame, size: str) -> np.ndarray:
+    """Return the log seconds of an arm, shape (replicates, sizes), of the replicates that have all sizes."""
+    records = run.records
+    same = [(records[name] == mine[name].iloc[0]) for name in ("implementation", "mode", "device")]
+    here = records[np.logical_and.reduce([*same, records["workload"] == WORKLOAD])].merge(
+        mine[["problem", size]], on="problem", suffixes=("_of_record", "")
+    )
+    table = here.pivot_table(index="replicate", columns=size, values="seconds", observed=True)
+    return np.asarray(np.log(table.dropna().sort_index(axis=1).to_numpy(float)))
+
+
+def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the slope of the least-squares line through each row of y.
+
+    Args:
+        x: shape (points,).
+        y: shape (rows, points).
+    """
+    centred = x - x.mean()
+    return np.asarray(y @ centred / (centred @ centred))
+
+
+def standing(sizes: Sequence[int], verdicts: Sequence[str]) -> str:
+    """Return where it is faster and where slower, such as `faster up to 4, slower from 16`.
+
+    What lies between is unclear: there is no verdict.
+
+    Args:
+        sizes: in ascending order.
+        verdicts: one for each size.
+    """
+    clear = [(size, verdict) for size, verdict in zip(sizes, verdicts, strict=True) if verdict in (FASTER, SLOWER)]
+    said = []
+    for verdict, same in groupby(clear, lambda pair: pair[1]):
+        first, *_, last = [size for size, _ in same] * 2
+        if first == sizes[0] and last != sizes[-1]:
+            said.append(f"{verdict} up to {last}")
+        elif last == sizes[-1] and first != sizes[0]:
+            said.append(f"{verdict} from {first}")
+        else:
+            said.append(f"{verdict} at {first}" if first == last else f"{verdict} from {first} to {last}")
+    return ", ".join(said) or "unclear at every size"
+
+
+def _first_calls(swept: pd.DataFrame, where: str) -> Answer:
+    sizes = sorted(set(swept["seq_len"]))
+    seconds = swept.pivot_table(index=ARM, columns="seq_len", values="first_call_seconds", observed=True)
+    order = pd.MultiIndex.from_frame(swept[ARM].drop_duplicates())
+    seconds = seconds.reindex(order).add_prefix("t").reset_index()
+    first, last = f"t{sizes[0]}", f"t{sizes[-1]}"
+    steps = seconds[seconds["mode"] == "train_step"]
+    growing = [
+        f"{row.implementation} ({_duration(first, row)} to {_duration(last, row)})"
+        for row in steps[(steps[last] > 1) & (steps[last] > 2 * steps[first])].itertuples()
+    ]
+    said = f"From T = {sizes[0]} to {sizes[-1]}, " + (
+        f"the first training step takes more than twice as long, and over a second, for {listed(growing)}."
+        if growing
+        else "no implementation's first training step both more than doubled and took over a second."
+    )
+    columns = (
+        *map(words_of, ARM),
+        *(Column(f"t{size}", f"T = {size}", partial(_duration, f"t{size}")) for size in sizes),
+    )
+    return Answer(f"How does the first call grow with the sequence length{where}?", said, columns, seconds)
+
+
+def _duration(name: str, row: Any) -> str:
+    return formatting.duration(getattr(row, name))
