@@ -14,7 +14,7 @@ COMMANDS = {
     "agree": "benchmarks.correctness.command",
     "regression": "benchmarks.regression.command",
     "calibrate": "benchmarks.calibration.command",
-    "gpu-check": "benchmarks.gpu_check.command",
+    "gpu-check": "benchmarks.gpu_check",
     "fleet": "benchmarks.fleet.command",
 }
 """The module of each command."""

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import json_files
-from benchmarks.gpu_check import setting as gpu_check
+from benchmarks import gpu_check, json_files
 from benchmarks.metadata import Metadata
 from impls.core.files import write_text, write_whole
 from reports import export, markdown, parts, site, tables
@@ -26,7 +25,7 @@ RAW = {
     "results.parquet": "every turn (Parquet)",
     "results.json": "pytest-benchmark's (JSON)",
     "environment.json": "machine and versions (JSON)",
-    gpu_check.FILE: "is the suite right on this GPU? (JSON)",
+    gpu_check.FILE: "is the suite right on this GPU? (JUnit)",
 }
 COPIED = ("results.parquet", "environment.json", gpu_check.FILE)
 

@@ -45,8 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
-RARE = ("twins", "environments", "faults")
-"""The markers of tests that take minutes."""
+RARE = ("twins", "environments", "faults", "gpu")
+"""The markers of tests that take minutes, or need a GPU."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

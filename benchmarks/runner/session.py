@@ -26,7 +26,7 @@ from benchmarks.runner.sides import Side, make_arm, shuffled, worker_dtype
 from benchmarks.stages import Advance, Stage
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import agreement, requests
-from benchmarks.worker.devices import LEAST_TURN, WARM_UP, goes_on
+from benchmarks.worker.devices import LEAST_TURN, WARM_UP
 from benchmarks.worker.timing import Plan, plan
 
 Key = tuple[str, str, str]
@@ -220,7 +220,7 @@ class Session:
             with self.stopwatch.spent("warm starts"):
                 start_all([self.arms[key] for key in rng.sample(keys, len(keys)) if not self.arms[key].alive])
             options = self.options
-            pipelined = goes_on(options.device) and len(self.sides) == 1
+            pipelined = options.device == "cuda" and len(self.sides) == 1
             failed = blocks.measure(
                 self._jobs(todo, rows, rng, self._expected_of(todo, inputs)),
                 lambda benchmark: self.opening(benchmark, inputs),

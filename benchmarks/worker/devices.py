@@ -7,11 +7,8 @@ the work of every framework, thread and stream of the process. It also empties t
 from __future__ import annotations
 
 import ctypes
-import functools
-import os
 import sys
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from benchmarks.worker import memory
@@ -22,8 +19,6 @@ WARM_UP = {"cpu": 0.0, "cuda": 0.02}
 """Seconds of untimed calls before a turn on a device: while its worker waited, a GPU has lowered its clock."""
 L2_CACHE_SIZE = 38
 """The driver's number of the attribute: bytes of the L2 cache."""
-SIMULATED = "LSTM_BENCH_SIMULATED_DEVICE"
-"""An environment variable: where it is set, workers on the CPU have a Simulated. gpu-check's own tests set it."""
 
 
 class Device(Protocol):
@@ -188,36 +183,6 @@ class Cuda:
         return device.memory_stats() if device is not None else None
 
 
-class Simulated(Cpu):
-    """The CPU with two streams that work on after a call has returned, as those of a GPU do."""
-
-    def __init__(self) -> None:
-        self.streams = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        self.submitted: list[Future[Any]] = []
-
-    def submit(self, work: Callable[..., Any], *arguments: Any, stream: int = 0) -> Future[Any]:
-        """Have a stream do some work after what it was given before, and return at once."""
-        self.submitted = [future for future in self.submitted if not future.done()]
-        self.submitted.append(self.streams[stream].submit(work, *arguments))
-        return self.submitted[-1]
-
-    def drain(self) -> None:
-        """Wait for both streams. Where nothing is left it must cost as little as on a real device."""
-        if left := [future for future in self.submitted if not future.done()]:
-            wait(left)
-
-
-@functools.cache
-def simulated() -> Simulated | None:
-    """Return the simulated device of this process; None where it has a real one."""
-    return Simulated() if os.environ.get(SIMULATED) else None
-
-
-def goes_on(name: str) -> bool:
-    """Return whether the work of a call on a device goes on after the call has returned: see Prepared.submit."""
-    return name == "cuda" or bool(os.environ.get(SIMULATED))
-
-
 def device(name: str) -> Device:
     """Return the device of a name: cpu or cuda."""
-    return simulated() or (Cuda() if name == "cuda" else Cpu())
+    return Cuda() if name == "cuda" else Cpu()

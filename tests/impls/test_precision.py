@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from benchmarks import machine
 from benchmarks.__main__ import cli as commands
 from benchmarks.correctness import controls
-from benchmarks.gpu_check.setting import PLANTED
 from benchmarks.options import Options
 from benchmarks.runner.home import HERE, worker_variables
 from benchmarks.worker import agreement
@@ -20,6 +19,7 @@ from impls.core import registry
 from impls.core.precision import OVERRIDE, PRECISIONS, TF32, VARIABLE, framework_variables
 from impls.core.problem import Problem
 from impls.core.weights import make_weights
+from tests.gpu import faults
 from tests.helpers.processes import ROOT
 
 
@@ -148,11 +148,10 @@ def test_a_worker_of_an_older_base_reads_the_same_variable():
 
 
 def test_rounded_products_agree_only_where_tf32_is_asked_for(monkeypatch):
-    planted = registry.load(registry.read(PLANTED / "tf32.py"))
     problem = Problem.parse("t64-b16-i128-h128")
     weights = make_weights(problem, "sequence")
     want = agreement.expected(problem, "sequence", weights)
-    prepared = planted.prepare(problem, weights, "cpu", "sequence")
+    prepared = faults.tf32(problem, weights, "cpu", "sequence")
     monkeypatch.setenv(VARIABLE, "ieee")
     with pytest.raises(agreement.Disagrees, match="tolerance 2e-05"):
         agreement.check(prepared, problem, "sequence", "train_step", want)

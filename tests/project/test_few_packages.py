@@ -100,11 +100,9 @@ def test_a_gate_needs_no_more_to_begin(few):
     assert done.returncode == 0, done.stderr
 
 
-def test_gpu_check_needs_no_more(few, tmp_path):
-    """As far as it comes in 45 s: what a package lacks would be a failure."""
-    words = ("gpu-check", "--simulated", "--limit", "45", *impls("torch_lstm", "jax_scan"), "--out", tmp_path / "out")
-    done = python("-m", "benchmarks", *words, **few)
-    assert done.returncode in (0, 3), done.stdout + done.stderr
-    assert "passed: the suite waits for jax's work" in done.stdout
-    assert ", 0 failed, " in done.stdout
-    assert (tmp_path / "out" / "gpu-check.json").exists()
+def test_the_tests_on_a_gpu_need_no_more(few, tmp_path):
+    words = ("--simulated", *impls("torch_lstm"), "-k", "sees or illegal", "--out", tmp_path / "out")
+    done = python("-m", "benchmarks", "gpu-check", *words, **few, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed" in done.stdout
+    assert (tmp_path / "out" / "gpu-check.xml").exists()

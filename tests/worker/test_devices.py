@@ -1,7 +1,6 @@
 """What a worker does with its device. No GPU is needed: the driver and the frameworks are made up."""
 
 import time
-from threading import Event, Thread
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +14,6 @@ from benchmarks.worker.failures import failure_of
 from benchmarks.worker.worker import Worker
 from impls.core.problem import Problem
 from tests.helpers.devices import Asynchronous, Driver, jax, torch
-from tests.helpers.processes import wait_for
 
 SYNCHRONIZED = ["cuCtxPushCurrent_v2", "cuCtxSynchronize", "cuCtxPopCurrent_v2"]
 STARTED = ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain"]
@@ -105,35 +103,6 @@ def test_new_inputs_are_on_the_device_before_a_call_on_them_is_timed(waits):
     worker.opened = {"b": opened}
     requests.Inspect("b", 1e-4).do(worker)
     assert any(late) == (not waits)
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_the_simulated_device_goes_on_after_a_call_and_all_its_streams_are_waited_for(order, monkeypatch):
-    monkeypatch.setenv(devices.SIMULATED, "1")
-    devices.simulated.cache_clear()
-    done, may_end = [], (Event(), Event())
-
-    def work(stream):
-        may_end[stream].wait()
-        done.append(stream)
-
-    try:
-        device = devices.device("cpu")
-        for stream in (0, 1):
-            device.submit(work, stream, stream=stream)
-        drain = Thread(target=device.drain)
-        drain.start()
-        for ended, stream in enumerate(order):
-            drain.join(0.05)
-            assert drain.is_alive()
-            assert done == list(order[:ended])
-            may_end[stream].set()
-            wait_for(lambda stream=stream: stream in done, 10)
-        drain.join()
-    finally:
-        for event in may_end:  # otherwise a test that has failed would leave threads that wait for ever
-            event.set()
-        devices.simulated.cache_clear()
 
 
 def test_flushing_writes_twice_the_cache_and_waits():

@@ -1,0 +1,99 @@
+"""What the tests on a GPU share: their options, their time, and their results as JUnit in --out."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from benchmarks import choices
+from benchmarks.gpu_check import FILE
+from benchmarks.machine import gpu_model
+from impls.core import registry
+from tests.gpu.setting import Setting
+
+NOT_REACHED = 3
+"""The exit code where no test has failed and some were not reached."""
+FEW = ("--replicates", "1", "--blocks", "1", "--no-floor")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gpu")
+    group.addoption("--out", type=Path, metavar="DIR", help="An empty folder for what is kept.")
+    group.addoption("--impl", action="append", metavar="NAME|FILE.py", help="Instead of all that a GPU can run.")
+    group.addoption("--limit", type=float, default=530.0, metavar="SECONDS", help="In all.  [default: 530]")
+    group.addoption("--simulated", action="store_true", help="Without a GPU: a test of these tests.")
+
+
+def chosen(config: pytest.Config) -> bool:
+    """Whether pytest was started with this folder, and so with these options."""
+    return hasattr(config.option, "simulated")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if chosen(config) and config.option.out:
+        try:
+            config.option.xmlpath = str(choices.usable_out(config.option.out) / FILE)
+        except click.UsageError as error:
+            raise pytest.UsageError(error.message) from None
+    config.stash[DEADLINE] = time.monotonic() + getattr(config.option, "limit", 0.0)
+
+
+DEADLINE = pytest.StashKey[float]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for report in terminalreporter.stats.get("passed", ()) if chosen(config) else ():
+        terminalreporter.line(f"passed: {report.nodeid}: {dict(report.user_properties).get('seen', '')}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if chosen(session.config) and session.exitstatus == 0 and terminal.stats.get("skipped"):
+        session.exitstatus = NOT_REACHED
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Say what a test has seen, on one line."""
+    return lambda text: request.node.user_properties.append(("seen", text))
+
+
+@pytest.fixture(autouse=True)
+def in_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """When the time of all tests is up, the present one and the others are not reached."""
+
+    def time_is_up(*_: object) -> None:
+        pytest.skip("the time is up")
+
+    signal.signal(signal.SIGALRM, time_is_up)
+    signal.setitimer(signal.ITIMER_REAL, max(1e-3, request.config.stash[DEADLINE] - time.monotonic()))
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@pytest.fixture(scope="session")
+def card(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> str:
+    """The name and the driver of the card; without one, no test is reached."""
+    found = "cpu" if request.config.option.simulated else gpu_model()
+    if found is None:
+        pytest.skip("the driver sees no card, or nvidia-smi is not there")
+    record_testsuite_property("gpu", found)
+    return found
+
+
+@pytest.fixture
+def setting(request: pytest.FixtureRequest, card: str, tmp_path: Path) -> Setting:
+    """Of a GPU; or of the CPU, quick, and content with less on a busy machine."""
+    option = request.config.option
+    device = "cpu" if option.simulated else "cuda"
+    every = [one for one in registry.catalogue().values() if one.is_lstm and not one.requires and device in one.devices]
+    named = choices.implementations(tuple(option.impl), floor=False) if option.impl else every
+    given = Setting(device, card, named, choices.choose_cores(None), tmp_path, option.out or tmp_path)
+    return dataclasses.replace(given, share=1.0, within=0.5, arguments=FEW) if option.simulated else given
