@@ -260,15 +260,6 @@ def summary(address: str, where: str | None, out: Path) -> int:
     return 0
 
 
-@cli.command()
-@click.argument("address", metavar="DATASET")
-def compact(address: str) -> int:
-    """Merge the small files of a dataset."""
-    with _dataset_errors():
-        command_line.say(f"{dataset.Dataset(address).compact()} files fewer")
-    return 0
-
-
 @cli.command("fleet")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 def report_fleet(folder: Path) -> int:

@@ -54,7 +54,7 @@ def machines(reports: Sequence[Report]) -> list[Machine]:
     of_machine: dict[str, list[Report]] = {}
     seen: dict[str, set[tuple[str, ...]]] = {}
     for each in reports:
-        key = history.machine_label(each.run)
+        key = history.machine_label(each.run.metadata)
         arms = set(each.summary[ARM].astype(str).itertuples(index=False, name=None))
         if not arms <= seen.setdefault(key, set()):
             of_machine.setdefault(key, []).append(each)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.metadata import UNKNOWN, name_and_driver
+from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
 from benchmarks.words import count
 from impls.core.precision import TF32
 from reports.frames import BENCHMARK, Run
@@ -17,16 +17,17 @@ from reports.frames import BENCHMARK, Run
 ESTIMATES = [f"{name}{end}" for name in ("seconds", "ratio") for end in ("", "_low", "_high")]
 
 
-def machine_label(run: Run) -> str:
+def machine_label(metadata: Metadata) -> str:
     """Return the processor with all that is known of it, the GPU if there is one, and the threads.
 
     Times are compared only where all are equal. The GPU's driver is not among it: like a version, it may be what
     changed a time.
     """
-    machine, threads = run.metadata.machine, run.metadata.run.threads
+    machine, run = metadata.machine, metadata.run
     gpu = f" + {name_and_driver(machine.gpu)[0]}" if machine.gpu else ""
-    gpu += ", TF32" if run.metadata.run.precision == TF32 else ""
-    return f"{processors.key(machine)}{gpu}, {f'{UNKNOWN} threads' if not threads else count(threads, 'thread')}"
+    gpu += ", TF32" if run.precision == TF32 else ""
+    threads = count(run.threads, "thread") if run.threads else f"{UNKNOWN} threads"
+    return f"{processors.key(machine)}{gpu}, {threads}"
 
 
 def began(run_id: str) -> Any:
@@ -43,7 +44,7 @@ def history(runs: Sequence[Run], summaries: Sequence[pd.DataFrame]) -> pd.DataFr
     parts = []
     for run, summary in zip(runs, summaries, strict=True):
         known = {
-            "machine": machine_label(run),
+            "machine": machine_label(run.metadata),
             "run_id": run.run_id,
             "date": began(run.run_id),
             "commit": run.metadata.commit.id,

@@ -1,12 +1,11 @@
-"""A dataset of runs: writers, retries, merging, conditions, old files, and a real server of S3."""
+"""A dataset of runs: writers, conditions, old files, and a real server of S3."""
 
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
-import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,15 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import dataset, frames
-from reports.dataset import Dataset, NoDataset, is_dataset, slug
+from benchmarks.record import read_records
+from reports import frames
+from reports.dataset import Dataset, NoDataset, is_dataset
 from reports.summary import summarise
 from tests.helpers.records import DATA, ENVIRONMENT, failed, record, write
 from tests.helpers.records import QUICK as PUBLISHED_QUICK
 from tests.helpers.slurm import free_port, until
 
 PUBLISHED_CPU = "Intel(R) Xeon(R) Processor"
-"""That of PUBLISHED_QUICK: it is merged with runs of the same machine and month."""
+"""That of PUBLISHED_QUICK."""
 QUICK = {"problem": "t4-b2-i8-h8", "workload": "sequence", "mode": "forward"}
 
 
@@ -68,6 +68,7 @@ def test_runs_are_found_by_their_machine_and_date(filled):
     assert list(filled.runs("machine_label LIKE 'AMD%'")["run_id"].str[:8]) == ["20261106", "20261104", "20261002"]
     assert len(filled.runs("date >= '2026-11-01'")) == 3
     assert len(filled.runs("month = '2026-10' AND machine LIKE 'intel%'")) == 2
+    assert len(filled.runs("list_contains(implementations, 'other')")) == 6
     assert len(filled.runs("list_contains(implementations, 'nobody')")) == 0
 
 
@@ -91,71 +92,20 @@ def test_an_arm_that_failed_once_has_no_ratio(tmp_path):
 def test_the_same_run_twice_is_there_once_whoever_writes(tmp_path):
     run = made(tmp_path / "run", 0)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: Dataset(tmp_path / "data").put(run), range(16)))
-    assert len(keys) == 1
-    data = Dataset(tmp_path / "data")
-    assert len(data.runs()) == 1
+        ids = set(pool.map(lambda _: Dataset(tmp_path / "data").put(run), range(16)))
+    assert len(ids) == 1
+    assert len(Dataset(tmp_path / "data").runs()) == 1
     files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
-    assert len(files) == 2, files
+    assert len(files) == 1, files
 
 
-def test_a_writer_that_dies_in_between_leaves_nothing_that_is_seen(tmp_path, monkeypatch):
-    data = Dataset(tmp_path / "data")
-    data.put(made(tmp_path / "one", 0))
-    whole = Dataset._write
-
-    def dies(self, name, content):
-        if name.startswith("runs/"):
-            raise KeyboardInterrupt
-        whole(self, name, content)
-
-    monkeypatch.setattr(Dataset, "_write", dies)
-    with pytest.raises(KeyboardInterrupt):
-        data.put(made(tmp_path / "two", 1))
-    monkeypatch.undo()
-    assert len(data.runs()) == 1
-    data.compact()  # which must not take its records either
-    data.put(tmp_path / "two")
-    assert len(data.summary()) == 4
-
-
-def test_merging_changes_no_number_and_can_be_done_again(filled):
-    before, runs = ratios(filled), filled.runs().drop(columns="file")
-    fewer = filled.compact()
-    assert fewer == 4  # of each table, two of the machines' months have two files
-    pd.testing.assert_series_equal(ratios(filled), before)
-    pd.testing.assert_frame_equal(filled.runs().drop(columns="file"), runs)
-    assert filled.compact() == 0
-
-
-def test_a_run_can_be_added_again_after_merging(filled, tmp_path):
-    filled.compact()
+def test_a_run_that_is_added_again_is_replaced(filled, tmp_path):
     before = ratios(filled)
-    filled.put(tmp_path / "run-0")
-    pd.testing.assert_series_equal(ratios(filled), before)
-    assert len(filled.runs()) == 6
-    filled.compact()
-    pd.testing.assert_series_equal(ratios(filled), before)
-    whole(filled, tmp_path)
-
-
-def test_a_run_of_the_same_id_with_other_content_is_refused(filled, tmp_path):
-    made(tmp_path / "again" / "run", 0, PUBLISHED_CPU, 1.7, 10)
-    with pytest.raises(NoDataset, match="has a run 20261001T000000-00000000 with other content"):
-        filled.put(tmp_path / "again" / "run")
-
-
-def test_two_runs_of_the_same_id_on_two_machines_are_not_mixed(filled, tmp_path):
-    """Nobody sees that while they are added: only the runs of a machine and month are looked at then."""
-    filled.put(made(tmp_path / "other" / "run", 0, "Another CPU", 1.7, 10))
-    for _ in range(2):
-        found = filled.summary("run_id = '20261001T000000-00000000'")
-        assert sorted(found.loc[found["implementation"] == "other", "ratio"].round(1)) == [1.0, 1.7]
-        assert set(found["replicates"]) == {4}
-        runs = list(filled.fetch(filled.runs("run_id = '20261001T000000-00000000'"), tmp_path / "fetched"))
-        assert len({run.folder for run in runs}) == 2
-        assert len({run.metadata.machine.cpu for run in runs}) == 2
-        filled.compact()
+    filled.put(made(tmp_path / "again" / "run", 0, PUBLISHED_CPU, 1.7, 10))
+    after = ratios(filled)
+    assert after.index.equals(before.index)
+    assert after.iloc[0] == pytest.approx(1.7, rel=0.05)
+    pd.testing.assert_series_equal(after.iloc[1:], before.iloc[1:])
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error_and_no_month_less(filled, monkeypatch):
@@ -167,71 +117,24 @@ def test_a_folder_that_cannot_be_listed_is_an_error_and_no_month_less(filled, mo
         return listing(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    for read in (filled.runs, filled.summary, filled.compact):
-        with pytest.raises(NoDataset, match="not for you"):
-            read()
+    with pytest.raises(PermissionError, match="not for you"):
+        filled.runs()
 
 
-def test_a_file_that_is_being_written_is_not_read(filled):
-    (path, *_) = filled._files("runs")
+def test_a_file_that_is_being_written_is_not_read(filled, tmp_path):
+    (path, *_) = (tmp_path / "data").rglob("*.parquet")
     before = filled.runs()
-    shutil.copyfile(path, f"{path.rpartition('/')[0]}/.arriving-0123456789abcdef.parquet")
+    shutil.copyfile(path, path.with_name(".arriving-0123456789abcdef.parquet"))
     pd.testing.assert_frame_equal(filled.runs(), before)
 
 
-@functools.cache
-def summary_of(folder):
-    return summarise(frames.read_run(folder))
-
-
-def whole(data, folder):
-    """Every run of a dataset is read as its own folder is."""
-    for run in data.fetch(data.runs(), folder / "whole"):
-        number = int(run.run_id.rpartition("-")[2], 16)
-        pd.testing.assert_frame_equal(summarise(run), summary_of(folder / f"run-{number}"))
-
-
-def test_two_that_merge_at_once_lose_nothing(filled, tmp_path):
-    before = ratios(filled)
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        errors = [done.exception() for done in [pool.submit(Dataset(filled.address).compact) for _ in range(4)]]
-    assert any(error is None for error in errors)
-    assert all(error is None or isinstance(error, NoDataset) for error in errors)
-    pd.testing.assert_series_equal(ratios(filled), before)
-    whole(filled, tmp_path)
-
-
-def test_a_reader_while_files_are_merged_sees_each_run_once(filled, monkeypatch, tmp_path):
-    """Killed after each of its steps, merging leaves a dataset that says the same."""
-    before = ratios(filled)
-    for steps in range(12):
-        done = []
-        for name in ("_write", "_remove"):
-            real = getattr(Dataset, name)
-
-            def counted(self, *arguments, real=real, done=done, steps=steps):
-                if len(done) >= steps:
-                    raise KeyboardInterrupt
-                done.append(arguments)
-                real(self, *arguments)
-
-            monkeypatch.setattr(Dataset, name, counted)
-        with contextlib.suppress(KeyboardInterrupt):
-            filled.compact()
-        monkeypatch.undo()
-        pd.testing.assert_series_equal(ratios(filled), before)
-        whole(filled, tmp_path)
-
-
-@pytest.mark.parametrize("merged", [False, True])
-def test_fetched_runs_read_as_before(filled, tmp_path, merged):
-    if merged:
-        filled.compact()
+def test_fetched_runs_read_as_before(filled, tmp_path):
     chosen = filled.runs("machine_label LIKE 'AMD%'")
     for run, number in zip(filled.fetch(chosen, tmp_path / "fetched"), (5, 3, 1), strict=True):
         want = frames.read_run(tmp_path / f"run-{number}")
         pd.testing.assert_frame_equal(summarise(run), summarise(want))
         assert run.metadata == want.metadata
+        assert read_records(run.folder / "results.parquet") == read_records(want.folder / "results.parquet")
 
 
 def test_files_of_every_schema_version_pass_through(tmp_path):
@@ -240,80 +143,59 @@ def test_files_of_every_schema_version_pass_through(tmp_path):
     for path in sorted(DATA.glob("records-v*.parquet")):
         folder = tmp_path / path.stem
         folder.mkdir()
-        shutil.copyfile(path, folder / "results.parquet")
-        run = frames.read_run(path)
-        run_id = f"{run.run_id}-{path.stem}"
-        table = pd.read_parquet(path).assign(run_id=run_id)
-        table.to_parquet(folder / "results.parquet")
+        run_id = f"{frames.read_run(path).run_id}-{path.stem}"
+        pd.read_parquet(path).assign(run_id=run_id).to_parquet(folder / "results.parquet")
         known = {**ENVIRONMENT, "run": {**ENVIRONMENT["run"], "run_id": run_id, "baseline": "torch_lstm"}}
         (folder / "environment.json").write_text(json.dumps(known))
         data.put(folder)
         want[run_id] = summarise(frames.read_run(folder)).set_index("implementation").loc["jax_scan", "ratio"]
-    for _ in range(2):
-        found = data.summary()
-        found = found[found["implementation"] == "jax_scan"].groupby("run_id")["ratio"].first().to_dict()
-        assert found == pytest.approx(want, rel=1e-12)
-        data.compact()
+    found = data.summary()
+    found = found[found["implementation"] == "jax_scan"].groupby("run_id")["ratio"].first().to_dict()
+    assert found == pytest.approx(want, rel=1e-12)
 
 
-def test_runs_are_read_in_batches_whether_their_files_are_merged_or_not():
-    alone = [f"{k}" for k in range(450)]
-    assert [len(batch) for batch in dataset._batches(alone)] == [200, 200, 50]
-    merged = ["a"] * 150 + ["b"] * 150 + ["c"] * 300 + ["d"]
-    assert list(dataset._batches(merged)) == [["a"], ["b"], ["c"], ["d"]]
-    assert list(dataset._batches([])) == []
-
-
-@pytest.mark.parametrize("folder", ["date=2020-01-01", "month=2020-01", "machine=x", "run_id=y", "key=z"])
+@pytest.mark.parametrize("folder", ["month=2020-01", "machine=x"])
 def test_folders_above_the_dataset_mean_nothing(tmp_path, folder):
     data = Dataset(tmp_path / folder / "data")
-    for k in range(2):
-        data.put(made(tmp_path / f"run-{k}", k, "AMD EPYC"))
-    for _ in range(2):
-        assert len(data.runs("month = '2026-11' AND machine LIKE 'amd-epyc%' AND date > '2026-01-01'")) == 2
-        assert len(data.summary()) == 4
-        data.compact()
+    data.put(made(tmp_path / "run", 0, "AMD EPYC"))
+    assert len(data.runs("month = '2026-11' AND machine LIKE 'amd-epyc%' AND date > '2026-01-01'")) == 1
 
 
-def test_runs_that_are_merged_while_they_are_fetched_are_found(filled, tmp_path):
-    fetched = filled.fetch(filled.runs(), tmp_path / "fetched")
-    first = next(fetched)
-    filled.compact()
-    assert len({run.run_id for run in (first, *fetched)}) == 6
-
-
-def test_a_long_id_of_a_run_is_cut_in_the_name_of_its_folder(tmp_path):
+def test_an_id_that_no_file_can_have_is_shortened(tmp_path):
     data = Dataset(tmp_path / "data")
-    long = "20261101T000000-" + "x" * 300
+    odd = "20261101T000000-../" + "x" * 300
     folder = made(tmp_path / "run", 0)
-    rows = [{**record("base", r, 1e-3, **QUICK), "run_id": long} for r in range(4)]
-    write(folder / "results.parquet", rows)
+    write(folder / "results.parquet", [{**record("base", r, 1e-3, **QUICK), "run_id": odd} for r in range(4)])
     known = json.loads((folder / "environment.json").read_text())
-    known["run"]["run_id"] = long
+    known["run"]["run_id"] = odd
     (folder / "environment.json").write_text(json.dumps(known))
     data.put(folder)
     (run,) = data.fetch(data.runs(), tmp_path / "fetched")
-    assert run.run_id == long
+    assert run.run_id == odd
+    assert run.folder.parent == tmp_path / "fetched"
 
 
 def test_what_is_wrong_is_one_line(tmp_path, filled):
-    for read in ("runs", "summary", "compact"):
+    for read in ("runs", "summary"):
         with pytest.raises(NoDataset, match="holds no dataset"):
             getattr(Dataset(tmp_path / "nowhere"), read)()
-    with pytest.raises(NoDataset, match="no_such_column"):
-        filled.runs("no_such_column = 1")
-    with pytest.raises(NoDataset, match="the condition 'no_such_function"):
-        filled.runs("no_such_function(1)")
-    with pytest.raises(NoDataset) as caught:
-        filled.runs("((")
-    assert "\n" not in str(caught.value)
+    old = tmp_path / "old" / "runs" / "machine=m" / "month=2026-10"
+    old.mkdir(parents=True)
+    (old / "key.parquet").touch()
+    with pytest.raises(NoDataset, match="of an earlier version: add its runs again"):
+        Dataset(tmp_path / "old").runs()
+    assert is_dataset(str(tmp_path / "old"))
+    for condition in ("no_such_column = 1", "no_such_function(1)", "(("):
+        with pytest.raises(NoDataset, match=re.escape(f"the condition '{condition}'")) as caught:
+            filled.runs(condition)
+        assert "\n" not in str(caught.value)
 
 
 def test_addresses_are_told_from_folders_of_runs(tmp_path, filled):
     assert is_dataset(filled.address)
     assert is_dataset("s3://bucket/x")
     assert not is_dataset(str(tmp_path / "run-0"))
-    assert slug("AMD EPYC, family 25") != slug("AMD EPYC, family 26")
+    assert not is_dataset(str(tmp_path / "nowhere"))
 
 
 @pytest.mark.slow
@@ -345,7 +227,6 @@ def test_the_commands(filled, tmp_path, python):
     wrong = python("reports", "build", filled.address, "--where", "nonsense")
     assert wrong.returncode == 2
     assert wrong.stderr.count("\n") == 1
-    assert python("reports", "compact", filled.address).stdout == "6 files fewer\n"
     assert python("reports", "build", tmp_path / "run-0", "--where", "x").returncode == 2
 
 
@@ -382,12 +263,9 @@ def test_a_server_of_s3_from_end_to_end(tmp_path, monkeypatch, python):
         data.put(tmp_path / "run-0")
         before = ratios(data)
         assert len(before) == 3
-        data.compact()
-        pd.testing.assert_series_equal(ratios(Dataset(address)), before)
         assert [run.run_id for run in data.fetch(data.runs("date > '2026-11-02'"), tmp_path / "fetched")]
         for command, said in (
             (("publish", PUBLISHED_QUICK, address), ""),
-            (("compact", address), "2 files fewer\n"),  # the published run is merged with those of its machine
             (("build", address, "--where", "date < '2026-11-03'", "--out", tmp_path / "page"), ""),
         ):
             done = python("reports", *command, **variables)

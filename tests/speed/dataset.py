@@ -1,6 +1,6 @@
 """Seconds and memory of the ratios of a dataset: `python -m tests.speed.dataset FOLDER 1000 3000 10000`.
 
-Each run has 100 records with 48 turns each, on one of seven machines. The folder is filled, and stays.
+Each run has 100 records with 48 turns each. The folder is filled, and stays.
 """
 
 from __future__ import annotations
@@ -8,23 +8,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from benchmarks.record import SCHEMA
-from reports.dataset import RECORDS, RUN_COLUMNS, RUNS, slug
+from reports.dataset import Dataset
 from tests.helpers.processes import ROOT
-from tests.helpers.records import record
+from tests.helpers.records import record, save
 
-MACHINES, IMPLEMENTATIONS, REPLICATES, TURNS = 7, 20, 5, 48
+IMPLEMENTATIONS, REPLICATES, TURNS = 20, 5, 48
 
 
-def run_of(number: int) -> tuple[str, pa.Table]:
+def run_of(number: int) -> tuple[str, list[dict[str, Any]]]:
     """Return the id and the records of a made-up run."""
     began = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=3 * number)
     run_id = f"{began:%Y%m%dT%H%M%S}-{number:08x}"
@@ -39,25 +38,16 @@ def run_of(number: int) -> tuple[str, pa.Table]:
             ]
             name = "base" if k == 0 else f"other-{k}"
             rows.append(record(name, replicate, float(np.median(seconds)), run_id=run_id, turns=turns))
-    rows = [{name: row.get(name) for name in SCHEMA.names} for row in rows]
-    return run_id, pa.Table.from_pylist(rows, schema=SCHEMA)
+    return run_id, rows
 
 
 def fill(folder: Path, first: int, last: int) -> None:
     """Add runs to a dataset, without the checks of `publish`."""
-    for number in range(first, last):
-        run_id, table = run_of(number)
-        label, key = f"Processor {number % MACHINES}", f"{number:032x}"
-        place = f"machine={slug(label)}/month={run_id[:4]}-{run_id[4:6]}"
-        row = {
-            "key": key, "run_id": run_id, "machine_label": label, "date": datetime.now(UTC), "commit": "0" * 40,
-            "baseline": "base", "implementations": ["base"], "environment": "{}",
-            "file": f"{RECORDS}/{place}/{key}.parquet",
-        }  # fmt: skip
-        for name, content in ((RECORDS, table), (RUNS, pa.Table.from_pylist([row], schema=RUN_COLUMNS))):
-            path = folder / name / place / f"{key}.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(content, path, compression="zstd")
+    with tempfile.TemporaryDirectory() as place:
+        for number in range(first, last):
+            run_id, rows = run_of(number)
+            save(Path(place), rows, run_id)
+            Dataset(str(folder)).put(Path(place))
 
 
 def main(folder: Path, sizes: list[int]) -> None:
