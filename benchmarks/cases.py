@@ -10,16 +10,20 @@ from impls.core.problem import Problem
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A problem, workload and mode: what all arms do in the same turns."""
+    """A problem, workload and mode: what all arms do in the same turns.
+
+    extreme: the extreme numbers (see worker/extremes.py) that `agree` compares it on; empty in what is timed.
+    """
 
     problem: Problem
     workload: str
     mode: str
+    extreme: str = ""
 
     @property
     def id(self) -> str:
         """The id, such as `t64-b16-i128-h128/sequence/forward`."""
-        return f"{self.problem.id}/{self.workload}/{self.mode}"
+        return "/".join(filter(None, (self.problem.id, self.workload, self.mode, self.extreme)))
 
     @property
     def timed_problem(self) -> Problem:
@@ -29,8 +33,8 @@ class Benchmark:
     @classmethod
     def parse(cls, text: str) -> Benchmark:
         """Read an id back."""
-        problem, workload, mode = text.split("/")
-        return cls(Problem.parse(problem), workload, mode)
+        problem, workload, mode, *extreme = text.split("/")
+        return cls(Problem.parse(problem), workload, mode, *extreme)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -13,13 +12,11 @@ import msgspec
 
 from benchmarks import limits
 from benchmarks.cases import Benchmark
-from benchmarks.record import STATUSES, Record, read_records, write_records
-from benchmarks.runner import admission
-from benchmarks.runner.admission import Admission
+from benchmarks.record import Record, read_records, write_records
 from impls.core import command_line
 from impls.core.files import read_regular, remove_unfinished
 
-ADMISSIONS = "admissions.json"
+ADMISSIONS = "admissions.parquet"
 Content = TypeVar("Content")
 
 
@@ -54,18 +51,14 @@ class Raw:
             command_line.say(f"warning: {path}: {reason}; it is now {aside.name} and is measured again", err=True)
             return None
 
-    def admissions(self, names: Collection[str], benchmarks: Sequence[Benchmark]) -> list[Admission] | None:
+    def admissions(self, names: Collection[str], benchmarks: Sequence[Benchmark]) -> list[Record] | None:
         """Return the admissions of a run that is resumed; None where they, the peak or the floor must be measured."""
         pairs = sorted((name, benchmark.id) for name in names for benchmark in benchmarks)
 
-        def read_admissions(path: Path) -> list[Admission]:
-            admissions = admission.loads(_text(path))
-            if sorted((one.implementation, one.benchmark) for one in admissions) != pairs:
+        def read_admissions(path: Path) -> list[Record]:
+            admissions = read_records(path, sealed=True)
+            if sorted((row.implementation, row.benchmark) for row in admissions) != pairs:
                 raise ValueError("its admissions are not those of this run")
-            for one in admissions:
-                numbers = [one.error, one.first_call_seconds, one.seconds]
-                if one.status not in STATUSES or not all(0 <= n < math.inf for n in numbers if n is not None):
-                    raise ValueError(f"the admission of {one.implementation} to {one.benchmark} is not plausible")
             return admissions
 
         admissions = self._usable(ADMISSIONS, read_admissions)

@@ -9,6 +9,7 @@ Schema versions
     5  2026-11: rows have kernel
     6  2026-11: turns have gpu_hertz, gpu_celsius, gpu_joules, gpu_throttled and gpu_others
     7  2026-11: rows have pipelined_seconds, gpu_seconds and gpu_kernels; turns have flush_seconds
+    8  2026-11: turns have no flush_seconds and no gpu_joules
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import hashlib
 import secrets
 import time
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +31,7 @@ from benchmarks.worker.timing import Int32, Turn
 from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 STATUSES = (
     "ok",
     "disagrees",
@@ -105,6 +107,21 @@ class Record(msgspec.Struct, kw_only=True):
     def benchmark(self) -> str:
         """The id of its Benchmark, such as `t64-b16-i128-h128/sequence/forward`."""
         return f"{self.problem}/{self.workload}/{self.mode}"
+
+    def forget_times(self) -> None:
+        """Remove all that was measured in the row's replicate."""
+        self.turns = self.seconds = self.cores_used = self.peak_bytes = self.warm_first_call_seconds = None
+        self.pipelined_seconds = self.gpu_seconds = self.gpu_kernels = None
+
+
+def withdraw(rows: Sequence[Record]) -> None:
+    """Where an arm disagreed or went wrong in any replicate, give all its rows at that benchmark this failure."""
+    key = attrgetter("side", "implementation", "benchmark")
+    failed = {key(row): row for row in reversed(rows) if row.status in UNTRUE}
+    for row in rows:
+        if row.status == "ok" and key(row) in failed:
+            row.status, row.reason = failed[key(row)].status, failed[key(row)].reason
+            row.forget_times()
 
 
 def _arrow(kind: Any) -> pa.DataType:

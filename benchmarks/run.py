@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
@@ -15,10 +14,8 @@ from benchmarks import ROOT, choices, limits, machine, results
 from benchmarks.options import command
 from benchmarks.progress import progress
 from benchmarks.raw import ADMISSIONS, Raw
-from benchmarks.record import Record, harmless
+from benchmarks.record import harmless, withdraw, write_records
 from benchmarks.run_options import RunOptions, locked, resolved, resumed
-from benchmarks.runner import admission
-from benchmarks.runner.rows import withdraw
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.scratch import scratch
@@ -41,23 +38,19 @@ class Run:
         self.side = Side(SIDE, {implementation.name: version_of(implementation) for implementation in implementations})
 
     def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
-        """Do what is left to do of the run, and return its session."""
+        """Do what is left to do of the run, and return its session, which has all rows."""
         self.files.open()
-        with scratch() as folder:
-            session = Session(self.options, [self.side], cores, folder, advance)
+        with scratch() as folder, Session(self.options, [self.side], cores, folder, advance) as session:
             floor = folder / SIDE / "floor.json"
             floor.parent.mkdir()
-            try:
-                self._admit(session, floor)
-                for number in range(self.options.replicates):
-                    done = self.files.replicate(number)
-                    if done is not None:
-                        session.learn(done)
-                    else:
-                        rows = session.replicate(number, self.options.blocks, of_all=self.options.replicates)
-                        self.files.write(number, rows)
-            finally:
-                session.close()
+            self._admit(session, floor)
+            for number in range(self.options.replicates):
+                done = self.files.replicate(number)
+                if done is not None:
+                    session.learn(done)
+                else:
+                    rows = session.replicate(number, self.options.blocks, of_all=self.options.replicates)
+                    self.files.write(number, rows)
         return session
 
     def _keep(self, name: str, path: Path, back: bool = False) -> None:
@@ -77,22 +70,13 @@ class Run:
                 if admitted.status == "ok" and failure is not None:
                     raise click.UsageError(f"{admitted.implementation} can't be measured any more: {failure.reason}")
             return
-        session.admit(kernels=True)
+        session.admit(name_kernel=True)
         peaks = limits.measure_peaks(session)
         if self.options.device != "cpu":  # a GPU's profiler may go on slowing down the processes that it watched
             session.close()
         write_text(self.raw / limits.PEAK, msgspec.json.encode(peaks).decode() + "\n")
         self._keep(limits.FLOOR, floor)
-        write_text(self.raw / ADMISSIONS, admission.dumps(session.admissions.values()))
-
-    def records(self) -> list[Record]:
-        """Return every row of every replicate."""
-        replicates = [self.files.replicate(number) for number in range(self.options.replicates)]
-        if None in replicates:
-            raise OSError(errno.ENOENT, "a replicate is gone or damaged since it was measured", str(self.raw))
-        rows = [row for replicate in replicates for row in replicate or ()]
-        withdraw(rows)
-        return rows
+        write_records(self.raw / ADMISSIONS, session.admissions.values())
 
 
 @command(
@@ -126,7 +110,8 @@ def run(options: RunOptions) -> int:
             current = Run(options, folder)
             with progress() as advance:
                 session = current.execute(cores, advance)
-            records = current.records()
+            records = session.records
+            withdraw(records)
             described = msgspec.structs.replace(
                 machine.describe(options),
                 commit=options.commit,  # the commit at its start

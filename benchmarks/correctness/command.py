@@ -9,7 +9,7 @@ import click
 
 from benchmarks import choices, machine, terminal
 from benchmarks.cases import AGREE_PROBLEMS
-from benchmarks.correctness import controls, shown
+from benchmarks.correctness import controls, report
 from benchmarks.correctness.matrix import Matrix
 from benchmarks.options import Flag, Options, command
 from benchmarks.progress import progress
@@ -84,9 +84,9 @@ def agree(options: AgreeOptions) -> int:
             matrix.fill(folder, advance)
     except KeyboardInterrupt:
         if matrix.cells:
-            shown.show(matrix, console)
+            report.show(matrix, console)
         raise
-    shown.show(matrix, console)
+    report.show(matrix, console)
     refused = {
         f"{name}, {dtype}": reason for dtype in matrix.dtypes for name, reason in controls.refusals(dtype).items()
     }
@@ -94,7 +94,7 @@ def agree(options: AgreeOptions) -> int:
     said = {
         name: f"refused: {reason}" if reason else "NOT REFUSED: the check is broken" for name, reason in refused.items()
     }
-    console.print(f"\n{shown.CONTROLS}")
+    console.print(f"\n{report.CONTROLS}")
     for name, words in said.items():
         console.print(f"  {name}: {words}", markup=False, highlight=False)
     console.print()
@@ -106,5 +106,5 @@ def agree(options: AgreeOptions) -> int:
         versions = [f"{name} {version}" for name, version in here.versions.items() if version and name != "python"]
         core = f"the common environment: {', '.join(versions)}"
         where = [*machine.provenance(here), core, f"{on}; {here.matmul_precision}"]
-        write_text(out, shown.markdown(matrix, where, said, last))
+        write_text(out, report.markdown(matrix, where, said, last))
     return 0 if matrix.good and all(refused.values()) else 1

@@ -296,7 +296,12 @@ def extreme_refusals(dtype: str) -> dict[str, str | None]:
     want = extremes.expected(dtype, SEED, SEED)
     reasons: dict[str, str | None] = {}
     for name, fault in EXTREME.items():
-        found = extremes.check(prepare(fault, problem, weights), dtype, want, SEED)
-        found_in = [f"{extreme}, {one.reason}" for extreme, one in found.items() if one.reason]
-        reasons[name] = found_in[0] if found_in else None
+        reasons[name] = None
+        for extreme in extremes.EXTREMES:
+            try:
+                prepared = prepare(fault, problem, weights)
+                extremes.check(prepared, extreme, dtype, ["train_step"], want, SEED)
+            except agreement.Disagrees as error:
+                reasons[name] = f"{extreme}, {error}"
+                break
     return reasons

@@ -1,34 +1,30 @@
-"""The agreement matrix: implementation × dtype × problem or extreme. Each implementation and dtype has its process."""
+"""The agreement matrix: implementation × dtype × problem or extreme. It is a session that is admitted and not timed."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import psutil
 
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.machine import gpu_model
-from benchmarks.record import harmless
-from benchmarks.runner import admission, outside
+from benchmarks.options import Options
+from benchmarks.record import Record, harmless
 from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.expected import Expected, write_expected
-from benchmarks.runner.home import Limits
-from benchmarks.runner.sides import Version, make_arm
-from benchmarks.stages import Advance, Stage
-from benchmarks.worker import agreement, extremes, requests
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Side, Version
+from benchmarks.stages import Advance
+from benchmarks.worker import extremes, requests
 from impls.core.precision import current
 from impls.core.problem import Problem
 
 SEED = 0
 LONGEST = ("torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "tinygrad_lstm")
 """Those that compile longest. They start first, so that none of them ends alone."""
+FLUSHES = "flushes"
+"""The reason of a row that agrees, where results below the smallest normal number are zero."""
 
 Key = tuple[str, str, str]
 """The name of an implementation, a dtype, the id of a problem or the name of an extreme."""
@@ -60,18 +56,25 @@ class Matrix:
         device: str,
         call_seconds: float,
     ) -> None:
-        self.versions = versions
-        self.problems = problems
+        self.versions = {version.implementation.name: version for version in versions}
         self.dtypes = dtypes
-        self.workloads = workloads
         self.device = device
         self.call_seconds = call_seconds
-        names = [*extremes.EXTREMES] if "sequence" in workloads else []
-        self.columns = [*(problem.id for problem in problems), *names]
+        self.benchmarks: dict[str, list[Benchmark]] = {
+            problem.id: [
+                Benchmark(problem, workload, "forward")
+                for workload in workloads
+                if workload != "cell" or not _skip_cell(problem)
+            ]
+            for problem in problems
+        }
+        if "sequence" in workloads:
+            for extreme in extremes.EXTREMES:
+                self.benchmarks[extreme] = [Benchmark(extremes.PROBLEM, "sequence", "forward", extreme)]
+        self.columns = list(self.benchmarks)
         self.cells: dict[Key, Cell] = {}
         self.modes: dict[str, set[str]] = {}  # by implementation: those that were compared
-        self.arms: list[Arm] = []
-        self.stopping = threading.Event()
+        self.interrupted = False
 
     def columns_of(self, dtype: str) -> list[str]:
         """Return the problems and extremes of a dtype: half precision has no extremes."""
@@ -91,128 +94,90 @@ class Matrix:
         return f"{agreed}{others}; {refused} of {controls} negative controls refused"
 
     def fill(self, folder: Path, advance: Advance) -> None:
-        """Compare everything, with as many arms at a time as processors. `folder` is for caches and logs."""
-        benchmarks = [
-            Benchmark(problem.replace(dtype=dtype), workload, "forward")
-            for dtype in self.dtypes
-            for problem in self.problems
-            for workload in self.workloads
-            if workload != "cell" or not _skip_cell(problem)
-        ]
-        outside.adopt_orphans()
-        self.inputs = agreement.draw_seed()
-        expected = write_expected(benchmarks, SEED, None, folder, self.inputs)
-        for dtype in set(self.dtypes) & set(extremes.SWITCH):
-            results = extremes.expected(dtype, SEED, self.inputs)
-            agreement.save_expected(_of_extremes(folder, dtype), results)
-        first = sorted(
-            self.versions,
-            key=lambda version: (version.implementation.name not in LONGEST, version.implementation.framework),
-        )
-        rows = [(version, dtype) for version in first for dtype in self.dtypes]
-        free = sorted(os.sched_getaffinity(0))
-
-        def work(row: tuple[Version, str]) -> None:
-            core = free.pop()
-            try:
-                self._fill_row(*row, core, folder, expected, advance)
-            finally:
-                free.append(core)
-
-        with ThreadPoolExecutor(len(free)) as pool:
-            try:
-                list(pool.map(work, rows))
-            except KeyboardInterrupt:
-                self.stopping.set()
-                for arm in self.arms:
-                    arm.kill()
-                raise
-
-    def _fill_row(
-        self, version: Version, dtype: str, core: int, folder: Path, expected: Expected, advance: Advance
-    ) -> None:
-        """Compare an implementation in a dtype on every problem and extreme."""
-        name = version.implementation.name
-        limits = Limits((core,), self.call_seconds, psutil.virtual_memory().total // 2)
-        arm = make_arm(version, self.device, limits, dtype, folder / dtype, precision=current())
-        self.arms.append(arm)
-
-        def compare_all(columns: Sequence[str], compare: Callable[[], Mapping[str, Cell]]) -> None:
-            if self.stopping.is_set():
-                return
-            try:
-                cells = compare()
-            except ArmFailed as failure:
-                if self.stopping.is_set():  # it was killed
-                    return
-                cells = dict.fromkeys(columns, Cell(failure.status, reason=failure.reason))
-            self.cells |= {(name, dtype, column): cell for column, cell in cells.items()}
-            of_all = len(self.versions) * sum(len(self.columns_of(each)) for each in self.dtypes)
-            advance(Stage.CHECKING, f"{name} {dtype}", len(self.cells), of_all)
-
-        try:
-            for problem in self.problems:
-                compare_all([problem.id], partial(self._compare, version, arm, problem, dtype, expected))
-            if rest := self.columns_of(dtype)[len(self.problems) :]:
-                compare_all(rest, partial(self._compare_extremes, version, arm, dtype, folder))
-        finally:
-            arm.kill()
-
-    def _compare(self, version: Version, arm: Arm, problem: Problem, dtype: str, expected: Expected) -> dict[str, Cell]:
-        """Compare every workload and mode on a problem.
+        """Compare everything, with as many arms at a time as processors. `folder` is for caches and logs.
 
         A worker starts on all processors, so that an implementation that shards over them does so here too.
         """
-        if version.failure is not None:
-            raise version.failure
-        errors = []
-        for workload in self.workloads:
-            benchmark = Benchmark(problem.replace(dtype=dtype), workload, "forward")
-            path = expected.get((benchmark.problem.id, workload))
-            failure = admission.refusal(version.implementation, self.device, benchmark)
-            if failure is not None and workload in version.implementation.workloads:
-                raise failure
-            if failure is not None or path is None:
-                continue
-            arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
-            request = requests.CheckProblem(benchmark.problem.id, workload, SEED, self.inputs, str(path))
-            checked = arm.ask(request)
-            errors.append(checked.error)
-            self.modes.setdefault(version.implementation.name, set()).update(checked.modes)
-        return {
-            problem.id: Cell("ok", max(errors)) if errors else Cell("unsupported", reason="none of these workloads")
-        }
+        first = sorted(self.versions.values(), key=lambda version: version.implementation.framework)
+        first.sort(key=lambda version: version.implementation.name not in LONGEST)
+        versions = {version.implementation.name: version for version in first}
+        benchmarks = [
+            _in(dtype, benchmark).id
+            for dtype in self.dtypes
+            for column in self.columns_of(dtype)
+            for benchmark in self.benchmarks[column]
+        ]
+        cores = tuple(sorted(os.sched_getaffinity(0)))
+        how = Options(
+            benchmarks=tuple(benchmarks),
+            device=self.device,
+            precision=current(),
+            threads=1,
+            seed=SEED,
+            call_seconds=self.call_seconds,
+        )
+        sides = [Side(dtype, versions, dtype=dtype) for dtype in self.dtypes]
+        opened: dict[Arm, requests.Open] = {}
 
-    def _compare_extremes(self, version: Version, arm: Arm, dtype: str, folder: Path) -> dict[str, Cell]:
-        """Compare every mode of the workload sequence on the extremes."""
-        if version.failure is not None:
-            raise version.failure
-        benchmark = Benchmark(extremes.problem_in(dtype), "sequence", "forward")
-        if failure := admission.refusal(version.implementation, self.device, benchmark):
-            raise failure
-        arm.ensure_running(tuple(sorted(os.sched_getaffinity(0))))
-        if unknown := set(version.implementation.limits) - set(extremes.EXTREMES):
-            raise ArmFailed("error", f"its LIMITS name {', '.join(sorted(unknown))}, which is no extreme")
-        request = requests.CheckExtremes(dtype, SEED, self.inputs, str(_of_extremes(folder, dtype)))
-        found = arm.ask(request)
-        return {extreme: cell_of(one, version.implementation.limits.get(extreme)) for extreme, one in found.items()}
+        def compare(arm: Arm, benchmark: Benchmark, row: Record) -> None:
+            opening = session.opening(replace(benchmark, extreme=benchmark.extreme and next(iter(extremes.EXTREMES))))
+            limits = arm.implementation.limits
+            if benchmark.extreme and (unknown := set(limits) - set(extremes.EXTREMES)):
+                raise ArmFailed("error", f"its LIMITS name {', '.join(sorted(unknown))}, which is no extreme")
+            if arm in opened and opened[arm] != opening:
+                arm.ask(requests.Close(opened.pop(arm).benchmark))
+            try:
+                if arm not in opened:
+                    arm.ask(opening)
+                    opened[arm] = opening
+                expected = session.expected_of(benchmark)
+                check = requests.Check(opening.benchmark, session.inputs, expected, True, benchmark.extreme)
+                checked = arm.ask(check)
+            except ArmFailed as failure:
+                if not arm.alive:
+                    opened.pop(arm, None)
+                limit = limits.get(benchmark.extreme) if failure.status == "disagrees" else None
+                raise (ArmFailed("unsupported", limit) if limit else failure) from None
+            row.error, row.error_tensor = checked.error, checked.tensor
+            row.reason = FLUSHES if checked.flushes else ""
+            self.modes.setdefault(arm.name, set()).update(checked.modes)
+
+        with Session(how, sides, cores, folder, advance) as session:
+            try:
+                session.admit(compare, at_once=len(cores))
+            except KeyboardInterrupt:
+                self.interrupted = True
+                raise
+            finally:
+                self.cells = self.cells_of(session)
+
+    def cells_of(self, session: Session) -> dict[Key, Cell]:
+        """Return the cells whose benchmarks have all been compared."""
+        cells = {}
+        columns = [(dtype, column) for dtype in self.dtypes for column in self.columns_of(dtype)]
+        for name, version in self.versions.items():
+            for dtype, column in columns:
+                keys = [(dtype, name, _in(dtype, benchmark).id) for benchmark in self.benchmarks[column]]
+                if all(key in session.admissions for key in keys):
+                    rows = [session.admissions[key] for key in keys]
+                    able = [row for row in rows if row.workload in version.implementation.workloads]
+                    cells[name, dtype, column] = cell_of(able)
+        return cells
 
 
-def cell_of(found: extremes.Found, limit: str | None) -> Cell:
-    """Return the cell of an extreme. Where it disagrees and its file says why, it is unsupported.
-
-    Args:
-        found: what the implementation makes of the extreme.
-        limit: what the file's LIMITS say of it.
-    """
-    if not found.reason:
-        return Cell("ok", found.error, flushes=found.flushes)
-    return Cell("unsupported", reason=limit) if limit else Cell("disagrees", found.error, found.reason)
+def cell_of(rows: Sequence[Record]) -> Cell:
+    """Return the cell of the rows of a problem or extreme, one for each workload that the implementation has."""
+    for row in rows:
+        if row.status != "ok":
+            return Cell(row.status, reason=row.reason or "")
+    if not rows:
+        return Cell("unsupported", reason="none of these workloads")
+    return Cell("ok", max(row.error or 0.0 for row in rows), flushes=any(row.reason == FLUSHES for row in rows))
 
 
-def _of_extremes(folder: Path, dtype: str) -> Path:
-    """Return the file with the reference's results on the extremes."""
-    return folder / f"expected-extremes-{dtype}.float64"
+def _in(dtype: str, benchmark: Benchmark) -> Benchmark:
+    """Return a benchmark in a dtype."""
+    return replace(benchmark, problem=benchmark.problem.replace(dtype=dtype))
 
 
 def _skip_cell(problem: Problem) -> bool:

@@ -138,9 +138,8 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
     if own or not foreign:
         commits.append(resolve(ROOT, revision))
         old = of_revision(ROOT / "impls", revision, "impls")
-        check_contract(old, revision)
-        if head_revision is not None:
-            check_contract(root, head_revision)
+        for each in filter(None, (revision, head_revision)):
+            check_contract(ROOT / "impls", each)
         (before, broken_before), (now, broken_now) = _lstms(old / "impls"), _lstms(root / "impls")
         shared = registry.shared_files(old / "impls") != registry.shared_files(root / "impls")
         names = _chosen(own, before, now, shared, {*broken_before, *broken_now})

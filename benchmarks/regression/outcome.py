@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases import Benchmark
-from benchmarks.record import Record
+from benchmarks.record import Record, withdraw
 from benchmarks.regression import decision, log_ratios
 from benchmarks.regression.decision import UNCLEAR, Finding, LogRatios, Rule, Sampling
 from benchmarks.regression.slowdowns import Located
-from benchmarks.runner.admission import Admission
 from benchmarks.runner.arm import ArmFailed
-from benchmarks.runner.rows import withdraw
 from benchmarks.runner.session import Session
 from benchmarks.stages import Stage
 from benchmarks.words import count
@@ -136,7 +134,7 @@ class Result:
         return line
 
 
-def standing_of(key: str, base: Admission | None, head: Admission | None, dtype: str) -> Standing | None:
+def standing_of(key: str, base: Record | None, head: Record | None, dtype: str) -> Standing | None:
     """Return the Standing of a benchmark from both sides' admissions; None where both agree with the reference."""
     before = "not there" if base is None else base.status if base.status == "ok" else f"{base.status} ({base.reason})"
     if head is None:

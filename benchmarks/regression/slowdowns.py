@@ -162,9 +162,9 @@ def openings(session: Session, name: str, benchmark: Benchmark) -> Openings:
     Raises:
         ArmFailed: where a side cannot be opened.
     """
-    inputs = agreement.draw_seed()
+    session.inputs = agreement.draw_seed()
     taken: dict[str, list[profiling.OpeningExplained]] = {side: [] for side in SIDES}
-    opening = session.opening(benchmark, inputs)
+    opening = session.opening(benchmark)
     request = profiling.ExplainOpening(**msgspec.structs.asdict(opening))
     for number in range(OPENINGS_PER_SIDE):
         session.make_arms([name], random.Random())
@@ -202,14 +202,14 @@ def profiles(session: Session, name: str, benchmark: Benchmark, calls: int) -> d
     Raises:
         ArmFailed: where a side cannot be profiled.
     """
-    inputs = agreement.draw_seed()
+    session.inputs = agreement.draw_seed()
     taken: dict[str, list[profiling.Profiled]] = {side: [] for side in SIDES}
     session.make_arms([name], random.Random())
     try:
         start_all([session.arms[side, name] for side in SIDES])
         for side in SIDES:
             session.arms[side, name].ensure_running()
-            session.arms[side, name].ask(session.opening(benchmark, inputs))
+            session.arms[side, name].ask(session.opening(benchmark))
         for number in range(PROFILES_PER_SIDE):
             for side in SIDES[:: 1 if number % 2 else -1]:
                 request = profiling.Profile(benchmark.id, calls)

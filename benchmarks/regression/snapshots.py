@@ -17,6 +17,8 @@ from impls.core.environments import cache
 from impls.core.files import digest, temporary_folder
 
 SKIPPED = ("__pycache__", ".git")
+IMPLS, CORE = "impls", "core"
+"""The folder of impls/ that is in no snapshot: the working tree's checks and times both sides."""
 
 
 class Unusable(ValueError):
@@ -90,7 +92,7 @@ def resolve(folder: Path, revision: str) -> str:
 
 
 def of_revision(folder: Path, revision: str, name: str) -> Path:
-    """Return a snapshot with the files that a revision has in `folder`, under `name`.
+    """Return a snapshot with the files that a revision has in `folder`, under `name`; those of impls/ without CORE.
 
     Raises:
         NoFolder: where the revision does not have the folder.
@@ -100,7 +102,9 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
     inside = git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
     if inside and not git(folder, "ls-tree", "-d", "--full-tree", commit, inside).strip():
         raise NoFolder(f"{revision} has no {folder.name}/")
-    archive = git(folder, "archive", "--format=tar", commit)
+    archive = git(
+        folder, "archive", "--format=tar", commit, *(["--", ".", f":(exclude){CORE}"] if name == IMPLS else [])
+    )
     with arriving("files") as arrived:
         (arrived / name).mkdir()
         try:
@@ -112,7 +116,10 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
 
 
 def of_working_tree(folder: Path, name: str) -> Path:
-    """Return a snapshot with the files of `folder` as they are now, under `name`; without those that git ignores."""
+    """Return a snapshot with the files of `folder` as they are now, under `name`.
+
+    Those of impls/ are without CORE. The files that git ignores are left out.
+    """
     try:
         listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
         files = [Path(line) for line in listed if line]
@@ -121,7 +128,8 @@ def of_working_tree(folder: Path, name: str) -> Path:
     with arriving("files") as arrived:
         (arrived / name).mkdir()
         for path in files:
-            if (folder / path).is_file() and not set(path.parts) & set(SKIPPED):
+            left_out = set(path.parts) & set(SKIPPED) or (name == IMPLS and path.parts[0] == CORE)
+            if (folder / path).is_file() and not left_out:
                 target = arrived / name / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / path, target)
@@ -146,26 +154,20 @@ def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
         return keep(arrived)
 
 
-def check_contract(root: Path, label: str) -> None:
-    """Check that a snapshot's impls/ and this tree's benchmarks/ have the same contract.
+def check_contract(folder: Path, revision: str) -> None:
+    """Check that a revision's impls/ and this tree's core and benchmarks/ have the same contract.
 
     Raises:
         Unusable: where they differ.
     """
     number = None
-    for path in (
-        root / "impls" / "core" / "contract.py",
-        root / "impls" / "contract.py",
-    ):  # the second until contract 1
-        if path.is_file():
-            try:
-                body = ast.parse(path.read_bytes()).body
-            except SyntaxError:
-                raise Unusable(f"{label}'s {path.relative_to(root)} is not valid Python") from None
-            for node in body:
-                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONTRACT":
-                    number = ast.literal_eval(node.value)
-            break
+    try:
+        body = ast.parse(git(folder, "show", f"{revision}:./{CORE}/contract.py")).body
+    except (Unusable, SyntaxError):
+        body = []
+    for node in body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONTRACT":
+            number = ast.literal_eval(node.value)
     if number != contract.CONTRACT:
-        has = f"has contract {number}" if number is not None else "has a contract from before they had numbers"
-        raise Unusable(f"{label}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}")
+        has = f"has contract {number}" if number is not None else "has no contract with a number"
+        raise Unusable(f"{revision}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}")

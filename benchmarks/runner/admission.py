@@ -1,106 +1,165 @@
 """Admission, before any timing: the cold first call, agreement, how long a call takes, and sanity.
 
-An arm is admitted to each benchmark separately. Where it fails, it gets its status and is not timed. Where its process
-has died, it is started again for its other benchmarks.
+An arm is admitted to each benchmark separately. Where it fails, its row gets a status and it is not timed. Where its
+process has died, it is started again for its other benchmarks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
-import msgspec
+import dataclasses
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from benchmarks.cases import Benchmark
-from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.stopwatch import Stopwatch
+from benchmarks.record import Record, problem_fields
+from benchmarks.runner.arm import Arm, ArmFailed, start_all
+from benchmarks.runner.sides import Side
+from benchmarks.stages import Stage
 from benchmarks.worker import kernels, requests
 from impls.core.registry import Implementation
-from impls.core.text import json_text, one_line
+from impls.core.text import one_line
+from impls.core.versions import distributions, versions_of
+
+if TYPE_CHECKING:
+    from benchmarks.runner.session import Session
+
+Check = Callable[[Arm, Benchmark, Record], None]
+"""Checks an arm that runs at a benchmark, and fills in its row."""
+BEFORE = -1
+"""The number of the replicate in the row of an admission."""
 
 
-class Admission(msgspec.Struct, forbid_unknown_fields=True):
-    """The result of the admission of an arm to a benchmark."""
-
-    implementation: str
-    benchmark: str
-    status: str = "ok"
-    reason: str = ""
-    versions: str | None = None  # of the worker's environment
-    error: float | None = None
-    error_tensor: str | None = None
-    first_call_seconds: float | None = None
-    seconds: float | None = None  # roughly, of a call
-    kernel: str | None = None  # which kernel ran
-
-
-def refusal(implementation: Implementation, device: str, benchmark: Benchmark) -> ArmFailed | None:
-    """Return the failure that an implementation's constants already give at a benchmark; None where they give none."""
-    problem = benchmark.problem
-    reason = implementation.lacks(device, problem.dtype, benchmark.workload, problem.lengths)
-    return ArmFailed("unsupported", reason) if reason else None
+def first_row(session: Session, side: Side, name: str, benchmark: Benchmark) -> Record:
+    """Return the row of an arm at a benchmark with what is known before the arm has started."""
+    row = Record(
+        side=side.label if len(session.sides) > 1 else None,
+        run_id=session.options.run_id,
+        implementation=name,
+        **problem_fields(benchmark.problem),
+        workload=benchmark.workload,
+        mode=benchmark.mode,
+        device=session.options.device,
+        threads=session.options.threads,
+        replicate=BEFORE,
+    )
+    if name in side.versions:
+        implementation = side.versions[name].implementation
+        row.track, row.digest, row.versions = implementation.track, implementation.digest, _versions_of(implementation)
+    return row
 
 
-def refused(name: str, benchmark: Benchmark, failure: ArmFailed) -> Admission:
-    """Return the admission of an arm that is not tried at a benchmark."""
-    return Admission(name, benchmark.id, failure.status, failure.reason)
+def _versions_of(implementation: Implementation) -> str:
+    """Return the versions of an implementation whose worker has not reported them."""
+    if not implementation.requires:
+        return versions_of(implementation)
+    return ", ".join(f"{name} not installed" for name in distributions(implementation))
 
 
-def admit(
-    arm: Arm,
-    benchmark: Benchmark,
-    opening: requests.Open,
-    expected: Path,
-    estimate_seconds: float,
-    stopwatch: Stopwatch,
-    name_kernel: bool = False,
-) -> Admission:
-    """Admit a running arm to a benchmark, or refuse it.
+def refusal(session: Session, side: Side, name: str, benchmark: Benchmark) -> ArmFailed | None:
+    """Return why an arm is not tried at a benchmark; None where it is tried."""
+    if name in side.unreadable:
+        return ArmFailed("error", side.unreadable[name])
+    version, problem = side.versions[name], benchmark.problem
+    lacks = version.implementation.lacks(session.options.device, problem.dtype, benchmark.workload, problem.lengths)
+    return version.failure or (ArmFailed("unsupported", lacks) if lacks else None)
+
+
+def admit(session: Session, check: Check, at_once: int = 1) -> None:
+    """Admit or refuse every arm of a session at every benchmark: see Session.admit."""
+    keys = [(side, name) for name in session.names for side in session.sides if name in side.names]
+    if at_once == 1:
+        tried = [
+            session.arms[side.label, name]
+            for side, name in keys
+            if any(refusal(session, side, name, benchmark) is None for benchmark in session.benchmarks_of(side))
+        ]
+        with session.stopwatch.spent("cold starts"):
+            start_all(tried)
+        for side, name in keys:
+            _admit_arm(session, check, side, name)
+        return
+    free = list(session.limits.cores)
+
+    def alone(key: tuple[Side, str]) -> None:
+        arm, core = session.arms.get((key[0].label, key[1])), free.pop()
+        if arm is not None:
+            arm.limits = dataclasses.replace(arm.limits, cores=(core,))
+        try:
+            _admit_arm(session, check, *key)
+        finally:
+            free.append(core)
+            if arm is not None:
+                arm.kill()
+
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            list(pool.map(alone, keys))
+        except BaseException:
+            session.stopping.set()
+            session.close()
+            raise
+
+
+def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
+    """Admit or refuse an arm at every benchmark. One that cannot start is not started again for each benchmark."""
+    unable: ArmFailed | None = None
+    steps = sum(len(side.names) * len(session.benchmarks_of(side)) for side in session.sides)
+    for benchmark in session.benchmarks_of(side):
+        row = first_row(session, side, name, benchmark)
+        failure = refusal(session, side, name, benchmark) or unable
+        if failure is None:
+            arm = session.arms[side.label, name]
+            try:
+                with session.stopwatch.spent("cold starts"):
+                    arm.ensure_running(session.limits.cores)
+            except ArmFailed as failed:
+                failure = unable = failed
+        if failure is None:
+            row.versions = arm.ready.versions if arm.ready else row.versions
+            try:
+                check(arm, benchmark, row)
+            except ArmFailed as failed:
+                failure = failed
+        if session.stopping.is_set():  # it may have been killed
+            return
+        if failure is not None:
+            row.status, row.reason = failure.status, failure.reason
+        session.admissions[side.label, name, benchmark.id] = row
+        session.advance(Stage.CHECKING, name, len(session.admissions), steps)
+
+
+def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, name_kernel: bool = False) -> None:
+    """Check an arm that is to be timed at a benchmark.
 
     Args:
-        arm: the arm.
+        session: has the seeds and the reference's results.
+        arm: the arm, which runs.
         benchmark: the benchmark.
-        opening: the request that opens it.
-        expected: the file with the reference's results.
-        estimate_seconds: how long to measure roughly how long a call takes.
-        stopwatch: counts the time that this takes.
+        row: is filled in. Its `seconds` are roughly those of a call.
         name_kernel: whether to find out which kernel runs.
-    """
-    admission = Admission(arm.name, benchmark.id, versions=arm.ready.versions if arm.ready else None)
-    try:
-        with stopwatch.spent("cold first calls"):
-            opened = arm.ask(opening)
-            admission.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
-        with stopwatch.spent("agreement"):
-            if not arm.implementation.is_floor:  # which computes no LSTM
-                checked = arm.ask(requests.Check(benchmark.id, opening.inputs, str(expected)))
-                admission.error, admission.error_tensor = checked.error, checked.tensor
-            admission.seconds = arm.ask(requests.Estimate(benchmark.id, estimate_seconds))
-            if not arm.implementation.is_floor:
-                arm.ask(requests.Inspect(benchmark.id, admission.seconds))
-            arm.check_from_outside()
-        if name_kernel:
-            try:
-                with stopwatch.spent("kernels"):
-                    admission.kernel = arm.ask(kernels.NameKernel(benchmark.id))
-            except ArmFailed as failure:  # a profiler that fails is no fault of the implementation
-                admission.kernel = one_line(f"not known: {failure.status}: {failure.reason}", 100)
-        if arm.alive:
-            arm.ask(requests.Close(benchmark.id))
-    except ArmFailed as failure:
-        admission.status, admission.reason = failure.status, failure.reason
-    return admission
-
-
-def dumps(admissions: Iterable[Admission]) -> str:
-    """Return admissions as JSON."""
-    return json_text(list(admissions))
-
-
-def loads(text: str) -> list[Admission]:
-    """Read what dumps wrote.
 
     Raises:
-        ValueError: for anything else (msgspec's errors).
+        ArmFailed: where it is refused.
     """
-    return msgspec.json.decode(text, type=list[Admission])
+    opening = session.opening(benchmark)
+    with session.stopwatch.spent("cold first calls"):
+        opened = arm.ask(opening)
+        row.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
+    with session.stopwatch.spent("agreement"):
+        is_floor = arm.implementation.is_floor  # which computes no LSTM
+        if not is_floor:
+            checked = arm.ask(requests.Check(benchmark.id, opening.inputs, session.expected_of(benchmark)))
+            row.error, row.error_tensor = checked.error, checked.tensor
+        row.seconds = arm.ask(requests.Estimate(benchmark.id, 2 * session.options.turn_seconds))
+        if not is_floor:
+            arm.ask(requests.Inspect(benchmark.id, row.seconds))
+        arm.check_from_outside()
+    if name_kernel:
+        try:
+            with session.stopwatch.spent("kernels"):
+                row.kernel = arm.ask(kernels.NameKernel(benchmark.id))
+        except ArmFailed as failure:  # a profiler that fails is no fault of the implementation
+            row.kernel = one_line(f"not known: {failure.status}: {failure.reason}", 100)
+    if arm.alive:
+        arm.ask(requests.Close(benchmark.id))

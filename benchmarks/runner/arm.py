@@ -12,19 +12,21 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 import msgspec
 import psutil
 
 from benchmarks import ROOT
 from benchmarks.runner import outside
-from benchmarks.runner.home import HERE, Home, Limits, worker_variables
+from benchmarks.runner.environment import Limits, worker_variables
 from benchmarks.runner.watch import Watch
 from benchmarks.worker import protocol
 from impls.core.precision import IEEE
-from impls.core.registry import Implementation
 from impls.core.text import one_line
+
+if TYPE_CHECKING:
+    from benchmarks.runner.sides import Version
 
 POLL_SECONDS = 0.1
 EXHAUSTED = 0.02
@@ -50,26 +52,37 @@ class ArmFailed(Exception):
 
 
 class Arm:
-    """An implementation in a worker process. The process is stopped except while it works on a request."""
+    """An implementation in a worker process. The process is stopped except while it works on a request.
+
+    Args:
+        version: what it runs.
+        device: cpu or cuda.
+        limits: what it may use.
+        dtype: the dtype that its worker is started with.
+        folder: the folder of its compile caches and its log.
+        precision: of float32 products.
+        root: a link to the version's root, so that the paths of all sides are equally long; None for the root itself.
+    """
 
     def __init__(
         self,
-        implementation: Implementation,
+        version: Version,
         device: str,
         limits: Limits,
         dtype: str,
         folder: Path,
-        home: Home = HERE,
         precision: str = IEEE,
+        root: Path | None = None,
     ) -> None:
-        self.implementation = implementation
-        self.name = implementation.name
+        self.implementation = version.implementation
+        self.name = self.implementation.name
+        self.python = version.python
+        self.root = root or version.root
         self.device = device
         self.limits = limits
         self.dtype = dtype
         self.precision = precision
         self.folder = folder / self.name
-        self.home = home
         self.process: subprocess.Popen[bytes] | None = None
         self.ready: protocol.Ready | None = None
 
@@ -85,12 +98,12 @@ class Arm:
         threads = len(self.limits.cores)
         self.token = secrets.token_hex(8)
         variables = worker_variables(
-            self.implementation, self.device, threads, self.dtype, self.folder, self.home, self.precision
+            self.implementation, self.device, threads, self.dtype, self.folder, self.python, self.precision
         )
         with theirs, self.log.open("ab") as log:
             try:
                 self.process = subprocess.Popen(
-                    [self.home.python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
+                    [self.python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -101,7 +114,7 @@ class Arm:
                 )
             except OSError as error:
                 ours.close()
-                raise ArmFailed("not_installed", f"{self.home.python} can't be started: {error.strerror}") from None
+                raise ArmFailed("not_installed", f"{self.python} can't be started: {error.strerror}") from None
         outside.expect(self.process.pid)
         self.watch = Watch(self.process.pid, self.token, self.limits.cores)
         with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
@@ -109,8 +122,8 @@ class Arm:
         self.channel = ours
         self.buffer = b""
         self.asked = 0
-        path = str(self.implementation.path)
-        self._send(protocol.line(protocol.Start(path, self.device, cores or self.limits.cores, os.getpid())))
+        path, impls = str(self.implementation.path), str(self.root / "impls")
+        self._send(protocol.line(protocol.Start(path, impls, self.device, cores or self.limits.cores, os.getpid())))
 
     def wait_ready(self) -> None:
         """Wait until the worker has imported its implementation, then stop it.

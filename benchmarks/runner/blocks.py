@@ -13,7 +13,6 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -59,21 +58,7 @@ class Job:
     arms: Mapping[ArmKey, Arm]
     plans: Mapping[ArmKey, Plan]
     rows: Mapping[ArmKey, Record]
-    expected: Path
-
-
-@dataclass(frozen=True)
-class How:
-    """How a replicate is measured.
-
-    blocks: how many.
-    cold: whether the device's cache is emptied before each timed call.
-    pipelined: whether calls without a wait are timed too, after the turns.
-    """
-
-    blocks: int
-    cold: bool = False
-    pipelined: bool = False
+    expected: str
 
 
 class Replicate:
@@ -83,7 +68,7 @@ class Replicate:
         self,
         jobs: Sequence[Job],
         opening: Callable[[Benchmark], requests.Open],
-        how: How,
+        blocks: int,
         rng: random.Random,
         stopwatch: Stopwatch,
         card: Card | None = None,
@@ -91,7 +76,7 @@ class Replicate:
         self.jobs = jobs
         self.card = card
         self.opening = opening
-        self.how = how
+        self.blocks = blocks
         self.rng = rng
         self.chance = random.SystemRandom()  # rng can be foreseen by who knows the seed of a run
         self.stopwatch = stopwatch
@@ -169,7 +154,7 @@ class Replicate:
         job = self.jobs[k]
         row = job.rows[key]
         assert row.turns is not None
-        number, of_all = len(row.turns), 2 * self.how.blocks
+        number, of_all = len(row.turns), 2 * self.blocks
         inputs, checked = None, False
         if not job.arms[key].implementation.is_floor:  # whose results mean nothing
             inputs, checked = self.check_of(number, of_all, _updates(job.benchmark))
@@ -213,14 +198,13 @@ class Replicate:
     def watched_turn(self, job: Job, key: ArmKey, read: bool = False) -> Turn:
         """Let an arm take a turn, and watch its worker from outside; `read` has it read its last result."""
         plan, arm = job.plans[key], job.arms[key]
-        request = requests.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read, self.how.cold)
+        request = requests.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read)
         helpers = arm.watch.helpers() if read else {}
         cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
         taken = arm.ask(request, stop=not read)  # it goes on with the comparison of what it has read
         turn = taken.turn
         turn.outside_seconds = time.perf_counter() - start
         turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu
-        turn.seconds = statistics.median(turn.samples or [turn.seconds])  # not by what the worker calls a median
         arm.check_from_outside(taken.threads)
         if read and (reason := arm.watch.busy_helper(helpers, turn.outside_seconds)):
             raise ArmFailed("error", reason)
@@ -234,7 +218,7 @@ class Replicate:
         """
         arm, benchmark = job.arms[key], job.benchmark
         steps = job.plans[key].calls if _updates(benchmark) else 1
-        arm.ask(requests.Compare(benchmark.id, seconds, str(job.expected), f"{inputs}/{steps}"))
+        arm.ask(requests.Compare(benchmark.id, seconds, job.expected, f"{inputs}/{steps}"))
 
     def check_times(self, job: Job, key: ArmKey) -> None:
         """Check whether the times of a row can be true.
@@ -258,7 +242,7 @@ class Replicate:
             arm.ask(requests.Inspect(job.benchmark.id, seconds))
 
     def end(self, those: Sequence[int]) -> None:
-        """Fill in what is known of some jobs once their turns are over. Then time their calls without a wait."""
+        """Fill in what is known of some jobs once their turns are over."""
         for k in those:
             for key in list(self.alive[k]):
                 row = self.jobs[k].rows[key]
@@ -268,7 +252,10 @@ class Replicate:
                 except ArmFailed as failure:
                     self.alive[k].discard(key)
                     self.failed.append((row, failure))
-        for k in those if self.how.pipelined else ():
+
+    def pipeline_all(self, those: Sequence[int]) -> None:
+        """Time calls of some jobs without a wait."""
+        for k in those:
             for key in self.alive[k]:
                 self.pipeline(self.jobs[k], key)
 
@@ -298,10 +285,11 @@ def _updates(benchmark: Benchmark) -> bool:
 def measure(
     jobs: Sequence[Job],
     opening: Callable[[Benchmark], requests.Open],
-    how: How,
+    blocks: int,
     rng: random.Random,
     stopwatch: Stopwatch,
     advance: Callable[[float], None] = lambda _: None,
+    pipelined: bool = False,
     card: Card | None = None,
 ) -> list[tuple[Record, ArmFailed]]:
     """Fill in the rows of every job.
@@ -309,27 +297,30 @@ def measure(
     Args:
         jobs: what is measured.
         opening: makes the request that opens a benchmark.
-        how: how they are measured.
+        blocks: how many.
         rng: makes all random orders.
         stopwatch: counts the time that this takes.
         advance: called with the share of the blocks that is done.
+        pipelined: whether calls without a wait are timed too, after the turns.
         card: the GPU, to be read at each turn.
 
     Returns:
         The rows that failed, each with its failure.
     """
-    replicate = Replicate(jobs, opening, how, rng, stopwatch, card)
+    replicate = Replicate(jobs, opening, blocks, rng, stopwatch, card)
     left: Sequence[int] = range(len(jobs))
     while left:
         group, left = replicate.open_some(left)
         before = len(jobs) - len(left) - len(group)
-        for block in range(how.blocks):
+        for block in range(blocks):
             start = time.perf_counter()
             replicate.block(block, group)
-            advance((before + len(group) * (block + 1) / how.blocks) / len(jobs))
-            if block + 1 < how.blocks:
+            advance((before + len(group) * (block + 1) / blocks) / len(jobs))
+            if block + 1 < blocks:
                 time.sleep(max(0.0, SPACING_SECONDS - (time.perf_counter() - start)))
         replicate.end(group)
+        if pipelined:
+            replicate.pipeline_all(group)
         if left:
             replicate.close(group)
     return replicate.failed

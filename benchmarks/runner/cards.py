@@ -1,4 +1,4 @@
-"""The GPU as its driver sees it, by NVML: its name, clock, temperature and energy, and whether it holds itself back.
+"""The GPU as its driver sees it, by NVML: its name, clock and temperature, and whether it holds itself back.
 
 NVML is the module pynvml of the package nvidia-ml-py. Where it is not installed, none of this is known.
 """
@@ -29,7 +29,6 @@ class Reading:
 
     hertz: float | None
     celsius: float | None
-    joules: float | None  # since the driver was loaded
     throttled: int | None  # NVML's bits that are in THROTTLED
     others: int | None  # processes that use it, beyond the suite's own
 
@@ -71,7 +70,6 @@ class Card:
             getattr(nvml, "nvmlDeviceGetCurrentClocksThrottleReasons", None),
         )
         megahertz = self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)
-        millijoules = self._ask(nvml.nvmlDeviceGetTotalEnergyConsumption, handle)
         bits = self._ask(reasons, handle) if reasons else None
         users = self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle)
         users = None if users is None else {user.pid for user in users}
@@ -80,7 +78,6 @@ class Card:
         return Reading(
             hertz=None if megahertz is None else 1e6 * megahertz,
             celsius=self._ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
-            joules=None if millijoules is None else millijoules / 1e3,
             throttled=None if bits is None else bits & sum(THROTTLED),
             others=None if users is None else len(users - set(own)),
         )
@@ -111,8 +108,6 @@ def card(device: str) -> Card | None:
 def note(turn: Turn, before: Reading, after: Reading) -> None:
     """Write to a turn what its card did meanwhile."""
     turn.gpu_hertz, turn.gpu_celsius = after.hertz, after.celsius
-    if before.joules is not None and after.joules is not None:
-        turn.gpu_joules = after.joules - before.joules
     if before.throttled is not None and after.throttled is not None:
         turn.gpu_throttled = before.throttled | after.throttled
     turn.gpu_others = after.others

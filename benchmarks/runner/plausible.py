@@ -41,7 +41,7 @@ def clocks(turns: Sequence[Turn], calls_per_sample: int) -> str | None:
 
 def _inside(turn: Turn, calls_per_sample: int) -> float:
     """Return how long a turn took by the worker's clock."""
-    calls = (turn.first_seconds or 0.0) + calls_per_sample * sum(turn.samples or ()) + (turn.flush_seconds or 0.0)
+    calls = (turn.first_seconds or 0.0) + calls_per_sample * sum(turn.samples or ())
     return calls + (turn.read_seconds or 0.0) + (turn.reread_seconds or 0.0)
 
 

@@ -6,27 +6,31 @@ the two take turns for each implementation. A calibration has as many sides as i
 
 from __future__ import annotations
 
+import itertools
 import random
 import statistics
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from benchmarks import choices
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.record import UNTRUE, Record
 from benchmarks.runner import admission, blocks, cards, outside
-from benchmarks.runner.admission import Admission
 from benchmarks.runner.arm import Arm, ArmFailed, start_all
 from benchmarks.runner.blocks import ArmKey, Job
-from benchmarks.runner.expected import Expected, write_expected, write_expected_of_turns
-from benchmarks.runner.home import Limits
-from benchmarks.runner.rows import below_floor, forget_times, new_row
-from benchmarks.runner.sides import Side, make_arm, shuffled, worker_dtype
+from benchmarks.runner.environment import Limits
+from benchmarks.runner.rows import below_floor
+from benchmarks.runner.sides import Side, shuffled, worker_dtype
 from benchmarks.stages import Advance, Stage
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP
+from benchmarks.worker.expected import Expected, key_of, write_expected
 from benchmarks.worker.timing import Plan, plan
 
 Key = tuple[str, str, str]
@@ -34,7 +38,10 @@ Key = tuple[str, str, str]
 
 
 class Session:
-    """Sides, benchmarks and options, with the admissions and failures of their arms."""
+    """Sides, benchmarks and options, with the admissions and failures of their arms, and all rows.
+
+    At the end of a `with` block every worker is ended.
+    """
 
     def __init__(
         self,
@@ -54,19 +61,20 @@ class Session:
         self.names = list(dict.fromkeys(name for side in sides for name in side.names))
         self.limits = Limits(cores, options.call_seconds, options.memory_bytes or choices.half_memory())
         self.stopwatch = Stopwatch()
-        self.admissions: dict[Key, Admission] = {}
+        self.admissions: dict[Key, Record] = {}
+        self.records: list[Record] = []
         self.failures: dict[Key, ArmFailed] = {}
         self.seconds_seen: dict[Key, list[float]] = {}
         self.arms: dict[ArmKey, Arm] = {}
         self.card = cards.card(options.device)
+        self.inputs = 0  # the seed of the present inputs
+        self.expected: Expected = {}  # the reference's results for them
+        self.stopping = threading.Event()
 
     @property
     def everything(self) -> dict[str, list[Benchmark]]:
         """All benchmarks, by the name of each implementation."""
         return {name: list(self.benchmarks) for name in self.names}
-
-    def _side(self, label: str) -> Side:
-        return next(side for side in self.sides if side.label == label)
 
     def close(self) -> None:
         """End every worker, and what workers have left behind."""
@@ -75,81 +83,45 @@ class Session:
         self.arms = {}
         outside.end(outside.orphans())
 
-    def opening(self, benchmark: Benchmark, inputs: int) -> requests.Open:
-        """Return the request that opens a benchmark; `inputs` is the seed of its inputs."""
-        return requests.Open(benchmark.id, self.options.seed, self.options.weights, inputs)
+    def __enter__(self) -> Session:
+        return self
 
-    # admission
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    def admit(self, kernels: bool = False) -> list[Admission]:
+    def admit(self, check: admission.Check | None = None, at_once: int = 1, name_kernel: bool = False) -> list[Record]:
         """Admit or refuse every arm at every benchmark.
 
         The workers go on running. The next replicate uses them, or close() ends them.
 
         Args:
-            kernels: whether to find out which kernel each arm runs.
+            check: checks an arm at a benchmark; None to check it as what is to be timed.
+            at_once: how many arms work at the same time. With several, each has a processor, and is ended when it is
+                done: nothing can be timed then.
+            name_kernel: whether to find out which kernel each arm runs.
+
+        Returns:
+            The row of each, without turns.
         """
         options = self.options
-        inputs = agreement.draw_seed()
+        self.inputs = agreement.draw_seed()
         with self.stopwatch.spent("agreement"):
-            expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, inputs)
+            self.expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, self.inputs)
         self.make_arms(self.names, random.Random(self.order_seed))
-        able = [key for key in self.arms if any(self.refusal(key, benchmark) is None for benchmark in self.benchmarks)]
-        with self.stopwatch.spent("cold starts"):
-            start_all([self.arms[key] for key in able])
-        steps = sum(len(side.names) for side in self.sides) * len(self.benchmarks)
-        for name in self.names:
-            for side in self.sides:
-                if name in side.names:
-                    unable: ArmFailed | None = None  # an arm that cannot start is not started again for each benchmark
-                    for benchmark in self.benchmarks:
-                        opening = self.opening(benchmark, inputs)
-                        unable = self._admit(side, name, benchmark, opening, expected, unable, kernels)
-                        self.advance(Stage.CHECKING, name, len(self.admissions), steps)
+        admission.admit(self, check or partial(admission.check_timed, self, name_kernel=name_kernel), at_once)
         return list(self.admissions.values())
 
-    def refusal(self, key: ArmKey, benchmark: Benchmark) -> ArmFailed | None:
-        """Return why an arm is not tried at a benchmark; None where it is tried."""
-        label, name = key
-        side = self._side(label)
-        if name in side.unreadable:
-            return ArmFailed("error", side.unreadable[name])
-        version = side.versions[name]
-        return version.failure or admission.refusal(version.implementation, self.options.device, benchmark)
+    def benchmarks_of(self, side: Side) -> list[Benchmark]:
+        """Return the benchmarks of a side: all of them, or those in its dtype."""
+        return [benchmark for benchmark in self.benchmarks if side.dtype in (None, benchmark.problem.dtype)]
 
-    def _admit(
-        self,
-        side: Side,
-        name: str,
-        benchmark: Benchmark,
-        opening: requests.Open,
-        expected: Expected,
-        unable: ArmFailed | None,
-        kernels: bool,
-    ) -> ArmFailed | None:
-        """Admit an arm to a benchmark or refuse it. Return the failure of an arm that cannot be started at all."""
-        key = side.label, name
-        failure = self.refusal(key, benchmark) or unable
-        if failure is None:
-            arm = self.arms[key]
-            try:
-                with self.stopwatch.spent("cold starts"):
-                    arm.ensure_running()
-            except ArmFailed as failed:
-                failure = unable = failed
-        if failure is None:
-            self.admissions[*key, benchmark.id] = admission.admit(
-                arm,
-                benchmark,
-                opening,
-                expected[benchmark.problem.id, benchmark.workload],
-                2 * self.options.turn_seconds,
-                self.stopwatch,
-                kernels,
-            )
-        else:
-            self.admissions[*key, benchmark.id] = admission.refused(name, benchmark, failure)
-        return unable
+    def opening(self, benchmark: Benchmark) -> requests.Open:
+        """Return the request that opens a benchmark with the present inputs."""
+        return requests.Open(benchmark.id, self.options.seed, self.options.weights, self.inputs)
+
+    def expected_of(self, benchmark: Benchmark) -> str:
+        """Return the file with the reference's results of a benchmark for the present inputs."""
+        return str(self.expected[key_of(benchmark)])
 
     # replicates
 
@@ -157,13 +129,17 @@ class Session:
         """Replace all arms by new arms that are not started. Which side gets which alias is random."""
         self.close()
         outside.adopt_orphans()
-        dtype = worker_dtype(benchmark.problem.dtype for benchmark in self.benchmarks)
+        options = self.options
         for name in names:
             for k, (side, version) in enumerate(shuffled(self.sides, name, rng)):
-                alias = self.scratch / f"{name}-{k}" if len(self.sides) > 1 else None
-                folder = self.scratch / side.label
-                arm = make_arm(version, self.options.device, self.limits, dtype, folder, alias, self.options.precision)
-                self.arms[side.label, name] = arm
+                root = None
+                if len(self.sides) > 1:
+                    root = self.scratch / f"{name}-{k}"
+                    root.unlink(missing_ok=True)
+                    root.symlink_to(version.root)
+                dtype = worker_dtype(benchmark.problem.dtype for benchmark in self.benchmarks_of(side))
+                folder, device, precision = self.scratch / side.label, options.device, options.precision
+                self.arms[side.label, name] = Arm(version, device, self.limits, dtype, folder, precision, root)
 
     def ok(self, name: str, benchmark_id: str) -> bool:
         """Whether every side of an implementation has been admitted to a benchmark, and none has failed since."""
@@ -197,7 +173,7 @@ class Session:
         """
         wanted = self.everything if wanted is None else wanted
         rng = random.Random(f"{self.order_seed} {number}")
-        inputs = agreement.draw_seed()
+        self.inputs = agreement.draw_seed()
         todo = {
             name: timed
             for name, benchmarks in wanted.items()
@@ -206,7 +182,7 @@ class Session:
         if not any(arm.alive for arm in self.arms.values()):
             self.make_arms(rng.sample(list(todo), len(todo)), rng)
         rows = {
-            key: self._row(key, benchmark, number, inputs)
+            key: self._row(key, number)
             for name, benchmarks in wanted.items()
             for benchmark in benchmarks
             for side in self.sides
@@ -215,46 +191,46 @@ class Session:
         }
         label = f"{number + 1} of {of_all}"
         self.advance(stage, label, number, of_all)
-        try:
+        with self:
             keys = [key for key in self.arms if key[1] in todo]
             with self.stopwatch.spent("warm starts"):
                 start_all([self.arms[key] for key in rng.sample(keys, len(keys)) if not self.arms[key].alive])
-            options = self.options
-            pipelined = options.device == "cuda" and len(self.sides) == 1
+            self._write_expected(todo)
             failed = blocks.measure(
-                self._jobs(todo, rows, rng, self._expected_of(todo, inputs)),
-                lambda benchmark: self.opening(benchmark, inputs),
-                blocks.How(count, False, pipelined),
+                self._jobs(todo, rows, rng),
+                self.opening,
+                count,
                 rng,
                 self.stopwatch,
                 lambda share: self.advance(stage, label, number + share, of_all),
-                self.card,
+                pipelined=self.options.device == "cuda" and len(self.sides) == 1,
+                card=self.card,
             )
-            for row, failure in [*failed, *below_floor(list(rows.values()))]:
-                row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
-                if failure.status in UNTRUE:
-                    forget_times(row)
-        finally:
-            self.close()
+        for row, failure in [*failed, *below_floor(list(rows.values()))]:
+            row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
+            if failure.status in UNTRUE:
+                row.forget_times()
         self.learn(rows.values())
         return list(rows.values())
 
     def _has_failed(self, key: Key) -> bool:
         return key in self.failures or self.admissions[key].status != "ok"
 
-    def _expected_of(self, todo: Mapping[str, Sequence[Benchmark]], inputs: int) -> Expected:
-        """Write the reference's results for a replicate."""
-        calls = {(name, benchmark): self.plan(name, benchmark).calls for name in todo for benchmark in todo[name]}
-        options = self.options
+    def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
+        """Write the reference's results for a replicate: those of `model` after as many steps as a turn has calls."""
+        steps: dict[str, set[int]] = {}
+        for name, benchmarks in todo.items():
+            for benchmark in benchmarks:
+                if agreement.updates(benchmark.workload, benchmark.mode):
+                    steps.setdefault(benchmark.problem.id, set()).add(self.plan(name, benchmark).calls)
+        wanted, options = dict.fromkeys(itertools.chain(*todo.values())), self.options
         with self.stopwatch.spent("agreement"):
-            return write_expected_of_turns(calls, options.seed, options.weights, self.scratch, inputs)
+            self.expected = write_expected(
+                wanted, options.seed, options.weights, self.scratch, self.inputs, agreement.REPLICATE, steps
+            )
 
     def _jobs(
-        self,
-        todo: Mapping[str, Sequence[Benchmark]],
-        rows: Mapping[Key, Record],
-        rng: random.Random,
-        expected: Expected,
+        self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record], rng: random.Random
     ) -> list[Job]:
         """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""
         groups: dict[tuple[Benchmark, str], list[ArmKey]] = {}
@@ -267,7 +243,7 @@ class Session:
                 {key: self.arms[key] for key in keys},
                 {key: self.plan(key[1], benchmark) for key in keys},
                 {key: rows[*key, benchmark.id] for key in keys},
-                expected[benchmark.problem.id, benchmark.workload],
+                self.expected_of(benchmark),
             )
             for (benchmark, _), keys in rng.sample(list(groups.items()), len(groups))
         ]
@@ -290,24 +266,18 @@ class Session:
         return plan(max(known), self.options.turn_seconds, WARM_UP[device], LEAST_TURN[device])
 
     def learn(self, rows: Iterable[Record]) -> None:
-        """Keep what later replicates need: what has failed is not tried again; the times of calls give later plans."""
+        """Keep rows, and what later replicates need: what has failed is not tried again; times give later plans."""
         for row in rows:
+            self.records.append(row)
             key = row.side or self.sides[0].label, row.implementation, row.benchmark
             if row.status == "ok" and row.seconds is not None:
                 self.seconds_seen.setdefault(key, []).append(row.seconds)
             elif self.admissions[key].status == "ok":
                 self.failures.setdefault(key, ArmFailed(row.status, row.reason or ""))
 
-    def _row(self, key: Key, benchmark: Benchmark, number: int, inputs: int) -> Record:
+    def _row(self, key: Key, number: int) -> Record:
         """Return a row with everything that is known before it is measured."""
-        label, name, _ = key
-        return new_row(
-            self.options,
-            self._side(label).versions[name].implementation,
-            benchmark,
-            self.admissions[key],
-            self.failures.get(key),
-            side=label if len(self.sides) > 1 else None,
-            replicate=number,
-            input_seed=inputs,
-        )
+        row = msgspec.structs.replace(self.admissions[key], replicate=number, input_seed=self.inputs, seconds=None)
+        if failure := self.failures.get(key):
+            row.status, row.reason = failure.status, failure.reason
+        return row

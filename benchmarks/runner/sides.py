@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import ROOT
-from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.home import Home, Limits
+from benchmarks.runner.arm import ArmFailed
 from impls.core import environments
-from impls.core.precision import IEEE
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 
@@ -21,8 +19,8 @@ from impls.core.text import one_line
 class Version:
     """A side's version of an implementation.
 
-    root is the folder of the impls/ that it imports, python runs it. failure says why its environment could not be
-    built, and is None where it could.
+    root has the impls/ from which it imports implementations and families; python runs it. failure says why its
+    environment could not be built, and is None where it could.
     """
 
     implementation: Implementation
@@ -41,11 +39,15 @@ def version_of(implementation: Implementation, root: Path = ROOT, present: str =
 
 @dataclass(frozen=True)
 class Side:
-    """A label, and by name the implementations, and the reasons why others cannot be read."""
+    """A label, and by name the implementations, and the reasons why others cannot be read.
+
+    dtype: the only dtype that its arms compute in; None for all.
+    """
 
     label: str
     versions: Mapping[str, Version]
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    dtype: str | None = None
 
     @property
     def names(self) -> list[str]:
@@ -56,34 +58,6 @@ class Side:
 def worker_dtype(dtypes: Iterable[str]) -> str:
     """Return the dtype that a worker for these dtypes is started with: JAX must know of float64 when it starts."""
     return "float64" if "float64" in dtypes else "float32"
-
-
-def make_arm(
-    version: Version,
-    device: str,
-    limits: Limits,
-    dtype: str,
-    folder: Path,
-    alias: Path | None = None,
-    precision: str = IEEE,
-) -> Arm:
-    """Return an arm that is not started yet.
-
-    Args:
-        version: what it runs.
-        device: cpu or cuda.
-        limits: what it may use.
-        dtype: the dtype that its worker is started with.
-        folder: the folder of its compile caches and its log.
-        alias: a link to make to the version's root, so that the paths of all sides are equally long.
-        precision: of float32 products.
-    """
-    home = Home(version.python, (version.root, ROOT) if version.root != ROOT else (ROOT,))
-    if alias is not None:
-        alias.unlink(missing_ok=True)
-        alias.symlink_to(version.root)
-        home = Home(version.python, (alias, ROOT))
-    return Arm(version.implementation, device, limits, dtype, folder, home, precision)
 
 
 def shuffled(sides: Iterable[Side], name: str, rng: random.Random) -> list[tuple[Side, Version]]:

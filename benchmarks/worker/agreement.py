@@ -6,23 +6,18 @@ Where a problem has very few numbers, max|want| counts as at least what `usual` 
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from impls.core import reference
 from impls.core.contract import Prepared, result_names
+from impls.core.precision import TF32, current
 from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, make_inputs
 
-PRECISION, TF32 = "LSTM_BENCH_PRECISION", "tf32"
-"""As in impls/core/precision.py, which is older in a worker of a gate's base."""
 TOLERANCES = {"float32": 2e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3}
 """The largest error that passes.
 
@@ -42,7 +37,7 @@ TF32 rounds the inputs of a product to float16's u, adds in float32, and leaves 
 
 def tolerance_of(dtype: str) -> float:
     """Return the tolerance of a dtype in the precision of this process."""
-    return TOLERANCES[TF32 if dtype == "float32" and os.environ.get(PRECISION) == TF32 else dtype]
+    return TOLERANCES[TF32 if dtype == "float32" and current() == TF32 else dtype]
 
 
 ADMISSION = (False, True)
@@ -196,40 +191,6 @@ def expected(
                 done, params = step, {name: after[f"param_{name}"] for name in weights}
                 results |= {f"{k}/{step}/{name}": value for name, value in after.items()}
     return results
-
-
-INDEX = ".json"
-"""The suffix of the file that says where each array of a file of results is."""
-
-
-def save_expected(path: Path, results: Results) -> None:
-    """Write what `expected` returned to a file, which every worker reads. A file beside it says where each array is."""
-    index, offset = {}, 0
-    path.unlink(missing_ok=True)  # a worker may still have the file before mapped
-    with path.open("wb") as file:
-        for name, value in results.items():
-            index[name] = offset, value.shape
-            offset += file.write(np.asarray(value, np.float64).tobytes())
-    path.with_suffix(INDEX).write_text(json.dumps(index))
-
-
-class Saved(Mapping[str, Array]):
-    """What save_expected wrote. It is mapped into memory, and nothing is copied: workers read it again and again."""
-
-    def __init__(self, path: Path) -> None:
-        self.index: dict[str, tuple[int, list[int]]] = json.loads(path.with_suffix(INDEX).read_text())
-        self.content = np.memmap(path, np.float64, mode="r").view(np.ndarray)
-
-    def __getitem__(self, name: str) -> Array:
-        offset, shape = self.index[name]
-        first = offset // self.content.itemsize
-        return self.content[first : first + math.prod(shape)].reshape(shape)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.index)
-
-    def __len__(self) -> int:
-        return len(self.index)
 
 
 def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) -> dict[str, Array]:

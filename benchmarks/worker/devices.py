@@ -1,24 +1,68 @@
-"""The device of an arm: waiting for everything that was submitted to it, and how much of its memory is in use.
+"""The device of an arm: waiting for everything that was submitted to it, and its memory.
 
 A framework's own wait is part of what is timed. `drain` is the suite's. On a GPU the CUDA driver does it: it waits for
-the work of every framework, thread and stream of the process. It also empties the GPU's L2 cache, where that is asked.
+the work of every framework, thread and stream of the process.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
-
-from benchmarks.worker import memory
 
 LEAST_TURN = {"cpu": 0.0, "cuda": 0.05}
 """Seconds that a turn takes at least on a device. A GPU's clock goes up and down within tens of milliseconds."""
 WARM_UP = {"cpu": 0.0, "cuda": 0.02}
 """Seconds of untimed calls before a turn on a device: while its worker waited, a GPU has lowered its clock."""
-L2_CACHE_SIZE = 38
-"""The driver's number of the attribute: bytes of the L2 cache."""
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+KEEP_BYTES = 1 << 30
+OLD_GLIBC_MOST = 1 << 25
+"""The largest mmap threshold that a glibc before 2.35 takes."""
+
+
+def keep_freed() -> bool:
+    """Make the allocator keep freed memory for the next call. Return whether it can.
+
+    By default, glibc returns large arrays to the kernel and faults their pages in again at the next call, but only in
+    some processes: nn.LSTM's train step is then a quarter slower in four processes of ten.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:  # not glibc
+        return False
+    mapped = mallopt(M_MMAP_THRESHOLD, KEEP_BYTES) or mallopt(M_MMAP_THRESHOLD, OLD_GLIBC_MOST)
+    return bool(mapped and mallopt(M_TRIM_THRESHOLD, KEEP_BYTES))
+
+
+def _status(field: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {field}")
+
+
+def resident() -> int:
+    """Return the bytes that are resident now."""
+    return _status("VmRSS")
+
+
+def reset_peak_rss() -> None:
+    """Return freed memory to the kernel, and start the peak RSS again from what is resident now.
+
+    ru_maxrss is no alternative: it can't be reset, and starts from the parent's value at fork.
+    """
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_rss() -> int:
+    """Return the most bytes that were resident since reset_peak_rss."""
+    return _status("VmHWM")
 
 
 class Device(Protocol):
@@ -26,9 +70,6 @@ class Device(Protocol):
 
     def drain(self) -> None:
         """Wait until everything that this process has submitted is done."""
-
-    def flush(self) -> None:
-        """Empty the cache, so that the next call reads its arrays from memory, and wait until that is done."""
 
     def used(self) -> int:
         """Return the bytes that this process uses now."""
@@ -46,20 +87,17 @@ class Cpu:
     def drain(self) -> None:
         """Return at once."""
 
-    def flush(self) -> None:
-        """Do nothing: `run` refuses --cold-cache on a CPU."""
-
     def used(self) -> int:
         """Return the bytes that are resident now."""
-        return memory.resident()
+        return resident()
 
     def reset_peak(self) -> None:
         """Return freed memory to the kernel, and start the peak again."""
-        memory.reset_peak_rss()
+        reset_peak_rss()
 
     def peak(self) -> int | None:
         """Return the most bytes that were resident since reset_peak."""
-        return memory.peak_rss()
+        return peak_rss()
 
 
 class Cuda:
@@ -76,7 +114,6 @@ class Cuda:
     def __init__(self, driver: Any = None, modules: Mapping[str, Any] = sys.modules) -> None:
         self.modules = modules
         self.context: ctypes.c_void_p | None = None
-        self.scratch: tuple[ctypes.c_void_p, int] | None = None  # what flush writes to, and its bytes
         self.jax_peak = 0
         try:
             self.driver = driver or ctypes.CDLL("libcuda.so.1")
@@ -90,26 +127,12 @@ class Cuda:
             RuntimeError: where the driver reports an error, such as one of a kernel that ran before.
         """
         if self._started():
-            self._in_context("cuCtxSynchronize")
-
-    def flush(self) -> None:
-        """Write twice the L2 cache's size of memory.
-
-        Raises:
-            RuntimeError: where the driver reports an error.
-        """
-        if not self._started():
-            return
-        if self.scratch is None:
-            size, memory_of = ctypes.c_int(), ctypes.c_void_p()
-            self._do("cuDeviceGetAttribute", ctypes.byref(size), L2_CACHE_SIZE, self.number)
-            if not size.value:
-                raise RuntimeError("the driver names no L2 cache, so it can't be emptied")
-            self._in_context("cuMemAlloc_v2", ctypes.byref(memory_of), ctypes.c_size_t(2 * size.value))
-            self.scratch = memory_of, 2 * size.value
-        place, count = self.scratch
-        self._in_context("cuMemsetD8_v2", place, ctypes.c_ubyte(0), ctypes.c_size_t(count))
-        self._in_context("cuCtxSynchronize")
+            before = ctypes.c_void_p()
+            self._do("cuCtxPushCurrent_v2", self.context)
+            try:
+                self._do("cuCtxSynchronize")
+            finally:
+                self._do("cuCtxPopCurrent_v2", ctypes.byref(before))
 
     def _started(self) -> bool:
         """Return whether a framework has started CUDA; the suite must not start it first. Then hold its context."""
@@ -118,21 +141,12 @@ class Cuda:
         if self.context is None:
             if not (self._torch() or self._jax()):
                 return False
-            self.number, context = ctypes.c_int(), ctypes.c_void_p()
+            number, context = ctypes.c_int(), ctypes.c_void_p()
             self._do("cuInit", 0)
-            self._do("cuDeviceGet", ctypes.byref(self.number), 0)
-            self._do("cuDevicePrimaryCtxRetain", ctypes.byref(context), self.number)
+            self._do("cuDeviceGet", ctypes.byref(number), 0)
+            self._do("cuDevicePrimaryCtxRetain", ctypes.byref(context), number)
             self.context = context
         return True
-
-    def _in_context(self, name: str, *arguments: Any) -> None:
-        """Call a function of the driver in the context that the frameworks share."""
-        before = ctypes.c_void_p()
-        self._do("cuCtxPushCurrent_v2", self.context)
-        try:
-            self._do(name, *arguments)
-        finally:
-            self._do("cuCtxPopCurrent_v2", ctypes.byref(before))
 
     def _do(self, name: str, *arguments: Any) -> None:
         code = getattr(self.driver, name)(*arguments)

@@ -17,14 +17,14 @@ are those of agreement, with one exception, since every exact result is well con
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-import msgspec
 import numpy as np
 
 from benchmarks.worker import agreement
+from benchmarks.worker.agreement import Largest
 from impls.core import reference
-from impls.core.contract import MODES, Prepared
+from impls.core.contract import Prepared
 from impls.core.formats import FORMATS
 from impls.core.npz import frozen
 from impls.core.problem import Problem
@@ -46,17 +46,6 @@ EXTREMES = {
     "x-tiny": "x × 1e-30",
     "x-denormal": "x × 3e-40 in float32, 3e-310 in float64: below the smallest normal number",
 }
-
-
-class Found(msgspec.Struct, forbid_unknown_fields=True):
-    """What an implementation makes of an extreme: its largest error, or the reason why it disagrees.
-
-    It flushes where results below the smallest normal number are zero. That is a fact, no fault.
-    """
-
-    error: float = 0.0
-    flushes: bool = False
-    reason: str = ""
 
 
 def problem_in(dtype: str) -> Problem:
@@ -99,38 +88,41 @@ def expected(dtype: str, seed: int, inputs: int) -> dict[str, Array]:
     return results
 
 
-def check(prepared: Prepared, dtype: str, want: Mapping[str, Array], inputs: int) -> dict[str, Found]:
-    """Compare every mode of an implementation with the reference on every extreme.
+def check(
+    prepared: Prepared, extreme: str, dtype: str, modes: Iterable[str], want: Mapping[str, Array], inputs: int
+) -> tuple[Largest, bool]:
+    """Compare modes of an implementation with the reference on an extreme.
 
     Args:
         prepared: prepared for `problem_in(dtype)`, the weights of `weights_of`, and the workload sequence.
+        extreme: one of EXTREMES.
         dtype: that of the problem.
+        modes: what is compared.
         want: what `expected` returned for the same seed of the inputs.
         inputs: the seed of the inputs.
+
+    Returns:
+        The largest error, and whether results below the smallest normal number are zero.
+
+    Raises:
+        Disagrees: where a result differs from the reference.
     """
-    return {extreme: _check(prepared, extreme, dtype, want, inputs) for extreme in EXTREMES}
-
-
-def _check(prepared: Prepared, extreme: str, dtype: str, want: Mapping[str, Array], inputs: int) -> Found:
-    found, arrays = Found(), inputs_of(extreme, dtype, inputs)
+    arrays, flushes, errors = inputs_of(extreme, dtype, inputs), False, [Largest(0.0, "")]
     tolerance = TOLERANCES.get((extreme, dtype))
-    for mode in MODES:
-        if getattr(prepared, mode) is None:
-            continue
+    for mode in modes:
         state = prepared.start(mode, arrays)
         got = prepared.to_numpy(mode, prepared.call(mode)(state))
         part = agreement.part_of(want, extreme, "sequence", mode)
         where = f"sequence/{mode}"
         try:
-            largest = agreement.compare(got, part, dtype, where, tolerance)
+            errors.append(agreement.compare(got, part, dtype, where, tolerance))
         except agreement.Disagrees as error:
             try:
-                largest = agreement.compare(_unflushed(got, part, dtype), part, dtype, where, tolerance)
+                errors.append(agreement.compare(_unflushed(got, part, dtype), part, dtype, where, tolerance))
             except agreement.Disagrees:
-                return Found(reason=str(error))
-            found.flushes = True
-        found.error = max(found.error, largest.error)
-    return found
+                raise error from None
+            flushes = True
+    return max(errors, key=lambda largest: largest.error), flushes
 
 
 def _unflushed(got: agreement.Results, want: agreement.Results, dtype: str) -> agreement.Results:

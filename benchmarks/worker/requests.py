@@ -6,7 +6,6 @@ It says what it needs, what its answer is, and how a worker does it.
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,12 +14,11 @@ import msgspec
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement, extremes, sanity, timing, tracing
 from benchmarks.worker.agreement import REPLICATE
+from benchmarks.worker.expected import Saved
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.worker import OpenBenchmark, Worker
 from impls.core.contract import MODES
-from impls.core.problem import Problem
-from impls.core.weights import make_weights
 
 
 class Opened(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,11 +70,15 @@ class Close(Request[None]):
 
 
 class Checked(msgspec.Struct, forbid_unknown_fields=True):
-    """The results agree: the largest error, the tensor that has it, and the modes that were compared."""
+    """The results agree: the largest error, the tensor that has it, and the modes that were compared.
+
+    flushes: results below the smallest normal number are zero. That is a fact, no fault.
+    """
 
     error: float
     tensor: str
-    modes: tuple[str, ...] = ()
+    modes: list[str]
+    flushes: bool = False
 
 
 class Check(Request[Checked]):
@@ -85,47 +87,20 @@ class Check(Request[Checked]):
     benchmark: str
     inputs: int  # the seed of the inputs
     expected: str
+    every_mode: bool = False  # whether to compare all modes that there are, in place of the benchmark's
+    extreme: str = ""  # the extreme numbers on which they are compared
 
     def do(self, worker: Worker) -> Checked:
         opened = worker.opened[self.benchmark]
-        problem, workload, mode = opened.benchmark.timed_problem, opened.benchmark.workload, opened.benchmark.mode
-        want = agreement.Saved(Path(self.expected))
-        largest = agreement.check(opened.prepared, problem, workload, mode, want, self.inputs)
-        return Checked(largest.error, largest.tensor)
-
-
-class CheckProblem(Request[Checked]):
-    """Compare every mode of a problem and workload with the reference's results, without timing."""
-
-    problem: str
-    workload: str
-    seed: int  # of the weights
-    inputs: int  # of the inputs
-    expected: str
-
-    def do(self, worker: Worker) -> Checked:
-        benchmark = Benchmark(Problem.parse(self.problem), self.workload, "forward")
-        problem = benchmark.timed_problem
-        prepared = worker.prepare(benchmark, make_weights(problem, self.workload, self.seed))
-        modes = [mode for mode in MODES if getattr(prepared, mode) is not None]
-        want = agreement.Saved(Path(self.expected))
-        errors = [agreement.check(prepared, problem, self.workload, mode, want, self.inputs) for mode in modes]
-        largest = max(errors, key=lambda checked: checked.error)
-        return Checked(largest.error, largest.tensor, tuple(modes))
-
-
-class CheckExtremes(Request[dict[str, extremes.Found]]):
-    """Compare every mode on each extreme of extremes.py with the reference's results, without timing."""
-
-    dtype: str
-    seed: int  # of the weights
-    inputs: int  # of the inputs
-    expected: str
-
-    def do(self, worker: Worker) -> dict[str, extremes.Found]:
-        benchmark = Benchmark(extremes.problem_in(self.dtype), "sequence", "forward")
-        prepared = worker.prepare(benchmark, extremes.weights_of(self.dtype, self.seed))
-        return extremes.check(prepared, self.dtype, agreement.Saved(Path(self.expected)), self.inputs)
+        problem, workload, prepared = opened.benchmark.timed_problem, opened.benchmark.workload, opened.prepared
+        modes = [mode for mode in MODES if getattr(prepared, mode)] if self.every_mode else [opened.benchmark.mode]
+        want = Saved(self.expected)
+        if self.extreme:
+            largest, flushes = extremes.check(prepared, self.extreme, problem.dtype, modes, want, self.inputs)
+            return Checked(largest.error, largest.tensor, modes, flushes)
+        errors = [agreement.check(prepared, problem, workload, mode, want, self.inputs) for mode in modes]
+        largest = max(errors, key=lambda largest: largest.error)
+        return Checked(largest.error, largest.tensor, modes)
 
 
 class Inspect(Request[None]):
@@ -215,13 +190,11 @@ class TakeTurn(Request[Taken]):
     samples: int
     calls_per_sample: int
     read: bool
-    cold: bool = False  # whether the device's cache is emptied before each call
 
     def do(self, worker: Worker) -> Taken:
         opened = worker.opened[self.benchmark]
         plan = timing.Plan(self.samples, self.calls_per_sample)
-        flush = worker.hardware.flush if self.cold else None
-        turn, result = timing.turn(opened.call, opened.state, plan, flush)
+        turn, result = timing.turn(opened.call, opened.state, plan)
         if self.read:
             start = perf_counter()
             worker.hardware.drain()
@@ -248,7 +221,7 @@ class Compare(Request[None]):
         benchmark, reading = opened.benchmark, opened.reading
         opened.reading = None
         assert reading is not None, "no turn has read its result"
-        want = agreement.Saved(Path(self.expected))
+        want = Saved(self.expected)
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
         what = self.prefix, benchmark.workload, benchmark.mode, benchmark.problem.dtype, where
         largest = agreement.compare_part(reading.arrays, want, *what)

@@ -69,14 +69,12 @@ class Turn(msgspec.Struct, kw_only=True):
     pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
     inputs: Int32 | None = None  # the set of inputs that was loaded before it; None where it went on with the last one
     first_seconds: float | None = None  # of the first call, which is no sample
-    flush_seconds: float | None = None  # of emptying the cache before each call, where that was asked
     read_seconds: float | None = None  # of reading the last result, where it was checked
     reread_seconds: float | None = None  # of reading the same result again
     outside_seconds: float | None = None  # of the whole turn, by the runner's clock
     outside_cpu_seconds: float | None = None  # of the worker meanwhile, as the kernel tells the runner
     gpu_hertz: float | None = None  # the card's clock at the end of the turn, as its driver tells the runner
     gpu_celsius: float | None = None  # its temperature then
-    gpu_joules: float | None = None  # the energy that the card used meanwhile
     gpu_throttled: Int32 | None = None  # why it held itself back before or after, by NVML's bits; 0 where it did not
     gpu_others: Int32 | None = None  # processes of others that use it
 
@@ -137,13 +135,7 @@ def estimate(call: Call, state: Any, seconds: float) -> float:
     return times[len(times) // 2]
 
 
-def plan(
-    seconds_per_call: float,
-    turn_seconds: float,
-    warm_seconds: float = 0.0,
-    least_seconds: float = 0.0,
-    single: bool = False,
-) -> Plan:
+def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0, least_seconds: float = 0.0) -> Plan:
     """Return how to fill a turn with calls of `seconds_per_call`.
 
     Args:
@@ -151,26 +143,22 @@ def plan(
         turn_seconds: how long the turn is to be.
         warm_seconds: how long calls go on before it.
         least_seconds: how long it must be, although it has no more than MOST_SAMPLES samples.
-        single: whether each call is a sample, however short.
     """
     per_sample = max(1, math.ceil(max(LONG_SECONDS, least_seconds / MOST_SAMPLES) / seconds_per_call))
-    per_sample = 1 if single else per_sample
     samples = max(1, min(MOST_SAMPLES, round(turn_seconds / (per_sample * seconds_per_call))))
     before = math.ceil(warm_seconds / seconds_per_call) - 1  # the turn itself begins with an untimed call
     return Plan(samples, per_sample, max(0, before))
 
 
-def turn(call: Call, state: Any, how: Plan, flush: Callable[[], None] | None = None) -> tuple[Turn, Any]:
+def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
     """Make an untimed call, then the samples. Return the turn and the result of the last call.
 
     Args:
         call: what is timed.
         state: what it is called with.
         how: the plan of the turn.
-        flush: called before each sample, and not timed as part of it.
     """
     samples: list[float] = []
-    flushes: list[float] = []
     result: Any = None
     with no_collector():
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
@@ -178,10 +166,6 @@ def turn(call: Call, state: Any, how: Plan, flush: Callable[[], None] | None = N
         first = seconds_of(call, state)
         for _ in range(how.samples):
             result = None  # before the next call, which can then use its memory
-            if flush is not None:
-                start = perf_counter()
-                flush()
-                flushes.append(perf_counter() - start)
             seconds, result = sample(call, state, how.calls_per_sample)
             samples.append(seconds)
         wall, cpu = perf_counter() - wall, process_time() - cpu
@@ -193,7 +177,6 @@ def turn(call: Call, state: Any, how: Plan, flush: Callable[[], None] | None = N
         cpu_seconds=cpu,
         involuntary_switches=switches,
         first_seconds=first,
-        flush_seconds=sum(flushes) if flushes else None,
     )
     return taken, result
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+import impls
 from benchmarks.cases import Benchmark
-from benchmarks.worker import devices, memory
+from benchmarks.worker import devices, extremes
 from benchmarks.worker.agreement import REPLICATE, input_set
 from benchmarks.worker.protocol import Ready, Start
 from benchmarks.worker.sanity import Reading
@@ -42,13 +43,14 @@ class Worker:
     """The state of the process. It imports the implementation."""
 
     def __init__(self, start: Start) -> None:
-        self.keeps_freed = memory.keep_freed()
+        self.keeps_freed = devices.keep_freed()
         self.device = start.device
+        impls.__path__ = [start.impls]  # a side's own files; impls.core stays that of the working tree
         self.implementation = registry.read(Path(start.path))
         self.module = registry.load(self.implementation)
         self.hardware = devices.device(start.device)
         gc.freeze()  # the frameworks' objects stay alive; the collector need not visit them again
-        self.base_bytes = memory.resident()
+        self.base_bytes = devices.resident()
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
@@ -66,7 +68,9 @@ class Worker:
         return prepared
 
     def weights_of(self, benchmark: Benchmark, path: str | None, seed: int) -> Weights:
-        """Return the weights in a file, or random ones."""
+        """Return the weights in a file, or random ones; those of an extreme are made for it."""
+        if benchmark.extreme:
+            return extremes.weights_of(benchmark.problem.dtype, seed)
         given = read_weights(Path(path))[1] if path else {}
         return complete(given, benchmark.timed_problem, benchmark.workload, seed)
 

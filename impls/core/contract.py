@@ -28,7 +28,7 @@ from typing import Any
 from impls.core.weights import Array, Inputs
 
 CONTRACT = 2
-"""Counted up when an older impls/ no longer works with a newer benchmarks/, or the other way round."""
+"""Counted up when older implementations and families no longer work with a newer impls/core and benchmarks/."""
 
 WORKLOADS = ("cell", "sequence", "model")
 MODES = ("forward", "forward_train", "backward", "train_step")

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import impls
 from impls.core.contract import DEVICES, TRACKS, WORKLOADS
 from impls.core.files import read_regular
 from impls.core.problem import DTYPES
@@ -272,10 +273,10 @@ def load(implementation: Implementation) -> ModuleType:
     A file from elsewhere is imported under a mangled name. Its folder comes last on the path: the file can import the
     modules beside it, and they hide no other module.
     """
-    if implementation.own:
-        return importlib.import_module(
-            ".".join(("impls", *implementation.path.relative_to(FOLDER).with_suffix("").parts))
-        )
+    if implementation.path.parent == FOLDER / "core":
+        return importlib.import_module(f"impls.core.{implementation.name}")
+    if implementation.path.parent == Path(os.path.realpath(impls.__path__[0])):  # of this tree, or of a gate's side
+        return importlib.import_module(f"impls.{implementation.name}")
     mangled = f"_implementation_{implementation.name}_{implementation.digest}"
     if mangled in sys.modules:
         return sys.modules[mangled]

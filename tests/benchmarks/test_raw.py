@@ -20,12 +20,11 @@ from benchmarks.metadata import Commit, Machine
 from benchmarks.raw import Raw
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.run_options import RunOptions, resumed
-from benchmarks.runner import admission
-from benchmarks.runner.admission import Admission
 from benchmarks.worker.timing import Turn
 from impls.core import registry
 from impls.core.text import json_text
 from impls.core.versions import versions_of
+from tests.helpers.sessions import admission
 
 ID = "t4-b2-i8-h8/sequence/train_step"
 BENCHMARKS = [Benchmark.parse(ID)]
@@ -45,8 +44,7 @@ def whole(tmp_path):
     files.open()
     for number in range(2):
         files.write(number, rows(number))
-    admissions = [Admission(name, ID, seconds=1.0) for name in NAMES]
-    (files.folder / raw.ADMISSIONS).write_text(admission.dumps(admissions))
+    write_records(files.folder / raw.ADMISSIONS, [admission(name, seconds=1.0) for name in NAMES])
     (files.folder / limits.PEAK).write_bytes(msgspec.json.encode(limits.Peaks({"float32": {"NumPy": 1e9}})))
     (files.folder / limits.FLOOR).write_bytes(msgspec.json.encode(limits.Floor({"t4-b2-i8-h8/sequence": PLAN})))
     return files

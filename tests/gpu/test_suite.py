@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
 
 import pytest
 
@@ -18,9 +17,10 @@ from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
 from benchmarks.record import read_records
 from benchmarks.regression.log_ratios import log_ratio
-from benchmarks.runner.home import Limits
+from benchmarks.runner.arm import Arm
+from benchmarks.runner.environment import Limits
 from benchmarks.runner.session import Session
-from benchmarks.runner.sides import Side, make_arm, version_of
+from benchmarks.runner.sides import Side, version_of
 from benchmarks.worker import agreement, requests
 from impls.core import registry
 from tests.gpu.faults import plant
@@ -41,8 +41,7 @@ TRIES = 3
 def admitted(setting, fault, *benchmarks):
     """The admissions of a planted file."""
     side = Side("planted", {fault: version_of(plant(setting.folder, fault))})
-    session = Session(setting.options(*benchmarks), [side], setting.cores, setting.folder, lambda *_: None)
-    with closing(session):
+    with Session(setting.options(*benchmarks), [side], setting.cores, setting.folder, lambda *_: None) as session:
         return session.admit()
 
 
@@ -75,7 +74,7 @@ def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
     """So the next arm's times are its own."""
     limits = Limits(setting.cores, CALL_SECONDS, choices.memory_bytes(None))
     files = plant(setting.folder, "queued"), registry.resolve("torch_cell")
-    busy, next_arm = (make_arm(version_of(one), setting.device, limits, "float32", setting.folder) for one in files)
+    busy, next_arm = (Arm(version_of(one), setting.device, limits, "float32", setting.folder) for one in files)
     benchmark = Benchmark.parse(FORWARD[0])
 
     def turn(arm, samples):
@@ -111,7 +110,7 @@ def test_an_equal_copy_measures_as_equal_and_a_slower_one_as_that_much_slower(se
         file.write_text(text, encoding="utf-8")
         sides.append(Side(label, {"copied": version_of(registry.read(file))}))
     given = setting.options(FORWARD[0])
-    with closing(Session(given, sides, setting.cores, setting.folder, lambda *_: None)) as session:
+    with Session(given, sides, setting.cores, setting.folder, lambda *_: None) as session:
         assert [one.reason for one in session.admit() if one.status != "ok"] == []
         rows = [row for k in range(REPLICATES) for row in session.replicate(k, BLOCKS)]
     assert [row.reason for row in rows if row.status != "ok"] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -29,33 +28,9 @@ class Asynchronous:
 class Driver:
     """The functions of the CUDA driver that the suite calls; `codes` has what one returns, by its name."""
 
-    L2_BYTES, ADDRESS = 50 * 2**20, 0x7F00_0000_0000
-
     def __init__(self, **codes: int) -> None:
         self.asked: list[str] = []
         self.codes = codes
-        self.allocated = 0
-        self.written: list[tuple[int, int, int]] = []
-
-    def cuDeviceGetAttribute(self, value: Any, attribute: int, device: Any) -> int:
-        """Say the size of the L2 cache."""
-        self.asked.append("cuDeviceGetAttribute")
-        assert attribute == 38
-        assert isinstance(device, ctypes.c_int)
-        value._obj.value = self.L2_BYTES
-        return 0
-
-    def cuMemAlloc_v2(self, address: Any, count: Any) -> int:
-        """Give memory."""
-        self.asked.append("cuMemAlloc_v2")
-        address._obj.value, self.allocated = self.ADDRESS, count.value
-        return 0
-
-    def cuMemsetD8_v2(self, address: Any, byte: Any, count: Any) -> int:
-        """Note what is written."""
-        self.asked.append("cuMemsetD8_v2")
-        self.written.append((address.value, byte.value, count.value))
-        return 0
 
     def __getattr__(self, name: str) -> Any:
         def function(*_: Any) -> int:

@@ -12,7 +12,7 @@ from benchmarks import machine
 from benchmarks.__main__ import cli as commands
 from benchmarks.correctness import controls
 from benchmarks.options import Options
-from benchmarks.runner.home import HERE, worker_variables
+from benchmarks.runner.environment import worker_variables
 from benchmarks.worker import agreement
 from impls.__main__ import cli
 from impls.core import registry
@@ -133,7 +133,7 @@ def test_tf32_is_forbidden_by_nothing_that_a_worker_gets(tmp_path, monkeypatch):
     monkeypatch.setenv(OVERRIDE, "0")
     found = {
         precision: worker_variables(
-            registry.resolve("torch_lstm"), "cuda", 1, "float32", tmp_path, HERE, precision
+            registry.resolve("torch_lstm"), "cuda", 1, "float32", tmp_path, precision=precision
         )
         for precision in PRECISIONS
     }  # fmt: skip

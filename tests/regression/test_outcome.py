@@ -7,15 +7,15 @@ import pytest
 
 from benchmarks.record import Record
 from benchmarks.regression import decision, outcome
-from benchmarks.runner.admission import Admission
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side
+from tests.helpers import sessions
 from tests.helpers.records import failed, record
 from tests.helpers.sessions import BENCHMARK, session_of
 
 
 def admission(status="ok", error=1e-7):
-    return Admission("i", "b", status, "why", error=error, error_tensor="output")
+    return sessions.admission("i", status, "why", error=error, error_tensor="output")
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ class Scripted(Session):
     In the second replicate, a fails on the sides in `failing`, with these statuses.
     """
 
-    def admit(self, kernels=False):
+    def admit(self, **_):
         self.asked = []
         for side in self.sides:
             for name in self.names:
-                self.admissions[side.label, name, BENCHMARK] = Admission(name, BENCHMARK)
+                self.admissions[side.label, name, BENCHMARK] = sessions.admission(name)
 
     def replicate(self, number, count, wanted=None, stage=None, of_all=1):
         self.asked.append("".join(wanted))

@@ -236,13 +236,6 @@ def test_a_base_that_can_not_be_had_is_one_line(checkout, regression):
     contract.write_text(now)
     assert "has contract 0; this tree's benchmarks/ needs contract 2" in one_line(regression("--base", "HEAD")[0])
 
-    # until contract 1 the number stood in impls/contract.py
-    git(checkout, "mv", "impls/core/contract.py", "impls/contract.py")
-    (checkout / "impls" / "contract.py").write_text("CONTRACT = 1\n")
-    git(checkout, "commit", "-qam", "contract 1")
-    contract.write_text(now)
-    assert "has contract 1; this tree's benchmarks/ needs contract 2" in one_line(regression("--base", "HEAD")[0])
-
     git(checkout, "rm", "-rq", "--cached", "impls")
     git(checkout, "commit", "-qm", "none")
     assert "has no impls/" in one_line(regression("--base", "HEAD")[0])

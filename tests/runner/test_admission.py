@@ -1,6 +1,5 @@
 """What an admission makes of a worker's answers. The worker is made up."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,11 +7,11 @@ import pytest
 from benchmarks.cases import Benchmark
 from benchmarks.runner import admission
 from benchmarks.runner.arm import ArmFailed
-from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import kernels, requests
+from benchmarks.worker.expected import key_of
+from tests.helpers import sessions
 
 BENCHMARK = Benchmark.parse("t2-b1-i1-h1/sequence/forward")
-OPENING = requests.Open(BENCHMARK.id, 0, None, 1)
 
 
 class Arm:
@@ -30,7 +29,7 @@ class Arm:
         self.closed = isinstance(request, requests.Close)
         answers = {
             requests.Open: requests.Opened(2.0, 1, self.compiled_before),
-            requests.Check: requests.Checked(1e-7, "output"),
+            requests.Check: requests.Checked(1e-7, "output", ["forward"]),
             requests.Estimate: 0.5,
             kernels.NameKernel: "aten::mm × 2",
         }
@@ -41,7 +40,10 @@ class Arm:
 
 
 def admitted(arm):
-    return admission.admit(arm, BENCHMARK, OPENING, Path("expected"), 0.1, Stopwatch(), name_kernel=True)
+    row, session = sessions.admission("mine"), sessions.session_of(None)
+    session.expected = {key_of(BENCHMARK): "expected"}
+    admission.check_timed(session, arm, BENCHMARK, row, name_kernel=True)
+    return row
 
 
 def test_what_was_compiled_before_counts_to_the_first_call():
@@ -58,6 +60,5 @@ def test_a_profiler_that_fails_is_told_and_refuses_nothing():
 
 @pytest.mark.parametrize("request_", [requests.Open, requests.Check, requests.Estimate, requests.Inspect])
 def test_whatever_else_fails_refuses_the_benchmark(request_):
-    found = admitted(Arm(request_))
-    assert (found.status, found.reason) == ("timed_out", "no answer for 60 s")
-    assert found.kernel is None
+    with pytest.raises(ArmFailed, match="timed_out: no answer for 60 s"):
+        admitted(Arm(request_))

@@ -1,11 +1,9 @@
 """One worker from the runner's side: what cannot be started, and which variables it gets."""
 
-import os
 import subprocess
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,23 +11,21 @@ import psutil
 import pytest
 
 from benchmarks.runner import outside
-from benchmarks.runner.arm import GONE_SECONDS, Arm, ArmFailed, start_all
-from benchmarks.runner.home import HERE, Home, Limits, worker_variables
+from benchmarks.runner.arm import GONE_SECONDS, ArmFailed, start_all
+from benchmarks.runner.environment import worker_variables
+from benchmarks.runner.sides import Version
 from benchmarks.worker import requests
 from benchmarks.worker.worker import Worker
 from impls.core import registry
 from impls.core.problem import Problem
+from tests.helpers.processes import ROOT
+from tests.helpers.sessions import arm_of
 
 HEAD = 'FRAMEWORK = "t"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
 
 
-def arm_of(implementation, tmp_path, home=HERE):
-    core = min(os.sched_getaffinity(0))
-    return Arm(implementation, "cpu", Limits((core,), 60, 2**34), "float32", tmp_path, home)
-
-
 def test_a_python_that_is_not_there_is_not_installed_and_stops_nobody_else(tmp_path):
-    gone = arm_of(registry.resolve("reference"), tmp_path / "gone", Home(str(tmp_path / "python")))
+    gone = arm_of(Version(registry.resolve("reference"), python=str(tmp_path / "python")), tmp_path / "gone")
     there = arm_of(registry.resolve("reference"), tmp_path / "there")
     try:
         start_all([gone, there])
@@ -102,9 +98,9 @@ def test_two_threads_may_end_a_worker_at_once(tmp_path, monkeypatch):
 def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(HEAD + 'ENVIRONMENT = {"PYTHONPATH": "/nowhere", "OMP_NUM_THREADS": "64", "XLA_FLAGS": "--x"}\n')
-    variables = worker_variables(registry.resolve(str(path)), "cpu", 2, "float32", tmp_path, Home(path=(Path("/a"),)))
+    variables = worker_variables(registry.resolve(str(path)), "cpu", 2, "float32", tmp_path)
     assert variables["OMP_NUM_THREADS"] == "2"
-    assert variables["PYTHONPATH"].startswith("/a")
+    assert variables["PYTHONPATH"].startswith(str(ROOT))
     assert variables["XLA_FLAGS"] == "--x"
 
 

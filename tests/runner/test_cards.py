@@ -25,7 +25,6 @@ class Nvml:
         self.unsupported = unsupported
         self.bits = iter(bits)
         self.cards = cards
-        self.joules = 0.0
         self.asked = []
 
     def __getattr__(self, name):
@@ -79,14 +78,14 @@ def test_a_reading_has_what_the_card_says():
     card = Card(Nvml())
     assert (card.name, card.driver) == ("NVIDIA H100", "580.1")
     found = card.reading({7})
-    assert (found.hertz, found.celsius, found.joules, found.others) == (1.98e9, 54, 12.5, 1)
+    assert (found.hertz, found.celsius, found.others) == (1.98e9, 54, 1)
 
 
 @pytest.mark.parametrize(
     ("name", "field"),
     [
         ("nvmlDeviceGetClockInfo", "hertz"), ("nvmlDeviceGetTemperature", "celsius"),
-        ("nvmlDeviceGetTotalEnergyConsumption", "joules"), ("nvmlDeviceGetCurrentClocksEventReasons", "throttled"),
+        ("nvmlDeviceGetCurrentClocksEventReasons", "throttled"),
         ("nvmlDeviceGetComputeRunningProcesses", "others"),
     ],
 )  # fmt: skip
@@ -103,7 +102,7 @@ def test_a_turn_says_why_the_card_held_itself_back_and_not_that_it_was_idle(bits
     card = Card(Nvml(bits=bits))
     turn = turns.take(0, 0, lambda: Turn(seconds=1.0), lambda: card.reading({7, 8}))
     assert turn.gpu_throttled == throttled
-    assert (turn.gpu_joules, turn.gpu_hertz, turn.gpu_celsius, turn.gpu_others) == (12.5, 1.98e9, 54, 0)
+    assert (turn.gpu_hertz, turn.gpu_celsius, turn.gpu_others) == (1.98e9, 54, 0)
 
 
 def test_a_turn_without_a_card_says_nothing():

@@ -1,14 +1,11 @@
 """The peak memory that a worker tells is that of the benchmark, which gives it back."""
 
-import os
-
 import psutil
 import pytest
 
-from benchmarks.runner.arm import Arm
-from benchmarks.runner.home import Limits
 from benchmarks.worker import requests
 from impls.core import registry
+from tests.helpers.sessions import arm_of
 
 HELD = 2**26
 """Bytes."""
@@ -36,8 +33,7 @@ def test_the_peak_of_a_benchmark_is_its_own(tmp_path):
     """Neither what the process held before counts, nor what another benchmark has held. Closed, it holds no more."""
     path = tmp_path / "mine.py"
     path.write_text(FILE)
-    limits = Limits((min(os.sched_getaffinity(0)),), 60, 2**34)
-    arm = Arm(registry.resolve(str(path)), "cpu", limits, "float32", tmp_path)
+    arm = arm_of(registry.resolve(str(path)), tmp_path)
 
     def seen(benchmark):
         """Its peak, and by how much the process shrinks when it is closed."""

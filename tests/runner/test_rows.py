@@ -5,8 +5,8 @@ import copy
 import msgspec
 import pytest
 
-from benchmarks.record import Record
-from benchmarks.runner.rows import below_floor, withdraw
+from benchmarks.record import Record, withdraw
+from benchmarks.runner.rows import below_floor
 from benchmarks.worker.timing import Turn
 from tests.helpers.records import record
 

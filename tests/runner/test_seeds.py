@@ -4,12 +4,11 @@ import random
 
 import pytest
 
-from benchmarks.runner.admission import Admission
-from benchmarks.runner.blocks import How, Replicate
+from benchmarks.runner.blocks import Replicate
 from benchmarks.runner.sides import Side, Version
 from benchmarks.stopwatch import Stopwatch
 from impls.core import registry
-from tests.helpers.sessions import BENCHMARK, session_of
+from tests.helpers.sessions import BENCHMARK, admission, session_of
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def test_every_replicate_has_inputs_of_its_own(tmp_path, foreseen):
     seeds = set()
     for _ in range(2):
         session = session_of(tmp_path, Side("run", {"torch_lstm": Version(registry.resolve("torch_lstm"))}))
-        session.admissions["run", "torch_lstm", BENCHMARK] = Admission("torch_lstm", BENCHMARK, "crashed", "SIGSEGV")
+        session.admissions["run", "torch_lstm", BENCHMARK] = admission("torch_lstm", "crashed", "SIGSEGV")
         for number in range(2):
             foreseen()
             (row,) = session.replicate(number, 1)
@@ -47,7 +46,7 @@ def test_which_turns_are_checked_does_not_follow_from_a_seed(foreseen):
     found = []
     for _ in range(2):
         foreseen()
-        replicate = Replicate([], lambda benchmark: None, How(3), random.Random(0), Stopwatch())
+        replicate = Replicate([], lambda benchmark: None, 3, random.Random(0), Stopwatch())
         assert isinstance(replicate.chance, random.SystemRandom)
         found.append([replicate.check_of(3, 6, updates=True) for _ in range(200)])
     assert found[0] != found[1]

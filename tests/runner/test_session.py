@@ -13,9 +13,7 @@ import pytest
 from benchmarks.options import Options
 from benchmarks.record import Record
 from benchmarks.runner import blocks
-from benchmarks.runner.admission import Admission
 from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.home import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, Version
 from benchmarks.worker import requests
@@ -23,16 +21,14 @@ from benchmarks.worker.devices import LEAST_TURN
 from impls.core import registry
 from tests.helpers import processes
 from tests.helpers.processes import ROOT, SMALL, impls
-from tests.helpers.sessions import BENCHMARK, session_of
+from tests.helpers.sessions import BENCHMARK, admission, arm_of, session_of
 
 
 @pytest.mark.slow
 def test_a_file_that_changes_after_it_was_checked_is_not_timed(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
-    arm = Arm(
-        registry.resolve(str(path)), "cpu", Limits((min(os.sched_getaffinity(0)),), 60, 2**34), "float32", tmp_path
-    )
+    arm = arm_of(registry.resolve(str(path)), tmp_path)
     try:
         arm.ensure_running()
         arm.kill()
@@ -53,7 +49,7 @@ def admitted(tmp_path, *labels):
     session = session_of(tmp_path, *sides)
     for label in labels:
         for name in NAMES:
-            session.admissions[label, name, BENCHMARK] = Admission(name, BENCHMARK, seconds=0.005)
+            session.admissions[label, name, BENCHMARK] = admission(name, seconds=0.005)
     return session
 
 
@@ -246,7 +242,6 @@ def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(tmp_path, mo
     )  # fmt: skip
     sides = [Side("run", {"numpy_lstm": Version(registry.resolve("numpy_lstm"))})]
     cores = (min(os.sched_getaffinity(0)),)
-    session = Session(configuration, sides, cores, tmp_path, lambda *_: None)
     asked = []
     ask = Arm.ask
 
@@ -255,13 +250,11 @@ def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(tmp_path, mo
             asked.append((type(request).__name__, request.benchmark))
         return ask(self, request, *more, **options)
 
-    try:
+    with Session(configuration, sides, cores, tmp_path, lambda *_: None) as session:
         session.admit()
         monkeypatch.setattr(Arm, "ask", noted)
         monkeypatch.setattr(blocks, "scarce", lambda: True)
         rows = session.replicate(0, 1)
-    finally:
-        session.close()
     assert [row.status for row in rows] == ["ok"] * 3
     opened = [benchmark for what, benchmark in asked if what == "Open"]
     assert sorted(opened) == sorted(texts)

@@ -4,10 +4,13 @@ import random
 
 import pytest
 
-from benchmarks.runner.home import worker_variables
+from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner.environment import worker_variables
 from benchmarks.runner.sides import Side, Version
+from benchmarks.worker import requests
 from impls.core import registry
-from tests.helpers.sessions import session_of
+from tests.helpers.processes import ROOT
+from tests.helpers.sessions import arm_of, session_of
 
 NAMES = ("torch_lstm", "torch_cell")
 LABELS = ("base", "head")
@@ -26,7 +29,7 @@ def test_which_side_gets_the_first_alias_is_random(session):
     for seed in range(50):
         session.make_arms(NAMES, random.Random(seed))
         for (label, name), arm in session.arms.items():
-            if arm.home.path[0].name == f"{name}-0":
+            if arm.root.name == f"{name}-0":
                 first[name].add(label)
     assert first == {name: set(LABELS) for name in NAMES}
 
@@ -36,7 +39,7 @@ def test_in_every_replicate_an_alias_leads_to_the_files_of_its_own_side(session)
         session.make_arms(NAMES, random.Random(seed))
         for side in session.sides:
             for name in NAMES:
-                assert session.arms[side.label, name].home.path[0].readlink() == side.versions[name].root
+                assert session.arms[side.label, name].root.readlink() == side.versions[name].root
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,13 +47,50 @@ def test_every_variable_of_a_worker_is_equally_long_on_both_sides(session, name)
     """Where an array lies, and so how fast it is, depends on how long a process's paths and variables are."""
     session.make_arms(NAMES, random.Random(0))
     base, head = (
-        worker_variables(arm.implementation, arm.device, 1, arm.dtype, arm.folder, arm.home)
+        worker_variables(arm.implementation, arm.device, 1, arm.dtype, arm.folder, arm.python)
         for arm in (session.arms[label, name] for label in LABELS)
     )
-    assert base["PYTHONPATH"] != head["PYTHONPATH"]
     assert {key: len(value) for key, value in base.items()} == {key: len(value) for key, value in head.items()}
 
 
 def test_each_arm_has_compile_caches_of_its_own(session):
     session.make_arms(NAMES, random.Random(0))
     assert len({arm.folder for arm in session.arms.values()}) == len(LABELS) * len(NAMES)
+
+
+OLD = {
+    "families/shared.py": "WHERE = 'the side'\n",
+    "core/contract.py": "raise RuntimeError('the core of the side')\n",
+    "mine.py": """
+from impls.core import contract
+from impls.families.shared import WHERE
+FRAMEWORK = "numpy"
+TRACK = "default"
+def prepare(problem, weights, device, workload):
+    raise contract.Unsupported(f"{WHERE}; {contract.__file__}")
+""",
+    "gone.py": """
+from impls.core.contract import NEVER_THERE
+FRAMEWORK = "numpy"
+TRACK = "default"
+def prepare(problem, weights, device, workload): ...
+""",
+}
+
+
+def test_a_side_has_its_own_implementations_and_families_and_the_core_of_the_working_tree(tmp_path):
+    """The contract between suite and implementation is no part of what is compared."""
+    for name, text in OLD.items():
+        path = tmp_path / "impls" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    mine, gone = (Version(registry.read(tmp_path / "impls" / f"{name}.py"), tmp_path) for name in ("mine", "gone"))
+    arm = arm_of(mine, tmp_path)
+    try:
+        arm.ensure_running()
+        with pytest.raises(ArmFailed, match=f"unsupported: the side; {ROOT}/impls/core/contract.py"):
+            arm.ask(requests.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0))
+    finally:
+        arm.kill()
+    with pytest.raises(ArmFailed, match=r"error: cannot import name 'NEVER_THERE' .* is that of the working tree"):
+        arm_of(gone, tmp_path).ensure_running()

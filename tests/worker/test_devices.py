@@ -105,31 +105,6 @@ def test_new_inputs_are_on_the_device_before_a_call_on_them_is_timed(waits):
     assert any(late) == (not waits)
 
 
-def test_flushing_writes_twice_the_cache_and_waits():
-    driver = Driver()
-    cuda = Cuda(driver, {"torch": torch()})
-    cuda.flush()
-    cuda.flush()
-    asked = [name for name in driver.asked if not name.startswith("cuCtxP")]
-    once = ["cuMemsetD8_v2", "cuCtxSynchronize"]
-    assert asked == [*STARTED, "cuDeviceGetAttribute", "cuMemAlloc_v2", *once, *once]
-    assert driver.allocated == 2 * Driver.L2_BYTES
-    assert driver.written == [(Driver.ADDRESS, 0, 2 * Driver.L2_BYTES)] * 2
-
-
-def test_a_gpu_that_says_it_has_no_cache_is_refused():
-    driver = Driver()
-    driver.L2_BYTES = 0
-    with pytest.raises(RuntimeError, match="the driver names no L2 cache, so it can't be emptied"):
-        Cuda(driver, {"torch": torch()}).flush()
-
-
-def test_flushing_does_not_start_cuda_before_a_framework_has():
-    driver = Driver()
-    Cuda(driver, {}).flush()
-    assert driver.asked == []
-
-
 def worker_of(device, submit, call=None):
     """A worker with an open benchmark, whose mode and its submit are these."""
     worker = object.__new__(Worker)

@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.home import Limits
+from benchmarks.runner.arm import ArmFailed
 from benchmarks.worker import requests
 from impls.core import registry
 from tests.helpers.processes import python
+from tests.helpers.sessions import arm_of
 
 GLIBC = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not GLIBC, reason="only glibc has mallopt")]
@@ -18,7 +18,7 @@ MIB = 64 if GLIBC and tuple(map(int, GLIBC.split()[1].split(".")[:2])) >= (2, 35
 
 LEFT = f"""
 import numpy as np
-from benchmarks.worker import memory
+from benchmarks.worker import devices
 from impls.core.contract import Unsupported
 
 FRAMEWORK = "numpy"
@@ -26,11 +26,11 @@ TRACK = "default"
 
 
 def left():
-    before = memory.resident()
+    before = devices.resident()
     held = np.ones({MIB} * 2**17)
-    assert memory.resident() - before > {MIB - 2} * 2**20
+    assert devices.resident() - before > {MIB - 2} * 2**20
     del held
-    return (memory.resident() - before) / 2**20
+    return (devices.resident() - before) / 2**20
 
 
 def prepare(problem, weights, device, workload):
@@ -41,7 +41,7 @@ def prepare(problem, weights, device, workload):
 @pytest.mark.parametrize("keeps", [False, True])
 def test_freed_memory_stays_with_the_process_that_asks_for_it(keeps):
     """Without that, it goes back to the kernel: so the test below can fail."""
-    done = python("-c", f"{LEFT}\nprint(memory.keep_freed() if {keeps} else None, left())")
+    done = python("-c", f"{LEFT}\nprint(devices.keep_freed() if {keeps} else None, left())")
     assert done.returncode == 0, done.stderr
     answer, mebibytes = done.stdout.split()
     assert answer == ("True" if keeps else "None")
@@ -51,8 +51,7 @@ def test_freed_memory_stays_with_the_process_that_asks_for_it(keeps):
 def test_a_worker_keeps_what_its_implementation_has_freed(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(LEFT)
-    core = min(os.sched_getaffinity(0))
-    arm = Arm(registry.resolve(str(path)), "cpu", Limits((core,), 60, 2**34), "float32", tmp_path)
+    arm = arm_of(registry.resolve(str(path)), tmp_path)
     try:
         arm.ensure_running()
         assert arm.ready.keeps_freed

@@ -1,23 +1,21 @@
 """Messages between runner and worker: a closed set of types, and anything else is refused."""
 
-import os
-
 import msgspec
 import pytest
 
-from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.home import Limits
+from benchmarks.runner.arm import ArmFailed
 from benchmarks.worker import __main__ as process
 from benchmarks.worker import protocol, requests
-from benchmarks.worker.extremes import Found
 from benchmarks.worker.timing import Turn
 from impls.core import registry
+from tests.helpers.sessions import arm_of
 
 MODULES = {module.__name__ for module in process.DEFINE}
 REQUESTS = [kind for kind in protocol.Request.__subclasses__() if kind.__module__ in MODULES]
+# fmt: off
 VALUES = {str: "x", int: 1, float: 0.5, bool: True, list[str]: ["x"], type(None): None, tuple[str, ...]: ("x",),
-          Turn: Turn(seconds=0.5), list[int]: [1], dict[str, float]: {"x": 0.5}, dict[str, str]: {"x": "x"},
-          dict[str, Found]: {"x": Found(0.5)}}  # fmt: skip
+          Turn: Turn(seconds=0.5), list[int]: [1], dict[str, float]: {"x": 0.5}, dict[str, str]: {"x": "x"}}
+# fmt: on
 
 
 def example(kind):
@@ -48,8 +46,7 @@ def test_what_is_no_request_is_refused(text):
 
 @pytest.fixture
 def arm(tmp_path):
-    core = min(os.sched_getaffinity(0))
-    arm = Arm(registry.resolve("reference"), "cpu", Limits((core,), 60, 2**34), "float32", tmp_path)
+    arm = arm_of(registry.resolve("reference"), tmp_path)
     yield arm
     arm.kill()
 

@@ -42,29 +42,6 @@ def test_a_turn_makes_one_untimed_call_and_keeps_the_collector_out():
     assert all(value > 0 for value in found.samples)
 
 
-def test_a_cache_is_emptied_before_every_sample_and_that_is_not_timed(monkeypatch):
-    """On a clock that only the calls and the flushes move."""
-    order, now = [], [0.0]
-
-    def takes(what, seconds):
-        order.append(what)
-        now[0] += seconds
-
-    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
-    found, _ = timing.turn(lambda state: takes("call", 0.001), None, timing.Plan(3, 1), lambda: takes("flush", 0.25))
-    assert order == ["call", *["flush", "call"] * 3]
-    assert found.samples == pytest.approx([0.001] * 3)
-    assert found.flush_seconds == pytest.approx(0.75)
-    assert timing.turn(lambda state: None, None, timing.Plan(3, 1))[0].flush_seconds is None
-
-
-@given(st.floats(1e-7, 10), st.floats(1e-3, 0.1))
-def test_with_a_cold_cache_each_call_is_a_sample(seconds, turn_seconds):
-    how = timing.plan(seconds, turn_seconds, least_seconds=0.05, single=True)
-    assert how.calls_per_sample == 1
-    assert 1 <= how.samples <= timing.MOST_SAMPLES
-
-
 def test_pipelined_calls_are_timed_together_after_some_that_are_not():
     order = []
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from benchmarks import terminal
+from benchmarks import tables, terminal
+from benchmarks.columns import Column
 from benchmarks.correctness.matrix import NOT_REACHED, Cell, Matrix
-from benchmarks.words import listed, markdown_cell, markdown_table
+from benchmarks.words import listed
 from benchmarks.worker import agreement, extremes
 from impls.core.contract import MODES
-from impls.core.text import one_line
 
-SHOWN = 3
+NAMED = 3
 """The most columns that a reason lists."""
 CONTROLS = "negative controls: each is wrong on purpose and must be refused"
 
@@ -32,11 +31,14 @@ def show(matrix: Matrix, console: Console) -> None:
     for dtype in matrix.dtypes:
         columns = matrix.columns_of(dtype)
         for size in range(len(matrix.columns), 0, -1):  # as many columns side by side as fit into the terminal
-            tables = [_table(matrix, dtype, columns[k : k + size]) for k in range(0, len(columns), size)]
-            if terminal.all_fit(tables, console):
+            parts = [
+                tables.terminal(_columns(matrix, dtype, columns[k : k + size]), matrix.versions, _title(dtype))
+                for k in range(0, len(columns), size)
+            ]
+            if terminal.all_fit(parts, console):
                 break
-        for table in tables:
-            console.print(table)
+        for part in parts:
+            console.print(part)
     for line in notes(matrix):
         console.print(line, markup=False, highlight=False)
 
@@ -47,18 +49,17 @@ def markdown(matrix: Matrix, where: Sequence[str], controls: Mapping[str, str], 
     Args:
         matrix: what was compared.
         where: in words, on which machine and from which commit.
-        controls: what is said of each negative control.
+        controls: the result of each negative control.
         last: the result in one line.
     """
-    parts = ["# Agreement with the float64 reference", last, _items(where)]
+    parts = ["# Agreement with the float64 reference", last, tables.items(where)]
     for dtype in matrix.dtypes:
-        columns = matrix.columns_of(dtype)
-        rows = [[markdown_cell(name), *map(text_of, _cells(matrix, name, dtype, columns))] for name in _names(matrix)]
-        parts += [f"## {_title(dtype)}", markdown_table(rows, ["implementation", *columns])]
+        columns = _columns(matrix, dtype, matrix.columns_of(dtype))
+        parts += [f"## {_title(dtype)}", tables.markdown(columns, matrix.versions)]
     if lines := notes(matrix):
-        parts += ["## Notes", _items(lines)]
+        parts += ["## Notes", tables.items(lines)]
     parts.append(f"## {CONTROLS.capitalize()}")
-    parts.append(_items(f"{name}: {said}" for name, said in controls.items()))
+    parts.append(tables.items(f"{name}: {result}" for name, result in controls.items()))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -67,7 +68,7 @@ def notes(matrix: Matrix) -> list[str]:
     lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in matrix.columns]
     if any(cell.flushes for cell in matrix.cells.values()):
         lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
-    if matrix.stopping.is_set():
+    if matrix.interrupted:
         lines.append("–: not reached before this was interrupted")
     for name, modes in sorted(matrix.modes.items()):
         if missing := [mode for mode in MODES if mode not in modes]:
@@ -78,10 +79,11 @@ def notes(matrix: Matrix) -> list[str]:
 def reasons(matrix: Matrix) -> list[str]:
     """Return the reasons of cells that are not ok; one line for all columns and dtypes that have the same."""
     lines: dict[tuple[str, tuple[str, ...], str], list[str]] = {}
-    for name in _names(matrix):
+    for name in matrix.versions:
         for dtype in matrix.dtypes:
             columns, having = matrix.columns_of(dtype), dict[str, list[str]]()
-            for column, cell in zip(columns, _cells(matrix, name, dtype, columns), strict=True):
+            for column in columns:
+                cell = _cell(matrix, dtype, column, name)
                 if cell.reason:
                     having.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
             for what, those in having.items():
@@ -94,37 +96,23 @@ def _named(columns: Sequence[str]) -> str:
     """Return columns in words; none of them means all."""
     if not columns:
         return "everywhere"
-    return ", ".join(columns) if len(columns) <= SHOWN else f"{len(columns)} columns"
-
-
-def _items(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {markdown_cell(line)}" for line in lines)
+    return ", ".join(columns) if len(columns) <= NAMED else f"{len(columns)} columns"
 
 
 def _title(dtype: str) -> str:
     return f"largest error, {dtype} (tolerance {agreement.tolerance_of(dtype):.0e})"
 
 
-def _names(matrix: Matrix) -> list[str]:
-    return [version.implementation.name for version in matrix.versions]
+def _cell(matrix: Matrix, dtype: str, column: str, name: str) -> Cell:
+    return matrix.cells.get((name, dtype, column), NOT_REACHED)
 
 
-def _cells(matrix: Matrix, name: str, dtype: str, columns: Sequence[str]) -> list[Cell]:
-    return [matrix.cells.get((name, dtype, column), NOT_REACHED) for column in columns]
+def _columns(matrix: Matrix, dtype: str, names: Sequence[str]) -> list[Column]:
+    """Return the columns of a table. Its rows are the names of the implementations."""
 
+    def column(name: str) -> Column:
+        cell = partial(_cell, matrix, dtype, name)
+        style = lambda row: "red" if cell(row).status not in ("ok", NOT_REACHED.status) else ""  # noqa: E731
+        return Column(name, name, lambda row: text_of(cell(row)), style=style)
 
-def _table(matrix: Matrix, dtype: str, columns: Sequence[str]) -> Table:
-    table = Table(title=_title(dtype), title_justify="left")
-    table.add_column("implementation", no_wrap=True)
-    for column in columns:
-        table.add_column(column.replace("-", "\n"), justify="right")
-    for name in _names(matrix):
-        cells = _cells(matrix, name, dtype, columns)
-        table.add_row(
-            Text(one_line(name)), *(Text(text_of(cell), "red" if _stands_out(cell) else "") for cell in cells)
-        )
-    return table
-
-
-def _stands_out(cell: Cell) -> bool:
-    return cell.status not in ("ok", NOT_REACHED.status)
+    return [Column("implementation", "implementation", str, words=True, breakable=False), *map(column, names)]

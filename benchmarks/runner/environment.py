@@ -1,4 +1,4 @@
-"""Where a worker lives: what it may use, its Python, the folders of its modules, and its environment variables."""
+"""What a worker is given: processors, time and memory, and its environment variables."""
 
 from __future__ import annotations
 
@@ -22,30 +22,18 @@ class Limits:
     memory_bytes: int
 
 
-@dataclass(frozen=True)
-class Home:
-    """The Python that runs a worker, and the folders in which it looks for impls and benchmarks, in order."""
-
-    python: str = sys.executable
-    path: tuple[Path, ...] = (ROOT,)
-
-
-HERE = Home()
-"""This Python and this tree."""
-
-
 def worker_variables(
     implementation: Implementation,
     device: str,
     threads: int,
     dtype: str,
     cache: Path,
-    home: Home,
+    python: str = sys.executable,
     precision: str = IEEE,
 ) -> dict[str, str]:
     """Return a worker's environment variables: number of threads, precision, its own compile caches."""
     # an environment of its own must hold exactly what it was built for, whatever is on the user's path
-    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and home.python == sys.executable else []
+    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and python == sys.executable else []
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
         **{name: value for name, value in os.environ.items() if name != OVERRIDE},
@@ -62,7 +50,7 @@ def worker_variables(
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": os.pathsep.join([*map(str, home.path), *inherited]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *inherited]),
         FLOOR_CHOICES: str(cache.parent / "floor.json"),
         **framework_variables(device, dtype, precision),
     }

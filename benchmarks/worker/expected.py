@@ -1,0 +1,95 @@
+"""The reference's results in files: the runner computes them once for each problem and workload; workers read them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases import Benchmark
+from benchmarks.worker import agreement, extremes
+from impls.core import weights
+from impls.core.weights import Array
+
+Key = tuple[str, str, bool]
+"""The id of a problem, a workload, and whether it is about extreme numbers."""
+Expected = dict[Key, Path]
+"""Files with the reference's results."""
+
+INDEX = ".json"
+"""The suffix of the file that says where each array of a file of results is."""
+
+
+def key_of(benchmark: Benchmark) -> Key:
+    """Return the key of a benchmark's results: all modes share them, and all extremes."""
+    return benchmark.problem.id, benchmark.workload, bool(benchmark.extreme)
+
+
+def write_expected(
+    benchmarks: Iterable[Benchmark],
+    seed: int,
+    weights_path: str | None,
+    folder: Path,
+    inputs: int,
+    zero_states: Sequence[bool] = agreement.ADMISSION,
+    steps: Mapping[str, Collection[int]] | None = None,
+) -> Expected:
+    """Write the reference's results of every problem and workload to files.
+
+    Args:
+        benchmarks: those with the same key share a file.
+        seed: of the weights.
+        weights_path: a file with weights; None for random weights.
+        folder: where the files are written. Those of an earlier call are replaced.
+        inputs: the seed of the inputs.
+        zero_states: of each set of inputs, whether its h0 and c0 are zero.
+        steps: by the id of a problem, the numbers of SGD steps to compute for `model`; None for those of the admission.
+    """
+    files: Expected = {}
+    given = weights.read_weights(Path(weights_path))[1] if weights_path else {}
+    for benchmark in benchmarks:
+        problem, workload, key = benchmark.timed_problem, benchmark.workload, key_of(benchmark)
+        if key in files:
+            continue
+        if benchmark.extreme:
+            results = extremes.expected(problem.dtype, seed, inputs)
+        else:
+            arrays = weights.complete(given, problem, workload, seed)
+            wanted = agreement.STEPS if steps is None else steps.get(benchmark.problem.id, ())
+            results = agreement.expected(problem, workload, arrays, inputs, zero_states, wanted)
+        files[key] = folder / f"expected-{len(files)}.float64"
+        save(files[key], results)
+    return files
+
+
+def save(path: Path, results: agreement.Results) -> None:
+    """Write results to a file, which every worker reads. A file beside it says where each array is."""
+    index, offset = {}, 0
+    path.unlink(missing_ok=True)  # a worker may still have the file before mapped
+    with path.open("wb") as file:
+        for name, value in results.items():
+            index[name] = offset, value.shape
+            offset += file.write(np.asarray(value, np.float64).tobytes())
+    path.with_suffix(INDEX).write_text(json.dumps(index))
+
+
+class Saved(Mapping[str, Array]):
+    """What `save` wrote. It is mapped into memory, and nothing is copied: workers read it again and again."""
+
+    def __init__(self, path: str) -> None:
+        self.index: dict[str, tuple[int, list[int]]] = json.loads(Path(path).with_suffix(INDEX).read_text())
+        self.content = np.memmap(path, np.float64, mode="r").view(np.ndarray)
+
+    def __getitem__(self, name: str) -> Array:
+        offset, shape = self.index[name]
+        first = offset // self.content.itemsize
+        return self.content[first : first + math.prod(shape)].reshape(shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.index)
+
+    def __len__(self) -> int:
+        return len(self.index)
