@@ -59,11 +59,8 @@ def session_of(subject: Subject, roots: Mapping[str, Path], advance: Advance, rn
         sides = [Side(label, subject.versions(shutil.copytree(root, places[label]))) for label, root in roots.items()]
         options = configure(subject, rng.randrange(2**31))
         cores = choices.choose_cores(1)
-        session = Session(options, sides, cores, folder, advance, secrets.randbits(32))
-        try:
+        with Session(options, sides, cores, folder, advance, secrets.randbits(32)) as session:
             yield session
-        finally:
-            session.close()
 
 
 def collect(

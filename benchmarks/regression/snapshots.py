@@ -17,8 +17,8 @@ from impls.core.environments import cache
 from impls.core.files import digest, temporary_folder
 
 SKIPPED = ("__pycache__", ".git")
-IMPLS, CORE = "impls", "core"
-"""The folder of impls/ that is in no snapshot: the working tree's checks and times both sides."""
+IMPLS, CONTRACT = "impls", ("core", "api.py")
+"""What of impls/ is in no snapshot: the contract of the working tree checks and times both sides."""
 
 
 class Unusable(ValueError):
@@ -92,7 +92,7 @@ def resolve(folder: Path, revision: str) -> str:
 
 
 def of_revision(folder: Path, revision: str, name: str) -> Path:
-    """Return a snapshot with the files that a revision has in `folder`, under `name`; those of impls/ without CORE.
+    """Return a snapshot with the files that a revision has in `folder`, under `name`; that of impls/ without CONTRACT.
 
     Raises:
         NoFolder: where the revision does not have the folder.
@@ -102,9 +102,8 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
     inside = git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
     if inside and not git(folder, "ls-tree", "-d", "--full-tree", commit, inside).strip():
         raise NoFolder(f"{revision} has no {folder.name}/")
-    archive = git(
-        folder, "archive", "--format=tar", commit, *(["--", ".", f":(exclude){CORE}"] if name == IMPLS else [])
-    )
+    without = [".", *(f":(exclude){path}" for path in CONTRACT)] if name == IMPLS else []
+    archive = git(folder, "archive", "--format=tar", commit, "--", *without)
     with arriving("files") as arrived:
         (arrived / name).mkdir()
         try:
@@ -118,7 +117,7 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
 def of_working_tree(folder: Path, name: str) -> Path:
     """Return a snapshot with the files of `folder` as they are now, under `name`.
 
-    Those of impls/ are without CORE. The files that git ignores are left out.
+    That of impls/ is without CONTRACT. The files that git ignores are left out.
     """
     try:
         listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
@@ -128,7 +127,7 @@ def of_working_tree(folder: Path, name: str) -> Path:
     with arriving("files") as arrived:
         (arrived / name).mkdir()
         for path in files:
-            left_out = set(path.parts) & set(SKIPPED) or (name == IMPLS and path.parts[0] == CORE)
+            left_out = set(path.parts) & set(SKIPPED) or (name == IMPLS and path.parts[0] in CONTRACT)
             if (folder / path).is_file() and not left_out:
                 target = arrived / name / path
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +161,7 @@ def check_contract(folder: Path, revision: str) -> None:
     """
     number = None
     try:
-        body = ast.parse(git(folder, "show", f"{revision}:./{CORE}/contract.py")).body
+        body = ast.parse(git(folder, "show", f"{revision}:./core/contract.py")).body
     except (Unusable, SyntaxError):
         body = []
     for node in body:

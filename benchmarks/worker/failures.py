@@ -72,6 +72,6 @@ def failure_to_import(error: Exception, path: Path) -> Failed:
         absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
         if absent or any(versions.version(name) is None for name in distributions):
             return Failed("not_installed", one_line(str(error), MOST))
-        if (error.name or "").startswith("impls.core"):
+        if (error.name or "").startswith(("impls.core", "impls.api")):
             return Failed("error", one_line(f"{error}: impls/core is that of the working tree", MOST))
     return failure_of(error)  # such as a mistyped import

@@ -8,7 +8,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-import impls
+import impls.api  # the working tree's, as all of impls.core
 from benchmarks.cases import Benchmark
 from benchmarks.worker import devices, extremes
 from benchmarks.worker.agreement import REPLICATE, input_set
@@ -45,7 +45,7 @@ class Worker:
     def __init__(self, start: Start) -> None:
         self.keeps_freed = devices.keep_freed()
         self.device = start.device
-        impls.__path__ = [start.impls]  # a side's own files; impls.core stays that of the working tree
+        impls.__path__ = [start.impls]  # a side's own files
         self.implementation = registry.read(Path(start.path))
         self.module = registry.load(self.implementation)
         self.hardware = devices.device(start.device)

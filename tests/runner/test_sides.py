@@ -61,13 +61,15 @@ def test_each_arm_has_compile_caches_of_its_own(session):
 OLD = {
     "families/shared.py": "WHERE = 'the side'\n",
     "core/contract.py": "raise RuntimeError('the core of the side')\n",
+    "api.py": "raise RuntimeError('the api of the side')\n",
     "mine.py": """
+from impls.api import Unsupported
 from impls.core import contract
 from impls.families.shared import WHERE
 FRAMEWORK = "numpy"
 TRACK = "default"
 def prepare(problem, weights, device, workload):
-    raise contract.Unsupported(f"{WHERE}; {contract.__file__}")
+    raise Unsupported(f"{WHERE}; {contract.__file__}")
 """,
     "gone.py": """
 from impls.core.contract import NEVER_THERE
