@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from impls.core.text import one_line
@@ -19,24 +20,6 @@ INTERRUPTED = 130
 """The exit code of a command that Ctrl-C has ended."""
 NOT_INSTALLED = 4
 """The exit code of a command that lacks a package."""
-
-
-class _Output(io.FileIO):
-    """Standard output or standard error. Where its reader has gone, what is written goes nowhere, as it wanted."""
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__(descriptor, "w", closefd=False)
-
-    def write(self, data: bytes) -> int | None:  # type: ignore[override]
-        try:
-            return super().write(data)
-        except OSError as error:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())  # otherwise the end of Python tries again
-            os.close(nowhere)
-            if self.fileno() == 1 and not isinstance(error, BrokenPipeError):
-                raise OSError(error.errno, f"standard output can't be written to: {error.strerror}") from None
-            return len(data)
 
 
 def _end(*_: object) -> None:
@@ -82,31 +65,20 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _open_streams() -> None:
-    """Give the process three streams that can take every text: a closed one is opened, to nowhere."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:  # the next file to be opened would become it, and get what is printed
-            os.open(os.devnull, os.O_RDWR)
-    for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        stream = getattr(sys, name)
-        if stream is None or stream is getattr(sys, f"__{name}__"):  # not where a test has replaced it
-            encoding = stream.encoding if stream is not None else "utf-8"
-            buffer = io.BufferedWriter(_Output(descriptor))  # type: ignore[type-var]
-            lines = descriptor == 2 or os.isatty(descriptor)
-            setattr(sys, name, io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=lines))
-
-
 def run(command: click.Command) -> NoReturn:
     """Run a command and exit with its code.
 
     Wrong arguments, and files that can't be read or written, give one line on stderr and exit code 2. Ctrl-C gives
-    130. Where the reader of standard output has gone, the command goes on and exits with its own code.
+    130; where nobody reads standard output any more, click exits with 1.
     """
     import click
 
-    _open_streams()
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed before Python started
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - until the process ends
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know few characters
     try:
         code = command.main(standalone_mode=False)
         sys.stdout.flush()

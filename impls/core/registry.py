@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 import impls
 from impls.core.contract import DEVICES, TRACKS, WORKLOADS
@@ -28,18 +30,33 @@ BUILT_IN = ("floor", "reference")
 OWN_TRACKS = ("floor", "reference")
 DEFAULT_DTYPES = ("float32", "float64")
 """Those of an implementation that sets no DTYPES."""
-CONSTANTS = (
-    "FRAMEWORK",
-    "TRACK",
-    "DEVICES",
-    "DTYPES",
-    "WORKLOADS",
-    "LENGTHS",
-    "LIMITS",
-    "OPTIONAL",
-    "REQUIRES",
-    "ENVIRONMENT",
-)
+
+
+def _one_of(names: tuple[str, ...]) -> msgspec.Meta:
+    return msgspec.Meta(pattern=rf"^({'|'.join(names)})$")
+
+
+Track = Annotated[str, _one_of(TRACKS)]
+Device = Annotated[str, _one_of(DEVICES)]
+DType = Annotated[str, _one_of(DTYPES)]
+Workload = Annotated[str, _one_of(WORKLOADS)]
+SOME = msgspec.Meta(min_length=1)
+Requirement = Annotated[str, msgspec.Meta(pattern=r"^\s*[^-\s]")]  # no option of pip
+
+
+class Constants(msgspec.Struct):
+    """The constants of an implementation's file that are read without running it, with their defaults."""
+
+    FRAMEWORK: Annotated[str, msgspec.Meta(pattern=r"\S")]
+    TRACK: Track
+    DEVICES: Annotated[tuple[Device, ...], SOME] = DEVICES
+    DTYPES: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
+    WORKLOADS: Annotated[tuple[Workload, ...], SOME] = WORKLOADS
+    LENGTHS: bool = False
+    LIMITS: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
+    OPTIONAL: bool = False
+    REQUIRES: tuple[Requirement, ...] = ()
+    ENVIRONMENT: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*$")], str] = {}
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,7 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
         value = getattr(node, "value", None)
         if len(targets) == 1 and isinstance(targets[0], ast.Name) and isinstance(value, ast.expr):
             name = targets[0].id
-            if name in CONSTANTS:
+            if name in Constants.__struct_fields__:
                 constants[name] = ast.literal_eval(value)
     return constants
 
@@ -113,41 +130,11 @@ def _defines_prepare(node: ast.stmt) -> bool:
     return any("prepare" in (getattr(name, "id", None), getattr(name, "name", None)) for name in names)
 
 
-def _choices(
-    path: Path, constants: dict[str, Any], name: str, allowed: tuple[str, ...], default: tuple[str, ...] | None = None
-) -> tuple[str, ...]:
-    value = constants.get(name, default or allowed)
-    if not isinstance(value, tuple | list) or not value or any(choice not in allowed for choice in value):
-        raise ValueError(f"{path}: {name} is {value!r}; it must be a tuple of {', '.join(allowed)}")
-    return tuple(value)
-
-
-def _flag(path: Path, constants: dict[str, Any], name: str) -> bool:
-    value = constants.get(name, False)
-    if not isinstance(value, bool):
-        raise ValueError(f"{path}: {name} is {value!r}; it must be True or False")
-    return value
-
-
-def _requires(path: Path, constants: dict[str, Any]) -> tuple[str, ...]:
-    value = constants.get("REQUIRES", ())
-    if not isinstance(value, tuple | list) or not all(isinstance(text, str) and text.strip() for text in value):
-        raise ValueError(f"{path}: REQUIRES is {value!r}; it must be a tuple of requirements such as 'keras>=3.12'")
-    if any(text.lstrip().startswith("-") for text in value):
-        raise ValueError(f"{path}: REQUIRES is {value!r}; it must hold requirements, no options of pip")
-    return tuple(value)
-
-
-def _texts(path: Path, constants: dict[str, Any], name: str, pattern: str) -> dict[str, str]:
-    """Return a constant that is a dictionary of names, which match the pattern, and texts."""
-    value = constants.get(name, {})
-    pairs = value.items() if isinstance(value, dict) else [(None, None)]
-    if any(
-        not isinstance(key, str) or not isinstance(text, str) or not re.fullmatch(pattern, key) or "\0" in text
-        for key, text in pairs
-    ):
-        raise ValueError(f"{path}: {name} is {value!r}; it must be a dict of names and texts")
-    return dict(value)
+def _located(error: msgspec.ValidationError) -> str:
+    """Return such as `DEVICES: invalid enum value 'tpu'`, with the name of the constant first."""
+    message, _, place = str(error).partition(" - at ")
+    name = re.search(r"(?<=\$\.)\w+", place)
+    return f"{name[0]}: {message}" if name else message.replace("Object missing required field", "it does not set")
 
 
 def read(path: Path) -> Implementation:
@@ -156,10 +143,6 @@ def read(path: Path) -> Implementation:
     Raises:
         ValueError: where the file is no implementation; the message has one line.
     """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{os.fsencode(path)!r} is no path in UTF-8; rename it") from None
     source = read_regular(path)
     try:
         tree = ast.parse(source)
@@ -167,32 +150,29 @@ def read(path: Path) -> Implementation:
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
         raise ValueError(f"{path}{where}: not valid Python ({error.msg})") from None
-    except (RecursionError, MemoryError):
-        raise ValueError(f"{path}: nested too deeply to be read") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: a constant that is not a plain literal ({error})") from None
     if not any(_defines_prepare(node) for node in tree.body):
         raise ValueError(f"{path} defines no prepare(problem, weights, device, workload)")
-    for name in ("FRAMEWORK", "TRACK"):
-        if not isinstance(constants.get(name), str) or not constants[name].strip():
-            raise ValueError(f"{path} sets no {name}; it must be a plain string")
-    if constants["TRACK"] not in TRACKS:
-        raise ValueError(f"{path}: TRACK is {constants['TRACK']!r}; it must be one of {', '.join(TRACKS)}")
+    try:
+        known = msgspec.convert(constants, Constants)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path}: {_located(error)}") from None
     return Implementation(
         name=path.stem,
         path=Path(os.path.realpath(path)),  # which takes links in a circle
-        framework=constants["FRAMEWORK"],
-        track=constants["TRACK"],
-        devices=_choices(path, constants, "DEVICES", DEVICES),
-        dtypes=_choices(path, constants, "DTYPES", DTYPES, DEFAULT_DTYPES),
-        workloads=_choices(path, constants, "WORKLOADS", WORKLOADS),
+        framework=known.FRAMEWORK,
+        track=known.TRACK,
+        devices=known.DEVICES,
+        dtypes=known.DTYPES,
+        workloads=known.WORKLOADS,
         digest=hashlib.sha256(source).hexdigest()[:16],
         about=(ast.get_docstring(tree) or "").partition("\n")[0],
-        lengths=_flag(path, constants, "LENGTHS"),
-        optional=_flag(path, constants, "OPTIONAL"),
-        requires=_requires(path, constants),
-        variables=_texts(path, constants, "ENVIRONMENT", r"[A-Za-z_]\w*"),
-        limits=_texts(path, constants, "LIMITS", r"[a-z-]+"),
+        lengths=known.LENGTHS,
+        optional=known.OPTIONAL,
+        requires=known.REQUIRES,
+        variables=known.ENVIRONMENT,
+        limits=known.LIMITS,
     )
 
 

@@ -81,9 +81,9 @@ DAMAGE = {
     "truncated": (truncated, "holds no records"),
     "empty": (lambda path: path.write_bytes(b""), "holds no records"),
     "random": (lambda path: path.write_bytes(bytes(range(256)) * 9), "holds no records"),
-    "an empty folder": (empty_folder, "is a folder"),
-    "a pipe": (pipe, "is a pipe"),
-    "an endless device": (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "is a device"),
+    "an empty folder": (empty_folder, "is not a regular file"),
+    "a pipe": (pipe, "is not a regular file"),
+    "an endless device": (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "is not a regular file"),
     "of another run": (lambda path: write_records(path, rows(1, "other")), "it is replicate 1 of run other"),
     "one row of another run": (lambda path: write_records(path, rows(1) + rows(1, "other")), "of run other"),
     "another replicate": (lambda path: shutil.copy(path.with_name("replicate-000.parquet"), path), "is replicate 0"),
@@ -190,7 +190,7 @@ def test_a_run_json_that_is_damaged_is_named(tmp_path, text):
         resumed(RunOptions(resume=str(tmp_path)))
     (tmp_path / "run.json").unlink()
     os.mkfifo(tmp_path / "run.json")
-    with pytest.raises(click.UsageError, match="is a pipe"):
+    with pytest.raises(click.UsageError, match="is not a regular file"):
         resumed(RunOptions(resume=str(tmp_path)))
 
 

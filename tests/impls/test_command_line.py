@@ -35,7 +35,7 @@ def shell(body, redirections="", before="", **variables):
 
 WRITE = "[click.echo('line') for _ in range(5)]; return 3"
 MUCH = "[print('line', flush=True) for _ in range(20_000)]; return 3"
-FULL = "error: standard output can't be written to: No space left on device\n"
+FULL = "error: No space left on device\n"
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,8 @@ FULL = "error: standard output can't be written to: No space left on device\n"
         (WRITE, "", 3, ""),
         (WRITE, "> /dev/full", 2, FULL),
         (MUCH, "> /dev/full", 2, FULL),
-        (WRITE, "2> /dev/full", 3, ""),
-        ("raise click.UsageError('wrong')", "2> /dev/full", 2, ""),
-        (WRITE, "> /dev/full 2>&1", 2, ""),
-        (WRITE, "| head -1", 3, ""),
-        (MUCH, "| head -1", 3, ""),
-        (MUCH, "2>&1 | head -1", 3, ""),
+        (MUCH, "| head -1", 1, ""),
         (WRITE, ">&-", 3, ""),
-        (MUCH, ">&- 2>&- <&-", 3, ""),
         ("raise click.UsageError('two\\n lines \\x1b[31m')", "", 2, "error: two lines \\x1b[31m\n"),
         ("open('/nowhere/x')", "", 2, "error: /nowhere/x: No such file or directory\n"),
         ("raise OSError(24, 'Too many open files')", "", 2, "error: Too many open files\n"),
@@ -79,13 +73,6 @@ def test_a_terminal_that_knows_few_characters_gets_escapes(body, encoding):
     done = shell(body, "2>&1", PYTHONIOENCODING=encoding, LC_ALL="C")
     assert done.returncode == 0, done.stdout
     assert "\\udcff" in done.stdout
-
-
-def test_a_closed_stream_is_not_taken_by_the_next_file(tmp_path):
-    path = tmp_path / "file"
-    body = f"f = open({str(path)!r}, 'w'); os.write(1, b'printed'); f.write('kept')"
-    assert shell(body, ">&-").returncode == 0
-    assert path.read_text() == "kept"
 
 
 IMPORTING = """

@@ -49,8 +49,8 @@ BAD = {
         ("impls", "evaluate", "torch_lstm", "--case", "nowhere.npz", "--out", "o.npz"),
         "does not exist",
     ),
-    "evaluate, an endless case": ((*EVALUATE, "--case", "/dev/zero", "--out", "o.npz"), "is a device"),
-    "an endless weights file": ((*RUN, "--weights", "/dev/zero"), "is a device"),
+    "evaluate, an endless case": ((*EVALUATE, "--case", "/dev/zero", "--out", "o.npz"), "is not a regular file"),
+    "an endless weights file": ((*RUN, "--weights", "/dev/zero"), "is not a regular file"),
     "no command": (("impls", "evaluat"), "No such command 'evaluat'"),
     "report of nothing": (("reports", "build"), "Missing argument"),
 }
@@ -153,19 +153,6 @@ def test_evaluate_does_not_replace_its_own_case(python, tmp_path):
         done = python(*EVALUATE, "--case", path, "--out", out)
         assert (done.returncode, done.stderr) == (2, f"error: {out} is the case itself; give another --out\n")
     assert path.read_bytes() == before
-
-
-def test_links_in_a_circle_are_one_line(python, tmp_path):
-    loop = tmp_path / "loop.py"
-    loop.symlink_to(loop)
-    for command in (
-        (*RUN, "--impl", loop, "--out", tmp_path / "o"),
-        ("reports", "build", loop, "--out", tmp_path / "p"),
-    ):
-        done = python(*command)
-        assert done.returncode in (1, 2)
-        assert "Too many levels of symbolic links" in done.stderr
-        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow

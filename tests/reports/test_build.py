@@ -167,7 +167,7 @@ def test_a_pipe_where_a_file_is_to_be_written_is_one_line(name, tmp_path):
     (tmp_path / "out" / "run").mkdir(parents=True)
     os.mkfifo(tmp_path / "out" / "run" / name)
     arguments = ["build", str(tmp_path / "run"), "--out", str(tmp_path / "out")]
-    with pytest.raises(click.ClickException, match=r"is a pipe, not a regular file|holds another run"):
+    with pytest.raises(click.ClickException, match=r"not a regular file|holds another run"):
         CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
 
 
