@@ -44,8 +44,8 @@ ALIKE = (
     "no regression found; base and head have the same implementations, so nothing was measured; --twins measures them"
 )
 """The last line of a gate where nothing can differ."""
-ABSENT = ("unsupported", "not_installed", "no_device")
-"""Statuses of arms that are not there to be compared, and need not be."""
+ABSENT = ("missing", "unsupported", "not_installed", "no_device")
+"""Statuses of arms that are not there to be compared, and need not be; missing where there is no such file."""
 
 
 def change(finding: Finding) -> str:
@@ -136,47 +136,40 @@ class Result:
 
 def standing_of(key: str, base: Record | None, head: Record | None, dtype: str) -> Standing | None:
     """Return the Standing of a benchmark from both sides' admissions; None where both agree with the reference."""
-    before = "not there" if base is None else base.status if base.status == "ok" else f"{base.status} ({base.reason})"
-    if head is None:
-        if base is None or base.status in ABSENT:
-            return Standing(key, "absent", f"base: {before}; head: not there")
-        return Standing(key, "missing", "it is in the base, and not in the head")
-    if head.status == "disagrees":
-        if base is not None and base.status == "disagrees":
+    before, now = (admission.status if admission else "missing" for admission in (base, head))
+    both = f"{_told(head)} in the head, {_told(base)} in the base"
+    if now == "missing":
+        return Standing(key, "absent" if before in ABSENT else "missing", both)
+    if now == "disagrees" and head is not None:
+        if before == "disagrees":
             return Standing(key, "absent", f"disagrees on both sides: {head.reason}")
-        did_not = ", and did not in the base" if before == "ok" else f" (base: {before})"
-        return Standing(key, "disagrees", f"disagrees with the reference{did_not}: {head.reason}")
-    if base is None or base.status in ABSENT:
-        if head.status in ABSENT:
-            return Standing(key, "absent", f"base: {before}; head: {head.status} ({head.reason})")
-        if head.status != "ok":
-            return Standing(key, "lost", f"base: {before}; {head.status} in the head: {head.reason}")
-        # an environment of base that lacks what head's has would hide a regression
-        lacks = base is not None and base.status in ("not_installed", "no_device")
-        return Standing(key, "unmeasured" if lacks else "new", f"base: {before}")
-    if head.status != "ok":
-        return Standing(key, "lost", f"{head.status} in the head, {before} in the base: {head.reason}")
-    if base.status == "disagrees":
-        return Standing(key, "new", f"base: {before}")
-    if base.status != "ok":
-        return Standing(key, "unmeasured", f"{before} in the base, ok in the head")
-    if base.error is not None and head.error is not None:
-        grown = head.error > 10 * base.error and head.error > TOLERANCES[dtype] / 10
-        if grown:
-            return Standing(
-                key,
-                "inaccurate",
-                f"error of {head.error_tensor} grew from {base.error:.0e} to {head.error:.0e}",
-            )
+        return Standing(key, "disagrees", f"disagrees with the reference, {_told(base)} in the base: {head.reason}")
+    if now != "ok":
+        return Standing(key, "absent" if before in ABSENT and now in ABSENT else "lost", both)
+    # an environment of base that lacks what head's has would hide a regression
+    if before in ("missing", "unsupported", "disagrees"):
+        return Standing(key, "new", both)
+    if before != "ok":
+        return Standing(key, "unmeasured", both)
+    if base is not None and base.error is not None and head is not None and head.error is not None:
+        if head.error > 10 * base.error and head.error > TOLERANCES[dtype] / 10:
+            grew = f"error of {head.error_tensor} grew from {base.error:.0e} to {head.error:.0e}"
+            return Standing(key, "inaccurate", grew)
     return None
+
+
+def _told(admission: Admission | None) -> str:
+    """Return an admission's status in words, with its reason."""
+    if admission is None:
+        return "missing"
+    return admission.status + (f" ({admission.reason})" if admission.status != "ok" else "")
 
 
 def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> Standing | None:
     """Return the Standing of a benchmark that failed while it was measured; None where it did not fail."""
     if head is not None:
-        if head.status == "disagrees" and base is None:
-            return Standing(key, "disagrees", f"disagrees with the reference while it was measured: {head.reason}")
-        return Standing(key, "lost", f"{head.status} in the head while it was measured: {head.reason}")
+        kind = "disagrees" if head.status == "disagrees" and base is None else "lost"
+        return Standing(key, kind, f"{head.status} in the head while it was measured: {head.reason}")
     if base is not None:
         return Standing(key, "unmeasured", f"{base.status} in the base while it was measured: {base.reason}")
     return None
