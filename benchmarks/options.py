@@ -66,6 +66,7 @@ class Flag:
         metavar: what stands for the value in the help.
         advanced: whether the help has it below the others.
         old_name: its name in earlier versions; it goes on working, and a line says the new one.
+        hidden: whether the help leaves it out.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Flag:
     metavar: str | None = None
     advanced: bool = False
     old_name: str = ""
+    hidden: bool = False
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,6 +210,7 @@ def _option(kind: type[Options], name: str) -> click.Option:
         show_default=chosen and not isinstance(default, bool),
         advanced=flag.advanced,
         old_name=flag.old_name,
+        hidden=flag.hidden,
     )
 
 

@@ -21,7 +21,7 @@ from benchmarks.calibration.report import report, slowdowns_listed
 from benchmarks.calibration.subject import Subject
 from benchmarks.options import Flag, Options, ProblemId, command
 from benchmarks.progress import progress_in_parts
-from benchmarks.regression.command import PROBLEM
+from benchmarks.regression.gate_options import PROBLEM
 from benchmarks.stages import COLLECTING, REGRESSION
 from impls.core import command_line
 from impls.core.files import check_place, write_text

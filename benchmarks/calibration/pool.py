@@ -14,8 +14,8 @@ import numpy as np
 from benchmarks import json_files, processors
 from benchmarks.metadata import Machine, Metadata
 from benchmarks.record import COMPARED, Record, read_records, write_records
-from benchmarks.regression.command import GATED_MODES, PROBLEM
 from benchmarks.regression.comparison import GATED
+from benchmarks.regression.gate_options import GATED_MODES, PROBLEM
 from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
 from benchmarks.words import listed

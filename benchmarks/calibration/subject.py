@@ -12,8 +12,8 @@ from benchmarks.calibration.injection import inject
 from benchmarks.calibration.pool import Identity
 from benchmarks.metadata import Machine
 from benchmarks.regression import snapshots
-from benchmarks.regression.command import GATED_MODES, PROBLEM, turn_seconds
 from benchmarks.regression.comparison import GATED, split
+from benchmarks.regression.gate_options import GATED_MODES, PROBLEM, turn_seconds
 from benchmarks.runner.sides import Version, version_of
 from impls.core import registry
 from impls.core.contract import MODES

@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import click
 
@@ -15,9 +14,9 @@ from benchmarks import ROOT, choices
 from benchmarks.fleet import scheduler
 from benchmarks.fleet.folder import REGRESSION, TWIN
 from benchmarks.fleet.scheduler import SchedulerFailed
-from benchmarks.regression.command import choose_benchmarks, options_of
 from benchmarks.regression.command import regression as gate_command
 from benchmarks.regression.comparison import is_foreign
+from benchmarks.regression.gate_options import GateOptions, choose_benchmarks
 from benchmarks.regression.snapshots import resolve
 from benchmarks.run import run as run_command
 from benchmarks.run_options import RunOptions, compared
@@ -111,28 +110,31 @@ def gate_options(given: Sequence[str], gates: int) -> list[str]:
         click.UsageError: where `regression` would refuse them.
     """
     with gate_command.make_context(REGRESSION, list(given), resilient_parsing=False) as context:
-        asked = SimpleNamespace(**context.params)
-    for name, option in (("out", "--out"), ("commits", "--bisect")):
-        if getattr(asked, name):
+        asked = GateOptions(**{name: value for name, value in context.params.items() if value is not None})
+    for value, option in ((asked.out, "--out"), (asked.commits, "--bisect")):
+        if value:
             raise click.UsageError(f"{option} does not go with a fleet of gates")
-    if (asked.base is None) == (not asked.specs) or (asked.head and not asked.base):
+    if (asked.base is None) == (not asked.base_requirements) or (asked.head and not asked.base):
         raise click.UsageError("a fleet of gates takes either --base REV (and --head REV) or --base-requirement SPEC")
     revisions = {name: revision for name in ("base", "head") if (revision := getattr(asked, name))}
+    impls = [os.path.realpath(name) if is_foreign(name) else name for name in asked.implementations]
     try:
         choose_benchmarks(asked)
-        for name in asked.impls:
+        for name in impls:
             if name != choices.ALL and not is_foreign(name):
                 registry.resolve(name)
-        foreign = [name for name in asked.impls if is_foreign(name)]
-        folders = {Path(os.path.realpath(name)).parent for name in foreign}
-        folders |= {ROOT} if len(foreign) < len(asked.impls) or not foreign else set()
+        foreign = [name for name in impls if is_foreign(name)]
+        folders = {Path(name).parent for name in foreign}
+        folders |= {ROOT} if len(foreign) < len(impls) or not foreign else set()
         for name, revision in revisions.items():
             commits = {resolve(folder, revision) for folder in folders}
             revisions[name] = commits.pop()[:12] if len(commits) == 1 else revision
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    asked.impls = [os.path.realpath(name) if is_foreign(name) else name for name in asked.impls]
-    asked.problems = [problem.id for problem in asked.problems]
     words = [f"--{name}={revision}" for name, revision in revisions.items()]
-    words += [f"--base-requirement={spec}" for spec in asked.specs] + ["--strict"] * asked.strict
-    return [*words, *options_of(asked), f"--gates={gates}"]
+    words += ["--strict"] * asked.strict + ["--even-if-same"] * asked.even_if_same
+    words += [f"--margin={asked.margin}", f"--threads={asked.threads}", f"--device={asked.device}"]
+    words += [f"--replicates={asked.replicates}", f"--blocks={asked.blocks}", f"--gates={gates}"]
+    repeated = {"base-requirement": asked.base_requirements, "impl": impls, "problem": asked.problems}
+    repeated |= {"workload": asked.workloads, "mode": asked.modes}
+    return words + [f"--{name}={value}" for name, values in repeated.items() for value in values]

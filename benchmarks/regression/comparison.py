@@ -247,7 +247,7 @@ def _pairs(
     for implementation in apart:
         name, needs = implementation.name, (*environments.WORKER_NEEDS, *implementation.requires)
         try:
-            own[name] = requirements.held(needs, name)
+            own[name] = {*requirements.build(needs, purpose=name)[1]}
             mine = specs_in(own[name])
             pairs[name] = requirements.pair(needs, mine, purpose=name) if mine else None
         except Unusable as error:

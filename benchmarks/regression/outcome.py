@@ -40,9 +40,7 @@ class Standing:
 
 REGRESSIONS = ("disagrees", "inaccurate")
 UNMEASURED = ("missing", "lost", "unmeasured")
-ALIKE = (
-    "no regression found; base and head have the same implementations, so nothing was measured; --twins measures them"
-)
+ALIKE = "no regression found; base and head are the same, so nothing was measured; --even-if-same measures them"
 """The last line of a gate where nothing can differ."""
 ABSENT = ("missing", "unsupported", "not_installed", "no_device")
 """Statuses of arms that are not there to be compared, and need not be; missing where there is no such file."""
@@ -151,14 +149,15 @@ def standing_of(key: str, base: Record | None, head: Record | None, dtype: str) 
         return Standing(key, "new", both)
     if before != "ok":
         return Standing(key, "unmeasured", both)
-    if base is not None and base.error is not None and head is not None and head.error is not None:
-        if head.error > 10 * base.error and head.error > TOLERANCES[dtype] / 10:
-            grew = f"error of {head.error_tensor} grew from {base.error:.0e} to {head.error:.0e}"
-            return Standing(key, "inaccurate", grew)
+    if base is None or head is None or base.error is None or head.error is None:
+        return None
+    if head.error > 10 * base.error and head.error > TOLERANCES[dtype] / 10:
+        grew = f"error of {head.error_tensor} grew from {base.error:.0e} to {head.error:.0e}"
+        return Standing(key, "inaccurate", grew)
     return None
 
 
-def _told(admission: Admission | None) -> str:
+def _told(admission: Record | None) -> str:
     """Return an admission's status in words, with its reason."""
     if admission is None:
         return "missing"
@@ -175,9 +174,9 @@ def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> 
     return None
 
 
-def alike(names: Iterable[str], benchmarks: Sequence[Benchmark], margin: float) -> Result:
+def alike(names: Iterable[str], benchmarks: Sequence[str], margin: float) -> Result:
     """Return the Result where both sides have the same implementations: nothing can differ, so nothing is measured."""
-    keys = [f"{name} {benchmark.id}" for name in names for benchmark in benchmarks]
+    keys = [f"{name} {benchmark}" for name in names for benchmark in benchmarks]
     return Result(margin, standings=[Standing(key, "alike", "the same in base and head") for key in keys])
 
 

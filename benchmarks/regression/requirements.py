@@ -64,14 +64,15 @@ def freeze(python: str) -> dict[str, str]:
     return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
 
 
-def held(wanted: Sequence[str], purpose: str = PURPOSE) -> set[str]:
-    """Return the canonical names of what an environment of these requirements holds.
+def build(wanted: Sequence[str], constraints: Sequence[str] = (), purpose: str = PURPOSE) -> tuple[str, dict[str, str]]:
+    """Build an environment of these requirements, and return its Python and what it holds.
 
     Raises:
         Unusable: where it cannot be built.
     """
     try:
-        return {*freeze(environments.build(wanted, purpose=purpose))}
+        python = environments.build(wanted, constraints, purpose)
+        return python, freeze(python)
     except environments.NotBuilt as error:
         raise Unusable(str(error)) from None
 
@@ -87,17 +88,12 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> 
     Raises:
         Unusable: where an environment cannot be built.
     """
+    head, held = build(now, purpose=purpose)
+    moved = names_of([*{*before} ^ {*now}])
+    kept = [f"{name}=={version}" for name, version in held.items() if name not in moved]
     try:
-        head = environments.build(now, purpose=purpose)
-        held = freeze(head)
-        moved = names_of([*{*before} ^ {*now}])
-        kept = [f"{name}=={version}" for name, version in held.items() if name not in moved]
-    except environments.NotBuilt as error:
-        raise Unusable(str(error)) from None
-    try:
-        base = environments.build(before, kept, purpose)
-        old = freeze(base)
-    except environments.NotBuilt as error:
+        base, old = build(before, kept, purpose)
+    except Unusable as error:
         raise Unusable(f"{error} (all other packages are held at head's versions; name those that must move)") from None
     versions = {name: (old.get(name, "none"), held.get(name, "none")) for name in sorted({*old, *held})}
     return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}

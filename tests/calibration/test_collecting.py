@@ -16,7 +16,7 @@ from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.real_gates import INJECTED
 from benchmarks.calibration.subject import Subject
 from benchmarks.metadata import Machine
-from benchmarks.regression import command as gate_command
+from benchmarks.regression import gate_options
 
 NAMES = ("numpy_lstm", "torch_lstm")
 
@@ -171,8 +171,8 @@ def test_a_round_of_a_file_from_elsewhere(mine, small, tmp_path):
 
 
 def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
-    assert Subject().turn_seconds == gate_command.TURN_SECONDS
-    assert Subject(("mine",)).turn_seconds == gate_command.turn_seconds(2, "cpu") > Subject().turn_seconds
+    assert Subject().turn_seconds == gate_options.TURN_SECONDS
+    assert Subject(("mine",)).turn_seconds == gate_options.turn_seconds(2, "cpu") > Subject().turn_seconds
 
 
 def test_an_lstm_without_a_backward_is_calibrated_in_the_modes_it_has():

@@ -17,7 +17,7 @@ SMALL = (
 )  # fmt: skip
 """Options of a run."""
 FEW = ("--problem", "t4-b2-i8-h8", "--mode", "train_step", "--replicates", "2", "--blocks", "2", "--margin", "100%",
-       "--twins")  # fmt: skip
+       "--even-if-same")  # fmt: skip
 """Options of a gate, which measures equal copies too."""
 
 # A shell starts what it runs in the background with SIGINT ignored, and children inherit that. Not a preexec_fn: that

@@ -34,7 +34,6 @@ BAD = {
     "no timeout": ((*RUN, "--timeout", "nan"), "nan"),
     "name too long": ((*RUN, "--out", "/tmp/" + "a" * 300), "File name too long"),
     "regression, name too long": ((*GATE, "--out", "/tmp/" + "a" * 300), "File name too long"),
-    "regression, infinite memory": ((*GATE, "--memory-limit", "inf"), "inf is not a finite number"),
     "regression, margin": ((*GATE, "--margin", "nan"), "nan"),
     "missing weights": ((*RUN, "--weights", "nowhere.npz"), "nowhere.npz does not exist"),
     "nothing to resume": ((*RUN, "--resume", "nowhere"), "no run to resume"),

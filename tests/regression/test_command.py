@@ -1,22 +1,22 @@
-"""The files that a gate writes."""
+"""The options of a gate, and the files that it writes."""
 
+import json
+
+import click
 import pytest
+from click.testing import CliRunner
 
-from benchmarks.options import Options
 from benchmarks.regression import command, written
+from benchmarks.regression.gate_options import GateOptions, Percent
 from benchmarks.regression.outcome import Result
 
 BESIDE = {"environment.json", "regression.parquet", "regression.md", "regression.xml"}
 
 
 def write(folder):
-    configuration = Options(
-        run_id="r", benchmarks=(), device="cpu", threads=1, turn_seconds=0.01, seed=0, weights=None, call_seconds=1.0,
-        memory_bytes=2**30,
-    )  # fmt: skip
     folder.mkdir()
     told = written.of(Result(0.02), "title", "line", strict=False, code={})
-    command.write_files(folder, Result(0.02), told, configuration, {})
+    command.write_files(folder, Result(0.02), told, GateOptions(base="HEAD"))
 
 
 def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
@@ -24,6 +24,7 @@ def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     write(tmp_path / "whole")
     assert {path.name for path in (tmp_path / "whole").iterdir()} == {*BESIDE, written.FILE}
+    assert json.loads((tmp_path / "whole" / "environment.json").read_text())["run"]["base"] == "HEAD"
 
     def write_text(path, text):
         if path.name == written.FILE:
@@ -34,3 +35,38 @@ def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "killed")
     assert {path.name for path in (tmp_path / "killed").iterdir()} == BESIDE
+
+
+@pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.05", 0.05), ("100%", 1.0), (0.02, 0.02)])
+def test_a_margin_is_a_share_or_a_percentage(text, share):
+    assert Percent().convert(text, None, None) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["2", "0", "nan", "2 %%", "0.01%"])
+def test_another_margin_is_refused(text):
+    with pytest.raises(click.UsageError):
+        Percent().convert(text, None, None)
+
+
+def test_every_option_reaches_the_gate_and_an_old_one_says_what_becomes_of_it(monkeypatch):
+    seen = []
+    monkeypatch.setattr(command, "gate", lambda options: seen.append(options) or Result(0.02))
+    words = "--base v1 --head v2 --impl a --impl b --problem t1-b1-i1-h1 --workload cell --mode forward --margin 5%"
+    words += " --threads 2 --strict --out there --twins --replicates 9"
+    done = CliRunner().invoke(command.regression, words.split(), standalone_mode=False)
+    assert done.exception is None
+    assert seen == [
+        GateOptions(
+            run_id=seen[0].run_id, base="v1", head="v2", implementations=("a", "b"), problems=("t1-b1-i1-h1",),
+            workloads=("cell",), modes=("forward",), margin=0.05, threads=2, strict=True, out="there",
+            even_if_same=True, replicates=9,
+        )
+    ]  # fmt: skip
+    notes = [line.partition(" ")[2].split()[0] for line in done.stderr.splitlines()]
+    assert notes == ["--twins", "--replicates"]
+
+
+def test_the_help_shows_at_most_14_options():
+    shown = [option for option in command.regression.params if not option.hidden]
+    assert len(shown) <= 14
+    assert all(option.help.endswith(".") for option in shown)

@@ -30,7 +30,7 @@ def asked(monkeypatch):
     here = [SimpleNamespace(name=name) for name in ("jax", "jaxlib", "torch")]
     monkeypatch.setattr(metadata, "distributions", lambda: here)
     monkeypatch.setattr(requirements, "pair", pair)
-    monkeypatch.setattr(requirements, "held", lambda wanted, purpose: HELD[purpose])
+    monkeypatch.setattr(requirements, "build", lambda wanted, purpose: ("python", dict.fromkeys(HELD[purpose])))
     return asked
 
 
@@ -57,12 +57,12 @@ def test_a_package_that_no_environment_holds_goes_into_the_core_one(asked):
 
 
 def test_with_all_an_environment_that_cannot_be_built_leaves_the_others_alone(asked, monkeypatch):
-    def held(wanted, purpose):
+    def build(wanted, purpose):
         if purpose == "keras_jax":
             raise Unusable("no network")
-        return HELD.get(purpose, set())
+        return "python", dict.fromkeys(HELD.get(purpose, ()))
 
-    monkeypatch.setattr(requirements, "held", held)
+    monkeypatch.setattr(requirements, "build", build)
     found = comparison.by_requirement(["all"], ["jax==0.10.1"])
     assert {purpose for purpose, _ in asked} == {"a regression", "equinox_lstm"}
     for side in (found.base, found.head):
@@ -90,7 +90,7 @@ def test_an_environment_that_cannot_be_built_is_told(monkeypatch):
 
     monkeypatch.setattr(environments, "build", build)
     with pytest.raises(Unusable, match="no network"):
-        requirements.held(["jax"])
+        requirements.build(["jax"])
 
 
 IMPLEMENTATION = 'FRAMEWORK = "torch"\nTRACK = "tuned"\n\n\ndef prepare(problem, weights, device, workload): ...\n'

@@ -12,7 +12,7 @@ from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
 from benchmarks.choices import choose_cores
 from benchmarks.regression import decision, outcome, report, snapshots
-from benchmarks.regression.command import TURN_SECONDS, turn_seconds
+from benchmarks.regression.gate_options import TURN_SECONDS, turn_seconds
 from benchmarks.regression.slowdowns import locate
 from benchmarks.runner.blocks import SPACING_SECONDS
 from benchmarks.runner.session import Session
@@ -81,7 +81,7 @@ def test_the_same_files_are_not_measured_and_a_changed_one_is(regression, checko
     assert [one["kind"] for one in told["standings"]] == ["alike"] * 4
     with (checkout / "impls" / "torch_lstm.py").open("a") as file:
         file.write("# changed\n")
-    done, out = regression(*chosen, *(option for option in FEW if option != "--twins"))
+    done, out = regression(*chosen, *(option for option in FEW if option != "--even-if-same"))
     assert done.returncode == 0, done.stderr + done.stdout
     assert set(pd.read_parquet(out / "regression.parquet")["side"]) == {"base", "head"}
 
@@ -184,7 +184,9 @@ def test_what_can_not_be_read_or_imported_is_no_pass_on_either_side(checkout, re
     path.write_text(good + "\ndef (\n")
     done, _ = regression("--base", "HEAD", "--impl", "torch_cell", "--impl", "torch_lstm", *FEW)
     assert done.returncode == 3, done.stderr + done.stdout
-    assert "torch_cell t4-b2-i8-h8/sequence/train_step: error (impls/torch_cell.py, line" in " ".join(done.stdout.split())
+    assert "torch_cell t4-b2-i8-h8/sequence/train_step: error (impls/torch_cell.py, line" in " ".join(
+        done.stdout.split()
+    )
 
     path.write_text("import nonexistent_zz\n" + good.replace("from __future__ import annotations", ""))
     git(checkout, "commit", "-qam", "broken")

@@ -1,0 +1,154 @@
+"""The options of a gate."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from typing import Annotated, Any
+
+import click
+import msgspec
+
+from benchmarks import choices
+from benchmarks.cases import Benchmark
+from benchmarks.options import Flag, Options
+from benchmarks.regression import comparison, decision
+from benchmarks.regression.comparison import Comparison
+from benchmarks.runner.blocks import SPACING_SECONDS
+from benchmarks.worker.devices import LEAST_TURN
+from impls.core.contract import MODES
+
+PROBLEM = "t64-b16-i128-h128"
+GATED_MODES = ("forward", "train_step")
+BLOCKS = 24
+"""Blocks of a replicate."""
+TURN_SECONDS = 0.016
+"""Shorter than the turns of a run: more blocks in the same time make a ratio more precise."""
+FILLED = 0.75
+"""The share of the time from one block to the next that turns fill. With many benchmarks, blocks take longer anyway."""
+
+
+class Percent(click.ParamType):  # type: ignore[type-arg]
+    """A share, such as `2%` or `0.02`."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read a share."""
+        if isinstance(value, float):
+            return value
+        try:
+            share = float(value[:-1]) / 100 if value.endswith("%") else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a percentage; write 2% or 0.02", param, ctx)
+        if not 0.001 <= share <= 1:
+            self.fail(f"{value} is not between 0.1% and 100%; 2 % is written 2% or 0.02", param, ctx)
+        return share
+
+
+class GateOptions(Options, frozen=True, kw_only=True):
+    """The options of a gate. environment.json keeps them.
+
+    Attributes:
+        order_seed: decides in which order the sides take turns.
+    """
+
+    base: Annotated[str | None, Flag("--base", "Compare with the files of this git revision.", metavar="REV")] = None
+    head: Annotated[str | None, Flag("--head", "Compare this revision instead of the working tree.", metavar="REV")] = (
+        None
+    )
+    commits: Annotated[str | None, Flag("--bisect", "Find the commit that made it slower.", metavar="GOOD..BAD")] = None
+    base_requirements: Annotated[
+        tuple[str, ...],
+        Flag(
+            "--base-requirement",
+            "Compare with an environment that holds this, such as jax==0.10.1. Repeatable.",
+            metavar="SPEC",
+        ),
+    ] = ()
+    margin: Annotated[
+        float,
+        Flag("--margin", "The slowdown to be found. Less than half of it is never a regression.", Percent()),
+    ] = 0.02
+    strict: Annotated[bool, Flag("--strict", "Exit 3 where any verdict is unclear.")] = False
+    out: Annotated[str | None, Flag("--out", "A new folder; by default runs/DATE-regression.", click.Path(), "DIR")] = (
+        None
+    )
+    threads: Annotated[
+        int, Flag("--threads", "Processors of each implementation.", click.IntRange(min=1), advanced=True)
+    ] = 1
+    even_if_same: Annotated[
+        bool,
+        Flag(
+            "--even-if-same",
+            "Measure also where base and head have the same implementations.",
+            advanced=True,
+            old_name="--twins",
+        ),
+    ] = False
+    replicates: Annotated[int, Flag("--replicates", "The most replicates.", click.IntRange(2, 10**4), hidden=True)] = (
+        decision.MOST
+    )
+    blocks: Annotated[int, Flag("--blocks", "Blocks of a replicate.", click.IntRange(2, 10**5), hidden=True)] = BLOCKS
+    gates: Annotated[
+        int, Flag("--gates", "How many gates share the chance of a false alarm.", click.IntRange(min=1), hidden=True)
+    ] = 1
+    order_seed: int = 0
+
+
+GIVEN = (
+    "base", "head", "commits", "base_requirements", "implementations", "problems", "workloads", "modes", "device",
+    "margin", "strict", "out", "threads", "even_if_same", "replicates", "blocks", "gates",
+)  # fmt: skip
+"""What can be given on the command line."""
+NOTES = {
+    "--replicates": "--replicates goes with 1.0: a gate takes as many as it needs, at most 40",
+    "--blocks": f"--blocks goes with 1.0: a replicate has {BLOCKS}",
+}
+"""What is said where an option is given that will not stay."""
+
+
+def turn_seconds(benchmarks: int, device: str) -> float:
+    """Return how long a turn is on a device, where so many benchmarks each take four turns in a block."""
+    return max(TURN_SECONDS, FILLED * SPACING_SECONDS / (4 * benchmarks), LEAST_TURN[device])
+
+
+def choose_benchmarks(options: GateOptions) -> tuple[str, ...]:
+    """Return the benchmarks that the options ask for; by default a sequence's forward and train step."""
+    problems = choices.choose_problems(options.problems, None, [PROBLEM])
+    modes = options.modes or (MODES if options.workloads else GATED_MODES)
+    pairs = list(itertools.product(options.workloads or ("sequence",), modes))
+    return tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs)
+
+
+def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, ...]]:
+    """Check all options before anything is written.
+
+    Returns:
+        The options with nothing left open, base and head, and the processors of each implementation.
+
+    Raises:
+        click.UsageError: where they cannot be used.
+    """
+    if (options.base is None) == (not options.base_requirements):
+        raise click.UsageError("give either --base REV or --base-requirement SPEC")
+    if options.head is not None and options.base is None:
+        raise click.UsageError("--head takes --base")
+    try:
+        benchmarks = options.benchmarks or choose_benchmarks(options)
+        cores = choices.choose_cores(options.threads)
+        if options.base is not None:
+            compared = comparison.by_revision(options.implementations, options.base, options.head)
+        else:
+            compared = comparison.by_requirement(options.implementations, options.base_requirements)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    both = len({*compared.base.versions} & {*compared.head.versions})
+    whole = msgspec.structs.replace(
+        options,
+        benchmarks=benchmarks,
+        baseline="base",
+        turn_seconds=turn_seconds(max(1, both * len(benchmarks)), options.device),
+        order_seed=secrets.randbits(32),  # new each time, so that no side is always favoured
+    )
+    return whole, compared, cores
