@@ -9,35 +9,22 @@ from impls.core.text import one_line
 
 _MARKUP = re.compile(
     r"""
+    (?P<number>\A\d{1,9}(?=[.)](?:\s|\Z)))?  # a numbered item
     (?P<sign>
-    [|*`]                          # a cell's end, emphasis, code
+    (?(number)[.)]|(?!))
+    | [|*`]                        # a cell's end, emphasis, code
+    | \](?=[(\[:])                 # the end of a link's text
     | \\(?=[!-/:-@\[-`{-~])        # a backslash that would escape the next sign
     | <(?=[A-Za-z/!?])             # a tag
     | &(?=\#?\w+;)                 # an entity such as &lt;
     | ~(?=~) | (?<=~)~             # struck out
     | (?<![^\W_])_ | _(?![^\W_])   # emphasis; inside a name such as torch_lstm it is none
-    | \](?=[(\[:])                 # the end of a link's text
-    | :(?=//) | (?<=www)\.         # an address
-    | \A(?:>|\#(?=[\#\s]|\Z)|[-+](?=[\s-]|\Z)|=(?=[=\s]*\Z)|\[(?=[\ xX]\]))  # what starts a block
+    | \A(?:>|\#(?=[\#\s]|\Z)|[-+](?=[\s-]|\Z)|=(?=[=\s]*\Z))  # what starts a block
     | (?<=\s)\#(?=\#*\Z)           # the end of a heading
     )
-    | (?P<joint>
-    @(?=[\w-])                     # a mention, or an address of mail
-    | \#(?=\d) | (?<=\bGH-)(?=\d)  # an issue
-    | :(?=[\w+-]+:)                # an emoji
-    | \A\d{1,9}(?=[.)](?:\s|\Z))   # a numbered item
-    )
-    | (?P<dollar>\$)               # mathematics
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
-
-
-def _as_it_is(found: re.Match[str]) -> str:
-    """Return markup so that it is text: GitHub sees mentions, issues and emojis only where nothing parts them."""
-    if found["dollar"]:
-        return "<span>$</span>"
-    return f"\\{found[0]}" if found["sign"] else f"{found[0]}<!-- -->"
 
 
 def count(number: int, word: str, plural: str | None = None) -> str:
@@ -53,10 +40,9 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 def markdown_cell(text: str) -> str:
     """Return text for one cell of a table in GitHub's Markdown: on one line, and every sign shown as it is.
 
-    Only what GitHub would take for markup, a mention, an issue or an address is changed, so that the file also reads
-    well as text.
+    Only what GitHub would take for markup is changed, so that the file also reads well as text.
     """
-    return _MARKUP.sub(_as_it_is, one_line(text))
+    return _MARKUP.sub(lambda found: f"{found['number'] or ''}\\{found['sign']}", one_line(text))
 
 
 def markdown_table(rows: Sequence[Sequence[object]], header: Sequence[str], numbers: bool = False) -> str:

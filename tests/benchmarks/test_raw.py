@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import choices, limits, machine, raw, record
+from benchmarks import choices, limits, machine, raw
 from benchmarks.calibration.command import stored
 from benchmarks.calibration.pool import Identity, claim
 from benchmarks.cases import Benchmark
@@ -234,26 +234,6 @@ def test_a_damaged_file_of_a_calibration_is_named_before_anything_is_measured(tm
     truncated(pool / "replicate-1.parquet")
     with pytest.raises(click.UsageError, match=r"replicate-1\.parquet holds no records"):
         stored(tmp_path)
-
-
-def test_a_file_of_records_that_says_it_holds_too_much_is_not_read(tmp_path, monkeypatch):
-    path = tmp_path / "a.parquet"
-    write_records(path, rows(0) * 5000)
-    assert len(read_records(path)) == 10_000
-    for name, most in (("MOST_VALUES", 9_999), ("MOST_BYTES", 100)):
-        with monkeypatch.context() as patched:
-            patched.setattr(record, name, most)
-            with pytest.raises(ValueError, match=r"more than can be read|at most"):
-                read_records(path)
-
-
-def test_equal_values_that_take_no_bytes_are_counted(tmp_path):
-    path = tmp_path / "bomb.parquet"
-    many = pa.ListArray.from_arrays(pa.array([0, 2**24 + 1], pa.int32()), pa.nulls(2**24 + 1, pa.float64()))
-    pq.write_table(pa.table({"samples": many}), path)
-    assert path.stat().st_size < 2**16
-    with pytest.raises(ValueError, match="more than can be read"):
-        read_records(path)
 
 
 def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a_user_is_not(tmp_path):

@@ -37,29 +37,14 @@ SIGNS = st.text(alphabet="ab <>|&;#*_`~[]()!\\:/1-@$+.wGH=", max_size=20)
 def test_a_cell_shows_the_text_that_it_was_given(text):
     wanted = html.escape(" ".join(text.split()), quote=False)
     page = rendered(f"| a | b |\n| --- | --- |\n| {markdown_cell(text)} | end |")
-    assert re.findall("<td>(.*)</td>", unparted(page)) == [wanted, "end"]
-    item = unparted(rendered(f"# h\n\n- {markdown_cell(text) or 'x'}\n- end")).splitlines()
+    assert re.findall("<td>(.*)</td>", page) == [wanted, "end"]
+    item = rendered(f"# h\n\n- {markdown_cell(text) or 'x'}\n- end").splitlines()
     assert item[2] == f"<li>{wanted or 'x'}</li>"
-    heading = unparted(rendered(f"## a {markdown_cell(text)}\n"))
+    heading = rendered(f"## a {markdown_cell(text)}\n")
     assert heading == f"<h2>a {wanted}".rstrip() + "</h2>\n"
 
 
-def unparted(page):
-    """A page without what keeps GitHub from seeing mentions and formulas."""
-    return page.replace("<!-- -->", "").replace("<span>$</span>", "$")
-
-
 ALIVE = {
-    "mention": ("a @octocat b", "@octocat"),
-    "team": ("@org/team", "@org"),
-    "issue": ("see #123", "#123"),
-    "issue elsewhere": ("owner/name#12", "#12"),
-    "issue by GH": ("GH-12", "GH-12"),
-    "mail": ("a@example.com", "@example"),
-    "address": ("https://example.com", "https://"),
-    "address without a scheme": ("www.example.com", "www.example"),
-    "emoji": (":bomb:", ":bomb:"),
-    "mathematics": ("$x$", "$x$"),
     "link": ("[x](javascript:alert(1))", "x]("),
     "image": ("![x](https://example.com/x.png)", "x]("),
     "code": ("`x`", " `x"),
