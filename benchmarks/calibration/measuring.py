@@ -83,7 +83,7 @@ def collect(
         refuse({key: one.reason for key, one in session.admissions.items() if one.status != "ok"})
         session.close()
         described = machine.describe(Options(run_id=session.options.run_id, baseline=BASE))
-        pool.describe(pool_folder, pool.Round(described, f"{datetime.now(UTC):%Y-%m-%d}", work))
+        pool.describe(pool_folder, pool.Round(described, work))
         for number in range(replicates):
             records = session.replicate(number, Steps.blocks, stage=Stage.COLLECTING, of_all=replicates)
             refuse({key: failure.reason for key, failure in session.failures.items()})

@@ -19,7 +19,6 @@ from benchmarks.regression.gate_options import GATED_MODES, PROBLEM
 from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
 from benchmarks.words import listed
-from benchmarks.worker.timing import Turn
 from impls.core.files import write_text
 from impls.core.text import json_text
 
@@ -90,13 +89,9 @@ def claim(folder: Path, identity: Identity) -> None:
 
 
 class Round(msgspec.Struct, frozen=True):
-    """What is known of a round: the machine, versions and commit, the date, and how its sides are slowed.
-
-    work: the kind of work; None where no side is slowed.
-    """
+    """What is known of a round: the machine, versions and commit, and how its sides are slowed; None for not at all."""
 
     described: Metadata
-    date: str
     work: str | None = None
 
     @property
@@ -119,16 +114,14 @@ def rounds_of(folder: Path) -> list[Round]:
     return [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
 
 
-SAVED = ("block", "position", "seconds", "wall_seconds", "steal_seconds", "pressure_seconds", "involuntary_switches")
-"""What is saved of a turn: what a replay needs, and how disturbed the machine was."""
-
-
 def save(folder: Path, records: Sequence[Record]) -> None:
     """Write a replicate to a file, without the samples of its turns."""
-    shortened = []
-    for record in records:
-        turns = [Turn(**{name: getattr(turn, name) for name in SAVED}) for turn in record.turns or []]
-        shortened.append(msgspec.structs.replace(record, turns=turns))
+    shortened = [
+        msgspec.structs.replace(
+            record, turns=[msgspec.structs.replace(turn, samples=None) for turn in record.turns or ()]
+        )
+        for record in records
+    ]
     moment, suffix = time.strftime("%Y%m%dT%H%M%S", time.gmtime()), records[0].run_id.rpartition("-")[2]
     write_records(folder / f"replicate-{moment}-{suffix}.parquet", shortened, COMPARED)
 

@@ -38,132 +38,117 @@ class Rate:
     benchmark: str = ""
 
 
+@dataclass(frozen=True)
+class Count:
+    """A count over gates of a replay.
+
+    held: the replicates that have what is compared.
+    case: what a gate compares.
+    gates: how many there are, in all rounds together.
+    seed: of all draws.
+    """
+
+    held: Sequence[int]
+    case: Case
+    gates: int
+    seed: int
+
+    def within_rounds(self, replay: Replay) -> Rate | None:
+        """Replay gates each of which has all its replicates from one round, as a real gate.
+
+        What lasts for a round is then seen. Only rounds of LONG_ENOUGH replicates count; None where there is none. The
+        limits are quantiles of a bootstrap over rounds. They are at least as wide as chance makes the rate of so many
+        gates, so that "never seen" is not "at most 0".
+        """
+        rng, numbers = random.Random(self.seed), np.random.default_rng(self.seed)
+        long = [own for own in replay.pool.by_round(self.held).values() if len(own) >= LONG_ENOUGH]
+        if not long:
+            return None
+        each, used = -(-self.gates // len(long)), 0
+        hits = np.zeros(len(long))
+        for k, own in enumerate(long):
+            for _ in range(each):
+                heads = self.case.draw(replay.pool.benchmarks, rng)
+                gate = replay.gate(heads, _labelled(rng, rng.sample(own, min(len(own), MOST))))
+                hits[k] += gate.found(heads)
+                used += gate.replicates
+        drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
+        return _limited(int(hits.sum()), each * len(long), drawn, used / (each * len(long)))
+
+    def across_rounds(self, replay: Replay, again: int) -> Rate | None:
+        """Replay gates whose replicates come from several rounds; None where there are too few.
+
+        Such a gate can have more replicates than a round. The limits are as those of within_rounds, but `again` gates
+        have to be replayed for each of DRAWS draws of the rounds. With one round, they are what chance makes them.
+        """
+        if len(self.held) < TESTED:
+            return None
+        rng, numbers = random.Random(self.seed), np.random.default_rng(self.seed)
+        by_round = replay.pool.by_round(self.held)
+
+        def counted(drawn: Sequence[str], gates: int) -> tuple[int, float]:
+            weights = Counter(drawn)  # the replicates of a round that was drawn twice are twice as likely
+            those = [k for name in weights for k in by_round[name]]
+            chances = np.array([weights[replay.pool.replicates[k].round] for k in those], float)
+            hits = used = 0
+            for _ in range(gates):
+                heads = self.case.draw(replay.pool.benchmarks, rng)
+                order = numbers.choice(len(those), min(len(those), MOST), replace=False, p=chances / chances.sum())
+                gate = replay.gate(heads, _labelled(rng, [those[k] for k in order]))
+                hits, used = hits + gate.found(heads), used + gate.replicates
+            return hits, used / gates
+
+        rounds = sorted(by_round)
+        hits, used = counted(rounds, self.gates)
+        draws = DRAWS if len(rounds) > 1 else 0  # a single round can only be drawn again
+        rates = [counted(rng.choices(rounds, k=len(rounds)), again)[0] / again for _ in range(draws)]
+        return _limited(hits, self.gates, rates or [hits / self.gates], used)
+
+    def simulated(self, replay: Replay, between: Between) -> Rate:
+        """Simulate gates in which nothing changed, each in a round of its own.
+
+        A gate's replicates are drawn from all that were measured, with repetitions: their spreads and their outliers
+        are real. Which of the two copies is called base is drawn for each replicate, so that a difference that lasted
+        in the pool, by chance or not, does not last in the gate. What a round adds to a benchmark's log ratio of times
+        is drawn from a normal distribution instead. Its variance is the largest that all benchmarks together allow:
+        between.bound times that within rounds. Start and memory get nothing. The limits are those that chance sets.
+        """
+        rng, pool = random.Random(self.seed), replay.pool
+        groups = several(pool, self.held)
+        spreads = {
+            name: math.sqrt(between.bound * variance_within([pool.logs(group, COPY, name) for group in groups]))
+            for name in pool.benchmarks
+        }
+        hits = used = 0
+        for _ in range(self.gates):
+            drawn = self.case.draw(pool.benchmarks, rng)
+            heads = {name: replace(head, shift=rng.gauss(0.0, spreads[name])) for name, head in drawn.items()}
+            gate = replay.gate(heads, [(k, rng.random() < 0.5) for k in rng.choices(self.held, k=MOST)])
+            hits, used = hits + bool(gate.slower()), used + gate.replicates
+        return Rate(hits / self.gates, *by_chance(hits, self.gates), used / self.gates, self.gates)
+
+    def least_found(self, replay: Replay) -> Rate | None:
+        """Return the rate of the benchmark at which the slowdown is found least often; None with too few replicates.
+
+        So many gates are replayed for each benchmark.
+        """
+        if len(self.held) < TESTED:
+            return None
+        rng, gates, rates = random.Random(self.seed), self.gates, []
+        for benchmark in replay.pool.benchmarks:
+            heads = dict.fromkeys(replay.pool.benchmarks, Head()) | {benchmark: self.case.head}
+            hits = used = 0
+            for _ in range(gates):
+                gate = replay.gate(heads, _labelled(rng, rng.sample(self.held, min(len(self.held), MOST))))
+                hits, used = hits + gate.found(heads), used + gate.replicates
+            rates.append(Rate(hits / gates, *by_chance(hits, gates), used / gates, gates, benchmark))
+        return min(rates, key=lambda found: found.rate)
+
+
 def _labelled(rng: random.Random, replicates: Sequence[int]) -> Order:
     """Return the replicates of a gate. Which of the two copies is called base is drawn once."""
     swapped = rng.random() < 0.5
     return [(k, swapped) for k in replicates]
-
-
-def rate_within_rounds(replay: Replay, held: Sequence[int], case: Case, gates: int, seed: int) -> Rate | None:
-    """Replay gates each of which has all its replicates from one round, as a real gate.
-
-    What lasts for a round is then seen. Only rounds of LONG_ENOUGH replicates count; None where there is none. The
-    limits are quantiles of a bootstrap over rounds. They are at least as wide as chance makes the rate of so many
-    gates, so that "never seen" is not "at most 0".
-
-    Args:
-        replay: the gates of a pool.
-        held: the replicates that have all the sides.
-        case: what a gate compares.
-        gates: how many gates are replayed, in all rounds together.
-        seed: of all draws.
-    """
-    rng, numbers = random.Random(seed), np.random.default_rng(seed)
-    long = [own for own in replay.pool.by_round(held).values() if len(own) >= LONG_ENOUGH]
-    if not long:
-        return None
-    each, used = -(-gates // len(long)), 0
-    hits = np.zeros(len(long))
-    for k, own in enumerate(long):
-        for _ in range(each):
-            heads = case.draw(replay.pool.benchmarks, rng)
-            gate = replay.gate(heads, _labelled(rng, rng.sample(own, min(len(own), MOST))))
-            hits[k] += gate.found(heads)
-            used += gate.replicates
-    drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
-    total = each * len(long)
-    return _limited(int(hits.sum()), total, drawn, used / total)
-
-
-def alarms_of_simulated_gates(
-    replay: Replay, held: Sequence[int], case: Case, between: Between, gates: int, seed: int
-) -> Rate:
-    """Simulate gates in which nothing changed, each in a round of its own.
-
-    A gate's replicates are drawn from all that were measured, with repetitions: their spreads and their outliers are
-    real. Which of the two copies is called base is drawn for each replicate, so that a difference that lasted in the
-    pool, by chance or not, does not last in the gate. What a round adds to a benchmark's log ratio of times is drawn
-    from a normal distribution instead. Its variance is the largest that all benchmarks together allow: between.bound
-    times that within rounds. Start and memory get nothing. The limits are those that chance sets.
-
-    Args:
-        replay: the gates of a pool.
-        held: the replicates that have both copies.
-        case: what a gate compares.
-        between: how far rounds differ.
-        gates: how many gates are simulated.
-        seed: of all draws.
-    """
-    rng, pool = random.Random(seed), replay.pool
-    groups = several(pool, held)
-    spreads = {
-        name: math.sqrt(between.bound * variance_within([pool.logs(group, COPY, name) for group in groups]))
-        for name in pool.benchmarks
-    }
-    hits = used = 0
-    for _ in range(gates):
-        drawn = case.draw(pool.benchmarks, rng)
-        heads = {name: replace(head, shift=rng.gauss(0.0, spreads[name])) for name, head in drawn.items()}
-        gate = replay.gate(heads, [(k, rng.random() < 0.5) for k in rng.choices(held, k=MOST)])
-        hits, used = hits + bool(gate.slower()), used + gate.replicates
-    return Rate(hits / gates, *by_chance(hits, gates), used / gates, gates)
-
-
-def rate(replay: Replay, held: Sequence[int], case: Case, gates: int, again: int, seed: int) -> Rate | None:
-    """Replay gates whose replicates come from several rounds; None where there are too few.
-
-    Such a gate can have more replicates than a round. The limits are as those of rate_within_rounds, but gates have to
-    be replayed for each draw of the rounds. With one round, they are what chance makes them.
-
-    Args:
-        replay, held, case, gates, seed: as for rate_within_rounds.
-        again: how many gates are replayed for each of DRAWS draws of the rounds.
-    """
-    if len(held) < TESTED:
-        return None
-    rng, numbers = random.Random(seed), np.random.default_rng(seed)
-    by_round = replay.pool.by_round(held)
-
-    def counted(drawn: Sequence[str], count: int) -> tuple[int, float]:
-        weights = Counter(drawn)  # the replicates of a round that was drawn twice are twice as likely
-        those = [k for name in weights for k in by_round[name]]
-        chances = np.array([weights[replay.pool.replicates[k].round] for k in those], float)
-        hits = used = 0
-        for _ in range(count):
-            heads = case.draw(replay.pool.benchmarks, rng)
-            order = numbers.choice(len(those), min(len(those), MOST), replace=False, p=chances / chances.sum())
-            gate = replay.gate(heads, _labelled(rng, [those[k] for k in order]))
-            hits, used = hits + gate.found(heads), used + gate.replicates
-        return hits, used / count
-
-    rounds = sorted(by_round)
-    hits, used = counted(rounds, gates)
-    draws = DRAWS if len(rounds) > 1 else 0  # a single round can only be drawn again
-    rates = [counted(rng.choices(rounds, k=len(rounds)), again)[0] / again for _ in range(draws)]
-    return _limited(hits, gates, rates or [hits / gates], used)
-
-
-def least_found(replay: Replay, held: Sequence[int], shift: float, gates: int, seed: int) -> Rate | None:
-    """Return the rate of the benchmark at which a slowdown is found least often; None with too few replicates.
-
-    Args:
-        replay: the gates of a pool.
-        held: the replicates that have both copies.
-        shift: the slowdown, as a log ratio.
-        gates: how many gates are replayed for each benchmark.
-        seed: of all draws.
-    """
-    if len(held) < TESTED:
-        return None
-    rng, rates = random.Random(seed), []
-    for benchmark in replay.pool.benchmarks:
-        hits = used = 0
-        for _ in range(gates):
-            heads = Case(Head(shift=shift), benchmark).draw(replay.pool.benchmarks, rng)
-            gate = replay.gate(heads, _labelled(rng, rng.sample(held, min(len(held), MOST))))
-            hits, used = hits + gate.found(heads), used + gate.replicates
-        rates.append(Rate(hits / gates, *by_chance(hits, gates), used / gates, gates, benchmark))
-    return min(rates, key=lambda found: found.rate)
 
 
 def _limited(hits: int, gates: int, drawn: Sequence[float] | np.ndarray, replicates: float) -> Rate:
@@ -175,6 +160,5 @@ def _limited(hits: int, gates: int, drawn: Sequence[float] | np.ndarray, replica
 
 def by_chance(hits: int, trials: int) -> tuple[float, float]:
     """Return the one-sided 95 % limits of a chance, lower and upper, by Clopper and Pearson."""
-    low = float(stats.beta.ppf(0.05, hits, trials - hits + 1)) if hits else 0.0
-    high = float(stats.beta.ppf(0.95, hits + 1, trials - hits)) if hits < trials else 1.0
-    return low, high
+    limits = stats.binomtest(hits, trials).proportion_ci(confidence_level=0.9, method="exact")
+    return float(limits.low), float(limits.high)

@@ -50,22 +50,20 @@ class Head:
 
 @dataclass(frozen=True)
 class Case:
-    """What gates compare: of which one benchmark is slowed, or none.
+    """What gates compare.
 
-    head: that of the slowed benchmark; by default, nothing is slowed.
-    benchmark: the slowed one; by default, it is drawn for each gate.
+    head: that of the one benchmark that is slowed, which is drawn for each gate; by default, none is slowed.
     alone: whether a gate compares only the benchmarks of the slowed implementation, or of one that is drawn.
     """
 
     head: Head = Head()
-    benchmark: str | None = None
     alone: bool = False
 
     def draw(self, benchmarks: Sequence[str], rng: random.Random) -> dict[str, Head]:
         """Return the head of each benchmark of a gate."""
         heads, target = dict.fromkeys(benchmarks, Head()), None
         if self.head.slowed:
-            target = self.benchmark or rng.choice(benchmarks)
+            target = rng.choice(benchmarks)
             heads[target] = self.head
         if not self.alone:
             return heads

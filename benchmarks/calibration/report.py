@@ -10,11 +10,11 @@ import numpy as np
 from scipy import stats
 
 from benchmarks import processors
-from benchmarks.calibration import assumptions, rates
+from benchmarks.calibration import assumptions
 from benchmarks.calibration.counting import count_all
 from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.rates import Rate
+from benchmarks.calibration.rates import LONG_ENOUGH, Count, Rate
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up, span
 from benchmarks.calibration.replay import Case, Head, Replay, implementation_of
 from benchmarks.regression.decision import TESTED
@@ -96,19 +96,16 @@ def counts_of(pool: Pool) -> dict[Key, Callable[[Replay], Rate | None]]:
     between = assumptions.between_rounds(pool, held)
     for row, alone in ((EXACT, False), (OF_ONE, True))[: 1 + several]:
         for share in SHARES:
-            case = Case(Head(shift=math.log1p(share)), alone=alone)
             gates, again = OFTEN.get(share, (GATES, AGAIN))
-            counts[row, name_of(share)] = partial(rates.rate, held=held, case=case, gates=gates, again=again, seed=2)
-        case = Case(alone=alone)
-        counts[row, ALARMS] = partial(rates.rate_within_rounds, held=held, case=case, gates=ALARM_GATES, seed=1)
+            slower = Count(held, Case(Head(shift=math.log1p(share)), alone), gates, seed=2)
+            counts[row, name_of(share)] = partial(slower.across_rounds, again=again)
+        counts[row, ALARMS] = Count(held, Case(alone=alone), ALARM_GATES, seed=1).within_rounds
         if between and len(pool.by_round(held)) >= ENOUGH:
-            simulated = partial(rates.alarms_of_simulated_gates, held=held, case=case, between=between)
-            counts[row, BOUND] = partial(simulated, gates=SIMULATED, seed=5)
+            counts[row, BOUND] = partial(Count(held, Case(alone=alone), SIMULATED, seed=5).simulated, between=between)
     for side in map(name_of, SHARES):
-        slowed, case = pool.holding([BASE, COPY, side]), Case(Head(side))
-        counts[INJECTED, side] = partial(rates.rate, held=slowed, case=case, gates=GATES, again=AGAIN, seed=3)
-    shift = math.log1p(SHARES[0])
-    counts[EXACT, LEAST] = partial(rates.least_found, held=held, shift=shift, gates=EACH, seed=4)
+        slower = Count(pool.holding([BASE, COPY, side]), Case(Head(side)), GATES, seed=3)
+        counts[INJECTED, side] = partial(slower.across_rounds, again=AGAIN)
+    counts[EXACT, LEAST] = Count(held, Case(Head(shift=math.log1p(SHARES[0]))), EACH, seed=4).least_found
     return counts
 
 
@@ -140,7 +137,7 @@ def rules(found: Rates) -> str:
 def targets(pool: Pool, found: Rates, gates: Sequence[RealGate]) -> str:
     """Return the table of what this gate is to reach, what was measured, and whether its limits show that."""
     own = pool.by_round(pool.holding([BASE, COPY])).values()
-    rounds, alarms = sum(len(replicates) >= rates.LONG_ENOUGH for replicates in own), found.get((EXACT, BOUND))
+    rounds, alarms = sum(len(replicates) >= LONG_ENOUGH for replicates in own), found.get((EXACT, BOUND))
     rows = [
         [f"{ROUNDS} rounds", str(rounds), "met" if rounds >= ROUNDS else "missed"],
         [f"false alarms in at most {percent(MOST_ALARMS)} of gates", f"takes {ENOUGH} rounds", "unclear"],
@@ -187,11 +184,11 @@ def assumed(pool: Pool) -> list[str]:
     held = pool.holding([BASE, COPY])
     p, lines = assumptions.p_values_of_copies(pool, held), []
     for level in (0.05, 0.01) if len(p) else ():
-        both = float(np.mean((p < level) | (p > 1 - level)) / 2)
-        low, high = wilson(both * 2 * len(p), 2 * len(p))
+        hits = int(np.sum((p < level) | (p > 1 - level)))
+        limits = stats.binomtest(hits, 2 * len(p)).proportion_ci(method="wilson")
         lines.append(
-            f"of {2 * len(p)} tests of equal copies, {percent(both)} have p < {100 * level:g} %"
-            f" [{percent(low)}, {percent(high)}], a 95 % interval; {100 * level:g} % is right"
+            f"of {2 * len(p)} tests of equal copies, {percent(hits / (2 * len(p)))} have p < {100 * level:g} %"
+            f" [{percent(limits.low)}, {percent(limits.high)}], a 95 % interval; {100 * level:g} % is right"
         )
     if between := assumptions.between_rounds(pool, held):
         lines.append(
@@ -199,14 +196,6 @@ def assumed(pool: Pool) -> list[str]:
             f" at most {percent(between.bound)}; 0 is right"
         )
     return lines
-
-
-def wilson(hits: float, n: float) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of hits in n independent trials."""
-    rate, z = hits / n, float(stats.norm.ppf(0.975))
-    middle, half = rate + z * z / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    low, high = (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
-    return low if hits else 0.0, high if hits < n else 1.0  # where rounding leaves 1e-17
 
 
 def _interval(ratio: float, low: float, high: float) -> str:

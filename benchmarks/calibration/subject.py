@@ -54,9 +54,7 @@ class Subject:
         for implementation in chosen:
             if not implementation.is_lstm:
                 raise ValueError(f"{implementation.name} is not an LSTM")
-        names = tuple(dict.fromkeys(implementation.name for implementation in chosen))
-        if len(names) < len(chosen):
-            raise ValueError("two of the implementations have the same name; rename one")
+        names = tuple(implementation.name for implementation in chosen)
         given = chosen[-1].path if foreign else None
         return cls(names or GATED, problem, tuple(mode for mode in MODES if mode in modes) or GATED_MODES, given)
 

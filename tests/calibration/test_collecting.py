@@ -27,10 +27,16 @@ def small(monkeypatch):
     return Subject(NAMES, "t4-b2-i8-h8", ("forward",))
 
 
+def collected(folder, subject):
+    """A pool with a round of two replicates."""
+    pool.claim(folder / "pool", subject.identity(Machine()))
+    measuring.collect(folder, subject, lambda *_: None, 2, (1.0,))
+    return Pool.load(folder / "pool")
+
+
 @pytest.mark.slow
 def test_a_round_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates(small, tmp_path):
-    measuring.collect(tmp_path, small, lambda *_: None, 2, (1.0,))
-    found = Pool.load(tmp_path / "pool")
+    found = collected(tmp_path, small)
     assert found.benchmarks == [f"{name} t4-b2-i8-h8/sequence/forward" for name in NAMES]
     assert found.holding([BASE, COPY, "+100%"]) == [0, 1]
     assert len(found.by_round([0, 1])) == 1
@@ -130,11 +136,6 @@ def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
     assert mine.read_text() == MINE
     with pytest.raises(ValueError, match=r"git ignores .*ignored\.py"):
         _ = Subject.of([str(mine.with_name("ignored.py"))]).root
-    (mine.parent / "other").mkdir()
-    (mine.parent / "other" / "torch_lstm.py").write_text(MINE)
-    (mine.parent / "link.py").symlink_to(mine.parent / "other" / "torch_lstm.py")
-    with pytest.raises(ValueError, match="two of the implementations have the same name"):
-        Subject.of([str(mine.parent / "link.py"), "torch_lstm"])
 
 
 def test_a_file_is_known_by_its_code_and_that_of_what_lies_beside_it(mine):
@@ -163,8 +164,7 @@ def test_the_order_of_options_and_repetitions_change_nothing():
 @pytest.mark.slow
 def test_a_round_of_a_file_from_elsewhere(mine, small, tmp_path):
     subject = dataclasses.replace(Subject.of([str(mine)], small.problem), modes=("forward",))
-    measuring.collect(tmp_path, subject, lambda *_: None, 2, (1.0,))
-    found = Pool.load(tmp_path / "pool")
+    found = collected(tmp_path, subject)
     (name,) = found.benchmarks
     assert name == "mine t4-b2-i8-h8/sequence/forward"
     assert found.replicates[0].log_ratio(name, BASE, "+100%") > 0.2

@@ -104,5 +104,5 @@ def test_replicates_of_two_rounds_in_one_second_are_two(tmp_path, monkeypatch):
 
 
 def test_a_pool_knows_its_rounds(tmp_path):
-    pool.describe(tmp_path, pool.Round(Metadata(run=Options(run_id="run", baseline=BASE)), "2026-11-26", "memory"))
+    pool.describe(tmp_path, pool.Round(Metadata(run=Options(run_id="run", baseline=BASE)), "memory"))
     assert Pool.load(tmp_path).works == {"run": "memory"}

@@ -5,10 +5,12 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchmarks.calibration import assumptions, rates, report
 from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool
+from benchmarks.calibration.rates import Count, by_chance
 from benchmarks.calibration.real_gates import gates_listed, gates_of, gates_summed_up
 from benchmarks.calibration.replay import MARGIN, Case, Head, Replay
 from benchmarks.regression import decision
@@ -49,14 +51,14 @@ def test_the_gate_on_the_published_pool(pool, monkeypatch, what, alone):
     """All gates of the smallest slowdown, whose figure is neither 0 nor 1, to the digit; its bounds take too long."""
     monkeypatch.setattr(rates, "DRAWS", 1)
     held, case = pool.holding([BASE, COPY]), Case(Head(shift=math.log1p(SHARES[0])), alone=alone)
-    rate = rates.rate(Replay(pool), held, case, report.OFTEN[SHARES[0]][0], 1, seed=2)
+    rate = Count(held, case, report.OFTEN[SHARES[0]][0], seed=2).across_rounds(Replay(pool), 1)
     assert report.percent(rate.rate) == published(f"this gate, {what}")[1].partition(" [")[0]
 
 
 @pytest.mark.slow
 def test_no_replay_gives_a_false_alarm(pool):
     """A part of the published gates, from the same rounds; all of them take too long."""
-    rate = rates.rate_within_rounds(Replay(pool), pool.holding([BASE, COPY]), Case(), 160, seed=1)
+    rate = Count(pool.holding([BASE, COPY]), Case(), 160, seed=1).within_rounds(Replay(pool))
     assert rate.rate == 0
     assert re.fullmatch(r"0 of \d{4,} replays", published(f"this gate, {report.EXACT}")[0])
 
@@ -66,8 +68,8 @@ def test_simulated_gates_agree_with_the_replays_that_raise_no_alarm(pool):
     """The simulation's gates have rounds of their own, which may differ as much as the pool allows."""
     held = pool.holding([BASE, COPY])
     between = assumptions.between_rounds(pool, held)
-    rate = rates.alarms_of_simulated_gates(Replay(pool), held, Case(), between, 300, seed=6)
-    assert rate.low <= rates.by_chance(0, report.ALARM_GATES)[1]
+    rate = Count(held, Case(), 300, seed=6).simulated(Replay(pool), between)
+    assert rate.low <= by_chance(0, report.ALARM_GATES)[1]
 
 
 def simulated(pool, share, gates, times=1.0):
@@ -81,7 +83,7 @@ def simulated(pool, share, gates, times=1.0):
         target = k % len(spreads)
         effects = [math.log1p(share) if j == target else 0.0 for j in range(len(spreads))]
         found += f"b{target}" in gate(rng, spreads, effects, rule=decision.rules(MARGIN)[0])[0]
-    return report.wilson(found, gates)
+    return stats.binomtest(found, gates).proportion_ci(method="wilson")
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ import dataclasses
 import re
 
 import pytest
-from scipy import stats
 
 from benchmarks.calibration import report
 from benchmarks.calibration.pool import Pool
@@ -115,12 +114,6 @@ def test_injected_slowdowns_are_summed_up_and_each_is_listed():
         assert abs(value - float(side.strip("+%"))) < 0.2
     assert len(cells_of(report.slowdowns_listed(pool))) == 2 + len(report.SHARES) * len(pool.benchmarks)
     assert report.slowdowns_listed(Pool([], {})) == ""
-
-
-@pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (1, 400)])
-def test_wilson_is_scipys(hits, n):
-    want = stats.binomtest(hits, n).proportion_ci(method="wilson")
-    assert report.wilson(hits, n) == pytest.approx((want.low, want.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(
