@@ -1,4 +1,4 @@
-"""The options that the commands share, and the checks of their values before anything is written."""
+"""What the values of options stand for, checked before anything is written."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from pathlib import Path
 import click
 import psutil
 
-from benchmarks.options import GIB, Finite
+from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
-from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.files import digest, read_regular, remove_unfinished
 from impls.core.formats import FORMATS
 from impls.core.npz import most_bytes
-from impls.core.precision import IEEE, PRECISIONS, VARIABLE
+from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
 from impls.core.weights import read_weights, shapes
@@ -66,50 +65,6 @@ def fit_memory(problems: Iterable[Problem]) -> None:
                 f"{problem.id} is too large: its reference needs about {needed / GIB:.0f} GiB of memory, "
                 f"this machine has {available / GIB:.0f}"
             )
-
-
-def parse_problem(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Problem, ...]:
-    """Return the problems that --problem names, once their reference fits into memory."""
-    try:
-        problems = tuple(Problem.parse(value) for value in values)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    fit_memory(problems)
-    return problems
-
-
-def refuse_others(ctx: click.Context, alone: str, why: str) -> None:
-    """Refuse every other option beside one that stands alone.
-
-    Args:
-        ctx: of the command.
-        alone: the name of that option.
-        why: what it does, for the message.
-
-    Raises:
-        UsageError: where another is given.
-    """
-    for parameter in ctx.command.params:
-        name = parameter.name or ""
-        if name != alone and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{alone} {why}; leave out {parameter.opts[0]}")
-
-
-impl_option = click.option(
-    "--impl",
-    "impls",
-    multiple=True,
-    metavar="NAME|FILE.py|all",
-    help="Only these; `all` is every LSTM, also those with an environment of their own. Repeatable.",
-)
-problem_option = click.option(
-    "--problem",
-    "problems",
-    multiple=True,
-    metavar="ID",
-    callback=parse_problem,
-    help="Such as t64-b16-i128-h128. Repeatable.",
-)
 
 
 def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
@@ -178,34 +133,6 @@ def usable_out(out: Path) -> Path:
     return out
 
 
-workload_option = click.option(
-    "--workload", "workloads", multiple=True, type=click.Choice(WORKLOADS), help="Repeatable."
-)
-mode_option = click.option("--mode", "modes", multiple=True, type=click.Choice(MODES), help="Repeatable.")
-device_option = click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
-precision_option = click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=IEEE,
-    show_default=True,
-    help="Of float32 products on a GPU: in full, or with TF32's 10 bits.",
-)
-weights_option = click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="Weights to use instead of random ones."
-)
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-timeout_option = click.option(
-    "--timeout",
-    type=Finite(min=0.1),
-    default=600.0,
-    show_default=True,
-    help="Seconds within which a worker must answer. Opening a benchmark takes two calls, checking it about fifteen.",
-)
-memory_option = click.option(
-    "--memory-limit", type=Finite(min=0.1, max=2**20), help="The most memory of a worker, in GiB.  [default: half]"
-)
-
-
 def set_precision(precision: str, device: str) -> None:
     """Make a precision that of this process.
 
@@ -259,8 +186,3 @@ def heed_signals() -> None:
 def half_memory() -> int:
     """Return half of the machine's memory, in bytes: the most that a worker may have where nothing else is said."""
     return psutil.virtual_memory().total // 2
-
-
-def memory_bytes(limit: float | None) -> int:
-    """Return --memory-limit in bytes; by default half of the memory."""
-    return int(limit * GIB) if limit else half_memory()

@@ -42,7 +42,7 @@ def configure(subject: Subject, seed: int) -> Options:
         threads=1,
         turn_seconds=subject.turn_seconds,
         seed=seed,
-        memory_bytes=choices.memory_bytes(None),
+        memory_bytes=choices.half_memory(),
     )
 
 

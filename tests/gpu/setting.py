@@ -53,5 +53,5 @@ class Setting:
             seed=SEED,
             weights=None,
             call_seconds=CALL_SECONDS,
-            memory_bytes=choices.memory_bytes(None),
+            memory_bytes=choices.half_memory(),
         )

@@ -72,7 +72,7 @@ def test_an_illegal_access_costs_its_own_row_only(setting, seen):
 
 def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
     """So the next arm's times are its own."""
-    limits = Limits(setting.cores, CALL_SECONDS, choices.memory_bytes(None))
+    limits = Limits(setting.cores, CALL_SECONDS, choices.half_memory())
     files = plant(setting.folder, "queued"), registry.resolve("torch_cell")
     busy, next_arm = (Arm(version_of(one), setting.device, limits, "float32", setting.folder) for one in files)
     benchmark = Benchmark.parse(FORWARD[0])
