@@ -117,11 +117,6 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     ]
 
 
-def _of(folder: Path, name: str, revision: str | None) -> Path:
-    """Return a snapshot of a folder as a revision has it; None for the working tree."""
-    return of_working_tree(folder, name) if revision is None else of_revision(folder, revision, name)
-
-
 def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None = None) -> Comparison:
     """Compare the files of a revision with those of another, by default of the working tree.
 
@@ -129,64 +124,66 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
         ValueError: where a side cannot be made; the message has one line.
     """
     own, foreign = split(wanted)
-    base: dict[str, Version] = {}
-    head: dict[str, Version] = {}
-    unreadable: dict[str, dict[str, str]] = {"base": {}, "head": {}}
-    pythons, differ = (sys.executable, sys.executable), ""
-    root = _of(ROOT / "impls", "impls", head_revision if own or not foreign else None)
-    commits = []
-    if own or not foreign:
-        commits.append(resolve(ROOT, revision))
-        old = of_revision(ROOT / "impls", revision, "impls")
-        for each in filter(None, (revision, head_revision)):
-            check_contract(ROOT / "impls", each)
-        (before, broken_before), (now, broken_now) = _lstms(old / "impls"), _lstms(root / "impls")
-        shared = registry.shared_files(old / "impls") != registry.shared_files(root / "impls")
-        names = _chosen(own, before, now, shared, {*broken_before, *broken_now})
-        pythons, differ = _environments(commits[0], head_revision and resolve(ROOT, head_revision))
-        for name in names:
-            for side, implementations, folder, python in (
-                (base, before, old, pythons[0]),
-                (head, now, root, pythons[1]),
-            ):
+    revisions: dict[str, str | None] = {"base": revision, "head": head_revision}
+    versions: dict[str, dict[str, Version]] = {label: {} for label in revisions}
+    unreadable: dict[str, dict[str, str]] = {label: {} for label in revisions}
+    pythons, differ = dict.fromkeys(revisions, sys.executable), ""
+    ours = bool(own or not foreign)
+    folders = [ROOT] * ours + [path.parent for path in foreign]
+    commits = [resolve(folder, revision)[:12] for folder in folders]
+    if ours:
+        roots = {label: _snapshot(ROOT / "impls", "impls", each) for label, each in revisions.items()}
+        for named in filter(None, revisions.values()):
+            check_contract(ROOT / "impls", named)
+        lstms = {label: _lstms(root / "impls") for label, root in roots.items()}
+        (before, broken_before), (now, broken_now) = lstms.values()
+        shared = [registry.shared_files(root / "impls") for root in roots.values()]
+        names = _chosen(own, before, now, shared[0] != shared[1], {*broken_before, *broken_now})
+        pythons, differ = _environments(revision, head_revision)
+        for label, (implementations, broken) in lstms.items():
+            for name in names:
                 if name in implementations:
-                    side[name] = version_of(implementations[name], folder, python)
-            for label, broken in (("base", broken_before), ("head", broken_now)):
-                unreadable[label] |= {name: broken[name]} if name in broken else {}
+                    versions[label][name] = version_of(implementations[name], roots[label], pythons[label])
+                elif name in broken:
+                    unreadable[label][name] = broken[name]
+    else:
+        roots = {"head": of_working_tree(ROOT / "impls", "impls")}
     for path in foreign:
-        commits.append(resolve(path.parent, revision))
-        for label, side, of_side, python in (
-            ("base", base, revision, pythons[0]),
-            ("head", head, head_revision, pythons[1]),
-        ):
+        for label, each in revisions.items():
             try:
-                folder = _of(path.parent, "given", of_side)
+                file = _snapshot(path.parent, "given", each) / "given" / path.name
             except NoFolder:
                 continue
-            file = folder / "given" / path.name
             if file.is_file():
                 try:
-                    side[path.stem] = version_of(registry.read_foreign(file), root, python)
+                    version = version_of(registry.read_foreign(file), roots["head"], pythons[label])
+                    versions[label][path.stem] = version
                 except ValueError as error:
                     unreadable[label][path.stem] = str(error).replace(str(file), path.name)
-        if path.stem not in {*base, *head, *unreadable["base"], *unreadable["head"]}:
+        if not any(path.stem in {*versions[label], *unreadable[label]} for label in revisions):
             later = f"in {head_revision}" if head_revision else "now"
             raise Unusable(f"{path} exists neither in {revision} nor {later}")
     against = head_revision or "the working tree"
-    title = f"{revision} ({', '.join(dict.fromkeys(commit[:12] for commit in commits))}) against {against}{differ}"
-    return Comparison(Side("base", base, unreadable["base"]), Side("head", head, unreadable["head"]), title)
+    title = f"{revision} ({', '.join(dict.fromkeys(commits))}) against {against}{differ}"
+    base, head = (Side(label, versions[label], unreadable[label]) for label in revisions)
+    return Comparison(base, head, title)
 
 
-def _environments(commit: str, head: str | None) -> tuple[tuple[str, str], str]:
+def _snapshot(folder: Path, name: str, revision: str | None) -> Path:
+    """Return a snapshot of a folder as a revision has it; None for the working tree."""
+    return of_working_tree(folder, name) if revision is None else of_revision(folder, revision, name)
+
+
+def _environments(revision: str, head: str | None) -> tuple[dict[str, str], str]:
     """Return base's and head's Python, and in words how they differ. With equal groups, both are this Python."""
-    now = requirements.of_pyproject(
-        (ROOT / "pyproject.toml").read_bytes() if head is None else git(ROOT, "show", f"{head}:./pyproject.toml")
-    )
-    before = requirements.of_pyproject(git(ROOT, "show", f"{commit}:./pyproject.toml"))
+    here = (ROOT / "pyproject.toml").read_bytes()
+    now = requirements.of_pyproject(here if head is None else git(ROOT, "show", f"{head}:./pyproject.toml"))
+    before = requirements.of_pyproject(git(ROOT, "show", f"{revision}:./pyproject.toml"))
     if now == before:
-        return (sys.executable, sys.executable), ""
-    base, head, differ = requirements.apart(before, now)
-    return (base, head), f", with {requirements.short(differ)}" if differ else ""
+        return {"base": sys.executable, "head": sys.executable}, ""
+    *pythons, differ = requirements.apart(before, now)
+    words = f", with {requirements.short(differ)}" if differ else ""
+    return dict(zip(("base", "head"), pythons, strict=True)), words
 
 
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import os
+import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from impls.core import contract
@@ -29,25 +28,20 @@ class NoFolder(Unusable):
     """A revision that has no such folder."""
 
 
-@contextmanager
-def arriving(kind: str) -> Iterator[Path]:
-    """Make a temporary folder beside the finished ones of its kind."""
-    parent = cache() / kind
+def _snapshot(fill: Callable[[Path], object]) -> Path:
+    """Let `fill` write into a folder, keep that under the hash of its content, and return its path."""
+    parent = cache() / "files"
     parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(parent, ".arriving-") as folder:
-        (folder / "content").mkdir()
-        yield folder / "content"
-
-
-def keep(folder: Path) -> Path:
-    """Move a finished snapshot to the cache, under the hash of its content. Return its path there."""
-    held = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    target = cache() / "files" / digest(held)
-    if not target.exists():
+    with temporary_folder(parent, ".arriving-") as temporary:
+        folder = temporary / "content"
+        folder.mkdir()
+        fill(folder)
+        content = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        target = parent / digest(content)
         try:
             folder.rename(target)
-        except OSError:  # another process was faster
-            if not target.exists():
+        except OSError:
+            if not target.exists():  # it was there, or another process was faster
                 raise
     return target
 
@@ -82,9 +76,7 @@ def resolve(folder: Path, revision: str) -> str:
     try:
         git(folder, "rev-parse", "--git-dir")
     except Unusable as error:
-        if "not a git repository" not in str(error):
-            raise Unusable(f"there is no {revision} of {folder}: {error}") from None
-        raise Unusable(f"{folder} is in no git repository, so there is no {revision} of it") from None
+        raise Unusable(f"there is no {revision} of {folder}: {error}") from None
     try:
         return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
     except Unusable:
@@ -102,16 +94,17 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
     inside = git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
     if inside and not git(folder, "ls-tree", "-d", "--full-tree", commit, inside).strip():
         raise NoFolder(f"{revision} has no {folder.name}/")
-    without = [".", *(f":(exclude){path}" for path in CONTRACT)] if name == IMPLS else []
-    archive = git(folder, "archive", "--format=tar", commit, "--", *without)
-    with arriving("files") as arrived:
-        (arrived / name).mkdir()
-        try:
-            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                tar.extractall(arrived / name, filter="data")
-        except tarfile.TarError as error:  # such as a link that leads out of the folder
-            raise Unusable(f"{folder.name}/ of {revision} can't be unpacked: {error}") from None
-        return keep(arrived)
+    without = [f":(exclude){path}" for path in CONTRACT] if name == IMPLS else []
+    archive = git(folder, "archive", "--format=tar", f"--prefix={name}/", commit, "--", ".", *without)
+
+    def unpack(target: Path) -> None:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(target, filter="data")
+
+    try:
+        return _snapshot(unpack)
+    except tarfile.TarError as error:  # such as a link that leads out of the folder
+        raise Unusable(f"{folder.name}/ of {revision} can't be unpacked: {error}") from None
 
 
 def of_working_tree(folder: Path, name: str) -> Path:
@@ -122,35 +115,34 @@ def of_working_tree(folder: Path, name: str) -> Path:
     try:
         listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
         files = [Path(line) for line in listed if line]
-    except Unusable:
+    except Unusable:  # in no repository
         files = [path.relative_to(folder) for path in folder.rglob("*")]
-    with arriving("files") as arrived:
-        (arrived / name).mkdir()
+
+    def copy(target: Path) -> None:
         for path in files:
-            left_out = set(path.parts) & set(SKIPPED) or (name == IMPLS and path.parts[0] in CONTRACT)
+            left_out = {*path.parts} & {*SKIPPED} or (name == IMPLS and path.parts[0] in CONTRACT)
             if (folder / path).is_file() and not left_out:
-                target = arrived / name / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / path, target)
-        return keep(arrived)
+                (target / name / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / path, target / name / path)
+
+    return _snapshot(copy)
 
 
 def joined(*roots: Path) -> Path:
     """Return a snapshot with the files of several."""
-    with arriving("files") as arrived:
-        for root in roots:
-            shutil.copytree(root, arrived, dirs_exist_ok=True)
-        return keep(arrived)
+    return _snapshot(lambda target: [shutil.copytree(root, target, dirs_exist_ok=True) for root in roots])
 
 
 def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
     """Return a copy of a snapshot in which some files are changed, such as `impls/torch_lstm.py`."""
-    with arriving("files") as arrived:
-        shutil.copytree(root, arrived, dirs_exist_ok=True)
+
+    def fill(target: Path) -> None:
+        shutil.copytree(root, target, dirs_exist_ok=True)
         for name, change in changes.items():
-            path = arrived / name
-            path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-        return keep(arrived)
+            text = (target / name).read_text(encoding="utf-8")
+            (target / name).write_text(change(text), encoding="utf-8")
+
+    return _snapshot(fill)
 
 
 def check_contract(folder: Path, revision: str) -> None:
@@ -159,14 +151,12 @@ def check_contract(folder: Path, revision: str) -> None:
     Raises:
         Unusable: where they differ.
     """
-    number = None
     try:
-        body = ast.parse(git(folder, "show", f"{revision}:./core/contract.py")).body
-    except (Unusable, SyntaxError):
-        body = []
-    for node in body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONTRACT":
-            number = ast.literal_eval(node.value)
+        source = git(folder, "show", f"{revision}:./core/contract.py")
+    except Unusable:
+        source = b""
+    found = re.search(rb"^CONTRACT = (\d+)", source, re.MULTILINE)
+    number = int(found[1]) if found else None
     if number != contract.CONTRACT:
         has = f"has contract {number}" if number is not None else "has no contract with a number"
         raise Unusable(f"{revision}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}")
