@@ -14,11 +14,9 @@ DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 LENGTHS = True
 
-Params = dict[str, jax.Array]
-
 
 def layer(
-    params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+    params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
 ) -> tuple[jax.Array, ...]:
     """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
     kernel, recurrent = params[f"weight_ih_{suffix}"], params[f"weight_hh_{suffix}"]

@@ -15,11 +15,9 @@ OPTIONAL = True
 UNROLL = 1
 """Measured: a larger number is slower on the CPU. docs/decisions/0002-tuned-track.md."""
 
-Params = dict[str, jax.Array]
-
 
 def layer(
-    params: Params, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+    params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
 ) -> tuple[jax.Array, ...]:
     """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
     recurrent = params[f"weight_hh_{suffix}"]

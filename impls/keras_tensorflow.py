@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from impls.api import Array, Prepared, Problem, Ran, Weights, added, longest
+from impls.api import Prepared, Problem, Ran, Weights, added, longest
 from impls.families.keras import LAYOUT, make_lstm, need_backend
 from impls.families.sequence import State, flat, gradients, prepare_sequence, unflat
 
@@ -62,9 +62,6 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         outputs, grads = step(state.leaves, state.lengths, state.cotangents)
         return outputs, gradients(state, grads)
 
-    def read(value: Any) -> Array:
-        return value.numpy()  # type: ignore[no-any-return]
-
     modes = {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
 
     def kernel(mode: str, state: State) -> str:
@@ -74,7 +71,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
             (path,) = Path(folder).rglob("*.xplane.pb")
             return longest(added(operators(path.read_bytes())))
 
-    return prepare_sequence(problem, weights, LAYOUT, tf.constant, read, modes, kernel)
+    return prepare_sequence(problem, weights, LAYOUT, tf.constant, modes, kernel)
 
 
 def operators(profile: bytes) -> Iterator[tuple[str, Ran]]:

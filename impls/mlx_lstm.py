@@ -65,7 +65,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         outputs = lstm(*state.leaves) if mode == "forward" else mx.vjp(lstm, state.leaves, list(state.cotangents))
         return products(outputs)
 
-    return prepare_sequence(problem, weights, LAYOUT, mx.array, np.array, modes, kernel)
+    return prepare_sequence(problem, weights, LAYOUT, mx.array, modes, kernel, np.array)
 
 
 def products(outputs: Any) -> str | None:

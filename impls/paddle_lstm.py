@@ -74,9 +74,6 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         outputs = run(state)
         return outputs, pull(state, outputs, retain=False)
 
-    def read(value: Any) -> Array:
-        return value.numpy()  # type: ignore[no-any-return]
-
     modes = {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
 
     def kernel(mode: str, state: State) -> str:
@@ -85,7 +82,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         roots = watched.profiler_result.get_data().values()
         return longest(added(operators(node for root in roots for node in root.children_node)))
 
-    return prepare_sequence(problem, weights, CANONICAL, leaf, read, modes, kernel)
+    return prepare_sequence(problem, weights, CANONICAL, leaf, modes, kernel)
 
 
 def operators(nodes: Iterable[Any]) -> Iterator[tuple[str, Ran]]:

@@ -88,9 +88,6 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def array(value: Array) -> Tensor:
         return Tensor(value).realize()
 
-    def read(value: Tensor) -> Array:
-        return value.numpy()  # type: ignore[no-any-return]
-
     modes = {"forward": forward, "train_step": train_step}
 
     def kernel(mode: str, state: State) -> str:
@@ -99,4 +96,4 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         renderer = type(Device[Device.DEFAULT].renderer).__name__
         return f"kernels of {renderer} × {GlobalCounters.kernel_count - before}"
 
-    return prepare_sequence(problem, weights, CANONICAL, array, read, modes, kernel)
+    return prepare_sequence(problem, weights, CANONICAL, array, modes, kernel)

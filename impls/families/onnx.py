@@ -66,37 +66,29 @@ def _lstm(problem: Problem, layer: int, source: str, result: str, states: tuple[
     )
 
 
-def _sequence_nodes(problem: Problem) -> list[onnx.NodeProto]:
-    """x, h0, c0 → output, h_n, c_n."""
+def _nodes(problem: Problem, workload: str) -> list[onnx.NodeProto]:
+    """x, h0, c0 → output, h_n, c_n; for `model` x → prediction, by a linear layer on the last hidden state."""
+    is_model = workload == "model"
     h0, c0 = _parts("h0", problem), _parts("c0", problem)
     nodes, source = [], "x"
-    if problem.num_layers > 1:
+    if problem.num_layers > 1 and not is_model:
         nodes += [helper.make_node("Split", [name, "rows"], _parts(name, problem), axis=0) for name in ("h0", "c0")]
     for layer in range(problem.num_layers):
-        nodes.append(_lstm(problem, layer, source, f"Y{layer}", (h0[layer], c0[layer])))
-        source = "output" if layer == problem.num_layers - 1 else f"output{layer}"
-        nodes += _joined(problem, f"Y{layer}", source)
+        last = layer == problem.num_layers - 1
+        states = ("", "") if is_model else (h0[layer], c0[layer])
+        nodes.append(_lstm(problem, layer, source, "" if is_model and last else f"Y{layer}", states))
+        source = "output" if last else f"output{layer}"
+        nodes += [] if is_model and last else _joined(problem, f"Y{layer}", source)
+    if is_model:
+        return [
+            *nodes,
+            helper.make_node("Transpose", [_parts("h_n", problem)[-1]], ["last_h"], perm=(1, 0, 2)),
+            helper.make_node("Flatten", ["last_h"], ["features"]),
+            helper.make_node("Gemm", ["features", "fc.weight", "fc.bias"], ["prediction"], transB=1),
+        ]
     if problem.num_layers > 1:
         nodes += [helper.make_node("Concat", _parts(name, problem), [name], axis=0) for name in ("h_n", "c_n")]
     return nodes
-
-
-def _model_nodes(problem: Problem) -> list[onnx.NodeProto]:
-    """x → prediction: a linear layer on the last hidden state, from zero initial states."""
-    nodes, source = [], "x"
-    for layer in range(problem.num_layers - 1):
-        nodes += [
-            _lstm(problem, layer, source, f"Y{layer}", ("", "")),
-            *_joined(problem, f"Y{layer}", f"output{layer}"),
-        ]
-        source = f"output{layer}"
-    return [
-        *nodes,
-        _lstm(problem, problem.num_layers - 1, source, "", ("", "")),
-        helper.make_node("Transpose", [_parts("h_n", problem)[-1]], ["last_h"], perm=(1, 0, 2)),
-        helper.make_node("Flatten", ["last_h"], ["features"]),
-        helper.make_node("Gemm", ["features", "fc.weight", "fc.bias"], ["prediction"], transB=1),
-    ]
 
 
 def make_model(problem: Problem, weights: Weights, workload: str) -> onnx.ModelProto:
@@ -119,12 +111,13 @@ def make_model(problem: Problem, weights: Weights, workload: str) -> onnx.ModelP
     shapes = input_shapes(problem)
     wide = problem.directions * problem.hidden_size
     if workload == "model":
-        nodes, inputs = _model_nodes(problem), {"x": shapes["x"]}
+        inputs = {"x": shapes["x"]}
         outputs: dict[str, tuple[int, ...]] = {"prediction": (problem.batch, OUTPUT_SIZE)}
     else:
-        nodes, inputs = _sequence_nodes(problem), {name: shapes[name] for name in ("x", "h0", "c0")}
+        inputs = {name: shapes[name] for name in ("x", "h0", "c0")}
         outputs = {"output": (problem.seq_len, problem.batch, wide), "h_n": shapes["h0"], "c_n": shapes["c0"]}
 
+    nodes = _nodes(problem, workload)
     used = {name for node in nodes for name in node.input}
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(problem.dtype))
     fed = [helper.make_tensor_value_info(name, kind, shape) for name, shape in inputs.items()]

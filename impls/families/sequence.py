@@ -64,9 +64,9 @@ def prepare_sequence(
     weights: Weights,
     layout: Layout,
     array: Callable[[Array], Any],
-    read: Callable[[Any], Array],
     modes: Mapping[str, Mode],
-    kernel: Callable[[str, State], str | None] | None = None,
+    kernel: Callable[[str, State], str | None],
+    read: Callable[[Any], Array] = lambda value: value.numpy(),
 ) -> Prepared:
     """Return the Prepared of these modes.
 
@@ -74,9 +74,9 @@ def prepare_sequence(
         problem, weights: as the contract has them.
         layout: how the parameters are stored.
         array: a NumPy array of the problem's dtype → the framework's.
-        read: the framework's array → NumPy.
         modes: by name.
         kernel: as the contract has it.
+        read: the framework's array → NumPy.
     """
 
     def own(value: Array) -> Any:

@@ -1,4 +1,4 @@
-"""Who does the products of an LSTM that are not sequential: PyTorch as it is, or oneDNN.
+"""The products of an LSTM that are not sequential, by PyTorch as it is or by oneDNN.
 
 There are no gradients of these products: they are for the inside of a torch.autograd.Function.
 """
