@@ -7,9 +7,10 @@ faults in EXTREME are found on extreme numbers only, and must be refused in floa
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
+from unittest.mock import patch
 
 import numpy as np
 
@@ -113,19 +114,6 @@ def axis_dropped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     return {name: value[0] if name in ("h_n", "grad_h0", "grad_x") else value for name, value in results.items()}
 
 
-@contextlib.contextmanager
-def _replaced(**functions: Callable[[Array], Array]) -> Iterator[None]:
-    """Let the reference use other functions."""
-    kept = {name: getattr(reference, name) for name in functions}
-    for name, function in functions.items():
-        setattr(reference, name, function)
-    try:
-        yield
-    finally:
-        for name, function in kept.items():
-            setattr(reference, name, function)
-
-
 def sigmoid_from_tanh(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """0.5 · (1 + tanh(z / 2)), which is 0, or has few digits, where a gate is shut."""
 
@@ -133,7 +121,7 @@ def sigmoid_from_tanh(problem: Problem, weights: Weights, inputs: Inputs) -> Res
         half: Array = 0.5 * (1 + np.tanh(0.5 * z.astype(problem.dtype)))
         return half.astype(np.float64)
 
-    with _replaced(sigmoid=from_tanh, sigmoid_slope=lambda z: from_tanh(z) * (1 - from_tanh(z))):
+    with patch.multiple(reference, sigmoid=from_tanh, sigmoid_slope=lambda z: from_tanh(z) * (1 - from_tanh(z))):
         return reference.run_sequence(problem, weights, inputs)
 
 
@@ -145,20 +133,20 @@ def exp_overflows(problem: Problem, weights: Weights, inputs: Inputs) -> Results
         large /= 1 + large
         return large
 
-    with np.errstate(all="ignore"), _replaced(sigmoid=from_exp):
+    with np.errstate(all="ignore"), patch.multiple(reference, sigmoid=from_exp):
         return reference.run_sequence(problem, weights, inputs)
 
 
 def gates_clipped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Gates from pre-activations that are clipped to ±8, so that none shuts."""
-    with _replaced(sigmoid=lambda z: sigmoid(np.clip(z, -8, 8))):
+    with patch.multiple(reference, sigmoid=lambda z: sigmoid(np.clip(z, -8, 8))):
         return reference.run_sequence(problem, weights, inputs)
 
 
 def slope_never_zero(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """A sigmoid that reaches 1 only to a rounding error, so that a huge x still has a gradient."""
     slope = reference.sigmoid_slope
-    with _replaced(sigmoid_slope=lambda z: np.maximum(slope(z), 6e-8)):
+    with patch.multiple(reference, sigmoid_slope=lambda z: np.maximum(slope(z), 6e-8)):
         return reference.run_sequence(problem, weights, inputs)
 
 
@@ -268,25 +256,25 @@ def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
     return Prepared(load=lambda inputs: inputs, to_numpy=lambda _, result: result, train_step=run)
 
 
+def _reason(check: Callable[[], object]) -> str | None:
+    """Return the reason why a check refuses; None where it passes."""
+    try:
+        check()
+    except agreement.Disagrees as error:
+        return str(error)
+    return None
+
+
 def refusals(dtype: str) -> dict[str, str | None]:
     """Return the reason why agreement refuses each control, by the control's name; None where it passes."""
-    faults = {PROBLEM: CONTROLS, PROBLEM_OF_LENGTHS: LENGTHS, PROBLEM_OF_LAYERS: LAYERS}
     reasons: dict[str, str | None] = {}
-    for problem, of_problem in faults.items():
-        reasons |= _refusals(problem.replace(dtype=dtype), of_problem)
-    return reasons
-
-
-def _refusals(problem: Problem, faults: dict[str, Fault]) -> dict[str, str | None]:
-    weights = make_weights(problem)
-    want = agreement.expected(problem, "sequence", weights)
-    reasons: dict[str, str | None] = {}
-    for name, fault in faults.items():
-        reasons[name] = None
-        try:
-            agreement.check(prepare(fault, problem, weights), problem, "sequence", "train_step", want)
-        except agreement.Disagrees as error:
-            reasons[name] = str(error)
+    for problem, faults in ((PROBLEM, CONTROLS), (PROBLEM_OF_LENGTHS, LENGTHS), (PROBLEM_OF_LAYERS, LAYERS)):
+        in_dtype = problem.replace(dtype=dtype)
+        weights = make_weights(in_dtype)
+        want = agreement.expected(in_dtype, "sequence", weights)
+        for name, fault in faults.items():
+            prepared = prepare(fault, in_dtype, weights)
+            reasons[name] = _reason(partial(agreement.check, prepared, in_dtype, "sequence", "train_step", want))
     return reasons
 
 
@@ -296,12 +284,10 @@ def extreme_refusals(dtype: str) -> dict[str, str | None]:
     want = extremes.expected(dtype, SEED, SEED)
     reasons: dict[str, str | None] = {}
     for name, fault in EXTREME.items():
-        reasons[name] = None
-        for extreme in extremes.EXTREMES:
-            try:
-                prepared = prepare(fault, problem, weights)
-                extremes.check(prepared, extreme, dtype, ["train_step"], want, SEED)
-            except agreement.Disagrees as error:
-                reasons[name] = f"{extreme}, {error}"
-                break
+        prepared = prepare(fault, problem, weights)
+        of_each = {
+            extreme: _reason(partial(extremes.check, prepared, extreme, dtype, ["train_step"], want, SEED))
+            for extreme in extremes.EXTREMES
+        }
+        reasons[name] = next((f"{extreme}, {reason}" for extreme, reason in of_each.items() if reason), None)
     return reasons

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import select
 import signal
 import socket
@@ -20,7 +19,6 @@ import psutil
 from benchmarks import ROOT
 from benchmarks.runner import outside
 from benchmarks.runner.environment import Limits, worker_variables
-from benchmarks.runner.watch import Watch
 from benchmarks.worker import protocol
 from impls.core.precision import IEEE
 from impls.core.text import one_line
@@ -35,9 +33,6 @@ GONE_SECONDS = 5.0
 """A process that has closed its socket must end within this time, or it is killed."""
 START_SECONDS = 300.0
 """The least time that a worker may take to import its framework: many start at once, and the disk may be cold."""
-
-LONGEST_ANSWER = 1 << 24
-"""Bytes. No answer is as long; an implementation that writes without end to the socket is stopped there."""
 
 Answer = TypeVar("Answer")
 
@@ -96,27 +91,24 @@ class Arm:
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
         threads = len(self.limits.cores)
-        self.token = secrets.token_hex(8)
         variables = worker_variables(
             self.implementation, self.device, threads, self.dtype, self.folder, self.python, self.precision
         )
         with theirs, self.log.open("ab") as log:
             try:
-                self.process = subprocess.Popen(
+                self.process = outside.start(
                     [self.python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     cwd=ROOT,
-                    env={**variables, outside.MARK: self.token},
-                    start_new_session=True,
+                    env=variables,
                 )
             except OSError as error:
                 ours.close()
                 raise ArmFailed("not_installed", f"{self.python} can't be started: {error.strerror}") from None
-        outside.expect(self.process.pid)
-        self.watch = Watch(self.process.pid, self.token, self.limits.cores)
+        self.watch = outside.Watch(self.process.pid, self.limits.cores)
         with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
@@ -192,7 +184,7 @@ class Arm:
             worker.wait(GONE_SECONDS)
         outside.end(started)
         outside.forget(worker.pid)
-        outside.end(process for process in outside.orphans() if process.token == self.token)
+        outside.end(outside.orphans())
         self.channel.close()
 
     def check_from_outside(self, pools: Sequence[int] = ()) -> None:
@@ -230,7 +222,8 @@ class Arm:
             if reply.number not in (self.asked, protocol.REFUSED):
                 raise ValueError("not the answer to what was asked")
         except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
-            self._not_an_answer()
+            self.kill()
+            raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
         if self.alive and (stop or reply.failed):
             self._stop()
         if reply.failed:
@@ -238,10 +231,6 @@ class Arm:
                 self.kill()
             raise ArmFailed(reply.failed.status, reply.failed.reason)
         return cast("Answer", answer)
-
-    def _not_an_answer(self) -> NoReturn:
-        self.kill()
-        raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
 
     def _receive_line(self, seconds: float) -> bytes:
         deadline = time.perf_counter() + seconds
@@ -254,10 +243,6 @@ class Arm:
                 if not part:
                     self._died()
                 self.buffer += part
-                if b"\n" in part:
-                    break
-                if len(self.buffer) > LONGEST_ANSWER:
-                    self._not_an_answer()
             elif not self.alive and not select.select([self.channel], [], [], 0)[0]:
                 self._died()  # although a child of it may hold the socket open
             self._watch_memory()
@@ -312,5 +297,4 @@ def start_all(arms: Sequence[Arm]) -> None:
                 arm.wait_ready()
             except ArmFailed:
                 arm.kill()
-    # nobody can say who started these, since all workers ran at the same time
-    outside.end(process for process in outside.orphans() if process.token is None)
+    outside.end(outside.orphans())  # nobody can say who started these, since all workers ran at the same time

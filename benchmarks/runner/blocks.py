@@ -24,7 +24,7 @@ from benchmarks.runner.cards import Card, Reading
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import WARM_UP
-from benchmarks.worker.timing import Plan, Turn
+from benchmarks.worker.timing import Plan
 
 SPACING_SECONDS = 0.25
 """The least time from the start of a block to the start of the next. With few benchmarks, the runner waits."""
@@ -39,9 +39,6 @@ LEAST_WARM = 3
 """Of such calls, at least this many come before those that are timed."""
 SCARCE = 0.25
 """The share of the machine's memory that must be available, or no more benchmarks are opened before others are done."""
-
-LOOKS = 40
-"""Where a clock seems wrong, this many further turns are taken: one that is right shows a disturbed machine."""
 
 ArmKey = tuple[str, str]
 """The label of a side, and the name of an implementation."""
@@ -59,6 +56,11 @@ class Job:
     plans: Mapping[ArmKey, Plan]
     rows: Mapping[ArmKey, Record]
     expected: str
+
+    def turn(self, key: ArmKey, read: bool = False) -> requests.TakeTurn:
+        """Return the request of a turn of an arm; `read` has it read its last result."""
+        plan = self.plans[key]
+        return requests.TakeTurn(self.benchmark.id, plan.samples, plan.calls_per_sample, read)
 
 
 class Replicate:
@@ -85,13 +87,17 @@ class Replicate:
         self.failed: list[tuple[Record, ArmFailed]] = []
 
     def open(self, k: int, key: ArmKey) -> None:
-        """Open a job in an arm, and start the arm where it does not run."""
+        """Open a job in an arm, and start the arm where it does not run.
+
+        An arm is refused whose environment has been built anew with other versions since it was admitted.
+        """
         job = self.jobs[k]
         arm, row = job.arms[key], job.rows[key]
         try:
             with self.stopwatch.spent("warm starts"):
                 arm.ensure_running()
-                self._check_versions(arm, row)
+                if arm.ready is not None and row.versions != arm.ready.versions:
+                    raise ArmFailed("error", f"admitted with {row.versions}, now it has {arm.ready.versions}")
                 opened = arm.ask(self.opening(job.benchmark))
         except ArmFailed as failure:
             self.drop(k, key, failure)
@@ -105,11 +111,6 @@ class Replicate:
             row.peak_bytes = opened.peak_bytes
             row.calls_per_sample = job.plans[key].calls_per_sample
             row.turns = []
-
-    def _check_versions(self, arm: Arm, row: Record) -> None:
-        """Refuse an arm whose environment has been built anew with other versions since it was admitted."""
-        if arm.ready is not None and row.versions != arm.ready.versions:
-            raise ArmFailed("error", f"admitted with {row.versions}, now it has {arm.ready.versions}")
 
     def drop(self, k: int, key: ArmKey, failure: ArmFailed) -> None:
         """Give up a job in an arm. Where the arm's process is dead, its other jobs are opened in a new process."""
@@ -167,7 +168,7 @@ class Replicate:
                 if inputs is not None:
                     job.arms[key].ask(requests.Load(job.benchmark.id, inputs), stop=False)
                     self.inputs[k, key] = inputs
-                turn = turns.take(block, position, lambda: self.watched_turn(job, key, checked), self.reader())
+                turn = turns.take(job.arms[key], job.turn(key, checked), block, position, self.reader())
                 turn.inputs = inputs
                 row.turns.append(turn)
                 if checked:
@@ -195,21 +196,6 @@ class Replicate:
         checked = self.chance.random() < CHECKED
         return self.chance.randrange(2) if checked and updates else None, checked
 
-    def watched_turn(self, job: Job, key: ArmKey, read: bool = False) -> Turn:
-        """Let an arm take a turn, and watch its worker from outside; `read` has it read its last result."""
-        plan, arm = job.plans[key], job.arms[key]
-        request = requests.TakeTurn(job.benchmark.id, plan.samples, plan.calls_per_sample, read)
-        helpers = arm.watch.helpers() if read else {}
-        cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
-        taken = arm.ask(request, stop=not read)  # it goes on with the comparison of what it has read
-        turn = taken.turn
-        turn.outside_seconds = time.perf_counter() - start
-        turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu
-        arm.check_from_outside(taken.threads)
-        if read and (reason := arm.watch.busy_helper(helpers, turn.outside_seconds)):
-            raise ArmFailed("error", reason)
-        return turn
-
     def compare(self, job: Job, key: ArmKey, inputs: int, seconds: float) -> None:
         """Compare the last result of a turn with the reference's on that set of inputs.
 
@@ -220,44 +206,21 @@ class Replicate:
         steps = job.plans[key].calls if _updates(benchmark) else 1
         arm.ask(requests.Compare(benchmark.id, seconds, job.expected, f"{inputs}/{steps}"))
 
-    def check_times(self, job: Job, key: ArmKey) -> None:
-        """Check whether the times of a row can be true.
-
-        Raises:
-            ArmFailed: where they cannot.
-        """
-        row, arm = job.rows[key], job.arms[key]
-        turns, seconds = row.turns or [], row.seconds or 0.0
-        if reason := plausible.processors(turns, len(arm.limits.cores)):
-            raise ArmFailed("error", reason)
-        calls = row.calls_per_sample or 1
-        more: list[Turn] = []
-        while reason := plausible.clocks([*turns, *more], calls):
-            if len(more) == LOOKS or not arm.alive:
-                raise ArmFailed("error", reason)
-            more.append(self.watched_turn(job, key))
-        if plausible.remembered(turns, seconds):  # or disturbed, so look again and more closely
-            if not arm.alive:
-                raise ArmFailed("crashed", "it died before its times could be checked")
-            arm.ask(requests.Inspect(job.benchmark.id, seconds))
-
     def end(self, those: Sequence[int]) -> None:
         """Fill in what is known of some jobs once their turns are over."""
         for k in those:
             for key in list(self.alive[k]):
-                row = self.jobs[k].rows[key]
-                summarise(row)
+                job, row = self.jobs[k], self.jobs[k].rows[key]
+                taken = row.turns or []
+                row.seconds = statistics.median(turn.seconds for turn in taken)
+                row.cores_used = statistics.median(
+                    (turn.cpu_seconds or 0.0) / (turn.wall_seconds or 1.0) for turn in taken
+                )
                 try:
-                    self.check_times(self.jobs[k], key)
+                    plausible.check(job.arms[key], row, job.turn(key))
                 except ArmFailed as failure:
                     self.alive[k].discard(key)
                     self.failed.append((row, failure))
-
-    def pipeline_all(self, those: Sequence[int]) -> None:
-        """Time calls of some jobs without a wait."""
-        for k in those:
-            for key in self.alive[k]:
-                self.pipeline(self.jobs[k], key)
 
     def pipeline(self, job: Job, key: ArmKey) -> None:
         """Time calls of an arm that do not wait for the device, and see what the device does for one.
@@ -319,8 +282,9 @@ def measure(
             if block + 1 < blocks:
                 time.sleep(max(0.0, SPACING_SECONDS - (time.perf_counter() - start)))
         replicate.end(group)
-        if pipelined:
-            replicate.pipeline_all(group)
+        for k in group if pipelined else ():
+            for key in replicate.alive[k]:
+                replicate.pipeline(jobs[k], key)
         if left:
             replicate.close(group)
     return replicate.failed
@@ -330,10 +294,3 @@ def scarce() -> bool:
     """Return whether little memory is left on this machine."""
     memory = psutil.virtual_memory()
     return bool(memory.available < SCARCE * memory.total)
-
-
-def summarise(row: Record) -> None:
-    """Fill in the medians over the turns of a row."""
-    taken = row.turns or []
-    row.seconds = statistics.median(turn.seconds for turn in taken)
-    row.cores_used = statistics.median((turn.cpu_seconds or 0.0) / (turn.wall_seconds or 1.0) for turn in taken)

@@ -52,8 +52,8 @@ class Card:
                 self.handle = nvml.nvmlDeviceGetHandleByUUID(visible)
             else:
                 self.handle = nvml.nvmlDeviceGetHandleByIndex(int(visible or 0))
-            self.name = _text(nvml.nvmlDeviceGetName(self.handle))
-            self.driver = _text(nvml.nvmlSystemGetDriverVersion())
+            self.name = str(nvml.nvmlDeviceGetName(self.handle))
+            self.driver = str(nvml.nvmlSystemGetDriverVersion())
         except (nvml.NVMLError, ValueError) as error:
             raise LookupError(f"NVML sees no card: {error}") from None
 
@@ -88,11 +88,6 @@ class Card:
             return function(*arguments)
         except self.nvml.NVMLError:
             return None
-
-
-def _text(value: Any) -> str:
-    """Return a name as text: older versions of pynvml give bytes."""
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def card(device: str) -> Card | None:

@@ -1,7 +1,6 @@
-"""What the runner sees of a worker from outside: its processor time, its threads' processors, and what it started.
+"""A worker, watched from outside: its processor time, the processors it uses, and processes that it leaves behind.
 
-A worker's own word is not enough for any of these. An implementation runs in the same process, and may replace a clock,
-move its threads to other processors, or leave processes of its own behind.
+A worker's own word is not enough for any of these, since an implementation runs in the same process.
 """
 
 from __future__ import annotations
@@ -11,19 +10,24 @@ import ctypes
 import functools
 import os
 import signal
+import subprocess
+import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import psutil
+
+from impls.core.text import one_line
 
 PR_SET_CHILD_SUBREAPER = 36
-MARK = "LSTM_BENCH_WORKER"
-"""An environment variable of a worker. Its descendants inherit it, so it says whose they are."""
-
 TICKS = os.sysconf("SC_CLK_TCK")
+BUSY = 0.1
+"""The share of a turn in which a process that the worker has started may use a processor. An idle one harms nobody."""
 
 _expected: set[int] = set()
 """Children of this process that are workers, or were there before it became a runner."""
+_starting = threading.Lock()
 
 
 def cpu_seconds(pid: int) -> float:
@@ -40,23 +44,9 @@ def strayed(pid: int, cores: Iterable[int]) -> set[int]:
     """Return the processors that threads of a process may use beyond `cores`."""
     allowed, found = set(cores), set[int]()
     for task in _names(f"/proc/{pid}/task"):
-        try:
+        with contextlib.suppress(ProcessLookupError):  # the thread has just ended
             found |= os.sched_getaffinity(int(task)) - allowed
-        except ProcessLookupError:  # the thread has just ended
-            continue
     return found
-
-
-def favoured(pid: int) -> bool:
-    """Whether a thread of a process is in another scheduling class than this process, or has a higher priority."""
-    here, usual = os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)
-    for task in map(int, _names(f"/proc/{pid}/task")):
-        try:
-            if os.getpriority(os.PRIO_PROCESS, task) < here or os.sched_getscheduler(task) != usual:
-                return True
-        except ProcessLookupError:  # the thread has just ended
-            continue
-    return False
 
 
 def _names(folder: str) -> list[str]:
@@ -66,58 +56,22 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-@dataclass(frozen=True)
-class Process:
-    """A process: its id, process group, session, command, and the token of the worker that it comes from, if any."""
-
-    pid: int
-    group: int
-    session: int
-    command: str
-    token: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.command} (process {self.pid})"
-
-
-def _read(pid: int) -> Process | None:
-    """Return a process; None where it has ended."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    name, _, rest = status.partition("(")[2].rpartition(")")
-    state, _, group, session = rest.split()[:4]
-    if state in "ZX":
-        return None
-    prefix = f"{MARK}=".encode()
-    tokens = [variable.removeprefix(prefix).decode() for variable in variables if variable.startswith(prefix)]
-    if words[0].startswith("/"):
-        words[0] = Path(words[0]).name  # the folder of an interpreter may be longer than what it runs
-    return Process(pid, int(group), int(session), " ".join(words).strip()[:80] or name, tokens[0] if tokens else None)
-
-
 def _children(pid: int) -> Iterator[int]:
     for task in _names(f"/proc/{pid}/task"):
-        try:
-            with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:  # noqa: PTH123 - as in _names
-                children = file.read()
-        except OSError:
-            continue
-        yield from map(int, children.split())
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:  # noqa: PTH123
+            yield from map(int, file.read().split())
 
 
-def descendants(pid: int) -> list[Process]:
+def descendants(pid: int) -> list[int]:
     """Return every process that a process has started, and those that they have started."""
-    found = []
-    for child in _children(pid):
-        process = _read(child)
-        if process is not None:
-            found.append(process)
-        found += descendants(child)
-    return found
+    return [found for child in _children(pid) for found in (child, *descendants(child))]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.Error:
+        return False
 
 
 @functools.cache
@@ -130,19 +84,29 @@ def adopt_orphans() -> None:
     _expected.update(_children(os.getpid()))
 
 
-def orphans() -> list[Process]:
+def start(command: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
+    """Start a worker, in a session of its own."""
+    with _starting:  # before another thread looks for orphans
+        process = subprocess.Popen(command, start_new_session=True, **how)
+        _expected.add(process.pid)
+    return process
+
+
+def orphans() -> list[int]:
     """Return this process's children that it has not started itself.
 
     What it starts itself is a worker, which it expects, or stays in its session.
     """
-    session = os.getsid(0)
-    processes = [_read(pid) for pid in _children(os.getpid()) if pid not in _expected]
-    return [process for process in processes if process is not None and process.session != session]
+    with _starting:
+        found = [pid for pid in _children(os.getpid()) if pid not in _expected]
+    return [pid for pid in found if _session(pid) not in (None, os.getsid(0)) and _lives(pid)]
 
 
-def expect(pid: int) -> None:
-    """Say that a child is a worker."""
-    _expected.add(pid)
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def forget(pid: int) -> None:
@@ -153,11 +117,68 @@ def forget(pid: int) -> None:
             pass
 
 
-def end(processes: Iterable[Process]) -> None:
+def end(processes: Iterable[int]) -> None:
     """Kill processes and what they have started, and take in those that are children of this process."""
     for process in processes:
-        for one in [process, *descendants(process.pid)]:
+        for pid in (process, *descendants(process)):
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(one.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(one.pid, 0)
+                os.waitpid(pid, 0)
+
+
+class Watch:
+    """A worker's process, and the processors that it was given."""
+
+    def __init__(self, pid: int, cores: Sequence[int]) -> None:
+        self.pid = pid
+        self.cores = cores
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the worker, as the kernel tells it; 0 where it has died."""
+        with contextlib.suppress(OSError):
+            return cpu_seconds(self.pid)
+        return 0.0
+
+    def helpers(self) -> dict[int, float]:
+        """Return the processor time in seconds, by process id, of processes that are stopped with the worker."""
+        times = {}
+        for pid in descendants(self.pid):
+            with contextlib.suppress(OSError):  # it has just ended
+                if os.getpgid(pid) == self.pid:
+                    times[pid] = cpu_seconds(pid)
+        return times
+
+    def escaped(self) -> list[int]:
+        """Return the processes that the worker has started and that are no longer stopped with it.
+
+        Such a process has left the worker's process group. Whether its parent still lives does not matter.
+        """
+        stopped = self.helpers()
+        return [pid for pid in descendants(self.pid) if pid not in stopped and _lives(pid)] + orphans()
+
+    def trouble(self, pools: Sequence[int] = ()) -> str | None:
+        """Return what the worker took that it was not given, or left behind; None where nothing is wrong.
+
+        Args:
+            pools: the numbers of threads of its thread pools.
+        """
+        if found := strayed(self.pid, self.cores):
+            return f"it moved a thread to processor {min(found)}, which it was not given"
+        if max(pools, default=0) > len(self.cores):
+            return f"it set a thread pool to {max(pools)} threads; it was given {len(self.cores)}"
+        if escaped := self.escaped():
+            with contextlib.suppress(psutil.Error):
+                command = one_line(" ".join(psutil.Process(escaped[0]).cmdline()), 80)
+                return f"it left a process behind, which has been ended: {command} (process {escaped[0]})"
+        return None
+
+    def busy_helper(self, before: Mapping[int, float], seconds: float) -> str | None:
+        """Return which process of the worker's own used a processor during a turn; None where none did.
+
+        Args:
+            before: what `helpers` returned before the turn.
+            seconds: how long the turn took.
+        """
+        busy = [pid for pid, cpu in self.helpers().items() if cpu - before.get(pid, 0.0) > BUSY * seconds]
+        return f"a process that it has started used a processor during a turn (process {busy[0]})" if busy else None

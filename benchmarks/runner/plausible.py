@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.record import Record
+from benchmarks.runner import turns
+from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.worker import sanity
+from benchmarks.worker.requests import Inspect, TakeTurn
 from benchmarks.worker.timing import Turn
 
 CLOCK_SHARE = 0.1
@@ -15,19 +19,46 @@ CLOCK_SLACK_SECONDS = 1e-3
 """The runner's clock may show this share and this much more than the worker's: the time of the messages."""
 AHEAD_SECONDS = 1e-4
 """The worker's clock may show this much more than the runner's, which starts earlier and ends later."""
+LOOKS = 40
+"""Where a clock seems wrong, this many further turns are taken: one that is right shows a disturbed machine."""
 IMPLAUSIBLE = 0.25
 """The floor may be wrong on a processor that nobody has seen. Below this share of its time, the time is wrong."""
 MORE_CORES = 0.1
 """The cores that may be used beyond those that were given: the clocks of time and of processor time differ."""
 
 
-def clocks(turns: Sequence[Turn], calls_per_sample: int) -> str | None:
+def check(arm: Arm, row: Record, request: TakeTurn) -> None:
+    """Check whether the times of an arm's row can be true.
+
+    Args:
+        arm: the arm, of which more may be requested.
+        row: has its turns.
+        request: a turn of it.
+
+    Raises:
+        ArmFailed: where they cannot.
+    """
+    taken, seconds = row.turns or [], row.seconds or 0.0
+    if reason := processors(taken, len(arm.limits.cores)):
+        raise ArmFailed("error", reason)
+    more: list[Turn] = []
+    while reason := clocks([*taken, *more], request.calls_per_sample):
+        if len(more) == LOOKS or not arm.alive:
+            raise ArmFailed("error", reason)
+        more.append(turns.take(arm, request))
+    if remembered(taken, seconds):  # or disturbed, so look again and more closely
+        if not arm.alive:
+            raise ArmFailed("crashed", "it died before its times could be checked")
+        arm.ask(Inspect(request.benchmark, seconds))
+
+
+def clocks(taken: Sequence[Turn], calls_per_sample: int) -> str | None:
     """Return why the worker's clock cannot be right; None where it can.
 
     The calls of a turn, and the reading, must fit into the time that the runner saw pass, and come near it.
     """
     known = [
-        (_inside(turn, calls_per_sample), turn.outside_seconds) for turn in turns if turn.outside_seconds is not None
+        (_inside(turn, calls_per_sample), turn.outside_seconds) for turn in taken if turn.outside_seconds is not None
     ]
     longer = [pair for pair in known if pair[0] > pair[1] + AHEAD_SECONDS]
     nearest = min(known, key=_lag, default=(0.0, 0.0))
@@ -51,23 +82,23 @@ def _lag(pair: tuple[float, float]) -> float:
     return outside * (1 - CLOCK_SHARE) - inside - CLOCK_SLACK_SECONDS
 
 
-def processors(turns: Sequence[Turn], given: int) -> str | None:
+def processors(taken: Sequence[Turn], given: int) -> str | None:
     """Return why an arm used more processors than it was given; None where it did not."""
-    used = sum(turn.outside_cpu_seconds or 0.0 for turn in turns)
-    took = sum(turn.outside_seconds or 0.0 for turn in turns)
+    used = sum(turn.outside_cpu_seconds or 0.0 for turn in taken)
+    took = sum(turn.outside_seconds or 0.0 for turn in taken)
     if used > (given + MORE_CORES) * took:
         return f"it used {used / took:.2f} processors; it was given {given}"
     return None
 
 
-def remembered(turns: Sequence[Turn], seconds: float) -> bool:
+def remembered(taken: Sequence[Turn], seconds: float) -> bool:
     """Whether calls on inputs that an arm had seen were so short that it may have remembered their results.
 
     Args:
-        turns: some of them began with new inputs.
+        taken: some of them began with new inputs.
         seconds: of a call: the median over all turns.
     """
-    new = {turn.inputs: turn.first_seconds or 0.0 for turn in reversed(turns) if turn.inputs is not None}
+    new = {turn.inputs: turn.first_seconds or 0.0 for turn in reversed(taken) if turn.inputs is not None}
     return sanity.remembers(min(new.values(), default=0.0), seconds)  # of each set, where it was new
 
 

@@ -1,4 +1,4 @@
-"""Turns: their order in a block, and what the machine did during each."""
+"""Turns: their order in a block, and what the runner and the machine saw during each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TypeVar
 import psutil
 
 from benchmarks.runner import cards
+from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.runner.cards import Reading
+from benchmarks.worker.requests import TakeTurn
 from benchmarks.worker.timing import Turn
 
 T = TypeVar("T")
@@ -38,21 +40,35 @@ def pressure_seconds() -> float | None:
         return None
 
 
-def take(block: int, position: int, ask: Callable[[], Turn], read_card: Callable[[], Reading] | None = None) -> Turn:
-    """Let an arm take a turn, and fill in its block, position and start, and what the machine did meanwhile.
+def take(
+    arm: Arm, request: TakeTurn, block: int = 0, position: int = 0, read_card: Callable[[], Reading] | None = None
+) -> Turn:
+    """Let an arm take a turn, and fill in when that was and what was seen meanwhile.
 
     Args:
+        arm: the arm. It is stopped afterwards, except where the turn's result was read and is to be compared.
+        request: the turn.
         block, position: where in the replicate the turn is.
-        ask: takes the turn.
         read_card: reads the GPU, where there is one whose driver can be asked.
+
+    Raises:
+        ArmFailed: where the turn cannot be taken, or the arm took more than it was given.
     """
+    helpers = arm.watch.helpers() if request.read else {}
     card = read_card() if read_card else None
     started, steal, pressure = time.time(), steal_seconds(), pressure_seconds()
-    turn = ask()
+    cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
+    taken = arm.ask(request, stop=not request.read)
+    turn = taken.turn
+    turn.outside_seconds = time.perf_counter() - start
+    turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu
     turn.block, turn.position, turn.started = block, position, started
     turn.steal_seconds = steal_seconds() - steal
     after = pressure_seconds()
     turn.pressure_seconds = None if after is None or pressure is None else after - pressure
     if read_card and card:
         cards.note(turn, card, read_card())
+    arm.check_from_outside(taken.threads)
+    if request.read and (reason := arm.watch.busy_helper(helpers, turn.outside_seconds)):
+        raise ArmFailed("error", reason)
     return turn

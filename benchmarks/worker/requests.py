@@ -201,7 +201,6 @@ class TakeTurn(Request[Taken]):
             opened.drain_seconds = perf_counter() - start
             opened.reading = sanity.read(result, opened.finish)
             turn.read_seconds, turn.reread_seconds = opened.reading.first_seconds, opened.reading.again_seconds
-        timing.check_clocks()
         return Taken(turn, [pool.num_threads for pool in worker.controller.lib_controllers])
 
 

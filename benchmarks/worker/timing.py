@@ -1,9 +1,6 @@
 """All timing: workers and the pytest-benchmark suite both call this code.
 
 A call that is long against the clock is timed by itself. Shorter calls are timed several at a time.
-
-The clocks are bound here, before a worker reads any implementation's file: a file that replaces time.perf_counter
-changes nothing.
 """
 
 from __future__ import annotations
@@ -12,18 +9,15 @@ import gc
 import math
 import resource
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter, process_time
 from typing import Annotated, Any
 
 import msgspec
 
 Call = Callable[[Any], Any]
-
-CLOCKS = {name: getattr(time, name) for name in ("perf_counter", "process_time", "monotonic", "time")}
-perf_counter, process_time = CLOCKS["perf_counter"], CLOCKS["process_time"]
 
 LONG_SECONDS = 50e-6
 """A call of at least this time is timed by itself: reading the clock twice takes about 0.1 µs, 0.2 % of it."""
@@ -77,17 +71,6 @@ class Turn(msgspec.Struct, kw_only=True):
     gpu_celsius: float | None = None  # its temperature then
     gpu_throttled: Int32 | None = None  # why it held itself back before or after, by NVML's bits; 0 where it did not
     gpu_others: Int32 | None = None  # processes of others that use it
-
-
-def check_clocks() -> None:
-    """Refuse to go on in a process whose clocks somebody has replaced: nobody knows what else that changes.
-
-    Raises:
-        RuntimeError: where one was replaced.
-    """
-    for name, clock in CLOCKS.items():
-        if getattr(time, name) is not clock:
-            raise RuntimeError(f"it replaced time.{name}")
 
 
 @contextmanager

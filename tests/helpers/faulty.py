@@ -74,11 +74,6 @@ FAULTS = {
             write_everywhere(b"hello\\n")
             return good(state)
     """,
-    "answers_itself": """
-        def bad(state):
-            write_everywhere(b"{}\\n")
-            return good(state)
-    """,
     "closes_the_socket": """
         def bad(state):
             os.closerange(3, 256)
@@ -130,13 +125,6 @@ FAULTS = {
                 kept[key] = good(state)
             return kept[key]
     """,
-    "raises_a_threads_priority": """
-        def favour():
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -5)
-            time.sleep(600)
-        threading.Thread(target=favour, daemon=True).start()
-        bad = good
-    """,
     "leaves_a_group": """
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], process_group=0)
         bad = good
@@ -172,11 +160,6 @@ FAULTS = {
             late = began and time.monotonic() > began[0] + 0.05
             return tuple(0 * tensor for tensor in good(state)) if late else good(state)
     """,
-    "replaces_the_clock": """
-        real = time.perf_counter
-        time.perf_counter = lambda: 0.37 * real()
-        bad = good
-    """,
     "replaces_the_suites_clock": """
         from benchmarks.worker import requests, sanity, timing
         real = timing.perf_counter
@@ -199,16 +182,6 @@ FAULTS = {
         def bad(state):
             torch.set_num_threads(8)
             return good(state)
-    """,
-    "raises_its_priority": """
-        def bad(state):
-            os.nice(-1)
-            return good(state)
-    """,
-    "leaves_a_session": """
-        command = [sys.executable, "-c", "import time; time.sleep(600)"]
-        if workload == "sequence": subprocess.Popen(command, start_new_session=True)
-        bad = good
     """,
     "leaves_a_daemon": """
         script = "import os; os.setsid(); os.fork() and os._exit(0); __import__('time').sleep(600)"
@@ -275,26 +248,21 @@ STATUS = {
     "no_such_module": ("not_installed", "no_such_framework"),
     "mistyped_import": ("error", "ImportError: cannot import name 'CanonicalLSMT'"),
     "writes_to_the_socket": ("error", "wrote to the socket"),
-    "answers_itself": ("error", "wrote to the socket"),
     "closes_the_socket": ("crashed", "closed the socket"),
     "leaves_a_child": ("crashed", "exited with code 3"),
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
     "lazy": ("error", "returns before its work is done"),
     "remembers_contents": ("error", "remembers its results"),
-    "raises_a_threads_priority": ("error", "it raised its own priority"),
     "leaves_a_group": ("error", "it left a process behind"),
     "freezes": ("disagrees", "the last timed call"),
     "remembers_later": ("error", "remembers its results"),
     "wrong_later": ("disagrees", "the last timed call"),
     "stops_early": ("disagrees", "the last timed call"),
-    "replaces_the_clock": ("error", "it replaced time.perf_counter"),
     "replaces_the_suites_clock": ("error", "its clock is wrong"),
     "moves_to_other_processors": ("error", "it was not given"),
     "starts_a_thread_elsewhere": ("error", "it was not given"),
     "sets_more_threads": ("error", "it set a thread pool to 8 threads"),
-    "raises_its_priority": ("error", "it raised its own priority"),
-    "leaves_a_session": ("error", "it left a process behind"),
     "leaves_a_daemon": ("error", "it left a process behind"),
     "burns_in_a_child": ("error", "used a processor"),
     "works_when_loaded": ("error", "of the time of its matrix products alone"),
@@ -306,25 +274,20 @@ _COMPARE = (
 )
 _FINISHED = "from benchmarks.worker import sanity\nsanity.check_finished = lambda *_: None\n"
 _REMEMBERED = "from benchmarks.worker import sanity\nsanity.check_not_remembered = lambda *_: None\n"
-_CLOCKS = "from benchmarks.worker import timing\ntiming.check_clocks = lambda: None\n"
 SWITCHED_OFF = {
     "async_work": _FINISHED,
     "lazy": _FINISHED,
     "remembers": _REMEMBERED,
     "remembers_contents": _REMEMBERED,
-    "raises_a_threads_priority": "",
     "leaves_a_group": "",
     "freezes": _COMPARE + _REMEMBERED,  # a frozen result is a remembered one too
     "wrong_later": _COMPARE,
     "stops_early": _COMPARE,
     "remembers_later": _REMEMBERED,
-    "replaces_the_clock": _CLOCKS,
     "replaces_the_suites_clock": "",
     "moves_to_other_processors": "",
     "starts_a_thread_elsewhere": "",
     "sets_more_threads": "",
-    "raises_its_priority": "",
-    "leaves_a_session": "",
     "leaves_a_daemon": "",
     "burns_in_a_child": "",
     "works_when_loaded": "",  # a run without the floor does not make this check
@@ -332,7 +295,7 @@ SWITCHED_OFF = {
 """By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
 RUNNER_OFF = """
 from benchmarks.runner import plausible
-from benchmarks.runner.watch import Watch
+from benchmarks.runner.outside import Watch
 plausible.clocks = plausible.processors = lambda *_: None
 Watch.trouble = Watch.busy_helper = lambda *_: None
 """

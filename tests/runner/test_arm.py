@@ -104,37 +104,6 @@ def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
     assert variables["XLA_FLAGS"] == "--x"
 
 
-ENDLESS = """
-import os, stat
-FRAMEWORK = "t"
-TRACK = "default"
-def prepare(problem, weights, device, workload):
-    for fd in map(int, os.listdir("/proc/self/fd")):  # the number is that of the process that started it: any
-        try:
-            while stat.S_ISSOCK(os.fstat(fd).st_mode):
-                os.write(fd, b"x" * 65536)
-        except OSError:
-            pass
-"""
-
-
-@pytest.mark.slow
-def test_who_writes_to_the_socket_without_end_is_stopped(tmp_path):
-    from benchmarks.worker import requests
-
-    path = tmp_path / "mine.py"
-    path.write_text(ENDLESS)
-    arm = arm_of(registry.resolve(str(path)), tmp_path)
-    try:
-        arm.ensure_running()
-        with pytest.raises(ArmFailed, match="wrote to the socket"):
-            arm.ask(requests.Open("t1-b1-i1-h1/sequence/forward", 0, None, 0))
-        assert not arm.alive
-        assert len(arm.buffer) < 2**25
-    finally:
-        arm.kill()
-
-
 def test_a_worker_that_does_not_die_is_not_waited_for_for_ever(tmp_path, monkeypatch):
     """One that hangs in a driver dies when the driver lets it."""
     arm = arm_of(registry.resolve("reference"), tmp_path)

@@ -7,9 +7,10 @@ import pytest
 
 from benchmarks.cases import Benchmark
 from benchmarks.record import Record
-from benchmarks.runner import blocks
+from benchmarks.runner import plausible, turns
 from benchmarks.runner.arm import ArmFailed
-from benchmarks.runner.blocks import CHECKED, LOOKS, Job, Replicate
+from benchmarks.runner.blocks import CHECKED, Job, Replicate
+from benchmarks.runner.plausible import LOOKS
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import requests, timing
 from benchmarks.worker.timing import Turn
@@ -58,7 +59,7 @@ class Answering:
             return requests.Pipelined(0.001, 0.0008, 5.0)
         return None
 
-    def check_from_outside(self, pools):
+    def check_from_outside(self, pools=()):
         pass
 
 
@@ -141,7 +142,7 @@ class Late(Answering):
     def __init__(self, monkeypatch, *late):
         super().__init__()
         self.now, self.late = 0.0, iter(late)
-        monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: self.now))
+        monkeypatch.setattr(turns, "time", SimpleNamespace(perf_counter=lambda: self.now, time=lambda: self.now))
 
     def ask(self, request, stop=True):
         answered = super().ask(request, stop)
@@ -159,24 +160,26 @@ def job_whose_turns_were_late(arm):
 
 
 @pytest.mark.parametrize("late", [0, 1, LOOKS - 1])
-def test_where_every_turn_was_disturbed_further_turns_are_taken_until_one_is_right(replicate, monkeypatch, late):
+def test_where_every_turn_was_disturbed_further_turns_are_taken_until_one_is_right(monkeypatch, late):
     arm = Late(monkeypatch, *[LATE] * late)
     job, key = job_whose_turns_were_late(arm)
-    replicate.check_times(job, key)
+    plausible.check(arm, job.rows[key], job.turn(key))
     assert [type(request) for request in arm.asked] == [requests.TakeTurn] * (late + 1)
     assert len(job.rows[key].turns) == 2  # further turns are no part of the measurement
 
 
-def test_where_every_further_turn_is_late_too_the_clock_is_wrong(replicate, monkeypatch):
+def test_where_every_further_turn_is_late_too_the_clock_is_wrong(monkeypatch):
     arm = Late(monkeypatch, *[LATE] * 1000)
+    job, key = job_whose_turns_were_late(arm)
     with pytest.raises(ArmFailed, match=r"error: its clock is wrong: by it a turn took 1\.00 ms"):
-        replicate.check_times(*job_whose_turns_were_late(arm))
+        plausible.check(arm, job.rows[key], job.turn(key))
     assert len(arm.asked) == LOOKS
 
 
-def test_an_arm_that_has_died_can_not_show_that_its_clock_is_right(replicate, monkeypatch):
+def test_an_arm_that_has_died_can_not_show_that_its_clock_is_right(monkeypatch):
     arm = Late(monkeypatch)
     arm.alive = False
+    job, key = job_whose_turns_were_late(arm)
     with pytest.raises(ArmFailed, match="its clock is wrong"):
-        replicate.check_times(*job_whose_turns_were_late(arm))
+        plausible.check(arm, job.rows[key], job.turn(key))
     assert arm.asked == []

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.runner import cards, turns
+from benchmarks.runner import cards
 from benchmarks.runner.cards import Card
 from benchmarks.worker.timing import Turn
 
@@ -51,7 +51,7 @@ class Nvml:
         return uuid
 
     def _nvmlDeviceGetName(self, _):
-        return b"NVIDIA H100"
+        return "NVIDIA H100"
 
     def _nvmlSystemGetDriverVersion(self):
         return "580.1"
@@ -62,10 +62,6 @@ class Nvml:
 
     def _nvmlDeviceGetTemperature(self, *_):
         return 54
-
-    def _nvmlDeviceGetTotalEnergyConsumption(self, _):
-        self.joules += 12.5
-        return int(1000 * self.joules)
 
     def _nvmlDeviceGetCurrentClocksEventReasons(self, _):
         return next(self.bits)
@@ -99,15 +95,10 @@ def test_what_a_card_does_not_support_is_not_known_and_the_rest_is(name, field):
     [((0x1, 0x2), 0), ((0x0, 0x4), 0x4), ((0x20, 0x4), 0x24), ((0x1, 0x80), 0x80)],
 )
 def test_a_turn_says_why_the_card_held_itself_back_and_not_that_it_was_idle(bits, throttled):
-    card = Card(Nvml(bits=bits))
-    turn = turns.take(0, 0, lambda: Turn(seconds=1.0), lambda: card.reading({7, 8}))
+    card, turn = Card(Nvml(bits=bits)), Turn(seconds=1.0)
+    cards.note(turn, *(card.reading({7, 8}) for _ in range(2)))
     assert turn.gpu_throttled == throttled
     assert (turn.gpu_hertz, turn.gpu_celsius, turn.gpu_others) == (1.98e9, 54, 0)
-
-
-def test_a_turn_without_a_card_says_nothing():
-    turn = turns.take(0, 0, lambda: Turn(seconds=1.0))
-    assert turn.gpu_throttled is turn.gpu_hertz is None
 
 
 def test_reasons_have_words():

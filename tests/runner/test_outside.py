@@ -62,15 +62,6 @@ def test_a_thread_on_other_processors_is_seen(child):
     assert outside.strayed(2**22 + 1, {core}) == set()  # there is no such process
 
 
-def test_a_lower_priority_is_no_favour_and_another_class_is(child):
-    assert not outside.favoured(child.pid)
-    os.setpriority(os.PRIO_PROCESS, child.pid, 5)
-    assert not outside.favoured(child.pid)
-    os.sched_setscheduler(child.pid, os.SCHED_BATCH, os.sched_param(0))
-    assert outside.favoured(child.pid)
-    assert not outside.favoured(2**22 + 1)  # there is no such process
-
-
 NEST = f"import subprocess; subprocess.Popen({list(SLEEP)!r}, start_new_session=True).wait()"
 
 
@@ -81,58 +72,39 @@ def test_descendants_are_seen_across_sessions_and_ended():
         (grandchild,) = outside.descendants(parent.pid)
         outside.end([grandchild])
         assert parent.wait(10) is not None
-    assert grandchild.session == grandchild.pid
-    assert str(grandchild).startswith("python")
-    assert "time.sleep(60)" in str(grandchild)
-
-
-def test_a_command_is_shown_without_its_folder(tmp_path):
-    """A long folder would take all the room: this failed in a checkout with a longer path."""
-    folder = tmp_path / ("long" * 30)
-    folder.mkdir()
-    (folder / "python").symlink_to(sys.executable)
-    with subprocess.Popen([folder / "python", *SLEEP[1:]], stdout=subprocess.PIPE) as process:
-        process.stdout.readline()
-        shown = [str(one) for one in outside.descendants(os.getpid()) if one.pid == process.pid]
-        process.kill()
-    assert len(shown) == 1
-    assert shown[0].startswith("python -c import time")
 
 
 ORPHAN = """
-import os, subprocess, sys, time
+import os, psutil, subprocess, sys, time
 from benchmarks.runner import outside
 outside.adopt_orphans()
 daemon = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(60)"
-subprocess.run([sys.executable, "-c", daemon], env={outside.MARK: "mine"} if sys.argv[1] == "marked" else {})
-worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-outside.expect(worker.pid)
+subprocess.run([sys.executable, "-c", daemon])
+worker = outside.start([sys.executable, "-c", "import time; time.sleep(60)"])
 here = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])  # in this session: the runner's own
-while not (found := outside.orphans()) or "setsid" not in found[0].command: time.sleep(0.01)
+while not (found := outside.orphans()): time.sleep(0.01)
 assert len(found) == 1, found
-print(found[0].token)
+assert "setsid" in psutil.Process(found[0]).cmdline()[-1]
 outside.end(found)
 assert not outside.orphans()
-assert not os.path.exists(f"/proc/{found[0].pid}"), "it is dead, and taken in"
+assert not os.path.exists(f"/proc/{found[0]}"), "it is dead, and taken in"
 assert worker.poll() is None and here.poll() is None
 worker.kill(), here.kill()
 """
 
 
-@pytest.mark.parametrize(("how", "token"), [("marked", "mine"), ("unmarked", "None")])
-def test_an_orphan_is_adopted_told_from_other_children_and_ended(how, token):
-    done = python("-c", ORPHAN, how)
-    assert (done.returncode, done.stdout.strip()) == (0, token), done.stderr
+def test_an_orphan_is_adopted_told_from_other_children_and_ended():
+    done = python("-c", ORPHAN)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_a_dead_worker_left_in_its_group_is_taken_in():
     code = (
         "import os, signal, subprocess, sys, time\nfrom benchmarks.runner import outside\n"
         "outside.adopt_orphans()\n"
-        "worker = subprocess.Popen([sys.executable, '-c', 'import os, time; os.fork(); time.sleep(60)'], "
-        "start_new_session=True)\noutside.expect(worker.pid)\n"
+        "worker = outside.start([sys.executable, '-c', 'import os, time; os.fork(); time.sleep(60)'])\n"
         "while not outside.descendants(worker.pid): time.sleep(0.01)\n"
-        "left = outside.descendants(worker.pid)[0].pid\n"
+        "left = outside.descendants(worker.pid)[0]\n"
         "os.killpg(worker.pid, signal.SIGKILL); worker.wait()\n"
         "while os.path.exists(f'/proc/{left}'): outside.forget(worker.pid); time.sleep(0.01)\n"
         "print('gone')"
@@ -141,7 +113,6 @@ def test_what_a_dead_worker_left_in_its_group_is_taken_in():
 
 
 def test_ending_what_is_gone_already_is_no_error(child):
-    (gone,) = [outside.Process(child.pid, child.pid, child.pid, "gone")]
     os.kill(child.pid, signal.SIGKILL)
     wait_for(lambda: child.poll() is not None, 10)
-    outside.end([gone])
+    outside.end([child.pid])
