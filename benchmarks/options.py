@@ -154,7 +154,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             "--memory-limit",
             "The most memory of a worker, in GiB; by default half of the machine's.",
             Gibibytes(min=0.1, max=2**20),
-            advanced=True,
+            hidden=True,
         ),
     ] = 0
 
@@ -193,9 +193,16 @@ class _Option(click.Option):
         self.old_name = old_name
 
 
+def _flags(kind: type[Options]) -> dict[str, Flag]:
+    """Return the flags of a kind of options by the names of their fields; advanced ones come last."""
+    hints = get_type_hints(kind, include_extras=True)
+    pairs = [(name, each) for name, hint in hints.items() for each in getattr(hint, "__metadata__", ())]
+    return dict(sorted(pairs, key=lambda pair: pair[1].advanced))
+
+
 def _option(kind: type[Options], name: str) -> click.Option:
     """Return click's option of a field."""
-    (flag,) = (each for each in get_type_hints(kind, include_extras=True)[name].__metadata__ if isinstance(each, Flag))
+    flag = _flags(kind)[name]
     default = next(field.default for field in msgspec.structs.fields(kind) if field.name == name)
     chosen = bool(default) or isinstance(default, bool)
     return _Option(
@@ -221,7 +228,7 @@ def command(
 
     Args:
         kind: the type that the function gets.
-        fields: those that can be given on the command line, in the order of the help.
+        fields: those that can be given on the command line, in the order of the help; none stand for all with a flag.
         name: of the command; None for the function's.
     """
 
@@ -231,7 +238,7 @@ def command(
 
         return TypedCommand(
             name or function.__name__,
-            params=[_option(kind, field) for field in fields],
+            params=[_option(kind, field) for field in fields or _flags(kind)],
             callback=callback,
             help=function.__doc__,
         )
@@ -241,10 +248,5 @@ def command(
 
 def given(options: Options) -> list[str]:
     """Return the command-line names of the options that differ from their defaults."""
-    hints = get_type_hints(type(options), include_extras=True)
-    return [
-        flag.name
-        for field in msgspec.structs.fields(type(options))
-        for flag in getattr(hints[field.name], "__metadata__", ())
-        if isinstance(flag, Flag) and getattr(options, field.name) != field.default
-    ]
+    defaults = {field.name: field.default for field in msgspec.structs.fields(type(options))}
+    return [flag.name for name, flag in _flags(type(options)).items() if getattr(options, name) != defaults[name]]

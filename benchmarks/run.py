@@ -79,27 +79,7 @@ class Run:
         write_records(self.raw / ADMISSIONS, session.admissions.values())
 
 
-@command(
-    RunOptions,
-    "preset",
-    "implementations",
-    "problems",
-    "workloads",
-    "modes",
-    "device",
-    "threads",
-    "replicates",
-    "weights",
-    "out",
-    "resume",
-    "precision",
-    "blocks",
-    "seed",
-    "baseline",
-    "floor",
-    "call_seconds",
-    "memory_bytes",
-)
+@command(RunOptions)
 def run(options: RunOptions) -> int:
     """Check every implementation, time those that agree, and write tables to a folder."""
     options, folder = resumed(options) if options.resume else resolved(options)
