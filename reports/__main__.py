@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from impls.core import command_line
@@ -25,7 +23,6 @@ try:
         from reports import terminal as screen
         from reports.across_runs import across_runs
         from reports.composition import in_order
-        from reports.frames import Run
         from reports.recommendation import recommendations
         from reports.summary import summarise
 except ModuleNotFoundError as error:
@@ -35,14 +32,9 @@ except ModuleNotFoundError as error:
     sys.exit(command_line.NOT_INSTALLED)
 
 TOGETHER = Path("runs") / "report"
-TITLE = b"<title>Which LSTM is fastest?</title>"
-"""What is near the start of every page of this suite."""
-RESERVED = ("index.html", "figures")
 PUBLISHED = Path(__file__).with_name("published")
 MOST_PAGES = 100
 """The most runs of a dataset that a page is built of."""
-RUN_FILE = "results.parquet"
-"""The file that every folder of a run has."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,19 +71,14 @@ def build(
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
-    if any(map(dataset.is_dataset, addresses)):
-        return _build_of_dataset(addresses, out, where or "")
-    if where is not None:
-        raise click.UsageError("--where is for a dataset")
-    return _build(tuple(map(Path, addresses)), out, limits, show)
-
-
-def _build_of_dataset(addresses: tuple[str, ...], out: Path | None, where: str) -> int:
-    """Build the page of a dataset's chosen runs, which are fetched first."""
+    if not any(map(dataset.is_dataset, addresses)):
+        if where is not None:
+            raise click.UsageError("--where is for a dataset")
+        return _build([Path(address) for address in addresses], out, limits, show)
     if len(addresses) > 1:
         raise click.UsageError("give one dataset, and nothing else")
-    with _fetched(addresses[0], where) as folder:
-        return _build(tuple(sorted(folder.iterdir())), out or TOGETHER, limits=False, show="answer")
+    with _fetched(addresses[0], where or "") as folder:
+        return _build(sorted(folder.iterdir()), out or TOGETHER, limits, show)
 
 
 @contextlib.contextmanager
@@ -114,57 +101,41 @@ def _fetched(address: str, where: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _dataset_errors() -> Iterator[None]:
-    """Say on one line what is wrong with a dataset."""
+    """Say on one line what is wrong with a dataset, such as that its store knows no credentials."""
     try:
         yield
-    except ImportError as error:
-        raise click.ClickException(
-            one_line(f"a dataset needs the group `dataset` of pyproject.toml: {error}")
-        ) from None
-    except (dataset.NoDataset, frames.Unreadable, OSError, ValueError, NotImplementedError) as error:
-        raise click.ClickException(one_line(str(error))) from None
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("botocore", "duckdb"):  # such as: no credentials
+        known = isinstance(error, ImportError | OSError | ValueError | NotImplementedError)
+        if not known and type(error).__module__.partition(".")[0] not in ("botocore", "duckdb"):
             raise
-        raise click.ClickException(one_line(f"{type(error).__name__}: {error}")) from None
+        needed = "a dataset needs the group `dataset` of pyproject.toml: " if isinstance(error, ImportError) else ""
+        raise click.ClickException(one_line(f"{needed}{error}")) from None
 
 
-def _build(paths: tuple[Path, ...], out: Path | None, limits: bool, show: str) -> int:
-    for path in filter(holds_a_report, paths):
+def _build(paths: Sequence[Path], out: Path | None, limits: bool, show: str) -> int:
+    for path in filter(run_folder.holds_a_report, paths):
         command_line.say(f"skipped: {path} holds a report, not a run", err=True)
-    runs, unreadable = frames.read_runs(path for path in paths if not holds_a_report(path))
+    runs, unreadable = frames.read_runs(path for path in paths if not run_folder.holds_a_report(path))
     if not runs and not unreadable:
         unreadable = [frames.Unreadable("there is no run to report")]
     for error in unreadable:
         command_line.say(f"error: {error}", err=True)
-    target = out or TOGETHER
+    alone = len(paths) == 1 and paths[0].is_dir() and (out is None or run_folder.same(out, paths[0]))
+    target = paths[0] if alone else out or TOGETHER
     console = output(190)
-    runs = in_order(runs)
-    try:
-        alone = len(paths) == 1 and paths[0].is_dir() and (out is None or run_folder.same(out, paths[0]))
-        target = paths[0] if alone else target
-        if runs and holds_another_page(target):
-            raise click.ClickException(f"{target / 'index.html'} is not a page of this suite; give another --out")
-        if alone:
-            reported = [
-                run_folder.report(run, name, target, target) for run, name in zip(runs, names(runs), strict=True)
-            ]
-        else:
-            reported = run_folder.reports(runs, names(runs), target, target)
-        if reported:
-            site.save(target, reported, across_runs(reported))
-    except OSError as error:
-        raise click.ClickException(f"{target} can't be written to: {error.strerror or error}") from None
+    reported = run_folder.reports(in_order(runs), None if alone else target, target)
+    if reported:
+        site.save(target, reported, across_runs(reported))
     if len(reported) == 1:
         run, summary = reported[0].run, reported[0].summary
         screen.show(run, summary, console, show == "all")
-        for said in (headline.headline(run, summary), *(each.sentence for each in recommendations(run, summary))):
-            console.print(said, style="bold", markup=False, highlight=False)
+        for line in (headline.headline(run, summary), *(each.sentence for each in recommendations(run, summary))):
+            console.print(line, style="bold", markup=False, highlight=False)
     if reported and not alone:
         command_line.say(f"the page is {target / 'index.html'}")
-    faults = [line for each in reported if limits and (line := roofline.beyond(each.summary))]
-    for line in faults:
-        command_line.say(f"error: {line}", err=True)
+    faults = [fault for each in reported if limits and (fault := roofline.beyond(each.summary))]
+    for fault in faults:
+        command_line.say(f"error: {fault}", err=True)
     return 1 if unreadable or faults else 0
 
 
@@ -193,20 +164,13 @@ def build_site(published: str, where: str | None, out: Path) -> int:
 
 def _build_site(published: Path, out: Path) -> int:
     """Build the site of the runs in a folder."""
-    found = sorted(path for path in published.iterdir() if (path / RUN_FILE).is_file())
-    runs, unreadable = frames.read_runs(found)
+    runs, unreadable = frames.read_runs(sorted(path.parent for path in published.glob(f"*/{frames.RESULTS}")))
     for error in unreadable:
         command_line.say(f"error: {error}", err=True)
     if not runs:
         raise click.ClickException(f"{published} holds no run")
-    if holds_another_page(out):
-        raise click.ClickException(f"{out / 'index.html'} is not a page of this suite; give another --out")
-    runs = in_order(runs)
-    try:
-        reported = run_folder.reports(runs, names(runs), out / publication.RUNS, out, publication.OF_A_RUN)
-        publication.build(out, reported)
-    except OSError as error:
-        raise click.ClickException(f"{out} can't be written to: {error.strerror or error}") from None
+    reported = run_folder.reports(in_order(runs), out / publication.RUNS, out, publication.OF_A_RUN)
+    publication.build(out, reported)
     command_line.say(f"the site is {out / 'index.html'}")
     return 1 if unreadable else 0
 
@@ -276,11 +240,8 @@ def report_fleet(folder: Path) -> int:
     except ModuleNotFoundError as error:
         command_line.say(f"error: a fleet needs {error.name}: install the group `fleet` of pyproject.toml", err=True)
         return command_line.NOT_INSTALLED
-    try:
-        write_text(folder / "fleet.md", fleets.document(said))
-        write_text(folder / "fleet.csv", export.csv(fleets.table(said)))
-    except OSError as error:
-        raise click.ClickException(f"{folder} can't be written to: {error.strerror or error}") from None
+    write_text(folder / "fleet.md", fleets.document(said))
+    write_text(folder / "fleet.csv", export.csv(fleets.table(said)))
     console = output(190)
     if said.rows:
         console.print(screen.plain_table(fleets.columns(said), said.rows))
@@ -288,40 +249,6 @@ def report_fleet(folder: Path) -> int:
         console.print(line, style="bold", markup=False, highlight=False)
     command_line.say(f"the table is {folder / 'fleet.md'}")
     return 0 if said.whole else 1
-
-
-def holds_a_report(path: Path) -> bool:
-    """Return whether a folder is what this command made of several runs: a page without raw files of its own."""
-    try:
-        return (path / "index.html").is_file() and not any((path / name).exists() for name in run_folder.RAW)
-    except OSError:  # such as a name that is too long: reading it says so
-        return False
-
-
-def holds_another_page(folder: Path) -> bool:
-    """Whether a folder has an index.html that this suite did not write."""
-    page = folder / "index.html"
-    if not page.is_file():
-        return False
-    with page.open("rb") as file:
-        return TITLE not in file.read(2**13)
-
-
-def names(runs: list[Run]) -> list[str]:
-    """Return a name for each run, made of its folder's or file's name; no two are the same."""
-    taken: list[str] = []
-    for run in runs:
-        path = Path(os.path.realpath(run.folder))
-        name = safe(path.name if path.is_dir() else path.stem) or "run"
-        if name in taken or name in RESERVED:
-            name = f"{name}-{safe(run.run_id)[:100]}"
-        taken.append(name)
-    return taken
-
-
-def safe(name: str) -> str:
-    """Return a name that is safe in a path: only letters, digits, points, hyphens and underscores."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
 
 
 if __name__ == "__main__":

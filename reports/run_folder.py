@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +28,9 @@ RAW = {
     "environment.json": "machine and versions (JSON)",
     gpu_check.FILE: "is the suite right on this GPU? (JUnit)",
 }
+RESERVED = ("index.html", "figures")
+TITLE = b"<title>Which LSTM is fastest?</title>"
+"""What is near the start of every page of this suite."""
 COPIED = ("results.parquet", "environment.json", gpu_check.FILE)
 
 
@@ -95,17 +99,55 @@ def same(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def reports(
-    runs: Sequence[Run], names: Sequence[str], folder: Path, page: Path, links: site.Links = ()
-) -> list[Report]:
+def reports(runs: Sequence[Run], folder: Path | None, page: Path, links: site.Links = ()) -> list[Report]:
     """Write several runs, each into a folder of its name; as many at a time as there are processors.
 
+    Args:
+        runs: the runs.
+        folder: where their folders are made; None for a single run whose folder is the page's.
+        page: as for `report`.
+        links: as for `report`.
+
     Raises:
-        click.ClickException: as for `report`.
+        click.ClickException: as for `report`; or the page's folder has an index.html that is not ours.
     """
-    folders = [folder / name for name in names]
+    if runs and _holds_another_page(page):
+        raise click.ClickException(f"{page / 'index.html'} is not a page of this suite; give another --out")
+    named = names(runs)
+    folders = [folder / name if folder else page for name in named]
     if len(runs) < 2:
-        return [report(*each, page, links) for each in zip(runs, names, folders, strict=True)]
+        return [report(*each, page, links) for each in zip(runs, named, folders, strict=True)]
     most = min(len(runs), os.cpu_count() or 1)
     with ProcessPoolExecutor(most, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(report, runs, names, folders, [page] * len(runs), [links] * len(runs)))
+        return list(pool.map(report, runs, named, folders, [page] * len(runs), [links] * len(runs)))
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """Return a name for each run, made of its folder's or file's name; no two are the same."""
+    taken: list[str] = []
+    for run in runs:
+        path = Path(os.path.realpath(run.folder))
+        name = _safe(path.name if path.is_dir() else path.stem) or "run"
+        if name in taken or name in RESERVED:
+            name = f"{name}-{_safe(run.run_id)[:100]}"
+        taken.append(name)
+    return taken
+
+
+def _safe(name: str) -> str:
+    """Return a name that is safe in a path: only letters, digits, points, hyphens and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
+
+
+def holds_a_report(path: Path) -> bool:
+    """Return whether a folder is what `build` made of several runs: a page without raw files of its own."""
+    return os.path.isfile(path / "index.html") and not any((path / name).exists() for name in RAW)  # noqa: PTH113 — of any length
+
+
+def _holds_another_page(folder: Path) -> bool:
+    """Whether a folder has an index.html that this suite did not write."""
+    page = folder / "index.html"
+    if not page.is_file():
+        return False
+    with page.open("rb") as file:
+        return TITLE not in file.read(2**13)
