@@ -71,11 +71,6 @@ class Session:
         self.expected: Expected = {}  # the reference's results for them
         self.stopping = threading.Event()
 
-    @property
-    def everything(self) -> dict[str, list[Benchmark]]:
-        """All benchmarks, by the name of each implementation."""
-        return {name: list(self.benchmarks) for name in self.names}
-
     def close(self) -> None:
         """End every worker, and what workers have left behind."""
         for arm in self.arms.values():
@@ -171,7 +166,7 @@ class Session:
         Returns:
             A row for every arm and benchmark that was measured or has failed.
         """
-        wanted = self.everything if wanted is None else wanted
+        wanted = dict.fromkeys(self.names, self.benchmarks) if wanted is None else wanted
         rng = random.Random(f"{self.order_seed} {number}")
         self.inputs = agreement.draw_seed()
         todo = {
@@ -187,7 +182,7 @@ class Session:
             for benchmark in benchmarks
             for side in self.sides
             if name in side.versions and (key := (side.label, name, benchmark.id))
-            if self.ok(name, benchmark.id) or self._has_failed(key)
+            if self.ok(name, benchmark.id) or key in self.failures or self.admissions[key].status != "ok"
         }
         label = f"{number + 1} of {of_all}"
         self.advance(stage, label, number, of_all)
@@ -212,9 +207,6 @@ class Session:
                 row.forget_times()
         self.learn(rows.values())
         return list(rows.values())
-
-    def _has_failed(self, key: Key) -> bool:
-        return key in self.failures or self.admissions[key].status != "ok"
 
     def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
         """Write the reference's results for a replicate: those of `model` after as many steps as a turn has calls."""

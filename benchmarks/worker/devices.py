@@ -11,7 +11,7 @@ import gc
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 LEAST_TURN = {"cpu": 0.0, "cuda": 0.05}
 """Seconds that a turn takes at least on a device. A GPU's clock goes up and down within tens of milliseconds."""
@@ -45,42 +45,6 @@ def _status(field: str) -> int:
     raise OSError(f"/proc/self/status has no {field}")
 
 
-def resident() -> int:
-    """Return the bytes that are resident now."""
-    return _status("VmRSS")
-
-
-def reset_peak_rss() -> None:
-    """Return freed memory to the kernel, and start the peak RSS again from what is resident now.
-
-    ru_maxrss is no alternative: it can't be reset, and starts from the parent's value at fork.
-    """
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_rss() -> int:
-    """Return the most bytes that were resident since reset_peak_rss."""
-    return _status("VmHWM")
-
-
-class Device(Protocol):
-    """What a worker needs of its device."""
-
-    def drain(self) -> None:
-        """Wait until everything that this process has submitted is done."""
-
-    def used(self) -> int:
-        """Return the bytes that this process uses now."""
-
-    def reset_peak(self) -> None:
-        """Start the peak again from what is in use now."""
-
-    def peak(self) -> int | None:
-        """Return the most bytes that were in use since reset_peak; None where that can't be known."""
-
-
 class Cpu:
     """The processors of this process, and its resident memory. Nothing is submitted: a call returns when it is done."""
 
@@ -89,15 +53,20 @@ class Cpu:
 
     def used(self) -> int:
         """Return the bytes that are resident now."""
-        return resident()
+        return _status("VmRSS")
 
     def reset_peak(self) -> None:
-        """Return freed memory to the kernel, and start the peak again."""
-        reset_peak_rss()
+        """Return freed memory to the kernel, and start the peak again from what is resident now.
+
+        ru_maxrss is no alternative: it can't be reset, and starts from the parent's value at fork.
+        """
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
 
     def peak(self) -> int | None:
         """Return the most bytes that were resident since reset_peak."""
-        return peak_rss()
+        return _status("VmHWM")
 
 
 class Cuda:
@@ -121,7 +90,7 @@ class Cuda:
             self.driver = None
 
     def drain(self) -> None:
-        """Wait for the primary context.
+        """Wait for the primary context: until everything that this process has submitted is done.
 
         Raises:
             RuntimeError: where the driver reports an error, such as one of a kernel that ran before.
@@ -197,6 +166,6 @@ class Cuda:
         return device.memory_stats() if device is not None else None
 
 
-def device(name: str) -> Device:
+def device(name: str) -> Cpu | Cuda:
     """Return the device of a name: cpu or cuda."""
     return Cuda() if name == "cuda" else Cpu()

@@ -17,8 +17,6 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.cases import Benchmark
-from benchmarks.worker.agreement import REPLICATE
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.worker import OpenBenchmark, Worker
 
@@ -190,10 +188,7 @@ class ExplainOpening(Request[OpeningExplained]):
     inputs: int
 
     def do(self, worker: Worker) -> OpeningExplained:
-        worker.seed = self.inputs
-        benchmark = Benchmark.parse(self.benchmark)
-        weights = worker.weights_of(benchmark, self.weights, self.seed)
-        inputs = worker.inputs_of(benchmark, len(REPLICATE))
+        benchmark, weights, inputs = worker.given(self)
         worker.hardware.reset_peak()
         peaks: dict[str, float] = {}
         before = worker.hardware.used()

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement, extremes, sanity, timing, tracing
 from benchmarks.worker.agreement import REPLICATE
 from benchmarks.worker.expected import Saved
@@ -39,10 +38,7 @@ class Open(Request[Opened]):
 
     def do(self, worker: Worker) -> Opened:
         worker.opened.pop(self.benchmark, None)
-        worker.seed = self.inputs
-        benchmark = Benchmark.parse(self.benchmark)
-        weights = worker.weights_of(benchmark, self.weights, self.seed)
-        inputs = worker.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
+        benchmark, weights, inputs = worker.given(self)
         worker.hardware.reset_peak()
         before = worker.hardware.used()
         prepared = worker.prepare(benchmark, weights)

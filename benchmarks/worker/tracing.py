@@ -6,7 +6,6 @@ down the calls that it watches, so it is done apart from the turns.
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -68,18 +67,16 @@ def traced(cupti: Any, work: Callable[[], None]) -> Traced | None:
 
 def _end(cupti: Any, enabled: list[Any], flush: bool = False) -> bool:
     """End what was begun, if anything was. Return whether all of that went well: a fault of CUPTI costs no row."""
-    steps = [functools.partial(cupti.activity_disable, kind) for kind in enabled]
-    if enabled:  # otherwise another profiler may be at work, which finalize would end
-        steps.append(cupti.finalize)
-    if flush:
-        steps.insert(0, functools.partial(cupti.activity_flush_all, 1))
-    well = True
-    for step in steps:
+    steps: list[tuple[Any, ...]] = [(cupti.activity_flush_all, 1)] if flush else []
+    steps += [(cupti.activity_disable, kind) for kind in enabled]
+    steps += [(cupti.finalize,)] if enabled else []  # otherwise it would end another profiler that may be at work
+    faults = 0
+    for function, *arguments in steps:
         try:
-            step()
+            function(*arguments)
         except Exception:
-            well = False
-    return well
+            faults += 1
+    return not faults
 
 
 def busy(intervals: Iterable[tuple[int, int]]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from threadpoolctl import ThreadpoolController
 
@@ -39,6 +39,15 @@ class OpenBenchmark:
         return self.prepared.to_numpy(self.benchmark.mode, result)
 
 
+class Opening(Protocol):
+    """What opens a benchmark: its id, the seed of its weights or their file, and the seed of its inputs."""
+
+    benchmark: str
+    seed: int
+    weights: str | None
+    inputs: int
+
+
 class Worker:
     """The state of the process. It imports the implementation."""
 
@@ -50,7 +59,7 @@ class Worker:
         self.module = registry.load(self.implementation)
         self.hardware = devices.device(start.device)
         gc.freeze()  # the frameworks' objects stay alive; the collector need not visit them again
-        self.base_bytes = devices.resident()
+        self.base_bytes = devices.Cpu().used()
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
@@ -62,17 +71,21 @@ class Worker:
             self.implementation.digest, self.base_bytes, self.keeps_freed, versions.versions_of(self.implementation)
         )
 
+    def given(self, opening: Opening) -> tuple[Benchmark, Weights, Inputs]:
+        """Return the benchmark, weights and inputs of a request that opens a benchmark."""
+        self.seed = opening.inputs
+        benchmark = Benchmark.parse(opening.benchmark)
+        if benchmark.extreme:
+            weights = extremes.weights_of(benchmark.problem.dtype, opening.seed)
+        else:
+            given = read_weights(Path(opening.weights))[1] if opening.weights else {}
+            weights = complete(given, benchmark.timed_problem, benchmark.workload, opening.seed)
+        return benchmark, weights, self.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
+
     def prepare(self, benchmark: Benchmark, weights: Weights) -> Prepared:
         """Have the implementation prepare a benchmark."""
         prepared: Prepared = self.module.prepare(benchmark.timed_problem, weights, self.device, benchmark.workload)
         return prepared
-
-    def weights_of(self, benchmark: Benchmark, path: str | None, seed: int) -> Weights:
-        """Return the weights in a file, or random ones; those of an extreme are made for it."""
-        if benchmark.extreme:
-            return extremes.weights_of(benchmark.problem.dtype, seed)
-        given = read_weights(Path(path))[1] if path else {}
-        return complete(given, benchmark.timed_problem, benchmark.workload, seed)
 
     def inputs_of(self, benchmark: Benchmark, k: int) -> Inputs:
         """Return set k of a replicate's inputs. Only the last is kept: those of many problems would fill the memory."""

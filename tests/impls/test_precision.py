@@ -16,7 +16,7 @@ from benchmarks.runner.environment import worker_variables
 from benchmarks.worker import agreement
 from impls.__main__ import cli
 from impls.core import registry
-from impls.core.precision import OVERRIDE, PRECISIONS, TF32, VARIABLE, framework_variables
+from impls.core.precision import OVERRIDE, PRECISIONS, VARIABLE, framework_variables
 from impls.core.problem import Problem
 from impls.core.weights import make_weights
 from tests.gpu import faults
@@ -141,10 +141,6 @@ def test_tf32_is_forbidden_by_nothing_that_a_worker_gets(tmp_path, monkeypatch):
     assert OVERRIDE not in found["tf32"]
     assert found["tf32"]["JAX_DEFAULT_MATMUL_PRECISION"] == "tensorfloat32"
     assert [found[precision][VARIABLE] for precision in PRECISIONS] == ["ieee", "tf32"]
-
-
-def test_a_worker_of_an_older_base_reads_the_same_variable():
-    assert (agreement.PRECISION, agreement.TF32) == (VARIABLE, TF32)
 
 
 def test_rounded_products_agree_only_where_tf32_is_asked_for(monkeypatch):
