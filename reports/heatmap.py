@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from impls.core.text import one_line
 from reports import tracks
 from reports.recommendation import PURPOSES, WORKLOAD
 from reports.tracks import FLOOR
@@ -19,21 +19,16 @@ ENDS = (0.5, 0.7, 0.87, 0.97, 1.03, 1.15, 1.5, 2.5, 5.0)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """The text of a cell, and the words that decide how it looks: a colour such as `b4`, and `unclear`."""
-
-    text: str
-    style: str
-
-
-@dataclass(frozen=True)
 class Map:
-    """The map of one purpose on one device: shapes across, implementations down, in the order of their tracks."""
+    """The map of one purpose on one device: shapes across, implementations down, in the order of their tracks.
+
+    A row has the implementation and its cells: the text of each, and the words that decide how it looks.
+    """
 
     mode: str
     device: str
     shapes: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Cell]]]
+    rows: Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
 def maps(summary: pd.DataFrame) -> Iterator[Map]:
@@ -45,34 +40,28 @@ def maps(summary: pd.DataFrame) -> Iterator[Map]:
             measured = rows[(rows["status"] == "ok") & rows["ratio"].notna()]
             if len(shapes) < 2 or measured["implementation"].nunique() < 2:
                 continue
-            cells = [(one_line(name), _cells(rows, name, shapes)) for name in _ordered(rows)]
-            yield Map(mode, str(device), [one_line(shape) for shape in shapes], cells)
+            cells = {(row.implementation, row.problem): _cell(row) for row in rows.itertuples(index=False)}
+            lines = [(name, [cells.get((name, shape), ("–", "")) for shape in shapes]) for name in _ordered(rows)]
+            yield Map(mode, str(device), shapes, lines)
 
 
 def _ordered(rows: pd.DataFrame) -> list[str]:
     """Return the implementations by track, then by their mean log ratio; those without one come last."""
-    names = {str(name): mine for name, mine in rows.groupby("implementation", sort=False, observed=True)}
 
     def place(name: str) -> tuple[int, float]:
-        ratios = [math.log(ratio) for ratio in names[name]["ratio"].dropna()]
-        return tracks.rank(str(names[name]["track"].iloc[0])), sum(ratios) / len(ratios) if ratios else math.inf
+        mine = rows[rows["implementation"] == name]
+        mean = mine["ratio"].map(math.log, na_action="ignore").mean()
+        return tracks.rank(str(mine["track"].iloc[0])), math.inf if pd.isna(mean) else mean
 
-    return sorted(names, key=place)
-
-
-def _cells(rows: pd.DataFrame, name: str, shapes: Sequence[str]) -> list[Cell]:
-    mine = {str(row.problem): row for row in rows[rows["implementation"] == name].itertuples(index=False)}
-    return [_cell(mine.get(shape)) for shape in shapes]
+    return sorted(dict.fromkeys(rows["implementation"].astype(str)), key=place)
 
 
-def _cell(row: object) -> Cell:
-    if row is None:
-        return Cell("–", "")
-    status, ratio, verdict = (getattr(row, each) for each in ("status", "ratio", "verdict"))
-    if status != "ok" or pd.isna(ratio):
-        return Cell("–" if status == "ok" else str(status), "")
-    text = "1" if verdict == BASELINE else f"{ratio:.2f}" if ratio < 9.995 else f"{ratio:.0f}"
-    return Cell(text, f"b{colour(ratio)}" + (" unclear" if verdict == UNCLEAR else ""))
+def _cell(row: Any) -> tuple[str, str]:
+    """Return the text of a cell, and a colour such as `b4`, with `unclear` where that is the verdict."""
+    if row.status != "ok" or pd.isna(row.ratio):
+        return "–" if row.status == "ok" else str(row.status), ""
+    text = "1" if row.verdict == BASELINE else f"{row.ratio:.2f}" if row.ratio < 9.995 else f"{row.ratio:.0f}"
+    return text, f"b{colour(row.ratio)}" + (" unclear" if row.verdict == UNCLEAR else "")
 
 
 def colour(ratio: float) -> int:

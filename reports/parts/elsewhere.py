@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pandas as pd
 
 from benchmarks.columns import Column
@@ -23,37 +23,15 @@ RATIO = ["ratio", "ratio_low", "ratio_high"]
 FIGURES = Path(__file__).with_name("elsewhere.toml")
 
 
-class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A published figure: the ratio of two implementations' times, or the seconds of one."""
-
-    problem: str
-    mode: str
-    implementation: str
-    what: str
-    device: str
-    year: int
-    source: str
-    other: str | None = None
-    ratio: float | None = None
-    seconds: float | None = None
-
-
-class Figures(msgspec.Struct, forbid_unknown_fields=True):
-    """The content of the file."""
-
-    figure: list[Figure]
-
-
 @cache
-def figures() -> list[Figure]:
-    """Return every published figure."""
-    return msgspec.toml.decode(FIGURES.read_bytes(), type=Figures).figure
+def figures() -> pd.DataFrame:
+    """Return a row for each published figure, with the keys of elsewhere.toml as columns; what is not there is NaN."""
+    return pd.DataFrame(tomllib.loads(FIGURES.read_text(encoding="utf-8"))["figure"])
 
 
 def make(report: Report) -> Iterator[Answer]:
     """Yield the published figures that the run has a time for."""
-    published = pd.DataFrame([msgspec.to_builtins(figure) for figure in figures()])
-    found = published.rename(columns={"ratio": "ratio_published"}).merge(
+    found = figures().rename(columns={"ratio": "ratio_published"}).merge(
         report.sound[[*ARM, "position", "where", *TIMES, *RATIO]],
         on=["problem", "mode", "implementation"],
         suffixes=("_published", ""),
