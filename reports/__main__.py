@@ -14,6 +14,7 @@ try:
     with command_line.starting():
         import click
 
+        from benchmarks import tables
         from benchmarks.terminal import output
         from benchmarks.words import count
         from impls.core.files import write_text, write_whole
@@ -244,7 +245,7 @@ def report_fleet(folder: Path) -> int:
     write_text(folder / "fleet.csv", export.csv(fleets.table(said)))
     console = output(190)
     if said.rows:
-        console.print(screen.plain_table(fleets.columns(said), said.rows))
+        console.print(tables.terminal(fleets.columns(said), said.rows))
     for line in fleets.sentences(said):
         console.print(line, style="bold", markup=False, highlight=False)
     command_line.say(f"the table is {folder / 'fleet.md'}")

@@ -85,7 +85,7 @@ REASON = Column("reason", "reason", lambda row: str(row.reason), words=True)
 def of_summary(baseline: str) -> Sequence[Column]:
     """Return the columns of a benchmark's table; the first one names the row."""
     return (
-        words_of("implementation"),
+        Column("implementation", "implementation", word("implementation"), words=True, breakable=False),
         Column("track", "track", word("track"), words=True, priority=1),
         Column("time", "time [95 % interval]", _time, sort="seconds"),
         Column("ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio"),

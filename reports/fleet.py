@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import processors
+from benchmarks import processors, tables
 from benchmarks.columns import Column
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import TWIN
@@ -21,9 +21,9 @@ from benchmarks.record import harmless
 from benchmarks.statistics import nodes as statistics
 from benchmarks.statistics.intervals import means, p_values
 from benchmarks.statistics.multiplicity import holm
-from benchmarks.words import count, listed, markdown_cell
+from benchmarks.words import count, listed
 from impls.core.text import one_line
-from reports import frames, markdown
+from reports import frames
 from reports.estimates import UNSTEADY, Blocks, grouped, median_sd, sound
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import FLOOR
@@ -425,12 +425,11 @@ def table(said: Together) -> pd.DataFrame:
 
 def document(said: Together) -> str:
     """Return fleet.md."""
-    listed_lines = "\n".join(f"- {markdown_cell(line)}" for line in sentences(said))
     nothing = "Every node was left out." if said.nodes and not said.good else "No node has a ratio."
-    table = markdown.table(columns(said), said.rows) if said.rows else nothing
+    table = tables.markdown(columns(said), said.rows) if said.rows else nothing
     notes = (
         "× is the time over the baseline's, each node's mean, combined with random effects; *nodes differ by* is the"
         " standard deviation between nodes beyond what replicates explain. A verdict is about that difference, and not"
         " about which implementation is faster."
     )
-    return f"# A fleet\n\n{listed_lines}\n\n{table}\n\n{notes}\n"
+    return f"# A fleet\n\n{tables.items(sentences(said))}\n\n{table}\n\n{notes}\n"

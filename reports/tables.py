@@ -19,19 +19,19 @@ NOT_ALWAYS = {"kernel": "kernel", "pipelined": "pipelined_seconds", "gpu": "gpu_
 
 @dataclass(frozen=True)
 class Section:
-    """The table of one benchmark: its columns, and its rows of the summary, grouped by track."""
+    """The table of one benchmark: its columns, and its rows of the summary, grouped by track.
 
-    problem: str
-    workload: str
-    mode: str
-    device: str
+    `benchmark` is its problem, workload, mode and device.
+    """
+
+    benchmark: tuple[str, ...]
     columns: Sequence[Column]
     rows: Sequence[Any]
 
     @property
     def title(self) -> str:
         """Such as `t64-b16-i128-h128 · sequence · forward · cpu`."""
-        return " · ".join((self.problem, self.workload, self.mode, self.device))
+        return " · ".join(self.benchmark)
 
     @property
     def columns_with_reason(self) -> Sequence[Column]:
@@ -46,8 +46,7 @@ def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
     ranked = summary.assign(rank=summary["track"].astype(str).map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False, observed=True):
         rows = group.sort_values(["rank", "track", "seconds"], kind="stable")
-        problem, workload, mode, device = map(str, benchmark)
-        yield Section(problem, workload, mode, device, shown, list(rows.itertuples(index=False)))
+        yield Section(tuple(map(str, benchmark)), shown, list(rows.itertuples(index=False)))
 
 
 def style(row: Any) -> str:

@@ -31,10 +31,14 @@ def figures() -> pd.DataFrame:
 
 def make(report: Report) -> Iterator[Answer]:
     """Yield the published figures that the run has a time for."""
-    found = figures().rename(columns={"ratio": "ratio_published"}).merge(
-        report.sound[[*ARM, "position", "where", *TIMES, *RATIO]],
-        on=["problem", "mode", "implementation"],
-        suffixes=("_published", ""),
+    found = (
+        figures()
+        .rename(columns={"ratio": "ratio_published"})
+        .merge(
+            report.sound[[*ARM, "position", "where", *TIMES, *RATIO]],
+            on=["problem", "mode", "implementation"],
+            suffixes=("_published", ""),
+        )
     )
     alone, to_baseline = found["other"].isna(), found["other"] == report.baseline
     shown = found[to_baseline & found["ratio"].notna()]  # as the tables have it
