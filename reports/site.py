@@ -17,7 +17,7 @@ from reports import composition, estimates, headline, templates
 from reports.across_runs import AcrossRuns
 from reports.charts import history as history_chart
 from reports.charts import style
-from reports.charts.drawing import Picture, write
+from reports.charts.drawing import Drawing, write
 from reports.composition import Machine
 from reports.documents import Document
 from reports.frames import BENCHMARK, Run
@@ -120,7 +120,7 @@ def document(written: Document, links: Links) -> str:
     return templates.render("document.html.j2", document=written, site=links, **_look())
 
 
-def page(reports: Sequence[Report], across: AcrossRuns, links: Links = (), past: Sequence[Picture] = ()) -> str:
+def page(reports: Sequence[Report], across: AcrossRuns, links: Links = (), past: Sequence[Drawing] = ()) -> str:
     """Return the HTML of some runs; the first heads it. Every value is escaped; only this page's own script may run.
 
     Args:

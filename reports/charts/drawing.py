@@ -7,9 +7,10 @@ import hashlib
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import altair as alt
 import vl_convert
@@ -29,10 +30,16 @@ alt.data_transformers.disable_max_rows()  # Altair's limit is for notebooks
 
 
 @dataclass(frozen=True)
-class Described:
-    """What is said of a chart.
+class Drawing:
+    """One chart.
 
-    `problem` and `mode` are None where it shows several. `said` has what it shows in words: a line for each mark.
+    Attributes:
+        name: that of its files.
+        title, alt: what stands above it, and what it shows for those who can't see it.
+        problem, mode: those that it shows; None where it shows several.
+        said: what it shows in words: a line for each mark.
+        chart: gives its specification for a page of that many pixels, as a chart of Altair; None once it is written.
+        wide, narrow: its SVGs for a page and for a phone, once it is written.
     """
 
     name: str
@@ -41,26 +48,9 @@ class Described:
     problem: str | None
     mode: str | None
     said: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Drawing(Described):
-    """One chart; `chart(width)` is its specification for a page of that many pixels, as a chart of Altair."""
-
-    chart: Callable[[int], Any]
-
-
-@dataclass(frozen=True)
-class Picture(Described):
-    """A Drawing that was written as NAME.svg and NAME.png; `wide` and `narrow` are the SVGs for the page."""
-
-    wide: str
-    narrow: str
-
-    @property
-    def kind(self) -> str:
-        """The word with which its name starts, such as `ratio`: by it the page gives it a place."""
-        return self.name.partition("-")[0]
+    chart: Callable[[int], Any] | None
+    wide: str = ""
+    narrow: str = ""
 
 
 def file_name(*parts: str) -> str:
@@ -72,6 +62,7 @@ def file_name(*parts: str) -> str:
 
 def specification(drawing: Drawing, width: int) -> dict[str, Any]:
     """Return a chart in Vega-Lite's words, with the look of all charts."""
+    assert drawing.chart is not None
     with schemapi.debug_mode(False):  # to check each part of it takes a fifth of the time; a test checks it
         found: dict[str, Any] = drawing.chart(width).to_dict(validate=False)
     return {**found, "config": style.CONFIG}
@@ -86,10 +77,6 @@ LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 def svg(drawing: Drawing, width: int) -> str:
     """Return a chart as an SVG for inside a page: no style attributes, and what a mark says in data-tip."""
-    return ET.tostring(_cleaned(drawing, width), encoding="unicode")
-
-
-def _cleaned(drawing: Drawing, width: int) -> ET.Element:
     drawn = vl_convert.vegalite_to_svg(specification(drawing, width), vl_version=_version())
     root = ET.fromstring(drawn)  # noqa: S314 — from the line above
     for element in root.iter():
@@ -105,7 +92,7 @@ def _cleaned(drawing: Drawing, width: int) -> ET.Element:
             element.set("data-tip", label)
     for name, value in (SAME | {"role": "img", "aria-label": one_line(drawing.alt)}).items():
         root.set(name, value)
-    return root
+    return ET.tostring(root, encoding="unicode")
 
 
 @functools.cache
@@ -114,26 +101,15 @@ def _version() -> str:
     return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
-def _on_white(drawn: str) -> str:
-    """Return an SVG with a white rectangle behind everything."""
-    root = ET.fromstring(drawn)  # noqa: S314 — from _cleaned
-    root.insert(0, ET.Element(f"{{{SVG}}}rect", {"width": "100%", "height": "100%", "fill": "#fff"}))
-    return ET.tostring(root, encoding="unicode")
-
-
-def write(drawing: Drawing, folder: Path) -> Picture:
-    """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white; each whole or not at all."""
+def write(drawing: Drawing, folder: Path) -> Drawing:
+    """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white, and return it with its SVGs."""
     folder.mkdir(parents=True, exist_ok=True)
-    root = _cleaned(drawing, WIDE)
-    wide = ET.tostring(root, encoding="unicode")
-    sheet = ET.Element(f"{{{SVG}}}style")
-    sheet.text = f"@media screen and (prefers-color-scheme: dark){{{style.dark_rules()}}}"
-    root.insert(0, sheet)
-    title = ET.Element(f"{{{SVG}}}title")
-    title.text = one_line(drawing.title)
-    root.insert(0, title)
-    write_text(folder / f"{drawing.name}.svg", ET.tostring(root, encoding="unicode"))
-    png = vl_convert.svg_to_png(_on_white(wide), scale=SCALE)
+    wide = svg(drawing, WIDE)
+    start, _, rest = wide.partition(">")
+    dark = f"@media screen and (prefers-color-scheme: dark){{{style.dark_rules()}}}"
+    title = f"<title>{escape(one_line(drawing.title))}</title>"
+    write_text(folder / f"{drawing.name}.svg", f"{start}>{title}<style>{dark}</style>{rest}")
+    on_white = f'{start}><rect width="100%" height="100%" fill="#fff" />{rest}'
+    png = vl_convert.svg_to_png(on_white, scale=SCALE)
     write_whole(folder / f"{drawing.name}.png", lambda path: path.write_bytes(png))
-    words = {field.name: getattr(drawing, field.name) for field in fields(Described)}
-    return Picture(**words, wide=wide, narrow=svg(drawing, NARROW))
+    return replace(drawing, chart=None, wide=wide, narrow=svg(drawing, NARROW))

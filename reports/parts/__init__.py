@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from reports.answer import Answer
-from reports.charts.drawing import Drawing, Picture, write
+from reports.charts.drawing import Drawing, write
 from reports.report import Report
 
 HEAD, MOST, EVERY = "head", "most", "every"
@@ -31,7 +31,7 @@ HEAD, MOST, EVERY = "head", "most", "every"
 class Shown:
     """What a part made of a run, and where the page shows it."""
 
-    what: Drawing | Picture | Answer
+    what: Drawing | Answer
     section: str
     order: int
     source: str
@@ -76,10 +76,7 @@ def drawn(shown: Iterable[Shown], folder: Path) -> list[Shown]:
 
     The same records give the same bytes.
     """
-    return [replace(each, what=_as_shown(each.what, folder)) for each in shown]
-
-
-def _as_shown(what: Drawing | Picture | Answer, folder: Path) -> Picture | Answer:
-    if isinstance(what, Answer):
-        return what.as_text()
-    return write(what, folder) if isinstance(what, Drawing) else what
+    return [
+        replace(each, what=each.what.as_text() if isinstance(each.what, Answer) else write(each.what, folder))
+        for each in shown
+    ]

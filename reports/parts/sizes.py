@@ -5,8 +5,7 @@ And sequences per second against the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import altair as alt
@@ -42,29 +41,19 @@ def make(report: Report) -> Iterator[Drawing]:
             yield _drawing(report.baseline, (workload, mode, device), measured, families)
         if "batch" in families:
             batches = {"batch": families["batch"]}
-            rates.append(_drawing(report.baseline, (workload, mode, device), measured, batches, RATE))
+            rates.append(_drawing(report.baseline, (workload, mode, device), measured, batches, rate=True))
     yield from rates
 
 
-@dataclass(frozen=True)
-class Measure:
-    """What is drawn against a size: the word with which the chart's name starts, its title, and its axis."""
-
-    kind: str
-    title: str
-    axis: str
-    of: Callable[[pd.DataFrame], pd.DataFrame]
+TIME = "sizes", "Time against size", "time of one call"
+RATE = "rates", "Sequences per second", "sequences per second"
+"""The word with which the chart's name starts, its title, and its axis."""
 
 
 def _per_second(points: pd.DataFrame) -> pd.DataFrame:
     """Return the points of a sweep of batches with sequences per second in place of seconds."""
     batch = points["size"]
-    rates = {"value": batch / points["value"], "low": batch / points["high"], "high": batch / points["low"]}
-    return points.assign(**rates)
-
-
-TIME = Measure("sizes", "Time against size", "time of one call", lambda points: points)
-RATE = Measure("rates", "Sequences per second", "sequences per second", _per_second)
+    return points.assign(value=batch / points["value"], low=batch / points["high"], high=batch / points["low"])
 
 
 def _drawing(
@@ -72,9 +61,12 @@ def _drawing(
     where: tuple[str, str, str],
     measured: pd.DataFrame,
     families: dict[str, pd.DataFrame],
-    measure: Measure = TIME,
+    rate: bool = False,
 ) -> Drawing:
-    data = {size: measure.of(_points(measured, family, size)) for size, family in families.items()}
+    kind, title, unit = RATE if rate else TIME
+    data = {size: _points(measured, family, size) for size, family in families.items()}
+    if rate:
+        data = {size: _per_second(points) for size, points in data.items()}
     every = pd.concat(data.values())
     ends = style.limits(every["value"], every["low"].fillna(np.inf), every["high"].fillna(np.inf))
     names = list(every.groupby("implementation")["value"].apply(lambda s: np.log(s).mean()).sort_values().index)
@@ -82,18 +74,18 @@ def _drawing(
     def chart(width: int) -> Any:
         columns = 1 if width == NARROW else len(families)
         each = min(300, (width - 20 * (columns - 1)) // columns - 80)
-        axis = marks.log_axis(measure.axis, ends, time=measure is TIME)
+        axis = marks.log_axis(unit, ends, time=not rate)
         drawn = [_panel(data[size], size, _fixed(families[size], size), names, axis, each) for size in families]
         return alt.concat(*drawn, columns=columns).resolve_scale(color="shared", shape="shared", y="shared")
 
     workload, mode, device = where
-    title = f"{measure.title}: {marks.where(*where)}"
     text = (
-        f"Line charts on logarithmic axes: {measure.axis} of {workload}, {mode} against"
+        f"Line charts on logarithmic axes: {unit} of {workload}, {mode} against"
         f" {', '.join(SIZES[size] for size in families)}, a line for each implementation. A hollow mark is"
         f" {UNCLEAR}, a cross is where a line crosses that of {baseline}."
     )
-    return Drawing(file_name(measure.kind, workload, mode, device), title, text, None, mode, list(every["said"]), chart)
+    title, name = f"{title}: {marks.where(*where)}", file_name(kind, workload, mode, device)
+    return Drawing(name, title, text, None, mode, list(every["said"]), chart)
 
 
 def _points(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataFrame:

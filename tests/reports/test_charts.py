@@ -9,7 +9,7 @@ import pytest
 
 from reports import parts
 from reports.charts import history, style
-from reports.charts.drawing import NARROW, WIDE, Drawing, Picture, specification, svg
+from reports.charts.drawing import NARROW, WIDE, Drawing, specification, svg
 from reports.parts import sizes
 from reports.report import Report
 from reports.summary import summarise
@@ -52,7 +52,7 @@ def drawn(folder, records):
 def written(run, folder):
     """The charts of a run, written into a folder."""
     found = [each.what for each in parts.drawn(parts.made(Report(run, summarise(run))), folder)]
-    return [what for what in found if isinstance(what, Picture)]
+    return [what for what in found if isinstance(what, Drawing)]
 
 
 def shape(t=8, b=2, i=4, h=4):

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from reports import composition, parts
-from reports.charts.drawing import Picture
+from reports.charts.drawing import Drawing
 from reports.composition import in_order
 from reports.parts import Shown
 from reports.report import Report
@@ -105,7 +105,7 @@ def drawn(tmp_path):
     """Two runs of a machine and one of another, with charts that have nothing but a name and words."""
 
     def shown(name, marks, problem=None):
-        picture = Picture(name, name, name, problem, None, ["a mark"] * marks, "<svg/>", "<svg/>")
+        picture = Drawing(name, name, name, problem, None, ["a mark"] * marks, None, "<svg/>", "<svg/>")
         return Shown(picture, "more", 1, "head" if name.startswith("ratio") else "most")
 
     full = measured(tmp_path, "full", problems=("p",), family=25)
