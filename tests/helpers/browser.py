@@ -60,13 +60,23 @@ class Visit:
 
 
 @contextmanager
-def visits(width: int = 1280, **settings: Any) -> Iterator[Visit]:
-    """Open a page in a fresh browser."""
+def launched() -> Iterator[Any]:
+    """Start a browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         try:
-            yield Visit(browser.new_page(viewport={"width": width, "height": 900}, **settings))
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def visit(browser: Any, width: int = 1280, **settings: Any) -> Iterator[Visit]:
+    """Open a page in a context of its own, which shares nothing with others."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+    try:
+        yield Visit(context.new_page())
+    finally:
+        context.close()

@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 
 from reports.__main__ import cli
-from tests.helpers.browser import visits
 from tests.helpers.poison import live
 from tests.helpers.records import ENVIRONMENT, failed, record, write
 
@@ -100,6 +99,7 @@ def test_html_is_text(written):
     for name, text in written[1].items():
         if name.endswith(".svg"):
             ET.fromstring(text)
+            assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,100}\.svg", name)
 
 
 def test_csv_has_no_formula_and_latex_no_command(written):
@@ -112,10 +112,12 @@ def test_csv_has_no_formula_and_latex_no_command(written):
     assert not any(r"\input" in line for line in lines)
 
 
-def test_the_page_does_nothing_of_what_names_say(written):
+def test_the_page_does_nothing_of_what_names_say(written, visits):
     with visits() as visit:
         visit.page.goto((written[0] / "out" / "index.html").as_uri())
         assert visit.complaints == []
         assert visit.abroad() == []
         assert visit.page.locator("tbody.row").count() == 18
         assert MARKDOWN in visit.page.inner_text("main")
+        assert visit.page.locator("[onclick], [onerror]").count() == 0
+        assert visit.page.locator("script").count() == 1
