@@ -1,14 +1,20 @@
 """What is wrong with a command line is one line on stderr, exit code 2, no traceback, nothing written."""
 
+import importlib
 import os
 import stat
 import subprocess
 import sys
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from benchmarks import choices
+from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
+from impls.core.text import one_line
 from impls.core.weights import make_inputs, make_weights
 from tests.helpers.processes import ROOT
 
@@ -44,11 +50,6 @@ BAD = {
         ("benchmarks", "agree", "--problem", "t2-b1-i1-h1-float64"),
         "write --problem t2-b1-i1-h1 --dtype float64 in place of t2-b1-i1-h1-float64",
     ),
-    "evaluate, no case": (
-        ("impls", "evaluate", "torch_lstm", "--case", "nowhere.npz", "--out", "o.npz"),
-        "does not exist",
-    ),
-    "evaluate, an endless case": ((*EVALUATE, "--case", "/dev/zero", "--out", "o.npz"), "is not a regular file"),
     "an endless weights file": ((*RUN, "--weights", "/dev/zero"), "is not a regular file"),
     "no command": (("impls", "evaluat"), "No such command 'evaluat'"),
     "report of nothing": (("reports", "build"), "Missing argument"),
@@ -56,17 +57,29 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_clear_line(name, python, tmp_path):
-    arguments, message = BAD[name]
+def test_bad_input_is_one_clear_line(name, tmp_path, monkeypatch):
+    """In this process; tests/impls/test_command_line.py tests the wrapper that prints it and exits with 2."""
+    (package, *arguments), message = BAD[name]
     out = tmp_path / "out"
-    if arguments[:2] == RUN and not {"--out", "--resume"} & set(arguments):
-        arguments = (*arguments, "--out", out)
-    done = python(*arguments, XDG_CACHE_HOME=str(tmp_path / "cache"))
-    assert done.returncode == 2, (done.stdout, done.stderr)
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert "Traceback" not in done.stderr
+    if arguments[0] == "run" and not {"--out", "--resume"} & set(arguments):
+        arguments += ["--out", str(out)]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv(VARIABLE, IEEE)
+    monkeypatch.setattr(choices, "heed_signals", lambda: None)
+    cli = importlib.import_module(f"{package}.__main__").cli
+    refusal = CliRunner().invoke(cli, arguments, standalone_mode=False).exception
+    assert isinstance(refusal, click.ClickException), refusal
+    assert message in one_line(refusal.format_message())
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("case", "message"), [("nowhere.npz", "does not exist"), ("/dev/zero", "is not a regular file")]
+)
+def test_a_case_that_can_not_be_read_is_one_clear_line(case, message, python):
+    done = python(*EVALUATE, "--case", case, "--out", "o.npz")
+    assert done.returncode == 2
+    assert done.stderr == f"error: {case} {message}\n"
 
 
 @pytest.mark.parametrize("package", ["impls", "benchmarks", "reports"])
