@@ -73,14 +73,14 @@ def collect(
     """
     rng = random.Random()
     pool_folder = folder / "pool"
-    before = [one.work for one in pool.rounds_of(pool_folder)]
+    before = [begun.work for begun in pool.rounds_of(pool_folder)]
     work = min(WORK, key=lambda kind: (before.count(kind), rng.random()))
     slowed = {name_of(share): subject.slowed(share, work, subject.names, subject.modes) for share in shares}
     roots = [*{BASE: subject.root, COPY: subject.root, **slowed}.items()]
     rng.shuffle(roots)
     with session_of(subject, dict(roots), advance, rng) as session:
         session.admit()
-        refuse({key: one.reason for key, one in session.admissions.items() if one.status != "ok"})
+        refuse({key: arm.reason for key, arm in session.admissions.items() if arm.status != "ok"})
         session.close()
         described = machine.describe(Options(run_id=session.options.run_id, baseline=BASE))
         pool.describe(pool_folder, pool.Round(described, work))
@@ -111,7 +111,7 @@ def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> Re
     head, slowed, work = subject.root, "", None
     if kind in INJECTED:
         name, mode = rng.choice(subject.pairs)
-        work = min(WORK, key=lambda one: (before.count((kind, one)), rng.random()))
+        work = min(WORK, key=lambda of: (before.count((kind, of)), rng.random()))
         slowed = f"{name} {subject.benchmarks[mode]}"
         head = subject.slowed(INJECTED[kind], work, [name], [mode])
     with ExitStack() as stack:
@@ -119,7 +119,7 @@ def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> Re
         if kind == BACKGROUND:
             stack.enter_context(background_load(choices.choose_cores(1)[-1]))
         result = measure_and_decide(session, decision.rules(MARGIN), Steps())
-        refuse({key: one.reason for key, one in session.admissions.items() if one.status != "ok"})
+        refuse({key: arm.reason for key, arm in session.admissions.items() if arm.status != "ok"})
     return RealGate(
         kind=kind,
         slowed=slowed,

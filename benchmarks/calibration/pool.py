@@ -77,10 +77,10 @@ def claim(folder: Path, identity: Identity) -> None:
     """
     there = identity_of(folder)
     if there is not None and (any(folder.glob("replicate-*.parquet")) or any(folder.parent.glob("gates/*.json"))):
-        before, now = (processors.key(one.machine) for one in (there, identity))
+        before, now = (processors.key(of.machine) for of in (there, identity))
         if before != now:
             raise ValueError(f"{folder} has replicates of another machine ({before}); this one is {now}")
-        gates, new = (f"gates of {one.gates}" if one.gates else "the default gates" for one in (there, identity))
+        gates, new = (f"gates of {of.gates}" if of.gates else "the default gates" for of in (there, identity))
         if gates != new:
             raise ValueError(f"{folder.parent} has {gates}; these are {new}")
     else:
@@ -176,7 +176,7 @@ class Pool:
         """
         identity = identity_of(folder)
         replicates = [Replicate.of(read_records(path)) for path in sorted(folder.glob("replicate-*.parquet"))]
-        return cls(replicates, {one.id: one.work for one in rounds_of(folder) if one.work}, identity)
+        return cls(replicates, {begun.id: begun.work for begun in rounds_of(folder) if begun.work}, identity)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""

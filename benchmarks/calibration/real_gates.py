@@ -80,8 +80,10 @@ def gates_listed(gates: Sequence[RealGate]) -> str:
 
 def gates_summed_up(gates: Sequence[RealGate]) -> str:
     """Return a table of real gates by kind, under the machines and dates of each."""
-    days = {gate.machine: sorted({one.date for one in gates if one.machine == gate.machine}) for gate in gates}
-    where = "; ".join(f"{machine or 'unknown'}, {span(dates)}" for machine, dates in days.items())
+    days: dict[str, set[str]] = {}
+    for gate in gates:
+        days.setdefault(gate.machine, set()).add(gate.date)
+    where = "; ".join(f"{machine or 'unknown'}, {span(sorted(dates))}" for machine, dates in days.items())
     rows = []
     for kind in KINDS:
         of_kind = [gate for gate in gates if gate.kind == kind]
