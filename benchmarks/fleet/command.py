@@ -20,7 +20,7 @@ from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import CANCELLED, LOCAL, NODES, REGRESSION, RUN, SLURM, TWIN, Fleet, Member
 from benchmarks.fleet.scheduler import GONE, SchedulerFailed
 from benchmarks.fleet.verdict import Verdict
-from benchmarks.regression import written
+from benchmarks.regression import verdict_file
 from benchmarks.regression.command import to_summary
 from benchmarks.terminal import output
 from impls.core import command_line, registry
@@ -140,7 +140,7 @@ def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
         measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
         if kept.command == REGRESSION:
             with contextlib.suppress(ValueError):
-                measured = written.read(fleets.run_of(folder, member.name)).verdict
+                measured = verdict_file.read(fleets.run_of(folder, member.name)).verdict
         state = states[member.job]
         if over and state == GONE:
             state = f"ended on {over.node}, exit code {over.code}" + (

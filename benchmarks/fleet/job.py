@@ -87,10 +87,10 @@ class Job:
         """Start the run or go on with it, and wait until it has ended."""
         fleet, run = fleets.read(self.folder), fleets.run_of(self.folder, self.name)
         if fleet.command == REGRESSION:
-            from benchmarks.regression import written
+            from benchmarks.regression import verdict_file
 
-            if (run / written.FILE).exists():  # it had ended when the job was requeued
-                return written.read(run).exit_code
+            if (run / verdict_file.FILE).exists():  # it had ended when the job was requeued
+                return verdict_file.read(run).exit_code
         with _turn(self.folder) if self.alone else contextlib.nullcontext():
             if (self.folder / CANCELLED).exists():
                 log.write_text("cancelled\n")

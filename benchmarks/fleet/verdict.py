@@ -18,10 +18,10 @@ from rich.table import Table
 
 from benchmarks.columns import Column
 from benchmarks.fleet import folder as fleets
-from benchmarks.regression import report, written
+from benchmarks.regression import report, verdict_file
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import ALIKE, REGRESSIONS, UNMEASURED, change
-from benchmarks.regression.written import Written
+from benchmarks.regression.verdict_file import Written
 from benchmarks.words import count, listed, markdown_cell, markdown_table
 from impls.core.text import one_line
 
@@ -87,7 +87,7 @@ class Verdict:
             over = fleets.ended(folder, member.name)
             name = over.node if over else member.asked
             try:
-                nodes.append(Node(member.name, name, written.read(fleets.run_of(folder, member.name))))
+                nodes.append(Node(member.name, name, verdict_file.read(fleets.run_of(folder, member.name))))
             except ValueError:
                 nodes.append(Node(member.name, name, None, fleets.why_missing(folder, over)))
         nodes += [Node(name, "no node", None, fleets.NOT_SUBMITTED) for name in kept.not_submitted]
@@ -185,7 +185,7 @@ class Verdict:
 
     def markdown(self) -> str:
         """Return the same for a pull request, the verdict first."""
-        titles = list(dict.fromkeys(gate.title.partition(written.ONE_OF)[0] for gate in self.gates.values()))
+        titles = list(dict.fromkeys(gate.title.partition(verdict_file.ONE_OF)[0] for gate in self.gates.values()))
         columns = self.columns
         cells = [[markdown_cell(column.cell(row)) for column in columns] for row in self.rows]
         parts = [f"## {markdown_cell(self.line)}", *map(markdown_cell, titles)]

@@ -14,13 +14,13 @@ from benchmarks import ROOT, choices, machine
 from benchmarks.options import command, given
 from benchmarks.progress import progress
 from benchmarks.record import COMPARED, write_records
-from benchmarks.regression import bisect, comparison, decision, report, written
+from benchmarks.regression import bisect, comparison, decision, report, verdict_file
 from benchmarks.regression.comparison import Comparison
 from benchmarks.regression.gate_options import GIVEN, NOTES, GateOptions, resolved
 from benchmarks.regression.outcome import Result, Steps, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
 from benchmarks.regression.snapshots import git
-from benchmarks.regression.written import Written
+from benchmarks.regression.verdict_file import Written
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
 from benchmarks.stages import REGRESSION
@@ -66,9 +66,9 @@ def gate(options: GateOptions) -> Result:
         else:
             result, spent = _measure(options, compared, cores)
         line = result.last_line(options.strict)
-        title = compared.title + (f"{written.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
-        code = {side.label: written.code_of(side) for side in (compared.base, compared.head)}
-        write_files(folder, result, written.of(result, title, line, options.strict, code), options)
+        title = compared.title + (f"{verdict_file.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
+        code = {side.label: verdict_file.code_of(side) for side in (compared.base, compared.head)}
+        write_files(folder, result, verdict_file.of(result, title, line, options.strict, code), options)
     finally:
         with contextlib.suppress(OSError):  # where it holds the report
             folder.rmdir()
@@ -151,7 +151,7 @@ def write_files(folder: Path, result: Result, told: Written, options: GateOption
     write_records(folder / "regression.parquet", result.records, COMPARED)
     write_text(folder / "regression.md", markdown)
     write_text(folder / "regression.xml", report.junit(result, told.title))
-    write_text(folder / written.FILE, json_text(told))
+    write_text(folder / verdict_file.FILE, json_text(told))
     to_summary(markdown)
 
 

@@ -76,7 +76,7 @@ class Result:
         wrong = [
             f"{standing.benchmark}: {standing.reason}" for standing in self.standings if standing.kind in REGRESSIONS
         ]
-        return wrong + [f"{one.benchmark}: {one.metric} {change(one)}" for one in self.slower]
+        return wrong + [f"{finding.benchmark}: {finding.metric} {change(finding)}" for finding in self.slower]
 
     @property
     def unmeasured(self) -> list[str]:

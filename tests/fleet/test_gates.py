@@ -10,7 +10,7 @@ import pytest
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import Ended, Fleet, Member
 from benchmarks.fleet.verdict import Verdict
-from benchmarks.regression import decision, outcome, written
+from benchmarks.regression import decision, outcome, verdict_file
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import Result, Standing
 from benchmarks.terminal import CleanConsole
@@ -39,8 +39,10 @@ class Made:
         ]
         result = Result(0.02, findings, list(standings))
         member = self.without(node, result.exit_code(strict))
-        told = written.of(result, "base against head", result.last_line(strict), strict, {"base": "b", "head": code})
-        write_text(fleets.run_of(self.folder, member) / written.FILE, json_text(told))
+        told = verdict_file.of(
+            result, "base against head", result.last_line(strict), strict, {"base": "b", "head": code}
+        )
+        write_text(fleets.run_of(self.folder, member) / verdict_file.FILE, json_text(told))
 
     def without(self, node, code=-9, said="killed"):
         """Add a gate that has left no result."""
@@ -158,7 +160,7 @@ def test_what_disagrees_on_a_node_is_a_regression_with_its_reason(made):
 
 def test_a_damaged_result_is_no_result(made):
     made.add("n1", {LSTM: "slower"})
-    path = fleets.run_of(made.folder, "001") / written.FILE
+    path = fleets.run_of(made.folder, "001") / verdict_file.FILE
     path.write_text(path.read_text()[:-20])
     assert made.said()[0] == 3
 
@@ -226,7 +228,7 @@ def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
     for member in ("001", "002"):
         run = fleets.run_of(folder, member)
         assert {"regression.md", "regression.json", "regression.parquet"} <= {path.name for path in run.iterdir()}
-        told = written.read(run)
+        told = verdict_file.read(run)
         assert "one of a fleet's 2 gates" in told.title
         compared = {found.benchmark for found in told.findings}
         assert {found.tests for found in told.findings} == {2 * len(compared)}

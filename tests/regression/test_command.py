@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.regression import command, written
+from benchmarks.regression import command, verdict_file
 from benchmarks.regression.gate_options import GateOptions, Percent
 from benchmarks.regression.outcome import Result
 
@@ -15,7 +15,7 @@ BESIDE = {"environment.json", "regression.parquet", "regression.md", "regression
 
 def write(folder):
     folder.mkdir()
-    told = written.of(Result(0.02), "title", "line", strict=False, code={})
+    told = verdict_file.of(Result(0.02), "title", "line", strict=False, code={})
     command.write_files(folder, Result(0.02), told, GateOptions(base="HEAD"))
 
 
@@ -23,11 +23,11 @@ def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
     """A gate that dies while it writes has no verdict."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     write(tmp_path / "whole")
-    assert {path.name for path in (tmp_path / "whole").iterdir()} == {*BESIDE, written.FILE}
+    assert {path.name for path in (tmp_path / "whole").iterdir()} == {*BESIDE, verdict_file.FILE}
     assert json.loads((tmp_path / "whole" / "environment.json").read_text())["run"]["base"] == "HEAD"
 
     def write_text(path, text):
-        if path.name == written.FILE:
+        if path.name == verdict_file.FILE:
             raise KeyboardInterrupt
         path.write_text(text)
 

@@ -52,8 +52,8 @@ def read(folder: Path) -> Written:
         found = msgspec.json.decode(read_regular(folder / FILE), type=Written)
     except ValueError as error:
         raise ValueError(one_line(str(error), 150)) from None
-    findings = [
-        msgspec.structs.replace(one, verdict=UNCLEAR) if one.verdict == "unknown" else one  # its name until 2026-11-29
-        for one in found.findings
+    findings = [  # until 2026-11-29, `unclear` was called `unknown`
+        msgspec.structs.replace(finding, verdict=UNCLEAR) if finding.verdict == "unknown" else finding
+        for finding in found.findings
     ]
     return msgspec.structs.replace(found, findings=tuple(findings))
