@@ -102,10 +102,10 @@ def test_resume_refuses_what_has_changed(tmp_path, python):
 
     path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
     started = json.loads((tmp_path / "out" / "run.json").read_text())
-    (tmp_path / "out" / "run.json").write_text(json.dumps({**started, "shared_digest": "other"}))
+    (tmp_path / "out" / "run.json").write_text(json.dumps({**started, "shared_digests": {"core/problem.py": "other"}}))
     done = python("benchmarks", "run", "--resume", tmp_path / "out")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "a file of impls/ that implementations import has changed since" in done.stderr
+    assert "has changed since that run began" in done.stderr
 
 
 def orders(rows):
