@@ -68,7 +68,7 @@ where_option = click.option(
 def build(
     addresses: tuple[str, ...], out: Path | None, limits: bool, show: str = "answer", where: str | None = None
 ) -> int:
-    """Rebuild tables, charts and index.html. Also takes .parquet and pytest-benchmark's .json files, and a dataset.
+    """Rebuild tables, charts and index.html. Also takes .parquet, the .json of `pytest benchmarks`, and a dataset.
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """

@@ -55,7 +55,7 @@ def read_run(path: Path) -> Run:
     """Read one run.
 
     Args:
-        path: its folder, its Parquet file alone, or pytest-benchmark's JSON.
+        path: its folder, its Parquet file alone, or the JSON of `pytest benchmarks`.
 
     Raises:
         Unreadable: says in one line what is wrong.

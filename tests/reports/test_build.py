@@ -1,7 +1,6 @@
 """The command: every file of a run, or one line that says why not."""
 
 import json
-import os
 
 import click
 import pandas as pd
@@ -166,17 +165,6 @@ def test_an_odd_environment_changes_nothing(name, tmp_path, python, monkeypatch)
     done = python("reports", "build", tmp_path / "run")
     assert (done.returncode, done.stderr) == (code, said)
     assert "base" in done.stdout
-
-
-@pytest.mark.parametrize("name", ["table.md", "environment.json"])
-@pytest.mark.timeout(60)
-def test_a_pipe_where_a_file_is_to_be_written_is_one_line(name, tmp_path):
-    save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)])
-    (tmp_path / "out" / "run").mkdir(parents=True)
-    os.mkfifo(tmp_path / "out" / "run" / name)
-    arguments = ["build", str(tmp_path / "run"), "--out", str(tmp_path / "out")]
-    with pytest.raises((OSError, click.ClickException), match=r"not a regular file|holds another run"):
-        CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
 
 
 def test_a_users_own_files_are_not_replaced(tmp_path):
