@@ -1,0 +1,39 @@
+"""The parts of a report are the files of a folder."""
+
+import pickle
+
+from reports import parts
+from reports.report import Report
+from reports.site import SECTIONS
+from reports.summary import summarise
+from tests.helpers.records import save, trained
+
+NEW = """
+import pandas as pd
+from benchmarks.columns import Column
+from reports.answer import Answer
+SECTION, ORDER = "more", 1
+def make(report):
+    columns = [Column("n", "number", lambda row: str(row.n))]
+    yield Answer("Is it found?", f"In a run of {report.baseline}.", columns, pd.DataFrame({"n": [1, 2]}))
+"""
+
+
+def test_a_new_file_is_a_part_and_its_order_gives_its_place(tmp_path, monkeypatch):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "added_by_a_test.py").write_text(NEW)
+    monkeypatch.setattr(parts, "__path__", [*parts.__path__, str(tmp_path / "new")])
+    run = save(tmp_path / "run", trained("base", 1e-3) + trained("other", 2e-3))
+    parts.parts.cache_clear()
+    try:
+        first, *_ = parts.made(Report(run, summarise(run)))
+    finally:
+        parts.parts.cache_clear()
+    assert (first.name, first.section, first.source, first.size) == ("Is it found?", "more", parts.MOST, 2)
+    (shown,) = parts.drawn([first], tmp_path / "figures")
+    (answer,) = parts.answers([pickle.loads(pickle.dumps(shown))])  # several runs are reported in processes
+    assert [[column.cell(row) for column in answer.columns] for row in answer.rows] == [["1"], ["2"]]
+
+
+def test_every_part_stands_in_a_section_of_the_page():
+    assert {part.SECTION for part in parts.parts()} <= set(SECTIONS)
