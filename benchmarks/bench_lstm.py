@@ -19,7 +19,7 @@ from impls.core.weights import make_inputs, make_weights
 NAMES = [
     implementation.name
     for implementation in registry.catalogue().values()
-    if implementation.track != "reference" and implementation.by_default
+    if implementation.is_lstm and implementation.by_default
 ]
 CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problems for pair in PRESETS["quick"].pairs]
 
@@ -38,8 +38,7 @@ def bench_lstm(benchmark: Any, implementation: str, case: str, pytestconfig: pyt
         pytest.skip(reason)
     weights = make_weights(problem, workload)
     prepared = registry.load(resolved).prepare(problem, weights, device, workload)
-    if not resolved.is_floor:
-        agreement.check(prepared, problem, workload, mode, agreement.expected(problem, workload, weights))
+    agreement.check(prepared, problem, workload, mode, agreement.expected(problem, workload, weights))
     call, state = prepared.call(mode), prepared.start(mode, make_inputs(problem))
     benchmark.group = case
     benchmark.extra_info["device"] = device

@@ -26,10 +26,11 @@ from impls.core.weights import read_weights, shapes
 ALL = "all"
 
 
-def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]:
+def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implementation]:
     """Return the implementations that --impl names.
 
-    Without names: every LSTM that is not optional and needs no environment of its own. `all`: every LSTM.
+    Without names: every LSTM that is not optional and needs no environment of its own. `all`: every LSTM. With `peak`,
+    the peak comes last.
 
     Raises:
         ValueError: where a name is unknown or a file is no implementation.
@@ -42,8 +43,8 @@ def implementations(names: tuple[str, ...], floor: bool) -> list[Implementation]
         chosen += [implementation for implementation in lstms if implementation.path not in {c.path for c in chosen}]
     elif not names:
         chosen = [implementation for implementation in lstms if implementation.by_default]
-    if floor and not any(implementation.name == "floor" for implementation in chosen):
-        chosen.append(registry.resolve("floor"))
+    if peak and not any(implementation.is_peak for implementation in chosen):
+        chosen.append(registry.resolve("peak"))
     for first, second in itertools.combinations(chosen, 2):
         if first.name == second.name:
             raise click.UsageError(

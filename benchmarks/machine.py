@@ -67,15 +67,6 @@ def caches() -> dict[str, int]:
     return found
 
 
-def physical_cores() -> int | None:
-    """Return the number of cores behind the processors that this process may use; None where it is not known."""
-    names = ("physical_package_id", "core_id")
-    found = {
-        tuple(text_of(CPUS / f"cpu{cpu}" / "topology" / name) for name in names) for cpu in os.sched_getaffinity(0)
-    }
-    return len(found) if all(map(all, found)) else None
-
-
 def gpu_model() -> str | None:
     """Return the first GPU's name and driver, from nvidia-smi; None where there is no GPU."""
     try:
@@ -103,7 +94,6 @@ def machine() -> Machine:
     """Return what this machine is."""
     said = cpuinfo()
     flags = set(said.get("flags", said.get("Features", "")).split())
-    kilohertz = number(text_of(CPUS / "cpu0" / "cpufreq" / "cpuinfo_max_freq"))
     return Machine(
         cpu=said.get("model name") or platform.processor() or platform.machine(),
         vendor=said.get("vendor_id", said.get("CPU implementer")),
@@ -112,8 +102,6 @@ def machine() -> Machine:
         stepping=number(said.get("stepping", said.get("CPU revision"))),
         instructions=tuple(name for flag, name in processors.NAMES.items() if flag in flags),
         caches=caches(),
-        max_hertz=1e3 * kilohertz if kilohertz else None,
-        physical_cores=physical_cores(),
         cores=len(os.sched_getaffinity(0)),
         memory_bytes=psutil.virtual_memory().total,
         gpu=gpu_model(),

@@ -13,7 +13,6 @@ import msgspec
 from benchmarks.options import Options
 
 UNKNOWN = "unknown"
-LARGE = "one large product"
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +55,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of environment.json.
 
     `versions` has "python" and the distributions; None stands for one that is not installed.
-    `matmul_flops_per_second` and `peak_library` have a dtype for a key, `floor_libraries` a problem and workload.
-    `rates` has operations per second by dtype, product and library. A product is LARGE, or one of the floor's: how many
-    times, and m,k,n, such as `64 x 16,128,512`.
+    `matmul_flops_per_second` is in runs from before the peak was timed: a library's large product, by dtype.
     """
 
     machine: Machine = Machine()
@@ -69,9 +66,6 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     allocator: str | None = None
     matmul_precision: str = UNKNOWN
     matmul_flops_per_second: dict[str, float] | None = None
-    peak_library: dict[str, str] | None = None
-    floor_libraries: dict[str, str] | None = None
-    rates: dict[str, dict[str, dict[str, float]]] | None = None
     run: Options
 
 

@@ -1,52 +1,27 @@
-"""Processors in words: the microarchitecture behind family and model, and what it multiplies in a cycle.
+"""Processors in words: the microarchitecture behind family and model, and what can slow a library on them.
 
 The names of AMD's are those by which Linux tells them apart (bsp_init_amd in arch/x86/kernel/cpu/amd.c), those of
-Intel's are in arch/x86/include/asm/intel-family.h, those of Arm's in arch/arm64/include/asm/cputype.h. The operations
-per cycle are 2 (a multiplication and an addition) x vectors a cycle x floats in a vector, from the vendors'
-optimization guides (AMD 56305, 56665, 57647 and 58455; Intel 248966; Arm's of each core). Where a model number stands
-for processors that differ, such as Intel's 85 with one or two units for AVX-512, they are not known.
+Intel's are in arch/x86/include/asm/intel-family.h, those of Arm's in arch/arm64/include/asm/cputype.h.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from benchmarks.metadata import Machine
 
-
-class Core(NamedTuple):
-    """A microarchitecture, and its float32 operations per cycle; None where they are not known."""
-
-    name: str
-    operations: int | None = None
-
-
 AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
-ZEN, ZEN2, ZEN3 = Core("Zen", 16), Core("Zen 2", 32), Core("Zen 3", 32)
-ZEN4 = Core("Zen 4", 32)  # AVX-512 in two halves of 256 bits
-ZEN5, ZEN5_MOBILE = Core("Zen 5", 64), Core("Zen 5")  # some of the mobile ones halve AVX-512, as Zen 4 does
 RANGES = {
-    (AMD, 23): [(0x00, 0x2F, ZEN), (0x50, 0x5F, ZEN), (0x30, 0x4F, ZEN2), (0x60, 0x7F, ZEN2), (0x90, 0xAF, ZEN2)],
-    (AMD, 25): [(0x00, 0x0F, ZEN3), (0x20, 0x5F, ZEN3), (0x10, 0x1F, ZEN4), (0x60, 0xAF, ZEN4)],
-    (AMD, 26): [(0x00, 0x1F, ZEN5), (0x40, 0x4F, ZEN5), (0x20, 0x2F, ZEN5_MOBILE), (0x60, 0x7F, ZEN5_MOBILE)],
-}
-"""By vendor and family: the first and the last model, and what they are."""
-HASWELL, BROADWELL, SKYLAKE = Core("Haswell", 32), Core("Broadwell", 32), Core("Skylake", 32)
-CORES = {
-    (INTEL, 6, (60, 63, 69, 70)): HASWELL,
-    (INTEL, 6, (61, 71, 79, 86)): BROADWELL,
-    (INTEL, 6, (78, 94, 142, 158)): SKYLAKE,
-    (INTEL, 6, (85,)): Core("Skylake-X or Cascade Lake"),
-    (INTEL, 6, (106, 108)): Core("Ice Lake", 64),
-    (INTEL, 6, (143,)): Core("Sapphire Rapids", 64),
-    (INTEL, 6, (207,)): Core("Emerald Rapids", 64),
-    (INTEL, 6, (173, 174)): Core("Granite Rapids", 64),
-    (ARM, 8, (0xD0C,)): Core("Neoverse N1", 16),
-    (ARM, 8, (0xD40,)): Core("Neoverse V1", 32),
-    (ARM, 8, (0xD49,)): Core("Neoverse N2", 16),
-    (ARM, 8, (0xD4F,)): Core("Neoverse V2", 32),
-}
+    (AMD, 23): [(0x00, 0x2F, "Zen"), (0x50, 0x5F, "Zen"), (0x30, 0x4F, "Zen 2"), (0x60, 0x7F, "Zen 2"),
+                (0x90, 0xAF, "Zen 2")],
+    (AMD, 25): [(0x00, 0x0F, "Zen 3"), (0x20, 0x5F, "Zen 3"), (0x10, 0x1F, "Zen 4"), (0x60, 0xAF, "Zen 4")],
+    (AMD, 26): [(0x00, 0x2F, "Zen 5"), (0x40, 0x4F, "Zen 5"), (0x60, 0x7F, "Zen 5")],
+    (INTEL, 6): [(85, 85, "Skylake-X or Cascade Lake"), (106, 106, "Ice Lake"), (108, 108, "Ice Lake"),
+                 (143, 143, "Sapphire Rapids"), (173, 174, "Granite Rapids"), (207, 207, "Emerald Rapids")],
+    (ARM, 8): [(0xD0C, 0xD0C, "Neoverse N1"), (0xD40, 0xD40, "Neoverse V1"), (0xD49, 0xD49, "Neoverse N2"),
+               (0xD4F, 0xD4F, "Neoverse V2")],
+}  # fmt: skip
+"""By vendor and family: the first and the last model, and their microarchitecture."""
 NAMES = {
     "avx2": "AVX2",
     "fma": "FMA",
@@ -75,15 +50,11 @@ SLOWS = {
 XLA_FLAGS, MAX_ISA = "XLA_FLAGS", "xla_cpu_max_isa"
 
 
-def core(machine: Machine) -> Core | None:
+def core(machine: Machine) -> str | None:
     """Return the microarchitecture of a machine's processor; None where it is not known."""
-    vendor, family, model = machine.vendor, machine.family, machine.model
-    if vendor is None or family is None or model is None:
-        return None
-    for first, last, known in RANGES.get((vendor, family), ()):
-        if first <= model <= last:
-            return known
-    return next((known for (*of, models), known in CORES.items() if of == [vendor, family] and model in models), None)
+    model = -1 if machine.model is None else machine.model
+    known = RANGES.get((machine.vendor or "", machine.family or 0), [])
+    return next((name for first, last, name in known if first <= model <= last), None)
 
 
 def words(machine: Machine) -> str:
@@ -91,7 +62,7 @@ def words(machine: Machine) -> str:
     if machine.family is None:
         return machine.cpu
     known = core(machine)
-    number = f" ({known.name})" if known else f" model {machine.model}" if machine.model is not None else ""
+    number = f" ({known})" if known else f" model {machine.model}" if machine.model is not None else ""
     widest = [name for name in WIDEST if name in machine.instructions][:1]
     return ", ".join([machine.cpu, f"family {machine.family}{number}", *widest])
 
@@ -103,17 +74,8 @@ def key(machine: Machine) -> str:
         value = getattr(machine, name)
         parts += [f"{name} {value}"] if value is not None else []
     parts += machine.instructions
-    for known in (machine.caches, machine.dispatch):
-        parts += [f"{name} {value}" for name, value in sorted(known.items())]
+    parts += [f"{name} {value}" for name, value in sorted(machine.caches.items())]
     return ", ".join(parts)
-
-
-def theoretical(machine: Machine, threads: int, dtype: str) -> float | None:
-    """Return the most operations per second that threads, each on a core of its own, could do; None where not known."""
-    known = core(machine)
-    if known is None or known.operations is None or not machine.max_hertz or not machine.physical_cores:
-        return None
-    return min(threads, machine.physical_cores) * machine.max_hertz * known.operations / (1 + (dtype == "float64"))
 
 
 def slowed(variables: Mapping[str, str]) -> list[str]:

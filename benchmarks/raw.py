@@ -8,13 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
-from benchmarks import limits
 from benchmarks.cases import Benchmark
 from benchmarks.record import Record, read_records, write_records
 from impls.core import command_line
-from impls.core.files import read_regular, remove_unfinished
+from impls.core.files import remove_unfinished
 
 ADMISSIONS = "admissions.parquet"
 Content = TypeVar("Content")
@@ -52,7 +49,7 @@ class Raw:
             return None
 
     def admissions(self, names: Collection[str], benchmarks: Sequence[Benchmark]) -> list[Record] | None:
-        """Return the admissions of a run that is resumed; None where they, the peak or the floor must be measured."""
+        """Return the admissions of a run that is resumed; None where they must be made."""
         pairs = sorted((name, benchmark.id) for name in names for benchmark in benchmarks)
 
         def read_admissions(path: Path) -> list[Record]:
@@ -61,20 +58,7 @@ class Raw:
                 raise ValueError("its admissions are not those of this run")
             return admissions
 
-        admissions = self._usable(ADMISSIONS, read_admissions)
-        floored = {one.benchmark for one in admissions or () if (one.implementation, one.status) == ("floor", "ok")}
-        timed = [benchmark for benchmark in benchmarks if benchmark.id in floored]
-
-        def read_peaks(path: Path) -> limits.Peaks:
-            peaks = msgspec.json.decode(_text(path), type=limits.Peaks)
-            return _holding(peaks, peaks.rates, {benchmark.problem.dtype for benchmark in timed})
-
-        def read_floor(path: Path) -> limits.Floor:
-            floor = msgspec.json.decode(_text(path), type=limits.Floor)
-            return _holding(floor, floor.plans, {f"{one.timed_problem.id}/{one.workload}" for one in timed})
-
-        peaks, floor = self._usable(limits.PEAK, read_peaks), self._usable(limits.FLOOR, read_floor)
-        return admissions if peaks is not None and (floor is not None or not floored) else None
+        return self._usable(ADMISSIONS, read_admissions)
 
     def replicate(self, number: int) -> list[Record] | None:
         """Return the rows of a replicate; None where it must be measured."""
@@ -93,15 +77,3 @@ class Raw:
     def write(self, number: int, rows: Iterable[Record]) -> None:
         """Write a replicate, whole or not at all."""
         write_records(self.folder / self.names[number], rows)
-
-
-def _text(path: Path) -> str:
-    return read_regular(path).decode()
-
-
-def _holding(content: Content, keys: Collection[str], wanted: Collection[str]) -> Content:
-    """Return the content, where it has all these keys."""
-    missing = sorted(set(wanted) - set(keys))
-    if missing:
-        raise ValueError(f"it says nothing of {missing[0]}")
-    return content

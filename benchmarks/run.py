@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import ROOT, choices, limits, machine, results
+from benchmarks import ROOT, choices, machine, results
 from benchmarks.options import command
 from benchmarks.progress import progress
 from benchmarks.raw import ADMISSIONS, Raw
@@ -22,7 +22,6 @@ from benchmarks.scratch import scratch
 from benchmarks.stages import Advance
 from impls.core import command_line, registry
 from impls.core.command_line import describe
-from impls.core.files import write_text
 
 SIDE = "run"
 
@@ -41,9 +40,7 @@ class Run:
         """Do what is left to do of the run, and return its session, which has all rows."""
         self.files.open()
         with scratch() as folder, Session(self.options, [self.side], cores, folder, advance) as session:
-            floor = folder / SIDE / "floor.json"
-            floor.parent.mkdir()
-            self._admit(session, floor)
+            self._admit(session)
             for number in range(self.options.replicates):
                 done = self.files.replicate(number)
                 if done is not None:
@@ -53,17 +50,10 @@ class Run:
                     self.files.write(number, rows)
         return session
 
-    def _keep(self, name: str, path: Path, back: bool = False) -> None:
-        """Copy a file to the run's folder, or back from it."""
-        source, target = (self.raw / name, path) if back else (path, self.raw / name)
-        if source.exists():
-            write_text(target, source.read_text(encoding="utf-8"))
-
-    def _admit(self, session: Session, floor: Path) -> None:
-        """Admit or refuse every arm, and measure the machine's peak; in a resumed run, read the admissions."""
+    def _admit(self, session: Session) -> None:
+        """Admit or refuse every arm; in a resumed run, read the admissions."""
         admissions = self.files.admissions(self.side.names, session.benchmarks)
         if admissions is not None:
-            self._keep(limits.FLOOR, floor, back=True)
             for admitted in admissions:
                 session.admissions[SIDE, admitted.implementation, admitted.benchmark] = admitted
                 failure = self.side.versions[admitted.implementation].failure
@@ -71,11 +61,8 @@ class Run:
                     raise click.UsageError(f"{admitted.implementation} can't be measured any more: {failure.reason}")
             return
         session.admit(name_kernel=True)
-        peaks = limits.measure_peaks(session)
         if self.options.device != "cpu":  # a GPU's profiler may go on slowing down the processes that it watched
             session.close()
-        write_text(self.raw / limits.PEAK, msgspec.json.encode(peaks).decode() + "\n")
-        self._keep(limits.FLOOR, floor)
         write_records(self.raw / ADMISSIONS, session.admissions.values())
 
 
@@ -96,7 +83,7 @@ def run(options: RunOptions) -> int:
                 machine.describe(options),
                 commit=options.commit,  # the commit at its start
             )
-            results.write_all(folder, records, limits.described(described, current.raw))
+            results.write_all(folder, records, described)
         except KeyboardInterrupt:
             command_line.say(f"interrupted; continue with: python -m benchmarks run --resume {folder}", err=True)
             return 130
@@ -105,7 +92,8 @@ def run(options: RunOptions) -> int:
             raise click.UsageError(describe(error) + (how if (folder / "run.json").exists() else "")) from None
     # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):
-        reported = subprocess.run(report_command(options.preset, folder), cwd=ROOT, check=False)
+        build = [sys.executable, "-m", "reports", "build", os.path.realpath(folder)]
+        reported = subprocess.run(build, cwd=ROOT, check=False)
     if reported.returncode == command_line.NOT_INSTALLED:
         command_line.say(f"no report could be made; where it can: python -m reports build {folder}")
     command_line.say(session.stopwatch.line())
@@ -116,9 +104,3 @@ def run(options: RunOptions) -> int:
     statuses = harmless(described.machine.gpu)
     bad = any(record.status not in statuses for record in records)
     return 1 if bad or reported.returncode not in (0, command_line.NOT_INSTALLED) else 0
-
-
-def report_command(preset: str, folder: Path) -> list[str]:
-    """Return the command that reports a run; that of a published run ends with 1 where a row is beyond its limit."""
-    limits = ["--limits"] if preset == "published" else []
-    return [sys.executable, "-m", "reports", "build", *limits, os.path.realpath(folder)]

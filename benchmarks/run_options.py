@@ -46,7 +46,7 @@ class RunOptions(Options, frozen=True, kw_only=True):
             advanced=True,
         ),
     ] = ""  # fmt: skip
-    floor: Annotated[bool, Flag("--floor/--no-floor", "Also time the bare matrix products.", advanced=True)] = True
+    peak: Annotated[bool, Flag("--floor/--no-floor", "Also time the peak.", hidden=True)] = True
     shared_digests: dict[str, str] = msgspec.field(default_factory=dict)
     weights_digest: str | None = None
     versions: dict[str, str] = msgspec.field(default_factory=dict)
@@ -67,10 +67,12 @@ def compared(options: RunOptions) -> tuple[list[Implementation], str]:
     """
     named = options.implementations or PRESETS[options.preset].implementations
     try:
-        implementations = choices.implementations(named, options.floor)
+        implementations = choices.implementations(named, options.peak)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    names = [implementation.name for implementation in implementations]
+    names = [implementation.name for implementation in implementations if implementation.is_lstm]
+    if not names:
+        raise click.UsageError("nothing to time: the peak is no LSTM")
     baseline = options.baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
     if baseline not in names:
         raise click.UsageError(f"--baseline {baseline} is not among {', '.join(names)}; add --impl {baseline}")

@@ -9,7 +9,6 @@ import pandas as pd
 
 from benchmarks.columns import Column
 from reports import formatting
-from reports.roofline import FAULT, FLOOR, PEAK
 from reports.verdict import BASELINE
 
 
@@ -60,12 +59,9 @@ def _two_decimals(name: str) -> Callable[[Any], str]:
     return lambda row: "–" if pd.isna(getattr(row, name)) else f"{getattr(row, name):.2f}"
 
 
-def _peak(row: Any) -> str:
-    return formatting.share(row.peak_share) + (FAULT if PEAK in row.limit_fault else "")
-
-
-def _floor(row: Any) -> str:
-    return _two_decimals("floor_ratio")(row) + (FAULT if FLOOR in row.limit_fault else "")
+def peak(row: Any) -> str:
+    """Return the share of the peak."""
+    return formatting.share(row.peak_share)
 
 
 def _pipelined(row: Any) -> str:
@@ -91,8 +87,7 @@ def of_summary(baseline: str) -> Sequence[Column]:
         Column("ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio"),
         Column("verdict", "verdict", where_ok(word("verdict")), words=True),
         Column("fastest", "fastest in its track", where_ok(word("fastest")), words=True, priority=7),
-        Column("floor", "× floor", where_ok(_floor), priority=6, sort="floor_ratio"),
-        Column("peak", "% of peak", where_ok(_peak), False, 5, "peak_share"),
+        Column("peak", "% of peak", where_ok(peak), False, 5, "peak_share"),
         Column("cores", "cores", where_ok(_two_decimals("cores_used")), priority=8, sort="cores_used"),
         Column(
             "first_call",

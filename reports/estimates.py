@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import LEVEL, means, p_values, t_interval
 from reports.frames import ARM, Run
-from reports.tracks import FLOOR
+from reports.tracks import LIMITS
 
 
 def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFrame:
@@ -69,7 +69,7 @@ class Noise:
     """How far the replicates of a run are apart: the median of the standard deviations of logs.
 
     Attributes:
-        ratios: of the ratio of each arm to the baseline, without the floor's; NaN with one replicate, or where nothing
+        ratios: of the ratio of each arm to the baseline, without the peak's; NaN with one replicate, or where nothing
             but the baseline ran.
         times: of the seconds of each arm; NaN with one replicate. They show more of a machine that gets slower and
             faster than ratios do.
@@ -98,7 +98,7 @@ def noise(run: Run) -> Noise:
     """Return the noise of a run."""
     records = sound(run.records)
     blocks = Blocks(run.turns, records)
-    others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, FLOOR])].reset_index(drop=True)
+    others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, *LIMITS])].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
     groups = grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
     return Noise(median_sd(groups), median_sd(_logs_by_arm(records)[1]))

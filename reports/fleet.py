@@ -26,7 +26,7 @@ from impls.core.text import one_line
 from reports import frames
 from reports.estimates import UNSTEADY, Blocks, grouped, median_sd, sound
 from reports.frames import ARM, BENCHMARK, Run
-from reports.tracks import FLOOR
+from reports.tracks import LIMITS
 
 TWINS = 0.01
 """The level at which a node's twins differ, after Holm's correction over its benchmarks."""
@@ -292,7 +292,7 @@ def rows(found: Sequence[Node]) -> Iterator[Row]:
     values: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for node in found:
         for arm, logs in node.log_ratios.items():
-            if arm[ARM.index("implementation")] not in (FLOOR, TWIN) and len(logs) > 1:
+            if arm[ARM.index("implementation")] not in (*LIMITS, TWIN) and len(logs) > 1:
                 values.setdefault(arm, {})[node.member] = logs
     kinds = {node.member: node.kind for node in found}
     names = {node.member: node.name for node in found}

@@ -11,7 +11,6 @@ import pandas as pd
 
 from reports import tracks
 from reports.recommendation import PURPOSES, WORKLOAD
-from reports.tracks import FLOOR
 from reports.verdict import BASELINE, UNCLEAR
 
 ENDS = (0.5, 0.7, 0.87, 0.97, 1.03, 1.15, 1.5, 2.5, 5.0)
@@ -33,7 +32,7 @@ class Map:
 
 def maps(summary: pd.DataFrame) -> Iterator[Map]:
     """Yield the map of each purpose that has at least two shapes and two implementations with a ratio."""
-    asked = summary[(summary["workload"] == WORKLOAD) & (summary["track"] != FLOOR)]
+    asked = summary[summary["workload"] == WORKLOAD]
     for mode in PURPOSES:
         for device, rows in asked[asked["mode"] == mode].groupby("device", sort=False, observed=True):
             shapes = list(dict.fromkeys(rows["problem"].astype(str)))

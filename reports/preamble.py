@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import functools
-import math
 import operator
-from collections.abc import Mapping
 
 from benchmarks import processors
-from benchmarks.metadata import LARGE, UNKNOWN, Metadata
+from benchmarks.metadata import UNKNOWN, Metadata
 from benchmarks.runner import cards
-from benchmarks.words import count, listed
-from reports import estimates, gpu_check
+from benchmarks.words import count
+from reports import estimates, gpu_check, peak
 from reports.frames import BENCHMARK, Run
-from reports.roofline import FAULT
 from reports.verdict import ALPHA
 
 
@@ -58,21 +55,8 @@ def precision(dtype: str, metadata: Metadata) -> str:
 
 
 def peak_and_noise(run: Run) -> list[str]:
-    """Return a line on the peak of a matrix product and on how far replicates are apart, if known."""
-    peaks, libraries = run.metadata.matmul_flops_per_second or {}, run.metadata.peak_library or {}
-    rates = run.metadata.rates or {}
-    said = []
-    for dtype, peak in sorted(peaks.items()):
-        library = f" ({libraries[dtype]})" if dtype in libraries else ""
-        which = f"the fastest {dtype}" if dtype in rates else f"a large {dtype}"
-        said.append(f"{which} matrix product reached {peak / 1e9:.0f} GFLOP/s{library}")
-        if dtype in rates:
-            most = processors.theoretical(run.metadata.machine, run.metadata.run.threads or 0, dtype)
-            said.append(f"in theory it is {most / 1e9:.0f}" if most else "the theoretical peak is not known")
-            said += slow_libraries(dtype, rates[dtype].get(LARGE, {}))
-    if run.metadata.floor_libraries:
-        used = {name for names in run.metadata.floor_libraries.values() for name in names.split(", ")}
-        said.append(f"the floor is by {', '.join(sorted(used))}")
+    """Return a line on the peak and on how far replicates are apart, if known."""
+    said = list(peak.reached(run))
     noise = estimates.noise(run)
     if noise.words:
         said.append(f"noise: {noise.words} (the median standard deviations)")
@@ -115,21 +99,6 @@ def card(run: Run) -> list[str]:
     return ["; ".join([*said, "measure again before you believe these times"])] if said else []
 
 
-SLOW = 0.8
-"""A library that reaches less than this share of the best one is named."""
-
-
-def slow_libraries(dtype: str, rates: Mapping[str, float]) -> list[str]:
-    """Return a sentence on the libraries that are far from the best one at a large product, if there are any."""
-    rates = {name: rate for name, rate in rates.items() if 0 < rate < math.inf}
-    if not rates:
-        return []
-    best = max(rates, key=rates.__getitem__)
-    slow = {name: f"{100 * (rate / rates[best]):.0f} %" for name, rate in rates.items() if rate < SLOW * rates[best]}
-    said = [f"{name}{' ' if number else ' reaches '}{share}" for number, (name, share) in enumerate(slow.items())]
-    return [f"on this processor, at one large {dtype} product, {listed(said)} of what {best} reaches"] if slow else []
-
-
 BACKWARD = (
     "backward of torch on a GPU: the graph is kept, so that it can be called again, and cuDNN then copies what it has"
     " saved at each call. A user runs train_step, which does not."
@@ -143,15 +112,18 @@ GPU_TIME = (
 )
 
 
+def _peak(run: Run) -> str:
+    """Return what 100 % of peak stand for."""
+    if run.metadata.matmul_flops_per_second:
+        return "100 % is what a library's matrix product reached."
+    if "cuda" in set(run.records["device"].astype(str)):
+        return "100 % is what one large product by PyTorch reached."
+    return "100 % is what multiply-adds in registers reached on the same threads: no LSTM can be faster."
+
+
 def notes(run: Run) -> list[str]:
     """Return what the columns mean, a line for each, and which variables can have slowed a library."""
-    baseline, limits = run.baseline, bool(run.metadata.rates)
-    beaten = "The library that is fastest here does them." if limits else "A library with faster products can beat it."
-    of_what = "the fastest product" if limits else "one large product"
-    fault = (
-        f"{FAULT.strip()} marks a fault of the limit: faster than the floor by more than the interval, or above 100 %"
-        " of peak. The floor or the peak is wrong there, not the time."
-    )
+    baseline = run.baseline
     kernel = "kernel: the operator that takes the most time of a call, and how often it runs in a call."
     return [
         (
@@ -161,12 +133,7 @@ def notes(run: Run) -> list[str]:
         "An interval of 95 % is that of one comparison alone. Even one that excludes 1 can be unclear.",
         "More --replicates and --blocks on a quiet machine can make it clear. With one replicate all is unclear.",
         "fastest in its track: yes if all others of the track are slower. unclear if it may be the fastest.",
-        (
-            "× floor: its time divided by the floor's. The floor is only the matrix products that every LSTM of that"
-            f" problem needs, not an LSTM. {beaten}"
-        ),
-        f"% of peak: the operations of those products per second, as a share of what {of_what} reached.",
-        *([fault] if limits else []),
+        f"% of peak: the operations per second of the products that every LSTM of that problem needs. {_peak(run)}",
         "error: the largest difference from a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident memory, above what the process held before the benchmark was opened.",

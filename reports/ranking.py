@@ -10,7 +10,6 @@ import pandas as pd
 from benchmarks.statistics.multiplicity import holm
 from reports.estimates import Blocks
 from reports.frames import BENCHMARK
-from reports.tracks import FLOOR
 from reports.verdict import ALPHA, BASELINE, FASTER, SLOWER, UNCLEAR
 
 YES = "yes"
@@ -29,7 +28,7 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     run. A pair that holds the baseline has the verdict of the table.
     """
     words = pd.Series("", index=summary.index, dtype=object)
-    running = summary[(summary["status"] == "ok") & (summary["track"] != FLOOR)]
+    running = summary[summary["status"] == "ok"]
     contests = [rows for _, rows in running.groupby(CONTEST, sort=False, observed=True) if len(rows) > 1]
     if not contests:
         return words

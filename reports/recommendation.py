@@ -11,7 +11,7 @@ from benchmarks import processors
 from benchmarks.words import listed
 from reports import formatting
 from reports.frames import Run
-from reports.tracks import DEFAULT, FLOOR
+from reports.tracks import DEFAULT
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
@@ -31,7 +31,7 @@ class Recommendation:
 
 def recommendations(run: Run, summary: pd.DataFrame) -> Iterator[Recommendation]:
     """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order."""
-    asked = summary[(summary["workload"] == WORKLOAD) & summary["mode"].isin(PURPOSES) & (summary["track"] != FLOOR)]
+    asked = summary[(summary["workload"] == WORKLOAD) & summary["mode"].isin(PURPOSES)]
     sound = asked[asked["status"] == "ok"]
     order = {name: k for k, name in enumerate((*dict.fromkeys(sound["problem"].astype(str)), *PURPOSES))}
     groups = {tuple(map(str, key)): rows for key, rows in sound.groupby(["problem", "mode", "device"], observed=True)}

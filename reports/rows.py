@@ -17,7 +17,6 @@ from reports.columns import is_ok, words_of
 from reports.frames import ARM, Run
 from reports.ranking import YES
 from reports.report import Report
-from reports.tracks import FLOOR
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")
 KEYS = ("device", "problem", "workload", "mode", "track")
@@ -91,7 +90,7 @@ def command(run: Run, row: Any) -> str:
     file_of = {Path(implementation).stem: implementation for implementation in options.implementations}
     words = ["nox", "-s", "bench", "--"]
     for name in dict.fromkeys((str(row.implementation), run.baseline)):
-        words += ["--impl", file_of.get(name, name)] if name != FLOOR else []
+        words += ["--impl", file_of.get(name, name)]
     words += ["--problem", str(row.problem), "--workload", str(row.workload), "--mode", str(row.mode)]
     words += ["--device", str(row.device), "--baseline", run.baseline]
     for option in ("threads", "replicates", "blocks", "seed"):

@@ -27,7 +27,7 @@ from reports.recommendation import PURPOSES, Recommendation
 from reports.report import Report
 from reports.rows import of_page, rows
 from reports.templates import PAGE
-from reports.tracks import FLOOR
+from reports.tracks import LIMITS
 
 TABLES = [
     ("table.md", "tables in Markdown"),
@@ -60,7 +60,7 @@ def _measured(run: Run) -> str:
     """Return such as `Measured on 2026-11-25, 12 implementations, 32 benchmarks.`."""
     date = began(run.run_id)
     when = "" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}: "
-    implementations = run.records.loc[run.records["track"] != FLOOR, "implementation"].nunique()
+    implementations = run.records.loc[~run.records["track"].isin(LIMITS), "implementation"].nunique()
     cpu_only = "" if "cuda" in set(run.records["device"].astype(str)) else " On the CPU, no GPU."
     benchmarks = len(run.records.drop_duplicates(BENCHMARK))
     return f"{when}{implementations} implementations, {benchmarks} benchmarks.{cpu_only}"

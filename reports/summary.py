@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.record import UNTRUE
-from reports import estimates, frames, ranking, roofline, verdict
+from reports import estimates, frames, peak, ranking, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
-from reports.tracks import FLOOR
+from reports.tracks import LIMITS
 
 CONSTANT = ["track", "versions", "error", "error_tensor", "kernel", "first_call_seconds", "threads"]
 """Columns that are the same in all replicates of an arm."""
@@ -22,9 +22,8 @@ def summarise(run: Run) -> pd.DataFrame:
 
     An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
 
-    Columns: ARM, CONSTANT, status, reason; seconds, ratio (to the baseline) and floor_ratio, each with _low, _high and
-    _n; verdict, fastest (in its track), peak_share, limit_fault; cores_used, peak_bytes, warm_first_call_seconds and
-    ON_A_GPU.
+    Columns: ARM, CONSTANT, status, reason; seconds and ratio (to the baseline), each with _low, _high and _n; verdict,
+    fastest (in its track), peak_share, peak_share_low; cores_used, peak_bytes, warm_first_call_seconds and ON_A_GPU.
     """
     records = run.records
     # an arm that failed in any replicate has no time: its earlier results may be as wrong
@@ -37,22 +36,21 @@ def summarise(run: Run) -> pd.DataFrame:
     sound = estimates.sound(records)[[*KEY, "seconds", *how]]
     blocks = estimates.Blocks(run.turns, sound)
     ratios = blocks.against(run.baseline)
-    ratios["verdict"] = verdict.verdicts(ratios)
-    floors = blocks.against(FLOOR)
-    floors.columns = [name.replace("ratio", "floor_ratio") for name in floors.columns]
     rows = frames.plain(records.drop_duplicates(ARM)[[*ARM, *CONSTANT]])
     medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
-    for columns in (estimates.times(sound), medians, ratios, floors, failed):
+    for columns in (estimates.times(sound), medians, ratios, failed):
         rows = rows.merge(frames.plain(columns), on=ARM, how="left")
+    rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")
     rows["reason"] = rows["reason"].fillna("")
     rows.loc[rows["status"].isin(UNTRUE), "first_call_seconds"] = np.nan
+    compared = rows["ratio"].notna()
+    rows.loc[compared, "verdict"] = verdict.verdicts(rows[compared])
     is_baseline = (rows["implementation"] == run.baseline) & (rows["status"] == "ok")
     rows.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
     rows["fastest"] = ranking.fastest(rows, blocks)
-    rows["peak_share"] = roofline.peak_share(rows, records, run.metadata.matmul_flops_per_second or {})
-    rows["limit_fault"] = roofline.faults(rows, run.metadata)
+    rows = rows.join(peak.shares(run, rows, blocks))
     # benchmarks stay in the order in which the run was asked for them
     benchmarks = records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None)
     order = {benchmark: k for k, benchmark in enumerate(benchmarks)}

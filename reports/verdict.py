@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.statistics.multiplicity import holm
-from reports.tracks import FLOOR
 
 ALPHA = 0.01
 """The chance that a run in which nothing differs says faster or slower anywhere."""
@@ -17,13 +16,10 @@ BASELINE = "baseline"
 def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:
     """Return the verdict of each row: faster or slower where Holm's correction over all rows leaves p below alpha.
 
-    Everything else is unclear, also a ratio from one replicate. The floor is not an LSTM to choose: its verdict is
-    `floor`, and it does not count as a comparison.
+    Everything else is unclear, also a ratio from one replicate.
     """
-    floor = (ratios["implementation"] == FLOOR).to_numpy()
     p = ratios["ratio_p"].to_numpy(float).copy()
-    p[(ratios["ratio_n"].to_numpy(float) < 2) | floor] = np.nan
+    p[ratios["ratio_n"].to_numpy(float) < 2] = np.nan
     words = np.where(ratios["ratio"].to_numpy(float) < 1, FASTER, SLOWER).astype(object)
     words[~(holm(p) < alpha)] = UNCLEAR
-    words[floor] = FLOOR
     return pd.Series(words, index=ratios.index, dtype=object)

@@ -54,14 +54,14 @@ def agree(options: AgreeOptions) -> int:
     """
     out = Path(options.out) if options.out else None
     try:
-        implementations = choices.implementations(options.implementations, floor=False)
+        implementations = choices.implementations(options.implementations)
         if out is not None:
             check_place(out)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     compared = [implementation for implementation in implementations if implementation.is_lstm]
     if not compared:
-        raise click.UsageError("nothing to compare: the floor is no LSTM")
+        raise click.UsageError("nothing to compare: the peak is no LSTM")
     problems = choices.choose_problems(options.problems, None, AGREE_PROBLEMS)
     for problem in problems:
         if problem.dtype != DTYPES[0]:

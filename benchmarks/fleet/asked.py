@@ -95,10 +95,7 @@ def run_options(given: list[str]) -> tuple[list[str], str]:
         elif not word.startswith("--impl="):
             rest.append(word)
     named = [
-        part
-        for one in implementations
-        if not one.is_floor
-        for part in ("--impl", one.name if one.own else str(one.path))
+        part for one in implementations if one.is_lstm for part in ("--impl", one.name if one.own else str(one.path))
     ]
     return [*rest, *named], baseline
 

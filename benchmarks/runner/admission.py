@@ -147,13 +147,11 @@ def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, n
         opened = arm.ask(opening)
         row.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
     with session.stopwatch.spent("agreement"):
-        is_floor = arm.implementation.is_floor  # which computes no LSTM
-        if not is_floor:
+        if not arm.implementation.is_peak:  # which computes no LSTM
             checked = arm.ask(requests.Check(benchmark.id, opening.inputs, session.expected_of(benchmark)))
             row.error, row.error_tensor = checked.error, checked.tensor
         row.seconds = arm.ask(requests.Estimate(benchmark.id, 2 * session.options.turn_seconds))
-        if not is_floor:
-            arm.ask(requests.Inspect(benchmark.id, row.seconds))
+        arm.ask(requests.Inspect(benchmark.id, row.seconds))
         arm.check_from_outside()
     if name_kernel:
         try:

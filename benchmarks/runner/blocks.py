@@ -157,7 +157,7 @@ class Replicate:
         assert row.turns is not None
         number, of_all = len(row.turns), 2 * self.blocks
         inputs, checked = None, False
-        if not job.arms[key].implementation.is_floor:  # whose results mean nothing
+        if not job.arms[key].implementation.is_peak:  # which gets no inputs
             inputs, checked = self.check_of(number, of_all, _updates(job.benchmark))
             if inputs is None and (k, key) not in self.inputs:  # opened again: another job has killed the process
                 inputs = 0
@@ -228,7 +228,7 @@ class Replicate:
         Where that fails, the row keeps its times, and its reason says why these are missing.
         """
         row, arm = job.rows[key], job.arms[key]
-        if arm.implementation.is_floor or not arm.alive or not row.seconds:
+        if arm.implementation.is_peak or not arm.alive or not row.seconds:
             return
         calls = max(2, min(MOST_PIPELINED, round(PIPELINE_SECONDS / row.seconds)))
         warm = max(LEAST_WARM, math.ceil(WARM_UP["cuda"] / row.seconds))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import ROOT
-from impls.core.contract import FLOOR_CHOICES
 from impls.core.precision import IEEE, OVERRIDE, framework_variables
 from impls.core.registry import Implementation
 
@@ -51,6 +50,5 @@ def worker_variables(
         "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *inherited]),
-        FLOOR_CHOICES: str(cache.parent / "floor.json"),
         **framework_variables(device, dtype, precision),
     }

@@ -21,8 +21,6 @@ AHEAD_SECONDS = 1e-4
 """The worker's clock may show this much more than the runner's, which starts earlier and ends later."""
 LOOKS = 40
 """Where a clock seems wrong, this many further turns are taken: one that is right shows a disturbed machine."""
-IMPLAUSIBLE = 0.25
-"""The floor may be wrong on a processor that nobody has seen. Below this share of its time, the time is wrong."""
 MORE_CORES = 0.1
 """The cores that may be used beyond those that were given: the clocks of time and of processor time differ."""
 
@@ -100,11 +98,3 @@ def remembered(taken: Sequence[Turn], seconds: float) -> bool:
     """
     new = {turn.inputs: turn.first_seconds or 0.0 for turn in reversed(taken) if turn.inputs is not None}
     return sanity.remembers(min(new.values(), default=0.0), seconds)  # of each set, where it was new
-
-
-def below_floor(seconds: float | None, floor_seconds: float | None) -> str | None:
-    """Return why a time cannot be that of an LSTM: its matrix products alone take much longer; None where it can."""
-    if seconds is not None and floor_seconds is not None and seconds < IMPLAUSIBLE * floor_seconds:
-        share = f"{seconds / floor_seconds:.2g} of the time of its matrix products alone"
-        return f"its time can't be true: {share}, so work was done elsewhere"
-    return None

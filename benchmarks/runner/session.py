@@ -24,7 +24,6 @@ from benchmarks.runner import admission, blocks, cards, outside
 from benchmarks.runner.arm import Arm, ArmFailed, start_all
 from benchmarks.runner.blocks import ArmKey, Job
 from benchmarks.runner.environment import Limits
-from benchmarks.runner.rows import below_floor
 from benchmarks.runner.sides import Side, shuffled, worker_dtype
 from benchmarks.stages import Advance, Stage
 from benchmarks.stopwatch import Stopwatch
@@ -201,7 +200,7 @@ class Session:
                 pipelined=self.options.device == "cuda" and len(self.sides) == 1,
                 card=self.card,
             )
-        for row, failure in [*failed, *below_floor(list(rows.values()))]:
+        for row, failure in failed:
             row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
             if failure.status in UNTRUE:
                 row.forget_times()

@@ -132,22 +132,6 @@ class Estimate(Request[float]):
         return timing.estimate(opened.call, opened.state, self.seconds)
 
 
-class Peak(msgspec.Struct, forbid_unknown_fields=True):
-    """The machine's peak: by library, the best rate in operations per second, and which instructions it takes."""
-
-    rates: dict[str, float]
-    dispatch: dict[str, str]
-
-
-class MeasurePeak(Request[Peak]):
-    """Measure the machine's peak in a dtype. Only the floor can."""
-
-    dtype: str
-
-    def do(self, worker: Worker) -> Peak:
-        return Peak(worker.module.peak(worker.device, self.dtype), worker.module.dispatch())
-
-
 class Load(Request[None]):
     """Load new inputs into an open benchmark: that set of the inputs of the replicate."""
 

@@ -32,12 +32,10 @@ CONTRACT = 2
 
 WORKLOADS = ("cell", "sequence", "model")
 MODES = ("forward", "forward_train", "backward", "train_step")
-TRACKS = ("default", "tuned", "floor", "reference")
+TRACKS = ("default", "tuned", "peak", "reference")
 DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
 """The learning rate of the `model` workload's plain SGD."""
-FLOOR_CHOICES = "LSTM_BENCH_FLOOR"
-"""An environment variable: the path of the file in which a run keeps which library its floor uses."""
 
 
 class Unsupported(Exception):

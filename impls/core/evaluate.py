@@ -44,8 +44,8 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
         ImportError: where its framework is missing.
         ValueError: where something overflows.
     """
-    if implementation.is_floor:
-        raise Unsupported(f"{implementation.name}: it computes no LSTM, only the matrix products that an LSTM needs")
+    if implementation.is_peak:
+        raise Unsupported(f"{implementation.name}: it computes no LSTM, only multiply-adds")
     if reason := implementation.lacks(device, case.problem.dtype, "sequence", case.problem.lengths):
         raise Unsupported(f"{implementation.name}: {reason}")
     if reason := overflow_of(case):

@@ -25,9 +25,8 @@ from impls.core.problem import DTYPES
 
 FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
-BUILT_IN = ("floor", "reference")
-"""The two files of this suite in impls/core/ that are not compared as LSTMs."""
-OWN_TRACKS = ("floor", "reference")
+BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
+"""The two files of this suite that are not compared as LSTMs. Each has a track of its own, of its name."""
 DEFAULT_DTYPES = ("float32", "float64")
 """Those of an implementation that sets no DTYPES."""
 
@@ -99,17 +98,17 @@ class Implementation:
     @property
     def own(self) -> bool:
         """Whether it is a file of this tree."""
-        return self.path.parent in (FOLDER, FOLDER / "core")
+        return self.path.parent == FOLDER or self.path in [FOLDER / path for path in BUILT_IN.values()]
 
     @property
-    def is_floor(self) -> bool:
-        """Whether it is this tree's floor, which computes no LSTM. A file from elsewhere cannot claim that."""
-        return self.own and self.name == "floor"
+    def is_peak(self) -> bool:
+        """Whether it is this tree's peak, which computes no LSTM. A file from elsewhere cannot claim that."""
+        return self.own and self.name == "peak"
 
     @property
     def is_lstm(self) -> bool:
-        """Whether it is an LSTM to compare: neither the floor nor the reference."""
-        return self.track not in OWN_TRACKS
+        """Whether it is an LSTM to compare: neither the peak nor the reference."""
+        return self.track not in BUILT_IN
 
 
 def _constants(tree: ast.Module) -> dict[str, Any]:
@@ -183,7 +182,7 @@ def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, 
         Two dictionaries by name: the implementations, and the reasons why files cannot be read.
     """
     implementations, broken = {}, {}
-    built_in = [folder / "core" / f"{name}.py" for name in BUILT_IN]
+    built_in = [folder / path for path in BUILT_IN.values()]
     for path in sorted([*folder.glob("*.py"), *filter(Path.is_file, built_in)], key=lambda path: path.stem):
         if path.is_file() and re.search(rb"^FRAMEWORK\s*[:=]", path.read_bytes(), re.MULTILINE):
             try:
@@ -222,7 +221,7 @@ def read_foreign(path: Path) -> Implementation:
             reference.
     """
     implementation = read(Path(os.path.realpath(path)))  # a link goes by the name of its file
-    if not implementation.own and implementation.track in OWN_TRACKS:
+    if not implementation.own and implementation.track in BUILT_IN:
         raise ValueError(
             f"{path}: TRACK is {implementation.track!r}, which is this suite's own; it must be default or tuned"
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from impls.core.text import one_line
-from reports.tracks import DEFAULT, FLOOR, TUNED
+from reports.tracks import DEFAULT, TUNED
 
 INK, SOFT, GRID, PAPER = "#222222", "#5f5f5f", "#dddddd", "#fefefe"
 BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
@@ -27,7 +27,7 @@ DARK = {
 SEVERAL = (BLUE, VERMILION, GREEN, PURPLE, OCHRE, INK, SKY)
 """The colors of things that have no order, such as implementations; after the last comes the first again."""
 
-TRACKS = {DEFAULT: (BLUE, "circle"), TUNED: (VERMILION, "square"), FLOOR: (GREY, "diamond")}
+TRACKS = {DEFAULT: (BLUE, "circle"), TUNED: (VERMILION, "square")}
 """The color and the mark of a track."""
 
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"

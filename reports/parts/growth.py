@@ -20,7 +20,6 @@ from reports.frames import Run
 from reports.recommendation import PURPOSES, WORKLOAD
 from reports.report import Report
 from reports.sweeps import SIZES, largest, problems_of
-from reports.tracks import FLOOR
 from reports.verdict import BASELINE, FASTER, SLOWER
 
 SECTION, ORDER = "flips", 25
@@ -34,7 +33,7 @@ ARM = ["implementation", "mode"]
 
 def make(report: Report) -> Iterator[Answer]:
     """Yield an answer for each size that the run sweeps, and one on the first call where it sweeps T."""
-    problems, sound = problems_of(report.run.records), report.sound[report.sound["track"] != FLOOR]
+    problems, sound = problems_of(report.run.records), report.sound
     for device, rows in sound.groupby("device", sort=False, observed=True):
         for size in SIZES:
             sweep = largest(problems[problems["problem"].isin(rows["problem"])], size)

@@ -17,7 +17,6 @@ from reports.charts.drawing import NARROW, Drawing, file_name
 from reports.charts.style import INK, PAPER, plain
 from reports.report import Report
 from reports.sweeps import SIZES, largest, problems_of
-from reports.tracks import FLOOR
 from reports.verdict import UNCLEAR
 
 SECTION, ORDER = "flips", 20
@@ -31,7 +30,7 @@ def make(report: Report) -> Iterator[Drawing]:
     problems = problems_of(report.run.records)
     shown = marks.asked(report)
     rates = []
-    for key, measured in shown[shown["track"] != FLOOR].groupby(["workload", "mode", "device"], sort=False):
+    for key, measured in shown.groupby(["workload", "mode", "device"], sort=False):
         workload, mode, device = map(str, key)
         here = problems[problems["problem"].isin(measured["problem"])]
         # one step is the same work for every T

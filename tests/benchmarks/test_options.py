@@ -34,7 +34,7 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path):
 
 def test_what_differs_from_its_default_is_named():
     assert given(RunOptions()) == []
-    assert given(RunOptions(modes=("forward",), resume="x", floor=False)) == [
+    assert given(RunOptions(modes=("forward",), resume="x", peak=False)) == [
         "--mode",
         "--resume",
         "--floor/--no-floor",

@@ -1,4 +1,4 @@
-"""Processors in words, keys that separate them, and the theoretical peak, or that it is not known."""
+"""Processors in words, keys that separate them, and what slows a library."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from benchmarks.metadata import Machine
 
 EPYC = Machine(
     cpu="AMD EPYC", vendor="AuthenticAMD", family=26, model=2, stepping=1, instructions=("AVX2", "FMA", "AVX-512"),
-    caches={"L1d": 2**15, "L2": 2**20}, dispatch={"PyTorch": "AVX512"}, physical_cores=2, max_hertz=4e9, cores=4,
+    caches={"L1d": 2**15, "L2": 2**20}, cores=4,
 )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_words(machine, words):
     "other",
     [
         {"cpu": "AMD EPYC 2"}, {"family": 25}, {"model": 3}, {"stepping": 0}, {"instructions": ("AVX2",)},
-        {"caches": {"L1d": 2**15, "L2": 2**21}}, {"caches": {}}, {"dispatch": {"PyTorch": "AVX2"}}, {"stepping": None},
+        {"caches": {"L1d": 2**15, "L2": 2**21}}, {"caches": {}}, {"stepping": None},
     ],
 )  # fmt: skip
 def test_whatever_differs_makes_another_key(other):
@@ -63,31 +63,10 @@ def test_an_older_file_has_the_key_of_what_it_says():
     assert processors.key(Machine(cpu="AMD EPYC", cores=2)) == "AMD EPYC"
 
 
-@pytest.mark.parametrize(
-    ("machine", "threads", "dtype", "peak"),
-    [
-        (EPYC, 2, "float32", 2 * 4e9 * 64),
-        (EPYC, 1, "float32", 4e9 * 64),
-        (EPYC, 4, "float32", 2 * 4e9 * 64),  # two threads of a core share its units
-        (EPYC, 2, "float64", 2 * 4e9 * 32),
-        (changed(family=25, model=17), 2, "float32", 2 * 4e9 * 32),
-        (changed(max_hertz=None), 2, "float32", None),
-        (changed(physical_cores=None), 2, "float32", None),
-        (changed(model=0x70), 2, "float32", None),
-        (changed(family=99), 2, "float32", None),
-        (changed(vendor="GenuineIntel", family=6, model=85), 2, "float32", None),
-    ],
-)
-def test_the_theoretical_peak_or_that_it_is_not_known(machine, threads, dtype, peak):
-    assert processors.theoretical(machine, threads, dtype) == peak
-
-
 def test_no_model_is_two_processors():
     for ranges in processors.RANGES.values():
         ordered = sorted(ranges)
         assert all(before[1] < after[0] for before, after in itertools.pairwise(ordered))
-    intel = [model for vendor, _, models in processors.CORES for model in models if vendor == processors.INTEL]
-    assert len(intel) == len(set(intel))
 
 
 @given(
@@ -98,7 +77,6 @@ def test_no_model_is_two_processors():
 def test_any_processor_has_words_and_a_key(vendor, family, model):
     machine = Machine(vendor=vendor, family=family, model=model)
     assert processors.key(machine).startswith(processors.words(machine))
-    assert processors.theoretical(machine, 2, "float32") is None
 
 
 @pytest.mark.parametrize("name", processors.SLOWS)

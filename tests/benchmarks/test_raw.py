@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import choices, limits, machine, raw
+from benchmarks import choices, machine, raw
 from benchmarks.calibration.command import stored
 from benchmarks.calibration.pool import Identity, claim
 from benchmarks.cases import Benchmark
@@ -28,8 +28,7 @@ from tests.helpers.sessions import admission
 
 ID = "t4-b2-i8-h8/sequence/train_step"
 BENCHMARKS = [Benchmark.parse(ID)]
-NAMES = ("torch_lstm", "floor")
-PLAN = {"train_step": {"4 x 2,8,32": "NumPy"}}
+NAMES = ("torch_lstm", "peak")
 
 
 def rows(number, run_id="r", **changes):
@@ -45,8 +44,6 @@ def whole(tmp_path):
     for number in range(2):
         files.write(number, rows(number))
     write_records(files.folder / raw.ADMISSIONS, [admission(name, seconds=1.0) for name in NAMES])
-    (files.folder / limits.PEAK).write_bytes(msgspec.json.encode(limits.Peaks({"float32": {"NumPy": 1e9}})))
-    (files.folder / limits.FLOOR).write_bytes(msgspec.json.encode(limits.Floor({"t4-b2-i8-h8/sequence": PLAN})))
     return files
 
 
@@ -123,39 +120,25 @@ def test_a_replicate_that_is_none_of_the_run_is_named_and_left(whole, capsys):
     assert path.exists()
 
 
-def one(**changes):
-    return [{"implementation": name, "benchmark": ID, "status": "ok", "seconds": 1.0, **changes} for name in NAMES]
+OTHERS = {
+    "truncated": truncated,
+    "text": lambda path: path.write_text("{"),
+    "one is missing": lambda path: write_records(path, [admission(NAMES[0], seconds=1.0)]),
+    "one is there twice": lambda path: write_records(
+        path, [admission(name, seconds=1.0) for name in (*NAMES, NAMES[0])]
+    ),
+}
 
 
-ONES = [[], {}, one(seconds=-1), one(error=-1e-9), one(status="fine"), one(benchmark="a/b/c"), one() + one()]
-PEAKS = [[], {}, {"rates": {"float32": {"a": -1}}}, {"rates": {"float64": {}}}]
-FLOORS = [[], {}, {"plans": {"t4-b2-i8-h8/sequence": 3}}, {"plans": {"x": PLAN}}]
-WRONG = [
-    (name, content)
-    for name, contents in ((raw.ADMISSIONS, ONES), (limits.PEAK, PEAKS), (limits.FLOOR, FLOORS))
-    for content in contents
-]
-TEXTS = [
-    (name, text)
-    for name in (raw.ADMISSIONS, limits.PEAK, limits.FLOOR)
-    for text in ("", "{", "null", "[NaN]", '{"rates": {"float32": {"a": NaN}}}', '{"plans": 1e999}', "\0" * 100)
-]
-
-
-@pytest.mark.parametrize(("name", "content"), [*((name, json.dumps(content)) for name, content in WRONG), *TEXTS])
-def test_the_admissions_are_measured_again_where_one_of_their_files_is_wrong(whole, name, content, capsys):
-    (whole.folder / name).write_text(content)
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_admissions_are_made_again_where_their_file_is_wrong(whole, name, capsys):
+    path = whole.folder / raw.ADMISSIONS
+    OTHERS[name](path)
     assert whole.admissions(NAMES, BENCHMARKS) is None
     said = capsys.readouterr().err
-    assert said.count("\n") <= 2  # without the admissions, the other files may say too little
-    assert f"warning: {whole.folder / name}: " in said
-    assert (whole.folder / f"{name}.damaged").read_text() == content
-
-
-@pytest.mark.parametrize("name", [raw.ADMISSIONS, limits.PEAK, limits.FLOOR])
-def test_they_are_measured_again_where_one_of_their_files_is_gone(whole, name):
-    (whole.folder / name).unlink()
-    assert whole.admissions(NAMES, BENCHMARKS) is None
+    assert said.count("\n") == 1
+    assert f"warning: {path}: " in said
+    assert path.with_name(f"{path.name}.damaged").exists()
 
 
 @given(st.binary(max_size=60), st.floats(0, 1), st.booleans())

@@ -186,7 +186,7 @@ def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
     other.mkdir()
     (other / "second.py").write_text(MINE)
     for impls, said in (
-        (["floor"], "floor is not an LSTM"),
+        (["peak"], "peak is not an LSTM"),
         (["torch_lstn"], "torch_lstm"),
         ([str(mine), str(other / "second.py")], "a calibration takes one file of your own"),
         ([str(other / "second.py")], "is in no git repository"),

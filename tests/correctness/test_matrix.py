@@ -102,8 +102,8 @@ def test_the_matrix_is_written_where_it_is_asked_for(tmp_path):
     assert done.stderr.strip().endswith("missing is not a folder that can be written to")
 
 
-def test_the_floor_alone_is_nothing_to_compare():
-    done = python("-m", "benchmarks", "agree", "--impl", "floor")
+def test_the_peak_alone_is_nothing_to_compare():
+    done = python("-m", "benchmarks", "agree", "--impl", "peak")
     assert done.returncode == 2
     assert "nothing to compare" in done.stderr
 

@@ -103,7 +103,7 @@ def test_every_implementation_is_named_to_the_nodes_and_the_other_options_stay()
     assert baseline == "torch_lstm"
     every, _ = run_options([])
     assert "torch_cell" in every
-    assert "floor" not in every
+    assert "peak" not in every
 
 
 def test_slurms_words_are_read(monkeypatch):

@@ -94,6 +94,6 @@ def setting(request: pytest.FixtureRequest, card: str, tmp_path: Path) -> Settin
     option = request.config.option
     device = "cpu" if option.simulated else "cuda"
     every = [one for one in registry.catalogue().values() if one.is_lstm and not one.requires and device in one.devices]
-    named = choices.implementations(tuple(option.impl), floor=False) if option.impl else every
+    named = choices.implementations(tuple(option.impl)) if option.impl else every
     given = Setting(device, card, named, choices.choose_cores(None), tmp_path, option.out or tmp_path)
     return dataclasses.replace(given, share=1.0, within=0.5, arguments=FEW) if option.simulated else given

@@ -197,14 +197,6 @@ FAULTS = {
         subprocess.Popen(idle, stdout=subprocess.PIPE).stdout.readline()  # until it has started
         bad = good  # and is no fault
     """,
-    "works_when_loaded": """
-        def early(inputs):
-            state = load(inputs)
-            state.done = good(state)
-            return state
-        load, right = right.load, replace(right, load=early)
-        def bad(state): return state.done
-    """,
     "breaks_its_gpu": """
         broken = contract.__dict__.setdefault("broken", [])  # by the process: each call fails from then on
         infer = right.forward
@@ -265,7 +257,6 @@ STATUS = {
     "sets_more_threads": ("error", "it set a thread pool to 8 threads"),
     "leaves_a_daemon": ("error", "it left a process behind"),
     "burns_in_a_child": ("error", "used a processor"),
-    "works_when_loaded": ("error", "of the time of its matrix products alone"),
 }
 
 
@@ -290,7 +281,6 @@ SWITCHED_OFF = {
     "sets_more_threads": "",
     "leaves_a_daemon": "",
     "burns_in_a_child": "",
-    "works_when_loaded": "",  # a run without the floor does not make this check
 }
 """By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
 RUNNER_OFF = """

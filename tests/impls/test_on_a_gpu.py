@@ -3,16 +3,14 @@
 import gc
 import weakref
 
-import numpy as np
 import pytest
 import torch
 
 from benchmarks.worker import agreement
 from impls import torch_cell_graphed, torch_lstm_native
-from impls.core import floor, rates, registry
+from impls.core import registry
 from impls.core.contract import MODES, NoDevice, Unsupported
 from impls.core.problem import Problem
-from impls.core.products import Products, PyTorch
 from impls.core.weights import make_inputs, make_weights
 from impls.families import jax as jax_family
 from impls.families import torch as torch_family
@@ -120,31 +118,6 @@ def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):
         seen.clear()
     assert torch.backends.mkldnn.enabled
     assert torch.backends.cudnn.enabled
-
-
-def test_the_floor_of_a_gpu_is_one_launch_with_the_last_result():
-    cuda = Graphs()
-    (launch,) = floor.in_one_launch([lambda: ["first"], lambda: ["last"]], cuda)
-    assert launch() == ["last"]
-    assert cuda.noted[-1] == "replayed"
-
-
-def test_the_operands_of_a_gpu_are_random():
-    assert PyTorch("cuda", "float32").make is torch.rand
-    on_cpu = PyTorch("cpu", "float32")
-    assert np.all(np.asarray(on_cpu.prepare(Products(1, 2, 3, 4))()) == 3)
-    on_cpu.make = torch.rand
-    assert len(np.unique(np.asarray(on_cpu.prepare(Products(1, 2, 3, 4))()))) == 8
-
-
-def test_a_gpu_is_warmed_up_before_its_peak_is_taken(monkeypatch):
-    warm = []
-    monkeypatch.setattr(rates, "libraries", lambda *_: {"x": PyTorch("cpu", "float32")})
-    monkeypatch.setattr(rates, "seconds", lambda run, least, warm_up=0.0: warm.append(warm_up) or [1.0])
-    rates.peaks("cuda", "float32", lambda: None)
-    rates.peaks("cpu", "float32", lambda: None)
-    assert set(warm[: len(warm) // 2]) == {rates.WARM_UP_SECONDS}
-    assert set(warm[len(warm) // 2 :]) == {0.0}
 
 
 @pytest.mark.parametrize("workload", ["sequence", "model"])

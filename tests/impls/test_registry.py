@@ -65,7 +65,7 @@ PROMISED_APART = {
 
 def test_each_file_of_impls_is_an_implementation_and_none_that_was_promised_is_gone():
     files = {path.stem for path in (ROOT / "impls").glob("*.py")} - {"__init__", "__main__", "api"}
-    assert set(registry.catalogue()) == files | {"floor", "reference"}
+    assert set(registry.catalogue()) == files | {"peak", "reference"}
     assert files >= {*PROMISED, *PROMISED_APART}
 
 
@@ -155,14 +155,14 @@ def test_the_list_says_what_each_is():
         assert any(line.startswith(implementation.name) and line.endswith(implementation.about) for line in lines)
 
 
-@pytest.mark.parametrize(("track", "name"), [("floor", "mine"), ("reference", "mine"), ("tuned", "floor")])
+@pytest.mark.parametrize(("track", "name"), [("peak", "mine"), ("reference", "mine"), ("tuned", "peak")])
 def test_a_file_from_elsewhere_can_not_say_that_it_need_not_agree(track, name, tmp_path):
     path = tmp_path / f"{name}.py"
     path.write_text(GOOD.replace("default", track))
     with pytest.raises(ValueError, match="this suite's own"):
         registry.resolve(str(path))
-    assert not registry.read(path).is_floor
-    assert registry.resolve("floor").is_floor
+    assert not registry.read(path).is_peak
+    assert registry.resolve("peak").is_peak
 
 
 def test_the_environment_of_a_file_is_read_without_running_it(tmp_path):
@@ -247,4 +247,4 @@ def test_what_is_no_readable_file_of_python_is_one_line_and_never_waited_for(tmp
     {"pipe": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir}[kind]()
     with pytest.raises(ValueError, match=f"^{path} is not a regular file$"):
         registry.read(path)
-    assert registry.survey(tmp_path)[0].keys() <= {"floor", "reference"}
+    assert registry.survey(tmp_path)[0].keys() <= {"peak", "reference"}

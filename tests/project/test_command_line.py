@@ -138,11 +138,11 @@ def test_evaluate_without_cotangents_gives_outputs_only(python, tmp_path):
         assert set(found.files) == {"output", "h_n", "c_n"}
 
 
-def test_evaluate_refuses_the_floor(python, tmp_path):
+def test_evaluate_refuses_the_peak(python, tmp_path):
     case(tmp_path / "c.npz")
-    done = python("impls", "evaluate", "floor", "--case", tmp_path / "c.npz", "--out", tmp_path / "o.npz")
+    done = python("impls", "evaluate", "peak", "--case", tmp_path / "c.npz", "--out", tmp_path / "o.npz")
     assert done.returncode == 2
-    assert done.stderr == "error: floor: it computes no LSTM, only the matrix products that an LSTM needs\n"
+    assert done.stderr == "error: peak: it computes no LSTM, only multiply-adds\n"
     assert not (tmp_path / "o.npz").exists()
 
 

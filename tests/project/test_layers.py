@@ -174,14 +174,10 @@ RULES: dict[str, Callable[[Tree], list[Import]]] = {
     "the worker starts with only what it needs": the_worker_starts_with_what_it_does_not_need,
     "test files import no test files": files_of_tests_import_each_other,
 }
-OWN_IMPLEMENTATION = "the floor is an implementation of this suite's own, in PyTorch; no other file of core imports it"
 TESTED = "what is tested there are these tests"
 ALLOWED: dict[tuple[str, str], str] = {
     ("tests.project.test_gpu_tests", "tests.gpu.test_frameworks"): TESTED,
     ("tests.project.test_gpu_tests", "tests.gpu.test_suite"): TESTED,
-    ("impls.core.floor", "impls.families.torch.device_of"): OWN_IMPLEMENTATION,
-    ("impls.core.floor", "impls.families.torch.wait_for"): OWN_IMPLEMENTATION,
-    ("impls.core.floor", "impls.families.torch_graph.captured"): OWN_IMPLEMENTATION,
 }
 """By importer and imported name: why a rule does not hold for it."""
 

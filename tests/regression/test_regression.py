@@ -211,10 +211,10 @@ def test_a_file_of_another_repository(tmp_path, regression):
     assert "GITHUB_STEP_SUMMARY can't be written to" in done.stderr
     assert "mine t4-b2-i8-h8/sequence/train_step: disagrees with the reference, ok in the base" in done.stdout
 
-    path.write_text(path.read_text().replace('TRACK = "default"', 'TRACK = "floor"'))
+    path.write_text(path.read_text().replace('TRACK = "default"', 'TRACK = "peak"'))
     done, _ = regression("--base", "HEAD", "--impl", path, *FEW)
     assert done.returncode == 3, done.stderr + done.stdout
-    assert "error (mine.py: TRACK is 'floor'" in " ".join(done.stdout.split())
+    assert "error (mine.py: TRACK is 'peak'" in " ".join(done.stdout.split())
 
 
 def one_line(done, code=2):

@@ -94,11 +94,8 @@ def test_many_problems_are_counted_and_not_named_one_by_one(tmp_path):
     for k in range(8):
         where = {"problem": f"p{k}"}
         rows += trained("base", 1e-3, **where) + trained("jax_scan", 2e-3, versions="jax 1", **where)
-        rows += trained("floor", 1e-3 / (k + 2), track="floor", **where)
     found = answered(tmp_path, rows)
     assert found[JAX].sentence.endswith("All of its implementations are slower at 8 of 8 problems.")
-    floor = found["How far is each from the floor?"].sentence
-    assert "The best training step takes 2.00 × at p0 (base) to 9.00 × at p7 (base)." in floor
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,6 @@ EVERY = {
         record("x", 0, 1e-3),
     ],
     "two devices": [record("base", r, 1e-3, device=device) for r in (0, 1) for device in ("cpu", "cuda")],
-    "only the floor": [record("floor", r, 1e-3, track="floor") for r in (0, 1)],
 }
 
 

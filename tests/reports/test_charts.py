@@ -15,8 +15,8 @@ from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import record, save
 
-SECONDS = {"base": 1e-3, "quick": 5e-4, "slow": 3e-3, "floor": 2e-4}
-TRACKS = {"quick": "tuned", "floor": "floor"}
+SECONDS = {"base": 1e-3, "quick": 5e-4, "slow": 3e-3}
+TRACKS = {"quick": "tuned"}
 MODES = {"forward": 1.0, "forward_train": 1.2, "backward": 2.0, "train_step": 3.1}
 
 
@@ -29,7 +29,7 @@ def rows(replicates=3, names=SECONDS, modes=MODES, **changes):
                 drift = 1 + 0.02 * ((3 * replicate + k) % 4)
                 own = {
                     "track": TRACKS.get(name, "default"),
-                    "error": None if name == "floor" else 1e-7 * (k + 2),
+                    "error": 1e-7 * (k + 2),
                     "workload": "sequence",
                     "mode": mode,
                 }
@@ -136,11 +136,11 @@ def test_a_mark_stands_where_its_number_is(tmp_path):
     assert at == pytest.approx(start + slope * logs, abs=0.1)
 
 
-def test_rows_stand_by_track_and_the_quickest_first_with_the_floor_last(tmp_path):
-    _, _, found = drawn(tmp_path, rows(names={**SECONDS, "another": 4e-4}))
+def test_rows_stand_by_track_and_the_quickest_first_without_the_peak(tmp_path):
+    _, _, found = drawn(tmp_path, rows(names={**SECONDS, "another": 4e-4}) + rows(names={"peak": 1e-4}, track="peak"))
     placed = marks(found["ratio-sequence-train_step-cpu"])
     names = [said.split(",")[0] for said, _, _ in sorted(placed, key=lambda mark: mark[2])]
-    assert names == ["another", "base", "slow", "quick", "floor"]
+    assert names == ["another", "base", "slow", "quick"]
 
 
 def test_directions_drawn_are_the_summarys(tmp_path):
@@ -160,7 +160,6 @@ def test_errors_drawn_are_the_summarys_and_none_stands_at_the_left(tmp_path):
     mine = summary[(summary["mode"] == "train_step") & summary["error"].notna()].set_index("implementation")["error"]
     shown = rows_in(found["accuracy-float32-cpu"], "implementation", "error").set_index("implementation")["error"]
     assert shown.to_dict() == mine.to_dict()
-    assert "floor" not in shown.index
     first, *_ = sorted(marks(found["accuracy-float32-cpu"]), key=lambda mark: mark[1])
     assert first[0] == "quick, p: no error"
 
@@ -289,7 +288,7 @@ def test_what_failed_is_not_drawn_and_without_the_baseline_nothing_is_compared(t
     _, _, found = drawn(tmp_path, records)
     assert list(found) == ["directions-p", "accuracy-float32-cpu", "drift"]
     names = {said.split(",")[0] for said, _, _ in marks(found["directions-p"])}
-    assert names == {"quick", "slow", "floor"}
+    assert names == {"quick", "slow"}
     _, _, found = drawn(tmp_path, [{**row, **failed} for row in rows()])
     assert found == {}
 

@@ -78,9 +78,9 @@ def test_a_baseline_alone_has_noise_of_times_and_one_replicate_has_none():
     assert estimates.noise(dataclasses.replace(once, records=once.records.assign(status="ok"))).words == ""
 
 
-def test_the_floor_is_no_noise_of_a_ratio():
+def test_the_peak_is_no_noise_of_a_ratio():
     run = simulated(np.random.default_rng(3), 8, 6, 1.2)
-    names = run.records["implementation"].replace({"other": "floor"})
+    names = run.records["implementation"].replace({"other": "peak"})
     found = estimates.noise(dataclasses.replace(run, records=run.records.assign(status="ok", implementation=names)))
     assert np.isnan(found.ratios)
 

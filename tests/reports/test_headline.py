@@ -31,8 +31,8 @@ def test_it_says_at_how_many_problems_the_fastest_is_unclear_and_between_which(t
     )
 
 
-def test_each_track_has_its_own_sentence_and_the_floor_none(tmp_path):
-    rows = trained("base", 1e-3) + trained("other", 2e-3) + trained("floor", 1e-4, track="floor")
+def test_each_track_has_its_own_sentence_and_the_peak_none(tmp_path):
+    rows = trained("base", 1e-3) + trained("other", 2e-3) + trained("peak", 1e-4, track="peak")
     rows += trained("best", 5e-4, track="tuned") + trained("same", 5e-4, track="tuned")
     run = save(tmp_path, rows)
     assert said(run) == (

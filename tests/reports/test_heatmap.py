@@ -32,10 +32,10 @@ def test_what_is_unclear_is_marked_and_what_failed_says_how(tmp_path):
     assert odd[1] == ("crashed", "")
 
 
-def test_the_floor_has_no_place_and_one_shape_is_no_map(tmp_path):
+def test_the_peak_has_no_place_and_one_shape_is_no_map(tmp_path):
     rows = trained("base", 1e-3) + trained("other", 2e-3)
     assert mapped(tmp_path, rows) == []
-    more = rows + trained("base", 1e-3, problem="q") + trained("floor", 1e-4, track="floor", problem="q")
+    more = rows + trained("base", 1e-3, problem="q") + trained("peak", 1e-4, track="peak", problem="q")
     (found,) = mapped(tmp_path / "more", more)
     assert [name for name, _ in found.rows] == ["base", "other"]
     assert [text for text, _ in dict(found.rows)["other"]] == ["2.00", "–"]

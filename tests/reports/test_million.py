@@ -15,7 +15,7 @@ from tests.helpers.records import ENVIRONMENT
 
 PROBLEMS = [f"t{seq_len}-b16-i128-h128" for seq_len in range(1, 21)]
 PAIRS = [(workload, f"mode{k}") for workload in ("sequence", "model") for k in range(5)]
-IMPLEMENTATIONS = ["base", *(f"impl{k}" for k in range(1, 19)), "floor"]
+IMPLEMENTATIONS = ["base", *(f"impl{k}" for k in range(1, 19)), "peak"]
 REPLICATES = 250
 SHAPE = (len(PROBLEMS), len(PAIRS), len(IMPLEMENTATIONS), REPLICATES)
 RECORDS = int(np.prod(SHAPE))
@@ -79,7 +79,7 @@ def million(rng):
         "workload": along([workload for workload, _ in PAIRS], 1),
         "mode": along([mode for _, mode in PAIRS], 1),
         "implementation": along(IMPLEMENTATIONS, 2),
-        "track": along(["default"] * 10 + ["tuned"] * 9 + ["floor"], 2),
+        "track": along(["default"] * 10 + ["tuned"] * 9 + ["peak"], 2),
         "replicate": along([], 3),
         "seconds": pa.array(turns.reshape(-1, 2).mean(axis=1)),
         "turns": pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(known, fields=list(TURN))),

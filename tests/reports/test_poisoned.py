@@ -49,8 +49,6 @@ def poisoned_run(folder):
         "commit": {"id": POISON},
         "matmul_precision": POISON,
         "matmul_flops_per_second": {"float32": 1e9},
-        "peak_library": {"float32": POISON},
-        "floor_libraries": {"p": POISON},
         "run": run,
     }
     (folder / "environment.json").write_text(json.dumps({**ENVIRONMENT, **metadata}))

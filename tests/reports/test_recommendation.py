@@ -53,9 +53,9 @@ def test_what_is_unclear_is_named_and_never_called_faster(tmp_path):
     )
 
 
-def test_the_floor_and_what_failed_are_never_advised(tmp_path):
+def test_the_peak_and_what_failed_are_never_advised(tmp_path):
     where = {"workload": "sequence", "mode": "train_step"}
-    rows = trained("base", 1e-3) + trained("floor", 0.5e-3, track="floor")
+    rows = trained("base", 1e-3) + trained("peak", 0.5e-3, track="peak")
     rows += [failed("wrong", k, "disagrees", "grad_x", track="tuned", **where) for k in range(4)]
     assert sentence(tmp_path, rows).startswith("use base.")
 

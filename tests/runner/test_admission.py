@@ -18,7 +18,7 @@ class Arm:
     """An arm whose worker agrees with the reference; it fails at the requests that are given."""
 
     name, ready, alive = "mine", None, True
-    implementation = SimpleNamespace(is_floor=False)
+    implementation = SimpleNamespace(is_peak=False)
 
     def __init__(self, *failing, compiled_before=0.0):
         self.failing, self.compiled_before, self.closed = failing, compiled_before, False

@@ -44,7 +44,7 @@ def test_a_step_that_changes_parameters_is_checked_on_new_inputs_only(replicate)
 class Answering:
     """An arm that answers everything, and keeps what it was asked."""
 
-    implementation = SimpleNamespace(is_floor=False)
+    implementation = SimpleNamespace(is_peak=False)
     alive = True
     watch = SimpleNamespace(helpers=dict, cpu_seconds=lambda: 0.0, busy_helper=lambda *_: None)
 
@@ -91,9 +91,9 @@ def test_calls_without_a_wait_go_on_for_a_moment(replicate, seconds, calls):
     assert (row.pipelined_seconds, row.gpu_seconds, row.gpu_kernels) == (0.001, 0.0008, 5.0)
 
 
-def test_the_floor_has_no_calls_without_a_wait(replicate):
-    arm, key = Answering(), ("run", "floor")
-    arm.implementation = SimpleNamespace(is_floor=True)
+def test_the_peak_has_no_calls_without_a_wait(replicate):
+    arm, key = Answering(), ("run", "peak")
+    arm.implementation = SimpleNamespace(is_peak=True)
     replicate.pipeline(SimpleNamespace(arms={key: arm}, rows={key: SimpleNamespace(seconds=1.0)}), key)
     assert arm.asked == []
 

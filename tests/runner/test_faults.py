@@ -18,9 +18,7 @@ DISHONEST = (
     "burns_in_a_child",
 )
 """Found by their times, so that nothing else may run beside them."""
-BESIDE_FLOOR = "works_when_loaded"
-"""Found by its time beside the floor's, which the other runs here do not have."""
-FAULTY = [name for name in faulty.STATUS if name not in (*DISHONEST, BESIDE_FLOOR)]
+FAULTY = [name for name in faulty.STATUS if name not in DISHONEST]
 GOOD = ("torch_lstm", "keeps_an_idle_child", "jax_scan")
 
 
@@ -62,14 +60,6 @@ def test_what_is_not_done_when_it_returns_was_done_before_or_is_timed_wrongly_is
         is_told(out, name)
     rows = pd.read_parquet(out / "results.parquet")
     assert set(rows.loc[~rows["implementation"].isin(DISHONEST), "status"]) == {"ok"}
-
-
-@pytest.mark.alone
-def test_work_that_load_does_is_told_by_the_floor(tmp_path):
-    _, out = run_with(tmp_path, [BESIDE_FLOOR], "--floor")
-    is_told(out, BESIDE_FLOOR)
-    rows = pd.read_parquet(out / "results.parquet")
-    assert set(rows.loc[rows["implementation"] != BESIDE_FLOOR, "status"]) == {"ok"}
 
 
 @pytest.mark.alone

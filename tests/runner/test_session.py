@@ -142,7 +142,7 @@ def test_the_files_of_a_run(tmp_path, python):
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(out / "results.parquet")
     assert set(rows["problem"]) == {"t64-b16-i6-h8"}
-    assert set(rows["implementation"]) == {"torch_lstm", "jax_scan", "floor"}
+    assert set(rows["implementation"]) == {"torch_lstm", "jax_scan", "peak"}
     assert (rows["cores_used"] <= 1.05).all()
     assert (rows["seconds"] > 0).all()
     assert rows["peak_bytes"].notna().all()
@@ -153,7 +153,7 @@ def test_the_files_of_a_run(tmp_path, python):
     assert len(taken) == 2 * 3 * 2  # replicates, blocks, benchmarks
     for names in taken.values():
         assert names == names[::-1]
-        assert sorted(names[:3]) == ["floor", "jax_scan", "torch_lstm"]
+        assert sorted(names[:3]) == ["jax_scan", "peak", "torch_lstm"]
     assert len({tuple(names) for names in taken.values()}) > 1
     environment = json.loads((out / "environment.json").read_text())
     assert environment["versions"]["torch"]

@@ -1,0 +1,41 @@
+"""How many operations the matrix products of an LSTM take, and how many a call of the peak does."""
+
+from __future__ import annotations
+
+from impls.core.problem import Problem
+from impls.core.weights import layers
+
+PEAK_MULTIPLY_ADDS = 15 * 2**21
+"""What each thread does in a call of the peak. Every processor's number in a step divides it. It takes 0.2 ms or more:
+much longer than threads need to meet."""
+
+
+def operations(problem: Problem, workload: str, mode: str) -> int:
+    """Return the floating-point operations of the matrix products that every LSTM does for that benchmark.
+
+    A product of (m, k) and (k, n) counts 2·m·k·n. Forward: x @ W_ih.T and h @ W_hh.T of each step. Backward: dz @ W_hh,
+    dW_ih, dW_hh and dx. The workload `cell` is one step; `model` needs no gradient of x.
+
+    Raises:
+        ValueError: the mode is not known.
+    """
+    steps = 1 if workload == "cell" else problem.seq_len
+    per_column = 2 * steps * problem.batch * 4 * problem.hidden_size
+    widths = [(layer, width) for layer, _, width in layers(problem)]
+    forward = sum(per_column * (width + problem.hidden_size) for _, width in widths)
+    spared = sum(per_column * width for layer, width in widths if workload == "model" and layer == 0)
+    backward = 2 * forward - spared
+    known = {"forward": forward, "forward_train": forward, "backward": backward, "train_step": forward + backward}
+    if mode not in known:
+        raise ValueError(f"mode {mode!r} is not known; known are {', '.join(known)}")
+    return known[mode]
+
+
+def peak_side(dtype: str) -> int:
+    """Return n of the (n, n) matrices that the peak multiplies on a GPU. Many GPUs are slow in float64."""
+    return 2048 if dtype == "float64" else 4096
+
+
+def peak_operations(device: str, dtype: str, threads: int) -> int:
+    """Return the floating-point operations of a call of the peak, which are the same for every benchmark."""
+    return 2 * peak_side(dtype) ** 3 if device == "cuda" else 2 * threads * PEAK_MULTIPLY_ADDS

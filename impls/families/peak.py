@@ -1,0 +1,90 @@
+"""The peak: multiply-adds in registers alone, on all given threads. It is no LSTM, and no code can be faster.
+
+The multiply-adds are in impls/families/native/peak.cpp. A call does the same number of them for every benchmark, so
+that starting the threads never counts. What an LSTM reaches of the peak is a matter of operations per second.
+
+On a GPU, a call is one large matrix product by PyTorch. That is what the vendor's library reaches, and no limit.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from impls.api import Array, Prepared, Problem, Unsupported, Weights
+from impls.core.operations import PEAK_MULTIPLY_ADDS, peak_side
+from impls.families import native
+from impls.families.threads import threads
+
+FRAMEWORK = "numpy"
+TRACK = "peak"
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+ENVIRONMENT = {"OMP_PROC_BIND": "true"}
+
+SOURCE = "peak.cpp"
+TYPES = {"float32": ctypes.c_float, "float64": ctypes.c_double}
+
+
+def multiply_adds(dtype: str) -> Callable[[Any], int]:
+    """Return a function that does PEAK_MULTIPLY_ADDS on each thread, and returns how many there were.
+
+    The function raises RuntimeError where the sums have counted another number: work was left out.
+
+    Raises:
+        Unsupported: for a dtype that few processors multiply and add in.
+    """
+    if dtype not in TYPES:
+        raise Unsupported(f"no multiply-adds of {dtype} in registers of a CPU")
+    run, number = getattr(native.library(SOURCE), f"peak_{dtype}"), threads()
+    run.argtypes = [ctypes.c_int64, TYPES[dtype], TYPES[dtype], ctypes.c_int]
+    run.restype = ctypes.c_int64
+
+    def call(_: Any) -> int:
+        counted: int = run(PEAK_MULTIPLY_ADDS, 1, 1, number)
+        if counted != number * PEAK_MULTIPLY_ADDS:
+            raise RuntimeError(f"the peak did {counted} multiply-adds, not {number * PEAK_MULTIPLY_ADDS}")
+        return counted
+
+    return call
+
+
+def product(dtype: str) -> Callable[[Any], Any]:
+    """Return a function that multiplies two large matrices on the GPU.
+
+    They are random: on ones a GPU needs less power, and its clock is higher than for any real product.
+    """
+    import torch
+
+    from impls.families.torch import device_of, wait_for
+
+    device, side = device_of("cuda"), peak_side(dtype)
+    left, right = (torch.rand(side, side, device=device, dtype=getattr(torch, dtype)) for _ in range(2))
+    out, wait = torch.empty_like(left), wait_for(device)
+
+    def call(_: Any) -> Any:
+        torch.mm(left, right, out=out)
+        wait()
+        return out[:1, :1]
+
+    return call
+
+
+def to_numpy(mode: str, result: Any) -> dict[str, Array]:
+    """Return the number of multiply-adds, or a corner of the product."""
+    return {"peak": np.asarray(result if isinstance(result, int) else result.float().cpu(), np.float64)}
+
+
+def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
+    """See impls/core/contract.py. The weights are not used, and all modes are the same."""
+    call = product(problem.dtype) if device == "cuda" else multiply_adds(problem.dtype)
+    return Prepared(
+        load=lambda _: None,
+        to_numpy=to_numpy,
+        forward=call,
+        forward_train=call,
+        backward=call,
+        train_step=call,
+    )

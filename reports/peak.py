@@ -1,0 +1,85 @@
+"""How far from possible: the share of the peak that each arm reaches, and what the peak was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.words import count
+from impls.core.operations import operations, peak_operations, peak_side
+from impls.core.problem import Problem
+from reports.estimates import Blocks
+from reports.frames import ARM, Run
+from reports.tracks import PEAK
+
+
+def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
+    """Return the share of the peak that some arms reach: peak_share and peak_share_low, the end of its 95 % interval.
+
+    The peak was timed in the same blocks. In a run from before that, it is the rate of a library's large product, and
+    has no interval.
+
+    Args:
+        run: the run.
+        rows: of the summary, with the columns ARM, seconds and threads.
+        blocks: of the run.
+
+    Returns:
+        Shares of 1; NaN where the peak was not measured, or the problem or the mode is not known.
+    """
+    dtypes = run.records.drop_duplicates("problem").set_index("problem")["dtype"].astype(str)
+    rates = run.metadata.matmul_flops_per_second or {}
+    ratios = rows[ARM].merge(blocks.against(PEAK)[[*ARM, "ratio", "ratio_high"]], on=ARM, how="left")
+    found = []
+    ends = (ratios[name].to_numpy(float) for name in ("ratio", "ratio_high"))
+    row: Any
+    for row, ratio, high in zip(rows.itertuples(), *ends, strict=True):
+        needed, dtype = _needed(row), dtypes[row.problem]
+        if ratio > 0:
+            share = needed / peak_operations(row.device, dtype, int(row.threads))
+            found.append((share / ratio, share / high))
+        else:
+            found.append((needed / row.seconds / rates.get(dtype, math.nan), math.nan))
+    return pd.DataFrame(found, columns=["peak_share", "peak_share_low"], index=rows.index, dtype=float)
+
+
+def _needed(row: Any) -> float:
+    """Return the operations that every LSTM does at the benchmark of a row; NaN where it is not known."""
+    try:
+        return operations(Problem.parse(str(row.problem)), str(row.workload), str(row.mode))
+    except ValueError:
+        return math.nan
+
+
+def above(summary: pd.DataFrame) -> str | None:
+    """Return a line on the rows above the peak by more than their interval, with the first; None where there is none.
+
+    That can't be: the number of operations is wrong, or the peak is.
+    """
+    wrong = summary[(summary["peak_share_low"] > 1) & (summary["status"] == "ok")]
+    if wrong.empty:
+        return None
+    row: Any = next(wrong.itertuples())
+    where = "/".join(map(str, (row.problem, row.workload, row.mode)))
+    rows = count(len(wrong), "row")
+    return (
+        f"{rows} above 100 % of the peak by more than the interval, such as {row.implementation} at {where}:"
+        f" {100 * row.peak_share:.0f} %, at least {100 * row.peak_share_low:.0f} %. That is an error of this suite."
+    )
+
+
+def reached(run: Run) -> Iterator[str]:
+    """Yield what the peak was in each dtype, or why it is not known; nothing where it was not measured."""
+    for dtype, rate in sorted((run.metadata.matmul_flops_per_second or {}).items()):
+        yield f"a library's {dtype} matrix product reached {rate / 1e9:.0f} GFLOP/s"
+    records = run.records[(run.records["track"] == PEAK).to_numpy()]
+    for key, timed in records[records["status"] == "ok"].groupby(["device", "dtype"], observed=True):
+        device, dtype = map(str, key)
+        done, side = peak_operations(device, dtype, int(timed["threads"].iloc[0])), peak_side(dtype)
+        what = f"a product of ({side}, {side}) matrices" if device == "cuda" else "multiply-adds in registers"
+        yield f"{what} reached {done / timed['seconds'].median() / 1e9:.0f} GFLOP/s in {dtype}"
+    for reason in sorted(set(records.loc[records["status"] != "ok", "reason"].astype(str))):
+        yield f"% of peak is not known: {reason}"

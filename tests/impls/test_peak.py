@@ -1,0 +1,62 @@
+"""The peak does its multiply-adds, all of them, and none is left out without notice."""
+
+import ctypes
+import shutil
+
+import pytest
+
+from impls.core.contract import MODES, NotInstalled, Unsupported
+from impls.core.operations import PEAK_MULTIPLY_ADDS
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights
+from impls.families import native, peak
+
+PROBLEM = Problem.parse("t1-b1-i2-h3")
+COMPILER = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+
+
+@COMPILER
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_every_mode_counts_its_multiply_adds(dtype, threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    problem = PROBLEM.replace(dtype=dtype)
+    prepared = peak.prepare(problem, make_weights(problem, "sequence"), "cpu", "sequence")
+    for mode in MODES:
+        result = prepared.call(mode)(prepared.start(mode, make_inputs(problem)))
+        assert result == int(threads) * PEAK_MULTIPLY_ADDS
+        assert prepared.to_numpy(mode, result)["peak"] == result
+
+
+@COMPILER
+@pytest.mark.parametrize(
+    ("does", "instead", "refused"),
+    [
+        ("sums[chain] = sums", "if (chain) sums[chain] = sums", True),
+        ("--step", "step -= 2", True),
+        ("--step", "step -= 1", False),
+    ],
+    ids=["a chain less", "every other step", "all of them"],
+)
+def test_a_code_that_leaves_some_out_is_refused(does, instead, refused, tmp_path, monkeypatch):
+    source = (native.FOLDER / peak.SOURCE).read_text()
+    assert does in source
+    (tmp_path / peak.SOURCE).write_text(source.replace(does, instead))
+    shutil.copy(native.FOLDER / "lstm.h", tmp_path)
+    native._run([*native.compiler(), *native.FLAGS, str(tmp_path / peak.SOURCE), "-o", str(tmp_path / "less.so")])
+    monkeypatch.setattr(native, "library", lambda _: ctypes.CDLL(str(tmp_path / "less.so")))
+    call = peak.multiply_adds("float32")
+    if refused:
+        with pytest.raises(RuntimeError, match=r"the peak did \d+ multiply-adds, not \d+"):
+            call(None)
+    else:
+        call(None)
+
+
+def test_where_there_is_none_it_says_so(monkeypatch):
+    with pytest.raises(Unsupported, match="no multiply-adds of bfloat16"):
+        peak.multiply_adds("bfloat16")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    native.library.cache_clear()
+    with pytest.raises(NotInstalled, match="there is no C\\+\\+ compiler no-such-compiler"):
+        peak.multiply_adds("float32")
