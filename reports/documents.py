@@ -27,7 +27,7 @@ class Document:
 
 
 def documents(root: Path = ROOT) -> list[Document]:
-    """Return every document of the project; a link to what the site does not have becomes plain text."""
+    """Return every document of the project; a link to what it does not have is like text."""
     sources = [path.relative_to(root).as_posix() for pattern in SOURCES for path in sorted(root.glob(pattern))]
     places = {source: _place(source) for source in sources} | {HOME: "index.html"}
     return [_rendered(source, (root / source).read_text(encoding="utf-8"), places) for source in sources]

@@ -139,7 +139,7 @@ def test_a_document_links_to_pages_and_not_to_files_of_the_project(tmp_path):
     (tmp_path / "docs" / "decisions" / "d.md").write_text("# D\n\n[up](../one.md) [out](https://example.org/)\n")
     contributing, one, decision = documents.documents(tmp_path)
     assert 'href="one.html#a-b"' in contributing.html
-    assert "code &lt;script&gt;" in contributing.html
+    assert "<a>code</a> &lt;script&gt;" in contributing.html
     assert "x.py" not in contributing.html
     assert '<h2 id="a-b">' in one.html
     assert 'href="../index.html"' in one.html
