@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +13,12 @@ import psutil
 from benchmarks import ROOT, processors
 from benchmarks.metadata import Commit, Machine, Metadata
 from benchmarks.options import Options
+from benchmarks.processes import CommandFailed, run
 from impls.core.precision import IEEE, TF32
 from impls.core.versions import version
 
+SECONDS = 20.0
+"""The time in which git and nvidia-smi must answer."""
 RECORDED = ("numpy", "scipy", "torch", "jax", "jaxlib", "flax", "pytest-benchmark", "pandas")
 MEASURING = ("impls", "benchmarks", "reports", "pyproject.toml", ":(exclude)reports/published")
 """The paths whose changes are told beside the commit. What was measured before changes nothing."""
@@ -70,23 +72,21 @@ def caches() -> dict[str, int]:
 def gpu_model() -> str | None:
     """Return the first GPU's name and driver, from nvidia-smi; None where there is no GPU."""
     try:
-        command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-        output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
+        output = run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"], SECONDS)
+    except CommandFailed:
         return None
-    return output.splitlines()[0] if output else None
+    return next(iter(output.strip().splitlines()), None)
 
 
 def commit() -> Commit:
     """Return the commit of this checkout, and whether files differ from it."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+        return run(["git", "-C", str(ROOT), *arguments], SECONDS).strip()
 
     try:
         return Commit(id=git("rev-parse", "HEAD"), dirty=bool(git("status", "--porcelain", "--", *MEASURING)))
-    except (OSError, subprocess.SubprocessError):
+    except CommandFailed:
         return Commit()
 
 

@@ -7,7 +7,7 @@ own kind of Options. A new option is a new field here, or in the kind of the onl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -244,6 +244,16 @@ def command(
         )
 
     return decorate
+
+
+def parsed(of: click.Command, name: str, kind: type[Kind], words: Sequence[str]) -> Kind:
+    """Return the options that words give to a command of that name.
+
+    Raises:
+        click.UsageError: where the command would refuse them.
+    """
+    with of.make_context(name, list(words)) as context:
+        return kind(**{field: value for field, value in context.params.items() if value is not None})
 
 
 def given(options: Options) -> list[str]:

@@ -79,11 +79,11 @@ def compared(options: RunOptions) -> tuple[list[Implementation], str]:
     return implementations, baseline
 
 
-def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
-    """Check all options before anything is written, then write run.json.
+def planned(options: RunOptions) -> RunOptions:
+    """Return the options with nothing left open but what depends on the machine: a fleet's run.json, before it begins.
 
-    Returns:
-        The options with nothing left open, and the folder of the run.
+    Raises:
+        click.UsageError: where they cannot be used.
     """
     preset = PRESETS[options.preset]
     implementations, baseline = compared(options)
@@ -93,10 +93,7 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
     if options.workloads or options.modes:
         pairs = tuple(itertools.product(options.workloads or ("sequence",), options.modes or MODES))
     choices.set_precision(options.precision, options.device)
-    threads = len(choices.choose_cores(options.threads))
-    default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{options.preset}"
-    folder = choices.usable_out(Path(options.out) if options.out else default)
-    whole = msgspec.structs.replace(
+    return msgspec.structs.replace(
         options,
         implementations=tuple(
             implementation.name if implementation.own else str(implementation.path)
@@ -104,13 +101,11 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
         ),
         digests=tuple(implementation.digest for implementation in implementations),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
-        threads=threads,
         replicates=options.replicates or preset.replicates,
         blocks=options.blocks or preset.blocks,
         turn_seconds=max(preset.turn_seconds, LEAST_TURN[options.device]),
         weights=os.path.realpath(weights) if weights else None,
         weights_digest=choices.file_digest(weights) if weights else None,
-        memory_bytes=options.memory_bytes or choices.half_memory(),
         baseline=baseline,
         versions={
             implementation.name: versions_of(implementation)
@@ -120,9 +115,29 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
         shared_digest=choices.shared_digest(),
         shared_digests=choices.shared_digests(),
         commit=machine.commit(),
-        gpu=gpu_of(options.device),
         out=None,
     )
+
+
+def of_machine(options: RunOptions) -> RunOptions:
+    """Return the options with what they leave to the machine, as this one has it."""
+    return msgspec.structs.replace(
+        options,
+        threads=len(choices.choose_cores(options.threads)),
+        memory_bytes=options.memory_bytes or choices.half_memory(),
+        gpu=gpu_of(options.device),
+    )
+
+
+def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
+    """Check all options before anything is written, then write run.json.
+
+    Returns:
+        The options with nothing left open, and the folder of the run.
+    """
+    whole = of_machine(planned(options))
+    default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{options.preset}"
+    folder = choices.usable_out(Path(options.out) if options.out else default)
     write_text(folder / "run.json", json_text(whole))
     return whole, folder
 
@@ -139,6 +154,9 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
         raise click.UsageError(f"--resume continues a run with its own options; leave out {others[0]}")
     try:
         began = msgspec.json.decode(read_regular(folder / "run.json"), type=RunOptions)
+        if not (folder / "raw").exists():  # a fleet's, which begins now
+            began = of_machine(began)
+            write_text(folder / "run.json", json_text(began))
         implementations = [registry.resolve(path) for path in began.implementations]
         changed = _changed(began, implementations)
     except (ValueError, OSError) as error:

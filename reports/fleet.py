@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -55,32 +55,6 @@ class Node:
         """What the node is called in a sentence: two runs may be on nodes of the same name."""
         return f"{self.name} (run {self.member})"
 
-    @property
-    def code(self) -> tuple[object, ...]:
-        """The digests of what the run compared."""
-        options = self.run.metadata.run
-        return options.shared_digest, *sorted(zip(options.implementations, options.digests, strict=False))
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A member without a run: what is known of why."""
-
-    member: str
-    asked: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An implementation that failed at some benchmarks on some nodes, in the same way; the reason of the first."""
-
-    implementation: str
-    status: str
-    reason: str
-    benchmarks: int
-    where: Sequence[Node]
-
 
 @dataclass(frozen=True)
 class Row:
@@ -99,14 +73,25 @@ class Row:
 
 @dataclass(frozen=True)
 class Together:
-    """What a fleet says: its nodes, those that are left out with the reason, what is missing, what failed, the rows."""
+    """What a fleet says.
 
-    baseline: str
+    Attributes:
+        nodes: those that have a run.
+        odd: by the member's name, why a node is left out.
+        missing, failed: in words, the members without a run, and what has failed on a node.
+        rows: the ratios.
+    """
+
     nodes: Sequence[Node]
     odd: dict[str, str]
-    missing: Sequence[Missing]
-    failed: Sequence[Failed]
+    missing: Sequence[str]
+    failed: Sequence[str]
     rows: Sequence[Row]
+
+    @property
+    def baseline(self) -> str:
+        """The implementation by whose time the others are divided: all runs have the same."""
+        return self.nodes[0].run.baseline if self.nodes else ""
 
     @property
     def good(self) -> list[Node]:
@@ -124,90 +109,62 @@ class Together:
         return [node for node in self.good if not any(node.member in row.each for row in self.rows)]
 
 
-def read(folder: Path) -> tuple[list[Node], list[Missing]]:
-    """Read what a fleet's jobs have left.
+def read(folder: Path) -> tuple[list[Node], list[str]]:
+    """Return the nodes of a fleet that have a run, and in words the members that have none.
 
     Raises:
         ValueError: where the folder holds no fleet. One line.
     """
     kept = fleets.read(folder)
     found: list[tuple[str, str, Run]] = []
-    missing: list[Missing] = []
-    of_id: dict[str, str] = {}
+    missing = []
     runs = frames.read_each(fleets.run_of(folder, member.name) for member in kept.members)
     for member, run in zip(kept.members, runs, strict=True):
         over = fleets.ended(folder, member.name)
-        if isinstance(run, frames.Unreadable):
-            done, of_all = fleets.replicates_done(folder, member.name)
-            unreadable = one_line(str(run).replace(f"{folder}/", ""), 200)
-            whole = over is not None and over.code in (0, 1)  # the run has ended well, and its files are damaged
-            why = unreadable if whole else fleets.why_missing(folder, over)
-            if not whole:
-                why += f"; {done} of {of_all} replicates" if of_all else f"; {unreadable}"
-            missing.append(Missing(member.name, member.asked, why))
+        if not isinstance(run, frames.Unreadable):
+            found.append((member.name, over.node if over else member.asked, run))
             continue
-        if run.run_id in of_id:
-            missing.append(Missing(member.name, member.asked, f"its run is that of run {of_id[run.run_id]}: a copy"))
-            continue
-        of_id[run.run_id] = member.name
-        name = over.node if over else member.asked
-        found.append((member.name, name, run))
-    missing += [Missing(name, "a node", fleets.NOT_SUBMITTED) for name in kept.not_submitted]
-    ratios = log_ratios([run for _, _, run in found])
+        done, of_all = fleets.replicates_done(folder, member.name)
+        if over is not None and over.code in (0, 1):  # the run has ended well, and its files are damaged
+            why = str(run).replace(f"{folder}/", "")
+        else:
+            why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates"
+        missing.append(f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 200)}")
     kinds = kinds_of([run.metadata.machine for _, _, run in found])
     nodes = [
-        Node(member, name, kind, run, mine)
-        for (member, name, run), kind, mine in zip(found, kinds, ratios, strict=True)
+        Node(member, name, kind, run, log_ratios(run)) for (member, name, run), kind in zip(found, kinds, strict=True)
     ]
     return nodes, missing
 
 
 def kinds_of(machines: Sequence[Machine]) -> list[str]:
     """Return what kind each machine is: its processor and its GPU, and the number of cores where that differs."""
-    cores = [machine.cores for machine in machines]
-    told = len(set(cores)) > 1
-    return [
-        ", ".join(
-            filter(
-                None,
-                (
-                    processors.words(machine),
-                    count(machine.cores, "core") if told and machine.cores else "",
-                    name_and_driver(machine.gpu)[0],
-                ),
-            )
+    differ = len({machine.cores for machine in machines}) > 1
+    parts = [
+        (
+            processors.words(machine),
+            count(machine.cores, "core") if differ and machine.cores else "",
+            name_and_driver(machine.gpu)[0],
         )
         for machine in machines
     ]
+    return [", ".join(filter(None, each)) for each in parts]
 
 
-def together(found: Sequence[Node], missing: Sequence[Missing]) -> Together:
+def together(found: Sequence[Node], missing: Sequence[str]) -> Together:
     """Return what the nodes say together.
 
-    A node is left out where it compared other code than the others, where its twins differ, or where the baseline takes
-    much longer than on the quickest node of the same kind. None of these looks at what the comparison is about.
+    A node is left out where its twins differ, or where the baseline takes much longer than on the quickest node of the
+    same kind. Neither looks at what the comparison is about.
     """
-    baseline = found[0].run.baseline if found else ""
-    odd = {node.member: f"its baseline is {node.run.baseline}" for node in found if node.run.baseline != baseline}
-    odd |= {name: reason for name, reason in other_code(found).items() if name not in odd}
-    odd |= {node.member: reason for node in found if node.member not in odd and (reason := twins_differ(node))}
+    odd = {node.member: reason for node in found if (reason := twins_differ(node))}
     odd |= {name: reason for name, reason in slow(found).items() if name not in odd}
     good = [node for node in found if node.member not in odd]
-    return Together(baseline, found, odd, missing, failures(found), list(rows(good)) if good else [])
+    return Together(found, odd, missing, failures(found), list(rows(good)))
 
 
-def other_code(found: Sequence[Node]) -> dict[str, str]:
-    """Return the nodes that compared other code than most do: the files of the checkout changed meanwhile."""
-    if not found:
-        return {}
-    code = Counter(node.code for node in found).most_common(1)[0][0]
-    like = next(node.member for node in found if node.code == code)
-    reason = f"it compared other code than run {like}: files of the checkout changed meanwhile"
-    return {node.member: reason for node in found if node.code != code}
-
-
-def failures(found: Sequence[Node]) -> list[Failed]:
-    """Return what has failed on any node, where that is not harmless."""
+def failures(found: Sequence[Node]) -> list[str]:
+    """Return in words what has failed on any node, where that is not harmless; with the reason of the first."""
     same: dict[tuple[str, str], list[tuple[Node, int, str]]] = {}
     for node in found:
         records = node.run.records
@@ -216,39 +173,20 @@ def failures(found: Sequence[Node]) -> list[Failed]:
             at = len(mine[BENCHMARK].drop_duplicates())
             same.setdefault((str(name), str(status)), []).append((node, at, str(mine["reason"].iloc[0])))
     return [
-        Failed(name, status, mine[0][2], max(at for _, at, _ in mine), [node for node, _, _ in mine])
-        for (name, status), mine in same.items()
+        f"{status}: {name} on {listed([node.words for node, _, _ in where])},"
+        f" at {count(max(at for _, at, _ in where), 'benchmark')}: {where[0][2]}"
+        for (name, status), where in same.items()
     ]
 
 
-def log_ratios(runs: Sequence[Run]) -> list[LogRatios]:
-    """Return for each run, by ARM, the logs of the ratio to its baseline, one for each replicate.
-
-    All runs are taken at once, which is much faster than one by one. The number of the run is put before the problem,
-    so that nothing of one run is compared with another.
-    """
-    found: list[LogRatios] = [{} for _ in runs]
-    if not runs:
-        return found
-    records, turns, first = [], [], 0
-    for k, run in enumerate(runs):
-        rows = run.records[[*ARM, "replicate", "status"]].astype(dict.fromkeys((*ARM, "status"), str))
-        records.append(rows.assign(problem=f"{k} " + rows["problem"], run_id=k).set_index(rows.index + first))
-        turns.append(run.turns[["seconds", "block", "record"]].assign(record=run.turns["record"] + first))
-        first += len(rows)
-    chosen = sound(pd.concat(records))
-    blocks = Blocks(pd.concat(turns, ignore_index=True), chosen)
-    number = chosen.drop_duplicates(ARM)["run_id"].reset_index(drop=True)  # in the order of blocks.arms
-    baseline = number.map(dict(enumerate(run.baseline for run in runs)))
-    is_other = blocks.arms["implementation"] != baseline
-    others, numbers = blocks.arms[is_other].reset_index(drop=True), number[is_other].tolist()
-    logs = blocks.replicate_log_ratios(others, others.assign(implementation=baseline[is_other].to_numpy()))
-    keys = list(others[ARM].itertuples(index=False, name=None))
+def log_ratios(run: Run) -> LogRatios:
+    """Return by ARM the logs of the ratio to the run's baseline, one for each replicate."""
+    blocks = Blocks(run.turns, sound(run.records))
+    others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
+    logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
     values = grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
-    for (problem, *rest), number_of_run, mine in zip(keys, numbers, values, strict=True):
-        if len(mine):
-            found[number_of_run][problem.partition(" ")[2], *rest] = mine
-    return found
+    arms = others[ARM].itertuples(index=False, name=None)
+    return {arm: mine for arm, mine in zip(arms, values, strict=True) if len(mine)}
 
 
 def twins_differ(node: Node) -> str | None:
@@ -338,7 +276,7 @@ def sentences(said: Together) -> list[str]:
     lines = [f"{count(len(good), 'node')}" + (f": {listed(kinds)}" if kinds else "")]
     by_member = {node.member: node.words for node in said.nodes}
     lines += [f"left out: {by_member[member]}: {reason}" for member, reason in said.odd.items()]
-    lines += [f"no rows: run {one.member}, asked for {one.asked}: {one.reason}" for one in said.missing]
+    lines += said.missing
     for node in good:
         spread = median_sd(list(node.log_ratios.values()))
         if spread > UNSTEADY:
@@ -348,9 +286,7 @@ def sentences(said: Together) -> list[str]:
             lines.append(f"THE MACHINE WAS BUSY OR UNSTEADY: {node.words}: {told}")
     for node in said.without:
         lines.append(f"no ratio: {node.words}: {said.baseline} has no times there, or there is a single replicate")
-    for one in said.failed:
-        where = f"on {listed([node.words for node in one.where])}, at {count(one.benchmarks, 'benchmark')}"
-        lines.append(f"{one.status}: {one.implementation} {where}: {one.reason}")
+    lines += said.failed
     lines += versions_that_differ(good)
     if said.rows and len(good) > 1:
         holding = sum(row.verdict.startswith("holds") for row in said.rows)
@@ -389,12 +325,12 @@ def columns(said: Together) -> list[Column]:
         return lambda row: f"{row.each[member]:.2f}" if member in row.each else "–"
 
     return [
-        Column("problem", "problem", lambda row: row.problem, words=True),
+        Column("problem", "problem", attrgetter("problem"), words=True),
         Column("mode", "mode", lambda row: f"{row.workload}, {row.mode}", words=True),
-        Column("implementation", "implementation", lambda row: row.implementation, words=True),
+        Column("implementation", "implementation", attrgetter("implementation"), words=True),
         Column("ratio", f"× {said.baseline} over all nodes [95 %]", _ratio),
         Column("spread", "nodes differ by", _spread),
-        Column("verdict", "verdict", lambda row: row.verdict, words=True),
+        Column("verdict", "verdict", attrgetter("verdict"), words=True),
         *(
             Column(node.member, f"{node.name} ({node.member})", of(node.member), priority=k)
             for k, node in enumerate(said.good)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.replay import Replay
-from benchmarks.worker.__main__ import die_with_parent
+from benchmarks.processes import die_with_parent
 
 Key = TypeVar("Key", bound=Hashable)
 T = TypeVar("T")

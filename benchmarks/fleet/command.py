@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,21 +12,22 @@ import click
 import msgspec
 
 from benchmarks import ROOT, choices
-from benchmarks.fleet import asked, scheduler, submit
 from benchmarks.fleet import folder as fleets
-from benchmarks.fleet.folder import CANCELLED, LOCAL, NODES, REGRESSION, RUN, SLURM, TWIN, Fleet, Member
-from benchmarks.fleet.scheduler import GONE, SchedulerFailed
+from benchmarks.fleet import plan, slurm
+from benchmarks.fleet.folder import CANCELLED, LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
+from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import Verdict
+from benchmarks.processes import CommandFailed
 from benchmarks.regression import verdict_file
 from benchmarks.regression.command import to_summary
 from benchmarks.terminal import output
-from impls.core import command_line, registry
+from impls.core import command_line
 from impls.core.files import write_text
 from impls.core.text import one_line
 
 WATCH_SECONDS = 5.0
-MINUTES = 120
-"""The time limit of a job. A run that reaches it is requeued, and goes on with what it has; a gate is given up."""
+TIMEOUTS = 4
+"""How often a run may reach its time limit and go on; at the next time it is given up."""
 
 
 class Starting(click.Group):
@@ -47,111 +45,149 @@ def fleet() -> None:
     """The same run or gate on many nodes: start (where nothing else is named), status, watch, cancel, collect."""
 
 
-folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+def _existing(_: click.Context, __: click.Parameter, folder: Path) -> Path:
+    try:
+        fleets.read(folder)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return folder.resolve()
+
+
+folder_argument = click.argument(
+    "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), callback=_existing
+)
 
 
 @fleet.command(context_settings={"ignore_unknown_options": True})
 @click.option("--partition", metavar="A,B", help="Slurm's partitions.  [default: Slurm's own]")
 @click.option("--nodes", type=click.IntRange(min=1), help="Nodes in all, dealt out to the partitions.")
-@click.option("--per-kind", type=click.IntRange(min=1), help="Nodes of each partition.")
 @click.option("--local", type=click.IntRange(min=1), metavar="N", help="Without Slurm: N runs, one after the other.")
-@click.option("--minutes", type=click.IntRange(min=1), default=MINUTES, show_default=True, help="Time limit of a job.")
 @click.option(
-    "--fleet",
-    "place",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="[default: runs/DATE-fleet]",
-)
+    "--fleet", "place", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="A new folder.  [default: runs/DATE-fleet]",
+)  # fmt: skip
 @click.option("--slurm", "extra", multiple=True, metavar="KEY=VALUE", help="Such as account=lab. Repeatable.")
 @click.option(
     "--watch", "watching", is_flag=True, help="Show the progress, then collect. Ctrl-C does not stop the jobs."
 )
+@click.option("--minutes", type=click.IntRange(min=1), hidden=True)
+@click.option("--per-kind", type=click.IntRange(min=1), hidden=True)
 @click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF run | regression ITS OPTIONS]...")
 def start(
     partition: str | None,
     nodes: int | None,
-    per_kind: int | None,
     local: int | None,
-    minutes: int,
     place: Path | None,
     extra: tuple[str, ...],
     watching: bool,
+    minutes: int | None,
+    per_kind: int | None,
     given: tuple[str, ...],
 ) -> int:
-    """Submit a run for each node, or a regression gate. Every other option is one of `run`, or of `regression`."""
-    if importlib.util.find_spec("submitit") is None:
-        raise click.UsageError("a fleet needs submitit; install the group `fleet` of pyproject.toml")
-    if local and (partition or nodes or per_kind or extra):
-        raise click.UsageError("--local does not go with --partition, --nodes, --per-kind or --slurm")
-    sbatch = asked.sbatch_options(extra)
-    if not local and not scheduler.present():
+    """Start a run for each node, or a regression gate. Every other option is one of `run`, or of `regression`."""
+    if minutes:
+        command_line.say(f"note: --minutes {minutes} is now --slurm time={minutes}", err=True)
+        extra = (*extra, f"time={minutes}")
+    if per_kind:
+        nodes = per_kind * len((partition or "").split(","))
+        command_line.say(f"note: --per-kind {per_kind} is now --nodes {nodes}", err=True)
+    if local and (partition or nodes or extra):
+        raise click.UsageError("--local does not go with --partition, --nodes or --slurm")
+    if not local and not slurm.present():
         raise click.UsageError("there is no Slurm here (no sbatch); --local N runs N times on this machine")
-    gates = given[:1] == (REGRESSION,)
-    whole, baseline = ([], "") if gates else asked.run_options(list(given))
-    if not (local or nodes or per_kind):
-        raise click.UsageError("say how many nodes: --nodes N, or --per-kind K of each partition")
-    places = ["this machine"] * local if local else asked.slurm_nodes(partition, nodes, per_kind)
-    if gates:
-        whole = asked.gate_options(given[1:], len(places))
-    folder = place or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-fleet"
-    choices.usable_out(folder)
-    folder = folder.resolve()
-    (folder / NODES).mkdir()
-    if not gates:
-        twin = folder / f"{TWIN}.py"
-        shutil.copyfile(registry.resolve(baseline).path, twin)
-        whole += ["--impl", str(twin)]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    command = REGRESSION if gates else RUN
-    kept = Fleet(LOCAL if local else SLURM, sys.executable, tuple(whole), (), visible, command, len(places))
+    if not local and importlib.util.find_spec("submitit") is None:
+        raise click.UsageError("a fleet needs submitit; install the group `fleet` of pyproject.toml")
+    if not local and not nodes:
+        raise click.UsageError("say how many nodes: --nodes N")
+    sbatch = slurm.sbatch_options(extra)
+    command = REGRESSION if given[:1] == (REGRESSION,) else RUN
+    run = plan.run_options(given) if command == RUN else None
+    gate = plan.gate_options(given[1:]) if command == REGRESSION else None
+    places = ["this machine"] * local if local else slurm.places(partition, nodes or 0)
+    folder = choices.usable_out(place or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-fleet").resolve()
+    members = tuple(Member(f"{number:03}", where) for number, where in enumerate(places, 1))
+    names = [member.name for member in members]
+    if run is not None:
+        plan.write_runs(folder, names, run)
+    if gate is not None:
+        plan.write_gates(folder, names, gate)
+    kept = Fleet(LOCAL if local else SLURM, members, command)
     fleets.write(folder, kept)  # before any job is, since a job reads it
-    for number, where in enumerate(places):
-        name = fleets.name_of(number)
-        # on this machine, a job's time runs while it waits for its turn
-        how = (folder, name, minutes * (local or 1), 0 if gates else submit.TIMEOUTS)
-        try:
-            job = submit.here(*how) if local else submit.to_slurm(*how, where, sbatch)
-        except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
-            what = f"; {len(kept.members)} were submitted before: fleet cancel {folder}" if kept.members else ""
-            raise click.ClickException(one_line(f"{name} could not be submitted to {where}: {error}{what}")) from None
-        kept = msgspec.structs.replace(kept, members=(*kept.members, Member(name, where, job)))
-        fleets.write(folder, kept)
-        command_line.say(f"submitted: {name} to {where}, job {job}")
     command_line.say(f"the fleet is {folder}")
+    if local:
+        return _measure_here(folder, kept)
+    _submit(folder, kept, sbatch)
     command_line.say(f"{sys.executable} -m benchmarks fleet status {folder}    (or watch, cancel, collect)")
     return _watch(folder) if watching else 0
 
 
-def _read(folder: Path) -> Fleet:
-    try:
-        return fleets.read(folder)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+def _measure_here(folder: Path, kept: Fleet) -> int:
+    """Measure one member after the other, and collect. Ctrl-C ends the present one and the fleet."""
+    choices.heed_signals()
+    for member in kept.members:
+        job = Job(folder, member.name)
+        command_line.say(f"{member.name} has begun: {fleets.folder_of(folder, member.name) / 'log.txt'}")
+        try:
+            job.measure()
+        except BaseException:
+            job.end()
+            (folder / CANCELLED).touch()
+            raise
+        command_line.say(_line(folder, kept, member, slurm.GONE))
+        if (folder / CANCELLED).exists():
+            break
+    return _collect(folder)
+
+
+def _submit(folder: Path, kept: Fleet, sbatch: dict[str, str]) -> None:
+    """Submit all jobs, and keep the id of each."""
+    submitted: list[Member] = []
+    for member in kept.members:
+        try:
+            job = slurm.submit(
+                Job(folder, member.name), member.asked, 0 if kept.command == REGRESSION else TIMEOUTS, sbatch
+            )
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            what = f"; {len(submitted)} were submitted before: fleet cancel {folder}" if submitted else ""
+            said = f"{member.name} could not be submitted to {member.asked}: {error}{what}"
+            raise click.ClickException(one_line(said)) from None
+        submitted.append(msgspec.structs.replace(member, job=job))
+        fleets.write(folder, Fleet(SLURM, (*submitted, *kept.members[len(submitted) :]), kept.command))
+        command_line.say(f"submitted: {member.name} to {member.asked}, job {job}")
+
+
+def _line(folder: Path, kept: Fleet, member: Member, state: str) -> str:
+    """Return what a member's job does, in a line."""
+    over = fleets.ended(folder, member.name)
+    done, of_all = fleets.replicates_done(folder, member.name)
+    measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
+    if kept.command == REGRESSION:
+        try:
+            measured = verdict_file.read(fleets.run_of(folder, member.name)).verdict
+        except ValueError:
+            measured = "no verdict"
+    if over and state == slurm.GONE:
+        state = f"ended on {over.node}, exit code {over.code}" + (f": {over.said}" if over.code not in (0, 1) else "")
+    elif state == slurm.GONE:
+        state = fleets.why_missing(folder, member)
+    job = f", job {member.job}" if member.job else ""
+    return f"{member.name}, {member.asked}{job}: {state}; {measured}"
 
 
 def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
-    """Return a line for each member, and how many have not ended."""
-    states = scheduler.states(kept.cluster, [member.job for member in kept.members])
-    lines, going_on = [], 0
-    for member in kept.members:
-        over = fleets.ended(folder, member.name)
-        done, of_all = fleets.replicates_done(folder, member.name)
-        measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
-        if kept.command == REGRESSION:
-            with contextlib.suppress(ValueError):
-                measured = verdict_file.read(fleets.run_of(folder, member.name)).verdict
-        state = states[member.job]
-        if over and state == GONE:
-            state = f"ended on {over.node}, exit code {over.code}" + (
-                f": {over.said}" if over.code not in (0, 1) else ""
-            )
-        elif state == GONE:
-            state = "ended from outside"
-        else:
-            going_on += 1
-        lines.append(f"{member.name}  {member.asked}  job {member.job}: {state}; {measured}")
-    return lines, going_on
+    """Return a line for each member, and how many have not ended.
+
+    Raises:
+        CommandFailed: where Slurm doesn't answer.
+    """
+    if kept.cluster == SLURM:
+        found = slurm.states(member.job for member in kept.members)
+        states = [found[member.job] for member in kept.members]
+    else:
+        over = [(folder / CANCELLED).exists() or fleets.ended(folder, member.name) for member in kept.members]
+        states = [slurm.GONE if ended else "not ended" for ended in over]
+    lines = [_line(folder, kept, member, state) for member, state in zip(kept.members, states, strict=True)]
+    return lines, sum(state != slurm.GONE for state in states)
 
 
 @fleet.command()
@@ -159,8 +195,8 @@ def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
 def status(folder: Path) -> int:
     """Say what each job of a fleet does. Exit code 3 while some have not ended."""
     try:
-        lines, going_on = _lines(folder, _read(folder))
-    except SchedulerFailed as error:
+        lines, going_on = _lines(folder, fleets.read(folder))
+    except CommandFailed as error:
         raise click.ClickException(f"Slurm: {error}") from None
     for line in lines:
         command_line.say(line)
@@ -175,27 +211,23 @@ def watch(folder: Path) -> int:
 
 
 def _watch(folder: Path) -> int:
-    kept, shown = _read(folder), ""
+    kept, before = fleets.read(folder), list[str]()
     while True:
         try:
             lines, going_on = _lines(folder, kept)
-        except SchedulerFailed as error:  # such as a controller that is started again
+        except CommandFailed as error:  # such as a controller that is started again
             lines, going_on = [f"Slurm: {error}"], len(kept.members)
-        said = "\n".join(lines)
-        if said != shown:
-            for line in lines:
+        if lines != before:
+            for line in [*lines, f"{going_on} of {len(lines)} have not ended"]:
                 command_line.say(line)
-            command_line.say(f"{going_on} of {len(lines)} have not ended")
-            shown = said
         if not going_on:
             return _collect(folder)
+        before = lines
         try:
             time.sleep(WATCH_SECONDS)
         except KeyboardInterrupt:
-            command_line.say(
-                f"the jobs have not ended; to watch them again: {sys.executable} -m benchmarks fleet watch {folder}",
-                err=True,
-            )
+            again = f"{sys.executable} -m benchmarks fleet watch {folder}"
+            command_line.say(f"the jobs have not ended; to watch them again: {again}", err=True)
             return command_line.INTERRUPTED
 
 
@@ -203,16 +235,15 @@ def _watch(folder: Path) -> int:
 @folder_argument
 def cancel(folder: Path) -> int:
     """End the jobs of a fleet. What they have measured is kept."""
-    kept = _read(folder)
+    kept = fleets.read(folder)
     (folder / CANCELLED).touch()
     try:
-        scheduler.cancel(kept.cluster, [member.job for member in kept.members])
-    except SchedulerFailed as error:
+        if kept.cluster == SLURM:
+            slurm.cancel(member.job for member in kept.members if member.job)
+    except CommandFailed as error:
         raise click.ClickException(f"Slurm: {error}") from None
-    command_line.say(
-        f"all jobs are cancelled; a table of the runs that are whole:"
-        f" {sys.executable} -m benchmarks fleet collect {folder}"
-    )
+    again = f"{sys.executable} -m benchmarks fleet collect {folder}"
+    command_line.say(f"all jobs are cancelled; a table of the runs that are whole: {again}")
     return 0
 
 
@@ -223,25 +254,18 @@ def collect(folder: Path) -> int:
     return _collect(folder)
 
 
-@fleet.command()
-@folder_argument
-def verdict(folder: Path) -> int:
-    """Of gates: one verdict over the nodes that have ended. The exit code is that of a gate."""
-    try:
-        said = Verdict.read(folder)
-        said.show(output(190))
-        write_text(folder / "regression.md", said.markdown())
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    except OSError as error:
-        raise click.UsageError(f"{folder} can't be written to: {error.strerror or error}") from None
-    to_summary(said.markdown())
-    command_line.say(f"the table is {folder / 'regression.md'}")
-    return said.exit_code
+fleet.add_command(collect, "verdict")  # its earlier name for gates
 
 
 def _collect(folder: Path) -> int:
-    """Report a fleet in a process of its own: an error there cannot lose a measurement."""
-    gates = _read(folder).command == REGRESSION
-    words = ["benchmarks", "fleet", "verdict"] if gates else ["reports", "fleet"]
-    return subprocess.run([sys.executable, "-m", *words, str(folder.resolve())], cwd=ROOT, check=False).returncode
+    if fleets.read(folder).command == RUN:  # in a process of its own: an error there cannot lose a measurement
+        return subprocess.run([sys.executable, "-m", "reports", "fleet", str(folder)], cwd=ROOT, check=False).returncode
+    said = Verdict.read(folder)
+    said.show(output(190))
+    try:
+        write_text(folder / "regression.md", said.markdown())
+    except OSError as error:
+        raise click.ClickException(f"{folder} can't be written to: {error.strerror or error}") from None
+    to_summary(said.markdown())
+    command_line.say(f"the table is {folder / 'regression.md'}")
+    return said.exit_code

@@ -10,19 +10,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from benchmarks import tables
 from benchmarks.columns import Column
 from benchmarks.fleet import folder as fleets
 from benchmarks.regression import report, verdict_file
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import ALIKE, REGRESSIONS, UNMEASURED, change
 from benchmarks.regression.verdict_file import Written
-from benchmarks.words import count, listed, markdown_cell, markdown_table
+from benchmarks.words import count, listed, markdown_cell
 from impls.core.text import one_line
 
 CANNOT_MEASURE = 3
@@ -74,23 +74,15 @@ class Verdict:
 
     @classmethod
     def read(cls, folder: Path) -> Verdict:
-        """Read what the gates of a fleet have left.
-
-        Raises:
-            ValueError: where the folder holds no fleet of gates. One line.
-        """
-        kept = fleets.read(folder)
-        if kept.command != fleets.REGRESSION:
-            raise ValueError(f"{folder} is a fleet of `{kept.command}`, not of `{fleets.REGRESSION}`")
+        """Read what the gates of a fleet have left."""
         nodes = []
-        for member in kept.members:
+        for member in fleets.read(folder).members:
             over = fleets.ended(folder, member.name)
             name = over.node if over else member.asked
             try:
                 nodes.append(Node(member.name, name, verdict_file.read(fleets.run_of(folder, member.name))))
             except ValueError:
-                nodes.append(Node(member.name, name, None, fleets.why_missing(folder, over)))
-        nodes += [Node(name, "no node", None, fleets.NOT_SUBMITTED) for name in kept.not_submitted]
+                nodes.append(Node(member.name, name, None, fleets.why_missing(folder, member)))
         return cls(nodes)
 
     def slower_on(self, row: Row) -> list[str]:
@@ -161,9 +153,8 @@ class Verdict:
     def columns(self) -> list[Column]:
         """The columns of the table: what is compared, the verdict over all nodes, and a column for each node."""
         return [
-            Column("benchmark", "benchmark", lambda row: row.benchmark, words=True),
-            Column("metric", "metric", lambda row: row.metric, words=True),
-            Column("verdict", "over all nodes", lambda row: row.verdict, words=True),
+            *(Column(name, name, attrgetter(name), words=True) for name in ("benchmark", "metric")),
+            Column("verdict", "over all nodes", attrgetter("verdict"), words=True),
             *(
                 Column(member, f"{self.names[member]}: change [95 %]", partial(_change, member=member))
                 for member in self.gates
@@ -172,12 +163,7 @@ class Verdict:
 
     def show(self, console: Console) -> None:
         """Print the table and the verdict."""
-        table, columns = Table(box=None, header_style="dim"), self.columns
-        for column in columns:
-            table.add_column(escape(column.name), justify="left" if column.words else "right")
-        for row in self.rows:
-            table.add_row(*(escape(column.cell(row)) for column in columns), style=report.STYLES.get(row.verdict, ""))
-        console.print(table)
+        console.print(tables.terminal(self.columns, self.rows, style=lambda row: report.STYLES.get(row.verdict, "")))
         for line in self.standings:
             console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
         style = {0: "bold green", 1: "bold red"}.get(self.exit_code, "bold yellow")
@@ -186,11 +172,9 @@ class Verdict:
     def markdown(self) -> str:
         """Return the same for a pull request, the verdict first."""
         titles = list(dict.fromkeys(gate.title.partition(verdict_file.ONE_OF)[0] for gate in self.gates.values()))
-        columns = self.columns
-        cells = [[markdown_cell(column.cell(row)) for column in columns] for row in self.rows]
         parts = [f"## {markdown_cell(self.line)}", *map(markdown_cell, titles)]
-        parts += [markdown_table(cells, [markdown_cell(column.name) for column in columns])] if cells else []
-        parts += ["\n".join(f"- {markdown_cell(line)}" for line in self.standings)] if self.standings else []
+        parts += [tables.markdown(self.columns, self.rows)] if self.rows else []
+        parts += [tables.items(self.standings)] if self.standings else []
         parts.append(
             f"Each node ran a gate of its own, with the chance of a false alarm divided by {len(self.nodes)}. What is"
             " slower on any node is slower. In brackets: 95 % intervals over the replicates of that node."

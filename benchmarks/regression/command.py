@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import ROOT, choices, machine
+from benchmarks import ROOT, choices, json_files, machine
 from benchmarks.options import command, given
 from benchmarks.progress import progress
 from benchmarks.record import COMPARED, write_records
@@ -39,6 +39,8 @@ def regression(options: GateOptions) -> int:
     """
     try:
         choices.heed_signals()
+        if options.file is not None:
+            options = json_files.read(Path(options.file), GateOptions)
         for name in given(options):
             if name in NOTES:
                 command_line.say(f"note: {NOTES[name]}", err=True)

@@ -50,6 +50,7 @@ class GateOptions(Options, frozen=True, kw_only=True):
     """The options of a gate. environment.json keeps them.
 
     Attributes:
+        gates: how many gates share the chance of a false alarm.
         order_seed: decides in which order the sides take turns.
     """
 
@@ -90,15 +91,14 @@ class GateOptions(Options, frozen=True, kw_only=True):
         decision.MOST
     )
     blocks: Annotated[int, Flag("--blocks", "Blocks of a replicate.", click.IntRange(2, 10**5), hidden=True)] = BLOCKS
-    gates: Annotated[
-        int, Flag("--gates", "How many gates share the chance of a false alarm.", click.IntRange(min=1), hidden=True)
-    ] = 1
+    file: Annotated[str | None, Flag("--options", "A file with all options: a fleet's.", hidden=True)] = None
+    gates: int = 1
     order_seed: int = 0
 
 
 GIVEN = (
     "base", "head", "commits", "base_requirements", "implementations", "problems", "workloads", "modes", "device",
-    "margin", "strict", "out", "threads", "even_if_same", "replicates", "blocks", "gates",
+    "margin", "strict", "out", "threads", "even_if_same", "replicates", "blocks", "file",
 )  # fmt: skip
 """What can be given on the command line."""
 NOTES = {

@@ -6,9 +6,7 @@ import.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -16,24 +14,15 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.processes import die_with_parent
 from benchmarks.worker import kernels, profiling, protocol, requests
 from benchmarks.worker.failures import failure_of, failure_to_import
 from benchmarks.worker.protocol import Failed
 from benchmarks.worker.worker import Worker
 from impls.core.text import one_line
 
-PR_SET_PDEATHSIG = 1
-
-
 DEFINE = (kernels, profiling, requests)
 """The modules that define requests."""
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its runner dies, however the runner dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # the runner died before the call took effect
-        os._exit(1)
 
 
 def serve(fd: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import subprocess
 
 import psutil
 import pytest
@@ -62,14 +61,6 @@ def test_two_nodes_end_in_one_table(fleet):
     assert again == [(code, said, table)] * 2
 
 
-@pytest.mark.faults
-def test_watch_shows_the_end_and_collects(fleet):
-    done = fleet.run("--fleet", fleet.folder, "--nodes", "1", "--watch", *SMALL, "--replicates", "2")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 of 1 have not ended" in done.stdout
-    assert "torch_cell" in done.stdout
-
-
 def test_a_job_that_is_cancelled_costs_its_own_rows(fleet):
     first, _ = fleet.start("--nodes", "2", replicates=6)
     fleet.measuring("001")
@@ -82,46 +73,35 @@ def test_a_job_that_is_cancelled_costs_its_own_rows(fleet):
     assert "torch_cell" in table
 
 
-@pytest.mark.faults
-def test_cancel_ends_all_and_collect_names_them(fleet):
-    fleet.start("--nodes", "2", replicates=50)
-    fleet.measuring("001")
-    assert fleet.run("cancel", fleet.folder).returncode == 0
-    fleet.wait()
-    code, _, table = fleet.collect()
-    assert code == 1
-    assert table.count("no rows: run") == 2
-
-
 def test_a_preempted_job_goes_on_with_what_it_has(fleet):
     (member,) = fleet.start("--nodes", "1", replicates=4)
     fleet.measuring("001")
+    before = sorted(path.name for path in (fleets.run_of(fleet.folder, "001") / "raw").glob("replicate-*"))
+    began = (fleets.run_of(fleet.folder, "001") / "raw" / before[0]).stat().st_mtime_ns
     node = member.asked.partition("/")[2]
     fleet.cluster.command(
         "sbatch", "--partition=urgent", f"--nodelist={node}", "--exclusive", "--output=/dev/null", "--wrap=sleep 5"
     )
-    until(lambda: attempts(fleet, "001") > 1, "preemption", 90)
     fleet.wait()
     code, said, table = fleet.collect()
     assert code == 0, said + table
-    assert attempts(fleet, "001") == 2
+    assert fleets.ended(fleet.folder, "001").attempts == 2
+    assert (fleets.run_of(fleet.folder, "001") / "raw" / before[0]).stat().st_mtime_ns == began
 
 
 @pytest.mark.faults
 def test_a_job_that_is_told_before_it_is_preempted_goes_on_too(fleet):
     """Where a partition has a grace time, Slurm tells a job to end, and requeues it only when the time is over."""
-    (member,) = fleet.start("--nodes", "1", "--partition", "graceful", replicates=6)
+    (member,) = fleet.start("--nodes", "1", "--partition", "graceful", replicates=12)
     fleet.measuring("001")
     node = member.asked.partition("/")[2]
     fleet.cluster.command(
         "sbatch", "--partition=urgent", f"--nodelist={node}", "--exclusive", "--output=/dev/null", "--wrap=sleep 5"
     )
-    until(lambda: fleets.ended(fleet.folder, "001"), "the run that was told", 60)
-    until(lambda: attempts(fleet, "001") > 1, "preemption", 120)
     fleet.wait()
     code, said, table = fleet.collect()
     assert code == 0, said + table
-    assert attempts(fleet, "001") >= 2  # it may be told again before the other job begins
+    assert fleets.ended(fleet.folder, "001").attempts >= 2  # it may be told again before the other job begins
 
 
 @pytest.mark.faults
@@ -132,28 +112,11 @@ def test_gates_on_two_nodes_end_in_one_verdict_also_where_one_is_requeued(cluste
     first = fleets.read(fleet.folder).members[0]
     until((fleets.folder_of(fleet.folder, "001") / "log.txt").exists, "the first gate", 60)
     cluster.command("scontrol", "requeue", first.job)
-    until(lambda: attempts(fleet, "001") > 1, "a second attempt", 120)
     fleet.wait()
+    assert fleets.ended(fleet.folder, "001").attempts == 2
     done = fleet.run("collect", fleet.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no regression found on 2 nodes" in done.stdout
-
-
-@pytest.mark.faults
-def test_a_gate_that_is_cancelled_could_not_measure(cluster, tmp_path):
-    fleet = Fleet(cluster, tmp_path / "fleet", ("regression", "--base", "HEAD", *impls("torch_lstm"), *FEW))
-    assert fleet.run("--fleet", fleet.folder, "--nodes", "2", *fleet.measured).returncode == 0
-    until((fleets.folder_of(fleet.folder, "001") / "log.txt").exists, "the first gate", 60)
-    cluster.command("scancel", fleets.read(fleet.folder).members[0].job)
-    fleet.wait()
-    done = fleet.run("collect", fleet.folder)
-    assert done.returncode == 3, done.stdout + done.stderr
-    assert "could not measure: no result: run 001" in done.stdout
-
-
-def attempts(fleet, member):
-    path = fleets.folder_of(fleet.folder, member) / "attempts.txt"
-    return int(path.read_text()) if path.exists() else 0
 
 
 @pytest.mark.faults
@@ -165,10 +128,10 @@ def test_a_job_that_is_told_of_its_time_limit_goes_on(fleet, monkeypatch):
     for name, value in fleet.cluster.environment.items():
         monkeypatch.setenv(name, value)
     submitit.SlurmJob(fleet.folder / "logs" / "%j", member.job, [0])._interrupt(timeout=True)  # as Slurm does
-    until(lambda: attempts(fleet, "001") > 1, "a second attempt", 120)
     fleet.wait()
     code, said, _ = fleet.collect()
     assert code == 0, said
+    assert fleets.ended(fleet.folder, "001").attempts == 2
 
 
 @pytest.mark.faults
@@ -206,7 +169,7 @@ def test_a_node_that_dies_goes_on_when_it_is_back(fleet):
     fleet.wait(250)
     code, said, table = fleet.collect()
     if code == 0:
-        assert attempts(fleet, "001") == 2, said
+        assert fleets.ended(fleet.folder, "001").attempts == 2, said
     else:
         assert "no rows: run 001" in table
         assert "no rows: run 002" not in table
@@ -219,51 +182,6 @@ def member_of(process, members):
     except psutil.Error:
         return None
     return next((member.name for member in members if member.job == job), None)
-
-
-@pytest.mark.faults
-def test_a_full_folder_ends_the_runs_and_is_named(fleet):
-    fleet.folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", fleet.folder], check=False)
-    if mounted.returncode:
-        pytest.skip("no right to mount")
-    try:
-        fleet.start("--nodes", "2", replicates=50)
-        for member in ("001", "002"):
-            fleet.measuring(member)
-        filler = fleet.folder / "filler"
-        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
-        fleet.wait()
-        filler.unlink()
-        code, said, table = fleet.collect()
-        assert code == 1, said
-        assert table.count("no rows: run") == 2
-        assert "No space left on device" in table or "it has not ended, or was killed" in table
-    finally:
-        subprocess.run(["umount", "-l", fleet.folder], check=False)
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--partition", "nowhere", "--nodes", "1"), "Slurm: "),
-        ((), "say how many nodes: --nodes N"),
-        (("--nodes", "3"), "--nodes is 3; 2 are usable"),
-        (("--per-kind", "3"), "--per-kind is 3; partition all has 2 usable nodes"),
-        (("--local", "1", "--nodes", "2"), "--local does not go with"),
-        (("--slurm", "account"), "--slurm account is not KEY=VALUE"),
-        (("--nodes", "1", "--slurm", "time=5"), "the fleet gives time itself"),
-        (("--out", "x"), "--out is given by the fleet to each node"),
-        (("--no-such-option",), "No such option"),
-    ],
-)
-def test_what_is_asked_wrongly_is_refused_before_a_job_is_submitted(fleet, options, said):
-    done = fleet.run("--fleet", fleet.folder, *options, *SMALL)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert not fleet.folder.exists() or not any(fleet.folder.iterdir())
 
 
 def test_a_job_that_slurm_refuses_is_one_line_with_the_folder(fleet):

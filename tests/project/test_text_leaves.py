@@ -15,7 +15,6 @@ CLEAN = {
     "impls/core/evaluate.py": "says that it was interrupted",
     "impls/core/rates.py": "prints names of libraries and shapes of its own",
     "reports/published/calibration-family-25-model-1/compare_with_other_tools.py": "prints figures",
-    "benchmarks/fleet/submit.py": "prints a process id, which its parent reads",
     "benchmarks/calibration/command.py": "prints its Markdown, whose text is cleaned",
 }
 """The files that write in another way, with the reason why nothing from outside gets through."""

@@ -27,7 +27,7 @@ TIMES = 3
 
 def copy(folder: Path, number: int) -> Member:
     """Make a node whose run is a copy with other numbers, and return its member."""
-    name, rng = fleets.name_of(number), np.random.default_rng(number)
+    name, rng = f"{number + 1:03}", np.random.default_rng(number)
     run = fleets.run_of(folder, name)
     run.mkdir(parents=True)
     table = pq.read_table(QUICK / "results.parquet")
@@ -50,7 +50,7 @@ def copy(folder: Path, number: int) -> Member:
 def main(folder: Path, nodes: int) -> None:
     """Make a fleet of so many nodes, and print how long collecting it takes."""
     members = tuple(copy(folder, number) for number in range(nodes))
-    fleets.write(folder, Fleet(SLURM, sys.executable, (), members))
+    fleets.write(folder, Fleet(SLURM, members))
     for _ in range(TIMES):
         start = time.perf_counter()
         done = subprocess.run(

@@ -1,0 +1,153 @@
+"""Slurm: which nodes there are, how a job is submitted, what becomes of it, and how it is ended."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+
+import click
+
+from benchmarks import ROOT
+from benchmarks.fleet.folder import LOGS
+from benchmarks.fleet.job import Job
+from benchmarks.processes import CommandFailed, run
+
+SECONDS = 60.0
+"""The time in which a command of Slurm must answer."""
+USABLE, MARKS = ("idle", "mixed", "allocated", "planned"), "~#-+"
+"""The states of a node that can take a job, now or later, and the signs that such a state may have: it is powered down
+or up, or planned for another job. A node that does not answer (*), is under maintenance ($), or is about to reboot or
+to be powered down (@ ^ ! %) is not usable."""
+GONE = "gone"
+"""The state of a job that has ended."""
+MINUTES = 120
+"""The time limit of a job. A run that reaches it is requeued, and goes on with what it has; a gate is given up."""
+SIGNAL_SECONDS = 60
+"""How long before its time limit a job is told."""
+OWN = ("partition", "nodelist", "nodes", "exclusive", "requeue", "signal", "open-mode", "job-name")
+"""The options of sbatch that the fleet gives itself."""
+
+
+def present() -> bool:
+    """Whether there is a Slurm."""
+    return shutil.which("sbatch") is not None
+
+
+def sbatch_options(given: Sequence[str]) -> dict[str, str]:
+    """Return options of sbatch that were given as KEY=VALUE.
+
+    Raises:
+        click.UsageError: where one is not written so, or is the fleet's own.
+    """
+    found = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        name = name.lstrip("-").replace("_", "-")
+        if not value:
+            raise click.UsageError(f"--slurm {text} is not KEY=VALUE")
+        if name in OWN:
+            raise click.UsageError(f"--slurm {text}: the fleet gives {name} itself (see --partition, --nodes)")
+        if name == "time" and not value.isdecimal():
+            raise click.UsageError(f"--slurm {text} is not a number of minutes")
+        found[name.replace("-", "_")] = value
+    return found
+
+
+def nodes(partition: str) -> list[str]:
+    """Return the nodes of a partition that can take a job, those that are idle first.
+
+    Raises:
+        CommandFailed: where Slurm doesn't answer, or has no such partition.
+    """
+    lines = run(["sinfo", "--Node", "--noheader", f"--partition={partition}", "--format=%N %T"], SECONDS).splitlines()
+    states = dict(line.split() for line in lines if line.strip())
+    if not states:
+        raise CommandFailed(f"there is no partition {partition}")
+    usable = [name for name, state in states.items() if state.rstrip(MARKS) in USABLE]
+    return sorted(usable, key=lambda name: (not states[name].startswith("idle"), name))
+
+
+def default_partition() -> str:
+    """Return the name of the partition that Slurm uses where none is named.
+
+    Raises:
+        CommandFailed: where there is none.
+    """
+    names = [line.strip() for line in run(["sinfo", "--noheader", "--format=%P"], SECONDS).splitlines()]
+    found = next((name.rstrip("*") for name in names if name.endswith("*")), None)
+    if found is None:
+        raise CommandFailed(f"no partition is the default; name one of {', '.join(names)}")
+    return found
+
+
+def places(partition: str | None, count: int) -> list[str]:
+    """Return such as `a/node1` for each of so many jobs: distinct nodes, from each partition in turn.
+
+    Raises:
+        click.UsageError: where there are fewer.
+    """
+    try:
+        usable = {name: nodes(name) for name in (partition.split(",") if partition else [default_partition()])}
+    except CommandFailed as error:
+        raise click.UsageError(f"Slurm: {error}") from None
+    rounds = itertools.zip_longest(*([f"{name}/{node}" for node in found] for name, found in usable.items()))
+    by_node: dict[str, str] = {}  # a node may be in several partitions
+    for where in filter(None, itertools.chain.from_iterable(rounds)):
+        by_node.setdefault(where.partition("/")[2], where)
+    if count > len(by_node):
+        raise click.UsageError(f"--nodes is {count}; {len(by_node)} are usable")
+    return list(by_node.values())[:count]
+
+
+def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> str:
+    """Submit a job to a node of a partition, and return its id.
+
+    Args:
+        job: what the node does.
+        where: such as `partition/node`.
+        timeouts: how often the job may reach its time limit and go on.
+        sbatch: further options of sbatch.
+
+    Raises:
+        RuntimeError: where Slurm refuses it (submitit's errors).
+    """
+    import submitit
+
+    partition, _, node = where.partition("/")
+    further = dict(sbatch)
+    executor = submitit.SlurmExecutor(job.folder / LOGS, max_num_timeout=timeouts)
+    executor.update_parameters(
+        job_name=f"lstm-{job.name}",
+        partition=partition,
+        time=int(further.pop("time", MINUTES)),
+        exclusive=True,
+        signal_delay_s=SIGNAL_SECONDS,
+        additional_parameters={"nodelist": node, "requeue": True, "open_mode": "append", "mem": "0", **further},
+    )
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # of the job
+    return str(executor.submit(job).job_id)
+
+
+def states(jobs: Iterable[str]) -> dict[str, str]:
+    """Return the state of each job in a word, such as `pending (Resources)`, and GONE for one that has ended.
+
+    Raises:
+        CommandFailed: where Slurm doesn't answer.
+    """
+    found = dict.fromkeys(jobs, GONE)  # not by submitit's `sacct`: few clusters keep accounts
+    for line in run(["squeue", "--noheader", "--format=%A|%T|%r"], SECONDS).splitlines():
+        job, state, reason = line.split("|")
+        if job in found:
+            found[job] = state.lower() + (f" ({reason})" if state == "PENDING" and reason != "None" else "")
+    return found
+
+
+def cancel(jobs: Iterable[str]) -> None:
+    """End jobs. What they have measured stays.
+
+    Raises:
+        CommandFailed: where Slurm refuses.
+    """
+    run(["scancel", *jobs], SECONDS)
