@@ -11,6 +11,7 @@ from benchmarks.runner import cards
 from benchmarks.words import count
 from reports import estimates, gpu_check, peak
 from reports.frames import BENCHMARK, Run
+from reports.tracks import LIMITS
 from reports.verdict import ALPHA
 
 
@@ -21,8 +22,9 @@ def preamble(run: Run) -> list[str]:
     cores = f", {count(machine.cores, 'core')}" if machine.cores else ""
     memory = f", {machine.memory_bytes / 2**30:.0f} GiB" if machine.memory_bytes else ""
     gpu = f", {machine.gpu}" if machine.gpu else ""
-    ran = run.records.loc[run.records["status"] == "ok", "versions"]
-    known = ran if len(ran) else run.records["versions"]  # what did not run may lack its packages here
+    lstms = run.records[~run.records["track"].isin(LIMITS)]
+    ran = lstms.loc[lstms["status"] == "ok", "versions"]
+    known = ran if len(ran) else lstms["versions"]  # what did not run may lack its packages here
     versions = sorted({version for line in set(known.astype(str)) for version in line.split(", ")})
     commit_id = (commit.id or UNKNOWN)[:12] + (", with changes" if commit.dirty else "")
     numbers = ((options.replicates, "replicate"), (options.blocks, "block"))

@@ -45,7 +45,7 @@ def test_readme_shows_the_newest_published_runs(folder):
                 shown = f"**{ratio}**" if row.fastest == "yes" else ratio
                 assert line[number] == shown + (" unclear" if row.verdict == "unclear" else "")
                 quoted += 1
-    assert quoted > 50
+    assert quoted > 40
     for line in preamble(run):
         assert line in page
 
@@ -91,6 +91,7 @@ def test_published_numbers_recomputed_from_single_turns(folder):
     import statistics
 
     records = pd.read_parquet(folder / "results.parquet")
+    records = records[records["track"] != "floor"]
     summary = summarise(frames.read_run(folder)).set_index(["problem", "workload", "mode", "implementation"])
     first = records[records["status"] == "ok"].iloc[0]
     key = (first["problem"], first["workload"], first["mode"])
