@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -25,14 +24,9 @@ import msgspec
 from impls.core import child_process, command_line
 from impls.core.files import read_regular
 from impls.core.registry import Implementation
-from impls.core.text import one_line
 
 WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
 """What a worker imports besides the implementation."""
-Waiting = Callable[[float], None]
-"""A function that gets the seconds that a command has taken so far."""
-LINE_SECONDS = 20.0
-"""Without a terminal, a line comes this often while pip works."""
 
 
 class NotBuilt(Exception):
@@ -93,11 +87,12 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
             shutil.rmtree(folder, ignore_errors=True)
             try:
                 start = time.monotonic()
-                what = one_line(f"installing an environment for {purpose} ({', '.join(sorted(requirements))})")
-                with _progress(what) as waiting:
-                    _install(folder, requirements, constraints, waiting)
-                content = {"requirements": sorted(requirements), "constraints": sorted(constraints), "purpose": purpose}
-                finished.write_text(json.dumps({**content, "seconds": round(time.monotonic() - start)}))
+                what = f"an environment for {purpose} ({', '.join(sorted(requirements))})"
+                command_line.say(f"installing {what}; this takes a minute or two and prints nothing", err=True)
+                _install(folder, requirements, constraints)
+                command_line.say(f"installed after {time.monotonic() - start:.0f} s", err=True)
+                content = _Content(purpose, tuple(sorted(requirements)))
+                finished.write_bytes(msgspec.json.encode(content))
             finally:
                 if not finished.exists():
                     shutil.rmtree(folder, ignore_errors=True)
@@ -107,6 +102,13 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
         raise
     _IN_USE[folder] = lock
     return str(python)
+
+
+class _Content(msgspec.Struct):
+    """What the file `finished` says of an environment."""
+
+    purpose: str = "unknown"
+    requirements: tuple[str, ...] = ()
 
 
 _IN_USE: dict[Path, TextIO] = {}
@@ -122,25 +124,25 @@ def _parent() -> Path:
     return cache() / "environments"
 
 
-def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str], waiting: Waiting) -> None:
+def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str]) -> None:
     limits, temporary = folder / "constraints.txt", folder / "tmp"
     temporary.mkdir(parents=True)  # for venv and pip, so that a killed build leaves nothing elsewhere
-    run_pip([sys.executable, "-m", "venv", str(folder)], waiting, TMPDIR=str(temporary))
+    run_pip([sys.executable, "-m", "venv", str(folder)], TMPDIR=str(temporary))
     limits.write_text("".join(f"{line}\n" for line in constraints))
     # -I: what PYTHONPATH leads to must not count as installed
     pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--progress-bar=off"]
     pip += ["--disable-pip-version-check"]
-    run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], waiting, TMPDIR=str(temporary))
+    run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], TMPDIR=str(temporary))
     shutil.rmtree(temporary, ignore_errors=True)
 
 
-def run_pip(command: Sequence[str | Path], waiting: Waiting = lambda _: None, **variables: str) -> str:
+def run_pip(command: Sequence[str | Path], **variables: str) -> str:
     """Run pip or venv and return what it prints.
 
     Raises:
         NotBuilt: with the first error that pip prints, and the requirements that it says are in conflict.
     """
-    done = child_process.run(command, variables, waiting)
+    done = child_process.run(command, variables)
     if done.returncode:
         lines = done.stderr.splitlines()
         errors = [line for line in lines if line.startswith("ERROR:") and "Ignored the following" not in line]
@@ -159,28 +161,6 @@ def conflict(output: str) -> str:
     return f"({'; '.join(causes)})" if causes else ""
 
 
-@contextlib.contextmanager
-def _progress(what: str) -> Iterator[Waiting]:
-    """Print to stderr what is being done, and for how many seconds so far."""
-    terminal, last = sys.stderr.isatty(), [0.0]
-
-    def say(seconds: float) -> None:
-        if terminal:
-            sys.stderr.write(f"\r\033[K{what}: {seconds:.0f} s")
-        elif seconds == 0 or seconds - last[0] >= LINE_SECONDS:
-            last[0] = seconds
-            sys.stderr.write(f"{what}: {seconds:.0f} s\n")
-        sys.stderr.flush()
-
-    say(0)
-    try:
-        yield say
-    finally:
-        if terminal:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
-
-
 def sweep() -> None:
     """Remove half-built environments: those whose lock no process holds."""
     for path in _parent().glob("*.lock"):
@@ -190,13 +170,6 @@ def sweep() -> None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not (folder / "finished").exists():  # another process may have ended meanwhile
                     shutil.rmtree(folder, ignore_errors=True)
-
-
-class _Content(msgspec.Struct):
-    """What the file `finished` says."""
-
-    purpose: str = "unknown"
-    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,13 @@ def test_venv_and_pip_write_their_temporary_files_into_the_environment(tmp_path,
     """So that a killed build leaves them where the next start sweeps."""
     folders = []
 
-    def run_pip(command, waiting, **variables):
+    def run_pip(command, **variables):
         folders.append(Path(variables["TMPDIR"]))
         assert folders[-1].is_dir()
         (tmp_path / "e" / "bin").mkdir(exist_ok=True)
 
     monkeypatch.setattr(environments, "run_pip", run_pip)
-    environments._install(tmp_path / "e", ["a"], [], lambda _: None)
+    environments._install(tmp_path / "e", ["a"], [])
     assert folders == [tmp_path / "e" / "tmp"] * 2
     assert not folders[0].exists()
 
@@ -46,7 +46,7 @@ def built(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     builds = []
 
-    def install(folder, requirements, constraints, waiting):
+    def install(folder, requirements, constraints):
         builds.append(requirements)
         (folder / "bin").mkdir(parents=True)
         (folder / "bin" / "python").symlink_to(sys.executable)
@@ -94,7 +94,7 @@ def test_what_pythonpath_leads_to_does_not_count_as_installed(tmp_path, monkeypa
     commands = []
     monkeypatch.setattr(environments, "run_pip", lambda command, *_, **__: commands.append([*map(str, command)]) or "")
     (tmp_path / "e").mkdir()
-    environments._install(tmp_path / "e", ["a"], [], lambda _: None)
+    environments._install(tmp_path / "e", ["a"], [])
     install = commands[-1]
     assert install[1:4] == ["-I", "-m", "pip"]
 

@@ -11,7 +11,6 @@ CLEAN = {
     "benchmarks/terminal.py": "the console itself",
     "impls/__main__.py": "_print_table cleans each cell",
     "benchmarks/progress.py": "advance cleans what is being done",
-    "impls/core/environments.py": "_progress gets a line that is clean",
     "impls/core/evaluate.py": "says that it was interrupted",
     "impls/core/rates.py": "prints names of libraries and shapes of its own",
     "reports/published/calibration-family-25-model-1/compare_with_other_tools.py": "prints figures",
