@@ -27,7 +27,7 @@ from benchmarks.runner.arm import start_all
 from benchmarks.runner.session import Session
 from benchmarks.stages import Stage
 from benchmarks.statistics.intervals import means, t_interval
-from benchmarks.worker import agreement, profiling
+from benchmarks.worker import agreement, profiling, requests
 from impls.core.text import one_line
 
 PROFILES_PER_SIDE = 6
@@ -90,7 +90,7 @@ class Slowdown:
 
 Located = dict[tuple[str, str], Slowdown]
 """What is known of a regression, by benchmark and metric."""
-Openings = dict[str, list[profiling.OpeningExplained]]
+Openings = dict[str, list[requests.Opened]]
 """What opening a benchmark takes, by side."""
 
 
@@ -163,9 +163,9 @@ def openings(session: Session, name: str, benchmark: Benchmark) -> Openings:
         ArmFailed: where a side cannot be opened.
     """
     session.inputs = agreement.draw_seed()
-    taken: dict[str, list[profiling.OpeningExplained]] = {side: [] for side in SIDES}
+    taken: dict[str, list[requests.Opened]] = {side: [] for side in SIDES}
     opening = session.opening(benchmark)
-    request = profiling.ExplainOpening(**msgspec.structs.asdict(opening))
+    request = msgspec.structs.replace(opening, profiled=True)
     for number in range(OPENINGS_PER_SIDE):
         session.make_arms([name], random.Random())
         try:

@@ -163,10 +163,9 @@ class Replicate:
                 inputs = 0
         try:
             with self.stopwatch.spent("measuring"):
-                if warm := job.plans[key].warm:  # before new inputs, on which the first call of the turn is timed
-                    job.arms[key].ask(requests.Warm(job.benchmark.id, warm), stop=False)
+                if job.plans[key].warm or inputs is not None:
+                    job.arms[key].ask(requests.GetReady(job.benchmark.id, job.plans[key].warm, inputs), stop=False)
                 if inputs is not None:
-                    job.arms[key].ask(requests.Load(job.benchmark.id, inputs), stop=False)
                     self.inputs[k, key] = inputs
                 turn = turns.take(job.arms[key], job.turn(key, checked), block, position, self.reader())
                 turn.inputs = inputs

@@ -17,9 +17,7 @@ import msgspec
 from benchmarks.processes import die_with_parent
 from benchmarks.worker import kernels, profiling, protocol, requests
 from benchmarks.worker.failures import failure_of, failure_to_import
-from benchmarks.worker.protocol import Failed
 from benchmarks.worker.worker import Worker
-from impls.core.text import one_line
 
 DEFINE = (kernels, profiling, requests)
 """The modules that define requests."""
@@ -29,8 +27,8 @@ def serve(fd: int) -> None:
     """Answer requests until the socket closes."""
     with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as lines:
 
-        def send(number: int, answer: Any) -> None:
-            lines.write(protocol.reply_line(number, answer))
+        def send(answer: Any) -> None:
+            lines.write(protocol.reply_line(answer))
             lines.flush()
 
         start = msgspec.json.decode(lines.readline(), type=protocol.Start)
@@ -38,22 +36,17 @@ def serve(fd: int) -> None:
         os.sched_setaffinity(0, start.cores)
         try:
             worker = Worker(start)
-            send(0, worker.ready())
+            send(worker.ready())
         except Exception as error:
-            send(0, failure_to_import(error, Path(start.path)))
+            send(failure_to_import(error, Path(start.path)))
             return
         for text in lines:
             try:
-                number, request = protocol.read_request(text)
-            except msgspec.MsgspecError as error:
-                send(protocol.REFUSED, Failed("error", one_line(f"the worker refuses a request: {error}", 300)))
-                continue
-            try:
-                answer = request.do(worker)
-                worker.hardware.drain()  # what was submitted would run on against the next arm
+                answer = protocol.read_request(text).do(worker)
+                worker.wait()  # what was submitted would run on against the next arm
             except Exception as error:
                 answer = failure_of(error)
-            send(number, answer)
+            send(answer)
 
 
 if __name__ == "__main__":

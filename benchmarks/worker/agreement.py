@@ -16,7 +16,7 @@ from impls.core import reference
 from impls.core.contract import Prepared, result_names
 from impls.core.precision import TF32, current
 from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights, make_inputs
+from impls.core.weights import Array, Weights, make_inputs
 
 TOLERANCES = {"float32": 2e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3}
 """The largest error that passes.
@@ -122,14 +122,6 @@ def draw_seed() -> int:
     return secrets.randbits(48)
 
 
-def input_set(problem: Problem, seed: int, k: int, zero_states: Sequence[bool]) -> Inputs:
-    """Return set k of the sets of inputs that a seed gives.
-
-    zero_states says of each whether its h0 and c0 are zero. Those of further sets are not.
-    """
-    return make_inputs(problem, seed + k, k < len(zero_states) and zero_states[k])
-
-
 FEW = 8
 """With fewer numbers in a tensor, all of them may be small by chance."""
 OTHERS, FIRST_OTHER = 32, 2**20
@@ -180,8 +172,8 @@ def expected(
     With what `usual` returns.
     """
     results = usual(problem, workload, weights, seed)
-    for k in range(len(zero_states)):
-        inputs = input_set(problem, seed, k, zero_states)
+    for k, zero in enumerate(zero_states):
+        inputs = make_inputs(problem, seed + k, zero)
         run = reference.run_model if workload == "model" else reference.run_sequence
         results |= {f"{k}/1/{name}": value for name, value in run(problem, weights, inputs).items()}
         if workload == "model":
@@ -244,7 +236,7 @@ def check(
         Unsupported: where the implementation has no such mode.
     """
     call = prepared.call(mode)
-    sets = [input_set(problem, seed, k, ADMISSION) for k in range(len(ADMISSION))]
+    sets = [make_inputs(problem, seed + k, zero) for k, zero in enumerate(ADMISSION)]
     states = [prepared.load(inputs) for inputs in sets]
     stepping = updates(workload, mode)
     errors = []

@@ -11,19 +11,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from time import perf_counter, process_time
 from types import CodeType
 from typing import Any
 
 import msgspec
 
 from benchmarks.worker.protocol import Request
-from benchmarks.worker.worker import OpenBenchmark, Worker
+from benchmarks.worker.worker import Worker
 
 OwnSeconds = dict[str, float]
 """By name, the seconds per call that are spent there and not in what is called from there."""
-MOST_NAMES = 1000
-"""The most names that are kept: those with the most time."""
 
 Event = tuple[str, float, int]
 """The name of an operator, its own seconds, and how often it ran."""
@@ -41,7 +38,7 @@ def ran(call: Callable[[Any], Any], state: Any, calls: int) -> list[Event]:
 
 def operators(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
     """Return the own time of each operator, from the profilers of the frameworks that are loaded, PyTorch and JAX."""
-    return _largest(((name, seconds) for name, seconds, _ in ran(call, state, calls)), calls)
+    return _summed(((name, seconds) for name, seconds, _ in ran(call, state, calls)), calls)
 
 
 def functions(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
@@ -59,14 +56,14 @@ def functions(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
             call(state)
     finally:
         profile.disable()
-    return _largest(((_name(entry.code), entry.inlinetime) for entry in profile.getstats()), calls)
+    return _summed(((_name(entry.code), entry.inlinetime) for entry in profile.getstats()), calls)
 
 
-def _largest(spent: Iterable[tuple[str, float]], calls: int) -> OwnSeconds:
+def _summed(spent: Iterable[tuple[str, float]], calls: int) -> OwnSeconds:
     sums: OwnSeconds = {}
     for name, seconds in spent:
         sums[name] = sums.get(name, 0.0) + seconds / calls
-    return dict(sorted(sums.items(), key=lambda item: -item[1])[:MOST_NAMES])
+    return sums
 
 
 def _name(code: CodeType | str) -> str:
@@ -163,51 +160,3 @@ class Profile(Request[Profiled]):
         opened = worker.opened[self.benchmark]
         what = opened.call, opened.state, self.calls
         return Profiled(operators(*what), functions(*what))
-
-
-class OpeningExplained(msgspec.Struct, forbid_unknown_fields=True):
-    """What opening a benchmark takes.
-
-    first_call_seconds, first_call_cpu_seconds: of the first call under a profiler, all threads together.
-    functions: the own seconds of the first call, by Python function.
-    peaks: by step, in their order, the bytes by which it raises the peak. Empty where that is not known.
-    """
-
-    first_call_seconds: float
-    first_call_cpu_seconds: float
-    functions: dict[str, float]
-    peaks: dict[str, float]
-
-
-class ExplainOpening(Request[OpeningExplained]):
-    """Open a benchmark as Open does, in a process that has opened none, and tell what each step takes."""
-
-    benchmark: str
-    seed: int
-    weights: str | None
-    inputs: int
-
-    def do(self, worker: Worker) -> OpeningExplained:
-        benchmark, weights, inputs = worker.given(self)
-        worker.hardware.reset_peak()
-        peaks: dict[str, float] = {}
-        before = worker.hardware.used()
-
-        def raised(step: str) -> None:
-            nonlocal before
-            worker.hardware.drain()
-            if (peak := worker.hardware.peak()) is not None:
-                peaks[step] = float(max(0, peak - before))
-                before = max(before, peak)
-
-        prepared = worker.prepare(benchmark, weights)
-        raised("preparing")
-        opened = OpenBenchmark(benchmark, prepared, inputs)
-        raised("loading")
-        start, cpu = perf_counter(), process_time()
-        spent = functions(opened.call, opened.state, 1)
-        seconds, cpu = perf_counter() - start, process_time() - cpu
-        raised("the first call")
-        opened.call(opened.state)
-        raised("the second call")
-        return OpeningExplained(seconds, cpu, spent, peaks)

@@ -1,7 +1,6 @@
-"""The messages between the runner and a worker, one line of JSON each. Anything else is refused.
+"""The messages between the runner and a worker, one line of JSON each.
 
-A request is a type that has the type of its answer and how a worker does it: see requests.py. An answer carries the
-number of its request.
+A request is a type that has the type of its answer and how a worker does it: see requests.py.
 """
 
 from __future__ import annotations
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from benchmarks.worker.worker import Worker
 
 Answer = TypeVar("Answer")
-
-REFUSED = -1
-"""The number of an answer to a line that is no request."""
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,7 +32,6 @@ class Ready(msgspec.Struct, forbid_unknown_fields=True):
 
     digest: str
     base_bytes: int
-    keeps_freed: bool
     versions: str
 
 
@@ -62,17 +57,9 @@ class Failed(msgspec.Struct, forbid_unknown_fields=True, tag=True):
     ends: bool = False  # the process is of no more use
 
 
-class Message(msgspec.Struct, forbid_unknown_fields=True):
-    """A request and its number."""
-
-    number: int
-    content: msgspec.Raw
-
-
 class Reply(msgspec.Struct, forbid_unknown_fields=True):
-    """The answer to a request, or how it failed; 0 is the number of Start."""
+    """The answer to a request, or how it failed."""
 
-    number: int
     answer: msgspec.Raw = msgspec.Raw(b"null")
     failed: Failed | None = None
 
@@ -82,24 +69,14 @@ def line(message: Any) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 
-def request_line(number: int, request: Request[Any]) -> bytes:
-    """Return the line of a request and its number."""
-    return line(Message(number, msgspec.Raw(msgspec.json.encode(request))))
+def read_request(text: bytes) -> Request[Any]:
+    """Return the request of a line: of a class that has been imported."""
+    request: Request[Any] = msgspec.json.decode(text, type=reduce(or_, Request.__subclasses__()))
+    return request
 
 
-def read_request(text: bytes) -> tuple[int, Request[Any]]:
-    """Return the number and the request of a line: of a class that has been imported.
-
-    Raises:
-        MsgspecError: where it is no request, or an unknown one.
-    """
-    message = msgspec.json.decode(text, type=Message)
-    request: Request[Any] = msgspec.json.decode(message.content, type=reduce(or_, Request.__subclasses__()))
-    return message.number, request
-
-
-def reply_line(number: int, answer: Any) -> bytes:
-    """Return the line of an answer, or of a Failed, to the request of that number."""
+def reply_line(answer: Any) -> bytes:
+    """Return the line of an answer, or of a Failed."""
     if isinstance(answer, Failed):
-        return line(Reply(number, failed=answer))
-    return line(Reply(number, msgspec.Raw(msgspec.json.encode(answer))))
+        return line(Reply(failed=answer))
+    return line(Reply(msgspec.Raw(msgspec.json.encode(answer))))

@@ -6,26 +6,42 @@ It says what it needs, what its answer is, and how a worker does it.
 from __future__ import annotations
 
 import itertools
-from time import perf_counter
+from pathlib import Path
+from time import perf_counter, process_time
 from typing import Any
 
 import msgspec
 
-from benchmarks.worker import agreement, extremes, sanity, timing, tracing
+from benchmarks.cases import Benchmark
+from benchmarks.worker import agreement, extremes, profiling, sanity, timing, tracing
 from benchmarks.worker.agreement import REPLICATE
 from benchmarks.worker.expected import Saved
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.worker import OpenBenchmark, Worker
 from impls.core.contract import MODES
+from impls.core.weights import Weights, complete, make_inputs, read_weights
 
 
 class Opened(msgspec.Struct, forbid_unknown_fields=True):
-    """A benchmark can be called."""
+    """A benchmark can be called. What opening it took:
+
+    first_call_seconds, first_call_cpu_seconds: of the first call, all threads together.
+    peaks: by step, in their order, the bytes by which it raises the peak. Empty where that is not known.
+    compiled_before_seconds: what the first call would have compiled, had an earlier process not done it.
+    functions: the own seconds of the first call, by Python function, where it was profiled.
+    """
 
     first_call_seconds: float
-    peak_bytes: int | None  # the peak above what was used before, where it is known
-    compiled_before_seconds: float = 0.0  # what the first call would have compiled, had an earlier process not done it
+    first_call_cpu_seconds: float
+    peaks: dict[str, float]
+    compiled_before_seconds: float = 0.0
+    functions: dict[str, float] = {}
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The peak above what was used before, where it is known."""
+        return int(sum(self.peaks.values())) if self.peaks else None
 
 
 class Open(Request[Opened]):
@@ -35,23 +51,46 @@ class Open(Request[Opened]):
     seed: int  # of the weights
     weights: str | None  # the path of an .npz file; None for random weights
     inputs: int  # the seed of the inputs
+    profiled: bool = False  # whether the first call is profiled, which makes it longer
 
     def do(self, worker: Worker) -> Opened:
         worker.opened.pop(self.benchmark, None)
-        benchmark, weights, inputs = worker.given(self)
-        worker.hardware.reset_peak()
-        before = worker.hardware.used()
-        prepared = worker.prepare(benchmark, weights)
+        worker.seed, benchmark = self.inputs, Benchmark.parse(self.benchmark)
+        problem, weights = benchmark.timed_problem, self._weights_of(benchmark)
+        inputs = worker.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
+        hardware, functions = worker.hardware, profiling.OwnSeconds()
+        hardware.reset_peak()
+        peaks, before = dict[str, float](), hardware.used()
+
+        def raised(step: str) -> None:
+            nonlocal before
+            hardware.drain()  # copies to a device may go on
+            if (peak := hardware.peak()) is not None:
+                peaks[step] = float(max(0, peak - before))
+                before = max(before, peak)
+
+        prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
+        raised("preparing")
         opened = OpenBenchmark(benchmark, prepared, inputs)
-        worker.hardware.drain()  # copies to a device may go on
-        start = perf_counter()
+        raised("loading")
+        start, cpu = perf_counter(), process_time()
+        if self.profiled:
+            functions = profiling.functions(opened.call, opened.state, 1)
+        else:
+            opened.call(opened.state)
+        seconds, cpu = perf_counter() - start, process_time() - cpu
+        raised("the first call")
         opened.call(opened.state)
-        first = perf_counter() - start
-        opened.call(opened.state)
+        raised("the second call")
         worker.opened[self.benchmark] = opened
-        peak = worker.hardware.peak()
         compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
-        return Opened(first, None if peak is None else max(0, peak - before), compiled_before)
+        return Opened(seconds, cpu, peaks, compiled_before, functions)
+
+    def _weights_of(self, benchmark: Benchmark) -> Weights:
+        if benchmark.extreme:
+            return extremes.weights_of(benchmark.problem.dtype, self.seed)
+        given = read_weights(Path(self.weights))[1] if self.weights else {}
+        return complete(given, benchmark.timed_problem, benchmark.workload, self.seed)
 
 
 class Close(Request[None]):
@@ -110,12 +149,13 @@ class Inspect(Request[None]):
         further = itertools.count(len(REPLICATE) + 1)  # nothing has seen these inputs
         problem = opened.benchmark.timed_problem
         reading = sanity.read(opened.call(opened.state), opened.finish)
-        sanity.check_finished(opened.call, opened.state, opened.finish, self.seconds, reading)
-        sanity.check_drained(opened.call, opened.state, worker.hardware.drain, self.seconds)
+        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, reading)
+        waited = sanity.read(opened.call(opened.state), worker.wait)
+        sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE)
 
         def fresh() -> Any:
-            state = opened.fresh(agreement.input_set(problem, worker.seed, next(further), REPLICATE))
-            worker.hardware.drain()  # a call would otherwise wait for the copies to the device
+            state = opened.fresh(make_inputs(problem, worker.seed + next(further)))
+            worker.wait()  # a call would otherwise wait for the copies to the device
             return state
 
         sanity.check_not_remembered(opened.call, opened.state, fresh)
@@ -132,28 +172,23 @@ class Estimate(Request[float]):
         return timing.estimate(opened.call, opened.state, self.seconds)
 
 
-class Load(Request[None]):
-    """Load new inputs into an open benchmark: that set of the inputs of the replicate."""
+class GetReady(Request[None]):
+    """Call an open benchmark so often, untimed, that its device is at work when the turn begins. Then load new inputs.
 
-    benchmark: str
-    inputs: int
-
-    def do(self, worker: Worker) -> None:
-        opened = worker.opened[self.benchmark]
-        opened.state = None  # before the new state is made, which can then use its memory
-        opened.state = opened.fresh(worker.inputs_of(opened.benchmark, self.inputs))
-
-
-class Warm(Request[None]):
-    """Call an open benchmark so many times, untimed, so that its device is at work when the turn begins."""
+    In this order: the first call of the turn is timed on inputs that it has not seen.
+    """
 
     benchmark: str
     calls: int
+    inputs: int | None  # that set of the inputs of the replicate; None to go on with the last one
 
     def do(self, worker: Worker) -> None:
         opened = worker.opened[self.benchmark]
         for _ in range(self.calls):
             opened.call(opened.state)
+        if self.inputs is not None:
+            opened.state = None  # before the new state is made, which can then use its memory
+            opened.state = opened.fresh(worker.inputs_of(opened.benchmark, self.inputs))
 
 
 class Taken(msgspec.Struct, forbid_unknown_fields=True):
@@ -176,11 +211,10 @@ class TakeTurn(Request[Taken]):
         plan = timing.Plan(self.samples, self.calls_per_sample)
         turn, result = timing.turn(opened.call, opened.state, plan)
         if self.read:
-            start = perf_counter()
-            worker.hardware.drain()
-            opened.drain_seconds = perf_counter() - start
-            opened.reading = sanity.read(result, opened.finish)
-            turn.read_seconds, turn.reread_seconds = opened.reading.first_seconds, opened.reading.again_seconds
+            waited = sanity.read(None, worker.wait)
+            reading = sanity.read(result, opened.finish)
+            turn.read_seconds, turn.reread_seconds = reading.first_seconds, reading.again_seconds
+            opened.last = waited, reading
         return Taken(turn, [pool.num_threads for pool in worker.controller.lib_controllers])
 
 
@@ -197,17 +231,15 @@ class Compare(Request[None]):
 
     def do(self, worker: Worker) -> None:
         opened = worker.opened[self.benchmark]
-        benchmark, reading = opened.benchmark, opened.reading
-        opened.reading = None
-        assert reading is not None, "no turn has read its result"
+        assert opened.last is not None, "no turn has read its result"
+        benchmark, (waited, reading), opened.last = opened.benchmark, opened.last, None
         want = Saved(self.expected)
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
         what = self.prefix, benchmark.workload, benchmark.mode, benchmark.problem.dtype, where
         largest = agreement.compare_part(reading.arrays, want, *what)
         assert largest is not None, f"no results of the reference under {self.prefix}"
-        sanity.check_finished(opened.call, opened.state, opened.finish, self.seconds, reading)
-        if sanity.undrained(opened.drain_seconds, self.seconds):
-            sanity.check_drained(opened.call, opened.state, worker.hardware.drain, self.seconds)
+        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, reading)
+        sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE)
 
 
 class Pipelined(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-KERNEL = "CONCURRENT_KERNEL"
-WORK = (KERNEL, "MEMCPY", "MEMSET")
+WORK = ("CONCURRENT_KERNEL", "MEMCPY", "MEMSET")
 """The kinds of activity that are work of the GPU, by CUPTI's names."""
 BUFFER_BYTES = 8 * 2**20
 
@@ -43,40 +43,24 @@ def traced(cupti: Any, work: Callable[[], None]) -> Traced | None:
     activities: list[tuple[int, int, int]] = []
 
     def completed(buffer: Iterable[Any]) -> None:
-        activities.extend((int(one.kind), int(one.start), int(one.end)) for one in buffer)
+        activities.extend((int(activity.kind), int(activity.start), int(activity.end)) for activity in buffer)
 
-    kinds = {name: getattr(cupti.ActivityKind, name) for name in WORK}
-    enabled: list[Any] = []
+    kernel, *others = (getattr(cupti.ActivityKind, name) for name in WORK)
     try:
-        cupti.activity_register_callbacks(lambda: (BUFFER_BYTES, 0), completed)
-        for kind in kinds.values():
-            cupti.activity_enable(kind)
-            enabled.append(kind)
-    except Exception:  # cuptiError, or what this version of the binding raises in its place
-        _end(cupti, enabled)
+        with ExitStack() as ends:
+            cupti.activity_register_callbacks(lambda: (BUFFER_BYTES, 0), completed)
+            cupti.activity_enable(kernel)
+            ends.callback(cupti.finalize)  # only now: it would end another profiler that may be at work
+            ends.callback(cupti.activity_disable, kernel)
+            for kind in others:
+                cupti.activity_enable(kind)
+                ends.callback(cupti.activity_disable, kind)
+            work()
+            cupti.activity_flush_all(1)
+    except Exception:  # cuptiError, or what this version of the binding raises in its place: it costs no row
         return None
-    try:
-        work()
-    finally:
-        whole = _end(cupti, enabled, flush=True)
-    seen = [(start, end) for kind, start, end in activities if kind in map(int, kinds.values())]
-    if not (whole and seen):
-        return None
-    return Traced(1e-9 * busy(seen), sum(kind == int(kinds[KERNEL]) for kind, *_ in activities))
-
-
-def _end(cupti: Any, enabled: list[Any], flush: bool = False) -> bool:
-    """End what was begun, if anything was. Return whether all of that went well: a fault of CUPTI costs no row."""
-    steps: list[tuple[Any, ...]] = [(cupti.activity_flush_all, 1)] if flush else []
-    steps += [(cupti.activity_disable, kind) for kind in enabled]
-    steps += [(cupti.finalize,)] if enabled else []  # otherwise it would end another profiler that may be at work
-    faults = 0
-    for function, *arguments in steps:
-        try:
-            function(*arguments)
-        except Exception:
-            faults += 1
-    return not faults
+    seen = [(start, end) for kind, start, end in activities if kind in map(int, (kernel, *others))]
+    return Traced(1e-9 * busy(seen), sum(kind == int(kernel) for kind, *_ in activities)) if seen else None
 
 
 def busy(intervals: Iterable[tuple[int, int]]) -> int:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 import impls.api  # the working tree's, as all of impls.core
 from benchmarks.cases import Benchmark
-from benchmarks.worker import devices, extremes
-from benchmarks.worker.agreement import REPLICATE, input_set
+from benchmarks.worker import devices
 from benchmarks.worker.protocol import Ready, Start
 from benchmarks.worker.sanity import Reading
 from impls.core import registry, versions
 from impls.core.contract import Prepared
-from impls.core.weights import Inputs, Weights, complete, read_weights
+from impls.core.weights import Inputs, make_inputs
 
 
 class OpenBenchmark:
@@ -26,8 +25,7 @@ class OpenBenchmark:
         self.benchmark = benchmark
         self.prepared = prepared
         self.call = prepared.call(benchmark.mode)
-        self.reading: Reading | None = None  # what the last turn has read
-        self.drain_seconds = 0.0  # after the last turn that was read
+        self.last: tuple[Reading, Reading] | None = None  # after the last turn: of its device, and of its result
         self.state = self.fresh(inputs)
 
     def fresh(self, inputs: Inputs) -> Any:
@@ -39,20 +37,11 @@ class OpenBenchmark:
         return self.prepared.to_numpy(self.benchmark.mode, result)
 
 
-class Opening(Protocol):
-    """What opens a benchmark: its id, the seed of its weights or their file, and the seed of its inputs."""
-
-    benchmark: str
-    seed: int
-    weights: str | None
-    inputs: int
-
-
 class Worker:
     """The state of the process. It imports the implementation."""
 
     def __init__(self, start: Start) -> None:
-        self.keeps_freed = devices.keep_freed()
+        devices.keep_freed()
         self.device = start.device
         impls.__path__ = [start.impls]  # a side's own files
         self.implementation = registry.read(Path(start.path))
@@ -67,30 +56,16 @@ class Worker:
 
     def ready(self) -> Ready:
         """Return the answer to Start."""
-        return Ready(
-            self.implementation.digest, self.base_bytes, self.keeps_freed, versions.versions_of(self.implementation)
-        )
+        return Ready(self.implementation.digest, self.base_bytes, versions.versions_of(self.implementation))
 
-    def given(self, opening: Opening) -> tuple[Benchmark, Weights, Inputs]:
-        """Return the benchmark, weights and inputs of a request that opens a benchmark."""
-        self.seed = opening.inputs
-        benchmark = Benchmark.parse(opening.benchmark)
-        if benchmark.extreme:
-            weights = extremes.weights_of(benchmark.problem.dtype, opening.seed)
-        else:
-            given = read_weights(Path(opening.weights))[1] if opening.weights else {}
-            weights = complete(given, benchmark.timed_problem, benchmark.workload, opening.seed)
-        return benchmark, weights, self.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
-
-    def prepare(self, benchmark: Benchmark, weights: Weights) -> Prepared:
-        """Have the implementation prepare a benchmark."""
-        prepared: Prepared = self.module.prepare(benchmark.timed_problem, weights, self.device, benchmark.workload)
-        return prepared
+    def wait(self, _: Any = None) -> None:
+        """Wait for everything that was submitted to the device."""
+        self.hardware.drain()
 
     def inputs_of(self, benchmark: Benchmark, k: int) -> Inputs:
         """Return set k of a replicate's inputs. Only the last is kept: those of many problems would fill the memory."""
         key = benchmark.timed_problem, self.seed, k
         if self.made is None or self.made[0] != key:
             self.made = None  # before the new one is made, which can then use its memory
-            self.made = key, input_set(benchmark.timed_problem, self.seed, k, REPLICATE)
+            self.made = key, make_inputs(benchmark.timed_problem, self.seed + k)
         return self.made[1]

@@ -263,7 +263,7 @@ STATUS = {
 _COMPARE = (
     "from benchmarks.worker import agreement\nagreement.compare = lambda *_, **__: agreement.Largest(0.0, 'off')\n"
 )
-_FINISHED = "from benchmarks.worker import sanity\nsanity.check_finished = lambda *_: None\n"
+_FINISHED = "from benchmarks.worker import sanity\nsanity.check_left = lambda *_: None\n"
 _REMEMBERED = "from benchmarks.worker import sanity\nsanity.check_not_remembered = lambda *_: None\n"
 SWITCHED_OFF = {
     "async_work": _FINISHED,

@@ -70,7 +70,7 @@ def test_the_cell_under_a_graph_agrees_and_copies_its_results():
     want = agreement.expected(PROBLEM, "sequence", weights)
     for mode in ("forward", "train_step"):
         assert agreement.check(prepared, PROBLEM, "sequence", mode, want).error < 2e-5
-    state = prepared.load(agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION))
+    state = prepared.load(make_inputs(PROBLEM, 11))
     first, second = prepared.forward(state), prepared.forward(state)
     assert all(a.data_ptr() != b.data_ptr() for a, b in zip(first, second, strict=True))
     assert prepared.backward is None
@@ -80,7 +80,7 @@ def test_the_cell_under_a_graph_agrees_and_copies_its_results():
 def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_waits():
     noted = []
     prepared, _ = graphed(noted)
-    state = prepared.load(agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION))
+    state = prepared.load(make_inputs(PROBLEM, 11))
     assert noted.count("recording") == 2
     before = len(noted)
     prepared.forward(state)
@@ -125,7 +125,7 @@ def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):
 def test_a_mode_without_its_wait_gives_the_same(name, workload):
     weights = make_weights(PROBLEM, workload)
     prepared = registry.load(registry.resolve(name)).prepare(PROBLEM, weights, "cpu", workload)
-    inputs = agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION)
+    inputs = make_inputs(PROBLEM, 11)
     for mode in MODES:
         results = [
             prepared.to_numpy(mode, call(prepared.start(mode, inputs)))
@@ -139,7 +139,7 @@ def test_a_mode_of_torch_waits_once_and_without_its_wait_not_at_all(workload, mo
     waits, weights = [], make_weights(PROBLEM, workload)
     monkeypatch.setattr(torch_family, "wait_for", lambda device: lambda: waits.append(1))
     prepared = prepare_module(PROBLEM, weights, "cpu", workload, torch_cell_graphed.LoopedLSTM)
-    inputs = agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION)
+    inputs = make_inputs(PROBLEM, 11)
     for mode in MODES:
         state = prepared.start(mode, inputs)
         waits.clear()
@@ -154,7 +154,7 @@ def test_a_mode_of_jax_waits_once_and_without_its_wait_not_at_all(monkeypatch):
     monkeypatch.setattr(jax_family.jax, "block_until_ready", lambda tree: waits.append(1) or tree)
     weights = make_weights(PROBLEM, "sequence")
     prepared = registry.load(registry.resolve("jax_scan")).prepare(PROBLEM, weights, "cpu", "sequence")
-    state = prepared.start("forward", agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION))
+    state = prepared.start("forward", make_inputs(PROBLEM, 11))
     prepared.submit("forward")(state)
     assert not waits
     prepared.forward(state)
@@ -164,7 +164,7 @@ def test_a_mode_of_jax_waits_once_and_without_its_wait_not_at_all(monkeypatch):
 def test_a_graph_is_replayed_without_a_wait():
     noted = []
     prepared, _ = graphed(noted)
-    state = prepared.load(agreement.input_set(PROBLEM, 11, 0, agreement.ADMISSION))
+    state = prepared.load(make_inputs(PROBLEM, 11))
     noted.clear()
     prepared.submit("train_step")(state)
     assert noted == ["replayed"]

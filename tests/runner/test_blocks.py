@@ -64,8 +64,7 @@ class Answering:
 
 
 @pytest.mark.parametrize("warm", [0, 7])
-def test_a_device_is_warmed_up_before_new_inputs_are_loaded(replicate, warm):
-    """The first call of a turn is timed on inputs that are new: warming up on them would hide what is remembered."""
+def test_a_turn_is_got_ready_taken_and_compared(replicate, warm):
     arm, key = Answering(), ("run", "torch_lstm")
     benchmark = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
     row = Record(
@@ -75,8 +74,8 @@ def test_a_device_is_warmed_up_before_new_inputs_are_loaded(replicate, warm):
     replicate.jobs = [Job(benchmark, {key: arm}, {key: timing.Plan(3, 1, warm)}, {key: row}, "expected")]
     replicate.take_turn(0, key, 0, 0)
     kinds = [type(request).__name__ for request in arm.asked]
-    assert kinds == [*(["Warm"] if warm else []), "Load", "TakeTurn", "Compare"]
-    assert [request.calls for request in arm.asked if isinstance(request, requests.Warm)] == ([warm] if warm else [])
+    assert kinds == ["GetReady", "TakeTurn", "Compare"]
+    assert (arm.asked[0].calls, arm.asked[0].inputs) == (warm, 0)
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(1e-5, 200), (0.002, 25), (3.0, 2)])

@@ -30,7 +30,7 @@ class Started:
 
     def ask(self, request):
         self.asked.append(request)
-        return requests.Opened(first_call_seconds=0.25, peak_bytes=2**20)
+        return requests.Opened(0.25, 0.25, {"loading": 2.0**20})
 
 
 @pytest.mark.parametrize(

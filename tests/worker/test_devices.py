@@ -156,3 +156,13 @@ def test_what_the_device_did_is_that_of_a_call(monkeypatch):
     monkeypatch.setattr(tracing, "traced", lambda cupti, work: work() or tracing.Traced(0.03, 12))
     found = requests.Pipeline("b", 3, 3).do(worker_of(Asynchronous(), None))
     assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.01), 4)
+
+
+def test_a_device_is_warmed_up_before_new_inputs_are_loaded():
+    """The first call of a turn is timed on inputs that are new: warming up on them would hide what is remembered."""
+    order = []
+    worker = worker_of(Asynchronous(), None, lambda state: order.append("call"))
+    worker.opened["b"].fresh = lambda _: order.append("load")
+    requests.GetReady("b", 3, 0).do(worker)
+    requests.GetReady("b", 1, None).do(worker)
+    assert order == ["call", "call", "call", "load", "call"]

@@ -66,8 +66,6 @@ def work(state):
 def test_python_functions_are_named_without_lines():
     found = profiling.functions(work, list(range(2000)), 3)
     assert {"worker/test_profiling.py work", "worker/test_profiling.py work.<locals>.<lambda>"} <= set(found)
-    assert list(found.values()) == sorted(found.values(), reverse=True)
-    assert len(found) <= profiling.MOST_NAMES
 
 
 IN_A_PROCESS = """

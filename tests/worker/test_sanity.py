@@ -36,7 +36,7 @@ def in_a_thread(state):
 
 
 def check(call, finish, seconds):
-    sanity.check_finished(call, None, finish, seconds, sanity.read(call(None), finish))
+    sanity.check_left(call, None, finish, seconds, sanity.read(call(None), finish))
 
 
 def test_lazy_arrays_threads_and_queues_are_found():
@@ -71,8 +71,8 @@ def test_a_costly_conversion_is_not_accused():
 
 def test_a_disturbed_reading_is_no_proof():
     disturbed = sanity.Reading(None, 1.0, 0.0001)
-    assert disturbed.left(0.002)
-    sanity.check_finished(lambda state: None, None, lambda result: None, 0.002, disturbed)
+    assert sanity.OF_RESULT.exceeded(disturbed.longer, 0.002)
+    sanity.check_left(lambda state: None, None, lambda result: None, 0.002, disturbed)
 
 
 def test_work_that_is_mostly_left_is_found_although_some_readings_look_finished():
@@ -85,25 +85,26 @@ def test_work_that_is_mostly_left_is_found_although_some_readings_look_finished(
         return lazy
 
     with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
-        sanity.check_finished(call, None, Lazy.read, 0.0002, sanity.read(Lazy(), Lazy.read))
+        sanity.check_left(call, None, Lazy.read, 0.0002, sanity.read(Lazy(), Lazy.read))
 
 
 def test_readings_that_are_disturbed_now_and_then_are_no_proof():
     numbers = iter(range(1000))
     disturbed = lambda result: work() if next(numbers) % 6 == 0 else None  # noqa: E731
-    sanity.check_finished(lambda state: None, None, disturbed, 0.0002, sanity.Reading(None, 1.0, 0.0))
+    sanity.check_left(lambda state: None, None, disturbed, 0.0002, sanity.Reading(None, 1.0, 0.0))
 
 
 def test_a_disturbance_that_lasts_makes_calls_long_too_and_is_no_proof():
     """A timed call took 0.1 ms. Now a call takes 4 ms, and a first reading 0.5 ms longer than a second one."""
     disturbed = sanity.Reading(None, 1.0, 0.0)
-    sanity.check_finished(lambda state: (work(0.004), Lazy(0.0005))[1], None, Lazy.read, 0.0001, disturbed)
+    sanity.check_left(lambda state: (work(0.004), Lazy(0.0005))[1], None, Lazy.read, 0.0001, disturbed)
     with pytest.raises(sanity.Suspicious):  # the control: a lazy one, whose calls are short now as before
-        sanity.check_finished(lambda state: Lazy(0.0005), None, Lazy.read, 0.0001, disturbed)
+        sanity.check_left(lambda state: Lazy(0.0005), None, Lazy.read, 0.0001, disturbed)
 
 
 def drained(call, device, seconds):
-    sanity.check_drained(call, None, device.drain, seconds)
+    wait = lambda _: device.drain()  # noqa: E731
+    sanity.check_left(call, None, wait, seconds, sanity.read(call(None), wait), sanity.OF_DEVICE)
 
 
 def test_a_call_that_does_not_wait_for_its_device_is_found():
@@ -120,7 +121,7 @@ def test_a_call_that_leaves_a_tenth_is_found_where_reading_its_result_does_not_t
         work(0.002)
         device.submit(0.0002)
 
-    sanity.check_finished(call, None, lambda result: device.drain(), 0.002, sanity.read(call(None), lambda _: None))
+    sanity.check_left(call, None, lambda result: device.drain(), 0.002, sanity.read(call(None), lambda _: None))
     with pytest.raises(sanity.Suspicious, match="returns before its device is done"):
         drained(call, device, 0.002)
 

@@ -52,7 +52,7 @@ def test_kernels_and_copies_are_work_and_only_kernels_are_counted():
     found = tracing.traced(cupti, lambda: order.append(list(cupti.asked)))
     assert found == tracing.Traced(pytest.approx(3e-6), 2)
     assert order == [[("on", 10), ("on", 1), ("on", 2)]]
-    assert cupti.asked[3:] == ["flushed", ("off", 10), ("off", 1), ("off", 2), "ended"]
+    assert cupti.asked[3:] == ["flushed", ("off", 2), ("off", 1), ("off", 10), "ended"]
 
 
 def test_nothing_that_was_seen_is_no_time():
@@ -85,8 +85,7 @@ def test_the_binding_is_a_module_of_its_own_in_its_package(tmp_path, monkeypatch
 
 def test_work_that_fails_ends_the_trace():
     cupti = Cupti()
-    with pytest.raises(RuntimeError):
-        tracing.traced(cupti, lambda: (_ for _ in ()).throw(RuntimeError("illegal access")))
+    assert tracing.traced(cupti, lambda: 1 / 0) is None
     assert cupti.asked[-1] == "ended"
 
 
