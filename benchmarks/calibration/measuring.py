@@ -24,7 +24,8 @@ from benchmarks.calibration.replay import MARGIN
 from benchmarks.calibration.subject import Subject
 from benchmarks.options import Options
 from benchmarks.regression import decision
-from benchmarks.regression.outcome import Steps, measure_and_decide
+from benchmarks.regression.gate_options import BLOCKS
+from benchmarks.regression.outcome import measure_and_decide
 from benchmarks.runner.session import Key, Session
 from benchmarks.runner.sides import Side
 from benchmarks.scratch import scratch
@@ -85,7 +86,7 @@ def collect(
         described = machine.describe(Options(run_id=session.options.run_id, baseline=BASE))
         pool.describe(pool_folder, pool.Round(described, work))
         for number in range(replicates):
-            records = session.replicate(number, Steps.blocks, stage=Stage.COLLECTING, of_all=replicates)
+            records = session.replicate(number, BLOCKS, stage=Stage.COLLECTING, of_all=replicates)
             refuse({key: failure.reason for key, failure in session.failures.items()})
             pool.save(pool_folder, records)
 
@@ -118,15 +119,15 @@ def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> Re
         session = stack.enter_context(session_of(subject, {"base": subject.root, "head": head}, advance, rng))
         if kind == BACKGROUND:
             stack.enter_context(background_load(choices.choose_cores(1)[-1]))
-        result = measure_and_decide(session, decision.rules(MARGIN), Steps())
+        result = measure_and_decide(session, decision.rules(MARGIN), decision.MOST, BLOCKS)
         refuse({key: arm.reason for key, arm in session.admissions.items() if arm.status != "ok"})
     return RealGate(
         kind=kind,
         slowed=slowed,
         exit_code=result.exit_code(strict=False),
         strict_exit_code=result.exit_code(strict=True),
-        regressions=result.regressions,
-        worse=result.worse,
+        regressions=[*result.worse.values()],
+        worse=[*result.worse],
         seconds=time.perf_counter() - start,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         work=work,

@@ -34,7 +34,7 @@ def commits_of(text: str, folder: Path) -> tuple[str, str]:
 
 def is_bad(result: Result, searched: Collection[tuple[str, str]]) -> bool | None:
     """Return whether any of these regressions, as `Result.worse` lists them, is in a commit; None where unclear."""
-    if set(result.worse) & {*searched}:
+    if result.worse.keys() & {*searched}:
         return True
     undecided = any(
         finding.verdict == UNCLEAR and not finding.dropped

@@ -17,7 +17,7 @@ from benchmarks.record import COMPARED, write_records
 from benchmarks.regression import bisect, comparison, decision, report, verdict_file
 from benchmarks.regression.comparison import Comparison
 from benchmarks.regression.gate_options import GIVEN, NOTES, GateOptions, resolved
-from benchmarks.regression.outcome import Result, Steps, alike, measure_and_decide
+from benchmarks.regression.outcome import Result, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
 from benchmarks.regression.snapshots import git
 from benchmarks.regression.verdict_file import Written
@@ -92,7 +92,7 @@ def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...])
     with scratch() as folder, progress(REGRESSION) as advance:
         session = Session(options, sides, cores, folder, advance, options.order_seed)
         try:
-            result = measure_and_decide(session, rules, Steps(options.replicates, options.blocks), options.gates)
+            result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
             if options.commits is None:
                 result.located = locate(session, result.records, result.slower)
         finally:

@@ -46,29 +46,29 @@ def measured(record: Record, metric: str) -> float:
 
 
 def of_values(
-    benchmark: str, rule: Rule, base: Sequence[float], head: Sequence[float], logs: Sequence[float] | None = None
+    benchmark: str, rule: Rule, base: Sequence[float], head: Sequence[float], logs: Sequence[float]
 ) -> LogRatios:
-    """Return the LogRatios of both sides' values, one per replicate. `logs` replaces the logs of head / base."""
-    if logs is None:
-        logs = [math.log(now / before) for before, now in zip(base, head, strict=True)]
+    """Return the LogRatios of both sides' values and of the logs of head / base, one per replicate."""
     return LogRatios(benchmark, rule, tuple(logs), statistics.median(base), statistics.median(head))
 
 
 def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRatios]:
     """Return the log ratios of each benchmark and rule, from the replicates in which both sides are ok."""
-    pairs: dict[str, dict[tuple[str | None, int], dict[str, Record]]] = defaultdict(lambda: defaultdict(dict))
+    replicates: dict[tuple[str, int], dict[str, Record]] = defaultdict(dict)
     for record in records:
-        if record.side in SIDES and record.status == "ok":
-            pairs[key_of(record)][record.phase, record.replicate][str(record.side)] = record
+        if record.status == "ok":
+            replicates[key_of(record), record.replicate][str(record.side)] = record
+    pairs: dict[str, list[tuple[Record, Record]]] = defaultdict(list)
+    for (key, _), sides in replicates.items():
+        if len(sides) == len(SIDES):
+            pairs[key].append((sides["base"], sides["head"]))
     ratios = []
-    for key, replicates in pairs.items():
-        both = [pair for pair in replicates.values() if len(pair) == 2]
-        if not both:
-            continue
+    for key, both in pairs.items():
         for rule in rules:
-            base, head = ([measured(pair[side], rule.metric) for pair in both] for side in SIDES)
-            logs = None
+            base, head = ([measured(record, rule.metric) for record in side] for side in zip(*both, strict=True))
             if rule.metric == "time":
-                logs = [log_ratio(pair["base"].turns or (), pair["head"].turns or ()) for pair in both]
+                logs = [log_ratio(before.turns or (), now.turns or ()) for before, now in both]
+            else:
+                logs = [math.log(now / before) for before, now in zip(base, head, strict=True)]
             ratios.append(of_values(key, rule, base, head, logs))
     return ratios

@@ -18,14 +18,6 @@ from benchmarks.worker.agreement import TOLERANCES
 
 
 @dataclass(frozen=True)
-class Steps:
-    """How much is measured: the most replicates, and the blocks of each."""
-
-    replicates: int = decision.MOST
-    blocks: int = 24
-
-
-@dataclass(frozen=True)
 class Standing:
     """Why a benchmark has no verdict, or a regression in its agreement.
 
@@ -65,18 +57,17 @@ class Result:
     located: Located = field(default_factory=dict)  # where each benchmark is slower, or takes more memory
 
     @property
-    def worse(self) -> list[tuple[str, str]]:
-        """Each regression: the benchmark, and the metric or `agreement`."""
-        wrong = [(standing.benchmark, "agreement") for standing in self.standings if standing.kind in REGRESSIONS]
-        return wrong + [(finding.benchmark, finding.metric) for finding in self.slower]
-
-    @property
-    def regressions(self) -> list[str]:
-        """Each regression in words."""
-        wrong = [
-            f"{standing.benchmark}: {standing.reason}" for standing in self.standings if standing.kind in REGRESSIONS
-        ]
-        return wrong + [f"{finding.benchmark}: {finding.metric} {change(finding)}" for finding in self.slower]
+    def worse(self) -> dict[tuple[str, str], str]:
+        """Each regression in words, by the benchmark, and the metric or `agreement`."""
+        wrong = {
+            (standing.benchmark, "agreement"): f"{standing.benchmark}: {standing.reason}"
+            for standing in self.standings
+            if standing.kind in REGRESSIONS
+        }
+        return wrong | {
+            (finding.benchmark, finding.metric): f"{finding.benchmark}: {finding.metric} {change(finding)}"
+            for finding in self.slower
+        }
 
     @property
     def unmeasured(self) -> list[str]:
@@ -108,8 +99,8 @@ class Result:
 
     def last_line(self, strict: bool) -> str:
         """Return the verdict in a sentence."""
-        if self.regressions:
-            return f"{count(len(self.regressions), 'regression')} found: {'; '.join(self.regressions)}"
+        if self.worse:
+            return f"{count(len(self.worse), 'regression')} found: {'; '.join(self.worse.values())}"
         if self.unmeasured:
             return f"could not measure: {'; '.join(self.unmeasured)}"
         if not self.findings and any(standing.kind == "alike" for standing in self.standings):
@@ -180,13 +171,14 @@ def alike(names: Iterable[str], benchmarks: Sequence[str], margin: float) -> Res
     return Result(margin, standings=[Standing(key, "alike", "the same in base and head") for key in keys])
 
 
-def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps, gates: int = 1) -> Result:
+def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int, blocks: int, gates: int = 1) -> Result:
     """Run a whole gate: admit, measure until everything is settled, decide.
 
     Args:
         session: a session with two sides, base and head.
         rules: the rule of each metric, that of time first.
-        steps: how much is measured.
+        replicates: the most replicates.
+        blocks: the blocks of a replicate.
         gates: how many gates share the chance of a false alarm, such as one on each node of a fleet.
     """
     result = Result(margin=rules[0].ratio)
@@ -194,9 +186,9 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps, ga
     session.close()  # the workers of every replicate are fresh
     keys = {f"{name} {benchmark.id}": (name, benchmark) for name in session.names for benchmark in session.benchmarks}
     unsettled = {key for key, (name, benchmark) in keys.items() if session.ok(name, benchmark.id)}
-    sampling = Sampling(max(1, len(unsettled)) * gates, steps.replicates)
+    sampling = Sampling(max(1, len(unsettled)) * gates, replicates)
     measured: list[LogRatios] = []
-    for replicate in range(steps.replicates):
+    for replicate in range(replicates):
         if not unsettled and replicate:
             break
         wanted: dict[str, list[Benchmark]] = {}
@@ -204,11 +196,10 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], steps: Steps, ga
             if key in unsettled or not replicate:  # the first one has the rows of those that were refused, too
                 wanted.setdefault(name, []).append(benchmark)
         first = replicate < decision.FEWEST
-        stage, of_all = (Stage.COMPARING, decision.FEWEST) if first else (Stage.MEASURING, steps.replicates)
-        result.records += session.replicate(
-            replicate, steps.blocks, wanted, stage=stage, of_all=min(of_all, steps.replicates)
-        )
-        measured = log_ratios.of_records(_whole(result.records, session), rules)
+        stage, of_all = (Stage.COMPARING, decision.FEWEST) if first else (Stage.MEASURING, replicates)
+        result.records += session.replicate(replicate, blocks, wanted, stage=stage, of_all=min(of_all, replicates))
+        whole = [row for row in result.records if session.ok(row.implementation, row.benchmark)]
+        measured = log_ratios.of_records(whole, rules)
         unsettled = sampling.unsettled(measured)
     result.standings = _standings(session, keys)
     # a benchmark that failed while it was measured has no verdict, whatever was measured before
@@ -229,8 +220,3 @@ def _standings(session: Session, keys: Mapping[str, tuple[str, Benchmark]]) -> l
         standing = standing or standing_after(key, session.failures.get(base), session.failures.get(head))
         standings += [standing] if standing else []
     return standings
-
-
-def _whole(records: Sequence[Record], session: Session) -> list[Record]:
-    """Return the records of benchmarks at which no side has failed since."""
-    return [row for row in records if session.ok(row.implementation, row.benchmark)]

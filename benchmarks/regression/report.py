@@ -154,7 +154,7 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
     for note in NOTES if result.findings else ():
         console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
     console.print()
-    style = "bold red" if result.regressions else "bold yellow" if result.unmeasured else "bold green"
+    style = "bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green"
     console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 

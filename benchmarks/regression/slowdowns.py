@@ -7,7 +7,6 @@ Nothing here changes a verdict. Profiles are taken when all timing has ended, in
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import random
@@ -15,6 +14,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,6 +28,7 @@ from benchmarks.runner.session import Session
 from benchmarks.stages import Stage
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.worker import agreement, profiling, requests
+from benchmarks.worker.protocol import Request
 from impls.core.text import one_line
 
 PROFILES_PER_SIDE = 6
@@ -62,6 +63,10 @@ class Line:
         return self.head - self.base
 
 
+Profiles = dict[str, list[Line]]
+"""By kind, such as operators: the lines that differ most, the largest difference first."""
+
+
 @dataclass(frozen=True)
 class Slowdown:
     """What is known of where a regression is.
@@ -69,14 +74,14 @@ class Slowdown:
     added: how much longer a call, or the first call, takes, in seconds; how much more memory it takes, in bytes.
     cpu_seconds: how much more processor time it takes, all threads together: the mean, and the ends of its 95 %
         interval. NaN where unclear, and for memory.
-    profiles: by kind, such as operators: the lines that differ most, the largest difference first. For memory: the
-        bytes by which each step of opening the benchmark raises the peak, in the order of the steps.
+    profiles: what differs. For memory: the bytes by which each step of opening the benchmark raises the peak, in the
+        order of the steps.
     failure: why there is no profile.
     """
 
     added: float
     cpu_seconds: tuple[float, float, float] = UNCLEAR
-    profiles: dict[str, list[Line]] = field(default_factory=dict)
+    profiles: Profiles = field(default_factory=dict)
     failure: str = ""
 
     @property
@@ -90,8 +95,8 @@ class Slowdown:
 
 Located = dict[tuple[str, str], Slowdown]
 """What is known of a regression, by benchmark and metric."""
-Openings = dict[str, list[requests.Opened]]
-"""What opening a benchmark takes, by side."""
+Openings = list[list[requests.Opened]]
+"""What opening a benchmark takes: in base, and in head."""
 
 
 def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding]) -> Located:
@@ -108,43 +113,35 @@ def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding
     for number, finding in enumerate(findings):
         session.advance(Stage.PROFILING, "", number, len(findings))
         name, _, benchmark = finding.benchmark.rpartition(" ")
-        slowdown = _unprofiled(records, finding)
+        added, cpu, failure = finding.head - finding.base, UNCLEAR, ""
+        profiles: Profiles = {}
         try:
             if finding.metric == "time":
+                added = finding.base * (finding.ratio - 1)
+                cpu = added_cpu_seconds(record for record in records if key_of(record) == finding.benchmark)
                 calls = max(1, round(PROFILED_SECONDS / max(finding.base, 1e-6)))
-                profiled = profiles(session, name, Benchmark.parse(benchmark), calls)
-                slowdown = dataclasses.replace(slowdown, profiles=profiled)
+                profiles = profiles_of(session, name, Benchmark.parse(benchmark), calls)
             elif finding.metric == "start":
-                slowdown = _of_first_call(slowdown.added, explained(name, Benchmark.parse(benchmark)))
+                cpu, functions = _of_first_call(added, explained(name, Benchmark.parse(benchmark)))
+                profiles = {"functions of the first call": functions}
             else:
-                opened = explained(name, Benchmark.parse(benchmark))
-                peaks = [[opening.peaks for opening in opened[side]] for side in SIDES]
-                steps = [line_of(step, *peaks) for step in peaks[0][0]]
-                slowdown = dataclasses.replace(slowdown, profiles={"steps": steps})
+                peaks = [[opening.peaks for opening in side] for side in explained(name, Benchmark.parse(benchmark))]
+                profiles = {"steps": [line_of(step, *peaks) for step in peaks[0][0]]}
         except Exception as error:  # whatever a profiler does, the verdict stands
-            slowdown = dataclasses.replace(slowdown, failure=one_line(f"{type(error).__name__}: {error}", 200))
-        located[finding.benchmark, finding.metric] = slowdown
+            failure = one_line(f"{type(error).__name__}: {error}", 200)
+        located[finding.benchmark, finding.metric] = Slowdown(added, cpu, profiles, failure)
     return located
 
 
-def _unprofiled(records: Iterable[Record], finding: Finding) -> Slowdown:
-    """Return what is known of a regression without another process."""
-    if finding.metric != "time":
-        return Slowdown(finding.head - finding.base)
-    rows = [record for record in records if key_of(record) == finding.benchmark and record.status == "ok"]
-    return Slowdown(finding.base * (finding.ratio - 1), added_cpu_seconds(rows))
-
-
-def _of_first_call(seconds: float, opened: Openings) -> Slowdown:
-    """Return what is known of a first call that takes longer by these seconds."""
+def _of_first_call(seconds: float, opened: Openings) -> tuple[tuple[float, float, float], list[Line]]:
+    """Return the processor time of a first call that takes longer by these seconds, and the functions that differ."""
     shares = []
-    for base, head in zip(*(opened[side] for side in SIDES), strict=True):
+    for base, head in zip(*opened, strict=True):
         longer = head.first_call_seconds - base.first_call_seconds  # with the profiler, as the processor time
         shares.append((head.first_call_cpu_seconds - base.first_call_cpu_seconds) / longer if longer > 0 else math.nan)
     mean, low, high = mean_of(shares)
-    functions = differing(*([opening.functions for opening in opened[side]] for side in SIDES))
-    cpu = mean * seconds, low * seconds, high * seconds
-    return Slowdown(seconds, cpu, {"functions of the first call": functions})
+    functions = differing(*([opening.functions for opening in side] for side in opened))
+    return (mean * seconds, low * seconds, high * seconds), functions
 
 
 def mean_of(values: Sequence[float]) -> tuple[float, float, float]:
@@ -154,28 +151,6 @@ def mean_of(values: Sequence[float]) -> tuple[float, float, float]:
     groups = means([np.array(values)])
     low, high = t_interval(groups)
     return float(groups.mean[0]), float(low[0]), float(high[0])
-
-
-def openings(session: Session, name: str, benchmark: Benchmark) -> Openings:
-    """Open a benchmark of base and of head in turns, each time in a fresh process.
-
-    Raises:
-        ArmFailed: where a side cannot be opened.
-    """
-    session.inputs = agreement.draw_seed()
-    taken: dict[str, list[requests.Opened]] = {side: [] for side in SIDES}
-    opening = session.opening(benchmark)
-    request = msgspec.structs.replace(opening, profiled=True)
-    for number in range(OPENINGS_PER_SIDE):
-        session.make_arms([name], random.Random())
-        try:
-            for side in SIDES[:: 1 if number % 2 else -1]:
-                arm = session.arms[side, name]
-                arm.ensure_running()
-                taken[side].append(arm.ask(request))
-        finally:
-            session.close()
-    return taken
 
 
 def added_cpu_seconds(rows: Iterable[Record]) -> tuple[float, float, float]:
@@ -196,30 +171,57 @@ def added_cpu_seconds(rows: Iterable[Record]) -> tuple[float, float, float]:
     return mean_of([sides["head"] - sides["base"] for sides in replicates.values() if set(sides) == set(SIDES)])
 
 
-def profiles(session: Session, name: str, benchmark: Benchmark, calls: int) -> dict[str, list[Line]]:
-    """Profile base and head in turns, so many calls each, and return the lines that differ most, by kind.
+def openings(session: Session, name: str, benchmark: Benchmark) -> Openings:
+    """Open a benchmark of base and of head, each time in a fresh process.
+
+    Raises:
+        ArmFailed: where a side cannot be opened.
+    """
+    session.inputs = agreement.draw_seed()
+    request = msgspec.structs.replace(session.opening(benchmark), profiled=True)
+    return in_turns(session, name, [request] * OPENINGS_PER_SIDE, fresh=True)
+
+
+def profiles_of(session: Session, name: str, benchmark: Benchmark, calls: int) -> Profiles:
+    """Profile base and head, so many calls each time, and return the lines that differ most, by kind.
 
     Raises:
         ArmFailed: where a side cannot be profiled.
     """
     session.inputs = agreement.draw_seed()
-    taken: dict[str, list[profiling.Profiled]] = {side: [] for side in SIDES}
-    session.make_arms([name], random.Random())
-    try:
-        start_all([session.arms[side, name] for side in SIDES])
-        for side in SIDES:
-            session.arms[side, name].ensure_running()
-            session.arms[side, name].ask(session.opening(benchmark))
-        for number in range(PROFILES_PER_SIDE):
-            for side in SIDES[:: 1 if number % 2 else -1]:
-                request = profiling.Profile(benchmark.id, calls)
-                taken[side].append(session.arms[side, name].ask(request))
-    finally:
-        session.close()
+    profile = profiling.Profile(benchmark.id, calls)
+    asked: list[Request[Any]] = [session.opening(benchmark), *[profile] * PROFILES_PER_SIDE]
+    taken = [answers[2:] for answers in in_turns(session, name, asked, fresh=False)]
     return {
-        kind: differing(*([getattr(profiled, kind) for profiled in taken[side][1:]] for side in SIDES))
+        kind: differing(*([getattr(profiled, kind) for profiled in side] for side in taken))
         for kind in ("operators", "functions")
     }
+
+
+def in_turns(session: Session, name: str, asked: Sequence[Request[Any]], fresh: bool) -> list[list[Any]]:
+    """Return what base and head answer to each request; they take turns, and the first one changes each time.
+
+    Args:
+        session: the gate's.
+        name: the implementation.
+        asked: the requests to each side, one after the other.
+        fresh: whether each request gets workers of its own.
+
+    Raises:
+        ArmFailed: where a side cannot answer.
+    """
+    answers: dict[str, list[Any]] = {side: [] for side in SIDES}
+    try:
+        for number, request in enumerate(asked):
+            if fresh or not number:
+                session.make_arms([name], random.Random())
+                start_all([session.arms[side, name] for side in SIDES])
+            for side in SIDES[:: 1 if number % 2 else -1]:
+                session.arms[side, name].ensure_running()
+                answers[side].append(session.arms[side, name].ask(request))
+    finally:
+        session.close()
+    return [answers[side] for side in SIDES]
 
 
 def differing(base: Sequence[dict[str, float]], head: Sequence[dict[str, float]]) -> list[Line]:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.regression.decision import UNCLEAR, Finding
+from benchmarks import json_files
+from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import Result, Standing
 from benchmarks.runner.sides import Side
-from impls.core.files import read_regular
-from impls.core.text import one_line
 
 FILE = "regression.json"
 ONE_OF = "; one of a fleet's "
@@ -48,12 +47,4 @@ def read(folder: Path) -> Written:
     Raises:
         ValueError: where there is none, or it is damaged. One line.
     """
-    try:
-        found = msgspec.json.decode(read_regular(folder / FILE), type=Written)
-    except ValueError as error:
-        raise ValueError(one_line(str(error), 150)) from None
-    findings = [  # until 2026-11-29, `unclear` was called `unknown`
-        msgspec.structs.replace(finding, verdict=UNCLEAR) if finding.verdict == "unknown" else finding
-        for finding in found.findings
-    ]
-    return msgspec.structs.replace(found, findings=tuple(findings))
+    return json_files.read(folder / FILE, Written)

@@ -23,7 +23,7 @@ NAMES = ("numpy_lstm", "torch_lstm")
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(measuring.Steps, "blocks", 3)
+    monkeypatch.setattr(measuring, "BLOCKS", 3)
     return Subject(NAMES, "t4-b2-i8-h8", ("forward",))
 
 

@@ -196,7 +196,7 @@ def test_a_gate_divides_its_level_by_the_gates_of_the_fleet(monkeypatch):
     monkeypatch.setattr(outcome, "Sampling", sampling)
     for share in (1, 3):
         with pytest.raises(Enough):
-            outcome.measure_and_decide(Session(), decision.rules(0.02), outcome.Steps(), share)
+            outcome.measure_and_decide(Session(), decision.rules(0.02), decision.MOST, 24, share)
     assert seen == [1, 3]
     levels = [decision.Rule("time", 0.02).level(benchmarks) for benchmarks in seen]
     assert levels[0] == pytest.approx(3 * levels[1])

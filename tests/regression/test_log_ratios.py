@@ -60,18 +60,6 @@ def test_a_replicate_in_which_a_side_failed_is_left_out():
     assert logs_of_time(*rows[2:]) == []
 
 
-def test_only_base_and_head_are_compared():
-    rows = [row("base", 0), row("head", 0, 1.1), row("twin", 0, 9.0), row(None, 0, 9.0)]
-    assert logs_of_time(*rows) == [pytest.approx([1.1])]
-
-
-def test_replicates_of_the_same_number_in_two_phases_are_two_replicates():
-    screen = [row("base", 0, phase="screen"), row("head", 0, 1.1, phase="screen")]
-    confirm = [row("base", 0, 2.0, phase="confirm"), row("head", 0, 2.6, phase="confirm")]
-    assert logs_of_time(*screen, *confirm) == [pytest.approx([1.1, 1.3])]
-    assert logs_of_time(screen[0], confirm[1]) == []
-
-
 @pytest.mark.parametrize(
     ("metric", "base", "head", "ratio"),
     [

@@ -111,7 +111,7 @@ def gate(folder, **failing):
     """A whole gate in which these sides of a fail; its session and its result."""
     session = session_of(folder, *(Side(label, dict.fromkeys("ab")) for label in ("base", "head")), kind=Scripted)
     session.failing = failing
-    return session, outcome.measure_and_decide(session, decision.rules(0.02), outcome.Steps())
+    return session, outcome.measure_and_decide(session, decision.rules(0.02), decision.MOST, blocks=24)
 
 
 A, B = (f"{name} {BENCHMARK}" for name in "ab")
@@ -141,7 +141,7 @@ def test_what_fails_while_it_is_measured_is_named_and_has_no_finding(failing, ki
     assert result.exit_code(strict=False) == code
     assert [(standing.benchmark, standing.kind) for standing in result.standings] == [(A, kind)]
     assert "while it was measured: why" in result.standings[0].reason
-    told = result.regressions if code == 1 else result.unmeasured
+    told = result.worse.values() if code == 1 else result.unmeasured
     assert [text.partition(":")[0] for text in told] == [A]
     assert A in result.last_line(strict=False)
     assert {finding.benchmark for finding in result.findings} == {B}

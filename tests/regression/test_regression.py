@@ -114,8 +114,8 @@ def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkey
     pair = [Side(label, subject.versions(place)) for label, place in places.items()]
     benchmark = subject.benchmarks["train_step"]
     session = Session(measuring.configure(subject, 0), pair, choose_cores(1), tmp_path, lambda *_: None)
-    result = outcome.measure_and_decide(session, decision.rules(0.5), outcome.Steps(6, 8))
-    assert [text.partition(" +")[0] for text in result.regressions] == [f"torch_lstm {benchmark}: time"]
+    result = outcome.measure_and_decide(session, decision.rules(0.5), replicates=6, blocks=8)
+    assert [text.partition(" +")[0] for text in result.worse.values()] == [f"torch_lstm {benchmark}: time"]
     assert result.exit_code(strict=False) == 1
     numbers = {name: {row.replicate for row in result.records if row.implementation == name} for name in names}
     assert numbers["torch_lstmcell"] == set(range(decision.FEWEST))  # it is dropped at the first look
