@@ -154,7 +154,7 @@ def test_whatever_a_profile_does_the_verdict_stands():
 
 
 SLOW_TO_START = """
-import time as _time
+import dataclasses, time as _time
 _right = prepare
 def _wait(): _time.sleep(0.3)
 def _compute():
@@ -165,7 +165,7 @@ def prepare(problem, weights, device, workload):
     def forward(state):
         if first: first.pop(), _{how}()
         return prepared.forward(state)
-        return dataclasses.replace(prepared, forward=forward)
+    return dataclasses.replace(prepared, forward=forward)
 """
 LARGE = """
 _right = prepare
