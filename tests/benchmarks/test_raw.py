@@ -187,16 +187,40 @@ def test_the_file_of_impls_that_has_changed_is_named(tmp_path):
         resumed(RunOptions(resume=str(tmp_path)))
 
 
-def test_a_run_is_not_resumed_on_another_gpu(tmp_path, monkeypatch):
-    versions = {"reference": versions_of(registry.resolve("reference"))}
-    began = msgspec.structs.replace(OPTIONS, device="cuda", gpu="NVIDIA H100, 580.95", versions=versions)
-    (tmp_path / "run.json").write_text(json_text(began))
+@pytest.fixture
+def begun(tmp_path):
+    """A function that writes the run.json of a run that has begun, with changes, and returns what resumes it."""
+
+    def write(**changes):
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        versions = {"reference": versions_of(registry.resolve("reference"))}
+        began = msgspec.structs.replace(OPTIONS, **{"versions": versions, **changes})
+        (tmp_path / "run.json").write_text(json_text(began))
+        return RunOptions(resume=str(tmp_path))
+
+    return write
+
+
+def test_a_run_is_not_resumed_on_another_gpu(begun, monkeypatch):
+    options = begun(device="cuda", gpu="NVIDIA H100, 580.95")
     for here, said in (("NVIDIA H200, 580.95", "NVIDIA H200, 580.95"), (None, "none")):
         monkeypatch.setattr(machine, "gpu_model", lambda here=here: here)
         with pytest.raises(click.UsageError, match=f"began on NVIDIA H100, 580.95; here is {said}"):
-            resumed(RunOptions(resume=str(tmp_path)))
+            resumed(options)
     monkeypatch.setattr(machine, "gpu_model", lambda: "NVIDIA H100, 580.95")
-    assert resumed(RunOptions(resume=str(tmp_path))) == (began, tmp_path)
+    assert resumed(options)[0].gpu == "NVIDIA H100, 580.95"
+
+
+def test_a_run_is_not_resumed_with_other_versions_or_weights(begun, tmp_path):
+    with pytest.raises(click.UsageError, match=r"that run began with numpy 1\.0; here is numpy"):
+        resumed(begun(versions={"reference": "numpy 1.0"}))
+    weights = tmp_path / "w.npz"
+    weights.write_bytes(b"before")
+    options = begun(weights=str(weights), weights_digest=choices.file_digest(weights))
+    assert resumed(options)[0].weights == str(weights)
+    weights.write_bytes(b"after")
+    with pytest.raises(click.UsageError, match=r"w\.npz has changed since that run began"):
+        resumed(options)
 
 
 def test_a_damaged_file_of_a_calibration_is_named_before_anything_is_measured(tmp_path):
