@@ -15,7 +15,6 @@ KERNELS = {"forward_kernel": FORWARD, "backward_kernel": {**BACKWARD, "steps": "
 """By kernel, the types of its arguments; "" stands for a pointer to the dtype."""
 SETTINGS = (
     ("float32", "ieee", 80, True),
-    ("float32", "ieee", 90, True),
     ("float32", "ieee", 90, False),
     ("float32", "tf32", 90, True),
     ("bfloat16", "ieee", 90, True),

@@ -2,9 +2,12 @@
 
 import sys
 
+import pytest
+
 from impls.core import child_process
 
 
+@pytest.mark.slow
 def test_a_command_tells_its_output_and_its_exit_code():
     done = child_process.run(
         [sys.executable, "-c", "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"]

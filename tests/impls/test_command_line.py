@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers.processes import ROOT, start
 
+pytestmark = pytest.mark.slow
+
 COMMAND = """
 import os, sys
 from impls.core import command_line
@@ -117,7 +119,6 @@ def test_an_import_that_fails_is_one_line(error, said):
     assert (process.returncode, output) == (2, f"importing\n{said}")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("module", ["impls", "benchmarks", "reports"])
 def test_every_command_line_has_the_wrapper(module):
     line = f"{sys.executable} -m {module} --help > /dev/full"

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -64,25 +65,27 @@ from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
 problem = Problem.parse("t3-b2-i5-h4")
-for workload in ("sequence", "model"):
-    prepared = registry.load(registry.resolve(sys.argv[1])).prepare(
-        problem, make_weights(problem, workload), "cpu", workload
-    )
-    state = prepared.load(make_inputs(problem))
-    for mode in ("forward", "forward_train", "backward", "train_step"):
-        prepared.call(mode)(state)
+for name in sys.argv[1:]:
+    texts.append(name)
+    for workload in ("sequence", "model"):
+        prepared = registry.load(registry.resolve(name)).prepare(
+            problem, make_weights(problem, workload), "cpu", workload
+        )
+        state = prepared.load(make_inputs(problem))
+        for mode in ("forward", "train_step"):
+            prepared.call(mode)(state)
 print("\\n".join(texts))
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["jax_scan", "jax_scan_hoisted", "jax_scan_vjp", "flax_linen", "flax_nnx"])
-def test_every_product_that_jax_would_do_on_a_gpu_is_without_tf32(name):
+def test_every_product_that_jax_would_do_on_a_gpu_is_without_tf32():
     """JAX lowers for CUDA without a GPU. The control is JAX's own default, which allows TF32."""
 
-    def products(**variables):
+    def products(*names, **variables):
+        """The lines of products, by name."""
         done = subprocess.run(
-            [sys.executable, "-c", LOWERED, name],
+            [sys.executable, "-c", LOWERED, *names],
             cwd=ROOT,
             env={**os.environ, **framework_variables("cpu", "float32"), **variables},
             capture_output=True,
@@ -90,12 +93,19 @@ def test_every_product_that_jax_would_do_on_a_gpu_is_without_tf32(name):
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return re.findall(r"stablehlo\.dot_general[^\n]*", done.stdout)
+        texts = re.split(rf"(?m)^({'|'.join(names)})$", done.stdout)
+        return {
+            name: re.findall(r"stablehlo\.dot_general[^\n]*", text)
+            for name, text in zip(texts[1::2], texts[2::2], strict=True)
+        }
 
-    found = products()
-    assert len(found) > 10
-    assert [line for line in found if "precision = [HIGHEST, HIGHEST]" not in line] == []
-    control = products(JAX_DEFAULT_MATMUL_PRECISION="default")
+    names = ("jax_scan", "jax_scan_hoisted", "jax_scan_vjp", "flax_linen", "flax_nnx")
+    found = products(*names)
+    assert set(found) == set(names)
+    for name, lines in found.items():
+        assert len(lines) > 5, name
+        assert [line for line in lines if "precision = [HIGHEST, HIGHEST]" not in line] == [], name
+    control = products("jax_scan", JAX_DEFAULT_MATMUL_PRECISION="default")["jax_scan"]
     assert any("precision = [HIGHEST, HIGHEST]" not in line for line in control)
 
 
@@ -144,7 +154,7 @@ def test_tf32_is_forbidden_by_nothing_that_a_worker_gets(tmp_path, monkeypatch):
 
 
 def test_rounded_products_agree_only_where_tf32_is_asked_for(monkeypatch):
-    problem = Problem.parse("t64-b16-i128-h128")
+    problem = Problem.parse("t8-b4-i128-h128")
     weights = make_weights(problem, "sequence")
     want = agreement.expected(problem, "sequence", weights)
     prepared = faults.tf32(problem, weights, "cpu", "sequence")
@@ -154,7 +164,7 @@ def test_rounded_products_agree_only_where_tf32_is_asked_for(monkeypatch):
     monkeypatch.setenv(VARIABLE, "tf32")
     error = agreement.check(prepared, problem, "sequence", "train_step", want).error
     assert 1e-4 < error < agreement.TOLERANCES["tf32"] / 2
-    assert agreement.tolerance_of("float64") == 1e-12
+    assert agreement.tolerance_of("float64") < 1e4 * np.finfo("float64").eps  # TF32 is about float32
 
 
 def test_with_tf32_every_negative_control_is_refused(monkeypatch):
@@ -171,6 +181,7 @@ def test_a_cpu_has_no_tf32(command):
     assert "--precision tf32 is for a GPU; add --device cuda" in done.output
 
 
+@pytest.mark.slow
 def test_a_run_says_its_precision():
     said = machine.describe(Options(run_id="r", baseline="b", precision="tf32")).matmul_precision
     assert said.startswith("TF32")

@@ -88,6 +88,7 @@ except SystemExit:
 CHECK = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("extra", "frameworks"), [("", []), ("import torch\n", ["torch"])])
 def test_list_imports_no_framework_and_this_test_would_notice(extra, frameworks):
     done = subprocess.run(
