@@ -13,6 +13,8 @@ import yaml
 
 from tests.helpers.processes import ROOT, git
 
+pytestmark = pytest.mark.slow
+
 ACTION = ROOT / ".github" / "actions" / "regression"
 NOX = """#!/bin/sh
 printf '%s\\n' "$@" > "$SAID"
@@ -219,7 +221,6 @@ exit {code}
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_workflow_of_the_docs_in_a_runner_of_workflows(tmp_path, code):
     """nektos/act runs the job of docs/regression.md. Other people's actions, nox and gh are stand-ins: no network."""
