@@ -73,7 +73,7 @@ folder_argument = click.argument(
 @click.option("--minutes", type=click.IntRange(min=1), hidden=True)
 @click.option("--per-kind", type=click.IntRange(min=1), hidden=True)
 @click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF run | regression ITS OPTIONS]...")
-def start(
+def start(  # noqa: PLR0913, PLR0917 - one for each option
     partition: str | None,
     nodes: int | None,
     local: int | None,
