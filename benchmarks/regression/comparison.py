@@ -50,13 +50,63 @@ class Comparison:
         return built and self.base.versions == self.head.versions
 
 
-def _lstms(folder: Path) -> tuple[dict[str, Implementation], dict[str, str]]:
-    """Return a snapshot's LSTMs by name, and why others cannot be read, without the paths of the snapshot."""
-    implementations, broken = registry.survey(folder)
-    return (
-        {name: implementation for name, implementation in implementations.items() if implementation.is_lstm},
-        {name: reason.replace(f"{folder.parent}/", "") for name, reason in broken.items()},
-    )
+class Source:
+    """Where a side comes from: the files of a revision, or of the working tree where there is no revision.
+
+    Attributes:
+        lstms: by name, what can be compared, and the snapshot with the impls/ that it imports.
+        broken: by name, why others cannot be read.
+        python: what runs implementations without an environment of their own.
+    """
+
+    def __init__(self, revision: str | None = None) -> None:
+        self.revision = revision
+        self.lstms: dict[str, tuple[Implementation, Path]] = {}
+        self.broken: dict[str, str] = {}
+        self.python = sys.executable
+
+    def files(self, folder: Path, name: str) -> Path:
+        """Return a snapshot of a folder, under `name`."""
+        return of_revision(folder, self.revision, name) if self.revision else of_working_tree(folder, name)
+
+    def add_own(self) -> Path:
+        """Find the LSTMs of this repository, and return the snapshot that they are in.
+
+        Raises:
+            Unusable: where the revision has no impls/, or another contract.
+        """
+        root = self.files(ROOT / "impls", "impls")
+        if self.revision:
+            check_contract(ROOT / "impls", self.revision)
+        found, broken = registry.survey(root / "impls")
+        self.lstms = {name: (implementation, root) for name, implementation in found.items() if implementation.is_lstm}
+        self.broken = {name: reason.replace(f"{root}/", "") for name, reason in broken.items()}
+        return root
+
+    def add(self, path: Path, root: Path) -> bool:
+        """Find a file from elsewhere, which imports a snapshot's impls/. Return whether there is one."""
+        self.lstms.pop(path.stem, None)  # one of this repository may have the same name
+        try:
+            file = self.files(path.parent, "given") / "given" / path.name
+        except NoFolder:
+            return False
+        try:
+            if file.is_file():
+                self.lstms[path.stem] = registry.read_foreign(file), root
+        except ValueError as error:
+            self.broken[path.stem] = str(error).replace(str(file), path.name)
+        return file.is_file()
+
+    def side(self, label: str, names: Iterable[str]) -> Side:
+        """Return the side with these implementations, where it has them."""
+        versions = {name: version_of(*self.lstms[name], self.python) for name in names if name in self.lstms}
+        return Side(label, versions, {name: self.broken[name] for name in names if name in self.broken})
+
+    def core(self) -> list[str]:
+        """Return the requirements of the core environment."""
+        path = ROOT / "pyproject.toml"
+        content = git(ROOT, "show", f"{self.revision}:./{path.name}") if self.revision else path.read_bytes()
+        return requirements.of_pyproject(content)
 
 
 def is_foreign(name: str) -> bool:
@@ -64,25 +114,13 @@ def is_foreign(name: str) -> bool:
     return name.endswith(".py") and Path(os.path.realpath(name)).parent != ROOT / "impls"
 
 
-def _chosen(
-    wanted: Sequence[str],
-    base: dict[str, Implementation],
-    head: dict[str, Implementation],
-    shared: bool,
-    broken: Iterable[str] = (),
-) -> list[str]:
+def _chosen(wanted: Sequence[str], base: Source, head: Source, shared: bool) -> list[str]:
     """Return the names of this repository's implementations to compare.
 
-    These are the wanted ones, or by default those in GATED and those that differ between the sides.
-
-    Args:
-        wanted: names, paths of this repository's files, or `all`.
-        base: the implementations of base.
-        head: the implementations of head.
-        shared: whether a file that implementations import differs; then every implementation may differ.
-        broken: names that cannot be read on at least one side.
+    These are the wanted ones, or by default those in GATED and those that differ between the sides; `shared` is whether
+    a file that implementations import differs, since then every implementation may differ.
     """
-    known = sorted({*base, *head, *broken})
+    known = sorted({*base.lstms, *head.lstms, *base.broken, *head.broken})
     names = [Path(text).stem for text in wanted if text != ALL]
     for name in names:
         if name not in known:
@@ -92,14 +130,10 @@ def _chosen(
         return known
     if wanted:
         return names
-    core = [name for name in known if all(name not in side or side[name].by_default for side in (base, head))]
-    differ = [name for name in core if shared] + [name for name in known if _digest(base, name) != _digest(head, name)]
-    return list(dict.fromkeys([*(name for name in GATED if name in known), *differ]))
-
-
-def _digest(implementations: dict[str, Implementation], name: str) -> str | None:
-    """Return the hash of an implementation's file; None where there is none."""
-    return implementations[name].digest if name in implementations else None
+    found = {name: [side.lstms[name][0] for side in (base, head) if name in side.lstms] for name in known}
+    core = [name for name in known if shared and all(each.by_default for each in found[name])]
+    differ = [name for name in known if len(found[name]) == 1 or len({each.digest for each in found[name]}) == 2]
+    return list(dict.fromkeys([*(name for name in GATED if name in known), *core, *differ]))
 
 
 def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
@@ -124,66 +158,30 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
         ValueError: where a side cannot be made; the message has one line.
     """
     own, foreign = split(wanted)
-    revisions: dict[str, str | None] = {"base": revision, "head": head_revision}
-    versions: dict[str, dict[str, Version]] = {label: {} for label in revisions}
-    unreadable: dict[str, dict[str, str]] = {label: {} for label in revisions}
-    pythons, differ = dict.fromkeys(revisions, sys.executable), ""
-    ours = bool(own or not foreign)
+    ours, differ = bool(own or not foreign), ""
     folders = [ROOT] * ours + [path.parent for path in foreign]
     commits = [resolve(folder, revision)[:12] for folder in folders]
+    sides = base, head = Source(revision), Source(head_revision)
+    names = []
     if ours:
-        roots = {label: _snapshot(ROOT / "impls", "impls", each) for label, each in revisions.items()}
-        for named in filter(None, revisions.values()):
-            check_contract(ROOT / "impls", named)
-        lstms = {label: _lstms(root / "impls") for label, root in roots.items()}
-        (before, broken_before), (now, broken_now) = lstms.values()
-        shared = [registry.shared_files(root / "impls") for root in roots.values()]
-        names = _chosen(own, before, now, shared[0] != shared[1], {*broken_before, *broken_now})
-        pythons, differ = _environments(revision, head_revision)
-        for label, (implementations, broken) in lstms.items():
-            for name in names:
-                if name in implementations:
-                    versions[label][name] = version_of(implementations[name], roots[label], pythons[label])
-                elif name in broken:
-                    unreadable[label][name] = broken[name]
+        roots = [side.add_own() for side in sides]
+        root = roots[-1]
+        before, now = (registry.shared_files(each / "impls") for each in roots)
+        names = _chosen(own, base, head, before != now)
+        core_before, core_now = base.core(), head.core()
+        if core_before != core_now:
+            base.python, head.python, different = requirements.apart(core_before, core_now)
+            differ = f", with {requirements.short(different)}" if different else ""
     else:
-        roots = {"head": of_working_tree(ROOT / "impls", "impls")}
-    for path in foreign:
-        for label, each in revisions.items():
-            try:
-                file = _snapshot(path.parent, "given", each) / "given" / path.name
-            except NoFolder:
-                continue
-            if file.is_file():
-                try:
-                    version = version_of(registry.read_foreign(file), roots["head"], pythons[label])
-                    versions[label][path.stem] = version
-                except ValueError as error:
-                    unreadable[label][path.stem] = str(error).replace(str(file), path.name)
-        if not any(path.stem in {*versions[label], *unreadable[label]} for label in revisions):
-            later = f"in {head_revision}" if head_revision else "now"
-            raise Unusable(f"{path} exists neither in {revision} nor {later}")
+        root = of_working_tree(ROOT / "impls", "impls")
     against = head_revision or "the working tree"
+    for path in foreign:
+        found = [side.add(path, root) for side in sides]
+        if not any(found):
+            raise Unusable(f"{path} exists neither in {revision} nor in {against}")
+    names += [path.stem for path in foreign]
     title = f"{revision} ({', '.join(dict.fromkeys(commits))}) against {against}{differ}"
-    base, head = (Side(label, versions[label], unreadable[label]) for label in revisions)
-    return Comparison(base, head, title)
-
-
-def _snapshot(folder: Path, name: str, revision: str | None) -> Path:
-    """Return a snapshot of a folder as a revision has it; None for the working tree."""
-    return of_working_tree(folder, name) if revision is None else of_revision(folder, revision, name)
-
-
-def _environments(revision: str, head: str | None) -> tuple[dict[str, str], str]:
-    """Return base's and head's Python, and in words how they differ. With equal groups, both are this Python."""
-    here = (ROOT / "pyproject.toml").read_bytes()
-    now = requirements.of_pyproject(here if head is None else git(ROOT, "show", f"{head}:./pyproject.toml"))
-    before = requirements.of_pyproject(git(ROOT, "show", f"{revision}:./pyproject.toml"))
-    if now == before:
-        return {"base": sys.executable, "head": sys.executable}, ""
-    *pythons, differ = requirements.apart(before, now)
-    words = f", with {requirements.short(differ)}" if differ else ""
-    return dict(zip(("base", "head"), pythons, strict=True)), words
+    return Comparison(base.side("base", names), head.side("head", names), title)
 
 
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
@@ -192,38 +190,37 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     An implementation is compared where its environment, its own or the core one, holds one of the packages.
 
     Raises:
-        Unusable: where a side cannot be made; the message has one line.
+        ValueError: where a side cannot be made; the message has one line.
     """
-    root = of_working_tree(ROOT / "impls", "impls")
-    implementations, broken = _lstms(root / "impls")
-    for reason in broken.values():
-        raise Unusable(reason)
     own, foreign = split(wanted)
-    names = _chosen(own, implementations, implementations, shared=False) if own or not foreign else []
-    chosen = [implementations[name] for name in names] + [registry.read_foreign(path) for path in foreign]
+    tree = Source()
+    root = tree.add_own()
+    for reason in tree.broken.values():
+        raise Unusable(reason)
+    names = _chosen(own, tree, tree, shared=False) if own or not foreign else []
+    chosen = [tree.lstms[name][0] for name in names] + [registry.read_foreign(path) for path in foreign]
     explicit = bool(wanted) and ALL not in wanted
-    pairs = _pairs(chosen, requirements.parse(specs), explicit)
-    sides: tuple[dict[str, Version], dict[str, Version]] = ({}, {})
+    pairs = _pairs(chosen, requirements.parse(specs), tree.core(), explicit)
+    base: dict[str, Version] = {}
+    head: dict[str, Version] = {}
     titles = []
     for implementation in chosen:
         pair = pairs[implementation.name]
-        if isinstance(pair, Unusable):
-            failure = ArmFailed("not_installed", one_line(str(pair), 300))
-            for side in sides:
-                side[implementation.name] = Version(implementation, root, failure=failure)
+        if isinstance(pair, ArmFailed):
+            base[implementation.name] = head[implementation.name] = Version(implementation, root, failure=pair)
         elif pair is not None:
-            *pythons, differ = pair
+            before, now, differ = pair
+            base[implementation.name] = Version(implementation, root, before)
+            head[implementation.name] = Version(implementation, root, now)
             titles.append(requirements.short(differ))
-            for side, python in zip(sides, pythons, strict=True):
-                side[implementation.name] = Version(implementation, root, python)
         elif explicit:
             raise Unusable(f"the environment of {implementation.name} has none of {', '.join(specs)}")
-    return Comparison(Side("base", sides[0]), Side("head", sides[1]), ", ".join(dict.fromkeys(titles)))
+    return Comparison(Side("base", base), Side("head", head), ", ".join(dict.fromkeys(titles)))
 
 
 def _pairs(
-    chosen: Sequence[Implementation], named: Mapping[str, str], explicit: bool
-) -> dict[str, requirements.Pair | Unusable | None]:
+    chosen: Sequence[Implementation], named: Mapping[str, str], core: Sequence[str], explicit: bool
+) -> dict[str, requirements.Pair | ArmFailed | None]:
     """Return base's and head's environment of each implementation; None where it has none of the named packages.
 
     A package that no environment has goes into the core one.
@@ -231,29 +228,24 @@ def _pairs(
     Args:
         chosen: the implementations.
         named: what is asked of base, by the name of the package.
-        explicit: whether an own environment that cannot be built is an error; otherwise its implementation gets it.
+        core: the requirements of the core environment.
+        explicit: whether an own environment that cannot be built is an error; otherwise its implementation fails.
     """
-    here: set[str] = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
-    own: dict[str, set[str]] = {}
-    pairs: dict[str, requirements.Pair | Unusable | None] = {}
-    apart = [implementation for implementation in chosen if implementation.requires]
-
-    def specs_in(holding: set[str]) -> list[str]:
-        return [spec for name, spec in named.items() if name in holding]
-
-    for implementation in apart:
-        name, needs = implementation.name, (*environments.WORKER_NEEDS, *implementation.requires)
-        try:
-            own[name] = {*requirements.build(needs, purpose=name)[1]}
-            mine = specs_in(own[name])
-            pairs[name] = requirements.pair(needs, mine, purpose=name) if mine else None
-        except Unusable as error:
-            if explicit:
-                raise
-            pairs[name] = error
-    mine = specs_in(here | ({*named} - set().union(*own.values())))
-    if mine and len(apart) < len(chosen):
-        core = requirements.pair(requirements.of_pyproject((ROOT / "pyproject.toml").read_bytes()), mine)
-    else:
-        core = None
-    return pairs | {implementation.name: core for implementation in chosen if not implementation.requires}
+    pairs: dict[str, requirements.Pair | ArmFailed | None] = {}
+    elsewhere: set[str] = set()
+    for implementation in chosen:
+        if implementation.requires:
+            name, needs = implementation.name, (*environments.WORKER_NEEDS, *implementation.requires)
+            try:
+                held = requirements.freeze(environments.build(needs, purpose=name)).keys() & named.keys()
+                pairs[name] = requirements.pair(needs, {key: named[key] for key in held}, name) if held else None
+                elsewhere |= held
+            except ValueError as error:
+                if explicit:
+                    raise
+                pairs[name] = ArmFailed("not_installed", one_line(str(error), 300))
+    here = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
+    mine = {name: spec for name, spec in named.items() if name in here or name not in elsewhere}
+    in_core = [implementation.name for implementation in chosen if not implementation.requires]
+    pair = requirements.pair(core, mine) if mine and in_core else None
+    return pairs | dict.fromkeys(in_core, pair)

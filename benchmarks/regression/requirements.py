@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -64,19 +64,6 @@ def freeze(python: str) -> dict[str, str]:
     return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
 
 
-def build(wanted: Sequence[str], constraints: Sequence[str] = (), purpose: str = PURPOSE) -> tuple[str, dict[str, str]]:
-    """Build an environment of these requirements, and return its Python and what it holds.
-
-    Raises:
-        Unusable: where it cannot be built.
-    """
-    try:
-        python = environments.build(wanted, constraints, purpose)
-        return python, freeze(python)
-    except environments.NotBuilt as error:
-        raise Unusable(str(error)) from None
-
-
 def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> Pair:
     """Build base's and head's environments from two lists of requirements.
 
@@ -86,27 +73,29 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> 
         Base's Python, head's Python, and the distributions that differ.
 
     Raises:
-        Unusable: where an environment cannot be built.
+        NotBuilt: where an environment cannot be built.
     """
-    head, held = build(now, purpose=purpose)
+    head = environments.build(now, purpose=purpose)
+    held = freeze(head)
     moved = names_of([*{*before} ^ {*now}])
     kept = [f"{name}=={version}" for name, version in held.items() if name not in moved]
     try:
-        base, old = build(before, kept, purpose)
-    except Unusable as error:
-        raise Unusable(f"{error} (all other packages are held at head's versions; name those that must move)") from None
+        base = environments.build(before, kept, purpose)
+    except environments.NotBuilt as error:
+        hint = "all other packages are held at head's versions; name those that must move"
+        raise environments.NotBuilt(f"{error} ({hint})") from None
+    old = freeze(base)
     versions = {name: (old.get(name, "none"), held.get(name, "none")) for name in sorted({*old, *held})}
     return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
 
 
-def pair(wanted: Sequence[str], specs: Sequence[str], purpose: str = PURPOSE) -> Pair:
-    """Return the same as `apart`, with `specs` instead of base's own requirements of these names.
+def pair(wanted: Sequence[str], named: Mapping[str, str], purpose: str = PURPOSE) -> Pair:
+    """Return the same as `apart`, with the named requirements instead of base's own of these names.
 
     Raises:
-        Unusable: where a spec changes nothing.
+        Unusable: where a requirement changes nothing.
     """
-    named = parse(specs)
-    rest = [text for text in wanted if not names_of([text]) & set(named)]
+    rest = [text for text in wanted if not names_of([text]) & named.keys()]
     base, head, differ = apart([*rest, *named.values()], [*wanted], purpose)
     for name, spec in named.items():
         if name not in differ:

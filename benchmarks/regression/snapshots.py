@@ -71,16 +71,10 @@ def resolve(folder: Path, revision: str) -> str:
     Raises:
         Unusable: where there is no such repository or commit.
     """
-    if not folder.is_dir():
-        raise Unusable(f"there is no folder {folder}")
-    try:
-        git(folder, "rev-parse", "--git-dir")
-    except Unusable as error:
-        raise Unusable(f"there is no {revision} of {folder}: {error}") from None
     try:
         return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
-    except Unusable:
-        raise Unusable(f"{revision} names no commit of the repository that {folder} is in") from None
+    except Unusable as error:
+        raise Unusable(f"{revision} names no commit of the repository that {folder} is in ({error})") from None
 
 
 def of_revision(folder: Path, revision: str, name: str) -> Path:
@@ -91,8 +85,7 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
         Unusable: where there is no such revision.
     """
     commit = resolve(folder, revision)
-    inside = git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
-    if inside and not git(folder, "ls-tree", "-d", "--full-tree", commit, inside).strip():
+    if not git(folder, "ls-tree", commit):
         raise NoFolder(f"{revision} has no {folder.name}/")
     without = [f":(exclude){path}" for path in CONTRACT] if name == IMPLS else []
     archive = git(folder, "archive", "--format=tar", f"--prefix={name}/", commit, "--", ".", *without)

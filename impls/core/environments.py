@@ -29,7 +29,7 @@ WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
 """What a worker imports besides the implementation."""
 
 
-class NotBuilt(Exception):
+class NotBuilt(ValueError):
     """An environment that could not be built; the message says why, in one line."""
 
 

@@ -23,14 +23,15 @@ def asked(monkeypatch):
     """What each environment was asked to change; this process's environment has jax, jaxlib and torch."""
     asked = []
 
-    def pair(wanted, specs, purpose=requirements.PURPOSE):
-        asked.append((purpose, sorted(specs)))
-        return f"base of {purpose}", f"head of {purpose}", {"x": (specs[0], purpose)}
+    def pair(wanted, named, purpose=requirements.PURPOSE):
+        asked.append((purpose, sorted(named.values())))
+        return f"base of {purpose}", f"head of {purpose}", {"x": ("1", purpose)}
 
     here = [SimpleNamespace(name=name) for name in ("jax", "jaxlib", "torch")]
     monkeypatch.setattr(metadata, "distributions", lambda: here)
     monkeypatch.setattr(requirements, "pair", pair)
-    monkeypatch.setattr(requirements, "build", lambda wanted, purpose: ("python", dict.fromkeys(HELD[purpose])))
+    monkeypatch.setattr(environments, "build", lambda wanted, purpose: purpose)
+    monkeypatch.setattr(requirements, "freeze", lambda python: dict.fromkeys(HELD.get(python, ())))
     return asked
 
 
@@ -59,38 +60,29 @@ def test_a_package_that_no_environment_holds_goes_into_the_core_one(asked):
 def test_with_all_an_environment_that_cannot_be_built_leaves_the_others_alone(asked, monkeypatch):
     def build(wanted, purpose):
         if purpose == "keras_jax":
-            raise Unusable("no network")
-        return "python", dict.fromkeys(HELD.get(purpose, ()))
+            raise environments.NotBuilt("no network")
+        return purpose
 
-    monkeypatch.setattr(requirements, "build", build)
+    monkeypatch.setattr(environments, "build", build)
     found = comparison.by_requirement(["all"], ["jax==0.10.1"])
     assert {purpose for purpose, _ in asked} == {"a regression", "equinox_lstm"}
     for side in (found.base, found.head):
         assert side.versions["keras_jax"].failure.status == "not_installed"
         assert side.versions["jax_scan"].failure is None
         assert "openvino_lstm" not in side.versions
-    with pytest.raises(Unusable, match="no network"):
+    with pytest.raises(environments.NotBuilt, match="no network"):
         comparison.by_requirement(["keras_jax", "jax_scan"], ["jax==0.10.1"])
 
 
 def test_a_core_environment_that_cannot_be_built_is_an_error(asked, monkeypatch):
-    def pair(wanted, specs, purpose=requirements.PURPOSE):
+    def pair(wanted, named, purpose=requirements.PURPOSE):
         asked.append(purpose)
-        raise Unusable("no network")
-
-    monkeypatch.setattr(requirements, "pair", pair)
-    with pytest.raises(Unusable, match="no network"):
-        comparison.by_requirement([], ["jax==0.10.1"])
-    assert asked == [requirements.PURPOSE]  # and is tried once
-
-
-def test_an_environment_that_cannot_be_built_is_told(monkeypatch):
-    def build(wanted, constraints=(), purpose=""):
         raise environments.NotBuilt("no network")
 
-    monkeypatch.setattr(environments, "build", build)
-    with pytest.raises(Unusable, match="no network"):
-        requirements.build(["jax"])
+    monkeypatch.setattr(requirements, "pair", pair)
+    with pytest.raises(environments.NotBuilt, match="no network"):
+        comparison.by_requirement([], ["jax==0.10.1"])
+    assert asked == [requirements.PURPOSE]  # and is tried once
 
 
 IMPLEMENTATION = 'FRAMEWORK = "torch"\nTRACK = "tuned"\n\n\ndef prepare(problem, weights, device, workload): ...\n'
@@ -110,5 +102,5 @@ def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder
     assert not found.base.versions
     assert list(found.head.versions) == ["mine"]
     path.unlink()
-    with pytest.raises(Unusable, match="exists neither in HEAD nor now"):
+    with pytest.raises(Unusable, match="exists neither in HEAD nor in the working tree"):
         comparison.by_revision([str(path)], "HEAD")
