@@ -20,9 +20,9 @@ from benchmarks import choices
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.record import UNTRUE, Record
-from benchmarks.runner import admission, blocks, cards, outside
+from benchmarks.runner import admission, cards, outside
 from benchmarks.runner.arm import Arm, ArmFailed, start_all
-from benchmarks.runner.blocks import ArmKey, Job
+from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
 from benchmarks.runner.environment import Limits
 from benchmarks.runner.sides import Side, shuffled, worker_dtype
 from benchmarks.stages import Advance, Stage
@@ -190,17 +190,13 @@ class Session:
             with self.stopwatch.spent("warm starts"):
                 start_all([self.arms[key] for key in rng.sample(keys, len(keys)) if not self.arms[key].alive])
             self._write_expected(todo)
-            failed = blocks.measure(
-                self._jobs(todo, rows, rng),
-                self.opening,
-                count,
-                rng,
-                self.stopwatch,
+            jobs = self._jobs(todo, rows, rng)
+            replicate = Replicate(jobs, self.opening, count, rng, self.stopwatch, self.card)
+            replicate.measure(
                 lambda share: self.advance(stage, label, number + share, of_all),
                 pipelined=self.options.device == "cuda" and len(self.sides) == 1,
-                card=self.card,
             )
-        for row, failure in failed:
+        for row, failure in replicate.failed:
             row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
             if failure.status in UNTRUE:
                 row.forget_times()
@@ -229,13 +225,16 @@ class Session:
             for benchmark in todo.get(name, ()):
                 groups.setdefault((benchmark, name if len(self.sides) > 1 else ""), []).append((label, name))
         return [
-            Job(
-                benchmark,
-                {key: self.arms[key] for key in keys},
-                {key: self.plan(key[1], benchmark) for key in keys},
-                {key: rows[*key, benchmark.id] for key in keys},
-                self.expected_of(benchmark),
-            )
+            {
+                key: Entry(
+                    benchmark,
+                    self.arms[key],
+                    self.plan(key[1], benchmark),
+                    rows[*key, benchmark.id],
+                    self.expected_of(benchmark),
+                )
+                for key in keys
+            }
             for (benchmark, _), keys in rng.sample(list(groups.items()), len(groups))
         ]
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.cases import Benchmark
 from benchmarks.record import Record
-from benchmarks.runner.blocks import Job, Replicate
+from benchmarks.runner.blocks import Entry, Replicate
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import requests
 from benchmarks.worker.timing import Plan
@@ -44,11 +44,11 @@ def test_an_arm_with_other_versions_than_at_its_admission_is_not_measured(now, r
         run_id="r", implementation="torch_lstm", problem="t4-b2-i8-h8", workload="sequence", mode="forward",
         replicate=0, versions="torch 2.9.0",
     )  # fmt: skip
-    job = Job(BENCHMARK, {KEY: arm}, {KEY: Plan(3, 1)}, {KEY: row}, "expected")
+    entry = Entry(BENCHMARK, arm, Plan(3, 1), row, "expected")
     opening = requests.Open(BENCHMARK.id, 0, None, 0)
-    replicate = Replicate([job], lambda benchmark: opening, 3, random.Random(0), Stopwatch())
-    replicate.open(0, KEY)
+    replicate = Replicate([{KEY: entry}], lambda benchmark: opening, 3, random.Random(0), Stopwatch())
+    replicate.open(entry)
     assert [(failed, str(failure)) for failed, failure in replicate.failed] == [(row, reason) for reason in reasons]
     assert arm.asked == ([] if reasons else [opening])
-    assert replicate.alive == {0: set() if reasons else {KEY}}
+    assert entry.is_open == (not reasons)
     assert row.turns == (None if reasons else [])

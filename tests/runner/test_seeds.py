@@ -48,5 +48,5 @@ def test_which_turns_are_checked_does_not_follow_from_a_seed(foreseen):
         foreseen()
         replicate = Replicate([], lambda benchmark: None, 3, random.Random(0), Stopwatch())
         assert isinstance(replicate.chance, random.SystemRandom)
-        found.append([replicate.check_of(3, 6, updates=True) for _ in range(200)])
+        found.append([replicate.check_of(3, updates=True) for _ in range(200)])
     assert found[0] != found[1]
