@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -19,7 +20,7 @@ from impls.core import reference
 from impls.core.contract import Prepared
 from impls.core.formats import FORMATS
 from impls.core.problem import Problem
-from impls.core.reference import Results, sigmoid
+from impls.core.reference import Results, sigmoid, sigmoid_slope
 from impls.core.weights import Array, Inputs, Weights, make_weights
 
 PROBLEM = Problem.parse("t5-b4-i8-h8")
@@ -31,11 +32,56 @@ PROBLEM_OF_LAYERS = Problem.parse("t5-b4-i8-h8-l2-bi")
 SEED = 11
 """Of the weights and inputs of extreme controls."""
 
-Fault = Callable[[Problem, Weights, Inputs], Results]
+
+@dataclass(frozen=True)
+class Case:
+    """What a control computes wrongly."""
+
+    problem: Problem
+    weights: Weights
+    inputs: Inputs
+
+    def run(self, weights: Weights | None = None, **inputs: Array | None) -> Results:
+        """Return the reference's results, with some other weights or inputs."""
+        changed = dataclasses.replace(self.inputs, **inputs)  # type: ignore[arg-type]
+        return reference.run_sequence(self.problem, {**self.weights, **(weights or {})}, changed)
+
+    def patched(self, **functions: Any) -> Results:
+        """Return the results of a reference some of whose functions are others."""
+        with np.errstate(all="ignore"), patch.multiple(reference, **functions):
+            return self.run()
+
+    def changed(self, name: str, change: Callable[[Array], Array]) -> Results:
+        """Return the right results, but for a change of one tensor."""
+        right = self.run()
+        return {**right, name: change(right[name])}
+
+    def scaled_below(self, limit: float, by: float) -> Results:
+        """Return the right results, but for a factor of what is below a limit."""
+        return {name: np.where(np.abs(value) < limit, by * value, value) for name, value in self.run().items()}
+
+    def gradients_of(self, other: Results, part: str = "") -> Results:
+        """Return the right results, but for the gradients that have this part in their names: those are of others."""
+        return self.run() | {name: other[name] for name in other if name.startswith("grad_") and part in name}
+
+    @property
+    def inside(self) -> Array:
+        """Where in x and output a row of the batch has not ended."""
+        return reference.inside_of(self.inputs.x, self.inputs.lengths)
+
+    @property
+    def tolerance(self) -> float:
+        """That of the problem's dtype."""
+        return agreement.tolerance_of(self.problem.dtype)
 
 
-def _with(weights: Weights, name: str, value: Array) -> Weights:
-    return {**weights, name: value}
+Fault = Callable[[Case], Results]
+
+
+def _off(array: Array, index: tuple[int, ...], by: float) -> Array:
+    moved = array.copy()
+    moved[index] += by
+    return moved
 
 
 def _swap_gates(array: Array) -> Array:
@@ -43,21 +89,16 @@ def _swap_gates(array: Array) -> Array:
     return np.concatenate([f, i, g, o])
 
 
-def gates_swapped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+def gates_swapped(case: Case) -> Results:
     """Rows in order f, i, g, o, consistently in weights and gradients."""
-    results = reference.run_sequence(problem, {name: _swap_gates(value) for name, value in weights.items()}, inputs)
-    return {n: _swap_gates(v) if n.removeprefix("grad_") in weights else v for n, v in results.items()}
+    results = case.run({name: _swap_gates(value) for name, value in case.weights.items()})
+    return {n: _swap_gates(v) if n.removeprefix("grad_") in case.weights else v for n, v in results.items()}
 
 
-def bias_dropped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """bias_hh left out."""
-    return reference.run_sequence(problem, _with(weights, "bias_hh_l0", 0 * weights["bias_hh_l0"]), inputs)
-
-
-def cell_gate_fed_c(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+def cell_gate_fed_c(case: Case) -> Results:
     """The cell gate g computed from c instead of h, as in futhark-ad's benchmark."""
-    results = reference.run_sequence(problem, weights, inputs)
-    h, c, hidden = inputs.h0[0], inputs.c0[0], problem.hidden_size
+    weights, inputs = case.weights, case.inputs
+    h, c, hidden = inputs.h0[0], inputs.c0[0], case.problem.hidden_size
     bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
     outputs = []
     for x in inputs.x:
@@ -68,198 +109,116 @@ def cell_gate_fed_c(problem: Problem, weights: Weights, inputs: Inputs) -> Resul
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)
         outputs.append(h)
-    return {**results, "output": np.stack(outputs), "h_n": h[None], "c_n": c[None]}
+    return {**case.run(), "output": np.stack(outputs), "h_n": h[None], "c_n": c[None]}
 
 
-def gradient_detached(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """No gradient through the last hidden state, as after a stray detach()."""
-    results = reference.run_sequence(problem, weights, inputs)
-    detached = Inputs(**{**inputs.arrays(), "d_h_n": 0 * inputs.d_h_n})
-    wrong = reference.run_sequence(problem, weights, detached)
-    return {name: wrong[name] if name.startswith("grad_") else value for name, value in results.items()}
-
-
-def matrix_transposed(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+def matrix_transposed(case: Case) -> Results:
     """Each gate's block of weight_hh transposed."""
-    turned = np.concatenate([block.T for block in np.split(weights["weight_hh_l0"], 4)])
-    return reference.run_sequence(problem, _with(weights, "weight_hh_l0", turned), inputs)
+    turned = np.concatenate([block.T for block in np.split(case.weights["weight_hh_l0"], 4)])
+    return case.run({"weight_hh_l0": turned})
 
 
-def weight_off(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """A single weight off by 1e-3; where the tolerance is larger, by 50 times the tolerance."""
-    moved = weights["weight_ih_l0"].copy()
-    moved[3, 2] += max(1e-3, 50 * agreement.tolerance_of(problem.dtype))
-    return reference.run_sequence(problem, _with(weights, "weight_ih_l0", moved), inputs)
-
-
-def just_above(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """The output in one element off by 1.1 times the tolerance."""
-    results = reference.run_sequence(problem, weights, inputs)
-    output = results["output"].copy()
-    output[1, 2, 3] += 1.1 * agreement.tolerance_of(problem.dtype) * np.abs(output).max()
-    return {**results, "output": output}
-
-
-def one_nan(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """A single NaN in each result."""
-    results = {name: value.copy() for name, value in reference.run_sequence(problem, weights, inputs).items()}
-    for value in results.values():
-        value.flat[-1] = np.nan
-    return results
-
-
-def axis_dropped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+def axis_dropped(case: Case) -> Results:
     """h_n, h0's and x's gradients without their first axis, as after a stray squeeze()."""
-    results = reference.run_sequence(problem, weights, inputs)
-    return {name: value[0] if name in ("h_n", "grad_h0", "grad_x") else value for name, value in results.items()}
+    dropped = ("h_n", "grad_h0", "grad_x")
+    return {name: value[0] if name in dropped else value for name, value in case.run().items()}
 
 
-def sigmoid_from_tanh(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+def sigmoid_from_tanh(case: Case) -> Results:
     """0.5 · (1 + tanh(z / 2)), which is 0, or has few digits, where a gate is shut."""
 
     def from_tanh(z: Array) -> Array:
-        half: Array = 0.5 * (1 + np.tanh(0.5 * z.astype(problem.dtype)))
+        half: Array = 0.5 * (1 + np.tanh(0.5 * z.astype(case.problem.dtype)))
         return half.astype(np.float64)
 
-    with patch.multiple(reference, sigmoid=from_tanh, sigmoid_slope=lambda z: from_tanh(z) * (1 - from_tanh(z))):
-        return reference.run_sequence(problem, weights, inputs)
+    return case.patched(sigmoid=from_tanh, sigmoid_slope=lambda z: from_tanh(z) * (1 - from_tanh(z)))
 
 
-def exp_overflows(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """exp(z) / (1 + exp(z)), which is NaN for a large z."""
-
-    def from_exp(z: Array) -> Array:
-        large: Array = np.exp(z)
-        large /= 1 + large
-        return large
-
-    with np.errstate(all="ignore"), patch.multiple(reference, sigmoid=from_exp):
-        return reference.run_sequence(problem, weights, inputs)
-
-
-def gates_clipped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """Gates from pre-activations that are clipped to ±8, so that none shuts."""
-    with patch.multiple(reference, sigmoid=lambda z: sigmoid(np.clip(z, -8, 8))):
-        return reference.run_sequence(problem, weights, inputs)
-
-
-def slope_never_zero(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """A sigmoid that reaches 1 only to a rounding error, so that a huge x still has a gradient."""
-    slope = reference.sigmoid_slope
-    with patch.multiple(reference, sigmoid_slope=lambda z: np.maximum(slope(z), 6e-8)):
-        return reference.run_sequence(problem, weights, inputs)
-
-
-def tiny_lost(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """Results below 1e-20 are zero, as after half precision."""
-    results = reference.run_sequence(problem, weights, inputs)
-    return {name: np.where(np.abs(value) < 1e-20, 0, value) for name, value in results.items()}
-
-
-def denormal_doubled(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """Results below the smallest normal number are twice as large as they should be."""
-    results = reference.run_sequence(problem, weights, inputs)
-    smallest = FORMATS[problem.dtype].smallest
-    return {name: np.where(np.abs(value) < smallest, 2 * value, value) for name, value in results.items()}
-
-
-def lengths_ignored(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """Every row as long as seq_len."""
-    return reference.run_sequence(problem, weights, dataclasses.replace(inputs, lengths=None))
-
-
-def padding_in_output(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+def padding_in_output(case: Case) -> Results:
     """The last output of a row repeated beyond its length, as Keras does."""
-    results = reference.run_sequence(problem, weights, inputs)
-    within = reference.inside_of(inputs.x, inputs.lengths)
-    hidden = problem.hidden_size
+    results, hidden = case.run(), case.problem.hidden_size
     repeated = results["output"].copy()
-    repeated[:, :, :hidden] = np.where(within, repeated[:, :, :hidden], results["h_n"][0])
+    repeated[:, :, :hidden] = np.where(case.inside, repeated[:, :, :hidden], results["h_n"][0])
     return {**results, "output": repeated}
 
 
-def reversed_with_padding(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
+def reversed_with_padding(case: Case) -> Results:
     """The reverse direction starts at seq_len, and goes through the padding first."""
-    whole = reference.run_sequence(problem, weights, dataclasses.replace(inputs, lengths=None))
-    results = reference.run_sequence(problem, weights, inputs)
-    within, hidden = reference.inside_of(inputs.x, inputs.lengths), problem.hidden_size
-    backward = np.where(within, whole["output"][:, :, hidden:], 0.0)
-    return {**results, "output": np.concatenate([results["output"][:, :, :hidden], backward], axis=2)}
+    whole, hidden = case.run(lengths=None)["output"], case.problem.hidden_size
+    backward = np.where(case.inside, whole[:, :, hidden:], 0.0)
+    return case.changed("output", lambda output: np.concatenate([output[:, :, :hidden], backward], axis=2))
 
 
-def padding_in_gradient(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """The cotangent of the output beyond a row's length reaches the gradient of x there."""
-    results = reference.run_sequence(problem, weights, inputs)
-    within, width = reference.inside_of(inputs.x, inputs.lengths), inputs.x.shape[2]
-    leaked = np.where(within, results["grad_x"], inputs.d_output[:, :, :width])
-    return {**results, "grad_x": leaked}
+CONTROLS: dict[str, Fault] = {
+    "gates_swapped": gates_swapped,
+    # bias_hh left out
+    "bias_dropped": lambda case: case.run({"bias_hh_l0": 0 * case.weights["bias_hh_l0"]}),
+    "cell_gate_fed_c": cell_gate_fed_c,
+    # no gradient through the last hidden state, as after a stray detach()
+    "gradient_detached": lambda case: case.gradients_of(case.run(d_h_n=0 * case.inputs.d_h_n)),
+    "matrix_transposed": matrix_transposed,
+    # a single weight off by 1e-3; where the tolerance is larger, by 50 times the tolerance
+    "weight_off": lambda case: case.run(
+        {"weight_ih_l0": _off(case.weights["weight_ih_l0"], (3, 2), max(1e-3, 50 * case.tolerance))}
+    ),
+    # the output in one element off by 1.1 times the tolerance
+    "just_above": lambda case: case.changed(
+        "output", lambda output: _off(output, (1, 2, 3), 1.1 * case.tolerance * np.abs(output).max())
+    ),
+    # a single NaN in each result
+    "one_nan": lambda case: {name: _off(value, (-1,) * value.ndim, np.nan) for name, value in case.run().items()},
+    "axis_dropped": axis_dropped,
+}
 
-
-def directions_swapped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """The reverse direction comes first in the output."""
-    results = reference.run_sequence(problem, weights, inputs)
-    forward, backward = np.split(results["output"], 2, axis=2)
-    return {**results, "output": np.concatenate([backward, forward], axis=2)}
-
-
-def layers_swapped(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """The final states of the last layer come first."""
-    results = reference.run_sequence(problem, weights, inputs)
-    return {**results, "c_n": np.roll(results["c_n"], problem.directions, axis=0)}
-
-
-def layer_not_fed_back(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """The first layer's weights get the gradient of another cotangent: as where layers are differentiated apart."""
-    results = reference.run_sequence(problem, weights, inputs)
-    half = reference.run_sequence(problem, weights, dataclasses.replace(inputs, d_output=0.5 * inputs.d_output))
-    wrong = {name: value for name, value in half.items() if name.startswith("grad_") and "_l0" in name}
-    return {**results, **wrong}
-
-
-def _by_name(*faults: Fault) -> dict[str, Fault]:
-    return {fault.__name__: fault for fault in faults}
-
-
-CONTROLS = _by_name(
-    gates_swapped,
-    bias_dropped,
-    cell_gate_fed_c,
-    gradient_detached,
-    matrix_transposed,
-    weight_off,
-    just_above,
-    one_nan,
-    axis_dropped,
-)
-
-LENGTHS = _by_name(lengths_ignored, padding_in_output, reversed_with_padding, padding_in_gradient)
+LENGTHS: dict[str, Fault] = {
+    # every row as long as seq_len
+    "lengths_ignored": lambda case: case.run(lengths=None),
+    "padding_in_output": padding_in_output,
+    "reversed_with_padding": reversed_with_padding,
+    # the cotangent of the output beyond a row's length reaches the gradient of x there
+    "padding_in_gradient": lambda case: case.changed(
+        "grad_x", lambda grad: np.where(case.inside, grad, case.inputs.d_output[:, :, : grad.shape[2]])
+    ),
+}
 """What must be refused at PROBLEM_OF_LENGTHS."""
-LAYERS = _by_name(directions_swapped, layers_swapped, layer_not_fed_back)
+LAYERS: dict[str, Fault] = {
+    # the reverse direction comes first in the output
+    "directions_swapped": lambda case: case.changed(
+        "output", lambda output: np.roll(output, case.problem.hidden_size, axis=2)
+    ),
+    # the final states of the last layer come first
+    "layers_swapped": lambda case: case.changed("c_n", lambda c_n: np.roll(c_n, case.problem.directions, axis=0)),
+    # the first layer's weights get the gradient of another cotangent: as where layers are differentiated apart
+    "layer_not_fed_back": lambda case: case.gradients_of(case.run(d_output=0.5 * case.inputs.d_output), "_l0"),
+}
 """What must be refused at PROBLEM_OF_LAYERS."""
 
-EXTREME = _by_name(
-    sigmoid_from_tanh,
-    exp_overflows,
-    gates_clipped,
-    slope_never_zero,
-    tiny_lost,
-    denormal_doubled,
-)
+EXTREME: dict[str, Fault] = {
+    "sigmoid_from_tanh": sigmoid_from_tanh,
+    # exp(z) / (1 + exp(z)), which is NaN for a large z
+    "exp_overflows": lambda case: case.patched(sigmoid=lambda z: np.exp(z) / (1 + np.exp(z))),
+    # gates from pre-activations that are clipped to ±8, so that none shuts
+    "gates_clipped": lambda case: case.patched(sigmoid=lambda z: sigmoid(np.clip(z, -8, 8))),
+    # a sigmoid that reaches 1 only to a rounding error, so that a huge x still has a gradient
+    "slope_never_zero": lambda case: case.patched(sigmoid_slope=lambda z: np.maximum(sigmoid_slope(z), 6e-8)),
+    # results below 1e-20 are zero, as after half precision
+    "tiny_lost": lambda case: case.scaled_below(1e-20, by=0),
+    # results below the smallest normal number are twice as large as they should be
+    "denormal_doubled": lambda case: case.scaled_below(FORMATS[case.problem.dtype].smallest, by=2),
+}
 
 
 def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
     """Return the Prepared of a fault, which has the mode train_step only."""
-
-    def run(inputs: Inputs) -> Results:
-        return fault(problem, weights, inputs)
-
-    return Prepared(load=lambda inputs: inputs, to_numpy=lambda _, result: result, train_step=run)
+    return Prepared(
+        load=lambda inputs: Case(problem, weights, inputs), to_numpy=lambda _, result: result, train_step=fault
+    )
 
 
-def _reason(check: Callable[[], object]) -> str | None:
+def _reason(check: Callable[..., object], *arguments: object) -> str | None:
     """Return the reason why a check refuses; None where it passes."""
     try:
-        check()
+        check(*arguments)
     except agreement.Disagrees as error:
         return str(error)
     return None
@@ -274,7 +233,7 @@ def refusals(dtype: str) -> dict[str, str | None]:
         want = agreement.expected(in_dtype, "sequence", weights)
         for name, fault in faults.items():
             prepared = prepare(fault, in_dtype, weights)
-            reasons[name] = _reason(partial(agreement.check, prepared, in_dtype, "sequence", "train_step", want))
+            reasons[name] = _reason(agreement.check, prepared, in_dtype, "sequence", "train_step", want)
     return reasons
 
 
@@ -286,7 +245,7 @@ def extreme_refusals(dtype: str) -> dict[str, str | None]:
     for name, fault in EXTREME.items():
         prepared = prepare(fault, problem, weights)
         of_each = {
-            extreme: _reason(partial(extremes.check, prepared, extreme, dtype, ["train_step"], want, SEED))
+            extreme: _reason(extremes.check, prepared, extreme, dtype, ["train_step"], want, SEED)
             for extreme in extremes.EXTREMES
         }
         reasons[name] = next((f"{extreme}, {reason}" for extreme, reason in of_each.items() if reason), None)
