@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from benchmarks.processes import die_with_parent
+
 LONGEST_SECONDS = 3.0
 
 
@@ -25,10 +27,11 @@ def background_load(core: int) -> Iterator[None]:
 
 
 def _work(core: int, parent: int) -> None:
-    """Work for a random time, sleep for a random time, and so on until the parent is gone."""
+    """Work for a random time, sleep for a random time, and so on."""
+    die_with_parent(parent)
     os.sched_setaffinity(0, {core})
     rng = random.Random()
-    while os.getppid() == parent:
+    while True:
         end = time.perf_counter() + rng.uniform(0.1, LONGEST_SECONDS)
         while time.perf_counter() < end:
             pass

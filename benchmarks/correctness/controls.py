@@ -239,7 +239,7 @@ def refusals(dtype: str) -> dict[str, str | None]:
 
 def extreme_refusals(dtype: str) -> dict[str, str | None]:
     """Return the same for the controls that extreme numbers must find."""
-    weights, problem = extremes.weights_of(dtype, SEED), extremes.problem_in(dtype)
+    weights, problem = extremes.weights_of(dtype, SEED), extremes.PROBLEM.replace(dtype=dtype)
     want = extremes.expected(dtype, SEED, SEED)
     reasons: dict[str, str | None] = {}
     for name, fault in EXTREME.items():

@@ -74,11 +74,15 @@ class Matrix:
         self.columns = list(self.benchmarks)
         self.cells: dict[Key, Cell] = {}
         self.modes: dict[str, set[str]] = {}  # by implementation: those that were compared
-        self.interrupted = False
 
     def columns_of(self, dtype: str) -> list[str]:
         """Return the problems and extremes of a dtype: half precision has no extremes."""
         return [column for column in self.columns if column not in extremes.EXTREMES or dtype in extremes.SWITCH]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it ended before all cells were filled."""
+        return len(self.cells) < len(self.versions) * sum(len(self.columns_of(dtype)) for dtype in self.dtypes)
 
     @property
     def good(self) -> bool:
@@ -98,9 +102,8 @@ class Matrix:
 
         A worker starts on all processors, so that an implementation that shards over them does so here too.
         """
-        first = sorted(self.versions.values(), key=lambda version: version.implementation.framework)
-        first.sort(key=lambda version: version.implementation.name not in LONGEST)
-        versions = {version.implementation.name: version for version in first}
+        by_framework = sorted(self.versions.items(), key=lambda item: item[1].implementation.framework)
+        versions = dict(sorted(by_framework, key=lambda item: item[0] not in LONGEST))
         benchmarks = [
             _in(dtype, benchmark).id
             for dtype in self.dtypes
@@ -145,9 +148,6 @@ class Matrix:
         with Session(how, sides, cores, folder, advance) as session:
             try:
                 session.admit(compare, at_once=len(cores))
-            except KeyboardInterrupt:
-                self.interrupted = True
-                raise
             finally:
                 self.cells = self.cells_of(session)
 

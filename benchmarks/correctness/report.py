@@ -44,14 +44,7 @@ def show(matrix: Matrix, console: Console) -> None:
 
 
 def markdown(matrix: Matrix, where: Sequence[str], controls: Mapping[str, str], last: str) -> str:
-    """Return the whole matrix in Markdown.
-
-    Args:
-        matrix: what was compared.
-        where: in words, on which machine and from which commit.
-        controls: the result of each negative control.
-        last: the result in one line.
-    """
+    """Return the whole matrix in Markdown, with where it was made, and the result of each negative control."""
     parts = ["# Agreement with the float64 reference", last, tables.items(where)]
     for dtype in matrix.dtypes:
         columns = _columns(matrix, dtype, matrix.columns_of(dtype))

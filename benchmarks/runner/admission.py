@@ -130,14 +130,7 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
 
 
 def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, name_kernel: bool = False) -> None:
-    """Check an arm that is to be timed at a benchmark.
-
-    Args:
-        session: has the seeds and the reference's results.
-        arm: the arm, which runs.
-        benchmark: the benchmark.
-        row: is filled in. Its `seconds` are roughly those of a call.
-        name_kernel: whether to find out which kernel runs.
+    """Check an arm that is to be timed at a benchmark, and fill in its row: `seconds` is roughly that of a call.
 
     Raises:
         ArmFailed: where it is refused.

@@ -153,14 +153,12 @@ class Arm:
     def ask(
         self,
         request: protocol.Request[Answer],
-        seconds: float | None = None,
         stop: bool = True,
     ) -> Answer:
         """Send a request, let the worker run until it has answered, and return the answer.
 
         Args:
             request: the request.
-            seconds: how long the worker may take; None for the arm's own limit.
             stop: whether the worker is then stopped. Only where another request follows at once, it need not be.
 
         Raises:
@@ -168,7 +166,7 @@ class Arm:
         """
         self._signal(signal.SIGCONT)
         self._send(protocol.line(request))
-        return self._receive(request.answer_type(), seconds or self.limits.call_seconds, stop)
+        return self._receive(request.answer_type(), self.limits.call_seconds, stop)
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""

@@ -13,7 +13,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -76,35 +76,24 @@ Job = Mapping[ArmKey, Entry]
 """Those that take turns with each other at a benchmark."""
 
 
+@dataclass
 class Replicate:
     """A replicate while it is measured. An arm that fails at a job goes on with its other jobs; other arms go on.
 
-    Args:
-        jobs: what is measured.
-        opening: makes the request that opens a benchmark.
-        blocks: how many.
-        rng: makes all random orders.
-        stopwatch: counts the time that this takes.
-        card: the GPU, to be read at each turn.
+    opening: makes the request that opens a benchmark.
+    rng: makes all random orders.
+    card: the GPU, to be read at each turn.
+    chance: says which turns are checked: rng can be foreseen by who knows the seed of a run.
     """
 
-    def __init__(
-        self,
-        jobs: Sequence[Job],
-        opening: Callable[[Benchmark], requests.Open],
-        blocks: int,
-        rng: random.Random,
-        stopwatch: Stopwatch,
-        card: Card | None = None,
-    ) -> None:
-        self.jobs = jobs
-        self.card = card
-        self.opening = opening
-        self.blocks = blocks
-        self.rng = rng
-        self.chance = random.SystemRandom()  # rng can be foreseen by who knows the seed of a run
-        self.stopwatch = stopwatch
-        self.failed: list[tuple[Record, ArmFailed]] = []
+    jobs: Sequence[Job]
+    opening: Callable[[Benchmark], requests.Open]
+    blocks: int
+    rng: random.Random
+    stopwatch: Stopwatch
+    card: Card | None = None
+    chance: random.Random = field(default_factory=random.SystemRandom)
+    failed: list[tuple[Record, ArmFailed]] = field(default_factory=list)
 
     def measure(self, advance: Callable[[float], None], pipelined: bool) -> None:
         """Fill in the rows of every job.

@@ -1,4 +1,4 @@
-"""The GPU as its driver sees it, by NVML: its name, clock and temperature, and whether it holds itself back.
+"""The GPU as its driver sees it, by NVML: its clock and temperature, and whether it holds itself back.
 
 NVML is the module pynvml of the package nvidia-ml-py. Where it is not installed, none of this is known.
 """
@@ -52,25 +52,14 @@ class Card:
                 self.handle = nvml.nvmlDeviceGetHandleByUUID(visible)
             else:
                 self.handle = nvml.nvmlDeviceGetHandleByIndex(int(visible or 0))
-            self.name = str(nvml.nvmlDeviceGetName(self.handle))
-            self.driver = str(nvml.nvmlSystemGetDriverVersion())
         except (nvml.NVMLError, ValueError) as error:
             raise LookupError(f"NVML sees no card: {error}") from None
 
     def reading(self, own: Collection[int] = ()) -> Reading:
-        """Read the card.
-
-        Args:
-            own: the process ids of the suite, which are no others.
-        """
+        """Read the card. `own` are the process ids of the suite, which are no others."""
         nvml, handle = self.nvml, self.handle
-        reasons = getattr(
-            nvml,
-            "nvmlDeviceGetCurrentClocksEventReasons",
-            getattr(nvml, "nvmlDeviceGetCurrentClocksThrottleReasons", None),
-        )
         megahertz = self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)
-        bits = self._ask(reasons, handle) if reasons else None
+        bits = self._ask(nvml.nvmlDeviceGetCurrentClocksEventReasons, handle)
         users = self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle)
         users = None if users is None else {user.pid for user in users}
         if own and users and not users & set(own):

@@ -158,11 +158,7 @@ class Watch:
         return [pid for pid in descendants(self.pid) if pid not in stopped and _lives(pid)] + orphans()
 
     def trouble(self, pools: Sequence[int] = ()) -> str | None:
-        """Return what the worker took that it was not given, or left behind; None where nothing is wrong.
-
-        Args:
-            pools: the numbers of threads of its thread pools.
-        """
+        """Return what the worker took that it was not given, or left behind; `pools` are sizes of its thread pools."""
         if found := strayed(self.pid, self.cores):
             return f"it moved a thread to processor {min(found)}, which it was not given"
         if max(pools, default=0) > len(self.cores):
@@ -174,11 +170,9 @@ class Watch:
         return None
 
     def busy_helper(self, before: Mapping[int, float], seconds: float) -> str | None:
-        """Return which process of the worker's own used a processor during a turn; None where none did.
+        """Return which process of the worker's own used a processor in a turn of these seconds; None where none did.
 
-        Args:
-            before: what `helpers` returned before the turn.
-            seconds: how long the turn took.
+        `before` is what `helpers` returned before the turn.
         """
         busy = [pid for pid, cpu in self.helpers().items() if cpu - before.get(pid, 0.0) > BUSY * seconds]
         return f"a process that it has started used a processor during a turn (process {busy[0]})" if busy else None

@@ -26,12 +26,7 @@ MORE_CORES = 0.1
 
 
 def check(arm: Arm, row: Record, request: TakeTurn) -> None:
-    """Check whether the times of an arm's row can be true.
-
-    Args:
-        arm: the arm, of which more may be requested.
-        row: has its turns.
-        request: a turn of it.
+    """Check whether the times of an arm's row can be true; more turns may be requested.
 
     Raises:
         ArmFailed: where they cannot.

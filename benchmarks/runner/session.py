@@ -24,7 +24,7 @@ from benchmarks.runner import admission, cards, outside
 from benchmarks.runner.arm import Arm, ArmFailed, start_all
 from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
 from benchmarks.runner.environment import Limits
-from benchmarks.runner.sides import Side, shuffled, worker_dtype
+from benchmarks.runner.sides import Side, worker_dtype
 from benchmarks.stages import Advance, Stage
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import agreement, requests
@@ -125,8 +125,10 @@ class Session:
         outside.adopt_orphans()
         options = self.options
         for name in names:
-            for k, (side, version) in enumerate(shuffled(self.sides, name, rng)):
-                root = None
+            having = [side for side in self.sides if name in side.versions]
+            rng.shuffle(having)
+            for k, side in enumerate(having):
+                version, root = side.versions[name], None
                 if len(self.sides) > 1:
                     root = self.scratch / f"{name}-{k}"
                     root.unlink(missing_ok=True)
@@ -245,15 +247,12 @@ class Session:
         start of a turn, so an arm with shorter turns looks slower. A single bad estimate for the whole run would give
         an arm shorter turns in all its replicates.
         """
-        known = []
-        for side in self.sides:
-            key = side.label, name, benchmark.id
-            if key in self.seconds_seen:
-                known.append(statistics.median(self.seconds_seen[key]))
-            elif key in self.admissions:
-                known.append(self.admissions[key].seconds or 0.0)
+        keys = [(side.label, name, benchmark.id) for side in self.sides]
+        seen = [
+            self.seconds_seen.get(key, [self.admissions[key].seconds or 0.0]) for key in keys if key in self.admissions
+        ]
         device = self.options.device
-        return plan(max(known), self.options.turn_seconds, WARM_UP[device], LEAST_TURN[device])
+        return plan(max(map(statistics.median, seen)), self.options.turn_seconds, WARM_UP[device], LEAST_TURN[device])
 
     def learn(self, rows: Iterable[Record]) -> None:
         """Keep rows, and what later replicates need: what has failed is not tried again; times give later plans."""

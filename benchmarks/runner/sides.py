@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -58,10 +57,3 @@ class Side:
 def worker_dtype(dtypes: Iterable[str]) -> str:
     """Return the dtype that a worker for these dtypes is started with: JAX must know of float64 when it starts."""
     return "float64" if "float64" in dtypes else "float32"
-
-
-def shuffled(sides: Iterable[Side], name: str, rng: random.Random) -> list[tuple[Side, Version]]:
-    """Return the sides that have an implementation, in a random order, each with its version."""
-    having = [(side, side.versions[name]) for side in sides if name in side.versions]
-    rng.shuffle(having)
-    return having

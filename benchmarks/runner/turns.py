@@ -43,13 +43,9 @@ def pressure_seconds() -> float | None:
 def take(
     arm: Arm, request: TakeTurn, block: int = 0, position: int = 0, read_card: Callable[[], Reading] | None = None
 ) -> Turn:
-    """Let an arm take a turn, and fill in when that was and what was seen meanwhile.
+    """Let an arm take a turn, and fill in where and when that was, and what was seen meanwhile.
 
-    Args:
-        arm: the arm. It is stopped afterwards, except where the turn's result was read and is to be compared.
-        request: the turn.
-        block, position: where in the replicate the turn is.
-        read_card: reads the GPU, where there is one whose driver can be asked.
+    The arm is stopped afterwards, except where the turn's result was read and is to be compared.
 
     Raises:
         ArmFailed: where the turn cannot be taken, or the arm took more than it was given.

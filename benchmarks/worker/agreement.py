@@ -220,16 +220,7 @@ def check(
 ) -> Largest:
     """Compare a timed callable with the reference on two sets of inputs, then on the first set again.
 
-    Args:
-        prepared: the implementation, prepared for this problem and workload.
-        problem: the problem whose arrays are loaded.
-        workload: cell, sequence or model.
-        mode: which callable.
-        want: what `expected` returned for the same seed.
-        seed: the seed of the inputs.
-
-    Returns:
-        The largest error of all tensors.
+    `want` is what `expected` returned for the same seed. Returns the largest error of all tensors.
 
     Raises:
         Disagrees: where a result differs from the reference.

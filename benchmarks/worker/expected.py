@@ -41,11 +41,9 @@ def write_expected(
 
     Args:
         benchmarks: those with the same key share a file.
-        seed: of the weights.
-        weights_path: a file with weights; None for random weights.
+        seed, weights_path: of random weights, or where there is one, the file with weights.
         folder: where the files are written. Those of an earlier call are replaced.
-        inputs: the seed of the inputs.
-        zero_states: of each set of inputs, whether its h0 and c0 are zero.
+        inputs, zero_states: the seed of the inputs, and of each set of them, whether its h0 and c0 are zero.
         steps: by the id of a problem, the numbers of SGD steps to compute for `model`; None for those of the admission.
     """
     files: Expected = {}

@@ -48,11 +48,6 @@ EXTREMES = {
 }
 
 
-def problem_in(dtype: str) -> Problem:
-    """Return the problem in a dtype."""
-    return PROBLEM.replace(dtype=dtype)
-
-
 def weights_of(dtype: str, seed: int) -> Weights:
     """Return random weights in which the first input is the switch of the gates i, f and o."""
     made = make_weights(PROBLEM, seed=seed)
@@ -73,17 +68,11 @@ def inputs_of(extreme: str, dtype: str, seed: int) -> Inputs:
 
 
 def expected(dtype: str, seed: int, inputs: int) -> dict[str, Array]:
-    """Return the reference's results by EXTREME/NAME.
-
-    Args:
-        dtype: to which the inputs are rounded.
-        seed: of the weights.
-        inputs: the seed of the inputs.
-    """
+    """Return the reference's results by EXTREME/NAME, for the seeds of the weights and of the inputs."""
     weights = weights_of(dtype, seed)
     results: dict[str, Array] = {}
     for extreme in EXTREMES:
-        found = reference.run_sequence(problem_in(dtype), weights, inputs_of(extreme, dtype, inputs))
+        found = reference.run_sequence(PROBLEM.replace(dtype=dtype), weights, inputs_of(extreme, dtype, inputs))
         results |= {f"{extreme}/{name}": value for name, value in found.items()}
     return results
 
@@ -94,12 +83,10 @@ def check(
     """Compare modes of an implementation with the reference on an extreme.
 
     Args:
-        prepared: prepared for `problem_in(dtype)`, the weights of `weights_of`, and the workload sequence.
-        extreme: one of EXTREMES.
-        dtype: that of the problem.
-        modes: what is compared.
+        prepared: prepared for PROBLEM in that dtype, the weights of `weights_of`, and the workload sequence.
+        extreme, dtype, modes: what is compared.
         want: what `expected` returned for the same seed of the inputs.
-        inputs: the seed of the inputs.
+        inputs: that seed.
 
     Returns:
         The largest error, and whether results below the smallest normal number are zero.

@@ -33,13 +33,7 @@ SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 def name(prepared: Prepared, mode: str, state: Any) -> str | None:
-    """Return such as `aten::addmm × 128 (MKL SGEMM)`; None where the framework does not tell.
-
-    Args:
-        prepared: the implementation.
-        mode: what to call.
-        state: in which the mode can be called.
-    """
+    """Return such as `aten::addmm × 128 (MKL SGEMM)`; None where the framework does not tell."""
     if prepared.kernel is not None:
         told = prepared.kernel(mode, state)
         return None if told is None else str(told)

@@ -125,22 +125,12 @@ def check_left(
 
 
 def remembers(first_seconds: float, repeated_seconds: float) -> bool:
-    """Whether first calls on new inputs take so long that repeated calls must have remembered their result.
-
-    Args:
-        first_seconds: the least of several first calls.
-        repeated_seconds: of a call on inputs that it has seen.
-    """
+    """Whether (the least of) first calls on new inputs took so long that repeated calls must have remembered."""
     return first_seconds > REMEMBERED * repeated_seconds + SLACK_SECONDS
 
 
 def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable[[], Any]) -> None:
-    """Compare repeated calls with first calls on new inputs.
-
-    Args:
-        call: the timed callable.
-        state: its argument.
-        fresh: makes a new state.
+    """Compare repeated calls with first calls on new inputs, for which `fresh` makes new states.
 
     Raises:
         Suspicious: where the first calls take far longer.

@@ -28,7 +28,7 @@ class Found(NamedTuple):
 
 def found_by(change, dtype="float32", seed=5):
     """What is found where `change` turns the reference's results into others."""
-    problem, weights = extremes.problem_in(dtype), extremes.weights_of(dtype, 0)
+    problem, weights = extremes.PROBLEM.replace(dtype=dtype), extremes.weights_of(dtype, 0)
     prepared = Prepared(
         load=lambda inputs: inputs,
         to_numpy=lambda mode, result: result,
@@ -71,7 +71,7 @@ def test_only_extremes_find_these_controls(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("extreme", extremes.EXTREMES)
 def test_the_expected_results_are_those_of_fifty_digits(extreme, dtype):
-    problem, weights = extremes.problem_in(dtype), extremes.weights_of(dtype, 0)
+    problem, weights = extremes.PROBLEM.replace(dtype=dtype), extremes.weights_of(dtype, 0)
     inputs = extremes.inputs_of(extreme, dtype, 7)
     exact = fifty_digits.run_sequence(problem, weights, inputs)
     for name, got in reference.run_sequence(problem, weights, inputs).items():
@@ -84,7 +84,7 @@ def test_the_expected_results_are_those_of_fifty_digits(extreme, dtype):
 
 def test_a_sigmoid_with_an_absolute_error_of_a_rounding_passes_in_float32_only():
     """As ONNX Runtime's: honest in float32, where gates that are shut keep few digits."""
-    problem, weights = extremes.problem_in("float32"), extremes.weights_of("float32", 0)
+    problem, weights = extremes.PROBLEM.replace(dtype="float32"), extremes.weights_of("float32", 0)
     coarse = controls.prepare(controls.sigmoid_from_tanh, problem, weights)
     found = check_all(coarse, "float32", 1)["gates-shut"]
     assert 1e-4 < found.error < 5e-2
@@ -162,7 +162,7 @@ def test_without_the_workload_sequence_there_are_no_extremes():
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "flushes"), [("torch_lstm", False), ("torch_cell", False), ("jax_scan", True)])
 def test_implementations_agree_on_extremes_and_jax_flushes(name, flushes):
-    problem, weights = extremes.problem_in("float32"), extremes.weights_of("float32", 0)
+    problem, weights = extremes.PROBLEM.replace(dtype="float32"), extremes.weights_of("float32", 0)
     prepared = registry.load(registry.resolve(name)).prepare(problem, weights, "cpu", "sequence")
     for seed in range(3):
         found = check_all(prepared, "float32", seed)
