@@ -1,4 +1,7 @@
-"""Implementations that go wrong, written to files by tests: each is torch_lstm with its train_step changed."""
+"""Implementations that go wrong, written to files by tests: each is numpy_lstm with its train_step changed.
+
+What is about PyTorch is torch_lstm: TORCH names it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,10 @@ HEAD = """
 import ctypes, os, signal, subprocess, sys, threading, time
 from dataclasses import replace
 import numpy as np
-import torch
 from impls.core import contract
-from impls import torch_lstm
+from impls import numpy_lstm as base
 
-FRAMEWORK = "torch"
+FRAMEWORK = "numpy"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
@@ -25,7 +27,7 @@ def write_everywhere(line):
         except OSError: pass
 
 def prepare(problem, weights, device, workload):
-    right = torch_lstm.prepare(problem, weights, device, workload)
+    right = base.prepare(problem, weights, device, workload)
     good = right.train_step
     to_numpy = right.to_numpy
     calls = [0]
@@ -36,16 +38,16 @@ FAULTS = {
         def bad(state): raise RuntimeError("no such kernel")
     """,
     "nan": """
-        def bad(state): return tuple(tensor * float("nan") for tensor in good(state))
+        def bad(state): return {name: array * float("nan") for name, array in good(state).items()}
     """,
     "misshapen": """
         def bad(state):
-            output, *rest = good(state)
-            return output[0], *rest
+            result = good(state)
+            return {**result, "output": result["output"][0]}
     """,
     "wrong_formula": """
         wrong = dict(weights, weight_hh_l0=weights["weight_ih_l0"][:, :problem.hidden_size])
-        return torch_lstm.prepare(problem, wrong, device, workload)
+        return base.prepare(problem, wrong, device, workload)
     """,
     "leaks": """
         kept = []
@@ -118,7 +120,7 @@ FAULTS = {
     "remembers_contents": """
         kept = {}
         def bad(state):
-            key = hash(state.given[0].detach().numpy().tobytes())
+            key = hash(state.inputs["x"].tobytes())
             if key not in kept:
                 kept.clear()
                 time.sleep(0.002)
@@ -150,7 +152,7 @@ FAULTS = {
         def bad(state):
             calls[0] += 1
             result = good(state)
-            return result if calls[0] < LATE else (result[0] + 1e-3, *result[1:])
+            return result if calls[0] < LATE else {**result, "output": result["output"] + 1e-3}
     """,
     "stops_early": """
         began = []
@@ -158,7 +160,7 @@ FAULTS = {
             calls[0] += 1
             if calls[0] == LATE: began.append(time.monotonic())
             late = began and time.monotonic() > began[0] + 0.05
-            return tuple(0 * tensor for tensor in good(state)) if late else good(state)
+            return {name: 0 * array for name, array in good(state).items()} if late else good(state)
     """,
     "replaces_the_suites_clock": """
         from benchmarks.worker import requests, sanity, timing
@@ -225,6 +227,7 @@ FAULTS = {
             return good(state)
     """,
 }
+TORCH = ("sets_more_threads", "stops_learning")
 STATUS = {
     "raises": ("error", "RuntimeError: no such kernel"),
     "nan": ("disagrees", "is nan"),
@@ -303,6 +306,8 @@ def write(folder: Path, name: str, first: str = "") -> Path:
     body = textwrap.indent(textwrap.dedent(FAULTS[name]), "    ")
     first += FIRST.get(name, "\n")
     ending = "    return replace(right, train_step=bad, to_numpy=to_numpy)\n" if "bad" in body else "    return right\n"
-    head = HEAD.replace('"torch"', '"no_such_framework"') if name == "no_such_module" else HEAD
+    head = HEAD.replace('"numpy"', '"no_such_framework"') if name == "no_such_module" else HEAD
+    if name in TORCH:
+        head = head.replace("numpy_lstm as base", "torch_lstm as base\nimport torch").replace('"numpy"', '"torch"')
     path.write_text(first + head + body + ending)
     return path
