@@ -22,7 +22,7 @@ def commits_of(text: str, folder: Path) -> tuple[str, str]:
         Unusable: where it names no commits, or the good one is no ancestor of the bad one. One line.
     """
     good, dots, bad = text.partition("..")
-    if not (good and dots and bad) or bad.startswith("."):
+    if not (good and dots and bad):
         raise Unusable(f"{text!r} is not a range; write GOOD..BAD")
     first, last = resolve(folder, good), resolve(folder, bad)
     if first == last:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -30,56 +29,51 @@ NOTES = (
 )
 
 
-@dataclass(frozen=True)
-class Row:
-    """An implementation at a benchmark: its finding for each metric."""
+Row = dict[str, Finding]
+"""An implementation at a benchmark: its finding for each metric."""
 
-    implementation: str
-    findings: dict[str, Finding]
 
-    @property
-    def time(self) -> Finding:
-        """The finding of time."""
-        return self.findings["time"]
-
-    @property
-    def verdict(self) -> str:
-        """The verdict that colours the row: slower where any metric is slower, otherwise that of time."""
-        return "slower" if any(finding.verdict == "slower" for finding in self.findings.values()) else self.time.verdict
+def _style(row: Row) -> str:
+    """Return the colour of a row: that of slower where any metric is slower, otherwise that of time's verdict."""
+    slower = any(finding.verdict == "slower" for finding in row.values())
+    return STYLES.get("slower" if slower else row["time"].verdict, "")
 
 
 def _finds(row: Row) -> str:
-    return "–" if row.time.smallest is None else f"{100 * row.time.smallest:+.1f} %"
+    return "–" if row["time"].smallest is None else f"{100 * row['time'].smallest:+.1f} %"
 
 
 def _also(row: Row) -> str:
     """Return the findings of the other metrics that are not `same`."""
-    others = [finding for finding in row.findings.values() if finding.metric != "time" and finding.verdict != "same"]
+    others = [finding for finding in row.values() if finding.metric != "time" and finding.verdict != "same"]
     return "; ".join(f"{finding.metric} {finding.verdict} {change(finding)}" for finding in others)
 
 
 ALSO = Column("also", "also", _also, words=True)
 COLUMNS = (
-    Column("implementation", "implementation", lambda row: row.implementation, words=True, breakable=False),
-    Column("base", "base", lambda row: duration(row.time.base), breakable=False),
-    Column("change", "change [95 %]", lambda row: change(row.time), breakable=False),
-    Column("verdict", "verdict", lambda row: row.time.verdict, words=True, breakable=False),
+    Column(
+        "implementation",
+        "implementation",
+        lambda row: row["time"].benchmark.rpartition(" ")[0],
+        words=True,
+        breakable=False,
+    ),
+    Column("base", "base", lambda row: duration(row["time"].base), breakable=False),
+    Column("change", "change [95 %]", lambda row: change(row["time"]), breakable=False),
+    Column("verdict", "verdict", lambda row: row["time"].verdict, words=True, breakable=False),
     Column("finds", "finds", _finds, breakable=False),
     ALSO,
-    Column("n", "n", lambda row: str(row.time.replicates), breakable=False),
+    Column("n", "n", lambda row: str(row["time"].replicates), breakable=False),
 )
 
 
 def sections(result: Result) -> dict[str, list[Row]]:
     """Return the rows of each benchmark (problem, workload and mode)."""
-    by_key: dict[str, dict[str, Finding]] = {}
+    rows: dict[str, dict[str, Row]] = {}
     for finding in result.findings:
-        by_key.setdefault(finding.benchmark, {})[finding.metric] = finding
-    rows: dict[str, list[Row]] = {}
-    for key, findings in by_key.items():
-        name, _, benchmark = key.rpartition(" ")
-        rows.setdefault(benchmark, []).append(Row(name, findings))
-    return rows
+        name, _, benchmark = finding.benchmark.rpartition(" ")
+        rows.setdefault(benchmark, {}).setdefault(name, {})[finding.metric] = finding
+    return {benchmark: [*by_name.values()] for benchmark, by_name in rows.items()}
 
 
 def located_lines(metric: str, slowdown: Slowdown) -> list[str]:
@@ -141,7 +135,7 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
         # an empty column would narrow the others
         columns = [column for column in COLUMNS if column is not ALSO or any(map(_also, rows))]
         console.print()
-        console.print(tables.terminal(columns, rows, benchmark, lambda row: STYLES.get(row.verdict, "")))
+        console.print(tables.terminal(columns, rows, benchmark, _style))
     console.print()
     for standing in _told(result):
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"

@@ -55,10 +55,8 @@ def git(folder: Path, *arguments: str) -> bytes:
     command, english = ["git", "-C", str(folder), *arguments], {**os.environ, "LC_ALL": "C"}
     try:
         return subprocess.run(command, capture_output=True, check=True, env=english).stdout
-    except FileNotFoundError:
-        raise Unusable("git is not installed, or not on PATH") from None
     except OSError as error:
-        raise Unusable(f"git can't be started: {error.strerror}") from None
+        raise Unusable(f"git can't be started ({error.strerror}); is it installed, and on PATH?") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().splitlines()
         fatal = [line for line in said if line.startswith("fatal:")]  # advice may follow
@@ -149,7 +147,6 @@ def check_contract(folder: Path, revision: str) -> None:
     except Unusable:
         source = b""
     found = re.search(rb"^CONTRACT = (\d+)", source, re.MULTILINE)
-    number = int(found[1]) if found else None
-    if number != contract.CONTRACT:
-        has = f"has contract {number}" if number is not None else "has no contract with a number"
+    if found is None or int(found[1]) != contract.CONTRACT:
+        has = f"has contract {int(found[1])}" if found else "has no contract with a number"
         raise Unusable(f"{revision}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}")

@@ -70,3 +70,24 @@ def test_the_help_shows_at_most_14_options():
     shown = [option for option in command.regression.params if not option.hidden]
     assert len(shown) <= 14
     assert all(option.help.endswith(".") for option in shown)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "give either"),
+        ("--base HEAD --base-requirement jax==1", "give either"),
+        ("--base-requirement jax==1 --head HEAD", "--head takes --base"),
+        ("--base-requirement ==", "is not a requirement"),
+        ("--base HEAD --impl torch_cel", "did you mean torch_cell"),
+        ("--base HEAD --impl a/torch_cell.py --impl torch_cell", "two implementations are called torch_cell"),
+        ("--bisect HEAD~1..HEAD --base HEAD", "--bisect has its own base"),
+    ],
+)
+def test_what_can_not_be_compared_is_refused_before_anything_is_written(words, said, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = tmp_path / "out"
+    done = CliRunner().invoke(command.regression, [*words.split(), "--out", str(out)], standalone_mode=False)
+    assert isinstance(done.exception, click.UsageError)
+    assert said in done.exception.message
+    assert not out.exists()

@@ -29,9 +29,9 @@ def test_without_git_it_is_git_that_is_missing_and_no_repository(tmp_path, monke
     odd = tmp_path / "bin" / "git"
     odd.parent.mkdir()
     odd.write_text("no program")
-    for path, message in ((tmp_path / "nowhere", "git is not installed"), (odd.parent, "git")):
+    for path in (tmp_path / "nowhere", odd.parent):
         monkeypatch.setenv("PATH", str(path))
-        with pytest.raises(snapshots.Unusable, match=message) as caught:
+        with pytest.raises(snapshots.Unusable, match="git can't be started") as caught:
             snapshots.resolve(tmp_path, "HEAD")
         assert "not a git repository" not in str(caught.value)
     odd.write_text("#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\necho 'some advice' >&2\nexit 128\n")
