@@ -197,6 +197,7 @@ print(json.__file__, shelve.__file__, module.json is json)
 """
 
 
+@pytest.mark.slow
 def test_what_stands_beside_a_file_shadows_nothing(tmp_path):
     """In a process of its own: json and shelve are imported only after the folder came onto the path."""
     for name in ("json", "shelve", "numpy"):
