@@ -20,7 +20,6 @@ from benchmarks.worker import extremes, requests
 from impls.core.precision import current
 from impls.core.problem import Problem
 
-SEED = 0
 LONGEST = ("torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "tinygrad_lstm")
 """Those that compile longest. They start first, so that none of them ends alone."""
 FLUSHES = "flushes"
@@ -64,7 +63,7 @@ class Matrix:
             problem.id: [
                 Benchmark(problem, workload, "forward")
                 for workload in workloads
-                if workload != "cell" or not _skip_cell(problem)
+                if workload != "cell" or problem.id not in {*AGREE_PROBLEMS} - {*AGREE_CELL_PROBLEMS}
             ]
             for problem in problems
         }
@@ -116,7 +115,6 @@ class Matrix:
             device=self.device,
             precision=current(),
             threads=1,
-            seed=SEED,
             call_seconds=self.call_seconds,
         )
         sides = [Side(dtype, versions, dtype=dtype) for dtype in self.dtypes]
@@ -178,8 +176,3 @@ def cell_of(rows: Sequence[Record]) -> Cell:
 def _in(dtype: str, benchmark: Benchmark) -> Benchmark:
     """Return a benchmark in a dtype."""
     return replace(benchmark, problem=benchmark.problem.replace(dtype=dtype))
-
-
-def _skip_cell(problem: Problem) -> bool:
-    """Whether `cell` is left out. A step is the same work whatever T is: a few default problems are enough."""
-    return problem.id in AGREE_PROBLEMS and problem.id not in AGREE_CELL_PROBLEMS

@@ -17,7 +17,6 @@ from benchmarks.runner.arm import Arm, ArmFailed, start_all
 from benchmarks.runner.sides import Side
 from benchmarks.stages import Stage
 from benchmarks.worker import kernels, requests
-from impls.core.registry import Implementation
 from impls.core.text import one_line
 from impls.core.versions import distributions, versions_of
 
@@ -45,15 +44,10 @@ def first_row(session: Session, side: Side, name: str, benchmark: Benchmark) -> 
     )
     if name in side.versions:
         implementation = side.versions[name].implementation
-        row.track, row.digest, row.versions = implementation.track, implementation.digest, _versions_of(implementation)
+        row.track, row.digest, row.versions = implementation.track, implementation.digest, versions_of(implementation)
+        if implementation.requires:  # until its worker has started
+            row.versions = ", ".join(f"{name} not installed" for name in distributions(implementation))
     return row
-
-
-def _versions_of(implementation: Implementation) -> str:
-    """Return the versions of an implementation whose worker has not reported them."""
-    if not implementation.requires:
-        return versions_of(implementation)
-    return ", ".join(f"{name} not installed" for name in distributions(implementation))
 
 
 def refusal(session: Session, side: Side, name: str, benchmark: Benchmark) -> ArmFailed | None:

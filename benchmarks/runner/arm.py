@@ -50,12 +50,9 @@ class Arm:
     """An implementation in a worker process. The process is stopped except while it works on a request.
 
     Args:
-        version: what it runs.
-        device: cpu or cuda.
-        limits: what it may use.
-        dtype: the dtype that its worker is started with.
+        version, device, limits: what it runs, where, and what it may use.
+        dtype, precision: of the worker, and of its float32 products.
         folder: the folder of its compile caches and its log.
-        precision: of float32 products.
         root: a link to the version's root, so that the paths of all sides are equally long; None for the root itself.
     """
 
@@ -158,8 +155,8 @@ class Arm:
         """Send a request, let the worker run until it has answered, and return the answer.
 
         Args:
-            request: the request.
-            stop: whether the worker is then stopped. Only where another request follows at once, it need not be.
+            request: what the worker is to do.
+            stop: whether it is then stopped. Only where another request follows at once, it need not be.
 
         Raises:
             ArmFailed: where the worker cannot do it, dies, or does not answer in time.

@@ -24,7 +24,7 @@ from benchmarks.runner import admission, cards, outside
 from benchmarks.runner.arm import Arm, ArmFailed, start_all
 from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
 from benchmarks.runner.environment import Limits
-from benchmarks.runner.sides import Side, worker_dtype
+from benchmarks.runner.sides import Side
 from benchmarks.stages import Advance, Stage
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import agreement, requests
@@ -83,8 +83,8 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def admit(self, check: admission.Check | None = None, at_once: int = 1, name_kernel: bool = False) -> list[Record]:
-        """Admit or refuse every arm at every benchmark.
+    def admit(self, check: admission.Check | None = None, at_once: int = 1, name_kernel: bool = False) -> None:
+        """Admit or refuse every arm at every benchmark: `admissions` gets the row of each, without turns.
 
         The workers go on running. The next replicate uses them, or close() ends them.
 
@@ -93,9 +93,6 @@ class Session:
             at_once: how many arms work at the same time. With several, each has a processor, and is ended when it is
                 done: nothing can be timed then.
             name_kernel: whether to find out which kernel each arm runs.
-
-        Returns:
-            The row of each, without turns.
         """
         options = self.options
         self.inputs = agreement.draw_seed()
@@ -103,7 +100,6 @@ class Session:
             self.expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, self.inputs)
         self.make_arms(self.names, random.Random(self.order_seed))
         admission.admit(self, check or partial(admission.check_timed, self, name_kernel=name_kernel), at_once)
-        return list(self.admissions.values())
 
     def benchmarks_of(self, side: Side) -> list[Benchmark]:
         """Return the benchmarks of a side: all of them, or those in its dtype."""
@@ -133,7 +129,8 @@ class Session:
                     root = self.scratch / f"{name}-{k}"
                     root.unlink(missing_ok=True)
                     root.symlink_to(version.root)
-                dtype = worker_dtype(benchmark.problem.dtype for benchmark in self.benchmarks_of(side))
+                dtypes = {benchmark.problem.dtype for benchmark in self.benchmarks_of(side)}
+                dtype = "float64" if "float64" in dtypes else "float32"  # JAX must know of float64 when it starts
                 folder, device, precision = self.scratch / side.label, options.device, options.precision
                 self.arms[side.label, name] = Arm(version, device, self.limits, dtype, folder, precision, root)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,8 +52,3 @@ class Side:
     def names(self) -> list[str]:
         """The names of all implementations, including those that cannot be read."""
         return [*self.versions, *self.unreadable]
-
-
-def worker_dtype(dtypes: Iterable[str]) -> str:
-    """Return the dtype that a worker for these dtypes is started with: JAX must know of float64 when it starts."""
-    return "float64" if "float64" in dtypes else "float32"

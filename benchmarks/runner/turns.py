@@ -27,11 +27,6 @@ def mirrored(arms: Sequence[T], rng: random.Random) -> list[T]:
     return order + order[::-1]
 
 
-def steal_seconds() -> float:
-    """Return the seconds that the hypervisor has taken from the machine's processors since it started."""
-    return float(getattr(psutil.cpu_times(), "steal", 0.0))
-
-
 def pressure_seconds() -> float | None:
     """Return the seconds since the machine started in which a process waited for a processor; None where unknown."""
     try:
@@ -52,14 +47,14 @@ def take(
     """
     helpers = arm.watch.helpers() if request.read else {}
     card = read_card() if read_card else None
-    started, steal, pressure = time.time(), steal_seconds(), pressure_seconds()
+    started, steal, pressure = time.time(), psutil.cpu_times().steal, pressure_seconds()
     cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
     taken = arm.ask(request, stop=not request.read)
     turn = taken.turn
     turn.outside_seconds = time.perf_counter() - start
     turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu
     turn.block, turn.position, turn.started = block, position, started
-    turn.steal_seconds = steal_seconds() - steal
+    turn.steal_seconds = psutil.cpu_times().steal - steal
     after = pressure_seconds()
     turn.pressure_seconds = None if after is None or pressure is None else after - pressure
     if read_card and card:

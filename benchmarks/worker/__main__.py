@@ -36,7 +36,7 @@ def serve(fd: int) -> None:
         os.sched_setaffinity(0, start.cores)
         try:
             worker = Worker(start)
-            send(worker.ready())
+            send(worker.ready)
         except Exception as error:
             send(failure_to_import(error, Path(start.path)))
             return

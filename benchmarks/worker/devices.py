@@ -73,11 +73,7 @@ class Cuda:
     """The first CUDA device that this process sees.
 
     PyTorch and JAX share its primary context, so waiting for that context waits for both. The memory is what the
-    frameworks' own allocators say.
-
-    Args:
-        driver: the CUDA driver's library; None loads it. Where there is none, the framework will say no_device.
-        modules: where to look for frameworks that are loaded.
+    frameworks' own allocators say. Where there is no library of the driver, the framework will say no_device.
     """
 
     def __init__(self, driver: Any = None, modules: Mapping[str, Any] = sys.modules) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,24 +70,13 @@ def save(path: Path, results: agreement.Results) -> None:
     with path.open("wb") as file:
         for name, value in results.items():
             index[name] = offset, value.shape
-            offset += file.write(np.asarray(value, np.float64).tobytes())
+            file.write(np.asarray(value, np.float64).tobytes())
+            offset += value.size
     path.with_suffix(INDEX).write_text(json.dumps(index))
 
 
-class Saved(Mapping[str, Array]):
-    """What `save` wrote. It is mapped into memory, and nothing is copied: workers read it again and again."""
-
-    def __init__(self, path: str) -> None:
-        self.index: dict[str, tuple[int, list[int]]] = json.loads(Path(path).with_suffix(INDEX).read_text())
-        self.content = np.memmap(path, np.float64, mode="r").view(np.ndarray)
-
-    def __getitem__(self, name: str) -> Array:
-        offset, shape = self.index[name]
-        first = offset // self.content.itemsize
-        return self.content[first : first + math.prod(shape)].reshape(shape)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.index)
-
-    def __len__(self) -> int:
-        return len(self.index)
+def saved(path: str) -> dict[str, Array]:
+    """Return what `save` wrote. It is mapped into memory, and nothing is copied: workers read it again and again."""
+    content = np.memmap(path, np.float64, mode="r").view(np.ndarray)
+    index = json.loads(Path(path).with_suffix(INDEX).read_text())
+    return {name: content[start : start + math.prod(shape)].reshape(shape) for name, (start, shape) in index.items()}

@@ -22,12 +22,9 @@ from benchmarks.worker.worker import Worker
 OwnSeconds = dict[str, float]
 """By name, the seconds per call that are spent there and not in what is called from there."""
 
-Event = tuple[str, float, int]
-"""The name of an operator, its own seconds, and how often it ran."""
 
-
-def ran(call: Callable[[Any], Any], state: Any, calls: int) -> list[Event]:
-    """Return what operators did, from the profilers of the frameworks that are loaded, PyTorch and JAX.
+def ran(call: Callable[[Any], Any], state: Any, calls: int) -> list[tuple[str, float, int]]:
+    """Return names, own seconds and numbers of runs of operators, as PyTorch and JAX tell them, where they are loaded.
 
     An operator may be there more than once.
     """
@@ -74,7 +71,7 @@ def _name(code: CodeType | str) -> str:
     return f"{path.parent.name}/{path.name} {code.co_qualname}"
 
 
-def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> list[Event]:
+def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> list[tuple[str, float, int]]:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
@@ -93,7 +90,7 @@ def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> list[Event]
     return [(name, 1e-6 * microseconds, times) for name, microseconds, times in spent]
 
 
-def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> list[Event]:
+def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> list[tuple[str, float, int]]:
     import jax
 
     options = jax.profiler.ProfileOptions()
@@ -127,8 +124,7 @@ def _operators_of(device: bool, line: Any) -> list[tuple[str, float]]:
 def own_times(events: Iterable[tuple[str, float, float]]) -> list[tuple[str, float]]:
     """Return each event's own time: its duration without that of the events inside it.
 
-    Args:
-        events: name, start and duration of the events of a thread, in any order.
+    An event of a thread is a name, a start and a duration. They come in any order.
     """
     own: list[tuple[str, float]] = []
     stack: list[tuple[int, float]] = []  # of the events that have begun and not ended: index, end

@@ -15,7 +15,7 @@ import msgspec
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement, extremes, profiling, sanity, timing, tracing
 from benchmarks.worker.agreement import REPLICATE
-from benchmarks.worker.expected import Saved
+from benchmarks.worker.expected import saved
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.worker import OpenBenchmark, Worker
@@ -129,7 +129,7 @@ class Check(Request[Checked]):
         opened = worker.opened[self.benchmark]
         problem, workload, prepared = opened.benchmark.timed_problem, opened.benchmark.workload, opened.prepared
         modes = [mode for mode in MODES if getattr(prepared, mode)] if self.every_mode else [opened.benchmark.mode]
-        want = Saved(self.expected)
+        want = saved(self.expected)
         if self.extreme:
             largest, flushes = extremes.check(prepared, self.extreme, problem.dtype, modes, want, self.inputs)
             return Checked(largest.error, largest.tensor, modes, flushes)
@@ -233,7 +233,7 @@ class Compare(Request[None]):
         opened = worker.opened[self.benchmark]
         assert opened.last is not None, "no turn has read its result"
         benchmark, (waited, reading), opened.last = opened.benchmark, opened.last, None
-        want = Saved(self.expected)
+        want = saved(self.expected)
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
         what = self.prefix, benchmark.workload, benchmark.mode, benchmark.problem.dtype, where
         largest = agreement.compare_part(reading.arrays, want, *what)

@@ -101,8 +101,7 @@ def check_left(
     kernels, since that takes as long as the last of them. So the device is waited for too.
 
     Args:
-        call: the timed callable.
-        state: its argument.
+        call, state: the timed callable, and its argument.
         finish: reads a result, or waits for everything that was submitted to the device.
         call_seconds: of a call, as it is timed.
         reading: of a call. Where it is suspicious, new calls are made and read.

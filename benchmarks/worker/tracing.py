@@ -34,12 +34,7 @@ def library() -> Any:
 
 
 def traced(cupti: Any, work: Callable[[], None]) -> Traced | None:
-    """Return what the GPU does for some work; None where CUPTI cannot watch, such as beside another profiler.
-
-    Args:
-        cupti: its module.
-        work: submits the work, and waits for it.
-    """
+    """Return what the GPU does for work that is waited for; None where CUPTI cannot watch, as beside a profiler."""
     activities: list[tuple[int, int, int]] = []
 
     def completed(buffer: Iterable[Any]) -> None:

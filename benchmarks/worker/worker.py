@@ -44,19 +44,16 @@ class Worker:
         devices.keep_freed()
         self.device = start.device
         impls.__path__ = [start.impls]  # a side's own files
-        self.implementation = registry.read(Path(start.path))
-        self.module = registry.load(self.implementation)
+        implementation = registry.read(Path(start.path))
+        self.module = registry.load(implementation)
         self.hardware = devices.device(start.device)
         gc.freeze()  # the frameworks' objects stay alive; the collector need not visit them again
-        self.base_bytes = devices.Cpu().used()
+        base_bytes = devices.Cpu().used()
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
         self.controller = ThreadpoolController()
-
-    def ready(self) -> Ready:
-        """Return the answer to Start."""
-        return Ready(self.implementation.digest, self.base_bytes, versions.versions_of(self.implementation))
+        self.ready = Ready(implementation.digest, base_bytes, versions.versions_of(implementation))
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""

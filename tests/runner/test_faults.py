@@ -44,7 +44,7 @@ def is_told(out, name):
 @pytest.fixture(scope="module")
 def faulty_run(tmp_path_factory):
     """One run with every fault in it, and a file whose child only waits."""
-    options = ("--mode", "forward", "--timeout", "8", "--memory-limit", "1.5")
+    options = ("--mode", "forward", "--timeout", "20", "--memory-limit", "1.2")
     return run_with(tmp_path_factory.mktemp("faults"), [*FAULTY, "keeps_an_idle_child"], *options)
 
 
