@@ -22,9 +22,7 @@ try:
         from reports import dataset, export, frames, headline, peak, publication, publishing, run_folder, site
         from reports import fleet as fleets
         from reports import terminal as screen
-        from reports.across_runs import across_runs
         from reports.composition import in_order
-        from reports.recommendation import recommendations
         from reports.summary import summarise
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
@@ -123,11 +121,12 @@ def _build(paths: Sequence[Path], out: Path | None, show: str) -> int:
     console = output(190)
     reported = run_folder.reports(in_order(runs), None if alone else target, target)
     if reported:
-        site.save(target, reported, across_runs(reported))
+        site.save(target, reported)
     if len(reported) == 1:
         run, summary = reported[0].run, reported[0].summary
         screen.show(run, summary, console, show == "all")
-        for line in (headline.headline(run, summary), *(each.sentence for each in recommendations(run, summary))):
+        advice = [each.sentence for each in headline.recommendations(run, summary)]
+        for line in (headline.headline(run, summary), *advice):
             console.print(line, style="bold", markup=False, highlight=False)
     if reported and not alone:
         command_line.say(f"the page is {target / 'index.html'}")

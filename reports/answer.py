@@ -11,8 +11,8 @@ import pandas as pd
 
 from benchmarks.columns import Column
 from reports.columns import words_of
-from reports.estimates import Blocks
-from reports.frames import ARM, BENCHMARK
+from reports.estimates import blocks_of
+from reports.frames import BENCHMARK
 from reports.report import Report
 
 TIMES = ["seconds", "seconds_low", "seconds_high"]
@@ -71,13 +71,6 @@ def pair_ratios(report: Report, compared: pd.DataFrame, other: str) -> pd.DataFr
         compared: rows with an ARM that has a time.
         other: the column with the other implementation. Rows whose other one has no time are left out.
     """
-    records = report.run.records
-    others = compared.assign(implementation=compared[other])[ARM]
-    both = pd.MultiIndex.from_frame(others).isin(pd.MultiIndex.from_frame(report.sound[ARM]))
-    compared, others = compared[both], others[both]
-    if compared.empty:
-        return compared
-    arms = pd.MultiIndex.from_frame(records[ARM].astype(str))
-    wanted = pd.MultiIndex.from_frame(pd.concat([compared[ARM], others]))
-    ratios = Blocks(report.run.turns, records[arms.isin(wanted)]).ratios(compared[ARM], others)
+    others = compared.assign(implementation=compared[other])
+    ratios = blocks_of(report.run).ratios(compared, others)
     return pd.concat([compared, ratios], axis=1)[ratios["ratio"].notna()]

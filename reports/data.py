@@ -14,8 +14,8 @@ from benchmarks import processors
 from reports.charts.marks import asked
 from reports.export import csv
 from reports.history import began
-from reports.ranking import YES
 from reports.report import Report
+from reports.verdict import YES
 
 VERSION = 2
 """The version of data.json. A key may be added without a new one; the meaning of a key never changes."""

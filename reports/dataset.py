@@ -191,7 +191,7 @@ def ratios(run: Run) -> pd.DataFrame:
     Columns: run_id, problem, workload, mode, device, implementation, ratio, sd (of the logs of the replicates) and
     replicates.
     """
-    blocks = estimates.Blocks(run.turns, estimates.sound(run.records))
+    blocks = estimates.blocks_of(run)
     logs = blocks.replicate_log_ratios(blocks.arms, blocks.arms.assign(implementation=run.baseline))
     known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)
     found = means(estimates.grouped(logs["log_ratio"].to_numpy(), number, len(known)), most_freedom=0)

@@ -97,7 +97,7 @@ class Noise:
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
     records = sound(run.records)
-    blocks = Blocks(run.turns, records)
+    blocks = blocks_of(run)
     others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, *LIMITS])].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
     groups = grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
@@ -108,6 +108,12 @@ def median_sd(groups: Sequence[np.ndarray]) -> float:
     """Return the median of the standard deviations of some groups of logs; NaN where no group has two."""
     found = means([group for group in groups if len(group)], most_freedom=0)
     return float(np.median(found.sd[found.n > 1])) if (found.n > 1).any() else float("nan")
+
+
+@functools.lru_cache(maxsize=1)
+def blocks_of(run: Run) -> Blocks:
+    """Return the blocks of a run's sound records: what all its ratios are taken from."""
+    return Blocks(run.turns, sound(run.records))
 
 
 class Blocks:

@@ -1,15 +1,37 @@
-"""The tables to paste: table.tex for a paper, and summary.csv."""
+"""A run's tables as files: table.md for GitHub, table.tex for a paper, and summary.csv."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from benchmarks import tables
+from benchmarks.words import markdown_cell
 from impls.core.text import one_line
+from reports import parts
 from reports.frames import Run
-from reports.preamble import preamble
-from reports.tables import Section
+from reports.parts import Shown
+from reports.preamble import notes, preamble
+from reports.report import Report
+from reports.tables import Section, sections
+
+
+def markdown(run: Run, summary: pd.DataFrame, shown: Iterable[Shown] | None = None) -> str:
+    """Return table.md: what the run answers, then every table, under the preamble and above the notes.
+
+    Args:
+        run, summary: a run and its summary.
+        shown: what the parts make of it, where that has been made.
+    """
+    lines = ["# LSTM benchmarks", tables.items(preamble(run))]
+    for answer in parts.answers(parts.made(Report(run, summary)) if shown is None else shown):
+        lines += [f"## {markdown_cell(answer.title)}", markdown_cell(answer.sentence)]
+        lines.append(tables.markdown(answer.columns, answer.rows))
+    for section in sections(summary, run.baseline):
+        lines += [f"## {markdown_cell(section.title)}", tables.markdown(section.columns_with_reason, section.rows)]
+    return "\n\n".join([*lines, tables.items(notes(run))]) + "\n"
+
 
 FORMULA = ("=", "+", "-", "@")
 """The signs with which a formula starts."""
@@ -61,7 +83,7 @@ def table_latex(section: Section) -> str:
     return texts.to_latex(index=False, escape=False, column_format=alignment, caption=_tex(section.title))
 
 
-def latex_document(run: Run, sections: Sequence[Section]) -> str:
+def latex(run: Run, every: Sequence[Section]) -> str:
     """Return table.tex: every table, to be \\input; the preamble is in comments."""
     lines = [f"% {one_line(line)}" for line in preamble(run)]
-    return "\n".join(["% needs \\usepackage{booktabs,textcomp}", *lines, "", *map(table_latex, sections)])
+    return "\n".join(["% needs \\usepackage{booktabs,textcomp}", *lines, "", *map(table_latex, every)])

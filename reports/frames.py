@@ -21,7 +21,7 @@ from impls.core.text import one_line
 from reports import benchmark_json, schema
 from reports.schema import ARM, BENCHMARK, FIELDS, KEY, WORDS, Unreadable
 
-__all__ = ["ARM", "BENCHMARK", "KEY", "Run", "Unreadable", "plain", "read_each", "read_run", "read_runs", "turns"]
+__all__ = ["ARM", "BENCHMARK", "KEY", "Run", "Unreadable", "plain", "read_each", "read_run", "read_runs"]
 
 USUAL_BASELINE = "torch_lstm"
 ENVIRONMENT, RESULTS = "environment.json", "results.parquet"
@@ -173,11 +173,6 @@ def _frames(path: Path, table: pa.Table, column: pa.ChunkedArray) -> tuple[pd.Da
     flat["record"] = pc.list_parent_indices(lists).to_numpy()
     schema.check_values(path, records, flat)
     return records, flat
-
-
-def turns(run: Run, records: pd.DataFrame) -> pd.DataFrame:
-    """Return the turns of these of the run's records, a row for each turn: FIELDS and KEY. Words are categories."""
-    return run.turns.merge(records[KEY], left_on="record", right_index=True).drop(columns="record")
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:

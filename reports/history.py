@@ -1,18 +1,23 @@
-"""One benchmark over many runs: its time and ratio in each."""
+"""One benchmark over many runs: its time and ratio in each, and a table of them side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks import processors
+from benchmarks.columns import Column
 from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
 from benchmarks.words import count
 from impls.core.precision import TF32
-from reports.frames import BENCHMARK, Run
+from reports import formatting, tracks
+from reports.answer import Answer
+from reports.frames import BENCHMARK
+from reports.report import Report
 
 ESTIMATES = [f"{name}{end}" for name in ("seconds", "ratio") for end in ("", "_low", "_high")]
 
@@ -35,30 +40,56 @@ def began(run_id: str) -> Any:
     return pd.to_datetime(run_id.partition("-")[0], format="%Y%m%dT%H%M%S", utc=True, errors="coerce")
 
 
-def history(runs: Sequence[Run], summaries: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def history(reported: Sequence[Report]) -> pd.DataFrame:
     """Return a row for each machine, BENCHMARK, implementation and run in which it was measured; the oldest run first.
 
     Columns: machine, BENCHMARK, implementation, run_id, date, commit, versions; seconds and ratio (to the run's own
     baseline), each with _low and _high; baseline.
     """
     parts = []
-    for run, summary in zip(runs, summaries, strict=True):
-        known = {
-            "machine": machine_label(run.metadata),
-            "run_id": run.run_id,
-            "date": began(run.run_id),
-            "commit": run.metadata.commit.id,
-            "baseline": run.baseline,
-        }
-        kept = summary.loc[summary["status"] == "ok", [*BENCHMARK, "implementation", "versions", *ESTIMATES]]
-        kept = kept.assign(**known)
-        if driver := name_and_driver(run.metadata.machine.gpu)[1]:
+    for each in reported:
+        metadata, summary = each.run.metadata, each.summary
+        kept = summary.loc[summary["status"] == "ok", [*BENCHMARK, "implementation", "versions", *ESTIMATES]].assign(
+            machine=machine_label(metadata),
+            run_id=each.run.run_id,
+            date=began(each.run.run_id),
+            commit=metadata.commit.id,
+            baseline=each.baseline,
+        )
+        if driver := name_and_driver(metadata.machine.gpu)[1]:
             on_gpu = kept["device"] == "cuda"
             kept["versions"] = kept["versions"].astype(str) + np.where(on_gpu, f", driver {driver}", "")
         parts.append(kept)
     series = ["machine", *BENCHMARK, "implementation"]
     columns = [*series, "run_id", "date", "commit", "versions", *ESTIMATES, "baseline"]
-    if not parts:
-        return pd.DataFrame(columns=columns)
     past = pd.concat(parts, ignore_index=True)[columns]
     return past.sort_values([*series, "date", "run_id"], kind="stable", ignore_index=True)
+
+
+def comparable(reported: Sequence[Report]) -> pd.DataFrame:
+    """Return the rows of `history` that have a ratio to the baseline of the first run."""
+    past = history(reported)
+    return past[past["ratio"].notna() & (past["baseline"] == reported[0].baseline)]
+
+
+def tables(reported: Sequence[Report], past: pd.DataFrame) -> list[Answer]:
+    """Return a table for each benchmark that at least two of the runs have: a column for each run, the oldest first.
+
+    Args:
+        reported: the runs.
+        past: their rows, as `comparable` has them.
+    """
+    labels = {each.run.run_id: each.label for each in reported}
+    summaries = pd.concat([each.summary for each in reported])
+    track_of = dict(zip(summaries["implementation"], summaries["track"], strict=True))
+    shown = past.assign(text=[*map(formatting.interval, past["ratio"], past["ratio_low"], past["ratio_high"])])
+    found = []
+    for benchmark, rows in shown.groupby(BENCHMARK, sort=False, observed=True):
+        if len(rows["run_id"].unique()) > 1:
+            cells = rows.pivot_table("text", "implementation", "run_id", "first", fill_value="–")
+            order = sorted(cells.index, key=lambda name: (tracks.rank(track_of[name]), name))
+            columns = [Column("implementation", "implementation", itemgetter(0), words=True)]
+            columns += [Column(name, labels[name], itemgetter(k)) for k, name in enumerate(cells.columns, 1)]
+            title = " · ".join(map(str, benchmark))
+            found.append(Answer(title, "", columns, cells.loc[order].reset_index()))
+    return found

@@ -10,7 +10,6 @@ import msgspec
 from impls.core.files import write_text
 from impls.core.text import json_text
 from reports import data, site
-from reports.across_runs import across_runs
 from reports.documents import Document, documents
 from reports.report import Report
 
@@ -35,7 +34,7 @@ def build(out: Path, reported: Sequence[Report]) -> None:
         out: the site's folder.
         reported: the runs, in the order of the page; the files of each are in RUNS/NAME.
     """
-    site.save(out, reported, across_runs(reported), LINKS)
+    site.save(out, reported, LINKS)
     for document in documents():
         path = out / document.path
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from benchmarks.cases import PRESETS
 from benchmarks.record import harmless
 from benchmarks.words import count
 from impls.core.files import write_text, write_whole
-from reports import estimates, markdown
+from reports import estimates, export
 from reports.charts.drawing import file_name
 from reports.frames import BENCHMARK, Run
 from reports.run_folder import is_of
@@ -72,5 +72,5 @@ def publish(run: Run, summary: pd.DataFrame, folder: Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     for file in KEPT:
         write_whole(place / file, lambda temporary, file=file: shutil.copyfile(run.folder / file, temporary))  # type: ignore[misc]
-    write_text(place / "table.md", markdown.document(run, summary))
+    write_text(place / "table.md", export.markdown(run, summary))
     return place

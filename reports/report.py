@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks import processors
 from reports.frames import Run
-from reports.recommendation import PURPOSES, WORKLOAD
+from reports.headline import PURPOSES, WORKLOAD
 
 if TYPE_CHECKING:
     from reports.parts import Shown

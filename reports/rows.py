@@ -15,8 +15,8 @@ from benchmarks.columns import Column
 from reports import columns, formatting, tables
 from reports.columns import is_ok, words_of
 from reports.frames import ARM, Run
-from reports.ranking import YES
 from reports.report import Report
+from reports.verdict import YES
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")
 KEYS = ("device", "problem", "workload", "mode", "track")

@@ -16,8 +16,7 @@ import click
 from benchmarks import gpu_check, json_files
 from benchmarks.metadata import Metadata
 from impls.core.files import write_text, write_whole
-from reports import export, markdown, parts, site, tables
-from reports.across_runs import across_runs
+from reports import export, parts, site, tables
 from reports.frames import Run
 from reports.report import Report
 from reports.summary import summarise
@@ -53,8 +52,8 @@ def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()
     shown = list(parts.made(plain))
     sections = list(tables.sections(plain.summary, run.baseline))
     write_text(folder / "summary.csv", export.csv(plain.summary))
-    write_text(folder / "table.md", markdown.document(run, plain.summary, shown))
-    write_text(folder / "table.tex", export.latex_document(run, sections))
+    write_text(folder / "table.md", export.markdown(run, plain.summary, shown))
+    write_text(folder / "table.tex", export.latex(run, sections))
     whole = dataclasses.replace(
         plain,
         shown=parts.drawn(shown, folder / "figures"),
@@ -62,8 +61,7 @@ def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()
         raw_files=[(file, what) for file, what in raw_files(run).items() if (folder / file).is_file()],
     )
     if links:
-        alone = [dataclasses.replace(whole, raw="")]
-        site.save(folder, alone, across_runs(alone), links)
+        site.save(folder, [dataclasses.replace(whole, raw="")], links)
     return whole
 
 

@@ -1,32 +1,39 @@
-"""The page: index.html of one run or several. It is one file that needs no other, and asks no host."""
+"""The page: index.html of one run or several. It is one file that needs no other, and asks no host.
+
+It comes from the templates in page/. Every value is escaped and stands on one line; only the page's own script may run.
+"""
 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+import jinja2
 import pandas as pd
+from markupsafe import Markup, escape
 
 from benchmarks import processors
 from benchmarks.words import count
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, estimates, headline, templates
-from reports.across_runs import AcrossRuns
+from reports import composition, estimates, headline, history
 from reports.charts import history as history_chart
 from reports.charts import style
-from reports.charts.drawing import Drawing, write
+from reports.charts.drawing import write
 from reports.composition import Machine
 from reports.documents import Document
 from reports.frames import BENCHMARK, Run
+from reports.headline import PURPOSES, Recommendation
 from reports.history import began
 from reports.preamble import notes, preamble
-from reports.recommendation import PURPOSES, Recommendation
 from reports.report import Report
 from reports.rows import of_page, rows
-from reports.templates import PAGE
 from reports.tracks import LIMITS
 
 TABLES = [
@@ -36,6 +43,7 @@ TABLES = [
 ]
 """The files of tables that are made of a run, each with a few words on what it is."""
 Links = Sequence[tuple[str, str]]
+PAGE = Path(__file__).with_name("page")
 SECTIONS = {
     "shapes": "Best per shape",
     "ratios": "How far apart?",
@@ -115,66 +123,94 @@ def _look() -> Mapping[str, str]:
     return {"css": css, "css_hash": _hash(css)}
 
 
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        autoescape=True,
+        finalize=_one_line,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        loader=jinja2.FileSystemLoader(PAGE),
+    )
+    environment.filters["address"] = _address
+    environment.filters["broken"] = _broken
+    return environment
+
+
+def _one_line(value: Any) -> Any:
+    """Return what the template shows of a value: text from outside on one line; what is markup already as it is."""
+    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _address(path: str) -> str:
+    """Return the address of a file, which is relative to the page."""
+    return quote(os.fsencode(f"./{path}"))
+
+
+def _broken(name: str, sign: str) -> Markup:
+    """Return a name that may be broken after a sign."""
+    return escape(one_line(name)).replace(sign, sign + Markup("<wbr>"))
+
+
 def document(written: Document, links: Links) -> str:
     """Return a document as a page of the site, without a script."""
-    return templates.render("document.html.j2", document=written, site=links, **_look())
+    return _environment().get_template("document.html.j2").render(document=written, site=links, **_look())
 
 
-def page(reports: Sequence[Report], across: AcrossRuns, links: Links = (), past: Sequence[Drawing] = ()) -> str:
-    """Return the HTML of some runs; the first heads it. Every value is escaped; only this page's own script may run.
+def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
+    """Write index.html of some runs, whole or not at all, and the charts of several runs; the first heads it.
 
     Args:
+        folder: where to.
         reports: the runs.
-        across: what they have in common.
         links: to other pages of the site, each with its title.
-        past: the charts of several runs.
     """
+    past = history.comparable(reports)
+    tables = history.tables(reports, past)
+    drawings = [write(each, folder / "figures") for each in (history_chart.draw(past) if tables else ())]
     js = (PAGE / "page.js").read_text(encoding="utf-8")
     found = composition.machines(reports)
     head = found[0].head
     advice = {machine.label: composition.advice(machine) for machine in found}
     maps = [(each.label, mine) for each in found for mine in composition.maps(each.head, advice[each.label])]
     shown = composition.sections(found)
-    present = {"shapes": maps, "across-runs": across.tables} | {name: shown.get(name) for name in PARTS}
+    present = {"shapes": maps, "across-runs": tables} | {name: shown.get(name) for name in PARTS}
     devices = {device for report in reports for device in report.summary["device"].astype(str)}
     standing = [(machine.label, report) for machine in found for report in machine.runs]
-    return templates.render(
-        "page.html.j2",
-        **_look(),
-        js=js,
-        js_hash=_hash(js),
-        sections={name: title for name, title in SECTIONS.items() if present.get(name, True)},
-        shown=shown,
-        tables=TABLES,
-        reports=reports,
-        head=head,
-        machines=found,
-        devices=devices,
-        headline=headline.headline(head.run, head.summary),
-        headline_mode=next(iter(headline.subject(head.summary)["mode"].astype(str)), ""),
-        measured=_measured(head.run),
-        noises=[("" if report is head else f"{report.label}. ", _noise(report.run)) for _, report in standing],
-        covered=_covered(found, devices),
-        advice=[
-            (label, each, report.name, _compared(each, report.run))
-            for label, mine in advice.items()
-            for each, report in mine
-        ],
-        maps=maps,
-        purposes=PURPOSES,
-        columns=of_page(head.baseline, len(devices) > 1),
-        rows=list(rows(standing)),
-        notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(head.run)],
-        across=across,
-        past=past,
-        site=links,
-        cite=cite,
-        preamble=preamble,
+    html = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            **_look(),
+            js=js,
+            js_hash=_hash(js),
+            sections={name: title for name, title in SECTIONS.items() if present.get(name, True)},
+            shown=shown,
+            files=TABLES,
+            reports=reports,
+            head=head,
+            machines=found,
+            devices=devices,
+            headline=headline.headline(head.run, head.summary),
+            headline_mode=next(iter(headline.subject(head.summary)["mode"].astype(str)), ""),
+            measured=_measured(head.run),
+            noises=[("" if report is head else f"{report.label}. ", _noise(report.run)) for _, report in standing],
+            covered=_covered(found, devices),
+            advice=[
+                (label, each, report.name, _compared(each, report.run))
+                for label, mine in advice.items()
+                for each, report in mine
+            ],
+            maps=maps,
+            purposes=PURPOSES,
+            columns=of_page(head.baseline, len(devices) > 1),
+            rows=list(rows(standing)),
+            notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(head.run)],
+            across=tables,
+            past=drawings,
+            site=links,
+            cite=cite,
+            preamble=preamble,
+        )
     )
-
-
-def save(folder: Path, reports: Sequence[Report], across: AcrossRuns, links: Links = ()) -> None:
-    """Write index.html, whole or not at all, and the charts of several runs."""
-    drawings = history_chart.draw(across.past) if across.tables else ()
-    past = [write(drawing, folder / "figures") for drawing in drawings]
-    write_text(folder / "index.html", page(reports, across, links, past))
+    write_text(folder / "index.html", html)

@@ -6,14 +6,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.record import UNTRUE
-from reports import estimates, frames, peak, ranking, verdict
+from reports import estimates, frames, peak, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import LIMITS
 
 CONSTANT = ["track", "versions", "error", "error_tensor", "kernel", "first_call_seconds", "threads"]
 """Columns that are the same in all replicates of an arm."""
-
-
 ON_A_GPU = ["pipelined_seconds", "gpu_seconds", "gpu_kernels"]
 
 
@@ -34,9 +32,10 @@ def summarise(run: Run) -> pd.DataFrame:
     how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
     how |= dict.fromkeys(ON_A_GPU, "median")
     sound = estimates.sound(records)[[*KEY, "seconds", *how]]
-    blocks = estimates.Blocks(run.turns, sound)
+    blocks = estimates.blocks_of(run)
     ratios = blocks.against(run.baseline)
     rows = frames.plain(records.drop_duplicates(ARM)[[*ARM, *CONSTANT]])
+    rows["position"] = rows.groupby(BENCHMARK, sort=False).ngroup()  # the order in which the run was asked for them
     medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
     for columns in (estimates.times(sound), medians, ratios, failed):
         rows = rows.merge(frames.plain(columns), on=ARM, how="left")
@@ -49,14 +48,6 @@ def summarise(run: Run) -> pd.DataFrame:
     is_baseline = (rows["implementation"] == run.baseline) & (rows["status"] == "ok")
     rows.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
-    rows["fastest"] = ranking.fastest(rows, blocks)
+    rows["fastest"] = verdict.fastest(rows, blocks)
     rows = rows.join(peak.shares(run, rows, blocks))
-    # benchmarks stay in the order in which the run was asked for them
-    benchmarks = records.drop_duplicates(BENCHMARK)[BENCHMARK].itertuples(index=False, name=None)
-    order = {benchmark: k for k, benchmark in enumerate(benchmarks)}
-    position = [order[benchmark] for benchmark in rows[BENCHMARK].itertuples(index=False, name=None)]
-    return (
-        rows.assign(_position=position)
-        .sort_values(["_position", "seconds"], kind="stable", ignore_index=True)
-        .drop(columns="_position")
-    )
+    return rows.sort_values(["position", "seconds"], kind="stable", ignore_index=True).drop(columns="position")

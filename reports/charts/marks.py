@@ -13,8 +13,7 @@ from impls.core.text import one_line
 from reports import formatting
 from reports.charts import style
 from reports.charts.style import plain
-from reports.headline import subject
-from reports.recommendation import PURPOSES, WORKLOAD
+from reports.headline import PURPOSES, WORKLOAD, subject
 from reports.report import Report
 
 TIME = (

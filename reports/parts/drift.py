@@ -8,11 +8,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from reports import frames
 from reports.charts import marks
 from reports.charts.drawing import Drawing, file_name
 from reports.charts.style import BLUE, SOFT
-from reports.frames import ARM, Run
+from reports.frames import ARM, KEY, Run
 from reports.report import Report
 
 SECTION, ORDER, FROM = "trust", 80, "head"
@@ -30,7 +29,8 @@ def make(report: Report) -> Iterator[Drawing]:
 def relative(run: Run, arms: pd.DataFrame) -> pd.DataFrame:
     """Return the turns of these arms in the order of time, with `minutes` since the first and `relative` time."""
     chosen = pd.MultiIndex.from_frame(run.records[ARM]).isin(pd.MultiIndex.from_frame(arms))
-    turns = frames.turns(run, run.records[chosen]).dropna(subset="started").sort_values("started", kind="stable")
+    turns = run.turns.merge(run.records.loc[chosen, KEY], left_on="record", right_index=True)
+    turns = turns.dropna(subset="started").sort_values("started", kind="stable")
     turns["minutes"] = (turns["started"] - turns["started"].min()) / 60
     turns["relative"] = turns["seconds"] / turns.groupby(ARM, observed=True)["seconds"].transform("median")
     return turns

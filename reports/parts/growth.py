@@ -17,7 +17,7 @@ from reports import formatting
 from reports.answer import Answer
 from reports.columns import words_of
 from reports.frames import Run
-from reports.recommendation import PURPOSES, WORKLOAD
+from reports.headline import PURPOSES, WORKLOAD
 from reports.report import Report
 from reports.sweeps import SIZES, largest, problems_of
 from reports.verdict import BASELINE, FASTER, SLOWER

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, read_records
-from reports import frames, markdown
+from reports import export, frames
 from reports.summary import summarise
 from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, record, refused, save
 
@@ -60,18 +60,13 @@ def test_a_file_in_many_pieces_reads_as_in_one(tmp_path):
     pq.write_table(pa.concat_tables([whole.slice(2), whole.slice(0, 2)]), tmp_path / "pieces.parquet", row_group_size=1)
     one, other = frames.read_run(V2), frames.read_run(tmp_path / "pieces.parquet")
     keys = [*frames.KEY, "block"]
-    pd.testing.assert_frame_equal(
-        frames.plain(frames.turns(one, one.records)).sort_values(keys, ignore_index=True),
-        frames.plain(frames.turns(other, other.records)).sort_values(keys, ignore_index=True),
+    found, same = (
+        frames.plain(run.turns.merge(run.records[frames.KEY], left_on="record", right_index=True))
+        .drop(columns="record")
+        .sort_values(keys, ignore_index=True)
+        for run in (one, other)
     )
-
-
-def test_turns_are_those_of_the_records_asked_for():
-    run = frames.read_run(V2)
-    some = run.records.iloc[[3, 1]]
-    found = frames.turns(run, some)
-    assert set(found["implementation"]) == set(some["implementation"])
-    assert len(found) == 2 * len(run.turns) / len(run.records)
+    pd.testing.assert_frame_equal(found, same)
 
 
 def test_a_column_that_an_older_version_had_not_is_null(tmp_path):
@@ -95,7 +90,7 @@ def test_a_parquet_file_alone_says_what_it_does_not_know(tmp_path):
     assert run.run_id == "20261124T190533-b1085af4"
     assert (run.baseline, run.metadata.run.replicates, run.metadata.run.blocks) == ("torch_lstm", 2, 3)
     assert run.metadata.machine.cpu == "unknown"
-    assert "unknown" in markdown.document(run, summarise(run))
+    assert "unknown" in export.markdown(run, summarise(run))
 
 
 def test_a_parquet_file_in_its_runs_folder_knows_the_environment(tmp_path):

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from reports import markdown, tables
+from reports import export, tables
 from reports.preamble import card, groups, notes, peak_and_noise, preamble
 from reports.summary import summarise
 from tests.helpers.records import described, failed, record, save
@@ -54,7 +54,7 @@ def test_variables_that_slow_a_library_stand_below_the_tables(tmp_path):
     slowed = described(run, variables={"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "2"})
     assert notes(slowed)[-1] == "OPENBLAS_CORETYPE is set: it can make NumPy slower"
     assert len(notes(slowed)) == len(notes(run)) + 1
-    assert notes(slowed)[-1] in markdown.document(slowed, summarise(slowed)).replace("\\", "")
+    assert notes(slowed)[-1] in export.markdown(slowed, summarise(slowed)).replace("\\", "")
 
 
 def in_time(blocks):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import frames, markdown
+from reports import export, frames
 from reports.summary import summarise
 from tests.helpers.records import DATA, PUBLISHED
 
@@ -37,4 +37,4 @@ def test_the_summary_is_the_one_before(path):
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_the_published_table_is_what_the_records_say(folder):
     run = frames.read_run(folder)
-    assert (folder / "table.md").read_text() == markdown.document(run, summarise(run))
+    assert (folder / "table.md").read_text() == export.markdown(run, summarise(run))
