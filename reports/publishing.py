@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,17 +11,16 @@ import pandas as pd
 from benchmarks.cases import PRESETS
 from benchmarks.record import harmless
 from benchmarks.words import count
-from impls.core.files import write_text, write_whole
+from impls.core.files import write_text
 from reports import estimates, export
 from reports.charts.drawing import file_name
 from reports.frames import BENCHMARK, Run
-from reports.run_folder import is_of
+from reports.run_folder import copy_raw, is_free
 
 LEAST_REPLICATES = 4
 """The fewest replicates of fresh processes with which an interval means something."""
 MOST_OF_RATIOS, MOST_OF_TIMES = 0.1, estimates.UNSTEADY
 """The most that the replicates of a ratio, and of a time, may differ by: the median of the standard deviations."""
-KEPT = ("results.parquet", "environment.json")
 
 
 def faults(run: Run, summary: pd.DataFrame) -> Iterator[str]:
@@ -67,10 +65,9 @@ def publish(run: Run, summary: pd.DataFrame, folder: Path) -> Path:
     """
     name = run.folder.resolve().name
     place = folder / name
-    if (place / KEPT[1]).exists() and not is_of(run, place / KEPT[1]):
+    if not is_free(run, place):
         place = folder / file_name(name, run.run_id)
     place.mkdir(parents=True, exist_ok=True)
-    for file in KEPT:
-        write_whole(place / file, lambda temporary, file=file: shutil.copyfile(run.folder / file, temporary))  # type: ignore[misc]
+    copy_raw(run, place)
     write_text(place / "table.md", export.markdown(run, summary))
     return place

@@ -30,7 +30,7 @@ RAW = {
 RESERVED = ("index.html", "figures")
 TITLE = b"<title>Which LSTM is fastest?</title>"
 """What is near the start of every page of this suite."""
-COPIED = ("results.parquet", "environment.json", gpu_check.FILE)
+COPIED = [name for name in RAW if name != "results.json"]
 
 
 def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()) -> Report:
@@ -70,8 +70,11 @@ def raw_files(run: Run) -> dict[str, str]:
     return {run.folder.name: "raw data"} if run.folder.is_file() else RAW
 
 
-def is_of(run: Run, environment: Path) -> bool:
-    """Return whether an environment.json is that of a run."""
+def is_free(run: Run, folder: Path) -> bool:
+    """Return whether a folder has no raw files, or has those of this run."""
+    environment = folder / "environment.json"
+    if not environment.exists():
+        return not any((folder / name).exists() for name in COPIED)
     try:
         return json_files.read(environment, Metadata).run.run_id == run.run_id
     except ValueError:
@@ -83,9 +86,7 @@ def copy_raw(run: Run, folder: Path) -> None:
     sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
     if same(run.folder, folder):
         return
-    present = folder / "environment.json"
-    ours = is_of(run, present) if present.exists() else not any((folder / name).exists() for name in COPIED)
-    if not ours:
+    if not is_free(run, folder):
         raise click.ClickException(f"{folder} holds another run; give another --out")
     for source in sources:
         if source.is_file():
