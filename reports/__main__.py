@@ -67,32 +67,33 @@ def build(addresses: tuple[str, ...], out: Path | None, show: str = "answer", wh
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
-    if not any(map(dataset.is_dataset, addresses)):
-        if where is not None:
-            raise click.UsageError("--where is for a dataset")
-        return _build([Path(address) for address in addresses], out, show)
-    if len(addresses) > 1:
-        raise click.UsageError("give one dataset, and nothing else")
-    with _fetched(addresses[0], where or "") as folder:
-        return _build(sorted(folder.iterdir()), out or TOGETHER, show)
+    fetched = dataset.is_dataset(addresses[0])
+    with _folders(addresses, where) as paths:
+        return _build(paths, out or TOGETHER if fetched else out, show)
 
 
 @contextlib.contextmanager
-def _fetched(address: str, where: str) -> Iterator[Path]:
-    """Fetch a dataset's chosen runs, and yield the folder that has a folder for each."""
+def _folders(addresses: Sequence[str], where: str | None) -> Iterator[list[Path]]:
+    """Yield the paths of the runs at some addresses: the chosen runs of a dataset are fetched for as long as needed."""
+    if not any(map(dataset.is_dataset, addresses)):
+        if where is not None:
+            raise click.UsageError("--where is for a dataset")
+        yield [Path(address) for address in addresses]
+        return
+    if len(addresses) > 1:
+        raise click.UsageError("give one dataset, and nothing else")
     with tempfile.TemporaryDirectory(prefix="lstm-bench-") as folder:
         with _dataset_errors():
-            source = dataset.Dataset(address)
-            chosen = source.runs(where)
+            source = dataset.Dataset(addresses[0])
+            chosen = source.runs(where or "")
             if len(chosen) > MOST_PAGES:
                 raise click.UsageError(
                     f"{len(chosen)} runs match, and a page shows at most {MOST_PAGES}: choose fewer with --where"
                 )
             if not len(chosen):
                 raise click.ClickException("no run matches")
-            for _ in source.fetch(chosen, Path(folder)):
-                pass
-        yield Path(folder)
+            paths = [run.folder for run in source.fetch(chosen, Path(folder))]
+        yield sorted(paths)
 
 
 @contextlib.contextmanager
@@ -108,14 +109,21 @@ def _dataset_errors() -> Iterator[None]:
         raise click.ClickException(one_line(f"{needed}{error}")) from None
 
 
+def _read(paths: Sequence[Path]) -> tuple[list[frames.Run], list[frames.Unreadable]]:
+    """Read runs, and say on one line each which can't be read."""
+    runs, unreadable = frames.read_runs(paths)
+    for error in unreadable:
+        command_line.say(f"error: {error}", err=True)
+    return runs, unreadable
+
+
 def _build(paths: Sequence[Path], out: Path | None, show: str) -> int:
     for path in filter(run_folder.holds_a_report, paths):
         command_line.say(f"skipped: {path} holds a report, not a run", err=True)
-    runs, unreadable = frames.read_runs(path for path in paths if not run_folder.holds_a_report(path))
+    runs, unreadable = _read([path for path in paths if not run_folder.holds_a_report(path)])
     if not runs and not unreadable:
-        unreadable = [frames.Unreadable("there is no run to report")]
-    for error in unreadable:
-        command_line.say(f"error: {error}", err=True)
+        command_line.say("error: there is no run to report", err=True)
+        return 1
     alone = len(paths) == 1 and paths[0].is_dir() and (out is None or run_folder.same(out, paths[0]))
     target = paths[0] if alone else out or TOGETHER
     console = output(190)
@@ -148,25 +156,13 @@ def _build(paths: Sequence[Path], out: Path | None, show: str) -> int:
 )
 def build_site(published: str, where: str | None, out: Path) -> int:
     """Build the site of the published runs: static files that any host can serve."""
-    if dataset.is_dataset(published):
-        with _fetched(published, where or "") as folder:
-            return _build_site(folder, out)
-    if where is not None:
-        raise click.UsageError("--where is for a dataset")
-    if not Path(published).is_dir():
-        raise click.UsageError(f"{published} is not a folder")
-    return _build_site(Path(published), out)
-
-
-def _build_site(published: Path, out: Path) -> int:
-    """Build the site of the runs in a folder."""
-    runs, unreadable = frames.read_runs(sorted(path.parent for path in published.glob(f"*/{frames.RESULTS}")))
-    for error in unreadable:
-        command_line.say(f"error: {error}", err=True)
-    if not runs:
-        raise click.ClickException(f"{published} holds no run")
-    reported = run_folder.reports(in_order(runs), out / publication.RUNS, out, publication.OF_A_RUN)
-    publication.build(out, reported)
+    with _folders([published], where) as paths:
+        folder = paths[0].parent if dataset.is_dataset(published) else paths[0]
+        runs, unreadable = _read(sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")))
+        if not runs:
+            raise click.ClickException(f"{published} holds no run")
+        reported = run_folder.reports(in_order(runs), out / publication.RUNS, out, publication.OF_A_RUN)
+        publication.build(out, reported)
     command_line.say(f"the site is {out / 'index.html'}")
     return 1 if unreadable else 0
 

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.columns import Column
-from reports.columns import words_of
 from reports.estimates import blocks_of
 from reports.frames import BENCHMARK
 from reports.report import Report
+from reports.tables import words_of
 
 TIMES = ["seconds", "seconds_low", "seconds_high"]
 WHERE = tuple(map(words_of, ("problem", "mode", "device")))

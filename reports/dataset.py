@@ -81,7 +81,7 @@ class Dataset:
         """Add a run, or replace it, and return its id.
 
         Raises:
-            reports.schema.Unreadable: where the folder holds no run.
+            reports.frames.Unreadable: where the folder holds no run.
         """
         run = read_run(folder)
         names = sorted(map(str, run.records["implementation"].unique()))
@@ -160,8 +160,6 @@ class Dataset:
         found = [path for month in months for path in self.files.ls(month, detail=False)]
         names = sorted(path.removeprefix(f"{self.root}/") for path in found)
         runs = [name for name in names if A_RUN.fullmatch(name)]
-        if not runs and f"{self.root}/runs" in here:
-            raise NoDataset(f"{self.address} is of an earlier version: add its runs again, with `reports publish`")
         if not runs:
             raise NoDataset(f"{self.address} holds no dataset: it has no month=…/*.parquet")
         return runs
@@ -206,4 +204,4 @@ def _description(file: pq.FileMetaData) -> Description:
 
 def is_dataset(address: str) -> bool:
     """Whether an address is that of a dataset, and not of a run's folder: it names a protocol, or has months."""
-    return "://" in address or any(next(Path(address).glob(found), None) for found in ("month=*", "runs/machine=*"))
+    return "://" in address or any(Path(address).glob("month=*"))

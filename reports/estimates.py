@@ -86,11 +86,9 @@ class Noise:
     @property
     def words(self) -> str:
         """Such as `ratios differ by 9.3 % between replicates, times by 12.1 %`; empty with one replicate."""
-        found = {name: value for name, value in (("ratios", self.ratios), ("times", self.times)) if not np.isnan(value)}
-        parts = [
-            f"{name} {'' if k else 'differ '}by {100 * value:.1f} %" for k, (name, value) in enumerate(found.items())
-        ]
-        return ", ".join([f"{parts[0]} between replicates", *parts[1:]]) if parts else ""
+        found = [f"{name} by {100 * value:.1f} %" for name, value in vars(self).items() if not np.isnan(value)]
+        said = [f"{name.replace(' ', ' differ ', 1)} between replicates" for name in found[:1]]
+        return ", ".join([*said, *found[1:]])
 
 
 @functools.cache  # every table of a run says it, and the page too

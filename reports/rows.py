@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.columns import Column
-from reports import columns, formatting, tables
-from reports.columns import is_ok, words_of
+from reports import formatting, tables
 from reports.frames import ARM, Run
 from reports.report import Report
+from reports.tables import is_ok, words_of
 from reports.verdict import YES
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")
@@ -44,7 +44,7 @@ class Row:
 
 def of_page(baseline: str, several_devices: bool) -> list[Column]:
     """Return the columns of the page's table; the first one names the row."""
-    known = {column.key: column for column in columns.of_summary(baseline)}
+    known = {column.key: column for column in tables.of_summary(baseline)}
     known |= {name: words_of(name) for name in ("problem", "workload", "mode", "device")}
     return [known[key] for key in (*SHOWN[:5], *(("device",) if several_devices else ()), *SHOWN[5:])]
 

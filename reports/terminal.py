@@ -14,11 +14,10 @@ from benchmarks import tables
 from benchmarks.columns import ALWAYS, Column
 from benchmarks.terminal import all_fit
 from benchmarks.words import count
-from reports.columns import is_ok
 from reports.frames import Run
 from reports.headline import subject
 from reports.preamble import notes, preamble
-from reports.tables import Section, sections, style
+from reports.tables import Section, is_ok, sections, style
 
 STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
 

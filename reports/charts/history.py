@@ -39,12 +39,8 @@ def _said(row: Any) -> str:
 def _drawing(machine: str, device: str, rows: pd.DataFrame) -> Drawing:
     rows, problems, more = marks.first(rows)
     names = list(dict.fromkeys(marks.words(rows, "implementation")["implementation"]))
-    data = marks.words(rows, "implementation", "problem").assign(
-        date=rows["date"].dt.strftime("%Y-%m-%dT%H:%M:%S"),
-        ratio=rows["ratio"].astype(float),
-        said=marks.said(rows, _said),
-        **marks.finite(rows, "ratio_low", "ratio_high"),
-    )
+    data = marks.points(rows, "ratio", _said, "implementation", "problem")
+    data["date"] = rows["date"].dt.strftime("%Y-%m-%dT%H:%M:%S")
     baseline = str(rows["baseline"].iloc[0])
     ends = style.limits(rows["ratio"], rows["ratio_low"], rows["ratio_high"])
 

@@ -15,9 +15,9 @@ from reports import formatting
 from reports.answer import WHERE, Answer, in_order, pair_ratios, training
 from reports.charts import dots, marks, style
 from reports.charts.drawing import Drawing, file_name
-from reports.columns import ratio, words_of
 from reports.frames import ARM
 from reports.report import Report
+from reports.tables import ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
 SECTION, ORDER = "changes", 40

@@ -14,9 +14,9 @@ from reports.answer import TIMES, Answer, training
 from reports.charts import dots, marks, style
 from reports.charts.drawing import Drawing, file_name
 from reports.charts.style import BLUE, PURPLE, SOFT, plain
-from reports.columns import time_of, words_of
 from reports.frames import ARM
 from reports.report import Report
+from reports.tables import time_of, words_of
 
 SECTION, ORDER = "directions", 30
 MODES = {"forward": (BLUE, "circle"), "train_step": (PURPLE, "triangle-up")}

@@ -14,9 +14,9 @@ from benchmarks.columns import Column
 from benchmarks.words import count
 from reports import formatting
 from reports.answer import TIMES, Answer, pair_ratios
-from reports.columns import ratio, time_of, words_of
 from reports.frames import ARM
 from reports.report import Report
+from reports.tables import ratio, time_of, words_of
 
 SECTION, ORDER, FROM = "elsewhere", 50, "every"
 RATIO = ["ratio", "ratio_low", "ratio_high"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from benchmarks.columns import Column
 from benchmarks.words import listed
 from reports.answer import NAMED, WHERE, Answer, best, in_order, training
-from reports.columns import ratio, words_of
 from reports.report import Report
+from reports.tables import ratio, words_of
 from reports.verdict import FASTER, SLOWER
 
 SECTION, ORDER = "more", 61

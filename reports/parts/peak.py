@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from benchmarks.columns import Column
 from benchmarks.words import listed
 from reports.answer import NAMED, WHERE, Answer, best, in_order, training
-from reports.columns import peak, words_of
 from reports.report import Report
+from reports.tables import peak, words_of
 
 SECTION, ORDER = "more", 62
 

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from reports import columns, formatting, frames
+from reports import formatting, frames, tables
 from reports.summary import summarise
 from tests.helpers.processes import ROOT
 from tests.helpers.records import PUBLISHED
@@ -38,7 +38,7 @@ def test_readme_shows_the_newest_published_runs(folder):
                 if row is None:
                     assert line[number] == "–"
                     continue
-                ratio = "1" if row.verdict == "baseline" else columns.ratio()(row)
+                ratio = "1" if row.verdict == "baseline" else tables.ratio()(row)
                 shown = f"**{ratio}**" if row.fastest == "yes" else ratio
                 assert line[number] == shown + (" unclear" if row.verdict == "unclear" else "")
                 quoted += 1

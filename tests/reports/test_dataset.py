@@ -179,12 +179,6 @@ def test_what_is_wrong_is_one_line(tmp_path, filled):
     for read in ("runs", "summary"):
         with pytest.raises(NoDataset, match="holds no dataset"):
             getattr(Dataset(tmp_path / "nowhere"), read)()
-    old = tmp_path / "old" / "runs" / "machine=m" / "month=2026-10"
-    old.mkdir(parents=True)
-    (old / "key.parquet").touch()
-    with pytest.raises(NoDataset, match="of an earlier version: add its runs again"):
-        Dataset(tmp_path / "old").runs()
-    assert is_dataset(str(tmp_path / "old"))
     for condition in ("no_such_column = 1", "no_such_function(1)", "(("):
         with pytest.raises(NoDataset, match=re.escape(f"the condition '{condition}'")) as caught:
             filled.runs(condition)

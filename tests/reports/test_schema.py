@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.record import SCHEMA, STATUSES
-from reports import frames, schema
+from reports import frames
 from tests.helpers.records import V2, failed, record, refused, save
 
 
@@ -61,7 +61,7 @@ def test_what_can_not_be_true_is_refused(name, tmp_path):
     assert (IN_KEY in said) == (message.startswith(("is ok", "has a turn", "occurs")))
 
 
-@pytest.mark.parametrize("name", sorted({*schema.NEEDED, "seconds", "reason", "turns"}))
+@pytest.mark.parametrize("name", sorted({*frames.NEEDED, "seconds", "reason", "turns"}))
 def test_a_file_without_a_column_that_is_needed_is_refused(name, tmp_path):
     pq.write_table(pq.read_table(V2).drop_columns([name]), tmp_path / "less.parquet")
     assert f"it has no column {name}" in refused(tmp_path / "less.parquet")
