@@ -38,17 +38,10 @@ class Entry(msgspec.Struct):
     extra_info: dict[str, str]
 
 
-class Cpu(msgspec.Struct):
-    """The processor, as py-cpuinfo describes it."""
-
-    brand_raw: str = UNKNOWN
-    count: int | None = None
-
-
 class MachineInfo(msgspec.Struct):
-    """The machine, as pytest-benchmark describes it."""
+    """The machine, as pytest-benchmark describes it, and its processor, as py-cpuinfo does."""
 
-    cpu: Cpu
+    cpu: dict[str, Any]
     system: str
     release: str
     python_version: str
@@ -77,10 +70,9 @@ def read(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     run_id = f"{began:%Y%m%dT%H%M%S}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
     records = [_record(entry, run_id) for entry in file.benchmarks]
     machine = file.machine_info
+    cpu, system = machine.cpu, f"{machine.system} {machine.release}"
     known = {
-        "machine": Machine(
-            cpu=machine.cpu.brand_raw, cores=machine.cpu.count, system=f"{machine.system} {machine.release}"
-        ),
+        "machine": Machine(cpu=cpu.get("brand_raw", UNKNOWN), cores=cpu.get("count"), system=system),
         "versions": {"python": machine.python_version},
         "commit": file.commit_info,
     }

@@ -17,8 +17,7 @@ from benchmarks import processors
 from reports import history, tracks
 from reports.frames import ARM, BENCHMARK, Run
 from reports.headline import PURPOSES, WORKLOAD, Recommendation, recommendations
-from reports.parts import EVERY, HEAD, Shown
-from reports.report import Report
+from reports.report import EVERY, HEAD, Report, Shown
 from reports.verdict import BASELINE, UNCLEAR
 
 

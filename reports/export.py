@@ -11,9 +11,8 @@ from benchmarks.words import markdown_cell
 from impls.core.text import one_line
 from reports import parts
 from reports.frames import Run
-from reports.parts import Shown
 from reports.preamble import notes, preamble
-from reports.report import Report
+from reports.report import Report, Shown
 from reports.tables import Section, sections
 
 

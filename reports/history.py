@@ -1,11 +1,12 @@
-"""One benchmark over many runs: its time and ratio in each, and a table of them side by side."""
+"""One benchmark over many runs: its time and ratio in each, a table of them side by side, and a chart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -15,11 +16,15 @@ from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
 from benchmarks.words import count
 from impls.core.precision import TF32
 from reports import formatting, tracks
-from reports.answer import Answer
+from reports.charts import marks, style
+from reports.charts.drawing import Drawing, file_name
+from reports.charts.style import plain
 from reports.frames import BENCHMARK
-from reports.report import Report
+from reports.report import Answer, Report
 
 ESTIMATES = [f"{name}{end}" for name in ("seconds", "ratio") for end in ("", "_low", "_high")]
+DRAWN = {"workload": "sequence", "mode": "train_step"}
+"""The workload and the mode of which there is a chart."""
 
 
 def machine_label(metadata: Metadata) -> str:
@@ -93,3 +98,55 @@ def tables(reported: Sequence[Report], past: pd.DataFrame) -> list[Answer]:
             title = " · ".join(map(str, benchmark))
             found.append(Answer(title, "", columns, cells.loc[order].reset_index()))
     return found
+
+
+def draw(past: pd.DataFrame) -> Iterator[Drawing]:
+    """Yield a chart for each machine and device with two runs or more.
+
+    Args:
+        past: rows that have the same baseline, as `comparable` has them.
+    """
+    asked = past[past["date"].notna() & (past["implementation"] != past["baseline"])]
+    for column, value in DRAWN.items():
+        asked = asked[asked[column] == value]
+    for (machine, device), rows in asked.groupby(["machine", "device"], sort=False, observed=True):
+        if len(set(rows["run_id"])) > 1:
+            yield _drawing(str(machine), str(device), rows)
+
+
+def _said(row: Any) -> str:
+    ratio = formatting.interval(row.ratio, row.ratio_low, row.ratio_high)
+    commit = f"commit {row.commit[:12]}, " if row.commit else ""
+    return f"{row.implementation}, {row.problem}, {row.date:%Y-%m-%d}: {ratio}; {commit}{row.versions}"
+
+
+def _drawing(machine: str, device: str, rows: pd.DataFrame) -> Drawing:
+    rows, problems, more = marks.first(rows)
+    names = list(dict.fromkeys(marks.words(rows, "implementation")["implementation"]))
+    data = marks.points(rows, "ratio", _said, "implementation", "problem")
+    data["date"] = rows["date"].dt.strftime("%Y-%m-%dT%H:%M:%S")
+    baseline = str(rows["baseline"].iloc[0])
+    ends = style.limits(rows["ratio"], rows["ratio_low"], rows["ratio_high"])
+
+    def chart(width: int) -> Any:
+        columns = max(1, min(len(problems), 3, width // 300))
+        each = width // columns - 75
+        x = alt.X("date:T", title=None, axis=alt.Axis(format="%Y-%m-%d", tickCount=3, grid=False, labelOverlap=True))
+        y = marks.log_axis(f"time, × {plain(baseline)}", ends, most=6)
+        legend = alt.Legend(columns=2 if columns == 1 else 5)
+        color = alt.Color("implementation:N", scale=marks.several(names), legend=legend)
+        line = alt.Chart().mark_line(strokeWidth=1.2).encode(x=x, y=alt.Y("ratio:Q", **y), color=color)
+        known = alt.Chart().transform_filter("isValid(datum.low)")
+        interval = known.mark_rule(strokeWidth=1.4).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q", color=color)
+        point = alt.Chart().mark_point(shape="circle", size=35)
+        point = point.encode(x=x, y=alt.Y("ratio:Q", **y), color=color, description="said:N")
+        panel = alt.layer(line, interval, point).properties(width=each, height=200)
+        return panel.facet(facet=alt.Facet("problem:N", sort=problems, title=None), columns=columns, data=data)
+
+    title = f"{', '.join(DRAWN.values())} on {plain(machine, 80)}{'' if device == 'cpu' else f', {device}'}{more}"
+    text = (
+        f"Line charts over the runs on {machine}, a panel for each problem: the time of each implementation over"
+        f" {baseline}'s time, with 95 % intervals, on a logarithmic axis."
+    )
+    name = file_name("history", machine, device)
+    return Drawing(name, title, text, None, DRAWN["mode"], list(data["said"]), chart)

@@ -23,7 +23,6 @@ from benchmarks.words import count
 from impls.core.files import write_text
 from impls.core.text import one_line
 from reports import composition, estimates, headline, history
-from reports.charts import history as history_chart
 from reports.charts import style
 from reports.charts.drawing import write
 from reports.composition import Machine
@@ -167,7 +166,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     """
     past = history.comparable(reports)
     tables = history.tables(reports, past)
-    drawings = [write(each, folder / "figures") for each in (history_chart.draw(past) if tables else ())]
+    drawings = [write(each, folder / "figures") for each in (history.draw(past) if tables else ())]
     js = (PAGE / "page.js").read_text(encoding="utf-8")
     found = composition.machines(reports)
     head = found[0].head

@@ -14,42 +14,14 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from reports.answer import Answer
-from reports.charts.drawing import Drawing, write
-from reports.report import Report
-
-HEAD, MOST, EVERY = "head", "most", "every"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a part made of a run, and where the page shows it."""
-
-    what: Drawing | Answer
-    section: str
-    order: int
-    source: str
-
-    @property
-    def name(self) -> str:
-        """What it is known by: the same in each run that has it."""
-        return self.what.title if isinstance(self.what, Answer) else self.what.name
-
-    @property
-    def problem(self) -> str | None:
-        """The single problem that a chart shows."""
-        return None if isinstance(self.what, Answer) else self.what.problem
-
-    @property
-    def size(self) -> int:
-        """How much it shows: its marks, or its rows."""
-        return len(self.what.frame if isinstance(self.what, Answer) else self.what.said)
+from reports.charts.drawing import write
+from reports.report import MOST, Answer, Report, Shown
 
 
 @cache

@@ -12,11 +12,10 @@ import pandas as pd
 from benchmarks.columns import Column
 from benchmarks.words import listed
 from reports import formatting
-from reports.answer import WHERE, Answer, in_order, pair_ratios, training
 from reports.charts import dots, marks, style
 from reports.charts.drawing import Drawing, file_name
 from reports.frames import ARM
-from reports.report import Report
+from reports.report import WHERE, Answer, Report, in_order, pair_ratios, training
 from reports.tables import ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 

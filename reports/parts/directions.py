@@ -10,12 +10,11 @@ import pandas as pd
 
 from benchmarks.columns import Column
 from benchmarks.words import listed
-from reports.answer import TIMES, Answer, training
 from reports.charts import dots, marks, style
 from reports.charts.drawing import Drawing, file_name
 from reports.charts.style import BLUE, PURPLE, SOFT, plain
 from reports.frames import ARM
-from reports.report import Report
+from reports.report import TIMES, Answer, Report, training
 from reports.tables import time_of, words_of
 
 SECTION, ORDER = "directions", 30

@@ -13,9 +13,8 @@ import pandas as pd
 from benchmarks.columns import Column
 from benchmarks.words import count
 from reports import formatting
-from reports.answer import TIMES, Answer, pair_ratios
 from reports.frames import ARM
-from reports.report import Report
+from reports.report import TIMES, Answer, Report, pair_ratios
 from reports.tables import ratio, time_of, words_of
 
 SECTION, ORDER, FROM = "elsewhere", 50, "every"

@@ -14,10 +14,9 @@ from benchmarks.columns import Column
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.words import listed
 from reports import formatting
-from reports.answer import Answer
 from reports.frames import Run
 from reports.headline import PURPOSES, WORKLOAD
-from reports.report import Report
+from reports.report import Answer, Report
 from reports.sweeps import SIZES, largest, problems_of
 from reports.tables import words_of
 from reports.verdict import BASELINE, FASTER, SLOWER

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.columns import Column
 from benchmarks.words import listed
-from reports.answer import NAMED, WHERE, Answer, best, in_order, training
-from reports.report import Report
+from reports.report import NAMED, WHERE, Answer, Report, best, in_order, training
 from reports.tables import ratio, words_of
 from reports.verdict import FASTER, SLOWER
 

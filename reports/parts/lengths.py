@@ -9,10 +9,9 @@ import pandas as pd
 
 from benchmarks.columns import Column
 from benchmarks.words import listed
-from reports.answer import WHERE, Answer, by_implementation, in_order, training
 from reports.estimates import intervals
 from reports.frames import ARM, plain
-from reports.report import Report
+from reports.report import WHERE, Answer, Report, by_implementation, in_order, training
 from reports.tables import ratio, words_of
 from reports.verdict import FASTER
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import parts
-from reports.answer import Answer
-from reports.report import Report
+from reports.report import Answer, Report
 from reports.summary import summarise
 from tests.helpers.records import save
 

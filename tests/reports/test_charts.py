@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import parts
-from reports.charts import history, style
+from reports import history, parts
+from reports.charts import style
 from reports.charts.drawing import NARROW, WIDE, Drawing, specification, svg
 from reports.parts import sizes
 from reports.report import Report

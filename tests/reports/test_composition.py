@@ -8,8 +8,7 @@ import pytest
 from reports import composition, parts
 from reports.charts.drawing import Drawing
 from reports.composition import colour, in_order, maps_of
-from reports.parts import Shown
-from reports.report import Report
+from reports.report import Report, Shown
 from reports.summary import summarise
 from tests.helpers.records import described, failed, record, save, trained
 
