@@ -29,14 +29,10 @@ class Document:
 def documents(root: Path = ROOT) -> list[Document]:
     """Return every document of the project; a link to what it does not have is like text."""
     sources = [path.relative_to(root).as_posix() for pattern in SOURCES for path in sorted(root.glob(pattern))]
-    places = {source: _place(source) for source in sources} | {HOME: "index.html"}
+    pages = {source: source.removesuffix(".md") + ".html" for source in sources}
+    # CONTRIBUTING.md lies beside the others
+    places = {source: page if "/" in page else f"docs/{page}" for source, page in pages.items()} | {HOME: "index.html"}
     return [_rendered(source, (root / source).read_text(encoding="utf-8"), places) for source in sources]
-
-
-def _place(source: str) -> str:
-    """Return the path in the site: CONTRIBUTING.md lies beside the others."""
-    name = source.removesuffix(".md") + ".html"
-    return name if "/" in name else f"docs/{name}"
 
 
 def _rendered(source: str, text: str, places: Mapping[str, str]) -> Document:

@@ -80,8 +80,6 @@ def read_run(path: Path) -> Run:
     """
     try:
         return _read(path)
-    except Unreadable:
-        raise
     except (OSError, MemoryError) as error:
         raise Unreadable(describe(error)) from None
     except (ValueError, OverflowError) as error:

@@ -6,7 +6,7 @@ import functools
 import operator
 
 from benchmarks import processors
-from benchmarks.metadata import UNKNOWN, Metadata
+from benchmarks.metadata import UNKNOWN
 from benchmarks.runner import cards
 from benchmarks.words import count
 from reports import estimates, gpu_check, peak
@@ -30,30 +30,21 @@ def preamble(run: Run) -> list[str]:
     numbers = ((options.replicates, "replicate"), (options.blocks, "block"))
     often = " of ".join(count(number, word) for number, word in numbers if number)
     seed = f", seed {options.seed}" if options.benchmarks else ""  # unknown where only rows are known
+    products = metadata.matmul_precision
+    products = "float32, the precision of its products is unknown" if products == UNKNOWN else products
+    dtypes = sorted(set(run.records["dtype"].astype(str)))
+    precisions = [products if dtype == "float32" else dtype for dtype in dtypes]
     threads = f"; {count(options.threads, 'thread')}" if options.threads else ""
     return [
         f"{processors.words(machine)}{cores}{memory}{gpu}; {machine.system}",
         f"{', '.join(versions)}, Python {metadata.versions.get('python') or UNKNOWN}",
-        f"{'; '.join(precision(dtype, metadata) for dtype in dtypes(run))}{threads}",
+        f"{'; '.join(precisions)}{threads}",
         *peak_and_noise(run),
         *groups(run),
         *card(run),
         *gpu_check.summary(run),
         f"{often}{seed}; commit {commit_id}; run {run.run_id}",
     ]
-
-
-def dtypes(run: Run) -> list[str]:
-    """Return the dtypes of a run's problems."""
-    return sorted(set(run.records["dtype"].astype(str)))
-
-
-def precision(dtype: str, metadata: Metadata) -> str:
-    """Return in what precision products of a dtype are computed; float64 has only one."""
-    if dtype == "float32":
-        known = metadata.matmul_precision != UNKNOWN
-        return metadata.matmul_precision if known else "float32, the precision of its products is unknown"
-    return dtype
 
 
 def peak_and_noise(run: Run) -> list[str]:

@@ -32,7 +32,6 @@ from reports.headline import PURPOSES, Recommendation
 from reports.history import began
 from reports.preamble import notes, preamble
 from reports.report import Report
-from reports.rows import of_page, rows
 from reports.tracks import LIMITS
 
 TABLES = [
@@ -202,8 +201,8 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
             ],
             maps=maps,
             purposes=PURPOSES,
-            columns=of_page(head.baseline, len(devices) > 1),
-            rows=list(rows(standing)),
+            columns=composition.of_page(head.baseline, len(devices) > 1),
+            rows=list(composition.rows(standing)),
             notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(head.run)],
             across=tables,
             past=drawings,

@@ -72,7 +72,7 @@ const search = $("input", form);
 const MOST = 500; // more rows than anybody reads, and than a browser lays out at once
 let most = MOST;
 const table = $("#every");
-const rows = $$("tbody.row", table).map((body) => ({ body, shown: true, keys: { ...body.dataset }, name: $("th", body).textContent.toLowerCase() }));
+const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, name: $("th", body).textContent.toLowerCase() }));
 // What each filter starts with, where the run that heads the page has it: most readers come for this.
 const head = rows.length ? rows[0].keys : {};
 const FILTERS = { machine: head.machine, run: head.run, device: "", problem: "", workload: "sequence", mode: "train_step", track: "" };
@@ -89,10 +89,7 @@ function filter() {
   for (const row of rows) {
     const fits = wanted.every(([name, value]) => row.keys[name] === value) && row.name.includes(text);
     left += fits;
-    const show = fits && left <= most;
-    if (row.shown === show) continue;
-    row.shown = show;
-    row.body.hidden = !show;
+    row.body.hidden = !fits || left > most;
   }
   $("output", form).textContent = `${Math.min(left, most)} of ${rows.length} rows shown`;
   $("#none").hidden = left > 0;

@@ -1,6 +1,7 @@
 """Which run each part of a page is taken from."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -179,3 +180,15 @@ def test_the_peak_has_no_place_and_one_shape_is_no_map(tmp_path):
 )
 def test_colours_go_from_much_faster_to_much_slower(ratio, number):
     assert colour(ratio) == number
+
+
+def test_the_id_of_a_row_names_it_and_fits_an_address():
+    row = SimpleNamespace(
+        implementation="torch_lstm", problem="t1-b1-i1-h1", workload="sequence", mode="forward", device="cpu"
+    )
+    assert composition.address("", row) == "t1-b1-i1-h1/sequence/forward/torch_lstm"
+    assert composition.address("run", row) == "run/t1-b1-i1-h1/sequence/forward/torch_lstm"
+    hostile = composition.address("", SimpleNamespace(**{**vars(row), "implementation": 'a" b<'}))
+    assert hostile == "t1-b1-i1-h1/sequence/forward/a-b-"
+    on_a_gpu = SimpleNamespace(**{**vars(row), "device": "cuda"})
+    assert composition.address("", on_a_gpu) == "t1-b1-i1-h1/sequence/forward/cuda/torch_lstm"
