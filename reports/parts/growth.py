@@ -16,8 +16,7 @@ from benchmarks.words import listed
 from reports import formatting
 from reports.frames import Run
 from reports.headline import PURPOSES, WORKLOAD
-from reports.report import Answer, Report
-from reports.sweeps import SIZES, largest, problems_of
+from reports.report import SIZES, Answer, Report, largest, problems_of
 from reports.tables import words_of
 from reports.verdict import BASELINE, FASTER, SLOWER
 

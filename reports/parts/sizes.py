@@ -15,8 +15,7 @@ import pandas as pd
 from reports.charts import marks, style
 from reports.charts.drawing import NARROW, Drawing, file_name
 from reports.charts.style import INK, PAPER, plain
-from reports.report import Report
-from reports.sweeps import SIZES, largest, problems_of
+from reports.report import SIZES, Report, largest, problems_of
 from reports.verdict import UNCLEAR
 
 SECTION, ORDER = "flips", 20
