@@ -85,7 +85,8 @@ class Source:
 
     def add(self, path: Path, root: Path) -> bool:
         """Find a file from elsewhere, which imports a snapshot's impls/. Return whether there is one."""
-        self.lstms.pop(path.stem, None)  # one of this repository may have the same name
+        for known in (self.lstms, self.broken):
+            known.pop(path.stem, None)  # of this repository's file of the same name
         try:
             file = self.files(path.parent, "given") / "given" / path.name
         except NoFolder:

@@ -104,3 +104,13 @@ def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder
     path.unlink()
     with pytest.raises(Unusable, match="exists neither in HEAD nor in the working tree"):
         comparison.by_revision([str(path)], "HEAD")
+
+
+def test_a_file_from_elsewhere_is_not_taken_for_this_repositorys_of_the_same_name(tmp_path):
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")
+    path = tmp_path / "numpy_lstm.py"
+    path.write_text(IMPLEMENTATION)
+    found = comparison.by_revision(["torch_cell", str(path)], "HEAD")
+    assert list(found.base.versions) == ["torch_cell"]
+    assert list(found.head.versions) == ["torch_cell", "numpy_lstm"]
