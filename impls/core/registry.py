@@ -119,7 +119,10 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
         if len(targets) == 1 and isinstance(targets[0], ast.Name) and isinstance(value, ast.expr):
             name = targets[0].id
             if name in Constants.__struct_fields__:
-                constants[name] = ast.literal_eval(value)
+                try:
+                    constants[name] = ast.literal_eval(value)
+                except ValueError:
+                    raise ValueError(f"{name} = {ast.unparse(value)}") from None
     return constants
 
 
