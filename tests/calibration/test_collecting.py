@@ -63,7 +63,7 @@ def gate_of(kind, folder, subject, monkeypatch):
             for side in session.sides
         )
         code = {False: 0, True: 1}
-        return SimpleNamespace(exit_code=lambda strict: code[strict], regressions=[], worse=[], findings=[], unclear=[])
+        return SimpleNamespace(exit_code=lambda strict: code[strict], worse={}, findings=[], unclear=[])
 
     monkeypatch.setattr(measuring, "measure_and_decide", decide)
     gate = measuring.real_gate(kind, folder, subject, lambda *_: None)

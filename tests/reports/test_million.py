@@ -109,7 +109,7 @@ def test_a_million_records_are_read_and_summarised_within_1_gib(tmp_path, capsys
     assert found["peak_bytes"] <= LIMIT_BYTES
 
     summary = {name: np.array(values) for name, values in found["summary"].items()}
-    assert len(summary["ratio"]) == RECORDS / REPLICATES
+    assert len(summary["ratio"]) == RECORDS / REPLICATES * (len(IMPLEMENTATIONS) - 1) / len(IMPLEMENTATIONS)  # no peak
     truth = np.array([TRUTH[name] for name in summary["implementation"]])
     others = summary["implementation"] != "base"
     assert (summary["ratio_n"][others] == REPLICATES).all()
