@@ -235,7 +235,7 @@ def rows(found: Sequence[Node]) -> Iterator[Row]:
     kinds = {node.member: node.kind for node in found}
     names = {node.member: node.name for node in found}
     combined = {arm: statistics.combined(list(mine.values())) for arm, mine in values.items()}
-    adjusted = dict(zip(combined, holm(np.array([one.p for one in combined.values()])), strict=True))
+    adjusted = dict(zip(combined, holm(np.array([each.p for each in combined.values()])), strict=True))
     for arm, mine in values.items():
         where = dict(zip(ARM, arm, strict=True))
         each = {name: math.exp(float(logs.mean())) for name, logs in mine.items()}

@@ -7,7 +7,7 @@ a slowdown that only one kind of processor has is not lost in a mean.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -52,7 +52,7 @@ class Row:
     @property
     def verdict(self) -> str:
         """The verdict over all nodes."""
-        return next(word for word in ORDER if any(one.verdict == word for one in self.found.values()))
+        return next(word for word in ORDER if any(finding.verdict == word for finding in self.found.values()))
 
 
 class Verdict:
@@ -67,8 +67,8 @@ class Verdict:
         self.gates = {node.member: node.gate for node in nodes if node.gate is not None}
         found: dict[tuple[str, str], dict[str, Finding]] = {}
         for member, gate in self.gates.items():
-            for one in gate.findings:
-                found.setdefault((one.benchmark, one.metric), {})[member] = one
+            for finding in gate.findings:
+                found.setdefault((finding.benchmark, finding.metric), {})[member] = finding
         every = [Row(*key, each) for key, each in found.items()]
         self.rows = [row for row in every if row.metric == "time" or row.verdict != "same"]
 
@@ -100,16 +100,23 @@ class Verdict:
         without = [self.names[member] for member, gate in self.gates.items() if not gate.findings]
         return without if len(without) < len(self.gates) else []
 
+    def _of_kinds(self, kinds: Collection[str]) -> list[str]:
+        """In words, what has one of these kinds of standings, and where."""
+        where: dict[tuple[str, str, str], list[str]] = {}
+        for member, gate in self.gates.items():
+            for standing in gate.standings:
+                if standing.kind in kinds:
+                    key = standing.kind, standing.benchmark, standing.reason
+                    where.setdefault(key, []).append(self.names[member])
+        return [f"{kind}: {key}, on {listed(names)}: {reason}" for (kind, key, reason), names in where.items()]
+
     @property
     def standings(self) -> list[str]:
         """In words, what could not be compared and where, what disagrees, and which nodes have no result."""
-        where: dict[tuple[str, str, str], list[str]] = {}
-        for member, gate in self.gates.items():
-            for one in gate.standings:
-                if one.kind in (*REGRESSIONS, *UNMEASURED):
-                    where.setdefault((one.kind, one.benchmark, one.reason), []).append(self.names[member])
-        lines = [f"{kind}: {key}, on {listed(names)}: {reason}" for (kind, key, reason), names in where.items()]
-        lines += [f"no result: run {one.member}, {one.name}: {one.reason}" for one in self.nodes if one.gate is None]
+        lines = self._of_kinds((*REGRESSIONS, *UNMEASURED))
+        lines += [
+            f"no result: run {node.member}, {node.name}: {node.reason}" for node in self.nodes if node.gate is None
+        ]
         lines += [f"nothing could be compared on {listed(self.idle)}"] if self.idle else []
         return lines + (["nodes compared different code: the files changed meanwhile"] if self.differing else [])
 
@@ -127,19 +134,19 @@ class Verdict:
         """The verdict in a sentence."""
         slower = [row for row in self.rows if row.verdict == "slower"]
         said = [f"{row.benchmark} {row.metric}, on {self._where(self.slower_on(row))}" for row in slower]
-        said += [line for line in self.standings if line.partition(":")[0] in REGRESSIONS]
+        said += self._of_kinds(REGRESSIONS)
         if said:
             return f"{count(len(said), 'regression')} found: {'; '.join(said)}"
         if self.exit_code:
             gates = [(self.names[member], gate) for member, gate in self.gates.items() if gate.exit_code]
             reasons = self.standings or [f"{name}: {gate.verdict}" for name, gate in gates]
             return f"could not measure: {'; '.join(reasons)}"
-        kinds = {one.kind for gate in self.gates.values() for one in gate.standings}
+        kinds = {standing.kind for gate in self.gates.values() for standing in gate.standings}
         if not self.rows and kinds == {"alike"}:
             return f"{ALIKE}, on {count(len(self.nodes), 'node')}"
         if not self.rows:
             return f"no regression found on {count(len(self.nodes), 'node')}; there was nothing to compare"
-        sizes = [one.smallest for row in self.rows if row.metric == "time" for one in row.found.values()]
+        sizes = [finding.smallest for row in self.rows if row.metric == "time" for finding in row.found.values()]
         known = [size for size in sizes if size is not None]
         found = "there are too few replicates to say which slowdown would have been found"
         if known and len(known) == len(sizes):
