@@ -7,7 +7,7 @@ own kind of Options. A new option is a new field here, or in the kind of the onl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -200,10 +200,13 @@ def _flags(kind: type[Options]) -> dict[str, Flag]:
     return dict(sorted(pairs, key=lambda pair: pair[1].advanced))
 
 
-def _option(kind: type[Options], name: str) -> click.Option:
+def _defaults(kind: type[Options]) -> dict[str, Any]:
+    """Return the default of each field."""
+    return {field.name: field.default for field in msgspec.structs.fields(kind)}
+
+
+def _option(name: str, flag: Flag, default: Any) -> click.Option:
     """Return click's option of a field."""
-    flag = _flags(kind)[name]
-    default = next(field.default for field in msgspec.structs.fields(kind) if field.name == name)
     chosen = bool(default) or isinstance(default, bool)
     return _Option(
         flag.name,
@@ -232,18 +235,22 @@ def command(
         name: of the command; None for the function's.
     """
 
-    def decorate(function: Callable[[Kind], int]) -> click.Command:
-        def callback(**given: Any) -> int:
-            return function(kind(**{field: value for field, value in given.items() if value is not None}))
+    flags, defaults = _flags(kind), _defaults(kind)
 
+    def decorate(function: Callable[[Kind], int]) -> click.Command:
         return TypedCommand(
             name or function.__name__,
-            params=[_option(kind, field) for field in fields or _flags(kind)],
-            callback=callback,
+            params=[_option(field, flags[field], defaults[field]) for field in fields or flags],
+            callback=lambda **values: function(_of_values(kind, values)),
             help=function.__doc__,
         )
 
     return decorate
+
+
+def _of_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
+    """Return the options with the values that click gives; None stands for the default."""
+    return kind(**{field: value for field, value in values.items() if value is not None})
 
 
 def parsed(of: click.Command, name: str, kind: type[Kind], words: Sequence[str]) -> Kind:
@@ -253,10 +260,10 @@ def parsed(of: click.Command, name: str, kind: type[Kind], words: Sequence[str])
         click.UsageError: where the command would refuse them.
     """
     with of.make_context(name, list(words)) as context:
-        return kind(**{field: value for field, value in context.params.items() if value is not None})
+        return _of_values(kind, context.params)
 
 
 def given(options: Options) -> list[str]:
     """Return the command-line names of the options that differ from their defaults."""
-    defaults = {field.name: field.default for field in msgspec.structs.fields(type(options))}
+    defaults = _defaults(type(options))
     return [flag.name for name, flag in _flags(type(options)).items() if getattr(options, name) != defaults[name]]

@@ -14,14 +14,14 @@ from typing import Annotated
 import click
 import msgspec
 
-from benchmarks import ROOT, choices, machine
+from benchmarks import ROOT, choices, json_files, machine
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core import registry
 from impls.core.contract import MODES
-from impls.core.files import read_regular, write_text
+from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
 from impls.core.versions import versions_of
@@ -153,7 +153,7 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
     if others := [name for name in given(options) if name != "--resume"]:
         raise click.UsageError(f"--resume continues a run with its own options; leave out {others[0]}")
     try:
-        began = msgspec.json.decode(read_regular(folder / "run.json"), type=RunOptions)
+        began = json_files.read(folder / "run.json", RunOptions)
         if not (folder / "raw").exists():  # a fleet's, which begins now
             began = of_machine(began)
             write_text(folder / "run.json", json_text(began))

@@ -49,7 +49,8 @@ def count_all(
                 process.start()
                 sender.close()  # so that the end of the process is seen
                 running[receiver] = key, process
-            for ready in [receiver for receiver in running if receiver in wait(running)]:
+            ended: list[Any] = wait(running)
+            for ready in ended:
                 key, process = running[ready]
                 result = ready.recv()
                 if isinstance(result, BaseException):

@@ -43,7 +43,6 @@ def configure(subject: Subject, seed: int) -> Options:
         threads=1,
         turn_seconds=subject.turn_seconds,
         seed=seed,
-        memory_bytes=choices.half_memory(),
     )
 
 
