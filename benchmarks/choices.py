@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
-from impls.core.files import digest, read_regular, remove_unfinished
+from impls.core.files import read_regular, remove_unfinished
 from impls.core.formats import FORMATS
 from impls.core.npz import most_bytes
 from impls.core.precision import IEEE, VARIABLE
@@ -154,13 +154,8 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(read_regular(path, most_bytes())).hexdigest()[:16]
 
 
-def shared_digest() -> str:
-    """Return a short hash of all files of impls/ that implementations may import."""
-    return digest(registry.shared_files())
-
-
 def shared_digests() -> dict[str, str]:
-    """Return a short hash of each of these files, by its path in impls/."""
+    """Return a short hash of each file of impls/ that implementations may import, by its path in impls/."""
     return {name: hashlib.sha256(content).hexdigest()[:8] for name, content in sorted(registry.shared_files().items())}
 
 

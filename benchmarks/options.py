@@ -85,7 +85,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         benchmarks: the ids of what is measured; they follow from problems, workloads and modes.
         turn_seconds: how long a turn is to take.
         baseline: the name of the implementation or side by whose time the others are divided.
-        digests: of the implementations' files, in their order; shared_digest: of all files that they may import.
+        digests: of the implementations' files, in their order.
     """
 
     run_id: str = msgspec.field(default_factory=new_run_id)
@@ -93,7 +93,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     turn_seconds: float = 0.0
     baseline: str = ""
     digests: tuple[str, ...] = ()
-    shared_digest: str = ""
     implementations: Annotated[
         tuple[str, ...],
         Flag(

@@ -112,7 +112,6 @@ def planned(options: RunOptions) -> RunOptions:
             for implementation in implementations
             if not implementation.requires
         },
-        shared_digest=choices.shared_digest(),
         shared_digests=choices.shared_digests(),
         commit=machine.commit(),
         out=None,

@@ -161,7 +161,7 @@ def test_no_damage_of_a_file_of_records_goes_unseen(tmp_path_factory, noise, whe
 OPTIONS = RunOptions(
     run_id="r", benchmarks=(ID,), device="cpu", threads=1, turn_seconds=0.1, seed=0, weights=None, call_seconds=1.0,
     memory_bytes=2**30, implementations=("reference",), digests=(registry.resolve("reference").digest,),
-    shared_digest=choices.shared_digest(), shared_digests=choices.shared_digests(), weights_digest=None,
+    shared_digests=choices.shared_digests(), weights_digest=None,
     replicates=1, blocks=1, baseline="reference", versions={}, commit=Commit(),
 )  # fmt: skip
 
@@ -179,9 +179,7 @@ def test_a_run_json_that_is_damaged_is_named(tmp_path, text):
 
 def test_the_file_of_impls_that_has_changed_is_named(tmp_path):
     digests = {**choices.shared_digests(), "core/problem.py": "0"}
-    began = msgspec.structs.replace(
-        OPTIONS, shared_digest="0", shared_digests=digests, versions=dict.fromkeys(["reference"], "")
-    )
+    began = msgspec.structs.replace(OPTIONS, shared_digests=digests, versions=dict.fromkeys(["reference"], ""))
     (tmp_path / "run.json").write_text(json_text(began))
     with pytest.raises(click.UsageError, match=r"^impls/core/problem\.py has changed since"):
         resumed(RunOptions(resume=str(tmp_path)))
