@@ -15,9 +15,9 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["bench"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-COVERAGE = ["--cov"] if sys.version_info >= (3, 12) else []  # costs too much time before
 TWO_FILES = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-EVERY_TEST = [["-m", "alone"], [*TWO_FILES, "-m", "not alone", *COVERAGE]]
+TEXTS = ["-m", "texts"]
+EVERY_TEST = [["-m", "alone"], [*TWO_FILES, "-m", "not alone and not gpu", "--cov"]]
 """Two runs of pytest: what measures, then everything else, two files at a time."""
 PYTHONS: dict[str, str] = {}  # of each environment that several sessions share, by the session that builds it
 
@@ -116,15 +116,14 @@ def site(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["dev"])
 def tests(session: nox.Session) -> None:
-    """The tests of the suite itself, with coverage from Python 3.12 on. With arguments: one pytest of those."""
-    for arguments in [session.posargs] if session.posargs else EVERY_TEST:
-        run(session, "dev", "pytest", *arguments)
+    """The tests of the suite itself. -- --all: also what takes minutes. Other arguments: one pytest of those."""
+    run_tests(session, "dev")
 
 
 @nox.session(venv_backend="none", requires=["dev"])
 def lint(session: nox.Session) -> None:
-    """Style and types."""
-    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+    """Style, types, and what documents and published data say."""
+    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *TEXTS]):
         run(session, "dev", *command)
 
 
@@ -132,5 +131,11 @@ def lint(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that pyproject.toml admits, on the lowest Python."""
     install(session, "tests", at=lowest_version)
-    for arguments in [session.posargs] if session.posargs else EVERY_TEST:
-        run(session, "lowest", "pytest", *arguments)
+    run_tests(session, "lowest")
+
+
+def run_tests(session: nox.Session, environment: str) -> None:
+    """One pytest of what is asked for; of `--all`, two."""
+    asked = EVERY_TEST if session.posargs == ["--all"] else [session.posargs or TWO_FILES]
+    for arguments in asked:
+        run(session, environment, "pytest", *arguments)

@@ -8,6 +8,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,22 +46,46 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
-RARE = ("twins", "environments", "faults", "gpu")
-"""The markers of tests that take minutes, or need a GPU."""
+PROCESS_FIXTURES = frozenset({"measured_run"})
+"""Fixtures that start processes or a browser. A test that uses one has the marker `process` by that."""
+
+STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")
+"""What Python's audit calls the start of a process."""
+
+started: list[str] | None = None
+"""What the present test has started; None where nobody asks."""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Whatever else is asked for with -m, what is in RARE runs only where it is asked for.
+def note_start(event: str, arguments: tuple[object, ...]) -> None:
+    """Hook of Python's audit; it cannot be taken out again, so it costs nothing where nobody asks."""
+    if started is not None and event in STARTS:
+        started.append(f"{event} {arguments[0] if arguments else ''}")
 
-    Files with most slow tests come first: where two run at a time, neither is then left alone for long at the end.
-    """
-    for marker in RARE:
-        if marker not in config.option.markexpr:
-            long = [item for item in items if item.get_closest_marker(marker)]
-            items[:] = [item for item in items if item not in long]
-            config.hook.pytest_deselected(items=long)
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+
+sys.addaudithook(note_start)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with most processes come first: where two run at a time, neither is then left alone for long at the end."""
+    for item in items:
+        if PROCESS_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("process")
+        if any(item.iter_markers("nightly")) or any(item.iter_markers("alone")):
+            item.add_marker(pytest.mark.timeout(1800))
+    processes = Counter(item.path for item in items if item.get_closest_marker("process"))
+    items.sort(key=lambda item: -processes[item.path])
+
+
+@pytest.fixture(autouse=True)
+def honest_marker(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test without a marker is one of those that run in seconds after each change. It starts no process."""
+    global started  # noqa: PLW0603 - the hook of the audit has no other way to know
+    markers = {marker.name for marker in request.node.iter_markers()}
+    started = None if markers & {"process", "nightly", "alone", "gpu"} else []
+    yield
+    noted, started = started, None
+    if noted:
+        pytest.fail(f"starts processes; it needs the marker process: {', '.join(noted)}")
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +93,18 @@ def no_adopted_orphans() -> Iterator[None]:
     """A session in this process makes it adopt orphans. After a test they are init's again, which buries them."""
     yield
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0)
+
+
+@pytest.fixture(scope="session")
+def measured_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real run: that of LSTM_BENCH_RUN, or a small one that is made here."""
+    if "LSTM_BENCH_RUN" in os.environ:
+        return Path(os.environ["LSTM_BENCH_RUN"])
+    folder = tmp_path_factory.mktemp("run") / "run"
+    chosen = ["--impl", "numpy_lstm", "--impl", "torch_lstm", "--problem", "t6-b4-i8-h8", "--replicates", "2"]
+    done = processes.python("-m", "benchmarks", "run", *chosen, "--blocks", "2", "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture

@@ -87,6 +87,7 @@ def test_variables_that_slow_a_library_are_recorded():
     assert all(name.startswith(machine.PREFIXES) for name in (*processors.SLOWS, processors.XLA_FLAGS))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "name", ["NVIDIA_TF32_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG", "CUDNN_LOGDEST_DBG", "TRITON_CACHE_DIR"]
 )
@@ -95,6 +96,7 @@ def test_variables_that_a_gpus_libraries_read_are_recorded(monkeypatch, name):
     assert machine.describe(Options(run_id="r", baseline="b")).variables[name] == "x"
 
 
+@pytest.mark.process
 def test_what_was_measured_before_is_no_change_of_the_checkout(tmp_path, monkeypatch):
     """A pool grows beside the code that collects it."""
     for name in ("impls/one.py", "benchmarks/one.py", "reports/published/one", "pyproject.toml"):

@@ -19,6 +19,7 @@ def parsed(*words):
     return caught[0]
 
 
+@pytest.mark.process
 def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path):
     options = parsed(
         "--impl", "numpy_lstm", "--impl=torch_lstm", "--problem", "t2-b1-i3-h2", "--mode", "forward", "--timeout", "7",

@@ -34,7 +34,7 @@ def collected(folder, subject):
     return Pool.load(folder / "pool")
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_round_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates(small, tmp_path):
     found = collected(tmp_path, small)
     assert found.benchmarks == [f"{name} t4-b2-i8-h8/sequence/forward" for name in NAMES]
@@ -70,7 +70,7 @@ def gate_of(kind, folder, subject, monkeypatch):
     return gate, *seen
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("kind", INJECTED)
 def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, small, tmp_path, monkeypatch):
     both = dataclasses.replace(small, modes=("forward", "train_step"))
@@ -84,7 +84,7 @@ def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, small, tm
     assert (gate.exit_code, gate.strict_exit_code) == (0, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_gate_of_the_same_code_has_two_equal_sides(small, tmp_path, monkeypatch):
     gate, base, head = gate_of("same", tmp_path, small, monkeypatch)
     assert base == head
@@ -119,6 +119,7 @@ def mine(tmp_path):
     return folder / "mine.py"
 
 
+@pytest.mark.process
 def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
     subject = Subject.of([str(mine), "torch_lstm"], "t4-b2-i8-h8")
     assert set(subject.names) == {"mine", "torch_lstm"}
@@ -138,6 +139,7 @@ def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
         _ = Subject.of([str(mine.with_name("ignored.py"))]).root
 
 
+@pytest.mark.process
 def test_a_file_is_known_by_its_code_and_that_of_what_lies_beside_it(mine):
     def described():
         return gates_of(Subject.of([str(mine)]))
@@ -149,6 +151,7 @@ def test_a_file_is_known_by_its_code_and_that_of_what_lies_beside_it(mine):
     assert described() != before
 
 
+@pytest.mark.process
 def test_the_order_of_options_and_repetitions_change_nothing():
     one, other = (
         Subject.of(impls, modes=modes)
@@ -161,7 +164,7 @@ def test_the_order_of_options_and_repetitions_change_nothing():
     assert one.turn_seconds == other.turn_seconds
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_round_of_a_file_from_elsewhere(mine, small, tmp_path):
     subject = dataclasses.replace(Subject.of([str(mine)], small.problem), modes=("forward",))
     found = collected(tmp_path, subject)
@@ -175,12 +178,14 @@ def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
     assert Subject(("mine",)).turn_seconds == gate_options.turn_seconds(2, "cpu") > Subject().turn_seconds
 
 
+@pytest.mark.process
 def test_an_lstm_without_a_backward_is_calibrated_in_the_modes_it_has():
     subject = Subject.of(["onnxruntime_lstm"], modes=["forward"])
     assert subject.pairs == [("onnxruntime_lstm", "forward")]
     assert gates_of(subject) == "onnxruntime_lstm at t64-b16-i128-h128, forward"
 
 
+@pytest.mark.process
 def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
@@ -200,7 +205,7 @@ def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
     assert gates_of(Subject()) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_gate_whose_benchmark_was_not_measured_is_no_gate(small, tmp_path, monkeypatch):
     def decide(session, *_):
         session.admissions["base", "torch_lstm", "b"] = SimpleNamespace(status="unsupported", reason="no backward")
@@ -210,6 +215,7 @@ def test_a_gate_whose_benchmark_was_not_measured_is_no_gate(small, tmp_path, mon
         measuring.real_gate("same", tmp_path, small, lambda *_: None)
 
 
+@pytest.mark.process
 def test_tables_are_made_of_what_is_there(tmp_path, monkeypatch):
     def report(*asked):
         *_, processes, advance = asked
@@ -256,6 +262,7 @@ def test_what_cannot_be_done_leaves_no_folder(tmp_path, chosen, said):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.process
 def test_the_old_name_of_the_rounds_goes_on_and_says_the_new_one(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(command, "measure", lambda *given: asked.append(given[2:]))

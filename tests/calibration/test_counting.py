@@ -51,6 +51,7 @@ def test_a_count_that_fails_or_is_killed_ends_them_all_and_says_so(count, error,
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.process
 def test_a_count_ends_with_the_process_that_began_it_however_that_dies(tmp_path):
     begun, script = tmp_path / "begun", tmp_path / "script.py"
     script.write_text(

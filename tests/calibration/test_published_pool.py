@@ -45,7 +45,7 @@ def published(rule, folder=FOLDER):
     return [cell.strip() for cell in row.split("|")[2:-1]]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize(("what", "alone"), [(report.EXACT, False), (report.OF_ONE, True)])
 def test_the_gate_on_the_published_pool(pool, monkeypatch, what, alone):
     """All gates of the smallest slowdown, whose figure is neither 0 nor 1, to the digit; its bounds take too long."""
@@ -55,7 +55,7 @@ def test_the_gate_on_the_published_pool(pool, monkeypatch, what, alone):
     assert report.percent(rate.rate) == published(f"this gate, {what}")[1].partition(" [")[0]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_no_replay_gives_a_false_alarm(pool):
     """A part of the published gates, from the same rounds; all of them take too long."""
     rate = Count(pool.holding([BASE, COPY]), Case(), 160, seed=1).within_rounds(Replay(pool))
@@ -63,7 +63,7 @@ def test_no_replay_gives_a_false_alarm(pool):
     assert re.fullmatch(r"0 of \d{4,} replays", published(f"this gate, {report.EXACT}")[0])
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_simulated_gates_agree_with_the_replays_that_raise_no_alarm(pool):
     """The simulation's gates have rounds of their own, which may differ as much as the pool allows."""
     held = pool.holding([BASE, COPY])
@@ -86,7 +86,7 @@ def simulated(pool, share, gates, times=1.0):
     return stats.binomtest(found, gates).proportion_ci(method="wilson")
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("size", range(len(SHARES)))
 def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(machine, size):
     """Within their intervals: that of the simulation's gates, and the published one over rounds."""
@@ -98,7 +98,7 @@ def test_the_simulation_that_planned_the_gate_agrees_with_the_replay(machine, si
     assert least <= high
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_simulation_of_noisier_replicates_does_not_agree(machine):
     """The negative control: with 2.5 times the spread, +2 % is found less often than the replay finds it."""
     pool, folder = machine

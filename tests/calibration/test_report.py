@@ -18,7 +18,7 @@ def cells_of(table):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_whole_report_does_not_depend_on_the_number_of_processes(monkeypatch):
     pool = simulated(66, 0.01, rounds=6)
     for name, few in FEW.items():

@@ -23,6 +23,7 @@ def test_a_cell_is_that_of_all_workloads_of_its_implementation():
     assert cell_of([]) == Cell("unsupported", reason="none of these workloads")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("statuses", "good"),
     [
@@ -89,6 +90,7 @@ def test_the_published_matrix_says_what_its_cells_say():
     assert controls > 60
 
 
+@pytest.mark.process
 def test_the_matrix_is_written_where_it_is_asked_for(tmp_path):
     chosen = ("-m", "benchmarks", "agree", "--impl", "numpy_lstm", "--dtype", "float64", "--problem", "t2-b2-i3-h4")
     done = python(*chosen, "--workload", "sequence", "--out", tmp_path / "matrix.md")
@@ -102,6 +104,7 @@ def test_the_matrix_is_written_where_it_is_asked_for(tmp_path):
     assert done.stderr.strip().endswith("missing is not a folder that can be written to")
 
 
+@pytest.mark.process
 def test_the_peak_alone_is_nothing_to_compare():
     done = python("-m", "benchmarks", "agree", "--impl", "peak")
     assert done.returncode == 2
@@ -120,7 +123,7 @@ def prepare(problem, weights, device, workload):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("limits", "code", "said"),
     [
@@ -149,7 +152,7 @@ def prepare(problem, weights, device, workload):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_what_was_compared_before_an_interrupt_is_shown(tmp_path):
     reached = tmp_path / "reached"
     (tmp_path / "mine.py").write_text(WAITS.replace("{reached!r}", repr(str(reached))))

@@ -202,7 +202,7 @@ def test_a_gate_divides_its_level_by_the_gates_of_the_fleet(monkeypatch):
     assert levels[0] == pytest.approx(3 * levels[1])
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.timeout(300)
 def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
     folder, summary = tmp_path / "fleet", tmp_path / "summary.md"

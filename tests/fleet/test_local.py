@@ -29,7 +29,7 @@ SMALL = (
 )  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.timeout(300)
 def test_two_runs_on_this_machine_end_in_one_table(tmp_path):
     folder = tmp_path / "fleet"
@@ -46,7 +46,7 @@ def test_two_runs_on_this_machine_end_in_one_table(tmp_path):
         assert set(pd.read_parquet(run / "results.parquet")["implementation"]) == {"torch_lstm", "torch_cell", "twin"}
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", ["cancel", "Ctrl-C"])
 def test_a_fleet_on_this_machine_can_be_ended_and_each_run_goes_on_later(tmp_path, how):
@@ -73,6 +73,7 @@ def test_a_fleet_on_this_machine_can_be_ended_and_each_run_goes_on_later(tmp_pat
     assert python("-m", "benchmarks", "run", "--resume", fleets.run_of(folder, "002")).returncode == 0
 
 
+@pytest.mark.process
 def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its_own(tmp_path, monkeypatch):
     options = plan.run_options(("--preset", "full", *impls("jax_scan", "torch_lstm"), "--seed", "3"))
     plan.write_runs(tmp_path, ["001", "002"], options)
@@ -92,6 +93,7 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
     assert resumed(RunOptions(resume=str(run)))[0] == began
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "said"),
     [

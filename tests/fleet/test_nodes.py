@@ -21,8 +21,8 @@ from tests.helpers.processes import impls
 from tests.helpers.slurm import Fleet, Slurm, present, until
 
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.faults,
+    pytest.mark.process,
+    pytest.mark.nightly,
     pytest.mark.skipif(not present(), reason="needs slurm-wlm and munge"),
     pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors"),
     pytest.mark.timeout(1200),

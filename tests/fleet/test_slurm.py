@@ -1,7 +1,7 @@
 """A fleet on a real Slurm of two nodes, which this test starts on this machine; and what becomes of it when things die.
 
 Each fault costs its own rows only: the fleet ends with all rows there, or with the missing ones named. Those that take
-longest run with `-m faults`.
+longest are marked `nightly`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.helpers.processes import FEW, impls
 from tests.helpers.slurm import Fleet, Slurm, present, until
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.process,
     pytest.mark.skipif(not present(), reason="needs slurm-wlm and munge"),
     pytest.mark.timeout(400),
 ]
@@ -89,7 +89,7 @@ def test_a_preempted_job_goes_on_with_what_it_has(fleet):
     assert (fleets.run_of(fleet.folder, "001") / "raw" / before[0]).stat().st_mtime_ns == began
 
 
-@pytest.mark.faults
+@pytest.mark.nightly
 def test_a_job_that_is_told_before_it_is_preempted_goes_on_too(fleet):
     """Where a partition has a grace time, Slurm tells a job to end, and requeues it only when the time is over."""
     (member,) = fleet.start("--nodes", "1", "--partition", "graceful", replicates=12)
@@ -104,7 +104,7 @@ def test_a_job_that_is_told_before_it_is_preempted_goes_on_too(fleet):
     assert fleets.ended(fleet.folder, "001").attempts >= 2  # it may be told again before the other job begins
 
 
-@pytest.mark.faults
+@pytest.mark.nightly
 def test_gates_on_two_nodes_end_in_one_verdict_also_where_one_is_requeued(cluster, tmp_path):
     fleet = Fleet(cluster, tmp_path / "fleet", ("regression", "--base", "HEAD", *impls("torch_lstm"), *FEW))
     started = fleet.run("--fleet", fleet.folder, "--nodes", "2", *fleet.measured)
@@ -119,7 +119,7 @@ def test_gates_on_two_nodes_end_in_one_verdict_also_where_one_is_requeued(cluste
     assert "no regression found on 2 nodes" in done.stdout
 
 
-@pytest.mark.faults
+@pytest.mark.nightly
 def test_a_job_that_is_told_of_its_time_limit_goes_on(fleet, monkeypatch):
     import submitit
 
@@ -134,7 +134,7 @@ def test_a_job_that_is_told_of_its_time_limit_goes_on(fleet, monkeypatch):
     assert fleets.ended(fleet.folder, "001").attempts == 2
 
 
-@pytest.mark.faults
+@pytest.mark.nightly
 def test_a_controller_that_is_killed_and_started_again_loses_nothing(fleet):
     fleet.start("--nodes", "2", replicates=3)
     fleet.measuring("001")
@@ -147,7 +147,7 @@ def test_a_controller_that_is_killed_and_started_again_loses_nothing(fleet):
     assert code == 0, said
 
 
-@pytest.mark.faults
+@pytest.mark.nightly
 def test_a_node_that_dies_goes_on_when_it_is_back(fleet):
     members = fleet.start("--nodes", "2", replicates=4)
     fleet.measuring("001")

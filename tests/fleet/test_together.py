@@ -149,6 +149,7 @@ def test_nodes_with_other_gpus_or_cores_are_another_kind(made, slow, machine, wo
     assert "580" not in kinds
 
 
+@pytest.mark.process
 def test_an_implementation_that_fails_on_a_node_is_named_and_does_not_hold_on_all(made, python):
     def broken(name, status, reason, problem="t4-b2-i8-h8"):
         where = {"problem": problem, "workload": "sequence", "mode": "forward"}
@@ -167,6 +168,7 @@ def test_an_implementation_that_fails_on_a_node_is_named_and_does_not_hold_on_al
     assert "h_n is wrong" in (made.folder / "fleet.md").read_text()
 
 
+@pytest.mark.process
 def test_a_node_without_a_ratio_is_told(made, python):
     made.add("a", other=1.5)
     made.add("b", other=1.5)
@@ -229,6 +231,7 @@ def test_versions_that_differ_between_nodes_are_told(made):
     assert not any("python" in line for line in said)
 
 
+@pytest.mark.process
 def test_where_every_node_is_left_out_it_says_so_and_fails(made, python):
     for name in ("a", "b"):
         made.add(name, twin=1.08, other=1.5)
@@ -271,6 +274,7 @@ def test_nothing_at_all_is_told(made):
     assert report.table(said).empty
 
 
+@pytest.mark.process
 def test_the_command_writes_both_files_and_exits_with_1_where_a_node_is_missing(made, python):
     for name in ("a", "b"):
         made.add(name, other=1.5)
@@ -286,6 +290,7 @@ def test_the_command_writes_both_files_and_exits_with_1_where_a_node_is_missing(
     assert "interrupted" in (made.folder / "fleet.md").read_text()
 
 
+@pytest.mark.process
 def test_a_folder_without_a_fleet_is_one_line(tmp_path, python):
     done = python("reports", "fleet", tmp_path)
     assert done.returncode != 0

@@ -7,7 +7,7 @@ import pytest
 from impls.core import child_process
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_command_tells_its_output_and_its_exit_code():
     done = child_process.run(
         [sys.executable, "-c", "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"]

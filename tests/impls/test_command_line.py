@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.processes import ROOT, start
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 COMMAND = """
 import os, sys

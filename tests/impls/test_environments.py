@@ -76,7 +76,7 @@ for environment in environments.environments():
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_an_environment_in_use_is_not_removed(built, tmp_path):
     python = Path(environments.build(["a"]))
     remove = functools.partial(processes.python, "-c", REMOVE, XDG_CACHE_HOME=str(tmp_path))
@@ -100,7 +100,7 @@ def test_what_pythonpath_leads_to_does_not_count_as_installed(tmp_path, monkeypa
     assert install[1:4] == ["-I", "-m", "pip"]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_what_pip_cannot_install_together_is_named():
     program = """
 import sys
@@ -118,7 +118,7 @@ sys.exit(1)
     )
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_version_that_does_not_exist_is_named():
     """Pip's first error is a list of what needs another Python, and its second has every version that there is."""
     program = """
@@ -137,7 +137,7 @@ sys.exit(1)
     assert str(caught.value) == want
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_another_failure_of_pip_names_no_conflict():
     with pytest.raises(environments.NotBuilt, match=r"an environment: no such package$"):
         environments.run_pip([sys.executable, "-c", "import sys; sys.exit('ERROR: no such package')"])

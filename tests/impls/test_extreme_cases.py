@@ -39,7 +39,7 @@ EXTREME = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("scales", EXTREME.values(), ids=EXTREME)
 @pytest.mark.parametrize("name", ["reference", "torch_lstm", "torch_cell"])
 def test_results_are_those_of_fifty_digits(name, scales, tmp_path):

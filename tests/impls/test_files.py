@@ -77,7 +77,7 @@ with temporary_folder(pathlib.Path(sys.argv[1]), "lstm-bench-") as folder:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_only_the_folders_of_dead_processes_are_removed(tmp_path):
     mine = tmp_path / "lstm-bench-results-20261125"  # a user's
     mine.mkdir()

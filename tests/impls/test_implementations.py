@@ -36,20 +36,20 @@ def hardest(name, text):
     return problem.replace(lengths=problem.lengths and registry.resolve(name).lengths)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("name", NAMES)
 def test_the_sequence_agrees_with_the_reference(name):
     """A hard problem in every mode; `nox -s agree` has many problems, each dtype in its own process."""
     check(name, hardest(name, "t6-b4-i5-h7-l2-bi-var"), "sequence")
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("name", [name for name in NAMES if "model" in registry.resolve(name).workloads])
 def test_the_model_agrees_after_one_step_and_three(name):
     check(name, hardest(name, "t4-b3-i5-h7-l2-var"), "model", ("forward", "train_step"))
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("name", [name for name in NAMES if "bfloat16" in registry.resolve(name).dtypes])
 def test_half_precision_agrees(name):
     check(name, Problem.parse("t5-b4-i8-h8-l2-bfloat16"), "sequence", ("train_step",))
@@ -64,13 +64,13 @@ def test_what_has_no_lengths_says_so():
     assert without.lacks("cpu", "float32", "sequence") is None
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["torch_cell", "jax_scan_vjp"])
 def test_the_cell_agrees(name):
     check(name, Problem.parse("t4-b3-i5-h7-l2"), "cell")
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_compiled_cell_agrees(monkeypatch):
     """Two chunks and a rest. The compiler unrolls a chunk, so that short chunks compile in less time."""
     from impls import torch_cell_compiled
@@ -79,13 +79,13 @@ def test_the_compiled_cell_agrees(monkeypatch):
     check("torch_cell_compiled", Problem.parse("t5-b3-i5-h7"), "sequence")
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["torch_lstm_compiled", "torch_scan"])
 def test_what_torch_compiles_agrees(name):
     check(name, Problem.parse("t5-b3-i5-h7"), "sequence")
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_sharded_scan_agrees_where_every_processor_has_rows():
     from impls.jax_scan_vjp_sharded import PROCESSORS
 
@@ -111,7 +111,7 @@ module.prepare(problem, weights.make_weights(problem), "cpu", "sequence")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_sharded_scan_says_so_where_it_could_not_be_sharded(monkeypatch):
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("one processor")
@@ -120,7 +120,7 @@ def test_the_sharded_scan_says_so_where_it_could_not_be_sharded(monkeypatch):
     assert "Unsupported: JAX started in this process without JAX_NUM_CPU_DEVICES=" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("text", ["t2-b1-i3-h4-l2-bi", "t2-b1-i3-h4-l2-nobias"])
 def test_cudnns_weights_are_packed_as_jax_unpacks_them(text):
     from jax.experimental import rnn
@@ -154,14 +154,14 @@ def check(name, problem, workload, modes=contract.MODES):
 
 
 @pytest.mark.parametrize(
-    ("judge", "text"), [pytest.param(*pair, marks=[pytest.mark.slow] * (pair[0] == "jax")) for pair in PAIRS]
+    ("judge", "text"), [pytest.param(*pair, marks=[pytest.mark.process] * (pair[0] == "jax")) for pair in PAIRS]
 )
 def test_the_reference_agrees_with_outside_judges(judge, text):
     problem, weights, inputs, want = judged(judge, text)
     agreement.compare(reference.run_sequence(problem, weights, inputs), want, "float64", judge)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("name", NAMES)
 def test_every_implementation_agrees_with_an_outside_judge(name):
     """Of another framework, in float64 and without a bias.

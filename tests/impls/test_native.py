@@ -11,7 +11,7 @@ from impls.core import reference
 from impls.core.contract import NotInstalled
 from impls.families import native
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")]
+pytestmark = [pytest.mark.process, pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")]
 
 
 def call(name, sizes, arrays, threads):

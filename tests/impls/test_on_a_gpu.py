@@ -121,7 +121,7 @@ def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):
 
 
 @pytest.mark.parametrize("workload", ["sequence", "model"])
-@pytest.mark.parametrize("name", ["torch_cell", pytest.param("jax_scan", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["torch_cell", pytest.param("jax_scan", marks=pytest.mark.process)])
 def test_a_mode_without_its_wait_gives_the_same(name, workload):
     weights = make_weights(PROBLEM, workload)
     prepared = registry.load(registry.resolve(name)).prepare(PROBLEM, weights, "cpu", workload)
@@ -149,7 +149,7 @@ def test_a_mode_of_torch_waits_once_and_without_its_wait_not_at_all(workload, mo
         assert waits == [1]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_mode_of_jax_waits_once_and_without_its_wait_not_at_all(monkeypatch):
     waits = []
     monkeypatch.setattr(jax_family.jax, "block_until_ready", lambda tree: waits.append(1) or tree)

@@ -1,6 +1,6 @@
 """Every implementation with an environment of its own, against judges that nobody here wrote. It builds them all.
 
-python -m pytest -m environments tests/impls/test_own_environments.py
+python -m pytest -m nightly tests/impls/test_own_environments.py
 """
 
 import re
@@ -14,7 +14,7 @@ from impls.core import environments, registry
 from tests.helpers.judges import PAIRS, given, judged
 from tests.helpers.processes import ROOT, environment, python
 
-pytestmark = [pytest.mark.environments, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800)]
 
 CHOSEN = [implementation for implementation in registry.catalogue().values() if implementation.requires]
 INFERS_ONLY = {"onnxruntime_lstm", "openvino_lstm"}

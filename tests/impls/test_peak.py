@@ -15,7 +15,7 @@ PROBLEM = Problem.parse("t1-b1-i2-h3")
 COMPILER = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @COMPILER
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("threads", ["1", "2"])
@@ -29,7 +29,7 @@ def test_every_mode_counts_its_multiply_adds(dtype, threads, monkeypatch):
         assert prepared.to_numpy(mode, result)["peak"] == result
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @COMPILER
 @pytest.mark.parametrize(
     ("does", "instead", "refused"),

@@ -78,7 +78,7 @@ print("\\n".join(texts))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_every_product_that_jax_would_do_on_a_gpu_is_without_tf32():
     """JAX lowers for CUDA without a GPU. The control is JAX's own default, which allows TF32."""
 
@@ -181,7 +181,7 @@ def test_a_cpu_has_no_tf32(command):
     assert "--precision tf32 is for a GPU; add --device cuda" in done.output
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_run_says_its_precision():
     said = machine.describe(Options(run_id="r", baseline="b", precision="tf32")).matmul_precision
     assert said.startswith("TF32")

@@ -88,7 +88,7 @@ except SystemExit:
 CHECK = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize(("extra", "frameworks"), [("", []), ("import torch\n", ["torch"])])
 def test_list_imports_no_framework_and_this_test_would_notice(extra, frameworks):
     done = subprocess.run(
@@ -197,7 +197,7 @@ print(json.__file__, shelve.__file__, module.json is json)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_what_stands_beside_a_file_shadows_nothing(tmp_path):
     """In a process of its own: json and shelve are imported only after the folder came onto the path."""
     for name in ("json", "shelve", "numpy"):

@@ -13,7 +13,7 @@ import yaml
 
 from tests.helpers.processes import ROOT, git
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 ACTION = ROOT / ".github" / "actions" / "regression"
 NOX = """#!/bin/sh

@@ -56,6 +56,7 @@ BAD = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_one_clear_line(name, tmp_path, monkeypatch):
     """In this process; tests/impls/test_command_line.py tests the wrapper that prints it and exits with 2."""
@@ -73,6 +74,7 @@ def test_bad_input_is_one_clear_line(name, tmp_path, monkeypatch):
     assert not out.exists()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("case", "message"), [("nowhere.npz", "does not exist"), ("/dev/zero", "is not a regular file")]
 )
@@ -82,6 +84,7 @@ def test_a_case_that_can_not_be_read_is_one_clear_line(case, message, python):
     assert done.stderr == f"error: {case} {message}\n"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("package", ["impls", "benchmarks", "reports"])
 def test_no_command_at_all_is_answered_by_the_help(package, python):
     done = python(package)
@@ -98,6 +101,7 @@ def case(path, problem="t4-b2-i3-h5", **changes):
     return path
 
 
+@pytest.mark.process
 def test_an_out_that_holds_a_run_is_refused_and_left_alone(python, tmp_path):
     (tmp_path / "run.json").write_text("{}")
     done = python(*RUN, "--out", tmp_path)
@@ -106,6 +110,7 @@ def test_an_out_that_holds_a_run_is_refused_and_left_alone(python, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
+@pytest.mark.process
 def test_weights_that_do_not_fit_the_problem_are_refused(python, tmp_path):
     weights = case(tmp_path / "w.npz")
     done = python(*RUN, "--weights", weights, "--problem", "t4-b2-i3-h6", "--out", tmp_path / "out")
@@ -114,7 +119,7 @@ def test_weights_that_do_not_fit_the_problem_are_refused(python, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["reference", "torch_lstm", "jax_scan_vjp"])
 def test_evaluate_gives_outputs_and_the_gradient_of_every_array(name, python, tmp_path):
     done = python(
@@ -127,7 +132,7 @@ def test_evaluate_gives_outputs_and_the_gradient_of_every_array(name, python, tm
         assert found["output"].shape == (4, 2, 5)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_evaluate_without_cotangents_gives_outputs_only(python, tmp_path):
     absent = dict.fromkeys(("d_output", "d_h_n", "d_c_n", "h0"))
     done = python(
@@ -138,6 +143,7 @@ def test_evaluate_without_cotangents_gives_outputs_only(python, tmp_path):
         assert set(found.files) == {"output", "h_n", "c_n"}
 
 
+@pytest.mark.process
 def test_evaluate_refuses_the_peak(python, tmp_path):
     case(tmp_path / "c.npz")
     done = python("impls", "evaluate", "peak", "--case", tmp_path / "c.npz", "--out", tmp_path / "o.npz")
@@ -146,6 +152,7 @@ def test_evaluate_refuses_the_peak(python, tmp_path):
     assert not (tmp_path / "o.npz").exists()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("out", ["folder", "link to a device", "pipe"])
 def test_evaluate_replaces_nothing_but_files(python, tmp_path, out):
     path = tmp_path / "out"
@@ -157,6 +164,7 @@ def test_evaluate_replaces_nothing_but_files(python, tmp_path, out):
     assert path.stat().st_mode == before
 
 
+@pytest.mark.process
 def test_evaluate_does_not_replace_its_own_case(python, tmp_path):
     path, link = case(tmp_path / "c.npz"), tmp_path / "link.npz"
     link.symlink_to(path)
@@ -167,7 +175,7 @@ def test_evaluate_does_not_replace_its_own_case(python, tmp_path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_evaluate_follows_a_link_heeds_the_umask_and_says_where_a_disk_is_full(tmp_path):
     """A limit on the size of files stands for the full disk."""
     out, link = tmp_path / "o.npz", tmp_path / "link.npz"
@@ -186,6 +194,7 @@ def test_evaluate_follows_a_link_heeds_the_umask_and_says_where_a_disk_is_full(t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.npz", "link.npz", "o.npz"]
 
 
+@pytest.mark.process
 def test_evaluate_refuses_a_bad_case_and_writes_nothing(python, tmp_path):
     path = case(tmp_path / "c.npz", h0=np.full((1, 2, 5), np.nan))
     done = python("impls", "evaluate", "torch_lstm", "--case", path, "--out", tmp_path / "o.npz")

@@ -18,7 +18,7 @@ CODE = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text()
 """A PyTorch cell, a layout on JAX, a framework with its own environment, a chart, an answer."""
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_worked_example_agrees_and_is_timed(tmp_path, python):
     path = tmp_path / "torch_cell_fused.py"
     path.write_text(CODE[0])
@@ -37,7 +37,7 @@ def test_the_worked_example_agrees_and_is_timed(tmp_path, python):
     assert set(rows["status"]) == {"ok"}
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize(("number", "result"), [(1, "7 of 7 cells agree;"), (2, "6 of 7 cells agree, 1 unsupported;")])
 def test_the_other_examples_agree(number, result, tmp_path, python):
     path = tmp_path / "mine_lstm.py"

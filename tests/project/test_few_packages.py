@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 
 from tests.helpers.processes import SMALL, impls, python
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 NAMED = (
     "torch", "jax", "flax", "numpy", "pyarrow", "scipy", "psutil", "click", "rich", "packaging", "pytest-benchmark",

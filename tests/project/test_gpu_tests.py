@@ -33,7 +33,7 @@ def setting(tmp_path):
     return Setting("cpu", "cpu", few, cores, tmp_path, tmp_path, share=1.0, within=0.5, arguments=arguments)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_all_pass_but_those_that_a_cpu_fails_and_reports_read_the_folder(tmp_path, python):
@@ -55,7 +55,7 @@ def test_all_pass_but_those_that_a_cpu_fails_and_reports_read_the_folder(tmp_pat
     assert said in (out / "index.html").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_without_a_card_or_without_time_nothing_is_reached(tmp_path, python):
     if Path("/dev/nvidia0").exists():
         pytest.skip("there is a card")
@@ -74,7 +74,7 @@ def test_without_a_card_or_without_time_nothing_is_reached(tmp_path, python):
 # each test once failing
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_cpu_is_not_the_drivers_card_and_fails_what_only_a_gpu_can(setting, framework):
     other = dataclasses.replace(setting, card="NVIDIA H100, 580.1")
@@ -142,7 +142,7 @@ def prepare(problem, weights, device, workload):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.timeout(300)
 def test_a_wrong_implementation_is_a_failure(setting, tmp_path):
     path = tmp_path / "wrong.py"
@@ -159,7 +159,7 @@ HONEST = faults.FILE.replace("tests.gpu import faults", "impls import torch_cell
 )
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("fault", ["no_wait", "side_stream", "tf32", "out_of_memory"])
 def test_a_planted_file_that_gets_through_is_a_failure(setting, monkeypatch, fault):
     monkeypatch.setattr(faults, "FILE", HONEST)
@@ -167,7 +167,7 @@ def test_a_planted_file_that_gets_through_is_a_failure(setting, monkeypatch, fau
         test_suite.test_a_planted_file_is_refused_for_the_right_reason(fault, "error", "", setting, print)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_refusal_for_another_reason_or_a_lost_row_is_a_failure(setting, monkeypatch):
     monkeypatch.setattr(faults, "FILE", HONEST.replace("return", "raise RuntimeError('CUDA error: no')  # "))
     with pytest.raises(AssertionError, match="refused for another reason: error, RuntimeError: CUDA error: no"):
@@ -176,7 +176,7 @@ def test_a_refusal_for_another_reason_or_a_lost_row_is_a_failure(setting, monkey
         test_suite.test_an_illegal_access_costs_its_own_row_only(setting, print)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_worker_that_is_stopped_before_its_device_is_done_is_a_failure(setting, monkeypatch):
     """As one whose device has nothing to do: it answers too early."""
     monkeypatch.setattr(faults, "FILE", HONEST)
@@ -184,7 +184,7 @@ def test_a_worker_that_is_stopped_before_its_device_is_done_is_a_failure(setting
         test_suite.test_a_worker_is_stopped_only_when_its_device_is_done(setting, print)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_slower_copy_that_measures_as_equal_is_a_failure(setting, monkeypatch):
     monkeypatch.setattr(test_suite, "inject", lambda source, _: source)
     with pytest.raises(AssertionError, match=r"the slowed one .* % \(injected \+100 %\); the clock is not known"):

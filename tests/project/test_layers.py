@@ -283,6 +283,7 @@ def test_each_rule_has_a_line_that_breaks_it():
     assert set(BREAKS) == set(RULES)
 
 
+@pytest.mark.process
 def test_a_command_imports_nothing_of_the_others():
     """So that `agree` does not wait for what only a calibration needs."""
     called = "from benchmarks.__main__ import cli; cli(['agree', '--help'], standalone_mode=False)"
@@ -295,6 +296,7 @@ def test_a_command_imports_nothing_of_the_others():
 LOADED = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "module", ["reports.__main__", "benchmarks.__main__", *COMMANDS.values(), "benchmarks.worker.__main__"]
 )

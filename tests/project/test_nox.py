@@ -11,7 +11,7 @@ import pytest
 from tests.helpers import processes
 from tests.helpers.processes import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 TOLD = "import os, sys; print('RAN', sys.prefix, *sys.argv[1:]); sys.exit(int(os.environ.get('CODE', '0')))\n"
 SHARED = ("bench", "agree", "regression", "calibrate")

@@ -32,6 +32,7 @@ def left(text):
                 yield number, word, f"{match[0]!r} (say {instead})"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("ending", ["py", "md", "j2"])
 def test_words_that_are_gone_stay_out(ending):
     names = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", f"*.{ending}").splitlines()

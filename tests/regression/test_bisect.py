@@ -29,7 +29,7 @@ def history(checkout):
     return checkout, [commit(checkout, path, text + "\n", f"number {k}") for k, text in enumerate(texts, 1)]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.timeout(900)
 def test_the_planted_commit_is_found_and_one_that_cannot_be_measured_is_skipped(history, tmp_path):
     checkout, commits = history
@@ -50,6 +50,7 @@ def test_the_planted_commit_is_found_and_one_that_cannot_be_measured_is_skipped(
     assert len(git(checkout, "worktree", "list").splitlines()) == 1
 
 
+@pytest.mark.process
 def test_a_good_commit_that_is_no_ancestor_is_refused(tmp_path):
     git(tmp_path, "init", "-q")
     good = commit(tmp_path, "x.txt", "0", "base")
@@ -62,6 +63,7 @@ def test_a_good_commit_that_is_no_ancestor_is_refused(tmp_path):
         bisect.commits_of(f"{aside}..HEAD", tmp_path)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "text", ["HEAD", "HEAD..", "..HEAD", "HEAD...HEAD", "HEAD..HEAD", "nothing..HEAD", "--x..HEAD"]
 )
@@ -72,6 +74,7 @@ def test_what_is_no_range_is_refused(tmp_path, text):
         bisect.commits_of(text, tmp_path)
 
 
+@pytest.mark.process
 def test_the_first_bad_commit_is_found_in_few_steps(tmp_path):
     """Of nine commits, from one on all are bad. Those that are skipped may be it, if they lie before the first bad."""
     git(tmp_path, "init", "-q")

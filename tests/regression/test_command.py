@@ -19,6 +19,7 @@ def write(folder):
     command.write_files(folder, Result(0.02), told, GateOptions(base="HEAD"))
 
 
+@pytest.mark.process
 def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
     """A gate that dies while it writes has no verdict."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
@@ -72,6 +73,7 @@ def test_the_help_shows_at_most_14_options():
     assert all(option.help.endswith(".") for option in shown)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "said"),
     [

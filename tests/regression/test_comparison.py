@@ -35,6 +35,7 @@ def asked(monkeypatch):
     return asked
 
 
+@pytest.mark.process
 def test_every_environment_that_holds_a_package_changes(asked):
     """Also where only one of the implementations names it in REQUIRES, and jaxlib, which none names."""
     specs = ["jax==0.10.1", "jaxlib==0.10.1"]
@@ -44,6 +45,7 @@ def test_every_environment_that_holds_a_package_changes(asked):
     assert found.head.versions["equinox_lstm"].python == "head of equinox_lstm"
 
 
+@pytest.mark.process
 def test_an_environment_without_the_package_does_not_change(asked):
     with pytest.raises(Unusable, match=r"the environment of keras_tensorflow has none of jax==0\.10\.1"):
         comparison.by_requirement(["jax_scan", "keras_tensorflow"], ["jax==0.10.1"])
@@ -52,11 +54,13 @@ def test_an_environment_without_the_package_does_not_change(asked):
     assert asked == [("keras_tensorflow", ["keras==3.12"])]
 
 
+@pytest.mark.process
 def test_a_package_that_no_environment_holds_goes_into_the_core_one(asked):
     comparison.by_requirement(["torch_cell"], ["left-pad==1"])
     assert asked == [("a regression", ["left-pad==1"])]
 
 
+@pytest.mark.process
 def test_with_all_an_environment_that_cannot_be_built_leaves_the_others_alone(asked, monkeypatch):
     def build(wanted, purpose):
         if purpose == "keras_jax":
@@ -74,6 +78,7 @@ def test_with_all_an_environment_that_cannot_be_built_leaves_the_others_alone(as
         comparison.by_requirement(["keras_jax", "jax_scan"], ["jax==0.10.1"])
 
 
+@pytest.mark.process
 def test_a_core_environment_that_cannot_be_built_is_an_error(asked, monkeypatch):
     def pair(wanted, named, purpose=requirements.PURPOSE):
         asked.append(purpose)
@@ -88,6 +93,7 @@ def test_a_core_environment_that_cannot_be_built_is_an_error(asked, monkeypatch)
 IMPLEMENTATION = 'FRAMEWORK = "torch"\nTRACK = "tuned"\n\n\ndef prepare(problem, weights, device, workload): ...\n'
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("folder", [".", "lstm"])
 def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder):
     """As in the pull request that brings it, with or without its folder."""
@@ -106,6 +112,7 @@ def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder
         comparison.by_revision([str(path)], "HEAD")
 
 
+@pytest.mark.process
 def test_a_file_from_elsewhere_is_not_taken_for_this_repositorys_of_the_same_name(tmp_path):
     git(tmp_path, "init", "-q")
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")

@@ -40,7 +40,7 @@ def regression(checkout, tmp_path):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_nothing_changed(regression, tmp_path):
     summary = tmp_path / "summary.md"
     few = ("--impl", "numpy_lstm", "--impl", "torch_cell")
@@ -62,7 +62,7 @@ def test_nothing_changed(regression, tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_same_files_are_not_measured_and_a_changed_one_is(regression, checkout):
     (checkout / "notes.txt").write_text("only words\n")
     chosen = ("--base", "HEAD", "--impl", "numpy_lstm")
@@ -97,7 +97,7 @@ _Slowed.__call__ = _call
 """The first call is left as it was: on a slow machine, twice its time would be a slower start too."""
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.alone
 def test_twice_the_work_is_a_regression_and_names_the_benchmark(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -138,7 +138,7 @@ def prepare(problem, weights, device, workload):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_wrong_gradient_is_a_regression_and_names_the_tensor(checkout, regression):
     path = checkout / "impls" / "numpy_lstm.py"
     path.write_text(path.read_text() + WRONG)
@@ -153,7 +153,7 @@ def test_a_wrong_gradient_is_a_regression_and_names_the_tensor(checkout, regress
     assert wrong["seconds"].isna().all()
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_what_is_missing_or_dies_is_exit_3_and_what_is_new_is_said(checkout, regression):
     (checkout / "impls" / "numpy_lstm.py").rename(checkout / "impls" / "numpy_mine.py")
     done, out = regression(
@@ -171,7 +171,7 @@ def test_what_is_missing_or_dies_is_exit_3_and_what_is_new_is_said(checkout, reg
     assert "in the head, ok in the base" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_what_can_not_be_read_or_imported_is_no_pass_on_either_side(checkout, regression):
     path = checkout / "impls" / "torch_cell.py"
     good = path.read_text()
@@ -190,7 +190,7 @@ def test_what_can_not_be_read_or_imported_is_no_pass_on_either_side(checkout, re
     assert "ModuleNotFoundError: No module named 'nonexistent_zz') in the base" in " ".join(done.stdout.split())
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_file_of_another_repository(tmp_path, regression):
     folder = tmp_path / "theirs"
     folder.mkdir()
@@ -218,7 +218,7 @@ def one_line(done, code=2):
     return lines[0]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_base_that_can_not_be_had_is_one_line(checkout, regression):
     assert "names no commit" in one_line(regression("--base", "no-such-revision")[0])
 

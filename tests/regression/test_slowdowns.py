@@ -190,7 +190,7 @@ def located(tmp_path, monkeypatch, metric, added):
     return locate(session, [], [slower])[key, metric]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.alone
 @pytest.mark.parametrize(("how", "kind"), [("wait", "waiting"), ("compute", "processor time")])
 def test_a_first_call_that_waits_or_computes_is_told_and_its_function_is_named(tmp_path, monkeypatch, how, kind):
@@ -203,7 +203,7 @@ def test_a_first_call_that_waits_or_computes_is_told_and_its_function_is_named(t
     assert line.difference == pytest.approx(0.3, rel=0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_step_that_takes_more_memory_is_named(tmp_path, monkeypatch):
     found = located(tmp_path, monkeypatch, "memory", LARGE)
     assert not found.failure

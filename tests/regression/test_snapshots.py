@@ -6,6 +6,7 @@ from benchmarks.regression import snapshots
 from tests.helpers.processes import git
 
 
+@pytest.mark.process
 def test_snapshots_are_named_after_what_they_hold(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "impls"
@@ -23,6 +24,7 @@ def test_snapshots_are_named_after_what_they_hold(tmp_path, monkeypatch):
     assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
 
 
+@pytest.mark.process
 def test_without_git_it_is_git_that_is_missing_and_no_repository(tmp_path, monkeypatch):
     with pytest.raises(snapshots.Unusable, match="not a git repository"):
         snapshots.resolve(tmp_path, "HEAD")
@@ -40,6 +42,7 @@ def test_without_git_it_is_git_that_is_missing_and_no_repository(tmp_path, monke
         snapshots.resolve(tmp_path, "HEAD")
 
 
+@pytest.mark.process
 def test_a_revision_is_its_files_whatever_the_working_tree_holds(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     repository = tmp_path / "r"

@@ -54,7 +54,7 @@ def test_without_single_times_the_median_is_the_only_turn(tmp_path):
     assert frames.read_run(path).turns["seconds"].to_list() == [4e-3, 2e-3]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_suites_own_file_reads(tmp_path):
     path = tmp_path / "own.json"
     words = (

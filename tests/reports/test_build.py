@@ -74,6 +74,7 @@ def test_runs_of_one_folder_name_stay_apart_and_no_other_run_is_overwritten(tmp_
     assert (tmp_path / "a" / "run" / "results.parquet").read_bytes() == before
 
 
+@pytest.mark.process
 def test_an_output_that_cannot_be_written_is_one_line(tmp_path, python):
     save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)])
     done = python("reports", "build", tmp_path / "run", "--out", "/dev/null/x")
@@ -155,6 +156,7 @@ ODD = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_environment_changes_nothing(name, tmp_path, python, monkeypatch):
     variables, code, said = ODD[name]

@@ -192,7 +192,7 @@ def test_addresses_are_told_from_folders_of_runs(tmp_path, filled):
     assert not is_dataset(str(tmp_path / "nowhere"))
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_commands(filled, tmp_path, python):
     added = python("reports", "publish", PUBLISHED_QUICK, filled.address)
     assert added.returncode == 0, added.stderr
@@ -224,7 +224,7 @@ def test_the_commands(filled, tmp_path, python):
     assert python("reports", "build", tmp_path / "run-0", "--where", "x").returncode == 2
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_server_of_s3_from_end_to_end(tmp_path, monkeypatch, python):
     port = free_port()
     variables = {

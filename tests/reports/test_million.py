@@ -92,7 +92,7 @@ def million(rng):
     return pa.table(columns, schema=SCHEMA)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.timeout(600)
 def test_a_million_records_are_read_and_summarised_within_1_gib(tmp_path, capsys):
     assert RECORDS == 1_000_000

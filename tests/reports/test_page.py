@@ -9,7 +9,7 @@ from tests.helpers.browser import axe
 from tests.helpers.processes import python
 from tests.helpers.records import PUBLISHED
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 FULL = next(folder for folder in PUBLISHED if folder.name.endswith("-full"))
 
 

@@ -18,7 +18,7 @@ from tests.helpers.browser import axe
 from tests.helpers.processes import ROOT
 from tests.helpers.records import PUBLISHED
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 WORKFLOW = ROOT / ".github" / "workflows" / "pages.yml"
 

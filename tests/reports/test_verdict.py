@@ -16,7 +16,7 @@ def frame(groups, names="other"):
     return found.assign(ratio=found["ratio_value"], implementation=names)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_runs_without_a_difference_raise_false_alarms_at_the_nominal_rate():
     """20 comparisons a run, Holm at 5 % so that a rate can be seen: 2000 runs, so ±1 % is two standard errors.
 

@@ -24,6 +24,7 @@ from tests.helpers.sessions import arm_of
 HEAD = 'FRAMEWORK = "t"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
 
 
+@pytest.mark.process
 def test_a_python_that_is_not_there_is_not_installed_and_stops_nobody_else(tmp_path):
     gone = arm_of(Version(registry.resolve("reference"), python=str(tmp_path / "python")), tmp_path / "gone")
     there = arm_of(registry.resolve("reference"), tmp_path / "there")
@@ -37,6 +38,7 @@ def test_a_python_that_is_not_there_is_not_installed_and_stops_nobody_else(tmp_p
         there.kill()
 
 
+@pytest.mark.process
 def test_a_worker_is_stopped_except_while_it_works(tmp_path):
     """So nothing that it does in the meantime can disturb another one."""
     arm = arm_of(registry.resolve("reference"), tmp_path)
@@ -53,6 +55,7 @@ def test_a_worker_is_stopped_except_while_it_works(tmp_path):
         arm.kill()
 
 
+@pytest.mark.process
 def test_a_worker_is_ended_before_the_machine_has_no_memory_left(tmp_path, monkeypatch):
     """Without memory for its files, a machine without swap stands still, and nobody is told why."""
     memory = psutil.virtual_memory()
@@ -78,6 +81,7 @@ def test_a_worker_keeps_only_its_last_inputs():
     assert not np.array_equal(worker.inputs_of(benchmarks[1], 1).x, again)
 
 
+@pytest.mark.process
 def test_two_threads_may_end_a_worker_at_once(tmp_path, monkeypatch):
     """As where `agree` runs out of time: the one that ends all arms meets the one that is done with its own."""
     arm = arm_of(registry.resolve("reference"), tmp_path)
@@ -104,6 +108,7 @@ def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
     assert variables["XLA_FLAGS"] == "--x"
 
 
+@pytest.mark.process
 def test_a_worker_that_does_not_die_is_not_waited_for_for_ever(tmp_path, monkeypatch):
     """One that hangs in a driver dies when the driver lets it."""
     arm = arm_of(registry.resolve("reference"), tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from tests.helpers import faulty
 from tests.helpers.processes import SMALL, impls, python
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
 
 DISHONEST = (
     "async_work",

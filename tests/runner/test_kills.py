@@ -43,7 +43,7 @@ def remember_workers(pid):
     return children
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path, python, how):
     out = tmp_path / "out"
@@ -82,6 +82,7 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
     assert not list(out.rglob(".*"))
 
 
+@pytest.mark.process
 def test_this_test_file_would_notice_a_worker_left_behind():
     """The negative control of the orphan check above."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "benchmarks.worker"])
@@ -101,7 +102,7 @@ def is_worker(pid):
         return False
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize(("when", "blocks", "workers"), [("checking", 2, 2), ("comparing", 4000, 4)])
 def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, monkeypatch, how, when, blocks, workers):
@@ -147,7 +148,7 @@ time.sleep(1000)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_build_of_an_environment_leaves_no_process_and_nothing_half_built(tmp_path, monkeypatch, how):
     """A package whose build never ends, and which starts a process of its own."""

@@ -29,6 +29,7 @@ def child():
 BURN = "import time\nwhile time.thread_time() < 0.2: pass"
 
 
+@pytest.mark.process
 def test_processor_time_is_that_of_all_threads_and_of_children_that_have_ended():
     def burn():
         while time.thread_time() < 0.2:
@@ -48,12 +49,14 @@ def test_processor_time_is_that_of_all_threads_and_of_children_that_have_ended()
     assert abs(used - own - children) < 0.04  # the children's user time and system time are in ticks of 10 ms
 
 
+@pytest.mark.process
 def test_a_process_that_sleeps_uses_no_processor_time(child):
     before = outside.cpu_seconds(child.pid)
     time.sleep(0.1)
     assert outside.cpu_seconds(child.pid) - before < 0.05
 
 
+@pytest.mark.process
 def test_a_thread_on_other_processors_is_seen(child):
     core = min(os.sched_getaffinity(0))
     os.sched_setaffinity(child.pid, {core})
@@ -65,6 +68,7 @@ def test_a_thread_on_other_processors_is_seen(child):
 NEST = f"import subprocess; subprocess.Popen({list(SLEEP)!r}, start_new_session=True).wait()"
 
 
+@pytest.mark.process
 def test_descendants_are_seen_across_sessions_and_ended():
     command = [sys.executable, "-c", NEST]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as parent:
@@ -93,11 +97,13 @@ worker.kill(), here.kill()
 """
 
 
+@pytest.mark.process
 def test_an_orphan_is_adopted_told_from_other_children_and_ended():
     done = python("-c", ORPHAN)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.process
 def test_what_a_dead_worker_left_in_its_group_is_taken_in():
     code = (
         "import os, signal, subprocess, sys, time\nfrom benchmarks.runner import outside\n"
@@ -112,6 +118,7 @@ def test_what_a_dead_worker_left_in_its_group_is_taken_in():
     assert python("-c", code, timeout=30).stdout.strip() == "gone"
 
 
+@pytest.mark.process
 def test_ending_what_is_gone_already_is_no_error(child):
     os.kill(child.pid, signal.SIGKILL)
     wait_for(lambda: child.poll() is not None, 10)

@@ -11,7 +11,7 @@ from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 from tests.helpers.processes import SMALL, python
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
 FRAMEWORK = """
 import os

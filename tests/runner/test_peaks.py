@@ -28,7 +28,7 @@ def prepare(problem, weights, device, workload):
 LARGE, SMALL = "t2-b1-i1-h1/sequence/forward", "t1-b1-i1-h1/sequence/forward"
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_peak_of_a_benchmark_is_its_own(tmp_path):
     """Neither what the process held before counts, nor what another benchmark has held. Closed, it holds no more."""
     path = tmp_path / "mine.py"

@@ -24,7 +24,7 @@ from tests.helpers.processes import ROOT, SMALL, impls
 from tests.helpers.sessions import BENCHMARK, admission, arm_of, session_of
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_file_that_changes_after_it_was_checked_is_not_timed(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
@@ -89,7 +89,7 @@ def test_turns_on_a_gpu_are_longer_and_begin_warm(tmp_path):
     assert session.plan("torch_lstm", benchmark).warm == 3  # calls of 5 ms; the turn has one more
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_resume_refuses_what_has_changed(tmp_path, python):
     path = tmp_path / "mine.py"
     path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
@@ -124,7 +124,7 @@ def orders(rows):
     return {key: list(grouped.get_group(key)["name"]) for key in spans.index}
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_files_of_a_run(tmp_path, python):
     """Records readable by pandas alone; results.json by pytest-benchmark; provenance; given weights; one thread."""
     import numpy as np
@@ -170,7 +170,7 @@ def test_the_files_of_a_run(tmp_path, python):
     assert "torch_lstm-t64-b16-i6-h8-sequence-forward" in compared.stdout + compared.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_float64_is_a_problem_like_any_other(tmp_path, python):
     done = python(
         "benchmarks", "run", *impls("jax_scan"), "--problem", "t4-b2-i8-h8-float64", "--mode", "forward", "--no-floor",
@@ -182,7 +182,7 @@ def test_float64_is_a_problem_like_any_other(tmp_path, python):
     assert rows["error"][0] <= 1e-12
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_without_a_gpu_the_rows_say_no_device(tmp_path, python):
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
@@ -199,6 +199,7 @@ def test_without_a_gpu_the_rows_say_no_device(tmp_path, python):
     assert json.loads((tmp_path / "o" / "run.json").read_text())["turn_seconds"] == LEAST_TURN["cuda"]
 
 
+@pytest.mark.process
 def test_pytest_benchmark_compares_in_an_environment_without_the_tests_libraries(tmp_path):
     """Its command reads tests/conftest.py, and doesn't have the checkout on its path."""
     (tmp_path / "hypothesis.py").write_text("raise ModuleNotFoundError('no hypothesis')")
@@ -210,7 +211,7 @@ def test_pytest_benchmark_compares_in_an_environment_without_the_tests_libraries
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_suite_runs_under_pytest_benchmark_alone(tmp_path, python):
     done = python(
         "pytest", "benchmarks", "-k", "torch_lstm and not cell and b1-i128 and forward and not train",
@@ -222,7 +223,7 @@ def test_the_suite_runs_under_pytest_benchmark_alone(tmp_path, python):
     assert found[0]["stats"]["rounds"] >= 5
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_pytest_benchmark_computes_on_the_device_that_is_asked_for(python):
     done = python(
         "pytest", "benchmarks", "-k", "torch_lstm and not cell and b1-i128 and forward and not train",
@@ -232,7 +233,7 @@ def test_pytest_benchmark_computes_on_the_device_that_is_asked_for(python):
     assert "NoDevice: PyTorch sees no CUDA device" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(tmp_path, monkeypatch):
     """Here memory is always scarce, so each is a group of its own: every arm releases it before the next is opened."""
     texts = (BENCHMARK, "t4-b2-i8-h8/sequence/forward", "t5-b2-i8-h8/sequence/forward")

@@ -80,6 +80,7 @@ def prepare(problem, weights, device, workload): ...
 }
 
 
+@pytest.mark.process
 def test_a_side_has_its_own_implementations_and_families_and_the_core_of_the_working_tree(tmp_path):
     """The contract between suite and implementation is no part of what is compared."""
     for name, text in OLD.items():

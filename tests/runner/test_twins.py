@@ -2,7 +2,7 @@
 
 Five whole runs, about four minutes each, so only on demand, on a machine that does nothing else:
 
-    python -m pytest -m twins -s tests/runner/test_twins.py
+    python -m pytest -m alone -s tests/runner/test_twins.py
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from tests.helpers.processes import ROOT
 REPLICATES, BLOCKS = 8, 20
 
 
-@pytest.mark.twins
+@pytest.mark.alone
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(5))
 def test_a_copy_is_unclear_and_five_percent_more_work_is_slower(seed, tmp_path, python):

@@ -51,7 +51,7 @@ def test_no_groups_are_no_error():
     assert len(means([]).mean) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("replicates", [3, 4, 8])
 @pytest.mark.parametrize("freedom", [3.0, 12.0, 1e6])
 def test_borrowing_keeps_the_coverage(replicates, freedom):

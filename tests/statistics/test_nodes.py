@@ -14,7 +14,7 @@ def fleet(rng, nodes, replicates, truth=0.1, spread=0.0, noise=NOISE):
     return [rng.normal(rng.normal(truth, spread), sd, replicates) for sd in own]
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("spread", [0.0, 0.02, 0.1])
 @pytest.mark.parametrize(("nodes", "replicates"), [(2, 4), (8, 4), (30, 5)])
 def test_the_interval_over_nodes_holds_the_truth(nodes, replicates, spread):

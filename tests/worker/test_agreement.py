@@ -115,7 +115,7 @@ def test_only_problems_of_very_few_numbers_have_a_usual_size():
     assert {"grad_x"} <= set(agreement.least_of(agreement.usual(cell, "cell", make_weights(cell), 0)))
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("workload", ["sequence", "model"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_rounding_is_no_disagreement_where_a_problem_has_few_numbers(dtype, workload):

@@ -136,6 +136,7 @@ def shown(matrix):
     return output.getvalue()
 
 
+@pytest.mark.process
 def test_the_table_names_flushing_and_it_is_no_failure():
     matrix = matrix_of({"x-denormal": Cell("ok", flushes=True)})
     text = shown(matrix)
@@ -146,6 +147,7 @@ def test_the_table_names_flushing_and_it_is_no_failure():
     assert "a fact and no fault" not in shown(matrix_of({}))
 
 
+@pytest.mark.process
 def test_a_disagreement_on_an_extreme_is_a_failure_with_its_reason():
     matrix = matrix_of({"x-huge": Cell("disagrees", reason="c_n[0] is nan")})
     assert not matrix.good
@@ -159,7 +161,7 @@ def test_without_the_workload_sequence_there_are_no_extremes():
     assert "x-huge" not in shown(matrix)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize(("name", "flushes"), [("torch_lstm", False), ("torch_cell", False), ("jax_scan", True)])
 def test_implementations_agree_on_extremes_and_jax_flushes(name, flushes):
     problem, weights = extremes.PROBLEM.replace(dtype="float32"), extremes.weights_of("float32", 0)
@@ -187,7 +189,7 @@ def prepare(problem, weights, device, workload):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_agree_refuses_what_only_extremes_find(tmp_path, python):
     path = tmp_path / "clipped.py"
     path.write_text(CLIPPED)

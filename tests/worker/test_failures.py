@@ -66,7 +66,7 @@ for name in COMMANDS.values():
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_what_only_a_report_needs_is_not_needed_to_measure():
     done = subprocess.run([sys.executable, "-c", BLOCKED], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

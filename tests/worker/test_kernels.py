@@ -55,6 +55,7 @@ except ZeroDivisionError:
 """
 
 
+@pytest.mark.process
 def test_what_python_and_c_write_is_caught_and_the_output_given_back():
     done = python("-c", CAUGHT)
     assert done.returncode == 0, done.stderr
@@ -69,7 +70,7 @@ def named(name, text, mode="forward"):
     return kernels.name(prepared, mode, state)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_onednns_lstm_is_named_and_without_it_the_loop(monkeypatch):
     torch = pytest.importorskip("torch")
     if not torch.backends.mkldnn.is_available():
@@ -113,7 +114,7 @@ def test_the_kernel_is_the_operator_that_takes_the_most_time_in_all():
     assert operators.longest(ran) == "parted × 7"
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("mode", ["forward", "train_step"])
 def test_a_loop_runs_its_operator_once_a_step_or_more(mode):
     times = int(named("torch_cell", "t40-b64-i64-h128", mode).split("×")[1].split()[0])
@@ -127,7 +128,7 @@ for problem in ("t40-b16-i64-h128", "t20-b16-i64-h128"):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_jax_tells_too_and_a_loop_of_half_the_steps_runs_it_half_as_often():
     done = python("-c", IN_A_PROCESS)
     assert done.returncode == 0, done.stderr
@@ -148,6 +149,7 @@ def test_what_torch_compile_made_has_no_hash_in_its_name(monkeypatch):
     assert kernels.name(prepared, "forward", 3) == "torch.compile's code × 2"
 
 
+@pytest.mark.process
 def test_a_framework_that_tells_is_believed_and_one_that_does_not_is_not_guessed():
     def prepared(kernel):
         return Prepared(load=lambda x: x, to_numpy=lambda mode, result: {}, forward=lambda x: x, kernel=kernel)

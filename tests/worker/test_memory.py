@@ -11,7 +11,7 @@ from tests.helpers.processes import python
 from tests.helpers.sessions import arm_of
 
 GLIBC = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not GLIBC, reason="only glibc has mallopt")]
+pytestmark = [pytest.mark.process, pytest.mark.skipif(not GLIBC, reason="only glibc has mallopt")]
 
 MIB = 64 if GLIBC and tuple(map(int, GLIBC.split()[1].split(".")[:2])) >= (2, 35) else 16
 """Older versions keep no array above 32 MiB."""

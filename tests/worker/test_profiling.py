@@ -86,7 +86,7 @@ call(state)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("framework", "operator"),
     [(TORCH, "aten::tanh"), (JAX, "sin"), ("state, call = 1, lambda x: x", "")],

@@ -41,6 +41,7 @@ def arm(tmp_path):
     arm.kill()
 
 
+@pytest.mark.process
 def test_a_worker_refuses_an_unknown_request_and_lives_on(arm):
     class Unlink(protocol.Request[None], tag="Unlink"):
         path: str
@@ -51,6 +52,7 @@ def test_a_worker_refuses_an_unknown_request_and_lives_on(arm):
     assert arm.ask(requests.Close("t1-b1-i1-h1/sequence/forward")) is None
 
 
+@pytest.mark.process
 def test_an_answer_of_another_type_is_no_answer(arm, monkeypatch):
     monkeypatch.setattr(requests.Close, "answer_type", classmethod(lambda cls: requests.Opened))
     arm.ensure_running()
