@@ -101,8 +101,11 @@ def measured_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "LSTM_BENCH_RUN" in os.environ:
         return Path(os.environ["LSTM_BENCH_RUN"])
     folder = tmp_path_factory.mktemp("run") / "run"
-    chosen = ["--impl", "numpy_lstm", "--impl", "torch_lstm", "--problem", "t6-b4-i8-h8", "--replicates", "2"]
-    done = processes.python("-m", "benchmarks", "run", *chosen, "--blocks", "2", "--out", folder)
+    done = processes.python(
+        "-m", "benchmarks", "run", *processes.impls("numpy_lstm", "torch_lstm"), "--problem", "t6-b4-i8-h8",
+        "--workload", "sequence", "--mode", "forward", "--mode", "train_step", "--threads", "1",
+        "--replicates", "2", "--blocks", "2", "--out", folder,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder
 
