@@ -66,7 +66,7 @@ def dev(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["core"])
 def bench(session: nox.Session) -> None:
     """Prove the implementations equal, time them, and write one table. Options: -- --help"""
-    run(session, "core", "benchmarks", "run", *session.posargs)
+    run(session, "core", "benchmarks", "bench", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["core"])
@@ -102,7 +102,7 @@ def gpu_check(session: nox.Session) -> None:
 
 
 @nox.session
-def report(session: nox.Session, command: str = "build") -> None:
+def report(session: nox.Session, command: str = "report") -> None:
     """Rebuild tables, charts and the page from raw files alone. -- DIR... --out DIR"""
     install(session, "report")
     run(session, session.name, "reports", command, *session.posargs)

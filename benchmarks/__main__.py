@@ -9,19 +9,26 @@ from impls.core import command_line
 with command_line.starting():
     import click
 
+    from benchmarks.options import Group
+
 COMMANDS = {
-    "run": "benchmarks.run",
+    "bench": "benchmarks.run",
     "agree": "benchmarks.correctness.command",
     "regression": "benchmarks.regression.command",
     "calibrate": "benchmarks.calibration.command",
-    "gpu-check": "benchmarks.gpu_check",
+    "gpu_check": "benchmarks.gpu_check",
     "fleet": "benchmarks.fleet.command",
 }
 """The module of each command."""
+OLD_NAMES = {"run": "bench", "gpu-check": "gpu_check"}
 
 
-class Commands(click.Group):
-    """Commands whose modules are imported when they are asked for: all together take a second."""
+class Commands(Group):
+    """Commands whose modules are imported when they are called: all together take a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
+        """Return the names of all commands."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click gives it
         """Return a command; None where there is none of that name."""
@@ -29,14 +36,11 @@ class Commands(click.Group):
             return None
         with command_line.starting():
             module = importlib.import_module(COMMANDS[cmd_name])
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        command: click.Command = getattr(module, cmd_name)
         return command
 
 
-NAMES = {name: click.Command(name) for name in COMMANDS}  # which get_command replaces
-
-
-@click.group(cls=Commands, commands=NAMES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, old_names=OLD_NAMES, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
 

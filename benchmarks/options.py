@@ -185,6 +185,23 @@ class TypedCommand(click.Command):
                     formatter.write_dl(records)
 
 
+class Group(click.Group):
+    """Commands, some of which had other names in earlier versions; these go on working, and a line says the new one."""
+
+    def __init__(self, *, old_names: Mapping[str, str], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.old_names = old_names
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by its present name or its old one."""
+        name = self.old_names.get(args[0], args[0])
+        if name != args[0]:
+            command_line.say(f"note: {args[0]} is called {name} now", err=True)
+        return super().resolve_command(ctx, [name, *args[1:]])
+
+
 class _Option(click.Option):
     def __init__(self, *names: str, advanced: bool, old_name: str, **settings: Any) -> None:
         super().__init__(names, **settings)

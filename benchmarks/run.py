@@ -1,4 +1,4 @@
-"""python -m benchmarks run: check every implementation, time those that agree, and write tables to a folder."""
+"""python -m benchmarks bench: check every implementation, time those that agree, and write tables to a folder."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Run:
 
 
 @command(RunOptions)
-def run(options: RunOptions) -> int:
+def bench(options: RunOptions) -> int:
     """Check every implementation, time those that agree, and write tables to a folder."""
     options, folder = resumed(options) if options.resume else resolved(options)
     cores = choices.choose_cores(options.threads)
@@ -85,17 +85,17 @@ def run(options: RunOptions) -> int:
             )
             results.write_all(folder, records, described)
         except KeyboardInterrupt:
-            command_line.say(f"interrupted; continue with: python -m benchmarks run --resume {folder}", err=True)
+            command_line.say(f"interrupted; continue with: python -m benchmarks bench --resume {folder}", err=True)
             return 130
         except OSError as error:  # such as a full disk
-            how = f"; when that is fixed, continue with: python -m benchmarks run --resume {folder}"
+            how = f"; when that is fixed, continue with: python -m benchmarks bench --resume {folder}"
             raise click.UsageError(describe(error) + (how if (folder / "run.json").exists() else "")) from None
     # in a process of its own: an error in the report cannot lose the measurement
     with session.stopwatch.spent("report"):
-        build = [sys.executable, "-m", "reports", "build", os.path.realpath(folder)]
+        build = [sys.executable, "-m", "reports", "report", os.path.realpath(folder)]
         reported = subprocess.run(build, cwd=ROOT, check=False)
     if reported.returncode == command_line.NOT_INSTALLED:
-        command_line.say(f"no report could be made; where it can: python -m reports build {folder}")
+        command_line.say(f"no report could be made; where it can: python -m reports report {folder}")
     command_line.say(session.stopwatch.line())
     command_line.say(f"everything is in {folder}")
     if all(record.status != "ok" for record in records):

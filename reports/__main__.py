@@ -1,4 +1,4 @@
-"""python -m reports build: tables, charts and the page, from the raw files of runs and nothing else."""
+"""python -m reports report: tables, charts and the page, from the raw files of runs and nothing else."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ try:
         import click
 
         from benchmarks import tables
+        from benchmarks.options import Group
         from benchmarks.terminal import output
         from benchmarks.words import count
         from impls.core.files import write_text, write_whole
@@ -36,7 +37,7 @@ MOST_PAGES = 100
 """The most runs of a dataset that a page is built of."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, old_names={"build": "report"}, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Tables, charts and the page of measured runs."""
 
@@ -46,7 +47,7 @@ where_option = click.option(
 )
 
 
-@cli.command()
+@cli.command("report")
 @click.argument("addresses", metavar="DIR...", nargs=-1, required=True)
 @click.option(
     "--out",

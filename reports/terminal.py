@@ -75,7 +75,7 @@ def show(run: Run, summary: pd.DataFrame, console: Console, everything: bool = T
                 say(f" {row.implementation}: {row.reason}", STYLES["failed"])
     console.print()
     if hidden:
-        say(f"{count(len(hidden), 'more table')}: python -m reports build DIR --show all, table.md or index.html.")
+        say(f"{count(len(hidden), 'more table')}: python -m reports report DIR --show all, table.md or index.html.")
         for line in failures(hidden):
             say(f" {line}", STYLES["failed"])
     left_out = [column for column in every[0].columns if column not in shown]

@@ -102,7 +102,7 @@ def measured_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(os.environ["LSTM_BENCH_RUN"])
     folder = tmp_path_factory.mktemp("run") / "run"
     done = processes.python(
-        "-m", "benchmarks", "run", *processes.impls("numpy_lstm", "torch_lstm"), "--problem", "t6-b4-i8-h8",
+        "-m", "benchmarks", "bench", *processes.impls("numpy_lstm", "torch_lstm"), "--problem", "t6-b4-i8-h8",
         "--workload", "sequence", "--mode", "forward", "--mode", "train_step", "--threads", "1",
         "--replicates", "2", "--blocks", "2", "--out", folder,
     )  # fmt: skip

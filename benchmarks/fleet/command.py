@@ -72,7 +72,7 @@ folder_argument = click.argument(
 )
 @click.option("--minutes", type=click.IntRange(min=1), hidden=True)
 @click.option("--per-kind", type=click.IntRange(min=1), hidden=True)
-@click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF run | regression ITS OPTIONS]...")
+@click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF bench | regression ITS OPTIONS]...")
 def start(  # noqa: PLR0913, PLR0917 - one for each option
     partition: str | None,
     nodes: int | None,
@@ -84,7 +84,7 @@ def start(  # noqa: PLR0913, PLR0917 - one for each option
     per_kind: int | None,
     given: tuple[str, ...],
 ) -> int:
-    """Start a run for each node, or a regression gate. Every other option is one of `run`, or of `regression`."""
+    """Start a run for each node, or a regression gate. Every other option is one of `bench`, or of `regression`."""
     if minutes:
         command_line.say(f"note: --minutes {minutes} is now --slurm time={minutes}", err=True)
         extra = (*extra, f"time={minutes}")

@@ -13,7 +13,7 @@ from impls.core.text import json_text, one_line
 FILE, NODES, LOGS = "fleet.json", "nodes", "logs"
 SLURM, LOCAL = "slurm", "local"
 RUN, REGRESSION = "run", "regression"
-"""What each node of a fleet does: a command of `python -m benchmarks`."""
+"""What each node of a fleet does, as fleet.json has it."""
 CANCELLED = "cancelled"
 """In the fleet's folder: jobs on this machine are to end, or not to begin."""
 ENDED = "ended.json"

@@ -55,7 +55,7 @@ class Job:
         place, run = fleets.folder_of(self.folder, self.name), fleets.run_of(self.folder, self.name)
         (place / ENDED).unlink(missing_ok=True)
         fleet, log = fleets.read(self.folder), place / "log.txt"
-        command = ["run", "--resume", str(run)]
+        command = ["bench", "--resume", str(run)]
         if fleet.command == REGRESSION:
             if (run / verdict_file.FILE).exists():  # it had ended when the job was requeued
                 gate = verdict_file.read(run)

@@ -11,14 +11,14 @@ import click
 import msgspec
 
 from benchmarks import ROOT, choices
-from benchmarks.fleet.folder import REGRESSION, RUN, TWIN, folder_of, gate_of, run_of
+from benchmarks.fleet.folder import REGRESSION, TWIN, folder_of, gate_of, run_of
 from benchmarks.options import parsed
 from benchmarks.record import new_run_id
 from benchmarks.regression.command import regression
 from benchmarks.regression.comparison import is_foreign
 from benchmarks.regression.gate_options import GateOptions, choose_benchmarks
 from benchmarks.regression.snapshots import resolve
-from benchmarks.run import run
+from benchmarks.run import bench
 from benchmarks.run_options import RunOptions, compared, planned
 from impls.core import registry
 from impls.core.files import write_text
@@ -26,12 +26,12 @@ from impls.core.text import json_text
 
 
 def run_options(words: Sequence[str]) -> RunOptions:
-    """Return the options of each node's run, from those of `run`, with each implementation named.
+    """Return the options of each node's run, from those of `bench`, with each implementation named.
 
     Raises:
-        click.UsageError: where `run` would refuse them.
+        click.UsageError: where `bench` would refuse them.
     """
-    options = parsed(run, RUN, RunOptions, words)
+    options = parsed(bench, "bench", RunOptions, words)
     for given, name in ((options.out, "out"), (options.resume, "resume")):
         if given:
             raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")

@@ -5,15 +5,15 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.options import command, given
-from benchmarks.run import run
+from benchmarks.run import bench
 from benchmarks.run_options import RunOptions, resolved, resumed
 
 
 def parsed(*words):
     """What the command `run` hands to its function."""
     caught = []
-    fields = [param.name for param in run.params]
-    catch = command(RunOptions, *fields, name="run")(lambda options: caught.append(options) or 0)
+    fields = [param.name for param in bench.params]
+    catch = command(RunOptions, *fields, name="bench")(lambda options: caught.append(options) or 0)
     done = CliRunner().invoke(catch, words)
     assert done.exit_code == 0, done.output
     return caught[0]

@@ -70,7 +70,7 @@ def test_a_fleet_on_this_machine_can_be_ended_and_each_run_goes_on_later(tmp_pat
         run = fleets.run_of(folder, member)
         few = msgspec.structs.replace(json_files.read(run / "run.json", RunOptions), replicates=1)
         write_text(run / "run.json", json_text(few))
-    assert python("-m", "benchmarks", "run", "--resume", fleets.run_of(folder, "002")).returncode == 0
+    assert python("-m", "benchmarks", "bench", "--resume", fleets.run_of(folder, "002")).returncode == 0
 
 
 @pytest.mark.process

@@ -152,7 +152,7 @@ def test_all_arms_are_timed(setting, seen):
     """And the raw files of that run are kept."""
     folder = setting.folder / "run"
     modes = ("--workload", "sequence", "--mode", "forward", "--mode", "train_step")
-    code, said = benchmarks(setting, "run", TIMED, *modes, *setting.arguments, "--out", str(folder))
+    code, said = benchmarks(setting, "bench", TIMED, *modes, *setting.arguments, "--out", str(folder))
     assert (folder / "results.parquet").exists(), f"exit code {code}: {said}"
     for name in ("results.parquet", "results.json", "environment.json"):
         shutil.copyfile(folder / name, setting.out / name)

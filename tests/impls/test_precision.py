@@ -174,7 +174,7 @@ def test_with_tf32_every_negative_control_is_refused(monkeypatch):
     assert "tolerance 8e-03" in refusals["just_above"]
 
 
-@pytest.mark.parametrize("command", ["run", "agree"])
+@pytest.mark.parametrize("command", ["bench", "agree"])
 def test_a_cpu_has_no_tf32(command):
     done = CliRunner().invoke(commands, [command, "--precision", "tf32", "--impl", "torch_lstm"])
     assert done.exit_code == 2

@@ -18,7 +18,7 @@ from impls.core.text import one_line
 from impls.core.weights import make_inputs, make_weights
 from tests.helpers.processes import ROOT
 
-RUN = ("benchmarks", "run")
+RUN = ("benchmarks", "bench")
 EVALUATE = ("impls", "evaluate", "torch_lstm")
 GATE = ("benchmarks", "regression", "--base", "HEAD", "--impl", "torch_lstm")
 BAD = {
@@ -52,7 +52,7 @@ BAD = {
     ),
     "an endless weights file": ((*RUN, "--weights", "/dev/zero"), "is not a regular file"),
     "no command": (("impls", "evaluat"), "No such command 'evaluat'"),
-    "report of nothing": (("reports", "build"), "Missing argument"),
+    "report of nothing": (("reports", "report"), "Missing argument"),
 }
 
 
@@ -62,7 +62,7 @@ def test_bad_input_is_one_clear_line(name, tmp_path, monkeypatch):
     """In this process; tests/impls/test_command_line.py tests the wrapper that prints it and exits with 2."""
     (package, *arguments), message = BAD[name]
     out = tmp_path / "out"
-    if arguments[0] == "run" and not {"--out", "--resume"} & set(arguments):
+    if arguments[0] == "bench" and not {"--out", "--resume"} & set(arguments):
         arguments += ["--out", str(out)]
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv(VARIABLE, IEEE)
@@ -82,6 +82,15 @@ def test_a_case_that_can_not_be_read_is_one_clear_line(case, message, python):
     done = python(*EVALUATE, "--case", case, "--out", "o.npz")
     assert done.returncode == 2
     assert done.stderr == f"error: {case} {message}\n"
+
+
+@pytest.mark.parametrize(("package", "old", "new"), [("benchmarks", "run", "bench"), ("reports", "build", "report")])
+def test_an_old_name_of_a_command_goes_on_working_and_the_new_one_is_said(package, old, new):
+    cli = importlib.import_module(f"{package}.__main__").cli
+    done = CliRunner().invoke(cli, [old, "--help"])
+    assert done.exit_code == 0
+    assert f" {new} [OPTIONS]" in done.stdout
+    assert done.stderr == f"note: {old} is called {new} now\n"
 
 
 @pytest.mark.process

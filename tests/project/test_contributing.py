@@ -29,7 +29,18 @@ def test_the_worked_example_agrees_and_is_timed(tmp_path, python):
     assert done.stdout.count("torch_cell_fused") == 2
     assert done.stdout.count(": refused: ") == 38
     assert done.stdout.splitlines()[-1] == "14 of 14 cells agree; 38 of 38 negative controls refused"
-    run = ("benchmarks", "run", "--impl", "numpy_lstm", "--impl", path, "--problem", "t4-b2-i8-h8", "--mode", "forward")
+    run = (
+        "benchmarks",
+        "bench",
+        "--impl",
+        "numpy_lstm",
+        "--impl",
+        path,
+        "--problem",
+        "t4-b2-i8-h8",
+        "--mode",
+        "forward",
+    )
     done = python(*run, "--replicates", "2", "--blocks", "2", "--no-floor", "--threads", "1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(tmp_path / "out" / "results.parquet")

@@ -76,13 +76,13 @@ def test_the_blocker_blocks(few):
 
 def test_a_run_is_measured_without_what_a_report_needs_and_reported_elsewhere(few, tmp_path):
     out = tmp_path / "out"
-    done = python("-m", "benchmarks", "run", *impls("numpy_lstm"), *SMALL, "--out", out, **few)
+    done = python("-m", "benchmarks", "bench", *impls("numpy_lstm"), *SMALL, "--out", out, **few)
     assert done.returncode == 0, done.stderr
     assert "error: a report needs" in done.stderr
     assert "Traceback" not in done.stderr
-    assert f"where it can: python -m reports build {out}" in done.stdout
+    assert f"where it can: python -m reports report {out}" in done.stdout
     assert not (out / "index.html").exists()
-    elsewhere = python("-m", "reports", "build", out)
+    elsewhere = python("-m", "reports", "report", out)
     assert elsewhere.returncode == 0, elsewhere.stderr
     assert (out / "index.html").exists()
 
@@ -102,7 +102,7 @@ def test_a_gate_needs_no_more_to_begin(few):
 
 def test_the_tests_on_a_gpu_need_no_more(few, tmp_path):
     words = ("--simulated", *impls("torch_lstm"), "-k", "sees or illegal", "--out", tmp_path / "out")
-    done = python("-m", "benchmarks", "gpu-check", *words, **few, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    done = python("-m", "benchmarks", "gpu_check", *words, **few, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 passed" in done.stdout
     assert (tmp_path / "out" / "gpu-check.xml").exists()

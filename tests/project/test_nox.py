@@ -42,7 +42,7 @@ def test_four_sessions_share_one_environment(made_up):
     done = nox(made_up, "--session", *SHARED)
     assert done.returncode == 0, done.stderr
     ran = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RAN")]
-    commands = ("run", "agree", "regression", "calibrate")
+    commands = ("bench", "agree", "regression", "calibrate")
     assert ran == [[str(made_up / ".nox" / "core"), command] for command in commands]
     assert [path.name for path in (made_up / ".nox").iterdir() if path.is_dir()] == ["core"]
 
@@ -50,7 +50,7 @@ def test_four_sessions_share_one_environment(made_up):
 def test_without_environments_the_present_one_runs_and_gets_the_arguments(made_up):
     done = nox(made_up, "--no-venv", "--session", "bench", "--", "--preset", "quick")
     assert done.returncode == 0, done.stderr
-    assert f"RAN {sys.prefix} run --preset quick" in done.stdout.splitlines()
+    assert f"RAN {sys.prefix} bench --preset quick" in done.stdout.splitlines()
     assert not (made_up / ".nox" / "core").exists()
 
 

@@ -15,7 +15,7 @@ from tests.helpers.records import ENVIRONMENT, failed, record, save
 
 def build(*words):
     """Build in this process: what the command returned, and what it said."""
-    done = CliRunner().invoke(cli, ["build", *map(str, words)], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["report", *map(str, words)], standalone_mode=False)
     assert done.exception is None, done.exception
     return done
 
@@ -77,7 +77,7 @@ def test_runs_of_one_folder_name_stay_apart_and_no_other_run_is_overwritten(tmp_
 @pytest.mark.process
 def test_an_output_that_cannot_be_written_is_one_line(tmp_path, python):
     save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)])
-    done = python("reports", "build", tmp_path / "run", "--out", "/dev/null/x")
+    done = python("reports", "report", tmp_path / "run", "--out", "/dev/null/x")
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: /dev/null/x")
@@ -100,7 +100,7 @@ EVERY = {
 def test_every_kind_of_run_has_its_page(name, tmp_path):
     rows = [row | {"workload": "sequence", "mode": "train_step"} for row in EVERY[name]]
     save(tmp_path / "run", rows)
-    done = CliRunner().invoke(cli, ["build", str(tmp_path / "run")], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["report", str(tmp_path / "run")], standalone_mode=False)
     assert done.exception is None
     assert done.return_value == 0
     written = (tmp_path / "run" / "index.html").read_text()
@@ -163,7 +163,7 @@ def test_an_odd_environment_changes_nothing(name, tmp_path, python, monkeypatch)
     save(tmp_path / "run", [record("base", r, 1e-3) for r in (0, 1)])
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
-    done = python("reports", "build", tmp_path / "run")
+    done = python("reports", "report", tmp_path / "run")
     assert (done.returncode, done.stderr) == (code, said)
     assert "base" in done.stdout
 
@@ -173,17 +173,17 @@ def test_a_users_own_files_are_not_replaced(tmp_path):
     site = tmp_path / "site"
     site.mkdir()
     (site / "index.html").write_text("<title>mine</title>")
-    done = CliRunner().invoke(cli, ["build", str(run), "--out", str(site)])
+    done = CliRunner().invoke(cli, ["report", str(run), "--out", str(site)])
     assert done.exit_code == 1
     assert "index.html is not a page of this suite; give another --out" in done.output
     assert (site / "index.html").read_text() == "<title>mine</title>"
     (site / "index.html").unlink()
     (site / "run").mkdir()
     (site / "run" / "results.parquet").write_bytes(b"mine")
-    done = CliRunner().invoke(cli, ["build", str(run), "--out", str(site)])
+    done = CliRunner().invoke(cli, ["report", str(run), "--out", str(site)])
     assert done.exit_code == 1
     assert "holds another run; give another --out" in done.output
     assert (site / "run" / "results.parquet").read_bytes() == b"mine"
     (site / "run" / "results.parquet").unlink()
     for _ in range(2):  # and again onto its own page
-        assert CliRunner().invoke(cli, ["build", str(run), "--out", str(site)]).exit_code == 0
+        assert CliRunner().invoke(cli, ["report", str(run), "--out", str(site)]).exit_code == 0

@@ -206,7 +206,7 @@ def test_the_commands(filled, tmp_path, python):
     assert odd.returncode == 2
     assert "Traceback" not in odd.stderr
     built = python(
-        "reports", "build", filled.address, "--where", "machine_label LIKE 'Intel%'", "--out", tmp_path / "page"
+        "reports", "report", filled.address, "--where", "machine_label LIKE 'Intel%'", "--out", tmp_path / "page"
     )
     assert built.returncode == 0, built.stderr
     assert PUBLISHED_CPU in (tmp_path / "page" / "index.html").read_text()
@@ -218,10 +218,10 @@ def test_the_commands(filled, tmp_path, python):
     assert "2026-10-03" in page
     assert "2026-11-04" not in page
     assert python("reports", "site", "--published", tmp_path / "run-0", "--where", "x").returncode == 2
-    wrong = python("reports", "build", filled.address, "--where", "nonsense")
+    wrong = python("reports", "report", filled.address, "--where", "nonsense")
     assert wrong.returncode == 2
     assert wrong.stderr.count("\n") == 1
-    assert python("reports", "build", tmp_path / "run-0", "--where", "x").returncode == 2
+    assert python("reports", "report", tmp_path / "run-0", "--where", "x").returncode == 2
 
 
 @pytest.mark.process
@@ -260,7 +260,7 @@ def test_a_server_of_s3_from_end_to_end(tmp_path, monkeypatch, python):
         assert [run.run_id for run in data.fetch(data.runs("date > '2026-11-02'"), tmp_path / "fetched")]
         for command, said in (
             (("publish", PUBLISHED_QUICK, address), ""),
-            (("build", address, "--where", "date < '2026-11-03'", "--out", tmp_path / "page"), ""),
+            (("report", address, "--where", "date < '2026-11-03'", "--out", tmp_path / "page"), ""),
         ):
             done = python("reports", *command, **variables)
             assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ FULL = next(folder for folder in PUBLISHED if folder.name.endswith("-full"))
 
 
 def build(*arguments):
-    return python("-m", "reports", "build", *arguments)
+    return python("-m", "reports", "report", *arguments)
 
 
 @pytest.fixture

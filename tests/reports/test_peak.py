@@ -61,7 +61,7 @@ def test_a_row_above_the_peak_by_more_than_its_interval_is_warned_of(share, spre
     assert found.loc["quick", "peak_share"] == pytest.approx(share, rel=0.01)
     assert found.loc["base", "peak_share"] == pytest.approx(share / 100, rel=0.01)
     assert list(found.index) == ["quick", "base"]
-    done = CliRunner().invoke(cli, ["build", str(tmp_path)], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["report", str(tmp_path)], standalone_mode=False)
     assert done.return_value == 0
     line = above(summary)
     assert ("% of the peak by more than the interval, such as quick at t3-b2-i5-h7" in done.stderr) == wrong

@@ -63,7 +63,7 @@ def written(tmp_path_factory):
     (folder / f"{bad}.json").write_text("{")
     (folder / f"{bad}.parquet").write_text("{")
     paths = [folder / "run", folder / f"{bad}.json", folder / f"{bad}.parquet", folder / f"no{bad}"]
-    done = CliRunner().invoke(cli, ["build", *map(str, paths), "--out", str(folder / "out")], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["report", *map(str, paths), "--out", str(folder / "out")], standalone_mode=False)
     assert done.exception is None
     assert done.return_value == 1
     assert len(done.stderr.splitlines()) == 3

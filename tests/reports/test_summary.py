@@ -57,7 +57,7 @@ def test_where_a_replicate_went_wrong_no_output_has_a_time(status, which, tmp_pa
             row | {"implementation": {"odd": "base", "base": "odd"}.get(row["implementation"], "x")} for row in rows
         ]
     save(tmp_path / "run", rows)
-    done = CliRunner().invoke(cli, ["build", str(tmp_path / "run")], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["report", str(tmp_path / "run")], standalone_mode=False)
     assert done.return_value == 0
     found = summarise(frames.read_run(tmp_path / "run")).set_index("implementation").loc[which]
     assert (found["status"], found["reason"]) == (status, "block 3: grad_x")

@@ -60,7 +60,7 @@ def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(
     printed = capsys.readouterr().out
     assert "p · sequence · train_step · cpu" in printed
     assert "p · sequence · forward · cpu" not in printed
-    assert "1 more table: python -m reports build DIR --show all" in printed
+    assert "1 more table: python -m reports report DIR --show all" in printed
     assert " mine, in 1 of them: crashed: SIGSEGV" in printed
     assert "unclear: we can't tell it from torch_lstm." in printed
     assert "Holm" not in printed

@@ -26,7 +26,7 @@ def run_with(folder, names, *options):
     """A run of two good implementations and these; the finished process and its folder."""
     paths = [faulty.write(folder, name) for name in names]
     done = python(
-        "-m", "benchmarks", "run", *impls("numpy_lstm", *paths, "torch_cell"), *SMALL, "--replicates", "1",
+        "-m", "benchmarks", "bench", *impls("numpy_lstm", *paths, "torch_cell"), *SMALL, "--replicates", "1",
         "--out", folder / "out", *options, timeout=800,
     )  # fmt: skip
     return done, folder / "out"
@@ -68,7 +68,7 @@ def test_each_check_switched_off_lets_its_file_through(tmp_path):
     paths = [faulty.write(tmp_path, name, first) for name, first in faulty.SWITCHED_OFF.items()]
     run = "from benchmarks.__main__ import cli; cli(sys.argv[1:], standalone_mode=False)"
     code = f"import sys{faulty.RUNNER_OFF}{run}"
-    done = python("-c", code, "run", *impls(*paths), *SMALL, "--replicates", "1", "--out", tmp_path / "out")
+    done = python("-c", code, "bench", *impls(*paths), *SMALL, "--replicates", "1", "--out", tmp_path / "out")
     rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert set(rows["status"]) == {"ok"}, rows[["implementation", "reason"]].to_string() + done.stderr
     assert len(rows) == len(faulty.SWITCHED_OFF)
@@ -78,7 +78,7 @@ def test_each_check_switched_off_lets_its_file_through(tmp_path):
 def test_arrays_on_two_devices_are_no_work_that_was_left(tmp_path):
     """To read them means to put their parts together, which an array remembers. All cells of one run were accused."""
     done = python(
-        "-m", "benchmarks", "run", *impls("jax_scan_vjp_sharded"), "--problem", "t64-b16-i128-h128",
+        "-m", "benchmarks", "bench", *impls("jax_scan_vjp_sharded"), "--problem", "t64-b16-i128-h128",
         "--workload", "cell", "--mode", "forward", "--mode", "train_step", "--replicates", "1", "--blocks", "2",
         "--no-floor", "--threads", "2", "--out", tmp_path / "out",
     )  # fmt: skip
@@ -115,7 +115,7 @@ def test_a_model_that_stops_learning_in_its_turns_is_told_and_one_that_goes_on_i
     out = tmp_path / "out"
     where = ("--problem", "t4-b2-i8-h8", "--workload", "model", "--mode", "train_step", "--no-floor", "--threads", "1")
     many = ("--replicates", "2", "--blocks", "4", "--out", out)
-    done = python("-m", "benchmarks", "run", *impls("torch_lstm", path), *where, *many)
+    done = python("-m", "benchmarks", "bench", *impls("torch_lstm", path), *where, *many)
     rows = pd.read_parquet(out / "results.parquet").set_index("implementation")
     assert done.returncode == 1, done.stderr
     assert rows.loc["torch_lstm", "status"].tolist() == ["ok", "ok"], list(rows["reason"])
@@ -133,7 +133,7 @@ def test_an_arm_that_dies_while_it_is_timed_leaves_the_others_alone(tmp_path):
         "from benchmarks.runner import blocks; blocks.CHECKED = 1\n"  # what is opened again is checked, too
         "from benchmarks.__main__ import cli; sys.exit(cli.main(sys.argv[1:], standalone_mode=False))"
     )
-    done = python("-c", code, "run", *impls("numpy_lstm", path), *SMALL, "--mode", "forward", "--out", broken)
+    done = python("-c", code, "bench", *impls("numpy_lstm", path), *SMALL, "--mode", "forward", "--out", broken)
     rows = pd.read_parquet(broken / "results.parquet").set_index(["implementation", "mode", "replicate"]).sort_index()
     assert rows.loc["numpy_lstm", "status"].tolist() == ["ok"] * 4, list(rows["reason"])
     # the first replicate's workers came from the gate, before they were told to crash

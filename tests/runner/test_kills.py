@@ -23,7 +23,7 @@ from tests.helpers.processes import FEW, SMALL, impls, start, wait_for
 
 def start_run(out):
     return start(
-        "-m", "benchmarks", "run", *impls("torch_lstm"), *SMALL, "--replicates", "3", "--blocks", "12", "--out", out
+        "-m", "benchmarks", "bench", *impls("torch_lstm"), *SMALL, "--replicates", "3", "--blocks", "12", "--out", out
     )
 
 
@@ -68,7 +68,7 @@ def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path,
     if how == signal.SIGKILL:
         damaged = ["replicate-002.parquet"]
         shutil.copyfile(first, first.with_name(damaged[0]))  # which another name makes no other replicate
-    done = python("benchmarks", "run", "--resume", out)
+    done = python("benchmarks", "bench", "--resume", out)
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stderr.splitlines() if "warning" in line and "is now" in line] == [
         line for name in sorted(damaged) for line in done.stderr.splitlines() if f"/raw/{name}: " in line

@@ -90,7 +90,7 @@ def variables(world, cache="cache", **more):
 
 def bench(world, out, **env):
     arguments = ("--impl", "torch_lstm", "--impl", world / "mine" / "tiny_lstm.py", *SMALL, "--mode", "forward")
-    done = python("-m", "benchmarks", "run", *arguments, "--out", world / out, timeout=500, **env)
+    done = python("-m", "benchmarks", "bench", *arguments, "--out", world / out, timeout=500, **env)
     return done, pd.read_parquet(world / out / "results.parquet")
 
 
@@ -145,11 +145,11 @@ def test_a_run_is_not_resumed_without_an_environment_that_it_began_with(world):
     out = world / "first"
     (out / "raw" / "replicate-001.parquet").unlink()
     env = variables(world, "empty", PIP_NO_INDEX="1")
-    done = python("-m", "benchmarks", "run", "--resume", out, **env)
+    done = python("-m", "benchmarks", "bench", "--resume", out, **env)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "tiny_lstm can't be measured any more: pip could not build an environment" in done.stderr
     assert not (out / "raw" / "replicate-001.parquet").exists()
-    done = python("-m", "benchmarks", "run", "--resume", out, **variables(world))
+    done = python("-m", "benchmarks", "bench", "--resume", out, **variables(world))
     assert done.returncode == 0, done.stderr
 
 

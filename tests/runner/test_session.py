@@ -93,17 +93,17 @@ def test_turns_on_a_gpu_are_longer_and_begin_warm(tmp_path):
 def test_resume_refuses_what_has_changed(tmp_path, python):
     path = tmp_path / "mine.py"
     path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
-    done = python("benchmarks", "run", *impls(path), *SMALL, "--replicates", "1", "--out", tmp_path / "out")
+    done = python("benchmarks", "bench", *impls(path), *SMALL, "--replicates", "1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     path.write_text(path.read_text() + "\n# changed\n")
-    done = python("benchmarks", "run", "--resume", tmp_path / "out")
+    done = python("benchmarks", "bench", "--resume", tmp_path / "out")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "mine.py has changed since" in done.stderr
 
     path.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
     started = json.loads((tmp_path / "out" / "run.json").read_text())
     (tmp_path / "out" / "run.json").write_text(json.dumps({**started, "shared_digests": {"core/problem.py": "other"}}))
-    done = python("benchmarks", "run", "--resume", tmp_path / "out")
+    done = python("benchmarks", "bench", "--resume", tmp_path / "out")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "has changed since that run began" in done.stderr
 
@@ -136,7 +136,7 @@ def test_the_files_of_a_run(tmp_path, python):
     np.savez(weights, **make_weights(Problem.parse("t1-b1-i6-h8"), seed=9))
     out = tmp_path / "out"
     done = python(
-        "benchmarks", "run", *impls("torch_lstm", "jax_scan"), "--workload", "sequence", "--workload", "cell",
+        "benchmarks", "bench", *impls("torch_lstm", "jax_scan"), "--workload", "sequence", "--workload", "cell",
         "--mode", "forward", "--weights", weights, "--threads", "1", "--replicates", "2", "--blocks", "3", "--out", out,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -173,8 +173,8 @@ def test_the_files_of_a_run(tmp_path, python):
 @pytest.mark.process
 def test_float64_is_a_problem_like_any_other(tmp_path, python):
     done = python(
-        "benchmarks", "run", *impls("jax_scan"), "--problem", "t4-b2-i8-h8-float64", "--mode", "forward", "--no-floor",
-        "--replicates", "1", "--blocks", "2", "--out", tmp_path / "out",
+        "benchmarks", "bench", *impls("jax_scan"), "--problem", "t4-b2-i8-h8-float64", "--mode", "forward",
+        "--no-floor", "--replicates", "1", "--blocks", "2", "--out", tmp_path / "out",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
@@ -188,7 +188,7 @@ def test_without_a_gpu_the_rows_say_no_device(tmp_path, python):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     done = python(
-        "benchmarks", "run", *impls("torch_lstm", "jax_scan"), *SMALL, "--device", "cuda", "--out", tmp_path / "o"
+        "benchmarks", "bench", *impls("torch_lstm", "jax_scan"), *SMALL, "--device", "cuda", "--out", tmp_path / "o"
     )
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(tmp_path / "o" / "results.parquet")

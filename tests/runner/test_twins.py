@@ -24,7 +24,7 @@ def test_a_copy_is_unclear_and_five_percent_more_work_is_slower(seed, tmp_path, 
     copy.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
     heavier.write_text(inject(copy.read_text(), 0.05))
     done = python(
-        "benchmarks", "run", "--impl", "impls/torch_lstm.py", "--impl", copy, "--impl", heavier,
+        "benchmarks", "bench", "--impl", "impls/torch_lstm.py", "--impl", copy, "--impl", heavier,
         "--no-floor", "--seed", seed,
         "--replicates", REPLICATES, "--blocks", BLOCKS, "--out", tmp_path / "out", timeout=1100,
     )  # fmt: skip
