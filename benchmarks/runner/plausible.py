@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from benchmarks.record import Record
 from benchmarks.runner import turns
 from benchmarks.runner.arm import Arm, ArmFailed
@@ -19,8 +21,12 @@ CLOCK_SLACK_SECONDS = 1e-3
 """The runner's clock may show this share and this much more than the worker's: the time of the messages."""
 AHEAD_SECONDS = 1e-4
 """The worker's clock may show this much more than the runner's, which starts earlier and ends later."""
-LOOKS = 40
-"""Where a clock seems wrong, this many further turns are taken: one that is right shows a disturbed machine."""
+LOOKS, LOOK_SECONDS = 10, 2.0
+"""Where a clock seems wrong, so many further turns are taken, until one takes so long: one that is right is enough.
+
+Each is twice as long as the one before. On a busy machine the worker and the runner wait for a processor: that does not
+grow with the turn, as the error of a wrong clock does.
+"""
 MORE_CORES = 0.1
 """The cores that may be used beyond those that were given: the clocks of time and of processor time differ."""
 
@@ -36,8 +42,10 @@ def check(arm: Arm, row: Record, request: TakeTurn) -> None:
         raise ArmFailed("error", reason)
     more: list[Turn] = []
     while reason := clocks([*taken, *more], request.calls_per_sample):
-        if len(more) == LOOKS or not arm.alive:
+        longest = max((turn.outside_seconds or 0.0 for turn in more), default=0.0)
+        if longest > LOOK_SECONDS or len(more) == LOOKS or not arm.alive:
             raise ArmFailed("error", reason)
+        request = msgspec.structs.replace(request, samples=2 * request.samples)
         more.append(turns.take(arm, request))
     if remembered(taken, seconds):  # or disturbed, so look again and more closely
         if not arm.alive:

@@ -48,11 +48,11 @@ def take(
     helpers = arm.watch.helpers() if request.read else {}
     card = read_card() if read_card else None
     started, steal, pressure = time.time(), psutil.cpu_times().steal, pressure_seconds()
-    cpu, start = arm.watch.cpu_seconds(), time.perf_counter()
+    start, cpu = time.perf_counter(), arm.watch.cpu_seconds()
     taken = arm.ask(request, stop=not request.read)
     turn = taken.turn
+    turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu  # within what follows, however long this process waits
     turn.outside_seconds = time.perf_counter() - start
-    turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu
     turn.block, turn.position, turn.started = block, position, started
     turn.steal_seconds = psutil.cpu_times().steal - steal
     after = pressure_seconds()

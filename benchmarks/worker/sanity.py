@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+import resource
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, sleep, thread_time
 from typing import Any
 
-from benchmarks.worker.timing import no_collector, sample, seconds_of
+from benchmarks.worker.timing import no_collector, seconds_of
 
 REMEMBERED = 3.0
 """A first call on new inputs may take this many times as long as a repeated call. Beyond, results are remembered."""
@@ -26,16 +26,15 @@ class Suspicious(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """A result as NumPy arrays, and how long it took to read it, and to read the same result again."""
+    """A result as NumPy arrays, and how long it took to read it, and to read the same result again.
+
+    longer: the seconds by which the first reading took longer, without waits for a processor.
+    """
 
     arrays: Any
     first_seconds: float
     again_seconds: float
-
-    @property
-    def longer(self) -> float:
-        """The seconds by which the first reading took longer."""
-        return self.first_seconds - self.again_seconds
+    longer: float
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,27 @@ OF_DEVICE = Limit(
 def read(result: Any, finish: Callable[[Any], Any], pause: float = 0.0) -> Reading:
     """Read a result twice, with a pause of so many seconds between."""
     with no_collector():
-        start = perf_counter()
-        arrays = finish(result)
-        first = perf_counter() - start
+        arrays, first, first_own = _watched(finish, result)
         if pause:
-            time.sleep(pause)
-        start = perf_counter()
-        finish(result)
-        again = perf_counter() - start
-    return Reading(arrays, first, again)
+            sleep(pause)
+        _, again, again_own = _watched(finish, result)
+    return Reading(arrays, first, again, first_own - again_own)
+
+
+def _watched(call: Callable[[Any], Any], state: Any) -> tuple[Any, float, float]:
+    """Return the result of a call, its seconds, and its seconds without waits for a processor.
+
+    Where other programs took this thread's processor away, those are its processor time.
+    """
+    before, start, cpu = switches(), perf_counter(), thread_time()
+    result = call(state)
+    seconds, cpu = perf_counter() - start, thread_time() - cpu
+    return result, seconds, seconds if switches() == before else min(seconds, cpu)
+
+
+def switches() -> int:
+    """Return how often the kernel has taken the processor away from this thread."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
 
 
 def check_left(
@@ -116,7 +127,7 @@ def check_left(
     # A disturbance that lasts makes the calls long too.
     found = []
     for _ in range(ATTEMPTS):
-        seconds, result = sample(call, state, 1)
+        result, _, seconds = _watched(call, state)
         found.append((read(result, finish, limit.pause_seconds).longer, max(call_seconds, seconds)))
     if sum(limit.exceeded(*longer_and_call) for longer_and_call in found) > ATTEMPTS / 2:
         longer = statistics.median(longer for longer, _ in found)

@@ -1,10 +1,15 @@
 """Whether the turns of a replicate can be true: clocks, processors, remembered results."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.runner import plausible
+from benchmarks.record import Record
+from benchmarks.runner import plausible, turns
+from benchmarks.runner.arm import ArmFailed
+from benchmarks.worker.requests import Taken, TakeTurn
 from benchmarks.worker.timing import Turn
 
 
@@ -64,3 +69,37 @@ def test_a_first_call_counts_where_its_inputs_were_new():
     assert plausible.remembered(turns, 0.00001)
     turns[2].inputs = 1
     assert not plausible.remembered(turns, 0.00001)
+
+
+class Waiting:
+    """An arm on a machine so busy that a turn of 3 ms takes 60 ms more. Its clock runs so fast, as a share."""
+
+    alive, limits = True, SimpleNamespace(cores=(0,))
+
+    def __init__(self, scale, monkeypatch):
+        self.scale, self.now, self.asked = scale, 0.0, []
+        self.watch = SimpleNamespace(cpu_seconds=lambda: self.now / 20)
+        self.check_from_outside = lambda threads: None
+        monkeypatch.setattr(turns, "time", SimpleNamespace(perf_counter=lambda: self.now, time=lambda: self.now))
+
+    def ask(self, request, stop=True):
+        self.asked.append(request)
+        self.now += 0.06 + 0.001 * request.samples
+        return Taken(Turn(seconds=0.001, samples=[self.scale * 0.001] * request.samples), [])
+
+
+def times_of(arm):
+    """Check the row of an arm that took three such turns."""
+    request = TakeTurn("b", 3, 1, False)
+    taken = [turns.take(arm, request) for _ in range(3)]
+    row = Record(run_id="r", implementation="x", problem="p", workload="w", mode="m", replicate=0, turns=taken)
+    assert "its clock is wrong" in plausible.clocks(taken, 1)
+    return plausible.check(arm, row, request)
+
+
+def test_on_a_busy_machine_a_longer_turn_shows_that_a_clock_is_right(monkeypatch):
+    times_of(Waiting(1.0, monkeypatch))
+    wrong = Waiting(0.75, monkeypatch)
+    with pytest.raises(ArmFailed, match="its clock is wrong"):
+        times_of(wrong)
+    assert wrong.asked[-1].samples > 1000

@@ -1,139 +1,151 @@
-"""Work that is left for later, and remembered results. Nothing here passes or fails by elapsed time alone: waiting
-stands for work, and only its order matters."""
-
-import threading
-import time
+"""Work that is left for later, and remembered results, on a machine that is made up: no real time passes."""
 
 import pytest
 
-from benchmarks.worker import sanity
-from tests.helpers.devices import Asynchronous
+from benchmarks.worker import sanity, timing
 
 
-def work(seconds=0.002):
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
+class Machine:
+    """A thread's clock, its processor time, and a device.
+
+    Where it is busy, the kernel gives the thread's processor to others for 12 ms after each 2.5 ms of work.
+    """
+
+    def __init__(self, busy):
+        self.now = self.cpu = self.due = self.used = 0.0
+        self.switches = 0
+        self.busy = busy
+
+    def work(self, seconds):
+        """Compute."""
+        self.now += seconds
+        self.cpu += seconds
+        self.used += seconds
+        while self.busy and self.used > 0.0025:
+            self.used -= 0.0025
+            self.now += 0.012
+            self.switches += 1
+
+    def submit(self, seconds):
+        """Have the device, or another thread, work after what it was given before."""
+        self.due = max(self.due, self.now) + seconds
+
+    def drain(self, _=None):
+        """Wait for the device."""
+        self.work(2e-6)
+        self.now = max(self.now, self.due)
+
+    def pause(self, seconds):
+        """Sleep. Then it may work for a while."""
+        self.now += seconds
+        self.used = 0.0
+
+
+@pytest.fixture(params=[False, True], ids=["quiet", "busy"])
+def machine(request, monkeypatch):
+    made = Machine(request.param)
+    for module in (sanity, timing):
+        monkeypatch.setattr(module, "perf_counter", lambda: made.now)
+    monkeypatch.setattr(sanity, "thread_time", lambda: made.cpu)
+    monkeypatch.setattr(sanity, "switches", lambda: made.switches)
+    monkeypatch.setattr(sanity, "sleep", made.pause)
+    return made
 
 
 class Lazy:
     """A result that is computed when it is read."""
 
-    def __init__(self, seconds=0.002):
-        self.seconds = seconds
-        self.done = False
+    def __init__(self, machine, seconds):
+        self.machine, self.seconds = machine, seconds
 
     def read(self):
-        if not self.done:
-            work(self.seconds)
-            self.done = True
+        self.machine.work(self.seconds)
+        self.seconds = 10e-6
 
 
-def in_a_thread(state):
-    thread = threading.Thread(target=time.sleep, args=(0.005,))
-    thread.start()
-    return thread
+NUMBERS = iter(range(10**9))
 
 
-def check(call, finish, seconds):
-    sanity.check_left(call, None, finish, seconds, sanity.read(call(None), finish))
+def now_and_then(usual, other, every):
+    """The other of two values once in so many times."""
+    return other if next(NUMBERS) % every == 0 else usual
 
 
-def test_lazy_arrays_threads_and_queues_are_found():
-    queue = Asynchronous()
-    for call, finish in (
-        (lambda state: Lazy(), Lazy.read),
-        (in_a_thread, threading.Thread.join),
-        (lambda state: queue.submit(0.002), lambda result: queue.drain()),
-    ):
-        with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
-            check(call, finish, 0.0002)
+LEFT = {
+    "a lazy array": lambda m: (lambda _: Lazy(m, 0.002), Lazy.read, 2e-4),
+    "a queue or a thread": lambda m: (lambda _: m.submit(0.002), m.drain, 2e-4),
+    "half of the work": lambda m: (lambda _: (m.work(0.002), Lazy(m, 0.002))[1], Lazy.read, 0.002),
+    "a third looks finished": lambda m: (lambda _: Lazy(m, now_and_then(0.002, 10e-6, 3)), Lazy.read, 2e-4),
+}
+"""By what is left: a call, how its result is read, and the seconds of a timed call."""
+HONEST = {
+    "it waits for its work": lambda m: (lambda _: (m.submit(0.002), m.drain()), m.drain, 0.002),
+    "a costly conversion": lambda m: (lambda _: m.work(5e-4), lambda _: m.work(0.0015), 5e-4),
+    "a reading that is now and then long": lambda m: (
+        lambda _: None,
+        lambda _: m.work(now_and_then(0, 0.002, 6)),
+        2e-4,
+    ),
+    "a disturbance that lasts makes calls long too": lambda m: (
+        lambda _: (m.work(0.004), Lazy(m, 5e-4))[1],
+        Lazy.read,
+        1e-4,
+    ),
+}
+DEVICE_LEFT = {
+    "all": lambda m: (lambda _: m.submit(0.002), m.drain, 1e-4),
+    "a tenth": lambda m: (lambda _: (m.work(0.002), m.submit(2e-4)), m.drain, 0.002),
+}
+DEVICE_DONE = {
+    "it waits": lambda m: (lambda _: (m.submit(5e-4), m.drain()), m.drain, 5e-4),
+    "busy now and then": lambda m: (lambda _: m.submit(now_and_then(0, 0.002, 4)), m.drain, 5e-4),
+}
+DISTURBED = sanity.Reading(None, 1.0, 0.0, longer=1.0)
+"""A first look that is always suspicious: the further ones decide."""
 
 
-def test_work_that_is_half_left_is_found():
-    def call(state):
-        work()
-        return Lazy()
-
+@pytest.mark.parametrize("case", LEFT)
+def test_work_that_is_left_is_found(machine, case):
+    call, finish, seconds = LEFT[case](machine)
     with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
-        check(call, Lazy.read, 0.002)
+        sanity.check_left(call, None, finish, seconds, DISTURBED)
 
 
-def test_a_call_that_waits_for_its_work_is_not_accused():
-    queue = Asynchronous()
-    check(lambda state: (queue.submit(0.002), queue.drain()), lambda result: queue.drain(), 0.002)
+@pytest.mark.parametrize("case", HONEST)
+def test_an_honest_call_is_not_accused(machine, case):
+    call, finish, seconds = HONEST[case](machine)
+    sanity.check_left(call, None, finish, seconds, DISTURBED)
 
 
-def test_a_costly_conversion_is_not_accused():
-    """It costs the same again. Even where the call itself is much shorter."""
-    check(lambda state: None, lambda result: work(0.003), 0.0001)
+@pytest.mark.parametrize("machine", [True], ids=["busy"], indirect=True)
+def test_a_busy_machine_would_accuse_an_honest_call_by_the_clock_alone(machine, monkeypatch):
+    """The control of the test above."""
+    monkeypatch.setattr(sanity, "switches", lambda: 0)
+    call, finish, seconds = HONEST["a costly conversion"](machine)
+    with pytest.raises(sanity.Suspicious):
+        sanity.check_left(call, None, finish, seconds, DISTURBED)
 
 
-def test_a_disturbed_reading_is_no_proof():
-    disturbed = sanity.Reading(None, 1.0, 0.0001)
-    assert sanity.OF_RESULT.exceeded(disturbed.longer, 0.002)
-    sanity.check_left(lambda state: None, None, lambda result: None, 0.002, disturbed)
-
-
-def test_work_that_is_mostly_left_is_found_although_some_readings_look_finished():
-    numbers = iter(range(1000))
-
-    def call(state):
-        lazy = Lazy()
-        if next(numbers) % 3 == 0:  # as a thread whose work was done meanwhile
-            lazy.read()
-        return lazy
-
-    with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
-        sanity.check_left(call, None, Lazy.read, 0.0002, sanity.read(Lazy(), Lazy.read))
-
-
-def test_readings_that_are_disturbed_now_and_then_are_no_proof():
-    numbers = iter(range(1000))
-    disturbed = lambda result: work() if next(numbers) % 6 == 0 else None  # noqa: E731
-    sanity.check_left(lambda state: None, None, disturbed, 0.0002, sanity.Reading(None, 1.0, 0.0))
-
-
-def test_a_disturbance_that_lasts_makes_calls_long_too_and_is_no_proof():
-    """A timed call took 0.1 ms. Now a call takes 4 ms, and a first reading 0.5 ms longer than a second one."""
-    disturbed = sanity.Reading(None, 1.0, 0.0)
-    sanity.check_left(lambda state: (work(0.004), Lazy(0.0005))[1], None, Lazy.read, 0.0001, disturbed)
-    with pytest.raises(sanity.Suspicious):  # the control: a lazy one, whose calls are short now as before
-        sanity.check_left(lambda state: Lazy(0.0005), None, Lazy.read, 0.0001, disturbed)
-
-
-def drained(call, device, seconds):
-    wait = lambda _: device.drain()  # noqa: E731
-    sanity.check_left(call, None, wait, seconds, sanity.read(call(None), wait), sanity.OF_DEVICE)
-
-
-def test_a_call_that_does_not_wait_for_its_device_is_found():
-    device = Asynchronous()
+@pytest.mark.parametrize("case", DEVICE_LEFT)
+def test_a_call_that_does_not_wait_for_its_device_is_found(machine, case):
+    """Also where reading its result would not tell, as of kernels that are launched one after another."""
+    call, finish, seconds = DEVICE_LEFT[case](machine)
     with pytest.raises(sanity.Suspicious, match="returns before its device is done"):
-        drained(lambda state: device.submit(0.002), device, 0.0001)
+        sanity.check_left(call, None, finish, seconds, DISTURBED, sanity.OF_DEVICE)
 
 
-def test_a_call_that_leaves_a_tenth_is_found_where_reading_its_result_does_not_tell():
-    """Such as a cell whose kernels are launched one after another: the device is nearly done when it returns."""
-    device = Asynchronous()
-
-    def call(state):
-        work(0.002)
-        device.submit(0.0002)
-
-    sanity.check_left(call, None, lambda result: device.drain(), 0.002, sanity.read(call(None), lambda _: None))
-    with pytest.raises(sanity.Suspicious, match="returns before its device is done"):
-        drained(call, device, 0.002)
+@pytest.mark.parametrize("case", DEVICE_DONE)
+def test_a_call_whose_device_is_done_is_not_accused(machine, case):
+    call, finish, seconds = DEVICE_DONE[case](machine)
+    sanity.check_left(call, None, finish, seconds, DISTURBED, sanity.OF_DEVICE)
 
 
-def test_a_call_that_waits_for_its_device_is_not_accused():
-    device = Asynchronous()
-    drained(lambda state: (device.submit(0.0005), device.drain()), device, 0.0005)
+def test_a_first_look_at_a_lazy_array_is_suspicious(machine):
+    assert sanity.OF_RESULT.exceeded(sanity.read(Lazy(machine, 0.002), Lazy.read).longer, 0.002)
 
 
-def test_a_device_that_is_busy_now_and_then_is_no_proof():
-    numbers, device = iter(range(1000)), Asynchronous()
-    drained(lambda state: device.submit(0.002 if next(numbers) % 4 == 0 else 0), device, 0.0005)
+def test_a_first_look_that_is_honest_is_enough():
+    sanity.check_left(None, None, None, 1e-3, sanity.Reading(None, 0.001, 0.001, longer=2e-4))
 
 
 def test_the_first_tensors_are_those_of_the_fresh_result():
@@ -141,12 +153,14 @@ def test_the_first_tensors_are_those_of_the_fresh_result():
     assert sanity.read(None, lambda result: next(numbers)).arrays == 1
 
 
-def test_a_call_that_remembers_is_found_and_one_that_works_is_not():
+def test_a_call_that_remembers_is_found_and_one_that_works_is_not(machine):
     def remembers(state):
         if not state:
-            work()
+            machine.work(0.002)
             state.append(1)
+        else:
+            machine.work(1e-6)
 
     with pytest.raises(sanity.Suspicious, match="remembers its results"):
         sanity.check_not_remembered(remembers, [], list)
-    sanity.check_not_remembered(lambda state: work(), [], list)
+    sanity.check_not_remembered(lambda state: machine.work(0.002), [], list)
