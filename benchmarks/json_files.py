@@ -14,6 +14,11 @@ MOST_BYTES = 2**26
 """The largest file that is read: 64 MiB."""
 
 
+def _own_text(kind: type[Content], value: Content) -> Content:
+    """Return the value of a type that JSON does not know, such as a kind of text."""
+    return kind(value) if issubclass(kind, str) else value
+
+
 def read(path: Path, kind: type[Content], most_bytes: int = MOST_BYTES) -> Content:
     """Return what a JSON file holds. Keys that the type does not have are ignored, unless it forbids them.
 
@@ -22,7 +27,7 @@ def read(path: Path, kind: type[Content], most_bytes: int = MOST_BYTES) -> Conte
     """
     content = read_regular(path, most_bytes)
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(content, type=kind, dec_hook=_own_text)
     except msgspec.ValidationError as error:
         raise ValueError(f"{path} is not what it should be: {located(error)}") from None
     except (ValueError, RecursionError) as error:

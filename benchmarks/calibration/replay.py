@@ -5,26 +5,21 @@ from __future__ import annotations
 import functools
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.calibration.pool import BASE, COPY, METRICS, Pool
 from benchmarks.regression import decision
-from benchmarks.regression.decision import FEWEST, MOST, Finding, LogRatios, Sampling
-from benchmarks.regression.log_ratios import of_values
+from benchmarks.regression.decision import FEWEST, MOST, Finding, GateKey, LogRatios, Sampling
 
 MARGIN = 0.02
 """That of all gates of a calibration."""
 Sides = tuple[str, str]
 Order = Sequence[tuple[int, bool]]
 """Replicates in the order in which a gate gets them, each with whether base and its copy swap their labels in it."""
-
-
-def implementation_of(benchmark: str) -> str:
-    """Return the implementation of a benchmark of a pool, such as torch_cell of `torch_cell t64-…/sequence/forward`."""
-    return benchmark.rpartition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -67,8 +62,8 @@ class Case:
             heads[target] = self.head
         if not self.alone:
             return heads
-        only = implementation_of(target or rng.choice(benchmarks))
-        return {name: head for name, head in heads.items() if implementation_of(name) == only}
+        only = GateKey(target or rng.choice(benchmarks)).implementation
+        return {name: head for name, head in heads.items() if GateKey(name).implementation == only}
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,8 @@ def run_gate(benchmarks: Iterable[str], sampling: Sampling, drawn: Callable[[str
         sampling: that of a new gate.
         drawn: gives the log ratios of a benchmark's first n replicates, by each rule.
     """
-    unsettled, measured = set(benchmarks), []
+    unsettled: Collection[str] = set(benchmarks)
+    measured: Sequence[LogRatios] = []
     used = dict.fromkeys(benchmarks, min(FEWEST, sampling.most) - 1)
     while unsettled:
         for benchmark in unsettled:
@@ -150,7 +146,8 @@ class Replay:
             found = []
             for rule in self.rules:
                 logs, before, now = (column[:n] for column in columns(name, rule.metric))
-                found.append(of_values(name, rule, before, now, logs))
+                middle = statistics.median(before), statistics.median(now)
+                found.append(LogRatios(GateKey(name), rule, tuple(logs), *middle))
             return found
 
         return run_gate(heads, Sampling(len(heads), min(MOST, len(order))), first)

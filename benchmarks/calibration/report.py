@@ -16,8 +16,8 @@ from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.rates import LONG_ENOUGH, Count, Rate
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up, span
-from benchmarks.calibration.replay import Case, Head, Replay, implementation_of
-from benchmarks.regression.decision import TESTED
+from benchmarks.calibration.replay import Case, Head, Replay
+from benchmarks.regression.decision import TESTED, GateKey
 from benchmarks.words import count, markdown_cell, markdown_table
 
 ALARM_GATES, SIMULATED, GATES, AGAIN, EACH = 4000, 10_000, 1000, 200, 200
@@ -92,7 +92,7 @@ def counts_of(pool: Pool) -> dict[Key, Callable[[Replay], Rate | None]]:
     """Return every count over gates that the tables need. Each has a seed of its own."""
     counts: dict[Key, Callable[[Replay], Rate | None]] = {}
     held = pool.holding([BASE, COPY])
-    several = len({implementation_of(name) for name in pool.benchmarks}) > 1
+    several = len({GateKey(name).implementation for name in pool.benchmarks}) > 1
     between = assumptions.between_rounds(pool, held)
     for row, alone in ((EXACT, False), (OF_ONE, True))[: 1 + several]:
         for share in SHARES:

@@ -8,18 +8,16 @@ import time
 from pathlib import Path
 
 import click
-import msgspec
 
 from benchmarks import ROOT, choices, json_files, machine
 from benchmarks.options import command, given
 from benchmarks.progress import progress
 from benchmarks.record import COMPARED, write_records
-from benchmarks.regression import bisect, comparison, decision, report, verdict_file
+from benchmarks.regression import decision, report, verdict_file
 from benchmarks.regression.comparison import Comparison
 from benchmarks.regression.gate_options import GIVEN, NOTES, GateOptions, resolved
 from benchmarks.regression.outcome import Result, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
-from benchmarks.regression.snapshots import git
 from benchmarks.regression.verdict_file import Written
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
@@ -44,7 +42,7 @@ def regression(options: GateOptions) -> int:
         for name in given(options):
             if name in NOTES:
                 command_line.say(f"note: {NOTES[name]}", err=True)
-        return find_commit(options) if options.commits is not None else gate(options).exit_code(options.strict)
+        return gate(options).exit_code(options.strict)
     except (click.ClickException, click.Abort, KeyboardInterrupt):
         raise
     except Exception as error:  # 1 would say that there is a regression
@@ -60,89 +58,39 @@ def gate(options: GateOptions) -> Result:
         click.UsageError: where the options cannot be used.
     """
     options, compared, cores = resolved(options)
-    folder = _new_folder(options, "regression")
+    default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression"
+    folder = choices.usable_out(Path(options.out) if options.out else default)
     spent = ""
     try:
         if compared.alike and not options.even_if_same:
             result = alike(compared.base.names, options.benchmarks, options.margin)
         else:
             result, spent = _measure(options, compared, cores)
-        line = result.last_line(options.strict)
         title = compared.title + (f"{verdict_file.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
         code = {side.label: verdict_file.code_of(side) for side in (compared.base, compared.head)}
-        write_files(folder, result, verdict_file.of(result, title, line, options.strict, code), options)
+        told = verdict_file.of(result, title, options.strict, code)
+        write_files(folder, result, told, options)
     finally:
         with contextlib.suppress(OSError):  # where it holds the report
             folder.rmdir()
     if spent:
         command_line.say(spent)
-    report.show(result, title, line, output())
+    report.show(result, title, told.verdict, output())
     command_line.say(f"everything is in {folder}")
     return result
-
-
-def _new_folder(options: GateOptions, what: str) -> Path:
-    default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{what}"
-    return choices.usable_out(Path(options.out) if options.out else default)
 
 
 def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...]) -> tuple[Result, str]:
     """Measure both sides and decide. Return the result, and in words where the time went."""
     sides, rules = (compared.base, compared.head), decision.rules(options.margin)
-    with scratch() as folder, progress(REGRESSION) as advance:
-        session = Session(options, sides, cores, folder, advance, options.order_seed)
-        try:
-            result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
-            if options.commits is None:
-                result.located = locate(session, result.records, result.slower)
-        finally:
-            session.close()
+    with (
+        scratch() as folder,
+        progress(REGRESSION) as advance,
+        Session(options, sides, cores, folder, advance, options.order_seed) as session,
+    ):
+        result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
+        result.located = locate(session, result.records, result.slower)
     return result, session.stopwatch.line()
-
-
-def find_commit(options: GateOptions) -> int:
-    """Find the commit of a range that made something slower, and return the exit code."""
-    if options.base is not None or options.head is not None or options.base_requirements:
-        raise click.UsageError("--bisect has its own base and head; leave --base, --head and --base-requirement out")
-    foreign = [Path(os.path.realpath(name)) for name in options.implementations if comparison.is_foreign(name)]
-    folders = {path.parent for path in foreign} or {ROOT}
-    if len(folders) > 1:
-        raise click.UsageError("--bisect takes files of one folder")
-    (repository,) = folders
-    try:
-        good, bad = bisect.commits_of(options.commits or "", repository)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    out = _new_folder(options, "bisect")
-
-    def compare(commit: str, options: GateOptions) -> Result:
-        return gate(msgspec.structs.replace(options, base=good, head=commit, out=str(out / commit)))
-
-    result = compare(bad, options)
-    if not result.worse:
-        return result.exit_code(options.strict)
-    keys = [key.rpartition(" ") for key, _ in result.worse]
-    paths = {Path(name).stem: name for name in options.implementations}
-    worse = msgspec.structs.replace(
-        options,
-        implementations=tuple(dict.fromkeys(paths.get(name, name) for name, *_ in keys)),
-        benchmarks=tuple(dict.fromkeys(benchmark for *_, benchmark in keys)),
-    )
-
-    def test(commit: str) -> bool | None:
-        try:
-            return bisect.is_bad(compare(commit, worse), result.worse)
-        except click.UsageError as error:  # such as a commit without impls/
-            command_line.say(f"{commit[:12]} is skipped: {error.message}", err=True)
-            return None
-
-    first, *skipped = bisect.search(repository, good, bad, test)
-    subject = git(repository, "log", "-1", "--format=%s", first).decode().strip()
-    line = f"the first bad commit is {first[:12]} ({one_line(subject)})"
-    if skipped:
-        line += f", or one that was skipped: {', '.join(commit[:12] for commit in skipped)}"
-    command_line.say(f"{line}; every comparison is in {out}")
-    return 1
 
 
 def write_files(folder: Path, result: Result, told: Written, options: GateOptions) -> None:

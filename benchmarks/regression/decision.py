@@ -48,6 +48,27 @@ UNCLEAR = "unclear"
 """The verdict on what is neither slower nor faster nor the same."""
 
 
+class GateKey(str):
+    """An implementation at a benchmark, written as `torch_cell t64-b16-i128-h128/sequence/forward`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, implementation: str, benchmark: str) -> GateKey:
+        """Return the key of an implementation's name and a benchmark's id."""
+        return cls(f"{implementation} {benchmark}")
+
+    @property
+    def implementation(self) -> str:
+        """The name of the implementation."""
+        return self.rpartition(" ")[0]
+
+    @property
+    def benchmark(self) -> str:
+        """The id of the benchmark."""
+        return self.rpartition(" ")[2]
+
+
 @dataclass(frozen=True)
 class Rule:
     """When a metric counts as worse.
@@ -86,7 +107,7 @@ def rules(margin: float) -> tuple[Rule, ...]:
 class LogRatios:
     """The log ratios of a benchmark and metric, one per replicate, and both sides' medians in the metric's unit."""
 
-    benchmark: str
+    benchmark: GateKey
     rule: Rule
     logs: tuple[float, ...]
     base: float
@@ -184,11 +205,11 @@ class Sampling:
 
     benchmarks: int
     most: int = MOST
-    dropped: set[tuple[str, str]] = field(default_factory=set)
+    dropped: set[tuple[GateKey, str]] = field(default_factory=set)
 
-    def unsettled(self, measured: Sequence[LogRatios]) -> set[str]:
+    def unsettled(self, measured: Sequence[LogRatios]) -> set[GateKey]:
         """Drop what is futile, and return the benchmarks that need another replicate."""
-        found = set()
+        found = set[GateKey]()
         for ratios, spread in zip(measured, spreads(measured), strict=True):
             key = ratios.benchmark, ratios.rule.metric
             if key in self.dropped or spread.n >= self.most:
@@ -222,7 +243,7 @@ class Finding(msgspec.Struct, frozen=True):
         dropped: whether sampling had ended early, because a slowdown of the margin would hardly give these ratios.
     """
 
-    benchmark: str
+    benchmark: GateKey
     metric: str
     verdict: str
     ratio: float

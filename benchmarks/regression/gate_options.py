@@ -46,6 +46,16 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         return share
 
 
+class Gone(click.ParamType):  # type: ignore[type-arg]
+    """The search for a commit, which is git's now."""
+
+    name = "gone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Say where it has gone."""
+        self.fail(f"{value}: git searches now; see 'Which commit was it?' in docs/regression.md", param, ctx)
+
+
 class GateOptions(Options, frozen=True, kw_only=True):
     """The options of a gate. environment.json keeps them.
 
@@ -58,7 +68,7 @@ class GateOptions(Options, frozen=True, kw_only=True):
     head: Annotated[str | None, Flag("--head", "Compare this revision instead of the working tree.", metavar="REV")] = (
         None
     )
-    commits: Annotated[str | None, Flag("--bisect", "Find the commit that made it slower.", metavar="GOOD..BAD")] = None
+    commits: Annotated[str | None, Flag("--bisect", "Gone.", Gone(), hidden=True)] = None
     base_requirements: Annotated[
         tuple[str, ...],
         Flag(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from benchmarks.record import Record
-from benchmarks.regression.decision import LogRatios, Rule
+from benchmarks.regression.decision import GateKey, LogRatios, Rule
 from benchmarks.statistics.ratios import block_logs, log_ratios
 from benchmarks.worker.timing import Turn
 
@@ -18,9 +18,9 @@ MIB = 2**20
 SIDES = ("base", "head")
 
 
-def key_of(record: Record) -> str:
-    """Return such as `torch_cell t64-b16-i128-h128/sequence/forward`."""
-    return f"{record.implementation} {record.benchmark}"
+def key_of(record: Record) -> GateKey:
+    """Return the GateKey of what a record is of."""
+    return GateKey.of(record.implementation, record.benchmark)
 
 
 def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
@@ -45,20 +45,13 @@ def measured(record: Record, metric: str) -> float:
     return float(record.peak_bytes or 0) + MIB
 
 
-def of_values(
-    benchmark: str, rule: Rule, base: Sequence[float], head: Sequence[float], logs: Sequence[float]
-) -> LogRatios:
-    """Return the LogRatios of both sides' values and of the logs of head / base, one per replicate."""
-    return LogRatios(benchmark, rule, tuple(logs), statistics.median(base), statistics.median(head))
-
-
 def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRatios]:
     """Return the log ratios of each benchmark and rule, from the replicates in which both sides are ok."""
-    replicates: dict[tuple[str, int], dict[str, Record]] = defaultdict(dict)
+    replicates: dict[tuple[GateKey, int], dict[str, Record]] = defaultdict(dict)
     for record in records:
         if record.status == "ok":
             replicates[key_of(record), record.replicate][str(record.side)] = record
-    pairs: dict[str, list[tuple[Record, Record]]] = defaultdict(list)
+    pairs: dict[GateKey, list[tuple[Record, Record]]] = defaultdict(list)
     for (key, _), sides in replicates.items():
         if len(sides) == len(SIDES):
             pairs[key].append((sides["base"], sides["head"]))
@@ -70,5 +63,5 @@ def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRati
                 logs = [log_ratio(before.turns or (), now.turns or ()) for before, now in both]
             else:
                 logs = [math.log(now / before) for before, now in zip(base, head, strict=True)]
-            ratios.append(of_values(key, rule, base, head, logs))
+            ratios.append(LogRatios(key, rule, tuple(logs), statistics.median(base), statistics.median(head)))
     return ratios

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases import Benchmark
 from benchmarks.record import Record, withdraw
 from benchmarks.regression import decision, log_ratios
-from benchmarks.regression.decision import UNCLEAR, Finding, LogRatios, Rule, Sampling
-from benchmarks.regression.slowdowns import Located
+from benchmarks.regression.decision import UNCLEAR, Finding, GateKey, LogRatios, Rule, Sampling
+from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.session import Session
 from benchmarks.stages import Stage
@@ -25,7 +26,7 @@ class Standing:
     absent; alike, where both sides are the same and nothing was measured.
     """
 
-    benchmark: str
+    benchmark: GateKey
     kind: str
     reason: str
 
@@ -54,10 +55,10 @@ class Result:
     findings: list[Finding] = field(default_factory=list)
     standings: list[Standing] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    located: Located = field(default_factory=dict)  # where each benchmark is slower, or takes more memory
+    located: dict[GateKey, Slowdown] = field(default_factory=dict)  # where each benchmark is slower
 
     @property
-    def worse(self) -> dict[tuple[str, str], str]:
+    def worse(self) -> dict[tuple[GateKey, str], str]:
         """Each regression in words, by the benchmark, and the metric or `agreement`."""
         wrong = {
             (standing.benchmark, "agreement"): f"{standing.benchmark}: {standing.reason}"
@@ -123,7 +124,7 @@ class Result:
         return line
 
 
-def standing_of(key: str, base: Record | None, head: Record | None, dtype: str) -> Standing | None:
+def standing_of(key: GateKey, base: Record | None, head: Record | None, dtype: str) -> Standing | None:
     """Return the Standing of a benchmark from both sides' admissions; None where both agree with the reference."""
     before, now = (admission.status if admission else "missing" for admission in (base, head))
     both = f"{_told(head)} in the head, {_told(base)} in the base"
@@ -155,7 +156,7 @@ def _told(admission: Record | None) -> str:
     return admission.status + (f" ({admission.reason})" if admission.status != "ok" else "")
 
 
-def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> Standing | None:
+def standing_after(key: GateKey, base: ArmFailed | None, head: ArmFailed | None) -> Standing | None:
     """Return the Standing of a benchmark that failed while it was measured; None where it did not fail."""
     if head is not None:
         kind = "disagrees" if head.status == "disagrees" and base is None else "lost"
@@ -167,7 +168,7 @@ def standing_after(key: str, base: ArmFailed | None, head: ArmFailed | None) -> 
 
 def alike(names: Iterable[str], benchmarks: Sequence[str], margin: float) -> Result:
     """Return the Result where both sides have the same implementations: nothing can differ, so nothing is measured."""
-    keys = [f"{name} {benchmark}" for name in names for benchmark in benchmarks]
+    keys = [GateKey.of(name, benchmark) for name in names for benchmark in benchmarks]
     return Result(margin, standings=[Standing(key, "alike", "the same in base and head") for key in keys])
 
 
@@ -184,7 +185,8 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int,
     result = Result(margin=rules[0].ratio)
     session.admit()
     session.close()  # the workers of every replicate are fresh
-    keys = {f"{name} {benchmark.id}": (name, benchmark) for name in session.names for benchmark in session.benchmarks}
+    pairs = itertools.product(session.names, session.benchmarks)
+    keys = {GateKey.of(name, benchmark.id): (name, benchmark) for name, benchmark in pairs}
     unsettled = {key for key, (name, benchmark) in keys.items() if session.ok(name, benchmark.id)}
     sampling = Sampling(max(1, len(unsettled)) * gates, replicates)
     measured: list[LogRatios] = []
@@ -210,7 +212,7 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int,
     return result
 
 
-def _standings(session: Session, keys: Mapping[str, tuple[str, Benchmark]]) -> list[Standing]:
+def _standings(session: Session, keys: Mapping[GateKey, tuple[str, Benchmark]]) -> list[Standing]:
     """Return the Standing of each benchmark that has one."""
     standings = []
     for key, (name, benchmark) in keys.items():

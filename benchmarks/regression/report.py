@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks import tables
 from benchmarks.columns import Column
-from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding
+from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing, change
-from benchmarks.regression.slowdowns import Located, Slowdown
-from benchmarks.units import duration, signed, size
+from benchmarks.regression.slowdowns import Slowdown
+from benchmarks.units import duration, signed
 from benchmarks.words import markdown_cell
 from impls.core.text import one_line
 
@@ -54,7 +54,7 @@ COLUMNS = (
     Column(
         "implementation",
         "implementation",
-        lambda row: row["time"].benchmark.rpartition(" ")[0],
+        lambda row: row["time"].benchmark.implementation,
         words=True,
         breakable=False,
     ),
@@ -65,62 +65,49 @@ COLUMNS = (
     ALSO,
     Column("n", "n", lambda row: str(row["time"].replicates), breakable=False),
 )
+PROFILE_COLUMNS = (
+    Column("base", "base", lambda line: duration(line.base)),
+    Column("head", "head", lambda line: duration(line.head)),
+    Column("difference", "difference", lambda line: signed(line.difference)),
+    Column("clear", "clear", lambda line: "yes" if line.clear else "no", words=True),
+)
 
 
 def sections(result: Result) -> dict[str, list[Row]]:
     """Return the rows of each benchmark (problem, workload and mode)."""
     rows: dict[str, dict[str, Row]] = {}
     for finding in result.findings:
-        name, _, benchmark = finding.benchmark.rpartition(" ")
-        rows.setdefault(benchmark, {}).setdefault(name, {})[finding.metric] = finding
+        key = finding.benchmark
+        rows.setdefault(key.benchmark, {}).setdefault(key.implementation, {})[finding.metric] = finding
     return {benchmark: [*by_name.values()] for benchmark, by_name in rows.items()}
 
 
-def located_lines(metric: str, slowdown: Slowdown) -> list[str]:
-    """Return in sentences where a benchmark is slower, or takes more memory."""
-    text, lines = _text_of(metric), []
-    if metric != "memory":
-        what = "the first call" if metric == "start" else "a call"
-        most = f"; most of it is {slowdown.kind}" if slowdown.kind else ""
-        cpu = signed(slowdown.cpu_seconds[0])
-        lines.append(f"{what} takes {signed(slowdown.added)}, and {cpu} of processor time{most}")
+def located_lines(slowdown: Slowdown) -> list[str]:
+    """Return in sentences where a benchmark is slower."""
+    most = f"; most of it is {slowdown.kind}" if slowdown.kind else ""
+    lines = [f"a call takes {signed(slowdown.added)}, and {signed(slowdown.cpu_seconds[0])} of processor time{most}"]
     for kind, differing in slowdown.profiles.items():
         grown = [line for line in differing if line.difference > 0 and line.clear]
         if grown:
             first = max(grown, key=lambda line: line.difference)
-            lines.append(f"of all {kind}, {one_line(first.name, 60)} grew most: {signed(first.difference, text)}")
+            lines.append(f"of all {kind}, {one_line(first.name, 60)} grew most: {signed(first.difference)}")
         else:
             lines.append(f"none of the {kind} grew clearly")
     return lines + ([f"no profile: {slowdown.failure}"] if slowdown.failure else [])
 
 
-def _text_of(metric: str) -> Callable[[float], str]:
-    return size if metric == "memory" else duration
-
-
-def located_markdown(located: Located) -> str:
+def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
     """Return a fold with where each benchmark is slower, and both sides' profiles beside each other."""
-    parts = ["<details><summary>Where it is worse</summary>"]
-    for (key, metric), slowdown in located.items():
-        parts += [f"#### {markdown_cell(key)}: {metric}", tables.items(located_lines(metric, slowdown))]
-        unit = "how much it raises the peak" if metric == "memory" else "own time"
+    parts = ["<details><summary>Where it is slower</summary>"]
+    for key, slowdown in located.items():
+        parts += [f"#### {markdown_cell(key)}", tables.items(located_lines(slowdown))]
         for kind, differing in slowdown.profiles.items():
             if differing:
-                parts.append(tables.markdown(_profile_columns(f"{kind}: {unit}", _text_of(metric)), differing))
+                name = Column("name", f"{kind}: own time", lambda line: one_line(line.name, 80), words=True)
+                parts.append(tables.markdown([name, *PROFILE_COLUMNS], differing))
     parts.append("A profiler slows down what it watches. These times only say what differs.")
     parts.append("*clear*: all profiles of head are above all of base, or all below.")
     return "\n\n".join([*parts, "</details>"])
-
-
-def _profile_columns(header: str, text: Callable[[float], str]) -> list[Column]:
-    """Return the columns of a profile's table."""
-    return [
-        Column("name", header, lambda line: one_line(line.name, 80), words=True),
-        Column("base", "base", lambda line: text(line.base)),
-        Column("head", "head", lambda line: text(line.head)),
-        Column("difference", "difference", lambda line: signed(line.difference, text)),
-        Column("clear", "clear", lambda line: "yes" if line.clear else "no", words=True),
-    ]
 
 
 def _told(result: Result) -> list[Standing]:
@@ -141,9 +128,9 @@ def show(result: Result, title: str, line: str, console: Console) -> None:
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         said = f"{standing.kind}: {standing.benchmark}: {standing.reason}"
         console.print(said, style=style, markup=False, highlight=False, soft_wrap=True)
-    for (key, metric), slowdown in result.located.items():
-        said = "; ".join(located_lines(metric, slowdown))
-        console.print(f"where: {key}, {metric}: {said}", markup=False, highlight=False, soft_wrap=True)
+    for key, slowdown in result.located.items():
+        said = "; ".join(located_lines(slowdown))
+        console.print(f"where: {key}: {said}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     for note in NOTES if result.findings else ():
         console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)

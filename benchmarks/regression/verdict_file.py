@@ -29,10 +29,10 @@ class Written(msgspec.Struct, frozen=True):
     standings: tuple[Standing, ...]
 
 
-def of(result: Result, title: str, line: str, strict: bool, code: dict[str, str]) -> Written:
+def of(result: Result, title: str, strict: bool, code: dict[str, str]) -> Written:
     """Return what regression.json says of a result."""
-    findings, standings = tuple(result.findings), tuple(result.standings)
-    return Written(title, line, result.exit_code(strict), result.margin, code, findings, standings)
+    verdict, findings, standings = result.last_line(strict), tuple(result.findings), tuple(result.standings)
+    return Written(title, verdict, result.exit_code(strict), result.margin, code, findings, standings)
 
 
 def code_of(side: Side) -> str:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import msgspec
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement, extremes, profiling, sanity, timing, tracing
+from benchmarks.worker import agreement, extremes, sanity, timing, tracing
 from benchmarks.worker.agreement import REPLICATE
 from benchmarks.worker.expected import saved
 from benchmarks.worker.protocol import Request
@@ -26,22 +26,14 @@ from impls.core.weights import Weights, complete, make_inputs, read_weights
 class Opened(msgspec.Struct, forbid_unknown_fields=True):
     """A benchmark can be called. What opening it took:
 
-    first_call_seconds, first_call_cpu_seconds: of the first call, all threads together.
-    peaks: by step, in their order, the bytes by which it raises the peak. Empty where that is not known.
+    first_call_seconds: of the first call.
+    peak_bytes: the peak above what was used before; None where that is not known.
     compiled_before_seconds: what the first call would have compiled, had an earlier process not done it.
-    functions: the own seconds of the first call, by Python function, where it was profiled.
     """
 
     first_call_seconds: float
-    first_call_cpu_seconds: float
-    peaks: dict[str, float]
+    peak_bytes: int | None
     compiled_before_seconds: float = 0.0
-    functions: dict[str, float] = {}
-
-    @property
-    def peak_bytes(self) -> int | None:
-        """The peak above what was used before, where it is known."""
-        return int(sum(self.peaks.values())) if self.peaks else None
 
 
 class Open(Request[Opened]):
@@ -51,40 +43,27 @@ class Open(Request[Opened]):
     seed: int  # of the weights
     weights: str | None  # the path of an .npz file; None for random weights
     inputs: int  # the seed of the inputs
-    profiled: bool = False  # whether the first call is profiled, which makes it longer
 
     def do(self, worker: Worker) -> Opened:
         worker.opened.pop(self.benchmark, None)
         worker.seed, benchmark = self.inputs, Benchmark.parse(self.benchmark)
         problem, weights = benchmark.timed_problem, self._weights_of(benchmark)
         inputs = worker.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
-        hardware, functions = worker.hardware, profiling.OwnSeconds()
+        hardware = worker.hardware
         hardware.reset_peak()
-        peaks, before = dict[str, float](), hardware.used()
-
-        def raised(step: str) -> None:
-            nonlocal before
-            hardware.drain()  # copies to a device may go on
-            if (peak := hardware.peak()) is not None:
-                peaks[step] = float(max(0, peak - before))
-                before = max(before, peak)
-
+        before = hardware.used()
         prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
-        raised("preparing")
         opened = OpenBenchmark(benchmark, prepared, inputs)
-        raised("loading")
-        start, cpu = perf_counter(), process_time()
-        if self.profiled:
-            functions = profiling.functions(opened.call, opened.state, 1)
-        else:
-            opened.call(opened.state)
-        seconds, cpu = perf_counter() - start, process_time() - cpu
-        raised("the first call")
+        hardware.drain()  # copies to a device may go on
+        start = perf_counter()
         opened.call(opened.state)
-        raised("the second call")
+        seconds = perf_counter() - start
+        opened.call(opened.state)
+        hardware.drain()
+        peak = hardware.peak()
         worker.opened[self.benchmark] = opened
         compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
-        return Opened(seconds, cpu, peaks, compiled_before, functions)
+        return Opened(seconds, None if peak is None else max(0, peak - before), compiled_before)
 
     def _weights_of(self, benchmark: Benchmark) -> Weights:
         if benchmark.extreme:

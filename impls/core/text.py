@@ -28,5 +28,5 @@ def one_line(text: str, limit: int | None = None) -> str:
 
 
 def json_text(content: Any) -> str:
-    """Return content as indented JSON that ends in a line feed."""
-    return msgspec.json.format(msgspec.json.encode(content), indent=1).decode() + "\n"
+    """Return content as indented JSON that ends in a line feed. What JSON has no form for is text."""
+    return msgspec.json.format(msgspec.json.encode(content, enc_hook=str), indent=1).decode() + "\n"

@@ -38,9 +38,7 @@ class Made:
         ]
         result = Result(0.02, findings, list(standings))
         member = self.without(node, result.exit_code(strict))
-        told = verdict_file.of(
-            result, "base against head", result.last_line(strict), strict, {"base": "b", "head": code}
-        )
+        told = verdict_file.of(result, "base against head", strict, {"base": "b", "head": code})
         write_text(fleets.run_of(self.folder, member) / verdict_file.FILE, json_text(told))
 
     def without(self, node, code=-9, said="killed"):

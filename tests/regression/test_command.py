@@ -15,7 +15,7 @@ BESIDE = {"environment.json", "regression.parquet", "regression.md", "regression
 
 def write(folder):
     folder.mkdir()
-    told = verdict_file.of(Result(0.02), "title", "line", strict=False, code={})
+    told = verdict_file.of(Result(0.02), "title", False, {})
     command.write_files(folder, Result(0.02), told, GateOptions(base="HEAD"))
 
 
@@ -83,7 +83,7 @@ def test_the_help_shows_at_most_14_options():
         ("--base-requirement ==", "is not a requirement"),
         ("--base HEAD --impl torch_cel", "did you mean torch_cell"),
         ("--base HEAD --impl a/torch_cell.py --impl torch_cell", "two implementations are called torch_cell"),
-        ("--bisect HEAD~1..HEAD --base HEAD", "--bisect has its own base"),
+        ("--bisect HEAD~1..HEAD", "Which commit was it?"),
     ],
 )
 def test_what_can_not_be_compared_is_refused_before_anything_is_written(words, said, tmp_path, monkeypatch):

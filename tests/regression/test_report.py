@@ -4,7 +4,7 @@ import io
 import xml.etree.ElementTree as ET
 
 from benchmarks.regression import report
-from benchmarks.regression.decision import Finding
+from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.terminal import CleanConsole
@@ -15,18 +15,13 @@ from tests.helpers.poison import POISON, live
 def poisoned():
     """A result all of whose words are poisoned."""
     findings = [
-        Finding(f"{name} p{POISON}/sequence", "time", verdict, 1.01, 1.0, 1.02, 0.02, replicates=8, tests=2)
+        Finding(GateKey(f"{name} p{POISON}/sequence"), "time", verdict, 1.01, 1.0, 1.02, 0.02, replicates=8, tests=2)
         for name, verdict in ((POISON.replace(" ", ""), "slower"), ("other", "unclear"))
     ]
     kinds = (next(iter(REGRESSIONS)), next(iter(UNMEASURED)), "new")
     profiles = {"operators": [Line(POISON, 1e-3, 2e-3)], "functions": [Line(f"mine.py {POISON}", 0.0, 1e-3)]}
     standings = [Standing(POISON, kind, f"why {POISON}") for kind in kinds]
-    key = findings[0].benchmark
-    located = {
-        (key, "time"): Slowdown(1e-3, (9e-4,) * 3, profiles, failure=POISON),
-        (key, "memory"): Slowdown(1.0, profiles={"steps": [Line(POISON, 1.0, 2.0)]}),
-        (POISON, "memory"): Slowdown(1.0, failure=POISON),
-    }
+    located = {findings[0].benchmark: Slowdown(1e-3, (9e-4,) * 3, profiles, failure=POISON)}
     return Result(0.02, findings, standings, located=located)
 
 
