@@ -10,6 +10,7 @@ from reports.summary import summarise
 from tests.helpers.processes import ROOT
 from tests.helpers.records import PUBLISHED
 
+pytestmark = pytest.mark.texts
 PAGE = ROOT / "docs" / "cases.md"
 NAMES = ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")
 COMPILED = ("torch_lstm", "torch_cell_compiled", "torch_scan", "torch_lstm_compiled", "jax_scan")

@@ -56,6 +56,10 @@ class Tree:
                 tree.implementations.add(module)
         return tree
 
+    def imports_of(self, *rooms: str) -> Iterator[Import]:
+        """Every import of the modules in these rooms."""
+        return (i for module in self.imports if within(module, *rooms) for i in self.imports[module])
+
     def module_of(self, imported: str) -> str | None:
         """The module of this tree that holds an imported name; None where it comes from elsewhere."""
         while imported and imported not in self.imports:
@@ -101,18 +105,12 @@ def within(name: str, *rooms: str) -> bool:
     return any(name == room or name.startswith(f"{room}.") for room in rooms)
 
 
-def room_imports(*rooms: str, forbidden: tuple[str, ...]) -> Callable[[Tree], list[Import]]:
+Rule = Callable[[Tree], list[Import]]
+
+
+def room_imports(*rooms: str, forbidden: tuple[str, ...]) -> Rule:
     """The rule that no module of these rooms imports anything of the forbidden ones."""
-
-    def broken(tree: Tree) -> list[Import]:
-        return [
-            statement
-            for module, statements in tree.imports.items()
-            for statement in statements
-            if within(module, *rooms) and within(statement.imported, *forbidden)
-        ]
-
-    return broken
+    return lambda tree: [i for i in tree.imports_of(*rooms) if within(i.imported, *forbidden)]
 
 
 def core_imports_implementations(tree: Tree) -> list[Import]:
@@ -120,18 +118,13 @@ def core_imports_implementations(tree: Tree) -> list[Import]:
 
 
 def implementations_import_each_other(tree: Tree) -> list[Import]:
-    others = {name: tuple(tree.implementations - {name}) for name in tree.implementations}
-    return [i for name in sorted(others) for i in tree.imports[name] if within(i.imported, *others[name])]
+    own = tree.imports_of(*tree.implementations)
+    return [i for i in own if within(i.imported, *(tree.implementations - {i.importer}))]
 
 
 def statistics_import_more_than_arrays(tree: Tree) -> list[Import]:
     allowed = ("numpy", "scipy", "statsmodels", "benchmarks.statistics", *sys.stdlib_module_names)
-    return [
-        statement
-        for module, statements in tree.imports.items()
-        for statement in statements
-        if within(module, "benchmarks.statistics") and not within(statement.imported, *allowed)
-    ]
+    return [i for i in tree.imports_of("benchmarks.statistics") if not within(i.imported, *allowed)]
 
 
 PLACE = "benchmarks.worker.__main__"
@@ -146,17 +139,15 @@ def the_worker_starts_with_what_it_does_not_need(tree: Tree) -> list[Import]:
 
 
 def files_of_tests_import_each_other(tree: Tree) -> list[Import]:
-    return [
-        statement
-        for module, statements in tree.imports.items()
-        for statement in statements
-        if within(module, "tests") and (tree.module_of(statement.imported) or "").rpartition(".")[2].startswith("test_")
-    ]
+    def is_test(imported: str) -> bool:
+        return (tree.module_of(imported) or "").rpartition(".")[2].startswith("test_")
+
+    return [i for i in tree.imports_of("tests") if is_test(i.imported)]
 
 
 COMMAND_ROOMS = ("benchmarks.correctness", "benchmarks.regression", "benchmarks.calibration", "benchmarks.fleet")
 
-RULES: dict[str, Callable[[Tree], list[Import]]] = {
+RULES: dict[str, Rule] = {
     "impls imports neither benchmarks nor reports": room_imports("impls", forbidden=("benchmarks", "reports", "tests")),
     "benchmarks does not import reports": room_imports("benchmarks", forbidden=("reports", "tests")),
     "reports imports no framework": room_imports("reports", forbidden=(*FRAMEWORKS, "tests")),
@@ -283,25 +274,27 @@ def test_each_rule_has_a_line_that_breaks_it():
     assert set(BREAKS) == set(RULES)
 
 
+LOADED = "print('LOADED', *sorted(sys.modules))"
+
+
+def loaded(code):
+    """The modules that a process has loaded after some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import importlib, sys; {code}; {LOADED}"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
 @pytest.mark.process
 def test_a_command_imports_nothing_of_the_others():
     """So that `agree` does not wait for what only a calibration needs."""
     called = "from benchmarks.__main__ import cli; cli(['agree', '--help'], standalone_mode=False)"
-    code = f"import sys; {called}; print(sorted(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    loaded = {name for name in COMMANDS.values() if f"'{name}'" in done.stdout.splitlines()[-1]}
-    assert loaded == {COMMANDS["agree"]}
-
-
-LOADED = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
+    assert loaded(called) & set(COMMANDS.values()) == {COMMANDS["agree"]}
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(
-    "module", ["reports.__main__", "benchmarks.__main__", *COMMANDS.values(), "benchmarks.worker.__main__"]
-)
-def test_commands_and_the_worker_start_without_a_framework(module):
-    code = f"import sys, importlib; importlib.import_module('{module}')\n" + LOADED
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "IMPORTED []"
+def test_commands_and_the_worker_start_without_a_framework():
+    modules = ["reports.__main__", "benchmarks.__main__", *COMMANDS.values(), PLACE]
+    assert not loaded(f"[*map(importlib.import_module, {modules})]") & {"torch", "jax", "flax"}

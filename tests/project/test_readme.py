@@ -1,15 +1,19 @@
 """What README shows comes from a published run's raw files."""
 
+import math
 import re
+import statistics
 
 import pandas as pd
 import pytest
+import torch
 
 from reports import formatting, frames, tables
 from reports.summary import summarise
 from tests.helpers.processes import ROOT
 from tests.helpers.records import PUBLISHED
 
+pytestmark = pytest.mark.texts
 FULL, ALL = (max(path for path in PUBLISHED if path.name.endswith(end)) for end in ("-full", "-all"))
 
 
@@ -62,9 +66,6 @@ def test_readme_names_every_published_run_and_what_it_quotes_stands_in_its_table
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_published_numbers_recomputed_from_single_turns(folder):
     """By other code than the report's: plain Python over the raw turns, one implementation and benchmark."""
-    import math
-    import statistics
-
     records = pd.read_parquet(folder / "results.parquet")
     records = records[records["track"] != "floor"]
     summary = summarise(frames.read_run(folder)).set_index(["problem", "workload", "mode", "implementation"])
@@ -85,10 +86,7 @@ def test_published_numbers_recomputed_from_single_turns(folder):
         assert math.isclose(math.exp(sum(logs) / len(logs)), summary.loc[(*key, name), "ratio"], rel_tol=1e-9)
 
 
-@pytest.mark.process
 def test_the_module_that_readme_uses_in_a_program_is_an_lstm():
-    import torch
-
     torch.manual_seed(0)
     code = re.search(r"```python\n(import torch\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     there = {}
@@ -102,11 +100,7 @@ def test_the_module_that_readme_uses_in_a_program_is_an_lstm():
 
 def test_readme_shows_the_published_calibration():
     """Without it, no figure of the gate is claimed."""
-    shown = (
-        (ROOT / "README.md")
-        .read_text()
-        .partition("<!-- calibration -->\n")[2]
-        .partition("<!-- end of calibration -->")[0]
-    )
+    page = (ROOT / "README.md").read_text()
+    shown = page.partition("<!-- calibration -->\n")[2].partition("<!-- end of calibration -->")[0]
     published = ROOT / "reports" / "published" / "calibration-family-25-model-1" / "calibration.md"
     assert shown.strip() == (published.read_text().strip() if published.exists() else "")
