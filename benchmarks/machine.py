@@ -95,7 +95,7 @@ def machine() -> Machine:
     said = cpuinfo()
     flags = set(said.get("flags", said.get("Features", "")).split())
     return Machine(
-        cpu=said.get("model name") or platform.processor() or platform.machine(),
+        cpu=said.get("model name") or platform.machine(),
         vendor=said.get("vendor_id", said.get("CPU implementer")),
         family=number(said.get("cpu family", said.get("CPU architecture"))),
         model=number(said.get("model", said.get("CPU part"))),

@@ -1,4 +1,4 @@
-"""The progress of a command: a bar on a terminal, otherwise a line for each stage and each minute."""
+"""How far a command is, as a bar on a terminal, otherwise as a line each minute; and where its time went."""
 
 from __future__ import annotations
 
@@ -6,20 +6,43 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from itertools import accumulate, pairwise
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from benchmarks.stages import OPEN, RUN, Advance, Stage, done_before
+from benchmarks.tables import CleanConsole
 from impls.core.text import one_line
 
 LINE_SECONDS = 60.0
 """Without a terminal, a line comes at least this often."""
-
 SOON = 10.0
 """Before so many seconds, nothing is said of how much is left."""
+
+
+class Stage(StrEnum):
+    """What a command is doing. Its value is the word for it."""
+
+    CHECKING = "checking"
+    REPLICATE = "replicate"
+    COMPARING = "comparing, replicate"
+    MEASURING = "measuring, replicate"
+    COLLECTING = "collecting, replicate"
+    PROFILING = "profiling"
+
+
+Advance = Callable[[Stage, str, float, float], None]
+"""Gets the stage, what of it is being done, how much of it is done, and how much there is in all."""
+
+RUN = {Stage.CHECKING: 0.35, Stage.REPLICATE: 0.65}
+AGREEMENT = {Stage.CHECKING: 1.0}
+REGRESSION = {Stage.CHECKING: 0.2, Stage.COMPARING: 0.6, Stage.MEASURING: 0.2, Stage.PROFILING: 0.0}
+COLLECTING = {Stage.CHECKING: 0.05, Stage.COLLECTING: 0.95}
+
+OPEN = (Stage.MEASURING, Stage.PROFILING)
+"""The stages of a gate whose time nobody knows before they end: its replicates decide how many it takes."""
+
 
 Report = Callable[[Stage, str, float, bool], None]
 """Gets the stage, what is being done, the share of all that is done, and whether that tells how much time is left."""
@@ -43,7 +66,7 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[dict[Stage, 
         part(stages, name): a function that begins the next part and returns its `advance`. The name of a part comes
         after what is being done.
     """
-    console = Console(stderr=True)
+    console = CleanConsole(stderr=True)
     ends = [0.0, *accumulate(sizes)]
     bounds = pairwise(end / ends[-1] for end in ends)
     with _bar(console) if console.is_terminal and sizes else _lines() as report:
@@ -52,7 +75,9 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[dict[Stage, 
             start, end = next(bounds)
 
             def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
-                share = done_before(stages, stage) + stages.get(stage, 0.0) * done / max(of_all, 1e-9)
+                names = list(stages) if stage in stages else [stage]  # what is not foreseen ends nothing
+                before = sum(stages[name] for name in names[: names.index(stage)])
+                share = before + stages.get(stage, 0.0) * done / max(of_all, 1e-9)
                 tells = bool(name) or stage not in OPEN
                 text = f"{stage} {what}".rstrip() + (f", {name}" if name else "")
                 report(stage, one_line(text), start + (end - start) * share, tells)
@@ -63,7 +88,7 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[dict[Stage, 
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Report]:
+def _bar(console: CleanConsole) -> Iterator[Report]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -110,10 +135,36 @@ def _lines() -> Iterator[Report]:
         left = (
             f", about {_minutes(seconds * (1 - share) / done)} left" if tells and seconds > SOON and done > 0.05 else ""
         )
-        print(f"{what}: {share:.0%} after {_minutes(seconds)}{left}", file=sys.stderr, flush=True)
+        print(f"{what}: {share:.0%} after {_minutes(seconds)}{left}", file=sys.stderr, flush=True)  # noqa: T201 - cleaned by one_line
 
     yield report
 
 
 def _minutes(seconds: float) -> str:
     return "{} min {} s".format(*divmod(round(seconds), 60))
+
+
+class Stopwatch:
+    """Seconds by purpose. The rest of the time was waiting."""
+
+    PURPOSES = ("agreement", "cold first calls", "cold starts", "kernels", "warm starts", "measuring", "report")
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.seconds = dict.fromkeys(self.PURPOSES, 0.0)
+
+    @contextmanager
+    def spent(self, purpose: str) -> Iterator[None]:
+        """Count the time of the block for a purpose."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[purpose] += time.perf_counter() - start
+
+    def line(self) -> str:
+        """Return such as `5 min 12 s, of which agreement 4%, …, waiting 3%`."""
+        total = time.perf_counter() - self.start
+        waiting = total - sum(self.seconds.values())
+        shares = ", ".join(f"{name} {s / total:.0%}" for name, s in {**self.seconds, "waiting": waiting}.items())
+        return f"{int(total // 60)} min {total % 60:.0f} s, of which {shares}"

@@ -12,14 +12,13 @@ import msgspec
 
 from benchmarks import ROOT, choices, machine, results
 from benchmarks.options import command
-from benchmarks.progress import progress
+from benchmarks.progress import Advance, progress
 from benchmarks.raw import ADMISSIONS, Raw
 from benchmarks.record import harmless, withdraw, write_records
 from benchmarks.run_options import RunOptions, locked, resolved, resumed
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.scratch import scratch
-from benchmarks.stages import Advance
 from impls.core import command_line, registry
 from impls.core.command_line import describe
 

@@ -1,15 +1,69 @@
-"""A table from a list of columns: on a terminal, and in GitHub's Markdown."""
+"""Tables from lists of columns, on a terminal and in GitHub's Markdown, and the terminal on which they are shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console  # noqa: TID251 - CleanConsole is made of it
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from benchmarks.columns import Column
 from benchmarks.words import markdown_cell
+from impls.core.text import one_line
+
+ALWAYS = 99
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        key: its name in code and in the page's style sheet.
+        name: its header.
+        cell: gives the text of a row. A row is any object.
+        words: whether it holds words, which stand to the left; numbers stand to the right.
+        priority: on a narrow terminal, the column of least priority is left out first, one of ALWAYS never.
+        sort: the attribute of a row that holds the number to sort by; None sorts by the text.
+        breakable: whether a terminal may break its text over several lines.
+        style: gives Rich's style of a cell on a terminal, empty for none.
+    """
+
+    key: str
+    name: str
+    cell: Callable[[Any], str]
+    words: bool = False
+    priority: int = ALWAYS
+    sort: str | None = None
+    breakable: bool = True
+    style: Callable[[Any], str] | None = None
+
+
+class CleanConsole(Console):
+    """A console that shows all text that it is given as one_line does; line breaks and blanks at its start stay."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return text as Rich shows it: whatever is printed, also in a table, comes by here."""
+        start = text[: len(text) - len(text.lstrip(" \n"))]
+        return super().render_str(start + one_line(text), **options)
+
+
+def output(width: int | None = None) -> CleanConsole:
+    """Return standard output; where it is no terminal, it has this width."""
+    console = CleanConsole()
+    return console if console.is_terminal or width is None else CleanConsole(width=width)
+
+
+def all_fit(tables: Iterable[Table], console: Console) -> bool:
+    """Return whether every table fits without breaking a cell."""
+    boundless = console.options.update(max_width=10_000)  # otherwise no table measures wider than the console
+    return all(console.measure(table, options=boundless).maximum <= console.width for table in tables)
 
 
 def terminal(
@@ -57,3 +111,10 @@ def markdown(columns: Sequence[Column], rows: Iterable[Any]) -> str:
 def items(lines: Iterable[str]) -> str:
     """Return lines as a list in GitHub's Markdown; every line is shown as it is."""
     return "\n".join(f"- {markdown_cell(line)}" for line in lines)
+
+
+def markdown_table(rows: Sequence[Sequence[object]], header: Sequence[str], numbers: bool = False) -> str:
+    """Return rows as a table in GitHub's Markdown; `numbers` has columns of numbers to the right."""
+    from tabulate import tabulate  # here, so that a machine without it can still measure
+
+    return tabulate(rows, headers=header, tablefmt="github", disable_numparse=not numbers)

@@ -1,12 +1,14 @@
-"""Words in tables and messages: one or many, lists, and text inside Markdown."""
+"""Words and quantities in tables and messages: one or many, lists, seconds, bytes, shares, text inside Markdown."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from impls.core.text import one_line
 
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _MARKUP = re.compile(
     r"""
     (?P<number>\A\d{1,9}(?=[.)](?:\s|\Z)))?  # a numbered item
@@ -45,8 +47,35 @@ def markdown_cell(text: str) -> str:
     return _MARKUP.sub(lambda found: f"{found['number'] or ''}\\{found['sign']}", one_line(text))
 
 
-def markdown_table(rows: Sequence[Sequence[object]], header: Sequence[str], numbers: bool = False) -> str:
-    """Return rows as a table in GitHub's Markdown; `numbers` has columns of numbers to the right."""
-    from tabulate import tabulate  # here, so that a machine without it can still measure
+def unit_of(seconds: float) -> tuple[float, str]:
+    """Return the unit in which a time reads best: its size in seconds, and its sign."""
+    return next((unit for unit in UNITS if abs(seconds) >= unit[0]), UNITS[-1])
 
-    return tabulate(rows, headers=header, tablefmt="github", disable_numparse=not numbers)
+
+def two_digits(value: float) -> str:
+    """Return a number with two digits, such as `0.62`."""
+    return f"{float(f'{value:.2g}'):g}"
+
+
+def duration(seconds: float) -> str:
+    """Return such as `18.2 ms`, with three digits."""
+    if math.isnan(seconds):
+        return "–"
+    seconds = float(f"{seconds:.3g}")  # first, so that 999.9 µs is 1 ms
+    scale, sign = unit_of(seconds)
+    return f"{seconds / scale:.3g} {sign}"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in MiB."""
+    return "–" if math.isnan(count) else f"{count / 2**20:.0f} MiB"
+
+
+def share(value: float) -> str:
+    """Return a share of 1 in per cent, with two digits, such as `41 %` or `0.62 %`."""
+    return "–" if math.isnan(value) else f"{two_digits(100 * value)} %"
+
+
+def signed(value: float, text: Callable[[float], str] = duration) -> str:
+    """Return a difference such as `+240 µs` or `−3 µs`; `text` gives its absolute value."""
+    return text(value) if math.isnan(value) else ("−" if value < 0 else "+") + text(abs(value))

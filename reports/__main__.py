@@ -16,7 +16,7 @@ try:
 
         from benchmarks import tables
         from benchmarks.options import Group
-        from benchmarks.terminal import output
+        from benchmarks.tables import output
         from benchmarks.words import count
         from impls.core.files import write_text, write_whole
         from impls.core.text import one_line

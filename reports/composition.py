@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from reports import formatting, history, tables, tracks
 from reports.frames import ARM, BENCHMARK, Run
 from reports.headline import PURPOSES, WORKLOAD, Recommendation, recommendations

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import processors, tables
-from benchmarks.columns import Column
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import TWIN
 from benchmarks.metadata import Machine, name_and_driver
@@ -21,6 +20,7 @@ from benchmarks.record import harmless
 from benchmarks.statistics import nodes as statistics
 from benchmarks.statistics.intervals import means, p_values
 from benchmarks.statistics.multiplicity import holm
+from benchmarks.tables import Column
 from benchmarks.words import count, listed
 from impls.core.text import one_line
 from reports import frames

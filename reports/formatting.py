@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.units import duration, share, size, two_digits, unit_of
+from benchmarks.words import duration, share, size, two_digits, unit_of
 
 __all__ = ["digits_for", "duration", "error", "interval", "share", "size", "time_with_interval"]
 

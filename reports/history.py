@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.columns import Column
 from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
+from benchmarks.tables import Column
 from benchmarks.words import count
 from impls.core.precision import TF32
 from reports import formatting, tracks

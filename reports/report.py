@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from reports.charts.drawing import Drawing
 from reports.estimates import blocks_of
 from reports.frames import BENCHMARK, Run

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from reports import formatting, tracks
 from reports.frames import BENCHMARK
 from reports.verdict import BASELINE

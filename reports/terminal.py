@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import tables
-from benchmarks.columns import ALWAYS, Column
-from benchmarks.terminal import all_fit
+from benchmarks.tables import ALWAYS, CleanConsole, Column, all_fit
 from benchmarks.words import count
 from reports.frames import Run
 from reports.headline import subject
@@ -29,7 +27,7 @@ def table_of(section: Section, shown: Sequence[Column]) -> Table:
     return tables.terminal(shown, rows, section.title, lambda row: STYLES.get(style(row), ""))
 
 
-def columns_that_fit(every: Sequence[Section], console: Console) -> Sequence[Column]:
+def columns_that_fit(every: Sequence[Section], console: CleanConsole) -> Sequence[Column]:
     """Return the columns with which no table has to break a cell; those of priority ALWAYS stay in any case."""
     columns = every[0].columns if every else ()
     for least in [0, *sorted({column.priority + 1 for column in columns if column.priority < ALWAYS})]:
@@ -46,7 +44,7 @@ def failures(hidden: Sequence[Section]) -> list[str]:
     return [f"{name}, in {number} of them: {status}: {reason}" for (name, status, reason), number in numbers.items()]
 
 
-def show(run: Run, summary: pd.DataFrame, console: Console, everything: bool = True) -> None:
+def show(run: Run, summary: pd.DataFrame, console: CleanConsole, everything: bool = True) -> None:
     """Print tables, with the preamble above and the notes below; reasons of failures stand below their table.
 
     Args:

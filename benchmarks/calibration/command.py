@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import click
-from rich.console import Console
 from rich.markdown import Markdown
 
 from benchmarks import ROOT, choices, machine
@@ -20,9 +19,9 @@ from benchmarks.calibration.real_gates import KINDS, RealGate, gates_listed, gat
 from benchmarks.calibration.report import report, slowdowns_listed
 from benchmarks.calibration.subject import Subject
 from benchmarks.options import Flag, Options, ProblemId, command
-from benchmarks.progress import progress_in_parts
+from benchmarks.progress import COLLECTING, REGRESSION, progress_in_parts
 from benchmarks.regression.gate_options import PROBLEM
-from benchmarks.stages import COLLECTING, REGRESSION
+from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import check_place, write_text
 from impls.core.text import json_text
@@ -137,7 +136,7 @@ def make_tables(folder: Path, pooled: Pool, gates: list[RealGate]) -> None:
         text = report(pooled, gates, len(os.sched_getaffinity(0)), counted)
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
-    Console().print(Markdown(text))  # before it is written, which may fail
+    output().print(Markdown(text))  # before it is written, which may fail
     listed = {"calibration.md": text, "gates.md": gates_listed(gates), "slowdowns.md": slowdowns_listed(pooled)}
     for name, content in listed.items():
         if content:

@@ -23,13 +23,13 @@ from benchmarks.calibration.real_gates import BACKGROUND, INJECTED, RealGate, ga
 from benchmarks.calibration.replay import MARGIN
 from benchmarks.calibration.subject import Subject
 from benchmarks.options import Options
+from benchmarks.progress import Advance, Stage
 from benchmarks.regression import decision
 from benchmarks.regression.gate_options import BLOCKS
 from benchmarks.regression.outcome import measure_and_decide
 from benchmarks.runner.session import Key, Session
 from benchmarks.runner.sides import Side
 from benchmarks.scratch import scratch
-from benchmarks.stages import Advance, Stage
 
 REPLICATES = 11
 """Of a round."""

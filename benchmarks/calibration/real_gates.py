@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import json_files
-from benchmarks.words import markdown_cell, markdown_table
+from benchmarks.tables import markdown_table
+from benchmarks.words import markdown_cell
 
 SAME = "same"
 BACKGROUND = "same, with background load"

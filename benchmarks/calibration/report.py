@@ -18,7 +18,8 @@ from benchmarks.calibration.rates import LONG_ENOUGH, Count, Rate
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up, span
 from benchmarks.calibration.replay import Case, Head, Replay
 from benchmarks.regression.decision import TESTED, GateKey
-from benchmarks.words import count, markdown_cell, markdown_table
+from benchmarks.tables import markdown_table
+from benchmarks.words import count, markdown_cell
 
 ALARM_GATES, SIMULATED, GATES, AGAIN, EACH = 4000, 10_000, 1000, 200, 200
 """How many gates are replayed for false alarms, and simulated for their bound; how many are replayed for a slowdown,

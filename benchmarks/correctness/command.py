@@ -7,15 +7,14 @@ from typing import Annotated
 
 import click
 
-from benchmarks import choices, machine, terminal
+from benchmarks import choices, machine, tables
 from benchmarks.cases import AGREE_PROBLEMS
 from benchmarks.correctness import controls, report
 from benchmarks.correctness.matrix import Matrix
 from benchmarks.options import Flag, Options, command
-from benchmarks.progress import progress
+from benchmarks.progress import AGREEMENT, progress
 from benchmarks.runner.sides import version_of
 from benchmarks.scratch import scratch
-from benchmarks.stages import AGREEMENT
 from impls.core.contract import WORKLOADS
 from impls.core.files import check_place, write_text
 from impls.core.problem import DTYPES
@@ -78,7 +77,7 @@ def agree(options: AgreeOptions) -> int:
         options.device,
         options.call_seconds,
     )
-    console = terminal.output(200)
+    console = tables.output(200)
     try:
         with scratch() as folder, progress(AGREEMENT) as advance:
             matrix.fill(folder, advance)

@@ -11,11 +11,11 @@ from pathlib import Path
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.machine import gpu_model
 from benchmarks.options import Options
+from benchmarks.progress import Advance
 from benchmarks.record import Record, harmless
 from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, Version
-from benchmarks.stages import Advance
 from benchmarks.worker import extremes, requests
 from impls.core.precision import current
 from impls.core.problem import Problem

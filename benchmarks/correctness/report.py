@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from rich.console import Console
-
-from benchmarks import tables, terminal
-from benchmarks.columns import Column
+from benchmarks import tables
 from benchmarks.correctness.matrix import NOT_REACHED, Cell, Matrix
+from benchmarks.tables import Column
 from benchmarks.words import listed
 from benchmarks.worker import agreement, extremes
 from impls.core.contract import MODES
@@ -26,7 +24,7 @@ def text_of(cell: Cell) -> str:
     return "–" if cell == NOT_REACHED else cell.status
 
 
-def show(matrix: Matrix, console: Console) -> None:
+def show(matrix: Matrix, console: tables.CleanConsole) -> None:
     """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
     for dtype in matrix.dtypes:
         columns = matrix.columns_of(dtype)
@@ -35,7 +33,7 @@ def show(matrix: Matrix, console: Console) -> None:
                 tables.terminal(_columns(matrix, dtype, columns[k : k + size]), matrix.versions, _title(dtype))
                 for k in range(0, len(columns), size)
             ]
-            if terminal.all_fit(parts, console):
+            if tables.all_fit(parts, console):
                 break
         for part in parts:
             console.print(part)

@@ -20,7 +20,7 @@ from benchmarks.fleet.verdict import Verdict
 from benchmarks.processes import CommandFailed
 from benchmarks.regression import verdict_file
 from benchmarks.regression.command import to_summary
-from benchmarks.terminal import output
+from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import write_text
 from impls.core.text import one_line

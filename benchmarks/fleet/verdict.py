@@ -13,15 +13,13 @@ from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
-from rich.console import Console
-
 from benchmarks import tables
-from benchmarks.columns import Column
 from benchmarks.fleet import folder as fleets
 from benchmarks.regression import report, verdict_file
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import ALIKE, REGRESSIONS, UNMEASURED, change
 from benchmarks.regression.verdict_file import Written
+from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import count, listed, markdown_cell
 from impls.core.text import one_line
 
@@ -168,7 +166,7 @@ class Verdict:
             ),
         ]
 
-    def show(self, console: Console) -> None:
+    def show(self, console: CleanConsole) -> None:
         """Print the table and the verdict."""
         console.print(tables.terminal(self.columns, self.rows, style=lambda row: report.STYLES.get(row.verdict, "")))
         for line in self.standings:

@@ -11,7 +11,7 @@ import click
 
 from benchmarks import ROOT, choices, json_files, machine
 from benchmarks.options import command, given
-from benchmarks.progress import progress
+from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, write_records
 from benchmarks.regression import decision, report, verdict_file
 from benchmarks.regression.comparison import Comparison
@@ -21,8 +21,7 @@ from benchmarks.regression.slowdowns import locate
 from benchmarks.regression.verdict_file import Written
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
-from benchmarks.stages import REGRESSION
-from benchmarks.terminal import output
+from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.command_line import describe
 from impls.core.files import write_text

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases import Benchmark
+from benchmarks.progress import Stage
 from benchmarks.record import Record, withdraw
 from benchmarks.regression import decision, log_ratios
 from benchmarks.regression.decision import UNCLEAR, Finding, GateKey, LogRatios, Rule, Sampling
 from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.session import Session
-from benchmarks.stages import Stage
 from benchmarks.words import count
 from benchmarks.worker.agreement import TOLERANCES
 

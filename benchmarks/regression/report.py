@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks import tables
-from benchmarks.columns import Column
 from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing, change
 from benchmarks.regression.slowdowns import Slowdown
-from benchmarks.units import duration, signed
-from benchmarks.words import markdown_cell
+from benchmarks.tables import CleanConsole, Column
+from benchmarks.words import duration, markdown_cell, signed
 from impls.core.text import one_line
 
 STYLES = {"slower": "bold red", "faster": "green", UNCLEAR: "yellow"}
@@ -115,7 +112,7 @@ def _told(result: Result) -> list[Standing]:
     return [standing for standing in result.standings if standing.kind != "alike"]
 
 
-def show(result: Result, title: str, line: str, console: Console) -> None:
+def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     """Print the table and the verdict."""
     console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
     for benchmark, rows in sections(result).items():

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases import Benchmark
+from benchmarks.progress import Stage
 from benchmarks.record import Record
 from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.log_ratios import SIDES, key_of
 from benchmarks.runner.arm import start_all
 from benchmarks.runner.session import Session
-from benchmarks.stages import Stage
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.worker import agreement, profiling
 from benchmarks.worker.protocol import Request

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from benchmarks.cases import Benchmark
+from benchmarks.progress import Stage
 from benchmarks.record import Record, problem_fields
 from benchmarks.runner.arm import Arm, ArmFailed, start_all
 from benchmarks.runner.sides import Side
-from benchmarks.stages import Stage
 from benchmarks.worker import kernels, requests
 from impls.core.text import one_line
 from impls.core.versions import distributions, versions_of

@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 import psutil
 
 from benchmarks.cases import Benchmark
+from benchmarks.progress import Stopwatch
 from benchmarks.record import Record
 from benchmarks.runner import plausible, turns
 from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.runner.cards import Card, Reading
-from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import WARM_UP
 from benchmarks.worker.timing import Plan

@@ -19,14 +19,13 @@ import msgspec
 from benchmarks import choices
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
+from benchmarks.progress import Advance, Stage, Stopwatch
 from benchmarks.record import UNTRUE, Record
 from benchmarks.runner import admission, cards, outside
 from benchmarks.runner.arm import Arm, ArmFailed, start_all
 from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
 from benchmarks.runner.environment import Limits
 from benchmarks.runner.sides import Side
-from benchmarks.stages import Advance, Stage
-from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP
 from benchmarks.worker.expected import Expected, key_of, write_expected

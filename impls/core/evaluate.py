@@ -118,7 +118,7 @@ def main(task: Task) -> int:
     except MemoryError as error:
         message = command_line.describe(error)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        command_line.say("interrupted", err=True)
         return command_line.INTERRUPTED
     else:
         if note := note_on_denormals(case):

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports import formatting
 from reports.charts import dots, marks, style

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports.charts import dots, marks, style
 from reports.charts.drawing import Drawing, file_name

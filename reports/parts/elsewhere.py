@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from benchmarks.words import count
 from reports import formatting
 from reports.frames import ARM

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.columns import Column
 from benchmarks.statistics.intervals import means, t_interval
+from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports import formatting
 from reports.frames import Run

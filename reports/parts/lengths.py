@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports.estimates import intervals
 from reports.frames import ARM, plain

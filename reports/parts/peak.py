@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports.report import NAMED, WHERE, Answer, Report, best, in_order, training
 from reports.tables import peak, words_of

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import progress as module
-from benchmarks.progress import progress, progress_in_parts
-from benchmarks.stages import COLLECTING, REGRESSION, Stage
+from benchmarks.progress import COLLECTING, REGRESSION, Stage, progress, progress_in_parts
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ import io
 import pytest
 
 from benchmarks import tables
-from benchmarks.columns import Column
-from benchmarks.terminal import CleanConsole
-from benchmarks.units import duration, signed
+from benchmarks.tables import CleanConsole, Column
+from benchmarks.words import duration, signed
 from tests.helpers.markdown import rendered
 from tests.helpers.poison import POISON, live
 

@@ -12,7 +12,7 @@ from benchmarks.fleet.verdict import Verdict
 from benchmarks.regression import decision, outcome, verdict_file
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import Result, Standing
-from benchmarks.terminal import CleanConsole
+from benchmarks.tables import CleanConsole
 from impls.core.files import write_text
 from impls.core.text import json_text
 from tests.helpers import processes

@@ -7,7 +7,7 @@ from benchmarks.regression import report
 from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.regression.slowdowns import Line, Slowdown
-from benchmarks.terminal import CleanConsole
+from benchmarks.tables import CleanConsole
 from tests.helpers.markdown import rendered
 from tests.helpers.poison import POISON, live
 

@@ -10,7 +10,7 @@ from tests.helpers.records import save, trained
 
 NEW = """
 import pandas as pd
-from benchmarks.columns import Column
+from benchmarks.tables import Column
 from reports.report import Answer
 SECTION, ORDER = "more", 1
 def make(report):

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.cases import Benchmark
+from benchmarks.progress import Stopwatch
 from benchmarks.record import Record
 from benchmarks.runner import plausible, turns
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.blocks import CHECKED, Entry, Replicate
 from benchmarks.runner.plausible import LOOKS
-from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import requests, timing
 from benchmarks.worker.timing import Turn
 

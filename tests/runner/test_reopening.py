@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.cases import Benchmark
+from benchmarks.progress import Stopwatch
 from benchmarks.record import Record
 from benchmarks.runner.blocks import Entry, Replicate
-from benchmarks.stopwatch import Stopwatch
 from benchmarks.worker import requests
 from benchmarks.worker.timing import Plan
 

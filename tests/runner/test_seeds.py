@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from benchmarks.progress import Stopwatch
 from benchmarks.runner.blocks import Replicate
 from benchmarks.runner.sides import Side, Version
-from benchmarks.stopwatch import Stopwatch
 from impls.core import registry
 from tests.helpers.sessions import BENCHMARK, admission, session_of
 
