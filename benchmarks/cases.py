@@ -69,6 +69,7 @@ QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 #            results/results_980ti.csv
 # deepbench  baidu-research/DeepBench, code/kernels/rnn_problems.h: hidden units, batch and steps of every LSTM of
 #            training_set and inference_server_set with up to 1024 units; input_size is hidden_size
+STEFBRAUN = ("t100-b64-i123-h320", "t1000-b32-i123-h320", "t1000-b25-i123-h320")
 DEEPBENCH_TRAINING = (
     *(f"t25-b{batch}-i{hidden}-h{hidden}" for hidden in (512, 1024) for batch in (16, 32, 64, 128)),
     *(f"t150-b{batch}-i256-h256" for batch in (16, 32, 64)),
@@ -92,15 +93,10 @@ COMPARED_ELSEWHERE = (
 
 
 def _trained(
-    problems: tuple[str, ...], implementations: tuple[str, ...], replicates: int, turn_seconds: float
+    problems: tuple[str, ...], implementations: tuple[str, ...], replicates: int, turn_seconds: float = 0.03
 ) -> Preset:
     """Return a preset of inference and a training step of `sequence`."""
     return Preset(problems, TRAINED, replicates, 3, turn_seconds, implementations)
-
-
-def _elsewhere(*problems: str) -> Preset:
-    """Return the preset of shapes that others have published."""
-    return _trained(problems, COMPARED_ELSEWHERE, replicates=4, turn_seconds=0.03)
 
 
 FEWEST = ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp")
@@ -113,9 +109,6 @@ GROWTH = (
 )
 """The reference problem with a single size changed: batch, sequence length or hidden size."""
 
-# The shapes that users brought to issue trackers.
-# packed     pytorch/pytorch#149194: the same batch with and without lengths, by T
-
 PRESETS = {
     "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
     "full": Preset(
@@ -125,21 +118,15 @@ PRESETS = {
         blocks=3,
         turn_seconds=0.03,
     ),
-    "fastrnns": _elsewhere("t100-b64-i512-h512"),
-    "stefbraun": _elsewhere("t100-b64-i123-h320", "t1000-b32-i123-h320", "t1000-b25-i123-h320"),
-    "deepbench": _trained(DEEPBENCH_TRAINING + DEEPBENCH_INFERENCE, FEWEST, replicates=4, turn_seconds=0.03),
-    "packed": _trained(
+    "fastrnns": _trained(("t100-b64-i512-h512",), COMPARED_ELSEWHERE, replicates=4),
+    "stefbraun": _trained(STEFBRAUN, COMPARED_ELSEWHERE, replicates=4),
+    "deepbench": _trained(DEEPBENCH_TRAINING + DEEPBENCH_INFERENCE, FEWEST, replicates=4),
+    "packed": _trained(  # the same batch with and without lengths, by T, as in pytorch/pytorch#149194
         tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var")),
         implementations=("torch_lstm", "torch_cell", "keras_jax", "jax_scan"),
         replicates=5,
-        turn_seconds=0.03,
     ),
-    "growth": _trained(
-        GROWTH,
-        implementations=FEWEST,
-        replicates=5,
-        turn_seconds=0.02,
-    ),
+    "growth": _trained(GROWTH, FEWEST, replicates=5, turn_seconds=0.02),
 }
 
 AGREE_PROBLEMS = (

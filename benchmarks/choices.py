@@ -36,13 +36,11 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
         ValueError: where a name is unknown or a file is no implementation.
         UsageError: where two have the same name, or the reference is among them.
     """
-    every = registry.catalogue().values() if not names or ALL in names else ()
-    lstms = [implementation for implementation in every if implementation.is_lstm]
     chosen = [registry.resolve(name) for name in names if name != ALL]
-    if ALL in names:
-        chosen += [implementation for implementation in lstms if implementation.path not in {c.path for c in chosen}]
-    elif not names:
-        chosen = [implementation for implementation in lstms if implementation.by_default]
+    if not names or ALL in names:
+        named = {implementation.path for implementation in chosen}
+        lstms = [each for each in registry.catalogue().values() if each.is_lstm and each.path not in named]
+        chosen += [each for each in lstms if each.by_default or names]
     if peak and not any(implementation.is_peak for implementation in chosen):
         chosen.append(registry.resolve("peak"))
     for first, second in itertools.combinations(chosen, 2):
@@ -54,18 +52,6 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
         if implementation.track == "reference":
             raise click.UsageError(f"{implementation.name} is what the others are compared with; it is never timed")
     return chosen
-
-
-def fit_memory(problems: Iterable[Problem]) -> None:
-    """Raise UsageError where the reference of a problem does not fit into memory."""
-    available = psutil.virtual_memory().total
-    for problem in problems:
-        needed = reference.bytes_needed(problem)
-        if needed > available:
-            raise click.UsageError(
-                f"{problem.id} is too large: its reference needs about {needed / GIB:.0f} GiB of memory, "
-                f"this machine has {available / GIB:.0f}"
-            )
 
 
 def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
@@ -101,10 +87,21 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
 
 
 def choose_problems(given: Sequence[Problem | str], weights: Path | None, default: Iterable[str]) -> list[Problem]:
-    """Return the given problems, or that of the weights, or the default ones, each once."""
+    """Return the given problems, or that of the weights, or the default ones, each once.
+
+    Raises:
+        UsageError: where the reference of a problem does not fit into memory, or the weights do not fit the problem.
+    """
     named = list(given) or ([] if weights else list(default))
     problems = [Problem.parse(problem) if isinstance(problem, str) else problem for problem in named]
-    fit_memory(problems)
+    available = psutil.virtual_memory().total / GIB
+    for problem in problems:
+        needed = reference.bytes_needed(problem) / GIB
+        if needed > available:
+            raise click.UsageError(
+                f"{problem.id} is too large: its reference needs about {needed:.0f} GiB of memory, "
+                f"this machine has {available:.0f}"
+            )
     return list(dict.fromkeys(fit_weights(weights, problems) if weights is not None else problems))
 
 
@@ -114,11 +111,9 @@ def usable_out(out: Path) -> Path:
     Raises:
         UsageError: where it is not empty or cannot be written to.
     """
-    made: list[Path] = []
     try:
         if (out / "run.json").exists():
             raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
-        made = [parent for parent in (out, *out.parents) if not parent.exists()]
         if out.is_dir():
             remove_unfinished(out)  # of a process that was killed before it had written run.json
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -127,9 +122,6 @@ def usable_out(out: Path) -> Path:
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
-        for parent in made:
-            if parent.exists():
-                parent.rmdir()
         raise click.UsageError(f"{out} can't be written to: {error.strerror}; give another --out") from None
     return out
 
@@ -167,16 +159,11 @@ def choose_cores(threads: int | None = None) -> tuple[int, ...]:
     return tuple(usable[-(threads or len(usable)) :])
 
 
-def interrupt(*_: object) -> None:
-    """End the command as Ctrl-C does."""
-    raise KeyboardInterrupt
-
-
 def heed_signals() -> None:
     """Let SIGTERM and a closing terminal end the command as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, interrupt)
+            signal.signal(number, signal.default_int_handler)
 
 
 def half_memory() -> int:

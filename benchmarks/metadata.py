@@ -19,7 +19,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """The machine that a run was measured on.
 
     Family, model and stepping are Linux's; on Arm, its architecture, part and revision. `caches` has bytes, by names
-    such as L2, and `dispatch` which instructions a library says that it takes.
+    such as L2. Older files have more fields, which nobody reads.
     """
 
     cpu: str = UNKNOWN
@@ -29,9 +29,6 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     stepping: int | None = None
     instructions: tuple[str, ...] = ()
     caches: dict[str, int] = {}
-    dispatch: dict[str, str] = {}
-    max_hertz: float | None = None
-    physical_cores: int | None = None
     cores: int | None = None
     memory_bytes: int | None = None
     gpu: str | None = None

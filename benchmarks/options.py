@@ -158,33 +158,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
 
 
-class TypedCommand(click.Command):
-    """A command whose help has the advanced options below the others, and whose options may have had other names."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as click does, with the new name of each option."""
-        names = {param.old_name: param.opts[0] for param in self.params if isinstance(param, _Option)}
-        for place, word in enumerate(args):
-            old, equals, value = word.partition("=")
-            if old and old in names:
-                command_line.say(f"note: {old} is called {names[old]} now", err=True)
-                args[place] = names[old] + equals + value
-        return super().parse_args(ctx, args)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options in two parts."""
-        advanced = {param.name for param in self.params if getattr(param, "advanced", False)}
-        parts: dict[str, list[tuple[str, str]]] = {"Options": [], "Advanced options": []}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None:
-                parts["Advanced options" if param.name in advanced else "Options"].append(record)
-        for title, records in parts.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
-
-
 class Group(click.Group):
     """Commands, some of which had other names in earlier versions; these go on working, and a line says the new one."""
 
@@ -196,24 +169,59 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command by its present name or its old one."""
-        name = self.old_names.get(args[0], args[0])
-        if name != args[0]:
-            command_line.say(f"note: {args[0]} is called {name} now", err=True)
-        return super().resolve_command(ctx, [name, *args[1:]])
+        return super().resolve_command(ctx, [_present(self.old_names, args[0]), *args[1:]])
 
 
-class _Option(click.Option):
-    def __init__(self, *names: str, advanced: bool, old_name: str, **settings: Any) -> None:
-        super().__init__(names, **settings)
-        self.advanced = advanced
-        self.old_name = old_name
+def _present(names: Mapping[str, str], old: str) -> str:
+    """Return the present name of a command or an option, and say it where that is not the one that was given."""
+    if old in names:
+        command_line.say(f"note: {old} is called {names[old]} now", err=True)
+    return names.get(old, old)
+
+
+class TypedOption(click.Option):
+    """The option of a field, as its Flag says."""
+
+    def __init__(self, field: str, flag: Flag, default: Any) -> None:
+        is_flag = isinstance(default, bool)
+        chosen = bool(default) or is_flag
+        super().__init__(
+            (flag.name, field), type=flag.type, help=flag.help, metavar=flag.metavar, hidden=flag.hidden,
+            multiple=isinstance(default, tuple), is_flag=is_flag, default=default if chosen else None,
+            show_default=chosen and not is_flag,
+        )  # fmt: skip
+        self.flag = flag
+
+
+class TypedCommand(click.Command):
+    """A command of TypedOptions: help has the advanced ones below the others, and old names go on working."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does, with the present name of each option."""
+        flags = [param.flag for param in self.params if isinstance(param, TypedOption)]
+        names = {flag.old_name: flag.name for flag in flags if flag.old_name}
+        for place, word in enumerate(args):
+            name, equals, value = word.partition("=")
+            args[place] = _present(names, name) + equals + value
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in two parts."""
+        parts: dict[str, list[tuple[str, str]]] = {"Options": [], "Advanced options": []}
+        for param in self.get_params(ctx):
+            advanced = isinstance(param, TypedOption) and param.flag.advanced
+            if record := param.get_help_record(ctx):
+                parts["Advanced options" if advanced else "Options"].append(record)
+        for title, records in parts.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
 
 def _flags(kind: type[Options]) -> dict[str, Flag]:
-    """Return the flags of a kind of options by the names of their fields; advanced ones come last."""
+    """Return the flags of a kind of options by the names of their fields."""
     hints = get_type_hints(kind, include_extras=True)
-    pairs = [(name, each) for name, hint in hints.items() for each in getattr(hint, "__metadata__", ())]
-    return dict(sorted(pairs, key=lambda pair: pair[1].advanced))
+    return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
 
 
 def _defaults(kind: type[Options]) -> dict[str, Any]:
@@ -221,42 +229,19 @@ def _defaults(kind: type[Options]) -> dict[str, Any]:
     return {field.name: field.default for field in msgspec.structs.fields(kind)}
 
 
-def _option(name: str, flag: Flag, default: Any) -> click.Option:
-    """Return click's option of a field."""
-    chosen = bool(default) or isinstance(default, bool)
-    return _Option(
-        flag.name,
-        name,
-        type=flag.type,
-        help=flag.help,
-        metavar=flag.metavar,
-        multiple=isinstance(default, tuple),
-        is_flag=isinstance(default, bool),
-        default=default if chosen else None,
-        show_default=chosen and not isinstance(default, bool),
-        advanced=flag.advanced,
-        old_name=flag.old_name,
-        hidden=flag.hidden,
-    )
-
-
-def command(
-    kind: type[Kind], *fields: str, name: str | None = None
-) -> Callable[[Callable[[Kind], int]], click.Command]:
+def command(kind: type[Kind], *fields: str) -> Callable[[Callable[[Kind], int]], click.Command]:
     """Return a decorator that makes a command of a function of one kind of Options.
 
     Args:
         kind: the type that the function gets.
         fields: those that can be given on the command line, in the order of the help; none stand for all with a flag.
-        name: of the command; None for the function's.
     """
-
     flags, defaults = _flags(kind), _defaults(kind)
 
     def decorate(function: Callable[[Kind], int]) -> click.Command:
         return TypedCommand(
-            name or function.__name__,
-            params=[_option(field, flags[field], defaults[field]) for field in fields or flags],
+            function.__name__,
+            params=[TypedOption(field, flags[field], defaults[field]) for field in fields or flags],
             callback=lambda **values: function(_of_values(kind, values)),
             help=function.__doc__,
         )
@@ -269,13 +254,13 @@ def _of_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     return kind(**{field: value for field, value in values.items() if value is not None})
 
 
-def parsed(of: click.Command, name: str, kind: type[Kind], words: Sequence[str]) -> Kind:
-    """Return the options that words give to a command of that name.
+def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
+    """Return the options that words give to a command.
 
     Raises:
         click.UsageError: where the command would refuse them.
     """
-    with of.make_context(name, list(words)) as context:
+    with of.make_context(of.name, list(words)) as context:
         return _of_values(kind, context.params)
 
 

@@ -32,19 +32,13 @@ NAMES = {
     "sve": "SVE",
     "sve2": "SVE2",
 }
-"""The vector instructions that are recorded: Linux's flag, and the name that is shown."""
-WIDEST = ("AMX", "AVX-512", "AVX2", "SVE2", "SVE", "NEON")
-"""The first of these that a processor has stands for all of them."""
+"""The vector instructions that are recorded, wider ones later: Linux's flag, and the name that is shown."""
+NARROW = ("FMA", "AVX512_BF16")
+"""Those that go with others of the same width."""
 SLOWS = {
-    "OPENBLAS_CORETYPE": "NumPy",
-    "OPENBLAS_L2_SIZE": "NumPy",
-    "NPY_DISABLE_CPU_FEATURES": "NumPy",
-    "MKL_DEBUG_CPU_TYPE": "PyTorch",
-    "MKL_ENABLE_INSTRUCTIONS": "PyTorch",
-    "MKL_CBWR": "PyTorch",
-    "ATEN_CPU_CAPABILITY": "PyTorch",
-    "ONEDNN_MAX_CPU_ISA": "PyTorch",
-    "DNNL_MAX_CPU_ISA": "PyTorch",
+    **dict.fromkeys(("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NPY_DISABLE_CPU_FEATURES"), "NumPy"),
+    **dict.fromkeys(("MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR"), "PyTorch"),
+    **dict.fromkeys(("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"), "PyTorch"),
 }
 """Variables by which a library takes other instructions or blocks than it would, and who uses that library."""
 XLA_FLAGS, MAX_ISA = "XLA_FLAGS", "xla_cpu_max_isa"
@@ -63,7 +57,7 @@ def words(machine: Machine) -> str:
         return machine.cpu
     known = core(machine)
     number = f" ({known})" if known else f" model {machine.model}" if machine.model is not None else ""
-    widest = [name for name in WIDEST if name in machine.instructions][:1]
+    widest = [name for name in machine.instructions if name not in NARROW][-1:]
     return ", ".join([machine.cpu, f"family {machine.family}{number}", *widest])
 
 

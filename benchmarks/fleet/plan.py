@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from benchmarks import ROOT, choices
-from benchmarks.fleet.folder import REGRESSION, TWIN, folder_of, gate_of, run_of
+from benchmarks.fleet.folder import TWIN, folder_of, gate_of, run_of
 from benchmarks.options import parsed
 from benchmarks.record import new_run_id
 from benchmarks.regression.command import regression
@@ -31,7 +31,7 @@ def run_options(words: Sequence[str]) -> RunOptions:
     Raises:
         click.UsageError: where `bench` would refuse them.
     """
-    options = parsed(bench, "bench", RunOptions, words)
+    options = parsed(bench, RunOptions, words)
     for given, name in ((options.out, "out"), (options.resume, "resume")):
         if given:
             raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
@@ -61,7 +61,7 @@ def gate_options(words: Sequence[str]) -> GateOptions:
     Raises:
         click.UsageError: where `regression` would refuse them.
     """
-    options = parsed(regression, REGRESSION, GateOptions, words)
+    options = parsed(regression, GateOptions, words)
     if options.out:
         raise click.UsageError("--out does not go with a fleet of gates")
     if (options.base is None) == (not options.base_requirements) or (options.head and not options.base):
