@@ -126,13 +126,13 @@ def _drawing(machine: str, device: str, rows: pd.DataFrame) -> Drawing:
     data = marks.points(rows, "ratio", _said, "implementation", "problem")
     data["date"] = rows["date"].dt.strftime("%Y-%m-%dT%H:%M:%S")
     baseline = str(rows["baseline"].iloc[0])
-    ends = style.limits(rows["ratio"], rows["ratio_low"], rows["ratio_high"])
+    ends = style.limits(data, "ratio")
 
     def chart(width: int) -> Any:
         columns = max(1, min(len(problems), 3, width // 300))
         each = width // columns - 75
         x = alt.X("date:T", title=None, axis=alt.Axis(format="%Y-%m-%d", tickCount=3, grid=False, labelOverlap=True))
-        y = marks.log_axis(f"time, × {plain(baseline)}", ends, most=6)
+        y = marks.log_axis(f"time, × {plain(baseline)}", ends, 200)
         legend = alt.Legend(columns=2 if columns == 1 else 5)
         color = alt.Color("implementation:N", scale=marks.several(names), legend=legend)
         line = alt.Chart().mark_line(strokeWidth=1.2).encode(x=x, y=alt.Y("ratio:Q", **y), color=color)

@@ -22,36 +22,27 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
     The peak was timed in the same blocks. In a run from before that, it is the rate of a library's large product, and
     has no interval.
 
-    Args:
-        run: the run.
-        rows: of the summary, with the columns ARM, seconds and threads.
-        blocks: of the run.
-
-    Returns:
-        Shares of 1; NaN where the peak was not measured, or the problem or the mode is not known.
+    The rows are of the summary, with ARM, seconds and threads. A share is of 1, and NaN where the peak was not
+    measured, or the problem or the mode is not known.
     """
     dtypes = run.records.drop_duplicates("problem").set_index("problem")["dtype"].astype(str)
     rates = run.metadata.matmul_flops_per_second or {}
     ratios = rows[ARM].merge(blocks.against(PEAK)[[*ARM, "ratio", "ratio_high"]], on=ARM, how="left")
-    found = []
-    ends = (ratios[name].to_numpy(float) for name in ("ratio", "ratio_high"))
     row: Any
-    for row, ratio, high in zip(rows.itertuples(), *ends, strict=True):
-        needed, dtype = _needed(row), dtypes[row.problem]
-        if ratio > 0:
-            share = needed / peak_operations(row.device, dtype, int(row.threads))
-            found.append((share / ratio, share / high))
+    to_peak: Any
+    found = []
+    for row, to_peak in zip(rows.itertuples(), ratios.itertuples(), strict=True):
+        try:
+            needed = float(operations(Problem.parse(str(row.problem)), str(row.workload), str(row.mode)))
+        except ValueError:
+            needed = math.nan
+        dtype = dtypes[row.problem]
+        if to_peak.ratio > 0:
+            needed /= peak_operations(row.device, dtype, int(row.threads))
+            found.append((needed / to_peak.ratio, needed / to_peak.ratio_high))
         else:
             found.append((needed / row.seconds / rates.get(dtype, math.nan), math.nan))
     return pd.DataFrame(found, columns=["peak_share", "peak_share_low"], index=rows.index, dtype=float)
-
-
-def _needed(row: Any) -> float:
-    """Return the operations that every LSTM does at the benchmark of a row; NaN where it is not known."""
-    try:
-        return operations(Problem.parse(str(row.problem)), str(row.workload), str(row.mode))
-    except ValueError:
-        return math.nan
 
 
 def above(summary: pd.DataFrame) -> str | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from reports import tracks
-from reports.charts import marks, style
+from reports.charts import style
 
 ROW = 20
 """The height of a row, in pixels."""
@@ -18,25 +18,18 @@ NAMES, LETTER = 170, 6.8
 """The most room for the names of rows, and what a letter takes, in pixels."""
 SHORT = "length(datum.label) > 30 ? slice(datum.label, 0, 29) + '…' : datum.label"
 """The label of a row: its name, cut where it is too long."""
-Layers = Callable[[Any, int], Any]
-"""Gets a chart without marks and the width of a panel in pixels, and returns the layers of the panel."""
+WIDEST = 760
+"""The most width of a chart of one panel, in pixels."""
 
 
-def in_rows(rows: pd.DataFrame, by: str) -> list[str]:
-    """Return the names of implementations in the order of their rows: by track, then by the mean log of a column."""
-    names = marks.words(rows, "implementation")["implementation"]
-    logs = rows[by].map(math.log).groupby(names).mean()
-    track = rows.groupby(names)["track"].first().astype(str)
+def in_rows(data: pd.DataFrame, by: str) -> list[str]:
+    """Return the implementations of points in the order of their rows: by track, then by the mean log of a column."""
+    of_name = data.groupby("implementation")
+    logs, track = np.log(data[by]).groupby(data["implementation"]).mean(), of_name["track"].first()
     return sorted(logs.index, key=lambda name: (tracks.rank(track[name]), logs[name]))
 
 
-def rows_of(order: Sequence[str], field: str = "implementation") -> alt.Y:
-    """Return the vertical axis of rows in an order."""
-    scale = alt.Scale(domain=list(order))
-    return alt.Y(f"{field}:N", scale=scale, title=None, axis=alt.Axis(labelExpr=SHORT, labelLimit=NAMES))
-
-
-def looks(field: str, of: dict[str, tuple[str, str]]) -> dict[str, Any]:
+def looks(field: str, of: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """Return the channels of a field that decides color and mark; `of` has both for each of its values."""
     colors, shapes = ([look[k] for look in of.values()] for k in (0, 1))
     return {
@@ -45,30 +38,10 @@ def looks(field: str, of: dict[str, tuple[str, str]]) -> dict[str, Any]:
     }
 
 
-def of_tracks(present: Sequence[str]) -> dict[str, Any]:
-    """Return the channels of tracks, of those that are present; an unknown track looks like the default."""
-    known = sorted(set(present), key=lambda track: (tracks.rank(track), track))
+def of_tracks(data: pd.DataFrame) -> dict[str, Any]:
+    """Return the channels of the tracks of points; an unknown track looks like the default."""
+    known = sorted(set(data["track"]), key=lambda track: (tracks.rank(track), track))
     return looks("track", {track: style.TRACKS.get(track, style.TRACKS[tracks.DEFAULT]) for track in known})
-
-
-def dots(base: Any, x: str, axis: dict[str, Any], *below: Any, interval: bool = True, **channels: Any) -> Any:
-    """Return the layers of a panel: points at a column of the data, with intervals from `low` to `high`.
-
-    Args:
-        base: a chart without marks.
-        x: the column.
-        axis: the options of its axis, as marks.log_axis has them.
-        below: layers that lie below.
-        interval: whether there are intervals.
-        channels: those of the points, such as y, color and shape. Intervals have no shape.
-    """
-    layers = list(below)
-    if interval:
-        without = {name: channel for name, channel in channels.items() if name != "shape"}
-        known = base.transform_filter("isValid(datum.low)").mark_rule()
-        layers.append(known.encode(x=alt.X("low:Q", **axis), x2="high:Q", **without))
-    point = base.mark_point().encode(x=alt.X(f"{x}:Q", **axis), description="said:N", **channels)
-    return alt.layer(*layers, point)
 
 
 def line_at(value: float, **look: Any) -> Any:
@@ -76,29 +49,54 @@ def line_at(value: float, **look: Any) -> Any:
     return alt.Chart(pd.DataFrame({"at": [value]})).mark_rule(color=style.SOFT, strokeWidth=1, **look).encode(x="at:Q")
 
 
-def beside(names: Sequence[str], width: int) -> int:
-    """Return the room beside the names of rows, in pixels."""
-    return width - min(NAMES, int(LETTER * max(map(len, names), default=0))) - 30
+def layers(base: Any, x: str, axis: dict[str, Any], below: Any, **channels: Any) -> Any:
+    """Return the layers of a panel: what lies below, intervals from `low` to `high`, and points at a column `x`.
+
+    `axis` has the options of the axis; the other channels are those of the points, such as y, color and shape.
+    """
+    without = {name: channel for name, channel in channels.items() if name != "shape"}
+    known = base.transform_filter("isValid(datum.low)").mark_rule()
+    intervals = known.encode(x=alt.X("low:Q", **axis), x2="high:Q", **without)
+    point = base.mark_point().encode(x=alt.X(f"{x}:Q", **axis), description="said:N", **channels)
+    return alt.layer(below, intervals, point)
 
 
-def panel(data: pd.DataFrame, order: Sequence[str], layers: Layers, widest: int = 760) -> Callable[[int], Any]:
-    """Return the function that makes a chart of one panel with rows in an order."""
+def dots(
+    data: pd.DataFrame,
+    x: str,
+    axis: Callable[[int], dict[str, Any]],
+    by: str,
+    channels: dict[str, Any] | None = None,
+    line: Any = None,
+    problems: Sequence[str] = (),
+) -> Callable[[int], Any]:
+    """Return the function that makes a chart for a width: a row for each implementation.
+
+    Args:
+        data: a row for each point, as marks.points has them, with its track.
+        x: the column of the points.
+        axis: gives the options of the axis for a panel of that many pixels.
+        by: the column by which rows are ordered.
+        channels: those of color and mark; of the tracks, if not given.
+        line: the line below the points; without it, one joins the points of a row.
+        problems: a panel for each, as many side by side as fit; without them, it is one panel.
+    """
+    order, channels = in_rows(data, by), channels or of_tracks(data)
+    scale = alt.Scale(domain=order)
+    y = alt.Y("implementation:N", scale=scale, title=None, axis=alt.Axis(labelExpr=SHORT, labelLimit=NAMES))
+    beside = min(NAMES, int(LETTER * max(map(len, order), default=0))) + 30
+
+    def panel(base: Any, width: int) -> Any:
+        along = axis(width)
+        joined = base.mark_line(color=style.SOFT, strokeWidth=1, opacity=0.6)
+        joined = joined.encode(x=alt.X(f"{x}:Q", **along), y=y, detail="implementation:N")
+        return layers(base, x, along, line or joined, y=y, **channels).properties(width=width, height=ROW * len(order))
 
     def chart(width: int) -> Any:
-        wide = beside(order, min(width, widest))
-        return layers(alt.Chart(data), wide).properties(width=wide, height=ROW * len(order))
-
-    return chart
-
-
-def panels(data: pd.DataFrame, problems: Sequence[str], order: Sequence[str], layers: Layers) -> Callable[[int], Any]:
-    """Return the function that makes a chart of a panel for each problem, as many side by side as fit."""
-
-    def chart(width: int) -> Any:
-        room = beside(order, width)
-        columns = max(1, min(len(problems), 4, room // 150))
-        each = room // columns - 20
-        one = layers(alt.Chart(), each).properties(width=each, height=ROW * len(order))
+        if not problems:
+            return panel(alt.Chart(data), min(width, WIDEST) - beside)
+        columns = max(1, min(len(problems), 4, (width - beside) // 150))
+        one = panel(alt.Chart(), (width - beside) // columns - 20)
         return one.facet(facet=alt.Facet("problem:N", sort=problems, title=None), columns=columns, data=data)
 
     return chart

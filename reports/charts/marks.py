@@ -12,7 +12,6 @@ import pandas as pd
 from impls.core.text import one_line
 from reports import formatting
 from reports.charts import style
-from reports.charts.style import plain
 from reports.headline import PURPOSES, WORKLOAD, subject
 from reports.report import Report
 
@@ -31,9 +30,9 @@ def asked(report: Report, modes: Iterable[str] = PURPOSES) -> pd.DataFrame:
     return wanted if len(wanted) else sound[sound.index.isin(subject(report.summary).index)]
 
 
-def where(workload: object, mode: object, device: object) -> str:
+def where(device: object, *words: object) -> str:
     """Return the words of a benchmark for a title, such as `sequence, forward`; the CPU is not named."""
-    return f"{workload}, {mode}" + ("" if device == "cpu" else f", {device}")
+    return ", ".join(map(str, (*words, *([] if device == "cpu" else [device]))))
 
 
 def words(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -63,26 +62,35 @@ def first(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str], str]:
     return rows[rows["problem"].isin(every[:MOST])], [one_line(name) for name in every[:MOST]], more
 
 
-def finite(rows: pd.DataFrame, low: str, high: str) -> pd.DataFrame:
-    """Return the ends of the intervals of rows; missing where an interval is not finite."""
-    known = (rows[low] > 0) & rows[high].map(math.isfinite)
-    return pd.DataFrame({"low": rows[low].where(known), "high": rows[high].where(known)})
-
-
 def points(rows: pd.DataFrame, number: str, sentence: Callable[[Any], str], *names: str) -> pd.DataFrame:
-    """Return the data of points with intervals: columns of names, a number with low and high, and what each says."""
-    ends = finite(rows, f"{number}_low", f"{number}_high")
-    return pd.concat([words(rows, *names), rows[number].astype(float), ends], axis=1).assign(said=said(rows, sentence))
+    """Return the data of points: columns of names, a number with low and high, and what each says.
+
+    Low and high are missing where the interval is not finite.
+    """
+    low, high = rows[f"{number}_low"], rows[f"{number}_high"]
+    known = (low > 0) & high.map(math.isfinite)
+    numbers = {number: rows[number].astype(float), "low": low.where(known), "high": high.where(known)}
+    return words(rows, *names).assign(**numbers, said=said(rows, sentence))
 
 
 def log_axis(
-    title: str, shown: tuple[float, float], time: bool = False, most: int = 8, form: str = "~g"
+    title: str,
+    ends: tuple[float, float],
+    length: int,
+    apart: int = 32,
+    least: int = 3,
+    time: bool = False,
+    form: str = "~g",
 ) -> dict[str, Any]:
-    """Return the scale and the axis of a logarithmic axis with these ends, as options of a channel."""
+    """Return the options of a logarithmic axis, as a channel has them: of seconds if `time`, else in a format.
+
+    It has at most a tick for each `apart` pixels of its length, or `least` ticks.
+    """
     label: dict[str, Any] = {"labelExpr": TIME} if time else {"format": form}
+    ticks = style.ticks(*ends, max(least, length // apart))
     return {
-        "scale": alt.Scale(type="log", domain=list(shown), nice=False, clamp=True),
-        "axis": alt.Axis(values=style.ticks(*shown, most), title=title, grid=True, **label),
+        "scale": alt.Scale(type="log", domain=list(ends), nice=False, clamp=True),
+        "axis": alt.Axis(values=ticks, title=title, grid=True, **label),
     }
 
 
@@ -97,8 +105,3 @@ def several(names: Sequence[str]) -> alt.Scale:
     others = [name for name in names if name not in kept]
     kept |= {name: rest[k % len(rest)] for k, name in enumerate(others)}
     return alt.Scale(domain=list(names), range=[kept[name] for name in names])
-
-
-def heading(problem: str, device: object) -> str:
-    """Return the words above a panel."""
-    return plain(problem, 40) + ("" if str(device) == "cpu" else f", {device}")

@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from impls.core.text import one_line
 from reports.tracks import DEFAULT, TUNED
 
 INK, SOFT, GRID, PAPER = "#222222", "#5f5f5f", "#dddddd", "#fefefe"
-BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
-    "#0072b2", "#d55e00", "#009e73", "#c2699a", "#b97f00", "#2a8fcc", "#6a6a6a",
+BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY = (
+    "#0072b2", "#d55e00", "#009e73", "#c2699a", "#b97f00", "#2a8fcc",
 )  # fmt: skip
 """Okabe and Ito's colors, some made darker: contrast at least 3 to 1 with white, and DARK's with its paper."""
 
 DARK = {
     INK: "#e8e8e8", SOFT: "#b0b0b0", GRID: "#3d3d3d", PAPER: "#121212",
     BLUE: "#4fa3e3", VERMILION: "#ff8648", GREEN: "#2fc79a", PURPLE: "#e79cc6", OCHRE: "#f0b429", SKY: "#a8dcff",
-    GREY: "#9c9c9c",
 }  # fmt: skip
 """The color that replaces each color on a dark page."""
 
@@ -68,14 +66,16 @@ def dark_rules() -> str:
     )
 
 
-def limits(values: pd.Series, low: pd.Series, high: pd.Series) -> tuple[float, float]:
-    """Return the ends of a log axis: all values with their intervals, of which a factor of 3 beyond them is shown."""
-    least, most = float(values.min()), float(values.max())
-    low, high = low[low > 0], high[np.isfinite(high)]
-    bottom = max(least / 3, min(least, float(low.min()) if len(low) else least))
-    top = min(most * 3, max(most, float(high.max()) if len(high) else most))
+def limits(points: pd.DataFrame, number: str, *shown: float) -> tuple[float, float]:
+    """Return the ends of a log axis: all numbers with low and high, of which a factor of 3 beyond them is shown.
+
+    What is `shown` lies between them.
+    """
+    least, most = points[number].min(), points[number].max()
+    bottom = max(least / 3, min(least, points["low"].min()))  # the least of no intervals is NaN, and then not taken
+    top = min(most * 3, max(most, points["high"].max()))
     room = max((top / bottom) ** 0.05, 1.02)
-    return bottom / room, top * room
+    return float(min(bottom / room, *shown, math.inf)), float(max(top * room, *shown, 0))
 
 
 def ticks(low: float, high: float, most: int = 8) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -35,26 +36,21 @@ def _said(row: Any) -> str:
 
 def _drawing(dtype: str, device: str, rows: pd.DataFrame) -> Drawing:
     rows, problems, more = marks.first(rows)
-    order = dots.in_rows(rows, "seconds")
     spacing = 2 * FORMATS[dtype].unit
     least = min([spacing, *rows.loc[rows["error"] > 0, "error"]])
-    data = marks.words(rows, "implementation", "track", "problem").assign(error=rows["error"].astype(float))
+    data = marks.words(rows, "implementation", "track", "problem").assign(error=rows["error"], seconds=rows["seconds"])
     # a log axis has no zero: a row without any error stands at its lower end
     data["shown"] = rows["error"].where(rows["error"] > 0, least / 2)
     data["said"] = marks.said(rows, _said)
     ends = least / 2.2, max([spacing, *rows["error"]]) * 1.6
-    looks = {"y": dots.rows_of(order), **dots.of_tracks(list(data["track"]))}
-
-    def layers(base: Any, width: int) -> Any:
-        axis = marks.log_axis("error", ends, most=max(2, width // 60), form="~e")
-        return dots.dots(base, "shown", axis, dots.line_at(spacing, strokeDash=[4, 3]), interval=False, **looks)
-
+    axis = partial(marks.log_axis, "error", ends, apart=60, least=2, form="~e")
+    line = dots.line_at(spacing, strokeDash=[4, 3])
+    chart = dots.dots(data, "shown", axis, "seconds", line=line, problems=problems)
     mode = str(rows["mode"].iloc[0])
-    where = marks.where(rows["workload"].iloc[0], mode, device)
+    where = marks.where(device, rows["workload"].iloc[0], mode)
     title = f"Error, the fastest of each track first: {where}{more}. Dashed: the spacing of {dtype} at 1"
     text = (
         f"Dot plot, a panel for each problem: the largest error of each implementation in {where}, on a"
         f" logarithmic axis. A dashed line is at the spacing of {dtype} numbers at 1."
     )
-    chart = dots.panels(data, problems, order, layers)
     return Drawing(file_name("accuracy", dtype, device), title, text, None, mode, list(data["said"]), chart)

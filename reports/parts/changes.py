@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,15 +101,13 @@ def make(report: Report) -> Iterator[Answer | Drawing]:
 def _answer(change: Change, found: pd.DataFrame, report: Report) -> Answer:
     names = [name for name in dict.fromkeys(found["implementation"].astype(str)) if name != report.baseline]
     steps = training(report.sound[report.sound["ratio"].notna()])
-    said = [*(_worth(report.baseline, names, steps) if change.title.startswith("Is ") else ()), change.what]
+    kinds = set(steps.loc[steps["implementation"].isin(names), "verdict"])
+    said = [_worth(report.baseline, kinds)] if kinds and change.title.startswith("Is ") else []
+    said.append(change.what)
+    unclear = found["verdict"].map({UNCLEAR: f" ({UNCLEAR})"}).fillna("")
+    found = found.assign(takes=found["ratio"].map("{:.2f} × at ".format) + found["where"] + unclear)
     for (without, given), rows in training(found).groupby(["without", "implementation"], sort=False):
-        ratios = listed(
-            [
-                f"{row.ratio:.2f} × at {row.where}{f' ({UNCLEAR})' if row.verdict == UNCLEAR else ''}"
-                for row in rows.itertuples(index=False)
-            ]
-        )
-        said.append(f"Relative to {without}, a training step of {given} takes {ratios}.")
+        said.append(f"Relative to {without}, a training step of {given} takes {listed(list(rows['takes']))}.")
     said += filter(None, (_beside(report.baseline, name, steps) for name in names))
     columns = (
         *WHERE,
@@ -121,16 +119,13 @@ def _answer(change: Change, found: pd.DataFrame, report: Report) -> Answer:
     return Answer(change.title, " ".join(said), columns, in_order(found))
 
 
-def _worth(baseline: str, names: Sequence[str], steps: pd.DataFrame) -> list[str]:
+def _worth(baseline: str, kinds: set[str]) -> str:
     """Return a plain answer, for training: whether what has the change beats the baseline, which is there anyway."""
-    kinds = set(steps.loc[steps["implementation"].isin(names), "verdict"].astype(str))
-    if not kinds:
-        return []
     if kinds == {SLOWER}:
-        return [f"No, if {baseline} does what you need: it is faster without, at every shape here."]
-    return [
+        return f"No, if {baseline} does what you need: it is faster without, at every shape here."
+    return (
         f"Yes: it is faster than {baseline} at every shape here." if kinds == {FASTER} else "It depends on the shape."
-    ]
+    )
 
 
 def _beside(baseline: str, name: str, steps: pd.DataFrame) -> str:
@@ -138,12 +133,10 @@ def _beside(baseline: str, name: str, steps: pd.DataFrame) -> str:
     mine = steps[steps["implementation"] == name]
     if mine.empty:
         return ""
-    low, high = (f"{value:.2f}" for value in (mine["ratio"].min(), mine["ratio"].max()))
-    kinds = set(mine["verdict"].astype(str))
+    takes = " to ".join(dict.fromkeys(f"{end:.2f}" for end in (mine["ratio"].min(), mine["ratio"].max())))
+    kinds = set(mine["verdict"])
     everywhere = f": {kinds.pop()} everywhere" if kinds in ({SLOWER}, {FASTER}) else ""
-    return (
-        f"Beside {baseline}, {name} takes {f'{low} ×' if low == high else f'{low} to {high} ×'} its time{everywhere}."
-    )
+    return f"Beside {baseline}, {name} takes {takes} × its time{everywhere}."
 
 
 def _said(row: Any) -> str:
@@ -156,27 +149,25 @@ def _drawing(mode: str, rows: pd.DataFrame) -> Drawing:
     data = marks.points(rows, "ratio", _said, "without", "implementation", "where")
     data["change"] = data["without"] + " → " + data["implementation"]
     order = list(dict.fromkeys(data["change"]))
-    low, high = style.limits(rows["ratio"], rows["ratio_low"], rows["ratio_high"])
-    ends = min(low, 0.8), max(high, 1.25)
+    ends = style.limits(data, "ratio", 0.8, 1.25)
 
     def chart(width: int) -> Any:
         above = width < 600  # then the names stand above their rows
         wide = width - 20 if above else min(width, 860) - 300
-        axis = marks.log_axis("time with the change over time without it", ends, most=max(3, wide // 50))
-        name = alt.Axis(labelLimit=310)
+        axis = marks.log_axis("time with the change over time without it", ends, wide, apart=50)
+        look: dict[str, Any] = {}
         if above:
-            name = alt.Axis(labelAlign="left", labelOffset=-5 * len(where) - 9, labelPadding=-2, labelLimit=310)
-        scale = alt.Scale(domain=where, paddingOuter=0.9 if above else 0.3)
-        layers = dots.dots(
+            look = {"labelAlign": "left", "labelOffset": -5 * len(where) - 9, "labelPadding": -2}
+        drawn = dots.layers(
             alt.Chart(data),
             "ratio",
             axis,
             dots.line_at(1),
-            y=alt.Y("change:N", scale=alt.Scale(domain=order), title=None, axis=name),
-            yOffset=alt.YOffset("where:N", scale=scale),
+            y=alt.Y("change:N", scale=alt.Scale(domain=order), title=None, axis=alt.Axis(labelLimit=310, **look)),
+            yOffset=alt.YOffset("where:N", scale=alt.Scale(domain=where, paddingOuter=0.9 if above else 0.3)),
             color=alt.Color("where:N", scale=marks.several(where), legend=alt.Legend(columns=1 if above else 4)),
         )
-        return layers.properties(width=wide, height=(10 * len(where) + (34 if above else 12)) * len(order))
+        return drawn.properties(width=wide, height=(10 * len(where) + (34 if above else 12)) * len(order))
 
     title = f"What each change buys: {mode}"
     text = (

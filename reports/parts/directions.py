@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports.charts import dots, marks, style
 from reports.charts.drawing import Drawing, file_name
-from reports.charts.style import BLUE, PURPLE, SOFT, plain
+from reports.charts.style import BLUE, PURPLE, plain
 from reports.frames import ARM
 from reports.report import TIMES, Answer, Report, training
 from reports.tables import time_of, words_of
@@ -34,24 +34,16 @@ def _said(row: Any) -> str:
 
 
 def _drawing(problem: str, device: str, rows: pd.DataFrame) -> Drawing:
-    order = dots.in_rows(rows, "seconds")
-    data = marks.points(rows, "seconds", _said, "implementation", "mode")
-    ends = style.limits(rows["seconds"], rows["seconds_low"], rows["seconds_high"])
-    y = dots.rows_of(order)
-
-    def layers(base: Any, width: int) -> Any:
-        axis = marks.log_axis("time of one call, 95 % interval", ends, time=True, most=max(3, width // 60))
-        between = base.mark_line(color=SOFT, strokeWidth=1, opacity=0.6)
-        between = between.encode(x=alt.X("seconds:Q", **axis), y=y, detail="implementation:N")
-        return dots.dots(base, "seconds", axis, between, y=y, **dots.looks("mode", MODES))
-
-    title = f"Forward and training step: {marks.heading(problem, device)}"
+    data = marks.points(rows, "seconds", _said, "implementation", "track", "mode")
+    ends = style.limits(data, "seconds")
+    axis = partial(marks.log_axis, "time of one call, 95 % interval", ends, apart=60, time=True)
+    chart = dots.dots(data, "seconds", axis, "seconds", dots.looks("mode", MODES))
+    title = f"Forward and training step: {marks.where(device, plain(problem, 40))}"
     text = (
         f"Dot plot for {problem}: the times of forward and train_step of each implementation side by side, with 95 %"
         " intervals, on a logarithmic axis."
     )
     name = file_name("directions", problem, *([] if device == "cpu" else [device]))
-    chart = dots.panel(data, order, layers)
     return Drawing(name, plain(title, 90), text, problem, None, list(data["said"]), chart)
 
 

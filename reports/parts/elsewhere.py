@@ -30,15 +30,8 @@ def figures() -> pd.DataFrame:
 
 def make(report: Report) -> Iterator[Answer]:
     """Yield the published figures that the run has a time for."""
-    found = (
-        figures()
-        .rename(columns={"ratio": "ratio_published"})
-        .merge(
-            report.sound[[*ARM, "position", "where", *TIMES, *RATIO]],
-            on=["problem", "mode", "implementation"],
-            suffixes=("_published", ""),
-        )
-    )
+    sound = report.sound[[*ARM, "position", "where", *TIMES, *RATIO]]
+    found = figures().merge(sound, on=["problem", "mode", "implementation"], suffixes=("_published", ""))
     alone, to_baseline = found["other"].isna(), found["other"] == report.baseline
     shown = found[to_baseline & found["ratio"].notna()]  # as the tables have it
     pairs = found[~alone & ~to_baseline].drop(columns=RATIO)
@@ -71,14 +64,14 @@ def _sentence(rows: pd.DataFrame) -> str:
         return SENTENCE
     above = pairs["ratio_published"] > 1
     slower, faster = pairs["ratio_low"] > 1, pairs["ratio_high"] < 1
-    same, other = int((slower.where(above, faster)).sum()), int((faster.where(above, slower)).sum())
-    unclear = len(pairs) - same - other
+    same, other = (slower & above | faster & ~above).sum(), (faster & above | slower & ~above).sum()
     if same == len(pairs):
         every = {1: "the published pair", 2: "both published pairs"}.get(same, f"all {same} published pairs")
         return f"In {every}, the same implementation is faster here. {SENTENCE}"
-    said = f"the same implementation is faster here in {same}, the other one in {other}"
+    unclear = len(pairs) - same - other
     rest = f"; in {unclear} the interval holds 1" if unclear else ""
-    return f"Of {count(len(pairs), 'published pair')}, {said}{rest}. {SENTENCE}"
+    said = f"the same implementation is faster here in {same}, the other one in {other}{rest}"
+    return f"Of {count(len(pairs), 'published pair')}, {said}. {SENTENCE}"
 
 
 def _of(row: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -13,9 +13,9 @@ import pandas as pd
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.tables import Column
 from benchmarks.words import listed
-from reports import formatting
-from reports.frames import Run
-from reports.headline import PURPOSES, WORKLOAD
+from reports import formatting, frames
+from reports.frames import Run, plain
+from reports.headline import PURPOSES
 from reports.report import SIZES, Answer, Report, largest, problems_of
 from reports.tables import words_of
 from reports.verdict import BASELINE, FASTER, SLOWER
@@ -53,24 +53,20 @@ def growth(run: Run, swept: pd.DataFrame, size: str) -> pd.DataFrame:
     with _low and _high; against, how it stands to the baseline.
     """
     sizes = sorted(set(swept[size]))
-    of_arm = dict(list(swept.groupby(ARM, sort=False, observed=True)))
+    timed = plain(run.records[[*frames.ARM, "replicate", "seconds"]]).merge(plain(swept[[*frames.ARM, size]]))
+    times = timed.pivot_table("seconds", [*ARM, "replicate"], size).reindex(columns=sizes).dropna()
+    of_arm = {arm: np.log(rows.to_numpy(float)) for arm, rows in times.groupby(ARM)}
     order = [(name, mode) for mode in reversed(PURPOSES) for name in swept["implementation"].unique()]
-    arms = [(*arm, of_arm[arm].sort_values(size)) for arm in order if len(of_arm.get(arm, ())) == len(sizes)]
+    arms = [arm for arm in order if arm in of_arm]
     if not arms:
         return pd.DataFrame()
-    logs = [_logs(run, mine, size) for _, _, mine in arms]
-    found: dict[str, Any] = {"implementation": [name for name, _, _ in arms], "mode": [mode for _, mode, _ in arms]}
     ends = {"small": slice(None, END), "large": slice(-END, None)}
-    fitted = means([slope(np.log(sizes[end]), each[:, end]) for end in ends.values() for each in logs])
+    fitted = means([slope(np.log(sizes[end]), of_arm[arm][:, end]) for end in ends.values() for arm in arms])
     columns = [f"{name}{suffix}" for suffix in ("", "_low", "_high") for name in ends]
     numbers = np.concatenate([fitted.mean, *t_interval(fitted)]).reshape(len(columns), -1)
-    found |= dict(zip(columns, numbers, strict=True))
-    return pd.DataFrame(found).assign(against=[_against(sizes, mine) for _, _, mine in arms])
-
-
-def _against(sizes: Sequence[int], mine: pd.DataFrame) -> str:
-    verdicts = mine["verdict"].astype(str).tolist()
-    return "–" if BASELINE in verdicts else standing(sizes, verdicts)
+    verdicts = swept.sort_values(size).groupby(ARM, observed=True)["verdict"].agg(list)
+    against = ["–" if BASELINE in verdicts[arm] else standing(sizes, verdicts[arm]) for arm in arms]
+    return pd.DataFrame(arms, columns=ARM).assign(**dict(zip(columns, numbers, strict=True)), against=against)
 
 
 def _exponent(name: str, row: Any) -> str:
@@ -108,24 +104,8 @@ def _time(baseline: str, swept: pd.DataFrame, size: str, grown: pd.DataFrame, wh
     return Answer(f"How does time grow with the {NAMES[size]}{where}?", " ".join(said), columns, grown)
 
 
-def _logs(run: Run, mine: pd.DataFrame, size: str) -> np.ndarray:
-    """Return the log seconds of an arm, shape (replicates, sizes), of the replicates that have all sizes."""
-    records = run.records
-    same = [(records[name] == mine[name].iloc[0]) for name in ("implementation", "mode", "device")]
-    here = records[np.logical_and.reduce([*same, records["workload"] == WORKLOAD])].merge(
-        mine[["problem", size]], on="problem", suffixes=("_of_record", "")
-    )
-    table = here.pivot_table(index="replicate", columns=size, values="seconds", observed=True)
-    return np.asarray(np.log(table.dropna().sort_index(axis=1).to_numpy(float)))
-
-
 def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the slope of the least-squares line through each row of y.
-
-    Args:
-        x: shape (points,).
-        y: shape (rows, points).
-    """
+    """Return the slope of the least-squares line through each row of y, of shape (rows, points)."""
     centred = x - x.mean()
     return np.asarray(y @ centred / (centred @ centred))
 
@@ -133,11 +113,7 @@ def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def standing(sizes: Sequence[int], verdicts: Sequence[str]) -> str:
     """Return where it is faster and where slower, such as `faster up to 4, slower from 16`.
 
-    What lies between is unclear: there is no verdict.
-
-    Args:
-        sizes: in ascending order.
-        verdicts: one for each size.
+    What lies between is unclear. The sizes ascend, and each has a verdict.
     """
     clear = [(size, verdict) for size, verdict in zip(sizes, verdicts, strict=True) if verdict in (FASTER, SLOWER)]
     said = []
@@ -159,21 +135,19 @@ def _first_calls(swept: pd.DataFrame, where: str) -> Answer:
     seconds = seconds.reindex(order).add_prefix("t").reset_index()
     first, last = f"t{sizes[0]}", f"t{sizes[-1]}"
     steps = seconds[seconds["mode"] == "train_step"]
+    grown = steps[(steps[last] > 1) & (steps[last] > 2 * steps[first])]
     growing = [
-        f"{row.implementation} ({_duration(first, row)} to {_duration(last, row)})"
-        for row in steps[(steps[last] > 1) & (steps[last] > 2 * steps[first])].itertuples()
+        f"{name} ({formatting.duration(start)} to {formatting.duration(end)})"
+        for name, start, end in grown[["implementation", first, last]].itertuples(index=False)
     ]
     said = f"From T = {sizes[0]} to {sizes[-1]}, " + (
         f"the first training step takes more than twice as long, and over a second, for {listed(growing)}."
         if growing
         else "no implementation's first training step both more than doubled and took over a second."
     )
-    columns = (
-        *map(words_of, ARM),
-        *(Column(f"t{size}", f"T = {size}", partial(_duration, f"t{size}")) for size in sizes),
-    )
+    columns = (*map(words_of, ARM), *(Column(f"t{size}", f"T = {size}", _duration(f"t{size}")) for size in sizes))
     return Answer(f"How does the first call grow with the sequence length{where}?", said, columns, seconds)
 
 
-def _duration(name: str, row: Any) -> str:
-    return formatting.duration(getattr(row, name))
+def _duration(name: str) -> Callable[[Any], str]:
+    return lambda row: formatting.duration(getattr(row, name))

@@ -25,31 +25,28 @@ def make(report: Report) -> Iterator[Answer]:
     The two are benchmarks of their own, which do not take turns with each other. So a ratio is taken between the times
     of a replicate, and its interval is wider than that of a ratio inside a block.
     """
-    records, sound = report.run.records, report.sound
-    without = {text: text.replace(SUFFIX, "") for text in map(str, sound["problem"].unique()) if SUFFIX in text}
-    if not without:
-        return
-    asked = records["problem"].isin([*without, *without.values()])
-    seconds = plain(records.loc[asked, [*ARM, "replicate", "seconds"]]).dropna()
-    varied = seconds[seconds["problem"].isin(without)].assign(same=lambda rows: rows["problem"].map(without))
-    both = varied.merge(
+    sound = report.sound
+    seconds = plain(report.run.records[[*ARM, "replicate", "seconds"]]).merge(plain(sound[ARM]))
+    same = seconds["problem"].str.replace(SUFFIX, "")
+    both = seconds[same != seconds["problem"]].assign(same=same)
+    both = both.merge(
         seconds,
         left_on=["same", *ARM[1:], "replicate"],
         right_on=["problem", *ARM[1:], "replicate"],
         suffixes=("", "_without"),
     )
     both["log"] = np.log(both["seconds"] / both["seconds_without"])
-    groups = dict(list(both.groupby(ARM, sort=False)["log"]))
-    if not groups:
+    groups = both.groupby(ARM, sort=False)["log"].agg(np.asarray)
+    if groups.empty:
         return
-    found = intervals([logs.to_numpy(float) for logs in groups.values()]).add_prefix("cost_")
-    found = found.rename(columns={"cost_value": "cost"})
-    compared = sound.merge(pd.concat([pd.DataFrame(list(groups), columns=ARM), found], axis=1), on=ARM)
-    said = []
-    for name, rows in by_implementation(training(compared)):
-        costs = listed([f"{row.cost:.2f} × at {row.where}" for row in rows.itertuples(index=False)])
-        said.append(f"A training step of {name} takes {costs}.")
-    said += _beside(report.baseline, compared)
+    costs = intervals(list(groups)).set_axis(groups.index).add_prefix("cost_").rename(columns={"cost_value": "cost"})
+    compared = sound.merge(costs.reset_index(), on=ARM)
+    steps = training(compared)
+    said = [f"A training step of {name} takes {_at(rows, 'cost')}." for name, rows in by_implementation(steps)]
+    said += [
+        f"Relative to {report.baseline} with the same lengths, a training step of {name} takes {_at(rows, 'ratio')}."
+        for name, rows in by_implementation(steps[steps["verdict"] == FASTER])
+    ]
     columns = (
         *WHERE,
         words_of("implementation"),
@@ -58,9 +55,5 @@ def make(report: Report) -> Iterator[Answer]:
     yield Answer("What do rows of different lengths cost?", " ".join(said), columns, in_order(compared))
 
 
-def _beside(baseline: str, compared: pd.DataFrame) -> Iterator[str]:
-    """Yield what trains clearly faster than the baseline where both have lengths."""
-    steps = training(compared)
-    for name, rows in by_implementation(steps[steps["verdict"] == FASTER]):
-        ratios = listed([f"{row.ratio:.2f} × at {row.where}" for row in rows.itertuples(index=False)])
-        yield f"Relative to {baseline} with the same lengths, a training step of {name} takes {ratios}."
+def _at(rows: pd.DataFrame, number: str) -> str:
+    return listed([f"{value:.2f} × at {where}" for value, where in zip(rows[number], rows["where"], strict=True)])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
-
-import pandas as pd
 
 from reports import formatting
 from reports.charts import dots, marks, style
@@ -18,36 +17,26 @@ SECTION, ORDER, FROM = "ratios", 10, "head"
 
 def make(report: Report) -> Iterator[Drawing]:
     """Yield a chart for each mode and device in which an implementation was compared with the baseline."""
-    shown = marks.asked(report)
+    shown, baseline = marks.asked(report), report.baseline
     shown = shown[shown["ratio"].notna()]
-    for (workload, mode, device), rows in shown.groupby(["workload", "mode", "device"], sort=False):
-        if not set(rows["implementation"]) <= {report.baseline}:
-            yield _drawing(report.baseline, str(workload), str(mode), str(device), rows)
+    for (workload, mode, device), compared in shown.groupby(["workload", "mode", "device"], sort=False):
+        if set(compared["implementation"]) <= {baseline}:
+            continue
+        rows, problems, more = marks.first(compared)
+        data = marks.points(rows, "ratio", partial(_said, baseline), "implementation", "track", "problem")
+        axis = partial(marks.log_axis, f"time, × {plain(baseline)}", style.limits(data, "ratio", 0.8, 1.25))
+        chart = dots.dots(data, "ratio", axis, "ratio", line=dots.line_at(1), problems=problems)
+        what = marks.where(device, workload, mode)
+        title = f"Time over {plain(baseline)}'s time: {what}{more}"
+        text = (
+            f"Dot plot, a panel for each problem: the time of each implementation over {baseline}'s time in {what},"
+            " with 95 % intervals, on a logarithmic axis."
+        )
+        name = file_name("ratio", str(workload), str(mode), str(device))
+        yield Drawing(name, title, text, None, str(mode), list(data["said"]), chart)
 
 
-def _drawing(baseline: str, workload: str, mode: str, device: str, rows: pd.DataFrame) -> Drawing:
-    rows, problems, more = marks.first(rows)
-    order = dots.in_rows(rows, "ratio")
-    data = marks.points(rows, "ratio", lambda row: _said(row, baseline), "implementation", "track", "problem")
-    low, high = style.limits(rows["ratio"], rows["ratio_low"], rows["ratio_high"])
-    ends = min(low, 0.8), max(high, 1.25)
-    looks = {"y": dots.rows_of(order), **dots.of_tracks(list(data["track"]))}
-
-    def layers(base: Any, width: int) -> Any:
-        axis = marks.log_axis(f"time, × {plain(baseline)}", ends, most=max(3, width // 32))
-        return dots.dots(base, "ratio", axis, dots.line_at(1), **looks)
-
-    what = marks.where(workload, mode, device)
-    title = f"Time over {plain(baseline)}'s time: {what}{more}"
-    text = (
-        f"Dot plot, a panel for each problem: the time of each implementation over {baseline}'s time in {what}, with"
-        " 95 % intervals, on a logarithmic axis."
-    )
-    chart = dots.panels(data, problems, order, layers)
-    return Drawing(file_name("ratio", workload, mode, device), title, text, None, mode, list(data["said"]), chart)
-
-
-def _said(row: Any, baseline: str) -> str:
+def _said(baseline: str, row: Any) -> str:
     ratio = formatting.interval(row.ratio, row.ratio_low, row.ratio_high)
     where = f"{row.implementation}, {row.problem}: {ratio} × {baseline}, {row.verdict}"
     return f"{where}; {row.seconds_n:.0f} replicates; {row.versions}"

@@ -19,6 +19,8 @@ from reports.report import SIZES, Report, largest, problems_of
 from reports.verdict import UNCLEAR
 
 SECTION, ORDER = "flips", 20
+HEIGHT = 260
+"""Of a panel, in pixels."""
 ENOUGH = 3
 """The fewest problems of a panel."""
 LETTERS = {"seq_len": "T", "batch": "B", "input_size": "I", "hidden_size": "H", "num_layers": "L"}
@@ -26,21 +28,16 @@ LETTERS = {"seq_len": "T", "batch": "B", "input_size": "I", "hidden_size": "H", 
 
 def make(report: Report) -> Iterator[Drawing]:
     """Yield a chart for each workload, mode and device that has a panel; a panel needs ENOUGH problems."""
-    problems = problems_of(report.run.records)
-    shown = marks.asked(report)
-    rates = []
-    for key, measured in shown.groupby(["workload", "mode", "device"], sort=False):
-        workload, mode, device = map(str, key)
-        here = problems[problems["problem"].isin(measured["problem"])]
-        # one step is the same work for every T
-        sizes = [size for size in SIZES if size != "seq_len" or workload != "cell"]
-        families = {size: family for size in sizes if (family := largest(here, size))[size].nunique() >= ENOUGH}
-        if families:
-            yield _drawing(report.baseline, (workload, mode, device), measured, families)
-        if "batch" in families:
-            batches = {"batch": families["batch"]}
-            rates.append(_drawing(report.baseline, (workload, mode, device), measured, batches, rate=True))
-    yield from rates
+    problems, shown = problems_of(report.run.records), marks.asked(report)
+    for kind, sizes in ((TIME, list(SIZES)), (RATE, ["batch"])):
+        for (workload, mode, device), rows in shown.groupby(["workload", "mode", "device"], sort=False):
+            # one step is the same work for every T
+            swept = sizes if workload != "cell" else [size for size in sizes if size != "seq_len"]
+            here = problems[problems["problem"].isin(rows["problem"])]
+            families = {size: largest(here, size) for size in swept}
+            families = {size: family for size, family in families.items() if family[size].nunique() >= ENOUGH}
+            if families:
+                yield _drawing(report.baseline, kind, (str(workload), str(mode), str(device)), rows, families)
 
 
 TIME = "sizes", "Time against size", "time of one call"
@@ -48,50 +45,44 @@ RATE = "rates", "Sequences per second", "sequences per second"
 """The word with which the chart's name starts, its title, and its axis."""
 
 
-def _per_second(points: pd.DataFrame) -> pd.DataFrame:
-    """Return the points of a sweep of batches with sequences per second in place of seconds."""
-    batch = points["size"]
-    return points.assign(value=batch / points["value"], low=batch / points["high"], high=batch / points["low"])
-
-
 def _drawing(
     baseline: str,
+    kind: tuple[str, str, str],
     where: tuple[str, str, str],
     measured: pd.DataFrame,
     families: dict[str, pd.DataFrame],
-    rate: bool = False,
 ) -> Drawing:
-    kind, title, unit = RATE if rate else TIME
-    data = {size: _points(measured, family, size) for size, family in families.items()}
-    if rate:
-        data = {size: _per_second(points) for size, points in data.items()}
+    (word, title, unit), (workload, mode, device) = kind, where
+    data = {size: _points(measured, family, size, kind) for size, family in families.items()}
     every = pd.concat(data.values())
-    ends = style.limits(every["value"], every["low"].fillna(np.inf), every["high"].fillna(np.inf))
-    names = list(every.groupby("implementation")["value"].apply(lambda s: np.log(s).mean()).sort_values().index)
+    ends = style.limits(every, "value")
+    names = list(np.log(every["value"]).groupby(every["implementation"]).mean().sort_values().index)
 
     def chart(width: int) -> Any:
         columns = 1 if width == NARROW else len(families)
         each = min(300, (width - 20 * (columns - 1)) // columns - 80)
-        axis = marks.log_axis(unit, ends, time=not rate)
+        axis = marks.log_axis(unit, ends, HEIGHT, time=kind is TIME)
         drawn = [_panel(data[size], size, _fixed(families[size], size), names, axis, each) for size in families]
         return alt.concat(*drawn, columns=columns).resolve_scale(color="shared", shape="shared", y="shared")
 
-    workload, mode, device = where
     text = (
         f"Line charts on logarithmic axes: {unit} of {workload}, {mode} against"
         f" {', '.join(SIZES[size] for size in families)}, a line for each implementation. A hollow mark is"
         f" {UNCLEAR}, a cross is where a line crosses that of {baseline}."
     )
-    title, name = f"{title}: {marks.where(*where)}", file_name(kind, workload, mode, device)
-    return Drawing(name, title, text, None, mode, list(every["said"]), chart)
+    title = f"{title}: {marks.where(device, workload, mode)}"
+    return Drawing(file_name(word, *where), title, text, None, mode, list(every["said"]), chart)
 
 
-def _points(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataFrame:
-    """Return the points of a panel: size, value in seconds with low and high, whether it is clear, and words."""
+def _points(measured: pd.DataFrame, family: pd.DataFrame, size: str, kind: tuple[str, str, str]) -> pd.DataFrame:
+    """Return the points of a panel: size, value with low and high, ratio, whether it is clear, and words."""
     rows = measured.merge(family[["problem", size]], on="problem").sort_values(["implementation", size])
     points = marks.points(rows, "seconds", _said, "implementation").rename(columns={"seconds": "value"})
-    clear = rows["verdict"] != UNCLEAR
-    return points.assign(size=rows[size].astype(int), ratio=rows["ratio"].astype(float), clear=clear)
+    points = points.assign(size=rows[size].astype(int), ratio=rows["ratio"], clear=rows["verdict"] != UNCLEAR)
+    if kind is RATE:
+        values = {"value": points["value"], "low": points["high"], "high": points["low"]}
+        points = points.assign(**{name: points["size"] / seconds for name, seconds in values.items()})
+    return points
 
 
 def _said(row: Any) -> str:
@@ -142,7 +133,7 @@ def _panel(data: pd.DataFrame, size: str, fixed: str, names: list[str], axis: di
         .mark_point(shape="cross", size=130, color=INK, angle=45, filled=True)
         .encode(x=x, y=alt.Y("value:Q", **axis), description="said:N")
     )
-    return alt.layer(line, interval, point, cross).properties(width=width, height=260, title=plain(fixed, 60))
+    return alt.layer(line, interval, point, cross).properties(width=width, height=HEIGHT, title=plain(fixed, 60))
 
 
 def _fixed(family: pd.DataFrame, size: str) -> str:
