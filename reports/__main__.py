@@ -17,14 +17,12 @@ try:
         from benchmarks import tables
         from benchmarks.options import Group
         from benchmarks.tables import output
-        from benchmarks.words import count
-        from impls.core.files import write_text, write_whole
+        from impls.core.files import write_text
         from impls.core.text import one_line
-        from reports import dataset, export, frames, headline, peak, publication, publishing, run_folder, site
+        from reports import dataset, frames, headline, peak, publication, run_folder, site
         from reports import fleet as fleets
         from reports import terminal as screen
-        from reports.composition import in_order
-        from reports.summary import summarise
+        from reports.tables import csv
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
         raise
@@ -63,14 +61,13 @@ where_option = click.option(
     help="Of a single run, the tables to print: those that the headline is about, or all.",
 )
 @where_option
-def build(addresses: tuple[str, ...], out: Path | None, show: str = "answer", where: str | None = None) -> int:
+def report(addresses: tuple[str, ...], out: Path | None, show: str, where: str | None) -> int:
     """Rebuild tables, charts and index.html. Also takes .parquet, the .json of `pytest benchmarks`, and a dataset.
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
-    fetched = dataset.is_dataset(addresses[0])
     with _folders(addresses, where) as paths:
-        return _build(paths, out or TOGETHER if fetched else out, show)
+        return _report(paths, out or TOGETHER if dataset.is_dataset(addresses[0]) else out, show == "all")
 
 
 @contextlib.contextmanager
@@ -93,7 +90,7 @@ def _folders(addresses: Sequence[str], where: str | None) -> Iterator[list[Path]
                 )
             if not len(chosen):
                 raise click.ClickException("no run matches")
-            paths = [run.folder for run in source.fetch(chosen, Path(folder))]
+            paths = source.fetch(chosen, Path(folder))
         yield sorted(paths)
 
 
@@ -110,38 +107,36 @@ def _dataset_errors() -> Iterator[None]:
         raise click.ClickException(one_line(f"{needed}{error}")) from None
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[frames.Run], list[frames.Unreadable]]:
-    """Read runs, and say on one line each which can't be read."""
-    runs, unreadable = frames.read_runs(paths)
-    for error in unreadable:
-        command_line.say(f"error: {error}", err=True)
-    return runs, unreadable
-
-
-def _build(paths: Sequence[Path], out: Path | None, show: str) -> int:
-    for path in filter(run_folder.holds_a_report, paths):
-        command_line.say(f"skipped: {path} holds a report, not a run", err=True)
-    runs, unreadable = _read([path for path in paths if not run_folder.holds_a_report(path)])
-    if not runs and not unreadable:
-        command_line.say("error: there is no run to report", err=True)
-        return 1
+def _report(paths: Sequence[Path], out: Path | None, everything: bool) -> int:
+    runs = [path for path in paths if not run_folder.holds_a_report(path)]
+    for path in paths:
+        if path not in runs:
+            command_line.say(f"skipped: {path} holds a report, not a run", err=True)
     alone = len(paths) == 1 and paths[0].is_dir() and (out is None or run_folder.same(out, paths[0]))
     target = paths[0] if alone else out or TOGETHER
-    console = output(190)
-    reported = run_folder.reports(in_order(runs), None if alone else target, target)
+    reported, unreadable = run_folder.reports(runs, None if alone else target, target)
+    _say_unreadable(unreadable)
+    if not reported and not unreadable:
+        command_line.say("error: there is no run to report", err=True)
+        return 1
     if reported:
         site.save(target, reported)
     if len(reported) == 1:
-        run, summary = reported[0].run, reported[0].summary
-        screen.show(run, summary, console, show == "all")
-        advice = [each.sentence for each in headline.recommendations(run, summary)]
-        for line in (headline.headline(run, summary), *advice):
+        console = output(190)
+        screen.show(reported[0], console, everything)
+        advice = [each.sentence for each in headline.recommendations(reported[0])]
+        for line in (headline.headline(reported[0]), *advice):
             console.print(line, style="bold", markup=False, highlight=False)
     if reported and not alone:
         command_line.say(f"the page is {target / 'index.html'}")
     for line in filter(None, (peak.above(each.summary) for each in reported)):
         command_line.say(f"warning: {line}", err=True)
     return 1 if unreadable else 0
+
+
+def _say_unreadable(errors: Sequence[frames.Unreadable]) -> None:
+    for error in errors:
+        command_line.say(f"error: {error}", err=True)
 
 
 @cli.command("site")
@@ -158,11 +153,12 @@ def _build(paths: Sequence[Path], out: Path | None, show: str) -> int:
 def build_site(published: str, where: str | None, out: Path) -> int:
     """Build the site of the published runs: static files that any host can serve."""
     with _folders([published], where) as paths:
-        folder = paths[0].parent if dataset.is_dataset(published) else paths[0]
-        runs, unreadable = _read(sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")))
-        if not runs:
+        here = paths[0].glob(f"*/{frames.RESULTS}")
+        runs = paths if dataset.is_dataset(published) else sorted(path.parent for path in here)
+        reported, unreadable = run_folder.reports(runs, out / publication.RUNS, out, publication.OF_A_RUN)
+        _say_unreadable(unreadable)
+        if not reported:
             raise click.ClickException(f"{published} holds no run")
-        reported = run_folder.reports(in_order(runs), out / publication.RUNS, out, publication.OF_A_RUN)
         publication.build(out, reported)
     command_line.say(f"the site is {out / 'index.html'}")
     return 1 if unreadable else 0
@@ -184,37 +180,25 @@ def publish(path: Path, address: str | None, to: Path) -> int:
     The exit code is 1 where it can't be published.
     """
     try:
-        run = frames.read_run(path)
+        run = run_folder.complete(frames.read_run(path))
     except frames.Unreadable as error:
         raise click.ClickException(str(error)) from None
-    summary = summarise(run)
-    found = list(publishing.faults(run, summary))
-    for fault in found:
+    faults = list(publication.faults(run))
+    for fault in faults:
         command_line.say(f"not published: {fault}", err=True)
-    if not found and address:
+    if not faults and address:
         with _dataset_errors():
             command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
-    elif not found:
-        place = publishing.publish(run, summary, to)
-        command_line.say(f"published: {place}. Commit it; `nox -s site` shows it.")
-    return 1 if found else 0
+    elif not faults:
+        command_line.say(f"published: {publication.publish(run, to)}. Commit it; `nox -s site` shows it.")
+    return 1 if faults else 0
 
 
-@cli.command()
-@click.argument("address", metavar="DATASET")
-@where_option
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.parquet|FILE.csv", required=True)
-def summary(address: str, where: str | None, out: Path) -> int:
-    """Write the ratios of all arms of a dataset's runs to a file, in bounded memory."""
-    if out.suffix not in (".csv", ".parquet"):
-        raise click.UsageError(f"--out {out} is neither .csv nor .parquet")
-    with _dataset_errors():
-        found = dataset.Dataset(address).summary(where or "")
-        if not len(found):
-            raise click.ClickException("no run matches, or none of them has a ratio")
-        write_whole(out, (lambda path: found.to_csv(path, index=False)) if out.suffix == ".csv" else found.to_parquet)
-    command_line.say(f"{count(len(found), 'ratio')} of {count(found['run_id'].nunique(), 'run')}: {out}")
-    return 0
+@cli.command("summary", hidden=True, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, expose_value=False)
+def summary() -> None:
+    """Name the command that writes the ratios now."""
+    raise click.UsageError("there is no command summary any more: `report` writes a summary.csv for each run")
 
 
 @cli.command("fleet")
@@ -234,7 +218,7 @@ def report_fleet(folder: Path) -> int:
         command_line.say(f"error: a fleet needs {error.name}: install the group `fleet` of pyproject.toml", err=True)
         return command_line.NOT_INSTALLED
     write_text(folder / "fleet.md", fleets.document(said))
-    write_text(folder / "fleet.csv", export.csv(fleets.table(said)))
+    write_text(folder / "fleet.csv", csv(fleets.table(said)))
     console = output(190)
     if said.rows:
         console.print(tables.terminal(fleets.columns(said), said.rows))

@@ -19,9 +19,9 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.tables import Column
 from reports import formatting, history, tables, tracks
-from reports.frames import ARM, BENCHMARK, Run
-from reports.headline import PURPOSES, WORKLOAD, Recommendation, recommendations
-from reports.report import EVERY, HEAD, Report, Shown
+from reports.frames import ARM, Run
+from reports.headline import Recommendation, recommendations
+from reports.report import EVERY, HEAD, PURPOSES, Report, Shown
 from reports.tables import is_ok, words_of
 from reports.verdict import BASELINE, UNCLEAR, YES
 
@@ -92,26 +92,26 @@ def words(run: Run) -> str:
     return ", ".join(part for part in (processors.words(machine), machine.gpu) if part)
 
 
-def advice(machine: Machine) -> list[tuple[Recommendation, Report]]:
+def advice(machine: Machine) -> list[Recommendation]:
     """Return what to use at each shape for each purpose, from the run that compared most implementations there."""
-    chosen: dict[tuple[str, str, str], tuple[Recommendation, Report]] = {}
+    chosen: dict[tuple[str, str, str], Recommendation] = {}
     for report in machine.runs:
-        for found in recommendations(report.run, report.summary):
+        for found in recommendations(report):
             key = found.problem, found.mode, found.device
-            if key not in chosen or found.compared > chosen[key][0].compared:
-                chosen[key] = found, report
+            if key not in chosen or found.compared > chosen[key].compared:
+                chosen[key] = found
     return list(chosen.values())
 
 
-def maps(head: Report, advised: Iterable[tuple[Recommendation, Report]]) -> Iterator[Map]:
+def maps(head: Report, advised: Iterable[Recommendation]) -> Iterator[Map]:
     """Yield the maps of the shapes of the run that heads a machine; each shape from the run that the advice is from."""
     shapes = set(head.summary["problem"].astype(str))
     parts = []
-    for said, report in advised:
-        rows = report.summary
-        if said.problem in shapes and report.baseline == head.baseline:
-            wanted = {**vars(said), "workload": WORKLOAD}
-            parts.append(rows[(rows[BENCHMARK].astype(str) == [wanted[name] for name in BENCHMARK]).all(axis=1)])
+    for each in advised:
+        if each.problem in shapes and each.report.baseline == head.baseline:
+            rows = each.report.asked
+            wanted = [each.problem, each.mode, each.device]
+            parts.append(rows[(rows[["problem", "mode", "device"]].astype(str) == wanted).all(axis=1)])
     if parts:
         yield from maps_of(pd.concat(parts, ignore_index=True))
 
@@ -120,9 +120,8 @@ ENDS = (0.5, 0.7, 0.87, 0.97, 1.03, 1.15, 1.5, 2.5, 5.0)
 """The ratios at which the colour changes, from much faster to much slower than the baseline."""
 
 
-def maps_of(summary: pd.DataFrame) -> Iterator[Map]:
+def maps_of(asked: pd.DataFrame) -> Iterator[Map]:
     """Yield the map of each purpose that has at least two shapes and two implementations with a ratio."""
-    asked = summary[summary["workload"] == WORKLOAD]
     for mode in PURPOSES:
         for device, rows in asked[asked["mode"] == mode].groupby("device", sort=False, observed=True):
             shapes = list(dict.fromkeys(rows["problem"].astype(str)))
@@ -234,7 +233,7 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[Row]:
             arm: found["seconds"].dropna().to_numpy(float)
             for arm, found in report.run.records.groupby(ARM, sort=False, observed=True)
         }
-        for section in tables.sections(report.summary, report.baseline):
+        for section in tables.sections(report):
             rest = [column for column in section.columns if column.key not in SHOWN]
             for row in section.rows:
                 times = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()

@@ -9,25 +9,21 @@ second writer or a second try replaces it. Files of older schema versions stay a
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.metadata import Metadata
-from benchmarks.statistics.intervals import means
 from impls.core.files import write_text, write_whole
 from impls.core.text import one_line
-from reports import estimates, history
+from reports import history
 from reports.charts.drawing import file_name
-from reports.frames import ENVIRONMENT, RESULTS, Run, read_run
+from reports.frames import ENVIRONMENT, RESULTS, read_run
 
 IN_FILE = b"lstm-bench run"
 """The key of a Description in a file's metadata."""
@@ -63,18 +59,13 @@ class Description(msgspec.Struct):
 
 
 class Dataset:
-    """A dataset at an address such as /data/lstm or s3://bucket/lstm.
+    """A dataset at an address such as /data/lstm or s3://bucket/lstm."""
 
-    Args:
-        address: where it is.
-        options: of fsspec's file system, such as endpoint_url.
-    """
-
-    def __init__(self, address: str, **options: Any) -> None:
+    def __init__(self, address: str) -> None:
         import fsspec  # of the group `dataset`
 
         self.address = str(address).rstrip("/")
-        self.files, self.root = fsspec.core.url_to_fs(self.address, **options)
+        self.files, self.root = fsspec.core.url_to_fs(self.address)
         self.is_folder = "file" in self.files.protocol
 
     def put(self, folder: Path) -> str:
@@ -123,30 +114,14 @@ class Dataset:
                 raise NoDataset(f"the condition {where!r}: {one_line(str(error))}") from None
         return found
 
-    def summary(self, where: str = "") -> pd.DataFrame:
-        """Return a row for each chosen run, benchmark and implementation, with the columns of `ratios`."""
-        parts = []
-        for file in self.runs(where)["file"]:
-            with tempfile.TemporaryDirectory(prefix="lstm-bench-") as folder:
-                parts.append(ratios(self._read(file, Path(folder))))
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-    def fetch(self, chosen: pd.DataFrame, folder: Path) -> Iterator[Run]:
-        """Write chosen runs to folders of their own, and read each as any run.
-
-        Args:
-            chosen: rows of `runs`.
-            folder: where their folders are made.
-        """
-        for run_id, file in zip(chosen["run_id"], chosen["file"], strict=True):
-            yield self._read(file, folder / file_name(run_id))
-
-    def _read(self, file: str, folder: Path) -> Run:
-        """Write the files of a run to a folder, and read it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / RESULTS).write_bytes(self.files.cat_file(f"{self.root}/{file}"))
-        write_text(folder / ENVIRONMENT, _description(pq.read_metadata(folder / RESULTS)).environment)
-        return read_run(folder)
+    def fetch(self, chosen: pd.DataFrame, folder: Path) -> list[Path]:
+        """Write the files of chosen runs, which are rows of `runs`, to folders of their own, and return these."""
+        places = [folder / file_name(run_id) for run_id in chosen["run_id"]]
+        for place, file in zip(places, chosen["file"], strict=True):
+            place.mkdir(parents=True)
+            (place / RESULTS).write_bytes(self.files.cat_file(f"{self.root}/{file}"))
+            write_text(place / ENVIRONMENT, _description(pq.read_metadata(place / RESULTS)).environment)
+        return places
 
     def _names(self) -> list[str]:
         """Return the files of runs, relative to the address.
@@ -181,21 +156,6 @@ class Dataset:
             "implementations": described.implementations,
             "file": name,
         }
-
-
-def ratios(run: Run) -> pd.DataFrame:
-    """Return the ratio of each arm of a run to the baseline, as the run's own report takes it.
-
-    Columns: run_id, problem, workload, mode, device, implementation, ratio, sd (of the logs of the replicates) and
-    replicates.
-    """
-    blocks = estimates.blocks_of(run)
-    logs = blocks.replicate_log_ratios(blocks.arms, blocks.arms.assign(implementation=run.baseline))
-    known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)
-    found = means(estimates.grouped(logs["log_ratio"].to_numpy(), number, len(known)), most_freedom=0)
-    arms = blocks.arms.loc[known].assign(ratio=np.exp(found.mean), sd=found.sd, replicates=found.n)
-    arms.insert(0, "run_id", run.run_id)
-    return arms
 
 
 def _description(file: pq.FileMetaData) -> Description:

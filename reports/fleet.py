@@ -118,18 +118,18 @@ def read(folder: Path) -> tuple[list[Node], list[str]]:
     kept = fleets.read(folder)
     found: list[tuple[str, str, Run]] = []
     missing = []
-    runs = frames.read_each(fleets.run_of(folder, member.name) for member in kept.members)
-    for member, run in zip(kept.members, runs, strict=True):
+    for member in kept.members:
         over = fleets.ended(folder, member.name)
-        if not isinstance(run, frames.Unreadable):
+        try:
+            run = frames.read_run(fleets.run_of(folder, member.name))
             found.append((member.name, over.node if over else member.asked, run))
-            continue
-        done, of_all = fleets.replicates_done(folder, member.name)
-        if over is not None and over.code in (0, 1):  # the run has ended well, and its files are damaged
-            why = str(run).replace(f"{folder}/", "")
-        else:
-            why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates"
-        missing.append(f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 200)}")
+        except frames.Unreadable as error:
+            done, of_all = fleets.replicates_done(folder, member.name)
+            if over is not None and over.code in (0, 1):  # the run has ended well, and its files are damaged
+                why = str(error).replace(f"{folder}/", "")
+            else:
+                why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates"
+            missing.append(f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 200)}")
     kinds = kinds_of([run.metadata.machine for _, _, run in found])
     nodes = [
         Node(member, name, kind, run, log_ratios(run)) for (member, name, run), kind in zip(found, kinds, strict=True)

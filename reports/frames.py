@@ -65,8 +65,11 @@ class Run:
 
     @property
     def baseline(self) -> str:
-        """The implementation that all ratios are taken to."""
-        return self.metadata.run.baseline or usual_baseline(self.records["implementation"].unique())
+        """The implementation that all ratios are taken to; of a run that names none, torch_lstm or its first one."""
+        if self.metadata.run.baseline:
+            return self.metadata.run.baseline
+        names = self.records["implementation"]
+        return USUAL_BASELINE if USUAL_BASELINE in set(names) else str(names.iloc[0])
 
 
 def read_run(path: Path) -> Run:
@@ -80,10 +83,8 @@ def read_run(path: Path) -> Run:
     """
     try:
         return _read(path)
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, ValueError, OverflowError) as error:
         raise Unreadable(describe(error)) from None
-    except (ValueError, OverflowError) as error:
-        raise Unreadable(str(error)) from None
 
 
 def _read(path: Path) -> Run:
@@ -107,36 +108,19 @@ def _read(path: Path) -> Run:
     return Run(path, records, turns_read, known)
 
 
-def read_each(paths: Iterable[Path]) -> list[Run | Unreadable]:
-    """Read several runs: of each path its run, or why it can't be read."""
-    found: list[Run | Unreadable] = []
-    for path in paths:
-        try:
-            found.append(read_run(path))
-        except Unreadable as error:
-            found.append(error)
-    return found
-
-
 def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
     """Read several runs: those that can be read, each run_id once, and for each other path why it can't be read."""
     runs: dict[str, Run] = {}
     errors = []
-    paths = list(paths)
-    for path, run in zip(paths, read_each(paths), strict=True):
-        if isinstance(run, Unreadable):
-            errors.append(run)
-        elif run.run_id in runs:
-            errors.append(Unreadable(f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}"))
-        else:
+    for path in paths:
+        try:
+            run = read_run(path)
+            if run.run_id in runs:
+                raise Unreadable(f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}")
             runs[run.run_id] = run
+        except Unreadable as error:
+            errors.append(error)
     return list(runs.values()), errors
-
-
-def usual_baseline(implementations: Iterable[str]) -> str:
-    """Return the baseline of a run that names none: torch_lstm if it is there, else the first implementation."""
-    names = list(implementations)
-    return USUAL_BASELINE if USUAL_BASELINE in names else names[0]
 
 
 def _of_records(records: pd.DataFrame, turns_read: pd.DataFrame) -> Metadata:
@@ -145,7 +129,6 @@ def _of_records(records: pd.DataFrame, turns_read: pd.DataFrame) -> Metadata:
     return Metadata(
         run=Options(
             run_id=str(records["run_id"].iloc[0]),
-            baseline=usual_baseline(records["implementation"].unique()),
             threads=int(threads.iloc[0]) if len(threads) else 0,
             replicates=int(records["replicate"].nunique()),
             blocks=int(turns_read["block"].nunique()),

@@ -9,15 +9,14 @@ import pandas as pd
 
 from benchmarks import processors
 from benchmarks.record import harmless
-from benchmarks.words import listed
+from benchmarks.words import count, listed
 from reports import formatting
 from reports.frames import Run
+from reports.report import PURPOSES, WORKLOAD, Report
 from reports.tracks import DEFAULT, TRACKS
 from reports.verdict import BASELINE, FASTER, UNCLEAR, YES
 
-PURPOSES = {"train_step": "Training", "forward": "Inference"}
-WORKLOAD = "sequence"
-WANTED = (("workload", "sequence"), ("mode", "train_step"), ("device", None))
+WANTED = (("workload", WORKLOAD), ("mode", "train_step"), ("device", None))
 """What the sentence is about; where the run has no time for it, the first that it has one for."""
 
 
@@ -32,14 +31,14 @@ def subject(summary: pd.DataFrame) -> pd.DataFrame:
     return asked
 
 
-def headline(run: Run, summary: pd.DataFrame) -> str:
+def headline(report: Report) -> str:
     """Return a few sentences on one workload and mode, over all of the run's problems."""
-    asked = subject(summary)
+    asked = subject(report.summary)
     if asked.empty:
         return "Nothing could be timed in this run: the tables say why."
     rows = asked[asked["status"] == "ok"]
     workload, mode, device = rows.iloc[0][["workload", "mode", "device"]].astype(str)
-    machine = run.metadata.machine
+    machine = report.run.metadata.machine
     where = (machine.gpu or device) if device == "cuda" else machine.cpu
     sentences = [f"{workload.capitalize()}, {mode.replace('_', ' ')}, on {where}."]
     for track in TRACKS:
@@ -85,6 +84,7 @@ def _of(number: int, problems: int) -> str:
 class Recommendation:
     """What to use at a problem, for the purpose that a mode stands for: the best of `compared` implementations."""
 
+    report: Report
     problem: str
     mode: str
     device: str
@@ -92,16 +92,16 @@ class Recommendation:
     compared: int
 
 
-def recommendations(run: Run, summary: pd.DataFrame) -> Iterator[Recommendation]:
+def recommendations(report: Report) -> Iterator[Recommendation]:
     """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order."""
-    asked = summary[(summary["workload"] == WORKLOAD) & summary["mode"].isin(PURPOSES)]
-    sound = asked[asked["status"] == "ok"]
-    order = {name: k for k, name in enumerate((*dict.fromkeys(sound["problem"].astype(str)), *PURPOSES))}
-    groups = {tuple(map(str, key)): rows for key, rows in sound.groupby(["problem", "mode", "device"], observed=True)}
-    for key in sorted(groups, key=lambda key: (order[key[0]], order[key[1]])):
-        (problem, mode, device), rows = key, groups[key]
-        where = f"{PURPOSES[mode]} at {problem} on {_machine(run, device)}"
-        yield Recommendation(problem, mode, device, f"{where}: {_advice(rows, run.baseline)}", len(rows))
+    order = {name: k for k, name in enumerate((*dict.fromkeys(report.sound["problem"].astype(str)), *PURPOSES))}
+    groups = report.sound.groupby(["problem", "mode", "device"], observed=True)
+    of_key = {tuple(map(str, key)): rows for key, rows in groups}
+    for (problem, mode, device), rows in sorted(
+        of_key.items(), key=lambda item: (order[item[0][0]], order[item[0][1]])
+    ):
+        where = f"{PURPOSES[mode]} at {problem} on {_machine(report.run, device)}"
+        yield Recommendation(report, problem, mode, device, f"{where}: {_advice(rows, report.baseline)}", len(rows))
 
 
 def _machine(run: Run, device: str) -> str:
@@ -111,7 +111,7 @@ def _machine(run: Run, device: str) -> str:
         return machine.gpu or device
     cores = run.metadata.run.threads or machine.cores
     words = processors.words(machine)
-    return f"{cores} core{'' if cores == 1 else 's'} ({words})" if cores else words
+    return f"{count(cores, 'core')} ({words})" if cores else words
 
 
 def _advice(rows: pd.DataFrame, baseline: str) -> str:

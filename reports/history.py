@@ -48,6 +48,8 @@ def began(run_id: str) -> Any:
 def history(reported: Sequence[Report]) -> pd.DataFrame:
     """Return a row for each machine, BENCHMARK, implementation and run in which it was measured; the oldest run first.
 
+    Only those that have a ratio to the baseline of the first run.
+
     Columns: machine, BENCHMARK, implementation, run_id, date, commit, versions; seconds and ratio (to the run's own
     baseline), each with _low and _high; baseline.
     """
@@ -68,22 +70,12 @@ def history(reported: Sequence[Report]) -> pd.DataFrame:
     series = ["machine", *BENCHMARK, "implementation"]
     columns = [*series, "run_id", "date", "commit", "versions", *ESTIMATES, "baseline"]
     past = pd.concat(parts, ignore_index=True)[columns]
+    past = past[past["ratio"].notna() & (past["baseline"] == reported[0].baseline)]
     return past.sort_values([*series, "date", "run_id"], kind="stable", ignore_index=True)
 
 
-def comparable(reported: Sequence[Report]) -> pd.DataFrame:
-    """Return the rows of `history` that have a ratio to the baseline of the first run."""
-    past = history(reported)
-    return past[past["ratio"].notna() & (past["baseline"] == reported[0].baseline)]
-
-
 def tables(reported: Sequence[Report], past: pd.DataFrame) -> list[Answer]:
-    """Return a table for each benchmark that at least two of the runs have: a column for each run, the oldest first.
-
-    Args:
-        reported: the runs.
-        past: their rows, as `comparable` has them.
-    """
+    """Return a table for each benchmark that at least two of the runs have: a column for each run, the oldest first."""
     labels = {each.run.run_id: each.label for each in reported}
     summaries = pd.concat([each.summary for each in reported])
     track_of = dict(zip(summaries["implementation"], summaries["track"], strict=True))
@@ -101,11 +93,7 @@ def tables(reported: Sequence[Report], past: pd.DataFrame) -> list[Answer]:
 
 
 def draw(past: pd.DataFrame) -> Iterator[Drawing]:
-    """Yield a chart for each machine and device with two runs or more.
-
-    Args:
-        past: rows that have the same baseline, as `comparable` has them.
-    """
+    """Yield a chart for each machine and device with two runs or more."""
     asked = past[past["date"].notna() & (past["implementation"] != past["baseline"])]
     for column, value in DRAWN.items():
         asked = asked[asked[column] == value]

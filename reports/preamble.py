@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import operator
+from xml.etree import ElementTree
 
-from benchmarks import processors
+from benchmarks import gpu_check, processors
 from benchmarks.metadata import UNKNOWN
 from benchmarks.runner import cards
-from benchmarks.words import count
-from reports import estimates, gpu_check, peak
-from reports.frames import BENCHMARK, Run
+from benchmarks.words import count, listed
+from impls.core.files import read_regular
+from impls.core.text import one_line
+from reports import estimates, peak
+from reports.frames import Run
 from reports.tracks import LIMITS
 from reports.verdict import ALPHA
 
@@ -40,9 +43,8 @@ def preamble(run: Run) -> list[str]:
         f"{', '.join(versions)}, Python {metadata.versions.get('python') or UNKNOWN}",
         f"{'; '.join(precisions)}{threads}",
         *peak_and_noise(run),
-        *groups(run),
         *card(run),
-        *gpu_check.summary(run),
+        *gpu_tests(run),
         f"{often}{seed}; commit {commit_id}; run {run.run_id}",
     ]
 
@@ -58,28 +60,6 @@ def peak_and_noise(run: Run) -> list[str]:
     return ["; ".join(said)] if said else []
 
 
-def groups(run: Run) -> list[str]:
-    """Return a line on the groups in which benchmarks were measured; nothing where all were open together.
-
-    All benchmarks of a group have turns before any of them has its last, so groups do not overlap in time.
-    """
-    if not run.turns["block"].max() > 0:  # a single block ends with each benchmark before it begins the next
-        return []
-    ok = run.records.loc[run.records["status"] == "ok", ["replicate", *BENCHMARK]]
-    timed = run.turns[["record", "started"]].merge(ok, left_on="record", right_index=True)
-    spans = timed.groupby(["replicate", *BENCHMARK], observed=True)["started"].agg(["min", "max"])
-    spans = spans.sort_values(["replicate", "min"])
-    replicate = spans.index.get_level_values("replicate")
-    earlier = spans.groupby(replicate)["max"].transform(lambda last: last.cummax().shift())
-    begun_later = (spans["min"] > earlier).groupby(replicate).sum()
-    most = 1 + int(begun_later.max()) if len(spans) else 1
-    return (
-        [f"for lack of memory, benchmarks were measured in up to {most} groups, one after the other"]
-        if most > 1
-        else []
-    )
-
-
 def card(run: Run) -> list[str]:
     """Return a line on turns in which the GPU held itself back, or somebody else used it; nothing where none is."""
     said = []
@@ -90,6 +70,24 @@ def card(run: Run) -> list[str]:
     if (shared := others > 0).any():
         said.append(f"OTHERS USED THE GPU in {shared.sum()} of {len(shared)} turns")
     return ["; ".join([*said, "measure again before you believe these times"])] if said else []
+
+
+def gpu_tests(run: Run) -> list[str]:
+    """Return a line on the tests of tests/gpu: how many passed, and which did not; nothing where the run has none."""
+    try:
+        root = ElementTree.fromstring(read_regular(run.folder / gpu_check.FILE))  # noqa: S314 — of the run's own folder
+    except (ValueError, ElementTree.ParseError):
+        return []
+    lines = []
+    for suite in root.iter("testsuite"):
+        gpu = next((item.get("value") for item in suite.iter("property") if item.get("name") == "gpu"), "no GPU")
+        bad = [(case, result) for case in suite for result in case if result.tag in ("failure", "error")]
+        failed = [one_line(f"{case.get('name')}: {result.get('message')}", 120) for case, result in bad]
+        number, skipped = (int(suite.get(name, 0)) for name in ("tests", "skipped"))
+        said = f"{number - len(failed) - skipped} passed, {len(failed)} failed, {skipped} not reached"
+        what = one_line(f"tests/gpu on {gpu}, {suite.get('timestamp', '')[:10]}", 120)
+        lines.append(f"{what}: {said}" + (f"; failed: {listed(failed)}" if failed else ""))
+    return lines
 
 
 BACKWARD = (

@@ -1,26 +1,26 @@
-"""The site: a page for the published runs together, one for each run, the documents, and files for programs."""
+"""What is published: whether a run is good enough, its files, and the site of all of them."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pandas as pd
 
 from benchmarks import processors
+from benchmarks.cases import PRESETS
+from benchmarks.record import harmless
+from benchmarks.words import count
 from impls.core.files import write_text
 from impls.core.text import json_text
-from reports import frames, site
-from reports.charts.marks import asked
+from reports import estimates, frames, site, tables
+from reports.charts.drawing import file_name
 from reports.documents import documents
-from reports.export import csv
 from reports.history import began
 from reports.report import Report
-from reports.verdict import YES
+from reports.run_folder import copy_raw, is_free
 
 RUNS = "runs"
 """The folder of the site with a folder for each run, whose addresses never change."""
@@ -34,7 +34,6 @@ LINKS = (
 """What every page of the site links to, beside the page of runs."""
 OF_A_RUN = tuple((f"../../{href}", title) for href, title in (("index.html", "All runs"), *LINKS))
 """What the page of a run links to."""
-
 
 VERSION = 2
 """The version of data.json. A key may be added without a new one; the meaning of a key never changes."""
@@ -106,18 +105,13 @@ def build(out: Path, reported: Sequence[Report]) -> None:
         links = (("index.html", "Which LSTM is fastest?"), *LINKS)
         write_text(path, site.document(document, [(up + href, title) for href, title in links]))
     summaries = [each.summary.assign(run_id=each.run.run_id) for each in reported]
-    write_text(out / "summary.csv", csv(pd.concat(summaries, ignore_index=True)))
-    write_text(out / "data.json", json_text(msgspec.to_builtins(data(reported))))
+    write_text(out / "summary.csv", tables.csv(pd.concat(summaries, ignore_index=True)))
+    write_text(out / "data.json", json_text(msgspec.to_builtins(Data(VERSION, list(map(_data, reported))))))
     write_text(out / "data.schema.json", json_text(msgspec.json.schema(Data)))
-    write_text(out / "badge.json", json.dumps(badge(reported)) + "\n")
 
 
-def data(reported: Sequence[Report]) -> Data:
-    """Return the content of data.json."""
-    return Data(VERSION, [_run(each) for each in reported])
-
-
-def _run(each: Report) -> PublishedRun:
+def _data(each: Report) -> PublishedRun:
+    """Return what data.json has of a run."""
     metadata, date = each.run.metadata, began(each.run.run_id)
     machine, options = metadata.machine, metadata.run
     rows = each.summary.rename(columns={"fastest": "fastest_of_track"})[list(Row.__struct_fields__)]
@@ -136,11 +130,51 @@ def _run(each: Report) -> PublishedRun:
     )
 
 
-def badge(reported: Sequence[Report]) -> dict[str, Any]:
-    """Return badge.json, which shields.io shows: at how many shapes the head's baseline trains fastest of its track."""
-    head = reported[0]
-    rows = asked(head, ["train_step"])
-    shapes = rows["problem"].nunique()
-    wins = rows.loc[(rows["implementation"] == head.baseline) & (rows["fastest"] == YES), "problem"].nunique()
-    words = f"{head.baseline} fastest at {wins} of {shapes} shapes"
-    return {"schemaVersion": 1, "label": "LSTM training", "message": words, "color": "blue"}
+LEAST_REPLICATES = 4
+"""The fewest replicates of fresh processes with which an interval means something."""
+MOST_OF_RATIOS, MOST_OF_TIMES = 0.1, estimates.UNSTEADY
+"""The most that the replicates of a ratio, and of a time, may differ by: the median of the standard deviations."""
+
+
+def faults(report: Report) -> Iterator[str]:
+    """Yield each reason why a run can't be published; none means that it can."""
+    run, summary = report.run, report.summary
+    metadata, options = run.metadata, run.metadata.run
+    if not run.folder.is_dir():
+        yield "it is a file, and not the folder that a run writes"
+    measured = set(run.records[["problem", "workload", "mode"]].astype(str).itertuples(index=False, name=None))
+    presets = [{(problem, *pair) for problem in each.problems for pair in each.pairs} for each in PRESETS.values()]
+    if measured not in presets:
+        yield f"its benchmarks are those of no preset; presets are {', '.join(PRESETS)}"
+    if not metadata.commit.id:
+        yield "its commit is not known"
+    elif metadata.commit.dirty:
+        yield "files differed from its commit: commit them, and measure again"
+    if (options.replicates or 0) < LEAST_REPLICATES:
+        yield f"it has {count(options.replicates or 0, 'replicate')}; {LEAST_REPLICATES} are needed"
+    noise = estimates.noise(run)
+    if not math.isfinite(noise.times):
+        yield "its noise is not known"
+    for what, found, most in (("ratios", noise.ratios, MOST_OF_RATIOS), ("times", noise.times, MOST_OF_TIMES)):
+        if found > most:
+            differ = f"{what} differ by {100 * found:.0f} % between replicates"
+            yield f"the machine was busy: {differ}; {100 * most:.0f} % is the most"
+    bad = summary[~summary["status"].isin(harmless(metadata.machine.gpu))]
+    for (status, name), rows in bad.groupby(["status", "implementation"], sort=False, observed=True):
+        yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
+
+
+def publish(report: Report, folder: Path) -> Path:
+    """Copy a run's raw files and its table into the folder of published runs, and return where they are.
+
+    The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
+    """
+    run = report.run
+    name = run.folder.resolve().name
+    place = folder / name
+    if not is_free(run, place):
+        place = folder / file_name(name, run.run_id)
+    place.mkdir(parents=True, exist_ok=True)
+    copy_raw(run, place)
+    write_text(place / "table.md", tables.markdown(report))
+    return place

@@ -15,12 +15,11 @@ from benchmarks.tables import Column
 from reports.charts.drawing import Drawing
 from reports.estimates import blocks_of
 from reports.frames import BENCHMARK, Run
-from reports.headline import PURPOSES, WORKLOAD
-from reports.tables import words_of
 
+PURPOSES = {"train_step": "Training", "forward": "Inference"}
+WORKLOAD = "sequence"
 HEAD, MOST, EVERY = "head", "most", "every"
 TIMES = ["seconds", "seconds_low", "seconds_high"]
-WHERE = tuple(map(words_of, ("problem", "mode", "device")))
 NAMED = 6
 """The most problems that a sentence names one by one."""
 SIZES = {"seq_len": "sequence length T", "batch": "batch B", "hidden_size": "hidden size H"}
@@ -97,6 +96,11 @@ class Report:
     def baseline(self) -> str:
         """The implementation that all ratios are taken to."""
         return self.run.baseline
+
+    @property
+    def answers(self) -> list[Answer]:
+        """Its answers, without the charts."""
+        return [each.what for each in self.shown if isinstance(each.what, Answer)]
 
     @property
     def label(self) -> str:

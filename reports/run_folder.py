@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import multiprocessing
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,8 +16,8 @@ import click
 from benchmarks import gpu_check, json_files
 from benchmarks.metadata import Metadata
 from impls.core.files import write_text, write_whole
-from reports import export, parts, site, tables
-from reports.frames import Run
+from reports import composition, frames, parts, site, tables
+from reports.frames import Run, Unreadable
 from reports.report import Report
 from reports.summary import summarise
 
@@ -33,41 +33,60 @@ TITLE = b"<title>Which LSTM is fastest?</title>"
 COPIED = [name for name in RAW if name != "results.json"]
 
 
-def report(run: Run, name: str, folder: Path, page: Path, links: site.Links = ()) -> Report:
-    """Write one run's tables and charts into a folder, with copies of its raw files if the folder is not the run's own.
+def reports(
+    paths: Iterable[Path], folder: Path | None, page: Path, links: site.Links = ()
+) -> tuple[list[Report], list[Unreadable]]:
+    """Write several runs, each into a folder of its name; as many at a time as there are processors.
 
     Args:
-        run: the run.
-        name: its name.
-        folder: the folder.
-        page: the folder of the page that will show it.
-        links: to the pages of the site that this is a part of; the run then has a page of its own in its folder.
+        paths: of the runs, as for frames.read_run.
+        folder: where their folders are made; None for a single run whose folder is the page's.
+        page: the folder of the page that will show them.
+        links: to the pages of the site that this is a part of; each run then has a page of its own in its folder.
+
+    Returns:
+        The runs in the order of a page, and of each other path why it can't be read.
 
     Raises:
-        click.ClickException: the folder holds another run, which must not be lost.
+        click.ClickException: a folder holds another run, which must not be lost; or the page's folder has an
+            index.html that is not ours.
     """
+    read, unreadable = frames.read_runs(paths)
+    runs = composition.in_order(read)
+    if runs and _holds_another_page(page):
+        raise click.ClickException(f"{page / 'index.html'} is not a page of this suite; give another --out")
+    named = names(runs)
+    every = [(run, name, folder / name if folder else page, page, links) for run, name in zip(runs, named, strict=True)]
+    if len(every) < 2:
+        return [_write(*each) for each in every], unreadable
+    most = min(len(every), os.cpu_count() or 1)
+    with ProcessPoolExecutor(most, multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(_write, *zip(*every, strict=True))), unreadable
+
+
+def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> Report:
     folder.mkdir(parents=True, exist_ok=True)
     copy_raw(run, folder)
-    plain = Report(run, summarise(run), name)
-    shown = list(parts.made(plain))
-    sections = list(tables.sections(plain.summary, run.baseline))
-    write_text(folder / "summary.csv", export.csv(plain.summary))
-    write_text(folder / "table.md", export.markdown(run, plain.summary, shown))
-    write_text(folder / "table.tex", export.latex(run, sections))
-    whole = dataclasses.replace(
-        plain,
-        shown=parts.drawn(shown, folder / "figures"),
+    report = complete(run, name)
+    write_text(folder / "summary.csv", tables.csv(report.summary))
+    write_text(folder / "table.md", tables.markdown(report))
+    write_text(folder / "table.tex", tables.latex(report))
+    raw_files = {run.folder.name: "raw data"} if run.folder.is_file() else RAW
+    report = replace(
+        report,
+        shown=parts.drawn(report.shown, folder / "figures"),
         raw="" if folder == page else f"{folder.relative_to(page).as_posix()}/",
-        raw_files=[(file, what) for file, what in raw_files(run).items() if (folder / file).is_file()],
+        raw_files=[(file, what) for file, what in raw_files.items() if (folder / file).is_file()],
     )
     if links:
-        site.save(folder, [dataclasses.replace(whole, raw="")], links)
-    return whole
+        site.save(folder, [replace(report, raw="")], links)
+    return report
 
 
-def raw_files(run: Run) -> dict[str, str]:
-    """Return the names of a run's raw files, each with a few words on what it is."""
-    return {run.folder.name: "raw data"} if run.folder.is_file() else RAW
+def complete(run: Run, name: str = "") -> Report:
+    """Return a run with its summary and with what the parts make of it, before any of it is drawn."""
+    report = Report(run, summarise(run), name)
+    return replace(report, shown=list(parts.made(report)))
 
 
 def is_free(run: Run, folder: Path) -> bool:
@@ -82,7 +101,11 @@ def is_free(run: Run, folder: Path) -> bool:
 
 
 def copy_raw(run: Run, folder: Path) -> None:
-    """Copy a run's raw files into a folder, unless it is the run's own."""
+    """Copy a run's raw files into a folder, unless it is the run's own.
+
+    Raises:
+        click.ClickException: the folder holds another run.
+    """
     sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
     if same(run.folder, folder):
         return
@@ -96,29 +119,6 @@ def copy_raw(run: Run, folder: Path) -> None:
 def same(one: Path, other: Path) -> bool:
     """Whether two paths are the same after symbolic links, also where these go in a circle."""
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def reports(runs: Sequence[Run], folder: Path | None, page: Path, links: site.Links = ()) -> list[Report]:
-    """Write several runs, each into a folder of its name; as many at a time as there are processors.
-
-    Args:
-        runs: the runs.
-        folder: where their folders are made; None for a single run whose folder is the page's.
-        page: as for `report`.
-        links: as for `report`.
-
-    Raises:
-        click.ClickException: as for `report`; or the page's folder has an index.html that is not ours.
-    """
-    if runs and _holds_another_page(page):
-        raise click.ClickException(f"{page / 'index.html'} is not a page of this suite; give another --out")
-    named = names(runs)
-    folders = [folder / name if folder else page for name in named]
-    if len(runs) < 2:
-        return [report(*each, page, links) for each in zip(runs, named, folders, strict=True)]
-    most = min(len(runs), os.cpu_count() or 1)
-    with ProcessPoolExecutor(most, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(report, runs, named, folders, [page] * len(runs), [links] * len(runs)))
 
 
 def names(runs: Sequence[Run]) -> list[str]:
@@ -139,7 +139,7 @@ def _safe(name: str) -> str:
 
 
 def holds_a_report(path: Path) -> bool:
-    """Return whether a folder is what `build` made of several runs: a page without raw files of its own."""
+    """Return whether a folder is what was made of several runs: a page without raw files of its own."""
     return os.path.isfile(path / "index.html") and not any((path / name).exists() for name in RAW)  # noqa: PTH113 — of any length
 
 

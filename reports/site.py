@@ -28,10 +28,10 @@ from reports.charts.drawing import write
 from reports.composition import Machine
 from reports.documents import Document
 from reports.frames import BENCHMARK, Run
-from reports.headline import PURPOSES, Recommendation
+from reports.headline import Recommendation
 from reports.history import began
 from reports.preamble import notes, preamble
-from reports.report import Report
+from reports.report import PURPOSES, Report
 from reports.tracks import LIMITS
 
 TABLES = [
@@ -89,8 +89,9 @@ def _noise(run: Run) -> str:
     return f"Noise: {noise.words} (the median standard deviations).{busy}"
 
 
-def _compared(advised: Recommendation, run: Run) -> str:
+def _compared(advised: Recommendation) -> str:
     """Return such as `12 implementations compared in 5 replicates on 2026-11-25; times differ …`."""
+    run = advised.report.run
     date, often, noise = began(run.run_id), run.metadata.run.replicates, estimates.noise(run).words
     said = [f"{count(advised.compared, 'implementation')} compared"]
     said += [f"in {count(often, 'replicate')}"] if often else []
@@ -163,7 +164,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         reports: the runs.
         links: to other pages of the site, each with its title.
     """
-    past = history.comparable(reports)
+    past = history.history(reports)
     tables = history.tables(reports, past)
     drawings = [write(each, folder / "figures") for each in (history.draw(past) if tables else ())]
     js = (PAGE / "page.js").read_text(encoding="utf-8")
@@ -189,16 +190,12 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
             head=head,
             machines=found,
             devices=devices,
-            headline=headline.headline(head.run, head.summary),
+            headline=headline.headline(head),
             headline_mode=next(iter(headline.subject(head.summary)["mode"].astype(str)), ""),
             measured=_measured(head.run),
             noises=[("" if report is head else f"{report.label}. ", _noise(report.run)) for _, report in standing],
             covered=_covered(found, devices),
-            advice=[
-                (label, each, report.name, _compared(each, report.run))
-                for label, mine in advice.items()
-                for each, report in mine
-            ],
+            advice=[(label, each, _compared(each)) for label, mine in advice.items() for each in mine],
             maps=maps,
             purposes=PURPOSES,
             columns=composition.of_page(head.baseline, len(devices) > 1),

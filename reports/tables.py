@@ -1,4 +1,4 @@
-"""A run's tables, one for each benchmark: their columns and rows, in the form that every output starts from."""
+"""A run's tables, one for each benchmark: their columns and rows, and table.md, table.tex and summary.csv."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks import tables
 from benchmarks.tables import Column
+from benchmarks.words import markdown_cell
+from impls.core.text import one_line
 from reports import formatting, tracks
 from reports.frames import BENCHMARK
+from reports.preamble import notes, preamble
+from reports.report import Report
 from reports.verdict import BASELINE
 
 
@@ -32,6 +37,9 @@ def word(name: str) -> Callable[[Any], str]:
 def words_of(name: str, header: str | None = None) -> Column:
     """Return the column of an attribute that holds words; its header is the name, where nothing else is given."""
     return Column(name, header or name, word(name), words=True)
+
+
+WHERE = tuple(map(words_of, ("problem", "mode", "device")))
 
 
 def time_of(suffix: str = "") -> Callable[[Any], str]:
@@ -132,10 +140,11 @@ class Section:
         return self.columns if all(map(is_ok, self.rows)) else (*self.columns, REASON)
 
 
-def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
+def sections(report: Report) -> Iterator[Section]:
     """Yield a Section for each benchmark; its rows are in the order of the tracks, and then the fastest first."""
+    summary = report.summary
     unknown = {key for key, name in NOT_ALWAYS.items() if summary[name].isna().all()}
-    shown = [column for column in of_summary(baseline) if column.key not in unknown]
+    shown = [column for column in of_summary(report.baseline) if column.key not in unknown]
     ranked = summary.assign(rank=summary["track"].astype(str).map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False, observed=True):
         rows = group.sort_values(["rank", "track", "seconds"], kind="stable")
@@ -145,3 +154,70 @@ def sections(summary: pd.DataFrame, baseline: str) -> Iterator[Section]:
 def style(row: Any) -> str:
     """Return the word that decides how a row looks: its verdict, or `failed`."""
     return str(row.verdict) if is_ok(row) else "failed"
+
+
+def markdown(report: Report) -> str:
+    """Return table.md: what the run answers, then every table, under the preamble and above the notes."""
+    lines = ["# LSTM benchmarks", tables.items(preamble(report.run))]
+    for answer in report.answers:
+        lines += [f"## {markdown_cell(answer.title)}", markdown_cell(answer.sentence)]
+        lines.append(tables.markdown(answer.columns, answer.rows))
+    for section in sections(report):
+        lines += [f"## {markdown_cell(section.title)}", tables.markdown(section.columns_with_reason, section.rows)]
+    return "\n\n".join([*lines, tables.items(notes(report.run))]) + "\n"
+
+
+FORMULA = ("=", "+", "-", "@")
+"""The signs with which a formula starts."""
+
+
+def csv_cell(value: object) -> object:
+    """Return a value for a cell of CSV: text is on one line, and no program of tables takes it for a formula."""
+    if not isinstance(value, str):
+        return value
+    shown = one_line(value)
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
+
+
+def csv(summary: pd.DataFrame) -> str:
+    """Return summary.csv."""
+    return summary.astype(object).map(csv_cell).to_csv(index=False, lineterminator="\n")
+
+
+SIGNS = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "×": r"$\times$",
+        "µ": r"\textmu{}",
+        "–": "--",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "[": "{[}",  # at the start of a row LaTeX would take it for an argument of the row before
+        "]": "{]}",
+    }
+)
+"""The signs that LaTeX would take for markup, or that its standard fonts do not have."""
+
+
+def _tex(text: str) -> str:
+    """Return text for LaTeX, on one line."""
+    return one_line(text).translate(SIGNS)
+
+
+def _table_latex(section: Section) -> str:
+    """Return one benchmark's table for booktabs, with its caption above it."""
+    columns = section.columns_with_reason
+    cells = [[_tex(column.cell(row)) for column in columns] for row in section.rows]
+    texts = pd.DataFrame(cells, columns=[_tex(column.name) for column in columns])
+    alignment = "".join("l" if column.words else "r" for column in columns)
+    return texts.to_latex(index=False, escape=False, column_format=alignment, caption=_tex(section.title))
+
+
+def latex(report: Report) -> str:
+    """Return table.tex: every table, to be \\input; the preamble is in comments."""
+    lines = [f"% {one_line(line)}" for line in preamble(report.run)]
+    return "\n".join(["% needs \\usepackage{booktabs,textcomp}", *lines, "", *map(_table_latex, sections(report))])

@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-import pandas as pd
 from rich.table import Table
 
 from benchmarks import tables
 from benchmarks.tables import ALWAYS, CleanConsole, Column, all_fit
 from benchmarks.words import count
-from reports.frames import Run
 from reports.headline import subject
 from reports.preamble import notes, preamble
+from reports.report import Report
 from reports.tables import Section, is_ok, sections, style
 
 STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
@@ -44,23 +43,19 @@ def failures(hidden: Sequence[Section]) -> list[str]:
     return [f"{name}, in {number} of them: {status}: {reason}" for (name, status, reason), number in numbers.items()]
 
 
-def show(run: Run, summary: pd.DataFrame, console: CleanConsole, everything: bool = True) -> None:
+def show(report: Report, console: CleanConsole, everything: bool = True) -> None:
     """Print tables, with the preamble above and the notes below; reasons of failures stand below their table.
 
-    Args:
-        run: the run.
-        summary: its summary.
-        console: where to print.
-        everything: every table; otherwise those that the headline is about, and the reasons of all failures.
+    Without `everything` it is those tables that the headline is about, and the reasons of all failures.
     """
 
     def say(line: str, style: str = "dim") -> None:
         console.print(line, style=style, markup=False, highlight=False)
 
-    for line in preamble(run):
+    for line in preamble(report.run):
         say(line)
-    every = list(sections(summary, run.baseline))
-    about = subject(summary)
+    every = list(sections(report))
+    about = subject(report.summary)
     chosen = [str(about[name].iloc[0]) for name in ("workload", "mode", "device")] if len(about) else []
     hidden = [] if everything or not chosen else [each for each in every if list(each.benchmark[1:]) != chosen]
     tables_shown = [each for each in every if each not in hidden]
@@ -80,6 +75,8 @@ def show(run: Run, summary: pd.DataFrame, console: CleanConsole, everything: boo
     if left_out:
         names = ", ".join(column.name for column in sorted(left_out, key=lambda column: column.priority))
         say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
-    short = [f"unclear: we can't tell it from {run.baseline}. table.md explains the other words."]
-    for line in notes(run) if everything or not chosen else short:  # so that the answer and a table fit on a screen
+    short = [f"unclear: we can't tell it from {report.baseline}. table.md explains the other words."]
+    for line in (
+        notes(report.run) if everything or not chosen else short
+    ):  # so that the answer and a table fit on a screen
         say(line)

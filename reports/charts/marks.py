@@ -12,8 +12,8 @@ import pandas as pd
 from impls.core.text import one_line
 from reports import formatting
 from reports.charts import style
-from reports.headline import PURPOSES, WORKLOAD, subject
-from reports.report import Report
+from reports.headline import subject
+from reports.report import PURPOSES, WORKLOAD, Report
 
 TIME = (
     "datum.value >= 0.9999 ? format(datum.value, '~g') + ' s'"

@@ -15,8 +15,8 @@ from reports import formatting
 from reports.charts import dots, marks, style
 from reports.charts.drawing import Drawing, file_name
 from reports.frames import ARM
-from reports.report import WHERE, Answer, Report, in_order, pair_ratios, training
-from reports.tables import ratio, words_of
+from reports.report import Answer, Report, in_order, pair_ratios, training
+from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
 SECTION, ORDER = "changes", 40

@@ -15,8 +15,7 @@ from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports import formatting, frames
 from reports.frames import Run, plain
-from reports.headline import PURPOSES
-from reports.report import SIZES, Answer, Report, largest, problems_of
+from reports.report import PURPOSES, SIZES, Answer, Report, largest, problems_of
 from reports.tables import words_of
 from reports.verdict import BASELINE, FASTER, SLOWER
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from benchmarks.tables import Column
 from benchmarks.words import listed
-from reports.report import NAMED, WHERE, Answer, Report, best, in_order, training
-from reports.tables import ratio, words_of
+from reports.report import NAMED, Answer, Report, best, in_order, training
+from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER, SLOWER
 
 SECTION, ORDER = "more", 61

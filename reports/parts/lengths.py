@@ -11,8 +11,8 @@ from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports.estimates import intervals
 from reports.frames import ARM, plain
-from reports.report import WHERE, Answer, Report, by_implementation, in_order, training
-from reports.tables import ratio, words_of
+from reports.report import Answer, Report, by_implementation, in_order, training
+from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER
 
 SECTION, ORDER = "more", 60

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from benchmarks.tables import Column
 from benchmarks.words import listed
-from reports.report import NAMED, WHERE, Answer, Report, best, in_order, training
-from reports.tables import peak, words_of
+from reports.report import NAMED, Answer, Report, best, in_order, training
+from reports.tables import WHERE, peak, words_of
 
 SECTION, ORDER = "more", 62
 

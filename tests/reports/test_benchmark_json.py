@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from reports import export, frames
+from reports import frames, tables
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.processes import python
 from tests.helpers.records import refused
@@ -42,7 +43,7 @@ def test_pytest_benchmarks_json_reads_as_a_run_of_one_replicate(tmp_path):
     found = summarise(run).set_index("implementation")
     assert found.loc["torch_cell", "ratio"] == pytest.approx(2)
     assert found.loc["torch_cell", "verdict"] == "unclear"
-    assert "a cpu, 2 cores" in export.markdown(run, summarise(run))
+    assert "a cpu, 2 cores" in tables.markdown(Report(run, summarise(run)))
 
 
 def test_without_single_times_the_median_is_the_only_turn(tmp_path):

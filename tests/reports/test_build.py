@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from reports import frames, run_folder
+from reports import run_folder
 from reports.__main__ import cli
 from reports.summary import summarise
 from tests.helpers.records import ENVIRONMENT, failed, record, save
@@ -70,7 +70,7 @@ def test_runs_of_one_folder_name_stay_apart_and_no_other_run_is_overwritten(tmp_
     ]
     before = (tmp_path / "a" / "run" / "results.parquet").read_bytes()
     with pytest.raises(click.ClickException, match="holds another run"):
-        run_folder.reports([frames.read_run(tmp_path / "b" / "run")], tmp_path / "a", tmp_path / "a")
+        run_folder.reports([tmp_path / "b" / "run"], tmp_path / "a", tmp_path / "a")
     assert (tmp_path / "a" / "run" / "results.parquet").read_bytes() == before
 
 

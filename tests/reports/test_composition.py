@@ -79,7 +79,7 @@ def test_the_advice_is_from_the_run_that_compared_most_implementations(tmp_path)
     more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
     shape = measured(tmp_path, "shape", ("base", "other"), ("q",))
     (machine,) = composition.machines([full, more, shape])
-    said = {(each.problem, each.mode): report.name for each, report in composition.advice(machine)}
+    said = {(each.problem, each.mode): each.report.name for each in composition.advice(machine)}
     assert said == {
         ("p", "train_step"): "more",
         ("p", "forward"): "full",
@@ -142,7 +142,8 @@ def test_an_answer_is_of_the_run_with_most_to_say_and_figures_of_others_are_of_e
 
 
 def mapped(tmp_path, rows):
-    return list(maps_of(summarise(save(tmp_path / "run", rows))))
+    run = save(tmp_path / "run", rows)
+    return list(maps_of(Report(run, summarise(run)).asked))
 
 
 def test_every_arm_and_shape_has_its_ratio_and_its_colour(tmp_path):

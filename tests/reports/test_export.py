@@ -8,7 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.words import count, listed, markdown_cell
-from reports import export, tables
+from reports import tables
+from reports.report import Report
+from reports.run_folder import complete
 from reports.summary import summarise
 from tests.helpers.markdown import rendered
 from tests.helpers.records import failed, record, save, trained
@@ -20,8 +22,8 @@ def test_latex_takes_no_text_for_markup(tmp_path):
     rows = [record("base", r, 1e-3) for r in (0, 1)]
     rows += [failed(TEX + "<b>", r, "error", TEX) for r in (0, 1)]
     run = save(tmp_path / "run", rows)
-    sections = list(tables.sections(summarise(run), "base"))
-    written = export.latex(run, sections)
+    sections = list(tables.sections(Report(run, summarise(run))))
+    written = tables.latex(Report(run, summarise(run)))
     assert r"50\% of \$x\_1 \& \#2 \{a\}\textasciitilde{}b\textasciicircum{}c \textbackslash{}end" in written
     for line in written.splitlines():
         if line.endswith(r"\\"):
@@ -69,7 +71,7 @@ def test_the_document_holds_what_the_run_answers(tmp_path):
     rows = trained("torch_lstm", 1e-3, problem="t100-b64-i512-h512")
     rows += trained("torch_script", 3e-3, problem="t100-b64-i512-h512") + trained("base", 1e-3)
     run = save(tmp_path, rows)
-    written = export.markdown(run, summarise(run))
+    written = tables.markdown(complete(run))
     assert "## What have others published?" in written
     assert re.search(r"\| torch_script over torch_lstm +\|.*\| +3\.0", written)
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, read_records
-from reports import export, frames
+from reports import frames, tables
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, record, refused, save
 
@@ -90,7 +91,7 @@ def test_a_parquet_file_alone_says_what_it_does_not_know(tmp_path):
     assert run.run_id == "20261124T190533-b1085af4"
     assert (run.baseline, run.metadata.run.replicates, run.metadata.run.blocks) == ("torch_lstm", 2, 3)
     assert run.metadata.machine.cpu == "unknown"
-    assert "unknown" in export.markdown(run, summarise(run))
+    assert "unknown" in tables.markdown(Report(run, summarise(run)))
 
 
 def test_a_parquet_file_in_its_runs_folder_knows_the_environment(tmp_path):

@@ -1,12 +1,13 @@
 """The answers in a sentence: which implementation is the fastest, and which LSTM to use."""
 
 from reports.headline import headline, recommendations
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import failed, record, save, spread_out, trained
 
 
 def said(run):
-    return headline(run, summarise(run))
+    return headline(Report(run, summarise(run)))
 
 
 def test_it_names_the_fastest_and_where(tmp_path):
@@ -59,7 +60,7 @@ def test_a_run_without_a_time_says_so(tmp_path):
 
 def advised(tmp_path, rows):
     run = save(tmp_path / "run", rows)
-    return list(recommendations(run, summarise(run)))
+    return list(recommendations(Report(run, summarise(run))))
 
 
 def sentence(tmp_path, rows):

@@ -115,7 +115,7 @@ def reported(folder, run_id, other, **changes):
 
 
 def tables(runs):
-    return history.tables(runs, history.comparable(runs))
+    return history.tables(runs, history.history(runs))
 
 
 def cells(table):

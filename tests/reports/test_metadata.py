@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from benchmarks import json_files
 from benchmarks.metadata import Commit, Machine, Metadata, dumps
 from benchmarks.options import Options
-from reports import export, frames
+from reports import frames, tables
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import ENVIRONMENT, PUBLISHED, SMALL, refused, save
 
@@ -49,7 +50,7 @@ def test_what_an_environment_does_not_say_is_unknown(left_out, tmp_path):
     save(tmp_path, SMALL)
     (tmp_path / "environment.json").write_text(json.dumps(without(ENVIRONMENT, left_out)))
     run = frames.read_run(tmp_path)
-    assert export.markdown(run, summarise(run))
+    assert tables.markdown(Report(run, summarise(run)))
 
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)

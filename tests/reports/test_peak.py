@@ -6,10 +6,11 @@ from click.testing import CliRunner
 
 from impls.core.operations import operations, peak_operations
 from impls.core.problem import Problem
-from reports import export
+from reports import tables
 from reports.__main__ import cli
 from reports.peak import above, reached
 from reports.preamble import notes
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import described, failed, record, save
 
@@ -71,7 +72,7 @@ def test_a_row_above_the_peak_by_more_than_its_interval_is_warned_of(share, spre
 def test_the_peak_is_said_and_is_no_row(tmp_path):
     run = measured(tmp_path, 0.5, 0.001)
     assert list(reached(run)) == [f"multiply-adds in registers reached {OF_PEAK / 1e-3 / 1e9:.0f} GFLOP/s in float32"]
-    text = export.markdown(run, summarise(run))
+    text = tables.markdown(Report(run, summarise(run)))
     assert "no LSTM can be faster" in text
     assert "| peak" not in text
 

@@ -1,11 +1,10 @@
 """The lines above and below the tables."""
 
-import itertools
-
 import pytest
 
-from reports import export, tables
-from reports.preamble import card, groups, notes, peak_and_noise, preamble
+from reports import tables
+from reports.preamble import card, notes, peak_and_noise, preamble
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import described, failed, record, save
 
@@ -54,46 +53,7 @@ def test_variables_that_slow_a_library_stand_below_the_tables(tmp_path):
     slowed = described(run, variables={"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "2"})
     assert notes(slowed)[-1] == "OPENBLAS_CORETYPE is set: it can make NumPy slower"
     assert len(notes(slowed)) == len(notes(run)) + 1
-    assert notes(slowed)[-1] in export.markdown(slowed, summarise(slowed)).replace("\\", "")
-
-
-def in_time(blocks):
-    """Records of a replicate, whose benchmarks have their turns in this order, block by block: ["ab", "ab"]."""
-    clock = itertools.count()
-    rows = {}
-    for number, names in enumerate(blocks):
-        for name in names:
-            row = rows.setdefault(name, record("base", 0, 1e-3, problem=name, turns=[]))
-            turns = record("base", 0, 1e-3)["turns"][:2]
-            row["turns"] += [{**turn, "block": number % 2, "started": float(next(clock))} for turn in turns]
-    return list(rows.values())
-
-
-@pytest.mark.parametrize(
-    ("blocks", "most"),
-    [
-        (["abc", "cab"], None),
-        (["abc", "bca"], None),
-        (["ab", "ab", "cd", "dc"], 2),
-        (["a", "a", "b", "b", "c", "c"], 3),
-        (["a"], None),
-    ],
-)
-def test_groups_of_benchmarks_that_memory_did_not_hold_together_are_told(blocks, most, tmp_path):
-    run = save(tmp_path, in_time(blocks))
-    line = f"for lack of memory, benchmarks were measured in up to {most} groups, one after the other"
-    assert groups(run) == ([line] if most else [])
-    assert (line in preamble(run)) == bool(most)
-
-
-def test_a_single_block_has_no_groups_and_neither_has_a_benchmark_that_failed_at_once(tmp_path):
-    assert groups(save(tmp_path / "one", [{**row, "turns": row["turns"][:2]} for row in in_time(["ab", "ab"])])) == []
-    rows = [
-        *in_time(["ab", "ba"]),
-        failed("base", 0, "crashed", "it died", problem="c", turns=in_time(["c"])[0]["turns"]),
-    ]
-    assert groups(save(tmp_path / "failed", rows)) == []
-    assert groups(save(tmp_path / "all failed", rows[2:])) == []
+    assert notes(slowed)[-1] in tables.markdown(Report(slowed, summarise(slowed))).replace("\\", "")
 
 
 def on_a_card(*turns):
@@ -131,7 +91,7 @@ def on_a_gpu(folder, **known):
 def test_what_a_gpu_did_has_columns_only_where_it_is_known(tmp_path):
     known = {"pipelined_seconds": 4e-4, "gpu_seconds": 3e-4, "gpu_kernels": 129.0}
     for name, run in {"known": on_a_gpu(tmp_path / "known", **known), "not": on_a_gpu(tmp_path / "not")}.items():
-        (section,) = tables.sections(summarise(run), "base")
+        (section,) = tables.sections(Report(run, summarise(run)))
         cells = {column.name: column.cell(section.rows[0]) for column in section.columns}
         found = {header: cells[header] for header in ("pipelined", "GPU busy") if header in cells}
         assert found == ({"pipelined": "400 µs", "GPU busy": "300 µs (129)"} if name == "known" else {})

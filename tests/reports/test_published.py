@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import export, frames
+from reports import frames, tables
+from reports.run_folder import complete
 from reports.summary import summarise
 from tests.helpers.records import DATA, PUBLISHED
 
@@ -37,4 +38,4 @@ def test_the_summary_is_the_one_before(path):
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_the_published_table_is_what_the_records_say(folder):
     run = frames.read_run(folder)
-    assert (folder / "table.md").read_text() == export.markdown(run, summarise(run))
+    assert (folder / "table.md").read_text() == tables.markdown(complete(run))

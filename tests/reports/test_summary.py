@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.record import UNTRUE
-from reports import export, frames
+from reports import frames, tables
 from reports.__main__ import cli
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import failed, record, save
 
@@ -23,7 +24,7 @@ def test_rows_are_sorted_and_failures_last_with_their_reason(tmp_path):
     assert found["ratio"][0] == pytest.approx(0.5)
     assert found["verdict"][1] == "baseline"
     assert (found["status"][3], found["reason"][3]) == ("crashed", "killed by SIGSEGV")
-    assert "killed by SIGSEGV" in export.markdown(run, found)
+    assert "killed by SIGSEGV" in tables.markdown(Report(run, found))
 
 
 def test_an_arm_that_failed_once_has_no_time(tmp_path):
@@ -82,4 +83,4 @@ def test_an_arm_that_crashed_keeps_what_is_known_of_its_first_call(tmp_path):
     rows = [record("base", r, 1e-3, **SEQUENCE) for r in (0, 1)]
     rows += [failed("odd", 0, "crashed", "killed", first_call_seconds=0.7777, **SEQUENCE)]
     run = save(tmp_path / "run", rows)
-    assert "778 ms" in export.markdown(run, summarise(run))
+    assert "778 ms" in tables.markdown(Report(run, summarise(run)))

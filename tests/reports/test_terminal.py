@@ -4,12 +4,13 @@ import pytest
 from rich.console import Console
 
 from reports import tables, terminal
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import failed, record, save, trained, with_baseline
 
 
 def shown(run, width, capsys):
-    terminal.show(run, summarise(run), Console(width=width))
+    terminal.show(Report(run, summarise(run)), Console(width=width))
     return capsys.readouterr().out
 
 
@@ -26,7 +27,7 @@ def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys
     rows = [record(name, r, (163.6 + 3 * r) * 1e-6) for name in names for r in (0, 1, 2)]
     rows += [failed("mine", r, "disagrees", reason) for r in (0, 1, 2)]
     run = with_baseline(save(tmp_path, rows), "torch_lstm")
-    section = next(tables.sections(summarise(run), "torch_lstm"))
+    section = next(tables.sections(Report(run, summarise(run))))
     printed = shown(run, width, capsys)
     assert ("Columns left out, to fit the width" in printed) == (width < 190)
     columns = {column.key: column for column in section.columns}
@@ -40,7 +41,7 @@ def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys
 
 def test_the_columns_of_least_priority_are_left_out_first(tmp_path):
     run = with_baseline(save(tmp_path, [record("torch_lstm", r, 1e-3) for r in (0, 1)]), "torch_lstm")
-    sections = list(tables.sections(summarise(run), run.baseline))
+    sections = list(tables.sections(Report(run, summarise(run))))
     before = sections[0].columns
     for width in range(250, 40, -10):
         kept = terminal.columns_that_fit(sections, Console(width=width))
@@ -56,7 +57,7 @@ def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(
         failed("mine", k, "crashed", "SIGSEGV", workload="sequence", mode="forward") for k in range(4)
     ]
     run = with_baseline(save(tmp_path, rows), "torch_lstm")
-    terminal.show(run, summarise(run), Console(width=100), everything=False)
+    terminal.show(Report(run, summarise(run)), Console(width=100), everything=False)
     printed = capsys.readouterr().out
     assert "p · sequence · train_step · cpu" in printed
     assert "p · sequence · forward · cpu" not in printed
@@ -64,7 +65,7 @@ def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(
     assert " mine, in 1 of them: crashed: SIGSEGV" in printed
     assert "unclear: we can't tell it from torch_lstm." in printed
     assert "Holm" not in printed
-    terminal.show(run, summarise(run), Console(width=100))
+    terminal.show(Report(run, summarise(run)), Console(width=100))
     everything = capsys.readouterr().out
     assert "p · sequence · forward · cpu" in everything
     assert "more table" not in everything
@@ -73,6 +74,6 @@ def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(
 
 def test_where_nothing_has_a_time_every_table_is_shown(tmp_path, capsys):
     run = save(tmp_path, [failed("mine", 0, "crashed", "SIGSEGV", mode=mode) for mode in ("forward", "backward")])
-    terminal.show(run, summarise(run), Console(width=100), everything=False)
+    terminal.show(Report(run, summarise(run)), Console(width=100), everything=False)
     printed = capsys.readouterr().out
     assert printed.count("SIGSEGV") == 2

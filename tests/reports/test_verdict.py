@@ -6,6 +6,7 @@ import pytest
 
 from reports import estimates, frames, tables
 from reports.estimates import Blocks
+from reports.report import Report
 from reports.summary import summarise
 from reports.verdict import fastest, verdicts
 from tests.helpers.records import PUBLISHED, record, save, spread_out, trained
@@ -61,9 +62,10 @@ def test_tracks_are_never_mixed(tmp_path):
     levels = {"base": (1e-3, "default"), "slow": (2e-3, "default"), "best": (0.5e-3, "tuned"), "other": (7e-4, "tuned")}
     for name, (seconds, track) in levels.items():
         rows += trained(name, seconds, track=track)
-    summary = summarise(save(tmp_path, rows))
+    run = save(tmp_path, rows)
+    summary = summarise(run)
     assert set(summary.loc[summary["fastest"] == "yes", "implementation"]) == {"base", "best"}
-    section = next(tables.sections(summary, "base"))
+    section = next(tables.sections(Report(run, summary)))
     assert [row.implementation for row in section.rows] == ["base", "slow", "best", "other"]
 
 
