@@ -18,7 +18,7 @@ from benchmarks.fleet.folder import CANCELLED, LOCAL, REGRESSION, RUN, SLURM, Fl
 from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import Verdict
 from benchmarks.processes import CommandFailed
-from benchmarks.regression import verdict_file
+from benchmarks.regression import outcome
 from benchmarks.regression.command import to_summary
 from benchmarks.tables import output
 from impls.core import command_line
@@ -163,7 +163,7 @@ def _line(folder: Path, kept: Fleet, member: Member, state: str) -> str:
     measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
     if kept.command == REGRESSION:
         try:
-            measured = verdict_file.read(fleets.run_of(folder, member.name)).verdict
+            measured = outcome.read(fleets.run_of(folder, member.name)).verdict
         except ValueError:
             measured = "no verdict"
     if over and state == slurm.GONE:

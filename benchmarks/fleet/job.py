@@ -15,7 +15,7 @@ from benchmarks import ROOT
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import CANCELLED, ENDED, LOCAL, REGRESSION, Ended
 from benchmarks.processes import told_with_parent
-from benchmarks.regression import verdict_file
+from benchmarks.regression import outcome
 from impls.core.files import write_text
 from impls.core.text import json_text, one_line
 
@@ -57,8 +57,8 @@ class Job:
         fleet, log = fleets.read(self.folder), place / "log.txt"
         command = ["bench", "--resume", str(run)]
         if fleet.command == REGRESSION:
-            if (run / verdict_file.FILE).exists():  # it had ended when the job was requeued
-                gate = verdict_file.read(run)
+            if (run / outcome.FILE).exists():  # it had ended when the job was requeued
+                gate = outcome.read(run)
                 return self._leave(gate.exit_code, gate.verdict)
             command = ["regression", "--options", str(fleets.gate_of(self.folder, self.name))]
         variables = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}  # the fleet's

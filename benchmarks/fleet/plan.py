@@ -62,8 +62,9 @@ def gate_options(words: Sequence[str]) -> GateOptions:
         click.UsageError: where `regression` would refuse them.
     """
     options = parsed(regression, GateOptions, words)
-    if options.out:
-        raise click.UsageError("--out does not go with a fleet of gates")
+    for given, name in ((options.out, "--out"), (options.commits, "--bisect")):
+        if given:
+            raise click.UsageError(f"{name} does not go with a fleet of gates")
     if (options.base is None) == (not options.base_requirements) or (options.head and not options.base):
         raise click.UsageError("a fleet of gates takes either --base REV (and --head REV) or --base-requirement SPEC")
     implementations = tuple(os.path.realpath(name) if is_foreign(name) else name for name in options.implementations)

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from benchmarks import tables
 from benchmarks.fleet import folder as fleets
-from benchmarks.regression import report, verdict_file
+from benchmarks.regression import outcome, report
 from benchmarks.regression.decision import Finding
-from benchmarks.regression.outcome import ALIKE, REGRESSIONS, UNMEASURED, change
-from benchmarks.regression.verdict_file import Written
+from benchmarks.regression.outcome import ALIKE, REGRESSIONS, UNMEASURED, Written, change
 from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import count, listed, markdown_cell
 from impls.core.text import one_line
@@ -78,7 +77,7 @@ class Verdict:
             over = fleets.ended(folder, member.name)
             name = over.node if over else member.asked
             try:
-                nodes.append(Node(member.name, name, verdict_file.read(fleets.run_of(folder, member.name))))
+                nodes.append(Node(member.name, name, outcome.read(fleets.run_of(folder, member.name))))
             except ValueError:
                 nodes.append(Node(member.name, name, None, fleets.why_missing(folder, member)))
         return cls(nodes)
@@ -176,7 +175,7 @@ class Verdict:
 
     def markdown(self) -> str:
         """Return the same for a pull request, the verdict first."""
-        titles = list(dict.fromkeys(gate.title.partition(verdict_file.ONE_OF)[0] for gate in self.gates.values()))
+        titles = list(dict.fromkeys(gate.title.partition(outcome.ONE_OF)[0] for gate in self.gates.values()))
         parts = [f"## {markdown_cell(self.line)}", *map(markdown_cell, titles)]
         parts += [tables.markdown(self.columns, self.rows)] if self.rows else []
         parts += [tables.items(self.standings)] if self.standings else []

@@ -13,12 +13,11 @@ from benchmarks import ROOT, choices, json_files, machine
 from benchmarks.options import command, given
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, write_records
-from benchmarks.regression import decision, report, verdict_file
+from benchmarks.regression import comparison, decision, outcome, report
 from benchmarks.regression.comparison import Comparison
 from benchmarks.regression.gate_options import GIVEN, NOTES, GateOptions, resolved
-from benchmarks.regression.outcome import Result, alike, measure_and_decide
+from benchmarks.regression.outcome import Result, Written, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
-from benchmarks.regression.verdict_file import Written
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
 from benchmarks.tables import output
@@ -65,9 +64,9 @@ def gate(options: GateOptions) -> Result:
             result = alike(compared.base.names, options.benchmarks, options.margin)
         else:
             result, spent = _measure(options, compared, cores)
-        title = compared.title + (f"{verdict_file.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
-        code = {side.label: verdict_file.code_of(side) for side in (compared.base, compared.head)}
-        told = verdict_file.of(result, title, options.strict, code)
+        title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
+        code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
+        told = result.written(title, options.strict, code)
         write_files(folder, result, told, options)
     finally:
         with contextlib.suppress(OSError):  # where it holds the report
@@ -100,7 +99,7 @@ def write_files(folder: Path, result: Result, told: Written, options: GateOption
     write_records(folder / "regression.parquet", result.records, COMPARED)
     write_text(folder / "regression.md", markdown)
     write_text(folder / "regression.xml", report.junit(result, told.title))
-    write_text(folder / verdict_file.FILE, json_text(told))
+    write_text(folder / outcome.FILE, json_text(told))
     to_summary(markdown)
 
 

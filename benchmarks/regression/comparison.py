@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,16 +14,8 @@ from packaging.utils import canonicalize_name
 
 from benchmarks import ROOT
 from benchmarks.choices import ALL
-from benchmarks.regression import requirements
-from benchmarks.regression.snapshots import (
-    NoFolder,
-    Unusable,
-    check_contract,
-    git,
-    of_revision,
-    of_working_tree,
-    resolve,
-)
+from benchmarks.regression import requirements, snapshots
+from benchmarks.regression.snapshots import Unusable
 from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.sides import Side, Version, version_of
 from impls.core import environments, registry
@@ -67,17 +60,15 @@ class Source:
 
     def files(self, folder: Path, name: str) -> Path:
         """Return a snapshot of a folder, under `name`."""
-        return of_revision(folder, self.revision, name) if self.revision else of_working_tree(folder, name)
+        if self.revision:
+            return snapshots.of_revision(folder, self.revision, name)
+        return snapshots.of_working_tree(folder, name)
 
     def add_own(self) -> Path:
-        """Find the LSTMs of this repository, and return the snapshot that they are in.
-
-        Raises:
-            Unusable: where the revision has no impls/, or another contract.
-        """
+        """Find the LSTMs of this repository, and return the snapshot that they are in."""
         root = self.files(ROOT / "impls", "impls")
         if self.revision:
-            check_contract(ROOT / "impls", self.revision)
+            snapshots.check_contract(ROOT / "impls", self.revision)
         found, broken = registry.survey(root / "impls")
         self.lstms = {name: (implementation, root) for name, implementation in found.items() if implementation.is_lstm}
         self.broken = {name: reason.replace(f"{root}/", "") for name, reason in broken.items()}
@@ -89,7 +80,7 @@ class Source:
             known.pop(path.stem, None)  # of this repository's file of the same name
         try:
             file = self.files(path.parent, "given") / "given" / path.name
-        except NoFolder:
+        except snapshots.NoFolder:
             return False
         try:
             if file.is_file():
@@ -106,8 +97,14 @@ class Source:
     def core(self) -> list[str]:
         """Return the requirements of the core environment."""
         path = ROOT / "pyproject.toml"
-        content = git(ROOT, "show", f"{self.revision}:./{path.name}") if self.revision else path.read_bytes()
+        content = snapshots.git(ROOT, "show", f"{self.revision}:./{path.name}") if self.revision else path.read_bytes()
         return requirements.of_pyproject(content)
+
+
+def code_of(side: Side) -> str:
+    """Return a hash of a side's files: the implementations, and the snapshots that they are in."""
+    parts = [f"{name} {version.implementation.digest} {version.root.name}" for name, version in side.versions.items()]
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
 
 
 def is_foreign(name: str) -> bool:
@@ -116,10 +113,9 @@ def is_foreign(name: str) -> bool:
 
 
 def _chosen(wanted: Sequence[str], base: Source, head: Source, shared: bool) -> list[str]:
-    """Return the names of this repository's implementations to compare.
+    """Return the names of this repository's implementations to compare: by default GATED, and those that may differ.
 
-    These are the wanted ones, or by default those in GATED and those that differ between the sides; `shared` is whether
-    a file that implementations import differs, since then every implementation may differ.
+    `shared` is whether a file that implementations import differs: then every implementation may.
     """
     known = sorted({*base.lstms, *head.lstms, *base.broken, *head.broken})
     names = [Path(text).stem for text in wanted if text != ALL]
@@ -138,18 +134,13 @@ def _chosen(wanted: Sequence[str], base: Source, head: Source, shared: bool) -> 
 
 
 def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
-    """Split what is wanted into names of this repository and files from elsewhere.
-
-    Raises:
-        Unusable: where two would have the same name.
-    """
+    """Split what is wanted into names of this repository and files from elsewhere; no two may have the same name."""
     stems = [Path(text).stem for text in wanted]
     for stem in stems:
         if stems.count(stem) > 1:
             raise Unusable(f"two implementations are called {stem}; rename one")
-    return [text for text in wanted if not is_foreign(text)], [
-        Path(os.path.realpath(text)) for text in wanted if is_foreign(text)
-    ]
+    foreign = [text for text in wanted if is_foreign(text)]
+    return [text for text in wanted if text not in foreign], [Path(os.path.realpath(text)) for text in foreign]
 
 
 def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None = None) -> Comparison:
@@ -161,7 +152,7 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
     own, foreign = split(wanted)
     ours, differ = bool(own or not foreign), ""
     folders = [ROOT] * ours + [path.parent for path in foreign]
-    commits = [resolve(folder, revision)[:12] for folder in folders]
+    commits = [snapshots.resolve(folder, revision)[:12] for folder in folders]
     sides = base, head = Source(revision), Source(head_revision)
     names = []
     if ours:
@@ -174,7 +165,7 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
             base.python, head.python, different = requirements.apart(core_before, core_now)
             differ = f", with {requirements.short(different)}" if different else ""
     else:
-        root = of_working_tree(ROOT / "impls", "impls")
+        root = snapshots.of_working_tree(ROOT / "impls", "impls")
     against = head_revision or "the working tree"
     for path in foreign:
         found = [side.add(path, root) for side in sides]

@@ -53,11 +53,6 @@ class GateKey(str):
 
     __slots__ = ()
 
-    @classmethod
-    def of(cls, implementation: str, benchmark: str) -> GateKey:
-        """Return the key of an implementation's name and a benchmark's id."""
-        return cls(f"{implementation} {benchmark}")
-
     @property
     def implementation(self) -> str:
         """The name of the implementation."""
@@ -136,14 +131,9 @@ class Spread:
     freedom: float
     n: int
 
-    @property
-    def error(self) -> float:
-        """Standard error of the mean, with what may last for a whole gate."""
-        return self.error_of(self.n)
-
-    def error_of(self, n: int) -> float:
-        """Return the standard error of a mean of n replicates with this standard deviation."""
-        return self.sd / math.sqrt(worth(n))
+    def error(self, n: int | None = None) -> float:
+        """Return the standard error of a mean of n replicates, by default of this, with what may last for a gate."""
+        return self.sd / math.sqrt(worth(n or self.n))
 
     def _means(self) -> Means:
         return Means(*(np.array([value]) for value in (self.mean, self.sd, self.freedom, worth(self.n))))
@@ -178,20 +168,16 @@ def power(effect: float | np.ndarray, rule: Rule, spread: Spread, n: int, level:
         n: the number of replicates.
         level: the level of the test.
     """
-    error, freedom = spread.error_of(n), spread.freedom - spread.n + n
-    size = np.minimum(np.asarray(effect) / error, MOST_ERRORS)
+    error, freedom = spread.error(n), spread.freedom - spread.n + n
+    size = np.minimum(np.asarray(effect) / error, 30.0)  # a larger one is as sure; nctdtr is not computed beyond
     sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, level))
     return np.asarray(sure * special.ndtr((effect - LEAST * rule.margin) / error))
-
-
-MOST_ERRORS = 30.0
-"""A larger effect in standard errors is as sure as this one; the noncentral t distribution is not computed beyond."""
 
 
 def futile(ratios: LogRatios, spread: Spread) -> bool:
     """Whether a slowdown of the margin would hardly give these ratios."""
     errors = -float(special.stdtrit(spread.freedom, FUTILE))
-    return spread.mean < ratios.rule.margin - errors * spread.error or ratios.worse_by < ratios.rule.floor / 2
+    return spread.mean < ratios.rule.margin - errors * spread.error() or ratios.worse_by < ratios.rule.floor / 2
 
 
 @dataclass(frozen=True)
@@ -264,8 +250,8 @@ def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
     level, first = rule.level(sampling.benchmarks), min(FEWEST, sampling.most)
     numbers = range(min(TESTED, sampling.most), sampling.most + 1)
     n = next((n for n in numbers if power(rule.margin, rule, spread, n, level) >= POWER), sampling.most)
-    effects = LEAST * rule.margin + np.linspace(0.0, 20 * (rule.margin + spread.error), 2000)
-    error, freedom = spread.error_of(first), spread.freedom - spread.n + first
+    effects = LEAST * rule.margin + np.linspace(0.0, 20 * (rule.margin + spread.error()), 2000)
+    error, freedom = spread.error(first), spread.freedom - spread.n + first
     least = rule.margin + special.stdtrit(freedom, FUTILE) * error
     kept = special.stdtr(freedom, (effects - least) / error)  # not dropped at the first look
     enough = kept * power(effects, rule, spread, n, level) >= FOUND

@@ -46,16 +46,6 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         return share
 
 
-class Gone(click.ParamType):  # type: ignore[type-arg]
-    """The search for a commit, which is git's now."""
-
-    name = "gone"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Say where it has gone."""
-        self.fail(f"{value}: git searches now; see 'Which commit was it?' in docs/regression.md", param, ctx)
-
-
 class GateOptions(Options, frozen=True, kw_only=True):
     """The options of a gate. environment.json keeps them.
 
@@ -68,7 +58,7 @@ class GateOptions(Options, frozen=True, kw_only=True):
     head: Annotated[str | None, Flag("--head", "Compare this revision instead of the working tree.", metavar="REV")] = (
         None
     )
-    commits: Annotated[str | None, Flag("--bisect", "Gone.", Gone(), hidden=True)] = None
+    commits: Annotated[str | None, Flag("--bisect", "Gone.", hidden=True)] = None
     base_requirements: Annotated[
         tuple[str, ...],
         Flag(
@@ -140,6 +130,8 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
     Raises:
         click.UsageError: where they cannot be used.
     """
+    if options.commits is not None:
+        raise click.UsageError("--bisect is gone: git searches now; see 'Which commit was it?' in docs/regression.md")
     if (options.base is None) == (not options.base_requirements):
         raise click.UsageError("give either --base REV or --base-requirement SPEC")
     if options.head is not None and options.base is None:

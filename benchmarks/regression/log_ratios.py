@@ -20,7 +20,7 @@ SIDES = ("base", "head")
 
 def key_of(record: Record) -> GateKey:
     """Return the GateKey of what a record is of."""
-    return GateKey.of(record.implementation, record.benchmark)
+    return GateKey(f"{record.implementation} {record.benchmark}")
 
 
 def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:

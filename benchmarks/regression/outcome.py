@@ -5,7 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import msgspec
+
+from benchmarks import json_files
 from benchmarks.cases import Benchmark
 from benchmarks.progress import Stage
 from benchmarks.record import Record, withdraw
@@ -16,6 +20,11 @@ from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.session import Session
 from benchmarks.words import count
 from benchmarks.worker.agreement import TOLERANCES
+
+FILE = "regression.json"
+"""The result of a gate, for programs. A fleet's verdict is made of these."""
+ONE_OF = "; one of a fleet's "
+"""In the title of a gate of a fleet: how many there are follows."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,27 @@ ABSENT = ("missing", "unsupported", "not_installed", "no_device")
 """Statuses of arms that are not there to be compared, and need not be; missing where there is no such file."""
 
 
+class Written(msgspec.Struct, frozen=True):
+    """The content of FILE. `verdict` is the last line of the report, `code` a hash of each side's files."""
+
+    title: str
+    verdict: str
+    exit_code: int
+    margin: float
+    code: dict[str, str]
+    findings: tuple[Finding, ...]
+    standings: tuple[Standing, ...]
+
+
+def read(folder: Path) -> Written:
+    """Read what a gate has written.
+
+    Raises:
+        ValueError: where there is none, or it is damaged. One line.
+    """
+    return json_files.read(folder / FILE, Written)
+
+
 def change(finding: Finding) -> str:
     """Return such as `+5.1 % [+4.6, +5.5]`, with a question mark for an end that is not known."""
     ends = (
@@ -60,15 +90,10 @@ class Result:
     @property
     def worse(self) -> dict[tuple[GateKey, str], str]:
         """Each regression in words, by the benchmark, and the metric or `agreement`."""
-        wrong = {
-            (standing.benchmark, "agreement"): f"{standing.benchmark}: {standing.reason}"
-            for standing in self.standings
-            if standing.kind in REGRESSIONS
-        }
-        return wrong | {
-            (finding.benchmark, finding.metric): f"{finding.benchmark}: {finding.metric} {change(finding)}"
-            for finding in self.slower
-        }
+        wrong = [each for each in self.standings if each.kind in REGRESSIONS]
+        worse = {(each.benchmark, "agreement"): each.reason for each in wrong}
+        worse |= {(each.benchmark, each.metric): f"{each.metric} {change(each)}" for each in self.slower}
+        return {key: f"{key[0]}: {said}" for key, said in worse.items()}
 
     @property
     def unmeasured(self) -> list[str]:
@@ -76,9 +101,7 @@ class Result:
 
         An entry also where nothing could be compared, unless that is because something is new, or nothing differs.
         """
-        reasons = [
-            f"{standing.benchmark}: {standing.reason}" for standing in self.standings if standing.kind in UNMEASURED
-        ]
+        reasons = [f"{each.benchmark}: {each.reason}" for each in self.standings if each.kind in UNMEASURED]
         compared = self.findings or any(standing.kind in ("new", "alike") for standing in self.standings)
         return reasons or ([] if compared else ["nothing could be compared"])
 
@@ -104,10 +127,10 @@ class Result:
             return f"{count(len(self.worse), 'regression')} found: {'; '.join(self.worse.values())}"
         if self.unmeasured:
             return f"could not measure: {'; '.join(self.unmeasured)}"
-        if not self.findings and any(standing.kind == "alike" for standing in self.standings):
-            return ALIKE
         if not self.findings:
             new = sum(standing.kind == "new" for standing in self.standings)
+            if any(standing.kind == "alike" for standing in self.standings):
+                return ALIKE
             return f"no regression found; there is nothing to compare {count(new, 'benchmark')} with"
         sizes = [finding.smallest for finding in self.findings if finding.metric == "time"]
         known = [size for size in sizes if size is not None]
@@ -123,25 +146,30 @@ class Result:
             return f"{line}; but unclear: {unclear}"
         return line
 
+    def written(self, title: str, strict: bool, code: dict[str, str]) -> Written:
+        """Return what FILE says of this."""
+        verdict, findings, standings = self.last_line(strict), tuple(self.findings), tuple(self.standings)
+        return Written(title, verdict, self.exit_code(strict), self.margin, code, findings, standings)
+
 
 def standing_of(key: GateKey, base: Record | None, head: Record | None, dtype: str) -> Standing | None:
     """Return the Standing of a benchmark from both sides' admissions; None where both agree with the reference."""
     before, now = (admission.status if admission else "missing" for admission in (base, head))
     both = f"{_told(head)} in the head, {_told(base)} in the base"
-    if now == "missing":
+    if head is None:
         return Standing(key, "absent" if before in ABSENT else "missing", both)
-    if now == "disagrees" and head is not None:
+    if now == "disagrees":
         if before == "disagrees":
             return Standing(key, "absent", f"disagrees on both sides: {head.reason}")
         return Standing(key, "disagrees", f"disagrees with the reference, {_told(base)} in the base: {head.reason}")
     if now != "ok":
         return Standing(key, "absent" if before in ABSENT and now in ABSENT else "lost", both)
     # an environment of base that lacks what head's has would hide a regression
-    if before in ("missing", "unsupported", "disagrees"):
+    if base is None or before in ("unsupported", "disagrees"):
         return Standing(key, "new", both)
     if before != "ok":
         return Standing(key, "unmeasured", both)
-    if base is None or head is None or base.error is None or head.error is None:
+    if base.error is None or head.error is None:
         return None
     if head.error > 10 * base.error and head.error > TOLERANCES[dtype] / 10:
         grew = f"error of {head.error_tensor} grew from {base.error:.0e} to {head.error:.0e}"
@@ -168,7 +196,7 @@ def standing_after(key: GateKey, base: ArmFailed | None, head: ArmFailed | None)
 
 def alike(names: Iterable[str], benchmarks: Sequence[str], margin: float) -> Result:
     """Return the Result where both sides have the same implementations: nothing can differ, so nothing is measured."""
-    keys = [GateKey.of(name, benchmark) for name in names for benchmark in benchmarks]
+    keys = [GateKey(f"{name} {benchmark}") for name in names for benchmark in benchmarks]
     return Result(margin, standings=[Standing(key, "alike", "the same in base and head") for key in keys])
 
 
@@ -186,7 +214,7 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int,
     session.admit()
     session.close()  # the workers of every replicate are fresh
     pairs = itertools.product(session.names, session.benchmarks)
-    keys = {GateKey.of(name, benchmark.id): (name, benchmark) for name, benchmark in pairs}
+    keys = {GateKey(f"{name} {benchmark.id}"): (name, benchmark) for name, benchmark in pairs}
     unsettled = {key for key, (name, benchmark) in keys.items() if session.ok(name, benchmark.id)}
     sampling = Sampling(max(1, len(unsettled)) * gates, replicates)
     measured: list[LogRatios] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks import tables
@@ -48,13 +49,7 @@ def _also(row: Row) -> str:
 
 ALSO = Column("also", "also", _also, words=True)
 COLUMNS = (
-    Column(
-        "implementation",
-        "implementation",
-        lambda row: row["time"].benchmark.implementation,
-        words=True,
-        breakable=False,
-    ),
+    Column("name", "implementation", lambda row: row["time"].benchmark.implementation, words=True, breakable=False),
     Column("base", "base", lambda row: duration(row["time"].base), breakable=False),
     Column("change", "change [95 %]", lambda row: change(row["time"]), breakable=False),
     Column("verdict", "verdict", lambda row: row["time"].verdict, words=True, breakable=False),
@@ -107,33 +102,31 @@ def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
     return "\n\n".join([*parts, "</details>"])
 
 
-def _told(result: Result) -> list[Standing]:
-    """Return the standings that a report lists: where all are alike, its first line says so."""
-    return [standing for standing in result.standings if standing.kind != "alike"]
-
-
 def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     """Print the table and the verdict."""
-    console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    say(title, style="bold")
     for benchmark, rows in sections(result).items():
         # an empty column would narrow the others
         columns = [column for column in COLUMNS if column is not ALSO or any(map(_also, rows))]
         console.print()
         console.print(tables.terminal(columns, rows, benchmark, _style))
     console.print()
-    for standing in _told(result):
+    for standing in _listed(result):
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
-        said = f"{standing.kind}: {standing.benchmark}: {standing.reason}"
-        console.print(said, style=style, markup=False, highlight=False, soft_wrap=True)
+        say(f"{standing.kind}: {standing.benchmark}: {standing.reason}", style=style)
     for key, slowdown in result.located.items():
-        said = "; ".join(located_lines(slowdown))
-        console.print(f"where: {key}: {said}", markup=False, highlight=False, soft_wrap=True)
+        say(f"where: {key}: {'; '.join(located_lines(slowdown))}")
     console.print()
     for note in NOTES if result.findings else ():
-        console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
+        say(note, style="dim")
     console.print()
-    style = "bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green"
-    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    say(line, style="bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green")
+
+
+def _listed(result: Result) -> list[Standing]:
+    """Return the standings that a report lists: where all are alike, its first line says so."""
+    return [standing for standing in result.standings if standing.kind != "alike"]
 
 
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
@@ -141,11 +134,9 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
     for benchmark, rows in sections(result).items():
         parts += [f"### {markdown_cell(benchmark)}", tables.markdown(COLUMNS, rows)]
-    said = [
-        f"- **{standing.kind}** {markdown_cell(standing.benchmark)}: {markdown_cell(standing.reason)}"
-        for standing in _told(result)
-    ]
-    parts += ["\n".join(said)] if said else []
+    if standings := _listed(result):
+        lines = [(each.kind, markdown_cell(each.benchmark), markdown_cell(each.reason)) for each in standings]
+        parts.append("\n".join(f"- **{kind}** {benchmark}: {reason}" for kind, benchmark, reason in lines))
     parts += [located_markdown(result.located)] if result.located else []
     parts.append(tables.items((*NOTES, *provenance) if result.findings else provenance))
     return "\n\n".join(parts) + "\n"
@@ -155,22 +146,16 @@ def junit(result: Result, title: str) -> str:
     """Return a test case per benchmark and metric: a regression is a failure, a benchmark not measured is an error."""
     import junitparser  # here, so that a machine without it can still measure
 
-    cases: list[tuple[str, Any]] = []
-    for finding in result.findings:
-        said = f"{finding.verdict} {change(finding)}"
-        kinds = {"slower": junitparser.Failure, UNCLEAR: junitparser.Skipped}
-        kind = kinds.get(finding.verdict)
-        cases.append((f"{finding.benchmark} {finding.metric}", kind and kind(said, finding.verdict)))
-    for standing in result.standings:
-        kind = junitparser.Skipped
-        if standing.kind in (*REGRESSIONS, *UNMEASURED):
-            kind = junitparser.Failure if standing.kind in REGRESSIONS else junitparser.Error
-        reason = one_line(standing.reason)  # XML has no place for control characters
-        cases.append((f"{standing.benchmark} agreement", kind(reason, standing.kind)))
+    kinds: dict[str, Any] = {"slower": junitparser.Failure, UNCLEAR: junitparser.Skipped, "same": None, "faster": None}
+    kinds |= dict.fromkeys(REGRESSIONS, junitparser.Failure) | dict.fromkeys(UNMEASURED, junitparser.Error)
+    found = [
+        (f"{each.benchmark} {each.metric}", each.verdict, f"{each.verdict} {change(each)}") for each in result.findings
+    ]
+    found += [(f"{each.benchmark} agreement", each.kind, each.reason) for each in result.standings]
     suite = junitparser.TestSuite(one_line(title))
-    for name, found in cases:
-        case = junitparser.TestCase(one_line(name), classname="regression")
-        case.result = [found] if found else []
+    for name, word, said in found:
+        case, kind = junitparser.TestCase(one_line(name), classname="regression"), kinds.get(word, junitparser.Skipped)
+        case.result = [kind(one_line(said), word)] if kind else []  # XML has no place for control characters
         suite.add_testcase(case)
     xml = junitparser.JUnitXml()
     xml.add_testsuite(suite)

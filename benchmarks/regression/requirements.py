@@ -12,8 +12,6 @@ from packaging.utils import canonicalize_name
 from benchmarks.regression.snapshots import Unusable
 from impls.core import environments
 
-GROUP = "core"
-PURPOSE = "a regression"
 Differences = dict[str, tuple[str, str]]
 """By distribution: base's version and head's."""
 Pair = tuple[str, str, Differences]
@@ -21,26 +19,18 @@ Pair = tuple[str, str, Differences]
 
 
 def of_pyproject(content: bytes) -> list[str]:
-    """Return the core dependency group of a pyproject.toml, sorted.
-
-    Raises:
-        Unusable: where it has no such group.
-    """
+    """Return the core dependency group of a pyproject.toml, sorted; Unusable where it has none."""
     import dependency_groups  # here, so that a machine without it can still measure
 
     try:
         groups = tomllib.loads(content.decode())["dependency-groups"]
-        return sorted(dependency_groups.resolve(groups, GROUP))
+        return sorted(dependency_groups.resolve(groups, "core"))
     except (ValueError, LookupError) as error:
-        raise Unusable(f"pyproject.toml has no usable dependency group {GROUP}: {error}") from None
+        raise Unusable(f"pyproject.toml has no usable dependency group core: {error}") from None
 
 
 def parse(specs: Sequence[str]) -> dict[str, str]:
-    """Return the requirements of --base-requirement by canonical name.
-
-    Raises:
-        Unusable: for a text that is no requirement.
-    """
+    """Return the requirements of --base-requirement by canonical name; Unusable for a text that is none."""
     requirements: dict[str, str] = {}
     for spec in specs:
         try:
@@ -64,7 +54,7 @@ def freeze(python: str) -> dict[str, str]:
     return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
 
 
-def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> Pair:
+def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regression") -> Pair:
     """Build base's and head's environments from two lists of requirements.
 
     A package that both lists require in the same words has the same version in both.
@@ -89,12 +79,8 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = PURPOSE) -> 
     return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
 
 
-def pair(wanted: Sequence[str], named: Mapping[str, str], purpose: str = PURPOSE) -> Pair:
-    """Return the same as `apart`, with the named requirements instead of base's own of these names.
-
-    Raises:
-        Unusable: where a requirement changes nothing.
-    """
+def pair(wanted: Sequence[str], named: Mapping[str, str], purpose: str = "a regression") -> Pair:
+    """Return the same as `apart`, with the named requirements in place of base's; each must change something."""
     rest = [text for text in wanted if not names_of([text]) & named.keys()]
     base, head, differ = apart([*rest, *named.values()], [*wanted], purpose)
     for name, spec in named.items():

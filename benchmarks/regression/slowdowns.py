@@ -130,11 +130,7 @@ def added_cpu_seconds(rows: Iterable[Record]) -> tuple[float, float, float]:
 
 
 def profiles_of(session: Session, name: str, benchmark: Benchmark, calls: int) -> dict[str, list[Line]]:
-    """Profile base and head in turns, so many calls each time, and return the lines that differ most, by kind.
-
-    Raises:
-        ArmFailed: where a side cannot be profiled.
-    """
+    """Profile base and head in turns, so many calls each time, and return the lines that differ most, by kind."""
     session.inputs = agreement.draw_seed()
     profile = profiling.Profile(benchmark.id, calls)
     answers: dict[str, list[Any]] = {side: [] for side in SIDES}

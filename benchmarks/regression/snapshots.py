@@ -1,4 +1,7 @@
-"""Snapshots of a git revision or of the working tree, in a cache, each under the hash of its content."""
+"""Snapshots of a git revision or of the working tree, in a cache, each under the hash of its content.
+
+Where a side cannot be made, every function raises Unusable.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from impls.core import contract
@@ -47,11 +51,7 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> bytes:
-    """Run git in a folder and return its output.
-
-    Raises:
-        Unusable: with git's error, on one line.
-    """
+    """Run git in a folder and return its output. Where that fails, Unusable has git's error."""
     command, english = ["git", "-C", str(folder), *arguments], {**os.environ, "LC_ALL": "C"}
     try:
         return subprocess.run(command, capture_output=True, check=True, env=english).stdout
@@ -64,11 +64,7 @@ def git(folder: Path, *arguments: str) -> bytes:
 
 
 def resolve(folder: Path, revision: str) -> str:
-    """Return the commit of a revision in a folder's repository.
-
-    Raises:
-        Unusable: where there is no such repository or commit.
-    """
+    """Return the commit of a revision in a folder's repository."""
     try:
         return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
     except Unusable as error:
@@ -80,20 +76,15 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
 
     Raises:
         NoFolder: where the revision does not have the folder.
-        Unusable: where there is no such revision.
     """
     commit = resolve(folder, revision)
     if not git(folder, "ls-tree", commit):
         raise NoFolder(f"{revision} has no {folder.name}/")
     without = [f":(exclude){path}" for path in CONTRACT] if name == IMPLS else []
     archive = git(folder, "archive", "--format=tar", f"--prefix={name}/", commit, "--", ".", *without)
-
-    def unpack(target: Path) -> None:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(target, filter="data")
-
     try:
-        return _snapshot(unpack)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            return _snapshot(partial(tar.extractall, filter="data"))
     except tarfile.TarError as error:  # such as a link that leads out of the folder
         raise Unusable(f"{folder.name}/ of {revision} can't be unpacked: {error}") from None
 
@@ -137,11 +128,7 @@ def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
 
 
 def check_contract(folder: Path, revision: str) -> None:
-    """Check that a revision's impls/ and this tree's core and benchmarks/ have the same contract.
-
-    Raises:
-        Unusable: where they differ.
-    """
+    """Check that a revision's impls/ and this tree's core and benchmarks/ have the same contract."""
     try:
         source = git(folder, "show", f"{revision}:./core/contract.py")
     except Unusable:

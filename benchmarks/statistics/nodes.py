@@ -43,13 +43,8 @@ class Combined:
     p: float
 
 
-def combined(nodes: Sequence[np.ndarray], level: float = LEVEL) -> Combined:
-    """Combine the values of several nodes.
-
-    Args:
-        nodes: the values of each node, at least two each.
-        level: of the interval.
-    """
+def combined(nodes: Sequence[np.ndarray]) -> Combined:
+    """Combine the values of several nodes, at least two each."""
     from statsmodels.stats.meta_analysis import combine_effects  # of the group `fleet`
 
     means, variances, counts = _of(nodes)
@@ -58,7 +53,7 @@ def combined(nodes: Sequence[np.ndarray], level: float = LEVEL) -> Combined:
     within = np.average(variances, weights=counts - 1)
     found = combine_effects(means, within / counts, method_re="iterated", use_t=True)
     mean, spread = float(found.mean_effect_re), float(np.sqrt(max(0.0, found.tau2)))
-    half = float(special.stdtrit(len(nodes) - 1, 0.5 + level / 2) * found.sd_eff_w_re_hksj)
+    half = float(special.stdtrit(len(nodes) - 1, 0.5 + LEVEL / 2) * found.sd_eff_w_re_hksj)
     return Combined(mean, mean - half, mean + half, spread, differ(nodes))
 
 
@@ -72,7 +67,7 @@ def differ(groups: Sequence[np.ndarray]) -> float:
     return float(anova_generic(means, variances, counts, use_var="bf").pvalue)
 
 
-def odd(nodes: Sequence[np.ndarray], level: float = ODD) -> int | None:
+def odd(nodes: Sequence[np.ndarray]) -> int | None:
     """Return which single node stands apart from all others; None where none does, or more than one.
 
     Each node's mean is compared with those of the others, as an outlier of a regression is, with Bonferroni's
@@ -88,7 +83,7 @@ def odd(nodes: Sequence[np.ndarray], level: float = ODD) -> int | None:
         variance = max(float(others.var(ddof=1)), within)
         t = (means[k] - others.mean()) / np.sqrt(variance * (1 + 1 / len(others)))
         apart.append(2 * special.stdtr(len(others) - 1, -abs(t)) * len(nodes))
-    found = [k for k, p in enumerate(apart) if p < level]
+    found = [k for k, p in enumerate(apart) if p < ODD]
     return found[0] if len(found) == 1 else None
 
 

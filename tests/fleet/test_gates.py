@@ -9,7 +9,7 @@ import pytest
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import Ended, Fleet, Member
 from benchmarks.fleet.verdict import Verdict
-from benchmarks.regression import decision, outcome, verdict_file
+from benchmarks.regression import decision, outcome
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import Result, Standing
 from benchmarks.tables import CleanConsole
@@ -38,8 +38,8 @@ class Made:
         ]
         result = Result(0.02, findings, list(standings))
         member = self.without(node, result.exit_code(strict))
-        told = verdict_file.of(result, "base against head", strict, {"base": "b", "head": code})
-        write_text(fleets.run_of(self.folder, member) / verdict_file.FILE, json_text(told))
+        told = result.written("base against head", strict, {"base": "b", "head": code})
+        write_text(fleets.run_of(self.folder, member) / outcome.FILE, json_text(told))
 
     def without(self, node, code=-9, said="killed"):
         """Add a gate that has left no result."""
@@ -157,7 +157,7 @@ def test_what_disagrees_on_a_node_is_a_regression_with_its_reason(made):
 
 def test_a_damaged_result_is_no_result(made):
     made.add("n1", {LSTM: "slower"})
-    path = fleets.run_of(made.folder, "001") / verdict_file.FILE
+    path = fleets.run_of(made.folder, "001") / outcome.FILE
     path.write_text(path.read_text()[:-20])
     assert made.said()[0] == 3
 
@@ -215,7 +215,7 @@ def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
     for member in ("001", "002"):
         run = fleets.run_of(folder, member)
         assert {"regression.md", "regression.json", "regression.parquet"} <= {path.name for path in run.iterdir()}
-        told = verdict_file.read(run)
+        told = outcome.read(run)
         assert "one of a fleet's 2 gates" in told.title
         compared = {found.benchmark for found in told.findings}
         assert {found.tests for found in told.findings} == {2 * len(compared)}

@@ -105,7 +105,7 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
         (("--local", "1", "--replicates", "1"), "--replicates must be at least 2"),
         (("--local", "1", "--no-such-option"), "No such option"),
         (("--local", "1", "regression", "--base", "HEAD", "--out", "x"), "--out does not go with a fleet of gates"),
-        (("--local", "1", "regression", "--bisect", "a..b"), "Which commit was it?"),
+        (("--local", "1", "regression", "--bisect", "a..b"), "--bisect does not go with a fleet of gates"),
         (("--local", "1", "regression"), "takes either --base REV"),
         (("--local", "1", "regression", "--base", "nowhere"), "nowhere names no commit"),
         (("--local", "1", "regression", "--base", "HEAD", "--impl", "torch_lst"), "did you mean torch_lstm?"),

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.regression import command, verdict_file
+from benchmarks.regression import command, outcome
 from benchmarks.regression.gate_options import GateOptions, Percent
 from benchmarks.regression.outcome import Result
 
@@ -15,7 +15,7 @@ BESIDE = {"environment.json", "regression.parquet", "regression.md", "regression
 
 def write(folder):
     folder.mkdir()
-    told = verdict_file.of(Result(0.02), "title", False, {})
+    told = Result(0.02).written("title", False, {})
     command.write_files(folder, Result(0.02), told, GateOptions(base="HEAD"))
 
 
@@ -24,11 +24,11 @@ def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
     """A gate that dies while it writes has no verdict."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     write(tmp_path / "whole")
-    assert {path.name for path in (tmp_path / "whole").iterdir()} == {*BESIDE, verdict_file.FILE}
+    assert {path.name for path in (tmp_path / "whole").iterdir()} == {*BESIDE, outcome.FILE}
     assert json.loads((tmp_path / "whole" / "environment.json").read_text())["run"]["base"] == "HEAD"
 
     def write_text(path, text):
-        if path.name == verdict_file.FILE:
+        if path.name == outcome.FILE:
             raise KeyboardInterrupt
         path.write_text(text)
 

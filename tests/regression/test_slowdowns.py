@@ -121,7 +121,7 @@ def test_the_function_that_takes_longer_is_named(tmp_path, monkeypatch):
     head = snapshots.changed(subject.root, {"impls/numpy_lstm.py": lambda source: inject(source, 3.0)})
     sides = [Side(label, subject.versions(root)) for label, root in (("base", subject.root), ("head", head))]
     session = Session(measuring.configure(subject, 0), sides, choose_cores(1), tmp_path, lambda *_: None)
-    key = GateKey.of("numpy_lstm", subject.benchmarks["forward"])
+    key = GateKey(f"numpy_lstm {subject.benchmarks['forward']}")
     found = locate(session, [], [slower(key=key)])[key]
     assert not found.failure
     (line,) = (line for line in found.profiles["functions"] if line.name == "impls/numpy_lstm.py _Slowed.work")
