@@ -65,10 +65,7 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
 
     OUT gets output, h_n, c_n and, where the case has cotangents, grad_NAME for each of its arrays.
     """
-    import msgspec
-
     from impls.core import environments
-    from impls.core.evaluate import Task
     from impls.core.files import check_place
     from impls.core.precision import framework_variables
     from impls.core.weights import read_case
@@ -85,10 +82,9 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
         python = environments.python_for(chosen)
     except (ValueError, environments.NotBuilt) as error:
         raise click.UsageError(str(error)) from None
-    task = Task(str(chosen.path), str(case_path), str(out), dtype, device)
     path = [str(ROOT), *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not chosen.requires else [])]
-    variables = {**chosen.variables, **framework_variables(device, dtype), "PYTHONPATH": os.pathsep.join(path)}
-    command = [python, "-P", "-m", "impls.core.evaluate", msgspec.json.encode(task).decode()]
+    variables = {**chosen.environment, **framework_variables(device, dtype), "PYTHONPATH": os.pathsep.join(path)}
+    command = [python, "-P", "-m", "impls.core.evaluate", *map(str, (chosen.path, case_path, out)), dtype, device]
     sys.stdout.flush()
     try:
         os.execve(python, command, {**os.environ, **variables})  # noqa: S606
@@ -106,22 +102,21 @@ def environments_command(removed: tuple[str, ...]) -> int:
     unknown = sorted(set(removed) - {*known, "all"})
     if unknown:
         raise click.UsageError(f"no environment is called {unknown[0]}; known: {', '.join(known) or 'none'}")
-    for environment in known.values() if "all" in removed else [known[name] for name in dict.fromkeys(removed)]:
+    sizes = {name: environments.size(environment) / 2**20 for name, environment in known.items()}
+    for name in known if "all" in removed else dict.fromkeys(removed):
         try:
-            environments.remove(environment)
+            environments.remove(known[name])
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-        command_line.say(f"removed {environment.id} ({environment.size / 2**20:.0f} MiB)")
+        command_line.say(f"removed {name} ({sizes[name]:.0f} MiB)")
     if not removed:
         rows: list[tuple[str, ...]] = [("id", "used by", "MiB", "holds")]
-        for environment in known.values():
-            size = f"{environment.size / 2**20:.0f}"
-            rows.append((environment.id, environment.purpose, size, ", ".join(environment.requirements)))
+        for name, environment in known.items():
+            rows.append((name, environment.purpose, f"{sizes[name]:.0f}", ", ".join(environment.requirements)))
         if known:
             _print_table(rows)
-        total = sum(environment.size for environment in known.values()) / 2**20
         number = f"{len(known)} environment{'' if len(known) == 1 else 's'}"
-        command_line.say(f"{number}, {total:.0f} MiB, in {environments.cache() / 'environments'}")
+        command_line.say(f"{number}, {sum(sizes.values()):.0f} MiB, in {environments.cache() / 'environments'}")
     return 0
 
 

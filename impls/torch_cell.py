@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from impls.api import OUTPUT_SIZE, Problem
-from impls.families.torch import CellLSTM, of_module
+from impls.api import Problem
+from impls.families.torch import CellLSTM, Model, of_module
 
 FRAMEWORK = "torch"
 TRACK = "default"
@@ -58,8 +58,11 @@ class LSTM(CellLSTM):
         super().__init__(problem, lambda width: LSTMCell(width, problem.hidden_size, problem.bias))
 
 
-class LSTMModel(nn.Module):
-    """LSTM layers, then a linear layer on the last hidden state: x (B, T, input_dim) → (B, output_dim)."""
+class LSTMModel(Model):
+    """LSTM layers, then a linear layer on the last hidden state: x (B, T, input_dim) → (B, output_dim).
+
+    The workload `model` is the same on a time-major x.
+    """
 
     def __init__(
         self,
@@ -70,26 +73,8 @@ class LSTMModel(nn.Module):
         bias: bool = True,
         bidirectional: bool = False,
     ) -> None:
-        super().__init__()
-        self.hidden_dim = hidden_dim
-        self.layer_dim = layer_dim
         problem = Problem(1, 1, input_dim, hidden_dim, layer_dim, bidirectional, bias)
-        self.directions = problem.directions
-        self.lstm = LSTM(problem)
-        self.fc = nn.Linear(hidden_dim * self.directions, output_dim)
-
-    def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
-        # device and dtype come from the input
-        states = self.layer_dim * self.directions, x.size(0), self.hidden_dim
-        _, h_n, _ = self.lstm(x.transpose(0, 1), x.new_zeros(states), x.new_zeros(states), *lengths)
-        return self.fc(torch.cat(tuple(h_n[-self.directions :]), dim=1))  # type: ignore[no-any-return]
-
-
-class TimeMajorModel(LSTMModel):
-    """LSTMModel on the suite's time-major x (T, B, I); the transposition is a view."""
-
-    def __init__(self, p: Problem) -> None:
-        super().__init__(p.input_size, p.hidden_size, p.num_layers, OUTPUT_SIZE, p.bias, p.bidirectional)
+        super().__init__(problem, LSTM(problem), output_dim)
 
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         return super().forward(x.transpose(0, 1), *lengths)
@@ -101,4 +86,4 @@ def own_name(name: str) -> str:
     return f"cells.{suffix}.{'x2h' if of == 'ih' else 'h2h'}.{kind}"
 
 
-prepare = of_module(LSTM, names=own_name, build_model=TimeMajorModel)
+prepare = of_module(LSTM, names=own_name)

@@ -11,9 +11,8 @@ from typing import Any
 
 import torch
 
-from impls.api import Inputs, Prepared, Problem, Unsupported, Weights
+from impls.api import Inputs, Prepared, Problem, Weights
 from impls.families.torch import LoopedLSTM, device_of, prepare_module, wait_for
-from impls.families.torch_graph import captured
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
@@ -22,8 +21,37 @@ WORKLOADS = ("cell", "sequence")
 OPTIONAL = True
 MODES = ("forward", "train_step")
 
+WARM_UP = 3
+"""The calls before the recording, in which libraries choose their kernels and take their memory, as PyTorch's
+documentation of CUDA graphs has it."""
 Graphs = dict[str, Callable[[], Any]]
 """The state: by mode, what replays its graph."""
+
+
+def captured(work: Callable[[], Any], cuda: Any = torch.cuda) -> Callable[[], Any]:
+    """Return a function that does again on the GPU what `work` does, in one launch, and returns the same result.
+
+    It reads and writes the same memory each time, and returns before the GPU is done.
+
+    Args:
+        work: the calls. They must not wait for the GPU.
+        cuda: torch.cuda, or what stands in for it.
+    """
+    side = cuda.Stream()
+    side.wait_stream(cuda.current_stream())
+    with cuda.stream(side):
+        for _ in range(WARM_UP):
+            work()
+    cuda.current_stream().wait_stream(side)
+    graph = cuda.CUDAGraph()
+    with cuda.graph(graph):
+        result = work()
+
+    def replay(_: Callable[[], Any] = work) -> Any:  # what `work` refers to must live: the graph reads and writes it
+        graph.replay()
+        return result
+
+    return replay
 
 
 def graphed(eager: Prepared, wait: Callable[[], None], cuda: Any = torch.cuda) -> Prepared:
@@ -58,7 +86,5 @@ def graphed(eager: Prepared, wait: Callable[[], None], cuda: Any = torch.cuda) -
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    if device != "cuda":
-        raise Unsupported("a CUDA graph needs a CUDA device")
     eager = prepare_module(problem, weights, device, workload, LoopedLSTM, inference=torch.no_grad)
     return graphed(eager, wait_for(device_of(device)))

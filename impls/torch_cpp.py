@@ -16,8 +16,7 @@ from torch.autograd.function import once_differentiable
 from impls.api import Prepared, Problem, Weights
 from impls.families import native
 from impls.families.torch import CanonicalLSTM, prepare_module
-from impls.families.torch_products import quickest
-from impls.families.torch_recurrence import batched_gradients
+from impls.families.torch_recurrence import batched_gradients, quickest
 
 FRAMEWORK = "torch"
 TRACK = "tuned"

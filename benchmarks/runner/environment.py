@@ -36,7 +36,7 @@ def worker_variables(
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
         **{name: value for name, value in os.environ.items() if name != OVERRIDE},
-        **implementation.variables,  # the suite's own variables below count more
+        **implementation.environment,  # the suite's own variables below count more
         **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         # by default JAX caches only what takes over a second to compile

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from impls.core.text import one_line
@@ -39,10 +38,6 @@ def starting() -> Iterator[None]:
         signal.signal(signal.SIGINT, _end)
     try:
         yield
-    except (ImportError, OSError, MemoryError) as error:
-        if before is not signal.default_int_handler or isinstance(error, ModuleNotFoundError):
-            raise
-        fail(f"Python can't import what it needs: {describe(error)}")
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -73,11 +68,8 @@ def run(command: click.Command) -> NoReturn:
     """
     import click
 
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # it was closed before Python started
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - until the process ends
-        elif isinstance(stream, io.TextIOWrapper):
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may know few characters
     try:
         code = command.main(standalone_mode=False)

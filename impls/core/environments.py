@@ -15,7 +15,6 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -31,6 +30,14 @@ WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
 
 class NotBuilt(ValueError):
     """An environment that could not be built; the message says why, in one line."""
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """An environment in the cache, as its file `finished` has it: the folder's name, and what is in it for what."""
+
+    id: str = ""
+    purpose: str = "unknown"
+    requirements: tuple[str, ...] = ()
 
 
 def cache() -> Path:
@@ -68,7 +75,7 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
     """
     parts = [sys.version, *sorted(requirements), "--", *sorted(constraints)]
     folder = _parent() / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    python, finished = folder / "bin" / "python", folder / "finished"
+    python = folder / "bin" / "python"
     if folder in _IN_USE and _usable(folder):
         return str(python)
     if folder in _IN_USE:
@@ -85,30 +92,18 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
                 fcntl.flock(lock, fcntl.LOCK_EX)
         if not _usable(folder):
             shutil.rmtree(folder, ignore_errors=True)
-            try:
-                start = time.monotonic()
-                what = f"an environment for {purpose} ({', '.join(sorted(requirements))})"
-                command_line.say(f"installing {what}; this takes a minute or two and prints nothing", err=True)
-                _install(folder, requirements, constraints)
-                command_line.say(f"installed after {time.monotonic() - start:.0f} s", err=True)
-                content = _Content(purpose, tuple(sorted(requirements)))
-                finished.write_bytes(msgspec.json.encode(content))
-            finally:
-                if not finished.exists():
-                    shutil.rmtree(folder, ignore_errors=True)
+            start, environment = time.monotonic(), Environment(folder.name, purpose, tuple(sorted(requirements)))
+            what = f"an environment for {purpose} ({', '.join(environment.requirements)})"
+            command_line.say(f"installing {what}; this takes a minute or two and prints nothing", err=True)
+            _install(folder, requirements, constraints)
+            command_line.say(f"installed after {time.monotonic() - start:.0f} s", err=True)
+            (folder / "finished").write_bytes(msgspec.json.encode(environment))
         fcntl.flock(lock, fcntl.LOCK_SH)
     except BaseException:
         lock.close()
         raise
     _IN_USE[folder] = lock
     return str(python)
-
-
-class _Content(msgspec.Struct):
-    """What the file `finished` says of an environment."""
-
-    purpose: str = "unknown"
-    requirements: tuple[str, ...] = ()
 
 
 _IN_USE: dict[Path, TextIO] = {}
@@ -148,17 +143,11 @@ def run_pip(command: Sequence[str | Path], **variables: str) -> str:
         errors = [line for line in lines if line.startswith("ERROR:") and "Ignored the following" not in line]
         errors = errors or lines or [f"exit code {done.returncode}"]
         network = " (is there a network?)" if "(from versions: none)" in errors[0] else ""
-        because = f" {causes}" if (causes := conflict(done.stdout)) else network
+        cause = re.search(r"The conflict is caused by:\n(.*?)(\n\n|$)", done.stdout, re.DOTALL)
+        because = f" ({'; '.join(map(str.strip, cause[1].splitlines()))})" if cause else network
         error = re.sub(r" \(from versions: (?!none).*\)", "", errors[0].removeprefix("ERROR: "))  # a long list
         raise NotBuilt(f"pip could not build an environment: {error}{because}")
     return done.stdout
-
-
-def conflict(output: str) -> str:
-    """Return what pip says of a conflict, on one line; nothing where it says nothing."""
-    _, _, after = output.partition("The conflict is caused by:\n")
-    causes = [line.strip() for line in after.partition("\n\n")[0].splitlines()]
-    return f"({'; '.join(causes)})" if causes else ""
 
 
 def sweep() -> None:
@@ -172,36 +161,26 @@ def sweep() -> None:
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class Environment:
-    """An environment in the cache."""
-
-    folder: Path
-    purpose: str
-    requirements: tuple[str, ...]
-    size: int  # bytes
-
-    @property
-    def id(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
-
-
 def environments() -> list[Environment]:
     """Return every finished environment in the cache. Half-built ones are removed first."""
     sweep()
     known = []
     for finished in sorted(_parent().glob("*/finished")):
         try:
-            content = msgspec.json.decode(read_regular(finished), type=_Content)
+            content = msgspec.json.decode(read_regular(finished), type=Environment)
         except ValueError:  # damaged, or written by an earlier version, which kept no content
-            content = _Content()
-        size = 0
-        for path in finished.parent.rglob("*"):
-            with contextlib.suppress(FileNotFoundError):  # a process may be removing it
-                size += path.lstat().st_blocks * 512
-        known.append(Environment(finished.parent, content.purpose, content.requirements, size))
+            content = Environment()
+        known.append(msgspec.structs.replace(content, id=finished.parent.name))
     return known
+
+
+def size(environment: Environment) -> int:
+    """Return the bytes on the disk that an environment takes."""
+    total = 0
+    for path in (_parent() / environment.id).rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a process may be removing it
+            total += path.lstat().st_blocks * 512
+    return total
 
 
 def remove(environment: Environment) -> None:
@@ -210,11 +189,12 @@ def remove(environment: Environment) -> None:
     Raises:
         ValueError: where a process uses it.
     """
+    folder = _parent() / environment.id
     # the lock file stays: another process may be waiting for it
-    with environment.folder.with_suffix(".lock").open("w") as lock:
+    with folder.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"{environment.id} is in use") from None
-        (environment.folder / "finished").unlink(missing_ok=True)  # first: half an environment must never be used
-        shutil.rmtree(environment.folder, ignore_errors=True)
+        (folder / "finished").unlink(missing_ok=True)  # first: half an environment must never be used
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,18 +1,18 @@
 """Compute a case with an implementation: the process behind `python -m impls evaluate`.
 
-`python -m impls.core.evaluate TASK` starts it; TASK is a Task in JSON. It runs in the implementation's own
-environment, so it imports no command line library.
+`python -m impls.core.evaluate IMPLEMENTATION CASE OUT DTYPE DEVICE` starts it; the first three are paths. It runs in
+the implementation's own environment, so it imports no command line library.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
 from impls.core import command_line
 
 with command_line.starting():
-    import msgspec
     import numpy as np
 
     from impls.core import registry
@@ -21,16 +21,6 @@ with command_line.starting():
     from impls.core.formats import FORMATS
     from impls.core.registry import Implementation
     from impls.core.weights import Array, Case, layers, read_case
-
-
-class Task(msgspec.Struct, forbid_unknown_fields=True):
-    """What is computed, and where the results go: the paths of the implementation, the case and the results."""
-
-    path: str
-    case: str
-    out: str
-    dtype: str
-    device: str
 
 
 def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu") -> dict[str, Array]:
@@ -94,27 +84,18 @@ def note_on_denormals(case: Case) -> str | None:
     return None
 
 
-def write_results(path: Path, results: dict[str, Array]) -> None:
-    """Write an .npz file whole or not at all."""
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez(file, **results)  # type: ignore[arg-type]
-
-    write_whole(path, write)
-
-
-def main(task: Task) -> int:
-    """Do a task and return the exit code. An error is one line on stderr and exit code 2."""
+def main(path: str, case_path: str, out: str, dtype: str, device: str) -> int:
+    """Compute a case, write the results, and return the exit code. An error is one line on stderr and exit code 2."""
     try:
         with command_line.starting():  # most of the time goes into imports
-            case = read_case(Path(task.case), task.dtype)
-            results = evaluate_case(registry.read(Path(task.path)), case, task.device)
-        write_results(Path(task.out), results)
+            case = read_case(Path(case_path), dtype)
+            content = io.BytesIO()
+            np.savez(content, **evaluate_case(registry.read(Path(path)), case, device))  # type: ignore[arg-type]
+        write_whole(Path(out), lambda temporary: temporary.write_bytes(content.getbuffer()))
     except (ValueError, ImportError, Unsupported, NotInstalled, NoDevice) as error:
         message = str(error)
     except OSError as error:
-        message = f"{task.out} can't be written: {error.strerror}"
+        message = f"{out} can't be written: {error.strerror}"
     except MemoryError as error:
         message = command_line.describe(error)
     except KeyboardInterrupt:
@@ -129,4 +110,4 @@ def main(task: Task) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(msgspec.json.decode(sys.argv[1], type=Task)))
+    sys.exit(main(*sys.argv[1:]))

@@ -10,8 +10,6 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -43,39 +41,28 @@ SOME = msgspec.Meta(min_length=1)
 Requirement = Annotated[str, msgspec.Meta(pattern=r"^\s*[^-\s]")]  # no option of pip
 
 
-class Constants(msgspec.Struct):
+class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """The constants of an implementation's file that are read without running it, with their defaults."""
 
-    FRAMEWORK: Annotated[str, msgspec.Meta(pattern=r"\S")]
-    TRACK: Track
-    DEVICES: Annotated[tuple[Device, ...], SOME] = DEVICES
-    DTYPES: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
-    WORKLOADS: Annotated[tuple[Workload, ...], SOME] = WORKLOADS
-    LENGTHS: bool = False
-    LIMITS: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
-    OPTIONAL: bool = False
-    REQUIRES: tuple[Requirement, ...] = ()
-    ENVIRONMENT: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*$")], str] = {}
+    framework: Annotated[str, msgspec.Meta(pattern=r"\S")]
+    track: Track
+    devices: Annotated[tuple[Device, ...], SOME] = DEVICES
+    dtypes: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
+    workloads: Annotated[tuple[Workload, ...], SOME] = WORKLOADS
+    lengths: bool = False
+    limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
+    optional: bool = False
+    requires: tuple[Requirement, ...] = ()
+    environment: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*$")], str] = {}
 
 
-@dataclass(frozen=True)
-class Implementation:
+class Implementation(Constants, frozen=True, kw_only=True):
     """What the file of an implementation says without being run."""
 
     name: str
     path: Path
-    framework: str
-    track: str
-    devices: tuple[str, ...]
-    dtypes: tuple[str, ...]
-    workloads: tuple[str, ...]
     digest: str
-    about: str = ""
-    lengths: bool = False
-    optional: bool = False
-    requires: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
-    limits: Mapping[str, str] = field(default_factory=dict)
+    about: str
 
     def lacks(self, device: str, dtype: str, workload: str, lengths: bool = False) -> str | None:
         """Return the reason why it cannot do these, from its constants; None where it can."""
@@ -118,7 +105,7 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
         value = getattr(node, "value", None)
         if len(targets) == 1 and isinstance(targets[0], ast.Name) and isinstance(value, ast.expr):
             name = targets[0].id
-            if name in Constants.__struct_fields__:
+            if name in Constants.__struct_encode_fields__:
                 try:
                     constants[name] = ast.literal_eval(value)
                 except ValueError:
@@ -156,26 +143,16 @@ def read(path: Path) -> Implementation:
         raise ValueError(f"{path}: a constant that is not a plain literal ({error})") from None
     if not any(_defines_prepare(node) for node in tree.body):
         raise ValueError(f"{path} defines no prepare(problem, weights, device, workload)")
+    constants |= {
+        "NAME": path.stem,
+        "PATH": Path(os.path.realpath(path)),  # which takes links in a circle
+        "DIGEST": hashlib.sha256(source).hexdigest()[:16],
+        "ABOUT": (ast.get_docstring(tree) or "").partition("\n")[0],
+    }
     try:
-        known = msgspec.convert(constants, Constants)
+        return msgspec.convert(constants, Implementation)
     except msgspec.ValidationError as error:
         raise ValueError(f"{path}: {_located(error)}") from None
-    return Implementation(
-        name=path.stem,
-        path=Path(os.path.realpath(path)),  # which takes links in a circle
-        framework=known.FRAMEWORK,
-        track=known.TRACK,
-        devices=known.DEVICES,
-        dtypes=known.DTYPES,
-        workloads=known.WORKLOADS,
-        digest=hashlib.sha256(source).hexdigest()[:16],
-        about=(ast.get_docstring(tree) or "").partition("\n")[0],
-        lengths=known.LENGTHS,
-        optional=known.OPTIONAL,
-        requires=known.REQUIRES,
-        variables=known.ENVIRONMENT,
-        limits=known.LIMITS,
-    )
 
 
 def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, str]]:

@@ -133,12 +133,24 @@ class Case:
         return bool(self.given & {"d_output", "d_h_n", "d_c_n"})
 
 
-def _check(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    for name, shape in wanted.items():
-        if name not in arrays:
-            raise ValueError(f"{path}: {name} is missing; it must have shape {shape}")
-        if arrays[name].shape != shape:
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def _check(path: Path, arrays: Mapping[str, Array], needed: Shapes, optional: Shapes) -> None:
+    known = {**needed, **optional}
+    if unknown := sorted(set(arrays) - set(known)):
+        raise ValueError(f"{path}: {unknown[0]} is not an array of a case; known here: {', '.join(sorted(known))}")
+    for name, shape in known.items():
+        if name in arrays and arrays[name].shape != shape:
             raise ValueError(f"{path}: {name} has shape {arrays[name].shape}; it must be {shape}")
+        if name in needed and name not in arrays:
+            raise ValueError(f"{path}: {name} is missing; it must have shape {shape}")
+
+
+def _given_shapes(problem: Problem) -> Shapes:
+    """Return the shape of each array that a case may have besides weights."""
+    named = {name: shape for name, shape in input_shapes(problem).items() if name != "target"}
+    return {**named, "lengths": (problem.batch,)}
 
 
 def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Problem:
@@ -172,21 +184,6 @@ def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Pro
         raise ValueError(f"{path}: {error}") from None
 
 
-def _lengths(path: Path, problem: Problem, given: Array) -> Array:
-    """Return lengths as whole numbers."""
-    _check(path, {"lengths": given}, {"lengths": (problem.batch,)})
-    lengths = given.astype(np.int64)
-    if (lengths != given).any() or lengths.min() < 1 or lengths.max() > problem.seq_len:
-        raise ValueError(f"{path}: lengths must be whole numbers from 1 to seq_len, which is {problem.seq_len}")
-    return _fixed(lengths)
-
-
-def _reject_unknown(path: Path, arrays: Mapping[str, Array], known: set[str]) -> None:
-    unknown = sorted(set(arrays) - known)
-    if unknown:
-        raise ValueError(f"{path}: {unknown[0]} is not an array of a case; known here: {', '.join(sorted(known))}")
-
-
 def read_case(path: Path, dtype: str = "float32") -> Case:
     """Read a case.npz: x, optional lengths, h0 and c0, the weights, optional cotangents.
 
@@ -199,23 +196,20 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
     if "x" not in arrays:
         raise ValueError(f"{path}: x is missing; it must have shape (seq_len, batch, input_size)")
     problem, given = _implied_problem(path, arrays, dtype), frozenset(arrays)
-    lengths = _lengths(path, problem, arrays.pop("lengths")) if problem.lengths else None
-    weight_shapes, other_shapes = shapes(problem), input_shapes(problem)
-    del other_shapes["target"]
-    _reject_unknown(path, arrays, {*weight_shapes, *other_shapes})
-    _check(path, arrays, weight_shapes)
-    _check(path, arrays, {name: shape for name, shape in other_shapes.items() if name in arrays})
+    _check(path, arrays, shapes(problem), _given_shapes(problem))
+    lengths = arrays.pop("lengths") if problem.lengths else None
+    if lengths is not None and not np.isin(lengths, range(1, problem.seq_len + 1)).all():
+        raise ValueError(f"{path}: lengths must be whole numbers from 1 to seq_len, which is {problem.seq_len}")
     for name, array in arrays.items():
         largest = np.abs(array).max()
         if largest > FORMATS[dtype].largest:
             raise ValueError(f"{path}: {name} holds {largest:g}, which {dtype} can't hold")
         if largest > 0 and not rounded(largest, dtype):
             raise ValueError(f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero")
-    filled = {
-        name: arrays[name] if name in arrays else frozen(np.zeros(shape))
-        for name, shape in input_shapes(problem).items()
-    }
-    return Case(problem, {name: arrays[name] for name in weight_shapes}, Inputs(**filled, lengths=lengths), given)
+    filled = {name: arrays.pop(name, frozen(np.zeros(shape))) for name, shape in input_shapes(problem).items()}
+    if lengths is not None:
+        filled["lengths"] = _fixed(lengths.astype(np.int64))
+    return Case(problem, {name: arrays[name] for name in shapes(problem)}, Inputs(**filled), given)
 
 
 def read_weights(path: Path) -> tuple[Problem, Weights]:
@@ -228,14 +222,10 @@ def read_weights(path: Path) -> tuple[Problem, Weights]:
     """
     arrays = read_npz(path)
     problem = _implied_problem(path, arrays, "float32")
-    wanted = shapes(problem)
-    head = {name: shape for name, shape in shapes(problem, "model").items() if name in ("fc.weight", "fc.bias")}
-    _reject_unknown(path, arrays, {*wanted, *head, *input_shapes(problem), "lengths"} - {"target"})
-    _check(path, arrays, wanted)
-    if set(head) & set(arrays):
-        _check(path, arrays, head)
-        wanted = {**wanted, **head}
-    return problem, {name: arrays[name] for name in wanted}
+    found = {name: array for name, array in arrays.items() if name not in _given_shapes(problem)}
+    wanted = shapes(problem, "model" if {"fc.weight", "fc.bias"} & set(found) else "sequence")
+    _check(path, found, wanted, {})
+    return problem, {name: found[name] for name in wanted}
 
 
 def complete(weights: Weights, problem: Problem, workload: str, seed: int) -> Weights:

@@ -150,7 +150,7 @@ def prepare_function(
 
     def load(inputs: Inputs) -> State:
         lengths = () if inputs.lengths is None else (jax.device_put(inputs.lengths.astype(np.int32), target(0)),)
-        if workload == "model":
+        if is_model:
             return State(put(encoded), (put(inputs.x, 1), put(inputs.target, 0)), put(np.ones(())), lengths)
         arrays, cotangents = (inputs.x, inputs.h0, inputs.c0), (inputs.d_output, inputs.d_h_n, inputs.d_c_n)
         return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), lengths)
@@ -159,7 +159,8 @@ def prepare_function(
         named = layout.results(workload, mode, _copied(result), weights)
         return {name: np.array(value, np.float64) for name, value in named.items()}
 
-    modes_of = _model_modes(problem, lstm, layout) if workload == "model" else _sequence_modes(lstm)
+    is_model = workload == "model"
+    modes_of = _modes(is_model, *(_model(problem, lstm, layout) if is_model else _sequence(lstm)))
     submitted = modes_of(lambda tree: tree)
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes_of(jax.block_until_ready))
 
@@ -188,18 +189,51 @@ def _copied(tree: Any) -> Any:
     return jax.tree.map(copied, tree)
 
 
-def _sequence_modes(lstm: LSTM) -> Callable[[Wait], Modes]:
-    def vjp(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
+Functions = tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]
+"""What a mode jits: forward, forward with its pullback, and a step. They take parameters, inputs and lengths; the step
+takes cotangents too."""
+
+
+def _sequence(lstm: LSTM) -> Functions:
+    def run(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        return lstm(params, *inputs, *lengths)
+
+    def run_vjp(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
         return jax.vjp(lambda params, *inputs: lstm(params, *inputs, *lengths), params, *inputs)
 
-    run = jax.jit(lambda params, inputs, lengths: lstm(params, *inputs, *lengths))
-    run_vjp = jax.jit(vjp)
-    pull = jax.jit(lambda pullback, cotangents: pullback(cotangents))
-
-    @jax.jit
     def step(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...], cotangents: Any) -> Any:
-        result, pullback = vjp(params, inputs, lengths)
+        result, pullback = run_vjp(params, inputs, lengths)
         return result, pullback(cotangents)
+
+    return run, run_vjp, step
+
+
+def _model(problem: Problem, lstm: LSTM, layout: Layout) -> Functions:
+    def predict(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> jax.Array:
+        x = inputs[0]
+        zeros = jnp.zeros((problem.num_layers * problem.directions, x.shape[1], problem.hidden_size), x.dtype)
+        h_n = lstm(params["lstm"], x, zeros, zeros, *lengths)[1]
+        last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
+        return last @ params["fc"]["fc.weight"].T + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
+
+    def loss_of(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
+        prediction = predict(params, inputs, lengths)
+        return jnp.mean((prediction - inputs[1]) ** 2), prediction
+
+    def run_vjp(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
+        loss, pullback, prediction = jax.vjp(lambda p: loss_of(p, inputs, lengths), params, has_aux=True)
+        return (loss, prediction), pullback
+
+    def step(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...], _: Any) -> Any:
+        (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(params, inputs, lengths)
+        return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, layout.rates(params))
+
+    return predict, run_vjp, step
+
+
+def _modes(is_model: bool, *functions: Callable[..., Any]) -> Callable[[Wait], Modes]:
+    run, run_vjp, step = map(jax.jit, functions)
+    pull = jax.jit(lambda pullback, cotangents: pullback(cotangents))
 
     def modes(wait: Wait) -> Modes:
         def forward(state: State) -> Any:
@@ -208,60 +242,17 @@ def _sequence_modes(lstm: LSTM) -> Callable[[Wait], Modes]:
         def forward_train(state: State) -> Any:
             state.pullback = None  # its memory can be used again
             result, state.pullback = wait(run_vjp(state.params, state.inputs, state.lengths))
-            return (result,)
+            return result if is_model else (result,)
 
         def backward(state: State) -> Any:
-            return (wait(pull(state.pullback, state.cotangents)),)
+            grads = wait(pull(state.pullback, state.cotangents))
+            return grads if is_model else (grads,)
 
         def train_step(state: State) -> Any:
-            return wait(step(state.params, state.inputs, state.lengths, state.cotangents))
-
-        return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
-
-    return modes
-
-
-def _model_modes(problem: Problem, lstm: LSTM, layout: Layout) -> Callable[[Wait], Modes]:
-    def predict(params: Params, x: jax.Array, lengths: tuple[jax.Array, ...]) -> jax.Array:
-        zeros = jnp.zeros((problem.num_layers * problem.directions, x.shape[1], problem.hidden_size), x.dtype)
-        h_n = lstm(params["lstm"], x, zeros, zeros, *lengths)[1]
-        last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
-        return last @ params["fc"]["fc.weight"].T + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
-
-    def loss_of(
-        params: Params, x: jax.Array, target: jax.Array, lengths: tuple[jax.Array, ...]
-    ) -> tuple[jax.Array, jax.Array]:
-        prediction = predict(params, x, lengths)
-        return jnp.mean((prediction - target) ** 2), prediction
-
-    run = jax.jit(predict)
-    pull = jax.jit(lambda pullback, cotangent: pullback(cotangent))
-
-    @jax.jit
-    def run_vjp(params: Params, x: jax.Array, target: jax.Array, lengths: tuple[jax.Array, ...]) -> Any:
-        loss, pullback, prediction = jax.vjp(lambda p: loss_of(p, x, target, lengths), params, has_aux=True)
-        return (loss, prediction), pullback
-
-    @jax.jit
-    def step(params: Params, x: jax.Array, target: jax.Array, lengths: tuple[jax.Array, ...]) -> Any:
-        (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(params, x, target, lengths)
-        return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, layout.rates(params))
-
-    def modes(wait: Wait) -> Modes:
-        def forward(state: State) -> Any:
-            return (wait(run(state.params, state.inputs[0], state.lengths)),)
-
-        def forward_train(state: State) -> Any:
-            state.pullback = None  # its memory can be used again
-            result, state.pullback = wait(run_vjp(state.params, *state.inputs, state.lengths))
+            result = wait(step(state.params, state.inputs, state.lengths, state.cotangents))
+            if is_model:
+                state.params = result[1]
             return result
-
-        def backward(state: State) -> Any:
-            return wait(pull(state.pullback, state.cotangents))
-
-        def train_step(state: State) -> Any:
-            loss, state.params = wait(step(state.params, *state.inputs, state.lengths))
-            return loss, state.params
 
         return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
 

@@ -112,7 +112,6 @@ def prepare_module(
     workload: str,
     build: Callable[[Problem], nn.Module],
     names: Callable[[str], str] = str,
-    build_model: Callable[[Problem], nn.Module] | None = None,
     inference: Callable[[], Any] = torch.inference_mode,
 ) -> Prepared:
     """Return the Prepared of the nn.Module that `build(problem)` gives.
@@ -121,8 +120,6 @@ def prepare_module(
         problem, weights, device, workload: as the contract has them.
         build: makes the module.
         names: a parameter's canonical name → the module's own.
-        build_model: makes the whole model of the `model` workload, where that is not `Model` around the LSTM. It too
-            holds the LSTM as `lstm`, and the linear layer as `fc`.
         inference: the context in which `forward` runs.
 
     Raises:
@@ -131,7 +128,7 @@ def prepare_module(
     target, dtype = device_of(device), getattr(torch, problem.dtype)
     is_model = workload == "model"
     with torch.device("meta"):
-        module = build(problem) if not is_model else (build_model or (lambda p: Model(p, build(p))))(problem)
+        module = Model(problem, build(problem)) if is_model else build(problem)
     prefix = "lstm." if is_model else ""
     own = {name: name if name.startswith("fc.") else prefix + names(name) for name in weights}
     module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)

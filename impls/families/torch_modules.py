@@ -184,11 +184,11 @@ class CellLSTM(nn.Module):
 class Model(nn.Module):
     """The notebook's model around any LSTM: a linear layer on the last hidden state, zero initial states."""
 
-    def __init__(self, problem: Problem, lstm: nn.Module) -> None:
+    def __init__(self, problem: Problem, lstm: nn.Module, output_size: int = OUTPUT_SIZE) -> None:
         super().__init__()
         self.problem = problem
         self.lstm = lstm
-        self.fc = nn.Linear(problem.directions * problem.hidden_size, OUTPUT_SIZE)
+        self.fc = nn.Linear(problem.directions * problem.hidden_size, output_size)
 
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         """x (T, B, I) → prediction (B, O)."""

@@ -1,14 +1,75 @@
 """Environments: built once, whole or not at all; listed and removed."""
 
 import fcntl
-import functools
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from impls.__main__ import cli
 from impls.core import environments
-from tests.helpers import processes
+from impls.core.environments import NotBuilt
+
+
+@pytest.fixture
+def pip(tmp_path, monkeypatch):
+    """What is started instead of pip and venv: a list of commands and their variables, and a cache of its own.
+
+    The second of the two makes the Python, as if it were venv.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    commands = []
+
+    def run_pip(command, **variables):
+        assert Path(variables["TMPDIR"]).is_dir()
+        commands.append(([*map(str, command)], variables))
+        if "venv" in command:
+            (Path(command[-1]) / "bin").mkdir(parents=True)
+            (Path(command[-1]) / "bin" / "python").symlink_to(sys.executable)
+
+    monkeypatch.setattr(environments, "run_pip", run_pip)
+    yield commands
+    for lock in environments._IN_USE.values():
+        lock.close()
+    environments._IN_USE.clear()
+
+
+def test_an_environment_is_built_once_and_again_where_its_python_is_gone(pip):
+    python = Path(environments.build(["b", "a"]))
+    assert environments.build(["a", "b"]) == str(python)
+    assert len({str(python), environments.build(["b"]), environments.build(["b"], ["c==1"])}) == 3
+    assert len(pip) == 6
+    python.unlink()
+    assert environments.build(["a", "b"]) == str(python)
+    assert len(pip) == 8
+
+
+def test_pip_is_told_what_to_install_and_where_to_write(pip):
+    """What PYTHONPATH leads to does not count as installed. A killed build leaves nothing but in its own folder."""
+    python = environments.build(["a"], ["c==1"])
+    folder = Path(python).parents[1]
+    install, variables = pip[-1]
+    assert install[:5] == [python, "-I", "-m", "pip", "install"]
+    assert install[-3:] == ["-c", str(folder / "constraints.txt"), "a"]
+    assert (folder / "constraints.txt").read_text() == "c==1\n"
+    assert variables["TMPDIR"] == str(folder / "tmp")
+    assert not (folder / "tmp").exists()
+
+
+def test_what_pip_could_not_finish_is_no_environment_and_is_swept(pip, monkeypatch):
+    def fail(command, **_):
+        raise NotBuilt("no network")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(environments, "run_pip", fail)
+        with pytest.raises(NotBuilt):
+            environments.build(["a"])
+    assert environments.environments() == []
+    assert [path.suffix for path in environments._parent().iterdir()] == [".lock"]
+    environments.build(["a"])
+    assert len(environments.environments()) == 1
 
 
 def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path, monkeypatch):
@@ -25,119 +86,50 @@ def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path
     assert [(environment.id, environment.purpose) for environment in known] == [("finished", "unknown")]
 
 
-def test_venv_and_pip_write_their_temporary_files_into_the_environment(tmp_path, monkeypatch):
-    """So that a killed build leaves them where the next start sweeps."""
-    folders = []
-
-    def run_pip(command, **variables):
-        folders.append(Path(variables["TMPDIR"]))
-        assert folders[-1].is_dir()
-        (tmp_path / "e" / "bin").mkdir(exist_ok=True)
-
-    monkeypatch.setattr(environments, "run_pip", run_pip)
-    environments._install(tmp_path / "e", ["a"], [])
-    assert folders == [tmp_path / "e" / "tmp"] * 2
-    assert not folders[0].exists()
-
-
-@pytest.fixture
-def built(tmp_path, monkeypatch):
-    """What is built instead of by pip: a folder with a Python, in a cache of its own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    builds = []
-
-    def install(folder, requirements, constraints):
-        builds.append(requirements)
-        (folder / "bin").mkdir(parents=True)
-        (folder / "bin" / "python").symlink_to(sys.executable)
-
-    monkeypatch.setattr(environments, "_install", install)
-    yield builds
-    for lock in environments._IN_USE.values():
-        lock.close()
-    environments._IN_USE.clear()
-
-
-def test_an_environment_is_built_once_and_again_where_its_python_is_gone(built):
-    python = Path(environments.build(["a"]))
-    assert environments.build(["a"]) == str(python)
-    assert environments.build(["b"]) != str(python)
-    assert built == [["a"], ["b"]]
-    python.unlink()
-    assert environments.build(["a"]) == str(python)
-    assert built == [["a"], ["b"], ["a"]]
-
-
-REMOVE = """
-import sys
-from impls.core import environments
-for environment in environments.environments():
-    environments.remove(environment)
-"""
-
-
-@pytest.mark.process
-def test_an_environment_in_use_is_not_removed(built, tmp_path):
-    python = Path(environments.build(["a"]))
-    remove = functools.partial(processes.python, "-c", REMOVE, XDG_CACHE_HOME=str(tmp_path))
-    refused = remove()
-    assert refused.returncode == 1
-    assert "is in use" in refused.stderr
-    assert python.exists()
+def test_environments_are_listed_and_removed_but_not_while_one_is_in_use(pip):
+    """A lock of another open file is as good as another process's."""
+    command = ["environments"]
+    python = environments.build(["keras>=3"], purpose="keras_jax")
+    name = Path(python).parents[1].name
+    assert name in CliRunner().invoke(cli, command).output
+    refused = CliRunner().invoke(cli, [*command, "--remove", name])
+    assert (refused.exit_code, f"{name} is in use" in refused.output) == (2, True)
+    assert "no environment is called x" in CliRunner().invoke(cli, [*command, "--remove", "x"]).output
     environments._IN_USE.popitem()[1].close()  # as if this process had ended
-    assert remove().returncode == 0
-    assert not python.exists()
-    assert environments.build(["a"]) == str(python)  # it can be built anew, under the same lock
+    listed = CliRunner().invoke(cli, command).output
+    assert "keras_jax" in listed
+    assert "keras>=3" in listed
+    assert f"removed {name}" in CliRunner().invoke(cli, [*command, "--remove", "all"]).output
+    assert environments.environments() == []
+    assert environments.build(["keras>=3"]) == python  # it can be built anew, under the same lock
 
 
-def test_what_pythonpath_leads_to_does_not_count_as_installed(tmp_path, monkeypatch):
-    """pip runs isolated from it."""
-    commands = []
-    monkeypatch.setattr(environments, "run_pip", lambda command, *_, **__: commands.append([*map(str, command)]) or "")
-    (tmp_path / "e").mkdir()
-    environments._install(tmp_path / "e", ["a"], [])
-    install = commands[-1]
-    assert install[1:4] == ["-I", "-m", "pip"]
+CONFLICT = """Collecting torch
+
+The conflict is caused by:
+    torch 2 depends on setuptools<82
+    The user requested (constraint) setuptools==84
+
+To fix this"""
+VERSIONS = """ERROR: Ignored the following versions that require a different python version: 0.11.0
+ERROR: Could not find a version that satisfies the requirement jax==99 (from versions: 0.1, 0.2)
+ERROR: No matching distribution found for jax==99"""
 
 
-@pytest.mark.process
-def test_what_pip_cannot_install_together_is_named():
-    program = """
-import sys
-print("Collecting torch\\n\\nThe conflict is caused by:")
-print("    torch 2.12.1 depends on setuptools<82")
-print("    The user requested (constraint) setuptools==84.2.1\\n\\nTo fix this")
-print("ERROR: Cannot install torch==2.12.1 because they conflict.\\nERROR: more", file=sys.stderr)
-sys.exit(1)
-"""
-    with pytest.raises(environments.NotBuilt) as caught:
-        environments.run_pip([sys.executable, "-c", program])
-    assert str(caught.value) == (
-        "pip could not build an environment: Cannot install torch==2.12.1 because they conflict."
-        " (torch 2.12.1 depends on setuptools<82; The user requested (constraint) setuptools==84.2.1)"
-    )
-
-
-@pytest.mark.process
-def test_a_version_that_does_not_exist_is_named():
-    """Pip's first error is a list of what needs another Python, and its second has every version that there is."""
-    program = """
-import sys
-for line in (
-    "Ignored the following versions that require a different python version: 0.11.0 Requires-Python >=3.12",
-    "Could not find a version that satisfies the requirement jax==99 (from versions: 0.1, 0.2)",
-    "No matching distribution found for jax==99",
-):
-    print(f"ERROR: {line}", file=sys.stderr)
-sys.exit(1)
-"""
-    with pytest.raises(environments.NotBuilt) as caught:
-        environments.run_pip([sys.executable, "-c", program])
-    want = "pip could not build an environment: Could not find a version that satisfies the requirement jax==99"
-    assert str(caught.value) == want
-
-
-@pytest.mark.process
-def test_another_failure_of_pip_names_no_conflict():
-    with pytest.raises(environments.NotBuilt, match=r"an environment: no such package$"):
-        environments.run_pip([sys.executable, "-c", "import sys; sys.exit('ERROR: no such package')"])
+@pytest.mark.parametrize(
+    ("output", "errors", "said"),
+    [
+        (CONFLICT, "ERROR: Cannot install torch.\nERROR: more",
+         "Cannot install torch. (torch 2 depends on setuptools<82; The user requested (constraint) setuptools==84)"),
+        ("", VERSIONS, "Could not find a version that satisfies the requirement jax==99"),
+        ("", "ERROR: No version of jax (from versions: none)",
+         "No version of jax (from versions: none) (is there a network?)"),
+        ("", "", "exit code 1"),
+    ],
+)  # fmt: skip
+def test_what_pip_cannot_install_is_said_in_one_line(output, errors, said, monkeypatch):
+    done = subprocess.CompletedProcess([], 1, output, errors)
+    monkeypatch.setattr(environments.child_process, "run", lambda *_: done)
+    with pytest.raises(NotBuilt) as caught:
+        environments.run_pip(["pip"])
+    assert str(caught.value) == f"pip could not build an environment: {said}"

@@ -1,123 +1,132 @@
-"""Every implementation against the reference, and against judges that nobody here wrote."""
+"""Implementations against the reference and against LSTMs that nobody here wrote. `nox -s agree` has many problems."""
 
 import dataclasses
-import os
-import subprocess
-import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement
+from impls import jax_cudnn, jax_scan_vjp_sharded, torch_cell_compiled
 from impls.core import contract, reference, registry
+from impls.core.contract import Unsupported
 from impls.core.evaluate import evaluate_case
 from impls.core.problem import Problem
 from impls.core.weights import Case, layers, make_inputs, make_weights
-from tests.helpers.judges import JUDGES, PAIRS, given, judged
-from tests.helpers.processes import ROOT
+from impls.families import jax as jax_family
+from impls.families.torch import FlatLSTM, prepare_module
+from tests.helpers.judges import JUDGES, PAIRS, given
 
-COMPILED = ("torch_cell_compiled", "torch_lstm_compiled", "torch_scan")
-"""Tested on one problem each: to compile takes seconds."""
+NIGHTLY = {"torch_cell_compiled", "torch_lstm_compiled", "torch_scan"}
+"""What torch.compile compiles, which takes seconds. It has one layer and one direction here."""
+
+
+def marked(name):
+    """A parameter with its marker: what XLA or a compiler of C++ compiles is no plain test."""
+    kind = "nightly" if name in NIGHTLY else "process" if registry.resolve(name).framework in ("jax", "flax") else ""
+    kind = kind or ("process" if name == "torch_cpp" else "")
+    return pytest.param(name, marks=getattr(pytest.mark, kind) if kind else ())
+
+
 NAMES = [
-    implementation.name
+    marked(implementation.name)
     for implementation in registry.catalogue().values()
-    if implementation.is_lstm
-    and "cpu" in implementation.devices
-    and not implementation.requires
-    and implementation.name not in COMPILED
+    if implementation.is_lstm and "cpu" in implementation.devices and not implementation.requires
 ]
 """What runs in this environment. An implementation with REQUIRES has one of its own, in which `agree` checks it."""
 
 
-def hardest(name, text):
-    """The problem, without different lengths where the implementation has none."""
-    problem = Problem.parse(text)
-    return problem.replace(lengths=problem.lengths and registry.resolve(name).lengths)
+@pytest.fixture(autouse=True)
+def one_thread():
+    """PyTorch's threads wait for each other, which takes long where others work on the same processors."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
-@pytest.mark.process
+def prepared_for(name, problem, workload="sequence"):
+    weights = make_weights(problem, workload)
+    return registry.load(registry.resolve(name)).prepare(problem, weights, "cpu", workload)
+
+
+def check(name, problem, workload="sequence", modes=contract.MODES):
+    timed = Benchmark(problem, workload, "forward").timed_problem
+    want = agreement.expected(timed, workload, make_weights(timed, workload))
+    prepared = prepared_for(name, timed, workload)
+    for mode in modes:
+        assert agreement.check(prepared, timed, workload, mode, want).error <= agreement.TOLERANCES[problem.dtype]
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_the_sequence_agrees_with_the_reference(name):
-    """A hard problem in every mode; `nox -s agree` has many problems, each dtype in its own process."""
-    check(name, hardest(name, "t6-b4-i5-h7-l2-bi-var"), "sequence")
+def test_every_mode_agrees_with_the_reference(name, monkeypatch):
+    """In float32, with all that the implementation can do; the batch is shared out over two processors or more."""
+    monkeypatch.setattr(torch_cell_compiled, "CHUNK", 2)  # two chunks and a rest
+    problem = Problem.parse("t5-b8-i5-h7" if name in NIGHTLY else "t5-b8-i5-h7-l2-bi")
+    check(name, problem.replace(lengths=registry.resolve(name).lengths))
 
 
-@pytest.mark.process
-@pytest.mark.parametrize("name", [name for name in NAMES if "model" in registry.resolve(name).workloads])
+OF_TORCH = {"torch_lstm", "torch_lstm_native", "torch_lstm_compiled"}
+"""What the judge torch is itself. ONNX judges it, which has no gradients; the reference's are judged by torch below."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_training_step_agrees_with_an_outside_judge(name):
+    """In float64 and without a bias. All rows are shorter than seq_len: a user's may be."""
+    judge, kind = ("onnx", "nobias") if name in OF_TORCH else ("torch", "l2-bi-nobias")
+    problem, weights, inputs = given(f"t5-b3-i3-h4-{kind}")
+    if judge == "torch" and registry.resolve(name).lengths:
+        problem, inputs = problem.replace(lengths=True), dataclasses.replace(inputs, lengths=np.array([3, 1, 4]))
+    names = frozenset({*weights, "x", "h0", "c0", *(("d_h_n",) if judge == "torch" else ())})
+    got = evaluate_case(registry.resolve(name), Case(problem, weights, inputs, names))
+    want = JUDGES[judge][0](problem, weights, inputs)
+    agreement.compare({tensor: got[tensor] for tensor in want}, want, "float64", f"{judge} of {name}")
+
+
+@pytest.mark.parametrize(
+    "name", [*map(marked, ("torch_lstm", "torch_cell", "torch_cell_autograd", "jax_scan", "flax_nnx"))]
+)
 def test_the_model_agrees_after_one_step_and_three(name):
-    check(name, hardest(name, "t4-b3-i5-h7-l2-var"), "model", ("forward", "train_step"))
+    """Of each family, and of each way to store parameters: the modes around the LSTM are the family's."""
+    check(name, Problem.parse("t4-b3-i5-h7-l2").replace(lengths=registry.resolve(name).lengths), "model")
 
 
-@pytest.mark.process
-@pytest.mark.parametrize("name", [name for name in NAMES if "bfloat16" in registry.resolve(name).dtypes])
-def test_half_precision_agrees(name):
-    check(name, Problem.parse("t5-b4-i8-h8-l2-bfloat16"), "sequence", ("train_step",))
-
-
-def test_what_has_no_lengths_says_so():
-    without = registry.resolve("jax_scan_vjp")
-    assert (
-        without.lacks("cpu", "float32", "sequence", lengths=True)
-        == "no lengths: all rows of a batch are as long as seq_len"
-    )
-    assert without.lacks("cpu", "float32", "sequence") is None
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("name", ["torch_cell", "jax_scan_vjp"])
+@pytest.mark.parametrize("name", [*map(marked, ("torch_cell", "jax_scan"))])
 def test_the_cell_agrees(name):
     check(name, Problem.parse("t4-b3-i5-h7-l2"), "cell")
 
 
-@pytest.mark.process
-def test_the_compiled_cell_agrees(monkeypatch):
-    """Two chunks and a rest. The compiler unrolls a chunk, so that short chunks compile in less time."""
-    from impls import torch_cell_compiled
-
-    monkeypatch.setattr(torch_cell_compiled, "CHUNK", 2)
-    check("torch_cell_compiled", Problem.parse("t5-b3-i5-h7"), "sequence")
+def test_half_precision_agrees():
+    check("torch_cell", Problem.parse("t5-b4-i8-h8-l2-bfloat16"), modes=("train_step",))
 
 
-@pytest.mark.process
-@pytest.mark.parametrize("name", ["torch_lstm_compiled", "torch_scan"])
-def test_what_torch_compiles_agrees(name):
-    check(name, Problem.parse("t5-b3-i5-h7"), "sequence")
+def test_what_an_implementation_lacks_is_said():
+    scan, cudnn = registry.resolve("jax_scan_vjp"), registry.resolve("jax_cudnn")
+    assert scan.lacks("cpu", "float32", "sequence") is None
+    assert "no lengths" in scan.lacks("cpu", "float32", "sequence", lengths=True)
+    assert cudnn.lacks("cpu", "float32", "sequence") == "only for device cuda, not cpu"
+    assert "only for dtype" in cudnn.lacks("cuda", "float64", "sequence")
 
 
-@pytest.mark.process
-def test_the_sharded_scan_agrees_where_every_processor_has_rows():
-    from impls.jax_scan_vjp_sharded import PROCESSORS
+def test_a_row_of_jax_stays_as_it_is_beyond_its_length():
+    """In a scan and around another's layer: the state stays, the output is 0, and a reversed row starts at its end."""
+    x, lengths = jnp.arange(1.0, 7.0).reshape(3, 2, 1), jnp.array([1, 3])
+    last, output = jax_family.scan(lambda total, x_t: (total + x_t, total + x_t), jnp.zeros((2, 1)), x, lengths)
+    assert last.tolist() == [[1], [12]]
+    assert output[:, :, 0].tolist() == [[1, 2], [0, 6], [0, 12]]
+    assert jax_family.zeroed(x, lengths)[:, :, 0].tolist() == [[1, 2], [0, 4], [0, 6]]
+    assert jax_family.turned(x, lengths)[:, :, 0].tolist() == [[1, 6], [3, 4], [5, 2]]
 
-    check("jax_scan_vjp_sharded", Problem.parse(f"t4-b{4 * PROCESSORS}-i5-h7-l2"), "sequence")
 
-
-def test_a_batch_is_shared_out_evenly_or_not_at_all():
-    from impls.jax_scan_vjp_sharded import shards
-
+def test_a_batch_is_shared_out_evenly_or_not_at_all(monkeypatch):
+    shards = jax_scan_vjp_sharded.shards
     assert [shards(batch, 2) for batch in (1, 3, 4, 8, 9, 16)] == [1, 1, 1, 2, 1, 2]
     assert [shards(batch, 8) for batch in (1, 6, 16, 20, 64)] == [1, 1, 4, 5, 8]
-    assert shards(64, 1) == 1
-
-
-STARTED = """
-import jax
-jax.devices()
-from impls.core import registry, weights
-from impls.core.problem import Problem
-problem = Problem.parse("t4-b8-i5-h7")
-module = registry.load(registry.resolve("jax_scan_vjp_sharded"))
-module.prepare(problem, weights.make_weights(problem), "cpu", "sequence")
-"""
-
-
-@pytest.mark.process
-def test_the_sharded_scan_says_so_where_it_could_not_be_sharded(monkeypatch):
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("one processor")
-    monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
-    done = subprocess.run([sys.executable, "-c", STARTED], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "Unsupported: JAX started in this process without JAX_NUM_CPU_DEVICES=" in done.stderr
+    monkeypatch.setattr(jax_scan_vjp_sharded, "PROCESSORS", 1000)
+    with pytest.raises(Unsupported, match="without JAX_NUM_CPU_DEVICES=1000"):
+        prepared_for("jax_scan_vjp_sharded", Problem.parse("t4-b8-i5-h7"))
 
 
 @pytest.mark.process
@@ -125,75 +134,36 @@ def test_the_sharded_scan_says_so_where_it_could_not_be_sharded(monkeypatch):
 def test_cudnns_weights_are_packed_as_jax_unpacks_them(text):
     from jax.experimental import rnn
 
-    from impls.jax_cudnn import packed
-
     problem = Problem.parse(text)
     weights = {name: value.astype("float32") for name, value in make_weights(problem).items()}
     sizes = problem.input_size, problem.hidden_size, problem.num_layers, problem.bidirectional
-    flat = packed(problem, weights)
+    flat = jax_cudnn.packed(problem, weights)
     assert flat.size == rnn.get_num_params_in_lstm(*sizes)
-    unpacked = rnn.unpack_lstm_weights(flat, *sizes)
     suffixes = [suffix for _, suffix, _ in layers(problem)]
-    for kind, arrays in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), unpacked, strict=True):
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    for kind, arrays in zip(kinds, rnn.unpack_lstm_weights(flat, *sizes), strict=True):
         for k, suffix in enumerate(suffixes):
             want = weights.get(f"{kind}_{suffix}", np.zeros(4 * problem.hidden_size, "float32"))
             assert np.array_equal(arrays[k], want)
-
-
-def test_without_a_gpu_jax_cudnn_is_unsupported():
-    assert "only for device cuda, not cpu" in registry.resolve("jax_cudnn").lacks("cpu", "float32", "sequence")
-
-
-def check(name, problem, workload, modes=contract.MODES):
-    timed = Benchmark(problem, workload, "forward").timed_problem
-    weights = make_weights(timed, workload)
-    want = agreement.expected(timed, workload, weights)
-    prepared = registry.load(registry.resolve(name)).prepare(timed, weights, "cpu", workload)
-    for mode in modes:
-        assert agreement.check(prepared, timed, workload, mode, want).error <= agreement.TOLERANCES[problem.dtype]
 
 
 @pytest.mark.parametrize(
     ("judge", "text"), [pytest.param(*pair, marks=[pytest.mark.process] * (pair[0] == "jax")) for pair in PAIRS]
 )
 def test_the_reference_agrees_with_outside_judges(judge, text):
-    problem, weights, inputs, want = judged(judge, text)
+    problem, weights, inputs = given(text)
+    want = JUDGES[judge][0](problem, weights, inputs)
     agreement.compare(reference.run_sequence(problem, weights, inputs), want, "float64", judge)
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("name", NAMES)
-def test_every_implementation_agrees_with_an_outside_judge(name):
-    """Of another framework, in float64 and without a bias.
-
-    Rows are all shorter than seq_len: no problem is so, and a user's case may be.
-    """
-    implementation = registry.resolve(name)
-    judge, kind = ("jax", "l2-nobias") if implementation.framework == "torch" else ("torch", "l2-bi-nobias")
-    problem, weights, inputs = given(f"t5-b3-i3-h4-{kind}")
-    if implementation.lengths:
-        problem, inputs = problem.replace(lengths=True), dataclasses.replace(inputs, lengths=np.array([3, 1, 4]))
-    names = frozenset({*weights, *inputs.arrays()} - {"target"})
-    got = evaluate_case(implementation, Case(problem, weights, inputs, names))
-    agreement.compare(got, JUDGES[judge][0](problem, weights, inputs), "float64", f"{judge} of {name}")
-
-
-def test_a_judge_finds_a_wrong_reference():
-    problem, weights, inputs, want = judged("onnx", "t5-b2-i3-h4")
-    wrong = {**weights, "weight_hh_l0": np.roll(weights["weight_hh_l0"], 4, axis=0)}
+    wrong = {**weights, "weight_hh_l0": np.roll(weights["weight_hh_l0"], problem.hidden_size, axis=0)}
     with pytest.raises(agreement.Disagrees):
         agreement.compare(reference.run_sequence(problem, wrong, inputs), want, "float64")
 
 
 @pytest.mark.parametrize("workload", ["sequence", "model"])
 def test_a_torch_module_infers_in_evaluation_mode_without_gradients_and_trains_in_training_mode(workload):
-    from torch import nn
-
-    from impls.families.torch import FlatLSTM, prepare_module
-
     seen = []
 
-    class Watched(nn.Module):
+    class Watched(torch.nn.Module):
         def __init__(self, problem):
             super().__init__()
             self.lstm = FlatLSTM(problem)

@@ -9,16 +9,17 @@ import torch
 from benchmarks.worker import agreement
 from impls import torch_cell_graphed, torch_lstm_native
 from impls.core import registry
-from impls.core.contract import MODES, NoDevice, Unsupported
+from impls.core.contract import MODES
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 from impls.families import jax as jax_family
 from impls.families import torch as torch_family
-from impls.families.torch import prepare_module
-from impls.families.torch_graph import WARM_UP, captured
+from impls.families.torch import LoopedLSTM, prepare_module
+from impls.torch_cell_graphed import WARM_UP, captured
 from tests.helpers.devices import Graphs
 
 PROBLEM = Problem.parse("t4-b2-i3-h5-l2")
+WEIGHTS = make_weights(PROBLEM, "sequence")
 
 
 def test_work_is_warmed_up_on_the_side_recorded_once_and_replayed():
@@ -59,16 +60,14 @@ def graphed(noted):
     """The cell under graphs that note what happens to them."""
     cuda = Graphs()
     cuda.noted = noted
-    weights = make_weights(PROBLEM, "sequence")
-    looped = torch_cell_graphed.LoopedLSTM
-    eager = prepare_module(PROBLEM, weights, "cpu", "sequence", looped, inference=torch.no_grad)
-    return torch_cell_graphed.graphed(eager, lambda: noted.append("waited"), cuda), weights
+    eager = prepare_module(PROBLEM, WEIGHTS, "cpu", "sequence", LoopedLSTM, inference=torch.no_grad)
+    return torch_cell_graphed.graphed(eager, lambda: noted.append("waited"), cuda)
 
 
 def test_the_cell_under_a_graph_agrees_and_copies_its_results():
-    prepared, weights = graphed([])
-    want = agreement.expected(PROBLEM, "sequence", weights)
-    for mode in ("forward", "train_step"):
+    prepared = graphed([])
+    want = agreement.expected(PROBLEM, "sequence", WEIGHTS)
+    for mode in torch_cell_graphed.MODES:
         assert agreement.check(prepared, PROBLEM, "sequence", mode, want).error < 2e-5
     state = prepared.load(make_inputs(PROBLEM, 11))
     first, second = prepared.forward(state), prepared.forward(state)
@@ -77,39 +76,32 @@ def test_the_cell_under_a_graph_agrees_and_copies_its_results():
     assert prepared.forward_train is None
 
 
-def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_waits():
+@pytest.mark.parametrize("mode", torch_cell_graphed.MODES)
+def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_waits(mode):
     noted = []
-    prepared, _ = graphed(noted)
+    prepared = graphed(noted)
     state = prepared.load(make_inputs(PROBLEM, 11))
     assert noted.count("recording") == 2
-    before = len(noted)
-    prepared.forward(state)
-    assert noted[before:] == ["replayed", "waited"]
-
-
-def test_what_needs_a_gpu_says_so():
-    assert torch_cell_graphed.DEVICES == ("cuda",)
-    if not torch.cuda.is_available():
-        with pytest.raises(NoDevice):
-            torch_cell_graphed.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cuda", "sequence")
-    with pytest.raises((Unsupported, NoDevice)):
-        torch_cell_graphed.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cpu", "sequence")
+    noted.clear()
+    prepared.call(mode)(state)
+    assert noted == ["replayed", "waited"]
+    prepared.submit(mode)(state)
+    assert noted == ["replayed", "waited", "replayed"]
 
 
 def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):
     seen = []
 
-    def forward(self, *_):
-        seen.append((torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled))
-        return ("result",)
+    def noting(result):
+        def noted(*_, **__):
+            seen.append((torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled))
+            return result
 
-    def gradients(*_, **__):
-        seen.append((torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled))
-        return ()
+        return noted
 
-    monkeypatch.setattr(torch_lstm_native.FlatLSTM, "forward", forward)
-    monkeypatch.setattr(torch.autograd, "grad", gradients)
-    prepared = torch_lstm_native.prepare(PROBLEM, make_weights(PROBLEM, "sequence"), "cpu", "sequence")
+    monkeypatch.setattr(torch_lstm_native.FlatLSTM, "forward", noting(("result",)))
+    monkeypatch.setattr(torch.autograd, "grad", noting(()))
+    prepared = torch_lstm_native.prepare(PROBLEM, WEIGHTS, "cpu", "sequence")
     state = prepared.load(make_inputs(PROBLEM))
     for mode, times in {"forward": 1, "forward_train": 1, "backward": 1, "train_step": 2}.items():
         prepared.call(mode)(state)
@@ -121,53 +113,30 @@ def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):
 
 
 @pytest.mark.parametrize("workload", ["sequence", "model"])
-@pytest.mark.parametrize("name", ["torch_cell", pytest.param("jax_scan", marks=pytest.mark.process)])
-def test_a_mode_without_its_wait_gives_the_same(name, workload):
-    weights = make_weights(PROBLEM, workload)
-    prepared = registry.load(registry.resolve(name)).prepare(PROBLEM, weights, "cpu", workload)
-    inputs = make_inputs(PROBLEM, 11)
-    for mode in MODES:
-        results = [
-            prepared.to_numpy(mode, call(prepared.start(mode, inputs)))
-            for call in (prepared.call(mode), prepared.submit(mode))
-        ]
-        assert agreement.compare(results[1], results[0], "float64").error == 0
-
-
-@pytest.mark.parametrize("workload", ["sequence", "model"])
-def test_a_mode_of_torch_waits_once_and_without_its_wait_not_at_all(workload, monkeypatch):
-    waits, weights = [], make_weights(PROBLEM, workload)
+def test_a_mode_of_torch_waits_once_and_without_its_wait_gives_the_same_at_once(workload, monkeypatch):
+    waits, weights, inputs, before = [], make_weights(PROBLEM, workload), make_inputs(PROBLEM, 11), {}
     monkeypatch.setattr(torch_family, "wait_for", lambda device: lambda: waits.append(1))
-    prepared = prepare_module(PROBLEM, weights, "cpu", workload, torch_cell_graphed.LoopedLSTM)
-    inputs = make_inputs(PROBLEM, 11)
+    prepared = prepare_module(PROBLEM, weights, "cpu", workload, LoopedLSTM)
     for mode in MODES:
-        state = prepared.start(mode, inputs)
-        waits.clear()
-        prepared.submit(mode)(state)
-        assert not waits
-        prepared.call(mode)(state)
-        assert waits == [1]
+        for call, number in ((prepared.submit(mode), 0), (prepared.call(mode), 1)):
+            state = prepared.start(mode, inputs)
+            waits.clear()
+            result = prepared.to_numpy(mode, call(state))
+            assert len(waits) == number
+            if number:
+                assert agreement.compare(result, before, "float64").error == 0
+            before = result
 
 
 @pytest.mark.process
-def test_a_mode_of_jax_waits_once_and_without_its_wait_not_at_all(monkeypatch):
+def test_a_mode_of_jax_waits_once_and_without_its_wait_gives_the_same_at_once(monkeypatch):
     waits = []
     monkeypatch.setattr(jax_family.jax, "block_until_ready", lambda tree: waits.append(1) or tree)
-    weights = make_weights(PROBLEM, "sequence")
-    prepared = registry.load(registry.resolve("jax_scan")).prepare(PROBLEM, weights, "cpu", "sequence")
+    prepared = registry.load(registry.resolve("jax_scan")).prepare(PROBLEM, WEIGHTS, "cpu", "sequence")
     state = prepared.start("forward", make_inputs(PROBLEM, 11))
-    prepared.submit("forward")(state)
+    waits.clear()
+    submitted = prepared.to_numpy("forward", prepared.submit("forward")(state))
     assert not waits
-    prepared.forward(state)
+    waited = prepared.to_numpy("forward", prepared.forward(state))
     assert waits == [1]
-
-
-def test_a_graph_is_replayed_without_a_wait():
-    noted = []
-    prepared, _ = graphed(noted)
-    state = prepared.load(make_inputs(PROBLEM, 11))
-    noted.clear()
-    prepared.submit("train_step")(state)
-    assert noted == ["replayed"]
-    prepared.train_step(state)
-    assert noted == ["replayed", "replayed", "waited"]
+    assert agreement.compare(waited, submitted, "float64").error == 0

@@ -85,7 +85,7 @@ def test_the_kernel_shows_whether_keras_takes_its_fused_path():
         done = subprocess.run(
             [environments.python_for(implementation), "-c", KERNEL, fused],
             cwd=ROOT,
-            env=environment(**implementation.variables),
+            env=environment(**implementation.environment),
             capture_output=True,
             text=True,
             check=False,
@@ -111,7 +111,7 @@ def test_other_frameworks_tell_their_kernel(name, kernel):
     implementation = registry.resolve(name)
     code = KERNEL.replace("import keras\n", "").replace("keras_torch", name)
     command = [environments.python_for(implementation), "-c", code, "auto"]
-    variables = environment(**implementation.variables)
+    variables = environment(**implementation.environment)
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.match(kernel, done.stdout), done.stdout

@@ -1,6 +1,5 @@
 """Finding and loading implementations, without importing a framework."""
 
-import os
 import re
 import subprocess
 import sys
@@ -20,61 +19,42 @@ TWO, FOUR = ("float32", "float64"), ("float32", "float64", "bfloat16", "float16"
 ALL, NO_MODEL = ("cell", "sequence", "model"), ("cell", "sequence")
 
 PROMISED = {
-    "flax_linen": (BOTH, FOUR, ALL, True),
-    "flax_nnx": (BOTH, FOUR, ALL, True),
-    "jax_cudnn": (GPU, ("float32",), ALL, False),
-    "jax_ffi": (CPU, TWO, ALL, False),
-    "jax_scan": (BOTH, FOUR, ALL, True),
-    "jax_scan_hoisted": (BOTH, FOUR, ALL, True),
-    "jax_scan_vjp": (BOTH, FOUR, ALL, False),
-    "jax_scan_vjp_sharded": (CPU, FOUR, ALL, False),
-    "numpy_lstm": (CPU, TWO, NO_MODEL, True),
-    "torch_cell": (BOTH, FOUR, ALL, True),
-    "torch_cell_autograd": (BOTH, FOUR, ALL, False),
-    "torch_cell_compiled": (BOTH, FOUR, ALL, False),
-    "torch_cell_graphed": (GPU, TWO, NO_MODEL, False),
-    "torch_cell_hoisted": (BOTH, FOUR, ALL, False),
-    "torch_cpp": (CPU, TWO, ALL, False),
-    "torch_lstm": (BOTH, FOUR, ALL, True),
+    "flax_linen flax_nnx jax_scan jax_scan_hoisted": (BOTH, FOUR, ALL, True),
+    "torch_cell torch_lstm torch_lstm_native torch_lstmcell": (BOTH, FOUR, ALL, True),
+    "jax_scan_vjp torch_cell_autograd torch_cell_compiled torch_cell_hoisted": (BOTH, FOUR, ALL, False),
+    "torch_scan torch_script torchrl_lstm": (BOTH, FOUR, ALL, False),
     "torch_lstm_compiled": (BOTH, FOUR, NO_MODEL, False),
-    "torch_lstm_native": (BOTH, FOUR, ALL, True),
-    "torch_lstmcell": (BOTH, FOUR, ALL, True),
-    "torch_scan": (BOTH, FOUR, ALL, False),
-    "torch_script": (BOTH, FOUR, ALL, False),
+    "equinox_lstm keras_jax keras_torch": (CPU, FOUR, ALL, True),
+    "haiku_lstm jax_scan_vjp_sharded": (CPU, FOUR, ALL, False),
+    "keras_tensorflow": (CPU, FOUR, NO_MODEL, True),
+    "jax_ffi torch_cpp": (CPU, TWO, ALL, False),
+    "numpy_lstm paddle_lstm": (CPU, TWO, NO_MODEL, True),
+    "tinygrad_lstm": (CPU, TWO, NO_MODEL, False),
+    "onnxruntime_lstm openvino_lstm": (CPU, ("float32",), ALL, True),
+    "mlx_lstm": (CPU, ("float32",), NO_MODEL, False),
+    "jax_cudnn": (GPU, ("float32",), ALL, False),
+    "torch_cell_graphed": (GPU, TWO, NO_MODEL, False),
     "torch_triton": (GPU, ("float32", "bfloat16", "float16"), ALL, False),
 }
 """Names that published runs and commands of users hold; what they can do: devices, dtypes, workloads, lengths.
 
 By hand: tests go over the constants of these files, so one that loses a constant would lose its tests.
 """
-PROMISED_APART = {
-    "equinox_lstm": (CPU, FOUR, ALL, True),
-    "haiku_lstm": (CPU, FOUR, ALL, False),
-    "keras_jax": (CPU, FOUR, ALL, True),
-    "keras_tensorflow": (CPU, FOUR, NO_MODEL, True),
-    "keras_torch": (CPU, FOUR, ALL, True),
-    "mlx_lstm": (CPU, ("float32",), NO_MODEL, False),
-    "onnxruntime_lstm": (CPU, ("float32",), ALL, True),
-    "openvino_lstm": (CPU, ("float32",), ALL, True),
-    "paddle_lstm": (CPU, TWO, NO_MODEL, True),
-    "tinygrad_lstm": (CPU, TWO, NO_MODEL, False),
-    "torchrl_lstm": (BOTH, FOUR, ALL, False),
+APART = {
+    *("equinox_lstm", "haiku_lstm", "keras_jax", "keras_tensorflow", "keras_torch", "mlx_lstm", "onnxruntime_lstm"),
+    *("openvino_lstm", "paddle_lstm", "tinygrad_lstm", "torchrl_lstm"),
 }
-"""The same of those that run in an environment of their own."""
+"""Those that run in an environment of their own."""
 
 
-def test_each_file_of_impls_is_an_implementation_and_none_that_was_promised_is_gone():
-    files = {path.stem for path in (ROOT / "impls").glob("*.py")} - {"__init__", "__main__", "api"}
-    assert set(registry.catalogue()) == files | {"peak", "reference"}
-    assert files >= {*PROMISED, *PROMISED_APART}
-
-
-@pytest.mark.parametrize(("promised", "apart"), [(PROMISED, False), (PROMISED_APART, True)], ids=["here", "apart"])
-def test_each_can_do_what_was_promised(promised, apart):
+def test_each_file_of_impls_is_an_implementation_and_can_do_what_was_promised():
     known = registry.catalogue()
-    can = {name: (one.devices, one.dtypes, one.workloads, one.lengths) for name, one in known.items()}
-    assert {name: can[name] for name in promised} == promised
-    assert {name for name in promised if bool(known[name].requires) != apart} == set()
+    files = {path.stem for path in (ROOT / "impls").glob("*.py")} - {"__init__", "__main__", "api"}
+    assert set(known) == files | {"peak", "reference"}
+    for names, promised in PROMISED.items():
+        for found in map(known.__getitem__, names.split()):
+            assert (found.devices, found.dtypes, found.workloads, found.lengths) == promised, found.name
+            assert bool(found.requires) == (found.name in APART)
 
 
 LIST = """
@@ -110,9 +90,11 @@ def test_a_file_called_copy_shadows_nothing(tmp_path):
     assert not hasattr(copy, "MARK")
 
 
-def test_a_misspelled_name_gets_a_suggestion():
+def test_a_misspelled_name_gets_a_suggestion_and_a_strange_one_the_list():
     with pytest.raises(ValueError, match="did you mean torch_lstm"):
         registry.resolve("torch_lstn")
+    with pytest.raises(ValueError, match=r"known: .*torch_lstm"):
+        registry.resolve("xyz")
 
 
 @pytest.mark.parametrize("line", ['FRAMEWORK = "torch"', 'FRAMEWORK="torch"', 'FRAMEWORK: str = "torch"'])
@@ -151,9 +133,6 @@ def test_the_list_says_what_each_is():
     assert cells["torch_lstm"][3] == "by default"
     assert {cells[name][3] for name in ("torch_script", "keras_jax")} == {"if named"}
     assert [cells[name][cells["name"].index("lengths")] for name in ("torch_lstm", "torch_script")] == ["yes", "no"]
-    for implementation in registry.catalogue().values():
-        assert implementation.about
-        assert any(line.startswith(implementation.name) and line.endswith(implementation.about) for line in lines)
 
 
 @pytest.mark.parametrize(("track", "name"), [("peak", "mine"), ("reference", "mine"), ("tuned", "peak")])
@@ -176,16 +155,8 @@ def test_the_environment_of_a_file_is_read_without_running_it(tmp_path):
     )
     own, plain = (registry.resolve(str(tmp_path / name)) for name in ("own.py", "plain.py"))
     assert own.requires == ("keras>=3.12", "jax>=0.8; python_version > '3.10'")
-    assert own.variables == {"KERAS_BACKEND": "jax", "_N2": ""}
-    assert (plain.requires, plain.variables) == ((), {})
-
-
-def test_a_file_imports_what_stands_beside_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "beside_it.py").write_text("VALUE = 41\n")
-    (tmp_path / "mine.py").write_text("from beside_it import VALUE\n" + GOOD + "MARK = VALUE + 1\n")
-    assert registry.load(registry.resolve(str(tmp_path / "mine.py"))).MARK == 42
-    assert sys.path[-1] == str(tmp_path)
+    assert own.environment == {"KERAS_BACKEND": "jax", "_N2": ""}
+    assert (plain.requires, plain.environment) == ((), {})
 
 
 SHADOWED = """
@@ -198,11 +169,12 @@ print(json.__file__, shelve.__file__, module.json is json)
 
 
 @pytest.mark.process
-def test_what_stands_beside_a_file_shadows_nothing(tmp_path):
+def test_a_file_imports_what_stands_beside_it_and_that_shadows_nothing(tmp_path):
     """In a process of its own: json and shelve are imported only after the folder came onto the path."""
+    (tmp_path / "beside_it.py").write_text("")
     for name in ("json", "shelve", "numpy"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('shadowed')\n")
-    (tmp_path / "mine.py").write_text("import json, numpy\n" + GOOD)
+    (tmp_path / "mine.py").write_text("import json, numpy, beside_it\n" + GOOD)
     done = processes.python("-c", SHADOWED, tmp_path / "mine.py")
     assert done.returncode == 0, done.stderr
     assert str(tmp_path) not in done.stdout
@@ -213,17 +185,14 @@ BAD = {
     "no prepare": ('FRAMEWORK = "t"\nTRACK = "default"\n', "defines no prepare"),
     "no framework": ('TRACK = "default"\ndef prepare(): ...\n', "does not set `FRAMEWORK`"),
     "empty framework": (GOOD.replace("torch", ""), "FRAMEWORK: "),
-    "device that is no text": (GOOD + 'DEVICES = ("cpu", ["cuda"])\n', "DEVICES: Expected `str`, got `array`"),
-    "unknown track": ('FRAMEWORK = "t"\nTRACK = "best"\ndef prepare(): ...\n', "TRACK: .*default|tuned"),
-    "unknown device": (GOOD + 'DEVICES = ("tpu",)\n', "DEVICES: .*cpu|cuda"),
+    "unknown track": ('FRAMEWORK = "t"\nTRACK = "best"\ndef prepare(): ...\n', "TRACK: "),
+    "unknown device": (GOOD + 'DEVICES = ("tpu",)\n', "DEVICES: "),
     "no dtypes": (GOOD + "DTYPES = ()\n", "DTYPES: "),
     "computed constant": (GOOD + "DTYPES = tuple(x)\n", "not a plain literal"),
-    "requirements in one string": (GOOD + 'REQUIRES = "keras"\n', "REQUIRES: Expected `array`, got `str`"),
-    "empty requirement": (GOOD + "REQUIRES = ('keras', ' ')\n", "REQUIRES: "),
+    "requirements in one string": (GOOD + 'REQUIRES = "keras"\n', "REQUIRES: "),
     "option of pip after a blank": (GOOD + "REQUIRES = ('keras', '\\t--pre')\n", "REQUIRES: "),
-    "variables in a tuple": (GOOD + "ENVIRONMENT = ('A', 'b')\n", "ENVIRONMENT: Expected `object`"),
     "variable with an equals sign": (GOOD + "ENVIRONMENT = {'A=B': 'c'}\n", "ENVIRONMENT: "),
-    "limit that is a number": (GOOD + "LIMITS = {'x-huge': 1}\n", "LIMITS: Expected `str`"),
+    "limit that is a number": (GOOD + "LIMITS = {'x-huge': 1}\n", "LIMITS: "),
     "syntax": ("def prepare(:\n", "line 1: not valid Python"),
 }
 
@@ -243,10 +212,8 @@ def test_a_link_goes_by_the_name_of_its_file(tmp_path):
     assert registry.resolve(str(tmp_path / "mylink.py")) == registry.resolve("torch_lstm")
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
-def test_what_is_no_readable_file_of_python_is_one_line_and_never_waited_for(tmp_path, kind):
-    path = tmp_path / "it.py"
-    {"pipe": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir}[kind]()
-    with pytest.raises(ValueError, match=f"^{path} is not a regular file$"):
-        registry.read(path)
-    assert registry.survey(tmp_path)[0].keys() <= {"peak", "reference"}
+def test_what_is_no_file_of_python_is_never_waited_for(tmp_path):
+    (tmp_path / "it.py").symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match="not a regular file"):
+        registry.read(tmp_path / "it.py")
+    assert registry.survey(tmp_path) == ({}, {})

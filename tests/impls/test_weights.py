@@ -1,9 +1,14 @@
 """case.npz: what is read, and that everything wrong with it is told in one line."""
 
+import hypothesis.extra.numpy as npst
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from impls.core import weights
+from impls.core.npz import read_npz
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights, read_case, read_weights
 
@@ -47,16 +52,10 @@ def test_lengths_read_back_and_get_no_gradient(tmp_path):
     assert case.inputs.lengths.dtype == np.int64
 
 
-@pytest.mark.parametrize("wrong", [[3, 0], [3, 4], [3, 1.5], [3, -1]])
+@pytest.mark.parametrize("wrong", [[3, 0], [3, 4], [3, 1.5], [3, 1, 1]])
 def test_lengths_that_are_none_are_refused(tmp_path, wrong):
     path = save(tmp_path / "case.npz", arrays(LENGTHS, lengths=np.array(wrong)))
-    with pytest.raises(ValueError, match=r"lengths must be whole numbers from 1 to seq_len, which is 3$"):
-        read_case(path)
-
-
-def test_lengths_of_another_shape_are_refused(tmp_path):
-    path = save(tmp_path / "case.npz", arrays(LENGTHS, lengths=np.array([3, 1, 1])))
-    with pytest.raises(ValueError, match=r"lengths has shape \(3,\); it must be \(2,\)"):
+    with pytest.raises(ValueError, match=r"lengths (must be whole numbers from 1 to|has shape)"):
         read_case(path)
 
 
@@ -71,10 +70,9 @@ def test_lengths_are_drawn_in_a_random_order_and_have_the_same_sum(text):
 
 
 def test_a_file_of_torch_save_is_told_how_to_convert(tmp_path):
-    torch = pytest.importorskip("torch")
     path = tmp_path / "checkpoint.pt"
     torch.save({name: torch.tensor(array) for name, array in make_weights(PROBLEM).items()}, path)
-    with pytest.raises(ValueError, match=r"this is a file of torch.save; convert it with np.savez") as caught:
+    with pytest.raises(ValueError, match=r"a file of torch.save; convert it: np.savez") as caught:
         read_weights(path)
     assert "\n" not in str(caught.value)
 
@@ -83,16 +81,6 @@ def test_a_prefix_of_names_is_told(tmp_path):
     path = save(tmp_path / "model.npz", {f"lstm.{name}": array for name, array in make_weights(PROBLEM).items()})
     with pytest.raises(ValueError, match=r"lstm\.weight_ih_l0 is there: take its prefix away"):
         read_weights(path)
-
-
-def test_what_the_dtype_cannot_hold_is_refused(tmp_path):
-    path = save(tmp_path / "case.npz", arrays(x=np.full((3, 2, 4), 1e300)))
-    with pytest.raises(ValueError, match=r"x holds 1e\+300, which float32 can't hold"):
-        read_case(path, "float32")
-    assert read_case(path, "float64").inputs.x.max() == 1e300
-    long = save(tmp_path / "long.npz", arrays(x=np.full((3, 2, 4), np.longdouble("1e4000"))))
-    with pytest.raises(ValueError, match="x holds NaN or infinity"):
-        read_case(long, "float64")
 
 
 BAD = {
@@ -108,6 +96,7 @@ BAD = {
     ),
     "misshapen h0": ({"h0": np.zeros((2, 5))}, r"h0 has shape \(2, 5\); it must be \(4, 2, 5\)"),
     "NaN": ({"c0": np.full((4, 2, 5), np.nan)}, "c0 holds NaN or infinity"),
+    "beyond float64": ({"x": np.full((3, 2, 4), np.longdouble("1e4000"))}, "x holds NaN or infinity"),
     "text": ({"h0": np.full((4, 2, 5), "a")}, "h0 holds no real numbers"),
     "complex": ({"h0": np.zeros((4, 2, 5), complex)}, "h0 holds no real numbers"),
     "unknown name": ({"wieght": np.zeros(3)}, "wieght is not an array of a case"),
@@ -133,19 +122,26 @@ def test_a_pickle_is_never_loaded(tmp_path):
     assert not (tmp_path / "boom").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"\x93NUMPY nonsense", b"hello"])
-def test_a_broken_file_is_refused(content, tmp_path):
-    (tmp_path / "case.npz").write_bytes(content)
-    with pytest.raises(ValueError, match="not a"):
-        read_case(tmp_path / "case.npz")
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 broken", b"\x93NUMPY nonsense", "a bare array"])
+def test_what_is_no_npz_file_is_refused(content, tmp_path):
+    path = tmp_path / "case.npy"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        np.save(path, np.zeros(3))
+    with pytest.raises(ValueError, match=r"not a readable|does not exist"):
+        read_case(path)
 
 
-def test_a_missing_file_and_a_bare_array_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="does not exist"):
-        read_case(tmp_path / "nothing.npz")
-    np.save(tmp_path / "bare.npy", np.zeros(3))
-    with pytest.raises(ValueError, match="not a zip file"):
-        read_case(tmp_path / "bare.npy")
+@given(st.dictionaries(st.from_regex("[a-z_]{1,8}", fullmatch=True), npst.arrays(np.float32, npst.array_shapes())))
+@settings(max_examples=20)
+def test_what_numpy_writes_is_read_as_float64(tmp_path_factory, drawn):
+    path = tmp_path_factory.mktemp("npz") / "a.npz"
+    kept = {name: np.nan_to_num(array) for name, array in drawn.items() if name != "file"}
+    np.savez(path, **kept)
+    found = read_npz(path)
+    assert found.keys() == kept.keys()
+    assert all(found[name].dtype == np.float64 and np.array_equal(found[name], kept[name]) for name in kept)
 
 
 def test_weights_of_a_checkpoint_with_its_linear_layer(tmp_path):
