@@ -1,4 +1,4 @@
-"""The tests of tests/gpu, without a GPU: each passes once, and fails once."""
+"""The tests of tests/gpu, without a GPU: each passes once, and fails once. What starts workers is nightly."""
 
 from __future__ import annotations
 
@@ -12,68 +12,65 @@ import pytest
 from benchmarks.gpu_check import FILE
 from impls.core import registry
 from tests.gpu import faults, test_frameworks, test_suite
+from tests.gpu.conftest import FEW
 from tests.gpu.probe import FRAMEWORKS, REPEATED
 from tests.gpu.setting import Setting
 from tests.helpers.processes import impls, python
 
-FEW = ("torch_lstm", "jax_scan")
+NAMES = ("torch_lstm", "jax_scan")
 
 
-def pytest_gpu(*arguments, **env):
-    words = ("-m", "pytest", "-p", "no:cacheprovider", "-m", "gpu", "tests/gpu", *arguments)
-    return python(*words, timeout=560, **env)
+def pytest_gpu(*arguments):
+    words = ("-m", "pytest", "-p", "no:cacheprovider", "-m", "gpu", "tests/gpu", "--simulated", *arguments)
+    return python(*words, timeout=900)
 
 
 @pytest.fixture
 def setting(tmp_path):
     """Of this machine's processors."""
     cores = tuple(sorted(os.sched_getaffinity(0))[-1:])
-    few = [registry.resolve(name) for name in FEW]
-    arguments = ("--replicates", "1", "--blocks", "1", "--no-floor")
-    return Setting("cpu", "cpu", few, cores, tmp_path, tmp_path, share=1.0, within=0.5, arguments=arguments)
+    implementations = [registry.resolve(name) for name in NAMES]
+    return Setting("cpu", "cpu", implementations, cores, tmp_path, tmp_path, share=1.0, within=0.5, arguments=FEW)
 
 
-@pytest.mark.process
 @pytest.mark.alone
-@pytest.mark.timeout(900)
-def test_all_pass_but_those_that_a_cpu_fails_and_reports_read_the_folder(tmp_path, python):
+def test_all_pass_but_those_that_a_cpu_fails_and_reports_read_the_folder(tmp_path):
     out = tmp_path / "out"
-    done = pytest_gpu("--simulated", *impls(*FEW), "--out", out)
+    done = pytest_gpu(*impls(*NAMES), "--out", out)
     assert done.returncode == 1, done.stdout + done.stderr
     (suite,) = junitparser.JUnitXml.fromfile(str(out / FILE))
-    bad = sorted(case.name for case in suite if case.result)
-    assert bad == [
+    assert sorted(case.name for case in suite if case.result) == [
         f"{name}[{framework}]"
         for name in ("test_it_computes_in_float32", "test_the_suite_waits_for_its_work")
         for framework in sorted(FRAMEWORKS)
     ]
     assert len(list(out.rglob("*"))) <= 8
-    reported = python("reports", "report", out)
+    reported = python("-m", "reports", "report", out)
     assert reported.returncode == 0, reported.stderr
-    said = f"tests/gpu on cpu, {suite.timestamp[:10]}: {suite.tests - 4} passed, 4 failed, 0 not reached; failed: "
+    said = f"{suite.tests - 4} passed, 4 failed, 0 not reached; failed: "
     assert said in (out / "table.md").read_text()
     assert said in (out / "index.html").read_text()
 
 
-@pytest.mark.process
-def test_without_a_card_or_without_time_nothing_is_reached(tmp_path, python):
-    if Path("/dev/nvidia0").exists():
-        pytest.skip("there is a card")
-    done = python("benchmarks", "gpu_check", *impls("torch_lstm"), "--out", tmp_path / "out")
-    assert done.returncode == 3, done.stdout + done.stderr
-    assert "the driver sees no card" in done.stdout
-    late = pytest_gpu("--simulated", "--limit", "0.5", "-k", "tf32", "--out", tmp_path / "late")
+@pytest.mark.nightly
+def test_without_a_card_or_without_time_nothing_is_reached_and_results_replace_nothing(tmp_path):
+    late = pytest_gpu("--limit", "0.5", "-k", "tf32", "--out", tmp_path / "late")
     assert late.returncode == 3, late.stdout + late.stderr
     assert "the time is up" in late.stdout
-    full = pytest_gpu("--simulated", "--out", tmp_path / "late")
+    full = pytest_gpu("--out", tmp_path / "late")
     assert full.returncode == 4
     assert "is not an empty folder" in full.stderr
+    if Path("/dev/nvidia0").exists():
+        pytest.skip("there is a card")
+    done = python("-m", "benchmarks", "gpu_check", *impls("torch_lstm"), "--out", tmp_path / "out")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "the driver sees no card" in done.stdout
 
 
 # each test once failing
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_cpu_is_not_the_drivers_card_and_fails_what_only_a_gpu_can(setting, framework):
     other = dataclasses.replace(setting, card="NVIDIA H100, 580.1")
@@ -141,8 +138,7 @@ def prepare(problem, weights, device, workload):
 """
 
 
-@pytest.mark.process
-@pytest.mark.timeout(300)
+@pytest.mark.nightly
 def test_a_wrong_implementation_is_a_failure(setting, tmp_path):
     path = tmp_path / "wrong.py"
     path.write_text(WRONG)
@@ -158,7 +154,7 @@ HONEST = faults.FILE.replace("tests.gpu import faults", "impls import torch_cell
 )
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 @pytest.mark.parametrize("fault", ["no_wait", "side_stream", "tf32", "out_of_memory"])
 def test_a_planted_file_that_gets_through_is_a_failure(setting, monkeypatch, fault):
     monkeypatch.setattr(faults, "FILE", HONEST)
@@ -166,7 +162,7 @@ def test_a_planted_file_that_gets_through_is_a_failure(setting, monkeypatch, fau
         test_suite.test_a_planted_file_is_refused_for_the_right_reason(fault, "error", "", setting, print)
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_a_refusal_for_another_reason_or_a_lost_row_is_a_failure(setting, monkeypatch):
     monkeypatch.setattr(faults, "FILE", HONEST.replace("return", "raise RuntimeError('CUDA error: no')  # "))
     with pytest.raises(AssertionError, match="refused for another reason: error, RuntimeError: CUDA error: no"):
@@ -175,7 +171,7 @@ def test_a_refusal_for_another_reason_or_a_lost_row_is_a_failure(setting, monkey
         test_suite.test_an_illegal_access_costs_its_own_row_only(setting, print)
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_a_worker_that_is_stopped_before_its_device_is_done_is_a_failure(setting, monkeypatch):
     """As one whose device has nothing to do: it answers too early."""
     monkeypatch.setattr(faults, "FILE", HONEST)
@@ -183,7 +179,7 @@ def test_a_worker_that_is_stopped_before_its_device_is_done_is_a_failure(setting
         test_suite.test_a_worker_is_stopped_only_when_its_device_is_done(setting, print)
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_a_slower_copy_that_measures_as_equal_is_a_failure(setting, monkeypatch):
     monkeypatch.setattr(test_suite, "inject", lambda source, _: source)
     with pytest.raises(AssertionError, match=r"the slowed one .* % \(injected \+100 %\); the clock is not known"):
