@@ -15,7 +15,6 @@ from benchmarks.options import Flag, Options, command
 from benchmarks.progress import AGREEMENT, progress
 from benchmarks.runner.sides import version_of
 from benchmarks.scratch import scratch
-from impls.core.contract import WORKLOADS
 from impls.core.files import check_place, write_text
 from impls.core.problem import DTYPES
 
@@ -68,15 +67,10 @@ def agree(options: AgreeOptions) -> int:
             raise click.UsageError(f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}")
     choices.set_precision(options.precision, options.device)
     choices.heed_signals()
-    matrix = Matrix(
-        [version_of(implementation) for implementation in compared],
-        problems,
-        options.dtypes
-        or [dtype for dtype in DTYPES if any(dtype in implementation.dtypes for implementation in compared)],
-        options.workloads or WORKLOADS,
-        options.device,
-        options.call_seconds,
-    )
+    dtypes = options.dtypes or [
+        dtype for dtype in DTYPES if any(dtype in implementation.dtypes for implementation in compared)
+    ]
+    matrix = Matrix([version_of(implementation) for implementation in compared], problems, dtypes, options)
     console = tables.output(200)
     try:
         with scratch() as folder, progress(AGREEMENT) as advance:
@@ -86,24 +80,22 @@ def agree(options: AgreeOptions) -> int:
             report.show(matrix, console)
         raise
     report.show(matrix, console)
-    refused = {
-        f"{name}, {dtype}": reason for dtype in matrix.dtypes for name, reason in controls.refusals(dtype).items()
-    }
+    refused = {f"{name}, {dtype}": reason for dtype in dtypes for name, reason in controls.refusals(dtype).items()}
     refused |= {f"{name}, float64": reason for name, reason in controls.extreme_refusals("float64").items()}
-    said = {
-        name: f"refused: {reason}" if reason else "NOT REFUSED: the check is broken" for name, reason in refused.items()
-    }
-    console.print(f"\n{report.CONTROLS}")
-    for name, words in said.items():
-        console.print(f"  {name}: {words}", markup=False, highlight=False)
-    console.print()
+    results = [
+        f"{name}: " + (f"refused: {reason}" if reason else "NOT REFUSED: the check is broken")
+        for name, reason in refused.items()
+    ]
     last = matrix.line(sum(map(bool, refused.values())), len(refused))
-    console.print(last, style="bold", highlight=False)
+    console.print(f"\n{report.CONTROLS}")
+    for result in results:
+        console.print(f"  {result}", markup=False, highlight=False)
+    console.print(f"\n{last}", style="bold", highlight=False)
     if out is not None:
         here = machine.describe(options)
         on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
         versions = [f"{name} {version}" for name, version in here.versions.items() if version and name != "python"]
         core = f"the common environment: {', '.join(versions)}"
         where = [*machine.provenance(here), core, f"{on}; {here.matmul_precision}"]
-        write_text(out, report.markdown(matrix, where, said, last))
+        write_text(out, report.markdown(matrix, where, results, last))
     return 0 if matrix.good and all(refused.values()) else 1

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.machine import gpu_model
@@ -17,7 +19,7 @@ from benchmarks.runner.arm import Arm, ArmFailed
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, Version
 from benchmarks.worker import extremes, requests
-from impls.core.precision import current
+from impls.core.contract import WORKLOADS
 from impls.core.problem import Problem
 
 LONGEST = ("torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "tinygrad_lstm")
@@ -29,54 +31,36 @@ Key = tuple[str, str, str]
 """The name of an implementation, a dtype, the id of a problem or the name of an extreme."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """The largest error of an implementation on a problem, or the reason why there is none."""
-
-    status: str
-    error: float = 0.0
-    reason: str = ""
-    flushes: bool = False
-
-
-NOT_REACHED = Cell("not reached")
-"""A cell of a comparison that was interrupted before it."""
-
-
 class Matrix:
-    """What is compared, and the cells that are filled so far."""
+    """What is compared, and the cells that are filled so far: see `cell_of`."""
 
     def __init__(
-        self,
-        versions: Sequence[Version],
-        problems: Sequence[Problem],
-        dtypes: Sequence[str],
-        workloads: Sequence[str],
-        device: str,
-        call_seconds: float,
+        self, versions: Sequence[Version], problems: Sequence[Problem], dtypes: Sequence[str], options: Options
     ) -> None:
         self.versions = {version.implementation.name: version for version in versions}
         self.dtypes = dtypes
-        self.device = device
-        self.call_seconds = call_seconds
-        self.benchmarks: dict[str, list[Benchmark]] = {
-            problem.id: [
-                Benchmark(problem, workload, "forward")
-                for workload in workloads
-                if workload != "cell" or problem.id not in {*AGREE_PROBLEMS} - {*AGREE_CELL_PROBLEMS}
-            ]
-            for problem in problems
-        }
+        self.options = options
+        self.benchmarks: dict[str, list[Benchmark]] = {}
+        workloads = options.workloads or WORKLOADS
+        for problem in problems:
+            whole = problem.id in {*AGREE_PROBLEMS} - {*AGREE_CELL_PROBLEMS}
+            if compared := [workload for workload in workloads if not (whole and workload == "cell")]:
+                self.benchmarks[problem.id] = [Benchmark(problem, workload, "forward") for workload in compared]
         if "sequence" in workloads:
             for extreme in extremes.EXTREMES:
                 self.benchmarks[extreme] = [Benchmark(extremes.PROBLEM, "sequence", "forward", extreme)]
-        self.columns = list(self.benchmarks)
-        self.cells: dict[Key, Cell] = {}
+        self.cells: dict[Key, Record] = {}
         self.modes: dict[str, set[str]] = {}  # by implementation: those that were compared
 
     def columns_of(self, dtype: str) -> list[str]:
         """Return the problems and extremes of a dtype: half precision has no extremes."""
-        return [column for column in self.columns if column not in extremes.EXTREMES or dtype in extremes.SWITCH]
+        return [column for column in self.benchmarks if column not in extremes.EXTREMES or dtype in extremes.SWITCH]
+
+    def benchmarks_of(self, dtype: str, column: str) -> list[Benchmark]:
+        """Return what is compared in a dtype for a column: a benchmark for each workload."""
+        return [
+            replace(benchmark, problem=benchmark.problem.replace(dtype=dtype)) for benchmark in self.benchmarks[column]
+        ]
 
     @property
     def interrupted(self) -> bool:
@@ -103,20 +87,14 @@ class Matrix:
         """
         by_framework = sorted(self.versions.items(), key=lambda item: item[1].implementation.framework)
         versions = dict(sorted(by_framework, key=lambda item: item[0] not in LONGEST))
-        benchmarks = [
-            _in(dtype, benchmark).id
+        benchmarks = tuple(
+            benchmark.id
             for dtype in self.dtypes
             for column in self.columns_of(dtype)
-            for benchmark in self.benchmarks[column]
-        ]
-        cores = tuple(sorted(os.sched_getaffinity(0)))
-        how = Options(
-            benchmarks=tuple(benchmarks),
-            device=self.device,
-            precision=current(),
-            threads=1,
-            call_seconds=self.call_seconds,
+            for benchmark in self.benchmarks_of(dtype, column)
         )
+        cores = tuple(sorted(os.sched_getaffinity(0)))
+        how = msgspec.structs.replace(self.options, benchmarks=benchmarks, threads=1)
         sides = [Side(dtype, versions, dtype=dtype) for dtype in self.dtypes]
         opened: dict[Arm, requests.Open] = {}
 
@@ -149,30 +127,24 @@ class Matrix:
             finally:
                 self.cells = self.cells_of(session)
 
-    def cells_of(self, session: Session) -> dict[Key, Cell]:
+    def cells_of(self, session: Session) -> dict[Key, Record]:
         """Return the cells whose benchmarks have all been compared."""
         cells = {}
         columns = [(dtype, column) for dtype in self.dtypes for column in self.columns_of(dtype)]
         for name, version in self.versions.items():
             for dtype, column in columns:
-                keys = [(dtype, name, _in(dtype, benchmark).id) for benchmark in self.benchmarks[column]]
+                keys = [(dtype, name, benchmark.id) for benchmark in self.benchmarks_of(dtype, column)]
                 if all(key in session.admissions for key in keys):
                     rows = [session.admissions[key] for key in keys]
                     able = [row for row in rows if row.workload in version.implementation.workloads]
-                    cells[name, dtype, column] = cell_of(able)
+                    cells[name, dtype, column] = cell_of(able or rows)
         return cells
 
 
-def cell_of(rows: Sequence[Record]) -> Cell:
-    """Return the cell of the rows of a problem or extreme, one for each workload that the implementation has."""
-    for row in rows:
-        if row.status != "ok":
-            return Cell(row.status, reason=row.reason or "")
-    if not rows:
-        return Cell("unsupported", reason="none of these workloads")
-    return Cell("ok", max(row.error or 0.0 for row in rows), flushes=any(row.reason == FLUSHES for row in rows))
+def cell_of(rows: Sequence[Record]) -> Record:
+    """Return the cell of the rows of a problem or extreme, one for each workload: the first that failed, or the worst.
 
-
-def _in(dtype: str, benchmark: Benchmark) -> Benchmark:
-    """Return a benchmark in a dtype."""
-    return replace(benchmark, problem=benchmark.problem.replace(dtype=dtype))
+    Where it agrees, it has an error, and the reason FLUSHES where small results are zero.
+    """
+    failed = next((row for row in rows if row.status != "ok"), None)
+    return failed or max(rows, key=lambda row: row.error or 0.0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from benchmarks import tables
-from benchmarks.correctness.matrix import NOT_REACHED, Cell, Matrix
+from benchmarks.correctness.matrix import FLUSHES, Matrix
+from benchmarks.record import Record
 from benchmarks.tables import Column
 from benchmarks.words import listed
 from benchmarks.worker import agreement, extremes
@@ -17,18 +17,18 @@ NAMED = 3
 CONTROLS = "negative controls: each is wrong on purpose and must be refused"
 
 
-def text_of(cell: Cell) -> str:
-    """Return what a table shows of a cell."""
-    if cell.status == "ok":
-        return "flushes" if cell.flushes else f"{cell.error:.0e}"
-    return "–" if cell == NOT_REACHED else cell.status
+def text_of(cell: Record | None) -> str:
+    """Return what a table shows of a cell; None was not reached."""
+    if cell is None:
+        return "–"
+    return cell.status if cell.status != "ok" else cell.reason or f"{cell.error or 0.0:.0e}"
 
 
 def show(matrix: Matrix, console: tables.CleanConsole) -> None:
     """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
     for dtype in matrix.dtypes:
         columns = matrix.columns_of(dtype)
-        for size in range(len(matrix.columns), 0, -1):  # as many columns side by side as fit into the terminal
+        for size in range(len(columns), 0, -1):  # as many columns side by side as fit into the terminal
             parts = [
                 tables.terminal(_columns(matrix, dtype, columns[k : k + size]), matrix.versions, _title(dtype))
                 for k in range(0, len(columns), size)
@@ -41,7 +41,7 @@ def show(matrix: Matrix, console: tables.CleanConsole) -> None:
         console.print(line, markup=False, highlight=False)
 
 
-def markdown(matrix: Matrix, where: Sequence[str], controls: Mapping[str, str], last: str) -> str:
+def markdown(matrix: Matrix, where: Sequence[str], controls: Sequence[str], last: str) -> str:
     """Return the whole matrix in Markdown, with where it was made, and the result of each negative control."""
     parts = ["# Agreement with the float64 reference", last, tables.items(where)]
     for dtype in matrix.dtypes:
@@ -49,15 +49,14 @@ def markdown(matrix: Matrix, where: Sequence[str], controls: Mapping[str, str], 
         parts += [f"## {_title(dtype)}", tables.markdown(columns, matrix.versions)]
     if lines := notes(matrix):
         parts += ["## Notes", tables.items(lines)]
-    parts.append(f"## {CONTROLS.capitalize()}")
-    parts.append(tables.items(f"{name}: {result}" for name, result in controls.items()))
+    parts += [f"## {CONTROLS.capitalize()}", tables.items(controls)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def notes(matrix: Matrix) -> list[str]:
     """Return what the tables do not say: what their words mean, which modes are missing, and the reasons."""
-    lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in matrix.columns]
-    if any(cell.flushes for cell in matrix.cells.values()):
+    lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in matrix.benchmarks]
+    if any(cell.reason == FLUSHES for cell in matrix.cells.values()):
         lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
     if matrix.interrupted:
         lines.append("–: not reached before this was interrupted")
@@ -74,8 +73,8 @@ def reasons(matrix: Matrix) -> list[str]:
         for dtype in matrix.dtypes:
             columns, having = matrix.columns_of(dtype), dict[str, list[str]]()
             for column in columns:
-                cell = _cell(matrix, dtype, column, name)
-                if cell.reason:
+                cell = matrix.cells.get((name, dtype, column))
+                if cell and cell.status != "ok":
                     having.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
             for what, those in having.items():
                 everywhere = len(those) == len(columns) > 1
@@ -94,16 +93,17 @@ def _title(dtype: str) -> str:
     return f"largest error, {dtype} (tolerance {agreement.tolerance_of(dtype):.0e})"
 
 
-def _cell(matrix: Matrix, dtype: str, column: str, name: str) -> Cell:
-    return matrix.cells.get((name, dtype, column), NOT_REACHED)
-
-
 def _columns(matrix: Matrix, dtype: str, names: Sequence[str]) -> list[Column]:
     """Return the columns of a table. Its rows are the names of the implementations."""
 
     def column(name: str) -> Column:
-        cell = partial(_cell, matrix, dtype, name)
-        style = lambda row: "red" if cell(row).status not in ("ok", NOT_REACHED.status) else ""  # noqa: E731
+        def cell(implementation: str) -> Record | None:
+            return matrix.cells.get((implementation, dtype, name))
+
+        def style(implementation: str) -> str:
+            found = cell(implementation)
+            return "red" if found and found.status != "ok" else ""
+
         return Column(name, name, lambda row: text_of(cell(row)), style=style)
 
     return [Column("implementation", "implementation", str, words=True, breakable=False), *map(column, names)]

@@ -24,8 +24,8 @@ AHEAD_SECONDS = 1e-4
 LOOKS, LOOK_SECONDS = 10, 2.0
 """Where a clock seems wrong, so many further turns are taken, until one takes so long: one that is right is enough.
 
-Each is twice as long as the one before. On a busy machine the worker and the runner wait for a processor: that does not
-grow with the turn, as the error of a wrong clock does.
+Each has twice as many calls in a sample. On a busy machine the worker and the runner wait for a processor. That
+does not grow with the turn, as the error of a wrong clock does.
 """
 MORE_CORES = 0.1
 """The cores that may be used beyond those that were given: the clocks of time and of processor time differ."""
@@ -40,39 +40,37 @@ def check(arm: Arm, row: Record, request: TakeTurn) -> None:
     taken, seconds = row.turns or [], row.seconds or 0.0
     if reason := processors(taken, len(arm.limits.cores)):
         raise ArmFailed("error", reason)
-    more: list[Turn] = []
-    while reason := clocks([*taken, *more], request.calls_per_sample):
-        longest = max((turn.outside_seconds or 0.0 for turn in more), default=0.0)
-        if longest > LOOK_SECONDS or len(more) == LOOKS or not arm.alive:
+    pairs, last = [pair_of(turn, request) for turn in taken if turn.outside_seconds is not None], 0.0
+    most = 2**LOOKS * request.calls_per_sample
+    while reason := clocks(pairs):
+        if last > LOOK_SECONDS or request.calls_per_sample == most or not arm.alive:
             raise ArmFailed("error", reason)
-        request = msgspec.structs.replace(request, samples=2 * request.samples)
-        more.append(turns.take(arm, request))
+        request = msgspec.structs.replace(request, calls_per_sample=2 * request.calls_per_sample)
+        pairs.append(pair_of(turns.take(arm, request), request))
+        last = pairs[-1][1]
     if remembered(taken, seconds):  # or disturbed, so look again and more closely
         if not arm.alive:
             raise ArmFailed("crashed", "it died before its times could be checked")
         arm.ask(Inspect(request.benchmark, seconds))
 
 
-def clocks(taken: Sequence[Turn], calls_per_sample: int) -> str | None:
+def pair_of(turn: Turn, request: TakeTurn) -> tuple[float, float]:
+    """Return how long a turn took by the worker's clock: its calls, and the reading; and how long by the runner's."""
+    calls = (turn.first_seconds or 0.0) + request.calls_per_sample * sum(turn.samples or ())
+    return calls + (turn.read_seconds or 0.0) + (turn.reread_seconds or 0.0), turn.outside_seconds or 0.0
+
+
+def clocks(pairs: Sequence[tuple[float, float]]) -> str | None:
     """Return why the worker's clock cannot be right; None where it can.
 
-    The calls of a turn, and the reading, must fit into the time that the runner saw pass, and come near it.
+    The seconds of each turn by the worker's clock must fit into those by the runner's. In one turn they must come near.
     """
-    known = [
-        (_inside(turn, calls_per_sample), turn.outside_seconds) for turn in taken if turn.outside_seconds is not None
-    ]
-    wrong = [pair for pair in known if pair[0] > pair[1] + AHEAD_SECONDS]
-    if known and all(_lag(pair) > 0 for pair in known):
-        wrong.append(min(known, key=_lag))
+    wrong = [pair for pair in pairs if pair[0] > pair[1] + AHEAD_SECONDS]
+    if pairs and all(_lag(pair) > 0 for pair in pairs):
+        wrong.append(min(pairs, key=_lag))
     for inside, outside in wrong:
         return f"its clock is wrong: by it a turn took {inside * 1e3:.2f} ms, by the runner's {outside * 1e3:.2f} ms"
     return None
-
-
-def _inside(turn: Turn, calls_per_sample: int) -> float:
-    """Return how long a turn took by the worker's clock."""
-    calls = (turn.first_seconds or 0.0) + calls_per_sample * sum(turn.samples or ())
-    return calls + (turn.read_seconds or 0.0) + (turn.reread_seconds or 0.0)
 
 
 def _lag(pair: tuple[float, float]) -> float:

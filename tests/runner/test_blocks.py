@@ -143,7 +143,7 @@ class Late(Answering):
 
     def ask(self, request, stop=True):
         answered = super().ask(request, stop)
-        self.now += answered.turn.samples[0] + next(self.late, 0.0)
+        self.now += answered.turn.samples[0] * request.calls_per_sample + next(self.late, 0.0)
         return answered
 
 
@@ -168,7 +168,7 @@ def test_where_every_turn_was_disturbed_further_turns_are_taken_until_one_is_rig
 def test_where_every_further_turn_is_late_too_the_clock_is_wrong(monkeypatch):
     arm = Late(monkeypatch, *[LATE] * 1000)
     entry = entry_whose_turns_were_late(arm)
-    with pytest.raises(ArmFailed, match=r"error: its clock is wrong: by it a turn took 1\.00 ms"):
+    with pytest.raises(ArmFailed, match="error: its clock is wrong"):
         plausible.check(arm, entry.row, entry.turn())
     assert len(arm.asked) == LOOKS
 
