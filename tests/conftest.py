@@ -12,11 +12,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.runner.outside import PR_SET_CHILD_SUBREAPER
 from tests.helpers import processes
+from tests.helpers.browser import launched, visits
 from tests.helpers.processes import ROOT, git
 
 # both dtypes are tested in one process; workers get their own setting
@@ -46,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
-PROCESS_FIXTURES = frozenset({"measured_run"})
+PROCESS_FIXTURES = frozenset({"measured_run", "browser"})
 """Fixtures that start processes or a browser. A test that uses one has the marker `process` by that."""
 
 STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")
@@ -108,6 +110,20 @@ def measured_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A browser, the same for all tests; a test takes `visit`."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """A function that opens a file as a page: see tests.helpers.browser.visits."""
+    with visits(browser) as visit:
+        yield visit
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
-"""A real browser for tests: Debian's Chromium, driven by Playwright. A visit notes what the page does wrong."""
+"""A real browser for tests: Debian's Chromium, driven by Playwright. What a page does wrong fails the test."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,28 +38,6 @@ def chromium() -> str:
     return str(path)
 
 
-def axe() -> str:
-    """Return the source of axe-core, which axe-playwright-python holds."""
-    return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-
-
-class Visit:
-    """An open page, with the complaints of its console and every address that it asked for."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("dialog", lambda dialog: (self.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
-
-    def abroad(self) -> list[str]:
-        """List the addresses outside this file system."""
-        return [url for url in self.asked if not url.startswith(("file:", "data:"))]
-
-
 @contextmanager
 def launched() -> Iterator[Any]:
     """Start a browser."""
@@ -73,10 +52,38 @@ def launched() -> Iterator[Any]:
 
 
 @contextmanager
-def visit(browser: Any, width: int = 1280, **settings: Any) -> Iterator[Visit]:
-    """Open a page in a context of its own, which shares nothing with others."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
-    try:
-        yield Visit(context.new_page())
-    finally:
+def visits(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Give a function that opens a file as a page, in a context of its own, which shares nothing with others.
+
+    When it ends, no page may have complained, or asked for an address outside this file system.
+    """
+    contexts: list[Any] = []
+    wrong: list[str] = []
+
+    def dismiss(dialog: Any) -> None:
+        wrong.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def visit(path: Path, address: str = "", width: int = 1280, **settings: Any) -> Any:
+        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **settings))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda asked: asked.url.startswith(("file:", "data:")) or wrong.append(asked.url))
+        page.on("dialog", dismiss)
+        page.goto(path.as_uri() + address)
+        return page
+
+    yield visit
+    for context in contexts:
         context.close()
+    assert wrong == []
+
+
+def violations(page: Any, *rules: str) -> list[str]:
+    """Return the serious rules, of all or of these, that axe finds broken on a page; its context needs bypass_csp."""
+    page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    found = page.evaluate("options => axe.run(document, options)", options)["violations"]
+    bad = [each for each in found if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in bad]

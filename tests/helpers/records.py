@@ -91,12 +91,14 @@ def write(path: Path, records: list[dict[str, Any]]) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
 
 
-def save(folder: Path, records: list[dict[str, Any]], run_id: str | None = None) -> frames.Run:
-    """Write a run's folder, and read it."""
+def save(folder: Path, records: list[dict[str, Any]], run_id: str | None = None, **machine: Any) -> frames.Run:
+    """Write a run's folder, and read it; the machine may differ from that of ENVIRONMENT."""
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "results.parquet", records)
     run = {**ENVIRONMENT["run"], **({"run_id": run_id} if run_id else {})}
-    (folder / "environment.json").write_text(json.dumps({**ENVIRONMENT, "run": run}))
+    (folder / "environment.json").write_text(
+        json.dumps({**ENVIRONMENT, "machine": ENVIRONMENT["machine"] | machine, "run": run})
+    )
     return frames.read_run(folder)
 
 

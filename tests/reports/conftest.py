@@ -1,10 +1,7 @@
-"""What takes long to make, once for all tests of reports: the site of the published runs, and a browser."""
-
-import functools
+"""What takes long to make, once for all tests of reports: the site of the published runs."""
 
 import pytest
 
-from tests.helpers import browser
 from tests.helpers.processes import python
 
 
@@ -15,10 +12,3 @@ def site(tmp_path_factory):
     done = python("-m", "reports", "site", "--out", out, timeout=900)
     assert done.returncode == 0, done.stderr
     return out
-
-
-@pytest.fixture(scope="package")
-def visits():
-    """A function that opens a page: all share one browser, each has a context of its own."""
-    with browser.launched() as launched:
-        yield functools.partial(browser.visit, launched)

@@ -110,12 +110,9 @@ def test_csv_has_no_formula_and_latex_no_command(written):
     assert not any(r"\input" in line for line in lines)
 
 
-def test_the_page_does_nothing_of_what_names_say(written, visits):
-    with visits() as visit:
-        visit.page.goto((written[0] / "out" / "index.html").as_uri())
-        assert visit.complaints == []
-        assert visit.abroad() == []
-        assert visit.page.locator("tbody.row").count() == 18
-        assert MARKDOWN in visit.page.inner_text("main")
-        assert visit.page.locator("[onclick], [onerror]").count() == 0
-        assert visit.page.locator("script").count() == 1
+def test_the_page_does_nothing_of_what_names_say(written, visit):
+    page = visit(written[0] / "out" / "index.html")
+    assert page.locator("tbody.row").count() == 18
+    assert MARKDOWN in page.inner_text("main")
+    assert page.locator("[onclick], [onerror]").count() == 0
+    assert page.locator("script").count() == 1
