@@ -1,12 +1,10 @@
 """What environment.json says of a run: the machine, the versions, the commit and the run's options.
 
-The runner builds a Metadata and writes it with `dumps`; a report reads it back. Where an older file does
-not say something, the field has its default: "unknown" for a word, None for the rest.
+The runner writes it, and a report reads it back. Where an older file does not say something, the field has its
+default: "unknown" for a word, None for the rest.
 """
 
 from __future__ import annotations
-
-import json
 
 import msgspec
 
@@ -64,8 +62,3 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     matmul_precision: str = UNKNOWN
     matmul_flops_per_second: dict[str, float] | None = None
     run: Options
-
-
-def dumps(metadata: Metadata) -> str:
-    """Return the text of environment.json."""
-    return json.dumps(msgspec.to_builtins(metadata), indent=1) + "\n"

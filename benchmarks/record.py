@@ -14,7 +14,6 @@ Schema versions
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 import typing
@@ -43,14 +42,8 @@ STATUSES = (
     "timed_out",
     "error",
 )
-DIGEST = b"digest"
-"""The key of the digest in a Parquet file's metadata."""
 MOST_BYTES = 2**28
 """The largest file of records that is read."""
-HARMLESS = ("ok", "unsupported", "not_installed")
-"""The statuses with which a run still exits with 0."""
-NO_DEVICE = "no_device"
-"""A status that is harmless only where the machine has no such device: see `harmless`."""
 UNTRUE = ("disagrees", "error")
 """The statuses with which an arm's times at a benchmark are not shown, not even those of earlier replicates."""
 
@@ -58,12 +51,10 @@ UNTRUE = ("disagrees", "error")
 class Record(msgspec.Struct, kw_only=True):
     """A row. Its fields are the columns of results.parquet; what is not known is None.
 
-    Only the records of a regression have side (base or head). Those of earlier versions also have phase (screen or
-    confirm).
+    Only the records of a regression have side (base or head).
     """
 
     side: str | None = None
-    phase: str | None = None
     schema_version: Int32 = SCHEMA_VERSION
     run_id: str
     implementation: str
@@ -108,20 +99,20 @@ class Record(msgspec.Struct, kw_only=True):
         """The id of its Benchmark, such as `t64-b16-i128-h128/sequence/forward`."""
         return f"{self.problem}/{self.workload}/{self.mode}"
 
-    def forget_times(self) -> None:
-        """Remove all that was measured in the row's replicate."""
-        self.turns = self.seconds = self.cores_used = self.peak_bytes = self.warm_first_call_seconds = None
-        self.pipelined_seconds = self.gpu_seconds = self.gpu_kernels = None
-
 
 def withdraw(rows: Sequence[Record]) -> None:
-    """Where an arm disagreed or went wrong in any replicate, give all its rows at that benchmark this failure."""
+    """Where an arm disagreed or went wrong in any replicate, give all its rows at that benchmark this failure.
+
+    None of them keeps what was measured.
+    """
     key = attrgetter("side", "implementation", "benchmark")
     failed = {key(row): row for row in reversed(rows) if row.status in UNTRUE}
     for row in rows:
-        if row.status == "ok" and key(row) in failed:
-            row.status, row.reason = failed[key(row)].status, failed[key(row)].reason
-            row.forget_times()
+        if key(row) in failed:
+            if row.status == "ok":
+                row.status, row.reason = failed[key(row)].status, failed[key(row)].reason
+            row.turns = row.seconds = row.cores_used = row.peak_bytes = row.warm_first_call_seconds = None
+            row.pipelined_seconds = row.gpu_seconds = row.gpu_kernels = None
 
 
 def _arrow(kind: Any) -> pa.DataType:
@@ -145,7 +136,7 @@ def _fields(kind: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:
 TURN = _arrow(Turn)
 COMPARED = pa.schema(_fields(Record))
 """The columns of a regression's records."""
-SCHEMA = pa.schema([field for field in COMPARED if field.name not in ("side", "phase")])
+SCHEMA = COMPARED.remove(COMPARED.get_field_index("side"))
 """The columns of a run's records."""
 
 
@@ -155,7 +146,7 @@ def harmless(gpu: str | None) -> tuple[str, ...]:
     Args:
         gpu: the GPU that the driver sees; None where it sees none. A GPU that a framework does not see is a fault.
     """
-    return HARMLESS if gpu else (*HARMLESS, NO_DEVICE)
+    return ("ok", "unsupported", "not_installed", *(() if gpu else ("no_device",)))
 
 
 def problem_fields(problem: Problem) -> dict[str, Any]:
@@ -170,37 +161,21 @@ def new_run_id() -> str:
 
 
 def write_records(path: Path, records: Iterable[Record], schema: pa.Schema = SCHEMA) -> None:
-    """Write a Parquet file of records and their digest, whole or not at all; None becomes null."""
+    """Write a Parquet file of records, whole or not at all; None becomes null. Each of its pages has a checksum."""
     rows = [msgspec.to_builtins(record) for record in records]
-    table = pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
-    table = table.replace_schema_metadata({DIGEST: _digest(table.to_pylist())})
-    write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    table = pa.Table.from_pylist(rows, schema=schema)
+    how = {"compression": "zstd", "write_page_checksum": True}
+    write_whole(path, lambda temporary: pq.write_table(table, temporary, **how))
 
 
-def _digest(rows: list[dict[str, Any]]) -> bytes:
-    """Return a hash of rows as they are read."""
-    return hashlib.sha256(msgspec.json.encode(rows)).hexdigest().encode()
-
-
-def read_records(path: Path, sealed: bool = False) -> list[Record]:
+def read_records(path: Path) -> list[Record]:
     """Read what write_records wrote, of any schema version.
-
-    Args:
-        path: the file.
-        sealed: whether it must have a digest. Files of earlier versions have none.
 
     Raises:
         ValueError: where the file holds no records, or others than were written. One line, which names the file.
     """
-    content = read_regular(path, MOST_BYTES)
+    content = pa.BufferReader(read_regular(path, MOST_BYTES))
     try:
-        table = pq.read_table(pa.BufferReader(content))
-        rows, digest = table.to_pylist(), (table.schema.metadata or {}).get(DIGEST)
-        records = [msgspec.convert(row, Record) for row in rows]
+        return msgspec.convert(pq.read_table(content, page_checksum_verification=True).to_pylist(), list[Record])
     except Exception as error:  # pyarrow raises a dozen kinds
         raise ValueError(f"{path} holds no records ({' '.join(str(error).split())})") from None
-    if digest is None and sealed:
-        raise ValueError(f"{path} has no digest")
-    if digest is not None and digest != _digest(rows):
-        raise ValueError(f"{path} does not hold the rows that were written to it")
-    return records

@@ -1,12 +1,10 @@
-"""The files of a finished run: results.parquet, results.json in pytest-benchmark's format, environment.json."""
+"""results.json: a run in the format of pytest-benchmark."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata as distributions
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,10 +12,8 @@ from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import get_commit_info
 
-from benchmarks import metadata
 from benchmarks.metadata import Metadata
-from benchmarks.record import Record, write_records
-from impls.core.files import write_text
+from benchmarks.record import Record
 
 KEPT = ("track", "versions", "digest", "device", "threads", "error", "first_call_seconds", "calls_per_sample")
 """The fields of a record that results.json adds to each benchmark."""
@@ -59,10 +55,3 @@ def pytest_benchmark_json(records: Sequence[Record], described: Metadata) -> dic
         "datetime": datetime.now(UTC).isoformat(),
         "version": distributions.version("pytest-benchmark"),
     }
-
-
-def write_all(folder: Path, records: Sequence[Record], described: Metadata) -> None:
-    """Write the three files, each whole or not at all."""
-    write_text(folder / "environment.json", metadata.dumps(described))
-    write_records(folder / "results.parquet", records)
-    write_text(folder / "results.json", json.dumps(pytest_benchmark_json(records, described), indent=1) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -13,45 +14,47 @@ import msgspec
 from benchmarks import ROOT, choices, machine, results
 from benchmarks.options import command
 from benchmarks.progress import Advance, progress
-from benchmarks.raw import ADMISSIONS, Raw
-from benchmarks.record import harmless, withdraw, write_records
+from benchmarks.record import Record, harmless, read_records, withdraw, write_records
 from benchmarks.run_options import RunOptions, locked, resolved, resumed
+from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.scratch import scratch
 from impls.core import command_line, registry
 from impls.core.command_line import describe
+from impls.core.files import remove_unfinished, write_text
+from impls.core.text import json_text
 
 SIDE = "run"
 
 
 class Run:
-    """A run in its folder: one side, and a file for each replicate that has ended."""
+    """A run in its folder: one side, and in raw/ a file for its admissions and for each replicate that has ended."""
 
     def __init__(self, options: RunOptions, folder: Path) -> None:
         self.options = options
         self.raw = folder / "raw"
-        self.files = Raw(self.raw, options.run_id, options.replicates)
         implementations = [registry.resolve(text) for text in options.implementations]
         self.side = Side(SIDE, {implementation.name: version_of(implementation) for implementation in implementations})
 
     def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
         """Do what is left to do of the run, and return its session, which has all rows."""
-        self.files.open()
+        self.raw.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(self.raw)
         with scratch() as folder, Session(self.options, [self.side], cores, folder, advance) as session:
             self._admit(session)
             for number in range(self.options.replicates):
-                done = self.files.replicate(number)
+                done = self.rows(number)
                 if done is not None:
                     session.learn(done)
                 else:
                     rows = session.replicate(number, self.options.blocks, of_all=self.options.replicates)
-                    self.files.write(number, rows)
+                    write_records(self.file(number), rows)
         return session
 
     def _admit(self, session: Session) -> None:
         """Admit or refuse every arm; in a resumed run, read the admissions."""
-        admissions = self.files.admissions(self.side.names, session.benchmarks)
+        admissions = self.rows(BEFORE)
         if admissions is not None:
             for admitted in admissions:
                 session.admissions[SIDE, admitted.implementation, admitted.benchmark] = admitted
@@ -62,7 +65,35 @@ class Run:
         session.admit(name_kernel=True)
         if self.options.device != "cpu":  # a GPU's profiler may go on slowing down the processes that it watched
             session.close()
-        write_records(self.raw / ADMISSIONS, session.admissions.values())
+        write_records(self.file(BEFORE), session.admissions.values())
+
+    def file(self, number: int) -> Path:
+        """Return the file of a replicate, or with BEFORE that of the admissions."""
+        return self.raw / ("admissions.parquet" if number == BEFORE else f"replicate-{number:03}.parquet")
+
+    def rows(self, number: int) -> list[Record] | None:
+        """Return the rows of a replicate, or with BEFORE the admissions; None where they must be measured.
+
+        A file that does not fit is moved aside, which is said.
+        """
+        path, options = self.file(number), self.options
+        if not path.exists():
+            return None
+        wanted = sorted(itertools.product(self.side.versions, options.benchmarks))
+        try:
+            rows = read_records(path)
+            ids = {(row.run_id, row.replicate) for row in rows}
+            whole = sorted((row.implementation, row.benchmark) for row in rows) == wanted
+            if whole and ids == {(options.run_id, number)}:
+                return rows
+            reason = "its rows are not those of this run"
+        except ValueError as error:
+            reason = str(error).removeprefix(f"{path} ")
+        free = (path.with_name(f"{path.name}.damaged{count or ''}") for count in itertools.count())
+        aside = next(place for place in free if not place.exists())
+        path.rename(aside)
+        command_line.say(f"warning: {path}: {reason}; it is now {aside.name} and is measured again", err=True)
+        return None
 
 
 @command(RunOptions)
@@ -82,7 +113,9 @@ def bench(options: RunOptions) -> int:
                 machine.describe(options),
                 commit=options.commit,  # the commit at its start
             )
-            results.write_all(folder, records, described)
+            write_text(folder / "environment.json", json_text(described))
+            write_records(folder / "results.parquet", records)
+            write_text(folder / "results.json", json_text(results.pytest_benchmark_json(records, described)))
         except KeyboardInterrupt:
             command_line.say(f"interrupted; continue with: python -m benchmarks bench --resume {folder}", err=True)
             return 130

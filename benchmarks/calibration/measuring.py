@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +58,7 @@ def session_of(subject: Subject, roots: Mapping[str, Path], advance: Advance, rn
         sides = [Side(label, subject.versions(shutil.copytree(root, places[label]))) for label, root in roots.items()]
         options = configure(subject, rng.randrange(2**31))
         cores = choices.choose_cores(1)
-        with Session(options, sides, cores, folder, advance, secrets.randbits(32)) as session:
+        with Session(options, sides, cores, folder, advance) as session:
             yield session
 
 

@@ -15,9 +15,9 @@ from benchmarks.machine import gpu_model
 from benchmarks.options import Options
 from benchmarks.progress import Advance
 from benchmarks.record import Record, harmless
-from benchmarks.runner.arm import Arm, ArmFailed
+from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
-from benchmarks.runner.sides import Side, Version
+from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import extremes, requests
 from impls.core.contract import WORKLOADS
 from impls.core.problem import Problem

@@ -84,7 +84,7 @@ def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...])
     with (
         scratch() as folder,
         progress(REGRESSION) as advance,
-        Session(options, sides, cores, folder, advance, options.order_seed) as session,
+        Session(options, sides, cores, folder, advance) as session,
     ):
         result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
         result.located = locate(session, result.records, result.slower)

@@ -16,8 +16,7 @@ from benchmarks import ROOT
 from benchmarks.choices import ALL
 from benchmarks.regression import requirements, snapshots
 from benchmarks.regression.snapshots import Unusable
-from benchmarks.runner.arm import ArmFailed
-from benchmarks.runner.sides import Side, Version, version_of
+from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
 from impls.core import environments, registry
 from impls.core.registry import Implementation
 from impls.core.text import one_line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 from typing import Annotated, Any
 
 import click
@@ -51,7 +50,6 @@ class GateOptions(Options, frozen=True, kw_only=True):
 
     Attributes:
         gates: how many gates share the chance of a false alarm.
-        order_seed: decides in which order the sides take turns.
     """
 
     base: Annotated[str | None, Flag("--base", "Compare with the files of this git revision.", metavar="REV")] = None
@@ -93,7 +91,6 @@ class GateOptions(Options, frozen=True, kw_only=True):
     blocks: Annotated[int, Flag("--blocks", "Blocks of a replicate.", click.IntRange(2, 10**5), hidden=True)] = BLOCKS
     file: Annotated[str | None, Flag("--options", "A file with all options: a fleet's.", hidden=True)] = None
     gates: int = 1
-    order_seed: int = 0
 
 
 GIVEN = (
@@ -151,6 +148,5 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
         benchmarks=benchmarks,
         baseline="base",
         turn_seconds=turn_seconds(max(1, both * len(benchmarks)), options.device),
-        order_seed=secrets.randbits(32),  # new each time, so that no side is always favoured
     )
     return whole, compared, cores

@@ -16,8 +16,8 @@ from benchmarks.record import Record, withdraw
 from benchmarks.regression import decision, log_ratios
 from benchmarks.regression.decision import UNCLEAR, Finding, GateKey, LogRatios, Rule, Sampling
 from benchmarks.regression.slowdowns import Slowdown
-from benchmarks.runner.arm import ArmFailed
 from benchmarks.runner.session import Session
+from benchmarks.runner.sides import ArmFailed
 from benchmarks.words import count
 from benchmarks.worker.agreement import TOLERANCES
 

@@ -6,7 +6,6 @@ Nothing here changes a verdict. Profiles are taken when all timing has ended, in
 from __future__ import annotations
 
 import math
-import random
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -135,7 +134,7 @@ def profiles_of(session: Session, name: str, benchmark: Benchmark, calls: int) -
     profile = profiling.Profile(benchmark.id, calls)
     answers: dict[str, list[Any]] = {side: [] for side in SIDES}
     with session:
-        session.make_arms([name], random.Random())
+        session.make_arms([name])
         start_all([session.arms[side, name] for side in SIDES])
         requests: list[Request[Any]] = [session.opening(benchmark), *[profile] * PROFILES_PER_SIDE]
         for number, request in enumerate(requests):

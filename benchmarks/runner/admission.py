@@ -6,7 +6,6 @@ process has died, it is started again for its other benchmarks.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING
 from benchmarks.cases import Benchmark
 from benchmarks.progress import Stage
 from benchmarks.record import Record, problem_fields
-from benchmarks.runner.arm import Arm, ArmFailed, start_all
-from benchmarks.runner.sides import Side
+from benchmarks.runner.arm import Arm, start_all
+from benchmarks.runner.sides import ArmFailed, Side
 from benchmarks.worker import kernels, requests
 from impls.core.text import one_line
 from impls.core.versions import distributions, versions_of
@@ -73,12 +72,12 @@ def admit(session: Session, check: Check, at_once: int = 1) -> None:
         for side, name in keys:
             _admit_arm(session, check, side, name)
         return
-    free = list(session.limits.cores)
+    free = list(session.cores)
 
     def alone(key: tuple[Side, str]) -> None:
         arm, core = session.arms.get((key[0].label, key[1])), free.pop()
         if arm is not None:
-            arm.limits = dataclasses.replace(arm.limits, cores=(core,))
+            arm.cores = (core,)
         try:
             _admit_arm(session, check, *key)
         finally:
@@ -106,7 +105,7 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
             arm = session.arms[side.label, name]
             try:
                 with session.stopwatch.spent("cold starts"):
-                    arm.ensure_running(session.limits.cores)
+                    arm.ensure_running(session.cores)
             except ArmFailed as failed:
                 failure = unable = failed
         if failure is None:

@@ -11,20 +11,17 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
+from typing import NoReturn, TypeVar, cast
 
 import msgspec
 import psutil
 
 from benchmarks import ROOT
+from benchmarks.options import GIB, Options
 from benchmarks.runner import outside
-from benchmarks.runner.environment import Limits, worker_variables
+from benchmarks.runner.sides import ArmFailed, Version, worker_variables
 from benchmarks.worker import protocol
-from impls.core.precision import IEEE
 from impls.core.text import one_line
-
-if TYPE_CHECKING:
-    from benchmarks.runner.sides import Version
 
 POLL_SECONDS = 0.1
 EXHAUSTED = 0.02
@@ -37,21 +34,14 @@ START_SECONDS = 300.0
 Answer = TypeVar("Answer")
 
 
-class ArmFailed(Exception):
-    """An arm could not do a request; status and reason are those of its row."""
-
-    def __init__(self, status: str, reason: str) -> None:
-        super().__init__(f"{status}: {reason}")
-        self.status = status
-        self.reason = reason
-
-
 class Arm:
     """An implementation in a worker process. The process is stopped except while it works on a request.
 
     Args:
-        version, device, limits: what it runs, where, and what it may use.
-        dtype, precision: of the worker, and of its float32 products.
+        version: what it runs.
+        options: the session's: device and precision, the most memory, and the most seconds for an answer.
+        cores: the processors that it may use.
+        dtype: of the worker.
         folder: the folder of its compile caches and its log.
         root: a link to the version's root, so that the paths of all sides are equally long; None for the root itself.
     """
@@ -59,21 +49,19 @@ class Arm:
     def __init__(
         self,
         version: Version,
-        device: str,
-        limits: Limits,
+        options: Options,
+        cores: tuple[int, ...],
         dtype: str,
         folder: Path,
-        precision: str = IEEE,
         root: Path | None = None,
     ) -> None:
         self.implementation = version.implementation
         self.name = self.implementation.name
         self.python = version.python
         self.root = root or version.root
-        self.device = device
-        self.limits = limits
+        self.options = options
+        self.cores = cores
         self.dtype = dtype
-        self.precision = precision
         self.folder = folder / self.name
         self.process: subprocess.Popen[bytes] | None = None
         self.ready: protocol.Ready | None = None
@@ -87,9 +75,9 @@ class Arm:
         self.folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
-        threads = len(self.limits.cores)
+        device, precision, threads = self.options.device, self.options.precision, len(self.cores)
         variables = worker_variables(
-            self.implementation, self.device, threads, self.dtype, self.folder, self.python, self.precision
+            self.implementation, device, threads, self.dtype, self.folder, self.python, precision
         )
         with theirs, self.log.open("ab") as log:
             try:
@@ -105,13 +93,13 @@ class Arm:
             except OSError as error:
                 ours.close()
                 raise ArmFailed("not_installed", f"{self.python} can't be started: {error.strerror}") from None
-        self.watch = outside.Watch(self.process.pid, self.limits.cores)
+        self.watch = outside.Watch(self.process.pid, self.cores)
         with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
         self.buffer = b""
         path, impls = str(self.implementation.path), str(self.root / "impls")
-        self._send(protocol.line(protocol.Start(path, impls, self.device, cores or self.limits.cores, os.getpid())))
+        self._send(protocol.line(protocol.Start(path, impls, device, cores or self.cores, os.getpid())))
 
     def wait_ready(self) -> None:
         """Wait until the worker has imported its implementation, then stop it.
@@ -120,12 +108,12 @@ class Arm:
             ArmFailed: where it does not start.
         """
         assert self.process is not None
-        self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.limits.call_seconds))
+        self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.options.call_seconds))
         if self.ready.digest != self.implementation.digest:
             raise ArmFailed("error", f"{self.implementation.path.name} has changed since it was checked")
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):  # the thread has just ended
-                os.sched_setaffinity(int(task.name), self.limits.cores)
+                os.sched_setaffinity(int(task.name), self.cores)
 
     def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
         """Start the worker (see `start`) and wait for it, where it does not run yet or no longer.
@@ -163,7 +151,7 @@ class Arm:
         """
         self._signal(signal.SIGCONT)
         self._send(protocol.line(request))
-        return self._receive(request.answer_type(), self.limits.call_seconds, stop)
+        return self._receive(request.answer_type(), self.options.call_seconds, stop)
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""
@@ -249,15 +237,14 @@ class Arm:
             resident = psutil.Process(self.process.pid).memory_info().rss
         except psutil.Error:
             return
-        memory, gib = psutil.virtual_memory(), 1 << 30
-        reason = ""
-        if resident > self.limits.memory_bytes:
-            reason = f"{resident / gib:.2f} GiB resident; the limit is {self.limits.memory_bytes / gib:.2f} GiB"
+        memory, most, reason = psutil.virtual_memory(), self.options.memory_bytes, ""
+        if resident > most:
+            reason = f"; the limit is {most / GIB:.2f} GiB"
         elif memory.available < EXHAUSTED * memory.total:  # soon the whole machine would stand still
-            reason = f"{resident / gib:.2f} GiB resident, and the machine has {memory.available / gib:.2f} GiB left"
+            reason = f", and the machine has {memory.available / GIB:.2f} GiB left"
         if reason:
             self.kill()
-            raise ArmFailed("out_of_memory", reason)
+            raise ArmFailed("out_of_memory", f"{resident / GIB:.2f} GiB resident{reason}")
 
     def _died(self) -> NoReturn:
         assert self.process is not None
@@ -279,7 +266,7 @@ def start_all(arms: Sequence[Arm]) -> None:
     """Start all workers at the same time, spread over the processors. A worker that cannot start is left dead."""
     usable = sorted(os.sched_getaffinity(0))
     for k, arm in enumerate(arms):
-        n = len(arm.limits.cores)
+        n = len(arm.cores)
         with contextlib.suppress(ArmFailed):
             arm.start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
     for arm in arms:

@@ -6,7 +6,6 @@ A disturbance of a shared machine lasts a second or two. Successive blocks of a 
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import math
 import random
@@ -20,9 +19,10 @@ import psutil
 from benchmarks.cases import Benchmark
 from benchmarks.progress import Stopwatch
 from benchmarks.record import Record
-from benchmarks.runner import plausible, turns
-from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.cards import Card, Reading
+from benchmarks.runner import turns
+from benchmarks.runner.arm import Arm
+from benchmarks.runner.cards import Card
+from benchmarks.runner.sides import ArmFailed
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import WARM_UP
 from benchmarks.worker.timing import Plan
@@ -81,9 +81,8 @@ class Replicate:
     """A replicate while it is measured. An arm that fails at a job goes on with its other jobs; other arms go on.
 
     opening: makes the request that opens a benchmark.
-    rng: makes all random orders.
+    rng: makes all random orders, and says which turns are checked: it can't be foreseen.
     card: the GPU, to be read at each turn.
-    chance: says which turns are checked: rng can be foreseen by who knows the seed of a run.
     """
 
     jobs: Sequence[Job]
@@ -92,7 +91,6 @@ class Replicate:
     rng: random.Random
     stopwatch: Stopwatch
     card: Card | None = None
-    chance: random.Random = field(default_factory=random.SystemRandom)
     failed: list[tuple[Record, ArmFailed]] = field(default_factory=list)
 
     def measure(self, advance: Callable[[float], None], pipelined: bool) -> None:
@@ -199,8 +197,12 @@ class Replicate:
                 if plan.warm or inputs is not None:
                     arm.ask(requests.GetReady(benchmark.id, plan.warm, inputs), stop=False)
                     entry.inputs = entry.inputs if inputs is None else inputs
-                turn = turns.take(arm, entry.turn(checked), block, position, self.reader())
-                turn.inputs = inputs
+                throttled = self.card.throttled() if self.card else None
+                turn = turns.take(arm, entry.turn(checked))
+                turn.block, turn.position, turn.inputs = block, position, inputs
+                if self.card:
+                    arms = [entry.arm for job in self.jobs for entry in job.values()]
+                    self.card.note(turn, throttled, {arm.process.pid for arm in arms if arm.process})
                 row.turns.append(turn)
                 if checked:
                     part = f"{entry.inputs}/{plan.calls if entry.updates else 1}"
@@ -208,14 +210,6 @@ class Replicate:
         except ArmFailed as failure:
             where = f"{failure.reason} (in turn {number + 1} of {2 * self.blocks})"
             self.drop(entry, ArmFailed(failure.status, where))
-
-    def reader(self) -> Callable[[], Reading] | None:
-        """Return a function that reads the card, which knows the workers of this replicate; None without a card."""
-        if self.card is None:
-            return None
-        arms = [entry.arm for job in self.jobs for entry in job.values()]
-        own = {arm.process.pid for arm in arms if arm.process is not None}
-        return functools.partial(self.card.reading, own)
 
     def check_of(self, number: int, updates: bool) -> tuple[int | None, bool]:
         """Return which set of inputs is loaded before a turn, None for no new ones, and whether the turn is checked.
@@ -226,8 +220,8 @@ class Replicate:
         """
         if number in (0, 2 * self.blocks - 1):
             return int(number > 0), True
-        checked = self.chance.random() < CHECKED
-        return self.chance.randrange(2) if checked and updates else None, checked
+        checked = self.rng.random() < CHECKED
+        return self.rng.randrange(2) if checked and updates else None, checked
 
     def end(self, jobs: Sequence[Job]) -> None:
         """Fill in what is known of some jobs once their turns are over."""
@@ -237,7 +231,7 @@ class Replicate:
             row.seconds = statistics.median(turn.seconds for turn in taken)
             row.cores_used = statistics.median((turn.cpu_seconds or 0.0) / (turn.wall_seconds or 1.0) for turn in taken)
             try:
-                plausible.check(entry.arm, row, entry.turn())
+                turns.check_plausible(entry.arm, row, entry.turn())
             except ArmFailed as failure:
                 entry.is_open = False
                 self.failed.append((row, failure))

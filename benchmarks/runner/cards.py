@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.worker.timing import Turn
@@ -21,16 +20,6 @@ THROTTLED = {
     0x80: "power brake",
 }
 """Why a card runs slower than it could, by NVML's bit (nvmlClocksEventReason). Idle and chosen clocks are no fault."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a card says of this moment. What it doesn't say is None."""
-
-    hertz: float | None
-    celsius: float | None
-    throttled: int | None  # NVML's bits that are in THROTTLED
-    others: int | None  # processes that use it, beyond the suite's own
 
 
 class Card:
@@ -52,21 +41,28 @@ class Card:
         else:
             self.handle = nvml.nvmlDeviceGetHandleByIndex(int(visible or 0))
 
-    def reading(self, own: Collection[int] = ()) -> Reading:
-        """Read the card. `own` are the process ids of the suite, which are no others."""
+    def throttled(self) -> int | None:
+        """Return the bits of THROTTLED that hold at this moment; None where the card does not say."""
+        bits = self._ask(self.nvml.nvmlDeviceGetCurrentClocksEventReasons, self.handle)
+        return None if bits is None else bits & sum(THROTTLED)
+
+    def note(self, turn: Turn, before: int | None, own: Collection[int]) -> None:
+        """Write to a turn what the card did meanwhile.
+
+        Args:
+            turn: has just ended.
+            before: what `throttled` returned before it.
+            own: the process ids of the suite, which are no others.
+        """
         nvml, handle = self.nvml, self.handle
         megahertz = self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)
-        bits = self._ask(nvml.nvmlDeviceGetCurrentClocksEventReasons, handle)
-        users = self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle)
-        users = None if users is None else {user.pid for user in users}
-        if own and users and not users & set(own):
-            users = None  # in a container, these may be the host's process ids
-        return Reading(
-            hertz=None if megahertz is None else 1e6 * megahertz,
-            celsius=self._ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
-            throttled=None if bits is None else bits & sum(THROTTLED),
-            others=None if users is None else len(users - set(own)),
-        )
+        turn.gpu_hertz = None if megahertz is None else 1e6 * megahertz
+        turn.gpu_celsius = self._ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU)
+        after = self.throttled()
+        turn.gpu_throttled = None if before is None or after is None else before | after
+        users = {user.pid for user in self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()}
+        if users & set(own):  # otherwise it is not known: in a container, these may be the host's process ids
+            turn.gpu_others = len(users - set(own))
 
     def _ask(self, function: Any, *arguments: Any) -> Any:
         """Return what NVML says; None where this card or driver does not support the question."""
@@ -84,14 +80,6 @@ def card(device: str) -> Card | None:
         return Card(importlib.import_module("pynvml"))
     except Exception:  # such as ImportError, or pynvml's own
         return None
-
-
-def note(turn: Turn, before: Reading, after: Reading) -> None:
-    """Write to a turn what its card did meanwhile."""
-    turn.gpu_hertz, turn.gpu_celsius = after.hertz, after.celsius
-    if before.throttled is not None and after.throttled is not None:
-        turn.gpu_throttled = before.throttled | after.throttled
-    turn.gpu_others = after.others
 
 
 def words(bits: int) -> str:

@@ -33,11 +33,13 @@ _starting = threading.Lock()
 def cpu_seconds(pid: int) -> float:
     """Return the processor time of all threads of a process, in nanosecond steps (man 3 clock_getcpuclockid).
 
-    That of children which have ended is added, in steps of the kernel's tick, mostly 10 ms (man 5 proc: cutime).
+    That of children which have ended is added, in steps of the kernel's tick, mostly 10 ms (man 5 proc: cutime). It is
+    0 where the process has ended.
     """
-    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - as in _names
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - as in _names
         ended = file.read().rpartition(b")")[2].split()[13:15]
-    return time.clock_gettime((~pid << 3) | 2) + sum(map(int, ended)) / TICKS
+        return time.clock_gettime((~pid << 3) | 2) + sum(map(int, ended)) / TICKS
+    return 0.0
 
 
 def strayed(pid: int, cores: Iterable[int]) -> set[int]:
@@ -133,12 +135,6 @@ class Watch:
     def __init__(self, pid: int, cores: Sequence[int]) -> None:
         self.pid = pid
         self.cores = cores
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time of the worker, as the kernel tells it; 0 where it has died."""
-        with contextlib.suppress(OSError):
-            return cpu_seconds(self.pid)
-        return 0.0
 
     def helpers(self) -> dict[int, float]:
         """Return the processor time in seconds, by process id, of processes that are stopped with the worker."""

@@ -20,12 +20,11 @@ from benchmarks import choices
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.progress import Advance, Stage, Stopwatch
-from benchmarks.record import UNTRUE, Record
+from benchmarks.record import Record
 from benchmarks.runner import admission, cards, outside
-from benchmarks.runner.arm import Arm, ArmFailed, start_all
+from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
-from benchmarks.runner.environment import Limits
-from benchmarks.runner.sides import Side
+from benchmarks.runner.sides import ArmFailed, Side
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP
 from benchmarks.worker.expected import Expected, key_of, write_expected
@@ -48,16 +47,16 @@ class Session:
         cores: tuple[int, ...],
         scratch: Path,
         advance: Advance,
-        order_seed: int | None = None,
     ) -> None:
-        self.options = options
+        most = options.memory_bytes or choices.half_memory()
+        self.options = msgspec.structs.replace(options, memory_bytes=most)
         self.sides = sides
         self.scratch = scratch
         self.advance = advance
-        self.order_seed = options.seed if order_seed is None else order_seed
         self.benchmarks = [Benchmark.parse(text) for text in options.benchmarks]
         self.names = list(dict.fromkeys(name for side in sides for name in side.names))
-        self.limits = Limits(cores, options.call_seconds, options.memory_bytes or choices.half_memory())
+        self.cores = cores
+        self.rng = random.SystemRandom()  # which order comes next can't be foreseen, and no side is always favoured
         self.stopwatch = Stopwatch()
         self.admissions: dict[Key, Record] = {}
         self.records: list[Record] = []
@@ -97,7 +96,7 @@ class Session:
         self.inputs = agreement.draw_seed()
         with self.stopwatch.spent("agreement"):
             self.expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, self.inputs)
-        self.make_arms(self.names, random.Random(self.order_seed))
+        self.make_arms(self.names)
         admission.admit(self, check or partial(admission.check_timed, self, name_kernel=name_kernel), at_once)
 
     def benchmarks_of(self, side: Side) -> list[Benchmark]:
@@ -114,14 +113,13 @@ class Session:
 
     # replicates
 
-    def make_arms(self, names: Sequence[str], rng: random.Random) -> None:
+    def make_arms(self, names: Sequence[str]) -> None:
         """Replace all arms by new arms that are not started. Which side gets which alias is random."""
         self.close()
         outside.adopt_orphans()
-        options = self.options
         for name in names:
             having = [side for side in self.sides if name in side.versions]
-            rng.shuffle(having)
+            self.rng.shuffle(having)
             for k, side in enumerate(having):
                 version, root = side.versions[name], None
                 if len(self.sides) > 1:
@@ -130,8 +128,8 @@ class Session:
                     root.symlink_to(version.root)
                 dtypes = {benchmark.problem.dtype for benchmark in self.benchmarks_of(side)}
                 dtype = "float64" if "float64" in dtypes else "float32"  # JAX must know of float64 when it starts
-                folder, device, precision = self.scratch / side.label, options.device, options.precision
-                self.arms[side.label, name] = Arm(version, device, self.limits, dtype, folder, precision, root)
+                folder = self.scratch / side.label
+                self.arms[side.label, name] = Arm(version, self.options, self.cores, dtype, folder, root)
 
     def ok(self, name: str, benchmark_id: str) -> bool:
         """Whether every side of an implementation has been admitted to a benchmark, and none has failed since."""
@@ -164,7 +162,6 @@ class Session:
             A row for every arm and benchmark that was measured or has failed.
         """
         wanted = dict.fromkeys(self.names, self.benchmarks) if wanted is None else wanted
-        rng = random.Random(f"{self.order_seed} {number}")
         self.inputs = agreement.draw_seed()
         todo = {
             name: timed
@@ -172,7 +169,7 @@ class Session:
             if (timed := [benchmark for benchmark in benchmarks if self.ok(name, benchmark.id)])
         }
         if not any(arm.alive for arm in self.arms.values()):
-            self.make_arms(rng.sample(list(todo), len(todo)), rng)
+            self.make_arms(self.rng.sample(list(todo), len(todo)))
         rows = {
             key: self._row(key, number)
             for name, benchmarks in wanted.items()
@@ -186,18 +183,16 @@ class Session:
         with self:
             keys = [key for key in self.arms if key[1] in todo]
             with self.stopwatch.spent("warm starts"):
-                start_all([self.arms[key] for key in rng.sample(keys, len(keys)) if not self.arms[key].alive])
+                start_all([self.arms[key] for key in self.rng.sample(keys, len(keys)) if not self.arms[key].alive])
             self._write_expected(todo)
-            jobs = self._jobs(todo, rows, rng)
-            replicate = Replicate(jobs, self.opening, count, rng, self.stopwatch, self.card)
+            jobs = self._jobs(todo, rows)
+            replicate = Replicate(jobs, self.opening, count, self.rng, self.stopwatch, self.card)
             replicate.measure(
                 lambda share: self.advance(stage, label, number + share, of_all),
                 pipelined=self.options.device == "cuda" and len(self.sides) == 1,
             )
         for row, failure in replicate.failed:
             row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
-            if failure.status in UNTRUE:
-                row.forget_times()
         self.learn(rows.values())
         return list(rows.values())
 
@@ -214,27 +209,15 @@ class Session:
                 wanted, options.seed, options.weights, self.scratch, self.inputs, agreement.REPLICATE, steps
             )
 
-    def _jobs(
-        self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record], rng: random.Random
-    ) -> list[Job]:
+    def _jobs(self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record]) -> list[Job]:
         """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""
-        groups: dict[tuple[Benchmark, str], list[ArmKey]] = {}
-        for label, name in self.arms:
+        jobs: dict[tuple[Benchmark, str], dict[ArmKey, Entry]] = {}
+        for (label, name), arm in self.arms.items():
             for benchmark in todo.get(name, ()):
-                groups.setdefault((benchmark, name if len(self.sides) > 1 else ""), []).append((label, name))
-        return [
-            {
-                key: Entry(
-                    benchmark,
-                    self.arms[key],
-                    self.plan(key[1], benchmark),
-                    rows[*key, benchmark.id],
-                    self.expected_of(benchmark),
-                )
-                for key in keys
-            }
-            for (benchmark, _), keys in rng.sample(list(groups.items()), len(groups))
-        ]
+                row, expected = rows[label, name, benchmark.id], self.expected_of(benchmark)
+                entry = Entry(benchmark, arm, self.plan(name, benchmark), row, expected)
+                jobs.setdefault((benchmark, name if len(self.sides) > 1 else ""), {})[label, name] = entry
+        return self.rng.sample(list(jobs.values()), len(jobs))
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:
         """Return how the arms of an implementation fill their turns at a benchmark; all sides have the same plan.

@@ -1,17 +1,27 @@
-"""The sides of a session: one in a run, base and head in a regression, more in a calibration."""
+"""The sides of a session (one in a run, base and head in a regression), and the environment variables of a worker."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import ROOT
-from benchmarks.runner.arm import ArmFailed
 from impls.core import environments
+from impls.core.precision import IEEE, OVERRIDE, framework_variables
 from impls.core.registry import Implementation
 from impls.core.text import one_line
+
+
+class ArmFailed(Exception):
+    """An arm could not do a request; status and reason are those of its row."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(f"{status}: {reason}")
+        self.status = status
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -52,3 +62,36 @@ class Side:
     def names(self) -> list[str]:
         """The names of all implementations, including those that cannot be read."""
         return [*self.versions, *self.unreadable]
+
+
+def worker_variables(
+    implementation: Implementation,
+    device: str,
+    threads: int,
+    dtype: str,
+    cache: Path,
+    python: str = sys.executable,
+    precision: str = IEEE,
+) -> dict[str, str]:
+    """Return a worker's environment variables: number of threads, precision, its own compile caches."""
+    # an environment of its own must hold exactly what it was built for, whatever is on the user's path
+    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and python == sys.executable else []
+    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
+    return {
+        **{name: value for name, value in os.environ.items() if name != OVERRIDE},
+        **implementation.environment,  # the suite's own variables below count more
+        **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
+        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
+        # by default JAX caches only what takes over a second to compile
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+        "TRITON_CACHE_DIR": str(cache / "triton"),
+        "CACHEDB": str(cache / "tinygrad.db"),  # by default one in the user's home, in which a first call is not cold
+        # compile in this process: a pool of compile workers would go on running during the measurement
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *inherited]),
+        **framework_variables(device, dtype, precision),
+    }

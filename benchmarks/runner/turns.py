@@ -1,23 +1,42 @@
-"""Turns: their order in a block, and what the runner and the machine saw during each."""
+"""Turns: their order in a block, what the runner and the machine saw during each, and whether their times can be true.
+
+Each check of a replicate's turns takes the most favourable one, since a disturbed machine is no proof.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import psutil
 
-from benchmarks.runner import cards
-from benchmarks.runner.arm import Arm, ArmFailed
-from benchmarks.runner.cards import Reading
-from benchmarks.worker.requests import TakeTurn
+from benchmarks.record import Record
+from benchmarks.runner import outside
+from benchmarks.runner.arm import Arm
+from benchmarks.runner.sides import ArmFailed
+from benchmarks.worker import sanity
+from benchmarks.worker.requests import Inspect, TakeTurn
 from benchmarks.worker.timing import Turn
 
 T = TypeVar("T")
 PRESSURE = Path("/proc/pressure/cpu")
+CLOCK_SHARE = 0.1
+CLOCK_SLACK_SECONDS = 1e-3
+"""The runner's clock may show this share and this much more than the worker's: the time of the messages."""
+AHEAD_SECONDS = 1e-4
+"""The worker's clock may show this much more than the runner's, which starts earlier and ends later."""
+LOOKS, LOOK_SECONDS = 10, 2.0
+"""Where a clock seems wrong, so many further turns are taken, until one takes so long: one that is right is enough.
+
+Each has twice as many calls in a sample. On a busy machine the worker and the runner wait for a processor. That
+does not grow with the turn, as the error of a wrong clock does.
+"""
+MORE_CORES = 0.1
+"""The cores that may be used beyond those that were given: the clocks of time and of processor time differ."""
 
 
 def mirrored(arms: Sequence[T], rng: random.Random) -> list[T]:
@@ -35,10 +54,8 @@ def pressure_seconds() -> float | None:
         return None
 
 
-def take(
-    arm: Arm, request: TakeTurn, block: int = 0, position: int = 0, read_card: Callable[[], Reading] | None = None
-) -> Turn:
-    """Let an arm take a turn, and fill in where and when that was, and what was seen meanwhile.
+def take(arm: Arm, request: TakeTurn) -> Turn:
+    """Let an arm take a turn, and fill in when that was, and what was seen meanwhile.
 
     The arm is stopped afterwards, except where the turn's result was read and is to be compared.
 
@@ -46,20 +63,79 @@ def take(
         ArmFailed: where the turn cannot be taken, or the arm took more than it was given.
     """
     helpers = arm.watch.helpers() if request.read else {}
-    card = read_card() if read_card else None
     started, steal, pressure = time.time(), psutil.cpu_times().steal, pressure_seconds()
-    start, cpu = time.perf_counter(), arm.watch.cpu_seconds()
+    start, cpu = time.perf_counter(), outside.cpu_seconds(arm.watch.pid)
     taken = arm.ask(request, stop=not request.read)
     turn = taken.turn
-    turn.outside_cpu_seconds = arm.watch.cpu_seconds() - cpu  # within what follows, however long this process waits
+    turn.started = started
+    # within the seconds that follow, however long this process waits
+    turn.outside_cpu_seconds = outside.cpu_seconds(arm.watch.pid) - cpu
     turn.outside_seconds = time.perf_counter() - start
-    turn.block, turn.position, turn.started = block, position, started
     turn.steal_seconds = psutil.cpu_times().steal - steal
     after = pressure_seconds()
     turn.pressure_seconds = None if after is None or pressure is None else after - pressure
-    if read_card and card:
-        cards.note(turn, card, read_card())
     arm.check_from_outside(taken.threads)
     if request.read and (reason := arm.watch.busy_helper(helpers, turn.outside_seconds)):
         raise ArmFailed("error", reason)
     return turn
+
+
+def check_plausible(arm: Arm, row: Record, request: TakeTurn) -> None:
+    """Check whether the times of an arm's row can be true; more turns may be requested.
+
+    Raises:
+        ArmFailed: where they cannot.
+    """
+    taken, seconds = row.turns or [], row.seconds or 0.0
+    if reason := processors(taken, len(arm.cores)):
+        raise ArmFailed("error", reason)
+    pairs, last = [pair_of(turn, request) for turn in taken if turn.outside_seconds], 0.0
+    most = 2**LOOKS * request.calls_per_sample
+    while reason := clocks(pairs):
+        if last > LOOK_SECONDS or request.calls_per_sample == most or not arm.alive:
+            raise ArmFailed("error", reason)
+        request = msgspec.structs.replace(request, calls_per_sample=2 * request.calls_per_sample)
+        pairs.append(pair_of(take(arm, request), request))
+        last = pairs[-1][1]
+    if remembered(taken, seconds):  # or disturbed, so look again and more closely
+        if not arm.alive:
+            raise ArmFailed("crashed", "it died before its times could be checked")
+        arm.ask(Inspect(request.benchmark, seconds))
+
+
+def pair_of(turn: Turn, request: TakeTurn) -> tuple[float, float]:
+    """Return how long a turn took by the worker's clock: its calls, and the reading; and how long by the runner's."""
+    calls = (turn.first_seconds or 0.0) + request.calls_per_sample * sum(turn.samples or ())
+    return calls + (turn.read_seconds or 0.0) + (turn.reread_seconds or 0.0), turn.outside_seconds or 0.0
+
+
+def clocks(pairs: Sequence[tuple[float, float]]) -> str | None:
+    """Return why the worker's clock cannot be right; None where it can.
+
+    The seconds of each turn by the worker's clock must fit into those by the runner's. In one turn they must come near.
+    """
+    ahead = [pair for pair in pairs if pair[0] > pair[1] + AHEAD_SECONDS]
+    behind = [pair for pair in pairs if pair[0] < pair[1] * (1 - CLOCK_SHARE) - CLOCK_SLACK_SECONDS]
+    for mine, ours in ahead or (behind if len(behind) == len(pairs) else []):
+        return f"its clock is wrong: by it a turn took {mine * 1e3:.2f} ms, by the runner's {ours * 1e3:.2f} ms"
+    return None
+
+
+def processors(taken: Sequence[Turn], given: int) -> str | None:
+    """Return why an arm used more processors than it was given; None where it did not."""
+    used = sum(turn.outside_cpu_seconds or 0.0 for turn in taken)
+    took = sum(turn.outside_seconds or 0.0 for turn in taken)
+    if used > (given + MORE_CORES) * took:
+        return f"it used {used / took:.2f} processors; it was given {given}"
+    return None
+
+
+def remembered(taken: Sequence[Turn], seconds: float) -> bool:
+    """Whether calls on inputs that an arm had seen were so short that it may have remembered their results.
+
+    Args:
+        taken: some of them began with new inputs.
+        seconds: of a call: the median over all turns.
+    """
+    new = {turn.inputs: turn.first_seconds or 0.0 for turn in reversed(taken) if turn.inputs is not None}
+    return sanity.remembers(min(new.values(), default=0.0), seconds)  # of each set, where it was new

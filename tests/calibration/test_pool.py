@@ -1,13 +1,16 @@
 """What a pool keeps, and what it is of."""
 
+import json
 import re
 import time
 
+import click
 import msgspec
 import numpy as np
 import pytest
 
 from benchmarks.calibration import pool
+from benchmarks.calibration.command import stored
 from benchmarks.calibration.pool import BASE, COPY, Identity, Pool
 from benchmarks.metadata import Machine, Metadata
 from benchmarks.options import Options
@@ -104,3 +107,20 @@ def test_replicates_of_two_rounds_in_one_second_are_two(tmp_path, monkeypatch):
 def test_a_pool_knows_its_rounds(tmp_path):
     pool.describe(tmp_path, pool.Round(Metadata(run=Options(run_id="run", baseline=BASE)), "memory"))
     assert Pool.load(tmp_path).works == {"run": "memory"}
+
+
+def test_a_damaged_file_is_named_before_anything_is_measured(tmp_path):
+    gates = tmp_path / "gates"
+    gates.mkdir()
+    pool.claim(tmp_path / "pool", MINE)
+    gate = {"kind": "same", "slowed": "", "exit_code": 0, "regressions": [], "worse": [], "seconds": 1.0, "date": "x"}
+    (gates / "1.json").write_text(json.dumps(gate))
+    assert len(stored(tmp_path)[1]) == 1
+    for text in ("", "{", "[]", '{"kind": "same"}'):
+        (gates / "2.json").write_text(text)
+        with pytest.raises(click.UsageError, match=r"2\.json is not "):
+            stored(tmp_path)
+    (gates / "2.json").unlink()
+    (tmp_path / "pool" / "replicate-1.parquet").write_text("PAR1")
+    with pytest.raises(click.UsageError, match=r"replicate-1\.parquet holds no records"):
+        stored(tmp_path)

@@ -12,13 +12,12 @@ from collections import Counter
 
 import pytest
 
-from benchmarks import ROOT, choices
+from benchmarks import ROOT
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
 from benchmarks.record import read_records
 from benchmarks.regression.log_ratios import log_ratio
 from benchmarks.runner.arm import Arm
-from benchmarks.runner.environment import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.worker import agreement, requests
@@ -73,9 +72,10 @@ def test_an_illegal_access_costs_its_own_row_only(setting, seen):
 
 def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
     """So the next arm's times are its own."""
-    limits = Limits(setting.cores, CALL_SECONDS, choices.half_memory())
     files = plant(setting.folder, "queued"), registry.resolve("torch_cell")
-    busy, next_arm = (Arm(version_of(one), setting.device, limits, "float32", setting.folder) for one in files)
+    busy, next_arm = (
+        Arm(version_of(one), setting.options(), setting.cores, "float32", setting.folder) for one in files
+    )
     benchmark = Benchmark.parse(FORWARD[0])
 
     def turn(arm, samples):

@@ -220,12 +220,6 @@ FAULTS = {
                     for leaf, value in zip(state.leaves, before): leaf.copy_(value)
             return result
     """,
-    "late_crash": """
-        def bad(state):
-            calls[0] += 1
-            if os.environ.get("LATE") and calls[0] > 3: os._exit(9)
-            return good(state)
-    """,
 }
 TORCH = ("sets_more_threads", "stops_learning")
 STATUS = {
@@ -287,9 +281,9 @@ SWITCHED_OFF = {
 }
 """By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
 RUNNER_OFF = """
-from benchmarks.runner import plausible
+from benchmarks.runner import turns
 from benchmarks.runner.outside import Watch
-plausible.clocks = plausible.processors = lambda *_: None
+turns.clocks = turns.processors = lambda *_: None
 Watch.trouble = Watch.busy_helper = lambda *_: None
 """
 """Lines that switch off all checks of the runner."""

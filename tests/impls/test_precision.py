@@ -15,7 +15,7 @@ from benchmarks import machine
 from benchmarks.__main__ import cli as commands
 from benchmarks.correctness import controls
 from benchmarks.options import Options
-from benchmarks.runner.environment import worker_variables
+from benchmarks.runner.sides import worker_variables
 from benchmarks.worker import agreement
 from impls.__main__ import cli
 from impls.core import registry

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import json_files
-from benchmarks.metadata import Commit, Machine, Metadata, dumps
+from benchmarks.metadata import Commit, Machine, Metadata
 from benchmarks.options import Options
+from impls.core.text import json_text
 from reports import frames, tables
 from reports.report import Report
 from reports.summary import summarise
@@ -62,7 +63,7 @@ def test_a_published_file_is_kept_whole(folder):
         content.pop(name, None)
     for name in ("dispatch", "max_hertz", "physical_cores"):
         content["machine"].pop(name, None)
-    assert contains(json.loads(dumps(json_files.read(folder / "environment.json", Metadata))), content)
+    assert contains(json.loads(json_text(json_files.read(folder / "environment.json", Metadata))), content)
 
 
 def contains(whole, part):
@@ -79,4 +80,4 @@ def test_what_is_written_is_read_again(word, number, flag):
         commit=Commit(id=word, dirty=flag),
         run=Options(run_id=word, baseline=word, seed=number or 0, benchmarks=(word,)),
     )
-    assert msgspec.json.decode(dumps(known), type=Metadata) == known
+    assert msgspec.json.decode(json_text(known), type=Metadata) == known

@@ -1,64 +1,56 @@
 """What an admission makes of a worker's answers. The worker is made up."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from benchmarks.cases import Benchmark
 from benchmarks.runner import admission
-from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import kernels, requests
 from benchmarks.worker.expected import key_of
+from impls.core import registry
 from tests.helpers import sessions
+from tests.helpers.sessions import BENCHMARK, Answering
 
-BENCHMARK = Benchmark.parse("t2-b1-i1-h1/sequence/forward")
-
-
-class Arm:
-    """An arm whose worker agrees with the reference; it fails at the requests that are given."""
-
-    name, ready, alive = "mine", None, True
-    implementation = SimpleNamespace(is_peak=False)
-
-    def __init__(self, *failing, compiled_before=0.0):
-        self.failing, self.compiled_before, self.closed = failing, compiled_before, False
-
-    def ask(self, request):
-        if isinstance(request, self.failing):
-            raise ArmFailed("timed_out", "no answer for 60 s")
-        self.closed = isinstance(request, requests.Close)
-        answers = {
-            requests.Open: requests.Opened(2.0, 2.0, {}, self.compiled_before),
-            requests.Check: requests.Checked(1e-7, "output", ["forward"]),
-            requests.Estimate: 0.5,
-            kernels.NameKernel: "aten::mm × 2",
-        }
-        return answers.get(type(request))
-
-    def check_from_outside(self):
-        pass
+NO_ANSWER = ArmFailed("timed_out", "no answer for 60 s")
 
 
 def admitted(arm):
     row, session = sessions.admission("mine"), sessions.session_of(None)
-    session.expected = {key_of(BENCHMARK): "expected"}
-    admission.check_timed(session, arm, BENCHMARK, row, name_kernel=True)
+    session.expected = {key_of(Benchmark.parse(BENCHMARK)): "expected"}
+    admission.check_timed(session, arm, Benchmark.parse(BENCHMARK), row, name_kernel=True)
     return row
 
 
-def test_what_was_compiled_before_counts_to_the_first_call():
-    assert admitted(Arm()).first_call_seconds == 2.0
-    assert admitted(Arm(compiled_before=9.5)).first_call_seconds == 11.5
+def test_its_row_has_the_first_call_the_error_and_the_seconds_of_a_call():
+    compiled_before = requests.Opened(2.0, None, 9.5)
+    for opened, first_call in ((None, 2.0), (compiled_before, 11.5)):
+        row = admitted(Answering({requests.Open: opened} if opened else {}))
+        assert (row.first_call_seconds, row.error, row.seconds, row.kernel) == (first_call, 1e-7, 0.5, "aten::mm × 2")
 
 
 def test_a_profiler_that_fails_is_told_and_refuses_nothing():
-    assert admitted(Arm()).kernel == "aten::mm × 2"
-    found = admitted(failing := Arm(kernels.NameKernel))
-    assert (found.status, found.kernel) == ("ok", "not known: timed_out: no answer for 60 s")
-    assert failing.closed
+    row = admitted(failing := Answering({kernels.NameKernel: NO_ANSWER}))
+    assert row.status == "ok"
+    assert "timed_out" in row.kernel
+    assert failing.kinds[-1] == "Close"
 
 
 @pytest.mark.parametrize("request_", [requests.Open, requests.Check, requests.Estimate, requests.Inspect])
 def test_whatever_else_fails_refuses_the_benchmark(request_):
-    with pytest.raises(ArmFailed, match="timed_out: no answer for 60 s"):
-        admitted(Arm(request_))
+    with pytest.raises(ArmFailed, match="timed_out"):
+        admitted(Answering({request_: NO_ANSWER}))
+
+
+def test_an_arm_that_is_refused_before_it_starts_has_its_reason_in_its_row(tmp_path):
+    """Unreadable, without its environment, and without this workload or device."""
+    lost = Version(registry.resolve("torch_cell"), failure=ArmFailed("not_installed", "no network"))
+    versions = {"torch_cell": lost, "numpy_lstm": Version(registry.resolve("numpy_lstm"))}
+    side = Side("run", versions, {"mine": "line 3 is no Python"})
+    session = sessions.session_of(tmp_path, side, benchmarks=["t4-b2-i8-h8/model/train_step"])
+    session.admit()
+    found = {name: row for (_, name, _), row in session.admissions.items()}
+    assert {name: (row.status, row.replicate) for name, row in found.items()} == {
+        "torch_cell": ("not_installed", -1), "numpy_lstm": ("unsupported", -1), "mine": ("error", -1),
+    }  # fmt: skip
+    assert found["mine"].reason == "line 3 is no Python"
+    assert session.replicate(0, 1)[0].status == "not_installed", "its row says so in every replicate"

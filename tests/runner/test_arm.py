@@ -11,9 +11,8 @@ import psutil
 import pytest
 
 from benchmarks.runner import outside
-from benchmarks.runner.arm import GONE_SECONDS, ArmFailed, start_all
-from benchmarks.runner.environment import worker_variables
-from benchmarks.runner.sides import Version
+from benchmarks.runner.arm import GONE_SECONDS, start_all
+from benchmarks.runner.sides import ArmFailed, Version, worker_variables
 from benchmarks.worker import requests
 from benchmarks.worker.worker import Worker
 from impls.core import registry

@@ -1,4 +1,4 @@
-"""Which turns of a replicate are checked, what an arm is asked in a turn, and whether its times can be true."""
+"""A replicate: which turns are checked, what an arm is asked in a turn, what its row gets, and what a failure costs."""
 
 import random
 from types import SimpleNamespace
@@ -7,176 +7,189 @@ import pytest
 
 from benchmarks.cases import Benchmark
 from benchmarks.progress import Stopwatch
-from benchmarks.record import Record
-from benchmarks.runner import plausible, turns
-from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner import blocks, turns
 from benchmarks.runner.blocks import CHECKED, Entry, Replicate
-from benchmarks.runner.plausible import LOOKS
-from benchmarks.worker import requests, timing
-from benchmarks.worker.timing import Turn
+from benchmarks.runner.sides import ArmFailed
+from benchmarks.worker import requests
+from benchmarks.worker.timing import Plan, Turn
+from tests.helpers.sessions import BENCHMARK, Answering, row_of
+
+FORWARD = "t4-b2-i8-h8/sequence/forward"
+LATER = "t5-b2-i8-h8/sequence/forward"
+CRASH = ArmFailed("crashed", "exited with code 9")
+
+
+def entry_of(arm, benchmark=FORWARD, **known):
+    """An arm at a benchmark, whose row knows this."""
+    row = row_of("numpy_lstm", benchmark=benchmark, versions="numpy 2", **known)
+    return Entry(Benchmark.parse(benchmark), arm, Plan(3, 1), row, "expected")
+
+
+def opening(benchmark):
+    return requests.Open(benchmark.id, 0, None, 0)
+
+
+def replicate_of(*jobs, blocks=3):
+    return Replicate(jobs, opening, blocks, random.Random(1), Stopwatch())
+
+
+def measure(*jobs, blocks=3, pipelined=False):
+    """Measure the jobs, and return the failures: benchmark, status and reason."""
+    replicate = replicate_of(*jobs, blocks=blocks)
+    replicate.measure(lambda share: None, pipelined)
+    return [(row.benchmark, failure.status, failure.reason) for row, failure in replicate.failed]
 
 
 @pytest.fixture
-def replicate():
-    found = Replicate([], lambda benchmark: None, 3, random.Random(0), Stopwatch())
-    found.chance = random.Random(1)  # what is random here must not be so in a test
+def arms(monkeypatch):
+    """Two arms with a clock of their own, and no pause between blocks."""
+    found = Answering(), Answering()
+    clock = SimpleNamespace(perf_counter=lambda: sum(arm.now for arm in found), time=lambda: 0.0)
+    monkeypatch.setattr(turns, "time", clock)
+    monkeypatch.setattr(blocks, "SPACING_SECONDS", 0.0)
     return found
 
 
-def test_the_first_and_the_last_turn_begin_with_different_inputs_and_are_checked(replicate):
+def test_the_first_and_the_last_turn_begin_with_different_inputs_and_are_checked():
     for updates in (False, True):
-        assert replicate.check_of(0, updates) == (0, True)
-        assert replicate.check_of(5, updates) == (1, True)
+        assert replicate_of().check_of(0, updates) == (0, True)
+        assert replicate_of().check_of(5, updates) == (1, True)
 
 
-def test_turns_between_are_checked_at_random_on_the_inputs_that_they_have(replicate):
+def test_turns_between_are_checked_at_random_and_where_calls_update_parameters_on_new_inputs_only():
+    replicate = replicate_of()
     found = [replicate.check_of(3, updates=False) for _ in range(4000)]
     assert abs(sum(checked for _, checked in found) / 4000 - CHECKED) < 0.03
     assert {inputs for inputs, _ in found} == {None}
-
-
-def test_a_step_that_changes_parameters_is_checked_on_new_inputs_only(replicate):
-    found = [replicate.check_of(3, updates=True) for _ in range(1000)]
-    assert (None, True) not in found
-    assert {(0, True), (1, True), (None, False)} == set(found)
-
-
-class Answering:
-    """An arm that answers everything, and keeps what it was asked."""
-
-    implementation = SimpleNamespace(is_peak=False)
-    alive = True
-    watch = SimpleNamespace(helpers=dict, cpu_seconds=lambda: 0.0, busy_helper=lambda *_: None)
-
-    def __init__(self):
-        self.asked = []
-
-    def ask(self, request, stop=True):
-        self.asked.append(request)
-        if isinstance(request, requests.TakeTurn):
-            return requests.Taken(Turn(seconds=1e-3, samples=[1e-3]), [])
-        if isinstance(request, requests.Pipeline):
-            return requests.Pipelined(0.001, 0.0008, 5.0)
-        return None
-
-    def check_from_outside(self, pools=()):
-        pass
+    assert {replicate.check_of(3, updates=True) for _ in range(1000)} == {(0, True), (1, True), (None, False)}
 
 
 @pytest.mark.parametrize("warm", [0, 7])
-def test_a_turn_is_got_ready_taken_and_compared(replicate, warm):
-    arm = Answering()
-    benchmark = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
-    row = Record(
-        run_id="r", implementation="torch_lstm", problem="t4-b2-i8-h8", workload="sequence", mode="forward",
-        replicate=0, turns=[],
-    )  # fmt: skip
-    replicate.take_turn(Entry(benchmark, arm, timing.Plan(3, 1, warm), row, "expected"), 0, 0)
-    kinds = [type(request).__name__ for request in arm.asked]
-    assert kinds == ["GetReady", "TakeTurn", "Compare"]
-    assert (arm.asked[0].calls, arm.asked[0].inputs) == (warm, 0)
+def test_a_turn_is_got_ready_taken_and_compared(arms, warm):
+    entry = entry_of(arms[0], turns=[])
+    entry.plan = Plan(3, 1, warm)
+    replicate_of().take_turn(entry, 0, 0)
+    assert arms[0].kinds == ["GetReady", "TakeTurn", "Compare"]
+    assert (arms[0].asked[0].calls, arms[0].asked[0].inputs) == (warm, 0)
+    assert arms[0].asked[2].prefix == "0/1", "the set of inputs, and the steps that a mode without updates takes"
+
+
+def test_a_replicate_visits_every_benchmark_in_each_block_and_mirrors_its_turns(arms):
+    order = []
+    for name, arm in zip("ab", arms, strict=True):
+        usual = arm.answers[requests.TakeTurn]
+        arm.answers[requests.TakeTurn] = lambda request, name=name, usual=usual: (
+            order.append((request.benchmark, name)) or usual(request)
+        )
+    jobs = [{("run", name): entry_of(arm, benchmark) for name, arm in zip("ab", arms, strict=True)}
+            for benchmark in (FORWARD, LATER)]  # fmt: skip
+    assert measure(*jobs, blocks=20) == []
+    visits = [order[start : start + 4] for start in range(0, len(order), 4)]
+    assert len(visits) == 2 * 20
+    for visit in visits:
+        assert len({benchmark for benchmark, _ in visit}) == 1, "one benchmark at a time"
+        names = [name for _, name in visit]
+        assert names in (["a", "b", "b", "a"], ["b", "a", "a", "b"])
+    firsts = [visit[0] for visit in visits]
+    assert all({firsts[k][0], firsts[k + 1][0]} == {FORWARD, LATER} for k in range(0, len(firsts), 2))
+    assert len(set(firsts)) == 4, "who begins, and with what, is random"
+    for job in jobs:
+        found = sorted((turn.block, turn.position) for entry in job.values() for turn in entry.row.turns)
+        assert found == [(block, position) for block in range(20) for position in range(4)]
+
+
+def test_a_row_gets_the_median_over_its_turns_and_what_opening_took(arms):
+    seconds = iter([0.9, 1.0, 1.0, 1.0, 5.0, 1.3])  # by turn; its samples have other medians
+    arms[0].answers[requests.TakeTurn] = lambda _: requests.Taken(
+        Turn(seconds=next(seconds), samples=[1.0, 1.0, 1.0], cpu_seconds=1.5, wall_seconds=2.0), []
+    )
+    entry = entry_of(arms[0])
+    assert measure({("run", "a"): entry}) == []
+    row = entry.row
+    assert (row.seconds, row.cores_used, row.calls_per_sample) == (1.0, 0.75, 1)
+    assert (row.base_bytes, row.peak_bytes, row.warm_first_call_seconds) == (2**26, 2**20, 2.0)
+    assert (row.turns[0].inputs, row.turns[-1].inputs) == (0, 1)
+    assert arms[0].kinds[0] == "Open"
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_failure_in_a_turn_costs_its_own_benchmark_and_a_dead_process_is_replaced(arms, dies):
+    def taken(request):
+        if request.benchmark == FORWARD and arms[0].kinds.count("TakeTurn") > 4:
+            arms[0].alive = not dies
+            return CRASH
+        return requests.Taken(Turn(seconds=1.0, samples=[1.0]), [])
+
+    arms[0].answers[requests.TakeTurn] = taken
+    jobs = [{("run", "a"): entry_of(arms[0], text), ("run", "b"): entry_of(arms[1], text)} for text in (FORWARD, LATER)]
+    ((benchmark, status, reason),) = measure(*jobs)
+    assert (benchmark, status) == (FORWARD, "crashed")
+    assert "exited with code 9 (in turn " in reason
+    assert [len(entry.row.turns) for entry in (*jobs[0].values(), *jobs[1].values())][1:] == [6, 6, 6]
+    opened = [request.benchmark for request in arms[0].asked if isinstance(request, requests.Open)]
+    assert sorted(opened) == sorted([FORWARD, LATER, *([LATER] if dies else [])])
+    if dies:  # the new process has no inputs yet
+        again = arms[0].kinds.index("Open", 2)
+        assert "GetReady" in arms[0].kinds[again : again + 2]
+
+
+def test_an_arm_with_other_versions_than_at_its_admission_is_not_measured():
+    """Its environment may have been built anew in the meantime."""
+    entry = entry_of(Answering(versions="numpy 3"))
+    ((_, status, reason),) = measure({("run", "a"): entry}, blocks=1)
+    assert status == "error"
+    assert "numpy 2" in reason
+    assert "numpy 3" in reason
+    assert entry.arm.asked == []
+    assert entry.row.turns is None
+
+
+def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(arms, monkeypatch):
+    """Here memory is always scarce, so each is a group of its own: it is released before the next is opened."""
+    monkeypatch.setattr(blocks, "scarce", lambda: True)
+    texts = (BENCHMARK, FORWARD, LATER)
+    assert measure(*({("run", "a"): entry_of(arms[0], text)} for text in texts)) == []
+    told = [(type(request).__name__, request.benchmark) for request in arms[0].asked]
+    assert [pair for pair in told if pair[0] in ("Open", "Close")] == [
+        ("Open", BENCHMARK), ("Close", BENCHMARK), ("Open", FORWARD), ("Close", FORWARD), ("Open", LATER),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(1e-5, 200), (0.002, 25), (3.0, 2)])
-def test_calls_without_a_wait_go_on_for_a_moment(replicate, seconds, calls):
-    arm, benchmark = Answering(), Benchmark.parse("t4-b2-i8-h8/sequence/forward")
-    row = SimpleNamespace(seconds=seconds)
-    replicate.pipeline(Entry(benchmark, arm, timing.Plan(3, 1), row, "expected"))
+def test_calls_without_a_wait_go_on_for_a_moment(seconds, calls):
+    entry = entry_of(arm := Answering(), seconds=seconds)
+    replicate_of().pipeline(entry)
     (asked,) = arm.asked
-    assert (asked.benchmark, asked.calls) == (benchmark.id, calls)
+    assert (asked.benchmark, asked.calls) == (FORWARD, calls)
     assert asked.warm >= 3
     assert asked.warm * seconds >= 0.02
-    assert (row.pipelined_seconds, row.gpu_seconds, row.gpu_kernels) == (0.001, 0.0008, 5.0)
+    assert (entry.row.pipelined_seconds, entry.row.gpu_seconds, entry.row.gpu_kernels) == (0.001, 0.0008, 5.0)
 
 
-def test_the_peak_has_no_calls_without_a_wait(replicate):
-    arm = Answering()
-    arm.implementation = SimpleNamespace(is_peak=True)
-    replicate.pipeline(SimpleNamespace(arm=arm, row=SimpleNamespace(seconds=1.0)))
-    assert arm.asked == []
-
-
-def test_where_pipelining_fails_the_row_keeps_its_times_and_says_why(replicate):
-    class Failing(Answering):
-        alive = True
-
-        def ask(self, request, stop=True):
-            raise ArmFailed("disagrees", "forward, without its wait: output is missing")
-
-    benchmark = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
-    row = SimpleNamespace(seconds=1e-3, pipelined_seconds=None, reason="", status="ok")
-    replicate.pipeline(Entry(benchmark, Failing(), timing.Plan(3, 1), row, "expected"))
-    assert (row.seconds, row.pipelined_seconds, row.status) == (1e-3, None, "ok")
-    assert row.reason == "not pipelined: disagrees: forward, without its wait: output is missing"
+def test_where_pipelining_fails_the_row_keeps_its_times_and_says_why():
+    arm = Answering({requests.Pipeline: ArmFailed("disagrees", "output is missing")})
+    replicate, entry = replicate_of(), entry_of(arm, seconds=1e-3)
+    replicate.pipeline(entry)
+    assert (entry.row.seconds, entry.row.pipelined_seconds, entry.row.status) == (1e-3, None, "ok")
+    assert "output is missing" in entry.row.reason
     assert replicate.failed == []
 
 
-def test_an_arm_that_has_died_is_asked_nothing_more(replicate):
+@pytest.mark.parametrize("why", ["dead", "peak"])
+def test_a_dead_arm_and_the_peak_are_asked_nothing_more(why):
     arm = Answering()
-    arm.alive = False
-    row = SimpleNamespace(seconds=1e-3)
-    entry = SimpleNamespace(arm=arm, row=row)
-    replicate.pipeline(entry)
-    replicate.close([{"run": entry}])
+    arm.alive, arm.implementation.is_peak = why != "dead", why == "peak"
+    entry = entry_of(arm, seconds=1e-3)
+    replicate_of().pipeline(entry)
+    if why == "dead":
+        replicate_of().close([{("run", "a"): entry}])
     assert arm.asked == []
 
 
-def entry_of(arm, **changes):
-    """An arm at a benchmark, whose row is changed in this way."""
-    row = Record(
-        run_id="r", implementation="torch_lstm", problem="t4-b2-i8-h8", workload="sequence", mode="forward",
-        replicate=0, **changes,
-    )  # fmt: skip
-    benchmark = Benchmark.parse("t4-b2-i8-h8/sequence/forward")
-    return Entry(benchmark, arm, timing.Plan(3, 1), row, "expected")
-
-
-class Late(Answering):
-    """An arm whose further turns are right by its own clock, and later by these seconds by the runner's."""
-
-    limits = SimpleNamespace(cores=(0,))
-
-    def __init__(self, monkeypatch, *late):
-        super().__init__()
-        self.now, self.late = 0.0, iter(late)
-        monkeypatch.setattr(turns, "time", SimpleNamespace(perf_counter=lambda: self.now, time=lambda: self.now))
-
-    def ask(self, request, stop=True):
-        answered = super().ask(request, stop)
-        self.now += answered.turn.samples[0] * request.calls_per_sample + next(self.late, 0.0)
-        return answered
-
-
-LATE = 1.0
-"""Seconds."""
-
-
-def entry_whose_turns_were_late(arm):
-    turns = [Turn(seconds=1e-3, samples=[1e-3], outside_seconds=1e-3 + LATE) for _ in range(2)]
-    return entry_of(arm, seconds=1e-3, calls_per_sample=1, turns=turns)
-
-
-@pytest.mark.parametrize("late", [0, 1, LOOKS - 1])
-def test_where_every_turn_was_disturbed_further_turns_are_taken_until_one_is_right(monkeypatch, late):
-    arm = Late(monkeypatch, *[LATE] * late)
-    entry = entry_whose_turns_were_late(arm)
-    plausible.check(arm, entry.row, entry.turn())
-    assert [type(request) for request in arm.asked] == [requests.TakeTurn] * (late + 1)
-    assert len(entry.row.turns) == 2  # further turns are no part of the measurement
-
-
-def test_where_every_further_turn_is_late_too_the_clock_is_wrong(monkeypatch):
-    arm = Late(monkeypatch, *[LATE] * 1000)
-    entry = entry_whose_turns_were_late(arm)
-    with pytest.raises(ArmFailed, match="error: its clock is wrong"):
-        plausible.check(arm, entry.row, entry.turn())
-    assert len(arm.asked) == LOOKS
-
-
-def test_an_arm_that_has_died_can_not_show_that_its_clock_is_right(monkeypatch):
-    arm = Late(monkeypatch)
-    arm.alive = False
-    entry = entry_whose_turns_were_late(arm)
-    with pytest.raises(ArmFailed, match="its clock is wrong"):
-        plausible.check(arm, entry.row, entry.turn())
-    assert arm.asked == []
+def test_the_card_is_read_around_each_turn(arms):
+    card = SimpleNamespace(throttled=lambda: 4, note=lambda turn, before, own: setattr(turn, "gpu_throttled", before))
+    entry = entry_of(arms[0], turns=[])
+    replicate = replicate_of({("run", "a"): entry})
+    replicate.card = card
+    replicate.take_turn(entry, 0, 0)
+    assert entry.row.turns[0].gpu_throttled == 4

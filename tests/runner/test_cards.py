@@ -50,12 +50,6 @@ class Nvml:
     def _nvmlDeviceGetHandleByUUID(self, uuid):
         return uuid
 
-    def _nvmlDeviceGetName(self, _):
-        return "NVIDIA H100"
-
-    def _nvmlSystemGetDriverVersion(self):
-        return "580.1"
-
     def _nvmlDeviceGetClockInfo(self, _, kind):
         assert kind == self.NVML_CLOCK_SM
         return 1980
@@ -70,22 +64,25 @@ class Nvml:
         return [SimpleNamespace(pid=7), SimpleNamespace(pid=8)]
 
 
-def test_a_reading_has_what_the_card_says():
-    found = Card(Nvml()).reading({7})
-    assert (found.hertz, found.celsius, found.others) == (1.98e9, 54, 1)
+def noted(nvml, own=(7,)):
+    """A turn with what a card says of it."""
+    turn, card = Turn(seconds=1.0), Card(nvml)
+    card.note(turn, card.throttled(), own)
+    return {name: getattr(turn, name) for name in FIELDS.values()}
 
 
-@pytest.mark.parametrize(
-    ("name", "field"),
-    [
-        ("nvmlDeviceGetClockInfo", "hertz"), ("nvmlDeviceGetTemperature", "celsius"),
-        ("nvmlDeviceGetCurrentClocksEventReasons", "throttled"),
-        ("nvmlDeviceGetComputeRunningProcesses", "others"),
-    ],
-)  # fmt: skip
-def test_what_a_card_does_not_support_is_not_known_and_the_rest_is(name, field):
-    found = vars(Card(Nvml(unsupported=[name])).reading())
-    assert [key for key, value in found.items() if value is None] == [field]
+FIELDS = {
+    "nvmlDeviceGetClockInfo": "gpu_hertz",
+    "nvmlDeviceGetTemperature": "gpu_celsius",
+    "nvmlDeviceGetCurrentClocksEventReasons": "gpu_throttled",
+    "nvmlDeviceGetComputeRunningProcesses": "gpu_others",
+}
+SAID = {"gpu_hertz": 1.98e9, "gpu_celsius": 54, "gpu_throttled": 0, "gpu_others": 1}
+
+
+@pytest.mark.parametrize("name", [None, *FIELDS])
+def test_a_turn_has_what_the_card_says_and_what_it_does_not_support_is_not_known(name):
+    assert noted(Nvml(unsupported=[name], bits=(0, 0))) == SAID | ({FIELDS[name]: None} if name else {})
 
 
 @pytest.mark.parametrize(
@@ -93,10 +90,12 @@ def test_what_a_card_does_not_support_is_not_known_and_the_rest_is(name, field):
     [((0x1, 0x2), 0), ((0x0, 0x4), 0x4), ((0x20, 0x4), 0x24), ((0x1, 0x80), 0x80)],
 )
 def test_a_turn_says_why_the_card_held_itself_back_and_not_that_it_was_idle(bits, throttled):
-    card, turn = Card(Nvml(bits=bits)), Turn(seconds=1.0)
-    cards.note(turn, *(card.reading({7, 8}) for _ in range(2)))
-    assert turn.gpu_throttled == throttled
-    assert (turn.gpu_hertz, turn.gpu_celsius, turn.gpu_others) == (1.98e9, 54, 0)
+    assert noted(Nvml(bits=bits))["gpu_throttled"] == throttled
+
+
+def test_process_ids_of_another_namespace_are_no_others():
+    assert noted(Nvml(bits=(0, 0)), own=(1, 2))["gpu_others"] is None
+    assert noted(Nvml(bits=(0, 0)), own=(7, 8))["gpu_others"] == 0
 
 
 def test_reasons_have_words():
@@ -121,10 +120,6 @@ def test_the_card_is_the_first_that_is_visible(monkeypatch, visible, asked):
 def test_where_nvml_sees_no_card_there_is_none(monkeypatch, nvml):
     monkeypatch.setattr(cards.importlib, "import_module", lambda _: nvml)
     assert cards.card("cuda") is None
-
-
-def test_process_ids_of_another_namespace_are_no_others():
-    assert Card(Nvml()).reading({1, 2}).others is None
 
 
 def test_the_cpu_has_no_card():

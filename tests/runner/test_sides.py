@@ -1,12 +1,8 @@
 """A gate is fair to its sides: chance decides which comes first, paths are equally long, caches are apart."""
 
-import random
-
 import pytest
 
-from benchmarks.runner.arm import ArmFailed
-from benchmarks.runner.environment import worker_variables
-from benchmarks.runner.sides import Side, Version
+from benchmarks.runner.sides import ArmFailed, Side, Version, worker_variables
 from benchmarks.worker import requests
 from impls.core import registry
 from tests.helpers.processes import ROOT
@@ -26,8 +22,8 @@ def session(tmp_path):
 
 def test_which_side_gets_the_first_alias_is_random(session):
     first = {name: set() for name in NAMES}
-    for seed in range(50):
-        session.make_arms(NAMES, random.Random(seed))
+    for _ in range(50):
+        session.make_arms(NAMES)
         for (label, name), arm in session.arms.items():
             if arm.root.name == f"{name}-0":
                 first[name].add(label)
@@ -35,8 +31,8 @@ def test_which_side_gets_the_first_alias_is_random(session):
 
 
 def test_in_every_replicate_an_alias_leads_to_the_files_of_its_own_side(session):
-    for seed in range(10):
-        session.make_arms(NAMES, random.Random(seed))
+    for _ in range(10):
+        session.make_arms(NAMES)
         for side in session.sides:
             for name in NAMES:
                 assert session.arms[side.label, name].root.readlink() == side.versions[name].root
@@ -45,16 +41,16 @@ def test_in_every_replicate_an_alias_leads_to_the_files_of_its_own_side(session)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variable_of_a_worker_is_equally_long_on_both_sides(session, name):
     """Where an array lies, and so how fast it is, depends on how long a process's paths and variables are."""
-    session.make_arms(NAMES, random.Random(0))
+    session.make_arms(NAMES)
     base, head = (
-        worker_variables(arm.implementation, arm.device, 1, arm.dtype, arm.folder, arm.python)
+        worker_variables(arm.implementation, "cpu", 1, arm.dtype, arm.folder, arm.python)
         for arm in (session.arms[label, name] for label in LABELS)
     )
     assert {key: len(value) for key, value in base.items()} == {key: len(value) for key, value in head.items()}
 
 
 def test_each_arm_has_compile_caches_of_its_own(session):
-    session.make_arms(NAMES, random.Random(0))
+    session.make_arms(NAMES)
     assert len({arm.folder for arm in session.arms.values()}) == len(LABELS) * len(NAMES)
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner.sides import ArmFailed
 from benchmarks.worker import requests
 from impls.core import registry
 from tests.helpers.processes import python

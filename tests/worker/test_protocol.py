@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from benchmarks.runner.arm import ArmFailed
+from benchmarks.runner.sides import ArmFailed
 from benchmarks.worker import __main__ as process
 from benchmarks.worker import protocol, requests
 from benchmarks.worker.timing import Turn

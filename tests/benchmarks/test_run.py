@@ -1,0 +1,205 @@
+"""A run that is resumed: what fits is used, what does not is measured again, and what has changed is refused."""
+
+import os
+
+import click
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks import choices, machine, record
+from benchmarks.metadata import Commit
+from benchmarks.record import harmless, read_records, write_records
+from benchmarks.run import Run
+from benchmarks.run_options import RunOptions, resumed
+from benchmarks.runner.admission import BEFORE
+from benchmarks.runner.sides import ArmFailed, Side, Version
+from benchmarks.worker.timing import Turn
+from impls.core import registry
+from impls.core.text import json_text
+from impls.core.versions import versions_of
+from tests.helpers.sessions import BENCHMARK, admission, row_of
+
+NAMES = ("numpy_lstm", "torch_cell")
+OPTIONS = RunOptions(
+    run_id="r", benchmarks=(BENCHMARK,), threads=1, turn_seconds=0.015, call_seconds=60, memory_bytes=2**30,
+    implementations=NAMES, digests=tuple(registry.resolve(name).digest for name in NAMES),
+    shared_digests=choices.shared_digests(), replicates=2, blocks=1, baseline="numpy_lstm", commit=Commit(),
+    versions={name: versions_of(registry.resolve(name)) for name in NAMES},
+)  # fmt: skip
+
+
+def rows(number, seconds=1.0, **changes):
+    turns = [Turn(seconds=seconds, samples=[0.1 + k / 7 for k in range(50)])]
+    return [row_of(name, number, seconds=seconds, turns=turns, **changes) for name in NAMES]
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """A run whose two replicates have ended."""
+    run = Run(OPTIONS, tmp_path)
+    run.raw.mkdir()
+    for number in range(2):
+        write_records(run.file(number), rows(number, 0.001 * (number + 1)))
+    write_records(run.file(BEFORE), [admission(name, seconds=1.0) for name in NAMES])
+    return run
+
+
+def test_what_was_measured_before_is_neither_measured_again_nor_forgotten(whole, capsys):
+    """It also teaches: the plans of later replicates follow from earlier ones."""
+    session = whole.execute((0,), lambda *_: pytest.fail("it measures again"))
+    assert [(row.replicate, row.implementation, row.seconds) for row in session.records] == [
+        (0, "numpy_lstm", 0.001), (0, "torch_cell", 0.001), (1, "numpy_lstm", 0.002), (1, "torch_cell", 0.002),
+    ]  # fmt: skip
+    assert session.plan("numpy_lstm", session.benchmarks[0]).samples == 10, "15 ms of calls that take 1.5 ms"
+    assert capsys.readouterr().err == ""
+
+
+def test_what_failed_before_is_not_tried_again(whole):
+    failed = rows(0)
+    failed[1] = row_of("torch_cell", 0, status="crashed", reason="SIGSEGV")
+    write_records(whole.file(0), failed)
+    session = whole.execute((0,), lambda *_: None)
+    assert not session.ok("torch_cell", BENCHMARK)
+    assert session.ok("numpy_lstm", BENCHMARK)
+
+
+def test_a_run_is_not_resumed_without_an_environment_that_it_began_with(whole):
+    versions = {name: Version(registry.resolve(name), failure=ArmFailed("not_installed", "no pip")) for name in NAMES}
+    whole.side = Side("run", versions)
+    with pytest.raises(click.UsageError, match="numpy_lstm can't be measured any more: no pip"):
+        whole.execute((0,), lambda *_: None)
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flipped(path):
+    """One bit of the samples, the largest column, has changed on the disk."""
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    largest = max((group.column(k) for k in range(group.num_columns)), key=lambda column: column.total_compressed_size)
+    content = bytearray(path.read_bytes())
+    content[largest.data_page_offset + largest.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "truncated": truncated,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("{"),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a bit": flipped,
+    "of another run": lambda path: write_records(path, [msgspec.structs.replace(row, run_id="s") for row in rows(1)]),
+    "another replicate": lambda path: write_records(path, rows(0)),
+    "one is missing": lambda path: write_records(path, rows(1)[1:]),
+    "one is there twice": lambda path: write_records(path, [*rows(1), rows(1)[0]]),
+    "of another benchmark": lambda path: write_records(path, [row_of(name, 1, "p/w/m") for name in NAMES]),
+}
+
+
+@pytest.mark.parametrize(("number", "name"), [*[(1, name) for name in DAMAGE], (BEFORE, "one is missing")])
+def test_a_file_that_does_not_fit_is_moved_aside_and_named(whole, number, name, capsys):
+    path = whole.file(number)
+    for aside in ("damaged", "damaged1"):  # the first one would otherwise be lost
+        DAMAGE[name](path)
+        assert whole.rows(number) is None
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert f"{path}: " in said
+        assert f"it is now {path.name}.{aside} " in said
+        assert path.with_name(f"{path.name}.{aside}").exists()
+        assert whole.rows(number) is None, "as where it is missing"
+        assert capsys.readouterr().err == ""
+        write_records(path, rows(number))
+    assert len(whole.rows(0)) == 2
+
+
+def test_what_is_written_is_read_and_only_a_gate_has_sides(tmp_path):
+    path, written = tmp_path / "r.parquet", rows(0, side="head", error=float("nan"))
+    write_records(path, written, record.COMPARED)
+    assert json_text(read_records(path)) == json_text(written)
+    write_records(path, written)
+    assert [row.side for row in read_records(path)] == [None, None]
+
+
+@pytest.mark.parametrize(("gpu", "lacks"), [(None, {"no_device"}), ("NVIDIA H100", set())])
+def test_a_run_is_well_with_these_statuses_only(gpu, lacks):
+    assert set(harmless(gpu)) == {"ok", "unsupported", "not_installed"} | lacks
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A function that writes the run.json of a run that has begun, with changes, and returns what resumes it."""
+
+    def write(**changes):
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        (tmp_path / "run.json").write_text(json_text(msgspec.structs.replace(OPTIONS, **changes)))
+        return RunOptions(resume=str(tmp_path))
+
+    return write
+
+
+def test_a_run_json_that_is_damaged_is_named(begun, tmp_path):
+    options = begun()
+    for text in (json_text(OPTIONS)[:200], "", "[1]", '{"seed": NaN}', '{"threads": "two"}', "\0"):
+        (tmp_path / "run.json").write_text(text)
+        with pytest.raises(click.UsageError, match=r"no readable run\.json"):
+            resumed(options)
+    (tmp_path / "run.json").unlink()
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(click.UsageError, match="is not a regular file"):
+        resumed(options)
+
+
+def test_a_run_goes_on_with_its_own_options(begun, tmp_path):
+    assert resumed(begun()) == (OPTIONS, tmp_path)
+    with pytest.raises(click.UsageError, match="leave out --blocks"):
+        resumed(msgspec.structs.replace(begun(), blocks=3))
+
+
+OTHERWISE = {
+    "an implementation": ({"digests": ("0", OPTIONS.digests[1])}, r"numpy_lstm\.py has changed"),
+    "a shared file": (
+        {"shared_digests": {**OPTIONS.shared_digests, "core/problem.py": "0"}}, r"^impls/core/problem\.py has changed"
+    ),
+    "a new shared file": ({"shared_digests": dict(list(OPTIONS.shared_digests.items())[1:])}, r"impls/.* has changed"),
+    "a version": ({"versions": {**OPTIONS.versions, "torch_cell": "torch 1.0"}}, r"began with torch 1\.0; here is"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", OTHERWISE)
+def test_a_run_is_not_resumed_where_something_has_changed(begun, what):
+    changes, said = OTHERWISE[what]
+    with pytest.raises(click.UsageError, match=said):
+        resumed(begun(**changes))
+
+
+def test_a_run_is_not_resumed_with_other_weights(begun, tmp_path):
+    weights = tmp_path / "w.npz"
+    weights.write_bytes(b"before")
+    options = begun(weights=str(weights), weights_digest=choices.file_digest(weights))
+    assert resumed(options)[0].weights == str(weights)
+    weights.write_bytes(b"after")
+    with pytest.raises(click.UsageError, match=r"w\.npz has changed"):
+        resumed(options)
+
+
+def test_a_run_is_not_resumed_on_another_gpu(begun, monkeypatch):
+    options = begun(device="cuda", gpu="NVIDIA H100, 580.95")
+    for here in ("NVIDIA H200, 580.95", None):
+        monkeypatch.setattr(machine, "gpu_model", lambda here=here: here)
+        with pytest.raises(click.UsageError, match=f"began on NVIDIA H100, 580.95; here is {here or 'none'}"):
+            resumed(options)
+    monkeypatch.setattr(machine, "gpu_model", lambda: "NVIDIA H100, 580.95")
+    assert resumed(options)[0].gpu == "NVIDIA H100, 580.95"
+
+
+def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a_user_is_not(tmp_path):
+    left = tmp_path / ".arriving-0123456789abcdef.json"
+    left.touch()
+    assert choices.usable_out(tmp_path) == tmp_path
+    assert not left.exists()
+    (tmp_path / ".mine").touch()
+    with pytest.raises(click.UsageError, match="not an empty folder"):
+        choices.usable_out(tmp_path)
