@@ -86,6 +86,7 @@ def test_published_numbers_recomputed_from_single_turns(folder):
         assert math.isclose(math.exp(sum(logs) / len(logs)), summary.loc[(*key, name), "ratio"], rel_tol=1e-9)
 
 
+@pytest.mark.process
 def test_the_module_that_readme_uses_in_a_program_is_an_lstm():
     torch.manual_seed(0)
     code = re.search(r"```python\n(import torch\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)

@@ -32,6 +32,7 @@ def left(text):
                 yield number, word, f"{match[0]!r} (say {instead})"
 
 
+@pytest.mark.process
 def test_words_that_are_gone_stay_out():
     names = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.py", "*.md", "*.j2").splitlines()
     found = [
