@@ -52,13 +52,6 @@ def with_jax(device: str) -> tuple[str, str, Callable[[Any], Any], Callable[[Any
 FRAMEWORKS = {"torch": with_torch, "jax": with_jax}
 
 
-def seconds_of(work: Callable[[], object]) -> float:
-    """Return how long some work takes."""
-    start = perf_counter()
-    work()
-    return perf_counter() - start
-
-
 def say(**answers: object) -> None:
     """Print answers: what comes after may fail."""
     print(json.dumps(answers), flush=True)
@@ -86,14 +79,14 @@ def main(framework: str, device: str) -> None:
         for _ in range(REPEATED):
             product = multiply(product, large)
 
-    def traced() -> None:
-        work()
-        hardware.drain()
-
     work()
-    say(drained=seconds_of(hardware.drain), idle=seconds_of(hardware.drain))
+    start = perf_counter()
+    hardware.drain()
+    middle = perf_counter()
+    hardware.drain()
+    say(drained=middle - start, idle=perf_counter() - middle)
     cupti, start = tracing.library(), perf_counter()
-    found = tracing.traced(cupti, traced) if cupti is not None else None
+    found = tracing.traced(cupti, lambda: (work(), hardware.drain())) if cupti is not None else None
     say(traced=found and (found.seconds, found.kernels, perf_counter() - start))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from benchmarks import choices
 from benchmarks.options import Options
-from benchmarks.record import new_run_id
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core.registry import Implementation
 
@@ -45,13 +44,11 @@ class Setting:
     def options(self, *benchmarks: str) -> Options:
         """Return what decides how a session measures."""
         return Options(
-            run_id=new_run_id(),
             benchmarks=benchmarks,
             device=self.device,
             threads=len(self.cores),
             turn_seconds=LEAST_TURN["cuda"],
             seed=SEED,
-            weights=None,
             call_seconds=CALL_SECONDS,
             memory_bytes=choices.half_memory(),
         )
