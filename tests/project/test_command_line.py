@@ -147,7 +147,7 @@ def test_evaluate_does_not_replace_its_own_case(tmp_path):
 def computed(path, name="numpy_lstm", dtype="float32"):
     """The exit code of the process of `evaluate`, without the process, and what it has written."""
     out = path.with_name("o.npz")
-    code = evaluate.main(evaluate.Task(str(registry.resolve(name).path), str(path), str(out), dtype, "cpu"))
+    code = evaluate.main(str(registry.resolve(name).path), str(path), str(out), dtype, "cpu")
     if not out.exists():
         return code, None
     with np.load(out) as found:
