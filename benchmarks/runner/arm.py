@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 import psutil
@@ -198,18 +198,18 @@ class Arm:
     def _receive(self, kind: type[Answer], seconds: float, stop: bool = True) -> Answer:
         line = self._receive_line(seconds)
         try:
-            reply = msgspec.json.decode(line, type=protocol.Reply)
-            answer = None if reply.failed else msgspec.json.decode(reply.answer, type=kind)
+            kinds: Any = protocol.Reply[kind] | protocol.Failed  # type: ignore[valid-type]
+            reply: protocol.Reply[Answer] | protocol.Failed = msgspec.json.decode(line, type=kinds)
         except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
             self.kill()
             raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
-        if self.alive and (stop or reply.failed):
+        if self.alive and (stop or isinstance(reply, protocol.Failed)):
             self._stop()
-        if reply.failed:
-            if reply.failed.ends:  # its other benchmarks get a new process
+        if isinstance(reply, protocol.Failed):
+            if reply.ends:  # its other benchmarks get a new process
                 self.kill()
-            raise ArmFailed(reply.failed.status, reply.failed.reason)
-        return cast("Answer", answer)
+            raise ArmFailed(reply.status, reply.reason)
+        return reply.answer
 
     def _receive_line(self, seconds: float) -> bytes:
         deadline = time.perf_counter() + seconds

@@ -27,8 +27,8 @@ def serve(fd: int) -> None:
     """Answer requests until the socket closes."""
     with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as lines:
 
-        def send(answer: Any) -> None:
-            lines.write(protocol.reply_line(answer))
+        def send(reply: protocol.Reply[Any] | protocol.Failed) -> None:
+            lines.write(protocol.line(reply))
             lines.flush()
 
         start = msgspec.json.decode(lines.readline(), type=protocol.Start)
@@ -36,7 +36,7 @@ def serve(fd: int) -> None:
         os.sched_setaffinity(0, start.cores)
         try:
             worker = Worker(start)
-            send(worker.ready)
+            send(protocol.Reply(worker.ready))
         except Exception as error:
             send(failure_to_import(error, Path(start.path)))
             return
@@ -45,8 +45,9 @@ def serve(fd: int) -> None:
                 answer = protocol.read_request(text).do(worker)
                 worker.wait()  # what was submitted would run on against the next arm
             except Exception as error:
-                answer = failure_of(error)
-            send(answer)
+                send(failure_of(error))
+            else:
+                send(protocol.Reply(answer))
 
 
 if __name__ == "__main__":

@@ -193,18 +193,6 @@ def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) ->
     return {name: want[f"{prefix}/{name}"] for name in names if name in wanted}
 
 
-def compare_part(
-    got: Results, want: Mapping[str, Array], prefix: str, workload: str, mode: str, dtype: str, where: str
-) -> Largest | None:
-    """Compare what a mode must return with the part of `want` under SET/STEPS; None where there is none.
-
-    Raises:
-        Disagrees: as compare.
-    """
-    part = part_of(want, prefix, workload, mode)
-    return compare(got, part, dtype, where, least=least_of(want)) if part else None
-
-
 def updates(workload: str, mode: str) -> bool:
     """Whether each call changes the parameters, so that a result depends on how many calls were made before."""
     return (workload, mode) == ("model", "train_step")
@@ -240,6 +228,6 @@ def check(
             got = prepared.to_numpy(mode, call(state))
             where = f"{workload}/{mode}, inputs {k}{' again' if turn == 2 else ''}"
             where += f", after {steps} steps" if stepping else ""
-            largest = compare_part(got, want, f"{k}/{steps}", workload, mode, problem.dtype, where)
-            errors += [largest] if largest is not None else []
+            if part := part_of(want, f"{k}/{steps}", workload, mode):
+                errors.append(compare(got, part, problem.dtype, where, least=least_of(want)))
     return max(errors, key=lambda largest: largest.error)

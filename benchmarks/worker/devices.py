@@ -88,30 +88,25 @@ class Cuda:
     def drain(self) -> None:
         """Wait for the primary context: until everything that this process has submitted is done.
 
+        It does nothing until a framework has started CUDA: the suite must not start it first.
+
         Raises:
             RuntimeError: where the driver reports an error, such as one of a kernel that ran before.
         """
-        if self._started():
-            before = ctypes.c_void_p()
-            self._do("cuCtxPushCurrent_v2", self.context)
-            try:
-                self._do("cuCtxSynchronize")
-            finally:
-                self._do("cuCtxPopCurrent_v2", ctypes.byref(before))
-
-    def _started(self) -> bool:
-        """Return whether a framework has started CUDA; the suite must not start it first. Then hold its context."""
-        if self.driver is None:
-            return False
+        if self.driver is None or (self.context is None and not (self._torch() or self._jax())):
+            return
         if self.context is None:
-            if not (self._torch() or self._jax()):
-                return False
             number, context = ctypes.c_int(), ctypes.c_void_p()
             self._do("cuInit", 0)
             self._do("cuDeviceGet", ctypes.byref(number), 0)
             self._do("cuDevicePrimaryCtxRetain", ctypes.byref(context), number)
             self.context = context
-        return True
+        before = ctypes.c_void_p()
+        self._do("cuCtxPushCurrent_v2", self.context)
+        try:
+            self._do("cuCtxSynchronize")
+        finally:
+            self._do("cuCtxPopCurrent_v2", ctypes.byref(before))
 
     def _do(self, name: str, *arguments: Any) -> None:
         code = getattr(self.driver, name)(*arguments)
@@ -123,25 +118,21 @@ class Cuda:
     def used(self) -> int:
         """Return the bytes that the allocators have given out."""
         torch = self._torch()
-        return (torch.cuda.memory_allocated() if torch else 0) + (self._jax_stats() or {}).get("bytes_in_use", 0)
+        return (torch.cuda.memory_allocated() if torch else 0) + self._of_jax("bytes_in_use")
 
     def reset_peak(self) -> None:
         """Start PyTorch's peak again. JAX's can't be: it is remembered."""
         torch = self._torch()
         if torch:
             torch.cuda.reset_peak_memory_stats()
-        self.jax_peak = (self._jax_stats() or {}).get("peak_bytes_in_use", 0)
+        self.jax_peak = self._of_jax("peak_bytes_in_use")
 
     def peak(self) -> int | None:
         """Return the most bytes since reset_peak; None where JAX had used as much before, or doesn't say."""
-        torch = self._torch()
-        total = torch.cuda.max_memory_allocated() if torch else 0
-        if self._jax():
-            found = (self._jax_stats() or {}).get("peak_bytes_in_use")
-            if found is None or found <= self.jax_peak:
-                return None
-            total += found
-        return int(total)
+        torch, of_jax = self._torch(), self._of_jax("peak_bytes_in_use")
+        if self._jax() and of_jax <= self.jax_peak:
+            return None
+        return int((torch.cuda.max_memory_allocated() if torch else 0) + of_jax)
 
     def _torch(self) -> Any:
         torch = self.modules.get("torch")
@@ -157,9 +148,10 @@ class Cuda:
         except RuntimeError:  # no backend: the implementation says no_device
             return None
 
-    def _jax_stats(self) -> dict[str, int] | None:
+    def _of_jax(self, name: str) -> int:
+        """Return a number of JAX's allocator; 0 where it has none or doesn't say."""
         device = self._jax()
-        return device.memory_stats() if device is not None else None
+        return int(((device.memory_stats() if device else None) or {}).get(name, 0))
 
 
 def device(name: str) -> Cpu | Cuda:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from benchmarks.worker.agreement import Disagrees
@@ -11,34 +12,18 @@ from impls.core import registry, versions
 from impls.core.contract import NoDevice, NotInstalled, Unsupported
 from impls.core.text import one_line
 
-STICKY = (
-    "illegal memory access",
-    "CUDA_ERROR_ILLEGAL_ADDRESS",
-    "device-side assert",
-    "CUDA_ERROR_ASSERT",
-    "unspecified launch failure",
-    "CUDA_ERROR_LAUNCH_FAILED",
-    "misaligned address",
-    "CUDA_ERROR_MISALIGNED_ADDRESS",
-    "illegal instruction",
-    "CUDA_ERROR_ILLEGAL_INSTRUCTION",
-    "uncorrectable ECC error",
-    "CUDA_ERROR_ECC_UNCORRECTABLE",
+STICKY = re.compile(
+    r"illegal.(memory.access|address|instruction)|device-side assert|error_assert|unspecified launch failure"
+    r"|error_launch_failed|misaligned.address|uncorrectable.ecc",
+    re.IGNORECASE,
 )
 """What an error says after which every further call to CUDA fails in that process (the driver's documentation of
 CUresult: "the process must be terminated and relaunched")."""
-
-NO_MEMORY = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "RESOURCE_EXHAUSTED",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "CUDA_ERROR_OUT_OF_MEMORY",
+NO_MEMORY = re.compile(
+    "out.of.memory|not enough memory|can't allocate memory|RESOURCE_EXHAUSTED|_ALLOC_FAILED", re.IGNORECASE
 )
 """What an error says where memory has run out."""
-NO_COMPILER = ("Failed to find C compiler", "No working C++ compiler found")
+NO_COMPILER = re.compile("Failed to find C compiler|No working C\\+\\+ compiler found")
 """What Triton and torch.compile say where there is no compiler."""
 STATUS: dict[type[Exception], str] = {
     NotInstalled: "not_installed",
@@ -58,11 +43,11 @@ def failure_of(error: BaseException) -> Failed:
     for kind, status in STATUS.items():
         if isinstance(error, kind):
             return Failed(status, one_line(text, MOST))
-    if any(sign in text for sign in NO_COMPILER):
+    if NO_COMPILER.search(text):
         return Failed("not_installed", one_line(text, MOST))
-    no_memory = isinstance(error, MemoryError) or any(sign in text for sign in NO_MEMORY)
+    no_memory = isinstance(error, MemoryError) or NO_MEMORY.search(text)
     reason = one_line(f"{type(error).__name__}: {text}", MOST)
-    return Failed("out_of_memory" if no_memory else "error", reason, any(sign in text for sign in STICKY))
+    return Failed("out_of_memory" if no_memory else "error", reason, bool(STICKY.search(text)))
 
 
 def failure_to_import(error: Exception, path: Path) -> Failed:

@@ -21,14 +21,12 @@ from benchmarks.worker import profiling
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.worker import Worker
 from impls.core.contract import Prepared
-from impls.core.operators import Ran, added, longest
+from impls.core.operators import longest
 
 ONEDNN = re.compile(
     r"^onednn_verbose,(?:v\d+,)?primitive,exec,cpu,(?P<kind>\w+),(?P<kernel>[^,]+),.*,(?P<time>[\d.]+)$", re.MULTILINE
 )
 MKL = re.compile(r"^MKL_VERBOSE (?P<kernel>\w+)\(.*?\) (?P<time>[\d.]+)(?P<unit>[num]?s)\b", re.MULTILINE)
-COMPILED = re.compile(r"^## Call CompiledFxGraph .*")
-"""How PyTorch's profiler names a graph that torch.compile has made; the rest is a hash of it."""
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -39,8 +37,7 @@ def name(prepared: Prepared, mode: str, state: Any) -> str | None:
         return None if told is None else str(told)
     call = prepared.call(mode)
     with output():  # a profiler's own messages would be the last words of a worker that dies later
-        events = profiling.ran(call, state, 1)
-    ran = added((COMPILED.sub("torch.compile's code", name), Ran(seconds, times)) for name, seconds, times in events)
+        ran = profiling.ran(call, state, 1)
     if not ran:
         return None
     library = libraries(call, state)

@@ -9,7 +9,7 @@ import cProfile
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -18,24 +18,19 @@ import msgspec
 
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.worker import Worker
+from impls.core.operators import Ran, added
 
+COMPILED = re.compile(r"^## Call CompiledFxGraph .*")
+"""How PyTorch's profiler names a graph that torch.compile has made; the rest is a hash of it."""
 OwnSeconds = dict[str, float]
 """By name, the seconds per call that are spent there and not in what is called from there."""
 
 
-def ran(call: Callable[[Any], Any], state: Any, calls: int) -> list[tuple[str, float, int]]:
-    """Return names, own seconds and numbers of runs of operators, as PyTorch and JAX tell them, where they are loaded.
-
-    An operator may be there more than once.
-    """
+def ran(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
+    """Return what each operator did, from the profilers of the frameworks that are loaded, PyTorch and JAX."""
     profilers = {"torch": _of_torch, "jax": _of_jax}
     loaded = [profiler for framework, profiler in profilers.items() if framework in sys.modules]
-    return [event for profiler in loaded for event in profiler(call, state, calls)]
-
-
-def operators(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
-    """Return the own time of each operator, from the profilers of the frameworks that are loaded, PyTorch and JAX."""
-    return _summed(((name, seconds) for name, seconds, _ in ran(call, state, calls)), calls)
+    return added(event for profiler in loaded for event in profiler(call, state, calls))
 
 
 def functions(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
@@ -53,14 +48,13 @@ def functions(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
             call(state)
     finally:
         profile.disable()
-    return _summed(((_name(entry.code), entry.inlinetime) for entry in profile.getstats()), calls)
+    entries = added((_name(entry.code), Ran(entry.inlinetime, entry.callcount)) for entry in profile.getstats())
+    return own_seconds(entries, calls)
 
 
-def _summed(spent: Iterable[tuple[str, float]], calls: int) -> OwnSeconds:
-    sums: OwnSeconds = {}
-    for name, seconds in spent:
-        sums[name] = sums.get(name, 0.0) + seconds / calls
-    return sums
+def own_seconds(entries: Mapping[str, Ran], calls: int) -> OwnSeconds:
+    """Return the seconds per call of each entry."""
+    return {name: entry.seconds / calls for name, entry in entries.items()}
 
 
 def _name(code: CodeType | str) -> str:
@@ -71,7 +65,7 @@ def _name(code: CodeType | str) -> str:
     return f"{path.parent.name}/{path.name} {code.co_qualname}"
 
 
-def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> list[tuple[str, float, int]]:
+def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tuple[str, Ran]]:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
@@ -79,18 +73,13 @@ def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> list[tuple[
     with profile(activities=activities) as profiled:
         for _ in range(calls):
             call(state)
-    spent = [
-        (
-            event.key,
-            event.self_cpu_time_total if event.device_type.name == "CPU" else event.self_device_time_total,
-            event.count,
-        )
-        for event in profiled.key_averages()
-    ]
-    return [(name, 1e-6 * microseconds, times) for name, microseconds, times in spent]
+    for event in profiled.key_averages():
+        on_cpu = event.device_type.name == "CPU"
+        microseconds = event.self_cpu_time_total if on_cpu else event.self_device_time_total
+        yield COMPILED.sub("torch.compile's code", event.key), Ran(1e-6 * microseconds, event.count)
 
 
-def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> list[tuple[str, float, int]]:
+def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tuple[str, Ran]]:
     import jax
 
     options = jax.profiler.ProfileOptions()
@@ -99,15 +88,12 @@ def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> list[tuple[st
         with jax.profiler.trace(folder, profiler_options=options):
             for _ in range(calls):
                 call(state)
-        planes = [
-            plane
-            for path in Path(folder).rglob("*.xplane.pb")
-            for plane in jax.profiler.ProfileData.from_file(str(path)).planes
-        ]
-        lines = [(plane.name.startswith("/device:"), line) for plane in planes for line in plane.lines]
-        spent = [pair for device, line in lines for pair in _operators_of(device, line)]
-    # the same operator gets another number in another program
-    return [(re.sub(r"\.\d+$", "", name), 1e-9 * own, 1) for name, own in spent]
+        profiles = [jax.profiler.ProfileData.from_file(str(path)) for path in Path(folder).rglob("*.xplane.pb")]
+    for plane in (plane for profile in profiles for plane in profile.planes):
+        for line in plane.lines:
+            for name, own in _operators_of(plane.name.startswith("/device:"), line):
+                # the same operator gets another number in another program
+                yield re.sub(r"\.\d+$", "", name), Ran(1e-9 * own, 1)
 
 
 def _operators_of(device: bool, line: Any) -> list[tuple[str, float]]:
@@ -155,4 +141,4 @@ class Profile(Request[Profiled]):
     def do(self, worker: Worker) -> Profiled:
         opened = worker.opened[self.benchmark]
         what = opened.call, opened.state, self.calls
-        return Profiled(operators(*what), functions(*what))
+        return Profiled(own_seconds(ran(*what), self.calls), functions(*what))

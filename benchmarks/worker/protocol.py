@@ -57,11 +57,10 @@ class Failed(msgspec.Struct, forbid_unknown_fields=True, tag=True):
     ends: bool = False  # the process is of no more use
 
 
-class Reply(msgspec.Struct, forbid_unknown_fields=True):
-    """The answer to a request, or how it failed."""
+class Reply(msgspec.Struct, Generic[Answer], forbid_unknown_fields=True, tag=True):
+    """The answer to a request that could be done."""
 
-    answer: msgspec.Raw = msgspec.Raw(b"null")
-    failed: Failed | None = None
+    answer: Answer
 
 
 def line(message: Any) -> bytes:
@@ -73,10 +72,3 @@ def read_request(text: bytes) -> Request[Any]:
     """Return the request of a line: of a class that has been imported."""
     request: Request[Any] = msgspec.json.decode(text, type=reduce(or_, Request.__subclasses__()))
     return request
-
-
-def reply_line(answer: Any) -> bytes:
-    """Return the line of an answer, or of a Failed."""
-    if isinstance(answer, Failed):
-        return line(Reply(failed=answer))
-    return line(Reply(msgspec.Raw(msgspec.json.encode(answer))))

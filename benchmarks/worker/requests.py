@@ -213,10 +213,10 @@ class Compare(Request[None]):
         assert opened.last is not None, "no turn has read its result"
         benchmark, (waited, reading), opened.last = opened.benchmark, opened.last, None
         want = saved(self.expected)
+        part = agreement.part_of(want, self.prefix, benchmark.workload, benchmark.mode)
+        assert part, f"no results of the reference under {self.prefix}"
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
-        what = self.prefix, benchmark.workload, benchmark.mode, benchmark.problem.dtype, where
-        largest = agreement.compare_part(reading.arrays, want, *what)
-        assert largest is not None, f"no results of the reference under {self.prefix}"
+        agreement.compare(reading.arrays, part, benchmark.problem.dtype, where, least=agreement.least_of(want))
         sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, reading)
         sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE)
 
@@ -240,7 +240,7 @@ class Pipeline(Request[Pipelined]):
     calls: int
 
     def do(self, worker: Worker) -> Pipelined:
-        opened, calls = worker.opened[self.benchmark], range(self.calls)
+        opened = worker.opened[self.benchmark]
         mode, dtype = opened.benchmark.mode, opened.benchmark.problem.dtype
         drain, seconds = worker.hardware.drain, None
         if opened.prepared.submit is not None:
@@ -258,14 +258,8 @@ class Pipeline(Request[Pipelined]):
             agreement.compare(got, opened.finish(result), dtype, f"{mode}, without its wait")
 
         def work() -> None:
-            for _ in calls:
+            for _ in range(self.calls):
                 opened.call(opened.state)
             drain()
 
-        cupti = tracing.library()
-        traced = tracing.traced(cupti, work) if cupti is not None else None
-        return Pipelined(
-            seconds,
-            gpu_seconds=traced.seconds / self.calls if traced else None,
-            gpu_kernels=traced.kernels / self.calls if traced else None,
-        )
+        return Pipelined(seconds, *tracing.traced(work, self.calls))

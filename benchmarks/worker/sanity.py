@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter, sleep, thread_time
 from typing import Any
 
-from benchmarks.worker.timing import no_collector, seconds_of
+from benchmarks.worker.timing import no_collector, sample
 
 REMEMBERED = 3.0
 """A first call on new inputs may take this many times as long as a repeated call. Beyond, results are remembered."""
@@ -149,8 +149,8 @@ def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable
     for _ in range(ATTEMPTS):
         with no_collector():
             call(state)
-            repeated = max(repeated, min(seconds_of(call, state) for _ in range(3)))
-            first = min(first, *(seconds_of(call, new) for new in [fresh() for _ in range(2)]))
+            repeated = max(repeated, min(sample(call, state)[0] for _ in range(3)))
+            first = min(first, *(sample(call, new)[0] for new in [fresh() for _ in range(2)]))
         if not remembers(first, repeated):
             return
     raise Suspicious(

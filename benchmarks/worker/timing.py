@@ -85,7 +85,7 @@ def no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def sample(call: Call, state: Any, calls: int) -> tuple[float, Any]:
+def sample(call: Call, state: Any, calls: int = 1) -> tuple[float, Any]:
     """Return the seconds per call of `calls` calls in a row, and the result of the last call.
 
     Earlier results are dropped at once, as most programs do; so a call can use their memory again.
@@ -102,19 +102,14 @@ def sample(call: Call, state: Any, calls: int) -> tuple[float, Any]:
     return (perf_counter() - start) / calls, result
 
 
-def seconds_of(call: Call, state: Any, calls: int = 1) -> float:
-    """Return the seconds per call of `calls` calls in a row."""
-    return sample(call, state, calls)[0]
-
-
 def estimate(call: Call, state: Any, seconds: float) -> float:
     """Return roughly the seconds of a call: the median of some calls, which take about `seconds` together."""
     call(state)
-    first = seconds_of(call, state)
+    first, _ = sample(call, state)
     calls = max(1, math.ceil(LONG_SECONDS / max(first, 1e-9)))
     repeats = max(1, min(15, int(seconds / (calls * max(first, 1e-9)))))
     with no_collector():
-        times = sorted(seconds_of(call, state, calls) for _ in range(repeats))
+        times = sorted(sample(call, state, calls)[0] for _ in range(repeats))
     return times[len(times) // 2]
 
 
@@ -146,7 +141,7 @@ def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
     with no_collector():
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         wall, cpu = perf_counter(), process_time()
-        first = seconds_of(call, state)
+        first, _ = sample(call, state)
         for _ in range(how.samples):
             result = None  # before the next call, which can then use its memory
             seconds, result = sample(call, state, how.calls_per_sample)

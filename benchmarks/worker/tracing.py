@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 WORK = ("CONCURRENT_KERNEL", "MEMCPY", "MEMSET")
@@ -17,24 +16,17 @@ WORK = ("CONCURRENT_KERNEL", "MEMCPY", "MEMSET")
 BUFFER_BYTES = 8 * 2**20
 
 
-@dataclass(frozen=True)
-class Traced:
-    """What the GPU did in a number of calls: the seconds in which it worked, and how many kernels it ran."""
+def traced(work: Callable[[], None], calls: int) -> tuple[float | None, float | None]:
+    """Return for how many seconds the GPU works for a call, and how many kernels it runs; None where that is not known.
 
-    seconds: float
-    kernels: int
-
-
-def library() -> Any:
-    """Return CUPTI's module; None where it is not installed or cannot be loaded."""
+    Args:
+        work: makes the calls, and waits for them.
+        calls: how many.
+    """
     try:
-        return importlib.import_module("cupti.cupti")
-    except (ImportError, OSError, RuntimeError):
-        return None
-
-
-def traced(cupti: Any, work: Callable[[], None]) -> Traced | None:
-    """Return what the GPU does for work that is waited for; None where CUPTI cannot watch, as beside a profiler."""
+        cupti = importlib.import_module("cupti.cupti")
+    except (ImportError, OSError, RuntimeError):  # not installed, or it cannot be loaded
+        return None, None
     activities: list[tuple[int, int, int]] = []
 
     def completed(buffer: Iterable[Any]) -> None:
@@ -53,9 +45,11 @@ def traced(cupti: Any, work: Callable[[], None]) -> Traced | None:
             work()
             cupti.activity_flush_all(1)
     except Exception:  # cuptiError, or what this version of the binding raises in its place: it costs no row
-        return None
+        return None, None  # as beside another profiler
     seen = [(start, end) for kind, start, end in activities if kind in map(int, (kernel, *others))]
-    return Traced(1e-9 * busy(seen), sum(kind == int(kernel) for kind, *_ in activities)) if seen else None
+    if not seen:
+        return None, None
+    return 1e-9 * busy(seen) / calls, sum(kind == int(kernel) for kind, *_ in activities) / calls
 
 
 def busy(intervals: Iterable[tuple[int, int]]) -> int:

@@ -124,7 +124,7 @@ def worker_of(device, submit, call=None):
 
 def test_calls_without_a_wait_are_waited_for_once(monkeypatch):
     """On a clock that goes on only while somebody waits for the device."""
-    monkeypatch.setattr(tracing, "library", lambda: None)
+    monkeypatch.setattr(tracing, "traced", lambda *_: (None, None))
     device = SimpleNamespace(now=0.0, left=0.0, waits=0)
     monkeypatch.setattr(timing, "perf_counter", lambda: device.now)
 
@@ -151,11 +151,11 @@ def test_an_implementation_that_always_waits_has_no_pipelined_time():
     assert requests.Pipeline("b", 3, 3).do(worker_of(Asynchronous(), None)).seconds is None
 
 
-def test_what_the_device_did_is_that_of_a_call(monkeypatch):
-    monkeypatch.setattr(tracing, "library", object)
-    monkeypatch.setattr(tracing, "traced", lambda cupti, work: work() or tracing.Traced(0.03, 12))
-    found = requests.Pipeline("b", 3, 3).do(worker_of(Asynchronous(), None))
-    assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.01), 4)
+def test_what_the_device_does_is_traced_for_as_many_calls(monkeypatch):
+    called = []
+    monkeypatch.setattr(tracing, "traced", lambda work, calls: work() or (0.01 * len(called), calls))
+    found = requests.Pipeline("b", 3, 3).do(worker_of(Asynchronous(), None, called.append))
+    assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.03), 3)
 
 
 def test_a_device_is_warmed_up_before_new_inputs_are_loaded():

@@ -71,7 +71,7 @@ def test_python_functions_are_named_without_lines():
 IN_A_PROCESS = """
 {framework}
 from benchmarks.worker import profiling
-found = profiling.operators(call, state, 2)
+found = profiling.ran(call, state, 2)
 print(*found, sep="\\n")
 """
 TORCH = """
