@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import functools
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -19,7 +18,6 @@ import pytest
 from benchmarks.runner.outside import PR_SET_CHILD_SUBREAPER
 from tests.helpers import processes
 from tests.helpers.browser import launched, visits
-from tests.helpers.processes import ROOT, git
 
 # both dtypes are tested in one process; workers get their own setting
 os.environ["JAX_ENABLE_X64"] = "1"
@@ -135,16 +133,4 @@ def python() -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A repository of its own that holds this working tree's files."""
-    folder = tmp_path / "checkout"
-    listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, text=True, check=True,
-    ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, listed):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    git(folder, "init", "-q")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", "base")
-    return folder
+    return processes.copy_of_tree(tmp_path / "checkout")

@@ -1,21 +1,18 @@
-"""Which environment changes for which implementation, where packages are asked for; and a base without the file."""
+"""What is compared: which implementations, by which files, and in which environments."""
 
 from importlib import metadata
 from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.regression import comparison, requirements
+from benchmarks import ROOT
+from benchmarks.regression import comparison, requirements, snapshots
 from benchmarks.regression.snapshots import Unusable
 from impls.core import environments
 from tests.helpers.processes import git
 
 HELD = {"equinox_lstm": {"equinox", "jax", "jaxlib"}, "keras_tensorflow": {"keras", "tensorflow-cpu"}}
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+IMPLEMENTATION = 'FRAMEWORK = "torch"\nTRACK = "tuned"\n\n\ndef prepare(problem, weights, device, workload): ...\n'
 
 
 @pytest.fixture
@@ -32,92 +29,136 @@ def asked(monkeypatch):
     monkeypatch.setattr(requirements, "pair", pair)
     monkeypatch.setattr(environments, "build", lambda wanted, purpose: purpose)
     monkeypatch.setattr(requirements, "freeze", lambda python: dict.fromkeys(HELD.get(python, ())))
+    monkeypatch.setattr(snapshots, "of_working_tree", lambda folder, name: ROOT)
     return asked
 
 
-@pytest.mark.process
-def test_every_environment_that_holds_a_package_changes(asked):
-    """Also where only one of the implementations names it in REQUIRES, and jaxlib, which none names."""
-    specs = ["jax==0.10.1", "jaxlib==0.10.1"]
-    found = comparison.by_requirement(["jax_scan", "equinox_lstm"], specs)
-    assert sorted(asked) == [("a regression", specs), ("equinox_lstm", specs)]
-    assert found.base.versions["jax_scan"].python == "base of a regression"
-    assert found.head.versions["equinox_lstm"].python == "head of equinox_lstm"
+@pytest.mark.parametrize(
+    ("names", "specs", "wanted"),
+    [
+        # also where only one names it in REQUIRES, and jaxlib, which none names
+        (["jax_scan", "equinox_lstm"], ["jax==1", "jaxlib==1"], ["a regression", "equinox_lstm"]),
+        (["keras_tensorflow"], ["keras==3.12"], ["keras_tensorflow"]),
+        (["torch_cell"], ["left-pad==1"], ["a regression"]),  # no environment holds it: it goes into the core one
+    ],
+)
+def test_every_environment_that_holds_a_package_changes(asked, names, specs, wanted):
+    found = comparison.by_requirement(names, specs)
+    assert sorted(asked) == [(purpose, specs) for purpose in wanted]
+    for label, side in (("base", found.base), ("head", found.head)):
+        pythons = {version.python for version in side.versions.values()}
+        assert pythons == {f"{label} of {purpose}" for purpose in wanted}
 
 
-@pytest.mark.process
-def test_an_environment_without_the_package_does_not_change(asked):
-    with pytest.raises(Unusable, match=r"the environment of keras_tensorflow has none of jax==0\.10\.1"):
-        comparison.by_requirement(["jax_scan", "keras_tensorflow"], ["jax==0.10.1"])
-    asked.clear()
-    comparison.by_requirement(["keras_tensorflow"], ["keras==3.12"])
-    assert asked == [("keras_tensorflow", ["keras==3.12"])]
+def test_an_implementation_whose_environment_lacks_the_package_is_refused_by_name_and_left_out_otherwise(asked):
+    with pytest.raises(Unusable, match=r"keras_tensorflow has none of jax==1"):
+        comparison.by_requirement(["jax_scan", "keras_tensorflow"], ["jax==1"])
+    found = comparison.by_requirement(["all"], ["jax==1"])
+    assert "keras_tensorflow" not in found.head.versions
+    assert "jax_scan" in found.head.versions
 
 
-@pytest.mark.process
-def test_a_package_that_no_environment_holds_goes_into_the_core_one(asked):
-    comparison.by_requirement(["torch_cell"], ["left-pad==1"])
-    assert asked == [("a regression", ["left-pad==1"])]
-
-
-@pytest.mark.process
-def test_with_all_an_environment_that_cannot_be_built_leaves_the_others_alone(asked, monkeypatch):
+def test_an_own_environment_that_cannot_be_built_is_an_error_by_name_and_otherwise_leaves_the_others_alone(
+    asked, monkeypatch
+):
     def build(wanted, purpose):
         if purpose == "keras_jax":
             raise environments.NotBuilt("no network")
         return purpose
 
     monkeypatch.setattr(environments, "build", build)
-    found = comparison.by_requirement(["all"], ["jax==0.10.1"])
-    assert {purpose for purpose, _ in asked} == {"a regression", "equinox_lstm"}
+    found = comparison.by_requirement(["all"], ["jax==1"])
     for side in (found.base, found.head):
         assert side.versions["keras_jax"].failure.status == "not_installed"
         assert side.versions["jax_scan"].failure is None
-        assert "openvino_lstm" not in side.versions
     with pytest.raises(environments.NotBuilt, match="no network"):
-        comparison.by_requirement(["keras_jax", "jax_scan"], ["jax==0.10.1"])
+        comparison.by_requirement(["keras_jax", "jax_scan"], ["jax==1"])
 
 
-@pytest.mark.process
-def test_a_core_environment_that_cannot_be_built_is_an_error(asked, monkeypatch):
-    def pair(wanted, named, purpose="a regression"):
-        asked.append(purpose)
-        raise environments.NotBuilt("no network")
-
-    monkeypatch.setattr(requirements, "pair", pair)
-    with pytest.raises(environments.NotBuilt, match="no network"):
-        comparison.by_requirement([], ["jax==0.10.1"])
-    assert asked == ["a regression"]  # and is tried once
+OWN = {"torch_cell": "# 1\n", "numpy_lstm": "# 1\n", "numpy_other": "# 1\n"}
 
 
-IMPLEMENTATION = 'FRAMEWORK = "torch"\nTRACK = "tuned"\n\n\ndef prepare(problem, weights, device, workload): ...\n'
+@pytest.fixture
+def of_trees(monkeypatch, tmp_path):
+    """Compare two trees: base's and head's files of impls/, without git; `shared` is a file that others import."""
+
+    def compare(base, head, wanted=(), shared=("", ""), core=("six", "six")):
+        for label, files, text in (("base", base, shared[0]), ("head", head, shared[1])):
+            folder = tmp_path / label / "impls"
+            folder.mkdir(parents=True)
+            (folder / "shared.py").write_text(text)
+            for name, comment in files.items():
+                (folder / f"{name}.py").write_text(IMPLEMENTATION + comment)
+        groups = [f'[dependency-groups]\ncore = ["{package}"]\n'.encode() for package in core]
+        (tmp_path / "pyproject.toml").write_bytes(groups[1])
+        monkeypatch.setattr(snapshots, "of_revision", lambda folder, revision, name: tmp_path / "base")
+        now = "base" if (base, shared[0]) == (head, shared[1]) else "head"  # a snapshot is named after what it holds
+        monkeypatch.setattr(snapshots, "of_working_tree", lambda folder, name: tmp_path / now)
+        monkeypatch.setattr(snapshots, "resolve", lambda folder, revision: "0" * 40)
+        monkeypatch.setattr(snapshots, "check_contract", lambda folder, revision: None)
+        monkeypatch.setattr(snapshots, "git", lambda folder, *arguments: groups[0])
+        monkeypatch.setattr(comparison, "ROOT", tmp_path)
+        return comparison.by_revision(wanted, "v1")
+
+    return compare
+
+
+def test_without_names_the_gated_are_compared_and_what_differs(of_trees):
+    found = of_trees(OWN, OWN | {"numpy_lstm": "# 2\n", "numpy_new": ""})
+    assert set(found.base.versions) == {"torch_cell", "numpy_lstm"}
+    assert set(found.head.versions) == {"torch_cell", "numpy_lstm", "numpy_new"}
+    assert not found.alike
+    assert found.title == "v1 (000000000000) against the working tree"
+
+
+def test_where_a_shared_file_differs_every_implementation_may(of_trees):
+    found = of_trees(OWN, OWN, shared=("", "x = 1\n"))
+    assert set(found.head.versions) == set(OWN)
+
+
+@pytest.mark.parametrize(("head", "alike"), [(OWN, True), (OWN | {"torch_cell": "# 2\n"}, False)])
+def test_sides_are_alike_where_no_file_and_no_environment_differs(of_trees, head, alike):
+    assert of_trees(OWN, head, ["torch_cell"]).alike is alike
+
+
+def test_where_requirements_differ_each_side_has_an_environment_of_its_own(of_trees, monkeypatch):
+    monkeypatch.setattr(requirements, "apart", lambda before, now: (*before, *now, {"six": ("1", "2")}))
+    found = of_trees(OWN, OWN, ["torch_cell"], core=("six==1", "six==2"))
+    assert [side.versions["torch_cell"].python for side in (found.base, found.head)] == ["six==1", "six==2"]
+    assert not found.alike
+    assert found.title.endswith("with six 1 → 2")
+
+
+def test_what_cannot_be_read_on_a_side_is_not_alike(of_trees):
+    found = of_trees(OWN, OWN | {"torch_cell": "def (\n"}, ["torch_cell"])
+    assert "impls/torch_cell.py, line" in found.head.unreadable["torch_cell"]
+    assert not found.alike
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [(["nothing_like_it"], "nothing_like_it"), (["a/numpy_lstm.py", "numpy_lstm"], "two implementations are called")],
+)
+def test_a_name_that_cannot_be_meant_is_refused(of_trees, wanted, words):
+    with pytest.raises(ValueError, match=words):
+        of_trees(OWN, OWN, wanted)
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("folder", [".", "lstm"])
-def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder):
-    """As in the pull request that brings it, with or without its folder."""
-    git(tmp_path, "init", "-q")
-    (tmp_path / "other").write_text("1")
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "commit", "-q", "-m", "one")
-    (tmp_path / folder).mkdir(exist_ok=True)
-    path = tmp_path / folder / "mine.py"
-    path.write_text(IMPLEMENTATION)
-    found = comparison.by_revision([str(path)], "HEAD")
-    assert not found.base.versions
-    assert list(found.head.versions) == ["mine"]
-    path.unlink()
-    with pytest.raises(Unusable, match="exists neither in HEAD nor in the working tree"):
-        comparison.by_revision([str(path)], "HEAD")
-
-
-@pytest.mark.process
-def test_a_file_from_elsewhere_is_not_taken_for_this_repositorys_of_the_same_name(tmp_path):
+def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder, monkeypatch):
+    """As in the pull request that brings it, with or without its folder; also where it is called as one of ours."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     git(tmp_path, "init", "-q")
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")
-    path = tmp_path / "numpy_lstm.py"
+    (tmp_path / folder).mkdir(exist_ok=True)
+    path = tmp_path / folder / "numpy_lstm.py"
     path.write_text(IMPLEMENTATION)
     found = comparison.by_revision(["torch_cell", str(path)], "HEAD")
     assert list(found.base.versions) == ["torch_cell"]
     assert list(found.head.versions) == ["torch_cell", "numpy_lstm"]
+    path.write_text(IMPLEMENTATION.replace("tuned", "peak"))
+    assert "TRACK is 'peak'" in comparison.by_revision([str(path)], "HEAD").head.unreadable["numpy_lstm"]
+    path.unlink()
+    with pytest.raises(Unusable, match="exists neither in HEAD nor in the working tree"):
+        comparison.by_revision([str(path)], "HEAD")

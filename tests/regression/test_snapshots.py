@@ -3,28 +3,60 @@
 import pytest
 
 from benchmarks.regression import snapshots
+from impls.core import contract
 from tests.helpers.processes import git
 
+pytestmark = pytest.mark.process
 
-@pytest.mark.process
-def test_snapshots_are_named_after_what_they_hold(tmp_path, monkeypatch):
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The impls/ of a repository: a.py says `old` in the commit and `new` in the working tree, which also has b.py."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder = tmp_path / "impls"
-    folder.mkdir()
-    (folder / "a.py").write_text("1")
-    (folder / "__pycache__").mkdir()
-    (folder / "__pycache__" / "a.pyc").write_text("x")
-    first = snapshots.of_working_tree(folder, "impls")
-    assert [path.name for path in (first / "impls").iterdir()] == ["a.py"]
-    assert snapshots.of_working_tree(folder, "impls") == first
-    (folder / "a.py").write_text("2")
-    second = snapshots.of_working_tree(folder, "impls")
-    assert second != first
-    assert (first / "impls" / "a.py").read_text() == "1"
+    folder = tmp_path / "r" / "deep" / "impls"
+    (folder / "core").mkdir(parents=True)
+    git(tmp_path / "r", "init", "-q")
+    (tmp_path / "r" / ".gitignore").write_text("ignored.py\n")
+    (folder / "core" / "contract.py").write_text(f"CONTRACT = {contract.CONTRACT}\n")
+    (folder / "a.py").write_text("old")
+    git(tmp_path / "r", "add", "-A")
+    git(tmp_path / "r", "commit", "-qm", "1")
+    for name in ("a.py", "b.py", "ignored.py"):
+        (folder / name).write_text("new")
+    return folder
+
+
+def held(root):
+    return {path.name: path.read_text() for path in (root / "impls").iterdir()}
+
+
+def test_a_revision_is_its_files_whatever_the_working_tree_holds(folder, tmp_path):
+    """Neither has the contract, which is the working tree's on both sides."""
+    assert held(snapshots.of_revision(folder, "HEAD", "impls")) == {"a.py": "old"}
+    now = snapshots.of_working_tree(folder, "impls")
+    assert held(now) == {"a.py": "new", "b.py": "new"}
+    assert snapshots.of_working_tree(folder, "impls") == now
+    (folder / "a.py").write_text("newer")
+    assert held(snapshots.of_working_tree(folder, "impls"))["a.py"] == "newer"
+    assert held(now)["a.py"] == "new"
     assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
 
 
-@pytest.mark.process
+def test_a_base_that_cannot_be_used_is_one_line(folder):
+    snapshots.check_contract(folder, "HEAD")
+    with pytest.raises(snapshots.Unusable, match="names no commit"):
+        snapshots.of_revision(folder, "no-such-revision", "impls")
+    for text, words in (("CONTRACT = 0\n", "has contract 0"), ("\n", "has no contract")):
+        (folder / "core" / "contract.py").write_text(text)
+        git(folder, "commit", "-qam", "other")
+        with pytest.raises(snapshots.Unusable, match=words):
+            snapshots.check_contract(folder, "HEAD")
+    git(folder, "rm", "-rq", "--cached", ".")
+    git(folder, "commit", "-qm", "none")
+    with pytest.raises(snapshots.NoFolder, match="has no impls/"):
+        snapshots.of_revision(folder, "HEAD", "impls")
+
+
 def test_without_git_it_is_git_that_is_missing_and_no_repository(tmp_path, monkeypatch):
     with pytest.raises(snapshots.Unusable, match="not a git repository"):
         snapshots.resolve(tmp_path, "HEAD")
@@ -33,28 +65,9 @@ def test_without_git_it_is_git_that_is_missing_and_no_repository(tmp_path, monke
     odd.write_text("no program")
     for path in (tmp_path / "nowhere", odd.parent):
         monkeypatch.setenv("PATH", str(path))
-        with pytest.raises(snapshots.Unusable, match="git can't be started") as caught:
+        with pytest.raises(snapshots.Unusable, match="git can't be started"):
             snapshots.resolve(tmp_path, "HEAD")
-        assert "not a git repository" not in str(caught.value)
     odd.write_text("#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\necho 'some advice' >&2\nexit 128\n")
     odd.chmod(0o755)
     with pytest.raises(snapshots.Unusable, match="dubious ownership"):
         snapshots.resolve(tmp_path, "HEAD")
-
-
-@pytest.mark.process
-def test_a_revision_is_its_files_whatever_the_working_tree_holds(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    repository = tmp_path / "r"
-    folder = repository / "deep" / "impls"
-    folder.mkdir(parents=True)
-    git(repository, "init", "-q")
-    (folder / "a.py").write_text("old")
-    git(repository, "add", "-A")
-    git(repository, "commit", "-qm", "1")
-    (folder / "a.py").write_text("new")
-    (folder / "b.py").write_text("new")
-    old = snapshots.of_revision(folder, "HEAD", "impls") / "impls"
-    assert {path.name: path.read_text() for path in old.iterdir()} == {"a.py": "old"}
-    new = snapshots.of_working_tree(folder, "impls") / "impls"
-    assert {path.name for path in new.iterdir()} == {"a.py", "b.py"}
