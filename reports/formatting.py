@@ -6,27 +6,23 @@ import math
 
 from benchmarks.words import duration, share, size, two_digits, unit_of
 
-__all__ = ["digits_for", "duration", "error", "interval", "share", "size", "time_with_interval"]
+__all__ = ["duration", "error", "interval", "share", "size", "time_with_interval"]
 
 WIDE = 4.0
 """An interval wider than this factor says nothing of digits: each of its numbers then has two."""
 
 
-def digits_for(low: float, high: float) -> int:
-    """Return the number of decimals at which the half-width of an interval has one or two digits."""
-    half = (high - low) / 2
-    if not math.isfinite(half) or half <= 0:
-        return 3
-    return max(0, min(4, 1 - math.floor(math.log10(half))))
-
-
 def interval(value: float, low: float, high: float, scale: float = 1.0) -> str:
-    """Return such as `6.82 [6.61, 7.05]`; an interval that is not finite comes from one replicate."""
+    """Return such as `6.82 [6.61, 7.05]`: at as many decimals, up to 4, that half of the interval has two digits.
+
+    An interval that is not finite comes from one replicate.
+    """
     if not math.isfinite(high) or low <= 0:
         return f"{value / scale:.3g} [one replicate]"
     if high > WIDE * low:
         return f"{two_digits(value / scale)} [{two_digits(low / scale)}, {two_digits(high / scale)}]"
-    digits = digits_for(low / scale, high / scale)
+    half = (high - low) / 2 / scale
+    digits = max(0, min(4, 1 - math.floor(math.log10(half)))) if half > 0 else 3
     return f"{value / scale:.{digits}f} [{low / scale:.{digits}f}, {high / scale:.{digits}f}]"
 
 

@@ -1,8 +1,10 @@
 """Numbers as text, cut to the digits that an interval supports."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.words import unit_of
 from reports import formatting
 
 
@@ -10,14 +12,29 @@ from reports import formatting
 def test_a_time_keeps_the_digits_that_its_interval_bears_out(seconds, spread):
     written = formatting.time_with_interval(seconds, seconds / (1 + spread), seconds * (1 + spread))
     shown = float(written.split(" ")[0])
-    scale, _ = formatting.unit_of(seconds)
+    scale, _ = unit_of(seconds)
     half = (seconds * (1 + spread) - seconds / (1 + spread)) / 2 / scale
     assert abs(shown - seconds / scale) <= max(half * 0.06, 0.51 if half > 10 else 0, 6e-5)
 
 
-def test_text_of_times():
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((6.82, 6.61, 7.05), "6.82 [6.61, 7.05]"),
+        ((1.234, 1.222, 1.246), "1.234 [1.222, 1.246]"),
+        ((321.4, 299.6, 344.2), "321 [300, 344]"),
+        ((1.06, 0.501, 2.0), "1.06 [0.50, 2.00]"),  # not quite a factor of 4
+        ((1.06, 0.501, 2.01), "1.1 [0.5, 2]"),  # wider than that: two digits each
+        ((0.24, 3.4e-4, 218), "0.24 [0.00034, 220]"),
+        ((1.0, 1 - 1e-6, 1 + 1e-6), "1.0000 [1.0000, 1.0000]"),  # never more than four decimals
+        ((1.5, 1.5, 1.5), "1.500 [1.500, 1.500]"),
+        ((1.0, 0.0, float("inf")), "1 [one replicate]"),
+    ],
+)
+def test_an_interval_has_as_many_digits_as_it_supports(numbers, text):
+    assert formatting.interval(*numbers) == text
+
+
+def test_a_time_has_its_unit_and_what_is_not_known_is_a_dash():
     assert formatting.time_with_interval(6.82e-3, 6.61e-3, 7.05e-3) == "6.82 [6.61, 7.05] ms"
-    assert formatting.time_with_interval(1.0, 0.0, float("inf")) == "1 [one replicate] s"
-    assert formatting.interval(0.24, 3.4e-4, 218) == "0.24 [0.00034, 220]"  # too wide to say how many digits count
-    assert formatting.duration(0.0182) == "18.2 ms"
-    assert formatting.duration(float("nan")) == "–"
+    assert (formatting.error(7.4e-7), formatting.error(float("nan"))) == ("7e-07", "–")

@@ -33,28 +33,20 @@ def test_the_exponents_of_both_ends_are_found(tmp_path):
     assert found["other"].small_low < 0.8 < found["other"].small_high
     assert found["other"].large == pytest.approx(0.8, abs=0.02)
     assert found["base"].large == pytest.approx(0.045, abs=0.02)
-    assert (
-        "From batch 16 on, twice the batch makes a training step 1.0 (base) to 1.7 (other) times as long."
-        in answer.sentence
-    )
+    assert "twice the batch makes a training step 1.0 (base) to 1.7 (other) times as long" in answer.sentence
 
 
 def test_a_crossing_names_the_sizes_between_which_it_lies(tmp_path):
     rows = swept("base", lambda n: 1e-3) + swept("other", lambda n: 1e-4 * n**0.8)
     answer = answered(tmp_path, rows)[BATCH]
-    assert {row.implementation: row.against for row in answer.rows} == {
-        "base": "–",
-        "other": "faster up to 16, slower from 32",
-    }
-    assert "Training: relative to base, other is faster up to 16, slower from 32." in answer.sentence
+    crossed = "faster up to 16, slower from 32"
+    assert {row.implementation: row.against for row in answer.rows} == {"base": "–", "other": crossed}
+    assert f"Training: relative to base, other is {crossed}." in answer.sentence
 
 
 def test_without_a_crossing_it_says_so(tmp_path):
     rows = swept("base", lambda n: 1e-3 * n) + swept("other", lambda n: 2e-3 * n)
-    answer = answered(tmp_path, rows)[BATCH]
-    assert answer.sentence.startswith(
-        "The problems are batch1 to batch64. Training: at no batch is anything clearly faster than base."
-    )
+    assert "at no batch is anything clearly faster than base" in answered(tmp_path, rows)[BATCH].sentence
 
 
 def test_few_sizes_are_no_sweep(tmp_path):
@@ -74,18 +66,12 @@ def test_problems_with_lengths_are_no_part_of_a_sweep_without(tmp_path):
 
 def test_first_calls_that_grow_are_told(tmp_path):
     rows = swept("base", lambda n: (1e-3 * n, 0.5), "seq_len")
+    assert "no implementation" in answered(tmp_path / "none", rows)[FIRST].sentence
     rows += swept("compiled", lambda n: (1e-3 * n, 0.5 * n), "seq_len")
-    answer = answered(tmp_path, rows)[FIRST]
+    answer = answered(tmp_path / "one", rows)[FIRST]
     assert answer.sentence.endswith("for compiled (500 ms to 32 s).")
     (row,) = (row for row in answer.rows if row.implementation == "compiled")
     assert [column.cell(row) for column in answer.columns][2:4] == ["500 ms", "1 s"]
-
-
-def test_first_calls_that_do_not_grow_are_told(tmp_path):
-    rows = swept("base", lambda n: (1e-3 * n, 0.5), "seq_len")
-    assert answered(tmp_path, rows)[FIRST].sentence.endswith(
-        "no implementation's first training step both more than doubled and took over a second."
-    )
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
     for name, day, shapes in (("one", 2, SHAPES), ("two", 1, [FIRST, SECOND])):
         run_id = f"2026010{day}T000000-{name}"
         save(folder / name, list(records(run_id, shapes)), run_id, cpu=f"cpu {name}")
-    done = python("-m", "reports", "build", folder / "one", folder / "two", "--out", folder / "site")
+    done = python("-m", "reports", "report", folder / "one", folder / "two", "--out", folder / "site")
     assert done.returncode == 0, done.stderr
     return folder / "site"
 
