@@ -59,10 +59,9 @@ def number(text: str | None) -> int | None:
 
 def caches() -> dict[str, int]:
     """Return the bytes of the first processor's caches, by names such as L1d, L2 and L3."""
-    found = {}
+    found, units = {}, {"K": 2**10, "M": 2**20}
     for folder in sorted(CPUS.glob("cpu0/cache/index*")):
         level, kind, size = (text_of(folder / name) for name in ("level", "type", "size"))
-        units = {"K": 2**10, "M": 2**20}
         count = number(size.rstrip("".join(units)))
         if level and count is not None:
             found[f"L{level}{ {'Data': 'd', 'Instruction': 'i'}.get(kind, '') }"] = count * units.get(size[-1:], 1)

@@ -79,6 +79,11 @@ def compared(options: RunOptions) -> tuple[list[Implementation], str]:
     return implementations, baseline
 
 
+def _versions(implementations: list[Implementation]) -> dict[str, str]:
+    """Return the versions of the distributions of each implementation that runs in the present environment."""
+    return {each.name: versions_of(each) for each in implementations if not each.requires}
+
+
 def planned(options: RunOptions) -> RunOptions:
     """Return the options with nothing left open but what depends on the machine: a fleet's run.json, before it begins.
 
@@ -95,10 +100,7 @@ def planned(options: RunOptions) -> RunOptions:
     choices.set_precision(options.precision, options.device)
     return msgspec.structs.replace(
         options,
-        implementations=tuple(
-            implementation.name if implementation.own else str(implementation.path)
-            for implementation in implementations
-        ),
+        implementations=tuple(each.name if each.own else str(each.path) for each in implementations),
         digests=tuple(implementation.digest for implementation in implementations),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
         replicates=options.replicates or preset.replicates,
@@ -107,11 +109,7 @@ def planned(options: RunOptions) -> RunOptions:
         weights=os.path.realpath(weights) if weights else None,
         weights_digest=choices.file_digest(weights) if weights else None,
         baseline=baseline,
-        versions={
-            implementation.name: versions_of(implementation)
-            for implementation in implementations
-            if not implementation.requires
-        },
+        versions=_versions(implementations),
         shared_digests=choices.shared_digests(),
         commit=machine.commit(),
         out=None,
@@ -169,14 +167,10 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
 def _changed(began: RunOptions, implementations: list[Implementation]) -> str:
     """Return what is no longer as it was when a run began; nothing where all is."""
     now = choices.shared_digests()
-    files = [
-        str(implementation.path)
-        for implementation, digest in zip(implementations, began.digests, strict=True)
-        if implementation.digest != digest
-    ]
-    files += sorted(
-        f"impls/{name}" for name in {*began.shared_digests, *now} if began.shared_digests.get(name) != now.get(name)
-    )
+    pairs = zip(implementations, began.digests, strict=True)
+    files = [str(implementation.path) for implementation, digest in pairs if implementation.digest != digest]
+    names = sorted({*began.shared_digests, *now})
+    files += [f"impls/{name}" for name in names if began.shared_digests.get(name) != now.get(name)]
     if began.weights and choices.file_digest(Path(began.weights)) != began.weights_digest:
         files.append(began.weights)
     if files:
@@ -184,10 +178,9 @@ def _changed(began: RunOptions, implementations: list[Implementation]) -> str:
     gpu = gpu_of(began.device)
     if gpu != began.gpu:
         return f"that run began on {began.gpu or 'no GPU'}; here is {gpu or 'none'}"
-    for implementation in implementations:
-        before, here = began.versions.get(implementation.name), versions_of(implementation)
-        if not implementation.requires and here != before:
-            return f"that run began with {before}; here is {here}"
+    for name, here in _versions(implementations).items():
+        if here != began.versions.get(name):
+            return f"that run began with {began.versions.get(name)}; here is {here}"
     return ""
 
 

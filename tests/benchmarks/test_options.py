@@ -18,6 +18,7 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
     )  # fmt: skip
     options = parsed(bench, RunOptions, words)
     assert options.implementations == ("numpy_lstm", "torch_lstm")
+    assert not options.peak
     assert (options.call_seconds, options.memory_bytes, options.replicates) == (7.0, 2**29, 3)
     whole, folder = resolved(options)
     assert whole.benchmarks == ("t2-b1-i3-h2/sequence/forward",)

@@ -72,6 +72,7 @@ def added(code):
     return Report(run, summarise(run)), list(module.make(Report(run, summarise(run))))
 
 
+@pytest.mark.texts
 def test_the_chart_is_drawn():
     report, drawings = added(CODE[3])
     assert len(drawings) == len(set(report.run.records["problem"]))
@@ -79,6 +80,7 @@ def test_the_chart_is_drawn():
         assert drawn_by(drawing, 980).count("data-tip") == len(drawing.said) > 1
 
 
+@pytest.mark.texts
 def test_the_answer_has_its_table():
     report, (answer,) = added(CODE[4])
     slowest = report.sound["first_call_seconds"].max()
