@@ -1,14 +1,38 @@
-"""What takes long to make, once for all tests of reports: the site of the published runs."""
+"""The sites that tests of reports share, each built once."""
 
 import pytest
 
 from tests.helpers.processes import python
+from tests.helpers.records import PUBLISHED, save, trained
 
 
-@pytest.fixture(scope="package")
+def built(*words):
+    done = python("-m", "reports", "site", *words, timeout=900)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def small_site(tmp_path_factory):
+    """The site of two small runs of two machines, `a` and `b`; `b` has a shape that `a` lacks."""
+    folder = tmp_path_factory.mktemp("small")
+    for day, (name, problems) in enumerate({"a": ["t1-b1-i1-h1"], "b": ["t1-b1-i1-h1", "t2-b1-i1-h1"]}.items(), 1):
+        run_id = f"2026010{day}T000000-{name}"
+        arms = [
+            (each, s, mode, p)
+            for p in problems
+            for mode in ("forward", "train_step")
+            for each, s in (("base", 1e-3), ("other", 2e-3))
+        ]
+        rows = [row for each, s, mode, p in arms for row in trained(each, s, mode, problem=p, run_id=run_id)]
+        save(folder / "runs" / name, rows, run_id, cpu=f"cpu {name}")
+    built("--published", folder / "runs", "--out", folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The site of the published runs."""
     out = tmp_path_factory.mktemp("published") / "site"
-    done = python("-m", "reports", "site", "--out", out, timeout=900)
-    assert done.returncode == 0, done.stderr
+    built("--out", out)
+    assert len(list((out / "runs").iterdir())) == len(PUBLISHED)
     return out

@@ -3,7 +3,6 @@
 import dataclasses
 from types import SimpleNamespace
 
-import msgspec
 import pytest
 
 from reports import composition, parts
@@ -11,88 +10,67 @@ from reports.charts.drawing import Drawing
 from reports.composition import colour, in_order, maps_of
 from reports.report import Report, Shown
 from reports.summary import summarise
-from tests.helpers.records import described, failed, record, save, trained
+from tests.helpers.records import failed, record, save, trained
 
 FULL = ("forward", "train_step", "backward")
 
 
-def measured(folder, run_id, names=("base",), problems=("p",), modes=FULL, family=None):
+def measured(folder, run_id, names=("base",), problems=("p",), modes=FULL, **machine):
     """A run of some implementations, as the page gets it."""
-    rows = [
-        row
-        for problem in problems
-        for mode in modes
-        for k, name in enumerate(names)
-        for row in trained(name, 1e-3 * (k + 1), mode, problem=problem, run_id=run_id)
-    ]
-    run = save(folder / run_id, rows, run_id)
-    run = described(run, machine=msgspec.structs.replace(run.metadata.machine, family=family))
+    arms = [(k, name, mode, problem) for problem in problems for mode in modes for k, name in enumerate(names, 1)]
+    rows = [row for k, name, mode, p in arms for row in trained(name, 1e-3 * k, mode, problem=p, run_id=run_id)]
+    run = save(folder / run_id, rows, run_id, **machine)
     return Report(run, summarise(run), run_id)
 
 
 def test_the_run_of_most_workloads_and_modes_comes_first_and_then_the_newest(tmp_path):
-    def run(run_id, modes, problems=1):
-        rows = [
-            record("base", r, 1e-3, run_id=run_id, mode=f"m{k}", problem=f"p{j}")
-            for k in range(modes)
-            for j in range(problems)
-            for r in (0, 1)
-        ]
-        return save(tmp_path / run_id, rows, run_id)
-
-    many_shapes = run("20260104T000000-d", 2, problems=9)
-    runs = [run("20260101T000000-a", 3), run("20260102T000000-b", 3), run("20260103T000000-c", 1), run("other", 1)]
-    ordered = [each.run_id[-1] for each in in_order([*runs, many_shapes])]
-    assert ordered == ["b", "a", "d", "c", "r"]
-    assert in_order([]) == []
+    asked = {
+        "20260101T000000-a": (FULL, "p"),
+        "20260102T000000-b": (FULL, "p"),
+        "20260103T000000-c": (FULL[:1], "p"),
+        "20260104T000000-d": (FULL[:2], "pqrs"),
+        "other": (FULL[:1], "p"),
+    }
+    runs = [measured(tmp_path, run_id, problems=p, modes=modes).run for run_id, (modes, p) in asked.items()]
+    assert [each.run_id[-1] for each in in_order(runs)] == ["b", "a", "d", "c", "r"]
 
 
-def standing(reported):
-    return [[each.name for each in machine.runs] for machine in composition.machines(reported)]
-
-
-def test_a_run_stands_where_it_measured_what_no_run_before_it_has(tmp_path):
-    full = measured(tmp_path, "full", ("base", "other"))
-    again = measured(tmp_path, "quick", ("base",), modes=("forward",))
-    more = measured(tmp_path, "more", ("base", "third"), modes=("forward",))
-    shape = measured(tmp_path, "shape", ("base",), ("q",))
-    assert standing([full, again, more, shape]) == [["full", "more", "shape"]]
-
-
-def test_each_machine_is_headed_by_a_run_of_its_own(tmp_path):
-    here, there = measured(tmp_path, "here", family=25), measured(tmp_path, "there", family=26)
-    found = composition.machines([here, there])
-    assert [machine.head.name for machine in found] == ["here", "there"]
-    assert [machine.label for machine in found] == ["a cpu, family 25", "a cpu, family 26"]
-
-
-def test_machines_that_read_the_same_are_told_apart(tmp_path):
-    here, there = measured(tmp_path, "here", family=25), measured(tmp_path, "there", family=25)
-    run = there.run
-    run = described(run, machine=msgspec.structs.replace(run.metadata.machine, stepping=2))
-    labels = [each.label for each in composition.machines([here, dataclasses.replace(there, run=run)])]
-    assert labels == ["a cpu, family 25", "a cpu, family 25 (there)"]
-
-
-def test_the_advice_is_from_the_run_that_compared_most_implementations(tmp_path):
-    full = measured(tmp_path, "full", ("base", "other"))
-    more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
-    shape = measured(tmp_path, "shape", ("base", "other"), ("q",))
-    (machine,) = composition.machines([full, more, shape])
-    said = {(each.problem, each.mode): each.report.name for each in composition.advice(machine)}
-    assert said == {
-        ("p", "train_step"): "more",
-        ("p", "forward"): "full",
-        ("q", "train_step"): "shape",
-        ("q", "forward"): "shape",
+def test_a_run_stands_on_its_machine_where_it_measured_what_no_run_before_it_has(tmp_path):
+    reports = [
+        measured(tmp_path, "full", ("base", "other")),
+        measured(tmp_path, "quick", ("base",), modes=("forward",)),
+        measured(tmp_path, "more", ("base", "third"), modes=("forward",)),
+        measured(tmp_path, "shape", ("base",), ("q",)),
+        measured(tmp_path, "there", family=26),
+        measured(tmp_path, "like it", family=26, stepping=2),
+    ]
+    found = {machine.label: [each.name for each in machine.runs] for machine in composition.machines(reports)}
+    assert found == {
+        "a cpu": ["full", "more", "shape"],
+        "a cpu, family 26": ["there"],
+        "a cpu, family 26 (like it)": ["like it"],  # machines that read the same are told apart
     }
 
 
-def test_the_map_has_the_shapes_of_the_first_run_with_what_the_advice_is_from(tmp_path):
+@pytest.fixture
+def machine(tmp_path):
+    """A machine with a full run, one of a third implementation, and one of another shape."""
     full = measured(tmp_path, "full", ("base", "other"), ("p", "o"))
     more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
     shape = measured(tmp_path, "shape", ("base", "other"), ("q",))
-    (machine,) = composition.machines([full, more, shape])
+    (found,) = composition.machines([full, more, shape])
+    return found
+
+
+def test_the_advice_is_from_the_run_that_compared_most_implementations(machine):
+    said = {(each.problem, each.mode): each.report.name for each in composition.advice(machine)}
+    modes = ("train_step", "forward")
+    assert said == {("p", "train_step"): "more", ("p", "forward"): "full"} | {
+        (problem, mode): name for problem, name in (("o", "full"), ("q", "shape")) for mode in modes
+    }
+
+
+def test_the_map_has_the_shapes_of_the_first_run_with_what_the_advice_is_from(machine):
     training, inference = composition.maps(machine.head, composition.advice(machine))
     assert list(training.shapes) == list(inference.shapes) == ["p", "o"]
     cells = {name: [text for text, _ in row] for name, row in training.rows}
@@ -100,26 +78,20 @@ def test_the_map_has_the_shapes_of_the_first_run_with_what_the_advice_is_from(tm
     assert [name for name, _ in inference.rows] == ["base", "other"]
 
 
-@pytest.fixture
-def drawn(tmp_path):
-    """Two runs of a machine and one of another, with charts that have nothing but a name and words."""
-
+def test_a_chart_is_of_the_first_run_or_of_the_one_that_shows_most_on_the_first_machine_that_has_it(tmp_path):
     def shown(name, marks, problem=None):
         picture = Drawing(name, name, name, problem, None, ["a mark"] * marks, None, "<svg/>", "<svg/>")
         return Shown(picture, "more", 1, "head" if name.startswith("ratio") else "most")
 
-    full = measured(tmp_path, "full", problems=("p",), family=25)
-    shape = measured(tmp_path, "shape", problems=("q",), family=25)
-    other = measured(tmp_path, "other", problems=("p",), family=26)
-    give = dataclasses.replace
-    return [
-        give(full, shown=[shown("ratio-a", 1), shown("sizes-a", 2)]),
-        give(shape, shown=[shown("ratio-a", 9), shown("sizes-a", 5), shown("directions-q", 3, "q")]),
-        give(other, shown=[shown("sizes-a", 9), shown("rates-a", 1), shown("directions-p", 2, "p")]),
+    charts = {
+        "full": [shown("ratio-a", 1), shown("sizes-a", 2)],
+        "shape": [shown("ratio-a", 9), shown("sizes-a", 5), shown("directions-q", 3, "q")],
+        "other": [shown("sizes-a", 9), shown("rates-a", 1), shown("directions-p", 2, "p")],
+    }
+    machines = {"full": {}, "shape": {"problems": ("q",)}, "other": {"family": 26}}
+    drawn = [
+        dataclasses.replace(measured(tmp_path, name, **known), shown=charts[name]) for name, known in machines.items()
     ]
-
-
-def test_a_chart_is_of_the_first_run_or_of_the_one_that_shows_most_on_the_first_machine_that_has_it(drawn):
     found = composition.sections(composition.machines(drawn))["more"]
     chosen = {each.name: report.name for each, report in found}
     assert chosen == {"ratio-a": "full", "sizes-a": "shape", "rates-a": "other", "directions-p": "other"}
@@ -127,15 +99,15 @@ def test_a_chart_is_of_the_first_run_or_of_the_one_that_shows_most_on_the_first_
 
 
 def test_an_answer_is_of_the_run_with_most_to_say_and_figures_of_others_are_of_every_run(tmp_path):
-    shapes = ("t100-b64-i512-h512", "t64-b16-i128-h128")
-    pair = ("torch_lstm", "torch_lstm_native")
-    full = measured(tmp_path, "full", ("base", *pair), shapes[1:], family=25)
-    there = measured(tmp_path, "there", ("base", *pair), shapes[:1], family=26)
-    again = measured(tmp_path, "again", ("base", *pair), shapes[:1], modes=("train_step",), family=25)
-    reports = [dataclasses.replace(each, shown=list(parts.made(each))) for each in (full, there, again)]
+    shapes, names = ("t100-b64-i512-h512", "t64-b16-i128-h128"), ("base", "torch_lstm", "torch_lstm_native")
+    runs = [
+        measured(tmp_path, "full", names, shapes[1:]),
+        measured(tmp_path, "there", names, shapes[:1], family=26),
+        measured(tmp_path, "again", names, shapes[:1], modes=("train_step",)),
+    ]
+    reports = [dataclasses.replace(each, shown=list(parts.made(each))) for each in runs]
     found = composition.sections(composition.machines(reports))
     assert {report.name for _, report in found["elsewhere"]} == {"again", "there"}
-    assert len({each.name for each, _ in found["elsewhere"]}) == 1
     answers = [each.name for part in ("changes", "more") for each, _ in found.get(part, ())]
     assert answers
     assert len(answers) == len(set(answers))
@@ -143,53 +115,33 @@ def test_an_answer_is_of_the_run_with_most_to_say_and_figures_of_others_are_of_e
 
 def mapped(tmp_path, rows):
     run = save(tmp_path / "run", rows)
-    return list(maps_of(Report(run, summarise(run)).asked))
+    return [(each.mode, each.shapes, dict(each.rows)) for each in maps_of(Report(run, summarise(run)).asked)]
 
 
-def test_every_arm_and_shape_has_its_ratio_and_its_colour(tmp_path):
-    rows = []
-    for problem, ratio in (("p1", 0.6), ("p2", 3.0)):
-        rows += trained("base", 1e-3, problem=problem) + trained("other", ratio * 1e-3, problem=problem, track="tuned")
-    (found,) = mapped(tmp_path, rows)
-    assert (found.mode, found.device, found.shapes) == ("train_step", "cpu", ["p1", "p2"])
-    cells = {name: list(row) for name, row in found.rows}
-    assert cells == {"base": [("1", "b4"), ("1", "b4")], "other": [("0.60", "b1"), ("3.00", "b8")]}
-
-
-def test_what_is_unclear_is_marked_and_what_failed_says_how(tmp_path):
+def test_every_arm_and_shape_has_its_ratio_and_its_colour_and_what_failed_says_how(tmp_path):
     where = {"workload": "sequence", "mode": "train_step"}
-    rows = trained("base", 1e-3, problem="p1") + trained("base", 1e-3, problem="p2")
-    rows += [record("odd", k, 1e-3 * (2 if k % 2 else 0.5), problem="p1", **where) for k in range(4)]
-    rows += [failed("odd", k, "crashed", "SIGSEGV", problem="p2", **where) for k in range(4)]
-    (found,) = mapped(tmp_path, rows)
-    odd = dict(found.rows)["odd"]
-    assert odd[0][1].endswith(" unclear")
-    assert odd[1] == ("crashed", "")
+    rows = [row for problem in "pq" for row in trained("base", 1e-3, problem=problem)]
+    rows += [*trained("tuned", 6e-4, problem="p", track="tuned"), *trained("tuned", 3e-3, problem="q", track="tuned")]
+    rows += [record("odd", k, 1e-3 * (2 if k % 2 else 0.5), problem="p", **where) for k in range(4)]
+    rows += [failed("odd", k, "crashed", "SIGSEGV", problem="q", **where) for k in range(4)]
+    rows += trained("peak", 1e-4, track="peak", problem="q")
+    ((mode, shapes, cells),) = mapped(tmp_path, rows)
+    assert (mode, shapes) == ("train_step", ["p", "q"])
+    assert cells == {
+        "base": [("1", "b4"), ("1", "b4")],
+        "odd": [("1.00", "b4 unclear"), ("crashed", "")],
+        "tuned": [("0.60", "b1"), ("3.00", "b8")],
+    }
+    assert mapped(tmp_path / "one shape", [row for row in rows if row["problem"] == "p"]) == []
 
 
-def test_the_peak_has_no_place_and_one_shape_is_no_map(tmp_path):
-    rows = trained("base", 1e-3) + trained("other", 2e-3)
-    assert mapped(tmp_path, rows) == []
-    more = rows + trained("base", 1e-3, problem="q") + trained("peak", 1e-4, track="peak", problem="q")
-    (found,) = mapped(tmp_path / "more", more)
-    assert [name for name, _ in found.rows] == ["base", "other"]
-    assert [text for text, _ in dict(found.rows)["other"]] == ["2.00", "–"]
-
-
-@pytest.mark.parametrize(
-    ("ratio", "number"), [(0.1, 0), (0.5, 0), (0.51, 1), (0.9, 3), (1.0, 4), (1.04, 5), (2.0, 7), (5.0, 8), (80.0, 9)]
-)
-def test_colours_go_from_much_faster_to_much_slower(ratio, number):
-    assert colour(ratio) == number
+def test_colours_go_from_much_faster_to_much_slower():
+    ratios = {0.1: 0, 0.5: 0, 0.51: 1, 0.9: 3, 1.0: 4, 1.04: 5, 2.0: 7, 5.0: 8, 80.0: 9}
+    assert {ratio: colour(ratio) for ratio in ratios} == ratios
 
 
 def test_the_id_of_a_row_names_it_and_fits_an_address():
-    row = SimpleNamespace(
-        implementation="torch_lstm", problem="t1-b1-i1-h1", workload="sequence", mode="forward", device="cpu"
-    )
-    assert composition.address("", row) == "t1-b1-i1-h1/sequence/forward/torch_lstm"
-    assert composition.address("run", row) == "run/t1-b1-i1-h1/sequence/forward/torch_lstm"
-    hostile = composition.address("", SimpleNamespace(**{**vars(row), "implementation": 'a" b<'}))
-    assert hostile == "t1-b1-i1-h1/sequence/forward/a-b-"
-    on_a_gpu = SimpleNamespace(**{**vars(row), "device": "cuda"})
-    assert composition.address("", on_a_gpu) == "t1-b1-i1-h1/sequence/forward/cuda/torch_lstm"
+    row = {"implementation": "torch_lstm", "problem": "t1", "workload": "sequence", "mode": "forward", "device": "cpu"}
+    assert composition.address("", SimpleNamespace(**row)) == "t1/sequence/forward/torch_lstm"
+    odd = SimpleNamespace(**{**row, "implementation": 'a" b<', "device": "cuda"})
+    assert composition.address("run", odd) == "run/t1/sequence/forward/cuda/a-b-"

@@ -1,9 +1,10 @@
-"""Reading: every form of a run gives the same tidy records."""
+"""Reading: every form of a run gives the same tidy records, and what can't be true is refused in one line."""
 
 import json
 import os
 import shutil
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, read_records
-from reports import frames, tables
-from reports.report import Report
+from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, read_records
+from reports import frames
 from reports.summary import summarise
-from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, record, refused, save
+from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, failed, record, refused, save
+
+RUN_ID = "20261124T190533-b1085af4"
+"""That of V2."""
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
@@ -24,22 +27,12 @@ def test_a_file_of_every_schema_version_reads(version):
     assert set(run.records["schema_version"]) == {version}
     assert run.turns["gpu_throttled"].isna().all() == (version < 6)
     found = summarise(run).set_index("implementation")
-    whole = summarise(frames.read_run(QUICK))
-    whole = whole[(whole[frames.BENCHMARK] == run.records[frames.BENCHMARK].iloc[0]).all(axis=1)]
-    assert found.loc["jax_scan", "ratio"] == pytest.approx(
-        whole.set_index("implementation").loc["jax_scan", "ratio"], 0.1
-    )
-
-
-def test_there_is_a_file_of_every_schema_version():
-    assert {path.name for path in DATA.glob("records-v*")} == {
-        f"records-v{version}.parquet" for version in range(1, SCHEMA_VERSION + 1)
-    }
+    assert found.loc["jax_scan", "ratio"] == pytest.approx(2.4, 0.1)
+    assert found.loc["torch_lstm", "verdict"] == "baseline"
 
 
 def test_a_newer_schema_is_refused(tmp_path):
-    message = f"schema version 99; this version reads up to {SCHEMA_VERSION}"
-    with pytest.raises(frames.Unreadable, match=message):
+    with pytest.raises(frames.Unreadable, match=f"schema version 99; this version reads up to {SCHEMA_VERSION}"):
         save(tmp_path / "run", [record("base", 0, 1e-3, schema_version=99)])
 
 
@@ -59,22 +52,8 @@ def test_a_file_in_many_pieces_reads_as_in_one(tmp_path):
     """Each piece has words of its own, under numbers of its own."""
     whole = pq.read_table(V2)
     pq.write_table(pa.concat_tables([whole.slice(2), whole.slice(0, 2)]), tmp_path / "pieces.parquet", row_group_size=1)
-    one, other = frames.read_run(V2), frames.read_run(tmp_path / "pieces.parquet")
-    keys = [*frames.KEY, "block"]
-    found, same = (
-        frames.plain(run.turns.merge(run.records[frames.KEY], left_on="record", right_index=True))
-        .drop(columns="record")
-        .sort_values(keys, ignore_index=True)
-        for run in (one, other)
-    )
-    pd.testing.assert_frame_equal(found, same)
-
-
-def test_a_column_that_an_older_version_had_not_is_null(tmp_path):
-    pq.write_table(pq.read_table(V2).drop_columns(["cores_used", "error_tensor"]), tmp_path / "old.parquet")
-    run = frames.read_run(tmp_path / "old.parquet")
-    assert run.records[["cores_used", "error_tensor"]].isna().all(axis=None)
-    assert summarise(run)["ratio"].notna().all()
+    one, other = summarise(frames.read_run(V2)), summarise(frames.read_run(tmp_path / "pieces.parquet"))
+    pd.testing.assert_frame_equal(one, other)
 
 
 def test_pandas_own_files_read_too(tmp_path):
@@ -85,25 +64,21 @@ def test_pandas_own_files_read_too(tmp_path):
     )
 
 
-def test_a_parquet_file_alone_says_what_it_does_not_know(tmp_path):
-    shutil.copy(V2, tmp_path / "alone.parquet")
-    run = frames.read_run(tmp_path / "alone.parquet")
-    assert run.run_id == "20261124T190533-b1085af4"
-    assert (run.baseline, run.metadata.run.replicates, run.metadata.run.blocks) == ("torch_lstm", 2, 3)
+def test_a_parquet_file_alone_knows_only_what_lies_beside_it(tmp_path):
+    path = tmp_path / "alone.parquet"
+    shutil.copy(V2, path)
+    run = frames.read_run(path)
+    assert (run.run_id, run.baseline, run.metadata.run.replicates, run.metadata.run.blocks) == (
+        RUN_ID, "torch_lstm", 2, 3,
+    )  # fmt: skip
     assert run.metadata.machine.cpu == "unknown"
-    assert "unknown" in tables.markdown(Report(run, summarise(run)))
-
-
-def test_a_parquet_file_in_its_runs_folder_knows_the_environment(tmp_path):
     shutil.copy(QUICK / "environment.json", tmp_path)
-    shutil.copy(V2, tmp_path / "some.parquet")
-    assert frames.read_run(tmp_path / "some.parquet").metadata.machine.cores == 2
-    # of another run, it says nothing
-    (tmp_path / "environment.json").write_text(json.dumps(ENVIRONMENT))
-    assert frames.read_run(tmp_path / "some.parquet").metadata.machine.cores is None
+    assert frames.read_run(path).metadata.machine.cores == 2
+    (tmp_path / "environment.json").write_text(json.dumps(ENVIRONMENT))  # of another run: it says nothing
+    assert frames.read_run(path).metadata.machine.cores is None
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_truncated_file_is_refused(tmp_path, data):
     whole = V2.read_bytes()
@@ -111,57 +86,209 @@ def test_a_truncated_file_is_refused(tmp_path, data):
     assert "not a readable Parquet file" in refused(tmp_path / "part.parquet")
 
 
+@pytest.mark.timeout(60)
 def test_all_that_can_be_read_is_and_each_other_has_its_line(tmp_path):
-    save(tmp_path / "good", SMALL)
+    for name in ("good", "lost", "mixed", "again"):
+        save(tmp_path / name, SMALL)
     (tmp_path / "empty.parquet").touch()
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "foreign.parquet")
     pq.write_table(pq.read_table(V2).slice(0, 0), tmp_path / "none.parquet")
-    shutil.copytree(tmp_path / "good", tmp_path / "lost")
     (tmp_path / "lost" / "results.parquet").unlink()
+    other = {**ENVIRONMENT, "run": {**ENVIRONMENT["run"], "run_id": "another"}}
+    (tmp_path / "mixed" / "environment.json").write_text(json.dumps(other))
     (tmp_path / "nothing").mkdir()
+    os.mkfifo(tmp_path / "pipe.parquet")
+    os.mkfifo(tmp_path / "pipe.json")
     wrong = {
         "empty.parquet": "not a readable Parquet file",
         "foreign.parquet": "holds no benchmark records",
         "none.parquet": "holds no record",
         "lost": "results.parquet does not exist",
+        "mixed": "mixes two runs: environment.json is of another, the rows of r",
         "nothing": "no environment.json",
         "missing": "does not exist",
         "missing.json": "does not exist",
+        "pipe.parquet": "is not a file",
+        "pipe.json": "pipe.json is ",
+        "x" * 300: "",
+        "a\0b": "",
+        "again": f"is the same run as {tmp_path / 'good'}: r",
     }
-    runs, errors = frames.read_runs([tmp_path / name for name in [*wrong, "good"]])
+    runs, errors = frames.read_runs([tmp_path / name for name in ["good", *wrong]])
     assert [run.folder.name for run in runs] == ["good"]
-    assert len(errors) == len(wrong)
-    for message, error in zip(wrong.values(), errors, strict=True):
-        assert message in str(error)
+    for (name, message), error in zip(wrong.items(), errors, strict=True):
+        assert message in str(error), name
         assert "\n" not in str(error)
 
 
-def test_the_same_run_twice_is_said(tmp_path):
-    for name in ("one", "two"):
-        save(tmp_path / name, SMALL)
-    runs, errors = frames.read_runs([tmp_path / "one", tmp_path / "two", V2])
-    assert [run.run_id for run in runs] == ["r", "20261124T190533-b1085af4"]
-    assert [str(error) for error in errors] == [f"{tmp_path / 'two'} is the same run as {tmp_path / 'one'}: r"]
+def without(path):
+    """ENVIRONMENT, but for one key."""
+    copy = json.loads(json.dumps(ENVIRONMENT))
+    *outer, last = path.split(".")
+    part = copy
+    for name in outer:
+        part = part[name]
+    del part[last]
+    return copy
 
 
-def test_a_folder_with_files_of_two_runs_is_refused(tmp_path):
-    save(tmp_path / "run", SMALL)
-    content = json.loads((tmp_path / "run" / "environment.json").read_text())
-    content["run"]["run_id"] = "another"
-    (tmp_path / "run" / "environment.json").write_text(json.dumps(content))
-    assert "mixes two runs: environment.json is of another, the rows of r" in refused(tmp_path / "run")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "the whole file"),
+        (without("run"), "run"),
+        ({**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "memory_bytes": "much"}}, "machine.memory_bytes"),
+    ],
+)
+def test_an_environment_that_lacks_what_is_needed_is_refused(content, message, tmp_path):
+    save(tmp_path, SMALL)
+    (tmp_path / "environment.json").write_text(json.dumps(content))
+    assert message in refused(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["x.parquet", "x.json"])
-@pytest.mark.timeout(60)
-def test_a_pipe_is_refused_at_once(name, tmp_path):
-    os.mkfifo(tmp_path / name)
-    save(tmp_path / "good", SMALL)
-    runs, (error,) = frames.read_runs([tmp_path / name, tmp_path / "good"])
-    assert [run.folder.name for run in runs] == ["good"]
-    assert str(error).startswith(f"{tmp_path / name} is ")
+@pytest.mark.parametrize("left_out", ["machine", "versions", "commit.id", "matmul_precision", "run.seed"])
+def test_what_an_environment_does_not_say_is_unknown(left_out, tmp_path):
+    save(tmp_path, SMALL)
+    (tmp_path / "environment.json").write_text(json.dumps(without(left_out)))
+    assert frames.read_run(tmp_path).baseline == "base"
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
-def test_a_name_that_no_file_can_have_is_one_line(name, tmp_path):
-    assert refused(tmp_path / name)
+@pytest.mark.parametrize(("names", "baseline"), [(("a", "torch_lstm"), "torch_lstm"), (("b", "a"), "b")])
+def test_a_run_that_names_no_baseline_has_the_usual_one(names, baseline, tmp_path):
+    save(tmp_path, [record(name, 0, 1e-3) for name in names])
+    (tmp_path / "environment.json").write_text(json.dumps(without("run.baseline")))
+    assert frames.read_run(tmp_path).baseline == baseline
+
+
+def changed(path, **columns):
+    """V2 with other values or types in some columns."""
+    found = pq.read_table(V2)
+    for name, values in columns.items():
+        found = found.set_column(found.column_names.index(name), name, pa.array(values))
+    pq.write_table(found, path)
+    return path
+
+
+def turns_with(value):
+    """V2's turns, where the second turn of the third record takes other seconds."""
+    found = pq.read_table(V2)["turns"].to_pylist()
+    found[2][1]["seconds"] = value
+    return {"turns": pa.array(found, SCHEMA.field("turns").type)}
+
+
+IN_KEY = f"{RUN_ID}/t64-b16-i128-h128/sequence/forward/cpu"
+WRONG = {
+    "zero": ({"seconds": [1.0, 0.0, 1.0, 1.0]}, "is ok and has no time"),
+    "infinite": ({"seconds": [1.0, np.inf, 1.0, 1.0]}, "is ok and has no time"),
+    "not a number": ({"seconds": [1.0, np.nan, 1.0, 1.0]}, "is ok and has no time"),
+    "no time": ({"seconds": [1.0, None, 1.0, 1.0]}, "is ok and has no time"),
+    "a turn of no time": (turns_with(0.0), "has a turn without a time"),
+    "an infinite turn": (turns_with(np.inf), "has a turn without a time"),
+    "no turn": (turns_with(None), "has a turn without a time"),
+    "no name": ({"workload": ["w", None, "w", "w"]}, "has no workload"),
+    "twice": ({"replicate": pa.array([0, 0, 0, 1], pa.int32())}, "occurs more than once"),
+    "two runs": ({"run_id": ["a", "a", "a", "b"]}, "holds rows of 2 runs (a, b)"),
+    "text for time": ({"seconds": ["fast"] * 4}, "column seconds is not double"),
+    "a half": ({"replicate": [0.0, 0.5, 0.0, 1.0]}, "column replicate is not int32"),
+    "turns": ({"turns": [1] * 4}, "it has no column turns.block"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_can_not_be_true_is_refused(name, tmp_path):
+    columns, message = WRONG[name]
+    said = refused(changed(tmp_path / "wrong.parquet", **columns))
+    assert message in said
+    assert (IN_KEY in said) == (message.startswith(("is ok", "has a turn", "occurs")))
+
+
+def test_a_file_without_a_column_that_is_needed_is_refused_and_others_may_be_missing(tmp_path):
+    for name in {*frames.NEEDED, "seconds", "reason", "turns"}:
+        pq.write_table(pq.read_table(V2).drop_columns([name]), tmp_path / "less.parquet")
+        assert f"it has no column {name}" in refused(tmp_path / "less.parquet")
+    pq.write_table(pq.read_table(V2).drop_columns(["cores_used", "error_tensor"]), tmp_path / "old.parquet")
+    run = frames.read_run(tmp_path / "old.parquet")
+    assert run.records[["cores_used", "error_tensor"]].isna().all(axis=None)
+    assert summarise(run)["ratio"].notna().all()
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(STATUSES), st.sampled_from([None, -1.0, 0.0, 1e-3])), min_size=1, max_size=4))
+def test_records_are_read_exactly_where_each_that_is_ok_has_a_time(tmp_path, values):
+    written = [record("base", k, seconds, status=status, reason="why") for k, (status, seconds) in enumerate(values)]
+    for row in written:
+        if row["status"] != "ok":
+            row["turns"] = None
+    sound = all((seconds or 0) > 0 for status, seconds in values if status == "ok")
+    try:
+        save(tmp_path / "run", written)
+    except frames.Unreadable:
+        assert not sound
+    else:
+        assert sound
+
+
+@pytest.mark.parametrize("error", [np.inf, np.nan, None])
+def test_a_failed_arm_may_have_any_error(error, tmp_path):
+    """A result that disagrees by infinity, or is no number, is told as such."""
+    save(tmp_path, [record("base", 0, 1e-3), failed("bad", 0, "disagrees", "why", error=error)])
+
+
+def json_file(path, change=lambda content: None):
+    """A file as pytest-benchmark writes it for bench_lstm.py, changed."""
+    entries = [
+        {
+            "params": {"implementation": name, "case": "t64-b16-i128-h128/sequence/forward"},
+            "extra_info": {"device": "cpu"},
+            "stats": {"median": scale * 2e-3, "data": [scale * 1e-3, scale * 2e-3, scale * 3e-3], "iterations": 7},
+        }
+        for name, scale in (("torch_cell", 2), ("torch_lstm", 1))
+    ]
+    machine = {"cpu": {"brand_raw": "a cpu", "count": 2}, "python_version": "3.12.1", "system": "Linux", "release": "6"}
+    content = {
+        "machine_info": machine,
+        "commit_info": {"id": "c0ffee", "dirty": True},
+        "benchmarks": entries,
+        "datetime": "2026-11-24T20:05:33+01:00",
+    }
+    change(content)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_pytest_benchmarks_json_reads_as_a_run_of_one_replicate(tmp_path):
+    run = frames.read_run(json_file(tmp_path / "bench.json"))
+    first = run.records.iloc[0]
+    assert (first["seconds"], first["hidden_size"], first["dtype"], first["device"]) == (4e-3, 128, "float32", "cpu")
+    assert run.turns["seconds"].to_list() == [2e-3, 4e-3, 6e-3, 1e-3, 2e-3, 3e-3]
+    assert run.run_id.startswith("20261124T190533-")
+    assert (run.metadata.machine.cpu, run.metadata.machine.cores, run.metadata.commit.id) == ("a cpu", 2, "c0ffee")
+    found = summarise(run).set_index("implementation")
+    assert found.loc["torch_cell", "ratio"] == pytest.approx(2)
+    assert found.loc["torch_cell", "verdict"] == "unclear"
+    median_only = json_file(tmp_path / "median.json", lambda content: content["benchmarks"][0]["stats"].pop("data"))
+    assert frames.read_run(median_only).turns["seconds"].to_list() == [4e-3, 1e-3, 2e-3, 3e-3]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.update(benchmarks=[]), "holds no record"),
+        (lambda content: content["benchmarks"][0]["params"].pop("implementation"), "benchmarks[0].params"),
+        (lambda content: content["benchmarks"][0]["params"].update(case="mine/sequence/forward"), "'mine'"),
+        (lambda content: content["benchmarks"][0]["stats"].update(median=-1.0), "has no time"),
+        (lambda content: content.update(machine_info=None), "machine_info"),
+        (lambda content: content.update(datetime="yesterday"), "datetime"),
+    ],
+)
+def test_other_json_is_refused(change, message, tmp_path):
+    assert message in refused(json_file(tmp_path / "other.json", change))
+
+
+@pytest.mark.process
+def test_the_suites_own_file_reads(tmp_path, python):
+    path, case = tmp_path / "own.json", "t64-b1-i128-h128/sequence/forward"
+    words = ("-q", "-k", f"torch_lstm and not lstmcell and {case}", "--benchmark-max-time", "0.01")
+    done = python("pytest", "benchmarks", *words, f"--benchmark-json={path}", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+    assert set(frames.read_run(path).records["implementation"]) == {"torch_lstm"}

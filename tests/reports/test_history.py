@@ -1,152 +1,90 @@
 """Many runs: side by side where one machine made them."""
 
-import dataclasses
-from pathlib import Path
-
-import msgspec
-import pandas as pd
 import pytest
 
-from benchmarks.metadata import Commit, Machine, Metadata, name_and_driver
-from benchmarks.options import Options
+from benchmarks.metadata import name_and_driver
 from reports import history
-from reports.frames import Run
 from reports.report import Report
 from reports.summary import summarise
-from tests.helpers.records import save, trained
+from tests.helpers.records import failed, save, trained, with_baseline
 
 
-def run(run_id, cpu="a cpu", gpu=None, threads=2):
-    known = Metadata(
-        machine=Machine(cpu=cpu, gpu=gpu),
-        commit=Commit(id="c0ffee"),
-        run=Options(run_id=run_id, threads=threads, baseline="base"),
-    )
-    return Run(Path(run_id), pd.DataFrame(), pd.DataFrame(), known)
+def reported(folder, run_id, ratio=2.0, rows=(), **machine):
+    """A run in which `other` takes so many times as long as the baseline; its ratio has an interval."""
+    rows = [*trained("base", 1e-3), *trained("other", ratio * 1e-3), *rows]
+    for row in rows:
+        row["run_id"] = run_id
+        for turn in row["turns"] or ():
+            turn["seconds"] *= 1 + 0.002 * (row["implementation"] == "other") * (row["replicate"] % 2)
+    run = save(folder / run_id, rows, run_id, **machine)
+    return Report(run, summarise(run), run_id)
 
 
-def summary(**ratios):
-    rows = pd.DataFrame({"implementation": list(ratios), "ratio": list(ratios.values())})
-    estimates = dict.fromkeys(history.ESTIMATES, rows["ratio"])
-    known = {"problem": "p", "workload": "w", "mode": "m", "device": "cpu", "versions": "torch 2", "status": "ok"}
-    return rows.assign(**known, **estimates)
+def series(runs):
+    """By machine, the days and the ratios of `other`."""
+    past = history.history(runs)
+    other = past[past["implementation"] == "other"]
+    return {
+        str(machine): [(f"{row.date:%d}", round(row.ratio, 1)) for row in rows.itertuples()]
+        for machine, rows in other.groupby("machine")
+    }
 
 
-def test_runs_of_one_machine_stand_together_in_the_order_of_their_dates():
-    runs = [
-        run("20261125T080000-b"),
-        run("20261124T190533-a"),
-        run("20261126T000000-c", threads=1),
-        run("20261127T000000-d", gpu="a gpu"),
-    ]
-    found = history.history(list(map(Report, runs, [summary(base=1.0, other=r) for r in (1.2, 1.1, 1.3, 1.4)])))
-    other = found[found["implementation"] == "other"]
-    assert [rows["ratio"].to_list() for _, rows in other.groupby("machine")] == [[1.4], [1.3], [1.1, 1.2]]
-    assert other["date"].iloc[2] == pd.Timestamp("2026-11-24 19:05:33", tz="UTC")
-    assert set(other["commit"]) == {"c0ffee"}
-    assert set(other["machine"]) == {"a cpu, 2 threads", "a cpu, 1 thread", "a cpu + a gpu, 2 threads"}
+def test_runs_of_one_machine_stand_together_in_the_order_of_their_dates(tmp_path):
+    runs = [reported(tmp_path, f"2026010{day}T000000-a", ratio) for day, ratio in ((2, 1.2), (1, 1.1))]
+    runs += [reported(tmp_path, "20260103T000000-a", 1.3, gpu="a gpu")]
+    assert series(runs) == {
+        "a cpu, 2 threads": [("01", 1.1), ("02", 1.2)],
+        "a cpu + a gpu, 2 threads": [("03", 1.3)],
+    }
 
 
-def on(run_id, **known):
-    made = run(run_id)
-    return dataclasses.replace(made, metadata=msgspec.structs.replace(made.metadata, machine=Machine(**known)))
-
-
-EPYC = {"cpu": "AMD EPYC", "family": 26, "model": 2, "stepping": 1, "instructions": ("AVX-512",)}
+EPYC = {"cpu": "AMD EPYC", "family": 26, "model": 2, "stepping": 1, "instructions": ["AVX-512"]}
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"family": 25}, {"model": 3}, {"stepping": 2}, {"instructions": ("AVX2",)}, {"caches": {"L2": 1}},
-        {"gpu": "a gpu"},
+        {"family": 25}, {"family": None}, {"model": 3}, {"stepping": 2}, {"instructions": ["AVX2"]},
+        {"caches": {"L2": 1}}, {"gpu": "a gpu"},
     ],
 )  # fmt: skip
-def test_processors_of_one_name_are_two_machines(other):
+def test_processors_of_one_name_are_two_machines(other, tmp_path):
     """Two were called "AMD EPYC": 211 GFLOP/s on one, 490 on the other."""
-    runs = [on("20261124T190533-a", **EPYC), on("20261125T080000-b", **EPYC, system="Linux 7")]
-    runs += [on("20261126T080000-c", **{**EPYC, **other})]
-    found = history.history(list(map(Report, runs, [summary(base=1.0)] * 3)))
-    assert sorted(len(rows) for _, rows in found.groupby("machine")) == [1, 2]
+    machines = (EPYC, {**EPYC, "system": "Linux 7"}, {**EPYC, **other})
+    runs = [reported(tmp_path, f"2026010{day}T000000-a", **known) for day, known in enumerate(machines, 1)]
+    assert sorted(map(len, series(runs).values())) == [1, 2]
 
 
-def test_an_older_run_without_a_family_is_of_another_machine():
-    runs = [on("20261124T190533-a", cpu="AMD EPYC"), on("20261125T080000-b", cpu="AMD EPYC", family=26)]
-    found = history.history(list(map(Report, runs, [summary(base=1.0)] * 2)))
-    assert set(found["machine"]) == {"AMD EPYC, 2 threads", "AMD EPYC, family 26, 2 threads"}
+def test_what_failed_and_what_has_no_date_or_another_baseline_is_not_made_up(tmp_path):
+    broken = [failed("bad", 0, "crashed", "SIGSEGV", workload="sequence", mode="train_step")]
+    runs = [reported(tmp_path, "20260101T000000-a"), reported(tmp_path, "unknown-1", rows=broken)]
+    past = history.history(runs)
+    assert set(past["implementation"]) == {"base", "other"}
+    assert sorted(past["date"].isna()) == [False, False, True, True]
+    run = with_baseline(runs[1].run, "other")
+    assert len(history.history([runs[0], Report(run, runs[1].summary, "x")])) == 2
 
 
-def test_what_failed_and_what_has_no_date_is_not_made_up():
-    failed = summary(base=1.0, other=2.0)
-    failed.loc[failed["implementation"] == "other", "status"] = "crashed"
-    found = history.history(
-        list(map(Report, [run("unknown-1"), run("20261124T190533-a")], [summary(base=1.0), failed]))
-    )
-    assert found["implementation"].to_list() == ["base", "base"]
-    assert found["date"].isna().to_list() == [False, True]
-
-
-def test_a_gpus_driver_is_a_version_and_no_other_machine():
-    runs = [on("20261124T190533-a", cpu="c", gpu="H100, 570.1"), on("20261125T080000-b", cpu="c", gpu="H100, 580.2")]
-    on_gpu = summary(base=1.0).assign(device="cuda")
-    found = history.history(list(map(Report, runs, [pd.concat([summary(base=1.0), on_gpu])] * 2)))
-    assert len(set(found["machine"])) == 1
-    of = found.groupby("device")["versions"].agg(list)
-    assert of["cuda"] == ["torch 2, driver 570.1", "torch 2, driver 580.2"]
+def test_a_gpus_driver_is_a_version_and_no_other_machine(tmp_path):
+    on_gpu = trained("base", 1e-3, device="cuda")
+    runs = [reported(tmp_path, f"2026010{day}T000000-a", rows=on_gpu, gpu=f"H100, {day}70.1") for day in (1, 2)]
+    past = history.history(runs)
+    assert len(set(past["machine"])) == 1
+    of = past[past["implementation"] == "base"].groupby("device")["versions"].agg(list)
+    assert of["cuda"] == ["torch 2, driver 170.1", "torch 2, driver 270.1"]
     assert of["cpu"] == ["torch 2", "torch 2"]
-
-
-@pytest.mark.parametrize(
-    ("gpu", "parts"),
-    [(None, ("", "")), ("H100", ("H100", "")), ("H100, 580.2", ("H100", "580.2")), ("A, B, 5", ("A, B", "5"))],
-)
-def test_a_gpu_has_a_name_and_a_driver(gpu, parts):
-    assert name_and_driver(gpu) == parts
-
-
-def reported(folder, run_id, other, **changes):
-    """A run in which `other` takes so many times as long as the baseline."""
-    rows = trained("base", 1e-3, run_id=run_id) + trained("other", other * 1e-3, run_id=run_id, **changes)
-    for row in rows[4:]:  # a ratio that differs between replicates, so that it has an interval
-        for turn in row["turns"]:
-            turn["seconds"] *= 1 + 0.002 * (row["replicate"] % 2)
-    run = save(folder / run_id, rows, run_id)
-    return Report(run, summarise(run), run_id)
-
-
-def tables(runs):
-    return history.tables(runs, history.history(runs))
-
-
-def cells(table):
-    return [[column.cell(row) for column in table.columns] for row in table.rows]
+    assert [name_and_driver(gpu) for gpu in (None, "H100", "A, B, 5")] == [("", ""), ("H100", ""), ("A, B", "5")]
 
 
 def test_a_row_is_an_implementation_and_a_column_a_run_the_oldest_first(tmp_path):
-    runs = [reported(tmp_path, f"2026010{day}T000000-a", day) for day in (2, 1)]
-    (table,) = tables(runs)
-    assert table.title == "p · sequence · train_step · cpu"
-    assert [column.name for column in table.columns] == [
-        "implementation",
-        "20260101T000000-a · a cpu",
-        "20260102T000000-a · a cpu",
+    runs = [
+        reported(tmp_path, "20260102T000000-a", 2.0, rows=trained("a", 1e-3, track="tuned")),
+        reported(tmp_path, "20260101T000000-a", 1.0, rows=trained("z", 1e-3, problem="alone")),
     ]
-    (name, first, second) = cells(table)[1]
-    assert name == "other"
-    assert first.startswith("1.00")
-    assert second.startswith("2.00")
-
-
-def test_a_benchmark_of_one_run_has_no_table(tmp_path):
-    runs = [reported(tmp_path, "20260101T000000-a", 1), reported(tmp_path, "20260102T000000-a", 1)]
-    assert len(tables(runs)) == 1
-    assert tables(runs[:1]) == []
-
-
-def test_rows_are_in_the_order_of_the_tracks_and_a_missing_one_is_a_dash(tmp_path):
-    rows = trained("z", 1e-3, run_id="b", track="default") + trained("base", 1e-3, run_id="b")
-    run = save(tmp_path / "b", rows, "b")
-    runs = [reported(tmp_path, "a", 2, track="tuned"), Report(run, summarise(run), "b")]
-    (table,) = tables(runs)
-    assert [row[0] for row in cells(table)] == ["base", "z", "other"]
-    assert cells(table)[1][1] == "–"
+    (table,) = history.tables(runs, history.history(runs))
+    assert table.title == "p · sequence · train_step · cpu"
+    assert [column.name[:8] for column in table.columns] == ["implemen", "20260101", "20260102"]
+    cells = [[column.cell(row)[:4] for column in table.columns] for row in table.rows]
+    assert cells == [["base", "1.00", "1.00"], ["othe", "1.00", "2.00"], ["a", "–", "1.00"]]
+    assert history.tables(runs[:1], history.history(runs[:1])) == []

@@ -92,8 +92,7 @@ def million(rng):
     return pa.table(columns, schema=SCHEMA)
 
 
-@pytest.mark.process
-@pytest.mark.timeout(600)
+@pytest.mark.nightly
 def test_a_million_records_are_read_and_summarised_within_1_gib(tmp_path, capsys):
     assert RECORDS == 1_000_000
     pq.write_table(million(np.random.default_rng(0)), tmp_path / "results.parquet", compression="zstd")

@@ -2,11 +2,8 @@
 
 import pytest
 
-from reports import tables
-from reports.preamble import card, notes, peak_and_noise, preamble
-from reports.report import Report
-from reports.summary import summarise
-from tests.helpers.records import described, failed, record, save
+from reports.preamble import card, gpu_tests, notes, peak_and_noise, preamble
+from tests.helpers.records import SMALL, described, failed, record, save
 
 FULL = "full float32: no TF32, no bfloat16 products"
 
@@ -40,20 +37,17 @@ def test_the_versions_are_those_of_what_ran(tmp_path):
     assert "mlx not installed" in preamble(save(tmp_path / "none", rows[2:]))[1]
 
 
-def test_the_notes_name_every_word_that_needs_one(tmp_path):
-    run = save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)])
-    text = "\n".join(notes(run))
-    for word in ("faster", "slower than base", "unclear", "fastest in its track", "% of peak", "first call"):
-        assert word in text
-    assert "1 %" in text
-
-
-def test_variables_that_slow_a_library_stand_below_the_tables(tmp_path):
-    run = save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)])
-    slowed = described(run, variables={"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "2"})
-    assert notes(slowed)[-1] == "OPENBLAS_CORETYPE is set: it can make NumPy slower"
-    assert len(notes(slowed)) == len(notes(run)) + 1
-    assert notes(slowed)[-1] in tables.markdown(Report(slowed, summarise(slowed))).replace("\\", "")
+def test_the_notes_explain_what_the_run_has(tmp_path):
+    cpu = save(tmp_path / "cpu", SMALL)
+    gpu = save(
+        tmp_path / "gpu", [{**row, "device": "cuda", "pipelined_seconds": 1e-4, "gpu_seconds": 1e-4} for row in SMALL]
+    )
+    slowed = described(cpu, variables={"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "2"})
+    texts = {name: " ".join(notes(run)) for name, run in (("cpu", cpu), ("gpu", gpu), ("slowed", slowed))}
+    for word in ("cuDNN", "CUPTI", "waited for once"):
+        assert [name for name, text in texts.items() if word in text] == ["gpu"]
+    assert [name for name, text in texts.items() if "OPENBLAS_CORETYPE" in text] == ["slowed"]
+    assert all("slower than base" in text and "1 %" in text for text in texts.values())
 
 
 def on_a_card(*turns):
@@ -79,21 +73,18 @@ def test_a_card_that_held_itself_back_or_was_shared_is_told(turns, said, tmp_pat
     assert lines == ([f"{said[0]}; measure again before you believe these times"] if said else [])
 
 
-def test_a_backward_on_a_gpu_is_explained(tmp_path):
-    assert any("cuDNN" in line for line in notes(save(tmp_path / "gpu", on_a_card({}, {}, {}, {}))))
-    assert not any("cuDNN" in line for line in notes(save(tmp_path / "cpu", [record("base", r, 1e-3) for r in (0, 1)])))
-
-
-def on_a_gpu(folder, **known):
-    return save(folder, [record("base", r, 1e-3, device="cuda", **known) for r in (0, 1)])
-
-
-def test_what_a_gpu_did_has_columns_only_where_it_is_known(tmp_path):
-    known = {"pipelined_seconds": 4e-4, "gpu_seconds": 3e-4, "gpu_kernels": 129.0}
-    for name, run in {"known": on_a_gpu(tmp_path / "known", **known), "not": on_a_gpu(tmp_path / "not")}.items():
-        (section,) = tables.sections(Report(run, summarise(run)))
-        cells = {column.name: column.cell(section.rows[0]) for column in section.columns}
-        found = {header: cells[header] for header in ("pipelined", "GPU busy") if header in cells}
-        assert found == ({"pipelined": "400 µs", "GPU busy": "300 µs (129)"} if name == "known" else {})
-        said = " ".join(notes(run))
-        assert ("waited for once" in said) == ("CUPTI" in said) == (name == "known")
+def test_the_tests_on_the_gpu_are_counted_and_what_failed_is_named(tmp_path):
+    run = save(tmp_path, on_a_card({}, {}, {}, {}))
+    assert gpu_tests(run) == []
+    (tmp_path / "gpu-check.xml").write_text(
+        '<testsuites><testsuite tests="4" failures="1" skipped="1" timestamp="2026-11-29T10:00:00">'
+        '<properties><property name="gpu" value="H100" /></properties><testcase name="one" />'
+        '<testcase name="two"><failure message="slow" /></testcase><testcase name="three"><skipped /></testcase>'
+        "</testsuite></testsuites>"
+    )
+    (line,) = gpu_tests(run)
+    assert line == "tests/gpu on H100, 2026-11-29: 2 passed, 1 failed, 1 not reached; failed: two: slow"
+    assert line in preamble(run)
+    for text in ("<", "text"):
+        (tmp_path / "gpu-check.xml").write_text(text)
+        assert gpu_tests(run) == []

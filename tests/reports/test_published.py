@@ -4,29 +4,36 @@ tests/data/summary-NAME.csv is the summary of NAME by the code before verdicts h
 replaced: `tie` and `unknown` by `unclear`, and the place `fastest` by `yes`, `tied` by `unclear`.
 """
 
+import json
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import json_files
+from benchmarks.metadata import Metadata
+from benchmarks.options import Options
+from impls.core.text import json_text
 from reports import frames, tables
 from reports.run_folder import complete
-from reports.summary import summarise
 from tests.helpers.records import DATA, PUBLISHED
 
+pytestmark = pytest.mark.texts
 RUNS = {path.name: path for path in PUBLISHED} | {path.stem: path for path in sorted(DATA.glob("records-v*.parquet"))}
 RTOL = 1e-10
 """Versions of SciPy differ by 1e-11 in the quantiles of t; with the same versions the numbers are the same to 1e-12."""
 
 
-def test_every_run_has_its_numbers():
-    assert {path.stem.removeprefix("summary-") for path in DATA.glob("summary-*.csv")} <= set(RUNS)
-    assert len(list(DATA.glob("summary-*.csv"))) >= 4
+@cache
+def report(name):
+    return complete(frames.read_run(RUNS[name]))
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("summary-*.csv")), ids=lambda path: path.stem)
 def test_the_summary_is_the_one_before(path):
     before = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    summary = summarise(frames.read_run(RUNS[path.stem.removeprefix("summary-")]))
+    summary = report(path.stem.removeprefix("summary-")).summary
     assert len(before) == len(summary)
     for name in before.columns:
         if pd.api.types.is_numeric_dtype(before[name]):
@@ -37,5 +44,22 @@ def test_the_summary_is_the_one_before(path):
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_the_published_table_is_what_the_records_say(folder):
-    run = frames.read_run(folder)
-    assert (folder / "table.md").read_text() == tables.markdown(complete(run))
+    assert (folder / "table.md").read_text() == tables.markdown(report(folder.name))
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_a_published_environment_is_kept_whole(folder):
+    """Everything in it is read, and written again; of the run, what is an option, and nothing of its floor."""
+    content = json.loads((folder / "environment.json").read_text())
+    content["run"] = {name: value for name, value in content["run"].items() if name in Options.__struct_fields__}
+    for name in ("peak_library", "floor_libraries", "rates"):
+        content.pop(name, None)
+    for name in ("dispatch", "max_hertz", "physical_cores"):
+        content["machine"].pop(name, None)
+    assert contains(json.loads(json_text(json_files.read(folder / "environment.json", Metadata))), content)
+
+
+def contains(whole, part):
+    if isinstance(part, dict):
+        return all(key in whole and contains(whole[key], value) for key, value in part.items())
+    return whole == part

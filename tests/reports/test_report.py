@@ -1,0 +1,129 @@
+"""The command `report`: every file of a run, or one line that says why not."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from reports.__main__ import cli
+from tests.helpers.records import ENVIRONMENT, SMALL, failed, record, save
+
+WHERE = {"workload": "sequence", "mode": "train_step"}
+
+
+def report(*words):
+    """Call the command in this process: its exit code, and what it said."""
+    done = CliRunner().invoke(cli, ["report", *map(str, words)], standalone_mode=False)
+    assert done.exception is None, done.exception
+    return done
+
+
+def content(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path):
+    found = []
+    for name in ("one", "other"):
+        save(tmp_path / name / "run", SMALL)
+        assert report(tmp_path / name / "run").return_value == 0
+        found.append(content(tmp_path / name / "run"))
+    one, other = found
+    figures = {f"figures/ratio-w-m-cpu.{kind}" for kind in ("svg", "png")}
+    assert {"summary.csv", "table.md", "table.tex", "index.html", *figures} <= set(one)
+    assert {name for name in one if one[name] != other[name]} <= {"results.parquet"}
+
+
+UNREADABLE = {
+    "no environment": (None, b"", "no environment.json"),
+    "broken environment": ("{", b"", "not readable JSON"),
+    "truncated": (json.dumps(ENVIRONMENT), b"PAR1 half", "not a readable Parquet file"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_an_unreadable_run_is_one_line_and_the_others_are_still_reported(name, tmp_path):
+    environment, records, message = UNREADABLE[name]
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "index.html").touch()  # as in a run's own folder: it is no report of several runs
+    (bad / "results.parquet").write_bytes(records)
+    if environment is not None:
+        (bad / "environment.json").write_text(environment)
+    save(tmp_path / "good", SMALL)
+    done = report(bad, tmp_path / "good", "--out", tmp_path / "out")
+    assert done.return_value == 1
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "base" in done.stdout
+    assert (tmp_path / "out" / "good" / "table.md").is_file()
+
+
+KINDS = {
+    "nothing could be timed": [failed("base", 0, "unsupported", "no CUDA device")],
+    "one implementation, one replicate": [record("base", 0, 1e-3)],
+    "no baseline": [record("other", r, 1e-3) for r in (0, 1)],
+    "a failed baseline": [failed("base", 0, "crashed", "SIGSEGV"), record("x", 0, 1e-3)],
+    "two devices": [record("base", r, 1e-3, device=device) for r in (0, 1) for device in ("cpu", "cuda")],
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_run_has_its_page(name, tmp_path):
+    rows = [row | WHERE for row in KINDS[name]]
+    save(tmp_path / "run", rows)
+    assert report(tmp_path / "run").return_value == 0
+    written = (tmp_path / "run" / "index.html").read_text()
+    assert [row for row in rows if row["implementation"] not in written or row["reason"] not in written] == []
+
+
+def test_a_folder_that_holds_a_report_is_skipped_with_one_line(tmp_path):
+    """`nox -s report -- runs/*` also meets the report of the call before."""
+    save(tmp_path / "a", SMALL)
+    for said in ("", f"skipped: {tmp_path / 'report'} holds a report, not a run\n"):
+        done = report(*sorted(tmp_path.iterdir()), "--out", tmp_path / "report")
+        assert (done.return_value, done.stderr) == (0, said)
+    assert (tmp_path / "report" / "a" / "summary.csv").is_file()
+    alone = report(tmp_path / "report")
+    assert alone.return_value == 1
+    assert "there is no run" in alone.stderr
+
+
+@pytest.mark.parametrize("name", ["index.html", "run/results.parquet", "run/environment.json"])
+def test_a_users_own_files_are_not_replaced(name, tmp_path):
+    run, mine = save(tmp_path / "run", SMALL).folder, tmp_path / "out" / name
+    for _ in range(2):  # onto its own files it writes again
+        assert report(run, "--out", tmp_path / "out").return_value == 0
+    for path in (tmp_path / "out").rglob("*.*"):
+        if path.is_file():
+            path.unlink()
+    mine.write_text("<title>mine</title>")
+    done = CliRunner().invoke(cli, ["report", str(run), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "give another --out" in done.output
+    assert content(tmp_path / "out") == {name: b"<title>mine</title>"}
+
+
+ODD = {
+    "no place to write": (["--out", "/dev/null/x"], {}, 2, "error: /dev/null/x"),
+    "ASCII and no time zone": (
+        [],
+        {"TZ": "/dev/zero", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"},
+        0,
+        "",
+    ),
+}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", ODD)
+def test_in_an_odd_environment(name, tmp_path, python, monkeypatch):
+    words, variables, code, said = ODD[name]
+    save(tmp_path / "run", SMALL)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    done = python("reports", "report", tmp_path / "run", *words)
+    assert done.returncode == code
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == bool(said)
+    assert ("base" in done.stdout) == (code == 0)

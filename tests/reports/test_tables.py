@@ -1,0 +1,142 @@
+"""Tables as Markdown, LaTeX and CSV and on a terminal: every value stays in its cell, and no text becomes markup."""
+
+import html
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from benchmarks.tables import CleanConsole
+from benchmarks.words import markdown_cell
+from reports import tables, terminal
+from reports.report import Report
+from reports.run_folder import complete
+from reports.summary import summarise
+from tests.helpers.markdown import rendered
+from tests.helpers.records import failed, record, save, trained, with_baseline
+
+TEX = r"50% of $x_1 & #2 {a}~b^c \end"
+
+
+def report(run):
+    return Report(run, summarise(run))
+
+
+def test_latex_takes_no_text_for_markup(tmp_path):
+    rows = [record("base", 0, 1e-3), failed(TEX + "<b>", 0, "error", TEX)]
+    found = report(save(tmp_path / "run", rows))
+    written = tables.latex(found)
+    assert r"50\% of \$x\_1 \& \#2 \{a\}\textasciitilde{}b\textasciicircum{}c \textbackslash{}end" in written
+    (section,) = tables.sections(found)
+    lines = [line for line in written.splitlines() if line.endswith(r"\\")]
+    assert len(lines) == 1 + len(section.rows)
+    for line in lines:
+        assert line.replace(r"\&", "").count("&") == len(section.columns_with_reason) - 1
+
+
+SIGNS = st.text(alphabet="ab <>|&;#*_`~[]()!\\:/1-@$+.wGH=", max_size=20)
+
+
+@given(SIGNS)
+@example("torch_lstm _a_ __b__ a*b*c `x` ~~y~~ <b> &lt; &#35; [a](b) ![c](d) [e]: f a\\|b \\\\")
+def test_a_cell_of_markdown_shows_the_text_that_it_was_given(text):
+    wanted = html.escape(" ".join(text.split()), quote=False)
+    page = rendered(f"| a | b |\n| --- | --- |\n| {markdown_cell(text)} | end |")
+    assert re.findall("<td>(.*)</td>", page) == [wanted, "end"]
+    item = rendered(f"# h\n\n- {markdown_cell(text) or 'x'}\n- end").splitlines()
+    assert item[2] == f"<li>{wanted or 'x'}</li>"
+    assert rendered(f"## a {markdown_cell(text)}\n") == f"<h2>a {wanted}".rstrip() + "</h2>\n"
+
+
+@pytest.mark.parametrize("text", ["torch_lstm", "6.82 [6.61, 7.05] ms", "× torch_lstm [95 %]", "a < b & c"])
+def test_text_without_markup_gets_no_backslash(text):
+    assert markdown_cell(text) == text
+
+
+def test_markdown_holds_what_the_run_answers_and_each_reason(tmp_path):
+    rows = trained("torch_lstm", 1e-3, problem="t100-b64-i512-h512") + trained("base", 1e-3)
+    rows += trained("torch_script", 3e-3, problem="t100-b64-i512-h512")
+    rows += [failed("bad", 0, "crashed", "killed by SIGSEGV", workload="sequence", mode="train_step")]
+    written = tables.markdown(complete(save(tmp_path, rows)))
+    assert "## What have others published?" in written
+    assert re.search(r"\| torch_script over torch_lstm +\|.*\| +3\.0", written)
+    assert re.search(r"\| bad +\|.*killed by SIGSEGV", written)
+
+
+def test_csv_holds_the_summary(tmp_path):
+    found = report(save(tmp_path, [*trained("base", 1e-3), *trained("x", 2e-3)]))
+    (tmp_path / "summary.csv").write_text(tables.csv(found.summary))
+    read = pd.read_csv(tmp_path / "summary.csv", keep_default_na=False, na_values=[""])
+    wanted = found.summary.mask(found.summary == "")
+    pd.testing.assert_frame_equal(read, wanted, check_dtype=False, rtol=1e-12)
+
+
+def test_what_a_gpu_did_has_columns_only_where_it_is_known(tmp_path):
+    for known in ({}, {"pipelined_seconds": 4e-4, "gpu_seconds": 3e-4, "gpu_kernels": 129.0}):
+        rows = [record("base", r, 1e-3, device="cuda", **known) for r in (0, 1)]
+        (section,) = tables.sections(report(save(tmp_path / str(len(known)), rows)))
+        texts = {column.key: column.cell(section.rows[0]) for column in section.columns}
+        found = {key: texts[key] for key in ("pipelined", "gpu") if key in texts}
+        assert found == ({"pipelined": "400 µs", "gpu": "300 µs (129)"} if known else {})
+
+
+def shown(run, width, capsys, everything=True):
+    terminal.show(report(run), CleanConsole(width=width), everything)
+    return capsys.readouterr().out
+
+
+def test_markup_of_the_terminal_in_names_is_text(tmp_path, capsys):
+    run = save(tmp_path, [record("[/b]x", r, 1e-3, problem="[/red]") for r in (0, 1)])
+    assert "[/b]x" in shown(with_baseline(run, "[/b]x"), 190, capsys)
+
+
+@pytest.mark.parametrize("width", [80, 190])
+def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys):
+    """Columns that do not fit are left out, and a line names them; a reason of any length stands below."""
+    reason = "output[0, 2, 0] is 0.251538, want -0.278859 " * 5
+    names = ("torch_lstm", "jax_scan_vjp_sharded")
+    rows = [record(name, r, (163.6 + 3 * r) * 1e-6) for name in names for r in (0, 1, 2)]
+    rows += [failed("mine", r, "disagrees", reason) for r in (0, 1, 2)]
+    run = with_baseline(save(tmp_path, rows), "torch_lstm")
+    (section,) = tables.sections(report(run))
+    printed = shown(run, width, capsys)
+    assert ("Columns left out" in printed) == (width < 190)
+    columns = {column.key: column for column in section.columns}
+    for row in section.rows[:2]:
+        whole = next(line for line in printed.splitlines() if line.startswith(f" {row.implementation} "))
+        assert all(columns[key].cell(row) in whole for key in ("time", "ratio", "verdict"))
+        assert (columns["error"].cell(row) in whole) == (width == 190)
+    assert f" mine: {reason.split(maxsplit=1)[0]}" in printed
+    assert all(len(line) <= width for line in printed.splitlines())
+
+
+def test_the_columns_of_least_priority_are_left_out_first(tmp_path):
+    every = list(tables.sections(report(save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)]))))
+    before = every[0].columns
+    for width in range(250, 40, -30):
+        kept = terminal.columns_that_fit(every, CleanConsole(width=width))
+        gone = [column.priority for column in before if column not in kept]
+        assert max(gone, default=0) < min(column.priority for column in kept)
+        before = kept
+    assert [column.key for column in kept] == ["implementation", "time", "ratio", "verdict"]
+
+
+def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(tmp_path, capsys):
+    forward = {"workload": "sequence", "mode": "forward"}
+    rows = [*trained("base", 1e-3), *trained("base", 1e-3, "forward"), *trained("mine", 1e-3)]
+    run = save(tmp_path, rows + [failed("mine", k, "crashed", "SIGSEGV", **forward) for k in range(4)])
+    printed, everything = (shown(run, 100, capsys, every) for every in (False, True))
+    assert "p · sequence · train_step · cpu" in printed
+    assert "1 more table" in printed
+    assert " mine, in 1 of them: crashed: SIGSEGV" in printed
+    for word in ("p · sequence · forward · cpu", "Holm"):
+        assert word not in printed
+        assert word in everything
+    assert "more table" not in everything
+
+
+def test_where_nothing_has_a_time_every_table_is_shown(tmp_path, capsys):
+    run = save(tmp_path, [failed("mine", 0, "crashed", "SIGSEGV", mode=mode) for mode in ("forward", "backward")])
+    assert shown(run, 100, capsys, everything=False).count("SIGSEGV") == 2
