@@ -13,6 +13,7 @@ from impls.core import command_line
 try:
     with command_line.starting():
         import click
+        import pandas as pd
 
         from benchmarks import tables
         from benchmarks.options import Group
@@ -209,16 +210,12 @@ def report_fleet(folder: Path) -> int:
     The exit code is 1 where a node has no rows, an implementation has failed on a node, or no ratio is left.
     """
     try:
-        found, missing = fleets.read(folder)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    try:
-        said = fleets.together(found, missing)
+        said = fleets.read(folder)
     except ModuleNotFoundError as error:
         command_line.say(f"error: a fleet needs {error.name}: install the group `fleet` of pyproject.toml", err=True)
         return command_line.NOT_INSTALLED
     write_text(folder / "fleet.md", fleets.document(said))
-    write_text(folder / "fleet.csv", csv(fleets.table(said)))
+    write_text(folder / "fleet.csv", csv(pd.DataFrame(said.rows)))
     console = output(190)
     if said.rows:
         console.print(tables.terminal(fleets.columns(said), said.rows))

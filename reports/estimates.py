@@ -94,12 +94,18 @@ class Noise:
 @functools.cache  # every table of a run says it, and the page too
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
-    records = sound(run.records)
+    groups = [logs for arm, logs in log_ratios(run).items() if arm[ARM.index("implementation")] not in LIMITS]
+    return Noise(median_sd(groups), median_sd(_logs_by_arm(sound(run.records))[1]))
+
+
+def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
+    """Return by ARM the logs of the ratio to the run's baseline, one for each replicate."""
     blocks = blocks_of(run)
-    others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, *LIMITS])].reset_index(drop=True)
+    others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
     groups = grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
-    return Noise(median_sd(groups), median_sd(_logs_by_arm(records)[1]))
+    arms = others[ARM].itertuples(index=False, name=None)
+    return {arm: mine for arm, mine in zip(arms, groups, strict=True) if len(mine)}
 
 
 def median_sd(groups: Sequence[np.ndarray]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy import stats
 
 from benchmarks.calibration.assumptions import Between, several, variance_within
 from benchmarks.calibration.pool import COPY
-from benchmarks.calibration.replay import Case, Head, Order, Replay
+from benchmarks.calibration.replay import Case, Replay
 from benchmarks.regression.decision import MOST, TESTED
 
 RESAMPLES, DRAWS = 2000, 50
@@ -67,11 +67,8 @@ class Count:
         each, used = -(-self.gates // len(long)), 0
         hits = np.zeros(len(long))
         for k, own in enumerate(long):
-            for _ in range(each):
-                heads = self.case.draw(replay.pool.benchmarks, rng)
-                gate = replay.gate(heads, _labelled(rng, rng.sample(own, min(len(own), MOST))))
-                hits[k] += gate.found(heads)
-                used += gate.replicates
+            hits[k], some = self._replayed(replay, each, rng, lambda own=own: rng.sample(own, min(len(own), MOST)))  # type: ignore[misc]
+            used += some
         drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
         return _limited(int(hits.sum()), each * len(long), drawn, used / (each * len(long)))
 
@@ -86,23 +83,36 @@ class Count:
         rng, numbers = random.Random(self.seed), np.random.default_rng(self.seed)
         by_round = replay.pool.by_round(self.held)
 
-        def counted(drawn: Sequence[str], gates: int) -> tuple[int, float]:
+        def counted(drawn: Sequence[str], gates: int) -> tuple[int, int]:
             weights = Counter(drawn)  # the replicates of a round that was drawn twice are twice as likely
             those = [k for name in weights for k in by_round[name]]
             chances = np.array([weights[replay.pool.replicates[k].round] for k in those], float)
-            hits = used = 0
-            for _ in range(gates):
-                heads = self.case.draw(replay.pool.benchmarks, rng)
-                order = numbers.choice(len(those), min(len(those), MOST), replace=False, p=chances / chances.sum())
-                gate = replay.gate(heads, _labelled(rng, [those[k] for k in order]))
-                hits, used = hits + gate.found(heads), used + gate.replicates
-            return hits, used / gates
+            chances /= chances.sum()
+            many = min(len(those), MOST)
+            return self._replayed(
+                replay, gates, rng, lambda: numbers.choice(those, many, replace=False, p=chances).tolist()
+            )
 
         rounds = sorted(by_round)
         hits, used = counted(rounds, self.gates)
         draws = DRAWS if len(rounds) > 1 else 0  # a single round can only be drawn again
         rates = [counted(rng.choices(rounds, k=len(rounds)), again)[0] / again for _ in range(draws)]
-        return _limited(hits, self.gates, rates or [hits / self.gates], used)
+        return _limited(hits, self.gates, rates or [hits / self.gates], used / self.gates)
+
+    def _replayed(
+        self, replay: Replay, gates: int, rng: random.Random, drawn: Callable[[], Sequence[int]]
+    ) -> tuple[int, int]:
+        """Replay so many gates; return how many found what they should, or raised an alarm, and all their replicates.
+
+        Which of the two copies is called base is drawn once for a gate; `drawn` draws its replicates.
+        """
+        hits = used = 0
+        for _ in range(gates):
+            heads = self.case.draw(replay.pool.benchmarks, rng)
+            order, swapped = drawn(), rng.random() < 0.5
+            gate = replay.gate(heads, [(k, swapped) for k in order])
+            hits, used = hits + gate.found(heads), used + gate.replicates
+        return hits, used
 
     def simulated(self, replay: Replay, between: Between) -> Rate:
         """Simulate gates in which nothing changed, each in a round of its own.
@@ -136,19 +146,10 @@ class Count:
             return None
         rng, gates, rates = random.Random(self.seed), self.gates, []
         for benchmark in replay.pool.benchmarks:
-            heads = dict.fromkeys(replay.pool.benchmarks, Head()) | {benchmark: self.case.head}
-            hits = used = 0
-            for _ in range(gates):
-                gate = replay.gate(heads, _labelled(rng, rng.sample(self.held, min(len(self.held), MOST))))
-                hits, used = hits + gate.found(heads), used + gate.replicates
+            slower = replace(self, case=replace(self.case, target=benchmark))
+            hits, used = slower._replayed(replay, gates, rng, lambda: rng.sample(self.held, min(len(self.held), MOST)))
             rates.append(Rate(hits / gates, *by_chance(hits, gates), used / gates, gates, benchmark))
         return min(rates, key=lambda found: found.rate)
-
-
-def _labelled(rng: random.Random, replicates: Sequence[int]) -> Order:
-    """Return the replicates of a gate. Which of the two copies is called base is drawn once."""
-    swapped = rng.random() < 0.5
-    return [(k, swapped) for k in replicates]
 
 
 def _limited(hits: int, gates: int, drawn: Sequence[float] | np.ndarray, replicates: float) -> Rate:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -16,9 +17,9 @@ from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.folder import CANCELLED, LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
-from benchmarks.fleet.verdict import Verdict
+from benchmarks.fleet.verdict import NOTE, together
 from benchmarks.processes import CommandFailed
-from benchmarks.regression import outcome
+from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
 from benchmarks.tables import output
 from impls.core import command_line
@@ -39,22 +40,21 @@ class Starting(click.Group):
             args = ["start", *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Invoke as click does. Where Slurm doesn't answer, its error is one line."""
+        try:
+            return super().invoke(ctx)
+        except CommandFailed as error:
+            raise click.ClickException(f"Slurm: {error}") from None
+
 
 @click.group(cls=Starting, context_settings={"help_option_names": ["-h", "--help"]})
 def fleet() -> None:
     """The same run or gate on many nodes: start (where nothing else is named), status, watch, cancel, collect."""
 
 
-def _existing(_: click.Context, __: click.Parameter, folder: Path) -> Path:
-    try:
-        fleets.read(folder)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    return folder.resolve()
-
-
 folder_argument = click.argument(
-    "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), callback=_existing
+    "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False, resolve_path=True)
 )
 
 
@@ -70,27 +70,19 @@ folder_argument = click.argument(
 @click.option(
     "--watch", "watching", is_flag=True, help="Show the progress, then collect. Ctrl-C does not stop the jobs."
 )
-@click.option("--minutes", type=click.IntRange(min=1), hidden=True)
-@click.option("--per-kind", type=click.IntRange(min=1), hidden=True)
 @click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF bench | regression ITS OPTIONS]...")
-def start(  # noqa: PLR0913, PLR0917 - one for each option
+@click.pass_context
+def start(
+    context: click.Context,
     partition: str | None,
     nodes: int | None,
     local: int | None,
     place: Path | None,
     extra: tuple[str, ...],
     watching: bool,
-    minutes: int | None,
-    per_kind: int | None,
     given: tuple[str, ...],
-) -> int:
+) -> Any:
     """Start a run for each node, or a regression gate. Every other option is one of `bench`, or of `regression`."""
-    if minutes:
-        command_line.say(f"note: --minutes {minutes} is now --slurm time={minutes}", err=True)
-        extra = (*extra, f"time={minutes}")
-    if per_kind:
-        nodes = per_kind * len((partition or "").split(","))
-        command_line.say(f"note: --per-kind {per_kind} is now --nodes {nodes}", err=True)
     if local and (partition or nodes or extra):
         raise click.UsageError("--local does not go with --partition, --nodes or --slurm")
     if not local and not slurm.present():
@@ -100,104 +92,91 @@ def start(  # noqa: PLR0913, PLR0917 - one for each option
     if not local and not nodes:
         raise click.UsageError("say how many nodes: --nodes N")
     sbatch = slurm.sbatch_options(extra)
-    command = REGRESSION if given[:1] == (REGRESSION,) else RUN
-    run = plan.run_options(given) if command == RUN else None
-    gate = plan.gate_options(given[1:]) if command == REGRESSION else None
     places = ["this machine"] * local if local else slurm.places(partition, nodes or 0)
+    command = REGRESSION if given[:1] == (REGRESSION,) else RUN
+    write = plan.gates(given[1:]) if command == REGRESSION else plan.runs(given)
     folder = choices.usable_out(place or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-fleet").resolve()
-    members = tuple(Member(f"{number:03}", where) for number, where in enumerate(places, 1))
-    names = [member.name for member in members]
-    if run is not None:
-        plan.write_runs(folder, names, run)
-    if gate is not None:
-        plan.write_gates(folder, names, gate)
-    kept = Fleet(LOCAL if local else SLURM, members, command)
+    kept = Fleet(
+        LOCAL if local else SLURM,
+        tuple(Member(f"{number:03}", where) for number, where in enumerate(places, 1)),
+        command,
+    )
+    write(folder, [member.name for member in kept.members])
     fleets.write(folder, kept)  # before any job is, since a job reads it
     command_line.say(f"the fleet is {folder}")
     if local:
-        return _measure_here(folder, kept)
+        _measure_here(folder, kept)
+        return context.invoke(collect, folder=folder)
     _submit(folder, kept, sbatch)
     command_line.say(f"{sys.executable} -m benchmarks fleet status {folder}    (or watch, cancel, collect)")
-    return _watch(folder) if watching else 0
+    return context.invoke(watch, folder=folder) if watching else 0
 
 
-def _measure_here(folder: Path, kept: Fleet) -> int:
-    """Measure one member after the other, and collect. Ctrl-C ends the present one and the fleet."""
+def _measure_here(folder: Path, kept: Fleet) -> None:
+    """Measure one member after the other. Ctrl-C ends the present one and the fleet."""
     choices.heed_signals()
-    for member in kept.members:
-        job = Job(folder, member.name)
+    for number, member in enumerate(kept.members):
         command_line.say(f"{member.name} has begun: {fleets.folder_of(folder, member.name) / 'log.txt'}")
         try:
-            job.measure()
+            Job(folder, member.name).measure()
         except BaseException:
-            job.end()
             (folder / CANCELLED).touch()
             raise
-        command_line.say(_line(folder, kept, member, slurm.GONE))
+        command_line.say(_lines(folder, kept)[0][number])
         if (folder / CANCELLED).exists():
             break
-    return _collect(folder)
 
 
 def _submit(folder: Path, kept: Fleet, sbatch: dict[str, str]) -> None:
     """Submit all jobs, and keep the id of each."""
-    submitted: list[Member] = []
-    for member in kept.members:
+    members = list(kept.members)
+    for number, member in enumerate(kept.members):
         try:
             job = slurm.submit(
                 Job(folder, member.name), member.asked, 0 if kept.command == REGRESSION else TIMEOUTS, sbatch
             )
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            what = f"; {len(submitted)} were submitted before: fleet cancel {folder}" if submitted else ""
+            what = f"; {number} were submitted before: fleet cancel {folder}" if number else ""
             said = f"{member.name} could not be submitted to {member.asked}: {error}{what}"
             raise click.ClickException(one_line(said)) from None
-        submitted.append(msgspec.structs.replace(member, job=job))
-        fleets.write(folder, Fleet(SLURM, (*submitted, *kept.members[len(submitted) :]), kept.command))
+        members[number] = msgspec.structs.replace(member, job=job)
+        fleets.write(folder, msgspec.structs.replace(kept, members=tuple(members)))
         command_line.say(f"submitted: {member.name} to {member.asked}, job {job}")
 
 
-def _line(folder: Path, kept: Fleet, member: Member, state: str) -> str:
-    """Return what a member's job does, in a line."""
-    over = fleets.ended(folder, member.name)
-    done, of_all = fleets.replicates_done(folder, member.name)
-    measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
-    if kept.command == REGRESSION:
-        try:
-            measured = outcome.read(fleets.run_of(folder, member.name)).verdict
-        except ValueError:
-            measured = "no verdict"
-    if over and state == slurm.GONE:
-        state = f"ended on {over.node}, exit code {over.code}" + (f": {over.said}" if over.code not in (0, 1) else "")
-    elif state == slurm.GONE:
-        state = fleets.why_missing(folder, member)
-    job = f", job {member.job}" if member.job else ""
-    return f"{member.name}, {member.asked}{job}: {state}; {measured}"
-
-
 def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
-    """Return a line for each member, and how many have not ended.
+    """Return a line for each member: what its job does; and how many have not ended.
 
     Raises:
         CommandFailed: where Slurm doesn't answer.
     """
-    if kept.cluster == SLURM:
-        found = slurm.states(member.job for member in kept.members)
-        states = [found[member.job] for member in kept.members]
-    else:
-        over = [(folder / CANCELLED).exists() or fleets.ended(folder, member.name) for member in kept.members]
-        states = [slurm.GONE if ended else "not ended" for ended in over]
-    lines = [_line(folder, kept, member, state) for member, state in zip(kept.members, states, strict=True)]
-    return lines, sum(state != slurm.GONE for state in states)
+    states = slurm.states() if kept.cluster == SLURM else {}
+    lines, going_on = [], 0
+    for member in kept.members:
+        over, state = fleets.ended(folder, member.name), states.get(member.job, "")
+        if kept.cluster == LOCAL and not over and not (folder / CANCELLED).exists():
+            state = "not ended"
+        going_on += bool(state)
+        if over and not state:
+            said = f": {over.said}" if over.code not in (0, 1) else ""
+            state = f"ended on {over.node}, exit code {over.code}{said}"
+        done, of_all = fleets.replicates_done(folder, member.name)
+        measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
+        if kept.command == REGRESSION:
+            try:
+                measured = outcome.read(fleets.run_of(folder, member.name)).verdict
+            except ValueError:
+                measured = "no verdict"
+        job = f", job {member.job}" if member.job else ""
+        lines.append(f"{member.name}, {member.asked}{job}: {state or fleets.why_missing(folder, member)}; {measured}")
+    return lines, going_on
 
 
 @fleet.command()
 @folder_argument
 def status(folder: Path) -> int:
     """Say what each job of a fleet does. Exit code 3 while some have not ended."""
-    try:
-        lines, going_on = _lines(folder, fleets.read(folder))
-    except CommandFailed as error:
-        raise click.ClickException(f"Slurm: {error}") from None
+    lines, going_on = _lines(folder, fleets.read(folder))
     for line in lines:
         command_line.say(line)
     return 3 if going_on else 0
@@ -205,12 +184,9 @@ def status(folder: Path) -> int:
 
 @fleet.command()
 @folder_argument
-def watch(folder: Path) -> int:
+@click.pass_context
+def watch(context: click.Context, folder: Path) -> Any:
     """Show the progress until all jobs have ended, then collect. Ctrl-C does not stop the jobs."""
-    return _watch(folder)
-
-
-def _watch(folder: Path) -> int:
     kept, before = fleets.read(folder), list[str]()
     while True:
         try:
@@ -221,7 +197,7 @@ def _watch(folder: Path) -> int:
             for line in [*lines, f"{going_on} of {len(lines)} have not ended"]:
                 command_line.say(line)
         if not going_on:
-            return _collect(folder)
+            return context.invoke(collect, folder=folder)
         before = lines
         try:
             time.sleep(WATCH_SECONDS)
@@ -237,11 +213,8 @@ def cancel(folder: Path) -> int:
     """End the jobs of a fleet. What they have measured is kept."""
     kept = fleets.read(folder)
     (folder / CANCELLED).touch()
-    try:
-        if kept.cluster == SLURM:
-            slurm.cancel(member.job for member in kept.members if member.job)
-    except CommandFailed as error:
-        raise click.ClickException(f"Slurm: {error}") from None
+    if kept.cluster == SLURM:
+        slurm.cancel(member.job for member in kept.members if member.job)
     again = f"{sys.executable} -m benchmarks fleet collect {folder}"
     command_line.say(f"all jobs are cancelled; a table of the runs that are whole: {again}")
     return 0
@@ -251,21 +224,16 @@ def cancel(folder: Path) -> int:
 @folder_argument
 def collect(folder: Path) -> int:
     """Make one table of the nodes that have ended: does it hold on all of them? Of gates: one verdict over nodes."""
-    return _collect(folder)
+    if fleets.read(folder).command == RUN:  # in a process of its own: an error there cannot lose a measurement
+        return subprocess.run([sys.executable, "-m", "reports", "fleet", str(folder)], cwd=ROOT, check=False).returncode
+    result, title, strict = together(folder)
+    line = result.last_line(strict)
+    report.show(result, title, line, output(190))
+    markdown = report.markdown(result, title, line, [NOTE])
+    write_text(folder / "regression.md", markdown)
+    to_summary(markdown)
+    command_line.say(f"the table is {folder / 'regression.md'}")
+    return result.exit_code(strict)
 
 
 fleet.add_command(collect, "verdict")  # its earlier name for gates
-
-
-def _collect(folder: Path) -> int:
-    if fleets.read(folder).command == RUN:  # in a process of its own: an error there cannot lose a measurement
-        return subprocess.run([sys.executable, "-m", "reports", "fleet", str(folder)], cwd=ROOT, check=False).returncode
-    said = Verdict.read(folder)
-    said.show(output(190))
-    try:
-        write_text(folder / "regression.md", said.markdown())
-    except OSError as error:
-        raise click.ClickException(f"{folder} can't be written to: {error.strerror or error}") from None
-    to_summary(said.markdown())
-    command_line.say(f"the table is {folder / 'regression.md'}")
-    return said.exit_code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import msgspec
 
 from benchmarks import json_files
@@ -51,12 +52,12 @@ def read(folder: Path) -> Fleet:
     """Read fleet.json.
 
     Raises:
-        ValueError: where there is none. One line.
+        click.UsageError: where there is none.
     """
     try:
         return json_files.read(folder / FILE, Fleet)
     except ValueError as error:
-        raise ValueError(f"{folder} holds no fleet ({one_line(str(error))})") from None
+        raise click.UsageError(f"{folder} holds no fleet ({one_line(str(error))})") from None
 
 
 def write(folder: Path, fleet: Fleet) -> None:

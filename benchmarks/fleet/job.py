@@ -15,7 +15,6 @@ from benchmarks import ROOT
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import CANCELLED, ENDED, LOCAL, REGRESSION, Ended
 from benchmarks.processes import told_with_parent
-from benchmarks.regression import outcome
 from impls.core.files import write_text
 from impls.core.text import json_text, one_line
 
@@ -47,19 +46,15 @@ class Job:
         try:
             return self.measure()
         except UncompletedJobError as error:  # it has reached its time limit too often
-            self.end()
             return self._leave(GIVEN_UP, str(error))
 
     def measure(self) -> int:
         """Begin what the member measures or go on with it, wait until that has ended, and return its exit code."""
-        place, run = fleets.folder_of(self.folder, self.name), fleets.run_of(self.folder, self.name)
+        place = fleets.folder_of(self.folder, self.name)
         (place / ENDED).unlink(missing_ok=True)
         fleet, log = fleets.read(self.folder), place / "log.txt"
-        command = ["bench", "--resume", str(run)]
+        command = ["bench", "--resume", str(fleets.run_of(self.folder, self.name))]
         if fleet.command == REGRESSION:
-            if (run / outcome.FILE).exists():  # it had ended when the job was requeued
-                gate = outcome.read(run)
-                return self._leave(gate.exit_code, gate.verdict)
             command = ["regression", "--options", str(fleets.gate_of(self.folder, self.name))]
         variables = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}  # the fleet's
         with log.open("ab") as file:
@@ -68,10 +63,13 @@ class Job:
                 told_with_parent([sys.executable, "-m", "benchmarks", *command]),
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=variables, start_new_session=True,
             )  # fmt: skip
-        while (code := self.process.poll()) is None:  # not wait(): a handler of a signal could not see its end
-            time.sleep(POLL_SECONDS)
-            if fleet.cluster == LOCAL and (self.folder / CANCELLED).exists():
-                self.end()
+        try:
+            while (code := self.process.poll()) is None:  # not wait(): a handler of a signal could not see its end
+                time.sleep(POLL_SECONDS)
+                if fleet.cluster == LOCAL and (self.folder / CANCELLED).exists():
+                    self.end()
+        finally:
+            self.end()
         lines = log.read_text(errors="replace").strip().splitlines()
         return self._leave(code, lines[-1] if lines else "nothing said")
 

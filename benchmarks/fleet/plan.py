@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -24,9 +24,15 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.text import json_text
 
+Write = Callable[[Path, Sequence[str]], None]
+"""Writes what each of these members of a fleet is to do, into the fleet's folder."""
 
-def run_options(words: Sequence[str]) -> RunOptions:
-    """Return the options of each node's run, from those of `bench`, with each implementation named.
+
+def runs(words: Sequence[str]) -> Write:
+    """Return what writes the run.json of each member: every implementation is named, and a copy of the baseline added.
+
+    Args:
+        words: options of `bench`.
 
     Raises:
         click.UsageError: where `bench` would refuse them.
@@ -37,26 +43,29 @@ def run_options(words: Sequence[str]) -> RunOptions:
             raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
     if options.replicates == 1:
         raise click.UsageError("nodes are compared by their replicates: --replicates must be at least 2")
-    implementations, _ = compared(options)
+    implementations, name = compared(options)
     if any(implementation.name == TWIN for implementation in implementations):
         raise click.UsageError(f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours")
-    return planned(options)
+    options = planned(options)
+    baseline = next(implementation for implementation in implementations if implementation.name == name)
+
+    def write(folder: Path, members: Sequence[str]) -> None:
+        twin = folder / f"{TWIN}.py"
+        shutil.copyfile(baseline.path, twin)
+        whole = planned(msgspec.structs.replace(options, implementations=(*options.implementations, str(twin))))
+        for member in members:
+            run_of(folder, member).mkdir(parents=True)
+            mine = msgspec.structs.replace(whole, run_id=new_run_id())
+            write_text(run_of(folder, member) / "run.json", json_text(mine))
+
+    return write
 
 
-def write_runs(folder: Path, members: Sequence[str], options: RunOptions) -> None:
-    """Write the run.json of each member, with a copy of the baseline among its implementations."""
-    twin = folder / f"{TWIN}.py"
-    (baseline,) = (each for each in map(registry.resolve, options.implementations) if each.name == options.baseline)
-    shutil.copyfile(baseline.path, twin)
-    whole = planned(msgspec.structs.replace(options, implementations=(*options.implementations, str(twin))))
-    for member in members:
-        place = run_of(folder, member)
-        place.mkdir(parents=True)
-        write_text(place / "run.json", json_text(msgspec.structs.replace(whole, run_id=new_run_id())))
+def gates(words: Sequence[str]) -> Write:
+    """Return what writes the options of each member's gate. All compare the commits of this moment.
 
-
-def gate_options(words: Sequence[str]) -> GateOptions:
-    """Return the options of each node's gate, from those of `regression`. All compare the commits of this moment.
+    Args:
+        words: options of `regression`.
 
     Raises:
         click.UsageError: where `regression` would refuse them.
@@ -84,14 +93,14 @@ def gate_options(words: Sequence[str]) -> GateOptions:
         base, head = commit(options.base), commit(options.head)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    return msgspec.structs.replace(options, implementations=implementations, base=base, head=head)
 
+    def write(folder: Path, members: Sequence[str]) -> None:
+        for member in members:
+            folder_of(folder, member).mkdir(parents=True)
+            mine = msgspec.structs.replace(
+                options, implementations=implementations, base=base, head=head, run_id=new_run_id(),
+                gates=len(members), out=str(run_of(folder, member)),
+            )  # fmt: skip
+            write_text(gate_of(folder, member), json_text(mine))
 
-def write_gates(folder: Path, members: Sequence[str], options: GateOptions) -> None:
-    """Write the options of each member's gate: they share the chance of a false alarm."""
-    for member in members:
-        folder_of(folder, member).mkdir(parents=True)
-        mine = msgspec.structs.replace(
-            options, run_id=new_run_id(), gates=len(members), out=str(run_of(folder, member))
-        )
-        write_text(gate_of(folder, member), json_text(mine))
+    return write

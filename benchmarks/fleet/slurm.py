@@ -12,7 +12,7 @@ import click
 from benchmarks import ROOT
 from benchmarks.fleet.folder import LOGS
 from benchmarks.fleet.job import Job
-from benchmarks.processes import CommandFailed, run
+from benchmarks.processes import run
 
 SECONDS = 60.0
 """The time in which a command of Slurm must answer."""
@@ -20,8 +20,6 @@ USABLE, MARKS = ("idle", "mixed", "allocated", "planned"), "~#-+"
 """The states of a node that can take a job, now or later, and the signs that such a state may have: it is powered down
 or up, or planned for another job. A node that does not answer (*), is under maintenance ($), or is about to reboot or
 to be powered down (@ ^ ! %) is not usable."""
-GONE = "gone"
-"""The state of a job that has ended."""
 MINUTES = 120
 """The time limit of a job. A run that reaches it is requeued, and goes on with what it has; a gate is given up."""
 SIGNAL_SECONDS = 60
@@ -55,47 +53,35 @@ def sbatch_options(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def nodes(partition: str) -> list[str]:
-    """Return the nodes of a partition that can take a job, those that are idle first.
-
-    Raises:
-        CommandFailed: where Slurm doesn't answer, or has no such partition.
-    """
-    lines = run(["sinfo", "--Node", "--noheader", f"--partition={partition}", "--format=%N %T"], SECONDS).splitlines()
-    states = dict(line.split() for line in lines if line.strip())
-    if not states:
-        raise CommandFailed(f"there is no partition {partition}")
-    usable = [name for name, state in states.items() if state.rstrip(MARKS) in USABLE]
-    return sorted(usable, key=lambda name: (not states[name].startswith("idle"), name))
-
-
-def default_partition() -> str:
-    """Return the name of the partition that Slurm uses where none is named.
-
-    Raises:
-        CommandFailed: where there is none.
-    """
-    names = [line.strip() for line in run(["sinfo", "--noheader", "--format=%P"], SECONDS).splitlines()]
-    found = next((name.rstrip("*") for name in names if name.endswith("*")), None)
-    if found is None:
-        raise CommandFailed(f"no partition is the default; name one of {', '.join(names)}")
-    return found
-
-
 def places(partition: str | None, count: int) -> list[str]:
-    """Return such as `a/node1` for each of so many jobs: distinct nodes, from each partition in turn.
+    """Return such as `a/node1` for each of so many jobs: distinct nodes, from each partition in turn, idle ones first.
+
+    Args:
+        partition: such as `a,b`; None for Slurm's default.
+        count: how many.
 
     Raises:
-        click.UsageError: where there are fewer.
+        click.UsageError: where there are fewer, or no such partition.
+        CommandFailed: where Slurm doesn't answer.
     """
-    try:
-        usable = {name: nodes(name) for name in (partition.split(",") if partition else [default_partition()])}
-    except CommandFailed as error:
-        raise click.UsageError(f"Slurm: {error}") from None
-    rounds = itertools.zip_longest(*([f"{name}/{node}" for node in found] for name, found in usable.items()))
+    states: dict[str, dict[str, str]] = {}  # of each node, by partition; a star marks the default one
+    for line in run(["sinfo", "--Node", "--noheader", "--format=%P %N %T"], SECONDS).splitlines():
+        name, node, state = line.split()
+        if partition or name.endswith("*"):
+            states.setdefault(name.rstrip("*"), {})[node] = state
+    wanted = partition.split(",") if partition else list(states)
+    if unknown := set(wanted) - set(states):
+        raise click.UsageError(f"Slurm: there is no partition {', '.join(sorted(unknown))}")
+    if not wanted:
+        raise click.UsageError("Slurm: no partition is the default; name one with --partition")
+    usable = []
+    for name in wanted:
+        nodes = [node for node, state in states[name].items() if state.rstrip(MARKS) in USABLE]
+        nodes.sort(key=lambda node, of=states[name]: (not of[node].startswith("idle"), node))  # type: ignore[misc]
+        usable.append([(node, f"{name}/{node}") for node in nodes])
     by_node: dict[str, str] = {}  # a node may be in several partitions
-    for where in filter(None, itertools.chain.from_iterable(rounds)):
-        by_node.setdefault(where.partition("/")[2], where)
+    for node, where in filter(None, itertools.chain.from_iterable(itertools.zip_longest(*usable))):
+        by_node.setdefault(node, where)
     if count > len(by_node):
         raise click.UsageError(f"--nodes is {count}; {len(by_node)} are usable")
     return list(by_node.values())[:count]
@@ -130,17 +116,16 @@ def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> st
     return str(executor.submit(job).job_id)
 
 
-def states(jobs: Iterable[str]) -> dict[str, str]:
-    """Return the state of each job in a word, such as `pending (Resources)`, and GONE for one that has ended.
+def states() -> dict[str, str]:
+    """Return the state of each job that has not ended, in a word, such as `pending (Resources)`, by its id.
 
     Raises:
         CommandFailed: where Slurm doesn't answer.
     """
-    found = dict.fromkeys(jobs, GONE)  # not by submitit's `sacct`: few clusters keep accounts
+    found = {}  # not by submitit's `sacct`: few clusters keep accounts
     for line in run(["squeue", "--noheader", "--format=%A|%T|%r"], SECONDS).splitlines():
         job, state, reason = line.split("|")
-        if job in found:
-            found[job] = state.lower() + (f" ({reason})" if state == "PENDING" and reason != "None" else "")
+        found[job] = state.lower() + (f" ({reason})" if state == "PENDING" and reason != "None" else "")
     return found
 
 

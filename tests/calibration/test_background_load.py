@@ -4,11 +4,13 @@ import multiprocessing
 import os
 
 import psutil
+import pytest
 
 from benchmarks.calibration.background_load import background_load
 from tests.helpers.processes import wait_for
 
 
+@pytest.mark.process
 def test_the_load_works_on_its_processor_and_goes_with_the_block():
     core = min(os.sched_getaffinity(0))
     with background_load(core):

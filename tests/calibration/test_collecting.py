@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 from types import SimpleNamespace
+from typing import ClassVar
 
 import click
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -15,41 +17,103 @@ from benchmarks.calibration.injection import KINDS
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.real_gates import INJECTED
 from benchmarks.calibration.subject import Subject
-from benchmarks.metadata import Machine
-from benchmarks.regression import gate_options
+from benchmarks.metadata import Machine, Metadata
+from benchmarks.record import Record
+from benchmarks.regression import gate_options, snapshots
+from tests.helpers.pools import MINE
+from tests.helpers.records import record
 
 NAMES = ("numpy_lstm", "torch_lstm")
+SMALL = Subject(NAMES, "t4-b2-i8-h8", ("forward", "train_step"))
 
 
 @pytest.fixture
-def small(monkeypatch):
-    monkeypatch.setattr(measuring, "BLOCKS", 3)
-    return Subject(NAMES, "t4-b2-i8-h8", ("forward",))
+def here(tmp_path, monkeypatch):
+    """This suite's files as they are, as if they were in no repository, on a machine without a GPU."""
+
+    def unusable(*_):
+        raise snapshots.Unusable("no repository")
+
+    monkeypatch.setattr(snapshots, "git", unusable)
+    monkeypatch.setattr(measuring.machine, "machine", Machine)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def collected(folder, subject):
-    """A pool with a round of two replicates."""
-    pool.claim(folder / "pool", subject.identity(Machine()))
-    measuring.collect(folder, subject, lambda *_: None, 2, (1.0,))
-    return Pool.load(folder / "pool")
+def source(side, name):
+    return side.versions[name].implementation.path.read_text()
 
 
-@pytest.mark.process
-def test_a_round_holds_base_its_copy_and_what_is_slowed_in_the_same_replicates(small, tmp_path):
-    found = collected(tmp_path, small)
-    assert found.benchmarks == [f"{name} t4-b2-i8-h8/sequence/forward" for name in NAMES]
-    assert found.holding([BASE, COPY, "+100%"]) == [0, 1]
-    assert len(found.by_round([0, 1])) == 1
-    for name in found.benchmarks:
-        for replicate in (0, 1):
-            slower = found.replicates[replicate].log_ratio(name, BASE, "+100%")
-            assert slower > max(0.2, found.replicates[replicate].log_ratio(name, BASE, COPY))
-    (described,) = pool.rounds_of(tmp_path / "pool")
-    assert described.id == found.replicates[0].round
-    assert described.work in KINDS
+class Scripted:
+    """A session that measures nothing. Each of its sides takes a time of its own."""
+
+    admissions: ClassVar = {}
+    failures: ClassVar = {}
+    sources: ClassVar = []
+    """Of each session: the sources of a side, by its label and the name of the implementation."""
+
+    def __init__(self, options, sides, *_):
+        self.options, self.sides = options, sides
+        self.sources.append({side.label: {name: source(side, name) for name in NAMES} for side in sides})
+        roots = {str(side.versions[NAMES[0]].root) for side in sides}
+        assert len(roots) == len(sides)  # equal sides, too, have different files
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    admit = close = lambda _: None
+
+    def replicate(self, number, *_, **__):
+        rows = [
+            record(name, number, float(place), side=side.label, run_id=self.options.run_id)
+            for place, side in enumerate(self.sides, 1)
+            for name in NAMES
+        ]
+        return [msgspec.convert(row, Record) for row in rows]
 
 
-def gate_of(kind, folder, subject, monkeypatch):
+@pytest.fixture
+def scripted(monkeypatch, here):
+    monkeypatch.setattr(Scripted, "sources", [])
+    monkeypatch.setattr(measuring, "Session", Scripted)
+    monkeypatch.setattr(measuring.machine, "describe", lambda options: Metadata(run=options))
+    return Scripted.sources
+
+
+def test_each_side_of_a_round_is_slowed_by_as_much_as_its_label_says(scripted, tmp_path):
+    pool.claim(tmp_path / "pool", SMALL.identity(Machine()))
+    for _ in range(2):
+        measuring.collect(tmp_path, SMALL, lambda *_: None, 1, (0.02, 0.05))
+    works = [described.work for described in pool.rounds_of(tmp_path / "pool")]
+    assert sorted(works) == sorted(KINDS)  # each kind of work comes as often
+    for sources in scripted:
+        assert set(sources) == {BASE, COPY, "+2%", "+5%"}
+        assert sources[COPY] == sources[BASE]
+        for name, plain in sources[BASE].items():
+            (work,) = {kind for kind in KINDS if f"({kind})" in sources["+2%"][name]}
+            for label, share in (("+2%", 0.02), ("+5%", 0.05)):
+                added = sources[label][name].removeprefix(plain)
+                assert repr(dict.fromkeys(SMALL.modes, share / KINDS[work])) in added
+                assert f"takes {label.strip('+%')} % longer ({work})" in added
+    found = Pool.load(tmp_path / "pool")
+    assert found.holding([BASE, COPY, "+2%", "+5%"]) == [0, 1]
+    assert sorted(found.works.values()) == sorted(KINDS)
+    assert [len(own) for own in found.by_round(range(2)).values()] == [1, 1]
+
+
+@pytest.mark.parametrize("when", ["admissions", "failures"])
+def test_a_round_in_which_an_arm_fails_is_no_round(scripted, tmp_path, monkeypatch, when):
+    failed = {(BASE, NAMES[0], "b"): SimpleNamespace(status="error", reason="no backward")}
+    monkeypatch.setattr(Scripted, when, failed)
+    pool.claim(tmp_path / "pool", SMALL.identity(Machine()))
+    with pytest.raises(click.ClickException, match="numpy_lstm b, as base: no backward"):
+        measuring.collect(tmp_path, SMALL, lambda *_: None, 1)
+    assert not [*(tmp_path / "pool").glob("replicate-*")]
+
+
+def gate_of(kind, folder, monkeypatch):
     """What a gate records, and its sides' sources by name, where nothing is measured."""
     seen = []
 
@@ -58,50 +122,42 @@ def gate_of(kind, folder, subject, monkeypatch):
         base, head = (str(side.versions["torch_lstm"].root) for side in session.sides)
         assert base != head  # even if they are equal
         assert len(base) == len(head)
-        seen.extend(
-            {name: version.implementation.path.read_text() for name, version in side.versions.items()}
-            for side in session.sides
-        )
-        code = {False: 0, True: 1}
-        return SimpleNamespace(exit_code=lambda strict: code[strict], worse={}, findings=[], unclear=[])
+        seen.extend({name: source(side, name) for name in NAMES} for side in session.sides)
+        return SimpleNamespace(exit_code=lambda strict: 1 if strict else 0, worse={}, findings=[], unclear=[])
 
     monkeypatch.setattr(measuring, "measure_and_decide", decide)
-    gate = measuring.real_gate(kind, folder, subject, lambda *_: None)
-    return gate, *seen
+    return measuring.real_gate(kind, folder, SMALL, lambda *_: None), *seen
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("kind", INJECTED)
-def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, small, tmp_path, monkeypatch):
-    both = dataclasses.replace(small, modes=("forward", "train_step"))
-    gate, base, head = gate_of(kind, tmp_path, both, monkeypatch)
+def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, here, tmp_path, monkeypatch):
+    gate, base, head = gate_of(kind, tmp_path, monkeypatch)
     name, benchmark = gate.slowed.split()
     mode = benchmark.rpartition("/")[2]
     assert {other for other in NAMES if base[other] != head[other]} == {name}
     injected = head[name].removeprefix(base[name])
-    assert f"for mode in {{{mode!r}:" in injected
+    assert repr({mode: INJECTED[kind] / KINDS[gate.work]}) in injected
     assert f"takes {kind.strip('+%')} % longer ({gate.work})" in injected
     assert (gate.exit_code, gate.strict_exit_code) == (0, 1)
 
 
-@pytest.mark.process
-def test_a_gate_of_the_same_code_has_two_equal_sides(small, tmp_path, monkeypatch):
-    gate, base, head = gate_of("same", tmp_path, small, monkeypatch)
+def test_a_gate_of_the_same_code_has_two_equal_sides(here, tmp_path, monkeypatch):
+    gate, base, head = gate_of("same", tmp_path, monkeypatch)
     assert base == head
     assert (gate.slowed, gate.work) == ("", None)
 
 
+def test_a_gate_whose_benchmark_was_not_measured_is_no_gate(here, tmp_path, monkeypatch):
+    def decide(session, *_):
+        session.admissions["base", "torch_lstm", "b"] = SimpleNamespace(status="unsupported", reason="no backward")
+
+    monkeypatch.setattr(measuring, "measure_and_decide", decide)
+    with pytest.raises(click.ClickException, match="torch_lstm b, as base: no backward"):
+        measuring.real_gate("same", tmp_path, SMALL, lambda *_: None)
+
+
 def gates_of(subject):
     return subject.identity(Machine()).gates
-
-
-MINE = """
-from impls.numpy_lstm import prepare as _prepare
-FRAMEWORK = "numpy"
-TRACK = "default"
-def prepare(problem, weights, device, workload):
-    return _prepare(problem, weights, device, workload)
-"""
 
 
 @pytest.fixture
@@ -120,57 +176,46 @@ def mine(tmp_path):
 
 
 @pytest.mark.process
-def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_slowed(mine):
+def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_known_by_its_code(mine):
     subject = Subject.of([str(mine), "torch_lstm"], "t4-b2-i8-h8")
-    assert set(subject.names) == {"mine", "torch_lstm"}
     root = subject.root
     assert (root / "given" / "beside.txt").is_file()
     paths = {name: version.implementation.path for name, version in subject.versions(root).items()}
     assert paths == {"mine": root / "given" / "mine.py", "torch_lstm": root / "impls" / "torch_lstm.py"}
-    assert re.fullmatch(r"mine and torch_lstm at t4-b2-i8-h8, code [0-9a-f]{8}", gates_of(subject))
-    slower = subject.slowed(0.05, "memory", ["mine"], ["forward"])
-    here, there = (
-        {name: version.implementation.digest for name, version in subject.versions(place).items()}
-        for place in (root, slower)
-    )
-    assert {name for name in here if here[name] != there[name]} == {"mine"}
-    assert mine.read_text() == MINE
+    before = gates_of(subject)
+    assert re.fullmatch(r"mine and torch_lstm at t4-b2-i8-h8, code [0-9a-f]{8}", before)
+    slower = subject.versions(subject.slowed(0.05, "memory", ["mine"], ["forward"]))
+    assert slower["mine"].implementation.path.read_text() != MINE == mine.read_text()
     with pytest.raises(ValueError, match=r"git ignores .*ignored\.py"):
         _ = Subject.of([str(mine.with_name("ignored.py"))]).root
-
-
-@pytest.mark.process
-def test_a_file_is_known_by_its_code_and_that_of_what_lies_beside_it(mine):
-    def described():
-        return gates_of(Subject.of([str(mine)]))
-
-    before = described()
     (mine.parent / "beside.txt").write_text("no code")
-    assert described() == before
+    assert gates_of(dataclasses.replace(subject)) == before
     (mine.parent / "cell.py").write_text("x = 1")
-    assert described() != before
+    assert gates_of(dataclasses.replace(subject)) != before
 
 
 @pytest.mark.process
-def test_the_order_of_options_and_repetitions_change_nothing():
-    one, other = (
-        Subject.of(impls, modes=modes)
-        for impls, modes in (
-            (["jax_scan", "torch_lstm"], ["forward", "train_step"]),
-            (["torch_lstm", "jax_scan"], ["train_step", "forward", "forward"]),
-        )
-    )
+def test_a_round_of_a_file_from_elsewhere_and_one_of_the_suite(mine, tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "BLOCKS", 3)
+    subject = dataclasses.replace(Subject.of([str(mine), "numpy_lstm"], SMALL.problem), modes=("forward",))
+    pool.claim(tmp_path / "pool", subject.identity(Machine()))
+    measuring.collect(tmp_path, subject, lambda *_: None, 2, (1.0,))
+    found = Pool.load(tmp_path / "pool")
+    assert found.benchmarks == ["mine t4-b2-i8-h8/sequence/forward", "numpy_lstm t4-b2-i8-h8/sequence/forward"]
+    assert found.holding([BASE, COPY, "+100%"]) == [0, 1]
+    for name in found.benchmarks:
+        for replicate in found.replicates:
+            assert replicate.log_ratio(name, BASE, "+100%") > max(0.2, replicate.log_ratio(name, BASE, COPY))
+
+
+def test_the_order_of_options_and_repetitions_change_nothing(here):
+    one = Subject.of(["jax_scan", "torch_lstm"], modes=["forward", "train_step"])
+    other = Subject.of(["torch_lstm", "jax_scan"], modes=["train_step", "forward", "forward"])
     assert gates_of(one) == gates_of(other) == "jax_scan and torch_lstm at t64-b16-i128-h128"
     assert one.turn_seconds == other.turn_seconds
-
-
-@pytest.mark.process
-def test_a_round_of_a_file_from_elsewhere(mine, small, tmp_path):
-    subject = dataclasses.replace(Subject.of([str(mine)], small.problem), modes=("forward",))
-    found = collected(tmp_path, subject)
-    (name,) = found.benchmarks
-    assert name == "mine t4-b2-i8-h8/sequence/forward"
-    assert found.replicates[0].log_ratio(name, BASE, "+100%") > 0.2
+    assert gates_of(Subject.of(["torch_lstm"], modes=["forward"])) == "torch_lstm at t64-b16-i128-h128, forward"
+    assert Subject.of([]) == Subject()
+    assert gates_of(Subject()) == ""
 
 
 def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
@@ -178,96 +223,57 @@ def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():
     assert Subject(("mine",)).turn_seconds == gate_options.turn_seconds(2, "cpu") > Subject().turn_seconds
 
 
-@pytest.mark.process
-def test_an_lstm_without_a_backward_is_calibrated_in_the_modes_it_has():
-    subject = Subject.of(["onnxruntime_lstm"], modes=["forward"])
-    assert subject.pairs == [("onnxruntime_lstm", "forward")]
-    assert gates_of(subject) == "onnxruntime_lstm at t64-b16-i128-h128, forward"
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (["--impl=peak"], "peak is not an LSTM"),
+        (["--impl=torch_lstn"], "torch_lstm"),
+        (["--impl=a.py", "--impl=b.py"], "one file of your own"),
+        (["--impl=b.py"], "is in no git repository"),
+        (["--problem=t1-b1-i1-h1", "--problem=t2-b1-i1-h1"], "has one problem"),
+        (["--rounds=0", "--runs=0"], "there is nothing to make tables of"),
+        (["--rounds=99999999999"], "is not in the range"),
+    ],
+)
+def test_what_cannot_be_done_leaves_no_folder(chosen, said, here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(MINE)
+    done = CliRunner().invoke(command.calibrate, [*chosen, f"--out={tmp_path / 'new'}"])
+    assert done.exit_code == 2
+    assert said in done.output
+    assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.process
-def test_what_can_not_be_calibrated_is_told(mine, tmp_path):
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "second.py").write_text(MINE)
-    for impls, said in (
-        (["peak"], "peak is not an LSTM"),
-        (["torch_lstn"], "torch_lstm"),
-        ([str(mine), str(other / "second.py")], "a calibration takes one file of your own"),
-        ([str(other / "second.py")], "is in no git repository"),
-        ([str(tmp_path / "none.py")], "none.py"),
-    ):
-        chosen = [*(f"--impl={name}" for name in impls), f"--out={tmp_path / 'x'}"]
-        done = CliRunner().invoke(command.calibrate, chosen)
-        assert done.exit_code == 2
-        assert said in done.output
-    assert Subject.of([]) == Subject()
-    assert gates_of(Subject()) == ""
+def test_tables_are_made_of_what_is_there(here, tmp_path, monkeypatch):
+    def tables(*_):
+        chosen = ["--rounds", "0", "--runs", "0", "--out", str(folder)]
+        return CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
 
-
-@pytest.mark.process
-def test_a_gate_whose_benchmark_was_not_measured_is_no_gate(small, tmp_path, monkeypatch):
-    def decide(session, *_):
-        session.admissions["base", "torch_lstm", "b"] = SimpleNamespace(status="unsupported", reason="no backward")
-
-    monkeypatch.setattr(measuring, "measure_and_decide", decide)
-    with pytest.raises(click.ClickException, match="torch_lstm b, as base: no backward"):
-        measuring.real_gate("same", tmp_path, small, lambda *_: None)
-
-
-@pytest.mark.process
-def test_tables_are_made_of_what_is_there(tmp_path, monkeypatch):
     def report(*asked):
         *_, processes, advance = asked
         advance(2, 15)
         return f"tables by {processes}\n"
 
+    folder = tmp_path / "out"
+    folder.mkdir()
     monkeypatch.setattr(command, "report", report)
-    chosen = ["--rounds", "0", "--runs", "0", "--out", str(tmp_path)]
-    done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False)
-    assert "2 of 15 parts of the tables are done after 0.0 min\n" in done.stderr
-    assert (tmp_path / "calibration.md").read_text() == f"tables by {len(os.sched_getaffinity(0))}\n"
-
-    (tmp_path / "replicate-1.parquet").touch()
-    with pytest.raises(click.UsageError, match="is a pool itself: give the folder that it is in"):
-        CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
-    (tmp_path / "replicate-1.parquet").unlink()
-    (tmp_path / "calibration.md").unlink()
-    (tmp_path / "gates.md").mkdir()
+    assert "2 of 15 parts" in tables().stderr
+    assert (folder / "calibration.md").read_text() == f"tables by {len(os.sched_getaffinity(0))}\n"
+    (folder / "replicate-1.parquet").touch()
+    with pytest.raises(click.UsageError, match="is a pool itself"):
+        tables()
+    (folder / "replicate-1.parquet").unlink()
+    (folder / "calibration.md").unlink()
+    (folder / "gates.md").mkdir()
     with pytest.raises(click.UsageError, match=r"gates\.md can't be written"):  # before anything is counted
-        CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
-    assert not (tmp_path / "calibration.md").exists()
-    (tmp_path / "gates.md").rmdir()
+        tables()
+    (folder / "gates.md").rmdir()
 
     def killed(*_):
         raise RuntimeError("a process was killed")
 
     monkeypatch.setattr(command, "report", killed)
     with pytest.raises(click.ClickException, match="a process was killed"):
-        CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
-
-
-@pytest.mark.parametrize(
-    ("chosen", "said"),
-    [
-        (["--rounds", "0", "--runs", "0"], "there is nothing to make tables of"),
-        (["--runs", "99999999999"], "is not in the range"),
-        (["--rounds", "99999999999"], "is not in the range"),
-    ],
-)
-def test_what_cannot_be_done_leaves_no_folder(tmp_path, chosen, said):
-    done = CliRunner().invoke(command.calibrate, [*chosen, "--out", str(tmp_path / "new")])
-    assert done.exit_code == 2
-    assert said in done.output
-    assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.process
-def test_the_old_name_of_the_rounds_goes_on_and_says_the_new_one(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(command, "measure", lambda *given: asked.append(given[2:]))
-    monkeypatch.setattr(command, "make_tables", lambda *_: None)
-    chosen = ["--sessions", "3", "--runs", "0", "--out", str(tmp_path)]
-    done = CliRunner().invoke(command.calibrate, chosen, standalone_mode=False, catch_exceptions=False)
-    assert done.stderr == "note: --sessions is called --rounds now\n"
-    assert asked == [(3, 0)]
+        tables()
+    assert not (folder / "calibration.md").exists()

@@ -14,6 +14,8 @@ from benchmarks.calibration.counting import count_all
 from tests.helpers.pools import simulated
 from tests.helpers.processes import start, wait_for
 
+pytestmark = pytest.mark.process
+
 
 def process_and_size(replay, more):
     return os.getpid(), len(replay.pool.replicates) + more
@@ -51,7 +53,6 @@ def test_a_count_that_fails_or_is_killed_ends_them_all_and_says_so(count, error,
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.process
 def test_a_count_ends_with_the_process_that_began_it_however_that_dies(tmp_path):
     begun, script = tmp_path / "begun", tmp_path / "script.py"
     script.write_text(

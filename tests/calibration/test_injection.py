@@ -34,21 +34,18 @@ class Clock:
         self.now += 1e-3 * self.rng.choice([0.5, 1.0, 3.0])
         return "result"
 
-    def work(self):
-        self.now += 1e-6
-
 
 def prepared(share, kind="arithmetic", clock=None, **options):
-    module: dict = {"__name__": "m", "clock": clock or Clock()}
+    module = {"__name__": "m", "clock": clock or Clock()}
     exec(inject(SOURCE, share, kind, **options), module)
     if clock is not None:
         module["_time"] = clock
-        module["_Slowed"].work = lambda _: clock.work()
+        module["_Slowed"].work = lambda _: setattr(clock, "now", clock.now + 1e-6)
     return module["prepare"]("p", None, None, "w")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("share", [0.02, 0.03, 0.05, 1.0])
+@pytest.mark.parametrize("share", [0.02, 1.0])
 def test_work_takes_its_share_of_a_call_whatever_the_machine_does(share, kind):
     """The same calls, slowed and not: work takes its share, within a piece of it a call."""
     slowed, plain = Clock(), Clock()
@@ -63,19 +60,15 @@ def test_work_takes_its_share_of_a_call_whatever_the_machine_does(share, kind):
     assert found.backward is None
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_works(kind):
-    found = prepared(0.5, kind)
-    for _ in range(3):
-        found.forward.work()
-    assert found.forward.at == (0 if kind == "arithmetic" else 3 * 512)
-
-
-def test_memory_traffic_starts_again_where_the_memory_ends():
-    slowed = prepared(0.5, "memory").forward
-    slowed.at = 2**23 - 512
-    slowed.work()
-    assert slowed.at == 0
+def test_each_kind_works_and_memory_traffic_starts_again_where_the_memory_ends():
+    arithmetic, memory = (prepared(0.5, kind).forward for kind in ("arithmetic", "memory"))
+    for slowed in (arithmetic, memory):
+        slowed.work()
+        slowed.work()
+    assert (arithmetic.at, memory.at) == (0, 2 * 512)
+    memory.at = 2**23 - 512
+    memory.work()
+    assert memory.at == 0
 
 
 def test_only_the_wanted_modes_are_slowed():

@@ -11,7 +11,7 @@ from benchmarks.calibration.rates import Rate
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up
 from tests.helpers.pools import IDENTITY, simulated
 
-FEW = {"ALARM_GATES": 20, "SIMULATED": 20, "GATES": 20, "AGAIN": 1, "EACH": 2, "OFTEN": {}}
+FEW = {"ALARM_GATES": 8, "SIMULATED": 20, "GATES": 4, "AGAIN": 1, "EACH": 2, "OFTEN": {}}
 
 
 def cells_of(table):
@@ -54,10 +54,7 @@ def targets_of(pool, limits=(1.0, 1.0), alarms=(0.0, 0.0, 0.002), gates=()):
     return cells_of(report.targets(pool, found, gates))[2:]
 
 
-@pytest.mark.parametrize(
-    ("limits", "state"),
-    [((0.96, 1.0), "met"), ((0.95, 1.0), "met"), ((0.92, 0.99), "unclear"), ((0.5, 0.9), "missed")],
-)
+@pytest.mark.parametrize(("limits", "state"), [((0.95, 1.0), "met"), ((0.92, 0.99), "unclear"), ((0.5, 0.9), "missed")])
 def test_a_target_is_met_or_missed_only_where_both_limits_say_so(limits, state):
     cells = targets_of(simulated(88, 0.004, rounds=8), limits)
     assert cells[0] == ["15 rounds", "8", "missed"]
@@ -74,15 +71,9 @@ def test_rounds_that_are_too_short_for_a_gate_do_not_count_and_alarms_miss_the_t
 
 def real(kind, minutes=1.0, slowed="", code=0, worse=(), machine="a cpu", date="2026-11-24"):
     return RealGate(
-        kind=kind,
-        slowed=slowed,
-        exit_code=code,
-        regressions=[],
-        worse=list(worse),
-        seconds=60 * minutes,
-        date=date,
+        kind=kind, slowed=slowed, exit_code=code, regressions=[], worse=list(worse), seconds=60 * minutes, date=date,
         machine=machine,
-    )
+    )  # fmt: skip
 
 
 def test_the_minutes_of_real_gates_are_targets_of_the_default_gates():
