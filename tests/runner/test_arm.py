@@ -1,7 +1,7 @@
 """One worker from the runner's side: what cannot be started, and which variables it gets."""
 
 import subprocess
-import time
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -85,16 +85,21 @@ def test_two_threads_may_end_a_worker_at_once(tmp_path, monkeypatch):
     """As where `agree` runs out of time: the one that ends all arms meets the one that is done with its own."""
     arm = arm_of(registry.resolve("reference"), tmp_path)
     arm.start()
-    ended, pauses = outside.end, iter([0.3, 0.0, 0.0, 0.0])  # one is held up, and the other goes past it
+    ended, held_up, other_is_done = outside.end, threading.Event(), threading.Event()
 
     def slowly(processes):
         ended(processes)
-        time.sleep(next(pauses))
+        held_up.set()
+        assert other_is_done.wait(60)
 
     monkeypatch.setattr(outside, "end", slowly)
-    with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(arm.kill) for _ in range(2)]:
-            done.result()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(arm.kill)
+        assert held_up.wait(60)
+        monkeypatch.setattr(outside, "end", ended)
+        arm.kill()
+        other_is_done.set()
+        first.result()
     assert not arm.alive
 
 
