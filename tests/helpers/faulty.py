@@ -40,11 +40,6 @@ FAULTS = {
     "nan": """
         def bad(state): return {name: array * float("nan") for name, array in good(state).items()}
     """,
-    "misshapen": """
-        def bad(state):
-            result = good(state)
-            return {**result, "output": result["output"][0]}
-    """,
     "wrong_formula": """
         wrong = dict(weights, weight_hh_l0=weights["weight_ih_l0"][:, :problem.hidden_size])
         return base.prepare(problem, wrong, device, workload)
@@ -54,20 +49,11 @@ FAULTS = {
         def bad(state):
             while True: kept.append(np.ones(1 << 23))
     """,
-    "memory_error": """
-        def bad(state): raise MemoryError("no room")
-    """,
     "hangs": """
         def bad(state): time.sleep(1000)
     """,
     "segfaults": """
         def bad(state): ctypes.string_at(0)
-    """,
-    "exits": """
-        def bad(state): os._exit(7)
-    """,
-    "killed": """
-        def bad(state): os.kill(os.getpid(), signal.SIGKILL)
     """,
     "no_such_module": "",
     "mistyped_import": "",
@@ -225,15 +211,11 @@ TORCH = ("sets_more_threads", "stops_learning")
 STATUS = {
     "raises": ("error", "RuntimeError: no such kernel"),
     "nan": ("disagrees", "is nan"),
-    "misshapen": ("disagrees", "has shape"),
     "wrong_formula": ("disagrees", "output"),
     "leaks": ("out_of_memory", "the limit is"),
-    "memory_error": ("out_of_memory", "no room"),
     "hangs": ("timed_out", "no answer within"),
     "segfaults": ("crashed", "SIGSEGV"),
-    "exits": ("crashed", "exited with code 7"),
     "breaks_its_gpu": ("error", "an illegal memory access"),
-    "killed": ("crashed", "SIGKILL"),
     "no_such_module": ("not_installed", "no_such_framework"),
     "mistyped_import": ("error", "ImportError: cannot import name 'CanonicalLSMT'"),
     "writes_to_the_socket": ("error", "wrote to the socket"),

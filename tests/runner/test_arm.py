@@ -68,16 +68,15 @@ def test_a_worker_is_ended_before_the_machine_has_no_memory_left(tmp_path, monke
 def test_a_worker_keeps_only_its_last_inputs():
     worker = object.__new__(Worker)
     worker.seed, worker.made = 1, None
-    benchmarks = [SimpleNamespace(timed_problem=Problem.parse(f"t{t}-b1-i1-h1")) for t in (2, 3)]
-    first = worker.inputs_of(benchmarks[0], 0)
-    assert worker.inputs_of(benchmarks[0], 0) is first  # modes of a problem that follow one another share them
-    kept = weakref.ref(first)
+    short, long = (SimpleNamespace(timed_problem=Problem.parse(f"t{t}-b1-i1-h1")) for t in (2, 3))
+    first = worker.inputs_of(short, 0)
+    assert worker.inputs_of(short, 0) is first, "modes of a problem that follow one another share them"
+    gone = weakref.ref(first)
     del first
-    assert len(worker.inputs_of(benchmarks[1], 0).x) == 3
-    assert kept() is None
-    again = worker.inputs_of(benchmarks[1], 1).x
+    again = worker.inputs_of(long, 1).x
+    assert gone() is None
     worker.seed = 2
-    assert not np.array_equal(worker.inputs_of(benchmarks[1], 1).x, again)
+    assert not np.array_equal(worker.inputs_of(long, 1).x, again)
 
 
 @pytest.mark.process

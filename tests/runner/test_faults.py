@@ -18,8 +18,7 @@ TIMED = (
     "burns_in_a_child",
 )
 """Found by their times, so that nothing else may run beside them."""
-ALIKE = ("sets_more_threads", "memory_error", "misshapen", "exits", "killed", "breaks_its_gpu", "leaves_a_group",
-         "freezes", "stops_early", "starts_a_thread_elsewhere")  # fmt: skip
+ALIKE = ("sets_more_threads", "breaks_its_gpu", "leaves_a_group", "freezes", "stops_early", "starts_a_thread_elsewhere")
 """Much like others, or about PyTorch."""
 FEW = [name for name in faulty.STATUS if name not in (*TIMED, *ALIKE)]
 WHOLLY_BAD = ("wrong_formula", "no_such_module", "mistyped_import", "leaves_a_daemon", "leaves_a_group",

@@ -12,7 +12,6 @@ from impls.core.weights import make_inputs, make_weights
 from tests.helpers.processes import SMALL, impls, python
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
-NIGHTLY = pytest.mark.nightly
 
 FRAMEWORK = """
 import os
@@ -117,7 +116,7 @@ def test_it_is_timed_beside_the_others_with_its_own_versions_and_its_environment
     assert not (site / "torch").exists()
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_without_a_network_it_comes_from_the_cache_and_otherwise_it_is_not_installed_and_the_run_is_well(world):
     """Follows the test above, which has filled the cache."""
     done, mine = bench(world, "second", XDG_CACHE_HOME=str(world / "cache"), PIP_NO_INDEX="1")
@@ -129,7 +128,7 @@ def test_without_a_network_it_comes_from_the_cache_and_otherwise_it_is_not_insta
     assert not list((world / "empty" / "lstm-bench" / "environments").glob("*/"))
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_agree_and_evaluate_run_in_it_too(world):
     path = world / "mine" / "tiny_lstm.py"
     arguments = ("--impl", path, "--problem", "t5-b4-i8-h8", "--workload", "sequence")
@@ -143,18 +142,3 @@ def test_agree_and_evaluate_run_in_it_too(world):
     assert done.returncode == 0, done.stderr
     with np.load(world / "o.npz") as results:
         assert set(results.files) == {"output", "h_n", "c_n"}
-
-
-@NIGHTLY
-def test_it_is_listed_with_its_size_and_removed(world):
-    """Comes last: it empties the cache."""
-    listed = python("-m", "impls", "environments", **variables(world)).stdout
-    line = next(line for line in listed.splitlines() if "tiny_lstm" in line)
-    name, _, size = line.split()[:3]
-    assert int(size) > 10
-    assert "tinyframe>=1.2" in line
-    done = python("-m", "impls", "environments", "--remove", "nothing", **variables(world))
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    done = python("-m", "impls", "environments", "--remove", name, **variables(world))
-    assert done.returncode == 0, done.stderr
-    assert "tiny_lstm" not in python("-m", "impls", "environments", **variables(world)).stdout
