@@ -102,15 +102,19 @@ class Arm:
         self._send(protocol.line(protocol.Start(path, impls, device, cores or self.cores, os.getpid())))
 
     def wait_ready(self) -> None:
-        """Wait until the worker has imported its implementation, then stop it.
+        """Wait until the worker has imported its implementation, then stop it. Where it can't, it is ended.
 
         Raises:
             ArmFailed: where it does not start.
         """
         assert self.process is not None
-        self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.options.call_seconds))
-        if self.ready.digest != self.implementation.digest:
-            raise ArmFailed("error", f"{self.implementation.path.name} has changed since it was checked")
+        try:
+            self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.options.call_seconds))
+            if self.ready.digest != self.implementation.digest:
+                raise ArmFailed("error", f"{self.implementation.path.name} has changed since it was checked")
+        except ArmFailed:
+            self.kill()
+            raise
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):  # the thread has just ended
                 os.sched_setaffinity(int(task.name), self.cores)
@@ -124,11 +128,7 @@ class Arm:
         if not self.alive:
             self.kill()
             self.start(cores)
-            try:
-                self.wait_ready()
-            except ArmFailed:
-                self.kill()
-                raise
+            self.wait_ready()
 
     @property
     def alive(self) -> bool:
@@ -270,9 +270,7 @@ def start_all(arms: Sequence[Arm]) -> None:
         with contextlib.suppress(ArmFailed):
             arm.start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
     for arm in arms:
-        if arm.process is not None:
-            try:
+        with contextlib.suppress(ArmFailed):
+            if arm.process is not None:
                 arm.wait_ready()
-            except ArmFailed:
-                arm.kill()
     outside.end(outside.orphans())  # nobody can say who started these, since all workers ran at the same time

@@ -101,7 +101,7 @@ def test_a_replicate_visits_every_benchmark_in_each_block_and_mirrors_its_turns(
 def test_a_row_gets_the_median_over_its_turns_and_what_opening_took(arms):
     seconds = iter([0.9, 1.0, 1.0, 1.0, 5.0, 1.3])  # by turn; its samples have other medians
     arms[0].answers[requests.TakeTurn] = lambda _: requests.Taken(
-        Turn(seconds=next(seconds), samples=[1.0, 1.0, 1.0], cpu_seconds=1.5, wall_seconds=2.0), []
+        Turn(seconds=next(seconds), samples=[0.8, 1.0, 1.0], cpu_seconds=1.5, wall_seconds=2.0), []
     )
     entry = entry_of(arms[0])
     assert measure({("run", "a"): entry}) == []
@@ -110,6 +110,14 @@ def test_a_row_gets_the_median_over_its_turns_and_what_opening_took(arms):
     assert (row.base_bytes, row.peak_bytes, row.warm_first_call_seconds) == (2**26, 2**20, 2.0)
     assert (row.turns[0].inputs, row.turns[-1].inputs) == (0, 1)
     assert arms[0].kinds[0] == "Open"
+
+
+def test_a_row_whose_times_can_not_be_true_fails(arms, monkeypatch):
+    """Its calls took two processors by the kernel."""
+    monkeypatch.setattr(turns.outside, "cpu_seconds", lambda _: 2 * arms[0].now)
+    entry = entry_of(arms[0])
+    ((_, status, reason),) = measure({("run", "a"): entry})
+    assert (status, "2.00 processors" in reason, entry.is_open) == ("error", True, False)
 
 
 @pytest.mark.parametrize("dies", [False, True])

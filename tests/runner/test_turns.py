@@ -1,5 +1,6 @@
 """Whether the turns of a replicate can be true: clocks, processors, remembered results."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -145,3 +146,13 @@ def test_a_turn_in_which_a_process_of_its_own_worked_or_threads_were_added_fails
     arm.answers[requests.TakeTurn] = lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), [1, 8])
     turns.take(arm, REQUEST)
     assert seen == [[1, 8]]
+
+
+@pytest.mark.parametrize(("alive", "reason"), [(True, None), (False, "it died before its times could be checked")])
+def test_what_may_have_remembered_its_results_is_looked_at_again(alive, reason):
+    arm = Answering()
+    arm.alive = alive
+    row = row_of("mine", seconds=0.0001, turns=[turn(first=0.02, call=0.0001)])
+    with pytest.raises(ArmFailed, match=reason) if reason else nullcontext():
+        turns.check_plausible(arm, row, requests.TakeTurn("b", 3, 1, False))
+    assert arm.kinds == (["Inspect"] if alive else [])
