@@ -1,14 +1,10 @@
 """The status of a row whose worker raised something, and which statuses end a run with 1."""
 
-import subprocess
-import sys
-
 import pytest
 
 from benchmarks.record import STATUSES
 from benchmarks.worker.failures import failure_of
 from impls.core.contract import NoDevice, NotInstalled, Unsupported
-from tests.helpers.processes import ROOT
 
 
 @pytest.mark.parametrize(
@@ -48,19 +44,3 @@ def test_after_some_errors_nothing_works_in_that_process(text):
     assert failure_of(RuntimeError(text)).ends
     assert not failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).ends
     assert not failure_of(Unsupported("no bias")).ends
-
-
-BLOCKED = """
-import sys
-sys.modules["junitparser"] = None
-import importlib
-from benchmarks.__main__ import COMMANDS
-for name in COMMANDS.values():
-    importlib.import_module(name)
-"""
-
-
-@pytest.mark.process
-def test_what_only_a_report_needs_is_not_needed_to_measure():
-    done = subprocess.run([sys.executable, "-c", BLOCKED], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

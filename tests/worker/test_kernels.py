@@ -1,5 +1,6 @@
 """Which kernel ran: what the profilers and logs of the libraries say, and that it changes with what really runs."""
 
+import ast
 import re
 
 import numpy as np
@@ -62,11 +63,17 @@ def test_what_python_and_c_write_is_caught_and_the_output_given_back():
     assert done.stdout == "before\nafter\nafter an error\n"
 
 
-def named(name, text, mode="forward"):
+def prepared_of(name, text, mode="forward"):
+    """An implementation, a mode of it and a state; it has been called once."""
     problem = Problem.parse(text)
     prepared = registry.load(registry.resolve(name)).prepare(problem, make_weights(problem), "cpu", "sequence")
     state = prepared.start(mode, make_inputs(problem))
     prepared.call(mode)(state)
+    return prepared, prepared.call(mode), state
+
+
+def named(name, text, mode="forward"):
+    prepared, _, state = prepared_of(name, text, mode)
     return kernels.name(prepared, mode, state)
 
 
@@ -75,14 +82,14 @@ def test_onednns_lstm_is_named_and_without_it_the_loop(monkeypatch):
     torch = pytest.importorskip("torch")
     if not torch.backends.mkldnn.is_available():
         pytest.skip("this torch has no oneDNN")
-    problem = "t32-b64-i128-h128"  # so large that its products take longer than the operator around them
+    problem = "t16-b64-i128-h128"  # so large that its products take longer than the operator around them
     with_it = named("torch_lstm", problem)
     assert with_it.startswith("aten::mkldnn_rnn_layer × 1 (oneDNN rnn")
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     without = named("torch_lstm", problem)
     assert "mkldnn" not in without
     assert "oneDNN rnn" not in without
-    assert int(without.split("×")[1].split()[0]) >= 32  # once a step
+    assert int(without.split("×")[1].split()[0]) >= 16  # once a step
 
 
 def test_numpys_ufuncs_are_written_down_and_float32_stays_float32():
@@ -114,17 +121,12 @@ def test_the_kernel_is_the_operator_that_takes_the_most_time_in_all():
     assert operators.longest(ran) == "parted × 7"
 
 
-@pytest.mark.process
-@pytest.mark.parametrize("mode", ["forward", "train_step"])
-def test_a_loop_runs_its_operator_once_a_step_or_more(mode):
-    times = int(named("torch_cell", "t40-b64-i64-h128", mode).split("×")[1].split()[0])
-    assert times >= 40
-
-
 IN_A_PROCESS = """
-from tests.worker.test_kernels import named
-for problem in ("t40-b16-i64-h128", "t20-b16-i64-h128"):
-    print(named("jax_scan", problem))
+from benchmarks.worker import profiling
+from tests.worker.test_kernels import prepared_of
+for problem in ("t40-b4-i8-h8", "t20-b4-i8-h8"):
+    _, call, state = prepared_of("jax_scan", problem)
+    print({name: ran.times for name, ran in profiling.ran(call, state, 1).items()})
 """
 
 
@@ -132,9 +134,8 @@ for problem in ("t40-b16-i64-h128", "t20-b16-i64-h128"):
 def test_jax_tells_too_and_a_loop_of_half_the_steps_runs_it_half_as_often():
     done = python("-c", IN_A_PROCESS)
     assert done.returncode == 0, done.stderr
-    (name, times), (again, half) = (re.match(r"(.+) × (\d+)$", line).groups() for line in done.stdout.splitlines())
-    assert name == again
-    assert int(times) == 2 * int(half) >= 40
+    whole, half = map(ast.literal_eval, done.stdout.splitlines())
+    assert any(times >= 40 and times == 2 * half.get(name, 0) for name, times in whole.items()), whole
 
 
 def test_what_torch_compile_made_has_no_hash_in_its_name():
@@ -142,15 +143,8 @@ def test_what_torch_compile_made_has_no_hash_in_its_name():
     assert [profiling.COMPILED.sub("code", name) for name in names] == ["code", "code", "aten::addmm"]
 
 
-@pytest.mark.process
-def test_a_framework_that_tells_is_believed_and_one_that_does_not_is_not_guessed():
-    def prepared(kernel):
-        return Prepared(load=lambda x: x, to_numpy=lambda mode, result: {}, forward=lambda x: x, kernel=kernel)
-
-    assert kernels.name(prepared(lambda mode, state: f"{mode} of {state}"), "forward", 3) == "forward of 3"
-    done = python(
-        "-c",
-        "from benchmarks.worker import kernels; from impls.core.contract import Prepared\n"
-        "print(kernels.name(Prepared(load=id, to_numpy=id, forward=lambda x: x), 'forward', 3))",
-    )
-    assert done.stdout == "None\n", done.stderr
+def test_a_framework_that_tells_is_believed_and_where_no_operator_is_seen_nothing_is_guessed(monkeypatch):
+    prepared = Prepared(load=id, to_numpy=id, forward=id, kernel=lambda mode, state: f"{mode} of {state}")
+    assert kernels.name(prepared, "forward", 3) == "forward of 3"
+    monkeypatch.setattr(profiling, "ran", lambda *_: {})
+    assert kernels.name(Prepared(load=id, to_numpy=id, forward=id), "forward", 3) is None

@@ -43,20 +43,22 @@ def line(name, *events):
     return SimpleNamespace(name=name, events=made)
 
 
-def test_on_a_cpu_only_operators_of_xla_count_and_not_what_waits_or_marks_an_end():
-    events = [
-        ("Execute (wait)", 0, 100, False),
-        ("while", 10, 50, True),
-        ("dot", 20, 30, True),
-        ("end: dot", 50, 1, True),
-    ]
-    assert dict(profiling._operators_of(False, line("tf_XLAEigen", *events))) == {"while": 19, "dot": 30}
-
-
-def test_on_a_gpu_kernels_count_but_not_the_lines_that_show_them_again():
-    kernel = ("sgemm", 0, 10, False)
-    assert dict(profiling._operators_of(True, line("Stream #1(Compute)", kernel))) == {"sgemm": 10}
-    assert profiling._operators_of(True, line("XLA Modules", kernel)) == []
+@pytest.mark.parametrize(
+    ("device", "name", "events", "own"),
+    [
+        (
+            False,
+            "tf_XLAEigen",
+            [("(wait)", 0, 100, False), ("while", 10, 50, True), ("dot", 20, 30, True), ("end: dot", 50, 1, True)],
+            {"while": 19, "dot": 30},
+        ),
+        (True, "Stream #1(Compute)", [("sgemm", 0, 10, False)], {"sgemm": 10}),
+        (True, "XLA Modules", [("sgemm", 0, 10, False)], {}),
+    ],
+    ids=["neither waits nor marks of an end", "a GPU's kernels", "not the lines that show them again"],
+)
+def test_operators_of_xla_and_kernels_of_a_gpu_count_once(device, name, events, own):
+    assert dict(profiling._operators_of(device, line(name, *events))) == own
 
 
 def work(state):
