@@ -1,21 +1,62 @@
-"""The checks of options before anything runs."""
+"""The checks of options before anything runs, and what their values stand for."""
+
+import os
 
 import click
 import numpy as np
 import pytest
 
 from benchmarks import choices
+from benchmarks.cases import Benchmark
+from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_weights
 
+PROBLEM = Problem.parse("t4-b2-i3-h2")
 
-def test_weights_that_the_dtype_cannot_hold_are_refused(tmp_path):
+
+@pytest.fixture
+def weights(tmp_path):
+    arrays = {name: array.copy() for name, array in make_weights(PROBLEM).items()}
+    np.savez(tmp_path / "fine.npz", **arrays)
+    arrays["weight_hh_l0"][1, 1] = 1e300
+    np.savez(tmp_path / "w.npz", **arrays)
+    return tmp_path / "w.npz"
+
+
+def test_weights_that_the_dtype_cannot_hold_are_refused(weights):
     """Otherwise the implementation would be blamed for NaN."""
-    problem = Problem.parse("t4-b2-i3-h2")
-    weights = {name: array.copy() for name, array in make_weights(problem).items()}
-    weights["weight_hh_l0"][1, 1] = 1e300
-    np.savez(tmp_path / "w.npz", **weights)
     with pytest.raises(click.UsageError, match=r"w\.npz: weight_hh_l0 holds 1e\+300, which float32 can't hold"):
-        choices.fit_weights(tmp_path / "w.npz", [problem])
-    double = problem.replace(dtype="float64")
-    assert choices.fit_weights(tmp_path / "w.npz", [double]) == [double]
+        choices.fit_weights(weights, [PROBLEM])
+    double = PROBLEM.replace(dtype="float64")
+    assert choices.fit_weights(weights, [double]) == [double]
+
+
+def test_weights_without_x_are_timed_at_a_usual_length_and_batch(weights):
+    assert choices.choose_problems([], weights.with_name("fine.npz"), ["t1-b1-i1-h1"]) == [
+        PROBLEM.replace(seq_len=64, batch=16)
+    ]
+    assert choices.choose_problems([], None, ["t1-b1-i1-h1"] * 2) == [Problem.parse("t1-b1-i1-h1")]
+
+
+def test_all_is_every_lstm_and_no_name_is_those_that_run_by_default():
+    every = {each.name: each for each in registry.catalogue().values() if each.is_lstm}
+    named = choices.implementations(("keras_jax", "all"))
+    assert sorted(each.name for each in named) == sorted(every)
+    assert named[0].name == "keras_jax"
+    default = choices.implementations((), peak=True)
+    assert [each.name for each in default] == [*(name for name in every if every[name].by_default), "peak"]
+    assert len(default) < len(named)
+
+
+def test_an_arm_gets_the_last_processors_that_may_be_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 3, 5})
+    assert choices.choose_cores(2) == (5, 7)
+    assert choices.choose_cores() == (3, 5, 7)
+
+
+def test_a_cell_is_timed_on_one_step():
+    for workload, steps in (("cell", 1), ("sequence", 4)):
+        benchmark = Benchmark.parse(f"{PROBLEM.id}/{workload}/forward")
+        assert benchmark.timed_problem == PROBLEM.replace(seq_len=steps)
+        assert Benchmark.parse(benchmark.id) == benchmark

@@ -1,13 +1,19 @@
 """One type of options, from the command line to run.json and back."""
 
+import os
+
 import click
 import pytest
 
-from benchmarks import machine
+from benchmarks import json_files, machine
+from benchmarks.cases import PRESETS
 from benchmarks.metadata import Commit
 from benchmarks.options import given, parsed
 from benchmarks.run import bench
-from benchmarks.run_options import RunOptions, resolved, resumed
+from benchmarks.run_options import RunOptions, locked, planned, resolved, resumed
+from benchmarks.worker.devices import LEAST_TURN
+from impls.core.precision import IEEE, VARIABLE
+from impls.core.text import json_text
 
 
 def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monkeypatch):
@@ -22,9 +28,44 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
     assert (options.call_seconds, options.memory_bytes, options.replicates) == (7.0, 2**29, 3)
     whole, folder = resolved(options)
     assert whole.benchmarks == ("t2-b1-i3-h2/sequence/forward",)
-    assert whole.threads > 0
+    assert (whole.threads > 0, whole.memory_bytes) == (True, 2**29)
     assert whole.commit.id == "abc"
+    (folder / "raw").mkdir()
+    monkeypatch.setenv(VARIABLE, "another")
     assert resumed(RunOptions(resume=str(folder))) == (whole, folder)
+    assert os.environ[VARIABLE] == IEEE
+
+
+def test_a_run_that_a_fleet_has_planned_gets_the_processors_and_memory_of_its_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "commit", Commit)
+    plan = planned(RunOptions(implementations=("numpy_lstm",)))
+    (tmp_path / "run.json").write_text(json_text(plan))
+    began, _ = resumed(RunOptions(resume=str(tmp_path)))
+    assert (plan.threads, plan.memory_bytes) == (0, 0)
+    assert began.threads > 0
+    assert began.memory_bytes > 0
+    assert json_files.read(tmp_path / "run.json", RunOptions) == began
+
+
+def test_what_is_left_open_comes_from_the_preset_the_device_and_the_implementations(monkeypatch):
+    monkeypatch.setattr(machine, "commit", Commit)
+    preset, both = PRESETS["growth"], ("numpy_lstm", "torch_lstm")
+    whole = planned(RunOptions(preset="growth", implementations=both))
+    assert (whole.replicates, whole.blocks, whole.turn_seconds) == (preset.replicates, preset.blocks, 0.02)
+    assert (whole.baseline, len(whole.benchmarks)) == ("torch_lstm", 2 * len(preset.problems))
+    assert set(whole.versions) == {*both, "peak"}
+    given = planned(
+        RunOptions(implementations=both[:1], replicates=3, blocks=7, device="cuda", problems=("t2-b1-i3-h2",) * 2)
+    )
+    assert (given.replicates, given.blocks, given.turn_seconds) == (3, 7, LEAST_TURN["cuda"])
+    assert (given.baseline, {name.partition("/")[0] for name in given.benchmarks}) == ("numpy_lstm", {"t2-b1-i3-h2"})
+    assert len(given.benchmarks) == len(PRESETS["quick"].pairs)
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path):
+    (tmp_path / "run.json").touch()
+    with locked(tmp_path), pytest.raises(click.UsageError, match="another process"), locked(tmp_path):
+        pass
 
 
 def test_what_differs_from_its_default_is_named_and_a_run_is_resumed_with_its_own_options_only(tmp_path):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import progress as module
-from benchmarks.progress import COLLECTING, REGRESSION, Stage, progress, progress_in_parts
+from benchmarks.progress import COLLECTING, REGRESSION, Stage, Stopwatch, progress, progress_in_parts
 
 
 @pytest.fixture
@@ -20,13 +20,26 @@ def shares(text):
     return [int(share) for share in re.findall(r": (\d+)% after", text)]
 
 
-def test_one_part(clock, capsys):
+def test_a_run_that_is_resumed_does_not_count_what_was_done_before(clock, capsys):
+    """At 20 % it goes on with the third of four replicates, and then takes a minute for each."""
     with progress({Stage.CHECKING: 0.2, Stage.REPLICATE: 0.8}) as advance:
-        advance(Stage.CHECKING, "a", 0, 2)
-        for done in range(5):
-            clock.seconds += 60
+        for done in (2, 3):
             advance(Stage.REPLICATE, f"{done + 1} of 4", done, 4)
-    assert capsys.readouterr().err.splitlines()[-1] == "replicate 5 of 4: 100% after 5 min 0 s, about 0 min 0 s left"
+            clock.seconds += 60
+        advance(Stage.REPLICATE, "4 of 4", 3.5, 4)
+    assert capsys.readouterr().err.splitlines()[-1] == "replicate 4 of 4: 90% after 2 min 0 s, about 0 min 40 s left"
+
+
+def test_where_the_time_went_is_told_in_shares(monkeypatch):
+    clock = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.seconds))
+    stopwatch = Stopwatch()
+    with stopwatch.spent("measuring"):
+        clock.seconds += 90
+    clock.seconds += 30
+    assert stopwatch.line().startswith("2 min 0 s, of which ")
+    assert "measuring 75%" in stopwatch.line()
+    assert stopwatch.line().endswith("waiting 25%")
 
 
 def test_parts_have_their_share_of_the_whole_and_of_the_time_that_is_left(clock, capsys):

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import tables
 from benchmarks.tables import CleanConsole, Column
-from benchmarks.words import duration, signed
+from benchmarks.words import count, duration, listed, share, signed, size, two_digits
 from tests.helpers.markdown import rendered
 from tests.helpers.poison import POISON, live
 
@@ -40,6 +40,19 @@ def test_numbers_stand_to_the_right_and_none_leaves_a_line_blank():
     assert [line.split() for line in lines] == [["name", "n"], ["a", "5"], [], ["bcd", "10"]]
     assert lines[1].index("5") == lines[3].index("0")
     assert tables.markdown(columns, [("a", 5)]).splitlines()[1].endswith("--:|")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (duration(1e-3), "1 ms"), (duration(0.0182), "18.2 ms"), (duration(999.9e-6), "1 ms"),
+        (size(3 * 2**20), "3 MiB"), (share(0.0062), "0.62 %"), (share(float("nan")), "–"), (two_digits(0.618), "0.62"),
+        (count(1, "block"), "1 block"), (count(2, "try", "tries"), "2 tries"), (listed(["a", "b", "c"]), "a, b and c"),
+        (listed(["a"]), "a"), (listed([]), ""),
+    ],
+)  # fmt: skip
+def test_quantities_and_lists_read_well(text, shown):
+    assert text == shown
 
 
 @pytest.mark.parametrize(
