@@ -1,31 +1,18 @@
 """The options of a gate, and the files that it writes."""
 
-import json
-
 import click
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.regression import command, outcome
-from benchmarks.regression.gate_options import GateOptions, Percent
+from benchmarks.regression.gate_options import TURN_SECONDS, GateOptions, Percent, turn_seconds
 from benchmarks.regression.outcome import Result
-
-BESIDE = {"environment.json", "regression.parquet", "regression.md", "regression.xml"}
-
-
-def write(folder):
-    folder.mkdir()
-    told = Result(0.02).written("title", False, {})
-    command.write_files(folder, Result(0.02), told, GateOptions(base="HEAD"))
+from benchmarks.runner.blocks import SPACING_SECONDS
 
 
 @pytest.mark.process
 def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
     """A gate that dies while it writes has no verdict."""
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    write(tmp_path / "whole")
-    assert {path.name for path in (tmp_path / "whole").iterdir()} == {*BESIDE, outcome.FILE}
-    assert json.loads((tmp_path / "whole" / "environment.json").read_text())["run"]["base"] == "HEAD"
 
     def write_text(path, text):
         if path.name == outcome.FILE:
@@ -34,8 +21,9 @@ def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command, "write_text", write_text)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "killed")
-    assert {path.name for path in (tmp_path / "killed").iterdir()} == BESIDE
+        command.write_files(tmp_path, Result(0.02), Result(0.02).written("t", False, {}), GateOptions(base="HEAD"))
+    files = {"environment.json", "regression.parquet", "regression.md", "regression.xml"}
+    assert {path.name for path in tmp_path.iterdir()} == files
 
 
 @pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.05", 0.05), ("100%", 1.0), (0.02, 0.02)])
@@ -55,7 +43,6 @@ def test_every_option_reaches_the_gate_and_an_old_one_says_what_becomes_of_it(mo
     words = "--base v1 --head v2 --impl a --impl b --problem t1-b1-i1-h1 --workload cell --mode forward --margin 5%"
     words += " --threads 2 --strict --out there --twins --replicates 9"
     done = CliRunner().invoke(command.regression, words.split(), standalone_mode=False)
-    assert done.exception is None
     assert seen == [
         GateOptions(
             run_id=seen[0].run_id, base="v1", head="v2", implementations=("a", "b"), problems=("t1-b1-i1-h1",),
@@ -63,14 +50,25 @@ def test_every_option_reaches_the_gate_and_an_old_one_says_what_becomes_of_it(mo
             even_if_same=True, replicates=9,
         )
     ]  # fmt: skip
-    notes = [line.partition(" ")[2].split()[0] for line in done.stderr.splitlines()]
-    assert notes == ["--twins", "--replicates"]
+    assert [line.partition(" ")[2].split()[0] for line in done.stderr.splitlines()] == ["--twins", "--replicates"]
+    assert len([option for option in command.regression.params if not option.hidden]) <= 14
 
 
-def test_the_help_shows_at_most_14_options():
-    shown = [option for option in command.regression.params if not option.hidden]
-    assert len(shown) <= 14
-    assert all(option.help.endswith(".") for option in shown)
+def test_what_goes_wrong_is_no_regression(monkeypatch):
+    def gate(_):
+        raise RuntimeError("an error\nof ours")
+
+    monkeypatch.setattr(command, "gate", gate)
+    done = CliRunner().invoke(command.regression, ["--base", "v1"], standalone_mode=False)
+    assert done.return_value == 3
+    assert done.stderr == "error: could not measure: RuntimeError: an error of ours\n"
+
+
+def test_turns_of_few_benchmarks_fill_the_time_until_the_next_block():
+    assert [turn_seconds(n, "cpu") for n in (3, 12, 24)] == [TURN_SECONDS] * 3
+    for n in (1, 2):
+        assert turn_seconds(n, "cpu") > TURN_SECONDS
+        assert SPACING_SECONDS / 2 < 4 * n * turn_seconds(n, "cpu") < SPACING_SECONDS
 
 
 @pytest.mark.process
@@ -81,15 +79,16 @@ def test_the_help_shows_at_most_14_options():
         ("--base HEAD --base-requirement jax==1", "give either"),
         ("--base-requirement jax==1 --head HEAD", "--head takes --base"),
         ("--base-requirement ==", "is not a requirement"),
+        ("--base no-such-revision", "names no commit"),
         ("--base HEAD --impl torch_cel", "did you mean torch_cell"),
-        ("--base HEAD --impl a/torch_cell.py --impl torch_cell", "two implementations are called torch_cell"),
         ("--bisect HEAD~1..HEAD", "Which commit was it?"),
     ],
 )
 def test_what_can_not_be_compared_is_refused_before_anything_is_written(words, said, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    out = tmp_path / "out"
-    done = CliRunner().invoke(command.regression, [*words.split(), "--out", str(out)], standalone_mode=False)
+    done = CliRunner().invoke(
+        command.regression, [*words.split(), "--out", str(tmp_path / "out")], standalone_mode=False
+    )
     assert isinstance(done.exception, click.UsageError)
     assert said in done.exception.message
-    assert not out.exists()
+    assert not (tmp_path / "out").exists()

@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from benchmarks.regression import decision
 from benchmarks.regression.decision import FEWEST, LEAST, MOST, TESTED, LogRatios, Rule, Sampling, Spread
 from tests.helpers.gates import SDS, TIME, draw, gate
 
 START = Rule("start", 0.25, floor=0.05)
-QUIET, NOISY = 0.003, 0.015
 
 
 def of(logs, rule=TIME, base=1.0, head=1.0):
@@ -32,9 +30,7 @@ def around(mean, n, sd=1e-3):
         (SDS, False, 800, 3),
         (SDS, True, 800, 3),
         ((0.05,) * 6, False, 100, 2),  # more than the margin
-        # a variance that borrows from quiet benchmarks, where its own happens to be small, would look sure
-        ((QUIET,) * 11 + (NOISY,), False, 500, 5),
-        ((QUIET,) * 9 + (NOISY,) * 3, False, 400, 5),
+        ((0.003,) * 9 + (0.015,) * 3, False, 400, 5),  # a variance that borrows from quiet ones could look sure
         ((0.008,), False, 1000, 8),  # so few borrow nothing
         ((0.008, 0.012, 0.02, 0.008), False, 500, 5),
     ],
@@ -89,13 +85,6 @@ def test_slowdowns_are_found(sds, effect, least):
     assert found / 240 >= least
 
 
-def test_what_is_faster_is_no_regression_and_is_said():
-    slower, found = gate(np.random.default_rng(5), [0.004] * 6, [-0.06, 0, 0, 0, 0, 0])
-    assert slower == set()
-    assert found[0].verdict == "faster"
-    assert {one.verdict for one in found[1:]} <= {"same", "unclear"}
-
-
 @pytest.mark.parametrize(("sign", "word"), [(1, "slower"), (-1, "faster")])
 def test_less_than_half_the_margin_is_none_however_sure(sign, word):
     half = LEAST * TIME.margin
@@ -105,12 +94,6 @@ def test_less_than_half_the_margin_is_none_however_sure(sign, word):
         )
         assert below != word
         assert above == word
-
-
-def test_most_of_what_is_unchanged_is_the_same():
-    rng = np.random.default_rng(10)
-    verdicts = [one.verdict for _ in range(50) for one in gate(rng, SDS, [0.0] * len(SDS))[1]]
-    assert verdicts.count("same") / len(verdicts) >= 0.9
 
 
 def test_same_is_an_interval_inside_the_margin_on_both_sides():
@@ -171,17 +154,12 @@ def test_the_smallest_slowdown_is_found_nine_times_of_ten():
     assert 0.85 <= hits / 200 <= 0.98
 
 
-def lasting(rng, sds, share):
-    """What lasts for a whole gate at benchmarks with these spreads; its variance is this share of a replicate's."""
-    return [float(rng.normal(0.0, sd * math.sqrt(share))) for sd in sds]
-
-
 @pytest.mark.parametrize("n", [5, 28])
 def test_p_is_uniform_where_nothing_changed_but_what_the_test_allows_for(n):
-    rng, sds, p = np.random.default_rng(9), SDS * 2, []
+    rng, p = np.random.default_rng(9), []
     for _ in range(300):
-        effects = lasting(rng, sds, decision.LASTING)
-        measured = [of(draw(rng, sd, effect, n)) for sd, effect in zip(sds, effects, strict=True)]
+        effects = rng.normal(0.0, SDS) * math.sqrt(decision.LASTING)
+        measured = [of(draw(rng, sd, effect, n)) for sd, effect in zip(SDS, effects, strict=True)]
         p += [spread.p() for spread in decision.spreads(measured)]
     for level in (0.003, 0.01, 0.05, 0.5):
         assert abs((np.array(p) < level).mean() - level) < 4 * math.sqrt(level / len(p))
@@ -193,8 +171,8 @@ def test_what_lasts_for_a_gate_is_no_alarm_as_far_as_the_test_allows_for_it(monk
 
     def alarms(allowed):
         monkeypatch.setattr(decision, "LASTING", allowed)
-        rng, sds = np.random.default_rng(15), [0.012] * 12
-        return sum(bool(gate(rng, sds, lasting(rng, sds, share))[0]) for _ in range(60))
+        rng, sds = np.random.default_rng(15), np.full(12, 0.012)
+        return sum(bool(gate(rng, sds, rng.normal(0.0, sds) * math.sqrt(share))[0]) for _ in range(60))
 
     assert alarms(share) <= 1
     assert alarms(0.0) > 6
@@ -216,10 +194,6 @@ def test_power_is_a_chance_that_grows_with_the_effect_and_falls_with_the_spread(
 def test_a_variance_borrows_at_most_ten_degrees_of_freedom():
     spreads = decision.spreads([of(around(0.0, 5)) for _ in range(20)])
     assert {spread.freedom for spread in spreads} == {4 + 10}
-    low, high = spreads[0].interval()
-    assert (low, high) == pytest.approx(
-        stats.t.interval(0.95, 14, scale=1e-3 * math.sqrt(1 / 5 + decision.LASTING)), rel=0.3
-    )
 
 
 def test_the_levels_of_a_gate_add_up_to_its_family():
@@ -229,17 +203,18 @@ def test_the_levels_of_a_gate_add_up_to_its_family():
 
 
 @pytest.mark.parametrize(
-    ("base", "head", "verdict"), [(0.01, 0.02, "same"), (0.1, 0.2, "slower"), (0.2, 0.1, "faster")]
+    ("rule", "log", "base", "head", "verdict"),
+    [
+        (START, math.log(2), 0.01, 0.02, "same"),
+        (START, math.log(2), 0.1, 0.2, "slower"),
+        (START, math.log(0.5), 0.2, 0.1, "faster"),
+        (TIME, 0.05, 2.0, 1.0, "slower"),  # unpaired medians may say the opposite on a machine that drifts
+    ],
 )
-def test_a_metric_with_a_floor_needs_both_the_ratio_and_the_difference(base, head, verdict):
-    ratios, sampling = [of(around(math.log(head / base), TESTED), START, base, head)], Sampling(1)
+def test_a_metric_with_a_floor_needs_both_the_ratio_and_the_difference(rule, log, base, head, verdict):
+    ratios, sampling = [of(around(log, TESTED), rule, base, head)], Sampling(1)
     sampling.unsettled(ratios)
     assert decision.verdicts(ratios, sampling)[0].verdict == verdict
-
-
-def test_time_is_judged_by_paired_ratios_alone():
-    """Unpaired medians may say the opposite on a machine that drifts."""
-    assert decision.verdicts([of(around(0.05, 5), base=2.0, head=1.0)], Sampling(1))[0].verdict == "slower"
 
 
 def test_one_replicate_says_nothing():

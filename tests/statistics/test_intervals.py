@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.statistics.intervals import means, p_values, t_interval
 from benchmarks.statistics.multiplicity import holm
 
 
-def spreads(rng, count, freedom=6.0):
-    """True standard deviations that differ as those of real benchmarks do: 2 %, within a factor of about two."""
+def spreads(rng, count, freedom):
+    """True standard deviations of about 2 %."""
     return 0.02 * np.sqrt(freedom / rng.chisquare(freedom, count))
 
 
@@ -27,14 +25,6 @@ def test_scipy_agrees_where_nothing_is_borrowed(most_freedom):
         np.testing.assert_allclose(p_values(found, sign), stats.ttest_1samp(logs, 0, alternative=alternative).pvalue)
 
 
-@settings(max_examples=50)
-@given(st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=12), st.floats(-3, 3))
-def test_an_interval_moves_with_its_values(logs, shift):
-    found, moved = means([np.array(logs)]), means([np.array(logs) + shift])
-    for before, after in zip(t_interval(found), t_interval(moved), strict=True):
-        np.testing.assert_allclose(after, before + shift, atol=1e-9)
-
-
 def test_one_value_has_no_interval_and_no_p_value():
     found = means([[0.7], [0.1, 0.2]])
     low, high = t_interval(found)
@@ -43,22 +33,17 @@ def test_one_value_has_no_interval_and_no_p_value():
     assert np.isfinite([low[1], high[1]]).all()
 
 
-def test_values_that_are_all_alike_have_a_p_value():
+def test_values_that_are_all_alike_have_a_p_value_and_no_groups_are_no_error():
     np.testing.assert_array_equal(p_values(means([[0.0, 0.0], [0.1, 0.1]])), [1, 0])
-
-
-def test_no_groups_are_no_error():
     assert len(means([]).mean) == 0
 
 
-@pytest.mark.process
-@pytest.mark.parametrize("replicates", [3, 4, 8])
-@pytest.mark.parametrize("freedom", [3.0, 12.0, 1e6])
+@pytest.mark.parametrize("replicates", [3, 8])
+@pytest.mark.parametrize("freedom", [3.0, 1e6])
 def test_borrowing_keeps_the_coverage(replicates, freedom):
-    """40 comparisons a run whose true spreads differ a lot, a little, or not at all: 95 % hold the truth."""
-    rng = np.random.default_rng(7)
-    held = []
-    for _ in range(200):
+    """40 comparisons a run whose true spreads differ a lot, or not at all: 95 % hold the truth."""
+    rng, held = np.random.default_rng(7), []
+    for _ in range(100):
         low, high = t_interval(means([rng.normal(0, s, replicates) for s in spreads(rng, 40, freedom)]))
         held.append(((low <= 0) & (high >= 0)).mean())
     assert 0.93 <= np.mean(held) <= 0.97, np.mean(held)

@@ -14,14 +14,12 @@ def fleet(rng, nodes, replicates, truth=0.1, spread=0.0, noise=NOISE):
     return [rng.normal(rng.normal(truth, spread), sd, replicates) for sd in own]
 
 
-@pytest.mark.process
-@pytest.mark.parametrize("spread", [0.0, 0.02, 0.1])
-@pytest.mark.parametrize(("nodes", "replicates"), [(2, 4), (8, 4), (30, 5)])
+@pytest.mark.parametrize(("nodes", "replicates", "spread"), [(2, 4, 0.02), (8, 4, 0.0), (8, 4, 0.1), (30, 5, 0.02)])
 def test_the_interval_over_nodes_holds_the_truth(nodes, replicates, spread):
     rng = np.random.default_rng(1)
-    found = [combined(fleet(rng, nodes, replicates, spread=spread)) for _ in range(1500)]
+    found = [combined(fleet(rng, nodes, replicates, spread=spread)) for _ in range(300)]
     held = np.mean([one.low <= 0.1 <= one.high for one in found])
-    assert 0.93 <= held <= 0.97, held
+    assert 0.91 <= held <= 0.98, held
 
 
 def test_the_spread_between_nodes_is_found():
@@ -30,21 +28,15 @@ def test_the_spread_between_nodes_is_found():
     assert found == pytest.approx(0.05, rel=0.1)
 
 
-@pytest.mark.parametrize(("nodes", "replicates"), [(2, 4), (4, 4), (8, 5), (30, 5)])
-def test_nodes_that_are_alike_are_seldom_told_apart(nodes, replicates):
+@pytest.mark.parametrize(("nodes", "replicates"), [(2, 4), (8, 5)])
+def test_nodes_that_are_alike_are_seldom_told_apart_and_one_that_is_ten_percent_slower_is(nodes, replicates):
     rng = np.random.default_rng(3)
-    alarms = np.mean([differ(fleet(rng, nodes, replicates)) < 0.05 for _ in range(3000)])
-    assert 0.02 <= alarms <= 0.06, alarms
-
-
-def test_a_node_where_it_is_ten_percent_slower_is_a_difference():
-    rng = np.random.default_rng(4)
-    found = []
-    for _ in range(200):
-        nodes = fleet(rng, 2, 4, noise=0.01)
-        nodes[1] += np.log(1.1)
-        found.append(differ(nodes) < 0.01)
-    assert np.mean(found) > 0.9
+    alarms = np.mean([differ(fleet(rng, nodes, replicates)) < 0.05 for _ in range(1000)])
+    assert 0.02 <= alarms <= 0.07, alarms
+    slower = [
+        [np.log(1.1) + first, *others] for first, *others in (fleet(rng, nodes, 4, noise=0.01) for _ in range(100))
+    ]
+    assert np.mean([differ(each) < 0.01 for each in slower]) > 0.9
 
 
 @pytest.mark.parametrize("nodes", [4, 8, 16])
