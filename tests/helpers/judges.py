@@ -96,24 +96,14 @@ def onnx_judge(problem, weights, inputs):
     return {"output": found[0][:, 0], "h_n": found[1]}
 
 
-JUDGES = {
-    "torch": (
-        torch_judge,
-        ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-l2-bi", "t5-b2-i3-h4-nobias", "t5-b3-i3-h4-l2-bi-var"],
-    ),
-    "jax": (
-        jax_judge,
-        ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-l2", "t5-b2-i3-h4-nobias", "t5-b3-i3-h4-l2-var"],
-    ),
-    "onnx": (onnx_judge, ["t1-b1-i1-h1", "t5-b2-i3-h4", "t5-b2-i3-h4-nobias"]),
-}
-PAIRS = [(judge, text) for judge, (_, texts) in JUDGES.items() for text in texts]
+JUDGES = {"torch": torch_judge, "jax": jax_judge, "onnx": onnx_judge}
+PAIRS = [
+    *(("torch", "t1-b1-i1-h1"), ("torch", "t5-b2-i3-h4-nobias"), ("torch", "t5-b3-i3-h4-l2-bi-var")),
+    *(("jax", "t5-b3-i3-h4-l2-var"), ("onnx", "t5-b2-i3-h4"), ("onnx", "t5-b2-i3-h4-nobias")),
+]
+"""The judges of the reference, and their problems: onnx forward only, jax without two directions."""
 
 
 def given(text):
     problem = Problem.parse(text).replace(dtype="float64")
     return problem, make_weights(problem, seed=5), make_inputs(problem, seed=6)
-
-
-def judged(judge, text):
-    return *given(text), JUDGES[judge][0](*given(text))

@@ -10,14 +10,15 @@ from impls.core import files
 from impls.core.files import check_place, read_regular, remove_unfinished, temporary_folder, write_text
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
-def test_what_is_no_regular_file_is_neither_read_nor_promised_a_place(kind, tmp_path):
-    path = tmp_path / "it"
-    {"pipe": lambda: os.mkfifo(path), "device": lambda: path.symlink_to(os.devnull), "folder": path.mkdir}[kind]()
-    with pytest.raises(ValueError, match="not a regular file"):
-        read_regular(path)
-    with pytest.raises(ValueError, match="not a regular file"):
-        check_place(path)
+def test_what_is_no_regular_file_is_neither_read_nor_promised_a_place(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        for check in (read_regular, check_place):
+            with pytest.raises(ValueError, match="not a regular file"):
+                check(path)
+    with pytest.raises(ValueError, match="is not a folder"):
+        check_place(tmp_path / "gone" / "a.txt")
+    check_place(tmp_path / "new.txt")
 
 
 def test_a_link_is_followed_and_stays_a_link(tmp_path):
@@ -43,9 +44,6 @@ def test_what_fails_leaves_the_old_file_and_names_the_file_that_was_asked_for(tm
     assert caught.value.filename == str(path)
     assert [left.name for left in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "old"
-    with pytest.raises(FileNotFoundError) as caught:
-        write_text(tmp_path / "gone" / "a.txt", "")
-    assert caught.value.filename == str(tmp_path / "gone" / "a.txt")
 
 
 def test_only_what_write_whole_left_is_removed(tmp_path):

@@ -1,5 +1,6 @@
 """Rounding to the number formats of problems."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,38 +16,23 @@ def test_a_format_is_what_it_says(dtype):
     """Its unit is half a step above 1: from the middle to the even neighbour, and a little more goes up."""
     kind = FORMATS[dtype]
     step = 2 * kind.unit
-    assert rounded(np.array([1.0, 1.0 + step]), dtype).tolist() == [1.0, 1.0 + step]
+    for exact in (1.0, 1.0 + step, kind.largest, kind.smallest, -0.0, np.inf):
+        assert rounded(np.array([exact]), dtype)[0] == exact
     if dtype != "float64":
         assert rounded(np.array([1 + kind.unit, 1 + 3 * kind.unit]), dtype).tolist() == [1.0, 1 + 2 * step]
         assert rounded(np.array([1 + 1.01 * kind.unit]), dtype)[0] == 1 + step
-    assert rounded(np.array([kind.largest]), dtype)[0] == kind.largest
-    assert rounded(np.array([kind.smallest]), dtype)[0] == kind.smallest
-    assert rounded(np.array([-0.0, np.inf]), dtype).tolist() == [0.0, np.inf]
-    if dtype != "float64":
         assert rounded(np.array([kind.largest * (1 + kind.unit)]), dtype)[0] == np.inf
 
 
 @given(st.floats(-(2.0**99), 2.0**99, width=32))
 def test_bfloat16_is_that_of_ml_dtypes(value):
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     assert rounded(np.array([value]), "bfloat16")[0] == float(np.float32(value).astype(ml_dtypes.bfloat16))
-
-
-@given(st.floats(-6e4, 6e4), st.sampled_from(sorted(FORMATS)))
-def test_rounding_is_within_the_unit_and_done_once(value, dtype):
-    once = rounded(np.array([value]), dtype)
-    assert abs(once[0] - value) <= FORMATS[dtype].unit * abs(value) * 1.001 + FORMATS[dtype].smallest
-    assert rounded(once, dtype)[0] == once[0]
 
 
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_what_is_drawn_and_what_is_given_are_numbers_of_the_dtype(dtype):
     problem = Problem.parse("t3-b2-i4-h5").replace(dtype=dtype)
-    given_weights = {"bias_hh_l0": np.full(20, 0.1)}
-    arrays = {
-        **make_weights(problem),
-        **make_inputs(problem).arrays(),
-        **complete(given_weights, problem, "sequence", 0),
-    }
-    for name, array in arrays.items():
-        np.testing.assert_array_equal(array, rounded(array, dtype), err_msg=name)
+    completed = complete({"bias_hh_l0": np.full(20, 0.1)}, problem, "sequence", 0)
+    for arrays in (make_weights(problem), make_inputs(problem).arrays(), completed):
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(array, rounded(array, dtype), err_msg=name)

@@ -81,7 +81,7 @@ def test_a_training_step_agrees_with_an_outside_judge(name):
         problem, inputs = problem.replace(lengths=True), dataclasses.replace(inputs, lengths=np.array([3, 1, 4]))
     names = frozenset({*weights, "x", "h0", "c0", *(("d_h_n",) if judge == "torch" else ())})
     got = evaluate_case(registry.resolve(name), Case(problem, weights, inputs, names))
-    want = JUDGES[judge][0](problem, weights, inputs)
+    want = JUDGES[judge](problem, weights, inputs)
     agreement.compare({tensor: got[tensor] for tensor in want}, want, "float64", f"{judge} of {name}")
 
 
@@ -152,7 +152,7 @@ def test_cudnns_weights_are_packed_as_jax_unpacks_them(text):
 )
 def test_the_reference_agrees_with_outside_judges(judge, text):
     problem, weights, inputs = given(text)
-    want = JUDGES[judge][0](problem, weights, inputs)
+    want = JUDGES[judge](problem, weights, inputs)
     agreement.compare(reference.run_sequence(problem, weights, inputs), want, "float64", judge)
     wrong = {**weights, "weight_hh_l0": np.roll(weights["weight_hh_l0"], problem.hidden_size, axis=0)}
     with pytest.raises(agreement.Disagrees):

@@ -11,11 +11,6 @@ from impls.core.problem import Problem
 from impls.core.weights import Inputs, make_inputs, make_weights
 from tests.helpers import fifty_digits
 
-PROBLEMS = [
-    *("t1-b1-i1-h1", "t3-b2-i3-h2", "t3-b2-i2-h3-l2-bi", "t4-b1-i2-h2-nobias", "t2-b3-i1-h2-l3"),
-    *("t4-b3-i2-h2-var", "t4-b3-i2-h2-l2-bi-var"),
-]
-
 
 def loss(problem, weights, inputs):
     """A scalar whose gradient is what backward gives from the cotangents."""
@@ -24,34 +19,51 @@ def loss(problem, weights, inputs):
     return sum(float((outputs[name] * inputs[cotangent]).sum()) for name, cotangent in pairs)
 
 
-def central_difference(problem, weights, inputs, name, step=1e-5):
-    arrays = dict(weights) if name in weights else dict(inputs)
-    gradient = np.zeros(arrays[name].shape)
+def central_difference(function, array, step=1e-5):
+    """The gradient of function(array), which returns a scalar."""
+    gradient = np.zeros(array.shape)
     for index in np.ndindex(gradient.shape):
-        values = []
-        for sign in (1, -1):
-            moved = arrays[name].copy()
-            moved[index] += sign * step
-            changed = {**arrays, name: moved}
-            values.append(loss(problem, changed, inputs) if name in weights else loss(problem, weights, changed))
-        gradient[index] = (values[0] - values[1]) / (2 * step)
+        moved = np.array([array, array])
+        moved[0][index] += step
+        moved[1][index] -= step
+        gradient[index] = (function(moved[0]) - function(moved[1])) / (2 * step)
     return gradient
 
 
-@pytest.mark.parametrize("text", PROBLEMS)
+@pytest.mark.parametrize("text", ["t3-b2-i3-h2", "t3-b1-i2-h2-l2-bi-nobias", "t4-b3-i2-h2-l2-bi-var"])
 def test_gradients_are_central_differences(text):
     problem = Problem.parse(text)
-    weights, inputs = make_weights(problem, seed=3), make_inputs(problem, seed=4)
-    got = reference.run_sequence(problem, weights, inputs)
-    for name in (*weights, "x", "h0", "c0"):
-        want = central_difference(problem, weights, inputs.arrays(), name)
+    weights, inputs = make_weights(problem, seed=3), make_inputs(problem, seed=4).arrays()
+    got = reference.run_sequence(problem, weights, Inputs(**inputs))
+    for name in weights:
+        want = central_difference(
+            lambda moved, name=name: loss(problem, {**weights, name: moved}, inputs), weights[name]
+        )
         np.testing.assert_allclose(got[f"grad_{name}"], want, atol=1e-8, rtol=1e-6, err_msg=name)
+    for name in ("x", "h0", "c0"):
+        want = central_difference(
+            lambda moved, name=name: loss(problem, weights, {**inputs, name: moved}), inputs[name]
+        )
+        np.testing.assert_allclose(got[f"grad_{name}"], want, atol=1e-8, rtol=1e-6, err_msg=name)
+        with pytest.raises(AssertionError):  # the control
+            np.testing.assert_allclose(got[f"grad_{name}"] * (1 + 1e-4), want, atol=1e-8, rtol=1e-6)
 
 
-@pytest.mark.parametrize("text", ["t7-b4-i3-h5-var", "t7-b4-i3-h5-l2-bi-var"])
-def test_a_row_with_a_length_is_the_row_alone(text):
+def test_gradients_of_the_model_are_central_differences():
+    problem = Problem.parse("t2-b2-i1-h2-l2-bi")
+    weights, inputs = make_weights(problem, "model"), make_inputs(problem)
+    got = reference.run_model(problem, weights, inputs)
+    for name in weights:
+        want = central_difference(
+            lambda moved, name=name: reference.run_model(problem, {**weights, name: moved}, inputs)["loss"],
+            weights[name],
+        )
+        np.testing.assert_allclose(got[f"grad_{name}"], want, atol=1e-8, err_msg=name)
+
+
+def test_a_row_with_a_length_is_the_row_alone():
     """Each row, cut to its length, as a batch of one; the gradients of the weights are the sums over the rows."""
-    problem = Problem.parse(text)
+    problem = Problem.parse("t7-b4-i3-h5-l2-bi-var")
     weights, inputs = make_weights(problem, seed=3), make_inputs(problem, seed=4)
     got = reference.run_sequence(problem, weights, inputs)
     sums = dict.fromkeys(weights, 0.0)
@@ -68,30 +80,6 @@ def test_a_row_with_a_length_is_the_row_alone(text):
         sums = {name: total + want[f"grad_{name}"] for name, total in sums.items()}
     for name, total in sums.items():
         np.testing.assert_allclose(got[f"grad_{name}"], total, atol=1e-12, err_msg=name)
-
-
-def test_central_differences_find_a_wrong_gradient():
-    problem = Problem.parse("t3-b2-i3-h2")
-    weights, inputs = make_weights(problem), make_inputs(problem)
-    wrong = reference.run_sequence(problem, weights, inputs)["grad_weight_hh_l0"].T.copy().T * (1 + 1e-4)
-    want = central_difference(problem, weights, inputs.arrays(), "weight_hh_l0")
-    with pytest.raises(AssertionError):
-        np.testing.assert_allclose(wrong, want, atol=1e-8, rtol=1e-6)
-
-
-def test_model_gradients_are_central_differences():
-    problem = Problem.parse("t3-b2-i2-h3-l2-bi")
-    weights, inputs = make_weights(problem, "model"), make_inputs(problem)
-    got = reference.run_model(problem, weights, inputs)
-    for name in weights:
-        want = np.zeros(weights[name].shape)
-        for index in np.ndindex(want.shape):
-            moved = [weights[name].copy(), weights[name].copy()]
-            moved[0][index] += 1e-5
-            moved[1][index] -= 1e-5
-            plus, minus = (reference.run_model(problem, {**weights, name: m}, inputs)["loss"] for m in moved)
-            want[index] = (plus - minus) / 2e-5
-        np.testing.assert_allclose(got[f"grad_{name}"], want, atol=1e-8, err_msg=name)
 
 
 def test_three_steps_are_three_steps():
@@ -162,15 +150,14 @@ def check_against_fifty_digits(problem, weights, inputs):
         np.testing.assert_allclose(got[name], wanted, rtol=0, atol=allowed, err_msg=name)
 
 
-@pytest.mark.parametrize("text", ["t3-b2-i3-h2", "t3-b2-i2-h2-l2-bi"])
 @pytest.mark.parametrize("name", SCALES)
-def test_extreme_numbers_are_those_of_fifty_digits(name, text):
-    problem = Problem.parse(text)
-    for seed in range(3):
+def test_extreme_numbers_are_those_of_fifty_digits(name):
+    for seed, text in enumerate(("t3-b2-i3-h2", "t3-b2-i3-h2", "t2-b2-i2-h2-l2-bi")):
+        problem = Problem.parse(text)
         check_against_fifty_digits(problem, *scaled(problem, seed, SCALES[name]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25)
 @given(
     st.fixed_dictionaries(
         {name: st.sampled_from([0, -310, -40, -8, 1, 30]) for name in ("x", "h0", "c0", "d_output", "d_c_n")}
@@ -215,18 +202,13 @@ def test_fifty_digits_refuse_each_textbook_formula(name, monkeypatch):
     pytest.fail(f"{name}: not refused")
 
 
-@settings(max_examples=20)
-@given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 1000))
-def test_splitting_a_sequence_in_time_changes_nothing(steps, split, seed):
+@pytest.mark.parametrize("split", [1, 3, 4])
+def test_splitting_a_sequence_in_time_changes_nothing(split):
     """Running T steps is running the first and, from its final states, the rest."""
-    split = min(split, steps)
-    problem = Problem(steps, 2, 3, 4)
-    weights, inputs = make_weights(problem, seed=seed), make_inputs(problem, seed=seed)
+    problem = Problem.parse("t5-b2-i3-h4")
+    weights, inputs = make_weights(problem), make_inputs(problem)
     whole, _ = reference.forward(problem, weights, inputs.x, inputs.h0, inputs.c0)
     first, _ = reference.forward(problem, weights, inputs.x[:split], inputs.h0, inputs.c0)
-    if split == steps:
-        rest = {"output": np.zeros((0, 2, 4)), "h_n": first["h_n"], "c_n": first["c_n"]}
-    else:
-        rest, _ = reference.forward(problem, weights, inputs.x[split:], first["h_n"], first["c_n"])
+    rest, _ = reference.forward(problem, weights, inputs.x[split:], first["h_n"], first["c_n"])
     np.testing.assert_allclose(np.concatenate([first["output"], rest["output"]]), whole["output"], atol=1e-14)
     np.testing.assert_allclose(rest["c_n"], whole["c_n"], atol=1e-14)

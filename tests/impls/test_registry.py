@@ -1,12 +1,11 @@
 """Finding and loading implementations, without importing a framework."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner
 
+from impls.__main__ import cli
 from impls.core import registry
 from tests.helpers import processes
 from tests.helpers.processes import ROOT
@@ -58,36 +57,21 @@ def test_each_file_of_impls_is_an_implementation_and_can_do_what_was_promised():
 
 
 LIST = """
-import sys, runpy
+import runpy, sys
 sys.argv = ["impls", "list"]
 try:
     runpy.run_module("impls", run_name="__main__")
 except SystemExit:
-    pass
+    print(sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))
 """
-CHECK = "print('IMPORTED', sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))"
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(("extra", "frameworks"), [("", []), ("import torch\n", ["torch"])])
-def test_list_imports_no_framework_and_this_test_would_notice(extra, frameworks):
-    done = subprocess.run(
-        [sys.executable, "-c", LIST + extra + CHECK], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+@pytest.mark.parametrize(("first", "frameworks"), [("", []), ("import flax", ["flax", "jax"])])
+def test_list_imports_no_framework_and_this_test_would_notice(first, frameworks):
+    done = processes.python("-c", first + LIST)
     assert "torch_lstm" in done.stdout
-    assert done.stdout.splitlines()[-1] == f"IMPORTED {frameworks}"
-
-
-def test_a_file_called_copy_shadows_nothing(tmp_path):
-    path = tmp_path / "copy.py"
-    path.write_text(GOOD + "MARK = 1\n")
-    implementation = registry.resolve(str(path))
-    assert implementation.name == "copy"
-    assert registry.load(implementation).MARK == 1
-    import copy
-
-    assert copy.deepcopy([1]) == [1]
-    assert not hasattr(copy, "MARK")
+    assert done.stdout.splitlines()[-1] == str(frameworks)
 
 
 def test_a_misspelled_name_gets_a_suggestion_and_a_strange_one_the_list():
@@ -97,10 +81,9 @@ def test_a_misspelled_name_gets_a_suggestion_and_a_strange_one_the_list():
         registry.resolve("xyz")
 
 
-@pytest.mark.parametrize("line", ['FRAMEWORK = "torch"', 'FRAMEWORK="torch"', 'FRAMEWORK: str = "torch"'])
+@pytest.mark.parametrize("line", ['FRAMEWORK="torch"', 'FRAMEWORK: str = "torch"'])
 def test_every_file_that_assigns_framework_is_found(line, tmp_path):
-    rest = '\nTRACK: str = "tuned"\ndef prepare(problem, weights, device, workload): ...\n'
-    (tmp_path / "mine.py").write_text(line + rest)
+    (tmp_path / "mine.py").write_text(f'{line}\nTRACK: str = "tuned"\nprepare = print\n')
     (tmp_path / "helper.py").write_text("# FRAMEWORK = none\nHERE = 'FRAMEWORK = 1'\n")
     (mine,) = registry.catalogue(tmp_path).values()
     assert (mine.name, mine.framework, mine.track) == ("mine", "torch", "tuned")
@@ -115,8 +98,6 @@ def test_one_file_that_can_not_be_read_does_not_hide_the_others(tmp_path, monkey
     assert "line 2: not valid Python" in broken["bad"]
     with pytest.raises(ValueError, match="not valid Python"):
         registry.catalogue(tmp_path)
-    from impls.__main__ import cli
-
     monkeypatch.setattr(registry, "survey", lambda: (implementations, broken))
     listed = CliRunner().invoke(cli, ["list"], standalone_mode=False)
     assert listed.return_value == 1
@@ -125,8 +106,6 @@ def test_one_file_that_can_not_be_read_does_not_hide_the_others(tmp_path, monkey
 
 
 def test_the_list_says_what_each_is():
-    from impls.__main__ import cli
-
     lines = CliRunner().invoke(cli, ["list"], standalone_mode=False).stdout.splitlines()
     assert "torch.nn.LSTMCell in a Python loop over time steps." in "\n".join(lines)
     cells = {line.split()[0]: re.split("  +", line) for line in lines}
@@ -146,17 +125,16 @@ def test_a_file_from_elsewhere_can_not_say_that_it_need_not_agree(track, name, t
 
 
 def test_the_environment_of_a_file_is_read_without_running_it(tmp_path):
-    (tmp_path / "plain.py").write_text(GOOD)
     (tmp_path / "own.py").write_text(
         GOOD
         + 'REQUIRES = ("keras>=3.12", "jax>=0.8; python_version > \'3.10\'")\n'
         + 'ENVIRONMENT = {"KERAS_BACKEND": "jax", "_N2": ""}\n'
         + 'raise RuntimeError("this file was run")\n'
     )
-    own, plain = (registry.resolve(str(tmp_path / name)) for name in ("own.py", "plain.py"))
+    own, plain = registry.resolve(str(tmp_path / "own.py")), registry.resolve("torch_lstm")
     assert own.requires == ("keras>=3.12", "jax>=0.8; python_version > '3.10'")
     assert own.environment == {"KERAS_BACKEND": "jax", "_N2": ""}
-    assert (plain.requires, plain.environment) == ((), {})
+    assert (plain.requires, plain.environment, plain.by_default, own.by_default) == ((), {}, True, False)
 
 
 SHADOWED = """

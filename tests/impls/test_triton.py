@@ -5,7 +5,6 @@ import itertools
 import json
 import sys
 
-import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,6 +17,8 @@ from tests.helpers import compiled
 from tests.helpers.processes import python
 
 pytest.importorskip("triton", reason="Triton has wheels for Linux only")
+
+from impls.families import triton_recurrence
 
 
 @pytest.fixture
@@ -68,40 +69,17 @@ def test_programs_that_meet_agree_too(arm, monkeypatch):
     assert set(launches) == {5}
 
 
-@pytest.mark.process
-def test_a_wrong_weight_is_seen(arm):
-    problem = Problem.parse("t3-b2-i3-h5")
-    weights = make_weights(problem, "sequence")
-    want = agreement.expected(problem, "sequence", weights)
-    wrong = {**weights, "weight_hh_l0": weights["weight_hh_l0"] + 1e-3 * np.eye(20, 5)}
-    with pytest.raises(agreement.Disagrees):
-        agreement.check(arm.prepare(problem, wrong, "cpu", "sequence"), problem, "sequence", "train_step", want)
-
-
-def programs(batch, hidden, size):
-    """How many there are, where each has up to `size` rows, and `size` units."""
-    rows = min(size, max(16, 1 << (batch - 1).bit_length()))
-    return -(-batch // rows) * -(-hidden // size)
-
-
 @given(st.integers(1, 300), st.integers(1, 3000), st.integers(1, 200))
 @example(64, 4096, 64)  # only the largest parts do
-@example(64, 4097, 64)
-@example(64, 1024, 64)
 def test_there_are_no_more_programs_than_can_run_and_every_row_and_unit_has_one(batch, hidden, multiprocessors):
     """And their parts are the smallest of which that is true."""
-    from impls.families import triton_recurrence
-
-    found = triton_recurrence.divide(batch, hidden, multiprocessors)
-    fitting = [size for size in (16, 32, 64) if programs(batch, hidden, size) <= multiprocessors]
-    if not fitting:
-        assert found is None
-        return
-    assert found is not None
-    assert found.units == fitting[0]
-    assert found.grid[0] * found.grid[1] <= multiprocessors
-    assert found.grid[0] * found.rows >= batch
-    assert found.grid[1] * found.units >= hidden
+    fitting = []
+    for size in (16, 32, 64):
+        rows = min(size, max(16, 1 << (batch - 1).bit_length()))
+        grid = -(-batch // rows), -(-hidden // size)
+        if grid[0] * grid[1] <= multiprocessors:
+            fitting.append(triton_recurrence.Programs(grid, rows, size))
+    assert triton_recurrence.divide(batch, hidden, multiprocessors) == (fitting[0] if fitting else None)
 
 
 def test_what_does_not_fit_on_the_gpu_is_unsupported(arm, monkeypatch):

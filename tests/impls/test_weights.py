@@ -27,11 +27,17 @@ def save(path, content):
     return path
 
 
+LENGTHS = Problem.parse("t3-b2-i4-h5-var")
+
+
 def test_a_case_reads_back(tmp_path):
     case = read_case(save(tmp_path / "case.npz", arrays()), "float64")
     assert case.problem == PROBLEM.replace(dtype="float64")
     assert case.has_cotangents
     np.testing.assert_array_equal(case.weights["weight_hh_l1_reverse"], make_weights(PROBLEM)["weight_hh_l1_reverse"])
+    case = read_case(save(tmp_path / "case.npz", arrays(LENGTHS, lengths=np.array([3, 1]))))
+    assert case.problem == LENGTHS
+    assert (case.inputs.lengths.tolist(), case.inputs.lengths.dtype) == ([3, 1], np.int64)
 
 
 def test_absent_states_and_cotangents_are_zero(tmp_path):
@@ -40,16 +46,6 @@ def test_absent_states_and_cotangents_are_zero(tmp_path):
     assert not case.has_cotangents
     assert not case.inputs.h0.any()
     assert case.inputs.h0.shape == (4, 2, 5)
-
-
-LENGTHS = Problem.parse("t3-b2-i4-h5-var")
-
-
-def test_lengths_read_back_and_get_no_gradient(tmp_path):
-    case = read_case(save(tmp_path / "case.npz", arrays(LENGTHS, lengths=np.array([3, 1]))))
-    assert case.problem == LENGTHS
-    assert case.inputs.lengths.tolist() == [3, 1]
-    assert case.inputs.lengths.dtype == np.int64
 
 
 @pytest.mark.parametrize("wrong", [[3, 0], [3, 4], [3, 1.5], [3, 1, 1]])
