@@ -17,11 +17,10 @@ from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
 from impls.core.files import read_regular, remove_unfinished
 from impls.core.formats import FORMATS
-from impls.core.npz import most_bytes
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
-from impls.core.weights import read_weights, shapes
+from impls.core.weights import most_bytes, read_weights, shapes
 
 ALL = "all"
 

@@ -13,28 +13,4 @@ from impls.core.contract import (
 from impls.core.operators import Ran, added, longest
 from impls.core.precision import IEEE, TF32, current
 from impls.core.problem import Problem
-from impls.core.weights import OUTPUT_SIZE, Array, Inputs, Weights, input_shapes, layers
-
-__all__ = [
-    "IEEE",
-    "LEARNING_RATE",
-    "MODES",
-    "OUTPUT_SIZE",
-    "TF32",
-    "Array",
-    "Inputs",
-    "NoDevice",
-    "NotInstalled",
-    "Prepare",
-    "Prepared",
-    "Problem",
-    "Ran",
-    "Unsupported",
-    "Weights",
-    "added",
-    "current",
-    "input_shapes",
-    "layers",
-    "longest",
-    "result_names",
-]
+from impls.core.weights import OUTPUT_SIZE, Array, Inputs, Weights, input_shapes, layers, shapes

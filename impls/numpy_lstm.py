@@ -3,15 +3,16 @@
 How layers and directions are joined, and the batched products of the backward, are the reference's.
 """
 
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from impls.api import Array, Inputs, Prepared, Problem, Ran, Weights, added, longest
 from impls.core import reference
-from impls.families import ufuncs
 
 FRAMEWORK = "numpy"
 TRACK = "default"
@@ -111,6 +112,40 @@ class State:
     tapes: list[Tape] = field(default_factory=list)
 
 
+def watching(events: list[tuple[str, Ran]]) -> type[Array]:
+    """Return a class of arrays that write each ufunc on them to `events`, with its seconds: `array.view(watching(…))`.
+
+    What a ufunc returns is watched too. So are a watched array's parts, and what `np.stack` and the like make of them.
+    """
+
+    def plain(value: Any) -> Any:  # a number stays one: as an array, it would turn float32 into float64
+        return value.view(np.ndarray) if isinstance(value, Watched) else value
+
+    class Watched(Array):
+        def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+            arrays = [plain(value) for value in inputs]
+            if "out" in options:
+                options["out"] = tuple(map(plain, options["out"]))
+            begin = time.perf_counter()
+            result = getattr(ufunc, method)(*arrays, **options)
+            events.append((ufunc.__name__, Ran(time.perf_counter() - begin, 1)))
+            return np.asarray(result).view(Watched)
+
+        def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+            result = super().__array_function__(function, types, arguments, options)
+            return result.view(Watched) if isinstance(result, np.ndarray) else result
+
+    return Watched
+
+
+def blas() -> str | None:
+    """Return NumPy's BLAS and the processor it takes this one for; None where that is not known."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    if len(pools) > 1:  # such as SciPy's own
+        pools = [pool for pool in pools if "numpy" in pool["filepath"]]
+    return f"{pools[0]['internal_api']} {pools[0].get('architecture', '')}".strip() if len(pools) == 1 else None
+
+
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     own = {name: np.array(value, problem.dtype) for name, value in weights.items()}
@@ -145,7 +180,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def kernel(mode: str, state: State) -> str:
         events: list[tuple[str, Ran]] = []
-        kind = ufuncs.watched(events)
+        kind = watching(events)
 
         def watched(arrays: dict[str, Array]) -> dict[str, Array]:
             return {name: array.view(kind) for name, array in arrays.items()}
@@ -154,7 +189,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         prepared.make_ready(mode, seen)
         events.clear()
         prepared.call(mode)(seen)
-        library = ufuncs.blas()
+        library = blas()
         return longest(added(events)) + (f" ({library})" if library else "")
 
     prepared = Prepared(load, to_numpy, forward, forward_train, backward, train_step, kernel)

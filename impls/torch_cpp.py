@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from impls.api import Prepared, Problem, Weights
 from impls.families import native
-from impls.families.torch import CanonicalLSTM, prepare_module
-from impls.families.torch_recurrence import batched_gradients, quickest
+from impls.families.torch import prepare_module
+from impls.families.torch_recurrence import Loops, RecurrentLSTM, quickest
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
@@ -35,61 +34,35 @@ def function(name: str, dtype: torch.dtype) -> Any:
     return found
 
 
-def call(name: str, sizes: tuple[int, int, int], *tensors: Tensor) -> None:
+def call(name: str, sizes: tuple[int, ...], *tensors: Tensor) -> None:
     """Call a function of lstm.h on dense tensors of one dtype."""
     function(name, tensors[0].dtype)(*sizes, *[tensor.data_ptr() for tensor in tensors], torch.get_num_threads())
 
 
-class Recurrence(torch.autograd.Function):
-    """x (T, B, I), h0 and c0 (…, B, H), weights → output (T, B, H), h_n and c_n as h0: one direction of one layer."""
-
-    @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any,
-        x: Tensor,
-        h0: Tensor,
-        c0: Tensor,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
-        bias_ih: Tensor | None,
-        bias_hh: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        x, h0, c0, weight_hh = x.contiguous(), h0.contiguous(), c0.contiguous(), weight_hh.contiguous()
-        gates = quickest().linear(x, weight_ih, None if bias_ih is None or bias_hh is None else bias_ih + bias_hh)
-        steps, (batch, hidden) = len(x), h0.shape[-2:]
-        all_h, all_c = x.new_empty(steps + 1, batch, hidden), x.new_empty(steps, batch, hidden)
-        all_h[0] = h0
-        output = all_h[1:]
-        call("forward", (steps, batch, hidden), gates, h0, c0, weight_hh, gates, output, all_c)
-        ctx.save_for_backward(x, c0, weight_ih, weight_hh, gates, all_h, all_c)
-        ctx.has_bias = bias_ih is not None
-        return output, output[-1].clone().view_as(h0), all_c[-1].clone().view_as(c0)
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, d_output: Tensor, d_h_n: Tensor, d_c_n: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        x, c0, weight_ih, weight_hh, gates, all_h, all_c = ctx.saved_tensors
-        d_z, d_h0, d_c0 = torch.empty_like(gates), torch.empty_like(c0), torch.empty_like(c0)
-        cotangents = d_output.contiguous(), d_h_n.contiguous(), d_c_n.contiguous()
-        call("backward", tuple(all_c.shape), *cotangents, gates, c0, all_c, weight_hh, d_z, d_h0, d_c0)
-        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, quickest())
-        return d_x, d_h0, d_c0, d_weight_ih, d_weight_hh, d_bias, d_bias
+def forward(z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+    """See Loops; z becomes the gates' values."""
+    steps, (batch, hidden) = len(z), h.shape[-2:]
+    all_h, all_c = z.new_empty(steps + 1, batch, hidden), z.new_empty(steps, batch, hidden)
+    all_h[0] = h
+    call("forward", (steps, batch, hidden), z, h, c, weight_hh, z, all_h[1:], all_c)
+    return all_h, all_c[-1], c, all_c
 
 
-class CppLSTM(CanonicalLSTM):
-    """Each direction of each layer is a Recurrence."""
+def backward(
+    gates: Tensor, weight_hh: Tensor, c0: Tensor, all_c: Tensor, d_output: Tensor, d_h: Tensor, d_c: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See Loops."""
+    d_z, d_h0, d_c0 = torch.empty_like(gates), torch.empty_like(c0), torch.empty_like(c0)
+    cotangents = d_output.contiguous(), d_h.contiguous(), d_c.contiguous()
+    call("backward", tuple(all_c.shape), *cotangents, gates, c0, all_c, weight_hh, d_z, d_h0, d_c0)
+    return d_z, d_h0, d_c0
 
-    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return Recurrence.apply(x, h, c, *self.weights(suffix))  # type: ignore[no-any-return, no-untyped-call]
 
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        if len(h0) == 1:  # there is nothing to take apart and to put together, which takes 50 µs
-            return self.layer("l0", x, h0, c0)
-        return super().forward(x, h0, c0, *lengths)
+LOOPS = Loops(forward, backward, quickest)
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     native.compiler()
-    prepared = prepare_module(problem, weights, device, workload, CppLSTM)
+    prepared = prepare_module(problem, weights, device, workload, lambda sizes: RecurrentLSTM(sizes, LOOPS))
     return replace(prepared, compiled_before=lambda: native.seconds_before(SOURCE))

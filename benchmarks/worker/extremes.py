@@ -26,9 +26,8 @@ from benchmarks.worker.agreement import Largest
 from impls.core import reference
 from impls.core.contract import Prepared
 from impls.core.formats import FORMATS
-from impls.core.npz import frozen
 from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights, make_inputs, make_weights
+from impls.core.weights import Array, Inputs, Weights, frozen, make_inputs, make_weights
 
 PROBLEM = Problem.parse("t5-b4-i8-h8")
 """I = H, and it is a problem of `agree` too: what was compiled for it is in the caches."""

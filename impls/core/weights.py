@@ -6,18 +6,22 @@ time-major. All arrays are float64 and read-only: an implementation converts, an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from impls.core.files import check_regular
 from impls.core.formats import FORMATS, rounded
-from impls.core.npz import frozen, read_npz
 from impls.core.problem import Problem
 
 OUTPUT_SIZE = 10
 """Width O of the `model` workload's linear layer."""
+
+CONVERT = "np.savez(FILE, **{k: v.numpy() for k, v in state.items()})"
+"""How weights of PyTorch are written to a file that can be read here."""
 
 Array = np.ndarray
 Weights = Mapping[str, Array]
@@ -116,6 +120,44 @@ def _fixed(array: Array) -> Array:
     """Make an array read-only that nobody else has, without a copy."""
     array.setflags(write=False)
     return array
+
+
+def frozen(array: Array) -> Array:
+    """Return a read-only float64 copy."""
+    return _fixed(np.array(array, dtype=np.float64, order="C"))
+
+
+def most_bytes() -> int:
+    """Return how large a file of arrays may be: a quarter of this machine's."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+
+
+def read_npz(path: Path) -> dict[str, Array]:
+    """Read every array of an .npz file as finite float64; a pickle is never loaded.
+
+    Raises:
+        ValueError: for anything but an .npz file of finite real numbers; the file may have a quarter of the memory.
+    """
+    check_regular(path, most_bytes())
+    arrays: dict[str, Array] = {}
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            if any(name.endswith("data.pkl") for name in archive.files):
+                raise ValueError(f"{path} is no .npz file of arrays: it is a file of torch.save; convert it: {CONVERT}")
+            for name in archive.files:
+                array = archive[name]
+                if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+                    raise ValueError(f"{path}: {name} holds no real numbers; use {CONVERT}")
+                with np.errstate(over="ignore"):
+                    arrays[name] = frozen(array)
+    except Exception as error:  # zipfile, zlib and NumPy's parser of headers raise a dozen kinds
+        if str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error})") from None
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{path}: {name} holds NaN or infinity; every value must be finite")
+    return arrays
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from impls.api import OUTPUT_SIZE, Problem, layers
+from impls.api import OUTPUT_SIZE, Problem, layers, shapes
 from impls.families.stack import stack as stack_of
 
 
@@ -42,13 +42,8 @@ class CanonicalLSTM(nn.Module):
     def __init__(self, problem: Problem) -> None:
         super().__init__()
         self.problem = problem
-        gates = 4 * problem.hidden_size
-        for _, suffix, width in layers(problem):
-            self.register_parameter(f"weight_ih_{suffix}", nn.Parameter(torch.empty(gates, width)))
-            self.register_parameter(f"weight_hh_{suffix}", nn.Parameter(torch.empty(gates, problem.hidden_size)))
-            if problem.bias:
-                self.register_parameter(f"bias_ih_{suffix}", nn.Parameter(torch.empty(gates)))
-                self.register_parameter(f"bias_hh_{suffix}", nn.Parameter(torch.empty(gates)))
+        for name, shape in shapes(problem).items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape)))
 
     def weights(self, suffix: str) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         """Return weight_ih, weight_hh, bias_ih, bias_hh of one direction of one layer; biases may be None."""

@@ -81,7 +81,7 @@ def forward_loop(z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Te
         All h (T + 1, B, H), the first of them given, and the last c; then all c, and tanh of every c, (T, B, H).
     """
     recurrent = weight_hh.t().contiguous()
-    steps, batch, hidden = z.shape[0], z.shape[1], h.shape[1]
+    steps, batch, hidden = z.shape[0], z.shape[1], h.shape[-1]
     all_h, all_c = z.new_empty(steps + 1, batch, hidden), z.new_empty(steps + 1, batch, hidden)
     tanh_c = z.new_empty(steps, batch, hidden)
     all_h[0], all_c[0] = h, c
@@ -105,9 +105,9 @@ def forward_loop(z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Te
 
 
 def backward_loop(
-    gates: Tensor, weight_hh: Tensor, all_c: Tensor, tanh_c: Tensor, d_output: Tensor, d_c: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H)."""
+    gates: Tensor, weight_hh: Tensor, all_c: Tensor, tanh_c: Tensor, d_output: Tensor, d_h: Tensor, d_c: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of the gates' inputs (T, B, 4H), and of the first h and c (B, H)."""
     steps, batch, hidden = tanh_c.shape
     i, f, g, o = gates.chunk(4, 2)
     # everything that does not depend on the sequential d_h and d_c, for all steps at once
@@ -121,60 +121,57 @@ def backward_loop(
     blocks = d_z.view(steps, batch, 4, hidden)[:, :, :3].unbind(0)
     outs = d_z[:, :, 3 * hidden :].unbind(0)
     rows, by_h_os, by_h_cs, fs, d_outputs = (part.unbind(0) for part in (d_z, by_h_o, by_h_c, f, d_output))
-    d_c = d_c.clone()
+    state, d_h, d_c = d_h.shape, d_h.reshape(batch, hidden), d_c.reshape(batch, hidden).clone()
     for t in range(steps - 1, -1, -1):
-        d_h = torch.addmm(d_outputs[t], rows[t + 1], weight_hh) if t + 1 < steps else d_outputs[t]
+        d_h = torch.addmm(d_outputs[t], rows[t + 1], weight_hh) if t + 1 < steps else d_outputs[t] + d_h
         d_c.addcmul_(d_h, by_h_cs[t])
         blocks[t].mul_(d_c.unsqueeze(1))
         torch.mul(d_h, by_h_os[t], out=outs[t])
         d_c.mul_(fs[t])
-    return d_z, d_c
+    return d_z, (rows[0] @ weight_hh).view(state), d_c.view(state)
 
 
 class Loops(NamedTuple):
     """The sequential part of a Recurrence.
 
-    forward: fills z (T, B, 4H), which holds the input projections, with the gates' values; takes z, weight_hh, h and c,
-        and returns all h (T + 1, B, H), the last c (B, H), and what backward needs.
+    forward: fills z (T, B, 4H), which holds the input projections, with the gates' values; takes z, weight_hh, h and c
+        (…, B, H), and returns all h (T + 1, B, H), the last c (B, H), and what backward needs.
     backward: takes the gates' values, weight_hh, what forward returned for it, and the gradients of the output and of
-        the last c; returns the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H).
+        the last h and c (…, B, H); returns those of the gates' inputs (T, B, 4H), and of the first h and c (…, B, H).
+    products: returns what does the products that are not sequential.
     """
 
     forward: Callable[..., tuple[Tensor, ...]]
-    backward: Callable[..., tuple[Tensor, Tensor]]
+    backward: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    products: Callable[[], Products] = lambda: TORCH
 
 
 PYTHON = Loops(forward_loop, backward_loop)
 
 
 class Recurrence(torch.autograd.Function):
-    """x (T, B, I), h and c (B, H), weights, the loops → output (T, B, H), last c (B, H)."""
+    """One direction of one layer: x (T, B, I), h0 and c0 (…, B, H), loops, weights → output (T, B, H), h_n, c_n."""
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any,
-        x: Tensor,
-        h: Tensor,
-        c: Tensor,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
-        bias: Tensor | None,
-        loops: Loops,
-    ) -> tuple[Tensor, Tensor]:
-        z = TORCH.linear(x, weight_ih, bias)
-        all_h, last_c, *needed = loops.forward(z, weight_hh, h, c)
+        ctx: Any, x: Tensor, h0: Tensor, c0: Tensor, loops: Loops, *weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        weight_ih, weight_hh, bias_ih, bias_hh = weights
+        bias = None if bias_ih is None else bias_ih + bias_hh
+        z = loops.products().linear(x, weight_ih, bias)
+        all_h, last_c, *needed = loops.forward(z, weight_hh, h0, c0)
         ctx.save_for_backward(x, weight_ih, weight_hh, z, all_h, *needed)
         ctx.has_bias, ctx.loops = bias is not None, loops
-        return all_h[1:], last_c
+        return all_h[1:], all_h[-1].clone().view_as(h0), last_c.clone().view_as(c0)
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, d_output: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, d_output: Tensor, d_h_n: Tensor, d_c_n: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x, weight_ih, weight_hh, gates, all_h, *needed = ctx.saved_tensors
-        d_z, d_c = ctx.loops.backward(gates, weight_hh, *needed, d_output, d_c)
-        d_h = d_z[0] @ weight_hh
-        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, TORCH)
-        return d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias, None
+        d_z, d_h0, d_c0 = ctx.loops.backward(gates, weight_hh, *needed, d_output, d_h_n, d_c_n)
+        products = ctx.loops.products()
+        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, products)
+        return d_x, d_h0, d_c0, None, d_weight_ih, d_weight_hh, d_bias, d_bias
 
 
 def batched_gradients(
@@ -208,7 +205,9 @@ class RecurrentLSTM(CanonicalLSTM):
         self.loops = loops
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        weight_ih, weight_hh, *_ = self.weights(suffix)
-        bias = self.summed_bias(suffix)
-        output, c = Recurrence.apply(x, h, c, weight_ih, weight_hh, bias, self.loops)  # type: ignore[no-untyped-call]
-        return output, output[-1], c
+        return Recurrence.apply(x, h, c, self.loops, *self.weights(suffix))  # type: ignore[no-any-return, no-untyped-call]
+
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if len(h0) == 1:  # there is nothing to take apart and to put together, which takes 50 µs
+            return self.layer("l0", x, h0, c0)
+        return super().forward(x, h0, c0, *lengths)

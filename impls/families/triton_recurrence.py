@@ -248,7 +248,7 @@ class Launcher:
         Returns:
             All h (T + 1, B, H), the first of them given, the last c, and all c, in float32 whatever the dtype is.
         """
-        steps, batch, hidden = z.shape[0], z.shape[1], h.shape[1]
+        steps, batch, hidden = z.shape[0], z.shape[1], h.shape[-1]
         all_h = z.new_empty(steps + 1, batch, hidden)
         all_c = torch.empty(steps + 1, batch, hidden, dtype=torch.float32, device=z.device)
         all_h[0], all_c[0] = h, c
@@ -256,12 +256,12 @@ class Launcher:
         return all_h, all_c[-1].to(z.dtype), all_c
 
     def backward(
-        self, gates: Tensor, weight_hh: Tensor, all_c: Tensor, d_output: Tensor, d_c: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the gradients of the gates' inputs (T, B, 4H) and of the first c (B, H)."""
+        self, gates: Tensor, weight_hh: Tensor, all_c: Tensor, d_output: Tensor, d_h: Tensor, d_c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradients of the gates' inputs (T, B, 4H), and of the first h and c (B, H)."""
         d_z, d_c = torch.empty_like(gates), d_c.float().clone()
+        d_output = d_output.clone(memory_format=torch.contiguous_format)
+        d_output[-1] += d_h.reshape(d_output.shape[1:])
         steps = len(gates)
-        self.launch(
-            backward_kernel, gates, weight_hh, all_c, d_output.contiguous(), d_c, d_z, steps=steps, counted=(steps,)
-        )
-        return d_z, d_c.to(gates.dtype)
+        self.launch(backward_kernel, gates, weight_hh, all_c, d_output, d_c, d_z, steps=steps, counted=(steps,))
+        return d_z, (d_z[0] @ weight_hh).view(d_h.shape), d_c.to(gates.dtype)

@@ -12,7 +12,6 @@ from impls.core import operators, registry
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
-from impls.families import ufuncs
 from tests.helpers.processes import python
 
 ONEDNN = """onednn_verbose,v1,info,cpu,runtime:OpenMP,nthr:2
@@ -94,7 +93,7 @@ def test_onednns_lstm_is_named_and_without_it_the_loop(monkeypatch):
 
 def test_numpys_ufuncs_are_written_down_and_float32_stays_float32():
     events = []
-    x = np.ones((3, 3), "float32").view(ufuncs.watched(events))
+    x = np.ones((3, 3), "float32").view(numpy_lstm.watching(events))
     part = (0.5 * x)[:2]
     product = np.tanh(np.stack([part, part])) @ x
     np.add(part, 1, out=part)
