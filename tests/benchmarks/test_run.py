@@ -1,6 +1,7 @@
 """A run that is resumed: what fits is used, what does not is measured again, and what has changed is refused."""
 
 import os
+import random
 
 import click
 import msgspec
@@ -30,7 +31,7 @@ OPTIONS = RunOptions(
 
 
 def rows(number, seconds=1.0, **changes):
-    turns = [Turn(seconds=seconds, samples=[0.1 + k / 7 for k in range(50)])]
+    turns = [Turn(seconds=seconds, samples=[random.random() for _ in range(200)])]
     return [row_of(name, number, seconds=seconds, turns=turns, **changes) for name in NAMES]
 
 
@@ -76,11 +77,11 @@ def truncated(path):
 
 
 def flipped(path):
-    """One bit of the samples, the largest column, has changed on the disk."""
+    """One bit of the samples has changed on the disk: they are random, so no compression notices."""
     group = pq.ParquetFile(path).metadata.row_group(0)
     largest = max((group.column(k) for k in range(group.num_columns)), key=lambda column: column.total_compressed_size)
     content = bytearray(path.read_bytes())
-    content[largest.data_page_offset + largest.total_compressed_size // 2] ^= 1
+    content[(largest.dictionary_page_offset + largest.data_page_offset) // 2] ^= 1
     path.write_bytes(content)
 
 

@@ -1,11 +1,13 @@
 """One worker from the runner's side: what cannot be started, and which variables it gets."""
 
+import socket
 import subprocess
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import psutil
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from benchmarks.runner import outside
 from benchmarks.runner.arm import GONE_SECONDS, start_all
 from benchmarks.runner.sides import ArmFailed, Version, worker_variables
-from benchmarks.worker import requests
+from benchmarks.worker import protocol, requests
 from benchmarks.worker.worker import Worker
 from impls.core import registry
 from impls.core.problem import Problem
@@ -63,6 +65,70 @@ def test_a_worker_is_ended_before_the_machine_has_no_memory_left(tmp_path, monke
     with pytest.raises(ArmFailed, match=r"out_of_memory: .* GiB resident, and the machine has [\d.]+ GiB left"):
         arm.ensure_running()
     assert not arm.alive
+
+
+class NoProcess:
+    """A worker's process that is not there. It has ended with this code; None for one that goes on."""
+
+    pid = 2**22 + 1  # the kernel gives none that is so large
+
+    def __init__(self, code):
+        self.code = code
+
+    def poll(self):
+        return self.code
+
+    def wait(self, timeout=None):
+        if self.code is None:
+            raise subprocess.TimeoutExpired("worker", timeout)
+        return self.code
+
+
+@pytest.fixture
+def without_process(tmp_path):
+    """A function that returns an arm whose worker has ended with a code, or goes on, and has sent this."""
+    arm = arm_of(registry.resolve("reference"), tmp_path)
+    arm.options = msgspec.structs.replace(arm.options, call_seconds=0.2)
+    arm.log, arm.buffer = tmp_path / "log.txt", b""
+    arm.log.write_text("first\nFatal Python error\n")
+    arm.channel, theirs = socket.socketpair()
+
+    def make(code, sent):
+        arm.process = NoProcess(code)
+        theirs.sendall(sent)
+        return arm
+
+    with theirs:
+        yield make
+        arm.kill()
+
+
+READY = protocol.Ready("another", 1, "numpy 2")
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "status", "reason"),
+    [
+        (-11, b"", "crashed", "killed by SIGSEGV; its last line: Fatal"),
+        (7, b"", "crashed", "exited with code 7"),
+        (None, b"", "timed_out", "no answer within 0.2 s"),
+        (0, b"hello\n", "error", "it wrote to the socket"),
+        (0, protocol.line(protocol.Reply(READY)), "error", "it wrote to the socket"),  # which is no answer to this
+        (0, protocol.line(protocol.Failed("disagrees", "h_n")), "disagrees", "h_n"),
+    ],
+)
+def test_each_way_to_fail_has_a_status_and_a_reason(without_process, code, sent, status, reason):
+    arm = without_process(code, sent)
+    with pytest.raises(ArmFailed, match=f"{status}: .*{reason}"):
+        arm.ask(requests.Estimate("b", 1.0))
+    assert not arm.alive
+
+
+def test_a_file_that_has_changed_since_it_was_checked_is_not_timed(without_process):
+    arm = without_process(0, protocol.line(protocol.Reply(READY)))
+    with pytest.raises(ArmFailed, match=r"error: reference\.py has changed since it was checked"):
+        arm.wait_ready()
+    assert arm.process is None
 
 
 def test_a_worker_keeps_only_its_last_inputs():

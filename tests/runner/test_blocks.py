@@ -72,6 +72,9 @@ def test_a_turn_is_got_ready_taken_and_compared(arms, warm):
     assert arms[0].kinds == ["GetReady", "TakeTurn", "Compare"]
     assert (arms[0].asked[0].calls, arms[0].asked[0].inputs) == (warm, 0)
     assert arms[0].asked[2].prefix == "0/1", "the set of inputs, and the steps that a mode without updates takes"
+    model = entry_of(arms[1], "t4-b2-i8-h8/model/train_step", turns=[])
+    replicate_of().take_turn(model, 0, 0)
+    assert arms[1].asked[-1].prefix == "0/4", "each of its calls is a step"
 
 
 def test_a_replicate_visits_every_benchmark_in_each_block_and_mirrors_its_turns(arms):

@@ -49,6 +49,15 @@ def test_every_variable_of_a_worker_is_equally_long_on_both_sides(session, name)
     assert {key: len(value) for key, value in base.items()} == {key: len(value) for key, value in head.items()}
 
 
+def test_an_arm_knows_of_float64_where_one_of_its_benchmarks_computes_in_it(tmp_path):
+    versions = {"numpy_lstm": Version(registry.resolve("numpy_lstm"))}
+    benchmarks = [f"t4-b2-i8-h8{suffix}/sequence/forward" for suffix in ("", "-float64")]
+    sides = [Side("run", versions), Side("float32", versions, dtype="float32")]
+    session = session_of(tmp_path, *sides, benchmarks=benchmarks)
+    session.make_arms(["numpy_lstm"])
+    assert {label: arm.dtype for (label, _), arm in session.arms.items()} == {"run": "float64", "float32": "float32"}
+
+
 def test_each_arm_has_compile_caches_of_its_own(session):
     session.make_arms(NAMES)
     assert len({arm.folder for arm in session.arms.values()}) == len(LABELS) * len(NAMES)
