@@ -15,6 +15,7 @@ ALPHA = 0.01
 """The chance that a run in which nothing differs says faster or slower anywhere."""
 FASTER, SLOWER, UNCLEAR = "faster", "slower", "unclear"
 BASELINE = "baseline"
+YES = "yes"
 
 
 def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:
@@ -29,11 +30,6 @@ def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:
     return pd.Series(words, index=ratios.index, dtype=object)
 
 
-YES = "yes"
-CONTEST = [*BENCHMARK, "track"]
-"""The columns that name a contest. Only arms of the same contest are ranked."""
-
-
 def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     """Return for each row of a summary whether it is the fastest in its track.
 
@@ -46,25 +42,22 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     """
     words = pd.Series("", index=summary.index, dtype=object)
     running = summary[summary["status"] == "ok"]
-    contests = [rows for _, rows in running.groupby(CONTEST, sort=False, observed=True) if len(rows) > 1]
+    contests = [rows for _, rows in running.groupby([*BENCHMARK, "track"], sort=False, observed=True) if len(rows) > 1]
     if not contests:
         return words
     least: list[Any] = [rows["ratio" if rows["ratio"].notna().all() else "seconds"].idxmin() for rows in contests]
     others = pd.concat([rows.drop(index) for rows, index in zip(contests, least, strict=True)])
     rivals = np.repeat(least, [len(rows) - 1 for rows in contests])
     compared = blocks.ratios(others, summary.loc[rivals])
-    slower = (holm(compared["ratio_p"].to_numpy(float)) < ALPHA) & (compared["ratio"].to_numpy(float) > 1)
+    slower = (compared["ratio"] > 1) & (holm(compared["ratio_p"].to_numpy(float)) < ALPHA)
     for index, rows in zip(least, contests, strict=True):
-        mine = np.isin(compared.index, rows.index)
-        if not (compared.loc[mine, "ratio_n"] > 1).all():
+        rest = rows.drop(index)
+        if not (compared.loc[rest.index, "ratio_n"] > 1).all():
             continue
-        unclear = compared.index[mine & ~slower]
-        baseline = rows.index[rows["verdict"] == BASELINE]
-        if index in baseline:
-            unclear = rows.index[(rows["verdict"] != SLOWER) & (rows.index != index)]
-        elif len(baseline):
-            unclear = unclear.drop(baseline, errors="ignore")
-            unclear = unclear if rows.loc[index, "verdict"] == FASTER else unclear.append(baseline)
-        words[index] = UNCLEAR if len(unclear) else YES
-        words[unclear] = UNCLEAR
+        beaten, baseline = slower[rest.index], rest.index[rest["verdict"] == BASELINE]
+        if rows.loc[index, "verdict"] == BASELINE:
+            beaten = rest["verdict"] == SLOWER
+        beaten[baseline] = rows.loc[index, "verdict"] == FASTER
+        words[index] = YES if beaten.all() else UNCLEAR
+        words[beaten.index[~beaten]] = UNCLEAR
     return words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 import xml.etree.ElementTree as ET
@@ -24,6 +23,8 @@ WIDE, NARROW = 980, 350
 """The widths for which a chart is made, in pixels: a page's, and a phone's."""
 SCALE = 2
 """The pixels of a PNG for each of the SVG."""
+VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+"""The version of Vega-Lite for which Altair writes, such as `6.1`."""
 SVG = "http://www.w3.org/2000/svg"
 ET.register_namespace("", SVG)
 alt.data_transformers.disable_max_rows()  # Altair's limit is for notebooks
@@ -77,28 +78,19 @@ LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 def svg(drawing: Drawing, width: int) -> str:
     """Return a chart as an SVG for inside a page: no style attributes, and what a mark says in data-tip."""
-    drawn = vl_convert.vegalite_to_svg(specification(drawing, width), vl_version=_version())
+    drawn = vl_convert.vegalite_to_svg(specification(drawing, width), vl_version=VERSION)
     root = ET.fromstring(drawn)  # noqa: S314 — from the line above
     for element in root.iter():
-        label = element.get("aria-label")
-        marked = element.get("aria-roledescription") == "point"
+        if element.get("aria-roledescription") == "point" and (label := element.get("aria-label")):
+            element.set("data-tip", label)
         for name, value in list(element.attrib.items()):
-            known = (SAME | LEFT_OUT).get(name) == value
-            if known or name.startswith("aria-") or name in ("style", "class", "role"):
+            if name.startswith("aria-") or name in ("style", "class", "role") or (SAME | LEFT_OUT).get(name) == value:
                 del element.attrib[name]
             elif name in ("d", "transform", "x2", "y2"):
                 element.set(name, LONG.sub(lambda number: f"{float(number[0]):.2f}", value))
-        if label and marked:
-            element.set("data-tip", label)
     for name, value in (SAME | {"role": "img", "aria-label": one_line(drawing.alt)}).items():
         root.set(name, value)
     return ET.tostring(root, encoding="unicode")
-
-
-@functools.cache
-def _version() -> str:
-    """Return the version of Vega-Lite for which Altair writes, such as `6.1`."""
-    return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
 def write(drawing: Drawing, folder: Path) -> Drawing:

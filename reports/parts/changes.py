@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -22,51 +21,37 @@ from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 SECTION, ORDER = "changes", 40
 
 
-@dataclass(frozen=True)
-class Change:
-    """A change, and the names of implementations that differ in it alone.
-
-    `ends` has for the end of a name with the change that of the one without: `torch_cell_compiled` is compared with
-    `torch_cell` because of `{"_compiled": ""}`.
-    """
-
-    title: str
-    what: str
-    ends: Mapping[str, str]
-
-
-CHANGES = (
-    Change(
-        "Is torch.compile worth it?",
+CHANGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "Is torch.compile worth it?": (
         "An implementation, before and after torch.compile.",
         {"_compiled": ""},
     ),
-    Change(
-        "What does hoisting the input projection buy?",
+    "What does hoisting the input projection buy?": (
         "The projection of all time steps is one product.",
         {"_hoisted": ""},
     ),
-    Change(
-        "What does a hand-written backward buy?",
+    "What does a hand-written backward buy?": (
         "The backward batches the weight gradients over time; the input projection is hoisted in both.",
         {"_autograd": "_hoisted", "_vjp": "_hoisted"},
     ),
-    Change(
-        "What does splitting the batch over the processors buy?",
+    "What does splitting the batch over the processors buy?": (
         "Each processor has some rows of the batch; the backward is hand-written in both.",
         {"_sharded": ""},
     ),
-    Change(
-        "What does a recurrence in C++ buy?",
+    "What does a recurrence in C++ buy?": (
         "The recurrence of all steps is one call of C++; the backward is hand-written in both.",
         {"torch_cpp": "torch_cell_autograd", "jax_ffi": "jax_scan_vjp"},
     ),
-    Change(
-        "What does oneDNN buy PyTorch?",
+    "What does oneDNN buy PyTorch?": (
         "oneDNN does the whole layer of torch_lstm, and the batched products of torch_cell_onednn.",
         {"torch_lstm": "torch_lstm_native", "_onednn": "_autograd"},
     ),
-)
+}
+"""Changes, each with what it is, and with the names of implementations that differ in it alone.
+
+It has for the end of a name with the change that of the one without: because of `{"_compiled": ""}`,
+`torch_cell_compiled` is compared with `torch_cell`.
+"""
 
 
 def compared(report: Report) -> pd.DataFrame:
@@ -75,9 +60,9 @@ def compared(report: Report) -> pd.DataFrame:
     Columns: change, without, ARM, position, where, ratio with _low and _high, verdict. The rows are in CHANGES' order.
     """
     pairs = [
-        (change.title, name.removesuffix(end) + without, name)
-        for change in CHANGES
-        for end, without in change.ends.items()
+        (change, name.removesuffix(end) + without, name)
+        for change, (_, ends) in CHANGES.items()
+        for end, without in ends.items()
         for name in sorted(set(report.sound["implementation"].astype(str)))
         if name.endswith(end)
     ]
@@ -90,20 +75,18 @@ def compared(report: Report) -> pd.DataFrame:
 def make(report: Report) -> Iterator[Answer | Drawing]:
     """Yield what each change buys, then a chart of all changes for each mode."""
     found = compared(report)
-    for change in CHANGES:
-        mine = found[found["change"] == change.title]
-        if len(mine):
-            yield _answer(change, mine, report)
+    for change, mine in found.groupby("change", sort=False):
+        yield _answer(str(change), mine, report)
     for mode, rows in found.groupby("mode", sort=False, observed=True):
         yield _drawing(str(mode), rows)
 
 
-def _answer(change: Change, found: pd.DataFrame, report: Report) -> Answer:
+def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
     names = [name for name in dict.fromkeys(found["implementation"].astype(str)) if name != report.baseline]
     steps = training(report.sound[report.sound["ratio"].notna()])
     kinds = set(steps.loc[steps["implementation"].isin(names), "verdict"])
-    said = [_worth(report.baseline, kinds)] if kinds and change.title.startswith("Is ") else []
-    said.append(change.what)
+    said = [_worth(report.baseline, kinds)] if kinds and change.startswith("Is ") else []
+    said.append(CHANGES[change][0])
     unclear = found["verdict"].map({UNCLEAR: f" ({UNCLEAR})"}).fillna("")
     found = found.assign(takes=found["ratio"].map("{:.2f} × at ".format) + found["where"] + unclear)
     for (without, given), rows in training(found).groupby(["without", "implementation"], sort=False):
@@ -116,7 +99,7 @@ def _answer(change: Change, found: pd.DataFrame, report: Report) -> Answer:
         Column("ratio", "time, × without [95 %]", ratio()),
         words_of("verdict"),
     )
-    return Answer(change.title, " ".join(said), columns, in_order(found))
+    return Answer(change, " ".join(said), columns, in_order(found))
 
 
 def _worth(baseline: str, kinds: set[str]) -> str:

@@ -12,29 +12,16 @@ from typing import Any
 
 import pytest
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+FLAGS = ["--no-sandbox", "--disable-gpu"]
 NEEDED = "LSTM_BENCH_NEEDS_BROWSER"
 """CI sets this variable: it installs a browser, so that a missing one is a failure."""
 
 
-def missing(what: str) -> None:
-    """Skip the test, or fail it where CI has installed a browser."""
-    (pytest.fail if os.environ.get(NEEDED) else pytest.skip)(what)
-
-
 def chromium() -> str:
-    """Return the browser's path."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """Return the browser's path; without one the test is skipped, or fails where CI has installed it."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
-        missing("no Chromium is installed")
+        (pytest.fail if os.environ.get(NEEDED) else pytest.skip)("no Chromium is installed")
     return str(path)
 
 
@@ -44,7 +31,7 @@ def launched() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        browser = play.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:
             yield browser
         finally:
