@@ -52,15 +52,13 @@ class Matrix:
         self.cells: dict[Key, Record] = {}
         self.modes: dict[str, set[str]] = {}  # by implementation: those that were compared
 
-    def columns_of(self, dtype: str) -> list[str]:
-        """Return the problems and extremes of a dtype: half precision has no extremes."""
-        return [column for column in self.benchmarks if column not in extremes.EXTREMES or dtype in extremes.SWITCH]
-
-    def benchmarks_of(self, dtype: str, column: str) -> list[Benchmark]:
-        """Return what is compared in a dtype for a column: a benchmark for each workload."""
-        return [
-            replace(benchmark, problem=benchmark.problem.replace(dtype=dtype)) for benchmark in self.benchmarks[column]
-        ]
+    def columns_of(self, dtype: str) -> dict[str, list[Benchmark]]:
+        """Return what is compared in a dtype for each problem and extreme: half precision has no extremes."""
+        return {
+            column: [replace(each, problem=each.problem.replace(dtype=dtype)) for each in benchmarks]
+            for column, benchmarks in self.benchmarks.items()
+            if column not in extremes.EXTREMES or dtype in extremes.SWITCH
+        }
 
     @property
     def interrupted(self) -> bool:
@@ -87,12 +85,8 @@ class Matrix:
         """
         by_framework = sorted(self.versions.items(), key=lambda item: item[1].implementation.framework)
         versions = dict(sorted(by_framework, key=lambda item: item[0] not in LONGEST))
-        benchmarks = tuple(
-            benchmark.id
-            for dtype in self.dtypes
-            for column in self.columns_of(dtype)
-            for benchmark in self.benchmarks_of(dtype, column)
-        )
+        columns = [column for dtype in self.dtypes for column in self.columns_of(dtype).values()]
+        benchmarks = tuple(benchmark.id for column in columns for benchmark in column)
         cores = tuple(sorted(os.sched_getaffinity(0)))
         how = msgspec.structs.replace(self.options, benchmarks=benchmarks, threads=1)
         sides = [Side(dtype, versions, dtype=dtype) for dtype in self.dtypes]
@@ -130,14 +124,14 @@ class Matrix:
     def cells_of(self, session: Session) -> dict[Key, Record]:
         """Return the cells whose benchmarks have all been compared."""
         cells = {}
-        columns = [(dtype, column) for dtype in self.dtypes for column in self.columns_of(dtype)]
-        for name, version in self.versions.items():
-            for dtype, column in columns:
-                keys = [(dtype, name, benchmark.id) for benchmark in self.benchmarks_of(dtype, column)]
-                if all(key in session.admissions for key in keys):
-                    rows = [session.admissions[key] for key in keys]
-                    able = [row for row in rows if row.workload in version.implementation.workloads]
-                    cells[name, dtype, column] = cell_of(able or rows)
+        for dtype in self.dtypes:
+            for column, benchmarks in self.columns_of(dtype).items():
+                for name, version in self.versions.items():
+                    keys = [(dtype, name, benchmark.id) for benchmark in benchmarks]
+                    if all(key in session.admissions for key in keys):
+                        rows = [session.admissions[key] for key in keys]
+                        able = [row for row in rows if row.workload in version.implementation.workloads]
+                        cells[name, dtype, column] = cell_of(able or rows)
         return cells
 
 

@@ -27,7 +27,7 @@ def text_of(cell: Record | None) -> str:
 def show(matrix: Matrix, console: tables.CleanConsole) -> None:
     """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
     for dtype in matrix.dtypes:
-        columns = matrix.columns_of(dtype)
+        columns = list(matrix.columns_of(dtype))
         for size in range(len(columns), 0, -1):  # as many columns side by side as fit into the terminal
             parts = [
                 tables.terminal(_columns(matrix, dtype, columns[k : k + size]), matrix.versions, _title(dtype))
@@ -45,7 +45,7 @@ def markdown(matrix: Matrix, where: Sequence[str], controls: Sequence[str], last
     """Return the whole matrix in Markdown, with where it was made, and the result of each negative control."""
     parts = ["# Agreement with the float64 reference", last, tables.items(where)]
     for dtype in matrix.dtypes:
-        columns = _columns(matrix, dtype, matrix.columns_of(dtype))
+        columns = _columns(matrix, dtype, list(matrix.columns_of(dtype)))
         parts += [f"## {_title(dtype)}", tables.markdown(columns, matrix.versions)]
     if lines := notes(matrix):
         parts += ["## Notes", tables.items(lines)]
@@ -68,7 +68,7 @@ def notes(matrix: Matrix) -> list[str]:
 
 def reasons(matrix: Matrix) -> list[str]:
     """Return the reasons of cells that are not ok; one line for all columns and dtypes that have the same."""
-    lines: dict[tuple[str, tuple[str, ...], str], list[str]] = {}
+    lines: dict[tuple[str, str, str], list[str]] = {}
     for name in matrix.versions:
         for dtype in matrix.dtypes:
             columns, having = matrix.columns_of(dtype), dict[str, list[str]]()
@@ -77,16 +77,10 @@ def reasons(matrix: Matrix) -> list[str]:
                 if cell and cell.status != "ok":
                     having.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
             for what, those in having.items():
-                everywhere = len(those) == len(columns) > 1
-                lines.setdefault((name, () if everywhere else tuple(those), what), []).append(dtype)
-    return [f"{name}, {listed(dtypes)}, {_named(those)}: {what}" for (name, those, what), dtypes in lines.items()]
-
-
-def _named(columns: Sequence[str]) -> str:
-    """Return columns in words; none of them means all."""
-    if not columns:
-        return "everywhere"
-    return ", ".join(columns) if len(columns) <= NAMED else f"{len(columns)} columns"
+                where = ", ".join(those) if len(those) <= NAMED else f"{len(those)} columns"
+                where = "everywhere" if len(those) == len(columns) > 1 else where
+                lines.setdefault((name, where, what), []).append(dtype)
+    return [f"{name}, {listed(dtypes)}, {where}: {what}" for (name, where, what), dtypes in lines.items()]
 
 
 def _title(dtype: str) -> str:

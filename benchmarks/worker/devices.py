@@ -30,9 +30,8 @@ def keep_freed() -> bool:
     By default, glibc returns large arrays to the kernel and faults their pages in again at the next call, but only in
     some processes: nn.LSTM's train step is then a quarter slower in four processes of ten.
     """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:  # not glibc
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # not glibc
         return False
     mapped = mallopt(M_MMAP_THRESHOLD, KEEP_BYTES) or mallopt(M_MMAP_THRESHOLD, OLD_GLIBC_MOST)
     return bool(mapped and mallopt(M_TRIM_THRESHOLD, KEEP_BYTES))

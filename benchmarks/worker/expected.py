@@ -11,8 +11,7 @@ import numpy as np
 
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement, extremes
-from impls.core import weights
-from impls.core.weights import Array
+from impls.core.weights import Array, Weights, complete, read_weights
 
 Key = tuple[str, str, bool]
 """The id of a problem, a workload, and whether it is about extreme numbers."""
@@ -28,6 +27,14 @@ def key_of(benchmark: Benchmark) -> Key:
     return benchmark.problem.id, benchmark.workload, bool(benchmark.extreme)
 
 
+def weights_of(benchmark: Benchmark, seed: int, path: str | None) -> Weights:
+    """Return a benchmark's weights: random ones of a seed, and those that a file has."""
+    if benchmark.extreme:
+        return extremes.weights_of(benchmark.problem.dtype, seed)
+    given = read_weights(Path(path))[1] if path else {}
+    return complete(given, benchmark.timed_problem, benchmark.workload, seed)
+
+
 def write_expected(
     benchmarks: Iterable[Benchmark],
     seed: int,
@@ -41,13 +48,12 @@ def write_expected(
 
     Args:
         benchmarks: those with the same key share a file.
-        seed, weights_path: of random weights, or where there is one, the file with weights.
+        seed, weights_path: of the weights: see `weights_of`.
         folder: where the files are written. Those of an earlier call are replaced.
         inputs, zero_states: the seed of the inputs, and of each set of them, whether its h0 and c0 are zero.
         steps: by the id of a problem, the numbers of SGD steps to compute for `model`; None for those of the admission.
     """
     files: Expected = {}
-    given = weights.read_weights(Path(weights_path))[1] if weights_path else {}
     for benchmark in benchmarks:
         problem, workload, key = benchmark.timed_problem, benchmark.workload, key_of(benchmark)
         if key in files:
@@ -55,7 +61,7 @@ def write_expected(
         if benchmark.extreme:
             results = extremes.expected(problem.dtype, seed, inputs)
         else:
-            arrays = weights.complete(given, problem, workload, seed)
+            arrays = weights_of(benchmark, seed, weights_path)
             wanted = agreement.STEPS if steps is None else steps.get(benchmark.problem.id, ())
             results = agreement.expected(problem, workload, arrays, inputs, zero_states, wanted)
         files[key] = folder / f"expected-{len(files)}.float64"

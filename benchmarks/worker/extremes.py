@@ -1,18 +1,7 @@
 """Extreme numbers: gates that are shut or open, and huge, tiny and denormal inputs. New kernels often fail there first.
 
 All of them are one small problem with its own weights, so that an implementation is prepared only once. The tolerances
-are those of agreement, with one exception, since every exact result is well conditioned here:
-
-- A gate with the pre-activation -Z is about exp(-Z). Its relative error is Z times that of the pre-activation. On this
-  small problem the latter is about √16·√5·u instead of 220·u. Z is 12 in float32, 30 in float64: 7e-6 and 3e-14. The
-  product of three shut gates is 2e-16 in float32, far above the smallest normal number of 1.2e-38.
-- The exception is a shut gate in float32. Some libraries, such as ONNX Runtime, have a sigmoid whose absolute error is
-  u, not its relative one: u / exp(-12) = 1e-2. So three gates may be off by 3e-2 and some rounding.
-- Huge numbers are in one row of the batch. Its gates are at 0, 1 or ±1, and their slopes are exactly 0, so that the
-  gradients are those of the other rows. A slope that is not 0 is multiplied by 1e30.
-- Where x is tiny, the gradient of weight_ih is as tiny, and is compared on its own scale.
-- Denormal numbers are multiples of the smallest one, 1.4e-45 in float32. Each of the T·B = 20 terms of the gradient of
-  weight_ih is rounded to such a multiple: √20·0.3·1.4e-45 = 2e-45. The gradient is about 5e-40, so that is 4e-6.
+are those of agreement, with one exception: docs/decisions/0012-extreme-numbers.md says why.
 """
 
 from __future__ import annotations
@@ -79,16 +68,9 @@ def expected(dtype: str, seed: int, inputs: int) -> dict[str, Array]:
 def check(
     prepared: Prepared, extreme: str, dtype: str, modes: Iterable[str], want: Mapping[str, Array], inputs: int
 ) -> tuple[Largest, bool]:
-    """Compare modes of an implementation with the reference on an extreme.
+    """Compare modes of an implementation with the reference on an extreme; `want` is what `expected` returned.
 
-    Args:
-        prepared: prepared for PROBLEM in that dtype, the weights of `weights_of`, and the workload sequence.
-        extreme, dtype, modes: what is compared.
-        want: what `expected` returned for the same seed of the inputs.
-        inputs: that seed.
-
-    Returns:
-        The largest error, and whether results below the smallest normal number are zero.
+    Return the largest error, and whether results below the smallest normal number are zero.
 
     Raises:
         Disagrees: where a result differs from the reference.

@@ -75,10 +75,7 @@ def logged(text: str) -> dict[str, float]:
 
 @contextlib.contextmanager
 def output() -> Iterator[Callable[[], str]]:
-    """Catch what this process, Python and C, writes to standard output and error.
-
-    Gives a function that returns it once the context has ended.
-    """
+    """Catch what this process, Python and C, writes; give a function that returns it once the context has ended."""
     flush = ctypes.CDLL(None).fflush
     with tempfile.TemporaryFile() as file:
         sys.stdout.flush()

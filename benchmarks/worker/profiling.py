@@ -9,7 +9,7 @@ import cProfile
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -22,8 +22,6 @@ from impls.core.operators import Ran, added
 
 COMPILED = re.compile(r"^## Call CompiledFxGraph .*")
 """How PyTorch's profiler names a graph that torch.compile has made; the rest is a hash of it."""
-OwnSeconds = dict[str, float]
-"""By name, the seconds per call that are spent there and not in what is called from there."""
 
 
 def ran(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
@@ -33,8 +31,8 @@ def ran(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
     return added(event for profiler in loaded for event in profiler(call, state, calls))
 
 
-def functions(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
-    """Return the own time of each Python function and builtin, by cProfile. Lines are left out, since edits move them.
+def functions(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
+    """Return what each Python function and builtin did, by cProfile. Lines are left out, since edits move them.
 
     From Python 3.12 on, only one profiler can be active. If another one is, the result is empty.
     """
@@ -48,13 +46,7 @@ def functions(call: Callable[[Any], Any], state: Any, calls: int) -> OwnSeconds:
             call(state)
     finally:
         profile.disable()
-    entries = added((_name(entry.code), Ran(entry.inlinetime, entry.callcount)) for entry in profile.getstats())
-    return own_seconds(entries, calls)
-
-
-def own_seconds(entries: Mapping[str, Ran], calls: int) -> OwnSeconds:
-    """Return the seconds per call of each entry."""
-    return {name: entry.seconds / calls for name, entry in entries.items()}
+    return added((_name(entry.code), Ran(entry.inlinetime, entry.callcount)) for entry in profile.getstats())
 
 
 def _name(code: CodeType | str) -> str:
@@ -141,4 +133,5 @@ class Profile(Request[Profiled]):
     def do(self, worker: Worker) -> Profiled:
         opened = worker.opened[self.benchmark]
         what = opened.call, opened.state, self.calls
-        return Profiled(own_seconds(ran(*what), self.calls), functions(*what))
+        both = ran(*what), functions(*what)
+        return Profiled(*({name: did.seconds / self.calls for name, did in part.items()} for part in both))

@@ -6,7 +6,6 @@ It says what it needs, what its answer is, and how a worker does it.
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,12 +14,12 @@ import msgspec
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement, extremes, sanity, timing, tracing
 from benchmarks.worker.agreement import REPLICATE
-from benchmarks.worker.expected import saved
+from benchmarks.worker.expected import saved, weights_of
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.worker import OpenBenchmark, Worker
 from impls.core.contract import MODES
-from impls.core.weights import Weights, complete, make_inputs, read_weights
+from impls.core.weights import make_inputs
 
 
 class Opened(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,7 +46,7 @@ class Open(Request[Opened]):
     def do(self, worker: Worker) -> Opened:
         worker.opened.pop(self.benchmark, None)
         worker.seed, benchmark = self.inputs, Benchmark.parse(self.benchmark)
-        problem, weights = benchmark.timed_problem, self._weights_of(benchmark)
+        problem, weights = benchmark.timed_problem, weights_of(benchmark, self.seed, self.weights)
         inputs = worker.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
         hardware = worker.hardware
         hardware.reset_peak()
@@ -64,12 +63,6 @@ class Open(Request[Opened]):
         worker.opened[self.benchmark] = opened
         compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
         return Opened(seconds, None if peak is None else max(0, peak - before), compiled_before)
-
-    def _weights_of(self, benchmark: Benchmark) -> Weights:
-        if benchmark.extreme:
-            return extremes.weights_of(benchmark.problem.dtype, self.seed)
-        given = read_weights(Path(self.weights))[1] if self.weights else {}
-        return complete(given, benchmark.timed_problem, benchmark.workload, self.seed)
 
 
 class Close(Request[None]):

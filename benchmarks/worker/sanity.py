@@ -112,9 +112,8 @@ def check_left(
     kernels, since that takes as long as the last of them. So the device is waited for too.
 
     Args:
-        call, state: the timed callable, and its argument.
+        call, state, call_seconds: the timed callable, its argument, and how long a call took.
         finish: reads a result, or waits for everything that was submitted to the device.
-        call_seconds: of a call, as it is timed.
         reading: of a call. Where it is suspicious, new calls are made and read.
         limit: of a result or of a device.
 

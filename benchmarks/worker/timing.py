@@ -114,13 +114,9 @@ def estimate(call: Call, state: Any, seconds: float) -> float:
 
 
 def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0, least_seconds: float = 0.0) -> Plan:
-    """Return how to fill a turn with calls of `seconds_per_call`.
+    """Return how to fill a turn of `turn_seconds` with calls of about `seconds_per_call`.
 
-    Args:
-        seconds_per_call: roughly.
-        turn_seconds: how long the turn is to be.
-        warm_seconds: how long calls go on before it.
-        least_seconds: how long it must be, although it has no more than MOST_SAMPLES samples.
+    Calls go on for `warm_seconds` before it. It takes at least `least_seconds`, with no more than MOST_SAMPLES samples.
     """
     per_sample = max(1, math.ceil(max(LONG_SECONDS, least_seconds / MOST_SAMPLES) / seconds_per_call))
     samples = max(1, min(MOST_SAMPLES, round(turn_seconds / (per_sample * seconds_per_call))))
@@ -129,13 +125,7 @@ def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0
 
 
 def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
-    """Make an untimed call, then the samples. Return the turn and the result of the last call.
-
-    Args:
-        call: what is timed.
-        state: what it is called with.
-        how: the plan of the turn.
-    """
+    """Make an untimed call, then the samples of a plan. Return the turn and the result of the last call."""
     samples: list[float] = []
     result: Any = None
     with no_collector():
@@ -162,12 +152,7 @@ def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
 def pipelined(submit: Call, state: Any, warm: int, calls: int, drain: Callable[[], None]) -> tuple[float, Any]:
     """Return the seconds per call of `calls` calls that do not wait, with a single wait at the end; the last result.
 
-    Args:
-        submit: returns as soon as its work is submitted to the device.
-        state: what it is called with.
-        warm: how many calls come before, so that the device is at work.
-        calls: how many are timed.
-        drain: waits for the device.
+    `warm` calls come before, so that the device is at work. `drain` waits for it.
     """
     for _ in range(warm):
         submit(state)
