@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import accumulate, pairwise
 
-from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.tables import CleanConsole
+from impls.core import command_line
 from impls.core.text import one_line
 
 LINE_SECONDS = 60.0
@@ -44,8 +43,8 @@ OPEN = (Stage.MEASURING, Stage.PROFILING)
 """The stages of a gate whose time nobody knows before they end: its replicates decide how many it takes."""
 
 
-Report = Callable[[Stage, str, float, bool], None]
-"""Gets the stage, what is being done, the share of all that is done, and whether that tells how much time is left."""
+Show = Callable[[Stage, str, float, str], None]
+"""Gets the stage, what is being done, the share of all that is done, and how much time is left, in words."""
 
 
 @contextmanager
@@ -69,18 +68,24 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[dict[Stage, 
     console = CleanConsole(stderr=True)
     ends = [0.0, *accumulate(sizes)]
     bounds = pairwise(end / ends[-1] for end in ends)
-    with _bar(console) if console.is_terminal and sizes else _lines() as report:
+    began, first_share = time.monotonic(), -1.0
+    with _bar(console) if console.is_terminal and sizes else _lines() as show:
 
         def part(stages: dict[Stage, float], name: str) -> Advance:
             start, end = next(bounds)
 
             def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
+                nonlocal first_share
                 names = list(stages) if stage in stages else [stage]  # what is not foreseen ends nothing
                 before = sum(stages[name] for name in names[: names.index(stage)])
-                share = before + stages.get(stage, 0.0) * done / max(of_all, 1e-9)
-                tells = bool(name) or stage not in OPEN
+                share = start + (end - start) * (before + stages.get(stage, 0.0) * done / max(of_all, 1e-9))
+                if first_share < 0:
+                    first_share = share  # a run that is resumed does not start at zero
+                seconds, gained = time.monotonic() - began, share - first_share
+                known = (name or stage not in OPEN) and seconds > SOON and gained > 0.05
+                left = f"about {_minutes(seconds * (1 - share) / gained)} left" if known else ""
                 text = f"{stage} {what}".rstrip() + (f", {name}" if name else "")
-                report(stage, one_line(text), start + (end - start) * share, tells)
+                show(stage, one_line(text), share, left)
 
             return advance
 
@@ -88,56 +93,39 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[dict[Stage, 
 
 
 @contextmanager
-def _bar(console: CleanConsole) -> Iterator[Report]:
+def _bar(console: CleanConsole) -> Iterator[Show]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("after"),
         TimeElapsedColumn(),
-        _Left(),
+        TextColumn("{task.fields[left]}"),
     )
-    with Progress(*columns, console=console, speed_estimate_period=600, refresh_per_second=2) as bar:
-        task = bar.add_task("starting", total=1.0, tells=False)
+    with Progress(*columns, console=console, refresh_per_second=2) as bar:
+        task = bar.add_task("starting", total=1.0, left="")
 
-        def report(_: Stage, what: str, share: float, tells: bool) -> None:
-            bar.update(task, description=what, completed=min(share, 0.999), tells=tells)  # at 1 its clock would stop
+        def show(_: Stage, what: str, share: float, left: str) -> None:
+            bar.update(task, description=what, completed=min(share, 0.999), left=left)  # at 1 its clock would stop
 
-        yield report
-        bar.update(task, description="done", completed=1.0, tells=False)
-
-
-class _Left(TimeRemainingColumn):
-    """About how much time is left, where that can be told."""
-
-    def render(self, task: Task) -> Text:
-        """Return it in words; nothing where it can't be told."""
-        if not task.fields["tells"] or task.time_remaining is None or (task.elapsed or 0.0) < SOON:
-            return Text("")
-        return Text("about ") + super().render(task) + Text(" left")
+        yield show
+        bar.update(task, description="done", completed=1.0, left="")
 
 
 @contextmanager
-def _lines() -> Iterator[Report]:
-    start = time.monotonic()
+def _lines() -> Iterator[Show]:
+    began = last_line = time.monotonic()
     last_stage: Stage | None = None
-    last_line, first_share = start, 0.0
 
-    def report(stage: Stage, what: str, share: float, tells: bool) -> None:
-        nonlocal last_stage, last_line, first_share
+    def show(stage: Stage, what: str, share: float, left: str) -> None:
+        nonlocal last_stage, last_line
         now = time.monotonic()
-        if last_stage is None:
-            first_share = share  # a run that is resumed does not start at zero
-        if stage == last_stage and now - last_line < LINE_SECONDS:
-            return
-        last_stage, last_line = stage, now
-        seconds, done = now - start, share - first_share
-        left = (
-            f", about {_minutes(seconds * (1 - share) / done)} left" if tells and seconds > SOON and done > 0.05 else ""
-        )
-        print(f"{what}: {share:.0%} after {_minutes(seconds)}{left}", file=sys.stderr, flush=True)  # noqa: T201 - cleaned by one_line
+        if stage != last_stage or now - last_line >= LINE_SECONDS:
+            last_stage, last_line = stage, now
+            line = f"{what}: {share:.0%} after {_minutes(now - began)}"
+            command_line.say(f"{line}, {left}" if left else line, err=True)
 
-    yield report
+    yield show
 
 
 def _minutes(seconds: float) -> str:
