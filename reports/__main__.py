@@ -22,8 +22,7 @@ try:
         from impls.core.text import one_line
         from reports import dataset, frames, headline, peak, publication, run_folder, site
         from reports import fleet as fleets
-        from reports import terminal as screen
-        from reports.tables import csv
+        from reports import tables as of_a_run
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
         raise
@@ -124,7 +123,7 @@ def _report(paths: Sequence[Path], out: Path | None, everything: bool) -> int:
         site.save(target, reported)
     if len(reported) == 1:
         console = output(190)
-        screen.show(reported[0], console, everything)
+        of_a_run.show(reported[0], console, everything)
         advice = [each.sentence for each in headline.recommendations(reported[0])]
         for line in (headline.headline(reported[0]), *advice):
             console.print(line, style="bold", markup=False, highlight=False)
@@ -215,7 +214,7 @@ def report_fleet(folder: Path) -> int:
         command_line.say(f"error: a fleet needs {error.name}: install the group `fleet` of pyproject.toml", err=True)
         return command_line.NOT_INSTALLED
     write_text(folder / "fleet.md", fleets.document(said))
-    write_text(folder / "fleet.csv", csv(pd.DataFrame(said.rows)))
+    write_text(folder / "fleet.csv", of_a_run.csv(pd.DataFrame(said.rows)))
     console = output(190)
     if said.rows:
         console.print(tables.terminal(fleets.columns(said), said.rows))

@@ -104,33 +104,27 @@ def advice(machine: Machine) -> list[Recommendation]:
 
 
 def maps(head: Report, advised: Iterable[Recommendation]) -> Iterator[Map]:
-    """Yield the maps of the shapes of the run that heads a machine; each shape from the run that the advice is from."""
-    shapes = set(head.summary["problem"].astype(str))
-    parts = []
-    for each in advised:
-        if each.problem in shapes and each.report.baseline == head.baseline:
-            rows = each.report.asked
-            wanted = [each.problem, each.mode, each.device]
-            parts.append(rows[(rows[["problem", "mode", "device"]].astype(str) == wanted).all(axis=1)])
-    if parts:
-        yield from maps_of(pd.concat(parts, ignore_index=True))
+    """Yield the map of each purpose that has at least two shapes and two implementations with a ratio.
 
-
-ENDS = (0.5, 0.7, 0.87, 0.97, 1.03, 1.15, 1.5, 2.5, 5.0)
-"""The ratios at which the colour changes, from much faster to much slower than the baseline."""
-
-
-def maps_of(asked: pd.DataFrame) -> Iterator[Map]:
-    """Yield the map of each purpose that has at least two shapes and two implementations with a ratio."""
+    The shapes are those of the run that heads a machine; each is taken from the run that the advice is from.
+    """
+    known = set(head.summary["problem"].astype(str))
     for mode in PURPOSES:
-        for device, rows in asked[asked["mode"] == mode].groupby("device", sort=False, observed=True):
+        chosen = [each for each in advised if each.mode == mode and each.problem in known]
+        for device in dict.fromkeys(each.device for each in chosen):
+            parts = [each.rows for each in chosen if each.device == device and each.report.baseline == head.baseline]
+            rows = pd.concat(parts, ignore_index=True) if parts else head.asked[:0]
             shapes = list(dict.fromkeys(rows["problem"].astype(str)))
             measured = rows[(rows["status"] == "ok") & rows["ratio"].notna()]
             if len(shapes) < 2 or measured["implementation"].nunique() < 2:
                 continue
             cells = {(row.implementation, row.problem): _cell(row) for row in rows.itertuples(index=False)}
             lines = [(name, [cells.get((name, shape), ("–", "")) for shape in shapes]) for name in _ordered(rows)]
-            yield Map(mode, str(device), shapes, lines)
+            yield Map(mode, device, shapes, lines)
+
+
+ENDS = (0.5, 0.7, 0.87, 0.97, 1.03, 1.15, 1.5, 2.5, 5.0)
+"""The ratios at which the colour changes, from much faster to much slower than the baseline."""
 
 
 def _ordered(rows: pd.DataFrame) -> list[str]:
@@ -253,14 +247,9 @@ def command(run: Run, row: Any) -> str:
     """Return the command line that measures a row again, beside the baseline."""
     options = run.metadata.run
     file_of = {Path(implementation).stem: implementation for implementation in options.implementations}
-    words = ["nox", "-s", "bench", "--"]
-    for name in dict.fromkeys((str(row.implementation), run.baseline)):
-        words += ["--impl", file_of.get(name, name)]
-    words += ["--problem", str(row.problem), "--workload", str(row.workload), "--mode", str(row.mode)]
-    words += ["--device", str(row.device), "--baseline", run.baseline]
-    for option in ("threads", "replicates", "blocks", "seed"):
-        value = getattr(options, option)
-        words += [f"--{option}", str(value)] if value else []
-    if options.weights:
-        words += ["--weights", options.weights]
-    return shlex.join(words)
+    chosen = [("impl", file_of.get(name, name)) for name in dict.fromkeys((str(row.implementation), run.baseline))]
+    chosen += [(name, getattr(row, name)) for name in ("problem", "workload", "mode", "device")]
+    chosen += [("baseline", run.baseline)]
+    chosen += [(name, getattr(options, name)) for name in ("threads", "replicates", "blocks", "seed", "weights")]
+    words = [word for name, value in chosen if value for word in (f"--{name}", str(value))]
+    return shlex.join(["nox", "-s", "bench", "--", *words])

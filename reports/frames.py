@@ -149,7 +149,9 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         check_columns(path, columns)
         names = [name for name in RECORDS.names if name in columns.names]
         with pq.ParquetFile(path, read_dictionary=[name for name in names if name in WORDS]) as file:
-            check_version(path, file.read(["schema_version"])["schema_version"])
+            newest = pc.max(file.read(["schema_version"])["schema_version"]).as_py() or 0
+            if newest > SCHEMA_VERSION:
+                raise Unreadable(f"{path} has schema version {newest:g}; this version reads up to {SCHEMA_VERSION}")
             leaves = [file.schema.column(k).path for k in range(len(file.schema))]
             wanted = [leaf for leaf in leaves if leaf.startswith("turns.") and leaf.rpartition(".")[2] in FIELDS]
             return _frames(path, file.read(names), file.read(wanted)["turns"])
@@ -206,13 +208,6 @@ def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
                 raise Unreadable(f"{path}: column {field.name} is not {field.type}: {error}") from None
         columns.append(found)
     return pa.table(columns, names=schema.names)
-
-
-def check_version(path: Path, versions: pa.ChunkedArray) -> None:
-    """Raise Unreadable where a record has a newer schema version: nothing is known of its columns."""
-    newest = pc.max(versions).as_py() or 0
-    if newest > SCHEMA_VERSION:
-        raise Unreadable(f"{path} has schema version {newest:g}; this version reads up to {SCHEMA_VERSION}")
 
 
 def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None:

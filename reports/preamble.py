@@ -90,47 +90,47 @@ def gpu_tests(run: Run) -> list[str]:
     return lines
 
 
-BACKWARD = (
-    "backward of torch on a GPU: the graph is kept, so that it can be called again, and cuDNN then copies what it has"
-    " saved at each call. A user runs train_step, which does not."
-)
-
-
-PIPELINED = "pipelined: the time of a call where many are submitted to the GPU and waited for once. No verdict uses it."
-GPU_TIME = (
-    "GPU busy: how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs, those inside"
-    " a CUDA graph too. Tracing slows it down a little."
-)
-
-
-def _peak(run: Run) -> str:
-    """Return what 100 % of peak stand for."""
-    if run.metadata.matmul_flops_per_second:
-        return "100 % is what a library's matrix product reached."
-    if "cuda" in set(run.records["device"].astype(str)):
-        return "100 % is what one large product by PyTorch reached."
-    return "100 % is what multiply-adds in registers reached on the same threads: no LSTM can be faster."
-
-
 def notes(run: Run) -> list[str]:
     """Return what the columns mean, a line for each, and which variables can have slowed a library."""
-    baseline = run.baseline
-    kernel = "kernel: the operator that takes the most time of a call, and how often it runs in a call."
-    return [
+    on_gpu = "cuda" in set(run.records["device"].astype(str))
+    peak_is = "multiply-adds in registers reached on the same threads: no LSTM can be faster"
+    if run.metadata.matmul_flops_per_second:
+        peak_is = "a library's matrix product reached"
+    elif on_gpu:
+        peak_is = "one large product by PyTorch reached"
+    lines = [
         (
-            f"verdict: faster or slower than {baseline} only if it survives Holm's correction for all comparisons of"
-            f" the run, at {100 * ALPHA:g} %. Otherwise: unclear."
+            f"verdict: faster or slower than {run.baseline} only if it survives Holm's correction for all comparisons"
+            f" of the run, at {100 * ALPHA:g} %. Otherwise: unclear."
         ),
         "An interval of 95 % is that of one comparison alone. Even one that excludes 1 can be unclear.",
         "More --replicates and --blocks on a quiet machine can make it clear. With one replicate all is unclear.",
         "fastest in its track: yes if all others of the track are slower. unclear if it may be the fastest.",
-        f"% of peak: the operations per second of the products that every LSTM of that problem needs. {_peak(run)}",
+        (
+            "% of peak: the operations per second of the products that every LSTM of that problem needs."
+            f" 100 % is what {peak_is}."
+        ),
         "error: the largest difference from a float64 reference, of any output or gradient.",
         "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
         "memory: peak resident memory, above what the process held before the benchmark was opened.",
-        *([PIPELINED] if run.records["pipelined_seconds"].notna().any() else []),
-        *([GPU_TIME] if run.records["gpu_seconds"].notna().any() else []),
-        *([kernel] if run.records["kernel"].notna().any() else []),
-        *([BACKWARD] if "cuda" in set(run.records["device"].astype(str)) else []),
-        *processors.slowed(run.metadata.variables),
     ]
+    known = {
+        "pipelined": "the time of a call where many are submitted to the GPU and waited for once. No verdict uses it.",
+        "GPU busy": (
+            "how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs, those inside a"
+            " CUDA graph too. Tracing slows it down a little."
+        ),
+        "kernel": "the operator that takes the most time of a call, and how often it runs in a call.",
+    }
+    columns = ("pipelined_seconds", "gpu_seconds", "kernel")
+    lines += [
+        f"{name}: {words}"
+        for (name, words), column in zip(known.items(), columns, strict=True)
+        if run.records[column].notna().any()
+    ]
+    if on_gpu:
+        lines.append(
+            "backward of torch on a GPU: the graph is kept, so that it can be called again, and cuDNN then copies what"
+            " it has saved at each call. A user runs train_step, which does not."
+        )
+    return [*lines, *processors.slowed(run.metadata.variables)]

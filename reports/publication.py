@@ -106,7 +106,7 @@ def build(out: Path, reported: Sequence[Report]) -> None:
         write_text(path, site.document(document, [(up + href, title) for href, title in links]))
     summaries = [each.summary.assign(run_id=each.run.run_id) for each in reported]
     write_text(out / "summary.csv", tables.csv(pd.concat(summaries, ignore_index=True)))
-    write_text(out / "data.json", json_text(msgspec.to_builtins(Data(VERSION, list(map(_data, reported))))))
+    write_text(out / "data.json", json_text(Data(VERSION, list(map(_data, reported)))))
     write_text(out / "data.schema.json", json_text(msgspec.json.schema(Data)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
@@ -130,12 +130,6 @@ class Report:
 def training(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of whole training steps."""
     return rows[rows["mode"] == "train_step"]
-
-
-def by_implementation(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the name and the rows of each implementation, in the order of the rows."""
-    for name, mine in rows.groupby("implementation", sort=False, observed=True):
-        yield str(name), mine
 
 
 def best(rows: pd.DataFrame, column: str) -> pd.DataFrame:

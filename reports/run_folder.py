@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import re
 import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +16,7 @@ from benchmarks import gpu_check, json_files
 from benchmarks.metadata import Metadata
 from impls.core.files import write_text, write_whole
 from reports import composition, frames, parts, site, tables
+from reports.charts.drawing import file_name
 from reports.frames import Run, Unreadable
 from reports.report import Report
 from reports.summary import summarise
@@ -27,7 +27,7 @@ RAW = {
     "environment.json": "machine and versions (JSON)",
     gpu_check.FILE: "is the suite right on this GPU? (JUnit)",
 }
-RESERVED = ("index.html", "figures")
+RESERVED = ("figures",)
 TITLE = b"<title>Which LSTM is fastest?</title>"
 """What is near the start of every page of this suite."""
 COPIED = [name for name in RAW if name != "results.json"]
@@ -126,16 +126,9 @@ def names(runs: Sequence[Run]) -> list[str]:
     taken: list[str] = []
     for run in runs:
         path = Path(os.path.realpath(run.folder))
-        name = _safe(path.name if path.is_dir() else path.stem) or "run"
-        if name in taken or name in RESERVED:
-            name = f"{name}-{_safe(run.run_id)[:100]}"
-        taken.append(name)
+        name = file_name(path.name if path.is_dir() else path.stem) or "run"
+        taken.append(file_name(name, run.run_id) if name in taken or name in RESERVED else name)
     return taken
-
-
-def _safe(name: str) -> str:
-    """Return a name that is safe in a path: only letters, digits, points, hyphens and underscores."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
 
 
 def holds_a_report(path: Path) -> bool:

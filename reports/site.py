@@ -110,16 +110,15 @@ def cite(run: Run) -> str:
     )
 
 
-def _hash(text: str) -> str:
-    """Return the hash by which a Content-Security-Policy names a script or a style that may run."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+def _look(**texts: str) -> Mapping[str, str]:
+    """Return the style of every page, with the colors of charts on a dark one, other texts, and the hash of each.
 
-
-def _look() -> Mapping[str, str]:
-    """Return the style of every page, with the colors of charts on a dark one, and its hash."""
+    By these hashes a Content-Security-Policy names the script and the style that may run.
+    """
     own = (PAGE / "page.css").read_text(encoding="utf-8")
-    css = f"{own}@media screen and (prefers-color-scheme: dark) {{ {style.dark_rules()} }}\n"
-    return {"css": css, "css_hash": _hash(css)}
+    texts["css"] = f"{own}@media screen and (prefers-color-scheme: dark) {{ {style.dark_rules()} }}\n"
+    hashes = {name: hashlib.sha256(text.encode()).digest() for name, text in texts.items()}
+    return texts | {f"{name}_hash": base64.b64encode(digest).decode() for name, digest in hashes.items()}
 
 
 @functools.cache
@@ -167,7 +166,6 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     past = history.history(reports)
     tables = history.tables(reports, past)
     drawings = [write(each, folder / "figures") for each in (history.draw(past) if tables else ())]
-    js = (PAGE / "page.js").read_text(encoding="utf-8")
     found = composition.machines(reports)
     head = found[0].head
     advice = {machine.label: composition.advice(machine) for machine in found}
@@ -180,9 +178,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         _environment()
         .get_template("page.html.j2")
         .render(
-            **_look(),
-            js=js,
-            js_hash=_hash(js),
+            **_look(js=(PAGE / "page.js").read_text(encoding="utf-8")),
             sections={name: title for name, title in SECTIONS.items() if present.get(name, True)},
             shown=shown,
             files=TABLES,

@@ -11,7 +11,7 @@ from benchmarks.tables import Column
 from benchmarks.words import listed
 from reports.estimates import intervals
 from reports.frames import ARM, plain
-from reports.report import Answer, Report, by_implementation, in_order, training
+from reports.report import Answer, Report, in_order, training
 from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER
 
@@ -42,10 +42,13 @@ def make(report: Report) -> Iterator[Answer]:
     costs = intervals(list(groups)).set_axis(groups.index).add_prefix("cost_").rename(columns={"cost_value": "cost"})
     compared = sound.merge(costs.reset_index(), on=ARM)
     steps = training(compared)
-    said = [f"A training step of {name} takes {_at(rows, 'cost')}." for name, rows in by_implementation(steps)]
+    said = [
+        f"A training step of {name} takes {_at(rows, 'cost')}."
+        for name, rows in steps.groupby("implementation", sort=False, observed=True)
+    ]
     said += [
         f"Relative to {report.baseline} with the same lengths, a training step of {name} takes {_at(rows, 'ratio')}."
-        for name, rows in by_implementation(steps[steps["verdict"] == FASTER])
+        for name, rows in steps[steps["verdict"] == FASTER].groupby("implementation", sort=False, observed=True)
     ]
     columns = (
         *WHERE,

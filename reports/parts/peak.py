@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from benchmarks.tables import Column
 from benchmarks.words import listed
+from reports import formatting
 from reports.report import NAMED, Answer, Report, best, in_order, training
-from reports.tables import WHERE, peak, words_of
+from reports.tables import WHERE, number, words_of
 
 SECTION, ORDER = "more", 62
 
@@ -18,6 +19,7 @@ def make(report: Report) -> Iterator[Answer]:
     known = sound[sound["peak_share_low"].notna() & (sound["device"] == "cpu")]
     if known.empty:
         return
+    share = number("peak_share", formatting.share)
     nearest_of = best(known, "seconds")
     said = ["The peak is what multiply-adds in registers reach. No LSTM can be faster."]
     steps = training(nearest_of)
@@ -25,12 +27,12 @@ def make(report: Report) -> Iterator[Answer]:
         nearest = steps.loc[steps.groupby("where", sort=False)["peak_share"].idxmax()]
         many = len(nearest) > NAMED
         named = nearest.sort_values("peak_share").iloc[[0, -1]] if many else nearest
-        shares = [f"{peak(row)} of it at {row.where} ({row.implementation})" for row in named.itertuples()]
+        shares = [f"{share(row)} of it at {row.where} ({row.implementation})" for row in named.itertuples()]
         said.append(f"The best training step reaches {' to '.join(shares) if many else listed(shares)}.")
     columns = (
         *WHERE,
         words_of("track"),
         words_of("implementation", "nearest"),
-        Column("peak", "% of peak", peak),
+        Column("peak", "% of peak", share),
     )
     yield Answer("How far is each from the peak?", " ".join(said), columns, in_order(nearest_of))

@@ -7,7 +7,7 @@ import pytest
 
 from reports import composition, parts
 from reports.charts.drawing import Drawing
-from reports.composition import colour, in_order, maps_of
+from reports.composition import colour, in_order
 from reports.report import Report, Shown
 from reports.summary import summarise
 from tests.helpers.records import failed, record, save, trained
@@ -115,7 +115,9 @@ def test_an_answer_is_of_the_run_with_most_to_say_and_figures_of_others_are_of_e
 
 def mapped(tmp_path, rows):
     run = save(tmp_path / "run", rows)
-    return [(each.mode, each.shapes, dict(each.rows)) for each in maps_of(Report(run, summarise(run)).asked)]
+    (machine,) = composition.machines([Report(run, summarise(run))])
+    found = composition.maps(machine.head, composition.advice(machine))
+    return [(each.mode, each.shapes, dict(each.rows)) for each in found]
 
 
 def test_every_arm_and_shape_has_its_ratio_and_its_colour_and_what_failed_says_how(tmp_path):

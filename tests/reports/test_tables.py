@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.tables import CleanConsole
 from benchmarks.words import markdown_cell
-from reports import tables, terminal
+from reports import tables
 from reports.report import Report
 from reports.run_folder import complete
 from reports.summary import summarise
@@ -83,7 +83,7 @@ def test_what_a_gpu_did_has_columns_only_where_it_is_known(tmp_path):
 
 
 def shown(run, width, capsys, everything=True):
-    terminal.show(report(run), CleanConsole(width=width), everything)
+    tables.show(report(run), CleanConsole(width=width), everything)
     return capsys.readouterr().out
 
 
@@ -116,7 +116,7 @@ def test_the_columns_of_least_priority_are_left_out_first(tmp_path):
     every = list(tables.sections(report(save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)]))))
     before = every[0].columns
     for width in range(250, 40, -30):
-        kept = terminal.columns_that_fit(every, CleanConsole(width=width))
+        kept = tables.columns_that_fit(every, CleanConsole(width=width))
         gone = [column.priority for column in before if column not in kept]
         assert max(gone, default=0) < min(column.priority for column in kept)
         before = kept
