@@ -16,8 +16,8 @@ nox.options.sessions = ["bench"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 TWO_FILES = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-TEXTS = ["-m", "texts"]
-EVERY_TEST = [["-m", "alone"], [*TWO_FILES, "-m", "not alone and not gpu", "--cov"]]
+COVERAGE = ["--cov"] if sys.version_info >= (3, 12) else []  # costs too much time before
+EVERY_TEST = [["-m", "alone"], [*TWO_FILES, "-m", "not alone and not gpu", *COVERAGE]]
 """Two runs of pytest: what measures, then everything else, two files at a time."""
 PYTHONS: dict[str, str] = {}  # of each environment that several sessions share, by the session that builds it
 
@@ -123,8 +123,15 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["dev"])
 def lint(session: nox.Session) -> None:
     """Style, types, and what documents and published data say."""
-    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *TEXTS]):
+    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", "-m", "texts"]):
         run(session, "dev", *command)
+
+
+@nox.session(venv_backend="none", requires=["dev"], default=False)
+def mutants(session: nox.Session) -> None:
+    """Change what verdicts are made of, a line at a time: a quick test should fail. Then list what none has found."""
+    run(session, "dev", "mutmut", "run", *session.posargs)
+    run(session, "dev", "mutmut", "results")
 
 
 @nox.session(python="3.11", default=False)
