@@ -1,0 +1,140 @@
+"""What a worker does when the runner asks, in this process: results are opened, checked, timed and compared."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks.cases import Benchmark
+from benchmarks.worker import agreement, requests, sanity
+from benchmarks.worker.devices import Cpu
+from benchmarks.worker.expected import key_of, saved, write_expected
+from benchmarks.worker.extremes import EXTREMES
+from benchmarks.worker.worker import Worker
+from impls.core import reference
+from impls.core.problem import Problem
+from impls.core.weights import make_weights
+
+NAME = "t3-b2-i3-h2/model/train_step"
+SEED = 3
+
+
+def worker_of(prepare=reference.prepare):
+    """A worker that has imported this as its implementation."""
+    worker = object.__new__(Worker)
+    worker.module, worker.device, worker.hardware = SimpleNamespace(prepare=prepare), "cpu", Cpu()
+    worker.opened, worker.seed, worker.made = {}, 0, None
+    worker.controller = SimpleNamespace(lib_controllers=[SimpleNamespace(num_threads=2)])
+    return worker
+
+
+def changed(change):
+    """The reference, whose results are read as changed ones."""
+
+    def prepare(*arguments):
+        right = reference.prepare(*arguments)
+        return dataclasses.replace(right, to_numpy=lambda mode, result: change(right.to_numpy(mode, result)))
+
+    return prepare
+
+
+def open_in(worker, name=NAME, weights=None):
+    return requests.Open(name, SEED, weights, 7).do(worker)
+
+
+def worker_of_open():
+    worker = worker_of()
+    open_in(worker)
+    return worker
+
+
+def expected_in(folder, *names, zero_states=agreement.ADMISSION, steps=None):
+    benchmarks = [Benchmark.parse(name) for name in names]
+    files = write_expected(benchmarks, SEED, None, folder, 7, zero_states, steps)
+    return [str(files[key_of(benchmark)]) for benchmark in benchmarks]
+
+
+def test_a_benchmark_is_opened_checked_and_closed(tmp_path):
+    worker, (file,) = worker_of(), expected_in(tmp_path, NAME)
+    opened = open_in(worker)
+    assert opened.first_call_seconds > 0
+    assert opened.peak_bytes >= 0
+    checked = requests.Check(NAME, 7, file, every_mode=True).do(worker)
+    assert (checked.error, checked.modes) == (0, ["forward", "forward_train", "backward", "train_step"])
+    assert requests.Check(NAME, 7, file).do(worker).modes == ["train_step"]
+    requests.Close(NAME).do(worker)
+    assert worker.opened == {}
+    wrong = worker_of(changed(lambda results: {**results, "loss": results["loss"] + 1e-3}))
+    open_in(wrong)
+    with pytest.raises(agreement.Disagrees, match="loss"):
+        requests.Check(NAME, 7, file).do(wrong)
+    with pytest.raises(agreement.Disagrees):  # other inputs than those of the file
+        requests.Check(NAME, 8, file).do(worker_of_open())
+
+
+def test_weights_are_those_of_the_file_that_is_given_and_random_ones_where_it_has_none(tmp_path):
+    path, seen = tmp_path / "mine.npz", {}
+    given = make_weights(Problem.parse("t3-b2-i3-h2"), seed=SEED + 1)
+    np.savez(path, **given)
+
+    def prepare(problem, weights, *rest):
+        seen.update(weights)
+        return reference.prepare(problem, weights, *rest)
+
+    open_in(worker_of(prepare), weights=str(path))
+    assert all((seen[name] == given[name]).all() for name in given)
+    assert set(seen) == {*given, "fc.weight", "fc.bias"}
+
+
+@pytest.mark.parametrize("extreme", EXTREMES)
+def test_an_extreme_is_compared_with_its_own_results(tmp_path, extreme):
+    name = f"t5-b4-i8-h8/sequence/forward/{extreme}"
+    worker, (file,) = worker_of(), expected_in(tmp_path, name)
+    open_in(worker, name)
+    assert requests.Check(name, 7, file, True, extreme).do(worker).error == 0
+    assert any(array.shape for array in saved(file).values())
+
+
+def turn_in(worker, read=True):
+    """Load the second set of inputs, and take a turn of seven calls."""
+    requests.GetReady(NAME, 2, 1).do(worker)
+    return requests.TakeTurn(NAME, 3, 2, read).do(worker)
+
+
+STEPS = {"t3-b2-i3-h2": {7}}
+
+
+def test_the_last_result_of_a_turn_is_compared_after_as_many_steps_as_it_had_calls(tmp_path):
+    (file,) = expected_in(tmp_path, NAME, zero_states=agreement.REPLICATE, steps=STEPS)
+    worker = worker_of_open()
+    taken = turn_in(worker)
+    assert taken.threads == [2]
+    assert len(taken.turn.samples) == 3
+    assert taken.turn.read_seconds > 0 < taken.turn.reread_seconds
+    assert requests.Compare(NAME, 1.0, file, "1/7").do(worker) is None
+    assert worker.opened[NAME].last is None
+    turn_in(worker)
+    with pytest.raises(agreement.Disagrees, match="the last timed call"):  # of the other inputs
+        requests.Compare(NAME, 1.0, file, "0/7").do(worker)
+    turn_in(worker)
+    with pytest.raises(AssertionError):  # after steps that the reference has not done
+        requests.Compare(NAME, 1.0, file, "1/6").do(worker)
+    assert turn_in(worker, read=False).turn.read_seconds is None
+    assert worker.opened[NAME].last is None
+
+
+def test_work_that_is_left_is_looked_for_in_the_result_and_on_the_device(tmp_path, monkeypatch):
+    (file,) = expected_in(tmp_path, NAME, zero_states=agreement.REPLICATE, steps=STEPS)
+    worker, seen = worker_of_open(), []
+    turn_in(worker)
+    opened = worker.opened[NAME]
+    waited, reading = opened.last
+    monkeypatch.setattr(sanity, "check_left", lambda *given: seen.append(given))
+    monkeypatch.setattr(sanity, "check_not_remembered", lambda *given: seen.append(given[:2]))
+    requests.Compare(NAME, 0.5, file, "1/7").do(worker)
+    arm = opened.call, opened.state
+    assert seen == [(*arm, opened.finish, 0.5, reading), (*arm, worker.wait, 0.5, waited, sanity.OF_DEVICE)]
+    requests.Inspect(NAME, 0.5).do(worker)
+    assert [given[2] for given in seen[2:4]] == [opened.finish, worker.wait]
+    assert seen[4] == arm
