@@ -29,6 +29,8 @@ from benchmarks.regression.outcome import measure_and_decide
 from benchmarks.runner.session import Key, Session
 from benchmarks.runner.sides import Side
 from benchmarks.scratch import scratch
+from impls.core.files import write_text
+from impls.core.text import json_text
 
 REPLICATES = 11
 """Of a round."""
@@ -36,13 +38,8 @@ REPLICATES = 11
 
 def configure(subject: Subject, seed: int) -> Options:
     """Return what decides how a calibration measures: the same as for a gate."""
-    return Options(
-        benchmarks=tuple(subject.benchmarks.values()),
-        device="cpu",
-        threads=1,
-        turn_seconds=subject.turn_seconds,
-        seed=seed,
-    )
+    benchmarks = tuple(subject.benchmarks.values())
+    return Options(benchmarks=benchmarks, device="cpu", threads=1, turn_seconds=subject.turn_seconds, seed=seed)
 
 
 @contextmanager
@@ -72,7 +69,7 @@ def collect(
     """
     rng = random.Random()
     pool_folder = folder / "pool"
-    before = [begun.work for begun in pool.rounds_of(pool_folder)]
+    before = [begun.work for begun in pool.rounds_of(pool_folder).values()]
     work = min(WORK, key=lambda kind: (before.count(kind), rng.random()))
     slowed = {name_of(share): subject.slowed(share, work, subject.names, subject.modes) for share in shares}
     roots = [*{BASE: subject.root, COPY: subject.root, **slowed}.items()]
@@ -82,7 +79,7 @@ def collect(
         refuse({key: arm.reason for key, arm in session.admissions.items() if arm.status != "ok"})
         session.close()
         described = machine.describe(Options(run_id=session.options.run_id, baseline=BASE))
-        pool.describe(pool_folder, pool.Round(described, work))
+        write_text(pool_folder / f"round-{session.options.run_id}.json", json_text(pool.Round(described, work)))
         for number in range(replicates):
             records = session.replicate(number, BLOCKS, stage=Stage.COLLECTING, of_all=replicates)
             refuse({key: failure.reason for key, failure in session.failures.items()})

@@ -94,24 +94,15 @@ class Round(msgspec.Struct, frozen=True):
     described: Metadata
     work: str | None = None
 
-    @property
-    def id(self) -> str:
-        """The id, which its records have as run_id."""
-        return self.described.run.run_id
 
-
-def describe(folder: Path, begun: Round) -> None:
-    """Write what is known of a round to a file."""
-    write_text(folder / f"round-{begun.id}.json", json_text(begun))
-
-
-def rounds_of(folder: Path) -> list[Round]:
-    """Return what is known of each round of a pool, the oldest first.
+def rounds_of(folder: Path) -> dict[str, Round]:
+    """Return what is known of each round of a pool, the oldest first, by its id: the run_id of its records.
 
     Raises:
         ValueError: where a file is damaged. One line, with its path.
     """
-    return [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
+    rounds = [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
+    return {begun.described.run.run_id: begun for begun in rounds}
 
 
 def save(folder: Path, records: Sequence[Record]) -> None:
@@ -176,7 +167,7 @@ class Pool:
         """
         identity = identity_of(folder)
         replicates = [Replicate.of(read_records(path)) for path in sorted(folder.glob("replicate-*.parquet"))]
-        return cls(replicates, {begun.id: begun.work for begun in rounds_of(folder) if begun.work}, identity)
+        return cls(replicates, {name: begun.work for name, begun in rounds_of(folder).items() if begun.work}, identity)
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""

@@ -86,7 +86,7 @@ def test_each_side_of_a_round_is_slowed_by_as_much_as_its_label_says(scripted, t
     pool.claim(tmp_path / "pool", SMALL.identity(Machine()))
     for _ in range(2):
         measuring.collect(tmp_path, SMALL, lambda *_: None, 1, (0.02, 0.05))
-    works = [described.work for described in pool.rounds_of(tmp_path / "pool")]
+    works = [described.work for described in pool.rounds_of(tmp_path / "pool").values()]
     assert sorted(works) == sorted(KINDS)  # each kind of work comes as often
     for sources in scripted:
         assert set(sources) == {BASE, COPY, "+2%", "+5%"}

@@ -197,6 +197,21 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_written(words, said
     assert not (tmp_path / "f").exists()
 
 
+def test_a_job_that_is_refused_is_one_line_and_those_before_it_are_known(tmp_path, monkeypatch, no_git):
+    def submit(job, *_):
+        if job.name == "002":
+            raise RuntimeError("no such account\nlab")
+        return "7"
+
+    monkeypatch.setattr(slurm, "present", lambda: True)
+    monkeypatch.setattr(slurm, "run", lambda *_: "all* n1 idle\nall* n2 idle\n")
+    monkeypatch.setattr(slurm, "submit", submit)
+    done = CliRunner().invoke(fleet, ["--fleet", str(tmp_path / "f"), "--nodes", "2", *SMALL, *impls("numpy_lstm")])
+    assert done.exit_code == 1
+    assert "002 could not be submitted to all/n2: no such account lab; 1 were submitted before" in done.output
+    assert [member.job for member in fleets.read(tmp_path / "f").members] == ["7", ""]
+
+
 def test_without_slurm_it_says_how_to_go_on(monkeypatch):
     monkeypatch.setattr(slurm, "present", lambda: False)
     assert "--local N" in CliRunner().invoke(fleet, ["--nodes", "2"]).output

@@ -18,6 +18,7 @@ from tests.helpers import processes
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 FOLDERS = ("/usr/sbin", "/usr/local/sbin")
+NODES = ("n1", "n2")
 WAIT_SECONDS = 60.0
 
 CONFIGURATION = """
@@ -83,28 +84,24 @@ def until(done: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) 
 
 
 class Slurm:
-    """A cluster in a folder; `nodes` are the names of its nodes."""
+    """A cluster of two nodes in a folder."""
 
-    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("n1", "n2")) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.nodes = nodes
         (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.configuration = folder / "slurm.conf"
         self.user = pwd.getpwuid(os.getuid()).pw_name
-        host = socket.gethostname()
-        lines = [
-            f"NodeName={name} NodeHostname={name} NodeAddr=127.0.0.1 Port={free_port()} CPUs=1 State=UNKNOWN"
-            for name in nodes
-        ]
-        self.configuration.write_text(
-            CONFIGURATION.format(host=host, port=free_port(), folder=folder, user=self.user, nodes="\n".join(lines))
+        node = "NodeName={name} NodeHostname={name} NodeAddr=127.0.0.1 Port={port} CPUs=1 State=UNKNOWN"
+        nodes = "\n".join(node.format(name=name, port=free_port()) for name in NODES)
+        host, port = socket.gethostname(), free_port()
+        (folder / "slurm.conf").write_text(
+            CONFIGURATION.format(host=host, port=port, folder=folder, user=self.user, nodes=nodes)
         )
 
     @property
     def environment(self) -> dict[str, str]:
         """What makes Slurm's commands ask this cluster."""
-        return {"SLURM_CONF": str(self.configuration)}
+        return {"SLURM_CONF": f"{self.folder}/slurm.conf"}
 
     def start(self) -> None:
         """Start munge, the controller and the nodes, and wait until they are idle."""
@@ -119,21 +116,14 @@ class Slurm:
         )  # fmt: skip
         until((self.folder / "munge.sock").exists, "munged")
         self.start_controller()
-        for name in self.nodes:
-            self.start_node(name)
-        until(lambda: self.states().count("idle") == len(self.nodes), "idle nodes")
-
-    def states(self) -> list[str]:
-        """The state of each node."""
-        return self.command("sinfo", "-N", "-h", "-p", "all", "-o", "%T").split()
+        for name in NODES:
+            self._start("slurmd", "-D", "-N", name, "-f", f"{self.folder}/slurm.conf", key=name)
+        states = ("sinfo", "-N", "-h", "-p", "all", "-o", "%T")
+        until(lambda: self.command(*states).split().count("idle") == len(NODES), "idle nodes")
 
     def start_controller(self) -> None:
         """Start the controller, which goes on with what it knew."""
-        self._start("slurmctld", "-D", "-f", str(self.configuration))
-
-    def start_node(self, name: str) -> None:
-        """Start a node's daemon."""
-        self._start("slurmd", "-D", "-N", name, "-f", str(self.configuration), key=name)
+        self._start("slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
 
     def _start(self, name: str, *arguments: str, key: str = "") -> None:
         path = program(name)
@@ -144,7 +134,7 @@ class Slurm:
             )
 
     def kill(self, name: str) -> None:
-        """Kill a daemon by its process id: slurmctld, or a node's."""
+        """Kill a daemon by its process id."""
         self.processes[name].kill()
         self.processes[name].wait()
 
