@@ -158,6 +158,15 @@ def test_simulated_gates_raise_alarms_where_rounds_differ_and_none_where_they_ar
     assert loud.rate > replayed.rate / 2  # the bound on the spread between rounds is above what was measured
 
 
+def test_simulated_gates_draw_from_all_replicates():
+    """The last ones are far apart. A gate that knew only the first ones would need few of them."""
+    noise = np.random.default_rng(5).normal(0, 0.05, 44)
+    pool = shifted(simulated(44, 0.002, rounds=4), [0.0] * 22 + [*noise[22:]], NAMES)
+    none = assumptions.Between(0.0, 0.0)
+    first, every = (Count(range(held), SAME, 20, 0).simulated(Replay(pool), none).replicates for held in (22, 44))
+    assert every > 1.5 * first
+
+
 def test_a_difference_that_lasted_in_a_pool_does_not_count_twice_in_simulated_gates():
     """It is in the variance between rounds. Without that, the gates have the noise of the replicates alone."""
     pool, none = with_slower_copy(simulated(66, 0.006, rounds=6), 0.006), assumptions.Between(0.0, 0.0)

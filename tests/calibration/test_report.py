@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from benchmarks.calibration import report
+from benchmarks.calibration import rates, report
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.rates import Rate
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up
+from benchmarks.calibration.replay import Replay
 from tests.helpers.pools import IDENTITY, simulated
 
 FEW = {"ALARM_GATES": 8, "SIMULATED": 20, "GATES": 4, "AGAIN": 1, "EACH": 2, "OFTEN": {}}
@@ -18,19 +19,20 @@ def cells_of(table):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
 
 
-@pytest.mark.process
-def test_the_whole_report_does_not_depend_on_the_number_of_processes(monkeypatch):
+def test_the_whole_report(monkeypatch):
     pool = simulated(66, 0.01, rounds=6)
     for name, few in FEW.items():
         monkeypatch.setattr(report, name, few)
-    one, two = (report.report(pool, [], processes) for processes in (1, 2))
-    assert one == two
-    assert "a cpu, 2 cores, 1 thread a worker; 2026-11-20 to 2026-11-25. 6 rounds; replicates: A/A 66, +2% 66" in one
-    assert [row[0] for row in cells_of(one)[2:5]] == [
+    monkeypatch.setattr(rates, "DRAWS", 2)
+    replay = Replay(pool)
+    monkeypatch.setattr(report, "count_all", lambda _, counts, *__: {key: of(replay) for key, of in counts.items()})
+    text = report.report(pool, [])
+    assert "a cpu, 2 cores, 1 thread a worker; 2026-11-20 to 2026-11-25. 6 rounds; replicates: A/A 66, +2% 66" in text
+    assert [row[0] for row in cells_of(text)[2:5]] == [
         f"this gate, {what}" for what in ("exact sizes", "injected", "one implementation")
     ]
-    assert "20 simulated gates" in one
-    assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", one)
+    assert "20 simulated gates" in text
+    assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", text)
 
 
 def test_a_pool_that_is_too_small_gives_no_figure():
