@@ -64,6 +64,12 @@ def test_what_goes_wrong_is_no_regression(monkeypatch):
     assert done.stderr == "error: could not measure: RuntimeError: an error of ours\n"
 
 
+def test_a_summary_that_cannot_be_written_to_is_a_warning(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    command.to_summary("text")
+    assert "GITHUB_STEP_SUMMARY" in capsys.readouterr().err
+
+
 def test_turns_of_few_benchmarks_fill_the_time_until_the_next_block():
     assert [turn_seconds(n, "cpu") for n in (3, 12, 24)] == [TURN_SECONDS] * 3
     for n in (1, 2):

@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from benchmarks.regression import decision
 from benchmarks.regression.decision import FEWEST, LEAST, MOST, TESTED, LogRatios, Rule, Sampling, Spread
@@ -176,19 +174,6 @@ def test_what_lasts_for_a_gate_is_no_alarm_as_far_as_the_test_allows_for_it(monk
 
     assert alarms(share) <= 1
     assert alarms(0.0) > 6
-
-
-@settings(max_examples=60)
-@given(st.floats(0.0005, 0.1), st.floats(0.005, 0.3), st.integers(1, 40), st.integers(4, 28))
-def test_power_is_a_chance_that_grows_with_the_effect_and_falls_with_the_spread(sd, margin, benchmarks, n):
-    rule = Rule("time", margin)
-    level = rule.level(benchmarks)
-    effects = rule.margin * np.linspace(0.5, 3, 12)
-    here, wider = (decision.power(effects, rule, Spread(0.0, s, 13.0, 4), n, level) for s in (sd, 2 * sd))
-    assert ((here >= 0) & (here <= 1)).all()
-    assert (np.diff(here) >= -1e-9).all()
-    above = effects > rule.margin
-    assert (here[above] >= wider[above] - 1e-9).all()
 
 
 def test_a_variance_borrows_at_most_ten_degrees_of_freedom():

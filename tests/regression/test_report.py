@@ -34,9 +34,20 @@ def test_no_escape_and_no_markup_leaves():
     assert not any(line.startswith("error") for line in written.splitlines())
     xml = report.junit(poisoned(), POISON)
     assert not live(xml)
-    assert len(list(ET.fromstring(xml).iter("testcase"))) == 5
+    tags = [[child.tag for child in case] for case in ET.fromstring(xml).iter("testcase")]
+    assert tags == [["failure"], ["skipped"], ["failure"], ["error"], ["skipped"]]
     stream = io.StringIO()
     report.show(poisoned(), POISON, POISON, CleanConsole(file=stream, width=500))
     assert not live(stream.getvalue())
     assert not any(line.startswith("error") for line in stream.getvalue().splitlines())
     assert "[red]a[/red]" in stream.getvalue()
+
+
+def test_each_benchmark_has_a_table_with_the_name_of_each_implementation():
+    keys = [
+        GateKey(f"{name} t1-b1-i1-h1/sequence/{mode}") for mode in ("forward", "backward") for name in ("mine 2", "b")
+    ]
+    result = Result(0.02, [Finding(key, "time", "same", 1.0, 0.99, 1.01, 0.02, replicates=8, tests=4) for key in keys])
+    tables = report.markdown(result, "title", "line", []).split("### ")[1:]
+    assert [table.partition("\n")[0].rpartition("/")[2] for table in tables] == ["forward", "backward"]
+    assert all("| mine 2 " in table and "| b " in table for table in tables)
