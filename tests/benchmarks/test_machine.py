@@ -7,6 +7,7 @@ import pytest
 from benchmarks import machine, processors
 from benchmarks.metadata import Commit
 from benchmarks.options import Options
+from benchmarks.processes import CommandFailed
 from tests.helpers.processes import git
 
 X86 = """processor\t: 0
@@ -45,6 +46,10 @@ def files(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
 
     return write
+
+
+def no_program(command, _):
+    raise CommandFailed(f"{command[0]} is not on PATH")
 
 
 def test_an_x86_processor(files):
@@ -90,6 +95,19 @@ def test_variables_that_a_gpus_libraries_read_are_recorded(files, monkeypatch):
     recorded = machine.describe(Options(run_id="r", baseline="b")).variables
     assert names <= set(recorded)
     assert "HOME_OF_MINE" not in recorded
+
+
+def test_a_run_says_its_precision_and_its_commit(files, monkeypatch):
+    git = {"rev-parse": "abc\n", "status": " M impls/api.py\n"}
+    monkeypatch.setattr(machine, "run", lambda command, _: git[command[3]])
+    described = machine.describe(Options(precision="tf32"))
+    assert described.matmul_precision.startswith("TF32")
+    assert machine.describe(Options()).matmul_precision.startswith("full float32")
+    assert described.commit == Commit(id="abc", dirty=True)
+    git["status"] = ""
+    assert machine.commit().dirty is False
+    monkeypatch.setattr(machine, "run", no_program)
+    assert machine.commit() == Commit()
 
 
 @pytest.mark.process
