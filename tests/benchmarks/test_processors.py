@@ -47,7 +47,7 @@ def test_words(machine, words):
     [
         *(({name: value}, False) for name, value in (
             ("cpu", "AMD EPYC 2"), ("family", 25), ("model", 3), ("stepping", 0), ("stepping", None),
-            ("instructions", ("AVX2",)), ("caches", {"L1d": 2**15, "L2": 2**21}), ("caches", {}),
+            ("instructions", ("AVX2", "AVX-512")), ("caches", {"L1d": 2**15, "L2": 2**21}), ("caches", {}),
         )),
         ({"memory_bytes": 3, "system": "Linux 7", "cores": 8}, True),
     ],
