@@ -68,7 +68,7 @@ def points(rows: pd.DataFrame, number: str, sentence: Callable[[Any], str], *nam
     Low and high are missing where the interval is not finite.
     """
     low, high = rows[f"{number}_low"], rows[f"{number}_high"]
-    known = (low > 0) & high.map(math.isfinite)
+    known = high.map(math.isfinite)
     numbers = {number: rows[number].astype(float), "low": low.where(known), "high": high.where(known)}
     return words(rows, *names).assign(**numbers, said=said(rows, sentence))
 

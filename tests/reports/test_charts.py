@@ -155,6 +155,7 @@ def test_errors_drawn_are_the_summarys_and_none_stands_at_the_left(tmp_path):
     mine = summary[summary["mode"] == "train_step"].set_index("implementation")["error"]
     shown = rows_in(found["accuracy-float32-cpu"], "implementation", "error").set_index("implementation")["error"]
     assert shown.to_dict() == mine.to_dict()
+    assert rows_in(found["accuracy-float32-cpu"], "at")["at"].tolist() == [2**-23]  # the spacing of float32 at 1
     assert min(placed(found["accuracy-float32-cpu"]), key=lambda mark: mark[1])[0] == "quick, p: no error"
 
 
@@ -277,10 +278,10 @@ def test_a_log_axis_has_a_few_round_ticks(shown, most):
 
 
 def test_a_log_axis_shows_an_interval_up_to_a_factor_of_3_beyond_the_numbers():
-    points = pd.DataFrame({"ratio": [1.0, 2.0], "low": [0.9, 0.1], "high": [1.1, np.nan]})
+    points = pd.DataFrame({"ratio": [1.0, 2.0], "low": [0.9, 0.1], "high": [50, np.nan]})
     low, high = style.limits(points, "ratio")
     assert 1 / 3 / 1.2 < low < 1 / 3
-    assert 2 < high < 2.4
+    assert 6 < high < 6 * 1.2
     assert style.limits(points, "ratio", 0.2, 9) == (0.2, 9)
 
 

@@ -51,11 +51,11 @@ def by_name(summary, values):
         ({"base": (1e-3, 0.001), "quick": (0.9e-3, 0.001), "slow": (2e-3, 0.001)}, {"quick": "yes"}),
         ({"base": (1e-3, 0.001), "slow": (2e-3, 0.001)}, {"base": "yes"}),
         (
-            {"base": (1e-3, 0.02), "near": (0.999e-3, -0.02), "slow": (2e-3, 0.02)},
+            {"base": (1e-3, 0.02), "near": (1.02e-3, -0.02), "slow": (2e-3, 0.02)},
             dict.fromkeys(("base", "near"), "unclear"),
         ),
         (
-            {"base": (2e-3, 0.02), "near": (0.999e-3, -0.02), "same": (1e-3, 0.02)},
+            {"base": (2e-3, 0.02), "near": (0.98e-3, -0.02), "same": (1e-3, 0.02)},
             dict.fromkeys(("near", "same"), "unclear"),
         ),
     ],
