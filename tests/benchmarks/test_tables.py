@@ -46,7 +46,8 @@ def test_numbers_stand_to_the_right_and_none_leaves_a_line_blank():
     ("text", "shown"),
     [
         (duration(1e-3), "1 ms"), (duration(0.0182), "18.2 ms"), (duration(999.9e-6), "1 ms"),
-        (size(300 * 2**20), "300 MiB"), (share(0.0062), "0.62 %"), (share(float("nan")), "–"), (two_digits(0.618), "0.62"),
+        (size(300 * 2**20), "300 MiB"), (share(0.0062), "0.62 %"), (share(float("nan")), "–"),
+        (two_digits(0.618), "0.62"),
         (count(1, "block"), "1 block"), (count(2, "try", "tries"), "2 tries"), (listed(["a", "b", "c"]), "a, b and c"),
         (listed(["a"]), "a"), (listed([]), ""),
     ],
