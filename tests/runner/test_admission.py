@@ -24,8 +24,20 @@ def admitted(arm):
 def test_its_row_has_the_first_call_the_error_and_the_seconds_of_a_call():
     compiled_before = requests.Opened(2.0, None, 9.5)
     for opened, first_call in ((None, 2.0), (compiled_before, 11.5)):
-        row = admitted(Answering({requests.Open: opened} if opened else {}))
+        row = admitted(arm := Answering({requests.Open: opened} if opened else {}))
         assert (row.first_call_seconds, row.error, row.seconds, row.kernel) == (first_call, 1e-7, 0.5, "aten::mm × 2")
+        (estimate,) = (request for request in arm.asked if isinstance(request, requests.Estimate))
+        assert estimate.seconds == 0.03, "two turns"
+
+
+def test_an_arm_that_took_more_than_it_was_given_is_refused():
+    def trouble():
+        raise ArmFailed("error", "it left a process behind")
+
+    arm = Answering()
+    arm.check_from_outside = trouble
+    with pytest.raises(ArmFailed, match="left a process behind"):
+        admitted(arm)
 
 
 def test_a_profiler_that_fails_is_told_and_refuses_nothing():

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.cases import Benchmark
 from benchmarks.progress import Stopwatch
 from benchmarks.runner import blocks, turns
-from benchmarks.runner.blocks import CHECKED, Entry, Replicate
+from benchmarks.runner.blocks import Entry, Replicate
 from benchmarks.runner.sides import ArmFailed
 from benchmarks.worker import requests
 from benchmarks.worker.timing import Plan, Turn
@@ -59,7 +59,7 @@ def test_the_first_and_the_last_turn_begin_with_different_inputs_and_are_checked
 def test_turns_between_are_checked_at_random_and_where_calls_update_parameters_on_new_inputs_only():
     replicate = replicate_of()
     found = [replicate.check_of(3, updates=False) for _ in range(4000)]
-    assert abs(sum(checked for _, checked in found) / 4000 - CHECKED) < 0.03
+    assert abs(sum(checked for _, checked in found) / 4000 - 1 / 4) < 0.03
     assert {inputs for inputs, _ in found} == {None}
     assert {replicate.check_of(3, updates=True) for _ in range(1000)} == {(0, True), (1, True), (None, False)}
 
@@ -164,6 +164,13 @@ def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(arms, monkey
     assert [pair for pair in told if pair[0] in ("Open", "Close")] == [
         ("Open", BENCHMARK), ("Close", BENCHMARK), ("Open", FORWARD), ("Close", FORWARD), ("Open", LATER),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("share", "scarce"), [(0.2, True), (0.3, False)])
+def test_memory_is_scarce_where_less_than_a_quarter_is_available(monkeypatch, share, scarce):
+    memory = SimpleNamespace(available=share * 2**34, total=2**34)
+    monkeypatch.setattr(blocks.psutil, "virtual_memory", lambda: memory)
+    assert blocks.scarce() == scarce
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(1e-5, 200), (0.002, 25), (3.0, 2)])

@@ -153,7 +153,7 @@ time.sleep(1000)
 
 @pytest.mark.parametrize(
     "how",
-    [signal.SIGINT, pytest.param(signal.SIGKILL, marks=NIGHTLY), pytest.param(signal.SIGTERM, marks=NIGHTLY)],
+    [signal.SIGKILL, pytest.param(signal.SIGINT, marks=NIGHTLY), pytest.param(signal.SIGTERM, marks=NIGHTLY)],
 )
 def test_a_killed_build_of_an_environment_leaves_no_process_and_nothing_half_built(tmp_path, monkeypatch, how):
     """A package whose build never ends, and which starts a process of its own."""
@@ -173,8 +173,6 @@ def test_a_killed_build_of_an_environment_leaves_no_process_and_nothing_half_bui
     builder.communicate(timeout=120)
     wait_for(lambda: not any(map(psutil.pid_exists, mine)))
     built = cache / "lstm-bench" / "environments"
-    if how == signal.SIGINT:
-        assert [path.suffix for path in built.iterdir()] == [".lock"]
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     environments.sweep()  # as the next command does first
     assert [path.suffix for path in built.iterdir()] == [".lock"]

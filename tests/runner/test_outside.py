@@ -123,8 +123,12 @@ def test_what_a_worker_took_that_it_was_not_given_is_said(child, monkeypatch):
     watch = outside.Watch(child.pid, (core,))
     assert watch.trouble() is None
     assert watch.trouble([1]) is None
-    assert "8 threads" in watch.trouble([1, 8])
     assert f"to processor {core}" in outside.Watch(child.pid, (core + 1,)).trouble()
+
+
+def test_a_thread_pool_of_more_threads_than_were_given_is_said():
+    watch = outside.Watch(os.getpid(), tuple(os.sched_getaffinity(0)))
+    assert "999 threads" in watch.trouble([1, 999])
 
 
 def test_a_process_of_its_own_may_wait_and_not_work(monkeypatch):
