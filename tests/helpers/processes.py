@@ -60,7 +60,7 @@ def start(*arguments: object, cwd: Path = ROOT, **env: str) -> subprocess.Popen[
     )
 
 
-def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 240) -> None:
     """Until it is true; fails after so many seconds."""
     end = time.monotonic() + seconds
     while not what():

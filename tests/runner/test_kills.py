@@ -19,7 +19,7 @@ from benchmarks.scratch import scratch
 from impls.core import environments
 from tests.helpers.processes import FEW, ROOT, SMALL, impls, start, wait_for
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
 WAITING = '''
 
