@@ -10,7 +10,7 @@ from reports.charts.drawing import Drawing
 from reports.composition import colour, in_order
 from reports.report import Report, Shown
 from reports.summary import summarise
-from tests.helpers.records import failed, record, save, trained
+from tests.helpers.records import failed, record, save, trained, with_baseline
 
 FULL = ("forward", "train_step", "backward")
 
@@ -76,6 +76,15 @@ def test_the_map_has_the_shapes_of_the_first_run_with_what_the_advice_is_from(ma
     cells = {name: [text for text, _ in row] for name, row in training.rows}
     assert cells == {"base": ["1", "1"], "other": ["2.00", "2.00"], "third": ["3.00", "–"]}
     assert [name for name, _ in inference.rows] == ["base", "other"]
+
+
+def test_a_shape_whose_advice_has_another_baseline_is_not_in_the_map(tmp_path):
+    full = measured(tmp_path, "full", ("base", "other"), ("p", "o", "n"))
+    more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
+    run = with_baseline(more.run, "other")
+    (machine,) = composition.machines([full, Report(run, summarise(run), "more")])
+    found = {each.mode: each.shapes for each in composition.maps(machine.head, composition.advice(machine))}
+    assert found == {"train_step": ["o", "n"], "forward": ["p", "o", "n"]}
 
 
 def test_a_chart_is_of_the_first_run_or_of_the_one_that_shows_most_on_the_first_machine_that_has_it(tmp_path):

@@ -19,15 +19,15 @@ from reports import frames
 from reports.__main__ import cli
 from reports.dataset import Dataset, NoDataset, is_dataset
 from reports.summary import summarise
-from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, record, write
+from tests.helpers.records import ENVIRONMENT, QUICK, SMALL, record, write
 from tests.helpers.slurm import free_port, until
 
 XEON = "Intel(R) Xeon(R) Processor"
 
 
-def described(folder, run_id, cpu="AMD EPYC", **known):
+def described(folder, run_id, cpu="AMD EPYC"):
     """Write the environment.json of a run into its folder, and return the folder."""
-    run = {**ENVIRONMENT["run"], "run_id": run_id, **known}
+    run = {**ENVIRONMENT["run"], "run_id": run_id}
     content = {**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "cpu": cpu}, "run": run}
     (folder / "environment.json").write_text(json.dumps(content))
     return folder
@@ -101,16 +101,6 @@ def test_a_file_that_is_being_written_is_not_read(filled, tmp_path):
     (path, *_) = (tmp_path / "data").rglob("*.parquet")
     shutil.copyfile(path, path.with_name(".arriving-0123456789abcdef.parquet"))
     assert len(filled.runs()) == 4
-
-
-@pytest.mark.parametrize("path", sorted(DATA.glob("records-v*.parquet")), ids=lambda path: path.stem)
-def test_a_file_of_every_schema_version_passes_through(path, tmp_path):
-    data, folder = Dataset(tmp_path / "data"), tmp_path / "run"
-    folder.mkdir()
-    shutil.copy(path, folder / "results.parquet")
-    data.put(described(folder, frames.read_run(path).run_id, baseline="torch_lstm"))
-    (fetched,) = data.fetch(data.runs(), tmp_path / "fetched")
-    pd.testing.assert_frame_equal(summarise(frames.read_run(fetched)), summarise(frames.read_run(folder)))
 
 
 def test_folders_above_the_dataset_mean_nothing(tmp_path):
