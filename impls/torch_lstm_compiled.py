@@ -5,7 +5,6 @@ figures.
 """
 
 import torch
-from torch import Tensor
 
 from impls.families.torch import FlatLSTM, of_module, settle_compiler
 
@@ -20,17 +19,10 @@ settle_compiler()
 torch._dynamo.config.allow_rnn = True
 
 
-@torch.compile(dynamic=False, fullgraph=True)
-def compiled(lstm: FlatLSTM, x: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Run nn.LSTM."""
-    return FlatLSTM.forward(lstm, x, h0, c0)
-
-
 class CompiledLSTM(FlatLSTM):
     """FlatLSTM, compiled."""
 
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        return compiled(self, x, h0, c0)  # type: ignore[no-any-return]
+    forward = torch.compile(FlatLSTM.forward, dynamic=False, fullgraph=True)
 
 
 prepare = of_module(CompiledLSTM)

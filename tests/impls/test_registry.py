@@ -1,6 +1,8 @@
 """Finding and loading implementations, without importing a framework."""
 
+import copy
 import re
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -72,6 +74,13 @@ def test_list_imports_no_framework_and_this_test_would_notice(first, frameworks)
     done = processes.python("-c", first + LIST)
     assert "torch_lstm" in done.stdout
     assert done.stdout.splitlines()[-1] == str(frameworks)
+
+
+def test_a_file_called_copy_is_loaded_and_shadows_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "copy.py").write_text(GOOD + "MARK = 1\n")
+    assert registry.load(registry.resolve(str(tmp_path / "copy.py"))).MARK == 1
+    assert not hasattr(copy, "MARK")
 
 
 def test_a_misspelled_name_gets_a_suggestion_and_a_strange_one_the_list():
