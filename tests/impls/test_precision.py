@@ -11,10 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import machine
-from benchmarks.__main__ import cli as commands
 from benchmarks.correctness import controls
-from benchmarks.options import Options
 from benchmarks.runner.sides import worker_variables
 from benchmarks.worker import agreement
 from impls.__main__ import cli
@@ -129,15 +126,3 @@ def test_with_tf32_every_negative_control_is_refused(monkeypatch):
     refusals = controls.refusals("float32")
     assert all(refusals.values()), refusals
     assert "tolerance 8e-03" in refusals["just_above"]
-
-
-def test_a_cpu_has_no_tf32():
-    done = CliRunner().invoke(commands, ["bench", "--precision", "tf32", "--impl", "torch_lstm"])
-    assert (done.exit_code, "add --device cuda" in done.output) == (2, True)
-
-
-@pytest.mark.process
-def test_a_run_says_its_precision():
-    for precision, word in (("tf32", "TF32"), ("ieee", "full float32")):
-        options = Options(run_id="r", baseline="b", precision=precision)
-        assert machine.describe(options).matmul_precision.startswith(word)
