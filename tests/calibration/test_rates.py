@@ -11,7 +11,8 @@ from scipy import stats
 from benchmarks.calibration import assumptions, rates, report
 from benchmarks.calibration.pool import BASE, COPY, Replicate
 from benchmarks.calibration.rates import Count, by_chance
-from benchmarks.calibration.replay import Case, Head, Replay
+from benchmarks.calibration.replay import Case, Gate, Head, Replay
+from benchmarks.regression.decision import Finding
 from tests.helpers.pools import NAMES, simulated
 
 SAME = Case()
@@ -73,6 +74,12 @@ def test_the_benchmark_at_which_least_is_found_is_the_noisiest():
     assert least.low < least.rate < least.high
     assert least.rate < 0.8
     assert Count(range(3), exactly(0.02), 30, 1).least_found(Replay(pool)) is None
+
+
+def test_what_is_slowed_is_found_by_its_time_alone():
+    findings = [Finding("b", metric, "slower", 1.3, 1.2, 1.4, 0.02, 8, 1) for metric in ("start", "time")]
+    assert [Gate([one], 8).found({"b": Head(shift=0.02)}) for one in findings] == [False, True]
+    assert [Gate([one], 8).found({"b": Head()}) for one in findings] == [True, True]
 
 
 def test_what_starts_more_slowly_is_an_alarm_too():

@@ -58,7 +58,7 @@ def test_two_runs_on_this_machine_end_in_one_table(measured, tmp_path):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("how", ["cancel", "Ctrl-C"])
+@pytest.mark.parametrize("how", ["Ctrl-C", pytest.param("cancel", marks=pytest.mark.nightly)])
 def test_a_fleet_on_this_machine_can_be_ended_and_each_run_goes_on_later(how, measured, tmp_path):
     folder = tmp_path / "fleet"
     words = ("--local", "2", "--fleet", folder, *measured, "--replicates", "500")

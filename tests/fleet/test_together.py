@@ -29,10 +29,10 @@ class Made:
         self.rng = np.random.default_rng(seed)
         self.members = []
 
-    def add(self, name, cpu=AMD, slow=1.0, twin=1.0, machine=(), run=(), more=(), versions=(), **ratios):
+    def add(self, name, cpu=AMD, slow=1.0, twin=1.0, machine=(), more=(), versions=(), **ratios):
         """Add a node on which the baseline takes `slow` times a millisecond, and others these ratios to it.
 
-        `machine`, `run` and `versions` change what environment.json says, and `more` are further records.
+        `machine` and `versions` change what environment.json says, and `more` are further records.
         """
         member = f"{len(self.members) + 1:03}"
         place = fleets.folder_of(self.folder, member) / "run"
@@ -51,10 +51,9 @@ class Made:
         write(place / "results.parquet", rows)
         known = {**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "cpu": cpu, **dict(machine)}}
         known["versions"] = {**ENVIRONMENT["versions"], **dict(versions)}
-        known["run"] = {**ENVIRONMENT["run"], "run_id": f"r{member}", **dict(run)}
+        known["run"] = {**ENVIRONMENT["run"], "run_id": f"r{member}"}
         (place / "environment.json").write_text(json.dumps(known))
         self.end(member, name)
-        return member
 
     def end(self, member, name, code=0, said="fine"):
         self.members.append(Member(member, f"all/{name}", str(len(self.members))))
