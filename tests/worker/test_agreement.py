@@ -166,6 +166,7 @@ def test_a_result_of_the_inputs_that_came_first_or_last_is_found(kept, where):
     want = agreement.expected(problem, "sequence", weights)
     with pytest.raises(agreement.Disagrees, match=where):
         agreement.check(prepared, problem, "sequence", "train_step", want)
+    assert [bool(inputs.h0.any() and inputs.c0.any()) for inputs in seen] == [True, False]
 
 
 MODEL = Problem.parse("t3-b2-i3-h2-float64")

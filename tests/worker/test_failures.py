@@ -3,7 +3,10 @@
 import pytest
 
 from benchmarks.record import STATUSES
-from benchmarks.worker.failures import failure_of
+from benchmarks.worker.agreement import Disagrees
+from benchmarks.worker.failures import failure_of, failure_to_import
+from benchmarks.worker.sanity import Suspicious
+from impls.core import registry
 from impls.core.contract import NoDevice, NotInstalled, Unsupported
 
 
@@ -15,6 +18,8 @@ from impls.core.contract import NoDevice, NotInstalled, Unsupported
         (RuntimeError("Failed to find C compiler. Please specify via CC environment variable"), "not_installed"),
         (RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx: g++"), "not_installed"),
         (NoDevice("PyTorch sees no CUDA device"), "no_device"),
+        (Disagrees("h_n is nan"), "disagrees"),
+        (Suspicious("it remembers"), "error"),
         (MemoryError(), "out_of_memory"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "out_of_memory"),
@@ -44,3 +49,17 @@ def test_after_some_errors_nothing_works_in_that_process(text):
     assert failure_of(RuntimeError(text)).ends
     assert not failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).ends
     assert not failure_of(Unsupported("no bias")).ends
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ModuleNotFoundError("No module named 'numpy'", name="numpy.linalg"), "not_installed"),
+        (ModuleNotFoundError("No module named 'nunpy'", name="nunpy"), "error"),
+        (ImportError("cannot import name 'dott'", name="numpy"), "error"),
+        (ImportError("cannot import name 'Preparde'", name="impls.api"), "error"),
+        (Unsupported("no bias"), "unsupported"),
+    ],
+)
+def test_what_is_not_there_is_told_from_a_mistyped_import(error, status):
+    assert failure_to_import(error, registry.resolve("numpy_lstm").path).status == status

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks.worker import profiling
 from benchmarks.worker.profiling import own_times
+from impls.core.operators import Ran
 from tests.helpers import processes
 
 
@@ -68,6 +69,14 @@ def work(state):
 def test_python_functions_are_named_without_lines():
     found = profiling.functions(work, list(range(2000)), 3)
     assert {"worker/test_profiling.py work", "worker/test_profiling.py work.<locals>.<lambda>"} <= set(found)
+
+
+def test_a_profile_is_of_a_call(monkeypatch):
+    monkeypatch.setattr(profiling, "ran", lambda *_: {"dot": Ran(4.0, 6)})
+    worker = SimpleNamespace(opened={"b": SimpleNamespace(call=work, state=[])})
+    found = profiling.Profile("b", 2).do(worker)
+    assert found.operators == {"dot": 2.0}
+    assert all(seconds >= 0 for seconds in found.functions.values())
 
 
 IN_A_PROCESS = """

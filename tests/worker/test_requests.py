@@ -14,7 +14,7 @@ from benchmarks.worker.extremes import EXTREMES
 from benchmarks.worker.worker import Worker
 from impls.core import reference
 from impls.core.problem import Problem
-from impls.core.weights import make_weights
+from impls.core.weights import make_inputs, make_weights
 
 NAME = "t3-b2-i3-h2/model/train_step"
 SEED = 3
@@ -57,7 +57,9 @@ def expected_in(folder, *names, zero_states=agreement.ADMISSION, steps=None):
 
 def test_a_benchmark_is_opened_checked_and_closed(tmp_path):
     worker, (file,) = worker_of(), expected_in(tmp_path, NAME)
+    assert {name.rpartition("/")[0] for name in saved(file)} >= {"0/1", "0/3", "1/1", "1/3"}
     opened = open_in(worker)
+    assert worker.made[0][-1] == 2  # a set of inputs that no turn gets
     assert opened.first_call_seconds > 0
     assert opened.peak_bytes >= 0
     checked = requests.Check(NAME, 7, file, every_mode=True).do(worker)
@@ -69,8 +71,11 @@ def test_a_benchmark_is_opened_checked_and_closed(tmp_path):
     open_in(wrong)
     with pytest.raises(agreement.Disagrees, match="loss"):
         requests.Check(NAME, 7, file).do(wrong)
+    sequence, (file,) = NAME.replace("model", "sequence"), expected_in(tmp_path, NAME.replace("model", "sequence"))
+    open_in(worker, sequence)
+    assert requests.Check(sequence, 7, file).do(worker).error == 0
     with pytest.raises(agreement.Disagrees):  # other inputs than those of the file
-        requests.Check(NAME, 8, file).do(worker_of_open())
+        requests.Check(sequence, 8, file).do(worker)
 
 
 def test_weights_are_those_of_the_file_that_is_given_and_random_ones_where_it_has_none(tmp_path):
@@ -90,7 +95,9 @@ def test_weights_are_those_of_the_file_that_is_given_and_random_ones_where_it_ha
 @pytest.mark.parametrize("extreme", EXTREMES)
 def test_an_extreme_is_compared_with_its_own_results(tmp_path, extreme):
     name = f"t5-b4-i8-h8/sequence/forward/{extreme}"
-    worker, (file,) = worker_of(), expected_in(tmp_path, name)
+    plain = "t5-b4-i8-h8/sequence/forward"
+    worker, (file, other) = worker_of(), expected_in(tmp_path, name, plain)
+    assert file != other
     open_in(worker, name)
     assert requests.Check(name, 7, file, True, extreme).do(worker).error == 0
     assert any(array.shape for array in saved(file).values())
@@ -126,15 +133,19 @@ def test_the_last_result_of_a_turn_is_compared_after_as_many_steps_as_it_had_cal
 
 def test_work_that_is_left_is_looked_for_in_the_result_and_on_the_device(tmp_path, monkeypatch):
     (file,) = expected_in(tmp_path, NAME, zero_states=agreement.REPLICATE, steps=STEPS)
-    worker, seen = worker_of_open(), []
+    worker, seen, seeds = worker_of_open(), [], []
     turn_in(worker)
     opened = worker.opened[NAME]
     waited, reading = opened.last
     monkeypatch.setattr(sanity, "check_left", lambda *given: seen.append(given))
-    monkeypatch.setattr(sanity, "check_not_remembered", lambda *given: seen.append(given[:2]))
+    monkeypatch.setattr(sanity, "check_not_remembered", lambda *given: seen.append(given))
     requests.Compare(NAME, 0.5, file, "1/7").do(worker)
     arm = opened.call, opened.state
     assert seen == [(*arm, opened.finish, 0.5, reading), (*arm, worker.wait, 0.5, waited, sanity.OF_DEVICE)]
     requests.Inspect(NAME, 0.5).do(worker)
     assert [given[2] for given in seen[2:4]] == [opened.finish, worker.wait]
-    assert seen[4] == arm
+    assert seen[4][:2] == arm
+    monkeypatch.setattr(requests, "make_inputs", lambda problem, seed: seeds.append(seed) or make_inputs(problem, seed))
+    for _ in range(2):
+        seen[4][2]()
+    assert len({7, 8, 9, *seeds}) == 5  # inputs that nothing has seen

@@ -144,6 +144,12 @@ def test_a_first_look_at_a_lazy_array_is_suspicious(machine):
     assert sanity.OF_RESULT.exceeded(sanity.read(Lazy(machine, 0.002), Lazy.read).longer, 0.002)
 
 
+def test_the_limits_are_those_that_are_documented():
+    assert sanity.OF_RESULT.exceeded(0.26 + 31e-6, 1.0) > sanity.OF_RESULT.exceeded(0.25, 1.0)
+    assert sanity.OF_DEVICE.exceeded(0.021, 1.0) > sanity.OF_DEVICE.exceeded(0.019, 1.0)
+    assert sanity.remembers(3.2e-3, 1e-3) > sanity.remembers(3e-3, 1e-3)
+
+
 def test_a_first_look_that_is_honest_is_enough():
     sanity.check_left(None, None, None, 1e-3, sanity.Reading(None, 0.001, 0.001, longer=2e-4))
 

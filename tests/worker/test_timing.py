@@ -41,6 +41,13 @@ def test_a_turn_makes_one_untimed_call_and_keeps_the_collector_out():
     assert all(value > 0 for value in found.samples)
 
 
+def test_a_turn_is_the_median_of_its_samples_per_call(monkeypatch):
+    clock, takes = [0.0], iter((9.0, 1.0, 1.0, 5.0, 5.0, 2.0, 2.0))
+    monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
+    found, _ = timing.turn(lambda _: clock.__setitem__(0, clock[0] + next(takes)), None, timing.Plan(3, 2))
+    assert (found.first_seconds, found.samples, found.seconds) == (9.0, [1.0, 5.0, 2.0], 2.0)
+
+
 def test_pipelined_calls_are_timed_together_after_some_that_are_not():
     order = []
 
