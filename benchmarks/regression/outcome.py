@@ -228,14 +228,12 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int,
         first = replicate < decision.FEWEST
         stage, of_all = (Stage.COMPARING, decision.FEWEST) if first else (Stage.MEASURING, replicates)
         result.records += session.replicate(replicate, blocks, wanted, stage=stage, of_all=min(of_all, replicates))
+        # a benchmark that failed while it was measured has no verdict, whatever was measured before
         whole = [row for row in result.records if session.ok(row.implementation, row.benchmark)]
         measured = log_ratios.of_records(whole, rules)
         unsettled = sampling.unsettled(measured)
     result.standings = _standings(session, keys)
-    # a benchmark that failed while it was measured has no verdict, whatever was measured before
-    without = {standing.benchmark for standing in result.standings if standing.kind != "inaccurate"}
-    findings = decision.verdicts(measured, sampling, sizes=True)
-    result.findings = [finding for finding in findings if finding.benchmark not in without]
+    result.findings = decision.verdicts(measured, sampling, sizes=True)
     withdraw(result.records)
     return result
 

@@ -85,7 +85,7 @@ def of_trees(monkeypatch, tmp_path):
     def compare(base, head, wanted=(), shared=("", ""), core=("six", "six")):
         for label, files, text in (("base", base, shared[0]), ("head", head, shared[1])):
             folder = tmp_path / label / "impls"
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / "shared.py").write_text(text)
             for name, comment in files.items():
                 (folder / f"{name}.py").write_text(IMPLEMENTATION + comment)
@@ -132,7 +132,8 @@ def test_where_requirements_differ_each_side_has_an_environment_of_its_own(of_tr
 def test_what_cannot_be_read_on_a_side_is_not_alike(of_trees):
     found = of_trees(OWN, OWN | {"torch_cell": "def (\n"}, ["torch_cell"])
     assert "impls/torch_cell.py, line" in found.head.unreadable["torch_cell"]
-    assert not found.alike
+    broken = OWN | {"numpy_lstm": "def (\n"}
+    assert not of_trees(broken, broken, ["torch_cell", "numpy_lstm"]).alike
 
 
 @pytest.mark.parametrize(

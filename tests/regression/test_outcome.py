@@ -137,10 +137,11 @@ def test_what_fails_while_it_is_measured_is_named_and_has_no_finding(failing, ki
     sides = [Side(label, dict.fromkeys("ab")) for label in ("base", "head")]
     session = session_of(tmp_path, *sides, kind=Scripted)
     session.failing = failing
-    result = outcome.measure_and_decide(session, decision.rules(0.02), decision.MOST, blocks=24)
+    result = outcome.measure_and_decide(session, decision.rules(0.02), decision.MOST, blocks=24, gates=3)
     assert result.exit_code(strict=True) == code
     assert [(standing.benchmark, standing.kind) for standing in result.standings] == [(A, kind)] * bool(kind)
     assert {finding.benchmark for finding in result.findings} == ({B} if kind else {A, B})
+    assert {finding.tests for finding in result.findings} == {2 * 3}  # of the gates of a whole fleet
     # what has failed is not measured again; what is futile is dropped at the first look
     assert session.asked == (["ab", "ab", "b", "b"] if kind else ["ab"] * decision.FEWEST)
     if kind:

@@ -43,7 +43,7 @@ def test_processor_time_is_that_of_a_call_compared_inside_replicates():
     [
         (0.5, (0.1, 0.0, 0.2), "waiting"),
         (0.5, (0.5, 0.4, 0.6), "processor time"),
-        (0.5, (0.5, 0.1, 0.9), ""),  # half of the added time lies in the interval
+        (0.5, (0.25, 0.2, 0.3), ""),  # half of the added time lies in the interval
         (0.5, UNKNOWN, ""),
         (-0.1, (-0.1, -0.1, -0.1), ""),
         (math.nan, (0.1, 0.1, 0.1), ""),
