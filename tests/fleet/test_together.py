@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -114,12 +115,21 @@ def test_how_nodes_differ_is_told_for_each_implementation(made, nodes, verdict):
 @pytest.mark.parametrize("ratio", [0.5, 2.0])
 def test_a_node_whose_twins_differ_is_left_out_whoever_gains(made, ratio):
     made.add("a", other=1.0)
-    made.add("b", other=1.0, twin=1.012)  # chance does not make it, but a ratio of interest is larger
+    made.add("b", other=1.0)
     made.add("bad", twin=1.08, other=ratio)
     said = made.together()
     assert list(said.odd) == ["003"]
     assert "its twins differ: 1.08 × at t4-b2-i8-h8, forward" in report.sentences(said)[1]
     assert verdicts(said) == {"other": "holds on all 2 nodes"}
+
+
+@pytest.mark.parametrize(
+    ("logs", "differ"),
+    [([0.08, 0.081, 0.079, 0.08], True), ([0.015, 0.0151, 0.0149, 0.015], False), ([0.3, -0.2, 0.25, -0.1], False)],
+)
+def test_twins_differ_by_more_than_chance_and_more_than_2_percent(logs, differ):
+    node = SimpleNamespace(log_ratios={("p", "sequence", "forward", "cpu", TWIN): np.array(logs)})
+    assert bool(report.twins_differ(node)) is differ
 
 
 def test_a_slower_node_of_the_same_processor_is_odd_and_one_of_another_is_not(made):
