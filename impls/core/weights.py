@@ -128,7 +128,7 @@ def frozen(array: Array) -> Array:
 
 
 def most_bytes() -> int:
-    """Return how large a file of arrays may be: a quarter of this machine's."""
+    """Return how much memory a file's arrays may take, as float64: a quarter of this machine's."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
 
 
@@ -136,7 +136,7 @@ def read_npz(path: Path) -> dict[str, Array]:
     """Read every array of an .npz file as finite float64; a pickle is never loaded.
 
     Raises:
-        ValueError: for anything but an .npz file of finite real numbers; the file may have a quarter of the memory.
+        ValueError: for anything but an .npz file of finite real numbers that take at most a quarter of the memory.
     """
     check_regular(path, most_bytes())
     arrays: dict[str, Array] = {}
@@ -144,6 +144,8 @@ def read_npz(path: Path) -> dict[str, Array]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if any(name.endswith("data.pkl") for name in archive.files):
                 raise ValueError(f"{path} is no .npz file of arrays: it is a file of torch.save; convert it: {CONVERT}")
+            if 2 * sum(info.file_size for info in archive.zip.infolist()) > most_bytes():
+                raise ValueError(f"{path}: its arrays take more than a quarter of this machine's memory")
             for name in archive.files:
                 array = archive[name]
                 if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":

@@ -117,6 +117,13 @@ def test_a_pickle_is_never_loaded(tmp_path):
     assert not (tmp_path / "boom").exists()
 
 
+def test_what_takes_too_much_memory_when_it_is_unpacked_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "most_bytes", lambda: 2**20)
+    np.savez_compressed(tmp_path / "case.npz", x=np.zeros(2**17))
+    with pytest.raises(ValueError, match="memory"):
+        read_npz(tmp_path / "case.npz")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 broken", b"\x93NUMPY nonsense", "a bare array"])
 def test_what_is_no_npz_file_is_refused(content, tmp_path):
     path = tmp_path / "case.npy"
