@@ -5,14 +5,11 @@ Where a side cannot be made, every function raises Unusable.
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from impls.core import contract
@@ -32,6 +29,24 @@ class NoFolder(Unusable):
     """A revision that has no such folder."""
 
 
+def content_of(folder: Path) -> dict[str, bytes]:
+    """Return what a folder holds, by path: of a file its bytes, of a link where it leads to.
+
+    Raises:
+        Unusable: where a link leads out of the folder: nobody would see what changes there.
+    """
+    content = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise Unusable(f"{name} is a link that leads out of its folder")
+            content[name] = b"-> " + os.fsencode(path.readlink())
+        elif path.is_file() and not {*path.parts} & {*SKIPPED}:
+            content[name] = path.read_bytes()
+    return content
+
+
 def _snapshot(fill: Callable[[Path], object]) -> Path:
     """Let `fill` write into a folder, keep that under the hash of its content, and return its path."""
     parent = cache() / "files"
@@ -40,8 +55,10 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
         folder = temporary / "content"
         folder.mkdir()
         fill(folder)
-        content = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        content = content_of(folder)
         target = parent / digest(content)
+        if target.exists() and content_of(target) != content:  # somebody has changed it
+            target.rename(temporary / "changed")
         try:
             folder.rename(target)
         except OSError:
@@ -50,9 +67,9 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
     return target
 
 
-def git(folder: Path, *arguments: str) -> bytes:
-    """Run git in a folder and return its output. Where that fails, Unusable has git's error."""
-    command, english = ["git", "-C", str(folder), *arguments], {**os.environ, "LC_ALL": "C"}
+def git(folder: Path, *arguments: str, **variables: str) -> bytes:
+    """Run git in a folder, with more environment variables, and return its output; Unusable has its error."""
+    command, english = ["git", "-C", str(folder), *arguments], {**os.environ, "LC_ALL": "C", **variables}
     try:
         return subprocess.run(command, capture_output=True, check=True, env=english).stdout
     except OSError as error:
@@ -78,15 +95,22 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
         NoFolder: where the revision does not have the folder.
     """
     commit = resolve(folder, revision)
-    if not git(folder, "ls-tree", commit):
-        raise NoFolder(f"{revision} has no {folder.name}/")
-    without = [f":(exclude){path}" for path in CONTRACT] if name == IMPLS else []
-    archive = git(folder, "archive", "--format=tar", f"--prefix={name}/", commit, "--", ".", *without)
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            return _snapshot(partial(tar.extractall, filter="data"))
-    except tarfile.TarError as error:  # such as a link that leads out of the folder
-        raise Unusable(f"{folder.name}/ of {revision} can't be unpacked: {error}") from None
+        tree = git(folder, "rev-parse", "--verify", f"{commit}:./").decode().strip()
+    except Unusable:
+        raise NoFolder(f"{revision} has no {folder.name}/") from None
+
+    top = Path(git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
+
+    def check_out(target: Path) -> None:
+        index = {"GIT_INDEX_FILE": str(target.with_name("index"))}
+        git(top, "read-tree", f"--prefix={name}/", tree, **index)
+        if name == IMPLS:
+            without = [f"{name}/{path}" for path in CONTRACT]
+            git(top, "rm", "-rqf", "--cached", "--ignore-unmatch", "--", *without, **index)
+        git(top, "checkout-index", "--all", f"--prefix={target}/", **index)
+
+    return _snapshot(check_out)
 
 
 def of_working_tree(folder: Path, name: str) -> Path:
@@ -103,23 +127,25 @@ def of_working_tree(folder: Path, name: str) -> Path:
     def copy(target: Path) -> None:
         for path in files:
             left_out = {*path.parts} & {*SKIPPED} or (name == IMPLS and path.parts[0] in CONTRACT)
-            if (folder / path).is_file() and not left_out:
+            if not left_out and ((folder / path).is_file() or (folder / path).is_symlink()):
                 (target / name / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / path, target / name / path)
+                shutil.copyfile(folder / path, target / name / path, follow_symlinks=False)
 
     return _snapshot(copy)
 
 
 def joined(*roots: Path) -> Path:
     """Return a snapshot with the files of several."""
-    return _snapshot(lambda target: [shutil.copytree(root, target, dirs_exist_ok=True) for root in roots])
+    return _snapshot(
+        lambda target: [shutil.copytree(root, target, symlinks=True, dirs_exist_ok=True) for root in roots]
+    )
 
 
 def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
     """Return a copy of a snapshot in which some files are changed, such as `impls/torch_lstm.py`."""
 
     def fill(target: Path) -> None:
-        shutil.copytree(root, target, dirs_exist_ok=True)
+        shutil.copytree(root, target, symlinks=True, dirs_exist_ok=True)
         for name, change in changes.items():
             text = (target / name).read_text(encoding="utf-8")
             (target / name).write_text(change(text), encoding="utf-8")

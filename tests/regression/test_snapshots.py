@@ -42,6 +42,35 @@ def test_a_revision_is_its_files_whatever_the_working_tree_holds(folder, tmp_pat
     assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
 
 
+def test_links_are_part_of_what_is_compared(folder):
+    """A folder by another name, as in `helpers -> v1`: what is imported by that name may change."""
+    for name in ("v1", "v2"):
+        (folder / name).mkdir()
+        (folder / name / "step.py").write_text(name)
+    (folder / "helpers").symlink_to("v1")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "links")
+    base = snapshots.of_revision(folder, "HEAD", "impls")
+    assert (base / "impls" / "helpers" / "step.py").read_text() == "v1"
+    assert snapshots.of_working_tree(folder, "impls") == base
+    (folder / "helpers").unlink()
+    (folder / "helpers").symlink_to("v2")
+    assert snapshots.of_working_tree(folder, "impls") != base
+    (folder / "helpers").unlink()
+    (folder / "helpers").symlink_to(folder.parent)
+    with pytest.raises(snapshots.Unusable, match="leads out"):
+        snapshots.of_working_tree(folder, "impls")
+
+
+def test_a_revision_has_all_its_files_and_a_snapshot_that_somebody_changed_is_made_again(folder):
+    (folder / ".gitattributes").write_text("a.py export-ignore\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "2")
+    root = snapshots.of_revision(folder, "HEAD", "impls")
+    (root / "impls" / "a.py").write_text("changed")
+    assert held(snapshots.of_revision(folder, "HEAD", "impls"))["a.py"] == "new"
+
+
 def test_a_base_that_cannot_be_used_is_one_line(folder):
     snapshots.check_contract(folder, "HEAD")
     with pytest.raises(snapshots.Unusable, match="names no commit"):
