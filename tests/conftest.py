@@ -30,7 +30,6 @@ FILTERS = [
     "error",
     # third parties' own, on versions that we support
     "ignore::DeprecationWarning:flax.*",
-    "ignore::DeprecationWarning:onnx.*",
     "ignore:.*torch.jit.*:DeprecationWarning",
     "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",  # torch.compile's own look at it
 ]

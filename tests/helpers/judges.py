@@ -1,4 +1,4 @@
-"""LSTMs that nobody here wrote, as judges: torch.nn.LSTM in float64, JAX's lstm_ref and ONNX's reference evaluator."""
+"""LSTMs that nobody here wrote, as judges: torch.nn.LSTM in float64 and JAX's lstm_ref."""
 
 import numpy as np
 
@@ -62,46 +62,6 @@ def jax_judge(problem, weights, inputs):
     results |= {f"grad_{name}": value for name, value in grads.items()}
     results |= dict(zip(("grad_x", "grad_h0", "grad_c0"), rest, strict=True))
     return {name: np.asarray(value) for name, value in results.items()}
-
-
-def onnx_judge(problem, weights, inputs):
-    """ONNX's reference LSTM, forward and without c_n: gates in order i, o, f, c; computed in float64."""
-    import onnx
-    from onnx import helper
-    from onnx.reference import ReferenceEvaluator
-
-    def reorder(array):
-        i, f, g, o = np.split(array, 4)
-        return np.concatenate([i, o, f, g])
-
-    names = ("X", "W", "R", "B", "", "initial_h", "initial_c")
-    node = helper.make_node("LSTM", list(names), ["Y", "Y_h"], hidden_size=problem.hidden_size)
-    double = onnx.TensorProto.DOUBLE
-    values = [helper.make_tensor_value_info(name, double, None) for name in names if name]
-    outputs = [helper.make_tensor_value_info(name, double, None) for name in ("Y", "Y_h")]
-    model = helper.make_model(
-        helper.make_graph([node], "lstm", values, outputs), opset_imports=[helper.make_opsetid("", 14)]
-    )
-    zeros = np.zeros(4 * problem.hidden_size)
-    biases = [reorder(weights.get(f"{kind}_l0", zeros)) for kind in ("bias_ih", "bias_hh")]
-    fed = {
-        "X": inputs.x,
-        "W": reorder(weights["weight_ih_l0"])[None],
-        "R": reorder(weights["weight_hh_l0"])[None],
-        "B": np.concatenate(biases)[None],
-        "initial_h": inputs.h0,
-        "initial_c": inputs.c0,
-    }
-    found = ReferenceEvaluator(model).run(None, {name: np.array(value) for name, value in fed.items()})
-    return {"output": found[0][:, 0], "h_n": found[1]}
-
-
-JUDGES = {"torch": torch_judge, "jax": jax_judge, "onnx": onnx_judge}
-PAIRS = [
-    *(("torch", "t1-b1-i1-h1"), ("torch", "t5-b2-i3-h4-nobias"), ("torch", "t5-b3-i3-h4-l2-bi-var")),
-    *(("jax", "t5-b3-i3-h4-l2-var"), ("onnx", "t5-b2-i3-h4"), ("onnx", "t5-b2-i3-h4-nobias")),
-]
-"""The judges of the reference, and their problems: onnx forward only, jax without two directions."""
 
 
 def given(text):

@@ -22,14 +22,6 @@ def test_gradients_of_weights_are_right_and_dense(products, dtype):
         assert torch.allclose(got.double(), want, atol=1e-5)
 
 
-@BOTH
-def test_linear_is_that_of_torch_with_a_transposed_weight_too(products):
-    x, weight = torch.randn(4, 2, 3), torch.randn(3, 5).t()
-    for bias in (None, torch.arange(5.0)):
-        want = torch.nn.functional.linear(x, weight, bias)
-        assert torch.allclose(products.linear(x, weight, bias), want, atol=1e-5)
-
-
 @pytest.mark.parametrize(("vendor", "quickest"), [("GenuineIntel", TORCH), ("AuthenticAMD", ONEDNN)])
 def test_mkl_is_taken_on_the_processors_that_it_is_made_for(vendor, quickest, monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: f"vendor_id : {vendor}")

@@ -1,15 +1,12 @@
 """case.npz: what is read, and that everything wrong with it is told in one line."""
 
-import hypothesis.extra.numpy as npst
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from impls.core import weights
 from impls.core.problem import Problem
-from impls.core.weights import make_inputs, make_weights, read_case, read_npz, read_weights
+from impls.core.weights import make_inputs, make_weights, read_case, read_weights
 
 PROBLEM = Problem.parse("t3-b2-i4-h5-l2-bi")
 
@@ -133,17 +130,6 @@ def test_what_is_no_npz_file_is_refused(content, tmp_path):
         np.save(path, np.zeros(3))
     with pytest.raises(ValueError, match=r"not a readable|does not exist"):
         read_case(path)
-
-
-@given(st.dictionaries(st.from_regex("[a-z_]{1,8}", fullmatch=True), npst.arrays(np.float32, npst.array_shapes())))
-@settings(max_examples=20)
-def test_what_numpy_writes_is_read_as_float64(tmp_path_factory, drawn):
-    path = tmp_path_factory.mktemp("npz") / "a.npz"
-    kept = {name: np.nan_to_num(array) for name, array in drawn.items() if name != "file"}
-    np.savez(path, **kept)
-    found = read_npz(path)
-    assert found.keys() == kept.keys()
-    assert all(found[name].dtype == np.float64 and np.array_equal(found[name], kept[name]) for name in kept)
 
 
 def test_weights_of_a_checkpoint_with_its_linear_layer_and_not_with_half_of_it(tmp_path):

@@ -2,9 +2,7 @@
 
 import socket
 import subprocess
-import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import msgspec
@@ -12,7 +10,6 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmarks.runner import outside
 from benchmarks.runner.arm import GONE_SECONDS, start_all
 from benchmarks.runner.sides import ArmFailed, Version, worker_variables
 from benchmarks.worker import protocol, requests
@@ -143,29 +140,6 @@ def test_a_worker_keeps_only_its_last_inputs():
     assert gone() is None
     worker.seed = 2
     assert not np.array_equal(worker.inputs_of(long, 1).x, again)
-
-
-@pytest.mark.process
-def test_two_threads_may_end_a_worker_at_once(tmp_path, monkeypatch):
-    """As where `agree` runs out of time: the one that ends all arms meets the one that is done with its own."""
-    arm = arm_of(registry.resolve("reference"), tmp_path)
-    arm.start()
-    ended, held_up, other_is_done = outside.end, threading.Event(), threading.Event()
-
-    def slowly(processes):
-        ended(processes)
-        held_up.set()
-        assert other_is_done.wait(60)
-
-    monkeypatch.setattr(outside, "end", slowly)
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(arm.kill)
-        assert held_up.wait(60)
-        monkeypatch.setattr(outside, "end", ended)
-        arm.kill()
-        other_is_done.set()
-        first.result()
-    assert not arm.alive
 
 
 def test_a_file_cannot_change_what_the_suite_controls(tmp_path):

@@ -8,21 +8,10 @@ from tests.helpers.processes import SMALL, impls, python
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
 
-TIMED = (
-    "async_work",
-    "remembers",
-    "lazy",
-    "remembers_later",
-    "remembers_contents",
-    "replaces_the_suites_clock",
-    "burns_in_a_child",
-)
+TIMED = ("async_work", "remembers", "lazy", "remembers_later", "replaces_the_suites_clock", "burns_in_a_child")
 """Found by their times, so that nothing else may run beside them."""
-ALIKE = ("sets_more_threads", "breaks_its_gpu", "leaves_a_group", "freezes", "stops_early", "starts_a_thread_elsewhere")
-"""Much like others, or about PyTorch."""
-FEW = [name for name in faulty.STATUS if name not in (*TIMED, *ALIKE)]
-WHOLLY_BAD = ("wrong_formula", "no_such_module", "mistyped_import", "leaves_a_daemon", "leaves_a_group",
-              "starts_a_thread_elsewhere", "sets_more_threads")  # fmt: skip
+FEW = [name for name in faulty.STATUS if name not in TIMED]
+WHOLLY_BAD = ("wrong_formula", "no_such_module", "mistyped_import", "leaves_a_daemon")
 """Those whose forward is bad, too."""
 
 
@@ -44,15 +33,14 @@ def check_told(rows, name):
     assert pd.isna(row.seconds)
 
 
-@pytest.mark.parametrize("names", [FEW, pytest.param(ALIKE, marks=pytest.mark.nightly)], ids=["few", "alike"])
-def test_a_fault_is_told_with_its_reason_and_costs_its_own_rows_only(tmp_path, names):
+def test_a_fault_is_told_with_its_reason_and_costs_its_own_rows_only(tmp_path):
     good = ("numpy_lstm", "keeps_an_idle_child")
     options = ("--mode", "forward", "--timeout", "20", "--memory-limit", "1.2")
-    done, rows = run_with(tmp_path, [*names, "keeps_an_idle_child"], *options)
+    done, rows = run_with(tmp_path, [*FEW, "keeps_an_idle_child"], *options)
     assert done.returncode == 1, done.stderr
-    assert len(rows) == 2 * (len(names) + len(good))
+    assert len(rows) == 2 * (len(FEW) + len(good))
     table = (tmp_path / "out" / "table.md").read_text()
-    for name in names:
+    for name in FEW:
         check_told(rows, name)
         assert f"| {name} " in table
         assert name in done.stdout
@@ -79,29 +67,3 @@ def test_each_check_switched_off_lets_its_file_through(tmp_path):
     rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert set(rows["status"]) == {"ok"}, rows[["implementation", "reason"]].to_string() + done.stderr
     assert len(rows) == len(faulty.SWITCHED_OFF)
-
-
-@pytest.mark.alone
-def test_arrays_on_two_devices_are_no_work_that_was_left(tmp_path):
-    """To read them means to put their parts together, which an array remembers. All cells of one run were accused."""
-    done = python(
-        "-m", "benchmarks", "bench", *impls("jax_scan_vjp_sharded"), "--problem", "t64-b16-i128-h128",
-        "--workload", "cell", "--mode", "forward", "--mode", "train_step", "--replicates", "1", "--blocks", "2",
-        "--no-floor", "--threads", "2", "--out", tmp_path / "out",
-    )  # fmt: skip
-    rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
-    assert list(rows["status"]) == ["ok", "ok"], [*rows["reason"], done.stderr]
-
-
-@pytest.mark.nightly
-def test_a_model_that_stops_learning_in_its_turns_is_told_and_one_that_goes_on_is_not(tmp_path):
-    path = faulty.write(tmp_path, "stops_learning")
-    out = tmp_path / "out"
-    where = ("--problem", "t4-b2-i8-h8", "--workload", "model", "--mode", "train_step", "--no-floor", "--threads", "1")
-    many = ("--replicates", "2", "--blocks", "4", "--out", out)
-    done = python("-m", "benchmarks", "bench", *impls("torch_lstm", path), *where, *many)
-    rows = pd.read_parquet(out / "results.parquet").set_index("implementation")
-    assert done.returncode == 1, done.stderr
-    assert rows.loc["torch_lstm", "status"].tolist() == ["ok", "ok"], list(rows["reason"])
-    assert set(rows.loc["stops_learning", "status"]) == {"disagrees"}
-    assert "the last timed call" in rows.loc["stops_learning", "reason"].iloc[0]

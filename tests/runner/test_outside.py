@@ -1,7 +1,6 @@
 """What the runner sees of a worker from outside: processor time, processors, and processes that were left behind."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -10,7 +9,7 @@ import time
 import pytest
 
 from benchmarks.runner import outside
-from tests.helpers.processes import python, wait_for
+from tests.helpers.processes import python
 
 SLEEP = (sys.executable, "-c", "import time; print(flush=True); time.sleep(60)")
 
@@ -55,19 +54,6 @@ def test_a_thread_on_other_processors_is_seen(child):
     assert outside.strayed(2**22 + 1, {core}) == set()  # there is no such process
 
 
-NEST = f"import subprocess; subprocess.Popen({list(SLEEP)!r}, start_new_session=True).wait()"
-
-
-@pytest.mark.process
-def test_descendants_are_seen_across_sessions_and_ended():
-    command = [sys.executable, "-c", NEST]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as parent:
-        parent.stdout.readline()  # the grandchild's
-        (grandchild,) = outside.descendants(parent.pid)
-        outside.end([grandchild])
-        assert parent.wait(10) is not None
-
-
 ORPHAN = """
 import os, psutil, subprocess, sys, time
 from benchmarks.runner import outside
@@ -106,13 +92,6 @@ def test_what_a_dead_worker_left_in_its_group_is_taken_in():
         "print('gone')"
     )
     assert python("-c", code, timeout=30).stdout.strip() == "gone"
-
-
-@pytest.mark.process
-def test_ending_what_is_gone_already_is_no_error(child):
-    os.kill(child.pid, signal.SIGKILL)
-    wait_for(lambda: child.poll() is not None)
-    outside.end([child.pid])
 
 
 @pytest.mark.process

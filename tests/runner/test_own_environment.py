@@ -3,12 +3,9 @@
 import json
 import zipfile
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from impls.core.problem import Problem
-from impls.core.weights import make_inputs, make_weights
 from tests.helpers.processes import SMALL, impls, python
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
@@ -17,16 +14,11 @@ FRAMEWORK = """
 import os
 if os.environ.get("TINYFRAME_MODE") != "lstm":
     raise RuntimeError("TINYFRAME_MODE was not set before Python started")
-import numpy as np
-
-def sigmoid(z):
-    return np.exp(-np.logaddexp(0, -z))
 """
 FILE = """
-import numpy as np
-import tiny_cells  # beside this file
+from dataclasses import replace
 import tinyframe
-from impls.core.contract import Prepared, Unsupported
+from impls import numpy_lstm
 
 FRAMEWORK = "tinyframe"
 TRACK = "default"
@@ -37,31 +29,7 @@ ENVIRONMENT = {"TINYFRAME_MODE": "lstm"}
 
 
 def prepare(problem, weights, device, workload):
-    if problem.num_layers > 1 or problem.bidirectional:
-        raise Unsupported("one layer and one direction only")
-    return Prepared(
-        load=lambda inputs: inputs,
-        to_numpy=lambda mode, result: dict(zip(("output", "h_n", "c_n"), result)),
-        forward=lambda inputs: tiny_cells.forward(tinyframe.sigmoid, weights, problem, inputs),
-    )
-"""
-NEIGHBOUR = """
-import json  # the standard library's, not the file beside this one
-import numpy as np
-
-def forward(sigmoid, weights, problem, inputs):
-    json.dumps({})
-    w = {name: np.asarray(value, problem.dtype) for name, value in weights.items()}
-    h, c, outputs = inputs.h0[0].astype(problem.dtype), inputs.c0[0].astype(problem.dtype), []
-    for x in inputs.x.astype(problem.dtype):
-        z = x @ w["weight_ih_l0"].T + h @ w["weight_hh_l0"].T
-        if problem.bias:
-            z = z + w["bias_ih_l0"] + w["bias_hh_l0"]
-        i, f, g, o = np.split(z, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        outputs.append(h)
-    return np.stack(outputs), h[None], c[None]
+    return replace(numpy_lstm.prepare(problem, weights, device, workload), train_step=None)
 """
 
 
@@ -69,18 +37,15 @@ def forward(sigmoid, weights, problem, inputs):
 def world(tmp_path_factory):
     """A folder with the file, a wheel of its framework, and a cache that is empty at first."""
     folder = tmp_path_factory.mktemp("world")
-    wheels, mine = folder / "wheels", folder / "mine"
+    wheels = folder / "wheels"
     wheels.mkdir()
-    mine.mkdir()
     info = "tinyframe-1.2.dist-info"
     with zipfile.ZipFile(wheels / "tinyframe-1.2-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tinyframe.py", FRAMEWORK)
         wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tinyframe\nVersion: 1.2\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
-    (mine / "tiny_lstm.py").write_text(FILE)
-    (mine / "tiny_cells.py").write_text(NEIGHBOUR)
-    (mine / "json.py").write_text("raise RuntimeError('a neighbour shadows the standard library')\n")
+    (folder / "tiny_lstm.py").write_text(FILE)
     return folder
 
 
@@ -89,7 +54,7 @@ def variables(world, cache="cache", **more):
 
 
 def bench(world, out, **env):
-    path = world / "mine" / "tiny_lstm.py"
+    path = world / "tiny_lstm.py"
     done = python("-m", "benchmarks", "bench", *impls("numpy_lstm", path), *SMALL, "--mode", "forward",
                   "--out", world / out, timeout=500, **env)  # fmt: skip
     rows = pd.read_parquet(world / out / "results.parquet")
@@ -126,19 +91,3 @@ def test_without_a_network_it_comes_from_the_cache_and_otherwise_it_is_not_insta
     assert set(mine["status"]) == {"not_installed"}
     assert mine["reason"].str.contains("pip install 'tinyframe>=1.2'").all()
     assert not list((world / "empty" / "lstm-bench" / "environments").glob("*/"))
-
-
-@pytest.mark.nightly
-def test_agree_and_evaluate_run_in_it_too(world):
-    path = world / "mine" / "tiny_lstm.py"
-    arguments = ("--impl", path, "--problem", "t5-b4-i8-h8", "--workload", "sequence")
-    done = python("-m", "benchmarks", "agree", *arguments, **variables(world))
-    assert done.returncode == 0, done.stdout + done.stderr
-    problem = Problem.parse("t5-b4-i8-h8")
-    inputs = make_inputs(problem).arrays()
-    np.savez(world / "c.npz", **make_weights(problem), **{name: inputs[name] for name in ("x", "h0", "c0")})
-    arguments = (path, "--case", world / "c.npz", "--out", world / "o.npz")
-    done = python("-m", "impls", "evaluate", *arguments, **variables(world))
-    assert done.returncode == 0, done.stderr
-    with np.load(world / "o.npz") as results:
-        assert set(results.files) == {"output", "h_n", "c_n"}

@@ -16,10 +16,9 @@ from benchmarks.progress import Stage
 from benchmarks.runner import blocks, turns
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import requests
-from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.expected import saved
 from impls.core import registry
-from tests.helpers.processes import SMALL, environment, impls
+from tests.helpers.processes import environment, impls
 from tests.helpers.sessions import BENCHMARK, Answering, admission, row_of, session_of
 
 NAMES = ("numpy_lstm", "torch_cell")
@@ -194,17 +193,3 @@ def test_a_run_with_jax_given_weights_and_float64(tmp_path, python):
     assert json.loads((out / "environment.json").read_text())["run"]["weights"] == str(weights)
     for line in ("cold starts", "warm starts", "measuring", "report", "waiting"):
         assert line in done.stdout
-
-
-@pytest.mark.process
-def test_without_a_gpu_the_rows_say_no_device(tmp_path, python):
-    torch = pytest.importorskip("torch")
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    done = python("benchmarks", "bench", *impls("torch_lstm"), *SMALL, "--device", "cuda", "--out", tmp_path / "o")
-    assert done.returncode == 0, done.stderr
-    rows = pd.read_parquet(tmp_path / "o" / "results.parquet")
-    assert set(rows["status"]) == {"no_device"}
-    assert all("sees no CUDA device" in reason for reason in rows["reason"])
-    assert "nothing was timed (no_device: " in done.stderr
-    assert json.loads((tmp_path / "o" / "run.json").read_text())["turn_seconds"] == LEAST_TURN["cuda"]
