@@ -6,7 +6,7 @@ import torch
 
 from impls.core import weights
 from impls.core.problem import Problem
-from impls.core.weights import make_inputs, make_weights, read_case, read_weights
+from impls.core.weights import make_inputs, make_weights, read_case, read_npz, read_weights
 
 PROBLEM = Problem.parse("t3-b2-i4-h5-l2-bi")
 
