@@ -137,17 +137,12 @@ def set_precision(precision: str, device: str) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """Return a short hash of the bytes of a weights file.
+    """Return a short hash of the bytes of a file.
 
     Raises:
         ValueError: where it can't be read.
     """
     return hashlib.sha256(read_regular(path, most_bytes())).hexdigest()[:16]
-
-
-def shared_digests() -> dict[str, str]:
-    """Return a short hash of each file of impls/ that implementations may import, by its path in impls/."""
-    return {name: hashlib.sha256(content).hexdigest()[:8] for name, content in sorted(registry.shared_files().items())}
 
 
 def choose_cores(threads: int | None = None) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from benchmarks import ROOT, processors
@@ -90,7 +91,7 @@ def commit() -> Commit:
 
 
 def machine() -> Machine:
-    """Return what this machine is."""
+    """Return what this machine is, without its GPU: to ask for that starts a program."""
     said = cpuinfo()
     flags = set(said.get("flags", said.get("Features", "")).split())
     return Machine(
@@ -103,7 +104,6 @@ def machine() -> Machine:
         caches=caches(),
         cores=len(os.sched_getaffinity(0)),
         memory_bytes=psutil.virtual_memory().total,
-        gpu=gpu_model(),
         system=f"{platform.system()} {platform.release()}",
     )
 
@@ -111,7 +111,7 @@ def machine() -> Machine:
 def describe(run: Options) -> Metadata:
     """Return the content of environment.json for a run."""
     return Metadata(
-        machine=machine(),
+        machine=msgspec.structs.replace(machine(), gpu=gpu_model()),
         versions={"python": platform.python_version(), **{name: version(name) for name in RECORDED}},
         python=sys.version,
         variables={name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES)},

@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from benchmarks import ROOT, choices, machine, results
 from benchmarks.options import command
 from benchmarks.progress import Advance, progress
 from benchmarks.record import Record, harmless, read_records, withdraw, write_records
-from benchmarks.run_options import RunOptions, locked, resolved, resumed
+from benchmarks.run_options import RunOptions, changed, locked, resolved, resumed
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
@@ -49,8 +50,14 @@ class Run:
                     session.learn(done)
                 else:
                     rows = session.replicate(number, self.options.blocks, of_all=self.options.replicates)
-                    write_records(self.file(number), rows)
+                    self._write(number, rows)
         return session
+
+    def _write(self, number: int, rows: Iterable[Record]) -> None:
+        """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began."""
+        if what := changed(self.options):
+            raise click.UsageError(f"{what}. Undo that and resume, or start a new run")
+        write_records(self.file(number), rows)
 
     def _admit(self, session: Session) -> None:
         """Admit or refuse every arm; in a resumed run, read the admissions."""
@@ -65,7 +72,7 @@ class Run:
         session.admit(name_kernel=True)
         if self.options.device != "cpu":  # a GPU's profiler may go on slowing down the processes that it watched
             session.close()
-        write_records(self.file(BEFORE), session.admissions.values())
+        self._write(BEFORE, session.admissions.values())
 
     def file(self, number: int) -> Path:
         """Return the file of a replicate, or with BEFORE that of the admissions."""

@@ -14,8 +14,9 @@ from typing import Annotated
 import click
 import msgspec
 
-from benchmarks import ROOT, choices, json_files, machine
+from benchmarks import ROOT, choices, json_files, machine, processors
 from benchmarks.cases import PRESETS, Benchmark
+from benchmarks.choices import file_digest
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
 from benchmarks.worker.devices import LEAST_TURN
@@ -28,12 +29,10 @@ from impls.core.versions import versions_of
 
 
 class RunOptions(Options, frozen=True, kw_only=True):
-    """The options of a run, and what its implementations, weights and machine were when it began.
+    """The options of a run, and what it measures with, as it was when it began.
 
     Attributes:
-        shared_digests: of the files that implementations may import, by file.
-        versions: by implementation, the versions of its distributions, where it runs in the present environment.
-        gpu: its model and driver, where the run is on one.
+        used: by name, a hash of each file, the versions of each implementation, the processor and the GPU.
     """
 
     preset: Annotated[str, Flag("--preset", "A set of problems and sizes.", click.Choice(list(PRESETS)))] = "quick"
@@ -47,16 +46,8 @@ class RunOptions(Options, frozen=True, kw_only=True):
         ),
     ] = ""  # fmt: skip
     peak: Annotated[bool, Flag("--floor/--no-floor", "Also time the peak.", hidden=True)] = True
-    shared_digests: dict[str, str] = msgspec.field(default_factory=dict)
-    weights_digest: str | None = None
-    versions: dict[str, str] = msgspec.field(default_factory=dict)
+    used: dict[str, str] = msgspec.field(default_factory=dict)
     commit: Commit = Commit()
-    gpu: str = ""
-
-
-def gpu_of(device: str) -> str:
-    """Return the model and the driver of the GPU that a run on that device has; nothing for a run on the CPU."""
-    return (machine.gpu_model() or "") if device == "cuda" else ""
 
 
 def compared(options: RunOptions) -> tuple[list[Implementation], str]:
@@ -79,9 +70,38 @@ def compared(options: RunOptions) -> tuple[list[Implementation], str]:
     return implementations, baseline
 
 
-def _versions(implementations: list[Implementation]) -> dict[str, str]:
-    """Return the versions of the distributions of each implementation that runs in the present environment."""
-    return {each.name: versions_of(each) for each in implementations if not each.requires}
+def code_used(implementations: list[Implementation], weights: Path | None) -> dict[str, str]:
+    """Return a hash of each file that a run may read, by path, and the versions of each implementation.
+
+    Files are those of this suite, the implementations with the modules beside those from elsewhere, and the weights.
+    """
+    paths = [ROOT / "impls" / name for name in registry.shared_files()]
+    paths += [*(ROOT / "benchmarks").rglob("*.py"), *([weights] if weights else [])]
+    for each in implementations:
+        paths += [each.path] if each.own else each.path.parent.glob("*.py")
+    digests = {os.path.relpath(path, ROOT) if ROOT in path.parents else str(path): file_digest(path) for path in paths}
+    return digests | {f"the version of {each.name}": versions_of(each) for each in implementations if not each.requires}
+
+
+def machine_used(device: str) -> dict[str, str]:
+    """Return the processor and the GPU that a run on a device has."""
+    gpu = {"the GPU": machine.gpu_model() or "none"} if device == "cuda" else {}
+    return {"the processor": processors.words(machine.machine()), **gpu}
+
+
+def changed(options: RunOptions) -> str:
+    """Return what is no longer as it was when a run began; nothing where all is."""
+    try:
+        implementations = [registry.resolve(path) for path in options.implementations]
+        here = code_used(implementations, Path(options.weights) if options.weights else None)
+    except ValueError as error:  # such as a file that is gone
+        return str(error)
+    here |= machine_used(options.device)
+    for name in sorted({*options.used, *here}):
+        before, now = options.used.get(name, "missing"), here.get(name, "missing")
+        if before != now:
+            return f"{name} has changed since this run began: it was {before} and is {now}"
+    return ""
 
 
 def planned(options: RunOptions) -> RunOptions:
@@ -107,10 +127,8 @@ def planned(options: RunOptions) -> RunOptions:
         blocks=options.blocks or preset.blocks,
         turn_seconds=max(preset.turn_seconds, LEAST_TURN[options.device]),
         weights=os.path.realpath(weights) if weights else None,
-        weights_digest=choices.file_digest(weights) if weights else None,
         baseline=baseline,
-        versions=_versions(implementations),
-        shared_digests=choices.shared_digests(),
+        used=code_used(implementations, Path(os.path.realpath(weights)) if weights else None),
         commit=machine.commit(),
         out=None,
     )
@@ -122,7 +140,7 @@ def of_machine(options: RunOptions) -> RunOptions:
         options,
         threads=len(choices.choose_cores(options.threads)),
         memory_bytes=options.memory_bytes or choices.half_memory(),
-        gpu=gpu_of(options.device),
+        used=options.used | machine_used(options.device),
     )
 
 
@@ -154,34 +172,12 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
         if not (folder / "raw").exists():  # a fleet's, which begins now
             began = of_machine(began)
             write_text(folder / "run.json", json_text(began))
-        implementations = [registry.resolve(path) for path in began.implementations]
-        changed = _changed(began, implementations)
     except (ValueError, OSError) as error:
         raise click.UsageError(f"{folder} holds no run to resume (no readable run.json: {error})") from None
-    if changed:
-        raise click.UsageError(f"{changed}; start a new run")
+    if what := changed(began):
+        raise click.UsageError(f"{what}; start a new run")
     choices.set_precision(began.precision, began.device)
     return began, folder
-
-
-def _changed(began: RunOptions, implementations: list[Implementation]) -> str:
-    """Return what is no longer as it was when a run began; nothing where all is."""
-    now = choices.shared_digests()
-    pairs = zip(implementations, began.digests, strict=True)
-    files = [str(implementation.path) for implementation, digest in pairs if implementation.digest != digest]
-    names = sorted({*began.shared_digests, *now})
-    files += [f"impls/{name}" for name in names if began.shared_digests.get(name) != now.get(name)]
-    if began.weights and choices.file_digest(Path(began.weights)) != began.weights_digest:
-        files.append(began.weights)
-    if files:
-        return f"{files[0]} has changed since that run began"
-    gpu = gpu_of(began.device)
-    if gpu != began.gpu:
-        return f"that run began on {began.gpu or 'no GPU'}; here is {gpu or 'none'}"
-    for name, here in _versions(implementations).items():
-        if here != began.versions.get(name):
-            return f"that run began with {began.versions.get(name)}; here is {here}"
-    return ""
 
 
 @contextmanager

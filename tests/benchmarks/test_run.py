@@ -12,21 +12,20 @@ from benchmarks import choices, machine, record
 from benchmarks.metadata import Commit
 from benchmarks.record import harmless, read_records, write_records
 from benchmarks.run import Run
-from benchmarks.run_options import RunOptions, resumed
+from benchmarks.run_options import RunOptions, changed, code_used, machine_used, resumed
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker.timing import Turn
 from impls.core import registry
 from impls.core.text import json_text
-from impls.core.versions import versions_of
 from tests.helpers.sessions import BENCHMARK, admission, row_of
 
 NAMES = ("numpy_lstm", "torch_cell")
 OPTIONS = RunOptions(
     run_id="r", benchmarks=(BENCHMARK,), threads=1, turn_seconds=0.015, call_seconds=60, memory_bytes=2**30,
     implementations=NAMES, digests=tuple(registry.resolve(name).digest for name in NAMES),
-    shared_digests=choices.shared_digests(), replicates=2, blocks=1, baseline="numpy_lstm", commit=Commit(),
-    versions={name: versions_of(registry.resolve(name)) for name in NAMES},
+    replicates=2, blocks=1, baseline="numpy_lstm", commit=Commit(),
+    used=code_used([registry.resolve(name) for name in NAMES], None) | machine_used("cpu"),
 )  # fmt: skip
 
 
@@ -159,41 +158,57 @@ def test_a_run_goes_on_with_its_own_options(begun, tmp_path):
         resumed(msgspec.structs.replace(begun(), blocks=3))
 
 
-OTHERWISE = {
-    "an implementation": ({"digests": ("0", OPTIONS.digests[1])}, r"numpy_lstm\.py has changed"),
-    "a shared file": (
-        {"shared_digests": {**OPTIONS.shared_digests, "core/problem.py": "0"}}, r"^impls/core/problem\.py has changed"
-    ),
-    "a new shared file": ({"shared_digests": dict(list(OPTIONS.shared_digests.items())[1:])}, r"impls/.* has changed"),
-    "a version": ({"versions": {**OPTIONS.versions, "torch_cell": "torch 1.0"}}, r"began with torch 1\.0; here is"),
-}  # fmt: skip
+@pytest.fixture
+def file(tmp_path):
+    """An implementation from elsewhere, with a module beside it."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "helper.py").write_text("before")
+    path = tmp_path / "mine" / "my_lstm.py"
+    path.write_text('FRAMEWORK = "numpy"\nTRACK = "default"\n\ndef prepare(problem, weights, device, workload): ...\n')
+    return path
 
 
-@pytest.mark.parametrize("what", OTHERWISE)
-def test_a_run_is_not_resumed_where_something_has_changed(begun, what):
-    changes, said = OTHERWISE[what]
-    with pytest.raises(click.UsageError, match=said):
-        resumed(begun(**changes))
-
-
-def test_a_run_is_not_resumed_with_other_weights(begun, tmp_path):
-    weights = tmp_path / "w.npz"
+@pytest.mark.parametrize("what", ["my_lstm.py", "helper.py", "w.npz"])
+def test_a_run_whose_files_have_changed_neither_goes_on_nor_is_resumed(begun, file, what, tmp_path):
+    weights = tmp_path / "mine" / "w.npz"
     weights.write_bytes(b"before")
-    options = begun(weights=str(weights), weights_digest=choices.file_digest(weights))
-    assert resumed(options)[0].weights == str(weights)
-    weights.write_bytes(b"after")
-    with pytest.raises(click.UsageError, match=r"w\.npz has changed"):
+    used = code_used([registry.resolve(str(file))], weights) | machine_used("cpu")
+    options = begun(implementations=(str(file),), weights=str(weights), used=used)
+    assert resumed(options)[0].used == used
+    assert changed(resumed(options)[0]) == ""
+    with (file.parent / what).open("a") as appended:
+        appended.write("# after")
+    with pytest.raises(click.UsageError, match=f"{what} has changed"):
         resumed(options)
+    run = Run(msgspec.structs.replace(OPTIONS, implementations=(str(file),), used=used), tmp_path)
+    with pytest.raises(click.UsageError, match="Undo that and resume"):
+        run._write(0, [])
+    assert not run.file(0).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "was"),
+    [
+        ("impls/core/problem.py", "0"),
+        ("impls/families/new.py", "0"),
+        ("benchmarks/worker/timing.py", "0"),
+        ("the version of torch_cell", "torch 1.0"),
+        ("the processor", "AMD EPYC, family 25"),
+    ],
+)
+def test_a_run_is_not_resumed_where_something_has_changed(begun, name, was):
+    with pytest.raises(click.UsageError, match=f"{name} has changed since this run began: it was {was} and is"):
+        resumed(begun(used=OPTIONS.used | {name: was}))
 
 
 def test_a_run_is_not_resumed_on_another_gpu(begun, monkeypatch):
-    options = begun(device="cuda", gpu="NVIDIA H100, 580.95")
+    options = begun(device="cuda", used=OPTIONS.used | {"the GPU": "NVIDIA H100, 580.95"})
     for here in ("NVIDIA H200, 580.95", None):
         monkeypatch.setattr(machine, "gpu_model", lambda here=here: here)
-        with pytest.raises(click.UsageError, match=f"began on NVIDIA H100, 580.95; here is {here or 'none'}"):
+        with pytest.raises(click.UsageError, match=f"it was NVIDIA H100, 580.95 and is {here or 'none'}"):
             resumed(options)
     monkeypatch.setattr(machine, "gpu_model", lambda: "NVIDIA H100, 580.95")
-    assert resumed(options)[0].gpu == "NVIDIA H100, 580.95"
+    assert resumed(options)[0].used["the GPU"] == "NVIDIA H100, 580.95"
 
 
 def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a_user_is_not(tmp_path):
