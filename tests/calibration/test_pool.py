@@ -74,7 +74,7 @@ def test_replicates_that_nothing_describes_are_refused(tmp_path):
             refused()
 
 
-@pytest.mark.parametrize("name", ["pool/round-1.json", "pool/pool.json", "pool/replicate-1.parquet", "gates/1.json"])
+@pytest.mark.parametrize("name", ["pool/round-1.json", "pool/replicate-1.parquet", "gates/1.json"])
 def test_a_damaged_file_is_named_before_anything_is_measured(tmp_path, name):
     pool.claim(tmp_path / "pool", MINE)
     assert stored(tmp_path)[1] == []

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.calibration import rates, report
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.rates import Rate
-from benchmarks.calibration.real_gates import RealGate, gates_summed_up
+from benchmarks.calibration.real_gates import RealGate
 from benchmarks.calibration.replay import Replay
 from tests.helpers.pools import IDENTITY, simulated
 
@@ -63,12 +63,9 @@ def test_a_target_is_met_or_missed_only_where_both_limits_say_so(limits, state):
     assert cells[1][1:] == ["0 % of 100 simulated gates, at most 0.2 %", "met"]
     assert cells[2][2] == state
     assert len(cells) == 4
-
-
-def test_rounds_that_are_too_short_for_a_gate_do_not_count_and_alarms_miss_the_target():
-    cells = targets_of(simulated(80, 0.004, rounds=8), alarms=(0.02, 0.01, 0.03))
-    assert cells[0][1] == "0"
-    assert cells[1][2] == "missed"
+    short = targets_of(simulated(80, 0.004, rounds=8), alarms=(0.02, 0.01, 0.03))
+    assert short[0][1] == "0"  # such rounds are shorter than a gate
+    assert short[1][2] == "missed"
 
 
 def real(kind, minutes=1.0, slowed="", code=0, worse=(), machine="a cpu", date="2026-11-24"):
@@ -90,35 +87,14 @@ def test_the_minutes_of_real_gates_are_targets_of_the_default_gates():
     assert len(targets_of(other, gates=gates)) == 4
 
 
-def test_the_table_of_real_gates_says_where_and_when_they_ran():
-    gates = [real("same", date="2026-11-24"), real("+2%", date="2026-11-26"), real("same", machine="another")]
-    first, *_, last = gates_summed_up(gates).splitlines()
-    assert first.startswith("Real gates: a cpu, 2026-11-24 to 2026-11-26; another, 2026-11-24. Minutes without")
-    assert cells_of(last)[0][:3] == ["+2%", "1 of 1", "1"]
-
-
-def test_injected_slowdowns_are_summed_up_and_each_is_listed():
-    pool = simulated(40, 0.004)
-    (table,) = report.summed_up(pool)
-    for side, work, measured, *_ in cells_of(table)[2:]:
-        assert work == "arithmetic"
-        value, low, high = map(float, re.findall(r"[+-]\d+\.\d+", measured))
-        assert low < value < high
-        assert abs(value - float(side.strip("+%"))) < 0.2
-    assert len(cells_of(report.slowdowns_listed(pool))) == 2 + len(report.SHARES) * len(pool.benchmarks)
-    assert report.slowdowns_listed(Pool([], {})) == ""
-
-
 @pytest.mark.parametrize(
     ("slowed", "code", "worse", "right"),
     [
         ("", 0, [], True),
         ("", 1, [("x p/w/m", "time")], False),
-        ("", 3, [], False),
         ("x p/w/m", 1, [("x p/w/m", "time")], True),
         ("x p/w/m", 1, [("x p/w/m", "start")], False),
         ("x p/w/m", 1, [("x p/w/m", "time"), ("y p/w/m", "time")], False),
-        ("x p/w/m", 0, [], False),
         ("x p/w/m", 1, [], False),
     ],
 )

@@ -33,19 +33,6 @@ def fleet(cluster, tmp_path):
     cluster.end_jobs()
 
 
-def test_two_nodes_end_in_one_table(fleet):
-    members = fleet.start("--nodes", "2")
-    assert sorted(member.asked for member in members) == ["all/n1", "all/n2"]
-    fleet.wait()
-    code, said, table = fleet.collect()
-    assert code == 0, said
-    for member, node in (("001", "n1"), ("002", "n2")):
-        assert fleets.ended(fleet.folder, member).node == node
-        assert f"{node} ({member})" in table or f"{node} (run {member})" in table  # two at once disturb each other
-    assert "no rows" not in table
-    assert fleet.collect() == (code, said, table)
-
-
 def test_a_job_that_is_cancelled_costs_its_own_rows(fleet):
     first, _ = fleet.start("--nodes", "2", replicates=9)
     fleet.measuring("001")
@@ -70,20 +57,6 @@ def test_a_preempted_job_goes_on_with_what_it_has(fleet):
     assert code == 0, said + table
     assert fleets.ended(fleet.folder, "001").attempts == 2
     assert first.stat().st_mtime_ns == began
-
-
-def test_a_job_that_is_told_of_its_time_limit_goes_on(fleet, monkeypatch):
-    import submitit
-
-    (member,) = fleet.start("--nodes", "1", replicates=9)
-    fleet.measuring("001")
-    for name, value in fleet.cluster.environment.items():
-        monkeypatch.setenv(name, value)
-    submitit.SlurmJob(fleet.folder / "logs" / "%j", member.job, [0])._interrupt(timeout=True)  # as Slurm does
-    fleet.wait()
-    code, said, _ = fleet.collect()
-    assert code == 0, said
-    assert fleets.ended(fleet.folder, "001").attempts == 2
 
 
 def test_gates_on_two_nodes_end_in_one_verdict_also_where_one_is_requeued(cluster, tmp_path):

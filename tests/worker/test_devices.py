@@ -1,6 +1,5 @@
 """What a worker does with its device. No GPU is needed: the driver and the frameworks are made up."""
 
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,29 +71,6 @@ def test_the_memory_is_what_both_allocators_say_and_what_jax_does_not_say_is_not
     assert Cuda(Driver(), {"torch": torch(peak=7)}).peak() == 7
 
 
-@pytest.mark.parametrize("waits", [True, False])
-def test_new_inputs_are_on_the_device_before_a_call_on_them_is_timed(waits):
-    """Otherwise the call would wait for their copies."""
-    device, late = Asynchronous(), []
-
-    def call(_):
-        late.append(time.perf_counter() < device.due)
-        device.drain()
-
-    worker = object.__new__(Worker)
-    worker.hardware, worker.seed = (device if waits else SimpleNamespace(drain=lambda: None)), 0
-    opened = SimpleNamespace(
-        benchmark=SimpleNamespace(timed_problem=Problem.parse("t1-b1-i1-h1")),
-        call=call,
-        state=None,
-        finish=lambda result: result,
-        fresh=lambda _: device.submit(0.02),
-    )
-    worker.opened = {"b": opened}
-    requests.Inspect("b", 1e-4).do(worker)
-    assert any(late) == (not waits)
-
-
 def worker_of(device, submit, call=None):
     """A worker with an open benchmark, whose mode and its submit are these."""
     worker = object.__new__(Worker)
@@ -148,11 +124,16 @@ def test_what_the_device_does_is_traced_for_as_many_calls(monkeypatch):
     assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.03), 3)
 
 
-def test_a_device_is_warmed_up_before_new_inputs_are_loaded():
+def test_new_inputs_are_loaded_after_warming_up_and_waited_for_where_calls_on_them_are_timed():
     """The first call of a turn is timed on inputs that are new: warming up on them would hide what is remembered."""
     order = []
-    worker = worker_of(Asynchronous(), None, lambda state: order.append("call"))
+    device = SimpleNamespace(drain=lambda: order.append("wait"))
+    worker = worker_of(device, None, lambda state: order.append("call"))
     worker.opened["b"].fresh = lambda _: order.append("load")
     requests.GetReady("b", 3, 0).do(worker)
     requests.GetReady("b", 1, None).do(worker)
     assert order == ["call", "call", "call", "load", "call"]
+    requests.Inspect("b", 1e-4).do(worker)
+    loads = [at for at, what in enumerate(order) if what == "load"][1:]
+    assert loads
+    assert {order[at + 1] for at in loads} == {"wait"}

@@ -3,7 +3,6 @@
 import ast
 import re
 
-import numpy as np
 import pytest
 
 from benchmarks.worker import kernels, profiling
@@ -91,17 +90,6 @@ def test_onednns_lstm_is_named_and_without_it_the_loop(monkeypatch):
     assert int(without.split("×")[1].split()[0]) >= 16  # once a step
 
 
-def test_numpys_ufuncs_are_written_down_and_float32_stays_float32():
-    events = []
-    x = np.ones((3, 3), "float32").view(numpy_lstm.watching(events))
-    part = (0.5 * x)[:2]
-    product = np.tanh(np.stack([part, part])) @ x
-    np.add(part, 1, out=part)
-    assert product.dtype == part.dtype == np.float32
-    assert [name for name, _ in events] == ["multiply", "tanh", "matmul", "add"]
-    assert all(ran.times == 1 and ran.seconds > 0 for _, ran in events)
-
-
 @pytest.mark.parametrize(("mode", "times"), [("forward", 41), ("backward", 43), ("train_step", 84)])
 def test_numpys_products_are_counted(mode, times, monkeypatch):
     """Forward has the input projection and one product a step; backward one a step and three for the gradients."""
@@ -129,7 +117,7 @@ for problem in ("t40-b4-i8-h8", "t20-b4-i8-h8"):
 """
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_jax_tells_too_and_a_loop_of_half_the_steps_runs_it_half_as_often():
     done = python("-c", IN_A_PROCESS)
     assert done.returncode == 0, done.stderr

@@ -76,8 +76,9 @@ LEFT = {
     "a queue or a thread": lambda m: (lambda _: m.submit(0.002), m.drain, 2e-4),
     "half of the work": lambda m: (lambda _: (m.work(0.002), Lazy(m, 0.002))[1], Lazy.read, 0.002),
     "a third looks finished": lambda m: (lambda _: Lazy(m, now_and_then(0.002, 10e-6, 3)), Lazy.read, 2e-4),
+    "a tenth on the device": lambda m: (lambda _: (m.work(0.002), m.submit(2e-4)), m.drain, 0.002, sanity.OF_DEVICE),
 }
-"""By what is left: a call, how its result is read, and the seconds of a timed call."""
+"""By what is left: a call, how its result is read, the seconds of a timed call, and limits other than a result's."""
 HONEST = {
     "it waits for its work": lambda m: (lambda _: (m.submit(0.002), m.drain()), m.drain, 0.002),
     "a costly conversion": lambda m: (lambda _: m.work(5e-4), lambda _: m.work(0.0015), 5e-4),
@@ -91,14 +92,13 @@ HONEST = {
         Lazy.read,
         1e-4,
     ),
-}
-DEVICE_LEFT = {
-    "all": lambda m: (lambda _: m.submit(0.002), m.drain, 1e-4),
-    "a tenth": lambda m: (lambda _: (m.work(0.002), m.submit(2e-4)), m.drain, 0.002),
-}
-DEVICE_DONE = {
-    "it waits": lambda m: (lambda _: (m.submit(5e-4), m.drain()), m.drain, 5e-4),
-    "busy now and then": lambda m: (lambda _: m.submit(now_and_then(0, 0.002, 4)), m.drain, 5e-4),
+    "it waits for the device": lambda m: (lambda _: (m.submit(5e-4), m.drain()), m.drain, 5e-4, sanity.OF_DEVICE),
+    "a device that is now and then busy": lambda m: (
+        lambda _: m.submit(now_and_then(0, 0.002, 4)),
+        m.drain,
+        5e-4,
+        sanity.OF_DEVICE,
+    ),
 }
 DISTURBED = sanity.Reading(None, 1.0, 0.0, longer=1.0)
 """A first look that is always suspicious: the further ones decide."""
@@ -106,15 +106,16 @@ DISTURBED = sanity.Reading(None, 1.0, 0.0, longer=1.0)
 
 @pytest.mark.parametrize("case", LEFT)
 def test_work_that_is_left_is_found(machine, case):
-    call, finish, seconds = LEFT[case](machine)
-    with pytest.raises(sanity.Suspicious, match="returns before its work is done"):
-        sanity.check_left(call, None, finish, seconds, DISTURBED)
+    call, finish, seconds, *limits = LEFT[case](machine)
+    who = "device" if limits else "work"
+    with pytest.raises(sanity.Suspicious, match=f"returns before its {who} is done"):
+        sanity.check_left(call, None, finish, seconds, DISTURBED, *limits)
 
 
 @pytest.mark.parametrize("case", HONEST)
 def test_an_honest_call_is_not_accused(machine, case):
-    call, finish, seconds = HONEST[case](machine)
-    sanity.check_left(call, None, finish, seconds, DISTURBED)
+    call, finish, seconds, *limits = HONEST[case](machine)
+    sanity.check_left(call, None, finish, seconds, DISTURBED, *limits)
 
 
 @pytest.mark.parametrize("machine", [True], ids=["busy"], indirect=True)
@@ -124,20 +125,6 @@ def test_a_busy_machine_would_accuse_an_honest_call_by_the_clock_alone(machine, 
     call, finish, seconds = HONEST["a costly conversion"](machine)
     with pytest.raises(sanity.Suspicious):
         sanity.check_left(call, None, finish, seconds, DISTURBED)
-
-
-@pytest.mark.parametrize("case", DEVICE_LEFT)
-def test_a_call_that_does_not_wait_for_its_device_is_found(machine, case):
-    """Also where reading its result would not tell, as of kernels that are launched one after another."""
-    call, finish, seconds = DEVICE_LEFT[case](machine)
-    with pytest.raises(sanity.Suspicious, match="returns before its device is done"):
-        sanity.check_left(call, None, finish, seconds, DISTURBED, sanity.OF_DEVICE)
-
-
-@pytest.mark.parametrize("case", DEVICE_DONE)
-def test_a_call_whose_device_is_done_is_not_accused(machine, case):
-    call, finish, seconds = DEVICE_DONE[case](machine)
-    sanity.check_left(call, None, finish, seconds, DISTURBED, sanity.OF_DEVICE)
 
 
 def test_a_first_look_at_a_lazy_array_is_suspicious(machine):

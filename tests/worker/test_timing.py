@@ -48,19 +48,6 @@ def test_a_turn_is_the_median_of_its_samples_per_call(monkeypatch):
     assert (found.first_seconds, found.samples, found.seconds) == (9.0, [1.0, 5.0, 2.0], 2.0)
 
 
-def test_pipelined_calls_are_timed_together_after_some_that_are_not():
-    order = []
-
-    def submit(state):
-        order.append(state)
-        return len(order)
-
-    seconds, result = timing.pipelined(submit, "state", 3, 4, lambda: order.append("wait"))
-    assert order == [*["state"] * 3, "wait", *["state"] * 4, "wait"]
-    assert result == 8
-    assert seconds > 0
-
-
 def test_the_collector_comes_back_after_a_failure():
     def call(state):
         raise RuntimeError
