@@ -64,13 +64,17 @@ def note_start(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(note_start)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with most processes come first: where two run at a time, neither is then left alone for long at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files with most processes come first: where two run at a time, neither is then left alone for long at the end.
+
+    A test that hangs fails, where pytest-timeout is installed: a machine that only measures may lack it.
+    """
     for item in items:
         if PROCESS_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("process")
-        if any(item.iter_markers("nightly")) or any(item.iter_markers("alone")):
-            item.add_marker(pytest.mark.timeout(1800))
+        if config.pluginmanager.hasplugin("timeout"):
+            long = item.get_closest_marker("nightly") or item.get_closest_marker("alone")
+            item.add_marker(pytest.mark.timeout(1800 if long else 120))
     processes = Counter(item.path for item in items if item.get_closest_marker("process"))
     items.sort(key=lambda item: -processes[item.path])
 

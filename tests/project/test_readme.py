@@ -1,89 +1,77 @@
-"""What README shows comes from a published run's raw files."""
+"""What README and docs/cases.md show comes from published runs, whose tables tests/reports recomputes."""
 
-import math
 import re
-import statistics
 
-import pandas as pd
 import pytest
 import torch
 
-from reports import formatting, frames, tables
+from impls.core.contract import MODES
+from reports import formatting, frames
+from reports.parts import answers, made
+from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.processes import ROOT
 from tests.helpers.records import PUBLISHED
 
 pytestmark = pytest.mark.texts
-FULL, ALL = (max(path for path in PUBLISHED if path.name.endswith(end)) for end in ("-full", "-all"))
+FIGURE = re.compile(r"[\d.]+ \[[\d., ]+\]")
 
 
-@pytest.mark.parametrize("folder", [FULL, ALL], ids=["full", "every implementation"])
-def test_readme_shows_the_newest_published_runs(folder):
-    """Bold is the fastest of its track; `unclear` stands beside a ratio whose verdict is that."""
-    run = frames.read_run(folder)
-    summary = summarise(run)
-    rows = summary[(summary["workload"] == "sequence") & (summary["status"] == "ok")]
-    known = {(row.mode, row.problem, row.implementation): row for row in rows.itertuples()}
+def newest(end):
+    return max(path for path in PUBLISHED if path.name.endswith(end))
+
+
+def test_each_figure_of_readme_stands_in_the_table_of_the_run_beside_the_same_name():
     page = (ROOT / "README.md").read_text()
     quoted = 0
-    modes = iter(["train_step", "train_step", "forward"])
     for k, table in enumerate(re.findall(r"(?m)^\| track.*(?:\n\|.*)*", page)):
-        mode = next(modes)
-        if (k == 0) != (folder == FULL):
-            continue
-        head, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-        for number, (problem, _, time) in enumerate(cell.partition("<br>") for cell in head):
-            if not time:
-                continue
-            base = known[mode, problem, run.baseline]
-            assert time == formatting.time_with_interval(base.seconds, base.seconds_low, base.seconds_high)
-            for line in lines:
-                row = known.get((mode, problem, line[1]))
-                if row is None:
-                    assert line[number] == "–"
-                    continue
-                ratio = "1" if row.verdict == "baseline" else tables.ratio()(row)
-                shown = f"**{ratio}**" if row.fastest == "yes" else ratio
-                assert line[number] == shown + (" unclear" if row.verdict == "unclear" else "")
-                quoted += 1
-    assert quoted > 40
-
-
-def test_readme_names_every_published_run_and_what_it_quotes_stands_in_its_table():
-    page = (ROOT / "README.md").read_text()
+        lines = (newest("-full" if k == 0 else "-all") / "table.md").read_text().splitlines()
+        head, _, *rows = table.splitlines()
+        for row in [head, *rows]:
+            name = "torch_lstm" if row == head else row.split("|")[2].strip()
+            there = "\n".join(line for line in lines if f"| {name} " in line)
+            quoted += len(FIGURE.findall(row))
+            assert [figure for figure in FIGURE.findall(row) if figure not in there] == [], name
+    for row in page.partition("<!-- published -->")[2].partition("<!-- end of published -->")[0].splitlines()[3:]:
+        there = (ROOT / re.search(r"\((reports/published/.*?/table\.md)\)", row)[1]).read_text()
+        quoted += len(FIGURE.findall(row))
+        assert [figure for figure in FIGURE.findall(row) if figure not in there] == []
+    assert quoted > 60
     assert [path.name for path in PUBLISHED if f"reports/published/{path.name}/table.md" not in page] == []
-    rows = page.partition("<!-- published -->")[2].partition("<!-- end of published -->")[0].splitlines()[3:]
-    quoted = 0
-    for row in rows:
-        path = re.search(r"\((reports/published/.*?/table\.md)\)", row)
-        table = (ROOT / path[1]).read_text()
-        for figure in re.findall(r"[\d.]+ \[[\d., ]+\]|(?<= )\d\.\d+(?= )", row):
-            assert figure in table, figure
-            quoted += 1
-    assert quoted >= 8
 
 
-@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
-def test_published_numbers_recomputed_from_single_turns(folder):
-    """By other code than the report's: plain Python over the raw turns, one implementation and benchmark."""
-    records = pd.read_parquet(folder / "results.parquet")
-    records = records[records["track"] != "floor"]
-    summary = summarise(frames.read_run(folder)).set_index(["problem", "workload", "mode", "implementation"])
-    first = records[records["status"] == "ok"].iloc[0]
-    key = (first["problem"], first["workload"], first["mode"])
-    mine = records[(records[["problem", "workload", "mode"]] == list(key)).all(axis=1) & (records["status"] == "ok")]
-    by_arm = {}
-    for row in mine.to_dict("records"):
-        blocks = {}
-        for turn in row["turns"]:
-            blocks.setdefault(turn["block"], []).append(math.log(statistics.median(turn["samples"])))
-        by_arm.setdefault(row["implementation"], {})[row["replicate"]] = {k: sum(v) / 2 for k, v in blocks.items()}
-    base = by_arm["torch_lstm"]
-    for name, replicates in by_arm.items():
-        if name == "torch_lstm":
-            continue
-        logs = [statistics.median(b[k] - base[r][k] for k in b) for r, b in replicates.items()]
-        assert math.isclose(math.exp(sum(logs) / len(logs)), summary.loc[(*key, name), "ratio"], rel_tol=1e-9)
+def table(head, rows):
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def packed(mode, names=("torch_lstm", "torch_cell", "keras_jax", "jax_scan")):
+    """What lengths cost, by sequence length and implementation."""
+    run = frames.read_run(newest("-packed"))
+    answer = next(each for each in answers(made(Report(run, summarise(run)))) if "lengths" in each.title)
+    found = {}
+    for row in answer.rows:
+        if row.mode == mode:
+            steps = int(str(row.problem).split("-")[0].removeprefix("t"))
+            found[steps, row.implementation] = formatting.interval(row.cost, row.cost_low, row.cost_high)
+    steps = sorted({steps for steps, _ in found})
+    return table(["T", *names], [[str(t), *(found[t, name] for name in names)] for t in steps])
+
+
+def first_calls():
+    """How long the first calls take at T = 64, in the order in which they were made."""
+    names = ("torch_lstm", "torch_cell_compiled", "torch_scan", "torch_lstm_compiled", "jax_scan")
+    summary = summarise(frames.read_run(newest("-all")))
+    rows = summary[summary["workload"].eq("sequence") & summary["problem"].eq("t64-b16-i128-h128")]
+    seconds = rows.set_index(["mode", "implementation"])["first_call_seconds"]
+    lines = [[name, *(formatting.duration(seconds[mode, name]) for mode in MODES)] for name in names]
+    return table(["first call", *MODES], lines)
+
+
+def test_the_tables_of_cases_are_what_the_newest_published_runs_give():
+    page = (ROOT / "docs" / "cases.md").read_text()
+    for shown in (packed("forward"), packed("train_step"), first_calls()):
+        assert f"\n{shown}\n" in page
 
 
 @pytest.mark.process
