@@ -125,16 +125,17 @@ def _arrow(kind: Any) -> pa.DataType:
     if parts:
         return _arrow(parts[0])
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return pa.struct(_fields(kind))
+        return pa.struct(columns(kind))
     return {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[kind]
 
 
-def _fields(kind: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:
+def columns(kind: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:
+    """Return the name and the Arrow type of each field."""
     return [(name, _arrow(hint)) for name, hint in typing.get_type_hints(kind, include_extras=True).items()]
 
 
 TURN = _arrow(Turn)
-COMPARED = pa.schema(_fields(Record))
+COMPARED = pa.schema(columns(Record))
 """The columns of a regression's records."""
 SCHEMA = COMPARED.remove(COMPARED.get_field_index("side"))
 """The columns of a run's records."""

@@ -27,6 +27,7 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
     assert not options.peak
     assert (options.call_seconds, options.memory_bytes, options.replicates) == (7.0, 2**29, 3)
     whole, folder = resolved(options)
+    assert folder == tmp_path / "out"
     assert whole.benchmarks == ("t2-b1-i3-h2/sequence/forward",)
     assert (whole.threads > 0, whole.memory_bytes) == (True, 2**29)
     assert whole.commit.id == "abc"

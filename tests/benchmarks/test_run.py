@@ -5,6 +5,8 @@ import random
 
 import click
 import msgspec
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -12,12 +14,16 @@ from benchmarks import choices, machine, record
 from benchmarks.metadata import Commit
 from benchmarks.record import harmless, read_records, write_records
 from benchmarks.run import Run
-from benchmarks.run_options import RunOptions, changed, code_used, machine_used, resumed
+from benchmarks.run_options import RunOptions, changed, code_used, machine_used, of_machine, planned, resumed
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.sides import ArmFailed, Side, Version
-from benchmarks.worker.timing import Turn
+from benchmarks.worker.timing import Int32, Turn
 from impls.core import registry
+from impls.core.contract import MODES
+from impls.core.precision import TF32, VARIABLE
+from impls.core.problem import Problem
 from impls.core.text import json_text
+from impls.core.weights import make_weights
 from tests.helpers.sessions import BENCHMARK, admission, row_of
 
 NAMES = ("numpy_lstm", "torch_cell")
@@ -115,6 +121,21 @@ def test_a_file_that_does_not_fit_is_moved_aside_and_named(whole, number, name, 
     assert len(whole.rows(0)) == 2
 
 
+class Kind(msgspec.Struct):
+    text: str | None
+    yes: bool
+    whole: int | None
+    small: Int32 | None
+    real: list[float]
+    turns: list[Turn] | None
+
+
+def test_a_field_has_the_arrow_type_of_its_annotation():
+    *plain, (_, turns) = record.columns(Kind)
+    assert [str(kind) for _, kind in plain] == ["string", "bool", "int64", "int32", "list<item: double>"]
+    assert turns == pa.list_(pa.struct(record.columns(Turn)))
+
+
 def test_what_is_written_is_read_and_only_a_gate_has_sides(tmp_path):
     path, written = tmp_path / "r.parquet", rows(0, side="head", error=float("nan"))
     write_records(path, written, record.COMPARED)
@@ -209,6 +230,27 @@ def test_a_run_is_not_resumed_on_another_gpu(begun, monkeypatch):
             resumed(options)
     monkeypatch.setattr(machine, "gpu_model", lambda: "NVIDIA H100, 580.95")
     assert resumed(options)[0].used["the GPU"] == "NVIDIA H100, 580.95"
+
+
+def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(VARIABLE, "another")
+    monkeypatch.setattr(machine, "commit", Commit)
+    np.savez("w.npz", **make_weights(Problem.parse("t1-b1-i8-h8")))
+    whole = planned(
+        RunOptions(
+            implementations=("numpy_lstm", str(file)), weights="w.npz", workloads=("cell",), device="cuda",
+            precision=TF32, out="somewhere",
+        )
+    )  # fmt: skip
+    assert set(whole.implementations) == {"numpy_lstm", str(file), "peak"}
+    weights = str(tmp_path / "w.npz")
+    assert whole.weights == weights
+    assert {weights, str(file), "impls/numpy_lstm.py"} <= set(whole.used)
+    assert whole.benchmarks == tuple(f"t64-b16-i8-h8/cell/{mode}" for mode in MODES)
+    assert whole.out is None
+    assert os.environ[VARIABLE] == TF32
+    assert of_machine(whole).used == whole.used | machine_used("cuda")
 
 
 def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a_user_is_not(tmp_path):

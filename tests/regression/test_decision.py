@@ -152,6 +152,22 @@ def test_the_smallest_slowdown_is_found_nine_times_of_ten():
     assert 0.85 <= hits / 200 <= 0.98
 
 
+@pytest.mark.parametrize(
+    ("sd", "freedom", "n", "sampling", "wanted"),
+    [
+        (0.003, 7, 8, Sampling(1), 0.015468148396754703),
+        (0.008, 17, 8, Sampling(12), 0.01806365129196447),
+        (0.03, 13, 4, Sampling(12), 0.03566274363714051),  # not settled after MOST
+        (0.003, 2, 3, Sampling(1, 6), 0.015637455899098346),
+        (0.02, 0.5, 2, Sampling(1), 0.020728225569469707),
+        (0.5, 2, 3, Sampling(1, 3), math.nan),  # none would be found
+    ],
+)
+def test_the_smallest_slowdown_has_not_changed(sd, freedom, n, sampling, wanted):
+    found = decision.smallest(TIME, Spread(0.1, sd, freedom, n), sampling)
+    assert found == pytest.approx(wanted, rel=1e-9, nan_ok=True)
+
+
 @pytest.mark.parametrize("n", [5, 28])
 def test_p_is_uniform_where_nothing_changed_but_what_the_test_allows_for(n):
     rng, p = np.random.default_rng(9), []
@@ -181,10 +197,19 @@ def test_a_variance_borrows_at_most_ten_degrees_of_freedom():
     assert {spread.freedom for spread in spreads} == {4 + 10}
 
 
-def test_the_levels_of_a_gate_add_up_to_its_family():
+def test_variances_moderate_those_of_their_own_metric_only():
+    times = [of(around(0.0, 5, sd)) for sd in (0.01, 0.012, 0.014, 0.016, 0.018)]
+    starts = [of(around(0.0, 5, 1.0), START) for _ in times]
+    assert decision.spreads([*times, *starts])[: len(times)] == decision.spreads(times)
+
+
+def test_the_rules_are_these_and_the_levels_of_a_gate_add_up_to_its_family():
+    rules = decision.rules(0.03)
+    assert rules == (
+        Rule("time", 0.03, 0.0, 0.8), Rule("start", 0.25, 0.05, 0.1), Rule("memory", 0.10, 8 * 2**20, 0.1)
+    )  # fmt: skip
     for benchmarks in (1, 12, 100):
-        levels = [rule.level(benchmarks) for rule in decision.rules(0.02)]
-        assert benchmarks * sum(levels) == pytest.approx(0.001)
+        assert benchmarks * sum(rule.level(benchmarks) for rule in rules) == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,12 @@ def test_the_prior_is_found_again():
     assert 0.95 <= variance / 0.02**2 <= 1.05
 
 
+def test_six_variances_of_which_one_has_no_freedom_have_this_prior():
+    """With one standard error added to what they vary by: without, 6.9 degrees of freedom would be borrowed."""
+    found = prior(np.array([1.0, 2, 4, 8, 16, 3]), np.array([3.0, 3, 4, 4, 5, 0]))
+    assert found == pytest.approx((2.6843237927501975, 3.553631320629669))
+
+
 def test_few_variances_borrow_nothing():
     few = FEWEST - 1
     variances, freedom = np.linspace(1, 2, few), np.full(few, 3.0)

@@ -1,9 +1,11 @@
 """Ratios over nodes, on simulated fleets whose truth is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from benchmarks.statistics.nodes import combined, differ, odd
+from benchmarks.statistics.nodes import Combined, combined, differ, odd
 
 NOISE = 0.02
 
@@ -56,9 +58,30 @@ def test_none_is_odd_where_nodes_are_alike_or_of_two_kinds():
     assert np.mean([odd(fleet(rng, 8, 4)) is not None for _ in range(1000)]) <= 0.02
     halves = [fleet(rng, 4, 4, truth=0.0) + fleet(rng, 4, 4, truth=0.5) for _ in range(100)]
     assert all(odd(nodes) is None for nodes in halves)
-    assert odd(fleet(rng, 3, 4)) is None
+
+
+@pytest.mark.parametrize(
+    ("means", "found"),
+    [
+        ([0, 0, 1], None),  # which of three it is would be a guess
+        ([0, 0, 0, 1], 3),
+        ([0] * 30 + [1, -1], None),  # two stand apart
+        ([5, 5.1, 5.2, 5.3, 6.62], None),  # p is 0.0101
+        ([5, 5.1, 5.2, 5.3, 6.64], 4),  # 0.0097
+    ],
+)
+def test_a_node_is_odd_where_it_alone_stands_far_apart(means, found):
+    assert odd([np.full(2, mean) for mean in means]) == found
+
+
+def test_nodes_with_different_numbers_of_replicates_are_combined():
+    """As Paule and Mandel, Hartung and Knapp do, with the variance within a node pooled."""
+    found = combined([np.array(node) for node in ([0.1, 0.12, 0.13], [0.2, 0.21, 0.25, 0.3, 0.22], [0.11, 0.09])])
+    assert dataclasses.astuple(found) == pytest.approx(
+        (0.1521149, -0.0331411, 0.3373709, 0.0721854, 5.4683e-4), rel=1e-4
+    )
 
 
 def test_one_node_has_no_interval():
-    found = combined([np.array([0.1, 0.2])])
-    assert (found.mean, found.low, found.high, found.p) == (pytest.approx(0.15), -np.inf, np.inf, 1.0)
+    assert combined([np.array([0.1, 0.3])]) == Combined(0.2, -np.inf, np.inf, 0.0, 1.0)
+    assert differ([np.array([0.1, 0.3])]) == 1

@@ -15,9 +15,10 @@ from benchmarks.worker import agreement
 from impls.core import reference
 from impls.core.contract import MODES, WORKLOADS, Prepared
 from impls.core.formats import FORMATS
+from impls.core.precision import TF32, VARIABLE
 from impls.core.problem import Problem
 from impls.core.registry import load, resolve
-from impls.core.weights import make_weights, shapes
+from impls.core.weights import make_inputs, make_weights, shapes
 
 WRONG_IN = {
     "just_above": "output",
@@ -45,6 +46,26 @@ def test_the_reference_itself_passes():
     want = agreement.expected(controls.PROBLEM, "sequence", weights)
     prepared = controls.prepare(controls.Case.run, controls.PROBLEM, weights)
     assert agreement.check(prepared, controls.PROBLEM, "sequence", "train_step", want).error == 0
+
+
+def test_what_is_off_by_little_against_its_usual_size_passes():
+    weights = make_weights(controls.PROBLEM)
+    want = agreement.expected(controls.PROBLEM, "sequence", weights) | {"usual/c_n": np.array(1e6)}
+    right = reference.prepare(controls.PROBLEM, weights, "cpu", "sequence")
+    off = dataclasses.replace(
+        right, to_numpy=lambda mode, result: {**result, "c_n": result["c_n"] + (mode == "forward")}
+    )
+    assert agreement.check(off, controls.PROBLEM, "sequence", "forward", want).error == pytest.approx(1e-6)
+    with pytest.raises(agreement.Disagrees):
+        agreement.check(off, controls.PROBLEM, "sequence", "forward", want | {"usual/c_n": np.array(0.0)})
+
+
+def test_tf32_has_a_tolerance_of_its_own_and_an_error_of_the_tolerance_passes(monkeypatch):
+    monkeypatch.setenv(VARIABLE, TF32)
+    assert [agreement.tolerance_of(dtype) for dtype in ("float32", "float64")] == [8e-3, 1e-12]
+    ones = {"a": np.ones(1), "b": np.ones(1)}
+    assert agreement.compare(ones, ones, "float32") == agreement.Largest(0.0, "b")
+    assert agreement.compare({"a": np.array([1.5])}, {"a": np.ones(1)}, "float32", tolerance=0.5).error == 0.5
 
 
 @pytest.mark.parametrize(
@@ -92,6 +113,23 @@ def test_where_want_is_unusually_small_the_error_is_that_of_a_usual_size():
         agreement.compare(got, want, "float32", least={"g": 1.0})
     with pytest.raises(agreement.Disagrees):
         agreement.compare({"g": np.array([np.nan])}, want, "float32", least={"g": np.inf})
+
+
+def test_a_usual_size_is_half_of_the_largest_value_for_other_inputs():
+    problem = Problem.parse("t6-b2-i3-h1")
+    weights = make_weights(problem)
+    others = [reference.run_sequence(problem, weights, make_inputs(problem, 5 + 2**20 + k)) for k in range(32)]
+    for name, size in agreement.least_of(agreement.usual(problem, "sequence", weights, 5)).items():
+        assert size == max(np.abs(results[name]).max() for results in others) / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "few"),
+    [("t8-b1-i1-h8", False), ("t4-b4-i2-h2-bi", False), ("t8-b8-i8-h1", True), ("t1-b1-i8-h4-l2", True)],
+)
+def test_fewer_than_eight_numbers_are_few(text, few):
+    problem = Problem.parse(text)
+    assert bool(agreement.usual(problem, "sequence", make_weights(problem), 0)) is few
 
 
 TINY = ("t1-b1-i1-h1", "t6-b2-i3-h1", "t5-b1-i4-h6")
