@@ -6,7 +6,6 @@ than the run that heads the page.
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -119,23 +118,13 @@ def maps(head: Report, advised: Iterable[Recommendation]) -> Iterator[Map]:
             if len(shapes) < 2 or measured["implementation"].nunique() < 2:
                 continue
             cells = {(row.implementation, row.problem): _cell(row) for row in rows.itertuples(index=False)}
-            lines = [(name, [cells.get((name, shape), ("–", "")) for shape in shapes]) for name in _ordered(rows)]
+            names = tracks.in_order(rows, "ratio")
+            lines = [(name, [cells.get((name, shape), ("–", "")) for shape in shapes]) for name in names]
             yield Map(mode, device, shapes, lines)
 
 
 ENDS = (0.5, 0.7, 0.87, 0.97, 1.03, 1.15, 1.5, 2.5, 5.0)
 """The ratios at which the colour changes, from much faster to much slower than the baseline."""
-
-
-def _ordered(rows: pd.DataFrame) -> list[str]:
-    """Return the implementations by track, then by their mean log ratio; those without one come last."""
-
-    def place(name: str) -> tuple[int, float]:
-        mine = rows[rows["implementation"] == name]
-        mean = mine["ratio"].map(math.log, na_action="ignore").mean()
-        return tracks.rank(str(mine["track"].iloc[0])), math.inf if pd.isna(mean) else mean
-
-    return sorted(dict.fromkeys(rows["implementation"].astype(str)), key=place)
 
 
 def _cell(row: Any) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -20,7 +19,6 @@ from benchmarks.options import Options
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
 from impls.core.command_line import describe
 from impls.core.text import one_line
-from reports import benchmark_json
 
 BENCHMARK = ["problem", "workload", "mode", "device"]
 """The columns that name a benchmark. Only arms of the same benchmark are compared."""
@@ -76,7 +74,7 @@ def read_run(path: Path) -> Run:
     """Read one run.
 
     Args:
-        path: its folder, its Parquet file alone, or the JSON of `pytest benchmarks`.
+        path: its folder, or its Parquet file alone.
 
     Raises:
         Unreadable: says in one line what is wrong.
@@ -96,10 +94,6 @@ def _read(path: Path) -> Run:
         if (run_id := records["run_id"].iloc[0]) != known.run.run_id:
             raise Unreadable(f"{path} mixes two runs: {ENVIRONMENT} is of {known.run.run_id}, the rows of {run_id}")
         return Run(path, records, turns_read, known)
-    if path.suffix == ".json":
-        table, described = benchmark_json.read(path)
-        records, turns_read = _frames(path, table.drop_columns("turns"), table["turns"])
-        return Run(path, records, turns_read, msgspec.structs.replace(_of_records(records, turns_read), **described))
     records, turns_read = _read_parquet(path)
     known = _of_records(records, turns_read)
     with contextlib.suppress(ValueError):  # it may not be there, or belong to something else
@@ -145,15 +139,18 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     if not path.is_file():
         raise Unreadable(f"{path} is not a file" if path.exists() else f"{path} does not exist")
     try:
-        columns = pq.read_schema(path)
-        check_columns(path, columns)
-        names = [name for name in RECORDS.names if name in columns.names]
+        schema = pq.read_metadata(path).schema
+        leaves = [schema.column(k).path for k in range(len(schema))]
+        turns = {leaf: f"turns.{leaf.rpartition('.')[2]}" for leaf in leaves if leaf.startswith("turns.")}
+        missing = {*NEEDED, "reason", "seconds", "turns.block", "turns.seconds"} - {*leaves, *turns.values()}
+        if missing:
+            raise Unreadable(f"{path} holds no benchmark records: it has no column {min(missing)}")
+        names = [name for name in RECORDS.names if name in leaves]
         with pq.ParquetFile(path, read_dictionary=[name for name in names if name in WORDS]) as file:
             newest = pc.max(file.read(["schema_version"])["schema_version"]).as_py() or 0
             if newest > SCHEMA_VERSION:
                 raise Unreadable(f"{path} has schema version {newest:g}; this version reads up to {SCHEMA_VERSION}")
-            leaves = [file.schema.column(k).path for k in range(len(file.schema))]
-            wanted = [leaf for leaf in leaves if leaf.startswith("turns.") and leaf.rpartition(".")[2] in FIELDS]
+            wanted = [leaf for leaf, name in turns.items() if name.removeprefix("turns.") in FIELDS]
             return _frames(path, file.read(names), file.read(wanted)["turns"])
     except Unreadable:
         raise
@@ -174,20 +171,6 @@ def _frames(path: Path, table: pa.Table, column: pa.ChunkedArray) -> tuple[pd.Da
     flat["record"] = pc.list_parent_indices(lists).to_numpy()
     check_values(path, records, flat)
     return records, flat
-
-
-def check_columns(path: Path, columns: pa.Schema) -> None:
-    """Check that a file has the columns of records.
-
-    Raises:
-        Unreadable: names the first column that is missing.
-    """
-    turns = columns.field("turns").type if "turns" in columns.names else pa.null()
-    structs = turns.value_type if pa.types.is_list(turns) else pa.null()
-    fields = [f"turns.{field.name}" for field in structs] if pa.types.is_struct(structs) else []
-    missing = {*NEEDED, "reason", "seconds", "turns", "turns.block", "turns.seconds"} - {*columns.names, *fields}
-    if missing:
-        raise Unreadable(f"{path} holds no benchmark records: it has no column {min(missing)}")
 
 
 def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -56,7 +56,7 @@ def history(reported: Sequence[Report]) -> pd.DataFrame:
     parts = []
     for each in reported:
         metadata, summary = each.run.metadata, each.summary
-        kept = summary.loc[summary["status"] == "ok", [*BENCHMARK, "implementation", "versions", *ESTIMATES]].assign(
+        kept = summary[[*BENCHMARK, "implementation", "versions", *ESTIMATES]].assign(
             machine=machine_label(metadata),
             run_id=each.run.run_id,
             date=began(each.run.run_id),
@@ -70,6 +70,7 @@ def history(reported: Sequence[Report]) -> pd.DataFrame:
     series = ["machine", *BENCHMARK, "implementation"]
     columns = [*series, "run_id", "date", "commit", "versions", *ESTIMATES, "baseline"]
     past = pd.concat(parts, ignore_index=True)[columns]
+    past["date"] = pd.to_datetime(past["date"], utc=True)  # NaT of an id without a time has no zone
     past = past[past["ratio"].notna() & (past["baseline"] == reported[0].baseline)]
     return past.sort_values([*series, "date", "run_id"], kind="stable", ignore_index=True)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 DEFAULT, TUNED = "default", "tuned"
 TRACKS = (DEFAULT, TUNED)
 PEAK = "peak"
@@ -12,3 +15,10 @@ LIMITS = ("floor", PEAK)
 def rank(track: str) -> int:
     """Return the place of a track among all: 0 is first; an unknown track comes after the known ones."""
     return TRACKS.index(track) if track in TRACKS else len(TRACKS)
+
+
+def in_order(rows: pd.DataFrame, number: str) -> list[str]:
+    """Return the implementations of rows by track, then by the mean log of a number; those without one come last."""
+    known = rows.assign(log=np.log(rows[number].astype(float)), rank=rows["track"].astype(str).map(rank))
+    of_name = known.groupby(rows["implementation"].astype(str), sort=False)[["rank", "log"]].mean()
+    return list(of_name.sort_values(["rank", "log"], kind="stable").index)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
 from reports import tracks
@@ -20,13 +19,6 @@ SHORT = "length(datum.label) > 30 ? slice(datum.label, 0, 29) + '…' : datum.la
 """The label of a row: its name, cut where it is too long."""
 WIDEST = 760
 """The most width of a chart of one panel, in pixels."""
-
-
-def in_rows(data: pd.DataFrame, by: str) -> list[str]:
-    """Return the implementations of points in the order of their rows: by track, then by the mean log of a column."""
-    of_name = data.groupby("implementation")
-    logs, track = np.log(data[by]).groupby(data["implementation"]).mean(), of_name["track"].first()
-    return sorted(logs.index, key=lambda name: (tracks.rank(track[name]), logs[name]))
 
 
 def looks(field: str, of: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
@@ -81,7 +73,7 @@ def dots(
         line: the line below the points; without it, one joins the points of a row.
         problems: a panel for each, as many side by side as fit; without them, it is one panel.
     """
-    order, channels = in_rows(data, by), channels or of_tracks(data)
+    order, channels = tracks.in_order(data, by), channels or of_tracks(data)
     scale = alt.Scale(domain=order)
     y = alt.Y("implementation:N", scale=scale, title=None, axis=alt.Axis(labelExpr=SHORT, labelLimit=NAMES))
     beside = min(NAMES, int(LETTER * max(map(len, order), default=0))) + 30

@@ -38,11 +38,6 @@ def made(report: Report) -> Iterator[Shown]:
             yield Shown(what, part.SECTION, part.ORDER, getattr(part, "FROM", MOST))
 
 
-def answers(shown: Iterable[Shown]) -> list[Answer]:
-    """Return the answers of what is shown."""
-    return [each.what for each in shown if isinstance(each.what, Answer)]
-
-
 def drawn(shown: Iterable[Shown], folder: Path) -> list[Shown]:
     """Write the charts of what is shown into a folder, and return everything as a page has it.
 

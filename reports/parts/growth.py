@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -16,7 +16,7 @@ from benchmarks.words import listed
 from reports import formatting, frames
 from reports.frames import Run, plain
 from reports.report import PURPOSES, SIZES, Answer, Report, largest, problems_of
-from reports.tables import words_of
+from reports.tables import number, words_of
 from reports.verdict import BASELINE, FASTER, SLOWER
 
 SECTION, ORDER = "flips", 25
@@ -144,9 +144,6 @@ def _first_calls(swept: pd.DataFrame, where: str) -> Answer:
         if growing
         else "no implementation's first training step both more than doubled and took over a second."
     )
-    columns = (*map(words_of, ARM), *(Column(f"t{size}", f"T = {size}", _duration(f"t{size}")) for size in sizes))
+    times = [Column(f"t{size}", f"T = {size}", number(f"t{size}", formatting.duration)) for size in sizes]
+    columns = (*map(words_of, ARM), *times)
     return Answer(f"How does the first call grow with the sequence length{where}?", said, columns, seconds)
-
-
-def _duration(name: str) -> Callable[[Any], str]:
-    return lambda row: formatting.duration(getattr(row, name))

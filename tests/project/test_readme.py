@@ -7,8 +7,7 @@ import torch
 
 from impls.core.contract import MODES
 from reports import formatting, frames
-from reports.parts import answers, made
-from reports.report import Report
+from reports.run_folder import complete
 from reports.summary import summarise
 from tests.helpers.processes import ROOT
 from tests.helpers.records import PUBLISHED
@@ -48,7 +47,7 @@ def table(head, rows):
 def packed(mode, names=("torch_lstm", "torch_cell", "keras_jax", "jax_scan")):
     """What lengths cost, by sequence length and implementation."""
     run = frames.read_run(newest("-packed"))
-    answer = next(each for each in answers(made(Report(run, summarise(run)))) if "lengths" in each.title)
+    answer = next(each for each in complete(run).answers if "lengths" in each.title)
     found = {}
     for row in answer.rows:
         if row.mode == mode:

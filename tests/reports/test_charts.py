@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import history, parts
+from reports import parts
 from reports.charts import marks, style
-from reports.charts.drawing import NARROW, WIDE, Drawing, specification, svg
+from reports.charts.drawing import NARROW, WIDE, Drawing, specification, svg, write
 from reports.parts import sizes
 from reports.report import Report
 from reports.summary import summarise
@@ -83,12 +83,6 @@ def placed(drawing):
     return found
 
 
-def test_which_charts_there_are(one, several):
-    both = {"ratio-sequence-forward-cpu", "accuracy-float32-cpu", "drift"}
-    assert set(one[1]) >= {*both, "ratio-sequence-train_step-cpu", "directions-p"}
-    assert set(several[1]) >= {*both, "sizes-sequence-forward-cpu", "rates-sequence-forward-cpu"}
-
-
 def test_every_chart_fits_its_width_and_is_read_in_the_light_and_in_the_dark(one, several, tmp_path):
     for drawing in {**one[1], **several[1]}.values():
         assert drawing.alt.endswith(".")
@@ -102,17 +96,6 @@ def test_every_chart_fits_its_width_and_is_read_in_the_light_and_in_the_dark(one
             assert root.get("font-size")
             assert all(float(size.removesuffix("px")) >= 11 for size in fonts), drawing.name
             assert set(re.findall(r'(?:fill|stroke)="(#\w+)"', text)) <= set(style.DARK), drawing.name
-
-
-def test_the_file_of_a_chart_has_its_dark_colors(one, tmp_path):
-    run = save(tmp_path / "run", rows(1, modes={"train_step": 1}))
-    shown = parts.drawn(parts.made(Report(run, summarise(run))), tmp_path)
-    (ratio,) = (each.what for each in shown if each.name.startswith("ratio"))
-    text = (tmp_path / f"{ratio.name}.svg").read_text()
-    assert (
-        f'svg [fill="{style.BLUE}"]{{fill:{style.DARK[style.BLUE]}}}' in text.partition("prefers-color-scheme: dark")[2]
-    )
-    assert (tmp_path / f"{ratio.name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -129,17 +112,6 @@ def test_numbers_and_intervals_drawn_are_the_summarys(one, name, key, number):
     assert len(shown) == len(mine)
     for column, wanted in ((number, f"{number}_wanted"), ("low", f"{number}_low"), ("high", f"{number}_high")):
         assert shown[column].to_numpy() == pytest.approx(shown[wanted].to_numpy())
-
-
-def test_a_mark_stands_where_its_number_is(one):
-    summary, found = one
-    mine = summary[summary["mode"] == "train_step"].set_index("implementation")
-    marked = {said.split(",")[0]: x for said, x, _ in placed(found["ratio-sequence-train_step-cpu"])}
-    assert sorted(marked) == sorted(SECONDS)
-    logs, at = np.log(mine.loc[list(marked), "ratio"].to_numpy(float)), np.array(list(marked.values()))
-    slope, start = np.polyfit(logs, at, 1)
-    assert slope > 0
-    assert at == pytest.approx(start + slope * logs, abs=0.1)
 
 
 def test_rows_stand_by_track_and_the_quickest_first_without_the_peak(tmp_path):
@@ -195,6 +167,13 @@ def test_a_line_crosses_only_between_clear_sizes(ratios, clear, crossed):
         assert (found["size"].item(), found["value"].item()) == (pytest.approx(at), pytest.approx(at**0.5))
 
 
+def test_the_file_of_a_chart_has_its_dark_colors(one, tmp_path):
+    write(one[1]["drift"], tmp_path)
+    dark = (tmp_path / "drift.svg").read_text().partition("prefers-color-scheme: dark")[2]
+    assert f'svg [fill="{style.BLUE}"]{{fill:{style.DARK[style.BLUE]}}}' in dark
+    assert (tmp_path / "drift.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_drift_is_each_block_against_its_arms_medians(one):
     turns = pd.DataFrame([{**row, **turn} for row in rows() for turn in row["turns"]])
     relative = turns["seconds"] / turns.groupby(["implementation", "mode"])["seconds"].transform("median")
@@ -203,36 +182,6 @@ def test_drift_is_each_block_against_its_arms_medians(one):
     assert sorted(shown["middle"]) == pytest.approx(sorted(blocks.median()))
     assert sorted(shown["low"]) == pytest.approx(sorted(blocks.quantile(0.1)))
     assert shown["minutes"].min() >= 0
-
-
-def past(ratios, machine="a cpu", **changes):
-    """The history of a made-up implementation, a run a day."""
-    rows = [
-        {
-            "machine": machine, "problem": "p", "workload": "sequence", "mode": "train_step", "device": "cpu",
-            "implementation": name, "run_id": f"r{day}", "date": pd.Timestamp(2026, 1, 1 + day, tz="UTC"),
-            "commit": f"commit{day}", "versions": "torch 2", "ratio": ratio, "ratio_low": 0.9 * ratio,
-            "ratio_high": 1.1 * ratio, "baseline": "base", **changes,
-        }
-        for name, each in (("base", [1.0] * len(ratios)), ("other", ratios))
-        for day, ratio in enumerate(each)
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def test_history_drawn_is_the_ratios_in_the_order_of_their_dates():
-    (drawing,) = history.draw(past([1.2, 1.1, 1.3]))
-    shown = rows_in(drawing, "date", "ratio", "low", "high")
-    assert shown["ratio"].tolist() == [1.2, 1.1, 1.3]
-    assert shown["low"].tolist() == pytest.approx([1.08, 0.99, 1.17])
-    ordered = sorted(placed(drawing), key=lambda mark: mark[1])
-    assert [said.split(": ")[0] for said, _, _ in ordered] == [f"other, p, 2026-01-0{day}" for day in (1, 2, 3)]
-
-
-def test_history_needs_two_runs_on_a_machine_with_a_date():
-    assert list(history.draw(past([1.2, 1.1], date=pd.NaT))) == []
-    several = pd.concat([past([1.2, 1.1]), past([1.2, 1.1], "another"), past([1.3], "a third")])
-    assert len({drawing.name for drawing in history.draw(several)}) == 2
 
 
 def test_one_replicate_has_points_without_intervals_and_no_drift_where_turns_do_not_say_when_they_ran(tmp_path):
@@ -252,20 +201,6 @@ def test_what_failed_is_not_drawn_and_without_the_baseline_nothing_is_compared(t
     assert not [name for name in found if name.startswith("ratio")]
     assert {said.split(",")[0] for said, _, _ in placed(found["directions-p"])} == {"quick", "slow"}
     assert drawn(tmp_path, [{**row, **failed} for row in rows()])[1] == {}
-
-
-def contrast(*colors):
-    channels = [[int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)] for color in colors]
-    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in each] for each in channels]
-    low, high = sorted(sum(np.multiply((0.2126, 0.7152, 0.0722), each)) for each in linear)
-    return (high + 0.05) / (low + 0.05)
-
-
-def test_every_color_is_told_from_white_and_from_the_dark_page():
-    for light, other in style.DARK.items():
-        if light not in (style.GRID, style.PAPER):
-            least = 4.5 if light in (style.INK, style.SOFT) else 3
-            assert min(contrast(light, "#ffffff"), contrast(other, "#121212")) >= least, light
 
 
 @pytest.mark.parametrize("shown", [(1e-6, 1e3), (1.05, 1.13), (0.4, 2.5), (3e-4, 2e-2)])

@@ -1,7 +1,6 @@
 """Which run each part of a page is taken from."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import pytest
 
@@ -149,10 +148,3 @@ def test_every_arm_and_shape_has_its_ratio_and_its_colour_and_what_failed_says_h
 def test_colours_go_from_much_faster_to_much_slower():
     ratios = {0.1: 0, 0.5: 0, 0.51: 1, 0.9: 3, 1.0: 4, 1.04: 5, 2.0: 7, 5.0: 8, 80.0: 9}
     assert {ratio: colour(ratio) for ratio in ratios} == ratios
-
-
-def test_the_id_of_a_row_names_it_and_fits_an_address():
-    row = {"implementation": "torch_lstm", "problem": "t1", "workload": "sequence", "mode": "forward", "device": "cpu"}
-    assert composition.address("", SimpleNamespace(**row)) == "t1/sequence/forward/torch_lstm"
-    odd = SimpleNamespace(**{**row, "implementation": 'a" b<', "device": "cuda"})
-    assert composition.address("run", odd) == "run/t1/sequence/forward/cuda/a-b-"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import os
 import re
 import shutil
@@ -17,29 +16,19 @@ from click.testing import CliRunner
 from benchmarks.record import read_records
 from reports import frames
 from reports.__main__ import cli
-from reports.dataset import Dataset, NoDataset, is_dataset
+from reports.dataset import Dataset, NoDataset
 from reports.summary import summarise
-from tests.helpers.records import ENVIRONMENT, QUICK, SMALL, record, write
+from tests.helpers.records import QUICK, record, save
 from tests.helpers.slurm import free_port, until
 
 XEON = "Intel(R) Xeon(R) Processor"
 
 
-def described(folder, run_id, cpu="AMD EPYC"):
-    """Write the environment.json of a run into its folder, and return the folder."""
-    run = {**ENVIRONMENT["run"], "run_id": run_id}
-    content = {**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "cpu": cpu}, "run": run}
-    (folder / "environment.json").write_text(json.dumps(content))
-    return folder
-
-
-def made(folder, number, cpu="AMD EPYC", ratio=1.5, month=11):
+def made(folder, number, cpu="AMD EPYC", ratio=1.5, month=11, end=""):
     """A run's folder, with two implementations."""
-    run_id = f"2026{month:02}{number + 1:02}T000000-{number:08x}"
-    folder.mkdir(parents=True)
+    run_id = f"2026{month:02}{number + 1:02}T000000-{number:08x}{end}"
     rows = [record(name, r, 1e-3 * s, run_id=run_id) for name, s in (("base", 1), ("other", ratio)) for r in (0, 1)]
-    write(folder / "results.parquet", rows)
-    return described(folder, run_id, cpu)
+    return save(folder, rows, run_id, cpu=cpu).folder
 
 
 @pytest.fixture
@@ -77,11 +66,12 @@ def test_the_same_run_twice_is_there_once_whoever_writes(tmp_path):
     assert len([path for path in (tmp_path / "data").rglob("*") if path.is_file()]) == 1
 
 
-def test_a_run_that_is_added_again_is_replaced(filled, tmp_path):
-    filled.put(made(tmp_path / "again" / "run", 0, XEON, 1.7, 10))
-    assert len(filled.runs()) == 4
-    (folder,) = filled.fetch(filled.runs("run_id LIKE '20261001%'"), tmp_path / "fetched")
-    assert summarise(frames.read_run(folder))["ratio"].max() == pytest.approx(1.7)
+def test_an_id_that_no_file_can_have_is_shortened(tmp_path):
+    data = Dataset(tmp_path / "data")
+    run_id = data.put(made(tmp_path / "run", 0, end="../" + "x" * 300))
+    (folder,) = data.fetch(data.runs(), tmp_path / "fetched")
+    assert frames.read_run(folder).run_id == run_id
+    assert folder.parent == tmp_path / "fetched"
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error_and_no_month_less(filled, monkeypatch):
@@ -103,22 +93,6 @@ def test_a_file_that_is_being_written_is_not_read(filled, tmp_path):
     assert len(filled.runs()) == 4
 
 
-def test_folders_above_the_dataset_mean_nothing(tmp_path):
-    data = Dataset(tmp_path / "month=2020-01" / "data")
-    data.put(made(tmp_path / "run", 0))
-    assert len(data.runs("month = '2026-11' AND machine LIKE 'amd-epyc%'")) == 1
-
-
-def test_an_id_that_no_file_can_have_is_shortened(tmp_path):
-    data, odd = Dataset(tmp_path / "data"), "20261101T000000-../" + "x" * 300
-    (tmp_path / "run").mkdir()
-    write(tmp_path / "run" / "results.parquet", [{**row, "run_id": odd} for row in SMALL])
-    data.put(described(tmp_path / "run", odd))
-    (folder,) = data.fetch(data.runs(), tmp_path / "fetched")
-    assert frames.read_run(folder).run_id == odd
-    assert folder.parent == tmp_path / "fetched"
-
-
 def test_what_is_wrong_is_one_line(tmp_path, filled):
     with pytest.raises(NoDataset, match="holds no dataset"):
         Dataset(tmp_path / "nowhere").runs()
@@ -126,13 +100,6 @@ def test_what_is_wrong_is_one_line(tmp_path, filled):
         with pytest.raises(NoDataset, match=re.escape(f"the condition '{condition}'")) as caught:
             filled.runs(condition)
         assert "\n" not in str(caught.value)
-
-
-def test_addresses_are_told_from_folders_of_runs(tmp_path, filled):
-    assert is_dataset(filled.address)
-    assert is_dataset("s3://bucket/x")
-    assert not is_dataset(str(tmp_path / "run-0"))
-    assert not is_dataset(str(tmp_path / "nowhere"))
 
 
 def call(*words):

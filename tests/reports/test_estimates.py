@@ -12,7 +12,6 @@ from benchmarks.options import Options
 from reports import estimates
 from reports.estimates import Blocks
 from reports.frames import ARM, KEY, Run
-from reports.verdict import verdicts
 
 
 def simulated(rng, replicates, blocks, ratio, noise=0.03, drift=0.2, between=0.01, problems=1):
@@ -78,18 +77,6 @@ def test_a_baseline_alone_has_noise_of_times_and_one_replicate_has_none():
         assert found.words == f"times differ by {100 * found.times:.1f} % between replicates"
     once = simulated(np.random.default_rng(3), 1, 6, 1.2)
     assert estimates.noise(dataclasses.replace(once, records=once.records.assign(status="ok"))).words == ""
-
-
-def test_a_difference_is_found_and_has_a_direction():
-    rng = np.random.default_rng(4)
-    for ratio, word in ((1.1, "slower"), (0.9, "faster")):
-        assert list(verdicts(ratios(simulated(rng, 8, 6, ratio, between=0.005)))) == [word]
-
-
-def test_one_replicate_has_no_interval_and_is_unclear():
-    found = ratios(simulated(np.random.default_rng(5), 1, 6, 2.0))
-    assert (found["ratio_low"][0], found["ratio_high"][0]) == (0, np.inf)
-    assert list(verdicts(found)) == ["unclear"]
 
 
 def test_pairs_are_those_that_are_asked_for():

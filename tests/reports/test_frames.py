@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, read_records
+from benchmarks.record import SCHEMA, SCHEMA_VERSION, read_records
 from reports import frames
 from reports.summary import summarise
-from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, failed, record, refused, save
+from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, record, refused, save
 
 RUN_ID = "20261124T190533-b1085af4"
 """That of V2."""
@@ -46,14 +46,6 @@ def test_what_is_read_is_what_was_written():
             ], name
     flat = [(k, turn.block, turn.seconds) for k, row in enumerate(plain) for turn in row.turns]
     assert list(run.turns[["record", "block", "seconds"]].itertuples(index=False, name=None)) == flat
-
-
-def test_a_file_in_many_pieces_reads_as_in_one(tmp_path):
-    """Each piece has words of its own, under numbers of its own."""
-    whole = pq.read_table(V2)
-    pq.write_table(pa.concat_tables([whole.slice(2), whole.slice(0, 2)]), tmp_path / "pieces.parquet", row_group_size=1)
-    one, other = summarise(frames.read_run(V2)), summarise(frames.read_run(tmp_path / "pieces.parquet"))
-    pd.testing.assert_frame_equal(one, other)
 
 
 def test_pandas_own_files_read_too(tmp_path):
@@ -210,85 +202,3 @@ def test_a_file_without_a_column_that_is_needed_is_refused_and_others_may_be_mis
     run = frames.read_run(tmp_path / "old.parquet")
     assert run.records[["cores_used", "error_tensor"]].isna().all(axis=None)
     assert summarise(run)["ratio"].notna().all()
-
-
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(STATUSES), st.sampled_from([None, -1.0, 0.0, 1e-3])), min_size=1, max_size=4))
-def test_records_are_read_exactly_where_each_that_is_ok_has_a_time(tmp_path, values):
-    written = [record("base", k, seconds, status=status, reason="why") for k, (status, seconds) in enumerate(values)]
-    for row in written:
-        if row["status"] != "ok":
-            row["turns"] = None
-    sound = all((seconds or 0) > 0 for status, seconds in values if status == "ok")
-    try:
-        save(tmp_path / "run", written)
-    except frames.Unreadable:
-        assert not sound
-    else:
-        assert sound
-
-
-@pytest.mark.parametrize("error", [np.inf, np.nan, None])
-def test_a_failed_arm_may_have_any_error(error, tmp_path):
-    """A result that disagrees by infinity, or is no number, is told as such."""
-    save(tmp_path, [record("base", 0, 1e-3), failed("bad", 0, "disagrees", "why", error=error)])
-
-
-def json_file(path, change=lambda content: None):
-    """A file as pytest-benchmark writes it for bench_lstm.py, changed."""
-    entries = [
-        {
-            "params": {"implementation": name, "case": "t64-b16-i128-h128/sequence/forward"},
-            "extra_info": {"device": "cpu"},
-            "stats": {"median": scale * 2e-3, "data": [scale * 1e-3, scale * 2e-3, scale * 3e-3], "iterations": 7},
-        }
-        for name, scale in (("torch_cell", 2), ("torch_lstm", 1))
-    ]
-    machine = {"cpu": {"brand_raw": "a cpu", "count": 2}, "python_version": "3.12.1", "system": "Linux", "release": "6"}
-    content = {
-        "machine_info": machine,
-        "commit_info": {"id": "c0ffee", "dirty": True},
-        "benchmarks": entries,
-        "datetime": "2026-11-24T20:05:33+01:00",
-    }
-    change(content)
-    path.write_text(json.dumps(content))
-    return path
-
-
-def test_pytest_benchmarks_json_reads_as_a_run_of_one_replicate(tmp_path):
-    run = frames.read_run(json_file(tmp_path / "bench.json"))
-    first = run.records.iloc[0]
-    assert (first["seconds"], first["hidden_size"], first["dtype"], first["device"]) == (4e-3, 128, "float32", "cpu")
-    assert run.turns["seconds"].to_list() == [2e-3, 4e-3, 6e-3, 1e-3, 2e-3, 3e-3]
-    assert run.run_id.startswith("20261124T190533-")
-    assert (run.metadata.machine.cpu, run.metadata.machine.cores, run.metadata.commit.id) == ("a cpu", 2, "c0ffee")
-    found = summarise(run).set_index("implementation")
-    assert found.loc["torch_cell", "ratio"] == pytest.approx(2)
-    assert found.loc["torch_cell", "verdict"] == "unclear"
-    median_only = json_file(tmp_path / "median.json", lambda content: content["benchmarks"][0]["stats"].pop("data"))
-    assert frames.read_run(median_only).turns["seconds"].to_list() == [4e-3, 1e-3, 2e-3, 3e-3]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda content: content.update(benchmarks=[]), "holds no record"),
-        (lambda content: content["benchmarks"][0]["params"].pop("implementation"), "benchmarks[0].params"),
-        (lambda content: content["benchmarks"][0]["params"].update(case="mine/sequence/forward"), "'mine'"),
-        (lambda content: content["benchmarks"][0]["stats"].update(median=-1.0), "has no time"),
-        (lambda content: content.update(machine_info=None), "machine_info"),
-        (lambda content: content.update(datetime="yesterday"), "datetime"),
-    ],
-)
-def test_other_json_is_refused(change, message, tmp_path):
-    assert message in refused(json_file(tmp_path / "other.json", change))
-
-
-@pytest.mark.process
-def test_the_suites_own_file_reads(tmp_path, python):
-    path, case = tmp_path / "own.json", "t64-b1-i128-h128/sequence/forward"
-    words = ("-q", "-k", f"torch_lstm and not lstmcell and {case}", "--benchmark-max-time", "0.01")
-    done = python("pytest", "benchmarks", *words, f"--benchmark-json={path}", "-p", "no:cacheprovider")
-    assert done.returncode == 0, done.stdout
-    assert set(frames.read_run(path).records["implementation"]) == {"torch_lstm"}

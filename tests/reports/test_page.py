@@ -220,22 +220,3 @@ def test_it_fits_and_axe_finds_nothing_serious(folder, visit, width, scheme, dra
     assert violations(page) == []
     charts.first.evaluate("svg => svg.removeAttribute('aria-label')")
     assert len(violations(page, "svg-img-alt")) == 1
-
-
-def test_a_table_that_goes_on_beyond_the_edge_shows_it(folder, visit):
-    page = visit(folder / "index.html", width=390)
-    cut = "document.querySelector('.map:not([hidden]) .wide').classList.contains('cut')"
-    page.wait_for_function(cut)
-    page.locator(".map:visible .wide").evaluate("wide => wide.scrollTo(wide.scrollWidth, 0)")
-    page.wait_for_function(f"!{cut}")
-
-
-def test_paper_shows_what_is_folded_up_on_the_screen_and_no_controls(page):
-    page.emulate_media(media="print")
-    assert page.locator("form:visible, nav:visible").count() == 0
-    folded = page.locator("details:not([open])").count()
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert folded > 5
-    assert page.locator("details:not([open])").count() == 0
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert page.locator("details[open]").count() == 0

@@ -2,21 +2,18 @@
 
 import html.parser
 import json
-import shlex
 import shutil
 from functools import cache
 from urllib.parse import unquote, urldefrag
 
 import jsonschema
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from benchmarks.record import read_records, write_records
 from reports import documents, frames, run_folder
 from reports.__main__ import cli
 from tests.helpers.browser import violations
-from tests.helpers.processes import ROOT
 from tests.helpers.records import QUICK, SMALL, save
 
 
@@ -131,14 +128,6 @@ def test_a_document_links_to_pages_and_not_to_files_of_the_project(tmp_path):
         assert text in one.html
     for text in ('href="../one.html"', 'href="https://example.org/"'):
         assert text in decision.html
-
-
-def test_the_workflow_builds_the_site_and_uploads_it():
-    build, deploy = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text())["jobs"].values()
-    commands = [step["run"] for step in build["steps"] if "run" in step]
-    (upload,) = (step for step in build["steps"] if step.get("uses", "").startswith("actions/upload-pages-artifact@"))
-    assert shlex.split(commands[-1]) == ["nox", "-s", "site", "--", "--out", upload["with"]["path"]]
-    assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
 
 
 def publish(folder, to):

@@ -4,17 +4,12 @@ tests/data/summary-NAME.csv is the summary of NAME by the code before verdicts h
 replaced: `tie` and `unknown` by `unclear`, and the place `fastest` by `yes`, `tied` by `unclear`.
 """
 
-import json
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import json_files
-from benchmarks.metadata import Metadata
-from benchmarks.options import Options
-from impls.core.text import json_text
 from reports import frames, tables
 from reports.run_folder import complete
 from tests.helpers.records import DATA, PUBLISHED
@@ -45,21 +40,3 @@ def test_the_summary_is_the_one_before(path):
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_the_published_table_is_what_the_records_say(folder):
     assert (folder / "table.md").read_text() == tables.markdown(report(folder.name))
-
-
-@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
-def test_a_published_environment_is_kept_whole(folder):
-    """Everything in it is read, and written again; of the run, what is an option, and nothing of its floor."""
-    content = json.loads((folder / "environment.json").read_text())
-    content["run"] = {name: value for name, value in content["run"].items() if name in Options.__struct_fields__}
-    for name in ("peak_library", "floor_libraries", "rates"):
-        content.pop(name, None)
-    for name in ("dispatch", "max_hertz", "physical_cores"):
-        content["machine"].pop(name, None)
-    assert contains(json.loads(json_text(json_files.read(folder / "environment.json", Metadata))), content)
-
-
-def contains(whole, part):
-    if isinstance(part, dict):
-        return all(key in whole and contains(whole[key], value) for key, value in part.items())
-    return whole == part

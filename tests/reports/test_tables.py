@@ -112,17 +112,6 @@ def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys
     assert all(len(line) <= width for line in printed.splitlines())
 
 
-def test_the_columns_of_least_priority_are_left_out_first(tmp_path):
-    every = list(tables.sections(report(save(tmp_path, [record("base", r, 1e-3) for r in (0, 1)]))))
-    before = every[0].columns
-    for width in range(250, 40, -30):
-        kept = tables.columns_that_fit(every, CleanConsole(width=width))
-        gone = [column.priority for column in before if column not in kept]
-        assert max(gone, default=0) < min(column.priority for column in kept)
-        before = kept
-    assert [column.key for column in kept] == ["implementation", "time", "ratio", "verdict"]
-
-
 def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(tmp_path, capsys):
     forward = {"workload": "sequence", "mode": "forward"}
     rows = [*trained("base", 1e-3), *trained("base", 1e-3, "forward"), *trained("mine", 1e-3)]
