@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 from impls.core import command_line
 
@@ -20,6 +21,8 @@ COMMANDS = {
     "fleet": "benchmarks.fleet.command",
 }
 """The module of each command."""
+OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+"""What git sets for its hooks: every repository would be taken for that of the hook."""
 OLD_NAMES = {"run": "bench", "gpu-check": "gpu_check"}
 
 
@@ -43,6 +46,8 @@ class Commands(Group):
 @click.group(cls=Commands, old_names=OLD_NAMES, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
+    for name in OF_A_HOOK:
+        os.environ.pop(name, None)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ RAW = {
     gpu_check.FILE: "is the suite right on this GPU? (JUnit)",
 }
 RESERVED = ("figures",)
+WRITTEN = ("summary.csv", "table.md", "table.tex", "figures")
+OF_A_SITE = ("summary.csv", "data.json", "data.schema.json", "docs")
 TITLE = b"<title>Which LSTM is fastest?</title>"
 """What is near the start of every page of this suite."""
 COPIED = [name for name in RAW if name != "results.json"]
@@ -53,8 +55,8 @@ def reports(
     """
     read, unreadable = frames.read_runs(paths)
     runs = composition.in_order(read)
-    if runs and _holds_another_page(page):
-        raise click.ClickException(f"{page / 'index.html'} is not a page of this suite; give another --out")
+    if runs and (mine := _of_somebody_else(page, OF_A_SITE if links else ())):
+        raise click.ClickException(f"{page / mine} is not of this suite; give another --out")
     named = names(runs)
     every = [(run, name, folder / name if folder else page, page, links) for run, name in zip(runs, named, strict=True)]
     if len(every) < 2:
@@ -90,12 +92,15 @@ def complete(run: Run, name: str = "") -> Report:
 
 
 def is_free(run: Run, folder: Path) -> bool:
-    """Return whether a folder has no raw files, or has those of this run."""
-    environment = folder / "environment.json"
-    if not environment.exists():
-        return not any((folder / name).exists() for name in COPIED)
+    """Return whether a folder has nothing that a report of this run would replace, or is one already."""
+    source = run.folder if run.folder.is_file() else run.folder / "environment.json"
+    copied = folder / source.name
+    if not copied.exists():
+        return not any((folder / name).exists() for name in (*RAW, *WRITTEN))
+    if run.folder.is_file():
+        return copied.read_bytes() == source.read_bytes()
     try:
-        return json_files.read(environment, Metadata).run.run_id == run.run_id
+        return json_files.read(copied, Metadata).run.run_id == run.run_id
     except ValueError:
         return False
 
@@ -110,7 +115,7 @@ def copy_raw(run: Run, folder: Path) -> None:
     if same(run.folder, folder):
         return
     if not is_free(run, folder):
-        raise click.ClickException(f"{folder} holds another run; give another --out")
+        raise click.ClickException(f"{folder} holds something else than this run; give another --out")
     for source in sources:
         if source.is_file():
             write_whole(folder / source.name, lambda temporary, source=source: shutil.copyfile(source, temporary))  # type: ignore[misc]
@@ -136,10 +141,10 @@ def holds_a_report(path: Path) -> bool:
     return os.path.isfile(path / "index.html") and not any((path / name).exists() for name in RAW)  # noqa: PTH113 — of any length
 
 
-def _holds_another_page(folder: Path) -> bool:
-    """Whether a folder has an index.html that this suite did not write."""
+def _of_somebody_else(folder: Path, names: Sequence[str]) -> str:
+    """Return the name of what a page would replace and this suite has not made; nothing where there is none."""
     page = folder / "index.html"
     if not page.is_file():
-        return False
+        return next((name for name in names if (folder / name).exists()), "")
     with page.open("rb") as file:
-        return TITLE not in file.read(2**13)
+        return "" if TITLE in file.read(2**13) else page.name

@@ -81,6 +81,8 @@ def calibrate(options: CalibrateOptions) -> int:
         _ = subject.root  # so that what can't be copied is found now
         for name in TABLES if folder.is_dir() else ():
             check_place(folder / name)
+            if (folder / name).exists() and not (folder / "pool").is_dir():
+                raise ValueError(f"{folder / name} is of no calibration; give another --out")
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if [*folder.glob("replicate-*.parquet")]:

@@ -244,6 +244,12 @@ def test_a_folder_in_which_tables_cannot_be_written_is_refused_before_anything_i
         tables()
 
 
+def test_a_users_own_file_is_not_replaced(tables, tmp_path):
+    (tmp_path / "calibration.md").write_text("mine")
+    with pytest.raises(click.UsageError, match="is of no calibration"):
+        tables()
+
+
 def test_a_process_that_was_killed_leaves_no_table(tables, tmp_path, monkeypatch):
     def killed(*_):
         raise RuntimeError("a process was killed")

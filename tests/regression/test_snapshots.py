@@ -1,7 +1,9 @@
 """Snapshots of a revision and of the working tree."""
 
 import pytest
+from click.testing import CliRunner
 
+from benchmarks.__main__ import cli
 from benchmarks.regression import snapshots
 from impls.core import contract
 from tests.helpers.processes import git
@@ -60,6 +62,12 @@ def test_links_are_part_of_what_is_compared(folder):
     (folder / "helpers").symlink_to(folder.parent)
     with pytest.raises(snapshots.Unusable, match="leads out"):
         snapshots.of_working_tree(folder, "impls")
+
+
+def test_a_command_in_a_hook_of_git_finds_other_repositories_than_the_hooks(folder, monkeypatch):
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    CliRunner().invoke(cli, ["regression", "--help"])
+    assert snapshots.resolve(folder, "HEAD")
 
 
 def test_a_revision_has_all_its_files_and_a_snapshot_that_somebody_changed_is_made_again(folder):

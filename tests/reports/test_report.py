@@ -2,10 +2,13 @@
 
 import json
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from reports import run_folder
 from reports.__main__ import cli
+from reports.run_folder import OF_A_SITE, RAW
 from tests.helpers.records import ENVIRONMENT, SMALL, failed, record, save
 
 WHERE = {"workload": "sequence", "mode": "train_step"}
@@ -89,7 +92,7 @@ def test_a_folder_that_holds_a_report_is_skipped_with_one_line(tmp_path):
     assert "there is no run" in alone.stderr
 
 
-@pytest.mark.parametrize("name", ["index.html", "run/results.parquet", "run/environment.json"])
+@pytest.mark.parametrize("name", ["index.html", *(f"run/{name}" for name in (*RAW, "summary.csv", "table.md"))])
 def test_a_users_own_files_are_not_replaced(name, tmp_path):
     run, mine = save(tmp_path / "run", SMALL).folder, tmp_path / "out" / name
     for _ in range(2):  # onto its own files it writes again
@@ -102,6 +105,17 @@ def test_a_users_own_files_are_not_replaced(name, tmp_path):
     assert done.exit_code == 1
     assert "give another --out" in done.output
     assert content(tmp_path / "out") == {name: b"<title>mine</title>"}
+
+
+@pytest.mark.parametrize("name", OF_A_SITE)
+def test_a_site_is_not_built_over_a_users_files(name, tmp_path):
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    run = save(tmp_path / "run", SMALL).folder
+    with pytest.raises(click.ClickException, match="give another --out"):
+        run_folder.reports([run], tmp_path / "out" / "runs", tmp_path / "out", [("docs/x.html", "x")])
+    assert content(tmp_path / "out") == {name: b"mine"}
 
 
 ODD = {
