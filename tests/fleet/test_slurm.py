@@ -71,15 +71,3 @@ def test_gates_on_two_nodes_end_in_one_verdict_also_where_one_is_requeued(cluste
     done = fleet.run("collect", fleet.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no regression found" in done.stdout
-
-
-def test_a_controller_that_is_killed_and_started_again_loses_nothing(fleet):
-    fleet.start("--nodes", "2", replicates=3)
-    fleet.measuring("001")
-    fleet.cluster.kill("slurmctld")
-    assert fleet.run("status", fleet.folder).returncode == 2
-    fleet.cluster.start_controller()
-    until(lambda: fleet.cluster.command("sinfo", "-h").strip(), "the controller", 60)
-    fleet.wait()
-    code, said, _ = fleet.collect()
-    assert code == 0, said

@@ -23,20 +23,15 @@ SETTINGS = (
 """dtype, precision, compute capability, and whether programs meet."""
 
 
-def name(kernel: str, dtype: str, precision: str, capability: int, meets: bool) -> str:
-    """Return the key of a kernel in a setting."""
-    return f"{kernel} {dtype} {precision} {capability} {'meets' if meets else 'alone'}"
-
-
 def main() -> None:
-    """Print, by name, the PTX and the bytes of machine code."""
+    """Print the PTX and the bytes of machine code of each kernel in each setting."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
     from impls.families import triton_recurrence
 
-    found = {}
+    found = []
     for dtype, precision, capability, meets in SETTINGS:
         depth = triton_recurrence.DEPTHS[dtype]
         sizes = {"PRECISION": precision, "ROWS": 16, "UNITS": 16, "DEPTH": depth, "MEET": meets}
@@ -45,7 +40,7 @@ def main() -> None:
             signature |= dict.fromkeys(sizes, "constexpr")
             source = ASTSource(getattr(triton_recurrence, kernel), signature, constexprs=sizes)
             made = triton.compile(source, target=GPUTarget("cuda", capability, 32)).asm
-            found[name(kernel, dtype, precision, capability, meets)] = made["ptx"], len(made["cubin"])
+            found.append((kernel, (dtype, precision, capability, meets), made["ptx"], len(made["cubin"])))
     print(json.dumps(found))
 
 

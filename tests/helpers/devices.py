@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,30 +59,3 @@ def torch(used: int = 0, peak: int = 0, initialized: bool = True) -> Any:
 def jax(stats: dict[str, int] | None, platform: str = "gpu") -> Any:
     """A JAX with one device, whose allocator says this."""
     return SimpleNamespace(local_devices=lambda: [SimpleNamespace(platform=platform, memory_stats=lambda: stats)])
-
-
-class Graphs:
-    """What stands in for torch.cuda where a CUDA graph is recorded: it notes what happens, and replays nothing."""
-
-    def __init__(self) -> None:
-        self.noted: list[str] = []
-
-    def Stream(self) -> Any:
-        return SimpleNamespace(wait_stream=lambda _: self.noted.append("the side waits"))
-
-    def current_stream(self) -> Any:
-        return SimpleNamespace(wait_stream=lambda _: self.noted.append("the main stream waits"))
-
-    def CUDAGraph(self) -> Any:
-        return SimpleNamespace(replay=lambda: self.noted.append("replayed"))
-
-    @contextlib.contextmanager
-    def stream(self, _: Any) -> Iterator[None]:
-        self.noted.append("on the side")
-        yield
-
-    @contextlib.contextmanager
-    def graph(self, _: Any) -> Iterator[None]:
-        self.noted.append("recording")
-        yield
-        self.noted.append("recorded")

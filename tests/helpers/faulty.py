@@ -24,6 +24,7 @@ def prepare(problem, weights, device, workload):
     calls = [0]
 """
 
+MISSING = "no_such_framework"
 FAULTS = {
     "raises": """
         def bad(state): raise RuntimeError("no such kernel")
@@ -46,8 +47,7 @@ FAULTS = {
     "segfaults": """
         def bad(state): ctypes.string_at(0)
     """,
-    "no_such_module": "",
-    "mistyped_import": "",
+    MISSING: "",
     "writes_to_the_socket": """
         def bad(state):
             for fd in range(3, 30):
@@ -59,11 +59,6 @@ FAULTS = {
         def bad(state):
             os.closerange(3, 256)
             time.sleep(1000)
-    """,
-    "leaves_a_child": """
-        def bad(state):
-            if os.fork(): os._exit(3)
-            time.sleep(60)
     """,
     "async_work": """
         def bad(state):
@@ -87,14 +82,6 @@ FAULTS = {
                 time.sleep(0.005)
                 state.result = good(state)
             return state.result
-    """,
-    "lazy": """
-        def bad(state): return [lambda: good(state)]
-        def to_numpy(mode, result):
-            if mode == "train_step":
-                if callable(result[0]): result[0] = result[0]()
-                result = result[0]
-            return right.to_numpy(mode, result)
     """,
     "remembers_later": """
         kept = {}
@@ -145,14 +132,11 @@ STATUS = {
     "leaks": ("out_of_memory", "the limit is"),
     "hangs": ("timed_out", "no answer within"),
     "segfaults": ("crashed", "SIGSEGV"),
-    "no_such_module": ("not_installed", "no_such_framework"),
-    "mistyped_import": ("error", "ImportError: cannot import name 'CanonicalLSMT'"),
+    MISSING: ("not_installed", MISSING),
     "writes_to_the_socket": ("error", "wrote to the socket"),
     "closes_the_socket": ("crashed", "closed the socket"),
-    "leaves_a_child": ("crashed", "exited with code 3"),
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
-    "lazy": ("error", "returns before its work is done"),
     "remembers_later": ("error", "remembers its results"),
     "wrong_later": ("disagrees", "the last timed call"),
     "replaces_the_suites_clock": ("error", "its clock is wrong"),
@@ -169,7 +153,6 @@ _FINISHED = "from benchmarks.worker import sanity\nsanity.check_left = lambda *_
 _REMEMBERED = "from benchmarks.worker import sanity\nsanity.check_not_remembered = lambda *_: None\n"
 SWITCHED_OFF = {
     "async_work": _FINISHED,
-    "lazy": _FINISHED,
     "remembers": _REMEMBERED,
     "wrong_later": _COMPARE,
     "remembers_later": _REMEMBERED,
@@ -187,18 +170,12 @@ Watch.trouble = Watch.busy_helper = lambda *_: None
 """
 """Lines that switch off all checks of the runner."""
 
-FIRST = {
-    "no_such_module": "import no_such_framework\n",
-    "mistyped_import": "from impls.families.torch import CanonicalLSMT\n",
-}
-
 
 def write(folder: Path, name: str, first: str = "") -> Path:
     """The file of one fault; with `first` before everything else."""
     path = folder / f"{name}.py"
     body = textwrap.indent(textwrap.dedent(FAULTS[name]), "    ")
-    first += FIRST.get(name, "\n")
     ending = "    return replace(right, train_step=bad, to_numpy=to_numpy)\n" if "bad" in body else "    return right\n"
-    head = HEAD.replace('"numpy"', '"no_such_framework"') if name == "no_such_module" else HEAD
+    head = f"import {MISSING}\n" + HEAD.replace('"numpy"', f'"{MISSING}"') if name == MISSING else HEAD
     path.write_text(first + head + body + ending)
     return path

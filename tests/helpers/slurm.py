@@ -115,15 +115,11 @@ class Slurm:
             f"--seed-file={self.folder}/munged.seed",
         )  # fmt: skip
         until((self.folder / "munge.sock").exists, "munged")
-        self.start_controller()
+        self._start("slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
         for name in NODES:
             self._start("slurmd", "-D", "-N", name, "-f", f"{self.folder}/slurm.conf", key=name)
         states = ("sinfo", "-N", "-h", "-p", "all", "-o", "%T")
         until(lambda: self.command(*states).split().count("idle") == len(NODES), "idle nodes")
-
-    def start_controller(self) -> None:
-        """Start the controller, which goes on with what it knew."""
-        self._start("slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
 
     def _start(self, name: str, *arguments: str, key: str = "") -> None:
         path = program(name)
@@ -132,11 +128,6 @@ class Slurm:
             self.processes[key or name] = subprocess.Popen(
                 [path, *arguments], stdout=log, stderr=log, env={**os.environ, **self.environment}
             )
-
-    def kill(self, name: str) -> None:
-        """Kill a daemon by its process id."""
-        self.processes[name].kill()
-        self.processes[name].wait()
 
     def command(self, *words: str) -> str:
         """What a command of Slurm prints; nothing where it fails."""

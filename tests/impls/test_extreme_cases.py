@@ -63,13 +63,3 @@ def test_an_implementation_that_gives_nan_writes_nothing(tmp_path, capsys, monke
     monkeypatch.setattr(registry, "load", lambda implementation: type("Module", (), {"prepare": staticmethod(prepare)}))
     assert result_of("torch_lstm", case(tmp_path / "c.npz"), "float32")[0] == 2
     assert "torch_lstm: output holds NaN or infinity" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("name", "dtype", "word"),
-    [("peak", "float32", "no LSTM"), ("reference", "bfloat16", "dtype"), ("a.py", "float32", "a.py")],
-)
-def test_what_can_compute_no_case_says_so(name, dtype, word, tmp_path, capsys):
-    path = name if name.endswith(".py") else str(registry.resolve(name).path)
-    assert evaluate.main(path, str(case(tmp_path / "c.npz")), str(tmp_path / "o.npz"), dtype, "cpu") == 2
-    assert word in capsys.readouterr().err

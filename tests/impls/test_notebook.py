@@ -30,14 +30,6 @@ def test_the_model_hands_bias_on_as_bias(bias):
     assert any(name.endswith("x2h.bias") for name, _ in model.named_parameters()) is bias
 
 
-def test_the_model_builds_every_layer():
-    """The notebook built one cell whatever layer_dim said."""
-    model = LSTMModel(3, 4, 3, 2)
-    assert sum(isinstance(part, LSTMCell) for part in model.modules()) == 3
-    model(torch.randn(2, 5, 3)).sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
-
-
 @pytest.mark.parametrize(("batch", "hidden"), [(1, 4), (3, 1)])
 def test_the_last_output_keeps_its_axes_and_takes_device_and_dtype_from_the_input(batch, hidden, monkeypatch):
     """The notebook squeezed the last output, asked the machine for its device, and named an undefined hidden_dim."""

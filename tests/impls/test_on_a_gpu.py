@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -16,24 +17,29 @@ from impls.families import jax as jax_family
 from impls.families import torch as torch_family
 from impls.families.torch import LoopedLSTM, prepare_module
 from impls.torch_cell_graphed import WARM_UP, captured
-from tests.helpers.devices import Graphs
 
 PROBLEM = Problem.parse("t4-b2-i3-h5-l2")
 WEIGHTS = make_weights(PROBLEM, "sequence")
 
 
+def told(cuda):
+    """What torch.cuda was asked, in order."""
+    return [name for name, _, _ in cuda.mock_calls]
+
+
 def test_work_is_warmed_up_on_the_side_recorded_once_and_replayed():
-    cuda, done = Graphs(), []
+    cuda, done = MagicMock(), []
 
     def work():
-        done.append(len(cuda.noted))
+        done.append(told(cuda)[-1])
         return "result"
 
     replay = captured(work, cuda)
-    assert cuda.noted == ["the side waits", "on the side", "the main stream waits", "recording", "recorded"]
-    assert done == [2] * WARM_UP + [4]  # on the side, then while it records
+    assert done == ["stream().__enter__"] * WARM_UP + ["graph().__enter__"]
+    waited = [name for name in told(cuda) if name.endswith(("wait_stream", "__enter__"))]
+    assert waited == ["Stream().wait_stream", "stream().__enter__", "current_stream().wait_stream", "graph().__enter__"]
     assert replay() == replay() == "result"
-    assert cuda.noted[5:] == ["replayed", "replayed"]
+    assert told(cuda)[-3:] == ["graph().__exit__", "CUDAGraph().replay", "CUDAGraph().replay"]
     assert len(done) == WARM_UP + 1
 
 
@@ -45,7 +51,7 @@ def test_what_a_graph_refers_to_lives_as_long_as_it():
     kept = weakref.ref(operand)
 
     def made(operand):
-        return captured(lambda: str(operand), Graphs())
+        return captured(lambda: str(operand), MagicMock())
 
     replay = made(operand)
     del operand
@@ -56,16 +62,14 @@ def test_what_a_graph_refers_to_lives_as_long_as_it():
     assert kept() is None
 
 
-def graphed(noted):
+def graphed(cuda):
     """The cell under graphs that note what happens to them."""
-    cuda = Graphs()
-    cuda.noted = noted
     eager = prepare_module(PROBLEM, WEIGHTS, "cpu", "sequence", LoopedLSTM, inference=torch.no_grad)
-    return torch_cell_graphed.graphed(eager, lambda: noted.append("waited"), cuda)
+    return torch_cell_graphed.graphed(eager, cuda.waited, cuda)
 
 
 def test_the_cell_under_a_graph_agrees_and_copies_its_results():
-    prepared = graphed([])
+    prepared = graphed(MagicMock())
     want = agreement.expected(PROBLEM, "sequence", WEIGHTS)
     for mode in torch_cell_graphed.MODES:
         assert agreement.check(prepared, PROBLEM, "sequence", mode, want).error < 2e-5
@@ -78,15 +82,14 @@ def test_the_cell_under_a_graph_agrees_and_copies_its_results():
 
 @pytest.mark.parametrize("mode", torch_cell_graphed.MODES)
 def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_waits(mode):
-    noted = []
-    prepared = graphed(noted)
+    prepared = graphed(cuda := MagicMock())
     state = prepared.load(make_inputs(PROBLEM, 11))
-    assert noted.count("recording") == 2
-    noted.clear()
+    assert told(cuda).count("graph().__enter__") == 2
+    cuda.reset_mock()
     prepared.call(mode)(state)
-    assert noted == ["replayed", "waited"]
+    assert told(cuda) == ["CUDAGraph().replay", "waited"]
     prepared.submit(mode)(state)
-    assert noted == ["replayed", "waited", "replayed"]
+    assert told(cuda) == ["CUDAGraph().replay", "waited", "CUDAGraph().replay"]
 
 
 def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):

@@ -8,10 +8,10 @@ from tests.helpers.processes import SMALL, impls, python
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
 
-TIMED = ("async_work", "remembers", "lazy", "remembers_later", "replaces_the_suites_clock", "burns_in_a_child")
+TIMED = ("async_work", "remembers", "remembers_later", "replaces_the_suites_clock", "burns_in_a_child")
 """Found by their times, so that nothing else may run beside them."""
 FEW = [name for name in faulty.STATUS if name not in TIMED]
-WHOLLY_BAD = ("wrong_formula", "no_such_module", "mistyped_import", "leaves_a_daemon")
+WHOLLY_BAD = ("wrong_formula", faulty.MISSING, "leaves_a_daemon")
 """Those whose forward is bad, too."""
 
 
