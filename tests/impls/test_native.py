@@ -70,12 +70,6 @@ def test_the_gates_are_precise_however_small_or_large_a_number_is(dtype, most):
         assert (np.abs(got - want) <= most * np.abs(want) + 1e-300).all()
 
 
-def test_what_is_no_number_stays_none():
-    z = np.full((1, 1, 4), np.nan, np.float32)
-    zero = np.zeros((1, 1), np.float32)
-    assert all(np.isnan(array).all() for array in forward(z, zero, zero, np.zeros((4, 1), np.float32)))
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder of sources, with a small one, and a cache of its own."""

@@ -1,11 +1,13 @@
-"""Problems and their ids."""
+"""Problems, their ids, and rounding to their number formats."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from impls.core.formats import FORMATS, rounded
 from impls.core.problem import DTYPES, Problem
-from impls.core.weights import make_weights, shapes
+from impls.core.weights import complete, make_inputs, make_weights, shapes
 
 SIZES = st.integers(1, 4096)
 PROBLEMS = st.builds(
@@ -50,3 +52,25 @@ def test_weights_are_uniform_within_one_over_root_h_and_read_only():
         assert (other[name] != value).any()
     assert abs(weights["weight_ih_l0"]).max() > 0.0999
     assert abs(weights["weight_ih_l0"].std() - 0.1 / 3**0.5) < 1e-3
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_a_format_is_what_it_says(dtype):
+    """Its unit is half a step above 1: from the middle to the even neighbour, and a little more goes up."""
+    kind = FORMATS[dtype]
+    step = 2 * kind.unit
+    for exact in (1.0, 1.0 + step, kind.largest, kind.smallest, -0.0, np.inf):
+        assert rounded(np.array([exact]), dtype)[0] == exact
+    if dtype != "float64":
+        assert rounded(np.array([1 + kind.unit, 1 + 3 * kind.unit]), dtype).tolist() == [1.0, 1 + 2 * step]
+        assert rounded(np.array([1 + 1.01 * kind.unit]), dtype)[0] == 1 + step
+        assert rounded(np.array([kind.largest * (1 + kind.unit)]), dtype)[0] == np.inf
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_what_is_drawn_and_what_is_given_are_numbers_of_the_dtype(dtype):
+    problem = Problem.parse("t3-b2-i4-h5").replace(dtype=dtype)
+    completed = complete({"bias_hh_l0": np.full(20, 0.1)}, problem, "sequence", 0)
+    for arrays in (make_weights(problem), make_inputs(problem).arrays(), completed):
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(array, rounded(array, dtype), err_msg=name)

@@ -5,11 +5,27 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.calibration.replay import run_gate
 from benchmarks.regression import decision
 from benchmarks.regression.decision import FEWEST, MOST, TESTED, LogRatios, Rule, Sampling, Spread
-from tests.helpers.gates import SDS, TIME, draw, gate
 
+TIME = Rule("time", 0.02)
+SDS = (0.004, 0.006, 0.008, 0.015, 0.003, 0.01)
 START = Rule("start", 0.25, floor=0.05)
+
+
+def draw(rng, sd, effect, n, tails=False):
+    """Return n log ratios; with `tails`, many of them far away."""
+    noise = rng.standard_t(3, n) / math.sqrt(3) if tails else rng.standard_normal(n)
+    return tuple(effect + sd * noise)
+
+
+def gate(rng, sds, effects, tails=False, rule=TIME):
+    """Run the whole decision. Return the names of what it calls slower, and all findings."""
+    logs = {f"b{k}": draw(rng, sd, effects[k], MOST, tails) for k, sd in enumerate(sds)}
+    heads = {f"b{k}": math.exp(effect) for k, effect in enumerate(effects)}
+    done = run_gate(logs, Sampling(len(sds)), lambda name, n: [LogRatios(name, rule, logs[name][:n], 1.0, heads[name])])
+    return done.slower([rule.metric]), done.findings
 
 
 def of(logs, rule=TIME, base=1.0, head=1.0):

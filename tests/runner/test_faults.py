@@ -1,23 +1,203 @@
-"""Faults cost their own rows only: one run with many of them beside two good implementations."""
+"""Faults cost their own rows only: one run with many of them beside two good implementations.
+
+Each is numpy_lstm with its train_step changed.
+"""
+
+import textwrap
 
 import pandas as pd
 import pytest
 
-from tests.helpers import faulty
 from tests.helpers.processes import SMALL, impls, python
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
 
+HEAD = """
+import ctypes, os, signal, subprocess, sys, threading, time
+from dataclasses import replace
+import numpy as np
+from impls import numpy_lstm as base
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+DEVICES = ("cpu",)
+DTYPES = ("float32", "float64")
+LATE = 6  # two calls open a benchmark and three are compared; the shortest turns of a busy machine reach it too
+
+def prepare(problem, weights, device, workload):
+    right = base.prepare(problem, weights, device, workload)
+    good = right.train_step
+    to_numpy = right.to_numpy
+    calls = [0]
+"""
+
+MISSING = "no_such_framework"
+FAULTS = {
+    "raises": """
+        def bad(state): raise RuntimeError("no such kernel")
+    """,
+    "nan": """
+        def bad(state): return {name: array * float("nan") for name, array in good(state).items()}
+    """,
+    "wrong_formula": """
+        wrong = dict(weights, weight_hh_l0=weights["weight_ih_l0"][:, :problem.hidden_size])
+        return base.prepare(problem, wrong, device, workload)
+    """,
+    "leaks": """
+        kept = []
+        def bad(state):
+            while True: kept.append(np.ones(1 << 23))
+    """,
+    "hangs": """
+        def bad(state): time.sleep(1000)
+    """,
+    "segfaults": """
+        def bad(state): ctypes.string_at(0)
+    """,
+    MISSING: "",
+    "writes_to_the_socket": """
+        def bad(state):
+            for fd in range(3, 30):
+                try: os.write(fd, b"hello\\n")
+                except OSError: pass
+            return good(state)
+    """,
+    "closes_the_socket": """
+        def bad(state):
+            os.closerange(3, 256)
+            time.sleep(1000)
+    """,
+    "async_work": """
+        def bad(state):
+            previous = getattr(state, "thread", None)
+            def work():
+                if previous: previous.join()
+                time.sleep(0.002)  # far more than starting a thread takes
+                state.result = good(state)
+            state.thread = threading.Thread(target=work)
+            state.thread.start()
+            return state
+        def to_numpy(mode, result):
+            if mode == "train_step":
+                result.thread.join()
+                result = result.result
+            return right.to_numpy(mode, result)
+    """,
+    "remembers": """
+        def bad(state):
+            if not hasattr(state, "result"):
+                time.sleep(0.005)
+                state.result = good(state)
+            return state.result
+    """,
+    "remembers_later": """
+        kept = {}
+        def bad(state):
+            calls[0] += 1
+            if calls[0] < 40: return good(state)
+            if id(state) not in kept:
+                time.sleep(0.002)  # so that it can be told from noise, whatever the problem
+                kept[id(state)] = state, good(state)
+            return kept[id(state)][1]
+    """,
+    "wrong_later": """
+        def bad(state):
+            calls[0] += 1
+            result = good(state)
+            return result if calls[0] < LATE else {**result, "output": result["output"] + 1e-3}
+    """,
+    "replaces_the_suites_clock": """
+        from benchmarks.worker import requests, sanity, timing
+        real = timing.perf_counter
+        for module in (timing, requests, sanity): module.perf_counter = lambda: 0.37 * real()
+        bad = good
+    """,
+    "moves_to_other_processors": """
+        def bad(state):
+            os.sched_setaffinity(0, range(os.cpu_count()))
+            return good(state)
+    """,
+    "leaves_a_daemon": """
+        script = "import os; os.setsid(); os.fork() and os._exit(0); __import__('time').sleep(600)"
+        subprocess.Popen([sys.executable, "-c", script], env={}).wait()
+        bad = good
+    """,
+    "burns_in_a_child": """
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        bad = good
+    """,
+    "keeps_an_idle_child": """
+        idle = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+        subprocess.Popen(idle, stdout=subprocess.PIPE).stdout.readline()  # until it has started
+        bad = good  # and is no fault
+    """,
+}
+STATUS = {
+    "raises": ("error", "RuntimeError: no such kernel"),
+    "nan": ("disagrees", "is nan"),
+    "wrong_formula": ("disagrees", "output"),
+    "leaks": ("out_of_memory", "the limit is"),
+    "hangs": ("timed_out", "no answer within"),
+    "segfaults": ("crashed", "SIGSEGV"),
+    MISSING: ("not_installed", MISSING),
+    "writes_to_the_socket": ("error", "wrote to the socket"),
+    "closes_the_socket": ("crashed", "closed the socket"),
+    "async_work": ("error", "returns before its work is done"),
+    "remembers": ("error", "remembers its results"),
+    "remembers_later": ("error", "remembers its results"),
+    "wrong_later": ("disagrees", "the last timed call"),
+    "replaces_the_suites_clock": ("error", "its clock is wrong"),
+    "moves_to_other_processors": ("error", "it was not given"),
+    "leaves_a_daemon": ("error", "it left a process behind"),
+    "burns_in_a_child": ("error", "used a processor"),
+}
+
+
+_COMPARE = (
+    "from benchmarks.worker import agreement\nagreement.compare = lambda *_, **__: agreement.Largest(0.0, 'off')\n"
+)
+_FINISHED = "from benchmarks.worker import sanity\nsanity.check_left = lambda *_: None\n"
+_REMEMBERED = "from benchmarks.worker import sanity\nsanity.check_not_remembered = lambda *_: None\n"
+SWITCHED_OFF = {
+    "async_work": _FINISHED,
+    "remembers": _REMEMBERED,
+    "wrong_later": _COMPARE,
+    "remembers_later": _REMEMBERED,
+    "replaces_the_suites_clock": "",
+    "moves_to_other_processors": "",
+    "leaves_a_daemon": "",
+    "burns_in_a_child": "",
+}
+"""By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
+RUNNER_OFF = """
+from benchmarks.runner import turns
+from benchmarks.runner.outside import Watch
+turns.clocks = turns.processors = lambda *_: None
+Watch.trouble = Watch.busy_helper = lambda *_: None
+"""
+"""Lines that switch off all checks of the runner."""
+
+
+def write(folder, name, first=""):
+    """The file of one fault; with `first` before everything else."""
+    path = folder / f"{name}.py"
+    body = textwrap.indent(textwrap.dedent(FAULTS[name]), "    ")
+    ending = "    return replace(right, train_step=bad, to_numpy=to_numpy)\n" if "bad" in body else "    return right\n"
+    head = f"import {MISSING}\n" + HEAD.replace('"numpy"', f'"{MISSING}"') if name == MISSING else HEAD
+    path.write_text(first + head + body + ending)
+    return path
+
+
 TIMED = ("async_work", "remembers", "remembers_later", "replaces_the_suites_clock", "burns_in_a_child")
 """Found by their times, so that nothing else may run beside them."""
-FEW = [name for name in faulty.STATUS if name not in TIMED]
-WHOLLY_BAD = ("wrong_formula", faulty.MISSING, "leaves_a_daemon")
+FEW = [name for name in STATUS if name not in TIMED]
+WHOLLY_BAD = ("wrong_formula", MISSING, "leaves_a_daemon")
 """Those whose forward is bad, too."""
 
 
 def run_with(folder, names, *options):
     """A run of two good implementations and these; the finished process and its rows."""
-    paths = [faulty.write(folder, name) for name in names]
+    paths = [write(folder, name) for name in names]
     done = python(
         "-m", "benchmarks", "bench", *impls("numpy_lstm", *paths), *SMALL, "--replicates", "1",
         "--out", folder / "out", *options, timeout=800,
@@ -27,7 +207,7 @@ def run_with(folder, names, *options):
 
 def check_told(rows, name):
     """Check that the train_step of a fault has its status and its reason, and no time."""
-    status, reason = faulty.STATUS[name]
+    status, reason = STATUS[name]
     (row,) = rows[(rows["implementation"] == name) & (rows["mode"] == "train_step")].itertuples()
     assert (row.status, reason in row.reason) == (status, True), (name, row.status, row.reason)
     assert pd.isna(row.seconds)
@@ -60,10 +240,10 @@ def test_what_is_not_done_when_it_returns_was_done_before_or_is_timed_wrongly_is
 @pytest.mark.alone
 def test_each_check_switched_off_lets_its_file_through(tmp_path):
     """So the two tests above can fail."""
-    paths = [faulty.write(tmp_path, name, first) for name, first in faulty.SWITCHED_OFF.items()]
+    paths = [write(tmp_path, name, first) for name, first in SWITCHED_OFF.items()]
     run = "from benchmarks.__main__ import cli; cli(sys.argv[1:], standalone_mode=False)"
-    code = f"import sys{faulty.RUNNER_OFF}{run}"
+    code = f"import sys{RUNNER_OFF}{run}"
     done = python("-c", code, "bench", *impls(*paths), *SMALL, "--replicates", "1", "--out", tmp_path / "out")
     rows = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert set(rows["status"]) == {"ok"}, rows[["implementation", "reason"]].to_string() + done.stderr
-    assert len(rows) == len(faulty.SWITCHED_OFF)
+    assert len(rows) == len(SWITCHED_OFF)

@@ -12,7 +12,61 @@ from benchmarks.worker.devices import Cuda
 from benchmarks.worker.failures import failure_of
 from benchmarks.worker.worker import Worker
 from impls.core.problem import Problem
-from tests.helpers.devices import Asynchronous, Driver, jax, torch
+
+
+class Asynchronous:
+    """A device that does one thing after another while the caller goes on."""
+
+    def __init__(self):
+        self.due = 0.0
+
+    def submit(self, seconds):
+        """Have it work for so many seconds, after what it was given before."""
+        self.due = max(self.due, time.perf_counter()) + seconds
+
+    def drain(self):
+        """Wait for everything."""
+        while time.perf_counter() < self.due:
+            pass
+
+
+class Driver:
+    """The functions of the CUDA driver that the suite calls; `codes` has what one returns, by its name."""
+
+    def __init__(self, **codes):
+        self.asked = []
+        self.codes = codes
+
+    def __getattr__(self, name):
+        def function(*_):
+            self.asked.append(name)
+            return self.codes.get(name, 0)
+
+        return function
+
+    def cuGetErrorName(self, code, word):
+        """Say the name of an error that is known."""
+        names = {700: b"CUDA_ERROR_ILLEGAL_ADDRESS"}
+        word._obj.value = names.get(code)
+        return 0 if code in names else 1
+
+
+def torch(used=0, peak=0, initialized=True):
+    """A PyTorch whose allocator has given out so many bytes."""
+    return SimpleNamespace(
+        cuda=SimpleNamespace(
+            is_initialized=lambda: initialized,
+            memory_allocated=lambda: used,
+            max_memory_allocated=lambda: peak,
+            reset_peak_memory_stats=lambda: None,
+        )
+    )
+
+
+def jax(stats, platform="gpu"):
+    """A JAX with one device, whose allocator says this."""
+    return SimpleNamespace(local_devices=lambda: [SimpleNamespace(platform=platform, memory_stats=lambda: stats)])
+
 
 SYNCHRONIZED = ["cuCtxPushCurrent_v2", "cuCtxSynchronize", "cuCtxPopCurrent_v2"]
 STARTED = ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain"]
