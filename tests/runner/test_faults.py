@@ -31,7 +31,6 @@ def prepare(problem, weights, device, workload):
     calls = [0]
 """
 
-MISSING = "no_such_framework"
 FAULTS = {
     "raises": """
         def bad(state): raise RuntimeError("no such kernel")
@@ -54,7 +53,7 @@ FAULTS = {
     "segfaults": """
         def bad(state): ctypes.string_at(0)
     """,
-    MISSING: "",
+    "no_such_module": "",
     "writes_to_the_socket": """
         def bad(state):
             for fd in range(3, 30):
@@ -139,7 +138,7 @@ STATUS = {
     "leaks": ("out_of_memory", "the limit is"),
     "hangs": ("timed_out", "no answer within"),
     "segfaults": ("crashed", "SIGSEGV"),
-    MISSING: ("not_installed", MISSING),
+    "no_such_module": ("not_installed", "no_such_framework"),
     "writes_to_the_socket": ("error", "wrote to the socket"),
     "closes_the_socket": ("crashed", "closed the socket"),
     "async_work": ("error", "returns before its work is done"),
@@ -183,7 +182,9 @@ def write(folder, name, first=""):
     path = folder / f"{name}.py"
     body = textwrap.indent(textwrap.dedent(FAULTS[name]), "    ")
     ending = "    return replace(right, train_step=bad, to_numpy=to_numpy)\n" if "bad" in body else "    return right\n"
-    head = f"import {MISSING}\n" + HEAD.replace('"numpy"', f'"{MISSING}"') if name == MISSING else HEAD
+    head = HEAD
+    if name == "no_such_module":
+        head = "import no_such_framework\n" + HEAD.replace('"numpy"', '"no_such_framework"')
     path.write_text(first + head + body + ending)
     return path
 
@@ -191,7 +192,7 @@ def write(folder, name, first=""):
 TIMED = ("async_work", "remembers", "remembers_later", "replaces_the_suites_clock", "burns_in_a_child")
 """Found by their times, so that nothing else may run beside them."""
 FEW = [name for name in STATUS if name not in TIMED]
-WHOLLY_BAD = ("wrong_formula", MISSING, "leaves_a_daemon")
+WHOLLY_BAD = ("wrong_formula", "no_such_module", "leaves_a_daemon")
 """Those whose forward is bad, too."""
 
 

@@ -1,5 +1,6 @@
 """What a worker does with its device. No GPU is needed: the driver and the frameworks are made up."""
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
