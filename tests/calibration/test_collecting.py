@@ -140,15 +140,6 @@ def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, here, tmp
     assert (gate.exit_code, gate.strict_exit_code) == (0, 1)
 
 
-def test_a_gate_whose_benchmark_was_not_measured_is_no_gate(here, tmp_path, monkeypatch):
-    def decide(session, *_):
-        session.admissions["base", "torch_lstm", "b"] = SimpleNamespace(status="unsupported", reason="no backward")
-
-    monkeypatch.setattr(measuring, "measure_and_decide", decide)
-    with pytest.raises(click.ClickException, match="torch_lstm b, as base: no backward"):
-        measuring.real_gate("same", tmp_path, SMALL, lambda *_: None)
-
-
 def gates_of(subject):
     return subject.identity(Machine()).gates
 

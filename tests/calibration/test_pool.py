@@ -1,7 +1,6 @@
 """What a pool keeps, and what it is of."""
 
 import re
-import time
 
 import click
 import msgspec
@@ -82,12 +81,3 @@ def test_a_damaged_file_is_named_before_anything_is_measured(tmp_path, name):
     (tmp_path / name).write_text('{"kind": "same"}')
     with pytest.raises(click.UsageError, match=re.escape(name)):
         stored(tmp_path)
-
-
-def test_replicates_of_two_rounds_in_one_second_are_two(tmp_path, monkeypatch):
-    moment = time.gmtime()
-    monkeypatch.setattr(time, "gmtime", lambda: moment)
-    pool.claim(tmp_path, MINE)
-    for name in ("20261126T000000-0000000a", "20261126T000000-0000000b"):
-        pool.save(tmp_path, [msgspec.structs.replace(row, run_id=name) for row in rows()])
-    assert len(Pool.load(tmp_path).by_round([0, 1])) == 2

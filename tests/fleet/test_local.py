@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
 import sys
 
@@ -22,8 +21,6 @@ from benchmarks.metadata import Commit
 from benchmarks.regression import outcome
 from benchmarks.regression.gate_options import GateOptions
 from benchmarks.run_options import RunOptions, resumed
-from impls.core.files import write_text
-from impls.core.text import json_text
 from tests.helpers import processes
 from tests.helpers.pools import MINE
 from tests.helpers.processes import FEW, impls, python, wait_for
@@ -58,27 +55,19 @@ def test_two_runs_on_this_machine_end_in_one_table(measured, tmp_path):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("how", ["Ctrl-C", "cancel"])
-def test_a_fleet_on_this_machine_can_be_ended_and_each_run_goes_on_later(how, measured, tmp_path):
+def test_a_fleet_on_this_machine_can_be_ended(measured, tmp_path):
     folder = tmp_path / "fleet"
-    words = ("--local", "2", "--fleet", folder, *measured, "--replicates", "500")
-    started = processes.start("-m", "benchmarks", "fleet", *words)
+    started = processes.start(
+        "-m", "benchmarks", "fleet", "--local", "2", "--fleet", folder, *measured, "--replicates", "500"
+    )
     wait_for(lambda: started.poll() is not None or fleets.replicates_done(folder, "001")[0] >= 1)
     assert CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False).return_value == 3
-    if how == "cancel":
-        CliRunner().invoke(fleet, ["cancel", str(folder)])
-    else:
-        started.send_signal(signal.SIGINT)
+    CliRunner().invoke(fleet, ["cancel", str(folder)])
     said, _ = started.communicate(timeout=100)
-    assert started.returncode == (1 if how == "cancel" else 130), said
+    assert started.returncode == 1, said
     status = CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False)
     assert status.return_value == 0
     assert "002, this machine: the fleet was cancelled" in status.output
-    for member in ("001", "002") if how == "cancel" else ():  # one has begun, the other not
-        run = fleets.run_of(folder, member)
-        few = msgspec.structs.replace(json_files.read(run / "run.json", RunOptions), replicates=1)
-        write_text(run / "run.json", json_text(few))
-        assert python("-m", "benchmarks", "bench", "--resume", run).returncode == 0
 
 
 @pytest.mark.process

@@ -33,18 +33,6 @@ def fleet(cluster, tmp_path):
     cluster.end_jobs()
 
 
-def test_a_job_that_is_cancelled_costs_its_own_rows(fleet):
-    first, _ = fleet.start("--nodes", "2", replicates=9)
-    fleet.measuring("001")
-    fleet.cluster.command("scancel", first.job)
-    fleet.wait()
-    code, _, table = fleet.collect()
-    assert code == 1
-    assert "no rows: run 001" in table
-    assert "of 9 replicates" in table
-    assert "other" in table
-
-
 def test_a_preempted_job_goes_on_with_what_it_has(fleet):
     (member,) = fleet.start("--nodes", "1", replicates=9)
     fleet.measuring("001")

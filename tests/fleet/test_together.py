@@ -229,9 +229,3 @@ def test_the_command_writes_both_files_and_exits_with_1_where_not_all_is_there(m
     made.together()
     assert CliRunner().invoke(cli, ["fleet", str(made.folder)], standalone_mode=False).return_value == 1
     assert "interrupted" in (made.folder / "fleet.md").read_text()
-
-
-def test_a_folder_without_a_fleet_is_one_line(tmp_path):
-    done = CliRunner().invoke(cli, ["fleet", str(tmp_path)])
-    assert done.exit_code == 2
-    assert "holds no fleet" in done.output

@@ -60,7 +60,8 @@ def test_only_extremes_find_these_controls(dtype):
     assert set(refused) == set(controls.EXTREME)
     for name, fault in controls.EXTREME.items():
         agreement.check(controls.prepare(fault, problem, weights), problem, "sequence", "train_step", want)
-        assert refused[name] or (dtype, name) == ("float32", "sigmoid_from_tanh"), name
+        coarse = (dtype, name) == ("float32", "sigmoid_from_tanh")  # as ONNX Runtime's: honest in float32
+        assert bool(refused[name]) is not coarse, name
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -75,18 +76,6 @@ def test_the_expected_results_are_those_of_fifty_digits(extreme, dtype):
         np.testing.assert_allclose(got, exact[name], rtol=0, atol=1e-13 * largest + few_digits, err_msg=name)
         denormal = 0 < largest < np.finfo(dtype).tiny
         assert denormal == ((extreme, name) == ("x-denormal", "grad_weight_ih_l0")), name
-
-
-def test_a_sigmoid_with_an_absolute_error_of_a_rounding_passes_in_float32_only():
-    """As ONNX Runtime's: honest in float32, where gates that are shut keep few digits."""
-    problem, weights = extremes.PROBLEM.replace(dtype="float32"), extremes.weights_of("float32", 0)
-    coarse = controls.prepare(controls.sigmoid_from_tanh, problem, weights)
-    found = check_all(coarse, "float32", 1)["gates-shut"]
-    assert 1e-4 < found.error < 5e-2
-    assert found.reason == ""
-    assert controls.extreme_refusals("float64")["sigmoid_from_tanh"].startswith("gates-shut")
-    zero = found_by(lambda results: {**results, "h_n": 0 * results["h_n"]})["gates-shut"]
-    assert "tolerance 5e-02" in zero.reason
 
 
 def flushed(results):

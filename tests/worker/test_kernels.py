@@ -36,31 +36,6 @@ def test_the_logs_of_libraries_are_added_up_by_kernel():
     assert not kernels.logged("")
 
 
-CAUGHT = """
-import ctypes, os, sys
-from benchmarks.worker import kernels
-print("before")
-with kernels.output() as read:
-    print("from Python", flush=True)
-    ctypes.CDLL(None).puts(b"from C")
-    assert read() == ""
-print("after")
-assert read() == "from Python\\nfrom C\\n", read()
-try:
-    with kernels.output():
-        raise ZeroDivisionError
-except ZeroDivisionError:
-    print("after an error")
-"""
-
-
-@pytest.mark.process
-def test_what_python_and_c_write_is_caught_and_the_output_given_back():
-    done = python("-c", CAUGHT)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "before\nafter\nafter an error\n"
-
-
 def prepared_of(name, text, mode="forward"):
     """An implementation, a mode of it and a state; it has been called once."""
     problem = Problem.parse(text)
