@@ -239,13 +239,3 @@ def test_a_users_own_file_is_not_replaced(tables, tmp_path):
     (tmp_path / "calibration.md").write_text("mine")
     with pytest.raises(click.UsageError, match="is of no calibration"):
         tables()
-
-
-def test_a_process_that_was_killed_leaves_no_table(tables, tmp_path, monkeypatch):
-    def killed(*_):
-        raise RuntimeError("a process was killed")
-
-    monkeypatch.setattr(command, "report", killed)
-    with pytest.raises(click.ClickException, match="a process was killed"):
-        tables()
-    assert not (tmp_path / "calibration.md").exists()

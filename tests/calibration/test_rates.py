@@ -82,13 +82,6 @@ def test_what_is_slowed_is_found_by_its_time_alone():
     assert [Gate([one], 8).found({"b": Head()}) for one in findings] == [True, True]
 
 
-def test_what_starts_more_slowly_is_an_alarm_too():
-    slow = simulated(40, 0.004)
-    for replicate in slow.replicates:
-        replicate.values["a p/w/m"][COPY]["start"] = 0.3
-    assert rate(slow, SAME).rate > 0.3  # half of the draws swap base and its copy
-
-
 def test_drift_between_replicates_does_not_fool_the_gate():
     assert rate(simulated(44, 0.004, drift=0.1), SAME, 60).rate <= 0.02
 

@@ -131,7 +131,6 @@ def test_a_terminal_shows_as_many_columns_side_by_side_as_fit_and_names_what_flu
         (["--impl", "peak"], "nothing to compare"),
         (["--impl", "numpy_lstm", "--out", "missing/matrix.md"], "not a folder"),
         (["--impl", "numpy_lstm", "--problem", "t2-b2-i3-h4-float64"], "--dtype float64"),
-        (["--impl", "no_such_lstm"], "no_such_lstm"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_anything_starts(arguments, words):

@@ -24,7 +24,6 @@ from benchmarks.run_options import RunOptions, resumed
 from tests.helpers import processes
 from tests.helpers.pools import MINE
 from tests.helpers.processes import FEW, impls, python, wait_for
-from tests.helpers.slurm import pretended
 
 SMALL = ("--problem", "t4-b2-i8-h8", "--mode", "forward", "--blocks", "2", "--no-floor", "--threads", "1")
 
@@ -89,21 +88,6 @@ def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
     assert "no regression found" in status.output
 
 
-@pytest.mark.nightly
-def test_a_job_of_a_scheduler_ends_in_a_table(measured, tmp_path):
-    """The scheduler is pretended: it starts the job, and says that it goes on until it has ended."""
-    folder = tmp_path / "fleet"
-    done = python(
-        "-m", "benchmarks", "fleet", "--nodes", "1", "--watch", "--fleet", folder, *measured, "--replicates", "2",
-        PATH=pretended(tmp_path / "slurm"),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "submitted: 001 to all/n1, job 7" in done.stdout
-    assert "job 7: running" in done.stdout
-    assert fleets.ended(folder, "001") == fleets.Ended("n1", 0, fleets.ended(folder, "001").said, 1)
-    assert "one node only" in (folder / "fleet.md").read_text()
-
-
 @pytest.mark.process
 def test_a_job_that_is_requeued_ends_its_run_and_can_be_called_again(tmp_path):
     job = Job(tmp_path, "001")
@@ -150,12 +134,10 @@ def test_every_gate_compares_the_same_commits_and_shares_the_chance_of_a_false_a
     ("words", "said"),
     [
         (("--local", "1", "--nodes", "2"), "--local does not go with"),
-        (("--local", "0"), "0 is not in the range"),
         (("--local", "1", "--out", "x"), "--out is given by the fleet"),
         (("--local", "1", "--baseline", "nobody"), "nobody"),
         (("--local", "1", "--replicates", "1"), "--replicates must be at least 2"),
         (("--local", "1", "--impl", "TWIN"), "called twin"),
-        (("--local", "1", "--no-such-option"), "No such option"),
         (("--local", "1", "regression", "--base", "HEAD", "--out", "x"), "--out does not go with"),
         (("--local", "1", "regression", "--bisect", "a..b"), "--bisect does not go with"),
         (("--local", "1", "regression"), "takes either --base REV"),

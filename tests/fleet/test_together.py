@@ -183,12 +183,6 @@ def test_a_node_whose_replicates_are_far_apart_is_told(made):
     assert ["b (run 002)" in line for line in lines if "UNSTEADY" in line] == [True]
 
 
-def test_with_one_node_there_is_no_interval_and_no_spread(made):
-    made.add("a", other=1.5)
-    (row,) = made.together().rows
-    assert all(row[name] is None for name in ("ratio_low", "ratio_high", "spread", "p_same"))
-
-
 def test_versions_that_differ_between_nodes_are_told(made):
     made.add("a", versions={"torch": "2.13.0"}, other=1.5)
     made.add("b", versions={"torch": "2.12.1"}, other=1.5)

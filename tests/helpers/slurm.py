@@ -184,22 +184,3 @@ class Fleet:
     def measuring(self, member: str, replicates: int = 1) -> None:
         """Wait until a member's run has so many replicates."""
         until(lambda: fleets.replicates_done(self.folder, member)[0] >= replicates, f"replicate of {member}", 120)
-
-
-PRETENDED = {
-    "sinfo": "echo 'all* n1 idle'",
-    "squeue": "[ ! -e running ] || echo '7|RUNNING|None'",
-    "sbatch": "touch running; export SLURM_JOB_ID=7 SLURMD_NODENAME=n1\n"
-    '(bash "${@: -1}"; rm running) > job.out 2>&1 & echo Submitted batch job 7',
-    "srun": 'until [ -x "$1" ]; do shift; done; exec "$@"',
-}
-"""Commands of a scheduler that has a node, and runs one job at once."""
-
-
-def pretended(folder: Path) -> str:
-    """Write the commands of a pretended scheduler to a folder, and return a PATH that begins with it."""
-    folder.mkdir()
-    for name, does in PRETENDED.items():
-        (folder / name).write_text(f'#!/bin/bash\ncd "{folder}"\n{does}\n')
-        (folder / name).chmod(0o755)
-    return os.pathsep.join([str(folder), os.environ["PATH"]])

@@ -1,6 +1,5 @@
 """What a worker does with its device. No GPU is needed: the driver and the frameworks are made up."""
 
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,22 +12,6 @@ from benchmarks.worker.devices import Cuda
 from benchmarks.worker.failures import failure_of
 from benchmarks.worker.worker import Worker
 from impls.core.problem import Problem
-
-
-class Asynchronous:
-    """A device that does one thing after another while the caller goes on."""
-
-    def __init__(self):
-        self.due = 0.0
-
-    def submit(self, seconds):
-        """Have it work for so many seconds, after what it was given before."""
-        self.due = max(self.due, time.perf_counter()) + seconds
-
-    def drain(self):
-        """Wait for everything."""
-        while time.perf_counter() < self.due:
-            pass
 
 
 class Driver:
@@ -70,6 +53,7 @@ def jax(stats, platform="gpu"):
 
 
 SYNCHRONIZED = ["cuCtxPushCurrent_v2", "cuCtxSynchronize", "cuCtxPopCurrent_v2"]
+IDLE = SimpleNamespace(drain=lambda: None)
 STARTED = ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain"]
 
 
@@ -163,19 +147,19 @@ def test_calls_without_a_wait_are_waited_for_once(monkeypatch):
 
 
 def test_calls_without_a_wait_whose_result_is_another_one_are_refused():
-    worker = worker_of(Asynchronous(), lambda state: 1.5)
+    worker = worker_of(IDLE, lambda state: 1.5)
     with pytest.raises(Disagrees, match="forward, without its wait"):
         requests.Pipeline("b", 3, 3).do(worker)
 
 
 def test_an_implementation_that_always_waits_has_no_pipelined_time():
-    assert requests.Pipeline("b", 3, 3).do(worker_of(Asynchronous(), None)).seconds is None
+    assert requests.Pipeline("b", 3, 3).do(worker_of(IDLE, None)).seconds is None
 
 
 def test_what_the_device_does_is_traced_for_as_many_calls(monkeypatch):
     called = []
     monkeypatch.setattr(tracing, "traced", lambda work, calls: work() or (0.01 * len(called), calls))
-    found = requests.Pipeline("b", 3, 3).do(worker_of(Asynchronous(), None, called.append))
+    found = requests.Pipeline("b", 3, 3).do(worker_of(IDLE, None, called.append))
     assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.03), 3)
 
 

@@ -25,22 +25,6 @@ def test_a_plan_fills_a_turn_and_never_times_what_is_too_short_for_the_clock(sec
     assert 0.02 * 0.999 <= before * seconds <= (0.02 + seconds) * 1.001
 
 
-def test_a_turn_makes_one_untimed_call_and_keeps_the_collector_out():
-    calls, collecting = [], []
-
-    def call(state):
-        calls.append(state)
-        collecting.append(gc.isenabled())
-
-    plan = timing.Plan(samples=3, calls_per_sample=4)
-    found, _ = timing.turn(call, "state", plan)
-    assert len(calls) == plan.calls == 1 + 3 * 4
-    assert len(found.samples) == 3
-    assert not any(collecting)
-    assert gc.isenabled()
-    assert all(value > 0 for value in found.samples)
-
-
 def test_a_turn_is_the_median_of_its_samples_per_call(monkeypatch):
     clock, takes = [0.0], iter((9.0, 1.0, 1.0, 5.0, 5.0, 2.0, 2.0))
     monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
@@ -48,12 +32,19 @@ def test_a_turn_is_the_median_of_its_samples_per_call(monkeypatch):
     assert (found.first_seconds, found.samples, found.seconds) == (9.0, [1.0, 5.0, 2.0], 2.0)
 
 
-def test_the_collector_comes_back_after_a_failure():
+def test_the_collector_is_kept_out_and_comes_back_also_after_a_failure():
+    collecting = []
+
     def call(state):
-        raise RuntimeError
+        collecting.append(gc.isenabled())
+        if len(collecting) == 5:
+            raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        timing.turn(call, None, timing.Plan(1, 1))
+        timing.turn(call, None, timing.Plan(3, 4))
+    assert not any(collecting)
+    assert gc.isenabled()
+    timing.turn(call, None, timing.Plan(1, 1))
     assert gc.isenabled()
 
 
