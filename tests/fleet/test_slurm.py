@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.fleet import folder as fleets
 from tests.helpers.pools import MINE
-from tests.helpers.processes import FEW, impls
-from tests.helpers.slurm import Fleet, Slurm, present, until
+from tests.helpers.processes import FEW, impls, wait_for
+from tests.helpers.slurm import Fleet, Slurm, present
 
 pytestmark = [pytest.mark.nightly, pytest.mark.skipif(not present(), reason="needs slurm-wlm and munge")]
 
@@ -52,7 +52,7 @@ def test_gates_on_two_nodes_end_in_one_verdict_also_where_one_is_requeued(cluste
     started = fleet.run("--fleet", fleet.folder, "--nodes", "2", *fleet.measured)
     assert started.returncode == 0, started.stderr
     first = fleets.read(fleet.folder).members[0]
-    until((fleets.folder_of(fleet.folder, "001") / "log.txt").exists, "the first gate", 60)
+    wait_for((fleets.folder_of(fleet.folder, "001") / "log.txt").exists)
     cluster.command("scontrol", "requeue", first.job)
     fleet.wait()
     assert fleets.ended(fleet.folder, "001").attempts == 2

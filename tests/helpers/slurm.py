@@ -9,8 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.fleet import folder as fleets
@@ -19,7 +17,6 @@ from tests.helpers import processes
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 FOLDERS = ("/usr/sbin", "/usr/local/sbin")
 NODES = ("n1", "n2")
-WAIT_SECONDS = 60.0
 
 CONFIGURATION = """
 ClusterName=test
@@ -46,11 +43,9 @@ SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=0,requeue_
 ReturnToService=2
 SlurmdTimeout=15
 SlurmctldTimeout=10
-InactiveLimit=0
 KillWait=5
 MinJobAge=3600
 MessageTimeout=20
-MpiDefault=none
 MailProg=/bin/true
 {nodes}
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=0
@@ -73,14 +68,6 @@ def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
-
-
-def until(done: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
-    """Wait for something to be true."""
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, what
-        time.sleep(0.2)
 
 
 class Slurm:
@@ -114,12 +101,12 @@ class Slurm:
             f"--pid-file={self.folder}/munged.pid", f"--log-file={self.folder}/munged.log",
             f"--seed-file={self.folder}/munged.seed",
         )  # fmt: skip
-        until((self.folder / "munge.sock").exists, "munged")
+        processes.wait_for((self.folder / "munge.sock").exists)
         self._start("slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
         for name in NODES:
             self._start("slurmd", "-D", "-N", name, "-f", f"{self.folder}/slurm.conf", key=name)
         states = ("sinfo", "-N", "-h", "-p", "all", "-o", "%T")
-        until(lambda: self.command(*states).split().count("idle") == len(NODES), "idle nodes")
+        processes.wait_for(lambda: self.command(*states).split().count("idle") == len(NODES))
 
     def _start(self, name: str, *arguments: str, key: str = "") -> None:
         path = program(name)
@@ -150,7 +137,7 @@ class Slurm:
     def end_jobs(self) -> None:
         """Cancel all jobs, and wait until they have ended."""
         self.command("scancel", f"--user={self.user}")
-        until(lambda: not self.command("squeue", "-h").strip(), "no jobs")
+        processes.wait_for(lambda: not self.command("squeue", "-h").strip())
 
 
 class Fleet:
@@ -173,7 +160,7 @@ class Fleet:
 
     def wait(self, seconds: float = 200) -> None:
         """Wait until Slurm has no job, and see that `status` says so too."""
-        until(lambda: not self.cluster.command("squeue", "-h").strip(), "the end of all jobs", seconds)
+        processes.wait_for(lambda: not self.cluster.command("squeue", "-h").strip(), seconds)
         assert self.run("status", self.folder).returncode == 0
 
     def collect(self) -> tuple[int, str, str]:
@@ -183,4 +170,4 @@ class Fleet:
 
     def measuring(self, member: str, replicates: int = 1) -> None:
         """Wait until a member's run has so many replicates."""
-        until(lambda: fleets.replicates_done(self.folder, member)[0] >= replicates, f"replicate of {member}", 120)
+        processes.wait_for(lambda: fleets.replicates_done(self.folder, member)[0] >= replicates)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from benchmarks.correctness import controls
 from benchmarks.runner.sides import worker_variables
 from benchmarks.worker import agreement
 from impls.__main__ import cli
@@ -118,3 +119,10 @@ def test_rounded_products_agree_only_where_tf32_is_asked_for(monkeypatch):
     error = agreement.check(prepared, problem, "sequence", "train_step", want).error
     assert 1e-4 < error < agreement.TOLERANCES["tf32"] / 2
     assert agreement.tolerance_of("float64") < 1e4 * np.finfo("float64").eps  # TF32 is about float32
+
+
+def test_with_tf32_every_negative_control_is_refused(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "tf32")
+    refusals = controls.refusals("float32")
+    assert all(refusals.values()), refusals
+    assert "tolerance 8e-03" in refusals["just_above"]

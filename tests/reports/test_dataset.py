@@ -18,8 +18,9 @@ from reports import frames
 from reports.__main__ import cli
 from reports.dataset import Dataset, NoDataset
 from reports.summary import summarise
+from tests.helpers.processes import wait_for
 from tests.helpers.records import QUICK, record, save
-from tests.helpers.slurm import free_port, until
+from tests.helpers.slurm import free_port
 
 XEON = "Intel(R) Xeon(R) Processor"
 
@@ -159,7 +160,7 @@ def bucket(tmp_path, monkeypatch):
     with (tmp_path / "server.log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        until(made_bucket, "the server of S3")
+        wait_for(made_bucket)
         yield "s3://lstm/runs-of-years"
     finally:
         server.terminate()

@@ -35,9 +35,6 @@ FAULTS = {
     "raises": """
         def bad(state): raise RuntimeError("no such kernel")
     """,
-    "nan": """
-        def bad(state): return {name: array * float("nan") for name, array in good(state).items()}
-    """,
     "wrong_formula": """
         wrong = dict(weights, weight_hh_l0=weights["weight_ih_l0"][:, :problem.hidden_size])
         return base.prepare(problem, wrong, device, workload)
@@ -89,16 +86,6 @@ FAULTS = {
                 state.result = good(state)
             return state.result
     """,
-    "remembers_later": """
-        kept = {}
-        def bad(state):
-            calls[0] += 1
-            if calls[0] < 40: return good(state)
-            if id(state) not in kept:
-                time.sleep(0.002)  # so that it can be told from noise, whatever the problem
-                kept[id(state)] = state, good(state)
-            return kept[id(state)][1]
-    """,
     "wrong_later": """
         def bad(state):
             calls[0] += 1
@@ -133,7 +120,6 @@ FAULTS = {
 }
 STATUS = {
     "raises": ("error", "RuntimeError: no such kernel"),
-    "nan": ("disagrees", "is nan"),
     "wrong_formula": ("disagrees", "output"),
     "leaks": ("out_of_memory", "the limit is"),
     "hangs": ("timed_out", "no answer within"),
@@ -143,7 +129,6 @@ STATUS = {
     "closes_the_socket": ("crashed", "closed the socket"),
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
-    "remembers_later": ("error", "remembers its results"),
     "wrong_later": ("disagrees", "the last timed call"),
     "replaces_the_suites_clock": ("error", "its clock is wrong"),
     "moves_to_other_processors": ("error", "it was not given"),
@@ -161,7 +146,6 @@ SWITCHED_OFF = {
     "async_work": _FINISHED,
     "remembers": _REMEMBERED,
     "wrong_later": _COMPARE,
-    "remembers_later": _REMEMBERED,
     "replaces_the_suites_clock": "",
     "moves_to_other_processors": "",
     "leaves_a_daemon": "",
@@ -189,7 +173,7 @@ def write(folder, name, first=""):
     return path
 
 
-TIMED = ("async_work", "remembers", "remembers_later", "replaces_the_suites_clock", "burns_in_a_child")
+TIMED = ("async_work", "remembers", "replaces_the_suites_clock", "burns_in_a_child")
 """Found by their times, so that nothing else may run beside them."""
 FEW = [name for name in STATUS if name not in TIMED]
 WHOLLY_BAD = ("wrong_formula", "no_such_module", "leaves_a_daemon")

@@ -71,21 +71,6 @@ def test_an_orphan_is_adopted_told_from_other_children_and_ended():
 
 
 @pytest.mark.process
-def test_what_a_dead_worker_left_in_its_group_is_taken_in():
-    code = (
-        "import os, signal, subprocess, sys, time\nfrom benchmarks.runner import outside\n"
-        "outside.adopt_orphans()\n"
-        "worker = outside.start([sys.executable, '-c', 'import os, time; os.fork(); time.sleep(60)'])\n"
-        "while not outside.descendants(worker.pid): time.sleep(0.01)\n"
-        "left = outside.descendants(worker.pid)[0]\n"
-        "os.killpg(worker.pid, signal.SIGKILL); worker.wait()\n"
-        "while os.path.exists(f'/proc/{left}'): outside.forget(worker.pid); time.sleep(0.01)\n"
-        "print('gone')"
-    )
-    assert python("-c", code, timeout=30).stdout.strip() == "gone"
-
-
-@pytest.mark.process
 def test_what_a_worker_took_that_it_was_not_given_is_said(child, monkeypatch):
     core = min(os.sched_getaffinity(0))
     monkeypatch.setattr(outside, "orphans", list)  # of other tests
