@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
-from impls.core.files import read_regular, remove_unfinished
+from impls.core.files import UNFINISHED, read_regular, remove_unfinished
 from impls.core.formats import FORMATS
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
@@ -113,11 +113,10 @@ def usable_out(out: Path) -> Path:
     try:
         if (out / "run.json").exists():
             raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
-        if out.is_dir():
-            remove_unfinished(out)  # of a process that was killed before it had written run.json
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or any(not UNFINISHED.fullmatch(path.name) for path in out.iterdir())):
             raise click.UsageError(f"{out} is not an empty folder; give a new one")
         out.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(out)  # of a process that was killed before it had written run.json
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:

@@ -153,6 +153,10 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
     whole = of_machine(planned(options))
     default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{options.preset}"
     folder = choices.usable_out(Path(options.out) if options.out else default)
+    try:
+        (folder / "raw").mkdir()  # of two processes at once, only one can
+    except FileExistsError:
+        raise click.UsageError(f"{folder} is being worked on by another process") from None
     write_text(folder / "run.json", json_text(whole))
     return whole, folder
 
@@ -183,7 +187,7 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock a run's folder, so that two processes do not work on the same run."""
-    with (folder / "run.json").open() as file:
+    with (folder / "run.json").open("r+") as file:  # on NFS, a lock needs a file that can be written
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

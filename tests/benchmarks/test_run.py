@@ -14,7 +14,7 @@ from benchmarks import choices, machine, record
 from benchmarks.metadata import Commit
 from benchmarks.record import harmless, read_records, write_records
 from benchmarks.run import Run
-from benchmarks.run_options import RunOptions, changed, code_used, machine_used, of_machine, planned, resumed
+from benchmarks.run_options import RunOptions, changed, code_used, machine_used, of_machine, planned, resolved, resumed
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker.timing import Int32, Turn
@@ -236,6 +236,7 @@ def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(VARIABLE, "another")
     monkeypatch.setattr(machine, "commit", Commit)
+    monkeypatch.setattr(machine, "gpu_model", lambda: None)
     np.savez("w.npz", **make_weights(Problem.parse("t1-b1-i8-h8")))
     whole = planned(
         RunOptions(
@@ -251,6 +252,16 @@ def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
     assert whole.out is None
     assert os.environ[VARIABLE] == TF32
     assert of_machine(whole).used == whole.used | machine_used("cuda")
+
+
+def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(choices, "usable_out", lambda out: out)  # both have found it empty
+    monkeypatch.setattr(machine, "commit", Commit)
+    options = RunOptions(run_id="r", implementations=("numpy_lstm",), problems=("t2-b2-i3-h4",), out=str(tmp_path))
+    first, _ = resolved(options)
+    with pytest.raises(click.UsageError, match="another process"):
+        resolved(msgspec.structs.replace(options, run_id="s"))
+    assert resumed(RunOptions(resume=str(tmp_path)))[0].run_id == first.run_id
 
 
 def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a_user_is_not(tmp_path):
