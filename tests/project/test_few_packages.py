@@ -1,12 +1,13 @@
 """A machine that has only what measuring needs: a GPU box without a network."""
 
 import re
+import tomllib
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 
 import pytest
 from packaging.requirements import Requirement
 
-from tests.helpers.processes import SMALL, impls, python
+from tests.helpers.processes import ROOT, SMALL, impls, python
 
 NAMED = (
     "torch", "jax", "flax", "numpy", "pyarrow", "scipy", "psutil", "click", "rich", "packaging", "pytest-benchmark",
@@ -41,19 +42,30 @@ def with_their_own(names, found=frozenset()):
     return found
 
 
-@pytest.fixture(scope="module")
-def few(tmp_path_factory):
-    """The variables of a process, and of its workers, that can import nothing else."""
-    kept = with_their_own(NAMED)
+def only(folder, names):
+    """The variables of a process, and of its workers, that can import these and nothing else."""
+    kept = with_their_own(names)
     blocked = [
         module
         for module, distributions in packages_distributions().items()
         if not module.startswith("_") and not kept & normal(distributions)
     ]
-    assert {"altair", "junitparser"} <= set(blocked)
-    folder = tmp_path_factory.mktemp("blocker")
     (folder / "sitecustomize.py").write_text(BLOCKER.format(blocked=blocked))
     return {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    return only(tmp_path_factory.mktemp("blocker"), NAMED)
+
+
+@pytest.mark.process
+def test_reports_need_the_packages_of_their_group_alone(tmp_path):
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    variables = only(tmp_path, [Requirement(line).name for line in groups["report"]])
+    assert "No module named 'psutil'" in python("-c", "import psutil", **variables).stderr, "the negative control"
+    done = python("-c", "import reports.__main__; from reports.parts import parts; parts()", **variables)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.process
