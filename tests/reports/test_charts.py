@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reports import parts
-from reports.charts import marks, style
+from reports.charts import style
 from reports.charts.drawing import NARROW, WIDE, Drawing, specification, svg, write
 from reports.parts import sizes
 from reports.report import Report
@@ -218,14 +218,3 @@ def test_a_log_axis_shows_an_interval_up_to_a_factor_of_3_beyond_the_numbers():
     assert 1 / 3 / 1.2 < low < 1 / 3
     assert 6 < high < 6 * 1.2
     assert style.limits(points, "ratio", 0.2, 9) == (0.2, 9)
-
-
-def test_an_implementation_has_the_same_color_in_every_chart():
-    def colors(*names):
-        scale = marks.several(names).to_dict()
-        return dict(zip(scale["domain"], scale["range"], strict=True))
-
-    one, other = colors("jax_scan", "torch_lstm", "mine"), colors("mine", "torch_lstm", "torch_cpp", "jax_scan")
-    assert (one["torch_lstm"], one["jax_scan"]) == (other["torch_lstm"], other["jax_scan"])
-    assert len(set(other.values())) == 4
-    assert len(set(colors(*"abcdefg").values())) == len(style.SEVERAL)

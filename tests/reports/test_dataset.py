@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from click.testing import CliRunner
 from benchmarks.record import read_records
 from reports import frames
 from reports.__main__ import cli
-from reports.dataset import Dataset, NoDataset
+from reports.dataset import Dataset
 from reports.summary import summarise
 from tests.helpers.processes import wait_for
 from tests.helpers.records import QUICK, record, save
@@ -94,15 +93,6 @@ def test_a_file_that_is_being_written_is_not_read(filled, tmp_path):
     assert len(filled.runs()) == 4
 
 
-def test_what_is_wrong_is_one_line(tmp_path, filled):
-    with pytest.raises(NoDataset, match="holds no dataset"):
-        Dataset(tmp_path / "nowhere").runs()
-    for condition in ("no_such_column = 1", "no_such_function(1)", "(("):
-        with pytest.raises(NoDataset, match=re.escape(f"the condition '{condition}'")) as caught:
-            filled.runs(condition)
-        assert "\n" not in str(caught.value)
-
-
 def call(*words):
     return CliRunner().invoke(cli, [*map(str, words)])
 
@@ -121,7 +111,9 @@ def test_the_commands_take_a_dataset(filled, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("report", "DATA", "--where", "nonsense"), "nonsense"),
+        (("report", "DATA", "--where", "no_such_column = 1"), "no_such_column = 1"),
+        (("report", "DATA", "--where", "(("), "the condition '(('"),
+        (("site", "--published", "file:///nowhere"), "holds no dataset"),
         (("report", "DATA", "--where", "month = 'none'"), "no run matches"),
         (("report", "DATA", "DATA"), "one dataset"),
         (("report", "RUN", "--where", "x"), "--where is for a dataset"),
