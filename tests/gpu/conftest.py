@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -15,11 +16,34 @@ from benchmarks import choices
 from benchmarks.gpu_check import FILE
 from benchmarks.machine import gpu_model
 from impls.core import registry
-from tests.gpu.setting import Setting
+from impls.core.registry import Implementation
 
 NOT_REACHED = 3
 """The exit code where no test has failed and some were not reached."""
 FEW = ("--replicates", "1", "--blocks", "1", "--no-floor")
+DEADLINE = pytest.StashKey[float]()
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What is checked, and with what.
+
+    Attributes:
+        device: the device of the arms: cuda, or cpu where the tests are tested without a GPU.
+        share: by how much the slowed copy of the A/A test is slower.
+        within: how far its measured size, and that of the equal copy, may be off.
+        arguments: what is added to the command that times all arms.
+    """
+
+    device: str
+    card: str
+    implementations: Sequence[Implementation]
+    cores: tuple[int, ...]
+    folder: Path
+    out: Path
+    share: float = 0.05
+    within: float = 0.015
+    arguments: Sequence[str] = ("--replicates", "2", "--blocks", "2")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,9 +69,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[DEADLINE] = time.monotonic() + getattr(config.option, "limit", 0.0)
 
 
-DEADLINE = pytest.StashKey[float]()
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for report in terminalreporter.stats.get("passed", ()) if chosen(config) else ():
         terminalreporter.line(f"passed: {report.nodeid}: {dict(report.user_properties).get('seen', '')}")
@@ -60,9 +81,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture
-def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def seen(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Say what a test has seen, on one line."""
-    return lambda text: request.node.user_properties.append(("seen", text))
+    return functools.partial(record_property, "seen")
 
 
 @pytest.fixture(autouse=True)

@@ -25,19 +25,18 @@ JAX has at most 32 of its computations in flight: what was submitted before is d
 """
 
 
-def with_torch(device: str) -> tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], Any]]:
-    """Return PyTorch's name of the device, the precision of products, how to put an array there, and to multiply."""
+def with_torch(device: str) -> tuple[str, Callable[[Any], Any], Callable[[Any, Any], Any]]:
+    """Return PyTorch's name of the device, how to put an array there, and how to multiply two."""
     import torch
 
     from impls.families.torch import device_of
 
     target = device_of(device)
-    precision = str(getattr(torch.backends.cuda.matmul, "fp32_precision", "unknown"))
     name = torch.cuda.get_device_name(target) if device == "cuda" else device
-    return name, precision, lambda array: torch.as_tensor(array).to(target), torch.matmul
+    return name, lambda array: torch.as_tensor(array).to(target), torch.matmul
 
 
-def with_jax(device: str) -> tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], Any]]:
+def with_jax(device: str) -> tuple[str, Callable[[Any], Any], Callable[[Any, Any], Any]]:
     """Return the same of JAX."""
     import jax
     import jax.numpy as jnp
@@ -45,8 +44,7 @@ def with_jax(device: str) -> tuple[str, str, Callable[[Any], Any], Callable[[Any
     from impls.families.jax import device_of
 
     target = device_of(device)
-    precision = str(jax.config.jax_default_matmul_precision)
-    return target.device_kind, precision, lambda array: jax.device_put(array, target), jax.jit(jnp.matmul)
+    return target.device_kind, lambda array: jax.device_put(array, target), jax.jit(jnp.matmul)
 
 
 FRAMEWORKS = {"torch": with_torch, "jax": with_jax}
@@ -65,8 +63,8 @@ def main(framework: str, device: str) -> None:
     how long the device worked, how many kernels it ran and how long that took, of REPEATED products, by CUPTI; None
     where that is not installed.
     """
-    name, precision, put, multiply = FRAMEWORKS[framework](device)
-    say(name=name, precision=precision)
+    name, put, multiply = FRAMEWORKS[framework](device)
+    say(name=name)
     hardware, rng = devices.device(device), np.random.default_rng(0)
     a, b = (rng.standard_normal((SIZE, SIZE)).astype(np.float32) for _ in range(2))
     want = a.astype(np.float64) @ b.astype(np.float64)

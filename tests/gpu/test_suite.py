@@ -12,18 +12,19 @@ from collections import Counter
 
 import pytest
 
-from benchmarks import ROOT
+from benchmarks import ROOT, choices
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
+from benchmarks.options import Options
 from benchmarks.record import read_records
 from benchmarks.regression.log_ratios import log_ratio
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.worker import agreement, requests
+from benchmarks.worker.devices import LEAST_TURN
 from impls.core import registry
 from tests.gpu.faults import plant
-from tests.gpu.setting import CALL_SECONDS, SEED
 from tests.helpers.processes import impls
 
 pytestmark = pytest.mark.gpu
@@ -36,11 +37,21 @@ REPLICATES, BLOCKS = 3, 8
 TRIES = 3
 """How often the turn after a stop is looked at: what disturbs the machine makes one longer, and not all."""
 
+CALL_SECONDS = 60.0
+
+
+def options(setting, *benchmarks):
+    """What decides how a session measures."""
+    return Options(
+        benchmarks=benchmarks, device=setting.device, threads=len(setting.cores), turn_seconds=LEAST_TURN["cuda"],
+        call_seconds=CALL_SECONDS, memory_bytes=choices.half_memory(),
+    )  # fmt: skip
+
 
 def admitted(setting, fault, *benchmarks):
     """The admissions of a planted file."""
     side = Side("planted", {fault: version_of(plant(setting.folder, fault))})
-    with Session(setting.options(*benchmarks), [side], setting.cores, setting.folder, lambda *_: None) as session:
+    with Session(options(setting, *benchmarks), [side], setting.cores, setting.folder, lambda *_: None) as session:
         session.admit()
         return list(session.admissions.values())
 
@@ -73,9 +84,7 @@ def test_an_illegal_access_costs_its_own_row_only(setting, seen):
 def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
     """So the next arm's times are its own."""
     files = plant(setting.folder, "queued"), registry.resolve("torch_cell")
-    busy, next_arm = (
-        Arm(version_of(one), setting.options(), setting.cores, "float32", setting.folder) for one in files
-    )
+    busy, next_arm = (Arm(version_of(one), options(setting), setting.cores, "float32", setting.folder) for one in files)
     benchmark = Benchmark.parse(FORWARD[0])
 
     def turn(arm, samples):
@@ -84,7 +93,7 @@ def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
     try:
         for arm in (busy, next_arm):
             arm.ensure_running()
-            arm.ask(requests.Open(benchmark.id, SEED, None, agreement.draw_seed()))
+            arm.ask(requests.Open(benchmark.id, 0, None, agreement.draw_seed()))
         alone = min(turn(next_arm, 20) for _ in range(3))
         waits, turns = [], []
         for _ in range(TRIES):
@@ -110,8 +119,7 @@ def test_an_equal_copy_measures_as_equal_and_a_slower_one_as_that_much_slower(se
         file.parent.mkdir(parents=True)
         file.write_text(text, encoding="utf-8")
         sides.append(Side(label, {"copied": version_of(registry.read(file))}))
-    given = setting.options(FORWARD[0])
-    with Session(given, sides, setting.cores, setting.folder, lambda *_: None) as session:
+    with Session(options(setting, FORWARD[0]), sides, setting.cores, setting.folder, lambda *_: None) as session:
         session.admit()
         assert [row.reason for row in session.admissions.values() if row.status != "ok"] == []
         rows = [row for k in range(REPLICATES) for row in session.replicate(k, BLOCKS)]
