@@ -22,18 +22,11 @@ def changed(**fields):
     ("machine", "words"),
     [
         (EPYC, "AMD EPYC, family 26 (Zen 5), AVX-512"),
-        (changed(family=25, model=17), "AMD EPYC, family 25 (Zen 4), AVX-512"),
         (changed(family=25, model=1, instructions=("AVX2", "FMA")), "AMD EPYC, family 25 (Zen 3), AVX2"),
-        (changed(family=25, model=0x61), "AMD EPYC, family 25 (Zen 4), AVX-512"),
         (changed(family=26, model=200), "AMD EPYC, family 26 model 200, AVX-512"),
         (changed(family=99, model=None, instructions=()), "AMD EPYC, family 99"),
-        (Machine(cpu="Xeon", vendor="GenuineIntel", family=6, model=143,
-                 instructions=("AVX2", "FMA", "AVX-512", "AVX512_BF16", "AMX")),
-         "Xeon, family 6 (Sapphire Rapids), AMX"),
         (changed(family=25, model=17, instructions=("AVX2", "FMA", "AVX-512", "AVX512_BF16")),
          "AMD EPYC, family 25 (Zen 4), AVX-512"),
-        (Machine(cpu="aarch64", vendor="0x41", family=8, model=0xD40, instructions=("NEON", "SVE")),
-         "aarch64, family 8 (Neoverse V1), SVE"),
         (Machine(cpu="a cpu", vendor="AuthenticAMD"), "a cpu"),
         (Machine(), "unknown"),
     ],
@@ -42,22 +35,14 @@ def test_words(machine, words):
     assert processors.words(machine) == words
 
 
-@pytest.mark.parametrize(
-    ("other", "same"),
-    [
-        *(({name: value}, False) for name, value in (
-            ("cpu", "AMD EPYC 2"), ("family", 25), ("model", 3), ("stepping", 0), ("stepping", None),
-            ("instructions", ("AVX2", "AVX-512")), ("caches", {"L1d": 2**15, "L2": 2**21}), ("caches", {}),
-        )),
-        ({"memory_bytes": 3, "system": "Linux 7", "cores": 8}, True),
-    ],
-)  # fmt: skip
-def test_whatever_differs_in_a_processor_makes_another_key(other, same):
-    assert (processors.key(changed(**other)) == processors.key(EPYC)) == same
-
-
-def test_an_older_file_has_the_key_of_what_it_says():
-    assert processors.key(Machine(cpu="AMD EPYC", cores=2)) == "AMD EPYC"
+def test_whatever_differs_in_a_processor_makes_another_key():
+    for name, value in (
+        ("cpu", "AMD EPYC 2"), ("family", 25), ("model", 3), ("stepping", 0), ("stepping", None),
+        ("instructions", ("AVX2", "AVX-512")), ("caches", {"L1d": 2**15, "L2": 2**21}), ("caches", {}),
+    ):  # fmt: skip
+        assert processors.key(changed(**{name: value})) != processors.key(EPYC)
+    assert processors.key(changed(memory_bytes=3, system="Linux 7", cores=8)) == processors.key(EPYC)
+    assert processors.key(Machine(cpu="AMD EPYC", cores=2)) == "AMD EPYC", "an older file has the key of what it says"
 
 
 def test_no_model_is_two_processors():
