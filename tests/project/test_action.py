@@ -1,12 +1,8 @@
-"""The GitHub action: each script alone, with stand-ins for nox and gh; nightly, its workflow in a local runner."""
+"""The GitHub action: each script alone, with stand-ins for nox and gh."""
 
-import json
 import os
 import re
-import shutil
 import subprocess
-import sysconfig
-from pathlib import Path
 
 import pytest
 import yaml
@@ -30,23 +26,18 @@ COMMENT = {"NUMBER": 7, "NAME": "n a.py", "EXISTING": "", "GITHUB_REPOSITORY": "
 MARKER = "<!-- lstm-bench regression of n a.py -->"
 
 
-def programs(folder, **texts):
-    """Put programs into a folder. Return a PATH that begins with it."""
-    folder.mkdir()
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
-    return f"{folder}:{os.environ['PATH']}"
-
-
 @pytest.fixture
 def run(tmp_path):
     """Run a script of the action with stand-ins on PATH: what they were told, the outputs of the step, what it says."""
-    path = programs(tmp_path / "bin", nox=NOX, gh=GH)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, text in (("nox", NOX), ("gh", GH)):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
 
     def script(name, **env):
         said, output = tmp_path / "said", tmp_path / "output"
-        given = {"PATH": path, "SAID": said, "GITHUB_OUTPUT": output, "REPORT": tmp_path}
+        given = {"PATH": f"{folder}:{os.environ['PATH']}", "SAID": said, "GITHUB_OUTPUT": output, "REPORT": tmp_path}
         given |= {"REFUSED": "", "REPORTED": "", "GITHUB_WORKSPACE": tmp_path, **env}
         variables = {key: str(value) for key, value in given.items()}
         done = subprocess.run([ACTION / name], env=variables, capture_output=True, text=True, check=False)
@@ -56,13 +47,21 @@ def run(tmp_path):
     return script
 
 
-def test_every_input_reaches_a_step_and_the_verdict_is_told_though_a_step_has_failed():
+def test_inputs_reach_the_scripts_and_the_verdict_is_told_though_a_step_has_failed():
+    """The scripts say what they need of the environment. CI runs the whole action on each pull request."""
     text = (ACTION / "action.yml").read_text()
     action = yaml.safe_load(text)
     assert all(f"inputs.{name} " in text for name in action["inputs"])
-    last = action["runs"]["steps"][-1]
-    assert last["run"] == 'exit "$CODE"'
-    assert last["if"].startswith("always()")
+    steps = [step for step in action["runs"]["steps"] if "run" in step]
+    for step in steps[:-1]:
+        script = (ACTION / re.search(r"\w+\.sh", step["run"])[0]).read_text()
+        needed = re.search(r"# From the environment: (.*?)[;.]", script)[1].split(", ")
+        assert needed == [name for name in needed if name in step["env"]]
+    assert steps[-1]["run"] == 'exit "$CODE"'
+    assert steps[-1]["if"].startswith("always()")
+    example = (ROOT / "docs" / "regression.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    (job,) = yaml.safe_load(example)["jobs"].values()
+    assert set(job["steps"][-1]["with"]) <= set(action["inputs"])
 
 
 @pytest.mark.process
@@ -164,54 +163,3 @@ def test_a_comment_that_is_refused_is_a_warning_and_one_that_is_too_long_is_cut(
     assert "cut off" in body
     assert body.endswith("ä")
     assert run("comment.sh", **COMMENT | {"REFUSED": "yes"})[2].startswith("::warning::")
-
-
-STAND_IN = """
-inputs: {path: {}, key: {}, restore-keys: {}, name: {}, python-version: {}, if-no-files-found: {}}
-runs:
-  using: composite
-  steps:
-    - {shell: bash, run: 'echo "NAME:" $SAID', env: {SAID: "${{ inputs.path }} ${{ inputs.key }}"}}
-"""
-
-
-@pytest.mark.nightly
-def test_the_workflow_of_the_docs_in_a_runner_of_workflows(tmp_path):
-    """nektos/act runs the job of docs/regression.md. Other people's actions, nox and gh are stand-ins: no network."""
-    user, home = tmp_path / "user", tmp_path / "home"
-    lines = (ROOT / "docs" / "regression.md").read_text().partition("```yaml\n")[2].partition("```")[0]
-    (user / ".github" / "workflows").mkdir(parents=True)
-    (user / ".github" / "workflows" / "lstm.yml").write_text(lines)
-    git(user, "init", "-q")
-    git(user, "add", "-A")
-    git(user, "commit", "-q", "-m", "one")
-    (tmp_path / "event.json").write_text(json.dumps({"pull_request": {"number": 7, "base": {"sha": "abc"}}}))
-    suite = tmp_path / "suite"  # the runner reads all files of it into memory
-    shutil.copytree(ROOT / ".github" / "actions", suite / ".github" / "actions")
-    shutil.copy(ROOT / "pyproject.toml", suite)
-    replaced = {"OWNER/lstm-bench@main": suite}
-    for name in ("setup-python@v6", "cache@v4/restore", "cache@v4/save", "upload-artifact@v4"):
-        action, _, part = name.partition("/")
-        place = replaced[f"actions/{action}"] = tmp_path / action
-        (place / part).mkdir(parents=True)
-        (place / part / "action.yml").write_text(STAND_IN.replace("NAME", name))
-    report = 'mkdir -p "$9" && echo "## a table" > "$9/regression.md" && echo "{}" > "$9/regression.json"'
-    path = programs(
-        tmp_path / "bin", gh='#!/bin/sh\necho "GH $*" >&2\n', nox=f'#!/bin/sh\necho "NOX $*"\n{report}\nexit 1\n'
-    )
-    act = Path(sysconfig.get_path("scripts")) / "act"
-    command = [act, "pull_request", "--platform", "ubuntu-latest=-self-hosted", "--eventpath", tmp_path / "event.json"]
-    command += [f"--local-repository={name}={place}" for name, place in replaced.items()]
-    env = {"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
-    home.mkdir()
-    done = subprocess.run(command, cwd=user, env=env, capture_output=True, text=True, check=False)
-    said = done.stdout
-    assert done.returncode == 1, said + done.stderr
-    asked = re.search(r"NOX -s regression -- --base abc --impl (\S+) --out (\S+) --problem t100-b32-i64-h256\n", said)
-    assert asked is not None, said
-    assert asked[1].endswith("/lstm/mine.py")
-    assert f"| upload-artifact@v4: {asked[2]}\n" in said
-    caches = r"~/.cache/lstm-bench \S+/.nox"
-    assert re.search(rf"\| cache@v4/restore: {caches} lstm-bench-Linux-\w+-\w{{16}}-\w{{16}}\n", said)
-    assert re.search(rf"\| cache@v4/save: {caches}", said)
-    assert "--method POST" in said

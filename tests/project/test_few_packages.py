@@ -89,11 +89,3 @@ def test_a_run_is_measured_and_agree_works_without_what_a_report_needs(few, tmp_
     words = ("--problem", "t2-b1-i2-h2", "--dtype", "float32", "--workload", "sequence")
     done = python("-m", "benchmarks", "agree", *impls("torch_lstm", "flax_nnx"), *words, **few)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.nightly
-def test_the_tests_on_a_gpu_need_no_more(few, tmp_path):
-    words = ("--simulated", *impls("torch_lstm"), "-k", "sees or illegal", "--out", tmp_path / "out")
-    done = python("-m", "benchmarks", "gpu_check", *words, **few, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout

@@ -1,6 +1,5 @@
 """The noxfile: sessions share environments, run without nox too, and keep the exit codes of what they run."""
 
-import json
 import os
 import shutil
 import sys
@@ -57,19 +56,3 @@ def test_packages_that_cannot_be_installed_are_no_regression(made_up):
     done = nox(made_up, "--session", "regression")
     assert done.returncode == 3, done.stderr
     assert "RAN" not in done.stdout
-
-
-LOWEST = """
-import json, nox, noxfile
-groups = nox.project.dependency_groups(noxfile.PYPROJECT, "tests")
-print(json.dumps({text: noxfile.lowest_version(text) for text in [*groups, "a>=1.2,<3; python_version < '3.14'", "b"]}))
-"""
-
-
-def test_the_lowest_versions_are_those_of_pyproject():
-    done = processes.python("-c", LOWEST, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    lowest = json.loads(done.stdout)
-    assert lowest["torch>=2.9"] == "torch==2.9.*"
-    assert lowest["a>=1.2,<3; python_version < '3.14'"].replace('"', "'") == "a<3,==1.2.*; python_version < '3.14'"
-    assert [text for text in lowest if text != "b" and "==" not in lowest[text]] == []
