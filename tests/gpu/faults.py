@@ -40,25 +40,44 @@ def plant(folder: Path, fault: str) -> registry.Implementation:
     return registry.read(path)
 
 
-def no_wait(problem, weights, device, workload) -> Prepared:
+def no_wait(*given) -> Prepared:
     """It leaves work on the stream that its result is read from."""
-    prepared = torch_cell.prepare(problem, weights, device, workload)
-    return leaving(prepared, submits(device, SECONDS), simulated.drain if device == "cpu" else lambda: None)
+    return leaving(given, SECONDS, before_reading=simulated.drain if given[2] == "cpu" else lambda: None)
 
 
-def side_stream(problem, weights, device, workload) -> Prepared:
+def side_stream(*given) -> Prepared:
     """It leaves work on another stream: its result can be read before."""
-    return leaving(torch_cell.prepare(problem, weights, device, workload), submits(device, SECONDS, beside=True))
+    return leaving(given, SECONDS, beside=True)
 
 
-def queued(problem, weights, device, workload) -> Prepared:
+def queued(*given) -> Prepared:
     """It leaves a second of work at each call. It takes turns, but is never admitted."""
-    return leaving(torch_cell.prepare(problem, weights, device, workload), submits(device, 1.0))
+    return leaving(given, 1.0)
 
 
-def out_of_memory(problem, weights, device, workload) -> Prepared:
+def leaving(given, seconds: float, *, beside: bool = False, before_reading=lambda: None) -> Prepared:
+    """Return torch_cell, which submits more work after each call, and waits for something before it is read."""
+    prepared, submit = torch_cell.prepare(*given), submits(given[2], seconds, beside=beside)
+
+    def later(call):
+        def run(state):
+            result = call(state)
+            submit()
+            return result
+
+        return run
+
+    def to_numpy(mode, result):
+        before_reading()
+        return prepared.to_numpy(mode, result)
+
+    calls = {mode: later(call) for mode in MODES if (call := getattr(prepared, mode)) is not None}
+    return dataclasses.replace(prepared, **calls, to_numpy=to_numpy)
+
+
+def out_of_memory(*given) -> Prepared:
     """It asks for more memory than any device has."""
-    torch.empty(2**50, dtype=torch.uint8, device=device_of(device))
+    torch.empty(2**50, dtype=torch.uint8, device=device_of(given[2]))
     raise AssertionError("a petabyte was given out")
 
 
@@ -72,15 +91,13 @@ def illegal_access(problem, weights, device, workload) -> Prepared:
     return torch_cell.prepare(problem, weights, device, workload)
 
 
-def tf32(problem, weights, device, workload) -> Prepared:
+def tf32(*given) -> Prepared:
     """Its products get inputs with TF32's 10 bits, rounded by hand: the suite's variables forbid TF32 to cuBLAS."""
     with mock.patch.object(nn, "Linear", RoundedLinear):
-        return torch_cell.prepare(problem, weights, device, workload)
+        return torch_cell.prepare(*given)
 
 
 class RoundedLinear(nn.Linear):
-    """nn.Linear on rounded inputs and weights."""
-
     def forward(self, x: Tensor) -> Tensor:
         return functional.linear(rounded(x), rounded(self.weight), self.bias)
 
@@ -105,24 +122,3 @@ def submits(device: str, seconds: float, *, beside: bool = False) -> Callable[[]
             torch.cuda._sleep(int(seconds * 1e3 * kilohertz))
 
     return submit
-
-
-def leaving(
-    prepared: Prepared, submit: Callable[[], None], before_reading: Callable[[], None] = lambda: None
-) -> Prepared:
-    """Return an implementation that submits more work after each call, and waits for something before it is read."""
-
-    def later(call):
-        def run(state):
-            result = call(state)
-            submit()
-            return result
-
-        return run
-
-    def to_numpy(mode, result):
-        before_reading()
-        return prepared.to_numpy(mode, result)
-
-    calls = {mode: later(call) for mode in MODES if (call := getattr(prepared, mode)) is not None}
-    return dataclasses.replace(prepared, **calls, to_numpy=to_numpy)

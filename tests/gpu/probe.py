@@ -16,8 +16,6 @@ import numpy as np
 
 from benchmarks.worker import devices, tracing
 
-SIZE = 512
-"""Of the square matrices of the canary."""
 WORK, REPEATED = {"cuda": 4096, "cpu": 64}, 50
 """The size of the matrices that keep a device busy, and how often they are multiplied: on a GPU some 80 ms or more.
 
@@ -66,7 +64,7 @@ def main(framework: str, device: str) -> None:
     name, put, multiply = FRAMEWORKS[framework](device)
     say(name=name)
     hardware, rng = devices.device(device), np.random.default_rng(0)
-    a, b = (rng.standard_normal((SIZE, SIZE)).astype(np.float32) for _ in range(2))
+    a, b = (rng.standard_normal((512, 512)).astype(np.float32) for _ in range(2))
     want = a.astype(np.float64) @ b.astype(np.float64)
     got = np.asarray(multiply(put(a), put(b)).tolist())
     say(error=float(np.abs(got - want).max() / np.abs(want).max()))
