@@ -68,11 +68,3 @@ def test_what_nobody_knows_is_not_told(clock, capsys):
     *known, measuring = capsys.readouterr().err.splitlines()
     assert known[-1].endswith(" left")
     assert measuring.endswith("after 5 min 0 s")
-
-
-@pytest.mark.parametrize("parts", [[], [1.0]])
-def test_a_terminal_shows_no_bar_of_nothing(monkeypatch, capsys, parts):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with progress_in_parts(parts):
-        pass
-    assert ("done" in capsys.readouterr().err) == bool(parts)

@@ -107,13 +107,6 @@ def loaded(code):
 
 
 @pytest.mark.process
-def test_a_command_imports_nothing_of_the_others():
-    """So that `agree` does not wait for what only a calibration needs."""
-    called = "from benchmarks.__main__ import cli; cli(['agree', '--help'], standalone_mode=False)"
-    assert loaded(called) & set(COMMANDS.values()) == {COMMANDS["agree"]}
-
-
-@pytest.mark.process
 def test_commands_start_without_a_framework_and_a_worker_with_only_what_it_needs():
     """A worker's environment may hold no more, and what it imports costs memory in every process."""
     modules = ["reports.__main__", "benchmarks.__main__", *COMMANDS.values()]
