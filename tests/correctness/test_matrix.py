@@ -95,12 +95,14 @@ def rows_of(text):
 
 def test_the_markdown_has_every_cell_control_and_reason():
     made = matrix_of({("float32", "t1-b1-i1-h1"): ok(), ("float32", "t2-b1-i1-h1"): failed()}, ("float32", "bfloat16"))
+    made.modes = {TORCH: ["forward", "backward"]}
     text = markdown(made, ["AMD EPYC"], ["a fault, float32: refused: h_n"], "1 of 2 cells agree")
     assert [TORCH, "1e-07", "disagrees", "–", "–", "–"] in rows_of(text)
     assert [TORCH, *["–"] * 5] in rows_of(text)
     for part in ("1 of 2 cells agree", "- AMD EPYC", "- a fault, float32: refused: h_n", "float32 (tolerance 2e-05)"):
         assert part in text
     assert f"{TORCH}, float32, t2-b1-i1-h1: disagrees: output" in text
+    assert f"{TORCH}: has no forward_train, train_step" in text
     assert "is 1 \\| want 2" in text
     assert "interrupted" in text
 
@@ -147,15 +149,6 @@ FRAMEWORK = "numpy"
 TRACK = "default"
 DEVICES = ("cpu",)
 """
-FORWARD_ONLY = """
-import dataclasses
-from impls.families.torch import FlatLSTM, prepare_module
-FRAMEWORK = "torch"
-TRACK = "default"
-def prepare(problem, weights, device, workload):
-    prepared = prepare_module(problem, weights, device, workload, FlatLSTM)
-    return dataclasses.replace(prepared, forward_train=None, backward=None, train_step=None)
-"""
 CLIPPED = f"""{NUMPY}
 exact = reference.sigmoid
 reference.sigmoid = lambda z: exact(np.clip(z, -8, 8))
@@ -173,16 +166,13 @@ COMMAND = ("-m", "benchmarks", "agree", "--workload", "sequence", "--problem", "
 
 @pytest.mark.process
 def test_torch_and_jax_agree_and_the_matrix_is_written(tmp_path):
-    path = tmp_path / "forward_only.py"
-    path.write_text(FORWARD_ONLY)
-    chosen = ("--impl", path, "--impl", JAX, "--dtype", "float32", "--out", tmp_path / "matrix.md")
+    chosen = ("--impl", TORCH, "--impl", JAX, "--dtype", "float32", "--out", tmp_path / "matrix.md")
     done = python(*COMMAND, *chosen)
     assert done.returncode == 0, done.stdout + done.stderr
     text = (tmp_path / "matrix.md").read_text()
     cells = {row[0]: row[1:] for row in rows_of(text)}
-    assert all(float(cell) < 2e-5 for cell in cells["forward_only"])
+    assert all(float(cell) < 2e-5 for cell in cells[TORCH])
     assert cells[JAX][-1] == "flushes"
-    assert "forward_only: has no forward_train, backward, train_step" in text
     assert done.stdout.splitlines()[-1] in text
     assert "22 of 22 negative controls refused" in text
 
