@@ -190,6 +190,7 @@ def test_a_run_with_jax_given_weights_and_float64(tmp_path, python):
     rows = pd.read_parquet(out / "results.parquet")
     assert list(rows["status"]) == ["ok"]
     assert rows["error"][0] <= 1e-12
+    assert " × " in rows["kernel"][0]  # JAX's profiler tells
     assert json.loads((out / "environment.json").read_text())["run"]["weights"] == str(weights)
     for line in ("cold starts", "warm starts", "measuring", "report", "waiting"):
         assert line in done.stdout

@@ -1,6 +1,5 @@
 """Which kernel ran: what the profilers and logs of the libraries say, and that it changes with what really runs."""
 
-import ast
 import re
 
 import pytest
@@ -11,7 +10,6 @@ from impls.core import operators, registry
 from impls.core.contract import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
-from tests.helpers.processes import python
 
 ONEDNN = """onednn_verbose,v1,info,cpu,runtime:OpenMP,nthr:2
 onednn_verbose,v1,primitive,exec,cpu,rnn,brgemm:avx512_core,forward_training,src_layer_f32::blocked:abc::f0,,alg:vanilla_lstm,l1t64mb16sic128slc128dhc128dlc128,1.25
@@ -36,17 +34,12 @@ def test_the_logs_of_libraries_are_added_up_by_kernel():
     assert not kernels.logged("")
 
 
-def prepared_of(name, text, mode="forward"):
-    """An implementation, a mode of it and a state; it has been called once."""
+def named(name, text, mode="forward"):
+    """The kernel of an implementation's mode, which has been called once."""
     problem = Problem.parse(text)
     prepared = registry.load(registry.resolve(name)).prepare(problem, make_weights(problem), "cpu", "sequence")
     state = prepared.start(mode, make_inputs(problem))
     prepared.call(mode)(state)
-    return prepared, prepared.call(mode), state
-
-
-def named(name, text, mode="forward"):
-    prepared, _, state = prepared_of(name, text, mode)
     return kernels.name(prepared, mode, state)
 
 
@@ -81,23 +74,6 @@ def test_the_kernel_is_the_operator_that_takes_the_most_time_in_all():
     events = [("short", 0.1, 99), ("long", 2.0, 1), ("parted", 1.5, 3), ("parted", 1.0, 4)]
     ran = operators.added((name, operators.Ran(seconds, times)) for name, seconds, times in events)
     assert operators.longest(ran) == "parted × 7"
-
-
-IN_A_PROCESS = """
-from benchmarks.worker import profiling
-from tests.worker.test_kernels import prepared_of
-for problem in ("t40-b4-i8-h8", "t20-b4-i8-h8"):
-    _, call, state = prepared_of("jax_scan", problem)
-    print({name: ran.times for name, ran in profiling.ran(call, state, 1).items()})
-"""
-
-
-@pytest.mark.nightly
-def test_jax_tells_too_and_a_loop_of_half_the_steps_runs_it_half_as_often():
-    done = python("-c", IN_A_PROCESS)
-    assert done.returncode == 0, done.stderr
-    whole, half = map(ast.literal_eval, done.stdout.splitlines())
-    assert any(times >= 40 and times == 2 * half.get(name, 0) for name, times in whole.items()), whole
 
 
 def test_what_torch_compile_made_has_no_hash_in_its_name():
