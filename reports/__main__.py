@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ try:
 
         from benchmarks import tables
         from benchmarks.options import Group
+        from benchmarks.scratch import scratch
         from benchmarks.tables import output
         from impls.core.files import write_text
         from impls.core.text import one_line
@@ -80,7 +80,7 @@ def _folders(addresses: Sequence[str], where: str | None) -> Iterator[list[Path]
         return
     if len(addresses) > 1:
         raise click.UsageError("give one dataset, and nothing else")
-    with tempfile.TemporaryDirectory(prefix="lstm-bench-") as folder:
+    with scratch() as folder:
         with _dataset_errors():
             source = dataset.Dataset(addresses[0])
             chosen = source.runs(where or "")
@@ -90,7 +90,7 @@ def _folders(addresses: Sequence[str], where: str | None) -> Iterator[list[Path]
                 )
             if not len(chosen):
                 raise click.ClickException("no run matches")
-            paths = source.fetch(chosen, Path(folder))
+            paths = source.fetch(chosen, folder)
         yield sorted(paths)
 
 

@@ -14,6 +14,7 @@ import click
 
 from benchmarks import gpu_check, json_files
 from benchmarks.metadata import Metadata
+from benchmarks.processes import die_with_parent
 from impls.core.files import write_text, write_whole
 from reports import composition, frames, parts, site, tables
 from reports.charts.drawing import file_name
@@ -62,7 +63,8 @@ def reports(
     if len(every) < 2:
         return [_write(*each) for each in every], unreadable
     most = min(len(every), os.cpu_count() or 1)
-    with ProcessPoolExecutor(most, multiprocessing.get_context("spawn")) as pool:
+    context, parent = multiprocessing.get_context("spawn"), (os.getpid(),)
+    with ProcessPoolExecutor(most, context, initializer=die_with_parent, initargs=parent) as pool:
         return list(pool.map(_write, *zip(*every, strict=True))), unreadable
 
 

@@ -22,8 +22,8 @@ case "$*" in *--paginate*) echo "$EXISTING"; env | grep ^MARKER= >> "$SAID";; es
 for word in "$@"; do case "$word" in body=@*) cat "${word#body=@}" >> "$SAID";; esac; done
 """
 GATE = {"FILE": "", "BASE": "abc", "EVENT_BASE": "", "PULLED": "", "PROBLEMS": "", "OPTIONS": "", "CODE": 0}
-COMMENT = {"NUMBER": 7, "NAME": "n a.py", "EXISTING": "", "GITHUB_REPOSITORY": "o/r"}
-MARKER = "<!-- lstm-bench regression of n a.py -->"
+COMMENT = {"NUMBER": 7, "NAME": "n--->a.py", "EXISTING": "", "GITHUB_REPOSITORY": "o/r"}
+MARKER = "<!-- lstm-bench regression of n---a.py -->"
 
 
 @pytest.fixture
@@ -67,13 +67,13 @@ def test_inputs_reach_the_scripts_and_the_verdict_is_told_though_a_step_has_fail
 @pytest.mark.process
 @pytest.mark.parametrize("separator", [" ", "\n"])
 def test_the_gate_is_called_with_the_inputs_and_its_code_is_an_output(run, tmp_path, separator):
-    lists = (["t1-b1-i1-h1", "t2-b2-i2-h2"], ["--strict", "--margin=5%"])
+    lists = (["t1-b1-i1-h1", "*"], ["--strict", "--margin=5%"])
     problems, options = map(separator.join, lists)
     given = {"FILE": "lstm/my file.py", "PROBLEMS": problems, "OPTIONS": options, "CODE": 3}
     said, output, _ = run("gate.sh", **GATE | given)
     assert said == [
         "-s", "regression", "--", "--base", "abc", "--impl", f"{tmp_path}/lstm/my file.py", "--out", str(tmp_path),
-        "--problem", "t1-b1-i1-h1", "--problem", "t2-b2-i2-h2", "--strict", "--margin=5%",
+        "--problem", "t1-b1-i1-h1", "--problem", "*", "--strict", "--margin=5%",
     ]  # fmt: skip
     assert output == ["exit-code=3", f"report={tmp_path}"]
 

@@ -8,7 +8,7 @@ if [ ! -f "$REPORT/regression.md" ]; then
     echo "there is no report to comment"
     exit 0
 fi
-export MARKER="<!-- lstm-bench regression of ${NAME//--/- -} -->"
+export MARKER="<!-- lstm-bench regression of ${NAME//[<>]/} -->"
 most=65000 # GitHub takes 65536 characters
 body=$(mktemp)
 {

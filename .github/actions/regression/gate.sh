@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the gate. Its exit code is an output, so that the report is commented and uploaded before the job fails.
 # From the environment: FILE, BASE, EVENT_BASE, PULLED, PROBLEMS, OPTIONS, REPORT; and GITHUB_WORKSPACE, GITHUB_OUTPUT.
-set -euo pipefail
+set -euf -o pipefail # -f: a * in an input is no pattern
 
 suite=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 if [ -z "$BASE" ]; then
