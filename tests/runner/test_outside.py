@@ -81,9 +81,10 @@ def test_what_a_worker_took_that_it_was_not_given_is_said(child, monkeypatch):
     assert f"to processor {core}" in outside.Watch(child.pid, (core + 1,)).trouble()
 
 
-def test_a_thread_pool_of_more_threads_than_were_given_is_said():
+def test_more_threads_and_other_processors_than_were_given_are_said():
     watch = outside.Watch(os.getpid(), tuple(os.sched_getaffinity(0)))
     assert "999 threads" in watch.trouble([1, 999])
+    assert f"to processor {min(watch.cores)}" in outside.Watch(watch.pid, ()).trouble()
 
 
 def test_a_process_of_its_own_may_wait_and_not_work(monkeypatch):
