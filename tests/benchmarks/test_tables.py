@@ -30,16 +30,6 @@ def test_both_forms_have_every_cell_and_show_text_from_outside_as_it_is():
     assert "[/]\\ " in shown
 
 
-def test_numbers_stand_to_the_right_and_none_leaves_a_line_blank():
-    stream = io.StringIO()
-    columns = (Column("name", "name", lambda row: row[0], words=True), Column("n", "n", lambda row: str(row[1])))
-    CleanConsole(file=stream, width=40).print(tables.terminal(columns, [("a", 5), None, ("bcd", 10)]))
-    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
-    assert [line.split() for line in lines] == [["name", "n"], ["a", "5"], [], ["bcd", "10"]]
-    assert lines[1].index("5") == lines[3].index("0")
-    assert tables.markdown(columns, [("a", 5)]).splitlines()[1].endswith("--:|")
-
-
 def test_quantities_differences_and_lists_read_well():
     assert [duration(seconds) for seconds in (1e-3, 0.0182, 999.9e-6)] == ["1 ms", "18.2 ms", "1 ms"]
     assert [size(300 * 2**20), share(0.0062), share(float("nan"))] == ["300 MiB", "0.62 %", "–"]

@@ -25,14 +25,7 @@ DEADLINE = pytest.StashKey[float]()
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What is checked, and with what.
-
-    Attributes:
-        device: the device of the arms: cuda, or cpu where the tests are tested without a GPU.
-        share: by how much the slowed copy of the A/A test is slower.
-        within: how far its measured size, and that of the equal copy, may be off.
-        arguments: what is added to the command that times all arms.
-    """
+    """What is checked; `share` and `within`: by how much a copy is slowed, and how far off its measured size may be."""
 
     device: str
     card: str

@@ -33,9 +33,6 @@ PROBLEMS = ("t1-b1-i1-h1", "t13-b7-i17-h11", "t9-b3-i5-h7-l2", "t6-b2-i3-h4-bi",
 TIMED = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 FORWARD = [f"{problem}/sequence/forward" for problem in TIMED]
 REPLICATES, BLOCKS = 3, 8
-"""Of the A/A test."""
-TRIES = 3
-"""How often the turn after a stop is looked at: what disturbs the machine makes one longer, and not all."""
 
 CALL_SECONDS = 60.0
 
@@ -96,7 +93,7 @@ def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
             arm.ask(requests.Open(benchmark.id, 0, None, agreement.draw_seed()))
         alone = min(turn(next_arm, 20) for _ in range(3))
         waits, turns = [], []
-        for _ in range(TRIES):
+        for _ in range(3):  # what disturbs the machine makes one turn longer, and not all
             start = time.perf_counter()
             turn(busy, 1)  # two calls, each of which leaves a second of work
             waits.append(time.perf_counter() - start)

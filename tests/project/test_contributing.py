@@ -6,10 +6,6 @@ import types
 import pandas as pd
 import pytest
 
-from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement
-from impls.core import registry
-from impls.core.weights import make_weights
 from reports import formatting, frames
 from reports.charts.drawing import svg as drawn_by
 from reports.report import Report
@@ -43,18 +39,6 @@ def test_the_examples_agree_and_are_timed(number, result, statuses, tmp_path, py
     done = python(*bench, XDG_CACHE_HOME=cache)
     assert done.returncode == 0, done.stderr
     assert set(pd.read_parquet(tmp_path / "out" / "results.parquet")["status"]) == statuses
-
-
-def test_the_worked_example_is_an_lstm(tmp_path):
-    """The cheap end of what runs nightly."""
-    path = tmp_path / "torch_cell_fused.py"
-    path.write_text(CODE[0])
-    benchmark = Benchmark.parse("t5-b4-i8-h8/sequence/forward")
-    weights = make_weights(benchmark.problem)
-    prepared = registry.load(registry.read(path)).prepare(benchmark.problem, weights, "cpu", "sequence")
-    agreement.check(
-        prepared, benchmark.problem, "sequence", "forward", agreement.expected(benchmark.problem, "sequence", weights)
-    )
 
 
 def added(code):
