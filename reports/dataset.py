@@ -47,10 +47,6 @@ COLUMNS = pa.schema(
 """What a condition may use."""
 
 
-class NoDataset(ValueError):
-    """An address holds no dataset, or a condition is no SQL; the message says why, on one line."""
-
-
 class Description(msgspec.Struct):
     """What a file says of its run: its implementations, and the text of its environment.json."""
 
@@ -98,7 +94,7 @@ class Dataset:
             where: such as "machine_label LIKE 'AMD%' AND date > '2026-11-01'"; empty for all.
 
         Raises:
-            NoDataset: where there is none, or the condition is no SQL.
+            ValueError: where there is none, or the condition is no SQL.
         """
         import duckdb
 
@@ -111,7 +107,7 @@ class Dataset:
             try:
                 found: pd.DataFrame = connection.sql(chosen).df()
             except duckdb.Error as error:
-                raise NoDataset(f"the condition {where!r}: {one_line(str(error))}") from None
+                raise ValueError(f"the condition {where!r}: {one_line(str(error))}") from None
         return found
 
     def fetch(self, chosen: pd.DataFrame, folder: Path) -> list[Path]:
@@ -127,7 +123,7 @@ class Dataset:
         """Return the files of runs, relative to the address.
 
         Raises:
-            NoDataset: where there is none.
+            ValueError: where there is none.
             OSError: where a folder can't be listed. fsspec's `find` would leave it out, and its runs would be missing.
         """
         here = self.files.ls(self.root, detail=False) if self.files.exists(self.root) else []
@@ -136,7 +132,7 @@ class Dataset:
         names = sorted(path.removeprefix(f"{self.root}/") for path in found)
         runs = [name for name in names if A_RUN.fullmatch(name)]
         if not runs:
-            raise NoDataset(f"{self.address} holds no dataset: it has no month=…/*.parquet")
+            raise ValueError(f"{self.address} holds no dataset: it has no month=…/*.parquet")
         return runs
 
     def _row(self, name: str) -> dict[str, Any]:

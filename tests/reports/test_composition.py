@@ -2,9 +2,10 @@
 
 import dataclasses
 
+import pandas as pd
 import pytest
 
-from reports import composition
+from reports import composition, tracks
 from reports.charts.drawing import Drawing
 from reports.composition import in_order
 from reports.report import Report, Shown
@@ -129,3 +130,9 @@ def test_every_arm_and_shape_has_its_ratio_and_its_colour_and_what_failed_says_h
         "tuned": [("0.60", "b1"), ("3.00", "b8")],
     }
     assert mapped(tmp_path / "one shape", [row for row in rows if row["problem"] == "p"]) == []
+
+
+def test_rows_stand_by_track_then_by_their_mean_log_and_last_without_one():
+    arms = [("slow", "default", 3.0), ("none", "default", None), ("tuned", "tuned", 0.1), ("quick", "default", 2.0)]
+    rows = pd.DataFrame(arms, columns=["implementation", "track", "ratio"])
+    assert tracks.in_order(rows, "ratio") == ["quick", "slow", "none", "tuned"]
