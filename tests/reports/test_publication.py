@@ -58,6 +58,7 @@ def test_every_link_of_a_site_leads_somewhere(small_site):
 
 
 @pytest.mark.texts
+@pytest.mark.timeout(900)  # builds the site of all published runs
 def test_every_link_of_the_published_site_leads_somewhere(site):
     assert broken(site) == []
     data = json.loads((site / "data.json").read_text())
