@@ -62,7 +62,7 @@ where_option = click.option(
 )
 @where_option
 def report(addresses: tuple[str, ...], out: Path | None, show: str, where: str | None) -> int:
-    """Rebuild tables, charts and index.html. Also takes a .parquet file, and a dataset.
+    """Rebuild tables, charts and index.html. Also takes .parquet, the .json of `pytest benchmarks`, and a dataset.
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +20,7 @@ from benchmarks.options import Options
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
 from impls.core.command_line import describe
 from impls.core.text import one_line
+from reports import benchmark_json
 
 BENCHMARK = ["problem", "workload", "mode", "device"]
 """The columns that name a benchmark. Only arms of the same benchmark are compared."""
@@ -74,7 +76,7 @@ def read_run(path: Path) -> Run:
     """Read one run.
 
     Args:
-        path: its folder, or its Parquet file alone.
+        path: its folder, its Parquet file alone, or the JSON of `pytest benchmarks`.
 
     Raises:
         Unreadable: says in one line what is wrong.
@@ -94,6 +96,10 @@ def _read(path: Path) -> Run:
         if (run_id := records["run_id"].iloc[0]) != known.run.run_id:
             raise Unreadable(f"{path} mixes two runs: {ENVIRONMENT} is of {known.run.run_id}, the rows of {run_id}")
         return Run(path, records, turns_read, known)
+    if path.suffix == ".json":
+        table, described = benchmark_json.read(path)
+        records, turns_read = _frames(path, table.drop_columns("turns"), table["turns"])
+        return Run(path, records, turns_read, msgspec.structs.replace(_of_records(records, turns_read), **described))
     records, turns_read = _read_parquet(path)
     known = _of_records(records, turns_read)
     with contextlib.suppress(ValueError):  # it may not be there, or belong to something else

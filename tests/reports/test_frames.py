@@ -192,3 +192,23 @@ def test_a_file_without_a_column_that_is_needed_is_refused_and_others_may_be_mis
     run = frames.read_run(tmp_path / "old.parquet")
     assert run.records[["cores_used", "error_tensor"]].isna().all(axis=None)
     assert summarise(run)["ratio"].notna().all()
+
+
+@pytest.mark.process
+def test_the_json_of_pytest_benchmark_is_read_and_other_json_is_not(tmp_path, python):
+    path, case = tmp_path / "own.json", "t64-b1-i128-h128/sequence/forward"
+    chosen = f"(torch_lstm or torch_cell) and not torch_lstmcell and not compiled and {case} and not train"
+    words = ("-q", "-k", chosen, "--benchmark-max-time", "0.01", f"--benchmark-json={path}", "-p", "no:cacheprovider")
+    done = python("pytest", "benchmarks", *words)
+    assert done.returncode == 0, done.stdout
+    run = frames.read_run(path)
+    content = json.loads(path.read_text())
+    medians = [entry["stats"]["median"] for entry in content["benchmarks"]]
+    assert run.records["seconds"].to_list() == medians
+    assert run.metadata.machine.cpu == content["machine_info"]["cpu"]["brand_raw"]
+    found = summarise(run).set_index("implementation").loc["torch_cell"]
+    assert found["ratio"] > 1
+    assert found["verdict"] == "unclear", "one replicate"
+    content["benchmarks"][0]["params"].pop("implementation")
+    path.write_text(json.dumps(content))
+    assert "benchmarks[0].params" in refused(path)

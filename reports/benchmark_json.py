@@ -1,0 +1,99 @@
+"""What `pytest benchmarks --benchmark-json FILE` writes, as the records of a run with one replicate."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from benchmarks import json_files
+from benchmarks.cases import Benchmark
+from benchmarks.metadata import UNKNOWN, Commit, Machine
+from benchmarks.record import SCHEMA, SCHEMA_VERSION, problem_fields
+
+
+class Params(msgspec.Struct):
+    """The parameters of bench_lstm."""
+
+    implementation: str
+    case: str
+
+
+class Stats(msgspec.Struct):
+    """Seconds of one call: their median, and each of them unless pytest-benchmark was told to leave them out."""
+
+    median: float
+    data: list[float] = []
+
+
+class Entry(msgspec.Struct):
+    """One test. `extra_info` has its device."""
+
+    params: Params
+    stats: Stats
+    extra_info: dict[str, str]
+
+
+class MachineInfo(msgspec.Struct):
+    """The machine, as pytest-benchmark describes it, and its processor, as py-cpuinfo does."""
+
+    cpu: dict[str, Any]
+    system: str
+    release: str
+    python_version: str
+
+
+class File(msgspec.Struct):
+    """The parts of the file that are read."""
+
+    benchmarks: list[Entry]
+    machine_info: MachineInfo
+    commit_info: Commit
+    datetime: dt.datetime
+
+
+def read(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Return the tests as records, and what the file says of the machine: fields of a Metadata.
+
+    Each single time becomes a turn. The file does not say which turns ran side by side, so the first of each test
+    share a block, and so on.
+
+    Raises:
+        ValueError: the file holds something else. One line.
+    """
+    file = json_files.read(path, File)
+    began = file.datetime.astimezone(dt.UTC)
+    run_id = f"{began:%Y%m%dT%H%M%S}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+    records = [_record(entry, run_id) for entry in file.benchmarks]
+    machine = file.machine_info
+    cpu, system = machine.cpu, f"{machine.system} {machine.release}"
+    known = {
+        "machine": Machine(cpu=cpu.get("brand_raw", UNKNOWN), cores=cpu.get("count"), system=system),
+        "versions": {"python": machine.python_version},
+        "commit": file.commit_info,
+    }
+    return pa.Table.from_pylist(records, schema=SCHEMA), known
+
+
+def _record(entry: Entry, run_id: str) -> dict[str, Any]:
+    benchmark = Benchmark.parse(entry.params.case)
+    times = entry.stats.data or [entry.stats.median]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
+        "implementation": entry.params.implementation,
+        "track": UNKNOWN,
+        "versions": UNKNOWN,
+        **problem_fields(benchmark.problem),
+        "workload": benchmark.workload,
+        "mode": benchmark.mode,
+        "device": entry.extra_info.get("device", UNKNOWN),
+        "replicate": 0,
+        "status": "ok",
+        "seconds": entry.stats.median,
+        "turns": [{"block": block, "seconds": seconds} for block, seconds in enumerate(times)],
+    }
