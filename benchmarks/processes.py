@@ -17,11 +17,7 @@ class CommandFailed(Exception):
 
 
 def run(command: Sequence[str], seconds: float | None = None) -> str:
-    """Run a command and return its output.
-
-    Args:
-        command: the program and its arguments.
-        seconds: within which it must end.
+    """Run a command, which must end within some seconds, and return its output.
 
     Raises:
         CommandFailed: where it is not there, does not end in time, or fails. One line.

@@ -31,17 +31,6 @@ from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
 SCHEMA_VERSION = 8
-STATUSES = (
-    "ok",
-    "disagrees",
-    "unsupported",
-    "not_installed",
-    "no_device",
-    "out_of_memory",
-    "crashed",
-    "timed_out",
-    "error",
-)
 MOST_BYTES = 2**28
 """The largest file of records that is read."""
 UNTRUE = ("disagrees", "error")
@@ -142,11 +131,7 @@ SCHEMA = COMPARED.remove(COMPARED.get_field_index("side"))
 
 
 def harmless(gpu: str | None) -> tuple[str, ...]:
-    """Return the statuses with which a run still exits with 0.
-
-    Args:
-        gpu: the GPU that the driver sees; None where it sees none. A GPU that a framework does not see is a fault.
-    """
+    """Return the statuses with which a run still exits with 0; no_device is a fault where the driver sees a GPU."""
     return ("ok", "unsupported", "not_installed", *(() if gpu else ("no_device",)))
 
 

@@ -71,11 +71,7 @@ def terminal(
 ) -> Table:
     """Return rows as a table for a terminal; every value is shown as it is.
 
-    Args:
-        columns: the columns, from left to right.
-        rows: what each column's `cell` takes. None leaves a line blank.
-        title: stands above the table.
-        style: gives Rich's style of a row, empty for none.
+    A row of None leaves a line blank. `style` gives Rich's style of a row, empty for none.
     """
     table = Table(
         title=escape(title) if title else None, title_justify="left", title_style="bold", box=None, header_style="dim"

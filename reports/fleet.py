@@ -20,8 +20,7 @@ from benchmarks.fleet.folder import TWIN
 from benchmarks.metadata import Machine, name_and_driver
 from benchmarks.record import harmless
 from benchmarks.statistics import nodes as statistics
-from benchmarks.statistics.intervals import means, p_values
-from benchmarks.statistics.multiplicity import holm
+from benchmarks.statistics.intervals import holm, means, p_values
 from benchmarks.tables import Column
 from benchmarks.words import count, listed
 from impls.core.text import one_line

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.statistics.multiplicity import holm
+from benchmarks.statistics.intervals import holm
 from reports.estimates import Blocks
 from reports.frames import BENCHMARK
 

@@ -26,13 +26,8 @@ def count_all(
 ) -> dict[Key, T]:
     """Return the result of each count on the replicates of a pool, by its key.
 
-    The results do not depend on the number of processes: each count has a seed of its own.
-
-    Args:
-        pool: what is replayed.
-        counts: functions that can be sent to another process. Each gets the replay.
-        processes: how many counts run at once.
-        advance: gets how many counts are done, and how many there are.
+    So many processes each do a count at a time. The results do not depend on their number: each count has a seed of its
+    own. `advance` gets how many counts are done, and how many there are.
 
     Raises:
         RuntimeError: where a process has died. One line.

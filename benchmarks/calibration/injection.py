@@ -68,13 +68,6 @@ def prepare(problem, weights, device, workload):
 
 
 def inject(source: str, share: float, kind: str = "arithmetic", modes: Sequence[str] = MODES) -> str:
-    """Return a source with an injected slowdown.
-
-    Args:
-        source: the source of an implementation.
-        share: by how much a call is to take longer, such as 0.05.
-        kind: one of KINDS.
-        modes: the modes that are slowed.
-    """
+    """Return the source of an implementation in which these modes are slower by a share such as 0.05."""
     shares = dict.fromkeys(modes, share / KINDS[kind])
     return source + INJECTED.format(percent=100 * share, kind=kind, shares=shares)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import random
 import shutil
 import time
@@ -14,7 +16,6 @@ import click
 
 from benchmarks import choices, machine, processors
 from benchmarks.calibration import pool
-from benchmarks.calibration.background_load import background_load
 from benchmarks.calibration.injection import KINDS as WORK
 from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, name_of
@@ -22,6 +23,7 @@ from benchmarks.calibration.real_gates import BACKGROUND, INJECTED, RealGate, ga
 from benchmarks.calibration.replay import MARGIN
 from benchmarks.calibration.subject import Subject
 from benchmarks.options import Options
+from benchmarks.processes import die_with_parent
 from benchmarks.progress import Advance, Stage
 from benchmarks.regression import decision
 from benchmarks.regression.gate_options import BLOCKS
@@ -34,6 +36,8 @@ from impls.core.text import json_text
 
 REPLICATES = 11
 """Of a round."""
+LONGEST_SECONDS = 3.0
+"""Of the background load: it works and sleeps for at most so long."""
 
 
 def configure(subject: Subject, seed: int) -> Options:
@@ -92,15 +96,32 @@ def refuse(failed: Mapping[Key, str | None]) -> None:
         raise click.ClickException(f"{' '.join(key)}, as {side}: {reason}")
 
 
-def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> RealGate:
-    """Run a gate: of the same code, or with one benchmark slowed.
+@contextmanager
+def background_load(core: int) -> Iterator[None]:
+    """Keep a processor busy now and then while the block runs."""
+    process = multiprocessing.get_context("spawn").Process(target=_disturb, args=(core, os.getpid()))
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
 
-    Args:
-        kind: one of KINDS.
-        folder: has the real gates so far.
-        subject: what is compared.
-        advance: is told the progress.
-    """
+
+def _disturb(core: int, parent: int) -> None:
+    """Work for a random time, sleep for a random time, and so on."""
+    die_with_parent(parent)
+    os.sched_setaffinity(0, {core})
+    rng = random.Random()
+    while True:
+        end = time.perf_counter() + rng.uniform(0.1, LONGEST_SECONDS)
+        while time.perf_counter() < end:
+            pass
+        time.sleep(rng.uniform(0.1, LONGEST_SECONDS))
+
+
+def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> RealGate:
+    """Run a gate of one of KINDS: of the same code, or with one benchmark slowed. The folder has the gates so far."""
     rng = random.Random()
     before = [(gate.kind, gate.work) for gate in gates_of(folder)]  # so that each kind of work comes as often
     start = time.perf_counter()

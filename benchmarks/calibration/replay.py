@@ -90,10 +90,7 @@ class Gate:
 def run_gate(benchmarks: Iterable[str], sampling: Sampling, drawn: Callable[[str, int], Sequence[LogRatios]]) -> Gate:
     """Run the whole decision on replicates that are there already.
 
-    Args:
-        benchmarks: what is compared.
-        sampling: that of a new gate.
-        drawn: gives the log ratios of a benchmark's first n replicates, by each rule.
+    `drawn` gives the log ratios of a benchmark's first n replicates, by each rule.
     """
     unsettled: Collection[str] = set(benchmarks)
     measured: Sequence[LogRatios] = []
@@ -126,12 +123,7 @@ class Replay:
         return columns
 
     def gate(self, heads: Mapping[str, Head], order: Order) -> Gate:
-        """Replay a gate.
-
-        Args:
-            heads: what is compared, by benchmark.
-            order: the replicates. Its benchmarks are settled when they end.
-        """
+        """Replay a gate. Its benchmarks are settled when the replicates end."""
         replicates, swaps = [k for k, _ in order], np.array([swapped for _, swapped in order])
 
         @functools.cache

@@ -52,11 +52,7 @@ def report(
 ) -> str:
     """Return the machine, the size of the pool and the tables, in Markdown.
 
-    Args:
-        pool: the replicates.
-        gates: the real gates.
-        processes: how many replay gates.
-        advance: gets how many counts are done, and how many there are.
+    `processes` and `advance` are those of count_all.
 
     Raises:
         RuntimeError: where a process that replays gates has died. One line.

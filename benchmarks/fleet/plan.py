@@ -31,9 +31,6 @@ Write = Callable[[Path, Sequence[str]], None]
 def runs(words: Sequence[str]) -> Write:
     """Return what writes the run.json of each member: every implementation is named, and a copy of the baseline added.
 
-    Args:
-        words: options of `bench`.
-
     Raises:
         click.UsageError: where `bench` would refuse them.
     """
@@ -63,9 +60,6 @@ def runs(words: Sequence[str]) -> Write:
 
 def gates(words: Sequence[str]) -> Write:
     """Return what writes the options of each member's gate. All compare the commits of this moment.
-
-    Args:
-        words: options of `regression`.
 
     Raises:
         click.UsageError: where `regression` would refuse them.

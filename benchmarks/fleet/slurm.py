@@ -56,9 +56,7 @@ def sbatch_options(given: Sequence[str]) -> dict[str, str]:
 def places(partition: str | None, count: int) -> list[str]:
     """Return such as `a/node1` for each of so many jobs: distinct nodes, from each partition in turn, idle ones first.
 
-    Args:
-        partition: such as `a,b`; None for Slurm's default.
-        count: how many.
+    Several partitions are written as `a,b`; None stands for Slurm's default.
 
     Raises:
         click.UsageError: where there are fewer, or no such partition.
@@ -88,13 +86,9 @@ def places(partition: str | None, count: int) -> list[str]:
 
 
 def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> str:
-    """Submit a job to a node of a partition, and return its id.
+    """Submit a job to a node of a partition, such as `partition/node`, and return its id.
 
-    Args:
-        job: what the node does.
-        where: such as `partition/node`.
-        timeouts: how often the job may reach its time limit and go on.
-        sbatch: further options of sbatch.
+    It may reach its time limit and go on as often as `timeouts` says; `sbatch` has further options of sbatch.
 
     Raises:
         RuntimeError: where Slurm refuses it (submitit's errors).

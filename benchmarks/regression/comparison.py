@@ -214,13 +214,8 @@ def _pairs(
 ) -> dict[str, requirements.Pair | ArmFailed | None]:
     """Return base's and head's environment of each implementation; None where it has none of the named packages.
 
-    A package that no environment has goes into the core one.
-
-    Args:
-        chosen: the implementations.
-        named: what is asked of base, by the name of the package.
-        core: the requirements of the core environment.
-        explicit: whether an own environment that cannot be built is an error; otherwise its implementation fails.
+    A package that no environment has goes into the core one. `named` has what is asked of base, by package. With
+    `explicit`, an own environment that cannot be built is an error; otherwise its implementation fails.
     """
     pairs: dict[str, requirements.Pair | ArmFailed | None] = {}
     elsewhere: set[str] = set()

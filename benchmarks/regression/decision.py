@@ -161,12 +161,7 @@ def power(effect: float | np.ndarray, rule: Rule, spread: Spread, n: int, level:
 
     The bound takes the two conditions as independent. They are positively correlated, so the chance is larger.
 
-    Args:
-        effect: the true slowdown, as a log.
-        rule: the metric's rule.
-        spread: what is known of the spread; its mean does not count.
-        n: the number of replicates.
-        level: the level of the test.
+    The effect is the true slowdown, as a log; the level is that of the test. The mean of `spread` does not count.
     """
     error, freedom = spread.error(n), spread.freedom - spread.n + n
     size = np.minimum(np.asarray(effect) / error, 30.0)  # a larger one is as sure; nctdtr is not computed beyond

@@ -201,14 +201,9 @@ def alike(names: Iterable[str], benchmarks: Sequence[str], margin: float) -> Res
 
 
 def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int, blocks: int, gates: int = 1) -> Result:
-    """Run a whole gate: admit, measure until everything is settled, decide.
+    """Run a whole gate of at most so many replicates: admit, measure until everything is settled, decide.
 
-    Args:
-        session: a session with two sides, base and head.
-        rules: the rule of each metric, that of time first.
-        replicates: the most replicates.
-        blocks: the blocks of a replicate.
-        gates: how many gates share the chance of a false alarm, such as one on each node of a fleet.
+    The rule of time comes first. `gates` share the chance of a false alarm, such as one on each node of a fleet.
     """
     result = Result(margin=rules[0].ratio)
     session.admit()

@@ -82,10 +82,7 @@ class Slowdown:
 def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding]) -> dict[GateKey, Slowdown]:
     """Return what is known of each slowdown in time; of many, of those that are the largest.
 
-    Args:
-        session: the gate's, with base and head.
-        records: all that the gate has measured.
-        slower: the findings whose verdict is slower.
+    `records` are all that the gate has measured, and `slower` the findings whose verdict is slower.
     """
     located: dict[GateKey, Slowdown] = {}
     in_time = sorted((finding for finding in slower if finding.metric == "time"), key=lambda finding: -finding.ratio)
@@ -106,10 +103,7 @@ def locate(session: Session, records: Sequence[Record], slower: Iterable[Finding
 def added_cpu_seconds(rows: Iterable[Record]) -> tuple[float, float, float]:
     """Return how much more processor time a call takes in head: the mean over replicates, and its 95 % interval.
 
-    All are NaN where there are fewer than two replicates.
-
-    Args:
-        rows: a benchmark's rows of both sides.
+    The rows are a benchmark's, of both sides. All are NaN where there are fewer than two replicates.
     """
     replicates: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:

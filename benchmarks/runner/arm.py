@@ -38,10 +38,7 @@ class Arm:
     """An implementation in a worker process. The process is stopped except while it works on a request.
 
     Args:
-        version: what it runs.
         options: the session's: device and precision, the most memory, and the most seconds for an answer.
-        cores: the processors that it may use.
-        dtype: of the worker.
         folder: the folder of its compile caches and its log.
         root: a link to the version's root, so that the paths of all sides are equally long; None for the root itself.
     """
@@ -142,9 +139,7 @@ class Arm:
     ) -> Answer:
         """Send a request, let the worker run until it has answered, and return the answer.
 
-        Args:
-            request: what the worker is to do.
-            stop: whether it is then stopped. Only where another request follows at once, it need not be.
+        Then it is stopped. Only where another request follows at once, it need not be.
 
         Raises:
             ArmFailed: where the worker cannot do it, dies, or does not answer in time.

@@ -94,12 +94,7 @@ class Replicate:
     failed: list[tuple[Record, ArmFailed]] = field(default_factory=list)
 
     def measure(self, advance: Callable[[float], None], pipelined: bool) -> None:
-        """Fill in the rows of every job.
-
-        Args:
-            advance: called with the share of the blocks that is done.
-            pipelined: whether calls without a wait are timed too, after the turns.
-        """
+        """Fill in the rows of every job; `pipelined` has calls without a wait timed too, after the turns."""
         left = self.jobs
         while left:
             group, left = self.open_some(left)

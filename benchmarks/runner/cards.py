@@ -23,10 +23,7 @@ THROTTLED = {
 
 
 class Card:
-    """The first GPU that CUDA_VISIBLE_DEVICES leaves.
-
-    Args:
-        nvml: the module pynvml.
+    """The first GPU that CUDA_VISIBLE_DEVICES leaves, asked by the module pynvml.
 
     Raises:
         NVMLError, ValueError: where NVML sees no such card.
@@ -47,12 +44,9 @@ class Card:
         return None if bits is None else bits & sum(THROTTLED)
 
     def note(self, turn: Turn, before: int | None, own: Collection[int]) -> None:
-        """Write to a turn what the card did meanwhile.
+        """Write to a turn that has just ended what the card did meanwhile.
 
-        Args:
-            turn: has just ended.
-            before: what `throttled` returned before it.
-            own: the process ids of the suite, which are no others.
+        `before` is what `throttled` returned before it, and `own` has the process ids of the suite.
         """
         nvml, handle = self.nvml, self.handle
         megahertz = self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)

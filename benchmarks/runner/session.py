@@ -152,11 +152,10 @@ class Session:
         the same arm always got the same pages, all replicates of a run would have the same error.
 
         Args:
-            number: the number of the replicate, from 0.
+            number: from 0.
             count: how many blocks.
             wanted: benchmarks by implementation; None for all.
-            stage: of the progress.
-            of_all: how many replicates there will be.
+            stage, of_all: of the progress, and how many replicates there will be.
 
         Returns:
             A row for every arm and benchmark that was measured or has failed.

@@ -133,9 +133,7 @@ def processors(taken: Sequence[Turn], given: int) -> str | None:
 def remembered(taken: Sequence[Turn], seconds: float) -> bool:
     """Whether calls on inputs that an arm had seen were so short that it may have remembered their results.
 
-    Args:
-        taken: some of them began with new inputs.
-        seconds: of a call: the median over all turns.
+    `seconds` are those of a call: the median over all turns.
     """
     new = {turn.inputs: turn.first_seconds or 0.0 for turn in reversed(taken) if turn.inputs is not None}
     return sanity.remembers(min(new.values(), default=0.0), seconds)  # of each set, where it was new

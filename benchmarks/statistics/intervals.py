@@ -1,4 +1,4 @@
-"""Means of few values, with t intervals. The variances of many groups may moderate each other.
+"""Means of few values, with t intervals and p-values. The variances of many groups may moderate each other.
 
 A value comes from a replicate, which is a set of fresh processes.
 """
@@ -77,12 +77,20 @@ def t_interval(groups: Means, level: float = LEVEL) -> tuple[np.ndarray, np.ndar
 def p_values(groups: Means, sign: int = 0) -> np.ndarray:
     """Return the chance of a mean at least this far from 0 if the true mean is 0; 1 without degrees of freedom.
 
-    Args:
-        groups: what `means` gave.
-        sign: 1 counts only means above 0, −1 only those below, 0 both.
+    Sign 1 counts only means above 0, −1 only those below, 0 both.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(groups.mean == 0, 0.0, groups.mean / groups.error)
     freedom = np.maximum(groups.freedom, 1e-3)
     p = special.stdtr(freedom, -sign * t) if sign else 2 * special.stdtr(freedom, -np.abs(t))
     return np.where(groups.freedom > 0, p, 1.0)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p-values with Holm's correction for multiple comparisons. NaN stays NaN, and is no comparison."""
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * (len(order) - np.arange(len(order)))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else steps
+    return adjusted

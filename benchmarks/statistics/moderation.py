@@ -24,13 +24,8 @@ def trigamma(x: np.ndarray | float) -> np.ndarray:
 def prior(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM) -> tuple[float, float]:
     """Return the prior of the true variances, a scaled inverse χ²: its degrees of freedom d0 and its variance s0².
 
-    Args:
-        variances: the sample variances, shape (n,).
-        freedom: their degrees of freedom, shape (n,).
-        most: the most degrees of freedom that are borrowed.
-
-    Returns:
-        d0 and s0²; d0 is 0 where nothing can be borrowed.
+    At most `most` degrees of freedom are borrowed from sample variances, both of shape (n,). Where nothing can be
+    borrowed, d0 is 0.
     """
     use = (variances > 0) & (freedom > 0)
     if use.sum() < FEWEST:

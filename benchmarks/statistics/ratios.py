@@ -22,11 +22,7 @@ class BlockLogs:
 def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, shortest: bool = False) -> BlockLogs:
     """Make one log time of the turns of a row in a block: the mirrored turns of a block count as one time.
 
-    Args:
-        seconds: the time of each turn in seconds, shape (turns,).
-        row: the arm and replicate of each turn, shape (turns,).
-        block: the block of each turn, shape (turns,).
-        shortest: take the shortest turn instead of the mean of the logs.
+    The arrays have shape (turns,). `shortest` takes the shortest turn instead of the mean of the logs.
     """
     order = np.lexsort((block, row))
     row, block, logs = row[order], block[order], np.log(seconds[order])
@@ -42,13 +38,8 @@ def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, short
 def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarray:
     """Return the log of the ratio of times of each pair of rows: the median over the blocks that both have.
 
-    Args:
-        logs: what `block_logs` gave for all rows.
-        over: the row in the numerator of each pair, shape (pairs,).
-        under: the row in the denominator, shape (pairs,).
-
-    Returns:
-        The log ratios, shape (pairs,); NaN where the rows have no block in common.
+    `over` and `under` have the rows in the numerators and the denominators, shape (pairs,), as has the result. It is
+    NaN where the rows have no block in common.
     """
     first, last = (np.searchsorted(logs.row, over, side) for side in ("left", "right"))  # type: ignore[call-overload]
     counts = last - first
@@ -67,10 +58,7 @@ def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarr
 def group_medians(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
     """Return the median of each group's values, shape (groups,); NaN for a group without values.
 
-    Args:
-        values: the values, shape (n,).
-        group: the number of each value's group, from 0 to groups − 1, shape (n,).
-        groups: how many groups there are.
+    `group` has the number of each value's group, from 0 to groups − 1.
     """
     ordered = values[np.lexsort((values, group))]
     counts = np.bincount(group, minlength=groups)

@@ -19,9 +19,7 @@ BUFFER_BYTES = 8 * 2**20
 def traced(work: Callable[[], None], calls: int) -> tuple[float | None, float | None]:
     """Return for how many seconds the GPU works for a call, and how many kernels it runs; None where that is not known.
 
-    Args:
-        work: makes the calls, and waits for them.
-        calls: how many.
+    `work` makes the calls, and waits for them.
     """
     try:
         cupti = importlib.import_module("cupti.cupti")

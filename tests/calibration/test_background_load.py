@@ -6,7 +6,7 @@ import os
 import psutil
 import pytest
 
-from benchmarks.calibration.background_load import background_load
+from benchmarks.calibration.measuring import background_load
 from tests.helpers.processes import wait_for
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.statistics.intervals import means, p_values, t_interval
-from benchmarks.statistics.multiplicity import holm
+from benchmarks.statistics.intervals import holm, means, p_values, t_interval
 
 
 def spreads(rng, count, freedom):

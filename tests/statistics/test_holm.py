@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.statistics.multiplicity import holm
+from benchmarks.statistics.intervals import holm
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
