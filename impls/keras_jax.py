@@ -11,7 +11,7 @@ import keras
 
 from impls.api import Prepared, Problem, Weights
 from impls.families.jax import prepare_function
-from impls.families.keras import LAYOUT, make_lstm, need_backend
+from impls.families.keras import LAYOUT, make_lstm
 
 FRAMEWORK = "keras"
 TRACK = "default"
@@ -31,6 +31,5 @@ def tanh(x: jax.Array) -> jax.Array:
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    need_backend("jax")
     lstm = make_lstm(problem, tanh if problem.dtype == "float64" else "tanh")
     return prepare_function(problem, weights, device, workload, lstm, LAYOUT)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from impls.api import Prepared, Problem, Ran, Weights, added, longest
-from impls.families.keras import LAYOUT, make_lstm, need_backend
+from impls.families.keras import LAYOUT, make_lstm
 from impls.families.sequence import State, flat, gradients, prepare_sequence, unflat
 
 FRAMEWORK = "keras"
@@ -27,7 +27,6 @@ ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    need_backend("tensorflow")
     lstm = make_lstm(problem)
     like = LAYOUT.encode(weights)
     parameters = len(flat(like))

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from impls.api import Prepared, Problem, Unsupported, Weights, layers
-from impls.families.keras import make_lstm, need_backend
+from impls.families.keras import make_lstm
 from impls.families.torch import CanonicalLSTM, prepare_module
 
 FRAMEWORK = "keras"
@@ -53,7 +53,6 @@ def lay_out_as_kernels(module: nn.Module, _: Any) -> None:
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    need_backend("torch")
     if problem.lengths and problem.dtype == "float64":  # only then Keras takes its own loop, step by step
         raise Unsupported("with lengths, Keras 3.15 computes products of float64 in float32 on PyTorch")
     lstm = make_lstm(problem)

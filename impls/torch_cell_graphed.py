@@ -31,11 +31,7 @@ Graphs = dict[str, Callable[[], Any]]
 def captured(work: Callable[[], Any], cuda: Any = torch.cuda) -> Callable[[], Any]:
     """Return a function that does again on the GPU what `work` does, in one launch, and returns the same result.
 
-    It reads and writes the same memory each time, and returns before the GPU is done.
-
-    Args:
-        work: the calls. They must not wait for the GPU.
-        cuda: torch.cuda, or what stands in for it.
+    It reads and writes the same memory each time, and returns before the GPU is done. `work` must not wait for it.
     """
     side = cuda.Stream()
     side.wait_stream(cuda.current_stream())
@@ -55,13 +51,7 @@ def captured(work: Callable[[], Any], cuda: Any = torch.cuda) -> Callable[[], An
 
 
 def graphed(eager: Prepared, wait: Callable[[], None], cuda: Any = torch.cuda) -> Prepared:
-    """Return an implementation that records each mode when inputs are loaded, and replays it at each call.
-
-    Args:
-        eager: an implementation, whose modes are recorded without their wait.
-        wait: waits for the GPU.
-        cuda: torch.cuda, or what stands in for it.
-    """
+    """Return an implementation that records each mode, without its wait, when inputs are loaded, and replays it."""
 
     def load(inputs: Inputs) -> Graphs:
         assert eager.submit is not None

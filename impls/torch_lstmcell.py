@@ -12,11 +12,9 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 LENGTHS = True
 
 
-class LSTM(CellLSTM):
-    """An nn.LSTMCell for each layer and direction."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, lambda width: nn.LSTMCell(width, problem.hidden_size, bias=problem.bias))
+def build(problem: Problem) -> CellLSTM:
+    """Return an nn.LSTMCell for each layer and direction."""
+    return CellLSTM(problem, lambda width: nn.LSTMCell(width, problem.hidden_size, bias=problem.bias))
 
 
 def own_name(name: str) -> str:
@@ -25,4 +23,4 @@ def own_name(name: str) -> str:
     return f"cells.l{suffix}.{kind}"
 
 
-prepare = of_module(LSTM, names=own_name)
+prepare = of_module(build, names=own_name)

@@ -21,9 +21,7 @@ PR_SET_PDEATHSIG = 1
 def run(command: Sequence[str | Path], variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command, wait for it and return its output. An interruption ends the command first.
 
-    Args:
-        command: the program and its arguments.
-        variables: environment variables, in addition to this process's own.
+    The environment variables are in addition to this process's own.
     """
     guarded = [sys.executable, __file__, str(os.getpid()), *map(str, command)]
     pipe, environment = subprocess.PIPE, {**os.environ, **(variables or {})}

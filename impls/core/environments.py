@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -56,19 +57,13 @@ def python_for(implementation: Implementation, present: str = sys.executable) ->
     try:
         return build((*WORKER_NEEDS, *implementation.requires), purpose=implementation.name)
     except NotBuilt as error:
-        how = " ".join(
-            repr(text) if "<" in text or ">" in text or " " in text else text for text in implementation.requires
-        )
-        raise NotBuilt(f"{error}; it needs: pip install {how}") from None
+        raise NotBuilt(f"{error}; it needs: pip install {shlex.join(implementation.requires)}") from None
 
 
 def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose: str = "a regression") -> str:
     """Return the Python of an environment that holds these requirements; build the environment where it is missing.
 
-    Args:
-        requirements: in pip's syntax.
-        constraints: in pip's syntax, for its option `-c`.
-        purpose: what the environment is for, shown while it is built.
+    Requirements and constraints are in pip's syntax. `purpose` is shown while it is built.
 
     Raises:
         NotBuilt: where pip cannot install them.
@@ -76,9 +71,9 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
     parts = [sys.version, *sorted(requirements), "--", *sorted(constraints)]
     folder = _parent() / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     python = folder / "bin" / "python"
-    if folder in _IN_USE and _usable(folder):
-        return str(python)
     if folder in _IN_USE:
+        if _usable(folder):
+            return str(python)
         _IN_USE.pop(folder).close()
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep()

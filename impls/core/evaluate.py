@@ -92,12 +92,10 @@ def main(path: str, case_path: str, out: str, dtype: str, device: str) -> int:
             content = io.BytesIO()
             np.savez(content, **evaluate_case(registry.read(Path(path)), case, device))  # type: ignore[arg-type]
         write_whole(Path(out), lambda temporary: temporary.write_bytes(content.getbuffer()))
-    except (ValueError, ImportError, Unsupported, NotInstalled, NoDevice) as error:
-        message = str(error)
+    except (ValueError, ImportError, Unsupported, NotInstalled, NoDevice, MemoryError) as error:
+        message = command_line.describe(error)
     except OSError as error:
         message = f"{out} can't be written: {error.strerror}"
-    except MemoryError as error:
-        message = command_line.describe(error)
     except KeyboardInterrupt:
         command_line.say("interrupted", err=True)
         return command_line.INTERRUPTED

@@ -94,12 +94,7 @@ def read_regular(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 
 @contextlib.contextmanager
 def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """Make a folder that is removed at the end. Those that killed processes left beside it are removed first.
-
-    Args:
-        parent: the folder in which it is made.
-        prefix: what its name starts with.
-    """
+    """Make a folder that is removed at the end. Those that killed processes left beside it are removed first."""
     for path in parent.glob(f"{prefix}*/{LOCK}"):
         with contextlib.suppress(OSError), path.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # its process is gone, since nobody holds it

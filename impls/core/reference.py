@@ -93,18 +93,9 @@ def layer_forward(
 def layer_backward(
     tape: Tape, d_output: Array, d_h: Array, d_c: Array, weight_ih: Array, weight_hh: Array
 ) -> dict[str, Array]:
-    """Return the gradients of one direction of one layer.
+    """Return the gradients of x, weight_ih, weight_hh, bias (4H,), h0 and c0 of one direction of one layer.
 
-    Args:
-        tape: what layer_forward kept.
-        d_output: the cotangent of the output, shape (T, B, H).
-        d_h: the cotangent of the last h, shape (B, H).
-        d_c: the cotangent of the last c, shape (B, H).
-        weight_ih: shape (4H, I).
-        weight_hh: shape (4H, H).
-
-    Returns:
-        The gradients of x, weight_ih, weight_hh, bias (4H,), h0 and c0, each in its array's shape.
+    d_output (T, B, H), and d_h and d_c (B, H) of the last states, are the cotangents.
     """
     d_zs: list[Array] = []
     for t in reversed(range(len(tape.x))):

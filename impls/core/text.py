@@ -18,10 +18,7 @@ def one_line(text: str, limit: int | None = None) -> str:
 
     Those are the control, format, private and unassigned characters and surrogates of Unicode: they could steer a
     terminal, turn the direction of text, or hide in a name. White space becomes one blank.
-
-    Args:
-        text: any text.
-        limit: the most characters to return; a longer text ends in `…`.
+    A text of more than `limit` characters ends in `…`.
     """
     line = " ".join((text if text.isprintable() else "".join(_shown(text))).split())
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"

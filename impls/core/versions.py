@@ -19,15 +19,11 @@ def version(distribution: str) -> str | None:
         return None
 
 
-def requirement_name(requirement: str) -> str:
-    """The name in a requirement: `keras` of `keras>=3.12`."""
-    match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
-    return match[1] if match else requirement
-
-
 def distributions(implementation: Implementation) -> tuple[str, ...]:
     """The distributions that must be installed for an implementation."""
-    names = (implementation.framework, *map(requirement_name, implementation.requires))
+    # the name in a requirement: `keras` of `keras>=3.12`
+    required = [re.sub(r"^\s*(\w[\w.-]*).*", r"\1", requirement) for requirement in implementation.requires]
+    names = (implementation.framework, *required)
     return tuple(dict.fromkeys(part for name in names for part in DISTRIBUTIONS.get(name, (name,))))
 
 

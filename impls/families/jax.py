@@ -53,15 +53,7 @@ def turned(x: jax.Array, *lengths: jax.Array) -> jax.Array:
 
 
 def scan(cell: Cell, carry: Any, x: jax.Array, *lengths: jax.Array, unroll: int = 1) -> tuple[Any, jax.Array]:
-    """Scan a cell over time: lax.scan; with lengths, a row beyond its length keeps its carry, and its output is 0.
-
-    Args:
-        cell: (carry, x_t (B, ·)) → the next carry, output (B, H).
-        carry: arrays (B, H).
-        x: (T, B, ·).
-        lengths: (B,), where there are any.
-        unroll: as for lax.scan.
-    """
+    """Scan a cell over x (T, B, ·) by lax.scan; a row beyond its length keeps its carry, and its output is 0."""
     if not lengths:
         return jax.lax.scan(cell, carry, x, unroll=unroll)  # type: ignore[no-any-return]
 

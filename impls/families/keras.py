@@ -16,16 +16,6 @@ from impls.families.layout import Params, SingleBias
 LAYOUT = SingleBias("kernel", "recurrent_kernel")
 
 
-def need_backend(name: str) -> None:
-    """Check the backend of Keras.
-
-    Raises:
-        RuntimeError: where Keras was started with another backend.
-    """
-    if keras.config.backend() != name:
-        raise RuntimeError(f"Keras runs on {keras.config.backend()}; set KERAS_BACKEND={name} before Python starts")
-
-
 def make_layers(problem: Problem, activation: Any = "tanh") -> list[Any]:
     """Build one LSTM for each layer, in a Bidirectional where the problem has two directions. All weights are zero."""
     built = []

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from impls.api import Array, Prepared, Problem, Unsupported, Weights
+from impls.api import MODES, Array, Prepared, Problem, Unsupported, Weights
 from impls.core.operations import PEAK_MULTIPLY_ADDS, peak_side
 from impls.families import native
 from impls.families.threads import threads
@@ -80,11 +80,4 @@ def to_numpy(mode: str, result: Any) -> dict[str, Array]:
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py. The weights are not used, and all modes are the same."""
     call = product(problem.dtype) if device == "cuda" else multiply_adds(problem.dtype)
-    return Prepared(
-        load=lambda _: None,
-        to_numpy=to_numpy,
-        forward=call,
-        forward_train=call,
-        backward=call,
-        train_step=call,
-    )
+    return Prepared(load=lambda _: None, to_numpy=to_numpy, **dict.fromkeys(MODES, call))

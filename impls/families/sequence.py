@@ -71,7 +71,6 @@ def prepare_sequence(
     """Return the Prepared of these modes.
 
     Args:
-        problem, weights: as the contract has them.
         layout: how the parameters are stored.
         array: a NumPy array of the problem's dtype → the framework's.
         modes: by name.

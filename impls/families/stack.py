@@ -19,14 +19,10 @@ def stack(
     joined: Callable[[list[Any]], Any],
     stacked: Callable[[list[Any]], Any],
 ) -> tuple[Any, Any, Any]:
-    """Run every layer and direction, each of them on x or on the outputs of the layer before.
+    """Run every layer and direction, each on x (T, B, I) or on the outputs of the layer before; h0, c0 (L·D, B, H).
 
     Args:
-        problem: the sizes.
         layer: (suffix, x (T, B, ·), h (B, H), c (B, H), lengths) → output (T, B, H), h, c: one direction of one layer.
-        x: (T, B, I).
-        h0, c0: (L·D, B, H).
-        lengths: (B,), where there are any.
         turned: turns x (T, B, ·) round in time; with lengths, each row within its length.
         joined: joins the outputs of two directions on their last axis.
         stacked: makes one array of several.

@@ -61,8 +61,6 @@ def device_of(device: str) -> torch.device:
         NoDevice: where PyTorch does not see it.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        if torch.version.cuda is None:
-            raise NoDevice("PyTorch sees no CUDA device: it was built without CUDA")
         try:
             torch.cuda.init()  # type: ignore[no-untyped-call]
         except (AssertionError, RuntimeError) as error:
@@ -117,7 +115,6 @@ def prepare_module(
     """Return the Prepared of the nn.Module that `build(problem)` gives.
 
     Args:
-        problem, weights, device, workload: as the contract has them.
         build: makes the module.
         names: a parameter's canonical name → the module's own.
         inference: the context in which `forward` runs.

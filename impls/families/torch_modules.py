@@ -7,7 +7,7 @@ lengths, they are one more argument, (B,).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -155,22 +155,16 @@ class CellLSTM(nn.Module):
         self.cells = nn.ModuleDict({suffix: make_cell(width) for _, suffix, width in layers(problem)})
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        if lengths:
-            return self.masked(suffix, x, h, c, inside(x, *lengths))
+        """See CanonicalLSTM; at steps that are not within a row's length, the row keeps its state."""
         cell, outputs = self.cells[suffix], []
-        for x_t in x.unbind(0):
-            h, c = cell(x_t, (h, c))
-            outputs.append(h)
-        return torch.stack(outputs), h, c
-
-    def masked(self, suffix: str, x: Tensor, h: Tensor, c: Tensor, within: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Do what `layer` does; at steps that are not within a row's length, the row keeps its state."""
-        cell, outputs = self.cells[suffix], []
-        for x_t, live in zip(x.unbind(0), within.unbind(0), strict=True):
+        within = inside(x, *lengths) if lengths else None
+        lives: Sequence[Tensor | None] = [None] * len(x) if within is None else within.unbind(0)
+        for x_t, live in zip(x.unbind(0), lives, strict=True):
             new_h, new_c = cell(x_t, (h, c))
-            h, c = torch.where(live, new_h, h), torch.where(live, new_c, c)
+            h, c = (new_h, new_c) if live is None else (torch.where(live, new_h, h), torch.where(live, new_c, c))
             outputs.append(h)
-        return torch.stack(outputs) * within, h, c
+        output = torch.stack(outputs)
+        return output if within is None else output * within, h, c
 
     def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return stack(self.problem, self.layer, x, h0, c0, *lengths)

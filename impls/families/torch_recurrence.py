@@ -67,11 +67,7 @@ def quickest() -> Products:
 
     docs/decisions/0002-tuned-track.md has the figures.
     """
-    try:
-        intel = "GenuineIntel" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        intel = False
-    return TORCH if intel else ONEDNN
+    return TORCH if "GenuineIntel" in Path("/proc/cpuinfo").read_text(encoding="utf-8") else ONEDNN
 
 
 def forward_loop(z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
@@ -170,31 +166,11 @@ class Recurrence(torch.autograd.Function):
         x, weight_ih, weight_hh, gates, all_h, *needed = ctx.saved_tensors
         d_z, d_h0, d_c0 = ctx.loops.backward(gates, weight_hh, *needed, d_output, d_h_n, d_c_n)
         products = ctx.loops.products()
-        d_x, d_weight_ih, d_weight_hh, d_bias = batched_gradients(ctx, d_z, x, all_h[:-1], weight_ih, products)
-        return d_x, d_h0, d_c0, None, d_weight_ih, d_weight_hh, d_bias, d_bias
-
-
-def batched_gradients(
-    ctx: Any, d_z: Tensor, x: Tensor, previous_h: Tensor, weight_ih: Tensor, products: Products
-) -> tuple[Tensor | None, ...]:
-    """Return the gradients of x, weight_ih, weight_hh and the bias, by products and a sum over all T·B rows.
-
-    Args:
-        ctx: of the backward; x comes first of what it differentiates, and has_bias says whether there is a bias.
-        d_z: (T, B, 4H).
-        x: (T, B, I).
-        previous_h: (T, B, H), the states before each step.
-        weight_ih: (4H, I).
-        products: does the products.
-    """
-    flat = d_z.flatten(0, 1)
-    d_weight_ih, d_weight_hh = products.of_weights(flat, x.flatten(0, 1), previous_h.flatten(0, 1))
-    return (
-        products.linear(flat, weight_ih.t(), None).view_as(x) if ctx.needs_input_grad[0] else None,
-        d_weight_ih,
-        d_weight_hh,
-        flat.sum(0) if ctx.has_bias else None,
-    )
+        rows = d_z.flatten(0, 1)
+        d_weights = products.of_weights(rows, x.flatten(0, 1), all_h[:-1].flatten(0, 1))
+        d_x = products.linear(rows, weight_ih.t(), None).view_as(x) if ctx.needs_input_grad[0] else None
+        d_bias = rows.sum(0) if ctx.has_bias else None
+        return d_x, d_h0, d_c0, None, *d_weights, d_bias, d_bias
 
 
 class RecurrentLSTM(CanonicalLSTM):

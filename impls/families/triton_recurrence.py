@@ -211,13 +211,9 @@ class Launcher:
     together: bool = True
 
     def launch(self, kernel: Any, *arrays: Tensor, steps: int, counted: tuple[int, ...] = ()) -> None:
-        """Launch a kernel for all steps.
+        """Launch a kernel for all steps. It gets `counted` between the counter and the steps.
 
-        Args:
-            kernel: one of this file.
-            arrays: what it gets first; of the second of them, the last axis has H numbers.
-            steps: of the sequence.
-            counted: what it gets between the counter and the steps.
+        The last axis of the second array has H numbers.
         """
         hidden, batch = arrays[1].shape[-1], arrays[0].shape[1]
         counter = torch.zeros(1, dtype=torch.int32, device=arrays[0].device)

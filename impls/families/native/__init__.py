@@ -49,11 +49,7 @@ def compiler() -> list[str]:
 
 
 def build(source: str, include: Sequence[str] = ()) -> Path:
-    """Compile a source of this folder, where that has not been done, and return the library.
-
-    Args:
-        source: the name of the file.
-        include: folders of headers.
+    """Compile a source of this folder, with folders of headers, where that has not been done; return the library.
 
     Beside the library is a file with the seconds that this took.
 
@@ -101,10 +97,7 @@ def _run(command: Sequence[str]) -> None:
 
 def _processor() -> str:
     """Return what -march=native looks at: the processor's flags where Linux tells them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line for line in lines if line.startswith("flags")), platform.machine())
 
 
