@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from impls.__main__ import cli
-from impls.core import environments
+from impls.core import environments, registry
 from impls.core.environments import NotBuilt
 
 
@@ -133,3 +133,11 @@ def test_what_pip_cannot_install_is_said_in_one_line(output, errors, said, monke
     with pytest.raises(NotBuilt) as caught:
         environments.run_pip(["pip"])
     assert str(caught.value) == f"pip could not build an environment: {said}"
+
+
+def test_where_no_environment_can_be_built_the_user_reads_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = subprocess.CompletedProcess([], 1, "", "")
+    monkeypatch.setattr(environments.child_process, "run", lambda *_: done)
+    with pytest.raises(NotBuilt, match=r"pip install 'equinox>=0\.11' 'jax>=0\.8'$"):
+        environments.python_for(registry.resolve("equinox_lstm"))
