@@ -10,8 +10,6 @@ import msgspec
 from impls.core.files import read_regular
 
 Content = TypeVar("Content")
-MOST_BYTES = 2**26
-"""The largest file that is read: 64 MiB."""
 
 
 def _own_text(kind: type[Content], value: Content) -> Content:
@@ -19,13 +17,13 @@ def _own_text(kind: type[Content], value: Content) -> Content:
     return kind(value) if issubclass(kind, str) else value
 
 
-def read(path: Path, kind: type[Content], most_bytes: int = MOST_BYTES) -> Content:
+def read(path: Path, kind: type[Content]) -> Content:
     """Return what a JSON file holds. Keys that the type does not have are ignored, unless it forbids them.
 
     Raises:
         ValueError: there is no such file, it is too large, it is not JSON, or it holds something else. One line.
     """
-    content = read_regular(path, most_bytes)
+    content = read_regular(path)
     try:
         return msgspec.json.decode(content, type=kind, dec_hook=_own_text)
     except msgspec.ValidationError as error:

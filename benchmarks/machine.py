@@ -108,14 +108,14 @@ def machine() -> Machine:
     )
 
 
-def describe(run: Options) -> Metadata:
-    """Return the content of environment.json for a run."""
+def describe(run: Options, at: Commit | None = None) -> Metadata:
+    """Return the content of environment.json for a run that was measured at a commit; None for the present one."""
     return Metadata(
         machine=msgspec.structs.replace(machine(), gpu=gpu_model()),
         versions={"python": platform.python_version(), **{name: version(name) for name in RECORDED}},
         python=sys.version,
         variables={name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES)},
-        commit=commit(),
+        commit=at or commit(),
         allocator=" ".join(platform.libc_ver()) + ", keeps what is freed where it can be told to",
         matmul_precision=PRODUCTS[run.precision or IEEE],
         run=run,

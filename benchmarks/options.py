@@ -85,14 +85,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         benchmarks: the ids of what is measured; they follow from problems, workloads and modes.
         turn_seconds: how long a turn is to take.
         baseline: the name of the implementation or side by whose time the others are divided.
-        digests: of the implementations' files, in their order.
     """
 
     run_id: str = msgspec.field(default_factory=new_run_id)
     benchmarks: tuple[str, ...] = ()
     turn_seconds: float = 0.0
     baseline: str = ""
-    digests: tuple[str, ...] = ()
     implementations: Annotated[
         tuple[str, ...],
         Flag(

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-import msgspec
 
 from benchmarks import ROOT, choices, machine, results
 from benchmarks.options import command
@@ -111,15 +110,11 @@ def bench(options: RunOptions) -> int:
     choices.heed_signals()
     with locked(folder):
         try:
-            current = Run(options, folder)
             with progress() as advance:
-                session = current.execute(cores, advance)
+                session = Run(options, folder).execute(cores, advance)
             records = session.records
             withdraw(records)
-            described = msgspec.structs.replace(
-                machine.describe(options),
-                commit=options.commit,  # the commit at its start
-            )
+            described = machine.describe(options, options.commit)  # the commit at its start
             write_text(folder / "environment.json", json_text(described))
             write_records(folder / "results.parquet", records)
             write_text(folder / "results.json", json_text(results.pytest_benchmark_json(records, described)))

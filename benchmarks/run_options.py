@@ -70,13 +70,13 @@ def compared(options: RunOptions) -> tuple[list[Implementation], str]:
     return implementations, baseline
 
 
-def code_used(implementations: list[Implementation], weights: Path | None) -> dict[str, str]:
+def code_used(implementations: list[Implementation], weights: str | None) -> dict[str, str]:
     """Return a hash of each file that a run may read, by path, and the versions of each implementation.
 
     Files are those of this suite, the implementations with the modules beside those from elsewhere, and the weights.
     """
     paths = [ROOT / "impls" / name for name in registry.shared_files()]
-    paths += [*(ROOT / "benchmarks").rglob("*.py"), *([weights] if weights else [])]
+    paths += [*(ROOT / "benchmarks").rglob("*.py"), *([Path(weights)] if weights else [])]
     for each in implementations:
         paths += [each.path] if each.own else each.path.parent.glob("*.py")
     digests = {os.path.relpath(path, ROOT) if ROOT in path.parents else str(path): file_digest(path) for path in paths}
@@ -93,10 +93,9 @@ def changed(options: RunOptions) -> str:
     """Return what is no longer as it was when a run began; nothing where all is."""
     try:
         implementations = [registry.resolve(path) for path in options.implementations]
-        here = code_used(implementations, Path(options.weights) if options.weights else None)
+        here = code_used(implementations, options.weights) | machine_used(options.device)
     except ValueError as error:  # such as a file that is gone
         return str(error)
-    here |= machine_used(options.device)
     for name in sorted({*options.used, *here}):
         before, now = options.used.get(name, "missing"), here.get(name, "missing")
         if before != now:
@@ -114,6 +113,7 @@ def planned(options: RunOptions) -> RunOptions:
     implementations, baseline = compared(options)
     weights = Path(options.weights) if options.weights else None
     problems = choices.choose_problems(options.problems, weights, preset.problems)
+    real = os.path.realpath(weights) if weights else None
     pairs = preset.pairs
     if options.workloads or options.modes:
         pairs = tuple(itertools.product(options.workloads or ("sequence",), options.modes or MODES))
@@ -121,14 +121,13 @@ def planned(options: RunOptions) -> RunOptions:
     return msgspec.structs.replace(
         options,
         implementations=tuple(each.name if each.own else str(each.path) for each in implementations),
-        digests=tuple(implementation.digest for implementation in implementations),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
         replicates=options.replicates or preset.replicates,
         blocks=options.blocks or preset.blocks,
         turn_seconds=max(preset.turn_seconds, LEAST_TURN[options.device]),
-        weights=os.path.realpath(weights) if weights else None,
+        weights=real,
         baseline=baseline,
-        used=code_used(implementations, Path(os.path.realpath(weights)) if weights else None),
+        used=code_used(implementations, real),
         commit=machine.commit(),
         out=None,
     )

@@ -99,8 +99,7 @@ def environments_command(removed: tuple[str, ...]) -> int:
     from impls.core import environments
 
     known = {environment.id: environment for environment in environments.environments()}
-    unknown = sorted(set(removed) - {*known, "all"})
-    if unknown:
+    if unknown := sorted(set(removed) - {*known, "all"}):
         raise click.UsageError(f"no environment is called {unknown[0]}; known: {', '.join(known) or 'none'}")
     sizes = {name: environments.size(environment) / 2**20 for name, environment in known.items()}
     for name in known if "all" in removed else dict.fromkeys(removed):

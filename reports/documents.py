@@ -11,7 +11,8 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks import ROOT
+
 SOURCES = ("CONTRIBUTING.md", "docs/*.md", "docs/decisions/*.md")
 HOME = "README.md"
 """What the page of runs stands for."""

@@ -277,7 +277,6 @@ def show(report: Report, console: CleanConsole, everything: bool = True) -> None
         names = ", ".join(column.name for column in sorted(left_out, key=lambda column: column.priority))
         say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
     short = [f"unclear: we can't tell it from {report.baseline}. table.md explains the other words."]
-    for line in (
-        notes(report.run) if everything or not chosen else short
-    ):  # so that the answer and a table fit on a screen
+    # short, so that the answer and a table fit on a screen
+    for line in notes(report.run) if everything or not chosen else short:
         say(line)

@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if PROCESS_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("process")
-        if config.pluginmanager.hasplugin("timeout"):
+        if config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
             long = item.get_closest_marker("nightly") or item.get_closest_marker("alone")
             item.add_marker(pytest.mark.timeout(1800 if long else 120))
     processes = Counter(item.path for item in items if item.get_closest_marker("process"))

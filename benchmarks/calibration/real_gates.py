@@ -87,8 +87,7 @@ def gates_summed_up(gates: Sequence[RealGate]) -> str:
     where = "; ".join(f"{machine or 'unknown'}, {span(sorted(dates))}" for machine, dates in days.items())
     rows = []
     for kind in KINDS:
-        of_kind = [gate for gate in gates if gate.kind == kind]
-        if of_kind:
+        if of_kind := [gate for gate in gates if gate.kind == kind]:
             minutes = [gate.seconds / 60 for gate in of_kind]
             right, unclear = sum(gate.right for gate in of_kind), sum(len(gate.unclear) for gate in of_kind)
             compared = sum(gate.benchmarks for gate in of_kind)

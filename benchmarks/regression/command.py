@@ -105,8 +105,7 @@ def write_files(folder: Path, result: Result, told: Written, options: GateOption
 
 def to_summary(markdown: str) -> None:
     """Add a report to the summary of a job of GitHub Actions, where this runs in one."""
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(markdown)

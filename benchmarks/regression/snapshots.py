@@ -99,7 +99,6 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
         tree = git(folder, "rev-parse", "--verify", f"{commit}:./").decode().strip()
     except Unusable:
         raise NoFolder(f"{revision} has no {folder.name}/") from None
-
     top = Path(git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
 
     def check_out(target: Path) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import msgspec
 import psutil
@@ -21,6 +21,7 @@ from benchmarks.options import GIB, Options
 from benchmarks.runner import outside
 from benchmarks.runner.sides import ArmFailed, Version, worker_variables
 from benchmarks.worker import protocol
+from benchmarks.worker.protocol import Answer
 from impls.core.text import one_line
 
 POLL_SECONDS = 0.1
@@ -30,8 +31,6 @@ GONE_SECONDS = 5.0
 """A process that has closed its socket must end within this time, or it is killed."""
 START_SECONDS = 300.0
 """The least time that a worker may take to import its framework: many start at once, and the disk may be cold."""
-
-Answer = TypeVar("Answer")
 
 
 class Arm:

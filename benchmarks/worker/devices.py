@@ -121,8 +121,7 @@ class Cuda:
 
     def reset_peak(self) -> None:
         """Start PyTorch's peak again. JAX's can't be: it is remembered."""
-        torch = self._torch()
-        if torch:
+        if torch := self._torch():
             torch.cuda.reset_peak_memory_stats()
         self.jax_peak = self._of_jax("peak_bytes_in_use")
 

@@ -29,8 +29,7 @@ from tests.helpers.sessions import BENCHMARK, admission, row_of
 NAMES = ("numpy_lstm", "torch_cell")
 OPTIONS = RunOptions(
     run_id="r", benchmarks=(BENCHMARK,), threads=1, turn_seconds=0.015, call_seconds=60, memory_bytes=2**30,
-    implementations=NAMES, digests=tuple(registry.resolve(name).digest for name in NAMES),
-    replicates=2, blocks=1, baseline="numpy_lstm", commit=Commit(),
+    implementations=NAMES, replicates=2, blocks=1, baseline="numpy_lstm", commit=Commit(),
     used=code_used([registry.resolve(name) for name in NAMES], None) | machine_used("cpu"),
 )  # fmt: skip
 
@@ -193,7 +192,7 @@ def file(tmp_path):
 def test_a_run_whose_files_have_changed_neither_goes_on_nor_is_resumed(begun, file, what, tmp_path):
     weights = tmp_path / "mine" / "w.npz"
     weights.write_bytes(b"before")
-    used = code_used([registry.resolve(str(file))], weights) | machine_used("cpu")
+    used = code_used([registry.resolve(str(file))], str(weights)) | machine_used("cpu")
     options = begun(implementations=(str(file),), weights=str(weights), used=used)
     assert resumed(options)[0].used == used
     assert changed(resumed(options)[0]) == ""
