@@ -51,16 +51,6 @@ class Map:
     rows: Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
-def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Return runs in the order of a page: those of most workloads and modes first, and among them the newest.
-
-    So a full run heads the page, and never a newer quick one, nor one of many shapes that has two modes. Ids start
-    with the time; one without a time comes last.
-    """
-    newest = sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
-    return sorted(newest, key=lambda run: -len(run.records[["workload", "mode"]].drop_duplicates()))
-
-
 def machines(reports: Sequence[Report]) -> list[Machine]:
     """Return the machines of some runs, each with the runs that stand on a page.
 

@@ -16,7 +16,7 @@ from benchmarks import gpu_check, json_files
 from benchmarks.metadata import Metadata
 from benchmarks.processes import die_with_parent
 from impls.core.files import write_text, write_whole
-from reports import composition, frames, parts, site, tables
+from reports import frames, parts, site, tables, today
 from reports.charts.drawing import file_name
 from reports.frames import Run, Unreadable
 from reports.report import Report
@@ -55,7 +55,7 @@ def reports(
             index.html that is not ours.
     """
     read, unreadable = frames.read_runs(paths)
-    runs = composition.in_order(read)
+    runs = today.in_order(read)
     if runs and (mine := _of_somebody_else(page, OF_A_SITE if links else ())):
         raise click.ClickException(f"{page / mine} is not of this suite; give another --out")
     named = names(runs)

@@ -10,7 +10,7 @@ from reports import estimates, frames, peak, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import LIMITS
 
-CONSTANT = ["track", "versions", "error", "error_tensor", "kernel", "first_call_seconds", "threads"]
+CONSTANT = ["track", "digest", "versions", "error", "error_tensor", "kernel", "first_call_seconds", "threads"]
 """Columns that are the same in all replicates of an arm."""
 ON_A_GPU = ["pipelined_seconds", "gpu_seconds", "gpu_kernels"]
 

@@ -5,9 +5,9 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from reports import composition, tracks
+from reports import composition, today, tracks
 from reports.charts.drawing import Drawing
-from reports.composition import in_order
+from reports.headline import recommendations
 from reports.report import Report, Shown
 from reports.summary import summarise
 from tests.helpers.records import failed, record, save, trained, with_baseline
@@ -23,16 +23,25 @@ def measured(folder, run_id, names=("base",), problems=("p",), modes=FULL, **mac
     return Report(run, summarise(run), run_id)
 
 
-def test_the_run_of_most_workloads_and_modes_comes_first_and_then_the_newest(tmp_path):
-    asked = {
-        "20260101T000000-a": (FULL, "p"),
-        "20260102T000000-b": (FULL, "p"),
-        "20260103T000000-c": (FULL[:1], "p"),
-        "20260104T000000-d": (FULL[:2], "pqrs"),
-        "other": (FULL[:1], "p"),
-    }
-    runs = [measured(tmp_path, run_id, problems=p, modes=modes).run for run_id, (modes, p) in asked.items()]
-    assert [each.run_id[-1] for each in in_order(runs)] == ["b", "a", "d", "c", "r"]
+def test_the_run_of_most_implementations_of_todays_code_comes_first_and_then_the_newest(tmp_path):
+    """A newer run of older code, however much it compares, heads no page and answers nothing that today's code does."""
+    runs = []
+    for run_id, names, digest in (
+        ("20260101T000000-a", ("torch_lstm", "jax_scan"), {}),
+        ("20260102T000000-b", ("torch_lstm", "jax_scan"), {}),
+        ("20260103T000000-c", ("torch_lstm",), {}),
+        ("20260104T000000-d", ("torch_lstm", "jax_scan", "torch_cell"), {"digest": "0" * 16}),
+    ):
+        rows = [row for name in names for row in trained(name, 1e-3, run_id=run_id, **digest)]
+        runs.append(save(tmp_path / run_id, rows, run_id))
+    assert [each.run_id[-1] for each in today.in_order(runs)] == ["b", "a", "c", "d"]
+
+
+def test_an_answer_is_not_from_a_row_of_older_code(tmp_path):
+    rows = trained("base", 1e-3) + trained("torch_cell", 2e-3) + trained("jax_scan", 5e-4, digest="0" * 16)
+    (found,) = recommendations(Report(run := save(tmp_path / "run", rows), summarise(run)))
+    assert found.compared == 2
+    assert "jax_scan" not in found.sentence
 
 
 def test_a_run_stands_on_its_machine_where_it_measured_what_no_run_before_it_has(tmp_path):

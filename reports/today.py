@@ -1,0 +1,41 @@
+"""Which rows are of today's code, and which run heads a page: the one that has most of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+import pandas as pd
+
+from impls.core import registry
+from reports.frames import Run
+from reports.tracks import LIMITS
+
+OLDER = "older code"
+"""What a page says of a row that is not of today's code."""
+
+
+@cache
+def digests() -> Mapping[str, str]:
+    """Return the digest of the file of each implementation of this suite, as it is now."""
+    return {name: each.digest for name, each in registry.survey()[0].items()}
+
+
+def is_today(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows are of today's code: their digest is the file's. What is not of this suite is taken to be."""
+    now = rows["implementation"].astype(str).map(digests())
+    return now.isna() | (now == rows["digest"].astype(str))
+
+
+def in_order(runs: Iterable[Run]) -> list[Run]:
+    """Return runs in the order of a page: those with most implementations of today's code, and among them the newest.
+
+    So a quick run does not hide a full one. Ids start with the time; one without a time comes last.
+    """
+    newest = sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
+    return sorted(newest, key=lambda run: -_of_today(run))
+
+
+def _of_today(run: Run) -> int:
+    lstms = run.records[~run.records["track"].isin(LIMITS).to_numpy()]
+    return int(lstms.loc[is_today(lstms), "implementation"].nunique())
