@@ -114,6 +114,12 @@ def site(session: nox.Session) -> None:
     report(session, "site")
 
 
+@nox.session(default=False)
+def publish(session: nox.Session) -> None:
+    """File runs under reports/published, and write README's and docs' tables anew. -- RUN..."""
+    report(session, "publish")
+
+
 @nox.session(venv_backend="none", requires=["dev"])
 def tests(session: nox.Session) -> None:
     """The tests of the suite itself. -- --all: also what takes minutes. Other arguments: one pytest of those."""

@@ -41,7 +41,7 @@ class Benchmark:
 class Preset:
     """Which benchmarks are measured, and how: replicates of fresh processes, blocks in each, seconds of a turn.
 
-    `implementations` are those that run where none is named; empty means the default ones.
+    `implementations` are those that run where none is named, as --impl takes them; empty means the default ones.
     """
 
     problems: tuple[str, ...]
@@ -58,45 +58,10 @@ TRAINED = (("sequence", "forward"), ("sequence", "train_step"))
 # t64-b16-i128-h128  the shape of a small speech or text model; the suite's own reference problem
 # t64-b1-i128-h128   the same with a batch of 1: latency, which shows the framework's overhead
 # t32-b64-i256-h512  similar to DeepBench's LSTM of hidden 512, batch 64 (baidu-research/DeepBench, rnn_problems.h)
-# t25-b16-i512-h512  from DeepBench's list of LSTMs: hidden 512, batch 16, 25 steps
 # t28-b64-i28-h128   the rows of an MNIST image as a sequence, as in many tutorials
 QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 
-# The shapes that others have published, each with the file that has them.
-# fastrnns   pytorch/pytorch, benchmarks/fastrnns/bench.py: the defaults of trainbench
-# stefbraun  stefbraun/rnn_benchmarks, results/10/framework_comparison/readme.md: 1x320/CE-short and 1x320/CE-long
-#            (Braun, "LSTM Benchmarks for Deep Learning Frameworks", arXiv 1806.01818); and the 25 rows of
-#            results/results_980ti.csv
-# deepbench  baidu-research/DeepBench, code/kernels/rnn_problems.h: hidden units, batch and steps of every LSTM of
-#            training_set and inference_server_set with up to 1024 units; input_size is hidden_size
-STEFBRAUN = ("t100-b64-i123-h320", "t1000-b32-i123-h320", "t1000-b25-i123-h320")
-DEEPBENCH_TRAINING = (
-    *(f"t25-b{batch}-i{hidden}-h{hidden}" for hidden in (512, 1024) for batch in (16, 32, 64, 128)),
-    *(f"t150-b{batch}-i256-h256" for batch in (16, 32, 64)),
-)
-DEEPBENCH_INFERENCE = (
-    *(f"t25-b{batch}-i{hidden}-h{hidden}" for hidden in (512, 1024) for batch in (1, 2, 4)),
-    *(f"t150-b{batch}-i256-h256" for batch in (1, 2, 4)),
-)
-
-
-COMPARED_ELSEWHERE = (
-    "torch_lstm",
-    "torch_lstm_native",
-    "torch_lstmcell",
-    "torch_cell",
-    "torch_script",
-    "torch_cpp",
-    "jax_scan",
-    "jax_scan_vjp",
-)
-
-
-def _trained(
-    problems: tuple[str, ...], implementations: tuple[str, ...], replicates: int, turn_seconds: float = 0.03
-) -> Preset:
-    """Return a preset of inference and a training step of `sequence`."""
-    return Preset(problems, TRAINED, replicates, 3, turn_seconds, implementations)
+PUBLISHED = (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128")
 
 
 FEWEST = ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp")
@@ -109,24 +74,16 @@ GROWTH = (
 )
 """The reference problem with a single size changed: batch, sequence length or hidden size."""
 
+PACKED = tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var"))
+"""The same batch with and without lengths, by sequence length, as in pytorch/pytorch#149194."""
+
 PRESETS = {
     "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
-    "full": Preset(
-        (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128"),
-        (*SEQUENCE, ("model", "forward"), ("model", "train_step"), ("cell", "forward"), ("cell", "train_step")),
-        replicates=5,
-        blocks=3,
-        turn_seconds=0.03,
-    ),
-    "fastrnns": _trained(("t100-b64-i512-h512",), COMPARED_ELSEWHERE, replicates=4),
-    "stefbraun": _trained(STEFBRAUN, COMPARED_ELSEWHERE, replicates=4),
-    "deepbench": _trained(DEEPBENCH_TRAINING + DEEPBENCH_INFERENCE, FEWEST, replicates=4),
-    "packed": _trained(  # the same batch with and without lengths, by T, as in pytorch/pytorch#149194
-        tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var")),
-        implementations=("torch_lstm", "torch_cell", "keras_jax", "jax_scan"),
-        replicates=5,
-    ),
-    "growth": _trained(GROWTH, FEWEST, replicates=5, turn_seconds=0.02),
+    # what the README, the site and docs/results.md show: in two runs, since other environments take as long again
+    "published": Preset(PUBLISHED, TRAINED, 4, 4, 0.015, ("common",)),
+    "published-others": Preset(PUBLISHED, TRAINED, 4, 4, 0.015, ("torch_lstm", "others")),
+    "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
+    "growth": Preset(GROWTH, TRAINED, 5, 3, 0.02, FEWEST),
 }
 
 AGREE_PROBLEMS = (

@@ -7,7 +7,8 @@ import itertools
 import os
 import signal
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import click
@@ -23,23 +24,29 @@ from impls.core.registry import Implementation
 from impls.core.weights import most_bytes, read_weights, shapes
 
 ALL = "all"
+SETS: Mapping[str, Callable[[Implementation], bool]] = {
+    ALL: bool,
+    "common": lambda each: not each.requires,
+    "others": lambda each: bool(each.requires),
+}
+"""Sets of LSTMs: every one, those that run in the common environment, and those with an environment of their own."""
 
 
 def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implementation]:
     """Return the implementations that --impl names.
 
-    Without names: every LSTM that is not optional and needs no environment of its own. `all`: every LSTM. With `peak`,
-    the peak comes last.
+    Without names: every LSTM that is not optional and needs no environment of its own. A name of SETS: all of the set.
+    With `peak`, the peak comes last.
 
     Raises:
         ValueError: where a name is unknown or a file is no implementation.
         UsageError: where two have the same name, or the reference is among them.
     """
-    chosen = [registry.resolve(name) for name in names if name != ALL]
-    if not names or ALL in names:
-        named = {implementation.path for implementation in chosen}
-        lstms = [each for each in registry.catalogue().values() if each.is_lstm and each.path not in named]
-        chosen += [each for each in lstms if each.by_default or names]
+    chosen = [registry.resolve(name) for name in names if name not in SETS]
+    wanted = [SETS[name] for name in names if name in SETS] if names else [attrgetter("by_default")]
+    for each in registry.catalogue().values():
+        if each.is_lstm and each.path not in [named.path for named in chosen] and any(of(each) for of in wanted):
+            chosen.append(each)
     if peak and not any(implementation.is_peak for implementation in chosen):
         chosen.append(registry.resolve("peak"))
     for first, second in itertools.combinations(chosen, 2):

@@ -165,8 +165,8 @@ def build_site(published: str, where: str | None, out: Path) -> int:
 
 
 @cli.command()
-@click.argument("path", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("address", metavar="[DATASET]", required=False)
+@click.argument("paths", metavar="[RUN]...", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--dataset", "address", metavar="ADDRESS", help="Add them to a dataset: a folder, or s3://bucket/name.")
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
@@ -174,24 +174,27 @@ def build_site(published: str, where: str | None, out: Path) -> int:
     default=PUBLISHED,
     help="The folder of published runs.  [default: reports/published]",
 )
-def publish(path: Path, address: str | None, to: Path) -> int:
-    """Check a run, and copy it to the published ones, or add it to a dataset: a folder, or such as s3://bucket/name.
+def publish(paths: tuple[Path, ...], address: str | None, to: Path) -> int:
+    """File runs under reports/published in place of those that they replace, and write the texts made of them anew.
 
-    The exit code is 1 where it can't be published.
+    Without a run, only the texts. The exit code is 1 where a run can't be published.
     """
-    try:
-        run = run_folder.complete(frames.read_run(path))
-    except frames.Unreadable as error:
-        raise click.ClickException(str(error)) from None
-    faults = list(publication.faults(run))
-    for fault in faults:
-        command_line.say(f"not published: {fault}", err=True)
-    if not faults and address:
-        with _dataset_errors():
-            command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
-    elif not faults:
-        command_line.say(f"published: {publication.publish(run, to)}. Commit it; `nox -s site` shows it.")
-    return 1 if faults else 0
+    refused = 0
+    for path in paths:
+        try:
+            run = run_folder.complete(frames.read_run(path))
+        except frames.Unreadable as error:
+            raise click.ClickException(str(error)) from None
+        faults = list(publication.faults(run))
+        refused += bool(faults)
+        for fault in faults:
+            command_line.say(f"not published: {path.name}: {fault}", err=True)
+        if not faults and address:
+            with _dataset_errors():
+                command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
+        elif not faults:
+            command_line.say(f"published: {publication.publish(run, to)}. Commit it; `nox -s site` shows it.")
+    return 1 if refused else 0
 
 
 @cli.command("summary", hidden=True, context_settings={"ignore_unknown_options": True})

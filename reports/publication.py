@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from benchmarks import processors
 from benchmarks.cases import PRESETS
 from benchmarks.record import harmless
 from benchmarks.words import count
+from impls.core import registry
 from impls.core.files import write_text
 from impls.core.text import json_text
-from reports import estimates, frames, site, tables
+from reports import estimates, frames, history, site, tables
 from reports.charts.drawing import file_name
 from reports.documents import documents
+from reports.frames import ARM, Run
 from reports.history import began
 from reports.report import Report
 from reports.run_folder import copy_raw, is_free
@@ -143,9 +146,17 @@ def faults(report: Report) -> Iterator[str]:
     if not run.folder.is_dir():
         yield "it is a file, and not the folder that a run writes"
     measured = set(run.records[["problem", "workload", "mode"]].astype(str).itertuples(index=False, name=None))
-    presets = [{(problem, *pair) for problem in each.problems for pair in each.pairs} for each in PRESETS.values()]
-    if measured not in presets:
-        yield f"its benchmarks are those of no preset; presets are {', '.join(PRESETS)}"
+    presets = [name for name in PRESETS if name != "quick"]
+    benchmarks = [
+        {(problem, *pair) for problem in each.problems for pair in each.pairs}
+        for each in map(PRESETS.get, presets)
+        if each
+    ]
+    if measured not in benchmarks:
+        yield f"its benchmarks are those of no preset that is published; these are {', '.join(presets)}"
+    machine = metadata.machine
+    if machine.family is None or machine.model is None or not machine.instructions:
+        yield "its processor is not known by family, model and vector instructions"
     if not metadata.commit.id:
         yield "its commit is not known"
     elif metadata.commit.dirty:
@@ -164,12 +175,29 @@ def faults(report: Report) -> Iterator[str]:
         yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
 
 
+def replaced(run: Run, folder: Path) -> list[Path]:
+    """Return the folders of older published runs of whose rows, at implementations that still exist, a run has all."""
+    names = registry.catalogue()
+    arms = set(run.records[ARM].astype(str).itertuples(index=False, name=None))
+    found = []
+    for path in sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")):
+        old = frames.read_run(path)
+        there = old.records[old.records["implementation"].isin(names)][ARM]
+        same_machine = history.machine_label(old.metadata) == history.machine_label(run.metadata)
+        known = set(there.astype(str).itertuples(index=False, name=None))
+        if same_machine and old.run_id < run.run_id and known <= arms:
+            found.append(path)
+    return found
+
+
 def publish(report: Report, folder: Path) -> Path:
-    """Copy a run's raw files and its table into the folder of published runs, and return where they are.
+    """Copy a run's raw files and its table to the published runs, remove those that it replaces, and return the place.
 
     The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
     """
     run = report.run
+    for old in replaced(run, folder):
+        shutil.rmtree(old)
     name = run.folder.resolve().name
     place = folder / name
     if not is_free(run, place):

@@ -47,6 +47,11 @@ def test_all_is_every_lstm_and_no_name_is_those_that_run_by_default():
     default = choices.implementations((), peak=True)
     assert [each.name for each in default] == [*(name for name in every if every[name].by_default), "peak"]
     assert len(default) < len(named)
+    common, others = ({each.name for each in choices.implementations((word,))} for word in ("common", "others"))
+    assert common | others == set(every)
+    assert not common & others
+    assert {"numpy_lstm", "torch_lstm"} <= common
+    assert {"keras_jax", "tinygrad_lstm"} <= others
 
 
 def test_an_arm_gets_the_last_processors_that_may_be_used(monkeypatch):

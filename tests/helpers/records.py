@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.cases import PUBLISHED as PUBLISHED_PROBLEMS
 from benchmarks.record import SCHEMA, SCHEMA_VERSION
 from reports import frames, today
 from tests.helpers.processes import ROOT
@@ -20,7 +22,6 @@ PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob
 """The folders of the published runs, the oldest first."""
 DATA = ROOT / "tests" / "data"
 """Records of a published run, cut down to two implementations, replicates and samples, in each schema version."""
-QUICK = ROOT / "reports" / "published" / "2026-11-24-190533-quick"
 V2 = DATA / "records-v2.parquet"
 
 ENVIRONMENT = {
@@ -100,6 +101,24 @@ def save(folder: Path, records: list[dict[str, Any]], run_id: str | None = None,
         json.dumps({**ENVIRONMENT, "machine": ENVIRONMENT["machine"] | machine, "run": run})
     )
     return frames.read_run(folder)
+
+
+def publishable(folder: Path, change: Callable[[dict[str, Any]], object] = id, **machine: Any) -> Path:
+    """The folder of a run that can be published: of two LSTMs, whose records `change` may have changed."""
+    rows = [
+        row
+        for problem in PUBLISHED_PROBLEMS
+        for mode in ("forward", "train_step")
+        for name, seconds in (("torch_lstm", 1e-3), ("jax_scan", 2e-3))
+        for row in trained(name, seconds, mode, problem=problem, run_id="20260101T000000-r")
+    ]
+    for row in rows:
+        change(row)
+    known = {"family": 25, "model": 1, "instructions": ["AVX2"]} | machine
+    environment = json.loads((save(folder, rows, rows[0]["run_id"], **known).folder / "environment.json").read_text())
+    environment["run"] |= {"baseline": "torch_lstm", "replicates": 4, "implementations": ["torch_lstm", "jax_scan"]}
+    (folder / "environment.json").write_text(json.dumps(environment))
+    return folder
 
 
 SMALL = [record(name, replicate, s) for name, s in (("base", 1e-3), ("other", 2e-3)) for replicate in (0, 1)]

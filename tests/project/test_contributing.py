@@ -12,7 +12,7 @@ from reports.report import Report
 from reports.site import SECTIONS
 from reports.summary import summarise
 from tests.helpers.processes import ROOT, SMALL, impls
-from tests.helpers.records import QUICK
+from tests.helpers.records import publishable
 
 CODE = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
 """A PyTorch cell, a layout on JAX, a framework with its own environment, a chart, an answer."""
@@ -41,23 +41,23 @@ def test_the_examples_agree_and_are_timed(number, result, statuses, tmp_path, py
     assert set(pd.read_parquet(tmp_path / "out" / "results.parquet")["status"]) == statuses
 
 
-def added(code):
-    """A published run's report, and what a part makes of it."""
+def added(code, folder):
+    """The report of a run, and what a part makes of it."""
     module = types.ModuleType("added")
     exec(code, vars(module))
     assert module.SECTION in SECTIONS
-    run = frames.read_run(QUICK)
+    run = frames.read_run(publishable(folder))
     report = Report(run, summarise(run))
     return report, list(module.make(report))
 
 
 @pytest.mark.texts
-def test_the_chart_is_drawn_and_the_answer_has_its_table():
-    report, drawings = added(CODE[3])
+def test_the_chart_is_drawn_and_the_answer_has_its_table(tmp_path):
+    report, drawings = added(CODE[3], tmp_path)
     assert len(drawings) == len(set(report.run.records["problem"]))
     for drawing in drawings:
         assert drawn_by(drawing, 980).count("data-tip") == len(drawing.said) > 1
-    report, (answer,) = added(CODE[4])
+    report, (answer,) = added(CODE[4], tmp_path)
     slowest = formatting.duration(report.sound["first_call_seconds"].max())
     assert slowest in answer.sentence
     written = answer.as_text()

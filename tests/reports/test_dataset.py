@@ -18,7 +18,7 @@ from reports.__main__ import cli
 from reports.dataset import Dataset
 from reports.summary import summarise
 from tests.helpers.processes import wait_for
-from tests.helpers.records import QUICK, record, save
+from tests.helpers.records import publishable, record, save
 from tests.helpers.slurm import free_port
 
 XEON = "Intel(R) Xeon(R) Processor"
@@ -98,7 +98,7 @@ def call(*words):
 
 
 def test_the_commands_take_a_dataset(filled, tmp_path):
-    assert call("publish", QUICK, filled.address).exit_code == 0
+    assert call("publish", publishable(tmp_path / "run"), "--dataset", filled.address).exit_code == 0
     assert len(filled.runs()) == 5
     where = "date > '2026-11-04' AND date < '2026-11-05' OR run_id LIKE '20261104%'"
     assert call("report", filled.address, "--where", where, "--out", tmp_path / "page").exit_code == 0
@@ -166,7 +166,7 @@ def test_a_server_of_s3_from_end_to_end(bucket, tmp_path, python):
         data.put(folder)
     assert len(data.runs()) == 2
     for words in (
-        ("publish", QUICK, bucket),
+        ("publish", publishable(tmp_path / "run"), "--dataset", bucket),
         ("report", bucket, "--where", "date < '2026-11-03'", "--out", tmp_path / "page"),
         ("site", "--published", bucket, "--out", tmp_path / "site"),
     ):

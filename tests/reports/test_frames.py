@@ -13,7 +13,7 @@ import pytest
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, read_records
 from reports import frames
 from reports.summary import summarise
-from tests.helpers.records import DATA, ENVIRONMENT, QUICK, SMALL, V2, record, refused, save
+from tests.helpers.records import DATA, ENVIRONMENT, SMALL, V2, record, refused, save
 
 RUN_ID = "20261124T190533-b1085af4"
 """That of V2."""
@@ -62,7 +62,7 @@ def test_a_parquet_file_alone_knows_only_what_lies_beside_it(tmp_path):
         RUN_ID, "torch_lstm", 2, 3,
     )  # fmt: skip
     assert run.metadata.machine.cpu == "unknown"
-    shutil.copy(QUICK / "environment.json", tmp_path)
+    shutil.copy(DATA / "environment-v2.json", tmp_path / "environment.json")
     assert frames.read_run(path).metadata.machine.cores == 2
     (tmp_path / "environment.json").write_text(json.dumps(ENVIRONMENT))  # of another run: it says nothing
     assert frames.read_run(path).metadata.machine.cores is None

@@ -2,7 +2,6 @@
 
 import html.parser
 import json
-import shutil
 from functools import cache
 from urllib.parse import unquote, urldefrag
 
@@ -10,11 +9,11 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.record import read_records, write_records
+from benchmarks.record import read_records
 from reports import documents, frames, run_folder
 from reports.__main__ import cli
 from tests.helpers.browser import violations
-from tests.helpers.records import QUICK, SMALL, save
+from tests.helpers.records import SMALL, publishable, save
 
 
 class Links(html.parser.HTMLParser):
@@ -135,63 +134,77 @@ def publish(folder, to):
     return CliRunner().invoke(cli, ["publish", str(folder), "--to", str(to)], standalone_mode=False)
 
 
-def copied(folder, change=None, **metadata):
-    """A copy of a published run whose records and metadata are changed."""
-    place = folder / "run"
-    place.mkdir()
-    environment = json.loads((QUICK / "environment.json").read_text()) | metadata
-    (place / "environment.json").write_text(json.dumps(environment))
-    if not change:
-        shutil.copy(QUICK / "results.parquet", place)
-        return place
-    records = read_records(QUICK / "results.parquet")
-    for record in records:
-        change(record)
-    write_records(place / "results.parquet", records)
-    return place
-
-
 def test_a_good_run_is_published(tmp_path):
-    run, to = copied(tmp_path), tmp_path / "published"
+    run, to = publishable(tmp_path / "run"), tmp_path / "published"
     for _ in range(2):  # the same run again is the same files
         done = publish(run, to)
-        assert (done.exception, done.return_value) == (None, 0)
+        assert (done.exception, done.return_value) == (None, 0), done.stderr
         assert {path.name for path in to.rglob("*.*")} == {"results.parquet", "environment.json", "table.md"}
-    other = to / "run" / "environment.json"
-    other.write_text(other.read_text().replace("20261124T190533", "20261124T190534"))
-    assert publish(run, to).return_value == 0
-    assert len(list(to.iterdir())) == 2  # another run of that name is not lost
 
 
-def fail(record):
-    if record.implementation == "jax_scan":
-        record.status, record.reason, record.seconds, record.turns = "disagrees", "grad_x", None, None
+def later(row, **changes):
+    row.update({"run_id": "20260102T000000-r"} | changes)
 
 
-def shake(record):
-    if record.seconds:
-        record.seconds *= 1.5 ** (record.replicate % 2)
+@pytest.mark.parametrize(
+    ("change", "machine", "left"),
+    [
+        (later, {}, ["later"]),
+        (later, {"model": 2}, ["later", "run"]),  # another processor
+        (lambda row: later(row, run_id="20251231T000000-r"), {}, ["later", "run"]),  # not newer
+        (
+            lambda row: later(row, implementation=row["implementation"].replace("scan", "scan_vjp")),
+            {},
+            ["later", "run"],
+        ),
+    ],
+    ids=["the same", "another processor", "an older run", "another LSTM"],
+)
+def test_a_run_takes_the_place_of_an_older_one_all_of_whose_rows_it_has(change, machine, left, tmp_path):
+    to = tmp_path / "published"
+    publish(publishable(tmp_path / "run"), to)
+    path = publishable(tmp_path / "later", change, **machine)
+    environment = json.loads((path / "environment.json").read_text())
+    environment["run"]["run_id"] = read_records(path / "results.parquet")[0].run_id
+    (path / "environment.json").write_text(json.dumps(environment))
+    done = publish(path, to)
+    assert (done.exception, done.return_value) == (None, 0), done.stderr
+    assert sorted(each.name for each in to.iterdir()) == left
 
 
-def leave_out(record):
-    record.problem = record.problem.replace("t64", "t63")
+def fail(row):
+    if row["implementation"] == "jax_scan":
+        row.update(status="disagrees", reason="grad_x", seconds=None, turns=None)
 
 
-ENVIRONMENT = json.loads((QUICK / "environment.json").read_text())
+def shake(row):
+    row["seconds"] *= 1.5 ** (row["replicate"] % 2)
+
+
+def leave_out(row):
+    row["problem"] = row["problem"].replace("t64", "t63")
+
+
 BAD = {
     "a dirty commit": ({"commit": {"id": "abc", "dirty": True}}, None, "differed from its commit"),
     "no commit": ({"commit": {}}, None, "commit is not known"),
     "a wrong implementation": ({}, fail, "jax_scan has the status disagrees"),
     "a busy machine": ({}, shake, "the machine was busy"),
     "no preset": ({}, leave_out, "no preset"),
-    "few replicates": ({"run": {**ENVIRONMENT["run"], "replicates": 3}}, None, "3 replicates"),
+    "few replicates": ({"run": {"replicates": 3}}, None, "3 replicates"),
+    "an unknown processor": ({"machine": {"model": None}}, None, "processor is not known"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_not_good_enough_is_not_published(name, tmp_path):
     metadata, change, message = BAD[name]
-    done = publish(copied(tmp_path, change, **metadata), tmp_path / "published")
+    path = publishable(tmp_path / "run", change or id)
+    environment = json.loads((path / "environment.json").read_text())
+    for key, value in metadata.items():
+        environment[key] = value if key == "commit" else environment[key] | value
+    (path / "environment.json").write_text(json.dumps(environment))
+    done = publish(path, tmp_path / "published")
     assert done.return_value == 1
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
