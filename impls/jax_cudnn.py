@@ -44,7 +44,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
             problem.num_layers,
             0.0,  # dropout
             problem.bidirectional,
-            jax.lax.Precision.HIGHEST if current() == IEEE else jax.lax.Precision.DEFAULT,  # which is TF32
+            jax.lax.Precision.HIGHEST if current() == IEEE else jax.lax.Precision.HIGH,  # which is TF32
         )
         return jnp.swapaxes(output, 0, 1), h_n, c_n
 

@@ -20,7 +20,7 @@ from benchmarks import ROOT
 from benchmarks.options import GIB, Options
 from benchmarks.runner import outside
 from benchmarks.runner.sides import ArmFailed, Version, worker_variables
-from benchmarks.worker import protocol
+from benchmarks.worker import protocol, requests
 from benchmarks.worker.protocol import Answer
 from impls.core.text import one_line
 
@@ -111,6 +111,11 @@ class Arm:
         except ArmFailed:
             self.kill()
             raise
+        self.bind()
+
+    def bind(self) -> None:
+        """Bind every thread of the worker to the arm's processors."""
+        assert self.process is not None
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):  # the thread has just ended
                 os.sched_setaffinity(int(task.name), self.cores)
@@ -145,7 +150,10 @@ class Arm:
         """
         self._signal(signal.SIGCONT)
         self._send(protocol.line(request))
-        return self._receive(request.answer_type(), self.options.call_seconds, stop)
+        answer = self._receive(request.answer_type(), self.options.call_seconds, stop)
+        if isinstance(request, requests.Open) and self.options.device == "cuda":
+            self.bind()  # XLA has bound its threads to all processors near the GPU, also to those not given
+        return answer
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""

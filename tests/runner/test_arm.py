@@ -150,3 +150,45 @@ def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
     assert variables["OMP_NUM_THREADS"] == "2"
     assert variables["PYTHONPATH"].startswith(str(ROOT))
     assert variables["XLA_FLAGS"] == "--x"
+
+
+MOVES = """
+import os, threading
+from dataclasses import replace
+from impls import numpy_lstm
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+DEVICES = ("cpu", "cuda")
+
+def move():  # the thread that calls, as hwloc_set_cpubind does for XLA's threads
+    os.sched_setaffinity(0, range(os.cpu_count()))
+
+def prepare(*given):
+    moved = threading.Event()
+    threading.Thread(target=lambda: (move(), moved.set(), threading.Event().wait()), daemon=True).start()
+    moved.wait()
+    right = numpy_lstm.prepare(*given)
+    return replace(right, forward=lambda state: (move(), right.forward(state))[1])
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(psutil.cpu_count() == 1, reason="there is no other processor")
+def test_threads_that_move_while_a_benchmark_is_opened_on_a_gpu_are_moved_back_and_later_ones_are_told(tmp_path):
+    """XLA binds its threads to the processors near the GPU, whatever the worker was given."""
+    path, benchmark = tmp_path / "moves.py", "t1-b1-i1-h1/sequence/forward"
+    path.write_text(MOVES)
+    for device, opened_well in (("cpu", False), ("cuda", True)):
+        arm = arm_of(registry.read(path), tmp_path / device)
+        arm.options = msgspec.structs.replace(arm.options, device=device)
+        try:
+            arm.ensure_running()
+            arm.ask(requests.Open(benchmark, 0, None, 1))
+            if opened_well:
+                arm.check_from_outside()
+                arm.ask(requests.Estimate(benchmark, 0.001))
+            with pytest.raises(ArmFailed, match="it was not given"):
+                arm.check_from_outside()
+        finally:
+            arm.kill()
