@@ -65,9 +65,15 @@ def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tu
     with profile(activities=activities) as profiled:
         for _ in range(calls):
             call(state)
-    for event in profiled.key_averages():
-        on_cpu = event.device_type.name == "CPU"
-        microseconds = event.self_cpu_time_total if on_cpu else event.self_device_time_total
+    yield from _of_averages(profiled.key_averages())
+
+
+def _of_averages(averages: Iterable[Any]) -> Iterator[tuple[str, Ran]]:
+    """Yield what each operator did. Where a GPU worked, only its kernels did: the host's events start or await them."""
+    on_gpu = [event for event in averages if event.device_type.name != "CPU" and not event.is_user_annotation]
+    kernels = [event for event in on_gpu if not event.key.startswith(("Memcpy", "Memset"))] or on_gpu
+    for event in kernels or averages:
+        microseconds = event.self_device_time_total if kernels else event.self_cpu_time_total
         yield COMPILED.sub("torch.compile's code", event.key), Ran(1e-6 * microseconds, event.count)
 
 

@@ -3,15 +3,51 @@
 from types import SimpleNamespace
 
 import pytest
+from torch.autograd import DeviceType
+from torch.autograd.profiler_util import EventList, FunctionEvent
 
 from benchmarks.worker import profiling
 from benchmarks.worker.profiling import own_times
-from impls.core.operators import Ran
+from impls.core.operators import Ran, added
 
 
 def test_an_events_own_time_is_without_what_is_inside_it():
     events = [("inner", 2.0, 3.0), ("outer", 0.0, 10.0), ("later", 6.0, 1.0), ("innermost", 3.0, 1.0), ("next", 10, 2)]
     assert dict(own_times(events)) == {"outer": 6.0, "inner": 2.0, "innermost": 1.0, "later": 1.0, "next": 2.0}
+
+
+MICROSECONDS = {  # of a call on a GPU, as torch.profiler sees it: by name, whether the GPU did it, and how long
+    "aten::_cudnn_rnn": (False, 90),
+    "cudaLaunchKernel": (False, 300),
+    "cudaDeviceSynchronize": (False, 900),
+    "Memcpy DtoD (Device -> Device)": (True, 700),
+    "Memset (Device)": (True, 1),
+    "RNN_blockPersist_fp_LSTM": (True, 500),
+    "elementwise_kernel": (True, 20),
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (list(MICROSECONDS), ["RNN_blockPersist_fp_LSTM", "elementwise_kernel"]),
+        (list(MICROSECONDS)[:5], ["Memcpy DtoD (Device -> Device)", "Memset (Device)"]),
+        (list(MICROSECONDS)[:3], list(MICROSECONDS)[:3]),
+    ],
+    ids=["kernels", "only copies", "nothing on a GPU"],
+)
+def test_where_a_gpu_worked_its_kernels_are_the_operators(given, kept):
+    """And neither what starts them, nor the wait, which takes the longest. The events are PyTorch's own."""
+    events, start = EventList(use_device="cuda"), 0
+    for name, (on_gpu, duration) in [(name, MICROSECONDS[name]) for name in given]:
+        how = {"device_type": DeviceType.CUDA if on_gpu else DeviceType.CPU, "use_device": "cuda", "stack": []}
+        events.append(FunctionEvent(len(events), name, 1, start, start + duration, **how))
+        start += duration
+    if "RNN_blockPersist_fp_LSTM" in given:  # a range that a program has named: it lasts as long as what is in it
+        events.append(FunctionEvent(99, "Torch-Compiled Region", 1, 0, start, is_user_annotation=True, **how))
+    events._build_tree()
+    found = added(profiling._of_averages(events.key_averages()))
+    assert found == {name: Ran(pytest.approx(1e-6 * MICROSECONDS[name][1]), 1) for name in kept}
 
 
 def line(name, *events):
