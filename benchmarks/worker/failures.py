@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sysconfig
 from pathlib import Path
 
 from benchmarks.worker.agreement import Disagrees
@@ -25,6 +27,7 @@ NO_MEMORY = re.compile(
 """What an error says where memory has run out."""
 NO_COMPILER = re.compile("Failed to find C compiler|No working C\\+\\+ compiler found")
 """What Triton and torch.compile say where there is no compiler."""
+PYTHON_H = Path(sysconfig.get_path("include", "posix_prefix"), "Python.h")
 STATUS: dict[type[Exception], str] = {
     NotInstalled: "not_installed",
     NoDevice: "no_device",
@@ -45,6 +48,8 @@ def failure_of(error: BaseException) -> Failed:
             return Failed(status, one_line(text, MOST))
     if NO_COMPILER.search(text):
         return Failed("not_installed", one_line(text, MOST))
+    if isinstance(error, subprocess.CalledProcessError) and not PYTHON_H.exists():  # Triton compiles with it
+        return Failed("not_installed", one_line(f"{PYTHON_H} is missing, which a compiler needs: {text}", MOST))
     no_memory = isinstance(error, MemoryError) or NO_MEMORY.search(text)
     reason = one_line(f"{type(error).__name__}: {text}", MOST)
     return Failed("out_of_memory" if no_memory else "error", reason, bool(STICKY.search(text)))

@@ -1,7 +1,11 @@
 """The status of a row whose worker raised something, and which statuses end a run with 1."""
 
+import shutil
+import subprocess
+
 import pytest
 
+from benchmarks.worker import failures
 from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.failures import failure_of, failure_to_import
 from benchmarks.worker.sanity import Suspicious
@@ -29,6 +33,22 @@ from impls.core.contract import NoDevice, NotInstalled, Unsupported
 )
 def test_the_status_of_an_exception(error, status):
     assert failure_of(error).status == status
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc")
+def test_triton_without_the_header_of_python_is_not_installed(tmp_path, monkeypatch):
+    """By Triton's own build. A program that gcc refuses for another reason is an error."""
+    build = pytest.importorskip("triton.runtime.build", reason="Triton has wheels for Linux only")
+    monkeypatch.setattr(build.sysconfig, "get_paths", lambda scheme: {"include": str(tmp_path)})
+    source = tmp_path / "main.c"
+    source.write_text("#include <Python.h>\n")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        build._build("main", str(source), str(tmp_path), [], [], [], [])
+    assert failure_of(caught.value).status == "error"
+    monkeypatch.setattr(failures, "PYTHON_H", tmp_path / "Python.h")
+    failed = failure_of(caught.value)
+    assert (failed.status, "Python.h is missing" in failed.reason) == ("not_installed", True)
 
 
 @pytest.mark.parametrize(
