@@ -86,6 +86,9 @@ def test_on_a_gpu_a_library_is_the_peak(tmp_path):
     found = summarise(run).set_index("implementation")["peak_share"]
     assert found["base"] == pytest.approx(OF_PEAK / 100 / (2 * 4096**3))
     assert "matrices reached" in next(reached(run))
+    faster = summarise(save(tmp_path / "faster", measured(1e4, 0.001, device="cuda")))
+    assert faster["peak_share_low"].max() > 1
+    assert above(faster) is None
     assert any("by PyTorch" in line for line in notes(run))
 
 
