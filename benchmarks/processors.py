@@ -39,8 +39,10 @@ SLOWS = {
     **dict.fromkeys(("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NPY_DISABLE_CPU_FEATURES"), "NumPy"),
     **dict.fromkeys(("MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR"), "PyTorch"),
     **dict.fromkeys(("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"), "PyTorch"),
+    **dict.fromkeys(("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING"), "PyTorch"),
+    "CUDA_MODULE_LOADING": "the first call on a GPU",
 }
-"""Variables by which a library takes other instructions or blocks than it would, and who uses that library."""
+"""Variables by which a library takes other instructions, blocks or memory than it would, and who uses it."""
 XLA_FLAGS, MAX_ISA = "XLA_FLAGS", "xla_cpu_max_isa"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import ROOT
 from impls.core import environments
-from impls.core.precision import IEEE, OVERRIDE, framework_variables
+from impls.core.precision import DROPPED, IEEE, framework_variables
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 
@@ -78,7 +78,7 @@ def worker_variables(
     inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and python == sys.executable else []
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
-        **{name: value for name, value in os.environ.items() if name != OVERRIDE},
+        **{name: value for name, value in os.environ.items() if name not in DROPPED},
         **implementation.environment,  # the suite's own variables below count more
         **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),

@@ -11,13 +11,15 @@ VARIABLE = "LSTM_BENCH_PRECISION"
 
 OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 """An environment variable by which cuBLAS and cuDNN never use TF32, whatever a framework asks for."""
+DROPPED = (OVERRIDE, "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUDA_LAUNCH_BLOCKING")
+"""Variables of the user that a process that computes does not get: they change the precision, or each launch waits."""
 
 
 def framework_variables(device: str, dtype: str, precision: str = IEEE) -> dict[str, str]:
     """Return the variables for a process that computes on `device` in `dtype`: no bfloat16, no other device.
 
-    JAX and cuBLAS read them when they start, so they must be set before Python starts. For TF32, OVERRIDE must not be
-    set at all.
+    JAX and cuBLAS read them when they start, so they must be set before Python starts. DROPPED must not be set else.
+    On a GPU it is the first that is visible: JAX takes memory on each that it sees.
     """
     full = precision == IEEE
     variables = {
@@ -29,7 +31,11 @@ def framework_variables(device: str, dtype: str, precision: str = IEEE) -> dict[
     }
     if device == "cpu":
         return variables | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    return variables | {"JAX_PLATFORMS": "cuda,cpu"}  # else a plugin that does not start leaves JAX silently on the CPU
+    return variables | {
+        "JAX_PLATFORMS": "cuda,cpu",  # else a plugin that does not start leaves JAX silently on the CPU
+        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0],
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as nvidia-smi counts
+    }
 
 
 def current() -> str:

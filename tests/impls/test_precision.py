@@ -16,14 +16,15 @@ from benchmarks.runner.sides import worker_variables
 from benchmarks.worker import agreement
 from impls.__main__ import cli
 from impls.core import registry
-from impls.core.precision import OVERRIDE, PRECISIONS, VARIABLE, framework_variables
+from impls.core.precision import DROPPED, OVERRIDE, PRECISIONS, VARIABLE, framework_variables
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 from impls.families.torch import set_precision
 from tests.gpu import faults
 
 
-def test_full_precision_on_either_device():
+def test_full_precision_on_either_device(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for device, platforms in (("cpu", "cpu"), ("cuda", "cuda,cpu")):
         for dtype, x64 in (("float32", "0"), ("float64", "1")):
             variables = framework_variables(device, dtype)
@@ -31,7 +32,15 @@ def test_full_precision_on_either_device():
             assert variables["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
             assert variables["JAX_ENABLE_X64"] == x64
             assert variables["JAX_PLATFORMS"] == platforms
-            assert variables.get("CUDA_VISIBLE_DEVICES") == ("" if device == "cpu" else None)
+            assert variables.get("CUDA_VISIBLE_DEVICES") == ("" if device == "cpu" else "0")
+
+
+@pytest.mark.parametrize(("given", "used"), [("2,0", "2"), ("GPU-12ab", "GPU-12ab"), ("", "")])
+def test_a_worker_sees_one_gpu_the_first_that_is_visible(given, used, monkeypatch):
+    """By the number that nvidia-smi shows. JAX would begin on all of them."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    variables = framework_variables("cuda", "float32")
+    assert (variables["CUDA_VISIBLE_DEVICES"], variables["CUDA_DEVICE_ORDER"]) == (used, "PCI_BUS_ID")
 
 
 def test_evaluate_sets_them_for_the_process_that_computes(monkeypatch, tmp_path):
@@ -98,11 +107,12 @@ def test_pytorch_takes_the_precision_it_is_told_on_a_gpu_and_it_is_read_back(mon
 
 
 def test_tf32_is_forbidden_by_nothing_that_a_worker_gets(tmp_path, monkeypatch):
-    monkeypatch.setenv(OVERRIDE, "0")
+    for name in DROPPED:
+        monkeypatch.setenv(name, "0")
     given = registry.resolve("torch_lstm"), "cuda", 1, "float32", tmp_path
     ieee, tf32 = (worker_variables(*given, precision=precision) for precision in PRECISIONS)
     assert ieee[OVERRIDE] == "0"
-    assert OVERRIDE not in tf32
+    assert not {*DROPPED} & tf32.keys()
     assert tf32["JAX_DEFAULT_MATMUL_PRECISION"] == "tensorfloat32"
     assert (ieee[VARIABLE], tf32[VARIABLE]) == ("ieee", "tf32")
 
