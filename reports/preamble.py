@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import functools
 import operator
-from xml.etree import ElementTree
 
-from benchmarks import gpu_check, processors
+from benchmarks import processors
 from benchmarks.metadata import UNKNOWN
 from benchmarks.runner import cards
-from benchmarks.words import count, listed
-from impls.core.files import read_regular
-from impls.core.text import one_line
+from benchmarks.words import count
 from reports import estimates, peak
 from reports.frames import Run
 from reports.tracks import LIMITS
@@ -44,7 +41,6 @@ def preamble(run: Run) -> list[str]:
         f"{'; '.join(precisions)}{threads}",
         *peak_and_noise(run),
         *card(run),
-        *gpu_tests(run),
         f"{often}{seed}; commit {commit_id}; run {run.run_id}",
     ]
 
@@ -70,24 +66,6 @@ def card(run: Run) -> list[str]:
     if (shared := others > 0).any():
         said.append(f"OTHERS USED THE GPU in {shared.sum()} of {len(shared)} turns")
     return ["; ".join([*said, "measure again before you believe these times"])] if said else []
-
-
-def gpu_tests(run: Run) -> list[str]:
-    """Return a line on the tests of tests/gpu: how many passed, and which did not; nothing where the run has none."""
-    try:
-        root = ElementTree.fromstring(read_regular(run.folder / gpu_check.FILE))  # noqa: S314 — of the run's own folder
-    except (ValueError, ElementTree.ParseError):
-        return []
-    lines = []
-    for suite in root.iter("testsuite"):
-        gpu = next((item.get("value") for item in suite.iter("property") if item.get("name") == "gpu"), "no GPU")
-        bad = [(case, result) for case in suite for result in case if result.tag in ("failure", "error")]
-        failed = [one_line(f"{case.get('name')}: {result.get('message')}", 120) for case, result in bad]
-        number, skipped = (int(suite.get(name, 0)) for name in ("tests", "skipped"))
-        said = f"{number - len(failed) - skipped} passed, {len(failed)} failed, {skipped} not reached"
-        what = one_line(f"tests/gpu on {gpu}, {suite.get('timestamp', '')[:10]}", 120)
-        lines.append(f"{what}: {said}" + (f"; failed: {listed(failed)}" if failed else ""))
-    return lines
 
 
 def notes(run: Run) -> list[str]:
@@ -128,9 +106,4 @@ def notes(run: Run) -> list[str]:
         for (name, words), column in zip(known.items(), columns, strict=True)
         if run.records[column].notna().any()
     ]
-    if on_gpu:
-        lines.append(
-            "backward of torch on a GPU: the graph is kept, so that it can be called again, and cuDNN then copies what"
-            " it has saved at each call. A user runs train_step, which does not."
-        )
     return [*lines, *processors.slowed(run.metadata.variables)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import gpu_check, json_files
+from benchmarks import json_files
 from benchmarks.metadata import Metadata
 from benchmarks.processes import die_with_parent
 from impls.core.files import write_text, write_whole
@@ -26,7 +26,6 @@ RAW = {
     "results.parquet": "every turn (Parquet)",
     "results.json": "pytest-benchmark's (JSON)",
     "environment.json": "machine and versions (JSON)",
-    gpu_check.FILE: "is the suite right on this GPU? (JUnit)",
 }
 RESERVED = ("figures",)
 WRITTEN = ("summary.csv", "table.md", "table.tex", "figures")

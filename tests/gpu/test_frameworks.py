@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import ROOT
 from benchmarks.metadata import name_and_driver
-from impls.core.precision import IEEE, OVERRIDE, TF32, framework_variables
+from impls.core.precision import DROPPED, IEEE, TF32, framework_variables
 from tests.gpu.probe import FRAMEWORKS, REPEATED
 
 pytestmark = [pytest.mark.gpu, pytest.mark.parametrize("framework", FRAMEWORKS)]
@@ -28,7 +28,7 @@ PATIENCE = 90.0
 @functools.cache
 def answers(framework, device, precision):
     """What a framework says in a process with a worker's variables, and the last line of its errors."""
-    inherited = {name: value for name, value in os.environ.items() if name != OVERRIDE}
+    inherited = {name: value for name, value in os.environ.items() if name not in DROPPED}
     variables = {**inherited, **framework_variables(device, "float32", precision), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-m", "tests.gpu.probe", framework, device]
     done = subprocess.run(

@@ -16,7 +16,7 @@ from benchmarks import ROOT, choices
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
-from benchmarks.record import read_records
+from benchmarks.record import harmless, read_records
 from benchmarks.regression.log_ratios import log_ratio
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
@@ -34,7 +34,7 @@ TIMED = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 FORWARD = [f"{problem}/sequence/forward" for problem in TIMED]
 REPLICATES, BLOCKS = 3, 8
 
-CALL_SECONDS = 60.0
+CALL_SECONDS = 300.0
 
 
 def options(setting, *benchmarks):
@@ -162,7 +162,7 @@ def test_all_arms_are_timed(setting, seen):
     for name in ("results.parquet", "results.json", "environment.json"):
         shutil.copyfile(folder / name, setting.out / name)
     records = read_records(folder / "results.parquet")
-    bad = [record for record in records if record.status not in ("ok", "unsupported")]
+    bad = [record for record in records if record.status not in harmless(setting.card)]
     assert not bad, f"{bad[0].implementation}, {bad[0].benchmark}: {bad[0].status}, {bad[0].reason}"
     counts = Counter(record.status for record in records)
     assert counts["ok"]
