@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import psutil
 
+from benchmarks import machine
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
 from impls.core.files import UNFINISHED, read_regular, remove_unfinished
@@ -151,12 +152,14 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(read_regular(path, most_bytes())).hexdigest()[:16]
 
 
-def choose_cores(threads: int | None = None) -> tuple[int, ...]:
-    """Return the processors of every arm: the last of those that this process may use."""
+def choose_cores(threads: int | None = None, device: str = "cpu") -> tuple[int, ...]:
+    """Return the processors of every arm: the last of those that this process may use, near the GPU if there is one."""
     usable = sorted(os.sched_getaffinity(0))
     if threads and threads > len(usable):
         raise click.UsageError(f"--threads is {threads}; this process may use {len(usable)} processors")
-    return tuple(usable[-(threads or len(usable)) :])
+    near = [core for core in usable if core in machine.near_gpu()] if device == "cuda" else []
+    chosen = near if len(near) >= (threads or 1) else usable
+    return tuple(chosen[-(threads or len(chosen)) :])
 
 
 def heed_signals() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
 import platform
 import sys
@@ -15,16 +17,19 @@ from benchmarks import ROOT, processors
 from benchmarks.metadata import Commit, Machine, Metadata
 from benchmarks.options import Options
 from benchmarks.processes import CommandFailed, run
-from impls.core.precision import IEEE, TF32
+from benchmarks.worker.devices import Gpu
+from impls.core.precision import IEEE, TF32, framework_variables
 from impls.core.versions import version
 
 SECONDS = 20.0
-"""The time in which git and nvidia-smi must answer."""
+"""The time in which git must answer."""
+GPU_SECONDS = 60.0
+"""The time in which CUDA must start: with eight GPUs and no persistence daemon it takes long."""
 RECORDED = ("numpy", "scipy", "torch", "jax", "jaxlib", "flax", "pytest-benchmark", "pandas")
 MEASURING = ("impls", "benchmarks", "reports", "pyproject.toml", ":(exclude)reports/published")
 """The paths whose changes are told beside the commit. What was measured before changes nothing."""
-PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "CUDA_", "NPROC", "LD_PRELOAD", "MALLOC_",
-            "ATEN_", "DNNL_", "ONEDNN_", "NPY_", "NVIDIA_", "CUBLAS_", "CUDNN_", "TRITON_")  # fmt: skip
+PREFIXES = ("OMP_", "MKL_", "KMP_", "OPENBLAS_", "XLA_", "JAX_", "TORCH", "PYTORCH_", "CUDA_", "NPROC", "LD_PRELOAD",
+            "MALLOC_", "ATEN_", "DNNL_", "ONEDNN_", "NPY_", "NVIDIA_", "CUBLAS_", "CUDNN_", "TRITON_")  # fmt: skip
 """How the recorded environment variables begin."""
 PRODUCTS = {
     IEEE: "full float32: no TF32, no bfloat16 products",
@@ -33,6 +38,8 @@ PRODUCTS = {
 """How products of float32 are computed, in words."""
 CPUINFO = Path("/proc/cpuinfo")
 CPUS = Path("/sys/devices/system/cpu")
+DRIVER = Path("/sys/module/nvidia/version")
+PCI = Path("/sys/bus/pci/devices")
 
 
 def text_of(path: Path) -> str:
@@ -69,13 +76,35 @@ def caches() -> dict[str, int]:
     return found
 
 
-def gpu_model() -> str | None:
-    """Return the first GPU's name and driver, from nvidia-smi; None where there is no GPU."""
+@functools.cache
+def gpu() -> Gpu | None:
+    """Return the GPU that a worker gets; None where CUDA sees none.
+
+    A process with a worker's variables asks CUDA's driver. nvidia-smi counts otherwise, and not every container has it.
+    """
+    variables = {**os.environ, **framework_variables("cuda", "float32"), "PYTHONPATH": str(ROOT)}
     try:
-        output = run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"], SECONDS)
-    except CommandFailed:
+        ctypes.CDLL("libcuda.so.1")  # without it, no process need be started
+        told = run([sys.executable, "-P", "-m", "benchmarks.worker.devices"], GPU_SECONDS, env=variables)
+    except (OSError, CommandFailed):
         return None
-    return next(iter(output.strip().splitlines()), None)
+    return msgspec.json.decode(told, type=Gpu)
+
+
+def near_gpu() -> set[int]:
+    """Return the processors near that GPU, as the kernel tells; none where it does not."""
+    found = gpu()
+    text = text_of(PCI / found.address / "local_cpulist") if found else ""
+    ends = [part.partition("-") for part in text.split(",") if part]
+    return {core for first, _, last in ends for core in range(int(first), int(last or first) + 1)}
+
+
+def gpu_model() -> str | None:
+    """Return the GPU's name and its driver's version; None where there is no GPU."""
+    found = gpu()
+    if found is None and not any(Path("/dev").glob("nvidia[0-9]*")):
+        return None
+    return f"{found.name if found else 'a GPU that CUDA does not see'}, {text_of(DRIVER)}".removesuffix(", ")
 
 
 def commit() -> Commit:

@@ -34,7 +34,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def name_and_driver(gpu: str | None) -> tuple[str, str]:
-    """Return the two parts of a Machine's gpu, which nvidia-smi writes with a comma between; "" for what it lacks."""
+    """Return the two parts of a Machine's gpu, which have a comma between; "" for what it lacks."""
     name, comma, driver = (gpu or "").rpartition(", ")
     return (name, driver) if comma else (driver, "")
 

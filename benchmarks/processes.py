@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 PR_SET_PDEATHSIG = 1
 
@@ -16,15 +16,15 @@ class CommandFailed(Exception):
     """A command failed; the message is the last line of its errors."""
 
 
-def run(command: Sequence[str], seconds: float | None = None) -> str:
-    """Run a command, which must end within some seconds, and return its output.
+def run(command: Sequence[str], seconds: float | None = None, env: Mapping[str, str] | None = None) -> str:
+    """Run a command, which must end within some seconds, and return its output. `env`: its variables.
 
     Raises:
         CommandFailed: where it is not there, does not end in time, or fails. One line.
     """
     name = command[0]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True, env=env).stdout
     except FileNotFoundError:
         raise CommandFailed(f"{name} is not on PATH") from None
     except OSError as error:

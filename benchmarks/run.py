@@ -106,7 +106,7 @@ class Run:
 def bench(options: RunOptions) -> int:
     """Check every implementation, time those that agree, and write tables to a folder."""
     options, folder = resumed(options) if options.resume else resolved(options)
-    cores = choices.choose_cores(options.threads)
+    cores = choices.choose_cores(options.threads, options.device)
     choices.heed_signals()
     with locked(folder):
         try:

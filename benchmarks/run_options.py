@@ -137,7 +137,7 @@ def of_machine(options: RunOptions) -> RunOptions:
     """Return the options with what they leave to the machine, as this one has it."""
     return msgspec.structs.replace(
         options,
-        threads=len(choices.choose_cores(options.threads)),
+        threads=len(choices.choose_cores(options.threads, options.device)),
         memory_bytes=options.memory_bytes or choices.half_memory(),
         used=options.used | machine_used(options.device),
     )

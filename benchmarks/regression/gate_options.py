@@ -135,7 +135,7 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
         raise click.UsageError("--head takes --base")
     try:
         benchmarks = options.benchmarks or choose_benchmarks(options)
-        cores = choices.choose_cores(options.threads)
+        cores = choices.choose_cores(options.threads, options.device)
         if options.base is not None:
             compared = comparison.by_revision(options.implementations, options.base, options.head)
         else:

@@ -39,7 +39,7 @@ MOST_PIPELINED = 200
 LEAST_WARM = 3
 """Of such calls, at least this many come before those that are timed."""
 SCARCE = 0.25
-"""The share of the machine's memory that must be available, or no more benchmarks are opened before others are done."""
+"""The share of the memory of machine and GPU that must be free, or no more are opened before others are done."""
 
 ArmKey = tuple[str, str]
 """The label of a side, and the name of an implementation."""
@@ -83,6 +83,7 @@ class Replicate:
     opening: makes the request that opens a benchmark.
     rng: makes all random orders, and says which turns are checked: it can't be foreseen.
     card: the GPU, to be read at each turn.
+    free: the share of its memory that was free when a benchmark was last opened; None on a CPU.
     """
 
     jobs: Sequence[Job]
@@ -91,6 +92,7 @@ class Replicate:
     rng: random.Random
     stopwatch: Stopwatch
     card: Card | None = None
+    free: float | None = None
     failed: list[tuple[Record, ArmFailed]] = field(default_factory=list)
 
     def measure(self, advance: Callable[[float], None], pipelined: bool) -> None:
@@ -131,7 +133,7 @@ class Replicate:
         except ArmFailed as failure:
             self.drop(entry, failure)
             return
-        entry.is_open, entry.inputs = True, None
+        entry.is_open, entry.inputs, self.free = True, None, opened.free
         if row.turns is None:  # otherwise it is opened again, after another job killed the process
             assert arm.ready is not None
             row.base_bytes = arm.ready.base_bytes
@@ -157,7 +159,7 @@ class Replicate:
             for entry in self.rng.sample(list(job.values()), len(job)):
                 # one arm after the other: two at a time take longer, since their threads compete
                 self.open(entry)
-            if scarce():
+            if scarce() or (self.free is not None and self.free < SCARCE):
                 return jobs[:done], jobs[done:]
         return jobs, []
 

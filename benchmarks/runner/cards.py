@@ -6,10 +6,10 @@ NVML is the module pynvml of the package nvidia-ml-py. Where it is not installed
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Collection
 from typing import Any
 
+from benchmarks.worker.devices import Gpu
 from benchmarks.worker.timing import Turn
 
 THROTTLED = {
@@ -23,20 +23,16 @@ THROTTLED = {
 
 
 class Card:
-    """The first GPU that CUDA_VISIBLE_DEVICES leaves, asked by the module pynvml.
+    """The GPU at a PCI address, asked by the module pynvml.
 
     Raises:
-        NVMLError, ValueError: where NVML sees no such card.
+        NVMLError: where NVML sees no such card.
     """
 
-    def __init__(self, nvml: Any) -> None:
+    def __init__(self, nvml: Any, address: str) -> None:
         self.nvml = nvml
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip()
         nvml.nvmlInit()
-        if visible.lower().startswith("gpu-"):
-            self.handle = nvml.nvmlDeviceGetHandleByUUID(visible)
-        else:
-            self.handle = nvml.nvmlDeviceGetHandleByIndex(int(visible or 0))
+        self.handle = nvml.nvmlDeviceGetHandleByPciBusId(address)
 
     def throttled(self) -> int | None:
         """Return the bits of THROTTLED that hold at this moment; None where the card does not say."""
@@ -66,12 +62,12 @@ class Card:
             return None
 
 
-def card(device: str) -> Card | None:
-    """Return the card of a device; None on the CPU, and where NVML is not there or sees none."""
-    if device != "cuda":
+def card(gpu: Gpu | None) -> Card | None:
+    """Return the card of a GPU; None where there is none, and where NVML is not there or does not see it."""
+    if gpu is None:
         return None
     try:
-        return Card(importlib.import_module("pynvml"))
+        return Card(importlib.import_module("pynvml"), gpu.address)
     except Exception:  # such as ImportError, or pynvml's own
         return None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import choices
+from benchmarks import choices, machine
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.progress import Advance, Stage, Stopwatch
@@ -63,7 +63,7 @@ class Session:
         self.failures: dict[Key, ArmFailed] = {}
         self.seconds_seen: dict[Key, list[float]] = {}
         self.arms: dict[ArmKey, Arm] = {}
-        self.card = cards.card(options.device)
+        self.card = cards.card(machine.gpu() if options.device == "cuda" else None)
         self.inputs = 0  # the seed of the present inputs
         self.expected: Expected = {}  # the reference's results for them
         self.stopping = threading.Event()

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 LEAST_TURN = {"cpu": 0.0, "cuda": 0.05}
 """Seconds that a turn takes at least on a device. A GPU's clock goes up and down within tens of milliseconds."""
 WARM_UP = {"cpu": 0.0, "cuda": 0.02}
@@ -54,6 +56,9 @@ class Cpu:
         """Return the bytes that are resident now."""
         return _status("VmRSS")
 
+    def free(self) -> None:
+        """Return nothing: the runner looks at the machine's memory itself."""
+
     def reset_peak(self) -> None:
         """Return freed memory to the kernel, and start the peak again from what is resident now.
 
@@ -68,6 +73,17 @@ class Cpu:
         return _status("VmHWM")
 
 
+COMPUTE_MODE = 20  # cuda.h: CU_DEVICE_ATTRIBUTE_COMPUTE_MODE
+
+
+class Gpu(msgspec.Struct, forbid_unknown_fields=True):
+    """A GPU, as CUDA's driver tells it: its name, its PCI address, and whether several processes may share it."""
+
+    name: str
+    address: str
+    shared: bool
+
+
 class Cuda:
     """The first CUDA device that this process sees.
 
@@ -79,18 +95,47 @@ class Cuda:
         self.modules = modules
         self.context: ctypes.c_void_p | None = None
         self.jax_peak = 0
+        self.begun = False
         try:
             self.driver = driver or ctypes.CDLL("libcuda.so.1")
         except OSError:
             self.driver = None
 
+    def describe(self) -> Gpu:
+        """Return what the driver says of the device.
+
+        Raises:
+            RuntimeError: where it sees none.
+        """
+        if self.driver is None:
+            raise RuntimeError("there is no libcuda.so.1")
+        number, mode = ctypes.c_int(), ctypes.c_int()
+        name, address = ctypes.create_string_buffer(256), ctypes.create_string_buffer(32)
+        self._do("cuInit", 0)
+        self._do("cuDeviceGet", ctypes.byref(number), 0)
+        self._do("cuDeviceGetName", name, len(name), number)
+        self._do("cuDeviceGetPCIBusId", address, len(address), number)
+        self._do("cuDeviceGetAttribute", ctypes.byref(mode), COMPUTE_MODE, number)
+        return Gpu(name.value.decode(), address.value.decode().lower(), mode.value == 0)
+
     def drain(self) -> None:
         """Wait for the primary context: until everything that this process has submitted is done.
 
-        It does nothing until a framework has started CUDA: the suite must not start it first.
-
         Raises:
             RuntimeError: where the driver reports an error, such as one of a kernel that ran before.
+        """
+        self._in_context("cuCtxSynchronize")
+
+    def free(self) -> float | None:
+        """Return the share of the device's memory that no process has; None where CUDA has not started."""
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        self._in_context("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+        return free.value / total.value if total.value else None
+
+    def _in_context(self, name: str, *arguments: Any) -> None:
+        """Call a function of the driver in the primary context.
+
+        It does nothing until a framework has started CUDA: the suite must not start it first.
         """
         if self.driver is None or (self.context is None and not (self._torch() or self._jax())):
             return
@@ -103,7 +148,7 @@ class Cuda:
         before = ctypes.c_void_p()
         self._do("cuCtxPushCurrent_v2", self.context)
         try:
-            self._do("cuCtxSynchronize")
+            self._do(name, *arguments)
         finally:
             self._do("cuCtxPopCurrent_v2", ctypes.byref(before))
 
@@ -120,8 +165,19 @@ class Cuda:
         return (torch.cuda.memory_allocated() if torch else 0) + self._of_jax("bytes_in_use")
 
     def reset_peak(self) -> None:
-        """Start PyTorch's peak again. JAX's can't be: it is remembered."""
+        """Return freed memory to the driver, and start PyTorch's peak again. JAX's can't be: it is remembered.
+
+        Before the first peak of a process, the frameworks make what their first product makes, such as a workspace.
+        Otherwise it would be in the memory, and in the first call, of the benchmark that is opened first.
+        """
+        if not self.begun:
+            self.begun = True
+            if "torch" in self.modules and self.modules["torch"].cuda.is_available():
+                products_of_torch("cuda")
+            if gpu := self._jax():
+                product_of_jax(gpu)
         if torch := self._torch():
+            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         self.jax_peak = self._of_jax("peak_bytes_in_use")
 
@@ -152,6 +208,25 @@ class Cuda:
         return int(((device.memory_stats() if device else None) or {}).get(name, 0))
 
 
+def products_of_torch(device: str) -> None:
+    """Make a product and a step of nn.LSTM, with gradients: the thread of backward has a workspace of its own."""
+    import torch
+
+    x = torch.ones(1, 16, 16, device=device, requires_grad=True)
+    ((x @ x).sum() + torch.nn.LSTM(16, 16, device=device)(x)[0].sum()).backward()
+
+
+def product_of_jax(device: Any) -> None:
+    """Make a product on a device of JAX."""
+    import jax
+
+    jax.jit(lambda x: x @ x)(jax.device_put(jax.numpy.ones((16, 16)), device)).block_until_ready()
+
+
 def device(name: str) -> Cpu | Cuda:
     """Return the device of a name: cpu or cuda."""
     return Cuda() if name == "cuda" else Cpu()
+
+
+if __name__ == "__main__":  # of benchmarks/machine.py
+    sys.stdout.buffer.write(msgspec.json.encode(Cuda().describe()))

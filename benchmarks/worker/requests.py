@@ -28,11 +28,13 @@ class Opened(msgspec.Struct, forbid_unknown_fields=True):
     first_call_seconds: of the first call.
     peak_bytes: the peak above what was used before; None where that is not known.
     compiled_before_seconds: what the first call would have compiled, had an earlier process not done it.
+    free: the share of the GPU's memory that is free now; None on a CPU.
     """
 
     first_call_seconds: float
     peak_bytes: int | None
     compiled_before_seconds: float = 0.0
+    free: float | None = None
 
 
 class Open(Request[Opened]):
@@ -62,7 +64,7 @@ class Open(Request[Opened]):
         peak = hardware.peak()
         worker.opened[self.benchmark] = opened
         compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
-        return Opened(seconds, None if peak is None else max(0, peak - before), compiled_before)
+        return Opened(seconds, None if peak is None else max(0, peak - before), compiled_before, hardware.free())
 
 
 class Close(Request[None]):

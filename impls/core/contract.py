@@ -71,7 +71,7 @@ class Prepared:
     has neither may look at its graph.
 
     `compiled_before()`, where there is one, returns for how many seconds an earlier process has compiled what this one
-    uses; 0 when it is called again. They are added to the first call that the tables show.
+    uses, or loading has; 0 when it is called again. They are added to the first call that the tables show.
 
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),

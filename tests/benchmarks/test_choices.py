@@ -6,8 +6,9 @@ import click
 import numpy as np
 import pytest
 
-from benchmarks import choices
+from benchmarks import choices, machine
 from benchmarks.cases import Benchmark
+from benchmarks.worker.devices import Gpu
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_weights
@@ -54,10 +55,22 @@ def test_all_is_every_lstm_and_no_name_is_those_that_run_by_default():
     assert {"keras_jax", "tinygrad_lstm"} <= others
 
 
-def test_an_arm_gets_the_last_processors_that_may_be_used(monkeypatch):
+def test_an_arm_gets_the_last_processors_that_may_be_used_near_its_gpu(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 3, 5})
     assert choices.choose_cores(2) == (5, 7)
     assert choices.choose_cores() == (3, 5, 7)
+    (tmp_path / "0000:1a:00.0").mkdir()
+    near = tmp_path / "0000:1a:00.0" / "local_cpulist"
+    near.write_text("0-3,5\n")
+    monkeypatch.setattr(machine, "PCI", tmp_path)
+    monkeypatch.setattr(machine, "gpu", lambda: Gpu("NVIDIA H100", "0000:1a:00.0", True))
+    assert choices.choose_cores() == (3, 5, 7)
+    assert choices.choose_cores(device="cuda") == (3, 5), "near the GPU"
+    assert choices.choose_cores(1, "cuda") == (5,)
+    assert choices.choose_cores(3, "cuda") == (3, 5, 7), "so many are not near"
+    for unlink in (near.unlink, lambda: monkeypatch.setattr(machine, "gpu", lambda: None)):
+        unlink()
+        assert choices.choose_cores(device="cuda") == (3, 5, 7)
 
 
 def test_a_cell_is_timed_on_one_step():

@@ -81,7 +81,13 @@ def test_what_the_kernel_does_not_say_is_not_known(text, files):
 def test_a_run_says_its_precision_its_commit_and_the_variables_that_libraries_read(files, monkeypatch):
     git = {"rev-parse": "abc\n", "status": " M impls/api.py\n"}
     monkeypatch.setattr(machine, "run", lambda command, _: git[command[3]])
-    names = {"NVIDIA_TF32_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG", "CUDNN_LOGDEST_DBG", "TRITON_CACHE_DIR"}
+    names = {
+        "NVIDIA_TF32_OVERRIDE",
+        "CUBLAS_WORKSPACE_CONFIG",
+        "CUDNN_LOGDEST_DBG",
+        "TRITON_CACHE_DIR",
+        "PYTORCH_ALLOC_CONF",
+    }
     for name in (*names, "HOME_OF_MINE"):
         monkeypatch.setenv(name, "x")
     described = machine.describe(Options(precision="tf32"))

@@ -111,13 +111,13 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
     assert (first.baseline, first.seed, first.threads, first.memory_bytes) == ("torch_lstm", 3, 0, 0)
     assert (tmp_path / "twin.py").read_text() == (processes.ROOT / "impls" / "torch_lstm.py").read_text()
     run = fleets.run_of(tmp_path, "002")
-    monkeypatch.setattr(choices, "choose_cores", lambda threads: (4, 5, 6)[: threads or 3])
+    monkeypatch.setattr(choices, "choose_cores", lambda threads, _: (4, 5, 6)[: threads or 3])
     began, folder = resumed(RunOptions(resume=str(run)))
     assert (began.threads, folder) == (3, run)
     assert began.memory_bytes > 0
     assert json_files.read(run / "run.json", RunOptions) == began
     (run / "raw").mkdir()  # it has begun
-    monkeypatch.setattr(choices, "choose_cores", lambda _: (0,))
+    monkeypatch.setattr(choices, "choose_cores", lambda *_: (0,))
     assert resumed(RunOptions(resume=str(run)))[0] == began
 
 

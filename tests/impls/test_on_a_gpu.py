@@ -85,6 +85,8 @@ def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_wa
     prepared = graphed(cuda := MagicMock())
     state = prepared.load(make_inputs(PROBLEM, 11))
     assert told(cuda).count("graph().__enter__") == 2
+    assert prepared.compiled_before() > 0, "a part of the first call"
+    assert prepared.compiled_before() == 0
     cuda.reset_mock()
     prepared.call(mode)(state)
     assert told(cuda) == ["CUDAGraph().replay", "waited"]

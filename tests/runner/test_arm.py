@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import weakref
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -16,7 +17,7 @@ from benchmarks.worker import protocol, requests
 from benchmarks.worker.worker import Worker
 from impls.core import registry
 from impls.core.problem import Problem
-from tests.helpers.processes import ROOT
+from tests.helpers.processes import ROOT, python
 from tests.helpers.sessions import arm_of
 
 HEAD = 'FRAMEWORK = "t"\nTRACK = "default"\ndef prepare(problem, weights, device, workload): ...\n'
@@ -192,3 +193,25 @@ def test_threads_that_move_while_a_benchmark_is_opened_on_a_gpu_are_moved_back_a
                 arm.check_from_outside()
         finally:
             arm.kill()
+
+
+OPTIONS = """
+from jax._src import compiler
+options = compiler.get_compile_options(num_replicas=1, num_partitions=1)
+print(options.executable_build_options.debug_options.xla_gpu_per_fusion_autotune_cache_dir)
+"""
+
+
+@pytest.mark.process
+def test_on_a_gpu_both_sides_have_one_folder_for_what_xla_chooses_by_timing_and_own_ones_for_what_it_compiles(tmp_path):
+    """Otherwise equal code may get other kernels for a whole gate. JAX says itself which folder it takes."""
+    folders = []
+    for side in ("base", "head"):
+        arm = arm_of(registry.resolve("numpy_lstm"), tmp_path / side)
+        arm.folder.mkdir(parents=True)
+        arm.share_choices()
+        said = python("-c", OPTIONS, JAX_COMPILATION_CACHE_DIR=str(arm.folder / "jax"), JAX_PLATFORMS="cpu").stdout
+        folders.append(Path(said.strip()))
+    assert folders[0] != folders[1]
+    assert folders[0].resolve() == folders[1].resolve()
+    assert folders[0].resolve().is_dir()

@@ -155,9 +155,12 @@ def test_an_arm_with_other_versions_than_at_its_admission_is_not_measured():
     assert entry.row.turns is None
 
 
-def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(arms, monkeypatch):
+@pytest.mark.parametrize("of", ["the machine", "its GPU"])
+def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(arms, monkeypatch, of):
     """Here memory is always scarce, so each is a group of its own: it is released before the next is opened."""
-    monkeypatch.setattr(blocks, "scarce", lambda: True)
+    monkeypatch.setattr(blocks, "scarce", lambda: of == "the machine")
+    if of == "its GPU":
+        arms[0].answers[requests.Open] = requests.Opened(2.0, 2**20, free=0.2)
     texts = (BENCHMARK, FORWARD, LATER)
     assert measure(*({("run", "a"): entry_of(arms[0], text)} for text in texts)) == []
     told = [(type(request).__name__, request.benchmark) for request in arms[0].asked]

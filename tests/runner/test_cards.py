@@ -6,7 +6,10 @@ import pytest
 
 from benchmarks.runner import cards
 from benchmarks.runner.cards import Card
+from benchmarks.worker.devices import Gpu
 from benchmarks.worker.timing import Turn
+
+GPU = Gpu("NVIDIA H100", "0000:1a:00.0", True)
 
 
 class NVMLError(Exception):
@@ -15,14 +18,13 @@ class NVMLError(Exception):
 
 SAYS = {
     "nvmlInit": None,
-    "nvmlDeviceGetHandleByIndex": "card",
-    "nvmlDeviceGetHandleByUUID": "card",
+    "nvmlDeviceGetHandleByPciBusId": "card",
     "nvmlDeviceGetClockInfo": 1980,
     "nvmlDeviceGetTemperature": 54,
     "nvmlDeviceGetCurrentClocksEventReasons": 0,
     "nvmlDeviceGetComputeRunningProcesses": [SimpleNamespace(pid=7), SimpleNamespace(pid=8)],
 }
-FIELDS = dict(zip(list(SAYS)[3:], ("gpu_hertz", "gpu_celsius", "gpu_throttled", "gpu_others"), strict=True))
+FIELDS = dict(zip(list(SAYS)[2:], ("gpu_hertz", "gpu_celsius", "gpu_throttled", "gpu_others"), strict=True))
 
 
 def nvml_of(unsupported=None, **says):
@@ -45,7 +47,7 @@ def nvml_of(unsupported=None, **says):
 
 def noted(nvml, own=(7,)):
     """What a turn has of a card."""
-    turn, card = Turn(seconds=1.0), Card(nvml)
+    turn, card = Turn(seconds=1.0), Card(nvml, GPU.address)
     card.note(turn, card.throttled(), own)
     return {name: getattr(turn, name) for name in FIELDS.values()}
 
@@ -67,25 +69,15 @@ def test_a_turn_says_why_the_card_held_itself_back_and_not_that_it_was_idle(bits
 def test_process_ids_of_another_namespace_are_no_others():
     assert noted(nvml_of(), own=(1, 2))["gpu_others"] is None
     assert noted(nvml_of(), own=(7, 8))["gpu_others"] == 0
-
-
-@pytest.mark.parametrize(
-    ("visible", "asked"),
-    [("", ("nvmlDeviceGetHandleByIndex", 0)), ("1,0", ("nvmlDeviceGetHandleByIndex", 1)),
-     ("GPU-12ab,GPU-34", ("nvmlDeviceGetHandleByUUID", "GPU-12ab"))],
-)  # fmt: skip
-def test_the_card_is_the_first_that_is_visible(monkeypatch, visible, asked):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    nvml = nvml_of()
-    Card(nvml)
-    assert asked in nvml.asked
+    assert noted(nvml_of(nvmlDeviceGetComputeRunningProcesses=[]))["gpu_others"] is None, "as in most containers"
 
 
 def test_without_nvml_or_on_a_cpu_there_is_no_card(monkeypatch):
     nvml = nvml_of()
     monkeypatch.setattr(cards.importlib, "import_module", lambda _: nvml)
-    assert cards.card("cuda") is not None
-    assert cards.card("cpu") is None
-    for name in ("nvmlInit", "nvmlDeviceGetHandleByIndex"):
+    assert cards.card(GPU) is not None
+    assert nvml.asked[-1] == ("nvmlDeviceGetHandleByPciBusId", GPU.address), "the one that CUDA gives a worker"
+    assert cards.card(None) is None
+    for name in ("nvmlInit", "nvmlDeviceGetHandleByPciBusId"):
         nvml = nvml_of(unsupported=name)
-        assert cards.card("cuda") is None
+        assert cards.card(GPU) is None

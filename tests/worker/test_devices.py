@@ -1,5 +1,8 @@
 """What a worker does with its device. No GPU is needed: the driver and the frameworks are made up."""
 
+import ctypes
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,41 +11,93 @@ import pytest
 
 from benchmarks.worker import devices, requests, timing, tracing
 from benchmarks.worker.agreement import Disagrees
-from benchmarks.worker.devices import Cuda
+from benchmarks.worker.devices import Cuda, Gpu
 from benchmarks.worker.failures import failure_of
 from benchmarks.worker.worker import Worker
 from impls.core.problem import Problem
+from tests.helpers.processes import python
+
+FUNCTIONS = """
+#include <cuda.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static CUcontext context = (CUcontext)0x123456789abcdef0;  // of more than 32 bits
+
+static CUresult told(const char *name) {
+  FILE *file = fopen(getenv("STUB_TOLD"), "a");
+  fprintf(file, "%s ", name);
+  fclose(file);
+  const char *fails = getenv("STUB_FAILS");
+  if (!fails || strcmp(fails, name)) return CUDA_SUCCESS;
+  return strcmp(name, "cuInit") ? CUDA_ERROR_ILLEGAL_ADDRESS : (CUresult)998;
+}
+CUresult CUDAAPI cuInit(unsigned int flags) { return told(__func__); }
+CUresult CUDAAPI cuDeviceGet(CUdevice *device, int ordinal) { *device = 40 + ordinal; return told(__func__); }
+CUresult CUDAAPI cuDeviceGetName(char *name, int length, CUdevice device) {
+  snprintf(name, length, "NVIDIA H100 80GB HBM3 MIG 1g.10gb");
+  return device == 40 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+CUresult CUDAAPI cuDeviceGetPCIBusId(char *id, int length, CUdevice device) {
+  snprintf(id, length, "0000:1A:00.0");
+  return device == 40 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+CUresult CUDAAPI cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice device) {
+  *value = attribute == CU_DEVICE_ATTRIBUTE_COMPUTE_MODE ? CU_COMPUTEMODE_EXCLUSIVE_PROCESS : CU_COMPUTEMODE_DEFAULT;
+  return device == 40 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+CUresult CUDAAPI cuDevicePrimaryCtxRetain(CUcontext *found, CUdevice device) {
+  *found = context;
+  return told(__func__);
+}
+CUresult CUDAAPI cuCtxPushCurrent(CUcontext given) {
+  return given == context ? told(__func__) : CUDA_ERROR_INVALID_CONTEXT;
+}
+CUresult CUDAAPI cuCtxSynchronize(void) { return told(__func__); }
+CUresult CUDAAPI cuMemGetInfo(size_t *free, size_t *total) {
+  *free = 3ull << 33;
+  *total = 1ull << 35;
+  return told(__func__);
+}
+CUresult CUDAAPI cuCtxPopCurrent(CUcontext *before) { *before = 0; return told(__func__); }
+CUresult CUDAAPI cuGetErrorName(CUresult error, const char **name) {
+  *name = error == CUDA_ERROR_ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS" : 0;
+  return *name ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+"""
 
 
-class Driver:
-    """The functions of the CUDA driver that the suite calls; `codes` has what one returns, by its name."""
-
-    def __init__(self, **codes):
-        self.asked = []
-        self.codes = codes
-
-    def __getattr__(self, name):
-        def function(*_):
-            self.asked.append(name)
-            return self.codes.get(name, 0)
-
-        return function
-
-    def cuGetErrorName(self, code, word):
-        """Say the name of an error that is known."""
-        names = {700: b"CUDA_ERROR_ILLEGAL_ADDRESS"}
-        word._obj.value = names.get(code)
-        return 0 if code in names else 1
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """A libcuda.so.1 without a GPU. NVIDIA's own header, which Triton has, says how its functions are called."""
+    triton = pytest.importorskip("triton", reason="Triton has wheels for Linux only")
+    folder = tmp_path_factory.mktemp("cuda")
+    (folder / "stub.c").write_text(FUNCTIONS)
+    include = Path(triton.__file__).parent / "backends" / "nvidia" / "include"
+    built = ["gcc", "-shared", "-fPIC", f"-I{include}", folder / "stub.c", "-o", folder / "libcuda.so.1"]
+    subprocess.run(built, check=True)
+    return folder / "libcuda.so.1"
 
 
-def torch(used=0, peak=0, initialized=True):
-    """A PyTorch whose allocator has given out so many bytes."""
+@pytest.fixture
+def driver(library, tmp_path, monkeypatch):
+    """That library, and a function that returns which of its functions have been called."""
+    monkeypatch.setenv("STUB_TOLD", str(tmp_path / "told"))
+    return ctypes.CDLL(str(library)), lambda: Path(tmp_path / "told").read_text().split()
+
+
+def torch(used=0, peak=0, initialized=True, order=None):
+    """A PyTorch whose allocator has given out so many bytes; `order` gets what is called."""
+    called = [] if order is None else order
     return SimpleNamespace(
         cuda=SimpleNamespace(
             is_initialized=lambda: initialized,
             memory_allocated=lambda: used,
             max_memory_allocated=lambda: peak,
-            reset_peak_memory_stats=lambda: None,
+            is_available=lambda: order is not None,
+            empty_cache=lambda: called.append("empty_cache"),
+            reset_peak_memory_stats=lambda: called.append("reset_peak_memory_stats"),
         )
     )
 
@@ -71,43 +126,78 @@ def test_a_cpu_has_the_memory_of_its_process_and_its_peak_can_be_started_again()
     assert cpu.peak() - cpu.used() < 2**24
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("modules", [{"torch": torch()}, {"jax": jax({})}, {"torch": torch(), "jax": jax({})}])
-def test_waiting_is_for_the_context_that_the_frameworks_share(modules):
-    driver = Driver()
-    cuda = Cuda(driver, modules)
+def test_waiting_is_for_the_context_that_the_frameworks_share(modules, driver):
+    library, told = driver
+    cuda = Cuda(library, modules)
     cuda.drain()
     cuda.drain()
-    assert driver.asked == [*STARTED, *SYNCHRONIZED, *SYNCHRONIZED]
+    assert told() == [*STARTED, *SYNCHRONIZED, *SYNCHRONIZED]
+    assert cuda.free() == 0.75
 
 
 @pytest.mark.parametrize("modules", [{}, {"torch": torch(initialized=False)}, {"jax": jax(None, platform="cpu")}])
 def test_waiting_does_not_start_cuda_before_a_framework_has(modules):
-    driver = Driver()
-    Cuda(driver, modules).drain()
-    assert driver.asked == []
+    cuda = Cuda(SimpleNamespace(), modules)
+    cuda.drain()
+    assert cuda.free() is None
 
 
-def test_an_error_of_a_kernel_that_ran_before_ends_the_process():
-    driver = Driver(cuCtxSynchronize=700)
+@pytest.mark.process
+def test_an_error_of_a_kernel_that_ran_before_ends_the_process(driver, monkeypatch):
+    library, told = driver
+    monkeypatch.setenv("STUB_FAILS", "cuCtxSynchronize")
     with pytest.raises(RuntimeError, match="cuCtxSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS") as caught:
-        Cuda(driver, {"torch": torch()}).drain()
-    assert driver.asked[-1] == "cuCtxPopCurrent_v2"
+        Cuda(library, {"torch": torch()}).drain()
+    assert told()[-1] == "cuCtxPopCurrent_v2"
     assert failure_of(caught.value).ends
-    with pytest.raises(RuntimeError, match="cuInit: CUDA error 999"):
-        Cuda(Driver(cuInit=999), {"torch": torch()}).drain()
+    monkeypatch.setenv("STUB_FAILS", "cuInit")
+    with pytest.raises(RuntimeError, match="cuInit: CUDA error 998"):
+        Cuda(library, {"torch": torch()}).drain()
 
 
-def test_the_memory_is_what_both_allocators_say_and_what_jax_does_not_say_is_not_known():
+@pytest.mark.process
+def test_the_gpu_is_the_one_that_cuda_gives_a_worker(driver, library):
+    """On a part of a card (MIG), and in a container without nvidia-smi, its name is CUDA's."""
+    ask = "from benchmarks import machine; print(machine.gpu(), machine.gpu_model(), sep='|')"
+    path = {"LD_LIBRARY_PATH": str(library.parent)}
+    said, _, model = python("-c", ask, **path).stdout.strip().partition("|")
+    assert eval(said, {"Gpu": Gpu}) == Gpu("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "0000:1a:00.0", False)
+    assert model.startswith("NVIDIA H100 80GB HBM3 MIG 1g.10gb")
+    assert python("-c", ask, STUB_FAILS="cuInit", **path).stdout.startswith("None|")
+
+
+def test_what_the_first_product_of_a_process_makes_is_made_before_its_first_peak(monkeypatch):
+    order = []
+    cuda = Cuda(SimpleNamespace(), {"torch": torch(order=order), "jax": jax({})})
+    monkeypatch.setattr(devices, "products_of_torch", order.append)
+    monkeypatch.setattr(devices, "product_of_jax", lambda device: order.append(device.platform))
+    cuda.reset_peak()
+    assert order == ["cuda", "gpu", "empty_cache", "reset_peak_memory_stats"]
+    cuda.reset_peak()
+    assert order[4:] == ["empty_cache", "reset_peak_memory_stats"]
+
+
+def test_the_first_products_are_made_by_the_real_libraries():
+    import jax
+
+    devices.products_of_torch("cpu")
+    devices.product_of_jax(jax.local_devices()[0])
+
+
+def test_the_memory_is_what_both_allocators_say_and_what_jax_does_not_say_is_not_known(monkeypatch):
+    monkeypatch.setattr(devices, "product_of_jax", lambda _: None)
     stats = {"bytes_in_use": 30, "peak_bytes_in_use": 50}
-    cuda = Cuda(Driver(), {"torch": torch(used=5, peak=7), "jax": jax(stats)})
+    cuda = Cuda(SimpleNamespace(), {"torch": torch(used=5, peak=7), "jax": jax(stats)})
     assert cuda.used() == 35
     assert cuda.peak() == 57
     cuda.reset_peak()
     assert cuda.peak() is None  # of before: JAX's peak can't be started again
     stats["peak_bytes_in_use"] = 60
     assert cuda.peak() == 67
-    assert Cuda(Driver(), {"jax": jax(None)}).peak() is None
-    assert Cuda(Driver(), {"torch": torch(peak=7)}).peak() == 7
+    assert Cuda(SimpleNamespace(), {"jax": jax(None)}).peak() is None
+    assert Cuda(SimpleNamespace(), {"torch": torch(peak=7)}).peak() == 7
 
 
 def worker_of(device, submit, call=None):
