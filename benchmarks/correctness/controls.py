@@ -28,6 +28,7 @@ PROBLEM = Problem.parse("t5-b4-i8-h8")
 
 PROBLEM_OF_LENGTHS = Problem.parse("t5-b4-i8-h8-bi-var")
 PROBLEM_OF_LAYERS = Problem.parse("t5-b4-i8-h8-l2-bi")
+PROBLEM_OF_MEMORY = Problem.parse("t64-b2-i8-h64")
 
 SEED = 11
 """Of the weights and inputs of extreme controls."""
@@ -63,6 +64,11 @@ class Case:
     def gradients_of(self, other: Results, part: str = "") -> Results:
         """Return the right results, but for the gradients that have this part in their names: those are of others."""
         return self.run() | {name: other[name] for name in other if name.startswith("grad_") and part in name}
+
+    @property
+    def zero_states(self) -> dict[str, Array]:
+        """h0 and c0 that are zero."""
+        return {name: np.zeros_like(self.inputs.h0) for name in ("h0", "c0")}
 
     @property
     def inside(self) -> Array:
@@ -149,6 +155,28 @@ def reversed_with_padding(case: Case) -> Results:
     return case.changed("output", lambda output: np.concatenate([output[:, :, :hidden], backward], axis=2))
 
 
+def last_half(case: Case) -> Results:
+    """The final states of the last half of the sequence alone."""
+    alone = case.run(x=case.inputs.x[len(case.inputs.x) // 2 :], **case.zero_states)
+    return case.run() | {name: alone[name] for name in ("h_n", "c_n")}
+
+
+def windows(case: Case) -> Results:
+    """The last half of the output from a window of its own, which begins 24 steps before it."""
+    half = len(case.inputs.x) // 2
+    own = case.run(x=case.inputs.x[half - 24 :], **case.zero_states)["output"]
+    return case.changed("output", lambda output: np.concatenate([output[:half], own[24:]]))
+
+
+def first_half(case: Case) -> Results:
+    """The gradients of the initial states from the cotangents of the first half alone."""
+    d_output = case.inputs.d_output.copy()
+    d_output[len(d_output) // 2 :] = 0.0
+    none = np.zeros_like(case.inputs.d_h_n)
+    alone = case.run(d_output=d_output, d_h_n=none, d_c_n=none)
+    return case.run() | {name: alone[name] for name in ("grad_h0", "grad_c0")}
+
+
 CONTROLS: dict[str, Fault] = {
     "gates_swapped": gates_swapped,
     # bias_hh left out
@@ -188,10 +216,13 @@ LAYERS: dict[str, Fault] = {
     ),
     # the final states of the last layer come first
     "layers_swapped": lambda case: case.changed("c_n", lambda c_n: np.roll(c_n, case.problem.directions, axis=0)),
-    # the first layer's weights get the gradient of another cotangent: as where layers are differentiated apart
-    "layer_not_fed_back": lambda case: case.gradients_of(case.run(d_output=0.5 * case.inputs.d_output), "_l0"),
+    # no gradient of the output reaches the weights of the first layer: as where layers are differentiated apart
+    "layer_not_fed_back": lambda case: case.gradients_of(case.run(d_output=0 * case.inputs.d_output), "_l0"),
 }
 """What must be refused at PROBLEM_OF_LAYERS."""
+MEMORY: dict[str, Fault] = {"last_half": last_half, "windows": windows, "first_half": first_half}
+"""What must be refused at PROBLEM_OF_MEMORY, and would pass in float32 if no unit remembered."""
+FAULTS = {PROBLEM: CONTROLS, PROBLEM_OF_LENGTHS: LENGTHS, PROBLEM_OF_LAYERS: LAYERS, PROBLEM_OF_MEMORY: MEMORY}
 
 EXTREME: dict[str, Fault] = {
     "sigmoid_from_tanh": sigmoid_from_tanh,
@@ -227,7 +258,7 @@ def _reason(check: Callable[..., object], *arguments: object) -> str | None:
 def refusals(dtype: str) -> dict[str, str | None]:
     """Return the reason why agreement refuses each control, by the control's name; None where it passes."""
     reasons: dict[str, str | None] = {}
-    for problem, faults in ((PROBLEM, CONTROLS), (PROBLEM_OF_LENGTHS, LENGTHS), (PROBLEM_OF_LAYERS, LAYERS)):
+    for problem, faults in FAULTS.items():
         in_dtype = problem.replace(dtype=dtype)
         weights = make_weights(in_dtype)
         want = agreement.expected(in_dtype, "sequence", weights)
