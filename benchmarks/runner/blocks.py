@@ -228,7 +228,7 @@ class Replicate:
             row.seconds = statistics.median(turn.seconds for turn in taken)
             row.cores_used = statistics.median((turn.cpu_seconds or 0.0) / (turn.wall_seconds or 1.0) for turn in taken)
             try:
-                turns.check_plausible(entry.arm, row, entry.turn())
+                turns.check_plausible(entry.arm, row, entry.benchmark.id)
             except ArmFailed as failure:
                 entry.is_open = False
                 self.failed.append((row, failure))

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 import psutil
 
 from benchmarks.record import Record
@@ -24,17 +23,6 @@ from benchmarks.worker.timing import Turn
 
 T = TypeVar("T")
 PRESSURE = Path("/proc/pressure/cpu")
-CLOCK_SHARE = 0.1
-CLOCK_SLACK_SECONDS = 1e-3
-"""The runner's clock may show this share and this much more than the worker's: the time of the messages."""
-AHEAD_SECONDS = 1e-4
-"""The worker's clock may show this much more than the runner's, which starts earlier and ends later."""
-LOOKS, LOOK_SECONDS = 10, 2.0
-"""Where a clock seems wrong, so many further turns are taken, until one takes so long: one that is right is enough.
-
-Each has twice as many calls in a sample. On a busy machine the worker and the runner wait for a processor. That
-does not grow with the turn, as the error of a wrong clock does.
-"""
 MORE_CORES = 0.1
 """The cores that may be used beyond those that were given: the clocks of time and of processor time differ."""
 
@@ -80,8 +68,8 @@ def take(arm: Arm, request: TakeTurn) -> Turn:
     return turn
 
 
-def check_plausible(arm: Arm, row: Record, request: TakeTurn) -> None:
-    """Check whether the times of an arm's row can be true; more turns may be requested.
+def check_plausible(arm: Arm, row: Record, benchmark: str) -> None:
+    """Check whether the times of an arm's row at a benchmark can be true.
 
     Raises:
         ArmFailed: where they cannot.
@@ -89,36 +77,10 @@ def check_plausible(arm: Arm, row: Record, request: TakeTurn) -> None:
     taken, seconds = row.turns or [], row.seconds or 0.0
     if reason := processors(taken, len(arm.cores)):
         raise ArmFailed("error", reason)
-    pairs, last = [pair_of(turn, request) for turn in taken if turn.outside_seconds], 0.0
-    most = 2**LOOKS * request.calls_per_sample
-    while reason := clocks(pairs):
-        if last > LOOK_SECONDS or request.calls_per_sample == most or not arm.alive:
-            raise ArmFailed("error", reason)
-        request = msgspec.structs.replace(request, calls_per_sample=2 * request.calls_per_sample)
-        pairs.append(pair_of(take(arm, request), request))
-        last = pairs[-1][1]
     if remembered(taken, seconds):  # or disturbed, so look again and more closely
         if not arm.alive:
             raise ArmFailed("crashed", "it died before its times could be checked")
-        arm.ask(Inspect(request.benchmark, seconds))
-
-
-def pair_of(turn: Turn, request: TakeTurn) -> tuple[float, float]:
-    """Return how long a turn took by the worker's clock: its calls, and the reading; and how long by the runner's."""
-    calls = (turn.first_seconds or 0.0) + request.calls_per_sample * sum(turn.samples or ())
-    return calls + (turn.read_seconds or 0.0) + (turn.reread_seconds or 0.0), turn.outside_seconds or 0.0
-
-
-def clocks(pairs: Sequence[tuple[float, float]]) -> str | None:
-    """Return why the worker's clock cannot be right; None where it can.
-
-    The seconds of each turn by the worker's clock must fit into those by the runner's. In one turn they must come near.
-    """
-    ahead = [pair for pair in pairs if pair[0] > pair[1] + AHEAD_SECONDS]
-    behind = [pair for pair in pairs if pair[0] < pair[1] * (1 - CLOCK_SHARE) - CLOCK_SLACK_SECONDS]
-    for mine, ours in ahead or (behind if len(behind) == len(pairs) else []):
-        return f"its clock is wrong: by it a turn took {mine * 1e3:.2f} ms, by the runner's {ours * 1e3:.2f} ms"
-    return None
+        arm.ask(Inspect(benchmark, seconds))
 
 
 def processors(taken: Sequence[Turn], given: int) -> str | None:

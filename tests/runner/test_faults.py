@@ -92,12 +92,6 @@ FAULTS = {
             result = good(state)
             return result if calls[0] < LATE else {**result, "output": result["output"] + 1e-3}
     """,
-    "replaces_the_suites_clock": """
-        from benchmarks.worker import requests, sanity, timing
-        real = timing.perf_counter
-        for module in (timing, requests, sanity): module.perf_counter = lambda: 0.37 * real()
-        bad = good
-    """,
     "moves_to_other_processors": """
         def bad(state):
             os.sched_setaffinity(0, range(os.cpu_count()))
@@ -130,7 +124,6 @@ STATUS = {
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
     "wrong_later": ("disagrees", "the last timed call"),
-    "replaces_the_suites_clock": ("error", "its clock is wrong"),
     "moves_to_other_processors": ("error", "it was not given"),
     "leaves_a_daemon": ("error", "it left a process behind"),
     "burns_in_a_child": ("error", "used a processor"),
@@ -146,7 +139,6 @@ SWITCHED_OFF = {
     "async_work": _FINISHED,
     "remembers": _REMEMBERED,
     "wrong_later": _COMPARE,
-    "replaces_the_suites_clock": "",
     "moves_to_other_processors": "",
     "leaves_a_daemon": "",
     "burns_in_a_child": "",
@@ -155,7 +147,7 @@ SWITCHED_OFF = {
 RUNNER_OFF = """
 from benchmarks.runner import turns
 from benchmarks.runner.outside import Watch
-turns.clocks = turns.processors = lambda *_: None
+turns.processors = lambda *_: None
 Watch.trouble = Watch.busy_helper = lambda *_: None
 """
 """Lines that switch off all checks of the runner."""
@@ -173,7 +165,7 @@ def write(folder, name, first=""):
     return path
 
 
-TIMED = ("async_work", "remembers", "replaces_the_suites_clock", "burns_in_a_child")
+TIMED = ("async_work", "remembers", "burns_in_a_child")
 """Found by their times, so that nothing else may run beside them."""
 FEW = [name for name in STATUS if name not in TIMED]
 WHOLLY_BAD = ("wrong_formula", "no_such_module", "leaves_a_daemon")
