@@ -6,6 +6,7 @@ It says what it needs, what its answer is, and how a worker does it.
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -120,19 +121,22 @@ class Inspect(Request[None]):
 
     def do(self, worker: Worker) -> None:
         opened = worker.opened[self.benchmark]
+        prepared, mode = opened.prepared, opened.benchmark.mode
         further = itertools.count(len(REPLICATE) + 1)  # nothing has seen these inputs
-        problem = opened.benchmark.timed_problem
-        reading = sanity.read(opened.call(opened.state), opened.finish)
-        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, reading)
+        result = opened.call(opened.state)
+        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, sanity.read(result, opened.finish))
+        sanity.check_reading(result, opened.finish, self.seconds)
         waited = sanity.read(opened.call(opened.state), worker.wait)
         sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE)
 
-        def fresh() -> Any:
-            state = opened.fresh(make_inputs(problem, worker.seed + next(further)))
+        def fresh(mode: str = mode) -> Any:
+            state = prepared.start(mode, make_inputs(opened.benchmark.timed_problem, worker.seed + next(further)))
             worker.wait()  # a call would otherwise wait for the copies to the device
             return state
 
-        sanity.check_not_remembered(opened.call, opened.state, fresh)
+        other = "forward" if mode in ("backward", "train_step") else "train_step"
+        with_other = (prepared.call(other), partial(fresh, other)) if getattr(prepared, other) else None
+        sanity.check_not_remembered(opened.call, fresh, with_other)
 
 
 class Estimate(Request[float]):

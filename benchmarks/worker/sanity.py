@@ -1,4 +1,9 @@
-"""Checks of what no statistic can see: a callable that returns before its work is done, or remembers its results."""
+"""Checks of what no statistic can see: a callable that returns before its work is done, or remembers its results.
+
+Mistakes and shortcuts are caught: results that are remembered, lazy, unfinished or approximate, work outside the timed
+part, more processors than given, a lower precision. A file that sets out to attack the suite is not: it runs in the
+suite's own process, and can rewrite it. So read a file before you trust it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,14 @@ from dataclasses import dataclass
 from time import perf_counter, sleep, thread_time
 from typing import Any
 
+import numpy as np
+
 from benchmarks.worker.timing import no_collector, sample
 
-REMEMBERED = 3.0
+REMEMBERED = 1.5
 """A first call on new inputs may take this many times as long as a repeated call. Beyond, results are remembered."""
+COPIES = 3
+"""To read a result may take as long as a call and so many copies of its arrays, and SLACK_SECONDS for each of them."""
 SLACK_SECONDS = 100e-6
 """A first call on new inputs may always take this much longer: its pages and caches are cold."""
 ATTEMPTS = 20
@@ -138,19 +147,56 @@ def remembers(first_seconds: float, repeated_seconds: float) -> bool:
     return first_seconds > REMEMBERED * repeated_seconds + SLACK_SECONDS
 
 
-def check_not_remembered(call: Callable[[Any], Any], state: Any, fresh: Callable[[], Any]) -> None:
+def check_reading(result: Any, finish: Callable[[Any], Any], call_seconds: float) -> None:
+    """Look whether a result is computed each time that it is read.
+
+    Raises:
+        Suspicious: where every reading takes far longer than a conversion.
+    """
+    reading = copying = math.inf
+    for _ in range(ATTEMPTS):
+        arrays, seconds, _ = _watched(finish, result)
+        _, copied, _ = _watched(lambda read: [np.array(array, np.float32) for array in read.values()], arrays)
+        reading, copying = min(reading, seconds), min(copying, copied)
+        if reading <= call_seconds + COPIES * copying + SLACK_SECONDS * len(arrays):
+            return
+    raise Suspicious(
+        f"it computes its result when that is read: a timed call takes {call_seconds * 1e6:.1f} µs, and each reading"
+        f" {reading * 1e6:.1f} µs (to_numpy must only convert)"
+    )
+
+
+def first_and_repeated(call: Callable[[Any], Any], fresh: Callable[[], Any]) -> tuple[float, float]:
+    """Return the least seconds of a few first calls on new states, and of repeated calls on one of them."""
+    with no_collector():
+        states = [fresh() for _ in range(3)]
+        return min(sample(call, state)[0] for state in states), min(sample(call, states[-1])[0] for _ in range(3))
+
+
+def check_not_remembered(
+    call: Callable[[Any], Any],
+    fresh: Callable[[], Any],
+    other: tuple[Callable[[Any], Any], Callable[[], Any]] | None = None,
+) -> None:
     """Compare repeated calls with first calls on new inputs, for which `fresh` makes new states.
+
+    `other` is a mode of another amount of work, and makes its states. To set up a new state takes as long there, and is
+    no fault; what is remembered does not.
 
     Raises:
         Suspicious: where the first calls take far longer.
     """
-    repeated, first = 0.0, math.inf
+    first, repeated, longer = math.inf, 0.0, []
     for _ in range(ATTEMPTS):
-        with no_collector():
-            call(state)
-            repeated = max(repeated, min(sample(call, state)[0] for _ in range(3)))
-            first = min(first, *(sample(call, new)[0] for new in [fresh() for _ in range(2)]))
+        once, again = first_and_repeated(call, fresh)
+        first, repeated = min(first, once), max(repeated, again)
+        longer.append(once - again)
         if not remembers(first, repeated):
+            return
+    if other is not None:
+        there = (first_and_repeated(*other) for _ in range(ATTEMPTS))
+        less, more = sorted((statistics.median(longer), statistics.median(once - again for once, again in there)))
+        if more < REMEMBERED * less:
             return
     raise Suspicious(
         f"it remembers its results: a call on inputs it has seen takes {repeated * 1e6:.1f} µs,"

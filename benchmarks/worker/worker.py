@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 import impls.api  # the working tree's, as all of impls.core
@@ -33,8 +34,9 @@ class OpenBenchmark:
         return self.prepared.start(self.benchmark.mode, inputs)
 
     def finish(self, result: Any) -> Any:
-        """Read a result, which waits for it."""
-        return self.prepared.to_numpy(self.benchmark.mode, result)
+        """Read a result, which waits for it, and converts what may be lazy."""
+        results = self.prepared.to_numpy(self.benchmark.mode, result)
+        return {name: np.asarray(value, np.float64) for name, value in results.items()}
 
 
 class Worker:
