@@ -65,10 +65,10 @@ class Case:
         """Return the right results, but for the gradients that have this part in their names: those are of others."""
         return self.run() | {name: other[name] for name in other if name.startswith("grad_") and part in name}
 
-    @property
-    def zero_states(self) -> dict[str, Array]:
-        """h0 and c0 that are zero."""
-        return {name: np.zeros_like(self.inputs.h0) for name in ("h0", "c0")}
+    def alone(self, start: int) -> Results:
+        """Return the results of the steps from `start` on alone, with zero states before them."""
+        zero = np.zeros_like(self.inputs.h0)
+        return self.run(x=self.inputs.x[start:], h0=zero, c0=zero)
 
     @property
     def inside(self) -> Array:
@@ -157,15 +157,15 @@ def reversed_with_padding(case: Case) -> Results:
 
 def last_half(case: Case) -> Results:
     """The final states of the last half of the sequence alone."""
-    alone = case.run(x=case.inputs.x[len(case.inputs.x) // 2 :], **case.zero_states)
+    alone = case.alone(len(case.inputs.x) // 2)
     return case.run() | {name: alone[name] for name in ("h_n", "c_n")}
 
 
 def windows(case: Case) -> Results:
     """The last half of the output from a window of its own, which begins 24 steps before it."""
     half = len(case.inputs.x) // 2
-    own = case.run(x=case.inputs.x[half - 24 :], **case.zero_states)["output"]
-    return case.changed("output", lambda output: np.concatenate([output[:half], own[24:]]))
+    own = case.alone(half - 24)["output"][24:]
+    return case.changed("output", lambda output: np.concatenate([output[:half], own]))
 
 
 def first_half(case: Case) -> Results:
