@@ -49,7 +49,7 @@ class Record(msgspec.Struct, kw_only=True):
     implementation: str
     track: str | None = None
     versions: str | None = None  # of the environment that the worker runs in
-    digest: str | None = None  # of the implementation's file
+    digest: str | None = None  # of the implementation's file and what it imports from families/
     problem: str
     seq_len: Int32 | None = None
     batch: Int32 | None = None

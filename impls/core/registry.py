@@ -25,6 +25,8 @@ FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
 BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
 """The two files of this suite that are not compared as LSTMs. Each has a track of its own, of its name."""
+IMPORTED = re.compile(r"^\s*from impls\.families(?:\.| import )(\w+)", re.MULTILINE)
+"""The modules of families/ that a file imports."""
 DEFAULT_DTYPES = ("float32", "float64")
 """Those of an implementation that sets no DTYPES."""
 
@@ -126,6 +128,24 @@ def _located(error: msgspec.ValidationError) -> str:
     return f"{name[0]}: {message}" if name else message.replace("Object missing required field", "it does not set")
 
 
+def _digest(path: Path, source: bytes) -> str:
+    """Return a hash of a file, and of the modules of families/ beside it that it imports, with those that they import.
+
+    So it changes where what is measured may have changed: torch_cpp's is also that of the C++ which it compiles.
+    """
+    families = path.parent / ("." if path.parent.name == "families" else "families")
+    files, new = {path: source}, [source]
+    while new:
+        for name in IMPORTED.findall(new.pop().decode(errors="replace")):
+            module = families / name
+            for file in sorted(module.glob("*.*")) if module.is_dir() else [module.with_suffix(".py")]:
+                if file not in files and file.is_file():
+                    files[file] = file.read_bytes()
+                    new.append(files[file])
+    parts = (files[file] for file in sorted(files, key=lambda file: file.name))
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
 def read(path: Path) -> Implementation:
     """Read a file's constants without running it.
 
@@ -146,7 +166,7 @@ def read(path: Path) -> Implementation:
     constants |= {
         "NAME": path.stem,
         "PATH": Path(os.path.realpath(path)),  # which takes links in a circle
-        "DIGEST": hashlib.sha256(source).hexdigest()[:16],
+        "DIGEST": _digest(path, source),
         "ABOUT": (ast.get_docstring(tree) or "").partition("\n")[0],
     }
     try:

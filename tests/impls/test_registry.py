@@ -114,6 +114,25 @@ def test_one_file_that_can_not_be_read_does_not_hide_the_others(tmp_path, monkey
     assert "bad.py, line 2" in listed.stderr
 
 
+def test_the_digest_is_also_of_what_a_file_imports(tmp_path):
+    """Otherwise an old figure of torch_cpp would count as one of today's code after its C++ has changed."""
+    (tmp_path / "families/native").mkdir(parents=True)
+    for name, imported in (("families/torch", "from impls.families import native"), ("families/jax", "")):
+        (tmp_path / f"{name}.py").write_text(imported)
+    for name in ("torch", "jax"):
+        (tmp_path / f"{name}_lstm.py").write_text(f"from impls.families.{name} import x\n{GOOD}")
+
+    def changed(file):
+        before = registry.survey(tmp_path)[0]
+        (tmp_path / file).write_text("# changed")
+        after = registry.survey(tmp_path)[0]
+        return [name for name in before if before[name].digest != after[name].digest]
+
+    assert changed("families/native/lstm.h") == ["torch_lstm"]
+    assert changed("families/jax.py") == ["jax_lstm"]
+    assert changed("families/keras.py") == []
+
+
 def test_the_list_says_what_each_is():
     lines = CliRunner().invoke(cli, ["list"], standalone_mode=False).stdout.splitlines()
     assert "torch.nn.LSTMCell in a Python loop over time steps." in "\n".join(lines)
