@@ -61,7 +61,7 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
     """Compute a case.npz with IMPLEMENTATION, a name or the path of a .py file.
 
     The case holds x (T, B, I), the weights under their names in torch.nn.LSTM's state_dict, optional h0 and c0
-    (L·D, B, H), and optional cotangents d_output (T, B, D·H), d_h_n, d_c_n; docs/what-is-measured.md has an example.
+    (L·D, B, H), and optional cotangents d_output (T, B, D·H), d_h_n, d_c_n; docs/reference.md has an example.
 
     OUT gets output, h_n, c_n and, where the case has cotangents, grad_NAME for each of its arrays.
     """

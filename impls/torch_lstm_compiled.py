@@ -1,7 +1,6 @@
 """torch.nn.LSTM under torch.compile, which unrolls it: the option allow_rnn is off by default.
 
-pytorch#185135 reports that it compiles for 7 s with two layers and for over 80 s with six; docs/cases.md has our
-figures.
+pytorch#185135 reports that it compiles for 7 s with two layers and for over 80 s with six.
 """
 
 import torch

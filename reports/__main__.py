@@ -18,9 +18,10 @@ try:
         from benchmarks.options import Group
         from benchmarks.scratch import scratch
         from benchmarks.tables import output
+        from benchmarks.words import listed
         from impls.core.files import write_text
         from impls.core.text import one_line
-        from reports import dataset, frames, headline, peak, publication, run_folder, site
+        from reports import dataset, frames, headline, peak, publication, run_folder, site, texts
         from reports import fleet as fleets
         from reports import tables as of_a_run
 except ModuleNotFoundError as error:
@@ -194,6 +195,9 @@ def publish(paths: tuple[Path, ...], address: str | None, to: Path) -> int:
                 command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
         elif not faults:
             command_line.say(f"published: {publication.publish(run, to)}. Commit it; `nox -s site` shows it.")
+    if to == PUBLISHED and not address:
+        texts.write()
+        command_line.say(f"written anew: {listed(list(texts.BLOCKS))}")
     return 1 if refused else 0
 
 

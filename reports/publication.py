@@ -28,9 +28,9 @@ from reports.run_folder import copy_raw, is_free
 RUNS = "runs"
 """The folder of the site with a folder for each run, whose addresses never change."""
 LINKS = (
-    ("docs/what-is-measured.html", "Methods"),
+    ("docs/method.html", "Methods"),
     ("docs/CONTRIBUTING.html", "Add yours"),
-    ("docs/regression.html", "The gate"),
+    ("docs/gate.html", "The gate"),
     ("data.json", "data.json"),
     ("summary.csv", "summary.csv"),
 )

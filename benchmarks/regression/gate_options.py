@@ -128,7 +128,7 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
         click.UsageError: where they cannot be used.
     """
     if options.commits is not None:
-        raise click.UsageError("--bisect is gone: git searches now; see 'Which commit was it?' in docs/regression.md")
+        raise click.UsageError("--bisect is gone: git searches now; see 'Which commit was it?' in docs/gate.md")
     if (options.base is None) == (not options.base_requirements):
         raise click.UsageError("give either --base REV or --base-requirement SPEC")
     if options.head is not None and options.base is None:

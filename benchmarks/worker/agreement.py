@@ -15,7 +15,7 @@ from impls.core.problem import Problem
 from impls.core.weights import Array, Weights, make_inputs
 
 TOLERANCES = {"float32": 2e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3}
-"""The largest error that passes; docs/decisions/0021-few-numbers.md says why.
+"""The largest error that passes; docs/decisions/0012-extreme-numbers.md says why.
 
 In the published runs of float32 the largest error is 1e-5. The smallest injected fault makes 1e-4.
 """
@@ -120,8 +120,8 @@ def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[
     """Return the usual size of each tensor of few numbers, by `usual/NAME`: half of its largest value for OTHERS.
 
     It is empty unless a state, a bias, the inputs or the outputs have fewer than FEW numbers. Terms that cancel can
-    leave all of them small, and rounding is a large share of what is left (docs/decisions/0021-few-numbers.md). It is
-    never that of the loss: in a sum of squares nothing cancels.
+    leave all of them small, and rounding is a large share of what is left: docs/decisions/0012-extreme-numbers.md. It
+    is never that of the loss: in a sum of squares nothing cancels.
     """
     steps, directions = problem.seq_len * problem.batch, problem.directions
     states = problem.num_layers * directions * problem.batch * problem.hidden_size

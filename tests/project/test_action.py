@@ -59,7 +59,7 @@ def test_inputs_reach_the_scripts_and_the_verdict_is_told_though_a_step_has_fail
         assert needed == [name for name in needed if name in step["env"]]
     assert steps[-1]["run"] == 'exit "$CODE"'
     assert steps[-1]["if"].startswith("always()")
-    example = (ROOT / "docs" / "regression.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    example = (ROOT / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
     (job,) = yaml.safe_load(example)["jobs"].values()
     assert set(job["steps"][-1]["with"]) <= set(action["inputs"])
 

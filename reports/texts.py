@@ -1,0 +1,274 @@
+"""The blocks of README and docs that are made of raw files: the only places where a figure of a measurement stands.
+
+A block begins with `<!-- NAME -->` and ends with `<!-- end of NAME -->`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from benchmarks import ROOT, processors
+from benchmarks.cases import PUBLISHED as SHAPES
+from benchmarks.cases import QUICK
+from benchmarks.record import SCHEMA, TURN, Record
+from benchmarks.tables import items, markdown_table
+from benchmarks.words import count, listed
+from benchmarks.worker.timing import Turn
+from impls.core.files import write_text
+from reports import composition, formatting, frames, tables, today, tracks
+from reports.history import began
+from reports.parts import lengths
+from reports.preamble import preamble
+from reports.report import PURPOSES, WORKLOAD, Report
+from reports.summary import summarise
+from reports.verdict import BASELINE, FASTER, UNCLEAR
+
+PUBLISHED = ROOT / "reports" / "published"
+STEP, CALL = "train_step", "forward"
+NAMED = {
+    "torch_lstm": "`torch.nn.LSTM`",
+    "torch_cpp": "our C++ in PyTorch (`torch_cpp`)",
+    "jax_ffi": "our C++ in JAX (`jax_ffi`)",
+    "jax_scan_vjp_sharded": "a JAX scan with a backward of its own (`jax_scan_vjp_sharded`)",
+    "flax_linen": "Flax (`flax_linen`)",
+    "keras_jax": "Keras on JAX (`keras_jax`)",
+    "torch_cell": "a cell in a Python loop (`torch_cell`)",
+}
+"""The rows of README's first table."""
+GATE = "calibration-family-25-model-1"
+"""The pool that README's table of the gate is from."""
+RULES = {
+    "this gate, exact sizes": ("this gate", "2 %"),
+    "this gate, injected": ("this gate, with slower code in place of exact sizes", "2 %"),
+    "pytest-benchmark, median:5%": ("`pytest-benchmark --benchmark-compare-fail=median:5%`", "5 %"),
+    "asv continuous": ("`asv continuous`", "10 %"),
+}
+"""Rows of a pool's table, with their names in README and the slowdown that the rule is built to find."""
+
+
+def published(folder: Path = PUBLISHED) -> list[Report]:
+    """Return the published runs in the order of a page."""
+    runs, _ = frames.read_runs(sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")))
+    return [Report(run, summarise(run), run.folder.name) for run in today.in_order(runs)]
+
+
+def _rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
+    """Return the row of each implementation that has a time: of today's code, if any, and of the first report."""
+    rows: dict[str, Any] = {}
+    for wanted in (True, False):
+        for each in reports:
+            asked = each.summary[today.is_today(each.summary) == wanted]
+            where = (asked["workload"] == WORKLOAD) & (asked["mode"] == mode) & (asked["problem"] == problem)
+            for row in asked[where & (asked["status"] == "ok") & asked["ratio"].notna()].itertuples(index=False):
+                rows.setdefault(str(row.implementation), row)
+    return rows
+
+
+def _cell(row: Any, mark: bool = True) -> str:
+    """Return a ratio with its verdict; `mark` says which are of older code."""
+    if row is None:
+        return "–"
+    ratio = tables.ratio()(row)
+    if row.verdict == FASTER:
+        ratio = re.sub(r"^[\d.]+", r"**\g<0>**", ratio)
+    text = f"1 ({formatting.duration(row.seconds)})" if row.verdict == BASELINE else ratio
+    return text + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "") + (_age(row) if mark else "")
+
+
+def _age(row: Any) -> str:
+    return "" if today.digests().get(row.implementation, row.digest) == row.digest else f", *{today.OLDER}*"
+
+
+def _measured(report: Report) -> str:
+    """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; torch 2.13.0, jax 0.10.2; 2026-11-29`."""
+    machine, versions = report.run.metadata.machine, report.run.metadata.versions
+    of = ", ".join(f"{name} {versions[name]}" for name in ("torch", "jax") if versions.get(name))
+    words = f"{processors.words(machine)}, {count(machine.cores or 0, 'core')}"
+    return f"{words}; {of}; {began(report.run.run_id):%Y-%m-%d}"
+
+
+def _faster(reports: Sequence[Report], mode: str, problem: str) -> list[Any]:
+    """Return the rows that are clearly faster than the baseline, the fastest first."""
+    rows = [row for row in _rows(reports, mode, problem).values() if row.verdict == FASTER]
+    return sorted(rows, key=lambda row: row.ratio)
+
+
+def fastest(reports: Sequence[Report]) -> str:
+    """Return README's answer: a sentence, a table of a training step, how it was measured, and two more answers."""
+    here = composition.machines(reports)[0].runs
+    at = {problem: _rows(here, STEP, problem) for problem in QUICK}
+    ages = {_age(rows[name]) for rows in at.values() for name in NAMED if name in rows}
+    mark = len(ages) > 1
+    sentences = []
+    for problem, batch in zip(QUICK, ("at batch 16", "at batch 1"), strict=True):
+        names = [f"`{row.implementation}`" for row in _faster(here, STEP, problem)]
+        sentences.append(f"{batch} by {listed(names) if names else 'nothing'}")
+    table = [[words, *(_cell(at[problem].get(name), mark) for problem in QUICK)] for name, words in NAMED.items()]
+    inference = [f"`{row.implementation}` took {tables.ratio()(row)}" for row in _faster(here, CALL, QUICK[1])[:2]]
+    measured = _measured(here[0]) + ("" if mark else "".join(ages))
+    return f"""\
+Start with `torch.nn.LSTM`. For a training step, clearly less time was taken {"; ".join(sentences)}.
+
+{markdown_table(table, ["time of a training step ÷ `torch.nn.LSTM`'s", "batch 16", "batch 1"])}
+
+64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. **Bold**: clearly faster.
+*{UNCLEAR}*: we cannot tell. [All implementations, shapes and machines](docs/results.md).
+
+- **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
+""" + "\n".join(map(_packed, _with_lengths(reports)))
+
+
+def _with_lengths(reports: Sequence[Report]) -> list[Report]:
+    found = [each for each in reports if each.summary["problem"].astype(str).str.endswith(lengths.SUFFIX).any()]
+    return found[:1]
+
+
+def _packed(report: Report) -> str:
+    (answer,) = lengths.make(report)
+    rows = answer.frame[(answer.frame["implementation"] == "torch_lstm") & (answer.frame["mode"] == STEP)]
+    row = next(rows[rows["position"] == rows["position"].max()].itertuples(index=False))
+    steps = str(row.problem).partition("-")[0].removeprefix("t")
+    where = f"{processors.words(report.run.metadata.machine)}{_age(row)}"
+    return f"""\
+- **Rows of different lengths:** do not train `nn.LSTM` on a `PackedSequence` on a CPU. With {steps} steps it took
+  {tables.ratio("cost")(row)} times as long as a full batch ({where})."""
+
+
+def results(reports: Sequence[Report]) -> Iterator[str]:
+    """Yield the tables of docs/results.md: of each machine, training and inference at the published shapes."""
+    for machine in composition.machines(reports):
+        shown = []
+        for mode, purpose in PURPOSES.items():
+            cells = {problem: rows for problem in SHAPES if (rows := _rows(machine.runs, mode, problem))}
+            every = [report.asked for report in machine.runs]
+            names = [
+                name
+                for name in tracks.in_order(_together(every, mode), "ratio")
+                if any(name in rows for rows in cells.values())
+            ]
+            mark = len({_age(row) for rows in cells.values() for row in rows.values()}) > 1
+            table = [[name, *(_cell(rows.get(name), mark) for rows in cells.values())] for name in names]
+            if cells:
+                shown += [f"**{purpose}** (`{mode}`)", markdown_table(table, ["implementation", *cells])]
+        if shown:
+            yield "\n\n".join([f"### {machine.label}", items(preamble(machine.head.run)), *shown])
+
+
+def _together(asked: Sequence[Any], mode: str) -> Any:
+    rows = pd.concat(asked, ignore_index=True)
+    return rows[(rows["mode"] == mode) & rows["problem"].isin(SHAPES)]
+
+
+def runs(reports: Sequence[Report]) -> str:
+    """Return the table of the published runs."""
+    rows = []
+    for each in reports:
+        lstms = each.summary.drop_duplicates("implementation")
+        new = int(today.is_today(lstms).sum())
+        link = f"[{each.name}](../reports/published/{each.name}/table.md)"
+        rows.append([link, _measured(each), f"{new} of {len(lstms)}"])
+    return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
+
+
+def _pool(name: str) -> tuple[str, dict[str, list[str]]]:
+    """Return the first line of a published pool's tables, and the cells of each row by its first."""
+    text = (PUBLISHED / name / "calibration.md").read_text(encoding="utf-8")
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    return text.partition("\n")[0], {first: rest for first, *rest in cells}
+
+
+def gate(_: Sequence[Report]) -> str:
+    """Return README's table of the gate: this rule and two others on the same replicates."""
+    first, rows = _pool(GATE)
+    machine, _, rest = first.partition("; ")
+    table = [
+        [words, *(_figure(rows[rule][column]) for column in (0, 1, 3)), built] for rule, (words, built) in RULES.items()
+    ]
+    right, minutes, longest = rows["same"][:3]
+    return f"""\
+{markdown_table(table, ["", "false alarms", "+2 % found", "+5 % found", "built to find"])}
+
+Replayed from replicates of one machine, twelve benchmarks a gate: {machine}; {rest.partition(".")[0]}.
+There, {right} real gates without a change were right. They took {minutes} minutes on average, at most {longest}."""
+
+
+def _figure(cell: str) -> str:
+    """Return the figure of a cell without its interval and remarks."""
+    return re.split(r" \[|,| replays", cell)[0]
+
+
+def pools(_: Sequence[Report]) -> str:
+    """Return what the published pools say, a row for each machine."""
+    table = []
+    for path in sorted(PUBLISHED.glob("calibration-*/calibration.md"), key=lambda path: path.parent.name != GATE):
+        first, rows = _pool(path.parent.name)
+        machine, _, rest = first.partition("; ")
+        date, _, rounds = rest.partition(". ")
+        exact, injected = (rows[f"this gate, {how}"] for how in ("exact sizes", "injected"))
+        link = f"[{machine}](../reports/published/{path.parent.name}/calibration.md)"
+        table.append([link, date, rounds.partition(" rounds")[0], exact[0], exact[1], injected[1]])
+    return markdown_table(
+        table, ["machine", "date", "rounds", "false alarms", "exactly +2 % found", "injected +2 % found"]
+    )
+
+
+def calibration(_: Sequence[Report]) -> str:
+    """Return the whole of the pool's tables."""
+    return (PUBLISHED / GATE / "calibration.md").read_text(encoding="utf-8").strip()
+
+
+def columns(_: Sequence[Report]) -> str:
+    """Return the columns of results.parquet, with their types, from the types of a record and of a turn."""
+    table = [*_fields(Record, SCHEMA, ""), *_fields(Turn, TURN, "turns.")]
+    return markdown_table(table, ["column", "type", "meaning"])
+
+
+FIELD = re.compile(r"(?m)^    (\w+): .*?(?:  # (.*))?$")
+
+
+def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
+    for name, meaning in FIELD.findall(inspect.getsource(kind)):
+        if arrow.get_field_index(name) >= 0 and name != "turns":
+            kind_of = arrow.field(name).type
+            words = "list of double" if pa.types.is_list(kind_of) else str(kind_of)
+            yield [f"`{prefix}{name}`", words, meaning]
+
+
+BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
+    "README.md": {"fastest": fastest, "gate": gate},
+    "docs/results.md": {"results": lambda reports: "\n\n".join(results(reports)), "runs": runs},
+    "docs/reference.md": {"columns": columns},
+    "docs/gate-evidence.md": {"pools": pools, "calibration": calibration},
+}
+"""The blocks of each text, with what makes them of the published runs."""
+
+
+def made(path: str, text: str, reports: Sequence[Report]) -> str:
+    """Return a text with its blocks made anew.
+
+    Raises:
+        ValueError: where it does not have one of them.
+    """
+    for name, make in BLOCKS[path].items():
+        block = re.compile(f"(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)", re.DOTALL)
+        if not block.search(text):
+            raise ValueError(f"{path} has no block {name}")
+        before, after = block.split(text, 1)
+        text = f"{before}{make(reports)}\n{after}"
+    return text
+
+
+def write() -> None:
+    """Write every block anew."""
+    reports = published()
+    for path in BLOCKS:
+        write_text(ROOT / path, made(path, (ROOT / path).read_text(encoding="utf-8"), reports))

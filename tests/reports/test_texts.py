@@ -1,0 +1,72 @@
+"""README and docs: their blocks are what the raw files say, and no figure of a measurement stands outside one."""
+
+import re
+
+import pytest
+import torch
+
+from reports import documents, texts
+from tests.helpers.processes import ROOT
+
+pytestmark = pytest.mark.texts
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"<!-- (\S+) -->\n.*?<!-- end of \1 -->", re.DOTALL)
+FIGURE = re.compile(
+    r"\d[\d.]* ?%? \[\d|\d\.\d+ (?:%|[mµn]?s\b|seconds|minutes|hours|times|×|GiB|MiB|GFLOP)|\d+ of \d{2,}"
+)
+"""A number with its interval, a quantity with decimals, or a count: settings are round."""
+
+
+@pytest.fixture(scope="module")
+def published():
+    return texts.published()
+
+
+@pytest.mark.parametrize("path", texts.BLOCKS)
+def test_the_blocks_of_a_text_are_what_the_raw_files_say(path, published):
+    """`nox -s publish` makes them anew."""
+    text = (ROOT / path).read_text()
+    assert len(BLOCK.findall(text)) == len(texts.BLOCKS[path])
+    assert texts.made(path, text, published) == text
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_no_figure_of_a_measurement_stands_outside_a_block(path):
+    assert FIGURE.findall(BLOCK.sub("", path.read_text())) == []
+
+
+def test_a_figure_outside_a_block_is_found():
+    """The negative control."""
+    block = "<!-- a -->\n1.2 [1.1, 1.3]\n<!-- end of a -->"
+    for figure in ("0.62 [0.58, 0.66]", "took 1.5 times", "97.5 %", "0 of 4005", "12.7 minutes", "8.67 ms"):
+        assert FIGURE.search(BLOCK.sub("", f"{block}\n{figure}"))
+    assert not FIGURE.search(BLOCK.sub("", f"{block}\na margin of 2 %, Python 3.11, within 0.25 to 1"))
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES, *sorted((ROOT / "docs" / "decisions").glob("*.md"))], ids=lambda path: path.name
+)
+def test_every_link_of_a_document_leads_somewhere(path):
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    for href in re.findall(r"\]\(([^)\s]+)\)", text):
+        place, _, anchor = href.partition("#")
+        if re.match(r"https?:", href):
+            continue
+        target = (path.parent / place).resolve() if place else path
+        assert target.exists(), href
+        if anchor:
+            headings = re.findall(r"(?m)^#+ (.*)$", re.sub(r"```.*?```", "", target.read_text(), flags=re.DOTALL))
+            assert anchor in map(documents.slug, headings), href
+
+
+@pytest.mark.process
+def test_the_module_to_use_in_a_program_is_an_lstm():
+    torch.manual_seed(0)
+    code = re.search(r"```python\n(import torch\n.*?)```", (ROOT / "docs" / "reference.md").read_text(), re.DOTALL)
+    there = {}
+    exec(code[1], there)
+    same = torch.nn.LSTM(128, 128)
+    same.load_state_dict(there["lstm"].state_dict())
+    want, (h_n, c_n) = same(there["x"], (there["h0"], there["c0"]))
+    got = there["output"], there["h_n"], there["c_n"]
+    torch.testing.assert_close(got, (want, h_n, c_n), rtol=0, atol=2e-5)
