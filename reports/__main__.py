@@ -67,17 +67,21 @@ def report(addresses: tuple[str, ...], out: Path | None, show: str, where: str |
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
-    with _folders(addresses, where) as paths:
-        return _report(paths, out or TOGETHER if dataset.is_dataset(addresses[0]) else out, show == "all")
+    with _folders(addresses, where) as (paths, damaged):
+        code = _report(paths, out or TOGETHER if dataset.is_dataset(addresses[0]) else out, show == "all")
+        return 1 if damaged else code
 
 
 @contextlib.contextmanager
-def _folders(addresses: Sequence[str], where: str | None) -> Iterator[list[Path]]:
-    """Yield the paths of the runs at some addresses: the chosen runs of a dataset are fetched for as long as needed."""
+def _folders(addresses: Sequence[str], where: str | None) -> Iterator[tuple[list[Path], bool]]:
+    """Yield the paths of the runs at some addresses: the chosen runs of a dataset are fetched for as long as needed.
+
+    And whether files of the dataset are damaged, which is said.
+    """
     if not any(map(dataset.is_dataset, addresses)):
         if where is not None:
             raise click.UsageError("--where is for a dataset")
-        yield [Path(address) for address in addresses]
+        yield [Path(address) for address in addresses], False
         return
     if len(addresses) > 1:
         raise click.UsageError("give one dataset, and nothing else")
@@ -85,6 +89,7 @@ def _folders(addresses: Sequence[str], where: str | None) -> Iterator[list[Path]
         with _dataset_errors():
             source = dataset.Dataset(addresses[0])
             chosen = source.runs(where or "")
+            _say_unreadable(source.unreadable)
             if len(chosen) > MOST_PAGES:
                 raise click.UsageError(
                     f"{len(chosen)} runs match, and a page shows at most {MOST_PAGES}: choose fewer with --where"
@@ -92,7 +97,7 @@ def _folders(addresses: Sequence[str], where: str | None) -> Iterator[list[Path]
             if not len(chosen):
                 raise click.ClickException("no run matches")
             paths = source.fetch(chosen, folder)
-        yield sorted(paths)
+        yield sorted(paths), bool(source.unreadable)
 
 
 @contextlib.contextmanager
@@ -153,7 +158,7 @@ def _say_unreadable(errors: Sequence[frames.Unreadable]) -> None:
 )
 def build_site(published: str, where: str | None, out: Path) -> int:
     """Build the site of the published runs: static files that any host can serve."""
-    with _folders([published], where) as paths:
+    with _folders([published], where) as (paths, damaged):
         here = paths[0].glob(f"*/{frames.RESULTS}")
         runs = paths if dataset.is_dataset(published) else sorted(path.parent for path in here)
         reported, unreadable = run_folder.reports(runs, out / publication.RUNS, out, publication.OF_A_RUN)
@@ -162,7 +167,7 @@ def build_site(published: str, where: str | None, out: Path) -> int:
             raise click.ClickException(f"{published} holds no run")
         publication.build(out, reported)
     command_line.say(f"the site is {out / 'index.html'}")
-    return 1 if unreadable else 0
+    return 1 if unreadable or damaged else 0
 
 
 @cli.command()

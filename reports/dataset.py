@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.metadata import Metadata
-from impls.core.files import write_text, write_whole
+from impls.core.files import check_regular, write_text, write_whole
 from impls.core.text import one_line
 from reports import history
 from reports.charts.drawing import file_name
-from reports.frames import ENVIRONMENT, RESULTS, read_run
+from reports.frames import ENVIRONMENT, RESULTS, Unreadable, read_run
 
 IN_FILE = b"lstm-bench run"
 """The key of a Description in a file's metadata."""
@@ -55,7 +55,10 @@ class Description(msgspec.Struct):
 
 
 class Dataset:
-    """A dataset at an address such as /data/lstm or s3://bucket/lstm."""
+    """A dataset at an address such as /data/lstm or s3://bucket/lstm.
+
+    `unreadable` has why files of the last runs() can't be read.
+    """
 
     def __init__(self, address: str) -> None:
         import fsspec  # of the group `dataset`
@@ -63,6 +66,7 @@ class Dataset:
         self.address = str(address).rstrip("/")
         self.files, self.root = fsspec.core.url_to_fs(self.address)
         self.is_folder = "file" in self.files.protocol
+        self.unreadable: list[Unreadable] = []
 
     def put(self, folder: Path) -> str:
         """Add a run, or replace it, and return its id.
@@ -99,7 +103,9 @@ class Dataset:
         import duckdb
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            rows = list(pool.map(self._row, self._names()))
+            read = list(pool.map(self._row, self._names()))
+        self.unreadable = [each for each in read if isinstance(each, Unreadable)]
+        rows = [each for each in read if not isinstance(each, Unreadable)]
         with duckdb.connect(":memory:") as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.register("runs", pa.Table.from_pylist(rows, schema=COLUMNS))
@@ -135,11 +141,16 @@ class Dataset:
             raise ValueError(f"{self.address} holds no dataset: it has no month=…/*.parquet")
         return runs
 
-    def _row(self, name: str) -> dict[str, Any]:
-        """Return a file's row of COLUMNS."""
-        with self.files.open(f"{self.root}/{name}", block_size=2**16) as opened:
-            described = _description(pq.read_metadata(opened))
-        metadata = msgspec.json.decode(described.environment, type=Metadata)
+    def _row(self, name: str) -> dict[str, Any] | Unreadable:
+        """Return a file's row of COLUMNS, or why it can't be read."""
+        try:
+            if self.is_folder:
+                check_regular(Path(self.root, name), 2**63)
+            with self.files.open(f"{self.root}/{name}", block_size=2**16) as opened:
+                described = _description(pq.read_metadata(opened))
+            metadata = msgspec.json.decode(described.environment, type=Metadata)
+        except (ValueError, OSError, RecursionError, pa.ArrowException) as error:
+            return Unreadable(f"{name} is no run of a dataset: {error}")
         label, date = history.machine_label(metadata), history.began(metadata.run.run_id)
         return {
             "run_id": metadata.run.run_id,

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from benchmarks import json_files
 from benchmarks.metadata import Metadata
 from benchmarks.options import Options
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
+from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
 from impls.core.command_line import describe
 from impls.core.text import one_line
 from reports import benchmark_json
@@ -212,6 +212,7 @@ def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None
     if len(runs := list(records["run_id"].unique())) > 1:
         raise Unreadable(f"{path} holds rows of {len(runs)} runs ({runs[0]}, {runs[1]}); it must hold one run")
     _refuse(path, records, records.duplicated(KEY), "occurs more than once")
+    _refuse(path, records, ~records["status"].isin(STATUSES), "has a status that this version does not know")
     _refuse(path, records, (records["status"] == "ok") & ~_is_time(records["seconds"]), "is ok and has no time")
     wrong = records.index.isin(turns.loc[~_is_time(turns["seconds"]), "record"])
     _refuse(path, records, pd.Series(wrong, records.index), "has a turn without a time")

@@ -41,7 +41,7 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
             needed /= peak_operations(row.device, dtype, int(row.threads))
             found.append((needed / to_peak.ratio, needed / to_peak.ratio_high))
         else:
-            found.append((needed / row.seconds / rates.get(dtype, math.nan), math.nan))
+            found.append((needed / row.seconds / (rates.get(dtype) or math.nan), math.nan))
     return pd.DataFrame(found, columns=["peak_share", "peak_share_low"], index=rows.index, dtype=float)
 
 

@@ -43,8 +43,8 @@ def sbatch_options(given: Sequence[str]) -> dict[str, str]:
     for text in given:
         name, _, value = text.partition("=")
         name = name.lstrip("-").replace("_", "-")
-        if not value:
-            raise click.UsageError(f"--slurm {text} is not KEY=VALUE")
+        if not value or not text.isprintable():  # it becomes a line of a shell script
+            raise click.UsageError(f"--slurm {text} is not KEY=VALUE on one line")
         if name in OWN:
             raise click.UsageError(f"--slurm {text}: the fleet gives {name} itself (see --partition, --nodes)")
         if name == "time" and not value.isdecimal():
@@ -129,4 +129,4 @@ def cancel(jobs: Iterable[str]) -> None:
     Raises:
         CommandFailed: where Slurm refuses.
     """
-    run(["scancel", *jobs], SECONDS)
+    run(["scancel", "--", *jobs], SECONDS)

@@ -5,6 +5,7 @@ Where a side cannot be made, every function raises Unusable.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ from impls.core.files import digest, temporary_folder
 SKIPPED = ("__pycache__", ".git")
 IMPLS, CONTRACT = "impls", ("core", "api.py")
 """What of impls/ is in no snapshot: the contract of the working tree checks and times both sides."""
+SUBMODULE = "160000 "
+"""The mode of a submodule in git's index."""
 
 
 class Unusable(ValueError):
@@ -30,7 +33,7 @@ class NoFolder(Unusable):
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    """Return what a folder holds, by path: of a file its bytes, of a link where it leads to.
+    """Return what a folder holds, by path: of a file a hash and whether it can be run, of a link where it leads to.
 
     Raises:
         Unusable: where a link leads out of the folder: nobody would see what changes there.
@@ -43,7 +46,8 @@ def content_of(folder: Path) -> dict[str, bytes]:
                 raise Unusable(f"{name} is a link that leads out of its folder")
             content[name] = b"-> " + os.fsencode(path.readlink())
         elif path.is_file() and not {*path.parts} & {*SKIPPED}:
-            content[name] = path.read_bytes()
+            with path.open("rb") as file:
+                content[name] = hashlib.file_digest(file, "sha256").digest() + b"x" * bool(path.stat().st_mode & 0o100)
     return content
 
 
@@ -65,6 +69,12 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
             if not target.exists():  # it was there, or another process was faster
                 raise
     return target
+
+
+def _mark(place: Path, commit: str) -> None:
+    """Say which commit a submodule has: its files are in no snapshot, but what needs them must not count as alike."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "commit-of-a-submodule").write_text(commit)
 
 
 def git(folder: Path, *arguments: str, **variables: str) -> bytes:
@@ -108,6 +118,9 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
             without = [f"{name}/{path}" for path in CONTRACT]
             git(top, "rm", "-rqf", "--cached", "--ignore-unmatch", "--", *without, **index)
         git(top, "checkout-index", "--all", f"--prefix={target}/", **index)
+        for line in git(top, "ls-files", "-sz", **index).decode().split("\0"):
+            if line.startswith(SUBMODULE):
+                _mark(target / line.partition("\t")[2], line.split()[1])
 
     return _snapshot(check_out)
 
@@ -119,16 +132,21 @@ def of_working_tree(folder: Path, name: str) -> Path:
     """
     try:
         listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
-        files = [Path(line) for line in listed if line]
+        files = [Path(line) for line in listed if line and not line.endswith("/")]  # a repository of its own
     except Unusable:  # in no repository
         files = [path.relative_to(folder) for path in folder.rglob("*")]
 
     def copy(target: Path) -> None:
         for path in files:
             left_out = {*path.parts} & {*SKIPPED} or (name == IMPLS and path.parts[0] in CONTRACT)
-            if not left_out and ((folder / path).is_file() or (folder / path).is_symlink()):
+            if left_out:
+                continue
+            if (folder / path).is_file() or (folder / path).is_symlink():
                 (target / name / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / path, target / name / path, follow_symlinks=False)
+                shutil.copy(folder / path, target / name / path, follow_symlinks=False)
+            elif (folder / path / ".git").exists():
+                whole = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+                _mark(target / name / path, git(folder / path, *whole).decode().strip())
 
     return _snapshot(copy)
 

@@ -272,7 +272,9 @@ class Arm:
         raise ArmFailed("crashed", f"the process {how}{self._last_words()}")
 
     def _last_words(self) -> str:
-        lines = self.log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
+        with self.log.open("rb") as file:  # of any size
+            file.seek(-min(2000, self.log.stat().st_size), os.SEEK_END)
+            lines = file.read(2000).decode(errors="replace").strip().splitlines()
         return f"; its last line: {one_line(lines[-1], 150)}" if lines else ""
 
 

@@ -87,9 +87,12 @@ def adopt_orphans() -> None:
 
 
 def start(command: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
-    """Start a worker, in a session of its own."""
+    """Start a worker, in a process group of its own.
+
+    The group is one of this session: when this process is killed, the kernel sends SIGHUP to it where it is stopped.
+    """
     with _starting:  # before another thread looks for orphans
-        process = subprocess.Popen(command, start_new_session=True, **how)
+        process = subprocess.Popen(command, process_group=0, **how)
         _expected.add(process.pid)
     return process
 
@@ -97,16 +100,16 @@ def start(command: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
 def orphans() -> list[int]:
     """Return this process's children that it has not started itself.
 
-    What it starts itself is a worker, which it expects, or stays in its session.
+    What it starts itself is a worker, which it expects, or stays in its process group.
     """
     with _starting:
         found = [pid for pid in _children(os.getpid()) if pid not in _expected]
-    return [pid for pid in found if _session(pid) not in (None, os.getsid(0)) and _lives(pid)]
+    return [pid for pid in found if _group(pid) not in (None, os.getpgrp()) and _lives(pid)]
 
 
-def _session(pid: int) -> int | None:
+def _group(pid: int) -> int | None:
     try:
-        return os.getsid(pid)
+        return os.getpgid(pid)
     except ProcessLookupError:
         return None
 

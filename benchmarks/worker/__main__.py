@@ -7,6 +7,7 @@ import.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def serve(fd: int) -> None:
 
         start = msgspec.json.decode(lines.readline(), type=protocol.Start)
         die_with_parent(start.runner)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also under nohup: see outside.start
         os.sched_setaffinity(0, start.cores)
         try:
             worker = Worker(start)

@@ -36,8 +36,9 @@ def where(device: object, *words: object) -> str:
 
 
 def words(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Return columns of names as a chart shows them: each name on one line."""
-    return pd.DataFrame({name: rows[name].astype(str).map(one_line) for name in columns})
+    """Return columns of names as a chart shows them: each on one line, with ▯ for a sign that Vega would cut in two."""
+    lines = {name: rows[name].astype(str).map(one_line) for name in columns}
+    return pd.DataFrame(lines).replace("[^\0-\uffff]", "▯", regex=True)
 
 
 def said(rows: pd.DataFrame, sentence: Callable[[Any], str]) -> list[str]:

@@ -214,7 +214,9 @@ def test_slurms_words_are_read(monkeypatch):
         slurm.places(None, 1)
 
 
-@pytest.mark.parametrize("text", ["nodelist=n1", "--signal=USR1@5", "job_name=x", "account=", "time=1:00:00"])
+@pytest.mark.parametrize(
+    "text", ["nodelist=n1", "--signal=USR1@5", "job_name=x", "account=", "time=1:00:00", "comment=a\nb"]
+)
 def test_options_of_sbatch_that_are_the_fleets_own_are_refused(text):
     with pytest.raises(click.UsageError, match=re.escape(f"--slurm {text}")):
         slurm.sbatch_options(["gres=gpu:1", text])

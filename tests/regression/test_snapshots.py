@@ -1,5 +1,7 @@
 """Snapshots of a revision and of the working tree."""
 
+import os
+
 import pytest
 from click.testing import CliRunner
 
@@ -62,6 +64,48 @@ def test_links_are_part_of_what_is_compared(folder):
     (folder / "helpers").symlink_to(folder.parent)
     with pytest.raises(snapshots.Unusable, match="leads out"):
         snapshots.of_working_tree(folder, "impls")
+
+
+def test_whatever_the_implementation_can_read_makes_two_sides_differ(folder, tmp_path):
+    """No gate says that nothing was measured, since both sides are the same, where one of these differs."""
+    module = tmp_path / "module"
+    module.mkdir()
+    git(module, "init", "-q")
+    git(module, "commit", "-q", "--allow-empty", "-m", "1")
+    git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(module), "cell")
+    for name in ("data.bin", "requirements.txt", "step.py"):
+        (folder / name).write_text("1")
+    (folder / "build.sh").write_text("exit 0")
+    (folder / "weights.bin").write_text("oid sha256:1")  # as Git LFS keeps it
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "2")
+
+    def differ():
+        return snapshots.of_working_tree(folder, "impls") != snapshots.of_revision(folder, "HEAD", "impls")
+
+    assert not differ()
+    (folder / "ignored.py").write_text("newer")
+    assert not differ(), "neither side can read it"
+    for name in ("data.bin", "requirements.txt", "step.py", "weights.bin"):
+        (folder / name).write_text("2")
+        assert differ(), name
+        git(folder, "checkout", "-q", "--", name)
+    (folder / "build.sh").chmod(0o755)
+    assert differ()
+    assert os.access(snapshots.of_working_tree(folder, "impls") / "impls" / "build.sh", os.X_OK)
+    git(folder, "checkout", "-q", "--", "build.sh")
+    (folder / "untracked").touch()
+    assert differ()
+    (folder / "untracked").unlink()
+    assert not differ()
+    (folder / "cell" / "step.h").touch()
+    git(folder / "cell", "add", "-A")
+    assert differ()
+    git(folder / "cell", "commit", "-qm", "2")
+    assert differ()
+    git(folder, "commit", "-qam", "3")
+    assert not differ()
+    assert snapshots.of_revision(folder, "HEAD~1", "impls") != snapshots.of_revision(folder, "HEAD", "impls")
 
 
 def test_a_command_in_a_hook_of_git_finds_other_repositories_than_the_hooks(folder, monkeypatch):

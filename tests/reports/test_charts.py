@@ -203,6 +203,14 @@ def test_what_failed_is_not_drawn_and_without_the_baseline_nothing_is_compared(t
     assert drawn(tmp_path, [{**row, **failed} for row in rows()])[1] == {}
 
 
+def test_a_long_name_may_have_any_sign(tmp_path):
+    """Vega cuts names between the two halves of a sign, which no SVG can hold."""
+    name = "🔥" * 40
+    _, found = drawn(tmp_path, [*rows(1), *rows(1, {name: 2e-3, f"a{name}": 2e-3})])
+    for drawing in found.values():
+        svg(drawing, NARROW)
+
+
 @pytest.mark.parametrize("shown", [(1e-6, 1e3), (1.05, 1.13), (0.4, 2.5), (3e-4, 2e-2)])
 @pytest.mark.parametrize("most", [3, 8])
 def test_a_log_axis_has_a_few_round_ticks(shown, most):

@@ -8,14 +8,16 @@ import shutil
 import subprocess
 import sys
 
+import msgspec
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.record import read_records
 from reports import frames
 from reports.__main__ import cli
-from reports.dataset import Dataset
+from reports.dataset import IN_FILE, Dataset, Description
 from reports.summary import summarise
 from tests.helpers.processes import wait_for
 from tests.helpers.records import publishable, record, save
@@ -93,8 +95,8 @@ def test_a_file_that_is_being_written_is_not_read(filled, tmp_path):
     assert len(filled.runs()) == 4
 
 
-def call(*words):
-    return CliRunner().invoke(cli, [*map(str, words)])
+def call(*words, **how):
+    return CliRunner().invoke(cli, [*map(str, words)], **how)
 
 
 def test_the_commands_take_a_dataset(filled, tmp_path):
@@ -106,6 +108,22 @@ def test_the_commands_take_a_dataset(filled, tmp_path):
     site = ("site", "--published", filled.address, "--where", where, "--out", tmp_path / "site")
     assert call(*site).exit_code == 0
     assert "2026-11-04" in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_what_is_damaged_is_said_and_the_rest_is_reported(filled, tmp_path):
+    """Half a file, a pipe, and a description that is nested too deeply for a reader of JSON."""
+    half, pipe, deep, _ = sorted((tmp_path / "data").rglob("*.parquet"))
+    half.write_bytes(half.read_bytes()[:300])
+    pipe.unlink()
+    os.mkfifo(pipe)
+    known = {IN_FILE: msgspec.json.encode(Description([], '{"x":' * 9999))}
+    pq.write_table(pq.read_table(deep).replace_schema_metadata(known), deep)
+    for words in (("report", filled.address, "--out"), ("site", "--published", filled.address, "--out")):
+        done = call(*words, tmp_path / words[0], standalone_mode=False)
+        assert done.return_value == 1, done.stderr
+        said = done.stderr.splitlines()
+        assert [path.name in line for path, line in zip((half, pipe, deep), said, strict=True)] == [True] * 3
+        assert "20261104" in (tmp_path / words[0] / "index.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,7 @@ WRONG = {
     "text for time": ({"seconds": ["fast"] * 4}, "column seconds is not double"),
     "a half": ({"replicate": [0.0, 0.5, 0.0, 1.0]}, "column replicate is not int32"),
     "turns": ({"turns": [1] * 4}, "it has no column turns.block"),
+    "a word": ({"status": ["ok", "fine", "ok", "ok"]}, "has a status"),
 }
 
 
@@ -181,7 +182,7 @@ def test_what_can_not_be_true_is_refused(name, tmp_path):
     columns, message = WRONG[name]
     said = refused(changed(tmp_path / "wrong.parquet", **columns))
     assert message in said
-    assert (IN_KEY in said) == (message.startswith(("is ok", "has a turn", "occurs")))
+    assert (IN_KEY in said) == (message.startswith(("is ok", "has a turn", "has a status", "occurs")))
 
 
 def test_a_file_without_a_column_that_is_needed_is_refused_and_others_may_be_missing(tmp_path):

@@ -111,3 +111,5 @@ def test_a_run_from_before_the_peak_has_a_share_of_what_a_library_reached(tmp_pa
     assert found.set_index("problem")["peak_share"].to_dict() == pytest.approx(shares, nan_ok=True)
     assert list(reached(run)) == ["a library's float32 matrix product reached 1 GFLOP/s"]
     assert above(found) is None
+    unknown = described(run, matmul_flops_per_second={"float32": 0.0})
+    assert summarise(unknown)["peak_share"].isna().all()

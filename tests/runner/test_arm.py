@@ -89,7 +89,9 @@ def without_process(tmp_path):
     arm = arm_of(registry.resolve("reference"), tmp_path)
     arm.options = msgspec.structs.replace(arm.options, call_seconds=0.2)
     arm.log, arm.buffer = tmp_path / "log.txt", b""
-    arm.log.write_text("first\nFatal Python error\n")
+    with arm.log.open("w") as log:
+        log.seek(2**43)  # larger than any memory
+        log.write("first\nFatal Python error\n")
     arm.channel, theirs = socket.socketpair()
 
     def make(code, sent):

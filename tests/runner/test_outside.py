@@ -9,7 +9,7 @@ import time
 import pytest
 
 from benchmarks.runner import outside
-from tests.helpers.processes import python
+from tests.helpers.processes import python, wait_for
 
 SLEEP = (sys.executable, "-c", "import time; print(flush=True); time.sleep(60)")
 
@@ -52,7 +52,7 @@ outside.adopt_orphans()
 daemon = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(60)"
 subprocess.run([sys.executable, "-c", daemon])
 worker = outside.start([sys.executable, "-c", "import time; time.sleep(60)"])
-here = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])  # in this session: the runner's own
+here = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])  # of this group: the runner's own
 while not (found := outside.orphans()): time.sleep(0.01)
 assert len(found) == 1, found
 assert "setsid" in psutil.Process(found[0]).cmdline()[-1]
@@ -68,6 +68,30 @@ worker.kill(), here.kill()
 def test_an_orphan_is_adopted_told_from_other_children_and_ended():
     done = python("-c", ORPHAN)
     assert done.returncode == 0, done.stderr
+
+
+KILLED = """
+import os, signal, subprocess, sys, time
+from benchmarks.runner import outside
+code = "import subprocess, time; print(subprocess.Popen(['sleep', '600']).pid, flush=True); time.sleep(600)"
+worker = outside.start([sys.executable, "-c", code], stdout=subprocess.PIPE)
+helper = int(worker.stdout.readline())
+os.killpg(worker.pid, signal.SIGSTOP)
+os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
+print(helper, worker.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.process
+def test_a_runner_that_is_killed_leaves_no_process_that_is_stopped():
+    done = python("-c", KILLED)
+    started = [int(pid) for pid in done.stdout.split()]
+    assert len(started) == 2, done.stderr
+    try:
+        wait_for(lambda: not any(map(outside._lives, started)))
+    finally:
+        outside.end(started)
 
 
 @pytest.mark.process
