@@ -48,7 +48,6 @@ SECTIONS = {
     "flips": "How does the size change it?",
     "directions": "Forward and training step",
     "changes": "Is torch.compile worth it? What does each change buy?",
-    "elsewhere": "Published elsewhere",
     "more": "More questions",
     "rows": "Every row",
     "across-runs": "History",
@@ -58,7 +57,7 @@ SECTIONS = {
     "runs": "The data, and how to cite it",
 }
 """The sections of the page, each with its title. Those of PARTS show what reports/parts/ has for them."""
-PARTS = ("ratios", "flips", "directions", "changes", "elsewhere", "more")
+PARTS = ("ratios", "flips", "directions", "changes", "more")
 """The sections that are left out where no part has anything for them."""
 
 

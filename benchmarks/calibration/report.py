@@ -14,7 +14,7 @@ from benchmarks.calibration import assumptions
 from benchmarks.calibration.counting import count_all
 from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.rates import LONG_ENOUGH, Count, Rate
+from benchmarks.calibration.rates import Count, Rate
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up, span
 from benchmarks.calibration.replay import Case, Head, Replay
 from benchmarks.regression.decision import TESTED, GateKey
@@ -28,12 +28,6 @@ OFTEN = {SHARES[0]: (2000, 1000)}
 """For exactly this slowdown: GATES and AGAIN, where those above would widen the limits most."""
 ENOUGH = 6
 """With fewer rounds, there is no bound on false alarms."""
-TARGETS = {"+2%": 0.95, "+3%": 0.995}
-"""How often a slowdown of exactly this size is to be found."""
-MOST_ALARMS, ROUNDS = 0.003, 15
-"""The share of gates that may raise a false alarm, and how many rounds are to show it."""
-MINUTES = {("same", "mean"): 5.0, ("same", "longest"): 7.0, ("+2%", "longest"): 10.0}
-"""How long real gates of the default benchmarks may take."""
 EXACT, INJECTED, OF_ONE = "exact sizes", "injected", "one implementation"
 """The rows of the first table: gates of all benchmarks, with both kinds of slowdowns; and gates that compare the
 benchmarks of a single implementation, as for an LSTM of one's own."""
@@ -61,7 +55,7 @@ def report(
     parts = [_heading(pool)]
     if len(copies) >= TESTED:
         found = count_all(pool, counts_of(pool), processes, advance)
-        parts += [rules(found), targets(pool, found, gates)]
+        parts.append(rules(found))
         parts.append("\n".join(f"- {line}" for line in [*_least(found), *assumed(pool)]))
         parts += summed_up(pool)
     else:
@@ -131,43 +125,15 @@ def rules(found: Rates) -> str:
     return markdown_table(rows, ["rule", "false alarms", *(f"{side} found" for side in sides), "processes a side"])
 
 
-def targets(pool: Pool, found: Rates, gates: Sequence[RealGate]) -> str:
-    """Return the table of what this gate is to reach, what was measured, and whether its limits show that."""
-    own = pool.by_round(pool.holding([BASE, COPY])).values()
-    rounds, alarms = sum(len(replicates) >= LONG_ENOUGH for replicates in own), found.get((EXACT, BOUND))
-    rows = [
-        [f"{ROUNDS} rounds", str(rounds), "met" if rounds >= ROUNDS else "missed"],
-        [f"false alarms in at most {percent(MOST_ALARMS)} of gates", f"takes {ENOUGH} rounds", "unclear"],
-    ]
-    if alarms is not None:
-        rows[1][1:] = [_simulated(alarms), _reached(-alarms.high, -alarms.low, -MOST_ALARMS)]
-    for side, least in TARGETS.items():
-        rate = found[EXACT, side]
-        state = _reached(rate.low, rate.high, least) if rate else "unclear"
-        which = f"at least {percent(least)} of gates, mean of all benchmarks"
-        rows.append([f"exactly {side} found in {which}", _found(rate), state])
-    default = pool.identity is not None and not pool.identity.gates
-    for (kind, which), most in MINUTES.items():
-        if default and (minutes := [gate.seconds / 60 for gate in gates if gate.kind == kind]):
-            taken = max(minutes) if which == "longest" else sum(minutes) / len(minutes)
-            target = f"real gates, {kind}: {which} at most {most:g} minutes"
-            rows.append([target, f"{taken:.1f}", "met" if taken <= most else "missed"])
-    return markdown_table(rows, ["target", "measured", ""])
-
-
 def _simulated(alarms: Rate) -> str:
     """Return how many simulated gates raised a false alarm, in words."""
     return f"{percent(alarms.rate)} of {alarms.gates} simulated gates, at most {percent(alarms.high)}"
 
 
-def _reached(low: float, high: float, least: float) -> str:
-    """Return whether limits show that at least this is reached."""
-    return "met" if low >= least else "missed" if high < least else "unclear"
-
-
 def _least(found: Rates) -> list[str]:
-    """Return where the smallest slowdown is found least often, and the false alarms of gates of one implementation."""
-    lines = []
+    """Return the bounds on false alarms, and where the smallest slowdown is found least often."""
+    alarms = found.get((EXACT, BOUND))
+    lines = [f"false alarms: {_simulated(alarms) if alarms else f'a bound takes {ENOUGH} rounds'}"]
     if least := found[EXACT, LEAST]:
         where = f"exactly {name_of(SHARES[0])} is found least often in {least.benchmark}"
         lines.append(f"{where}: {_found(least)}, a 90 % interval")

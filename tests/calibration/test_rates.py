@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.calibration import assumptions, rates, report
+from benchmarks.calibration import assumptions, rates
 from benchmarks.calibration.pool import BASE, COPY, Replicate
 from benchmarks.calibration.rates import Count, by_chance
 from benchmarks.calibration.replay import Case, Gate, Head, Replay
@@ -144,7 +144,7 @@ def test_simulated_gates_raise_alarms_where_rounds_differ_and_none_where_they_ar
     assert quiet.rate == 0
     assert quiet.high == pytest.approx(by_chance(0, 200)[1])
     loud = simulated_alarms(apart, 60)
-    assert loud.low > report.MOST_ALARMS
+    assert loud.low > 0.003
     replayed = alarms_within_rounds(apart)
     assert loud.rate > replayed.rate / 2  # the bound on the spread between rounds is above what was measured
 

@@ -56,12 +56,11 @@ def test_text_without_markup_gets_no_backslash(text):
 
 
 def test_markdown_holds_what_the_run_answers_and_each_reason(tmp_path):
-    rows = trained("torch_lstm", 1e-3, problem="t100-b64-i512-h512") + trained("base", 1e-3)
-    rows += trained("torch_script", 3e-3, problem="t100-b64-i512-h512")
+    rows = trained("torch_cell", 1e-3) + trained("torch_cell_compiled", 3e-3) + trained("base", 1e-3)
     rows += [failed("bad", 0, "crashed", "killed by SIGSEGV", workload="sequence", mode="train_step")]
     written = tables.markdown(complete(save(tmp_path, rows)))
-    assert "## What have others published?" in written
-    assert re.search(r"\| torch_script over torch_lstm +\|.*\| +3\.0", written)
+    assert "## Is torch.compile worth it?" in written
+    assert re.search(r"\| torch_cell_compiled +\| +3\.0", written)
     assert re.search(r"\| bad +\|.*killed by SIGSEGV", written)
 
 
