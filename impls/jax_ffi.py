@@ -1,7 +1,7 @@
-"""The recurrence in C++ by jax.ffi, with a custom_vjp; the batched products are XLA's.
+"""Each direction of each layer in C++ by jax.ffi, with a custom_vjp.
 
-impls/families/native/lstm.h is the recurrence, the same as torch_cpp's. It is compiled when it is first traced on a
-machine, which takes seconds, and kept.
+impls/families/native/lstm.h does it all, the same as torch_cpp's. It is compiled when it is first traced on a machine,
+which takes seconds, and kept.
 """
 
 import ctypes
@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 
 from impls.api import Prepared, Problem, Weights
 from impls.families import native
-from impls.families.jax import layered, prepare_function
-from impls.families.jax_recurrence import layer_of, weight_gradient
+from impls.families.jax import both_biases, layered, prepare_function
 from impls.families.threads import threads
 
 FRAMEWORK = "jax"
@@ -30,46 +31,71 @@ SOURCE = "jax_lstm.cpp", (jax.ffi.include_dir(),)
 
 @functools.cache
 def register() -> None:
-    """Compile the recurrence where that has not been done, and make it known to XLA."""
+    """Compile the LSTM where that has not been done, and make it known to XLA."""
     library = ctypes.CDLL(str(native.build(*SOURCE)))
-    for dtype in DTYPES:
-        for name in (f"lstm_forward_{dtype}", f"lstm_backward_{dtype}"):
-            jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
+    for name in ("lstm_forward", "lstm_backward"):
+        jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
 
 
-def call(name: str, shapes: list[tuple[int, ...]], *arrays: jax.Array) -> Sequence[jax.Array]:
-    """Call a function of lstm.h; its results have these shapes."""
+def call(name: str, shapes: list[tuple[int, ...]], x: jax.Array, hidden: int, *arrays: Any) -> Sequence[jax.Array]:
+    """Call a function of lstm.h on arrays, in the order of its struct; None and the shape (0,) are those left out."""
     register()
-    dtype = arrays[0].dtype
-    results = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
-    return jax.ffi.ffi_call(f"lstm_{name}_{dtype}", results)(*arrays, threads=np.int32(threads()))
+    results = [jax.ShapeDtypeStruct(shape, x.dtype) for shape in shapes]
+    given = [jnp.zeros(0, x.dtype) if array is None else array for array in arrays]
+    sizes = np.array([*x.shape, hidden])
+    return jax.ffi.ffi_call(f"lstm_{name}", results)(*given, threads=np.int32(threads()), sizes=sizes)
+
+
+def run(keep: bool, x: jax.Array, h0: jax.Array, *rest: Any) -> Sequence[jax.Array]:
+    """Return output (T, B, H), h_n, c_n, and the gates (T, B, 4H) and all c (T, B, H), which may be left out."""
+    (steps, batch, _), hidden = x.shape, h0.shape[-1]
+    kept = [(steps, batch, 4 * hidden), (steps, batch, hidden)] if keep else [(0,), (0,)]
+    return call("forward", [(steps, batch, hidden), h0.shape, h0.shape, *kept], x, hidden, x, h0, *rest)
 
 
 @jax.custom_vjp
-def recurrence(z: jax.Array, h0: jax.Array, c0: jax.Array, weight_hh: jax.Array) -> tuple[jax.Array, ...]:
-    """Projected inputs z (T, B, 4H), h0 and c0 (B, H), weight_hh (4H, H) → output (T, B, H), h, c."""
-    return recurrence_fwd(z, h0, c0, weight_hh)[0]  # type: ignore[no-any-return]
+def direction(*given: Any) -> tuple[jax.Array, ...]:
+    """x (T, B, I), h0 and c0 (B, H), weight_ih (4H, I), weight_hh (4H, H), bias (4H) or None → output, h_n, c_n."""
+    return tuple(run(False, *given)[:3])
 
 
-def recurrence_fwd(z: jax.Array, h0: jax.Array, c0: jax.Array, weight_hh: jax.Array) -> tuple[Any, Any]:
-    """Return what `recurrence` returns, and the residuals."""
-    states = len(z), *h0.shape
-    gates, output, all_c = call("forward", [z.shape, states, states], z, h0, c0, weight_hh)
-    return (output, output[-1], all_c[-1]), (gates, output, all_c, h0, c0, weight_hh)
+def direction_fwd(*given: Any) -> tuple[Any, Any]:
+    """Return what `direction` returns, and the residuals; the first is None where x needs no gradient."""
+    values = [None if each is None else each.value for each in given]
+    *made, gates, all_c = run(True, *values)
+    return tuple(made), (values[0] if given[0].perturbed else None, values, made[0], gates, all_c)
 
 
-def recurrence_bwd(residuals: Any, cotangents: Any) -> tuple[jax.Array, ...]:
-    """Return d_z (T, B, 4H), d_h0 and d_c0 (B, H), and d_weight_hh (4H, H), the last by one product."""
-    gates, output, all_c, h0, c0, weight_hh = residuals
-    d_z, d_h0, d_c0 = call("backward", [gates.shape, h0.shape, c0.shape], *cotangents, gates, c0, all_c, weight_hh)
-    return d_z, d_h0, d_c0, weight_gradient(d_z, h0, output)
+def direction_bwd(residuals: Any, cotangents: Any) -> tuple[Any, ...]:
+    """Return the gradients of everything that `direction` takes."""
+    wanted, (*values, bias), *kept = residuals
+    shapes = [value.shape for value in values] + [(0,) if bias is None else bias.shape]
+    given = [None if isinstance(each, SymbolicZero) else each for each in cotangents]
+    made = call(
+        "backward",
+        [(0,) if wanted is None else shapes[0], *shapes[1:]],
+        values[0],
+        shapes[1][-1],
+        *given,
+        *values,
+        *kept,
+    )
+    d_x = jnp.zeros_like(values[0]) if wanted is None else made[0]
+    return d_x, *made[1:5], None if bias is None else made[5]
 
 
-recurrence.defvjp(recurrence_fwd, recurrence_bwd)
+direction.defvjp(direction_fwd, direction_bwd, symbolic_zeros=True)
+
+
+def layer(params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
+    """Do one direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
+    weights = params[f"weight_ih_{suffix}"], params[f"weight_hh_{suffix}"]
+    bias = both_biases(params, suffix) if f"bias_ih_{suffix}" in params else None
+    return direction(x, h, c, *weights, bias)  # type: ignore[no-any-return]
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     native.compiler()
-    prepared = prepare_function(problem, weights, device, workload, layered(problem, layer_of(recurrence)))
+    prepared = prepare_function(problem, weights, device, workload, layered(problem, layer))
     return replace(prepared, compiled_before=lambda: native.seconds_before(*SOURCE))

@@ -1,7 +1,7 @@
-"""The recurrence in C++, forward and backward, as a torch.autograd.Function.
+"""Each direction of each layer in C++, forward and backward, as a torch.autograd.Function.
 
-impls/families/native/lstm.h is the recurrence. It is compiled at the first call on a machine, which takes seconds, and
-kept. The batched products are those of MKL on Intel's processors, and of oneDNN elsewhere.
+impls/families/native/lstm.h does it all, products of matrices too. It is compiled at the first call on a machine, which
+takes seconds, and kept.
 """
 
 import ctypes
@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from impls.api import Prepared, Problem, Weights
 from impls.families import native
-from impls.families.torch import prepare_module
-from impls.families.torch_recurrence import Loops, RecurrentLSTM, quickest
+from impls.families.torch import CanonicalLSTM, prepare_module
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
@@ -28,41 +28,67 @@ SOURCE = "torch_lstm.cpp"
 def function(name: str, dtype: torch.dtype) -> Any:
     """Return a function of lstm.h for a dtype."""
     found = getattr(native.library(SOURCE), f"lstm_{name}_{str(dtype).removeprefix('torch.')}")
-    pointers = {"forward": 7, "backward": 10}[name]
-    found.argtypes = [*[ctypes.c_int64] * 3, *[ctypes.c_void_p] * pointers, ctypes.c_int]
     found.restype = None
     return found
 
 
-def call(name: str, sizes: tuple[int, ...], *tensors: Tensor) -> None:
-    """Call a function of lstm.h on dense tensors of one dtype."""
-    function(name, tensors[0].dtype)(*sizes, *[tensor.data_ptr() for tensor in tensors], torch.get_num_threads())
+def call(name: str, x: Tensor, hidden: int, *tensors: Tensor | None) -> None:
+    """Call a function of lstm.h on x (T, B, I) and dense tensors of its dtype, in the order of its struct."""
+    values = *x.shape, hidden, *[tensor.data_ptr() if tensor is not None else 0 for tensor in tensors]
+    function(name, x.dtype)((ctypes.c_int64 * len(values))(*values), torch.get_num_threads())
 
 
-def forward(z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
-    """See Loops; z becomes the gates' values."""
-    steps, (batch, hidden) = len(z), h.shape[-2:]
-    all_h, all_c = z.new_empty(steps + 1, batch, hidden), z.new_empty(steps, batch, hidden)
-    all_h[0] = h
-    call("forward", (steps, batch, hidden), z, h, c, weight_hh, z, all_h[1:], all_c)
-    return all_h, all_c[-1], c, all_c
+def forward(keep: bool, x: Tensor, h0: Tensor, c0: Tensor, *weights: Tensor | None) -> tuple[Tensor, ...]:
+    """Return output (T, B, H), h_n and c_n; where they are to be kept, the gates (T, B, 4H) and all c (T, B, H) too."""
+    steps, batch, hidden = len(x), *h0.shape[-2:]
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
+    bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
+    made = x.new_empty(steps, batch, hidden), torch.empty_like(h0), torch.empty_like(c0)
+    kept = (x.new_empty(steps, batch, 4 * hidden), x.new_empty(steps, batch, hidden)) if keep else (None, None)
+    call("forward", x, hidden, x, h0, c0, weight_ih, weight_hh, bias, *made, *kept)
+    return *made, *kept
 
 
-def backward(
-    gates: Tensor, weight_hh: Tensor, c0: Tensor, all_c: Tensor, d_output: Tensor, d_h: Tensor, d_c: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """See Loops."""
-    d_z, d_h0, d_c0 = torch.empty_like(gates), torch.empty_like(c0), torch.empty_like(c0)
-    cotangents = d_output.contiguous(), d_h.contiguous(), d_c.contiguous()
-    call("backward", tuple(all_c.shape), *cotangents, gates, c0, all_c, weight_hh, d_z, d_h0, d_c0)
-    return d_z, d_h0, d_c0
+class Layer(torch.autograd.Function):
+    """One direction of one layer: x (T, B, I), h0 and c0 (…, B, H), weights → output (T, B, H), h_n, c_n."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Any) -> tuple[Tensor, ...]:  # type: ignore[override]
+        output, h_n, c_n, *kept = forward(True, *given)
+        ctx.save_for_backward(*given[:5], output, *kept)
+        ctx.has_bias = given[5] is not None
+        ctx.set_materialize_grads(False)
+        return output, h_n, c_n
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        saved = ctx.saved_tensors
+        x, hidden = saved[0], saved[4].shape[1]
+        d_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        d_bias = x.new_empty(4 * hidden) if ctx.has_bias else None
+        made = d_x, *[torch.empty_like(tensor) for tensor in saved[1:5]], d_bias
+        dense = [None if tensor is None else tensor.contiguous() for tensor in cotangents]
+        call("backward", x, hidden, *dense, *saved, *made)
+        return *made, d_bias
 
 
-LOOPS = Loops(forward, backward, quickest)
+class NativeLSTM(CanonicalLSTM):
+    """Each direction of each layer is a Layer."""
+
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See CanonicalLSTM."""
+        given = x.contiguous(), h.contiguous(), c.contiguous(), *self.weights(suffix)
+        return Layer.apply(*given) if torch.is_grad_enabled() else forward(False, *given)[:3]  # type: ignore[no-any-return, no-untyped-call]
+
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if len(h0) == 1:  # there is nothing to take apart and to put together, which takes 50 µs
+            return self.layer("l0", x, h0, c0)
+        return super().forward(x, h0, c0, *lengths)
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
     native.compiler()
-    prepared = prepare_module(problem, weights, device, workload, lambda sizes: RecurrentLSTM(sizes, LOOPS))
+    prepared = prepare_module(problem, weights, device, workload, NativeLSTM)
     return replace(prepared, compiled_before=lambda: native.seconds_before(SOURCE))

@@ -6,9 +6,7 @@ matrix product each, over all T·B rows.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -17,57 +15,6 @@ from torch.autograd.function import once_differentiable
 
 from impls.api import Problem
 from impls.families.torch import CanonicalLSTM
-
-
-class Products(NamedTuple):
-    """What does the products that are not sequential: PyTorch as it is, or oneDNN. They have no gradients.
-
-    linear: x (..., K), weight (N, K) or a transposed view, bias (N,) or None → x @ weight.T + bias.
-    of_weights: d_z (T·B, 4H), x (T·B, I), previous h (T·B, H) → the gradients of weight_ih and weight_hh. They are
-        dense: autograd would copy what is not.
-    """
-
-    linear: Callable[[Tensor, Tensor, Tensor | None], Tensor]
-    of_weights: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-def _plain(d_z: Tensor, x: Tensor, previous_h: Tensor) -> tuple[Tensor, Tensor]:
-    return d_z.t() @ x, d_z.t() @ previous_h
-
-
-TORCH = Products(torch.nn.functional.linear, _plain)
-
-
-def has_onednn(dtype: torch.dtype, device: torch.device) -> bool:
-    """Whether oneDNN does products of this type here. It has none for float64, and none on a GPU."""
-    return dtype == torch.float32 and device.type == "cpu" and torch.backends.mkldnn.is_available()
-
-
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return what nn.functional.linear does; by oneDNN where it can."""
-    if not has_onednn(x.dtype, x.device):
-        return torch.nn.functional.linear(x, weight, bias)
-    return torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "none", [], "")  # type: ignore[no-any-return]
-
-
-def _of_weights(d_z: Tensor, x: Tensor, previous_h: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as one product, the other way round: oneDNN does that faster than each as (4H, ·)."""
-    if not has_onednn(x.dtype, x.device):
-        return _plain(d_z, x, previous_h)
-    both = _linear(torch.cat([x, previous_h], dim=1).t(), d_z.t()).t()
-    return both[:, : x.shape[1]].contiguous(), both[:, x.shape[1] :].contiguous()
-
-
-ONEDNN = Products(_linear, _of_weights)
-
-
-@functools.cache
-def quickest() -> Products:
-    """Return what is quickest on this processor: on Intel's, MKL is made for it; on AMD's, oneDNN is much faster.
-
-    docs/decisions/0002-tuned-track.md has the figures.
-    """
-    return TORCH if "GenuineIntel" in Path("/proc/cpuinfo").read_text(encoding="utf-8") else ONEDNN
 
 
 def forward_loop(z: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
@@ -134,12 +81,10 @@ class Loops(NamedTuple):
         (…, B, H), and returns all h (T + 1, B, H), the last c (B, H), and what backward needs.
     backward: takes the gates' values, weight_hh, what forward returned for it, and the gradients of the output and of
         the last h and c (…, B, H); returns those of the gates' inputs (T, B, 4H), and of the first h and c (…, B, H).
-    products: returns what does the products that are not sequential.
     """
 
     forward: Callable[..., tuple[Tensor, ...]]
     backward: Callable[..., tuple[Tensor, Tensor, Tensor]]
-    products: Callable[[], Products] = lambda: TORCH
 
 
 PYTHON = Loops(forward_loop, backward_loop)
@@ -154,7 +99,7 @@ class Recurrence(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         weight_ih, weight_hh, bias_ih, bias_hh = weights
         bias = None if bias_ih is None else bias_ih + bias_hh
-        z = loops.products().linear(x, weight_ih, bias)
+        z = torch.nn.functional.linear(x, weight_ih, bias)
         all_h, last_c, *needed = loops.forward(z, weight_hh, h0, c0)
         ctx.save_for_backward(x, weight_ih, weight_hh, z, all_h, *needed)
         ctx.has_bias, ctx.loops = bias is not None, loops
@@ -165,10 +110,9 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, d_output: Tensor, d_h_n: Tensor, d_c_n: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x, weight_ih, weight_hh, gates, all_h, *needed = ctx.saved_tensors
         d_z, d_h0, d_c0 = ctx.loops.backward(gates, weight_hh, *needed, d_output, d_h_n, d_c_n)
-        products = ctx.loops.products()
         rows = d_z.flatten(0, 1)
-        d_weights = products.of_weights(rows, x.flatten(0, 1), all_h[:-1].flatten(0, 1))
-        d_x = products.linear(rows, weight_ih.t(), None).view_as(x) if ctx.needs_input_grad[0] else None
+        d_weights = rows.t() @ x.flatten(0, 1), rows.t() @ all_h[:-1].flatten(0, 1)
+        d_x = d_z @ weight_ih if ctx.needs_input_grad[0] else None
         d_bias = rows.sum(0) if ctx.has_bias else None
         return d_x, d_h0, d_c0, None, *d_weights, d_bias, d_bias
 

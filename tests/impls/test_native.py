@@ -14,45 +14,53 @@ from impls.families import native
 pytestmark = [pytest.mark.process, pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")]
 
 
-def call(name, sizes, arrays, threads):
-    """Call a function of lstm.h on NumPy arrays."""
-    function = getattr(native.library("torch_lstm.cpp"), f"lstm_{name}_{arrays[0].dtype}")
-    pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in arrays]
-    function(*map(ctypes.c_int64, sizes), *pointers, ctypes.c_int(threads))
+def call(name, x, hidden, arrays, threads):
+    """Call a function of lstm.h on NumPy arrays, in the order of its struct; None is one that is left out."""
+    function = getattr(native.library("torch_lstm.cpp"), f"lstm_{name}_{x.dtype}")
+    values = *x.shape, hidden, *(0 if array is None else array.ctypes.data for array in arrays)
+    function((ctypes.c_int64 * len(values))(*values), ctypes.c_int(threads))
 
 
-def forward(z, h0, c0, weight_hh, threads=2):
-    """Return gates, output and all_c."""
-    gates, output = np.full_like(z, np.nan), np.full((len(z), *h0.shape), np.nan, z.dtype)
-    all_c = np.full_like(output, np.nan)
-    call("forward", output.shape, [z, h0, c0, weight_hh, gates, output, all_c], threads)
-    return gates, output, all_c
+def forward(x, h0, c0, weight_ih, weight_hh, bias=None, threads=2, keep=True):
+    """Return output, h_n, c_n, gates and all_c; the last two are None where they are not kept."""
+    (steps, batch, _), hidden = x.shape, h0.shape[1]
+    made = [np.full(shape, np.nan, x.dtype) for shape in ((steps, batch, hidden), h0.shape, h0.shape)]
+    kept = [np.full((steps, batch, width), np.nan, x.dtype) if keep else None for width in (4 * hidden, hidden)]
+    call("forward", x, hidden, [x, h0, c0, weight_ih, weight_hh, bias, *made, *kept], threads)
+    return *made, *kept
 
 
 def drawn(rng, *shape):
     return rng.normal(size=shape)
 
 
-@pytest.mark.parametrize(("batch", "hidden", "threads"), [(1, 7, 1), (5, 16, 2), (13, 33, 3), (5, 33, 64)])
-def test_every_tail_of_a_panel_and_every_number_of_rows_and_threads(batch, hidden, threads):
+@pytest.mark.parametrize(
+    ("batch", "inputs", "hidden", "threads"),
+    [(1, 3, 7, 1), (5, 70, 16, 2), (13, 3, 33, 3), (47, 5, 33, 2), (5, 3, 33, 64)],
+)
+def test_every_tail_of_a_panel_and_every_number_of_rows_and_threads(batch, inputs, hidden, threads):
     rng, steps = np.random.default_rng(batch * hidden), 4
-    x, h0, c0 = drawn(rng, steps, batch, 3), drawn(rng, batch, hidden), drawn(rng, batch, hidden)
-    weight_ih, weight_hh = drawn(rng, 4 * hidden, 3), drawn(rng, 4 * hidden, hidden) / np.sqrt(hidden)
+    x, h0, c0 = drawn(rng, steps, batch, inputs), drawn(rng, batch, hidden), drawn(rng, batch, hidden)
+    weight_ih, weight_hh = drawn(rng, 4 * hidden, inputs), drawn(rng, 4 * hidden, hidden) / np.sqrt(hidden)
     bias = drawn(rng, 4 * hidden)
     d_output, d_h, d_c = (drawn(rng, *shape) for shape in ((steps, batch, hidden), (batch, hidden), (batch, hidden)))
     want, tape = reference.layer_forward(x, h0, c0, weight_ih, weight_hh, bias, np.ones((steps, batch, 1), bool))
     wanted = reference.layer_backward(tape, d_output, d_h, d_c, weight_ih, weight_hh)
 
-    gates, output, all_c = forward(x @ weight_ih.T + bias, h0, c0, weight_hh, threads)
+    output, h_n, c_n, gates, all_c = forward(x, h0, c0, weight_ih, weight_hh, bias, threads)
     assert output == pytest.approx(want, rel=1e-12, abs=1e-13)
     assert all_c == pytest.approx(np.stack(tape.c[1:]), rel=1e-12, abs=1e-13)
+    for got, made in zip(
+        forward(x, h0, c0, weight_ih, weight_hh, bias, threads, keep=False), (output, h_n, c_n), strict=False
+    ):
+        assert (got == made).all()
 
-    d_z, d_h0, d_c0 = np.full_like(gates, np.nan), np.full_like(h0, np.nan), np.full_like(c0, np.nan)
-    arrays = [d_output, d_h, d_c, gates, c0, all_c, weight_hh, d_z, d_h0, d_c0]
-    call("backward", output.shape, arrays, threads)
-    assert d_h0 == pytest.approx(wanted["h0"], rel=1e-11, abs=1e-12)
-    assert d_c0 == pytest.approx(wanted["c0"], rel=1e-11, abs=1e-12)
-    assert d_z @ weight_ih == pytest.approx(wanted["x"], rel=1e-11, abs=1e-12)
+    names = "x", "h0", "c0", "weight_ih", "weight_hh", "bias"
+    gradients = [np.full_like(array, np.nan) for array in (x, h0, c0, weight_ih, weight_hh, bias)]
+    given = [d_output, d_h, d_c, x, h0, c0, weight_ih, weight_hh, output, gates, all_c]
+    call("backward", x, hidden, [*given, *gradients], threads)
+    for name, got in zip(names, gradients, strict=True):
+        assert got == pytest.approx(wanted[name], rel=1e-11, abs=1e-12), name
 
 
 @pytest.mark.parametrize(("dtype", "most"), [("float32", 4e-7), ("float64", 1e-15)])
@@ -60,10 +68,9 @@ def test_the_gates_are_precise_however_small_or_large_a_number_is(dtype, most):
     """Relative errors; sigmoid of a very negative number and tanh of a tiny one keep all their digits."""
     some = np.geomspace(1e-30, 80, 400)
     values = np.concatenate([some, -some, [0.0, 1e3, -60.0]]).astype(dtype)
-    z = np.repeat(values, 4).reshape(-1, 1, 4)
     zero = np.zeros((1, 1), dtype)
-    gates, _, _ = forward(z, zero, zero, np.zeros((4, 1), dtype))
-    exact = z[:, 0, 0].astype(float)
+    *_, gates, _ = forward(values.reshape(-1, 1, 1), zero, zero, np.ones((4, 1), dtype), np.zeros((4, 1), dtype))
+    exact = values.astype(float)
     for column, want in ((0, reference.sigmoid(exact)), (2, np.tanh(exact))):
         got = gates[:, 0, column].astype(float)
         assert np.abs(got - want).max() <= most

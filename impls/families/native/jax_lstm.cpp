@@ -39,61 +39,42 @@ template <typename Body> void in_parallel(ffi::ThreadPool& pool, int threads, Bo
   while (team->done.load(std::memory_order_acquire) < n - 1) lstm::relax();
 }
 
-template <ffi::DataType Kind>
-ffi::Error forward(ffi::ThreadPool pool, int32_t threads, ffi::Buffer<Kind> z, ffi::Buffer<Kind> h0,
-                   ffi::Buffer<Kind> c0, ffi::Buffer<Kind> recurrent, ffi::ResultBuffer<Kind> gates,
-                   ffi::ResultBuffer<Kind> output, ffi::ResultBuffer<Kind> all_c) {
-  using T = ffi::NativeType<Kind>;
-  const auto sizes = output->dimensions();
-  in_parallel(pool, lstm::useful_threads<T>(sizes[2], threads), [&](int p, int n, lstm::Meeting& meeting) {
-    lstm::forward<T>(sizes[0], sizes[1], sizes[2], z.typed_data(), h0.typed_data(), c0.typed_data(),
-                     recurrent.typed_data(), gates->typed_data(), output->typed_data(), all_c->typed_data(), p, n,
-                     meeting);
-  });
+// Run a direction of lstm.h, whose struct holds the sizes, then the arguments, then the results; empty ones are null.
+template <typename IO>
+void run(ffi::ThreadPool& pool, int threads, const lstm::Sizes& of, const ffi::RemainingArgs& arguments,
+         const ffi::RemainingRets& results) {
+  IO io{of};
+  void* pointers[(sizeof(IO) - sizeof(of)) / sizeof(void*)];
+  void** next = pointers;
+  const auto add = [&](const ffi::AnyBuffer& buffer) {
+    *next++ = buffer.element_count() ? buffer.untyped_data() : nullptr;
+  };
+  for (size_t k = 0; k < arguments.size(); ++k) add(*arguments.get<ffi::AnyBuffer>(k));
+  for (size_t k = 0; k < results.size(); ++k) add(**results.get<ffi::AnyBuffer>(k));
+  std::memcpy(reinterpret_cast<char*>(&io) + sizeof(of), pointers, sizeof(pointers));
+  const int useful = lstm::useful_threads<typename IO::Type>(of, threads);
+  auto* const memory = lstm::scratch<typename IO::Type>(lstm::scratch_size(io, useful));
+  in_parallel(pool, useful, [&](int p, int n, lstm::Meeting& meeting) { lstm::run(io, memory, p, n, meeting); });
+}
+
+template <template <typename> class IO>
+ffi::Error either(ffi::ThreadPool pool, int32_t threads, ffi::Span<const int64_t> sizes, ffi::RemainingArgs arguments,
+                  ffi::RemainingRets results) {
+  const lstm::Sizes of{sizes[0], sizes[1], sizes[2], sizes[3]};
+  if (arguments.get<ffi::AnyBuffer>(0)->element_type() == ffi::F32)
+    run<IO<float>>(pool, threads, of, arguments, results);
+  else
+    run<IO<double>>(pool, threads, of, arguments, results);
   return ffi::Error::Success();
 }
 
-template <ffi::DataType Kind>
-ffi::Error backward(ffi::ThreadPool pool, int32_t threads, ffi::Buffer<Kind> d_output, ffi::Buffer<Kind> d_h_n,
-                    ffi::Buffer<Kind> d_c_n, ffi::Buffer<Kind> gates, ffi::Buffer<Kind> c0, ffi::Buffer<Kind> all_c,
-                    ffi::Buffer<Kind> recurrent, ffi::ResultBuffer<Kind> d_z, ffi::ResultBuffer<Kind> d_h0,
-                    ffi::ResultBuffer<Kind> d_c0) {
-  using T = ffi::NativeType<Kind>;
-  const auto sizes = all_c.dimensions();
-  in_parallel(pool, lstm::useful_threads<T>(sizes[2], threads), [&](int p, int n, lstm::Meeting& meeting) {
-    lstm::backward<T>(sizes[0], sizes[1], sizes[2], d_output.typed_data(), d_h_n.typed_data(), d_c_n.typed_data(),
-                      gates.typed_data(), c0.typed_data(), all_c.typed_data(), recurrent.typed_data(),
-                      d_z->typed_data(), d_h0->typed_data(), d_c0->typed_data(), p, n, meeting);
-  });
-  return ffi::Error::Success();
-}
+#define LSTM_BINDING                                                                                             \
+  ffi::Ffi::Bind()                                                                                               \
+      .Ctx<ffi::ThreadPool>()                                                                                    \
+      .Attr<int32_t>("threads")                                                                                  \
+      .Attr<ffi::Span<const int64_t>>("sizes")                                                                   \
+      .RemainingArgs()                                                                                           \
+      .RemainingRets()
 
-#define LSTM_HANDLERS(KIND, NAME)                                                                                      \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(lstm_forward_##NAME, (forward<ffi::KIND>),                                             \
-                                ffi::Ffi::Bind()                                                                       \
-                                    .Ctx<ffi::ThreadPool>()                                                            \
-                                    .Attr<int32_t>("threads")                                                          \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Ret<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Ret<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Ret<ffi::Buffer<ffi::KIND>>());                                                   \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(lstm_backward_##NAME, (backward<ffi::KIND>),                                           \
-                                ffi::Ffi::Bind()                                                                       \
-                                    .Ctx<ffi::ThreadPool>()                                                            \
-                                    .Attr<int32_t>("threads")                                                          \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Arg<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Ret<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Ret<ffi::Buffer<ffi::KIND>>()                                                     \
-                                    .Ret<ffi::Buffer<ffi::KIND>>())
-
-LSTM_HANDLERS(F32, float32);
-LSTM_HANDLERS(F64, float64);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lstm_forward, either<lstm::Forward>, LSTM_BINDING);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lstm_backward, either<lstm::Backward>, LSTM_BINDING);

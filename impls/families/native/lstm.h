@@ -1,10 +1,12 @@
-// One direction of one LSTM layer on the CPU: what is sequential of its forward and of its backward.
+// One direction of one LSTM layer on the CPU: its forward, and its backward with the gradients of weights and inputs.
 //
-// Each thread owns a range of hidden units. Of these it does the products of a step and then the gates, so that the
-// threads meet once a step. The products that are not sequential (input projection, weight gradients) are the caller's,
-// and so are the threads: each of them calls forward or backward with its number and the same Meeting.
+// Weights are packed once a call, into panels of WIDTH columns: those of the forward hold the four gates of LANES units,
+// so that the gates are computed on sums that are still in registers. A thread owns rows of the batch, and then never
+// waits in the recurrence. Where there are too few rows it owns units, and the threads meet once a step. The threads are
+// the caller's: each of them calls `run` with its number and the same Meeting.
 //
-// Arrays are dense, the last axis first in memory. Gates are in the order i, f, g, o. T, B, H: steps, batch, hidden_size.
+// Arrays are dense, the last axis first in memory. Gates are in the order i, f, g, o. T, B, I, H: steps, batch,
+// input_size, hidden_size.
 
 #pragma once
 
@@ -30,10 +32,11 @@ inline void relax() {
 }
 
 #ifdef __AVX512F__  // 32 registers: 6 rows × 4 vectors of sums, 4 vectors of the panel, 1 of the row
-constexpr int BYTES = 64, ROWS = 6, VECTORS = 4;
+constexpr int BYTES = 64, ROWS = 6;
 #else  // 16 registers
-constexpr int BYTES = 32, ROWS = 6, VECTORS = 2;
+constexpr int BYTES = 32, ROWS = 3;
 #endif
+constexpr int VECTORS = 4;  // of a panel: as many as there are gates
 
 template <typename T> struct Vectors;
 template <> struct Vectors<float> {
@@ -110,62 +113,84 @@ template <typename T> inline Vec<T> tanh(Vec<T> x) {
   return minus_one / (minus_one + T(2));
 }
 
-// M rows: c (M, width) = source (M, width; or 0) + a (M, depth) · panel (depth, WIDTH).
-template <typename T, int M>
-inline void few_rows(int64_t depth, const T* a, int64_t lda, const T* panel, const T* source, T* c, int64_t ldc,
-                     int64_t width) {
-  constexpr int AT_ONCE = M == 1 ? 4 : M == 2 ? 2 : 1;  // sums that do not wait for each other
-  Vec<T> sums[AT_ONCE][M][VECTORS] = {};
+// A row of up to WIDTH numbers; what is beyond its width is 0, and is not stored.
+template <typename T> inline void load_row(const T* from, int64_t width, Vec<T>* to) {
+  for (int64_t v = 0; v < VECTORS; ++v, width -= LANES<T>, from += LANES<T>)
+    to[v] = width > 0 ? load<T>(from, std::min<int64_t>(LANES<T>, width)) : Vec<T>{};
+}
+
+template <typename T> inline void store_row(T* to, int64_t width, const Vec<T>* from) {
+  for (int64_t v = 0; v < VECTORS && width > 0; ++v, width -= LANES<T>, to += LANES<T>)
+    store<T>(to, from[v], std::min<int64_t>(LANES<T>, width));
+}
+
+// One product of matrices: rows of a, whose element (m, k) is a[m · row + k · step], and a panel (depth, WIDTH).
+template <typename T> struct Factors {
+  const T* a;
+  int64_t row, step;
+  const T* panel;
+  int64_t depth;
+};
+
+// sums (M, VECTORS) += a · panel
+template <typename T, int M> inline void multiply(Factors<T> by, Vec<T> (&sums)[M][VECTORS]) {
+  constexpr int AT_ONCE = M * 2 > ROWS ? 1 : M == 1 && ROWS == 6 ? 4 : 2;  // sums that do not wait for each other
+  Vec<T> more[AT_ONCE][M][VECTORS] = {};
   int64_t k = 0;
-  for (; k + AT_ONCE <= depth; k += AT_ONCE)
+  const T *a = by.a, *panel = by.panel;
+  for (; k + AT_ONCE <= by.depth; k += AT_ONCE, a += AT_ONCE * by.step, panel += AT_ONCE * WIDTH<T>)
 #pragma GCC unroll 4
     for (int s = 0; s < AT_ONCE; ++s) {
-      Vec<T> right[VECTORS];
-#pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) right[v] = load<T>(panel + (k + s) * WIDTH<T> + v * LANES<T>);
+      const T* at = panel + s * WIDTH<T>;
+      Vec<T> right[] = {load(at), load(at + LANES<T>), load(at + 2 * LANES<T>), load(at + 3 * LANES<T>)};
+#ifdef __x86_64__  // otherwise g++ loads them anew for each row
+      if (M > 1 && M < ROWS) asm("" : "+v"(right[0]), "+v"(right[1]), "+v"(right[2]), "+v"(right[3]));
+#endif
 #pragma GCC unroll 6
       for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; ++v) sums[s][m][v] += a[m * lda + k + s] * right[v];
+        for (int v = 0; v < VECTORS; ++v)
+          (s ? more[s] : sums)[m][v] += a[m * by.row + s * by.step] * right[v];
     }
-  for (; k < depth; ++k)
+  for (; k < by.depth; ++k, a += by.step, panel += WIDTH<T>)
 #pragma GCC unroll 6
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v)
-        sums[0][m][v] += a[m * lda + k] * load<T>(panel + k * WIDTH<T> + v * LANES<T>);
+      for (int v = 0; v < VECTORS; ++v) sums[m][v] += a[m * by.row] * load<T>(panel + v * LANES<T>);
 #pragma GCC unroll 4
   for (int s = 1; s < AT_ONCE; ++s)
 #pragma GCC unroll 6
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) sums[0][m][v] += sums[s][m][v];
-#pragma GCC unroll 6
-  for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; ++v) {
-      const int64_t count = std::min<int64_t>(LANES<T>, width - v * LANES<T>), at = m * ldc + v * LANES<T>;
-      if (count > 0) store<T>(c + at, source ? sums[0][m][v] + load<T>(source + at, count) : sums[0][m][v], count);
-    }
+      for (int v = 0; v < VECTORS; ++v) sums[m][v] += more[s][m][v];
 }
 
-// c (rows, width) = source (rows, width; or 0) + a (rows, depth) · panel (depth, WIDTH).
-template <typename T>
-void product(int64_t rows, int64_t depth, const T* a, int64_t lda, const T* panel, const T* source, T* c, int64_t ldc,
-             int64_t width) {
+template <typename T, int M, typename Start, typename Finish>
+inline void few_rows(int64_t first, Factors<T> by, Start start, Finish finish) {
+  Vec<T> sums[M][VECTORS];
+#pragma GCC unroll 6
+  for (int m = 0; m < M; ++m) start(first + m, sums[m]);
+  by.a += first * by.row;
+  multiply<T, M>(by, sums);
+#pragma GCC unroll 6
+  for (int m = 0; m < M; ++m) finish(first + m, sums[m]);
+}
+
+// For each row: start(row, sums), then sums += the product, then finish(row, sums), while they are in registers.
+template <typename T, typename Start, typename Finish>
+void products(int64_t rows, Factors<T> by, Start start, Finish finish) {
   const int64_t blocks = (rows + ROWS - 1) / ROWS;
   for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t first = rows * block / blocks, count = rows * (block + 1) / blocks - first;
-    const T* own = a + first * lda;
-    const T* given = source ? source + first * ldc : nullptr;
-    T* made = c + first * ldc;
-    switch (count) {
-      case 1: few_rows<T, 1>(depth, own, lda, panel, given, made, ldc, width); break;
-      case 2: few_rows<T, 2>(depth, own, lda, panel, given, made, ldc, width); break;
-      case 3: few_rows<T, 3>(depth, own, lda, panel, given, made, ldc, width); break;
-      case 4: few_rows<T, 4>(depth, own, lda, panel, given, made, ldc, width); break;
-      case 5: few_rows<T, 5>(depth, own, lda, panel, given, made, ldc, width); break;
-      default: few_rows<T, ROWS>(depth, own, lda, panel, given, made, ldc, width);
+    const int64_t first = rows * block / blocks;
+    switch (rows * (block + 1) / blocks - first) {
+      case 1: few_rows<T, 1>(first, by, start, finish); break;
+      case 2: few_rows<T, 2>(first, by, start, finish); break;
+      case 3: few_rows<T, 3>(first, by, start, finish); break;
+#ifdef __AVX512F__
+      case 4: few_rows<T, 4>(first, by, start, finish); break;
+      case 5: few_rows<T, 5>(first, by, start, finish); break;
+      case 6: few_rows<T, 6>(first, by, start, finish); break;
+#endif
     }
   }
 }
@@ -175,152 +200,289 @@ class Meeting {
  public:
   void wait(int n) {
     if (n == 1) return;
-    const int round = round_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n) {
-      arrived_.store(0, std::memory_order_relaxed);
-      round_.store(round + 1, std::memory_order_release);
-      return;
-    }
-    for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins)
-      if (spins < 4096)
+    const int64_t all = (arrived_.fetch_add(1, std::memory_order_acq_rel) / n + 1) * n;
+    for (int spins = 0; arrived_.load(std::memory_order_acquire) < all; ++spins)
+      if (spins < 1024)
         relax();
       else
         sched_yield();
   }
 
  private:
-  alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<int> round_{0};
+  alignas(64) std::atomic<int64_t> arrived_{0};
 };
 
-// Memory that starts at a vector's boundary, and holds nothing yet.
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-template <typename T> std::unique_ptr<T[], Free> aligned(int64_t size) {
-  const int64_t bytes = (size * sizeof(T) + BYTES) / BYTES * BYTES;
-  void* const memory = std::aligned_alloc(BYTES, bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return std::unique_ptr<T[], Free>(static_cast<T*>(memory));
-}
-
-// The units of thread p of n: whole vectors, but for the last unit.
-template <typename T> inline void own_units(int64_t hidden, int p, int n, int64_t& first, int64_t& last) {
-  const int64_t vectors = (hidden + LANES<T> - 1) / LANES<T>;
-  first = std::min(hidden, vectors * p / n * LANES<T>);
-  last = std::min(hidden, vectors * (p + 1) / n * LANES<T>);
-}
-
-template <typename T> inline int useful_threads(int64_t hidden, int threads) {
-  return std::max<int>(1, std::min<int64_t>(threads, (hidden + LANES<T> - 1) / LANES<T>));
-}
-
-// z (T, B, 4H): projected inputs; h0, c0 (B, H); recurrent (4H, H) → gates (T, B, 4H), output and all_c (T, B, H).
-// gates may be z.
-template <typename T>
-void forward(int64_t steps, int64_t batch, int64_t hidden, const T* z, const T* h0, const T* c0, const T* recurrent,
-             T* gates, T* output, T* all_c, int p, int n, Meeting& meeting) {
-  const int64_t state = batch * hidden;
-  int64_t first, last;
-  own_units<T>(hidden, p, n, first, last);
-  const int64_t panels = (last - first + WIDTH<T> - 1) / WIDTH<T>;
-  const auto memory = aligned<T>(4 * panels * hidden * WIDTH<T>);
-  T* const packed = memory.get();
-  for (int64_t gate = 0; gate < 4; ++gate)
-    for (int64_t panel = 0; panel < panels; ++panel) {
-      T* to = packed + (gate * panels + panel) * hidden * WIDTH<T>;
-      const int64_t unit = first + panel * WIDTH<T>, width = std::min<int64_t>(WIDTH<T>, last - unit);
-      const T* from = recurrent + (gate * hidden + unit) * hidden;
-      for (int64_t k = 0; k < hidden; k += LANES<T>) {  // few columns at a time, so that their lines stay near
-        const int64_t count = std::min<int64_t>(LANES<T>, hidden - k);
-        for (int64_t j = 0; j < WIDTH<T>; ++j)
-          for (int64_t i = 0; i < count; ++i)
-            to[(k + i) * WIDTH<T> + j] = j < width ? from[j * hidden + k + i] : T(0);
-      }
-    }
-  for (int64_t t = 0; t < steps; ++t) {
-    const T* h = t ? output + (t - 1) * state : h0;
-    const T* c = t ? all_c + (t - 1) * state : c0;
-    for (int64_t gate = 0; gate < 4; ++gate)
-      for (int64_t panel = 0; panel < panels; ++panel) {
-        const int64_t unit = first + panel * WIDTH<T>, at = t * 4 * state + gate * hidden + unit;
-        product<T>(batch, hidden, h, hidden, packed + (gate * panels + panel) * hidden * WIDTH<T>, z + at, gates + at,
-                   4 * hidden, std::min<int64_t>(WIDTH<T>, last - unit));
-      }
-    for (int64_t b = 0; b < batch; ++b) {
-      T* row = gates + t * 4 * state + b * 4 * hidden;
-      const int64_t at = t * state + b * hidden;
-      for (int64_t u = first; u < last; u += LANES<T>) {
-        const int64_t count = std::min<int64_t>(LANES<T>, last - u);
-        const Vec<T> i = sigmoid<T>(load<T>(row + u, count)), f = sigmoid<T>(load<T>(row + hidden + u, count));
-        const Vec<T> g = tanh<T>(load<T>(row + 2 * hidden + u, count));
-        const Vec<T> o = sigmoid<T>(load<T>(row + 3 * hidden + u, count));
-        const Vec<T> next = f * load<T>(c + b * hidden + u, count) + i * g;
-        store<T>(row + u, i, count);
-        store<T>(row + hidden + u, f, count);
-        store<T>(row + 2 * hidden + u, g, count);
-        store<T>(row + 3 * hidden + u, o, count);
-        store<T>(all_c + at + u, next, count);
-        store<T>(output + at + u, o * tanh<T>(next), count);
-      }
-    }
-    meeting.wait(n);
-  }
-}
-
-// Cotangents d_output (T, B, H), d_h_n and d_c_n (B, H), and what forward gave → d_z (T, B, 4H), d_h0 and d_c0 (B, H).
-template <typename T>
-void backward(int64_t steps, int64_t batch, int64_t hidden, const T* d_output, const T* d_h_n, const T* d_c_n,
-              const T* gates, const T* c0, const T* all_c, const T* recurrent, T* d_z, T* d_h0, T* d_c0, int p, int n,
-              Meeting& meeting) {
-  const int64_t state = batch * hidden;
-  int64_t first, last;
-  own_units<T>(hidden, p, n, first, last);
-  const int64_t panels = (last - first + WIDTH<T> - 1) / WIDTH<T>, depth = 4 * hidden;
-  const auto memory = aligned<T>(panels * depth * WIDTH<T>);
-  T* const packed = memory.get();
-  for (int64_t panel = 0; panel < panels; ++panel) {
-    const int64_t unit = first + panel * WIDTH<T>, width = std::min<int64_t>(WIDTH<T>, last - unit);
-    for (int64_t k = 0; k < depth; ++k) {
-      T* to = packed + (panel * depth + k) * WIDTH<T>;
-      std::fill(std::copy_n(recurrent + k * hidden + unit, width, to), to + WIDTH<T>, T(0));
-    }
-  }
-  const auto through_time = [&](int64_t t) {  // d_h = d_z of step t · recurrent
-    for (int64_t panel = 0; panel < panels; ++panel) {
-      const int64_t unit = first + panel * WIDTH<T>;
-      product<T>(batch, depth, d_z + t * 4 * state, depth, packed + panel * depth * WIDTH<T>, nullptr, d_h0 + unit,
-                 hidden, std::min<int64_t>(WIDTH<T>, last - unit));
-    }
+// Memory that a thread keeps between its calls. It starts at a vector's boundary.
+template <typename T> T* scratch(int64_t size) {
+  struct Free {
+    void operator()(T* memory) const { std::free(memory); }
   };
-  for (int64_t b = 0; b < batch; ++b)
-    if (first < last) {
-      std::copy(d_h_n + b * hidden + first, d_h_n + b * hidden + last, d_h0 + b * hidden + first);
-      std::copy(d_c_n + b * hidden + first, d_c_n + b * hidden + last, d_c0 + b * hidden + first);
-    }
-  for (int64_t t = steps - 1; t >= 0; --t) {
-    if (t + 1 < steps) through_time(t + 1);
-    const T* previous = t ? all_c + (t - 1) * state : c0;
-    for (int64_t b = 0; b < batch; ++b) {
-      const T* row = gates + t * 4 * state + b * 4 * hidden;
-      T* made = d_z + t * 4 * state + b * 4 * hidden;
-      for (int64_t u = first; u < last; u += LANES<T>) {
-        const int64_t count = std::min<int64_t>(LANES<T>, last - u), at = b * hidden + u;
-        const Vec<T> i = load<T>(row + u, count), f = load<T>(row + hidden + u, count);
-        const Vec<T> g = load<T>(row + 2 * hidden + u, count), o = load<T>(row + 3 * hidden + u, count);
-        const Vec<T> tanh_c = tanh<T>(load<T>(all_c + t * state + at, count));
-        const Vec<T> d_h = load<T>(d_h0 + at, count) + load<T>(d_output + t * state + at, count);
-        const Vec<T> d_c = load<T>(d_c0 + at, count) + d_h * o * (T(1) - tanh_c * tanh_c);
-        store<T>(made + u, d_c * g * i * (T(1) - i), count);
-        store<T>(made + hidden + u, d_c * load<T>(previous + at, count) * f * (T(1) - f), count);
-        store<T>(made + 2 * hidden + u, d_c * i * (T(1) - g * g), count);
-        store<T>(made + 3 * hidden + u, d_h * tanh_c * o * (T(1) - o), count);
-        store<T>(d_c0 + at, d_c * f, count);
-      }
-    }
-    meeting.wait(n);
+  thread_local std::unique_ptr<T, Free> memory;
+  thread_local int64_t held = 0;
+  if (held < size) {
+    memory.reset(static_cast<T*>(std::aligned_alloc(BYTES, size * sizeof(T) / BYTES * BYTES + BYTES)));
+    held = memory ? size : 0;
+    if (!memory) throw std::bad_alloc();
   }
-  through_time(0);
+  return memory.get();
+}
+
+struct Sizes {
+  int64_t steps, batch, input, hidden;
+};
+
+inline int64_t up(int64_t size, int64_t part) { return (size + part - 1) / part * part; }
+
+struct Range {
+  int64_t first, last;
+  int64_t size() const { return last - first; }
+};
+
+// What thread p of n has of `size` things, in whole parts.
+inline Range share(int64_t size, int64_t part, int p, int n) {
+  const int64_t parts = (size + part - 1) / part;
+  return {std::min(size, parts * p / n * part), std::min(size, parts * (p + 1) / n * part)};
+}
+
+// A thread owns rows of the batch, and then never waits in the recurrence; or units, where there are too few rows.
+template <typename T> struct Own {
+  bool by_rows;
+  Range rows, units;
+  Own(const Sizes& of, int p, int n)
+      : by_rows(of.batch >= ROWS_EACH * n),
+        rows(by_rows ? share(of.batch, 1, p, n) : Range{0, of.batch}),
+        units(by_rows ? Range{0, of.hidden} : share(of.hidden, LANES<T>, p, n)) {}
+  static constexpr int ROWS_EACH = 12;
+};
+
+template <typename T> inline int useful_threads(const Sizes& of, int threads) {
+  const int64_t units = (of.hidden + LANES<T> - 1) / LANES<T>;
+  return std::max<int>(1, std::min<int64_t>(threads, std::max(units, of.batch / Own<T>::ROWS_EACH)));
+}
+
+// The panel (depth, 4 gates of LANES units) of weights (4H, depth), of which columns.first to .last.
+template <typename T>
+void pack_gates(const T* weights, int64_t hidden, int64_t depth, int64_t unit, Range columns, T* panel) {
+  const int64_t width = std::min<int64_t>(LANES<T>, hidden - unit);
+  for (int64_t k = columns.first; k < columns.last; k += LANES<T>) {  // few, so that their lines stay near
+    const int64_t count = std::min<int64_t>(LANES<T>, columns.last - k);
+    for (int64_t gate = 0; gate < 4; ++gate)
+      for (int64_t j = 0; j < LANES<T>; ++j) {
+        const T* from = weights + (gate * hidden + unit + j) * depth + k;
+        T* to = panel + k * WIDTH<T> + gate * LANES<T> + j;
+        for (int64_t i = 0; i < count; ++i) to[i * WIDTH<T>] = j < width ? from[i] : T(0);
+      }
+  }
+}
+
+// The panel of the columns that start at `from`: of its rows, rows.first to .last.
+template <typename T> void pack_columns(const T* from, int64_t stride, int64_t width, Range rows, T* panel) {
+  for (int64_t k = rows.first; k < rows.last; ++k) {
+    Vec<T> row[VECTORS];
+    load_row<T>(from + k * stride, width, row);
+    store_row<T>(panel + k * WIDTH<T>, WIDTH<T>, row);
+  }
+}
+
+// Steps whose inputs are projected at once: as many as give a few rows.
+inline int64_t steps_at_once(const Sizes& of) { return std::min(of.steps, of.batch >= ROWS ? 1 : 24 / of.batch); }
+
+// Everything that a forward takes and gives.
+template <typename T> struct Forward {
+  using Type = T;
+  Sizes of;
+  const T *x, *h0, *c0, *weight_ih, *weight_hh, *bias;  // (T, B, I), (B, H), (B, H), (4H, I), (4H, H), (4H) or null
+  T *output, *h_n, *c_n, *gates, *all_c;                // (T, B, H), (B, H), (B, H); null or (T, B, 4H), (T, B, H)
+};
+
+template <typename T> int64_t scratch_size(const Forward<T>& io, int) {
+  const Sizes& of = io.of;
+  return up(of.hidden, LANES<T>) * 4 * (of.input + of.hidden + steps_at_once(of) * of.batch);
+}
+
+template <typename T> void run(const Forward<T>& io, T* memory, int p, int n, Meeting& meeting) {
+  const auto [steps, batch, input, hidden] = io.of;
+  const int64_t state = batch * hidden;
+  const Own<T> own(io.of, p, n);
+  const int64_t groups = up(hidden, LANES<T>) / LANES<T>;
+  T* const inputs = memory;  // panels of weight_ih, of weight_hh, and projected inputs
+  T* const recurrent = inputs + groups * input * WIDTH<T>;
+  T* const projected = recurrent + groups * hidden * WIDTH<T>;
+  const Range all_of_input{0, input}, all_of_hidden{0, hidden};
+  for (int64_t unit = own.units.first; unit < own.units.last; unit += LANES<T>) {
+    const int64_t group = unit / LANES<T>;
+    pack_gates(io.weight_ih, hidden, input, unit, own.by_rows ? share(input, LANES<T>, p, n) : all_of_input,
+               inputs + group * input * WIDTH<T>);
+    pack_gates(io.weight_hh, hidden, hidden, unit, own.by_rows ? share(hidden, LANES<T>, p, n) : all_of_hidden,
+               recurrent + group * hidden * WIDTH<T>);
+  }
+  if (own.by_rows) meeting.wait(n);
+  const int64_t at_once = steps_at_once(io.of);
+  for (int64_t t = 0; t < steps; ++t) {
+    const T* h = (t ? io.output + (t - 1) * state : io.h0) + own.rows.first * hidden;
+    const T* c = t ? (io.all_c ? io.all_c + (t - 1) * state : io.c_n) : io.c0;
+    T* const next_c = io.all_c ? io.all_c + t * state : io.c_n;
+    const T* x = io.x + (t * batch + own.rows.first) * input;
+    const int64_t mine = up(own.units.size(), LANES<T>);
+    for (int64_t next = 0; next < mine; next += LANES<T>) {
+      const int64_t unit = own.units.first + (t % 2 ? mine - LANES<T> - next : next);  // the last is still in the L1
+      const int64_t group = unit / LANES<T>, count = std::min<int64_t>(LANES<T>, hidden - unit);
+      T* const kept = projected + (group * batch * at_once + own.rows.first) * WIDTH<T>;
+      const auto from_bias = [&](int64_t, Vec<T>* sums) {
+        for (int gate = 0; gate < 4; ++gate)
+          sums[gate] = io.bias ? load<T>(io.bias + gate * hidden + unit, count) : Vec<T>{};
+      };
+      const Factors<T> of_x{x, input, 1, inputs + group * input * WIDTH<T>, input};
+      const Factors<T> of_h{h, hidden, 1, recurrent + group * hidden * WIDTH<T>, hidden};
+      const auto do_gates = [&](int64_t row, Vec<T>* sums) {
+        const int64_t b = own.rows.first + row, at = b * hidden + unit;
+        const Vec<T> i = sigmoid<T>(sums[0]), f = sigmoid<T>(sums[1]), g = tanh<T>(sums[2]), o = sigmoid<T>(sums[3]);
+        const Vec<T> next = f * load<T>(c + at, count) + i * g, next_h = o * tanh<T>(next);
+        if (io.gates) {
+          T* const to = io.gates + (t * batch + b) * 4 * hidden + unit;
+          store<T>(to, i, count);
+          store<T>(to + hidden, f, count);
+          store<T>(to + 2 * hidden, g, count);
+          store<T>(to + 3 * hidden, o, count);
+        }
+        store<T>(next_c + at, next, count);
+        store<T>(io.output + t * state + at, next_h, count);
+        if (t + 1 == steps) {
+          store<T>(io.c_n + at, next, count);
+          store<T>(io.h_n + at, next_h, count);
+        }
+      };
+      if (t % at_once == 0)
+        products<T>(own.by_rows ? own.rows.size() : std::min(at_once, steps - t) * batch, of_x, from_bias,
+                    [&](int64_t row, Vec<T>* sums) { store_row<T>(kept + row * WIDTH<T>, WIDTH<T>, sums); });
+      const T* const z = kept + (own.by_rows ? 0 : t % at_once * batch) * WIDTH<T>;
+      products<T>(own.rows.size(), of_h,
+                  [&](int64_t row, Vec<T>* sums) { load_row<T>(z + row * WIDTH<T>, WIDTH<T>, sums); }, do_gates);
+    }
+    if (!own.by_rows) meeting.wait(n);
+  }
+}
+
+template <typename T> struct Backward {
+  using Type = T;
+  Sizes of;
+  const T *d_output, *d_h_n, *d_c_n;  // (T, B, H), (B, H), (B, H); null where they are 0
+  const T *x, *h0, *c0, *weight_ih, *weight_hh, *output, *gates, *all_c;  // as of Forward
+  T *d_x, *d_h0, *d_c0, *d_weight_ih, *d_weight_hh, *d_bias;              // d_x, d_bias: or null
+};
+
+constexpr int64_t DEEP = 128;  // rows of d_z whose products with x and h are added to the weights' gradients at once
+
+template <typename T> int64_t scratch_size(const Backward<T>& io, int n) {
+  const Sizes& of = io.of;
+  const int64_t input = up(of.input, WIDTH<T>), hidden = up(of.hidden, WIDTH<T>);
+  return of.steps * of.batch * 4 * of.hidden + LANES<T> + 4 * of.hidden * (hidden + n * WIDTH<T> + input) +
+         n * DEEP * (input + hidden + LANES<T>);
+}
+
+template <typename T> void run(const Backward<T>& io, T* memory, int p, int n, Meeting& meeting) {
+  const auto [steps, batch, input, hidden] = io.of;
+  const int64_t state = batch * hidden, depth = 4 * hidden, rows = steps * batch;
+  const Own<T> own(io.of, p, n);
+  T* const d_z = memory;  // (T, B, 4H)
+  T* const recurrent = d_z + up(rows * depth, LANES<T>);
+  T* const inputs = recurrent + (up(hidden, WIDTH<T>) + n * WIDTH<T>) * depth;
+  const int64_t side = up(input, WIDTH<T>) + up(hidden, WIDTH<T>);
+  T* const sides = inputs + up(input, WIDTH<T>) * depth + p * DEEP * (side + LANES<T>);
+  T* const panels = recurrent + (own.by_rows ? 0 : own.units.first / WIDTH<T> + p) * depth * WIDTH<T>;
+  const Range part = share(depth, 1, p, n);
+  for (int64_t unit = own.units.first; unit < own.units.last; unit += WIDTH<T>)
+    pack_columns(io.weight_hh + unit, hidden, own.units.last - unit, own.by_rows ? part : Range{0, depth},
+                 panels + (unit - own.units.first) * depth);
+  if (io.d_x)
+    for (int64_t column = 0; column < input; column += WIDTH<T>)
+      pack_columns(io.weight_ih + column, input, input - column, part, inputs + column * depth);
+  if (own.by_rows) meeting.wait(n);
+  const auto zero = [](int64_t, Vec<T>* sums) { std::fill_n(sums, VECTORS, Vec<T>{}); };
+  const auto given = [](const T* array, int64_t at, int64_t count) {
+    return array ? load<T>(array + at, count) : Vec<T>{};
+  };
+  for (int64_t t = steps - 1; t >= -1; --t) {
+    const bool last = t + 1 == steps;
+    const T* previous = t > 0 ? io.all_c + (t - 1) * state : io.c0;
+    const T* next = last ? d_z : d_z + ((t + 1) * batch + own.rows.first) * depth;
+    for (int64_t unit = own.units.first; unit < own.units.last; unit += WIDTH<T>) {
+      const Factors<T> of_z{next, depth, 1, panels + (unit - own.units.first) * depth, last ? 0 : depth};
+      products<T>(
+          own.rows.size(), of_z,
+          zero,
+          [&](int64_t row, Vec<T>* sums) {
+            for (int v = 0; v < VECTORS; ++v) {
+              const int64_t u = unit + v * LANES<T>, count = std::min<int64_t>(LANES<T>, own.units.last - u);
+              if (count <= 0) break;
+              const int64_t b = own.rows.first + row, at = b * hidden + u;
+              if (t < 0) {
+                store<T>(io.d_h0 + at, sums[v], count);
+                continue;
+              }
+              const T* gates = io.gates + (t * batch + b) * depth + u;
+              T* made = d_z + (t * batch + b) * depth + u;
+              const Vec<T> i = load<T>(gates, count), f = load<T>(gates + hidden, count);
+              const Vec<T> g = load<T>(gates + 2 * hidden, count), o = load<T>(gates + 3 * hidden, count);
+              const Vec<T> tanh_c = tanh<T>(load<T>(io.all_c + t * state + at, count));
+              const Vec<T> later = last ? given(io.d_h_n, at, count) : sums[v];
+              const Vec<T> d_h = later + given(io.d_output, t * state + at, count);
+              const Vec<T> d_c = given(last ? io.d_c_n : io.d_c0, at, count) + d_h * o * (T(1) - tanh_c * tanh_c);
+              store<T>(made, d_c * g * i * (T(1) - i), count);
+              store<T>(made + hidden, d_c * load<T>(previous + at, count) * f * (T(1) - f), count);
+              store<T>(made + 2 * hidden, d_c * i * (T(1) - g * g), count);
+              store<T>(made + 3 * hidden, d_h * tanh_c * o * (T(1) - o), count);
+              store<T>(io.d_c0 + at, d_c * f, count);
+            }
+          });
+    }
+    if (!own.by_rows) meeting.wait(n);
+  }
+  if (own.by_rows) meeting.wait(n);
+  if (io.d_x) {
+    const Range mine = share(rows, 1, p, n);
+    for (int64_t column = 0; column < input; column += WIDTH<T>)
+      products<T>(mine.size(), {d_z + mine.first * depth, depth, 1, inputs + column * depth, depth}, zero,
+                  [&](int64_t row, Vec<T>* sums) {
+                    store_row<T>(io.d_x + (mine.first + row) * input + column, input - column, sums);
+                  });
+  }
+  const Range columns = share(depth, LANES<T>, p, n);
+  T* const left = sides + DEEP * side;
+  for (int64_t first = 0; first < rows; first += DEEP) {
+    const int64_t deep = std::min(DEEP, rows - first);
+    T* const of_h = sides + DEEP * up(input, WIDTH<T>);
+    for (int64_t column = 0; column < input; column += WIDTH<T>)
+      pack_columns(io.x + first * input + column, input, input - column, {0, deep}, sides + column * DEEP);
+    const int64_t old = std::max<int64_t>(0, std::min(deep, batch - first));  // their h is h0
+    for (int64_t column = 0; column < hidden; column += WIDTH<T>) {
+      pack_columns(io.h0 + first * hidden + column, hidden, hidden - column, {0, old}, of_h + column * DEEP);
+      pack_columns(io.output + (first - batch) * hidden + column, hidden, hidden - column, {old, deep},
+                   of_h + column * DEEP);
+    }
+    for (int64_t z = columns.first; z < columns.last; z += LANES<T>) {
+      const int64_t count = std::min<int64_t>(LANES<T>, depth - z);
+      Vec<T> sum = first && io.d_bias ? load<T>(io.d_bias + z, count) : Vec<T>{};
+      for (int64_t k = 0; k < deep; ++k) {
+        const Vec<T> values = load<T>(d_z + (first + k) * depth + z, count);
+        sum += values;
+        store<T>(left + k * LANES<T>, values);
+      }
+      if (io.d_bias) store<T>(io.d_bias + z, sum, count);
+      const auto gradient = [&](T* to, int64_t width, const T* panels) {
+        for (int64_t column = 0; column < width; column += WIDTH<T>) {
+          const auto start = [&](int64_t row, Vec<T>* sums) {
+            load_row<T>(to + (z + row) * width + column, first ? width - column : 0, sums);
+          };
+          products<T>(count, {left, 1, LANES<T>, panels + column * DEEP, deep}, start, [&](int64_t row, Vec<T>* sums) {
+            store_row<T>(to + (z + row) * width + column, width - column, sums);
+          });
+        }
+      };
+      gradient(io.d_weight_ih, input, sides);
+      gradient(io.d_weight_hh, hidden, of_h);
+    }
+  }
 }
 
 }  // namespace lstm
