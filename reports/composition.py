@@ -1,15 +1,12 @@
-"""What a page shows, and from which of its runs: a machine is headed by its newest full run, and others fill in.
-
-A quick run must not hide a full one, and a run of a few shapes that others have published has more to say on those
-than the run that heads the page.
-"""
+"""What a page shows, and from which of its runs: reports.today says which run heads it, and others fill in."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +14,13 @@ import pandas as pd
 
 from benchmarks import processors
 from benchmarks.tables import Column
-from reports import formatting, history, tables, tracks
+from reports import formatting, history, tables
 from reports.frames import ARM, Run
-from reports.headline import Recommendation, recommendations
-from reports.report import EVERY, HEAD, PURPOSES, Report, Shown
+from reports.headline import Recommendation, clearly_fastest, recommendations
+from reports.report import PURPOSES, Report, Shown
 from reports.tables import is_ok, words_of
-from reports.verdict import BASELINE, UNCLEAR, YES
+from reports.today import is_today
+from reports.verdict import YES
 
 
 @dataclass(frozen=True)
@@ -36,19 +34,6 @@ class Machine:
     def head(self) -> Report:
         """The run that heads the machine's part of the page."""
         return self.runs[0]
-
-
-@dataclass(frozen=True)
-class Map:
-    """The map of one purpose on one device: shapes across, implementations down, in the order of their tracks.
-
-    A row has the implementation and its cells: the text of each, and the words that decide how it looks.
-    """
-
-    mode: str
-    device: str
-    shapes: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
 def machines(reports: Sequence[Report]) -> list[Machine]:
@@ -78,82 +63,50 @@ def machines(reports: Sequence[Report]) -> list[Machine]:
 def words(run: Run) -> str:
     """Return the processor, and the GPU if there is one."""
     machine = run.metadata.machine
-    return ", ".join(part for part in (processors.words(machine), machine.gpu) if part)
+    cpu = processors.words(machine).replace("(R)", "").replace(" Processor", "")
+    return ", ".join(part for part in (cpu, machine.gpu) if part)
 
 
 def advice(machine: Machine) -> list[Recommendation]:
     """Return what to use at each shape for each purpose, from the run that compared most implementations there."""
     chosen: dict[tuple[str, str, str], Recommendation] = {}
     for report in machine.runs:
-        for found in recommendations(report):
+        for found in recommendations(report.current):
             key = found.problem, found.mode, found.device
             if key not in chosen or found.compared > chosen[key].compared:
                 chosen[key] = found
     return list(chosen.values())
 
 
-def maps(head: Report, advised: Iterable[Recommendation]) -> Iterator[Map]:
-    """Yield the map of each purpose that has at least two shapes and two implementations with a ratio.
-
-    The shapes are those of the run that heads a machine; each is taken from the run that the advice is from.
-    """
-    known = set(head.summary["problem"].astype(str))
-    for mode in PURPOSES:
-        chosen = [each for each in advised if each.mode == mode and each.problem in known]
-        for device in dict.fromkeys(each.device for each in chosen):
-            parts = [each.rows for each in chosen if each.device == device and each.report.baseline == head.baseline]
-            rows = pd.concat(parts, ignore_index=True) if parts else head.asked[:0]
-            shapes = list(dict.fromkeys(rows["problem"].astype(str)))
-            measured = rows[(rows["status"] == "ok") & rows["ratio"].notna()]
-            if len(shapes) < 2 or measured["implementation"].nunique() < 2:
-                continue
-            cells = {(row.implementation, row.problem): _cell(row) for row in rows.itertuples(index=False)}
-            names = tracks.in_order(rows, "ratio")
-            lines = [(name, [cells.get((name, shape), ("–", "")) for shape in shapes]) for name in names]
-            yield Map(mode, device, shapes, lines)
+def sections(machine: Machine) -> Mapping[str, list[tuple[Shown, Report]]]:
+    """Return what the sections of a page show of a machine: each chart and answer, of the run that shows most of it."""
+    found: dict[str, list[tuple[Shown, Report]]] = {}
+    for report in machine.runs:
+        for each in report.shown:
+            found.setdefault(each.name, []).append((each, report))
+    chosen = sorted(
+        (max(same, key=lambda pair: pair[0].size) for same in found.values()), key=lambda pair: pair[0].order
+    )
+    return {name: [pair for pair in chosen if pair[0].section == name] for name in {pair[0].section for pair in chosen}}
 
 
-ENDS = (0.5, 0.7, 0.87, 0.97, 1.03, 1.15, 1.5, 2.5, 5.0)
-"""The ratios at which the colour changes, from much faster to much slower than the baseline."""
+def best(baseline: str) -> tuple[Column, ...]:
+    """Return the columns of a table of recommendations."""
 
+    def fastest(cell: Callable[[Any], str], otherwise: str) -> Callable[[Recommendation], str]:
+        def of(each: Recommendation) -> str:
+            found = clearly_fastest(each.timed)
+            return otherwise if found is None else cell(found)
 
-def _cell(row: Any) -> tuple[str, str]:
-    """Return the text of a cell, and a colour such as `b4`, with `unclear` where that is the verdict."""
-    if row.status != "ok" or pd.isna(row.ratio):
-        return "–" if row.status == "ok" else str(row.status), ""
-    text = "1" if row.verdict == BASELINE else f"{row.ratio:.2f}" if row.ratio < 9.995 else f"{row.ratio:.0f}"
-    return text, f"b{colour(row.ratio)}" + (" unclear" if row.verdict == UNCLEAR else "")
+        return of
 
-
-def colour(ratio: float) -> int:
-    """Return the number of a ratio's colour: 0 is much faster than the baseline, 4 about equal, 9 much slower."""
-    return sum(ratio > end for end in ENDS)
-
-
-def sections(found: Sequence[Machine]) -> Mapping[str, list[tuple[Shown, Report]]]:
-    """Return what the sections of a page show, each chart and answer with the run that it was taken from.
-
-    Which run that is, the part says: see reports.parts. A chart of a single problem is shown only where the run that
-    heads the page has the problem.
-    """
-    head = found[0].head
-    problems = {None, *head.summary["problem"].astype(str)}
-    chosen: dict[tuple[str, str], list[tuple[Shown, Report]]] = {}
-    for machine in found:
-        here: dict[tuple[str, str], list[tuple[Shown, Report]]] = {}
-        for report in machine.runs:
-            for each in report.shown:
-                if each.problem in problems and (report is head or each.source != HEAD):
-                    here.setdefault((each.section, each.name), []).append((each, report))
-        for key, same in here.items():
-            if same[0][0].source == EVERY:
-                chosen.setdefault(key, []).extend(same)
-            else:
-                chosen.setdefault(key, [max(same, key=lambda pair: pair[0].size)])
-    by_section: dict[str, list[tuple[Shown, Report]]] = {}
-    for (section, _), taken in chosen.items():
-        by_section.setdefault(section, []).extend(taken)
-    return {name: sorted(taken, key=lambda pair: pair[0].order) for name, taken in by_section.items()}
+    return (
+        Column("problem", "shape", attrgetter("problem"), words=True),
+        Column("mode", "for", lambda each: PURPOSES[each.mode].lower(), words=True),
+        Column("use", "use", fastest(lambda row: str(row["implementation"]), baseline), words=True),
+        Column("ratio", f"its time, × {baseline} [95 %]", fastest(tables.ratio(), "1")),
+        Column("compared", "of", lambda each: str(each.compared)),
+    )
 
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")
@@ -168,6 +121,7 @@ class Row:
     id: str
     row: Any
     style: str
+    older: bool
     keys: dict[str, str]
     report: Report
     more: Sequence[tuple[str, str]]
@@ -202,6 +156,7 @@ def address(run: str, row: Any) -> str:
 def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[Row]:
     """Yield the rows of some runs, each with the name of its machine; the first run heads the page."""
     for machine, report in runs:
+        new = set(report.summary.loc[is_today(report.summary), "implementation"])
         seconds = {
             arm: found["seconds"].dropna().to_numpy(float)
             for arm, found in report.run.records.groupby(ARM, sort=False, observed=True)
@@ -213,7 +168,10 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[Row]:
                 yield Row(
                     id=address("" if report is runs[0][1] else report.name, row),
                     row=row,
-                    style=tables.style(row) + (" fastest" if is_ok(row) and row.fastest == YES else ""),
+                    style=tables.style(row)
+                    + (" fastest" if is_ok(row) and row.fastest == YES else "")
+                    + ("" if row.implementation in new else " older"),
+                    older=row.implementation not in new,
                     keys={"machine": machine, "run": report.name, **{name: str(getattr(row, name)) for name in KEYS}},
                     report=report,
                     more=[(column.name, text) for column in rest if is_ok(row) and (text := column.cell(row))],

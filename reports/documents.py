@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -41,6 +41,8 @@ def _rendered(source: str, text: str, places: Mapping[str, str]) -> Document:
     tokens = markdown.parse(text)
     titles: list[str] = []
     for token, inline in pairwise(tokens):
+        if "right" in str(token.attrs.pop("style", "")):  # the page allows no style of a single cell
+            token.attrSet("class", "right")
         if token.type == "heading_open":
             titles.append(slug(inline.content))
             again = titles.count(titles[-1]) - 1
@@ -50,7 +52,9 @@ def _rendered(source: str, text: str, places: Mapping[str, str]) -> Document:
                 address = _address(str(link.attrs.pop("href", "")), source, places)
                 link.attrs |= {"href": address} if address else {}
     html = str(markdown.renderer.render(tokens, markdown.options, {}))
-    html = html.replace("<table>", '<div class="wide" tabindex="0" role="region" aria-label="table"><table>')
+    number = count(1)
+    wide = '<div class="wide" tabindex="0" role="region" aria-label="table {}"><table>'
+    html = re.sub("<table>", lambda _: wide.format(next(number)), html)
     html = html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')  # what scrolls has a stop
     title = next((tokens[k + 1].content for k, token in enumerate(tokens) if token.type == "heading_open"), source)
     return Document(places[source], title, html)

@@ -89,7 +89,12 @@ class Recommendation:
     mode: str
     device: str
     sentence: str
-    compared: int
+    timed: pd.DataFrame
+
+    @property
+    def compared(self) -> int:
+        """How many implementations have a time."""
+        return len(self.timed)
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -108,7 +113,7 @@ def recommendations(report: Report) -> Iterator[Recommendation]:
         of_key.items(), key=lambda item: (order[item[0][0]], order[item[0][1]])
     ):
         where = f"{PURPOSES[mode]} at {problem} on {_machine(report.run, device)}"
-        yield Recommendation(report, problem, mode, device, f"{where}: {_advice(rows, report.baseline)}", len(rows))
+        yield Recommendation(report, problem, mode, device, f"{where}: {_advice(rows, report.baseline)}", rows)
 
 
 def _machine(run: Run, device: str) -> str:
@@ -124,17 +129,17 @@ def _machine(run: Run, device: str) -> str:
 def _advice(rows: pd.DataFrame, baseline: str) -> str:
     """Return the advice for one benchmark; what is called faster has survived Holm's correction over the run."""
     if not (rows["verdict"] == BASELINE).any():
-        best = rows.sort_values("seconds").iloc[0]
-        return f"{best['implementation']} takes the least time, {formatting.duration(best['seconds'])}."
+        least = rows.sort_values("seconds").iloc[0]
+        return f"{least['implementation']} takes the least time, {formatting.duration(least['seconds'])}."
     faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
-    if faster.empty:
+    best = clearly_fastest(rows)
+    if best is None:
         unclear = sorted(rows.loc[rows["verdict"] == UNCLEAR, "implementation"].astype(str))
         return f"use {baseline}. Nothing that was measured is clearly faster.{_next(rows, baseline, unclear)}"
-    best = faster.iloc[0]
     close = rows[(rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR)]["implementation"].astype(str)
     near = sorted(set(close) - {str(best["implementation"]), baseline})
     said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
-    if faster.iloc[0]["track"] != DEFAULT:
+    if best["track"] != DEFAULT:
         plain = faster[faster["track"] == DEFAULT]
         said.append(
             f"Of what the frameworks' documentation tells you to write, {_takes(plain.iloc[0], baseline)}."
@@ -144,10 +149,25 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     return " ".join(said)
 
 
+def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
+    """Return the row of least ratio of those that are clearly faster than the baseline; None where there is none.
+
+    Of those that can't be told from it in its track, the one with the shortest name: what is simpler is written first.
+    """
+    faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
+    if faster.empty:
+        return None
+    best = faster.iloc[0]
+    near = faster[(faster["track"] == best["track"]) & (faster["fastest"] == UNCLEAR)]
+    near = near if best["fastest"] == UNCLEAR else faster[:1]
+    return near.iloc[int(near["implementation"].astype(str).str.len().argmin())]
+
+
 def _next(rows: pd.DataFrame, baseline: str, unclear: Sequence[str]) -> str:
     """Return which implementations come next: those that may be as fast, or else the quickest of those that are not."""
     if unclear:
-        return f" {listed(unclear)} may be as fast: the difference is not certain."
+        ratios = dict(zip(rows["implementation"].astype(str), rows["ratio"], strict=True))
+        return f" Not certain: {listed([f'{name} {ratios[name]:.2f} ×' for name in unclear])}."
     slower = rows[rows["ratio"].notna() & (rows["verdict"] != BASELINE)].sort_values("ratio")
     return f" The next is slower: {_takes(slower.iloc[0], baseline)}." if len(slower) else ""
 

@@ -105,8 +105,8 @@ def build(out: Path, reported: Sequence[Report]) -> None:
         path = out / document.path
         path.parent.mkdir(parents=True, exist_ok=True)
         up = "../" * document.path.count("/")
-        links = (("index.html", "Which LSTM is fastest?"), *LINKS)
-        write_text(path, site.document(document, [(up + href, title) for href, title in links]))
+        links = [(up + href, title) for href, title in (*site.PAGES.items(), *LINKS)]
+        write_text(path, site.document(document, links))
     summaries = [each.summary.assign(run_id=each.run.run_id) for each in reported]
     write_text(out / "summary.csv", tables.csv(pd.concat(summaries, ignore_index=True)))
     write_text(out / "data.json", json_text(Data(VERSION, list(map(_data, reported)))))

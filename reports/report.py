@@ -19,7 +19,6 @@ from reports.today import is_today
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
 WORKLOAD = "sequence"
-HEAD, MOST, EVERY = "head", "most", "every"
 TIMES = ["seconds", "seconds_low", "seconds_high"]
 NAMED = 6
 """The most problems that a sentence names one by one."""
@@ -56,17 +55,11 @@ class Shown:
     what: Drawing | Answer
     section: str
     order: int
-    source: str
 
     @property
     def name(self) -> str:
         """What it is known by: the same in each run that has it."""
         return self.what.title if isinstance(self.what, Answer) else self.what.name
-
-    @property
-    def problem(self) -> str | None:
-        """The single problem that a chart shows."""
-        return None if isinstance(self.what, Answer) else self.what.problem
 
     @property
     def size(self) -> int:
@@ -124,10 +117,15 @@ class Report:
 
     @cached_property
     def sound(self) -> pd.DataFrame:
-        """Those of the rows that answers are about that have a time: of today's code, where there are some."""
-        timed = self.asked[self.asked["status"] == "ok"]
-        new = is_today(timed)
-        return timed[new | (timed["implementation"] == self.baseline)] if new.any() else timed
+        """Those of the rows that answers are about that have a time."""
+        return self.asked[self.asked["status"] == "ok"]
+
+    @cached_property
+    def current(self) -> Report:
+        """The same report of its rows of today's code and of the baseline, if there are such: a page answers by it."""
+        new = is_today(self.summary)
+        kept = new | (self.summary["implementation"] == self.baseline)
+        return replace(self, summary=self.summary[kept]) if new.any() and not kept.all() else self
 
 
 def training(rows: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,7 @@ RAW = {
 RESERVED = ("figures",)
 WRITTEN = ("summary.csv", "table.md", "table.tex", "figures")
 OF_A_SITE = ("summary.csv", "data.json", "data.schema.json", "docs")
-TITLE = b"<title>Which LSTM is fastest?</title>"
+TITLE = b"<title>Which LSTM is fastest?"
 """What is near the start of every page of this suite."""
 COPIED = [name for name in RAW if name != "results.json"]
 
@@ -77,7 +77,7 @@ def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> 
     raw_files = {run.folder.name: "raw data"} if run.folder.is_file() else RAW
     report = replace(
         report,
-        shown=parts.drawn(report.shown, folder / "figures"),
+        shown=parts.drawn(report.shown if report.current is report else parts.made(report.current), folder / "figures"),
         raw="" if folder == page else f"{folder.relative_to(page).as_posix()}/",
         raw_files=[(file, what) for file, what in raw_files.items() if (folder / file).is_file()],
     )
@@ -144,8 +144,9 @@ def holds_a_report(path: Path) -> bool:
 
 def _of_somebody_else(folder: Path, names: Sequence[str]) -> str:
     """Return the name of what a page would replace and this suite has not made; nothing where there is none."""
-    page = folder / "index.html"
-    if not page.is_file():
-        return next((name for name in names if (folder / name).exists()), "")
-    with page.open("rb") as file:
-        return "" if TITLE in file.read(2**13) else page.name
+    pages = [page for page in map(folder.joinpath, site.PAGES) if page.is_file()]
+    for page in pages:
+        with page.open("rb") as file:
+            if TITLE not in file.read(2**13):
+                return page.name
+    return "" if pages else next((name for name in names if (folder / name).exists()), "")

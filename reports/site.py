@@ -1,6 +1,6 @@
-"""The page: index.html of one run or several. It is one file that needs no other, and asks no host.
+"""The pages: index.html of one run or several, and rows.html with all rows. Neither needs another file or asks a host.
 
-It comes from the templates in page/. Every value is escaped and stands on one line; only the page's own script may run.
+They come from the templates in page/. Every value is escaped and stands on one line; only a page's own script may run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import base64
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,20 +20,21 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from benchmarks import processors
-from benchmarks.words import count
+from benchmarks import ROOT, processors
+from benchmarks.record import harmless
+from benchmarks.words import count, listed
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, estimates, headline, history
-from reports.charts import style
-from reports.charts.drawing import write
+from reports import composition, estimates, exceptions, history, today
+from reports.charts import shapes, style
+from reports.charts.drawing import Drawing, write
 from reports.composition import Machine
 from reports.documents import Document
-from reports.frames import BENCHMARK, Run
+from reports.frames import Run
 from reports.headline import Recommendation
 from reports.history import began
 from reports.preamble import notes, preamble
-from reports.report import PURPOSES, Report
+from reports.report import PURPOSES, Report, Shown
 from reports.tracks import LIMITS
 
 TABLES = [
@@ -42,33 +45,74 @@ TABLES = [
 """The files of tables that are made of a run, each with a few words on what it is."""
 Links = Sequence[tuple[str, str]]
 PAGE = Path(__file__).with_name("page")
+PAGES = {"index.html": "Which LSTM is fastest?", "rows.html": "All rows"}
+"""The pages of one run or several, each with its title."""
 SECTIONS = {
-    "shapes": "Best per shape",
-    "ratios": "How far apart?",
-    "flips": "How does the size change it?",
-    "directions": "Forward and training step",
-    "changes": "Is torch.compile worth it? What does each change buy?",
+    "shapes": "Shape by shape",
     "more": "More questions",
-    "rows": "Every row",
     "across-runs": "History",
     "trust": "Can I trust it?",
     "columns": "What the words mean",
     "run": "Run it on yours",
     "runs": "The data, and how to cite it",
 }
-"""The sections of the page, each with its title. Those of PARTS show what reports/parts/ has for them."""
-PARTS = ("ratios", "flips", "directions", "changes", "more")
-"""The sections that are left out where no part has anything for them."""
+"""The sections of the page, each with its title."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the page says of one machine.
+
+    Attributes:
+        machine: the machine.
+        answer, exceptions: what to use, and where not.
+        measured: when and what was measured there.
+        advised: what to use at each shape.
+        drawings: its dot plots.
+        shown: what each section shows, with the run that it is of.
+    """
+
+    machine: Machine
+    answer: str
+    exceptions: Sequence[str]
+    measured: str
+    advised: Sequence[Recommendation]
+    drawings: Sequence[Drawing]
+    shown: Mapping[str, Sequence[tuple[Shown, Report]]]
+
+    @property
+    def of_head(self) -> list[Recommendation]:
+        """The advice at the shapes of the run that heads the machine."""
+        problems = set(self.machine.head.summary["problem"].astype(str))
+        return [each for each in self.advised if each.problem in problems]
+
+
+def _part(machine: Machine, folder: Path) -> Part:
+    advised = composition.advice(machine)
+    part = Part(
+        machine, *exceptions.answer(advised), _measured(machine.head.run), advised, [], composition.sections(machine)
+    )
+    drawings = []
+    for mode in PURPOSES:
+        for device in dict.fromkeys(each.device for each in advised):
+            timed = [each.timed for each in part.of_head if (each.mode, each.device) == (mode, device)]
+            drawn = shapes.draw(machine.label, mode, device, timed, machine.head.baseline)
+            drawings += [write(drawn, folder / "figures")] if drawn else []
+    return Part(**{**vars(part), "drawings": drawings})
 
 
 def _measured(run: Run) -> str:
-    """Return such as `Measured on 2026-11-25, 12 implementations, 32 benchmarks.`."""
+    """Return such as `Measured on 2026-11-25: 12 implementations, each of which agrees with a float64 reference.`."""
     date = began(run.run_id)
-    when = "" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}: "
-    implementations = run.records.loc[~run.records["track"].isin(LIMITS), "implementation"].nunique()
+    when = "Measured" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}"
+    timed = run.records[(run.records["status"] == "ok") & ~run.records["track"].isin(LIMITS)]
+    new = today.is_today(timed)
+    old = "" if new.all() else f" by {today.OLDER}" if not new.any() else ", some of them older code"
     cpu_only = "" if "cuda" in set(run.records["device"].astype(str)) else " On the CPU, no GPU."
-    benchmarks = len(run.records.drop_duplicates(BENCHMARK))
-    return f"{when}{implementations} implementations, {benchmarks} benchmarks.{cpu_only}"
+    number = count(timed["implementation"].nunique(), "implementation")
+    bad = run.records.loc[~run.records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
+    failed = f" {listed(sorted(set(bad.astype(str))))} failed: see all rows." if len(bad) else ""
+    return f"{when}{old}: {number}, each of which agrees with a float64 reference.{failed}{cpu_only}"
 
 
 def _covered(found: Sequence[Machine], devices: set[str]) -> str:
@@ -89,13 +133,10 @@ def _noise(run: Run) -> str:
 
 
 def _compared(advised: Recommendation) -> str:
-    """Return such as `12 implementations compared in 5 replicates on 2026-11-25; times differ …`."""
-    run = advised.report.run
-    date, often, noise = began(run.run_id), run.metadata.run.replicates, estimates.noise(run).words
-    said = [f"{count(advised.compared, 'implementation')} compared"]
-    said += [f"in {count(often, 'replicate')}"] if often else []
-    said += [] if pd.isna(date) else [f"on {date:%Y-%m-%d}"]
-    return f"{'; '.join(filter(None, (' '.join(said), noise)))}. Brackets are 95 % intervals."
+    """Return such as `Of 12 implementations, on 2026-11-25.`."""
+    date = began(advised.report.run.run_id)
+    when = "" if pd.isna(date) else f", on {date:%Y-%m-%d}"
+    return f"Of {count(advised.compared, 'implementation')}{when}. Brackets are 95 % intervals."
 
 
 def cite(run: Run) -> str:
@@ -109,13 +150,47 @@ def cite(run: Run) -> str:
     )
 
 
-def _look(**texts: str) -> Mapping[str, str]:
-    """Return the style of every page, with the colors of charts on a dark one, other texts, and the hash of each.
+@functools.cache
+def _citation() -> Mapping[str, str]:
+    """Return the fields of CITATION.cff; none where there is no such file."""
+    path = ROOT / "CITATION.cff"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return dict(re.findall(r'^[\s-]*([a-z-]+): "?(.+?)"?$', text, re.MULTILINE))
+
+
+def bibtex(run: Run) -> str:
+    """Return the entry for BibTeX of a run."""
+    known, escaped = _citation(), str.maketrans({sign: f"\\{sign}" for sign in "&%$#_{}"})
+    fields = {
+        "title": known.get("title", "lstm-bench"),
+        "author": known.get("name", ""),
+        "version": known.get("version", ""),
+        "year": known.get("date-released", "")[:4],
+        "url": repository(),
+        "note": cite(run),
+    }
+    entries = [
+        f"{name} = {{{value if name == 'url' else value.translate(escaped)}}}"
+        for name, value in fields.items()
+        if value
+    ]
+    return f"@software{{lstm-bench, {', '.join(entries)}}}"
+
+
+def repository() -> str:
+    """Return the address of the suite: that of CITATION.cff, or of the repository whose CI builds this; or nothing."""
+    server, name = (os.environ.get(f"GITHUB_{part}", "") for part in ("SERVER_URL", "REPOSITORY"))
+    return _citation().get("repository-code") or (f"{server}/{name}" if server and name else "")
+
+
+def _look(*scripts: str) -> Mapping[str, str]:
+    """Return the style of every page, with the colors of charts on a dark one, its script, and the hash of each.
 
     By these hashes a Content-Security-Policy names the script and the style that may run.
     """
     own = (PAGE / "page.css").read_text(encoding="utf-8")
-    texts["css"] = f"{own}@media screen and (prefers-color-scheme: dark) {{ {style.dark_rules()} }}\n"
+    texts = {"css": f"{own}@media screen and (prefers-color-scheme: dark) {{ {style.dark_rules()} }}\n"}
+    texts["js"] = "".join((PAGE / name).read_text(encoding="utf-8") for name in scripts)
     hashes = {name: hashlib.sha256(text.encode()).digest() for name, text in texts.items()}
     return texts | {f"{name}_hash": base64.b64encode(digest).decode() for name, digest in hashes.items()}
 
@@ -149,58 +224,70 @@ def _broken(name: str, sign: str) -> Markup:
     return escape(one_line(name)).replace(sign, sign + Markup("<wbr>"))
 
 
+def _rendered(template: str, links: Links, *scripts: str, **values: Any) -> str:
+    page = _environment().get_template(template)
+    return page.render(site=links, repository=repository(), **_look(*scripts), **values)
+
+
 def document(written: Document, links: Links) -> str:
     """Return a document as a page of the site, without a script."""
-    return _environment().get_template("document.html.j2").render(document=written, site=links, **_look())
+    return _rendered("document.html.j2", links, document=written)
 
 
 def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
-    """Write index.html of some runs, whole or not at all, and the charts of several runs; the first heads it.
+    """Write index.html and rows.html of some runs, each whole or not at all, and the dot plots.
+
+    The first run heads them. Runs of older code throughout have rows, and answer only where no run is of today's.
 
     Args:
         folder: where to.
         reports: the runs.
         links: to other pages of the site, each with its title.
     """
-    past = history.history(reports)
-    tables = history.tables(reports, past)
-    drawings = [write(each, folder / "figures") for each in (history.draw(past) if tables else ())]
-    found = composition.machines(reports)
+    every = composition.machines(reports)
+    found = composition.machines([each for each in reports if today.of_today(each.run)] or reports)
+    parts = [_part(machine, folder) for machine in found]
     head = found[0].head
-    advice = {machine.label: composition.advice(machine) for machine in found}
-    maps = [(each.label, mine) for each in found for mine in composition.maps(each.head, advice[each.label])]
-    shown = composition.sections(found)
-    present = {"shapes": maps, "across-runs": tables} | {name: shown.get(name) for name in PARTS}
+    tables = history.tables(reports, history.history(reports))
+    present = {
+        "shapes": any(part.advised for part in parts),
+        "more": any("more" in part.shown for part in parts),
+        "across-runs": tables,
+    }
     devices = {device for report in reports for device in report.summary["device"].astype(str)}
     standing = [(machine.label, report) for machine in found for report in machine.runs]
-    html = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            **_look(js=(PAGE / "page.js").read_text(encoding="utf-8")),
-            sections={name: title for name, title in SECTIONS.items() if present.get(name, True)},
-            shown=shown,
-            files=TABLES,
-            reports=reports,
-            head=head,
-            machines=found,
-            devices=devices,
-            headline=headline.headline(head),
-            headline_mode=next(iter(headline.subject(head.summary)["mode"].astype(str)), ""),
-            measured=_measured(head.run),
-            noises=[("" if report is head else f"{report.label}. ", _noise(report.run)) for _, report in standing],
-            covered=_covered(found, devices),
-            advice=[(label, each, _compared(each)) for label, mine in advice.items() for each in mine],
-            maps=maps,
-            purposes=PURPOSES,
-            columns=composition.of_page(head.baseline, len(devices) > 1),
-            rows=list(composition.rows(standing)),
-            notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(head.run)],
-            across=tables,
-            past=drawings,
-            site=links,
-            cite=cite,
-            preamble=preamble,
-        )
+    links = (*PAGES.items(), *links)
+    index = _rendered(
+        "page.html.j2",
+        links,
+        "common.js",
+        "page.js",
+        sections={name: title for name, title in SECTIONS.items() if present.get(name, True)},
+        parts=parts,
+        head=head,
+        files=TABLES,
+        reports=reports,
+        devices=sorted(devices),
+        shapes=list(dict.fromkeys(each.problem for part in parts for each in (*part.of_head, *part.advised))),
+        noises=[("" if report is head else f"{report.label}. ", _noise(report.run)) for _, report in standing],
+        covered=_covered(found, devices),
+        best=composition.best(head.baseline),
+        purposes=PURPOSES,
+        notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(head.run)],
+        across=tables,
+        cite=cite,
+        bibtex=bibtex,
+        compared=_compared,
+        preamble=preamble,
     )
-    write_text(folder / "index.html", html)
+    rows = _rendered(
+        "rows.html.j2",
+        links,
+        "common.js",
+        "rows.js",
+        columns=composition.of_page(head.baseline, len(devices) > 1),
+        older=today.OLDER,
+        rows=list(composition.rows([(machine.label, report) for machine in every for report in machine.runs])),
+    )
+    for name, text in zip(PAGES, (index, rows), strict=True):
+        write_text(folder / name, text)

@@ -141,7 +141,7 @@ def sections(report: Report) -> Iterator[Section]:
     shown = [column for column in of_summary(report.baseline) if column.key not in unknown]
     ranked = summary.assign(rank=summary["track"].astype(str).map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False, observed=True):
-        rows = group.sort_values(["rank", "track", "seconds"], kind="stable")
+        rows = group.sort_values(["rank", "track", "ratio", "seconds"], kind="stable")
         yield Section(tuple(map(str, benchmark)), shown, list(rows.itertuples(index=False)))
 
 

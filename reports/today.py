@@ -33,9 +33,10 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
     So a quick run does not hide a full one. Ids start with the time; one without a time comes last.
     """
     newest = sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
-    return sorted(newest, key=lambda run: -_of_today(run))
+    return sorted(newest, key=lambda run: -of_today(run))
 
 
-def _of_today(run: Run) -> int:
+def of_today(run: Run) -> int:
+    """Return how many implementations of a run are of today's code."""
     lstms = run.records[~run.records["track"].isin(LIMITS).to_numpy()]
     return int(lstms.loc[is_today(lstms), "implementation"].nunique())

@@ -10,6 +10,7 @@ import pandas as pd
 
 from reports import tracks
 from reports.charts import style
+from reports.charts.drawing import WIDTH
 
 ROW = 20
 """The height of a row, in pixels."""
@@ -17,8 +18,6 @@ NAMES, LETTER = 170, 6.8
 """The most room for the names of rows, and what a letter takes, in pixels."""
 SHORT = "length(datum.label) > 30 ? slice(datum.label, 0, 29) + '…' : datum.label"
 """The label of a row: its name, cut where it is too long."""
-WIDEST = 760
-"""The most width of a chart of one panel, in pixels."""
 
 
 def looks(field: str, of: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
@@ -58,37 +57,28 @@ def dots(
     x: str,
     axis: Callable[[int], dict[str, Any]],
     by: str,
-    channels: dict[str, Any] | None = None,
-    line: Any = None,
-    problems: Sequence[str] = (),
-) -> Callable[[int], Any]:
-    """Return the function that makes a chart for a width: a row for each implementation.
+    line: Any,
+    problems: Sequence[str],
+) -> Callable[[], Any]:
+    """Return the function that makes a chart: a panel for each problem, a row for each implementation.
 
     Args:
         data: a row for each point, as marks.points has them, with its track.
         x: the column of the points.
         axis: gives the options of the axis for a panel of that many pixels.
         by: the column by which rows are ordered.
-        channels: those of color and mark; of the tracks, if not given.
-        line: the line below the points; without it, one joins the points of a row.
-        problems: a panel for each, as many side by side as fit; without them, it is one panel.
+        line: the line below the points.
+        problems: those of the panels.
     """
-    order, channels = tracks.in_order(data, by), channels or of_tracks(data)
+    order = tracks.in_order(data, by)
     scale = alt.Scale(domain=order)
     y = alt.Y("implementation:N", scale=scale, title=None, axis=alt.Axis(labelExpr=SHORT, labelLimit=NAMES))
     beside = min(NAMES, int(LETTER * max(map(len, order), default=0))) + 30
 
-    def panel(base: Any, width: int) -> Any:
-        along = axis(width)
-        joined = base.mark_line(color=style.SOFT, strokeWidth=1, opacity=0.6)
-        joined = joined.encode(x=alt.X(f"{x}:Q", **along), y=y, detail="implementation:N")
-        return layers(base, x, along, line or joined, y=y, **channels).properties(width=width, height=ROW * len(order))
-
-    def chart(width: int) -> Any:
-        if not problems:
-            return panel(alt.Chart(data), min(width, WIDEST) - beside)
-        columns = max(1, min(len(problems), 4, (width - beside) // 150))
-        one = panel(alt.Chart(), (width - beside) // columns - 20)
-        return one.facet(facet=alt.Facet("problem:N", sort=problems, title=None), columns=columns, data=data)
+    def chart() -> Any:
+        width = WIDTH - beside
+        panel = layers(alt.Chart(), x, axis(width), line, y=y, **of_tracks(data))
+        panel = panel.properties(width=width, height=ROW * len(order))
+        return panel.facet(facet=alt.Facet("problem:N", sort=problems, title=None), columns=1, data=data)
 
     return chart

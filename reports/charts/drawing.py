@@ -19,8 +19,8 @@ from impls.core.files import write_text, write_whole
 from impls.core.text import one_line
 from reports.charts import style
 
-WIDE, NARROW = 980, 350
-"""The widths for which a chart is made, in pixels: a page's, and a phone's."""
+WIDTH = 344
+"""The width of a chart in pixels: that of a phone. A wider page has several side by side."""
 SCALE = 2
 """The pixels of a PNG for each of the SVG."""
 VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
@@ -37,21 +37,19 @@ class Drawing:
     Attributes:
         name: that of its files.
         title, alt: what stands above it, and what it shows for those who can't see it.
-        problem, mode: those that it shows; None where it shows several.
+        mode: the one that it shows; None where it shows several.
         said: what it shows in words: a line for each mark.
-        chart: gives its specification for a page of that many pixels, as a chart of Altair; None once it is written.
-        wide, narrow: its SVGs for a page and for a phone, once it is written.
+        chart: gives its specification, as a chart of Altair; None once it is written.
+        drawn: its SVG, once it is written.
     """
 
     name: str
     title: str
     alt: str
-    problem: str | None
     mode: str | None
     said: Sequence[str]
-    chart: Callable[[int], Any] | None
-    wide: str = ""
-    narrow: str = ""
+    chart: Callable[[], Any] | None
+    drawn: str = ""
 
 
 def file_name(*parts: str) -> str:
@@ -61,11 +59,11 @@ def file_name(*parts: str) -> str:
     return kept if kept == wanted else f"{kept}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
 
 
-def specification(drawing: Drawing, width: int) -> dict[str, Any]:
+def specification(drawing: Drawing) -> dict[str, Any]:
     """Return a chart in Vega-Lite's words, with the look of all charts."""
     assert drawing.chart is not None
     with schemapi.debug_mode(False):  # to check each part of it takes a fifth of the time; a test checks it
-        found: dict[str, Any] = drawing.chart(width).to_dict(validate=False)
+        found: dict[str, Any] = drawing.chart().to_dict(validate=False)
     return {**found, "config": style.CONFIG}
 
 
@@ -76,9 +74,9 @@ LEFT_OUT = {"opacity": "1", "pointer-events": "none", "stroke-miterlimit": "10"}
 LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 
-def svg(drawing: Drawing, width: int) -> str:
+def svg(drawing: Drawing) -> str:
     """Return a chart as an SVG for inside a page: no style attributes, and what a mark says in data-tip."""
-    drawn = vl_convert.vegalite_to_svg(specification(drawing, width), vl_version=VERSION)
+    drawn = vl_convert.vegalite_to_svg(specification(drawing), vl_version=VERSION)
     root = ET.fromstring(drawn)  # noqa: S314 — from the line above
     for element in root.iter():
         if element.get("aria-roledescription") == "point" and (label := element.get("aria-label")):
@@ -94,14 +92,14 @@ def svg(drawing: Drawing, width: int) -> str:
 
 
 def write(drawing: Drawing, folder: Path) -> Drawing:
-    """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white, and return it with its SVGs."""
+    """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white, and return it with its SVG."""
     folder.mkdir(parents=True, exist_ok=True)
-    wide = svg(drawing, WIDE)
-    start, _, rest = wide.partition(">")
+    drawn = svg(drawing)
+    start, _, rest = drawn.partition(">")
     dark = f"@media screen and (prefers-color-scheme: dark){{{style.dark_rules()}}}"
     title = f"<title>{escape(one_line(drawing.title))}</title>"
     write_text(folder / f"{drawing.name}.svg", f"{start}>{title}<style>{dark}</style>{rest}")
     on_white = f'{start}><rect width="100%" height="100%" fill="#fff" />{rest}'
     png = vl_convert.svg_to_png(on_white, scale=SCALE)
     write_whole(folder / f"{drawing.name}.png", lambda path: path.write_bytes(png))
-    return replace(drawing, chart=None, wide=wide, narrow=svg(drawing, NARROW))
+    return replace(drawing, chart=None, drawn=drawn)

@@ -4,8 +4,6 @@ A part is a module with these names:
 
     SECTION  the section of the page that shows it, of reports.site.SECTIONS
     ORDER    its place in the section: a lower number comes first
-    FROM     optional: of which runs the page shows it. HEAD: the one that heads the page; EVERY: all;
-             MOST, as without it: the one of a machine that shows most, on the first machine that has it
     make     its function: gets a Report, and yields a Drawing or an Answer for each thing to show. It yields nothing
              where the run has nothing to show.
 """
@@ -21,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from reports.charts.drawing import write
-from reports.report import MOST, Answer, Report, Shown
+from reports.report import Answer, Report, Shown
 
 
 @cache
@@ -35,7 +33,7 @@ def made(report: Report) -> Iterator[Shown]:
     """Yield everything that the parts make of a run, before any of it is drawn."""
     for part in parts():
         for what in part.make(report):
-            yield Shown(what, part.SECTION, part.ORDER, getattr(part, "FROM", MOST))
+            yield Shown(what, part.SECTION, part.ORDER)
 
 
 def drawn(shown: Iterable[Shown], folder: Path) -> list[Shown]:

@@ -14,7 +14,7 @@ from reports.charts import dots, marks
 from reports.charts.drawing import Drawing, file_name
 from reports.report import Report
 
-SECTION, ORDER, FROM = "trust", 70, "head"
+SECTION, ORDER = "trust", 70
 
 
 def make(report: Report) -> Iterator[Drawing]:
@@ -45,7 +45,7 @@ def _drawing(dtype: str, device: str, rows: pd.DataFrame) -> Drawing:
     ends = least / 2.2, max([spacing, *rows["error"]]) * 1.6
     axis = partial(marks.log_axis, "error", ends, apart=60, least=2, form="~e")
     line = dots.line_at(spacing, strokeDash=[4, 3])
-    chart = dots.dots(data, "shown", axis, "seconds", line=line, problems=problems)
+    chart = dots.dots(data, "shown", axis, "seconds", line, problems)
     mode = str(rows["mode"].iloc[0])
     where = marks.where(device, rows["workload"].iloc[0], mode)
     title = f"Error, the fastest of each track first: {where}{more}. Dashed: the spacing of {dtype} at 1"
@@ -53,4 +53,4 @@ def _drawing(dtype: str, device: str, rows: pd.DataFrame) -> Drawing:
         f"Dot plot, a panel for each problem: the largest error of each implementation in {where}, on a"
         f" logarithmic axis. A dashed line is at the spacing of {dtype} numbers at 1."
     )
-    return Drawing(file_name("accuracy", dtype, device), title, text, None, mode, list(data["said"]), chart)
+    return Drawing(file_name("accuracy", dtype, device), title, text, mode, list(data["said"]), chart)

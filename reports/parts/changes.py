@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from benchmarks.tables import Column
-from benchmarks.words import listed
-from reports import formatting
-from reports.charts import dots, marks, style
-from reports.charts.drawing import Drawing, file_name
 from reports.frames import ARM
-from reports.report import Answer, Report, in_order, pair_ratios, training
+from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios, training
 from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
-SECTION, ORDER = "changes", 40
+SECTION, ORDER = "more", 40
 
 
 CHANGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -72,26 +66,23 @@ def compared(report: Report) -> pd.DataFrame:
     return found.assign(verdict=verdicts(found)) if len(found) else found
 
 
-def make(report: Report) -> Iterator[Answer | Drawing]:
-    """Yield what each change buys, then a chart of all changes for each mode."""
-    found = compared(report)
-    for change, mine in found.groupby("change", sort=False):
+def make(report: Report) -> Iterator[Answer]:
+    """Yield what each change buys."""
+    for change, mine in compared(report).groupby("change", sort=False):
         yield _answer(str(change), mine, report)
-    for mode, rows in found.groupby("mode", sort=False, observed=True):
-        yield _drawing(str(mode), rows)
 
 
 def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
-    names = [name for name in dict.fromkeys(found["implementation"].astype(str)) if name != report.baseline]
-    steps = training(report.sound[report.sound["ratio"].notna()])
-    kinds = set(steps.loc[steps["implementation"].isin(names), "verdict"])
-    said = [_worth(report.baseline, kinds)] if kinds and change.startswith("Is ") else []
+    names = set(found["implementation"].astype(str)) - {report.baseline}
+    known = report.sound[report.sound["ratio"].notna() & report.sound["implementation"].isin(names)]
+    verdicts_of = known.groupby("mode", observed=True)["verdict"].agg(set)
+    asked = [mode for mode in PURPOSES if mode in verdicts_of and change.startswith("Is ")]
+    said = [f"{PURPOSES[mode]}: {_worth(report.baseline, verdicts_of[mode])}" for mode in asked]
     said.append(CHANGES[change][0])
-    unclear = found["verdict"].map({UNCLEAR: f" ({UNCLEAR})"}).fillna("")
-    found = found.assign(takes=found["ratio"].map("{:.2f} × at ".format) + found["where"] + unclear)
     for (without, given), rows in training(found).groupby(["without", "implementation"], sort=False):
-        said.append(f"Relative to {without}, a training step of {given} takes {listed(list(rows['takes']))}.")
-    said += filter(None, (_beside(report.baseline, name, steps) for name in names))
+        ends = dict.fromkeys(f"{end:.2f}" for end in (rows["ratio"].min(), rows["ratio"].max()))
+        unclear = f" ({UNCLEAR})" if set(rows["verdict"]) == {UNCLEAR} else ""
+        said.append(f"A training step of {given} takes {' to '.join(ends)} × {without}'s time{unclear}.")
     columns = (
         *WHERE,
         words_of("without"),
@@ -103,58 +94,9 @@ def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
 
 
 def _worth(baseline: str, kinds: set[str]) -> str:
-    """Return a plain answer, for training: whether what has the change beats the baseline, which is there anyway."""
+    """Return a plain answer: whether what has the change beats the baseline, which is there anyway."""
     if kinds == {SLOWER}:
-        return f"No, if {baseline} does what you need: it is faster without, at every shape here."
+        return f"no, if {baseline} does what you need: it is faster without, at every shape here."
     return (
-        f"Yes: it is faster than {baseline} at every shape here." if kinds == {FASTER} else "It depends on the shape."
+        f"yes, it is faster than {baseline} at every shape here." if kinds == {FASTER} else "it depends on the shape."
     )
-
-
-def _beside(baseline: str, name: str, steps: pd.DataFrame) -> str:
-    """Return how the training steps of an implementation stand to the baseline's; nothing where that is not known."""
-    mine = steps[steps["implementation"] == name]
-    if mine.empty:
-        return ""
-    takes = " to ".join(dict.fromkeys(f"{end:.2f}" for end in (mine["ratio"].min(), mine["ratio"].max())))
-    kinds = set(mine["verdict"])
-    everywhere = f": {kinds.pop()} everywhere" if kinds in ({SLOWER}, {FASTER}) else ""
-    return f"Beside {baseline}, {name} takes {takes} × its time{everywhere}."
-
-
-def _said(row: Any) -> str:
-    ratio = formatting.interval(row.ratio, row.ratio_low, row.ratio_high)
-    return f"{row.implementation} over {row.without}, {row.where}: {ratio}, {row.verdict}"
-
-
-def _drawing(mode: str, rows: pd.DataFrame) -> Drawing:
-    where = list(dict.fromkeys(marks.words(rows.sort_values("position"), "where")["where"]))
-    data = marks.points(rows, "ratio", _said, "without", "implementation", "where")
-    data["change"] = data["without"] + " → " + data["implementation"]
-    order = list(dict.fromkeys(data["change"]))
-    ends = style.limits(data, "ratio", 0.8, 1.25)
-
-    def chart(width: int) -> Any:
-        above = width < 600  # then the names stand above their rows
-        wide = width - 20 if above else min(width, 860) - 300
-        axis = marks.log_axis("time with the change over time without it", ends, wide, apart=50)
-        look: dict[str, Any] = {}
-        if above:
-            look = {"labelAlign": "left", "labelOffset": -5 * len(where) - 9, "labelPadding": -2}
-        drawn = dots.layers(
-            alt.Chart(data),
-            "ratio",
-            axis,
-            dots.line_at(1),
-            y=alt.Y("change:N", scale=alt.Scale(domain=order), title=None, axis=alt.Axis(labelLimit=310, **look)),
-            yOffset=alt.YOffset("where:N", scale=alt.Scale(domain=where, paddingOuter=0.9 if above else 0.3)),
-            color=alt.Color("where:N", scale=marks.several(where), legend=alt.Legend(columns=1 if above else 4)),
-        )
-        return drawn.properties(width=wide, height=(10 * len(where) + (34 if above else 12)) * len(order))
-
-    title = f"What each change buys: {mode}"
-    text = (
-        f"Dot plot: the time of {mode} with a change over the time without it, for each pair of implementations and"
-        " each problem, with 95 % intervals, on a logarithmic axis. Below 1, the change makes it faster."
-    )
-    return Drawing(file_name("gains", mode), title, text, None, mode, list(data["said"]), chart)

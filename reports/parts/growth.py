@@ -1,4 +1,4 @@
-"""How time grows with a size, where implementations cross the baseline, and how the first call grows with T."""
+"""How time grows with a size, and where implementations cross the baseline."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import pandas as pd
 
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.tables import Column
-from benchmarks.words import listed
-from reports import formatting, frames
+from reports import frames
 from reports.frames import Run, plain
 from reports.report import PURPOSES, SIZES, Answer, Report, largest, problems_of
-from reports.tables import number, words_of
+from reports.tables import words_of
 from reports.verdict import BASELINE, FASTER, SLOWER
 
-SECTION, ORDER = "flips", 25
+SECTION, ORDER = "more", 25
 ENOUGH = 5
 """The fewest sizes of a sweep that is a question of its own."""
 END = 3
@@ -29,7 +28,7 @@ ARM = ["implementation", "mode"]
 
 
 def make(report: Report) -> Iterator[Answer]:
-    """Yield an answer for each size that the run sweeps, and one on the first call where it sweeps T."""
+    """Yield an answer for each size that the run sweeps."""
     problems, sound = problems_of(report.run.records), report.sound
     for device, rows in sound.groupby("device", sort=False, observed=True):
         for size in SIZES:
@@ -41,8 +40,6 @@ def make(report: Report) -> Iterator[Answer]:
             grown = growth(report.run, swept, size)
             if len(grown):
                 yield _time(report.baseline, swept, size, grown, where)
-            if size == "seq_len":
-                yield _first_calls(swept, where)
 
 
 def growth(run: Run, swept: pd.DataFrame, size: str) -> pd.DataFrame:
@@ -75,16 +72,13 @@ def _exponent(name: str, row: Any) -> str:
 
 def _time(baseline: str, swept: pd.DataFrame, size: str, grown: pd.DataFrame, where: str) -> Answer:
     sizes = sorted(set(swept[size]))
-    first, *_, last = swept.sort_values(size)["problem"].astype(str)
-    said = [f"The problems are {first} to {last}."]
+    said = []
     for mode, purpose in PURPOSES.items():
         mine = grown[grown["mode"] == mode]
         leading = mine[mine["against"].str.contains(FASTER)]
         said += [
             f"{purpose}: relative to {baseline}, {row.implementation} is {row.against}." for row in leading.itertuples()
         ]
-        if leading.empty and len(mine):
-            said.append(f"{purpose}: at no {NAMES[size]} is anything clearly faster than {baseline}.")
     steps = grown[grown["mode"] == "train_step"].sort_values("large")
     if len(steps):
         ends = steps.iloc[[0, -1]]
@@ -125,25 +119,3 @@ def standing(sizes: Sequence[int], verdicts: Sequence[str]) -> str:
         else:
             said.append(f"{verdict} at {first}" if first == last else f"{verdict} from {first} to {last}")
     return ", ".join(said) or "unclear at every size"
-
-
-def _first_calls(swept: pd.DataFrame, where: str) -> Answer:
-    sizes = sorted(set(swept["seq_len"]))
-    seconds = swept.pivot_table(index=ARM, columns="seq_len", values="first_call_seconds", observed=True)
-    order = pd.MultiIndex.from_frame(swept[ARM].drop_duplicates())
-    seconds = seconds.reindex(order).add_prefix("t").reset_index()
-    first, last = f"t{sizes[0]}", f"t{sizes[-1]}"
-    steps = seconds[seconds["mode"] == "train_step"]
-    grown = steps[(steps[last] > 1) & (steps[last] > 2 * steps[first])]
-    growing = [
-        f"{name} ({formatting.duration(start)} to {formatting.duration(end)})"
-        for name, start, end in grown[["implementation", first, last]].itertuples(index=False)
-    ]
-    said = f"From T = {sizes[0]} to {sizes[-1]}, " + (
-        f"the first training step takes more than twice as long, and over a second, for {listed(growing)}."
-        if growing
-        else "no implementation's first training step both more than doubled and took over a second."
-    )
-    times = [Column(f"t{size}", f"T = {size}", number(f"t{size}", formatting.duration)) for size in sizes]
-    columns = (*map(words_of, ARM), *times)
-    return Answer(f"How does the first call grow with the sequence length{where}?", said, columns, seconds)

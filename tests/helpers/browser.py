@@ -68,9 +68,8 @@ def visits(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 def violations(page: Any, *rules: str) -> list[str]:
-    """Return the serious rules, of all or of these, that axe finds broken on a page; its context needs bypass_csp."""
+    """Return the rules, of all or of these, that axe finds broken on a page."""
     page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
     options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
     found = page.evaluate("options => axe.run(document, options)", options)["violations"]
-    bad = [each for each in found if each["impact"] in ("serious", "critical")]
-    return [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in bad]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in found]

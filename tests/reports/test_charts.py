@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 
 from reports import parts
-from reports.charts import style
-from reports.charts.drawing import NARROW, WIDE, Drawing, specification, svg, write
-from reports.parts import sizes
+from reports.charts import shapes, style
+from reports.charts.drawing import WIDTH, Drawing, specification, svg, write
 from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import record, save
@@ -69,14 +68,14 @@ def several(tmp_path_factory):
 
 def rows_in(drawing, *columns):
     """The rows of data of a chart that have these columns."""
-    found = specification(drawing, WIDE)["datasets"].values()
+    found = specification(drawing)["datasets"].values()
     return pd.DataFrame([row for rows in found for row in rows if set(columns) <= set(row)])[list(columns)]
 
 
 def placed(drawing):
     """What each mark of a chart says, with where it stands: text, x, y in pixels within its panel."""
     found = []
-    for element in ET.fromstring(svg(drawing, WIDE)).iter():
+    for element in ET.fromstring(svg(drawing)).iter():
         if said := element.get("data-tip"):
             x, y = map(float, re.findall(r"translate\(([-\d.e]+),([-\d.e]+)\)", element.get("transform"))[-1])
             found.append((said, x, y))
@@ -86,39 +85,30 @@ def placed(drawing):
 def test_every_chart_fits_its_width_and_is_read_in_the_light_and_in_the_dark(one, several, tmp_path):
     for drawing in {**one[1], **several[1]}.values():
         assert drawing.alt.endswith(".")
-        for width in (WIDE, NARROW):
-            # drawing itself does not check the specification: that takes a tenth of the time of a report
-            assert drawing.chart(width).to_dict(validate=True) == drawing.chart(width).to_dict(validate=False)
-            text = svg(drawing, width)
-            root = ET.fromstring(text)
-            assert float(root.get("width")) <= width, drawing.name
-            fonts = {element.get("font-size") for element in root.iter()} - {None}
-            assert root.get("font-size")
-            assert all(float(size.removesuffix("px")) >= 11 for size in fonts), drawing.name
-            assert set(re.findall(r'(?:fill|stroke)="(#\w+)"', text)) <= set(style.DARK), drawing.name
+        # drawing itself does not check the specification: that takes a tenth of the time of a report
+        assert drawing.chart().to_dict(validate=True) == drawing.chart().to_dict(validate=False)
+        text = svg(drawing)
+        root = ET.fromstring(text)
+        assert float(root.get("width")) <= WIDTH + 16, drawing.name
+        fonts = {element.get("font-size") for element in root.iter()} - {None}
+        assert root.get("font-size")
+        assert all(float(size.removesuffix("px")) >= 11 for size in fonts), drawing.name
+        assert set(re.findall(r'(?:fill|stroke)="(#\w+)"', text)) <= set(style.DARK), drawing.name
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "number"),
-    [
-        ("ratio-sequence-train_step-cpu", ["implementation", "track"], "ratio"),
-        ("directions-p", ["implementation", "mode"], "seconds"),
-    ],
-)
-def test_numbers_and_intervals_drawn_are_the_summarys(one, name, key, number):
-    summary, found = one
-    mine = summary[summary["mode"].isin(["train_step"] if number == "ratio" else ["forward", "train_step"])]
-    shown = rows_in(found[name], *key, number, "low", "high").merge(mine, on=key, suffixes=("", "_wanted"))
-    assert len(shown) == len(mine)
-    for column, wanted in ((number, f"{number}_wanted"), ("low", f"{number}_low"), ("high", f"{number}_high")):
-        assert shown[column].to_numpy() == pytest.approx(shown[wanted].to_numpy())
-
-
-def test_rows_stand_by_track_and_the_quickest_first_without_the_peak(tmp_path):
-    peak = rows(names={"peak": 1e-4}, track="peak", modes={"train_step": 1})
-    _, found = drawn(tmp_path, rows(names={**SECONDS, "another": 4e-4}, modes={"train_step": 1}) + peak)
-    ordered = sorted(placed(found["ratio-sequence-train_step-cpu"]), key=lambda mark: mark[2])
-    assert [said.split(",")[0] for said, _, _ in ordered] == ["another", "base", "slow", "quick"]
+def test_a_dot_is_the_best_of_its_framework_and_the_baseline_is_the_line(tmp_path):
+    versions = {"base": "torch 2", "quick": "torch 2", "slow": "torch 2", "other": "jax 1", "far": "numpy 2"}
+    seconds = {**SECONDS, "other": 2e-3, "far": 1.0}
+    records = rows(names=seconds, modes={"train_step": 1})
+    records = [{**row, "versions": versions[row["implementation"]], "problem": "t8-b2-i4-h4"} for row in records]
+    summary = summarise(save(tmp_path, records))
+    drawing = shapes.draw("a cpu", "train_step", "cpu", [summary], "base")
+    assert [said.split(":")[0] for said in drawing.said] == ["quick, t8-b2-i4-h4", "other, t8-b2-i4-h4"]
+    assert "1 slower than 8" in drawing.alt
+    words = {element.text for element in ET.fromstring(svg(drawing)).iter()}
+    assert {"quick", "other", "t8-b2", "i4-h4"} <= words  # labelled directly
+    assert drawing.chart().to_dict(validate=True)
+    assert shapes.draw("a cpu", "train_step", "cpu", [summary[summary["implementation"] == "base"]], "base") is None
 
 
 def test_errors_drawn_are_the_summarys_and_none_stands_at_the_left(tmp_path):
@@ -131,75 +121,29 @@ def test_errors_drawn_are_the_summarys_and_none_stands_at_the_left(tmp_path):
     assert min(placed(found["accuracy-float32-cpu"]), key=lambda mark: mark[1])[0] == "quick, p: no error"
 
 
-def test_times_against_a_size_are_the_summarys_and_rates_the_batch_over_them(several):
+def test_times_against_a_size_are_the_summarys(several):
     summary, found = several
-    words = {element.text for element in ET.fromstring(svg(found["sizes-sequence-forward-cpu"], WIDE)).iter()}
+    words = {element.text for element in ET.fromstring(svg(found["sizes-sequence-forward-cpu"])).iter()}
     assert {"sequence length T", "batch B", "hidden size H", "B = 2, I = 4, H = 4", "T = 8, B = 2, I = H"} <= words
     shown = rows_in(found["sizes-sequence-forward-cpu"], "implementation", "size", "value", "low", "high")
     wanted = pd.concat([summary, *[summary[summary["problem"] == "t8-b2-i4-h4"]] * 2])  # is in all three panels
     assert sorted(set(shown["size"])) == [2, 4, 8, 16, 32]
     for name, column in (("value", "seconds"), ("low", "seconds_low"), ("high", "seconds_high")):
         assert sorted(shown[name]) == pytest.approx(sorted(wanted[column]))
-    shown = rows_in(found["rates-sequence-forward-cpu"], "implementation", "size", "value", "low", "high")
-    swept = summary[summary["problem"].str.match(r"t8-b\d-i4-h4")]
-    batch = swept["problem"].str.extract(r"-b(\d+)-")[0].astype(float)
-    assert sorted(shown["value"]) == pytest.approx(sorted(batch / swept["seconds"]))
-    assert sorted(shown["low"]) == pytest.approx(sorted(batch / swept["seconds_high"]))
-    assert ((shown["low"] < shown["value"]) & (shown["value"] < shown["high"])).all()
-
-
-@pytest.mark.parametrize(
-    ("ratios", "clear", "crossed"),
-    [
-        ([0.5, 2.0], [True, True], ("slower", 1, 4, 2.0)),
-        ([2.0, 1.1, 0.5], [True, False, True], ("faster", 1, 16, 4.0)),
-        ([0.5, 0.9, 0.7], [True, True, True], None),
-        ([0.5, 2.0], [True, False], None),
-    ],
-)
-def test_a_line_crosses_only_between_clear_sizes(ratios, clear, crossed):
-    line = pd.DataFrame({"size": [1, 4, 16], "value": [1.0, 2.0, 4.0]})[: len(ratios)]
-    found = sizes.crossings(line.assign(implementation="x", ratio=ratios, clear=clear))
-    assert len(found) == (crossed is not None)
-    if crossed:
-        word, first, last, at = crossed
-        assert found["said"].item() == f"x becomes {word} than the baseline between {first} and {last}"
-        assert (found["size"].item(), found["value"].item()) == (pytest.approx(at), pytest.approx(at**0.5))
 
 
 def test_the_file_of_a_chart_has_its_dark_colors(one, tmp_path):
-    write(one[1]["drift"], tmp_path)
-    dark = (tmp_path / "drift.svg").read_text().partition("prefers-color-scheme: dark")[2]
+    write(one[1]["accuracy-float32-cpu"], tmp_path)
+    dark = (tmp_path / "accuracy-float32-cpu.svg").read_text().partition("prefers-color-scheme: dark")[2]
     assert f'svg [fill="{style.BLUE}"]{{fill:{style.DARK[style.BLUE]}}}' in dark
-    assert (tmp_path / "drift.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "accuracy-float32-cpu.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_drift_is_each_block_against_its_arms_medians(one):
-    turns = pd.DataFrame([{**row, **turn} for row in rows() for turn in row["turns"]])
-    relative = turns["seconds"] / turns.groupby(["implementation", "mode"])["seconds"].transform("median")
-    shown = rows_in(one[1]["drift"], "minutes", "low", "middle", "high")
-    blocks = relative.groupby([turns["mode"], turns["replicate"], turns["block"]])
-    assert sorted(shown["middle"]) == pytest.approx(sorted(blocks.median()))
-    assert sorted(shown["low"]) == pytest.approx(sorted(blocks.quantile(0.1)))
-    assert shown["minutes"].min() >= 0
-
-
-def test_one_replicate_has_points_without_intervals_and_no_drift_where_turns_do_not_say_when_they_ran(tmp_path):
-    records = [{**row, "turns": [{**turn, "started": 0.0} for turn in row["turns"]]} for row in rows(1)]
-    _, found = drawn(tmp_path, records)
-    shown = rows_in(found["ratio-sequence-train_step-cpu"], "implementation", "low")
-    assert shown.set_index("implementation")["low"].dropna().to_dict() == {"base": 1.0}
-    assert rows_in(found["directions-p"], "low")["low"].isna().all()
-    assert len(placed(found["directions-p"])) == 2 * len(SECONDS)
-    assert "drift" not in found
-
-
-def test_what_failed_is_not_drawn_and_without_the_baseline_nothing_is_compared(tmp_path):
+def test_what_failed_is_not_drawn(tmp_path):
     failed = {"status": "crashed", "reason": "killed", "seconds": None, "turns": None, "error": None}
     records = [row if row["implementation"] != "base" else {**row, **failed} for row in rows()]
     _, found = drawn(tmp_path, records)
-    assert not [name for name in found if name.startswith("ratio")]
-    assert {said.split(",")[0] for said, _, _ in placed(found["directions-p"])} == {"quick", "slow"}
+    assert {said.split(",")[0] for said, _, _ in placed(found["accuracy-float32-cpu"])} == {"quick", "slow"}
     assert drawn(tmp_path, [{**row, **failed} for row in rows()])[1] == {}
 
 

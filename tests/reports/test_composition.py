@@ -7,10 +7,9 @@ import pytest
 
 from reports import composition, today, tracks
 from reports.charts.drawing import Drawing
-from reports.headline import recommendations
 from reports.report import Report, Shown
 from reports.summary import summarise
-from tests.helpers.records import failed, record, save, trained, with_baseline
+from tests.helpers.records import save, trained
 
 FULL = ("forward", "train_step", "backward")
 
@@ -39,7 +38,8 @@ def test_the_run_of_most_implementations_of_todays_code_comes_first_and_then_the
 
 def test_an_answer_is_not_from_a_row_of_older_code(tmp_path):
     rows = trained("base", 1e-3) + trained("torch_cell", 2e-3) + trained("jax_scan", 5e-4, digest="0" * 16)
-    (found,) = recommendations(Report(run := save(tmp_path / "run", rows), summarise(run)))
+    run = save(tmp_path / "run", rows)
+    (found,) = composition.advice(composition.Machine("a cpu", [Report(run, summarise(run))]))
     assert found.compared == 2
     assert "jax_scan" not in found.sentence
 
@@ -79,66 +79,18 @@ def test_the_advice_is_from_the_run_that_compared_most_implementations(machine):
     }
 
 
-def test_the_map_has_the_shapes_of_the_first_run_with_what_the_advice_is_from(machine):
-    training, inference = composition.maps(machine.head, composition.advice(machine))
-    assert list(training.shapes) == list(inference.shapes) == ["p", "o"]
-    cells = {name: [text for text, _ in row] for name, row in training.rows}
-    assert cells == {"base": ["1", "1"], "other": ["2.00", "2.00"], "third": ["3.00", "–"]}
-    assert [name for name, _ in inference.rows] == ["base", "other"]
+def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path):
+    def shown(name, marks):
+        return Shown(Drawing(name, name, name, None, ["a mark"] * marks, None, "<svg/>"), "more", 1)
 
-
-def test_a_shape_whose_advice_has_another_baseline_is_not_in_the_map(tmp_path):
-    full = measured(tmp_path, "full", ("base", "other"), ("p", "o", "n"))
-    more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
-    run = with_baseline(more.run, "other")
-    (machine,) = composition.machines([full, Report(run, summarise(run), "more")])
-    found = {each.mode: each.shapes for each in composition.maps(machine.head, composition.advice(machine))}
-    assert found == {"train_step": ["o", "n"], "forward": ["p", "o", "n"]}
-
-
-def test_a_chart_is_of_the_first_run_or_of_the_one_that_shows_most_on_the_first_machine_that_has_it(tmp_path):
-    def shown(name, marks, problem=None):
-        picture = Drawing(name, name, name, problem, None, ["a mark"] * marks, None, "<svg/>", "<svg/>")
-        return Shown(picture, "more", 1, {"ratio": "head", "every": "every"}.get(name[:5], "most"))
-
-    charts = {
-        "full": [shown("ratio-a", 1), shown("sizes-a", 2), shown("every", 1)],
-        "shape": [shown("ratio-a", 9), shown("sizes-a", 5), shown("directions-q", 3, "q")],
-        "other": [shown("sizes-a", 9), shown("every", 1), shown("rates-a", 1), shown("directions-p", 2, "p")],
-    }
-    machines = {"full": {}, "shape": {"problems": ("q",)}, "other": {"family": 26}}
+    charts = {"full": [shown("a", 2), shown("b", 3)], "shape": [shown("a", 5), shown("b", 3)]}
+    problems = {"full": ("p",), "shape": ("q",)}
     drawn = [
-        dataclasses.replace(measured(tmp_path, name, **known), shown=charts[name]) for name, known in machines.items()
+        dataclasses.replace(measured(tmp_path, name, problems=problems[name]), shown=charts[name]) for name in charts
     ]
-    found = composition.sections(composition.machines(drawn))["more"]
-    assert sorted((each.name, report.name) for each, report in found) == [
-        ("directions-p", "other"), ("every", "full"), ("every", "other"), ("rates-a", "other"), ("ratio-a", "full"),
-        ("sizes-a", "shape"),
-    ]  # fmt: skip
-
-
-def mapped(tmp_path, rows):
-    run = save(tmp_path / "run", rows)
-    (machine,) = composition.machines([Report(run, summarise(run))])
-    found = composition.maps(machine.head, composition.advice(machine))
-    return [(each.mode, each.shapes, dict(each.rows)) for each in found]
-
-
-def test_every_arm_and_shape_has_its_ratio_and_its_colour_and_what_failed_says_how(tmp_path):
-    where = {"workload": "sequence", "mode": "train_step"}
-    rows = [row for problem in "pq" for row in trained("base", 1e-3, problem=problem)]
-    rows += [*trained("tuned", 6e-4, problem="p", track="tuned"), *trained("tuned", 3e-3, problem="q", track="tuned")]
-    rows += [record("odd", k, 1e-3 * (2 if k % 2 else 0.5), problem="p", **where) for k in range(4)]
-    rows += [failed("odd", k, "crashed", "SIGSEGV", problem="q", **where) for k in range(4)]
-    rows += trained("peak", 1e-4, track="peak", problem="q")
-    ((mode, shapes, cells),) = mapped(tmp_path, rows)
-    assert (mode, shapes) == ("train_step", ["p", "q"])
-    assert cells == {
-        "base": [("1", "b4"), ("1", "b4")],
-        "odd": [("1.00", "b4 unclear"), ("crashed", "")],
-        "tuned": [("0.60", "b1"), ("3.00", "b8")],
-    }
-    assert mapped(tmp_path / "one shape", [row for row in rows if row["problem"] == "p"]) == []
+    (machine,) = composition.machines(drawn)
+    found = composition.sections(machine)["more"]
+    assert sorted((each.name, report.name) for each, report in found) == [("a", "shape"), ("b", "full")]
 
 
 def test_rows_stand_by_track_then_by_their_mean_log_and_last_without_one():

@@ -1,4 +1,4 @@
-"""Growth with a size: exponents of a known law are found, crossings are named, and first calls that grow are told."""
+"""Growth with a size: exponents of a known law are found, and crossings are named."""
 
 import numpy as np
 import pytest
@@ -9,19 +9,14 @@ from tests.helpers.records import record
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 BATCH = "How does time grow with the batch?"
-FIRST = "How does the first call grow with the sequence length?"
 
 
 def swept(name, law, size="batch", sizes=SIZES, noise=0.002, **changes):
-    """Four replicates at every size; `law` gives the seconds at a size, or the seconds and those of the first call."""
+    """Four replicates at every size; `law` gives the seconds at a size."""
     rng, rows = np.random.default_rng(len(name)), []
     for n in sizes:
-        seconds, first = (*np.atleast_1d(law(n)), 0.1)[:2]
         where = {"workload": "sequence", "mode": "train_step", "problem": f"{size}{n}", size: n, **changes}
-        rows += [
-            record(name, k, float(seconds * np.exp(rng.normal(0, noise))), first_call_seconds=float(first), **where)
-            for k in range(4)
-        ]
+        rows += [record(name, k, float(law(n) * np.exp(rng.normal(0, noise))), **where) for k in range(4)]
     return rows
 
 
@@ -35,14 +30,12 @@ def test_the_exponents_of_both_ends_are_found(tmp_path):
     assert "twice the batch makes a training step 1.6 (base) to 1.7 (other) times as long" in answer.sentence
 
 
-def test_a_crossing_names_the_sizes_between_which_it_lies_and_where_there_is_none_it_says_so(tmp_path):
+def test_a_crossing_names_the_sizes_between_which_it_lies(tmp_path):
     rows = swept("base", lambda n: 1e-3) + swept("other", lambda n: 1e-4 * n**0.8)
     answer = answered(tmp_path, rows)[BATCH]
     crossed = "faster up to 16, slower from 32"
     assert {row.implementation: row.against for row in answer.rows} == {"base": "–", "other": crossed}
     assert f"Training: relative to base, other is {crossed}." in answer.sentence
-    rows = swept("base", lambda n: 1e-3 * n) + swept("other", lambda n: 2e-3 * n)
-    assert "at no batch is anything clearly faster than base" in answered(tmp_path / "none", rows)[BATCH].sentence
 
 
 def test_few_sizes_are_no_sweep_and_what_lacks_a_size_has_no_exponent(tmp_path):
@@ -55,16 +48,6 @@ def test_problems_with_lengths_are_no_part_of_a_sweep_without(tmp_path):
     rows = swept("base", lambda n: 1e-3 * n, lengths=False)
     rows += [{**row, "problem": f"{row['problem']}-var", "lengths": True} for row in rows[:8]]
     assert answered(tmp_path, rows)[BATCH].rows[0].large == pytest.approx(1, abs=0.02)
-
-
-def test_first_calls_that_grow_are_told(tmp_path):
-    rows = swept("base", lambda n: (1e-3 * n, 0.5), "seq_len")
-    assert "no implementation" in answered(tmp_path / "none", rows)[FIRST].sentence
-    rows += swept("compiled", lambda n: (1e-3 * n, 0.5 * n), "seq_len")
-    answer = answered(tmp_path / "one", rows)[FIRST]
-    assert answer.sentence.endswith("for compiled (500 ms to 32 s).")
-    (row,) = (row for row in answer.rows if row.implementation == "compiled")
-    assert [column.cell(row) for column in answer.columns][2:4] == ["500 ms", "1 s"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reports import exceptions
 from reports.headline import headline, recommendations
 from reports.report import Report
 from reports.summary import summarise
@@ -91,7 +92,7 @@ ADVICE = {
         ["use base.", "The next is slower: slow takes 2.00 × base's time"],
         ["may be as fast"],
     ),
-    "unclear is not faster": (noisy("noisy", 0.9e-3, 2), ["use base.", "noisy may be as fast"], ["takes"]),
+    "unclear is not faster": (noisy("noisy", 0.9e-3, 2), ["use base.", "Not certain: noisy 0.90"], ["takes"]),
     "as good as the best": (
         [*trained("quick", 0.8e-3, track="tuned"), *noisy("close", 0.805e-3, 1.015, track="tuned")],
         ["close may be as fast."],
@@ -125,3 +126,27 @@ def test_there_is_a_sentence_for_each_problem_and_purpose(tmp_path):
     rows = [row for problem, mode in where for row in trained("base", 1e-3, mode, problem=problem)]
     found = [each.sentence.partition(" on ")[0] for each in recommendations(report(tmp_path, rows))]
     assert found == ["Training at q", "Inference at q", "Training at p", "Inference at p"]
+
+
+def test_one_sentence_stands_for_all_shapes_with_the_exceptions(tmp_path):
+    rows = []
+    for batch, seconds in {1: 5e-4, 2: 8e-4, 16: 2e-3, 32: 2e-3, 64: 2e-3}.items():
+        problem = f"t1-b{batch}-i1-h1"
+        rows += trained("base", 1e-3, problem=problem) + trained("torch_cpp", seconds, problem=problem)
+    rows += trained("base", 1e-3, problem="t1-b16-i1-h1-var") + trained("quick", 1e-4, problem="t1-b16-i1-h1-var")
+    said, lines = exceptions.answer(list(recommendations(report(tmp_path, rows))))
+    assert said.startswith("Use base.")
+    assert lines == [
+        "Training, batch 1 to 4: torch_cpp 0.50 to 0.80, at 2 of 2 shapes",
+        "Training, rows of different lengths: quick 0.10, at 1 of 1 shape",
+    ]
+    alone = exceptions.answer(list(recommendations(report(tmp_path / "alone", rows[-16:-8]))))
+    assert alone == ("Use base. Nothing that was measured is clearly faster.", [])
+
+
+def test_of_two_that_are_as_fast_the_simpler_one_is_named(tmp_path):
+    """At batch 1 a sharded batch is one shard: the same program under a longer name."""
+    close = noisy("jax_scan_vjp", 5.01e-4, 1.015, track="tuned")
+    rows = [*trained("base", 1e-3), *close, *trained("jax_scan_vjp_sharded", 5e-4, track="tuned")]
+    (found,) = recommendations(report(tmp_path, rows))
+    assert ": jax_scan_vjp takes" in found.sentence

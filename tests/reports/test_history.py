@@ -4,7 +4,6 @@ import pytest
 
 from benchmarks.metadata import name_and_driver
 from reports import history
-from reports.charts.drawing import WIDE, svg
 from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import failed, save, trained, with_baseline
@@ -78,25 +77,15 @@ def test_a_gpus_driver_is_a_version_and_no_other_machine(tmp_path):
     assert [name_and_driver(gpu) for gpu in (None, "H100", "A, B, 5")] == [("", ""), ("H100", ""), ("A, B", "5")]
 
 
-def test_a_row_is_an_implementation_and_a_column_a_run_the_oldest_first(tmp_path):
+def test_three_runs_of_a_machine_are_a_history_with_the_oldest_first(tmp_path):
     runs = [
+        reported(tmp_path, "20260103T000000-a", 2.0),
         reported(tmp_path, "20260102T000000-a", 2.0, rows=trained("a", 1e-3, track="tuned")),
         reported(tmp_path, "20260101T000000-a", 1.0, rows=trained("z", 1e-3, problem="alone")),
     ]
     (table,) = history.tables(runs, history.history(runs))
-    assert table.title == "p · sequence · train_step · cpu"
-    assert [column.name[:8] for column in table.columns] == ["implemen", "20260101", "20260102"]
+    assert table.title == "p · sequence · train_step · cpu · a cpu, 2 threads"
+    assert [column.name[:8] for column in table.columns] == ["implemen", "20260101", "20260102", "20260103"]
     cells = [[column.cell(row)[:4] for column in table.columns] for row in table.rows]
-    assert cells == [["base", "1.00", "1.00"], ["othe", "1.00", "2.00"], ["a", "–", "1.00"]]
-    assert history.tables(runs[:1], history.history(runs[:1])) == []
-
-
-def test_the_chart_has_the_ratios_of_each_machine_with_two_runs_of_a_known_date(tmp_path):
-    asked = {"20260102T000000-a": 1.2, "20260101T000000-a": 1.1, "unknown-a": 1.3, "unknown-b": 1.4}
-    runs = [reported(tmp_path, run_id, ratio) for run_id, ratio in asked.items()]
-    runs.append(reported(tmp_path, "20260103T000000-b", gpu="a gpu"))
-    (drawing,) = history.draw(history.history(runs))
-    assert [said[: len("other, p, 2026-01-01: 1.1")] for said in drawing.said] == [
-        "other, p, 2026-01-01: 1.1", "other, p, 2026-01-02: 1.2",
-    ]  # fmt: skip
-    assert svg(drawing, WIDE).count("data-tip") == 2
+    assert cells == [["base", "1.00", "1.00", "1.00"], ["othe", "1.00", "2.00", "2.00"], ["a", "–", "1.00", "–"]]
+    assert history.tables(runs[:2], history.history(runs[:2])) == []

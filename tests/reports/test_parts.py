@@ -3,7 +3,7 @@
 import pickle
 
 from reports import parts
-from reports.report import MOST, Report
+from reports.report import Report
 from reports.site import SECTIONS
 from reports.summary import summarise
 from tests.helpers.records import SMALL, save
@@ -29,7 +29,7 @@ def test_a_new_file_is_a_part_and_its_order_gives_its_place(tmp_path, monkeypatc
         first, *_ = parts.made(Report(run, summarise(run)))
     finally:
         parts.parts.cache_clear()
-    assert (first.name, first.section, first.source, first.size) == ("Is it found?", "more", MOST, 2)
+    assert (first.name, first.section, first.size) == ("Is it found?", "more", 2)
     (shown,) = parts.drawn([first], tmp_path / "figures")
     answer = pickle.loads(pickle.dumps(shown)).what  # several runs are reported in processes
     assert [[column.cell(row) for column in answer.columns] for row in answer.rows] == [["1"], ["2"]]

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from reports import run_folder
 from reports.__main__ import cli
 from reports.run_folder import OF_A_SITE, RAW
-from tests.helpers.records import SMALL, failed, record, save
+from tests.helpers.records import SMALL, failed, record, save, trained
 
 WHERE = {"workload": "sequence", "mode": "train_step"}
 
@@ -26,12 +26,12 @@ def content(folder):
 def test_the_same_records_give_the_same_bytes(tmp_path):
     found = []
     for name in ("one", "other"):
-        save(tmp_path / name / "run", SMALL)
+        save(tmp_path / name / "run", [row | WHERE for row in SMALL])
         assert report(tmp_path / name / "run").return_value == 0
         found.append(content(tmp_path / name / "run"))
     one, other = found
-    figures = {f"figures/ratio-w-m-cpu.{kind}" for kind in ("svg", "png")}
-    assert {"summary.csv", "table.md", "table.tex", "index.html", *figures} <= set(one)
+    figures = {f"figures/accuracy-float32-cpu.{kind}" for kind in ("svg", "png")}
+    assert {"summary.csv", "table.md", "table.tex", "index.html", "rows.html", *figures} <= set(one)
     assert {name for name in one if one[name] != other[name]} <= {"results.parquet"}
 
 
@@ -62,8 +62,21 @@ def test_every_kind_of_run_has_its_page(name, tmp_path):
     rows = [row | WHERE for row in KINDS[name]]
     save(tmp_path / "run", rows)
     assert report(tmp_path / "run").return_value == 0
-    written = (tmp_path / "run" / "index.html").read_text()
+    written = (tmp_path / "run" / "rows.html").read_text()
     assert [row for row in rows if row["implementation"] not in written or row["reason"] not in written] == []
+
+
+def test_pages_say_what_is_of_older_code_and_where_the_suite_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.invalid")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "a/b")
+    save(tmp_path / "run", [*trained("base", 1e-3), *trained("jax_scan", 5e-4, digest="0" * 16)])
+    assert report(tmp_path / "run").return_value == 0
+    index, rows = ((tmp_path / "run" / name).read_text() for name in ("index.html", "rows.html"))
+    assert ' older" id="p/sequence/train_step/jax_scan"' in rows
+    assert "<small>older code</small>" in rows
+    assert "Use base." in index
+    assert 'href="https://git.invalid/a/b"' in index
+    assert "git clone https://git.invalid/a/b" in rows
 
 
 def test_a_folder_that_holds_a_report_is_skipped_with_one_line(tmp_path):
@@ -78,7 +91,9 @@ def test_a_folder_that_holds_a_report_is_skipped_with_one_line(tmp_path):
     assert "there is no run" in alone.stderr
 
 
-@pytest.mark.parametrize("name", ["index.html", *(f"run/{name}" for name in (*RAW, "summary.csv", "table.md"))])
+@pytest.mark.parametrize(
+    "name", ["index.html", "rows.html", *(f"run/{name}" for name in (*RAW, "summary.csv", "table.md"))]
+)
 def test_a_users_own_files_are_not_replaced(name, tmp_path):
     run, mine = save(tmp_path / "run", SMALL).folder, tmp_path / "out" / name
     for _ in range(2):  # onto its own files it writes again

@@ -12,7 +12,7 @@ from reports.summary import summarise
 from tests.helpers.records import failed, record, save
 
 SEQUENCE = {"workload": "sequence", "mode": "train_step"}
-WRITTEN = ("table.md", "table.tex", "summary.csv", "index.html")
+WRITTEN = ("table.md", "table.tex", "summary.csv", "rows.html")
 
 
 def test_rows_are_sorted_and_failures_last_with_their_reason(tmp_path):

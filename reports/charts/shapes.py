@@ -1,0 +1,112 @@
+"""The dot plot of a machine: a line for each shape, and on it a dot for the best of each framework."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from math import log
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from impls.core.text import one_line
+from reports import formatting
+from reports.charts import dots, marks, style
+from reports.charts.drawing import WIDTH, Drawing, file_name
+from reports.report import PURPOSES
+from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
+
+MOST = 12
+"""The most shapes that are drawn."""
+FASTEST, SLOWEST = 0.25, 8.0
+"""The ratios at the ends of the axis, at the least; what is slower than the last is only in the table."""
+ROW, NAMES, LETTER = 46, 92, 6.0
+"""The height of a line, the room for the names of shapes, and the width of a letter, in pixels."""
+LOOKS = {FASTER: style.BLUE, SLOWER: style.VERMILION, UNCLEAR: style.SOFT}
+
+
+def best_of_frameworks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the row of least ratio of each framework, by the first word of its versions, without the baseline."""
+    others = rows[rows["ratio"].notna() & (rows["verdict"] != BASELINE)]
+    framework = others["versions"].astype(str).str.split(" ").str[0]
+    return others.loc[others.groupby(framework)["ratio"].idxmin()].sort_values("ratio")
+
+
+def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], baseline: str) -> Drawing | None:
+    """Return the chart of one purpose on one machine; None where nothing was compared.
+
+    Args:
+        label, mode, device: the machine, and what the chart is of.
+        timed: of each shape the rows that have a time.
+        baseline: whose time is 1.
+    """
+    found = [rows for rows in map(best_of_frameworks, timed[:MOST]) if len(rows)]
+    if not found:
+        return None
+    every = pd.concat(found)
+    drawn = every[every["ratio"] <= SLOWEST]
+    data = marks.points(drawn, "ratio", partial(_said, baseline), "implementation", "problem", "verdict")
+    ends = min(FASTEST, float(data["ratio"].min()) / 1.3), SLOWEST * 1.1
+    width = WIDTH - NAMES - 16
+    data["label"], data["side"] = (
+        zip(*_placed(data, width / log(ends[1] / ends[0])), strict=True) if len(data) else ((), ())
+    )
+    problems = [one_line(str(rows["problem"].iloc[0])) for rows in found]
+
+    def chart() -> Any:
+        axis = marks.log_axis(f"time, × {style.plain(baseline)}", ends, width, apart=40)
+        lines = (
+            "[slice(datum.label, 0, indexof(datum.label, '-i')), slice(datum.label, indexof(datum.label, '-i') + 1)]"
+        )
+        one_or_two = f"indexof(datum.label, '-i') > 0 ? {lines} : datum.label"
+        y = alt.Y("problem:N", scale=alt.Scale(domain=problems), title=None, axis=alt.Axis(labelExpr=one_or_two))
+        look = alt.Color("verdict:N", scale=alt.Scale(domain=list(LOOKS), range=list(LOOKS.values())), legend=None)
+        base = alt.Chart(data)
+        known = base.transform_filter("isValid(datum.low)")
+        interval = known.mark_rule().encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y, color=look)
+        point = base.mark_point(filled=False, strokeWidth=1.8).encode(
+            x=alt.X("ratio:Q", **axis),
+            y=y,
+            color=look,
+            fill=alt.condition(f"datum.verdict == '{UNCLEAR}'", alt.value(style.PAPER), look),
+            description="said:N",
+        )
+        texts = [
+            base.transform_filter(f"datum.side == '{side}'")
+            .mark_text(dy=dy, fontSize=style.SIZE - 1, color=style.INK)
+            .encode(x=alt.X("ratio:Q", **axis), y=y, text="label:N")
+            for side, dy in (("above", -12), ("below", 14))
+        ]
+        return alt.layer(dots.line_at(1), interval, point, *texts).properties(width=width, height=ROW * len(problems))
+
+    where = "" if device == "cpu" else f" on {device}"
+    slower = len(every) - len(drawn)
+    more = f" {slower} slower than {SLOWEST:g} × are only in the table." if slower else ""
+    text = (
+        f"Dot plot, a line for each shape: the time of the best implementation of each framework over {baseline}'s"
+        f" time, {PURPOSES[mode].lower()}{where} on {label}, on a logarithmic axis.{more}"
+    )
+    title = f"{PURPOSES[mode]}{where}, {label}"
+    return Drawing(file_name("shapes", mode, device, label), title, text, mode, list(data["said"]), chart)
+
+
+def _placed(data: pd.DataFrame, scale: float) -> list[tuple[str, str]]:
+    """Return for each point its name and on which side of it there is room for that; the fastest come first."""
+    ends: dict[tuple[str, str], float] = {}
+    found = []
+    row: Any
+    for row in data.itertuples(index=False):
+        name = style.plain(row.implementation, 24)
+        half = len(name) * LETTER / 2 + 3
+        at = scale * log(row.ratio)
+        free = [side for side in ("above", "below") if ends.get((row.problem, side), -1e9) <= at - half]
+        side = free[0] if free else "none"
+        ends[row.problem, side] = at + half
+        found.append((name, side))
+    return found
+
+
+def _said(baseline: str, row: Any) -> str:
+    ratio = formatting.interval(row.ratio, row.ratio_low, row.ratio_high)
+    return f"{row.implementation}, {row.problem}: {ratio} × {baseline}, {row.verdict}"

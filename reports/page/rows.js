@@ -1,0 +1,104 @@
+// The table of all rows.
+const form = $("#filters");
+const search = $("input", form);
+const MOST = 500; // more rows than anybody reads, and than a browser lays out at once
+let most = MOST;
+const table = $("#every");
+const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, text: body.rows[0].textContent.toLowerCase() }));
+for (const name of ["machine", "run", "device", "problem", "workload", "mode", "track"]) {
+  const values = [...new Set(rows.map((row) => row.keys[name]))];
+  if (values.length < 2) continue;
+  const part = document.createElement("label"), select = document.createElement("select");
+  for (const value of ["", ...values]) select.add(new Option(value || "all", value));
+  select.name = name;
+  part.append(name, select);
+  form.insertBefore(part, $("button", form));
+}
+const selects = $$("select", form);
+function filter() {
+  const wanted = selects.filter((select) => select.value).map((select) => [select.name, select.value]);
+  const text = search.value.trim().toLowerCase();
+  let left = 0;
+  for (const row of rows) {
+    const fits = wanted.every(([name, value]) => row.keys[name] === value) && row.text.includes(text);
+    left += fits;
+    row.body.hidden = !fits || left > most;
+  }
+  $("output", form).textContent = `${Math.min(left, most)} of ${rows.length} rows shown`;
+  $("#none").hidden = left > 0;
+  $("#rest").hidden = left <= most;
+  most = MOST;
+}
+function address() {
+  const filters = [...selects, search].filter((field) => field.value).map((field) => [field.name, field.value]);
+  return "#" + new URLSearchParams(filters);
+}
+function restore() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  for (const select of selects) {
+    const value = asked.get(select.name);
+    select.value = [...select.options].some((option) => option.value === value) ? value : "";
+  }
+  search.value = asked.get("implementation") || "";
+  filter();
+}
+function toggle(button, open = button.getAttribute("aria-expanded") !== "true") {
+  document.getElementById(button.getAttribute("aria-controls")).hidden = !open;
+  button.setAttribute("aria-expanded", String(open));
+}
+// A row has an address of its own: the page opens it and goes there.
+function reveal() {
+  const body = named();
+  if (!body || !body.classList.contains("row")) return;
+  for (const select of selects) select.value = select.name === "track" ? "" : body.dataset[select.name] ?? "";
+  search.value = "";
+  filter();
+  const button = $("th button", body);
+  toggle(button, true);
+  button.scrollIntoView({ block: "center" });
+  button.focus({ preventScroll: true });
+}
+function sort(header) {
+  const down = header.getAttribute("aria-sort") === "ascending";
+  const column = header.cellIndex;
+  for (const other of $$("thead th", table)) other.removeAttribute("aria-sort");
+  header.setAttribute("aria-sort", down ? "descending" : "ascending");
+  for (const row of rows) {
+    const cell = row.body.rows[0].cells[column];
+    row.key = cell ? cell.dataset.value ?? cell.textContent.trim() : "";
+  }
+  rows.sort(({ key: x }, { key: y }) => {
+    if (x === "" || y === "") return (x === "") - (y === ""); // a row without a value comes last in both directions
+    const order = Number.isNaN(Number(x)) || Number.isNaN(Number(y)) ? x.localeCompare(y) : x - y;
+    return down ? -order : order;
+  });
+  table.append(...rows.map((row) => row.body));
+}
+
+form.hidden = false;
+form.addEventListener("submit", (event) => event.preventDefault());
+for (const { body } of rows) {
+  const button = $("th button", body);
+  button.disabled = false;
+  toggle(button, false);
+}
+table.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button && button.closest("thead")) sort(button.closest("th"));
+  else if (button) toggle(button);
+  else if (event.target.closest("tr:not(.more)") && event.target.closest("tbody") && !String(getSelection())) toggle($("th button", event.target.closest("tbody")));
+});
+for (const button of $$("thead button", table)) button.disabled = false;
+const keep = () => history.replaceState(null, "", address());
+form.addEventListener("input", () => {
+  filter();
+  // what is searched for is searched in all rows, if the chosen ones do not have it
+  if (!$("#none").hidden && search.value) { for (const select of selects) select.value = ""; filter(); }
+  keep();
+});
+$("button", form).addEventListener("click", () => { for (const field of [...selects, search]) field.value = ""; filter(); keep(); });
+$("#rest button").addEventListener("click", () => { most = Infinity; filter(); });
+const named = () => document.getElementById(location.hash.slice(1));
+addEventListener("hashchange", () => { if (named()) reveal(); else restore(); });
+restore();
+reveal();
