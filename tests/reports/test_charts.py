@@ -152,7 +152,7 @@ def test_a_long_name_may_have_any_sign(tmp_path):
     name = "🔥" * 40
     _, found = drawn(tmp_path, [*rows(1), *rows(1, {name: 2e-3, f"a{name}": 2e-3})])
     for drawing in found.values():
-        svg(drawing, NARROW)
+        svg(drawing)
 
 
 @pytest.mark.parametrize("shown", [(1e-6, 1e3), (1.05, 1.13), (0.4, 2.5), (3e-4, 2e-2)])
