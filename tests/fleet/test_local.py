@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import choices, json_files, machine
+from benchmarks.fleet import command, plan, slurm
 from benchmarks.fleet import folder as fleets
-from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.command import fleet
+from benchmarks.fleet.folder import LOCAL, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.metadata import Commit
 from benchmarks.regression import outcome
@@ -67,6 +68,30 @@ def test_a_fleet_on_this_machine_can_be_ended(measured, tmp_path):
     status = CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False)
     assert status.return_value == 0
     assert "002, this machine: the fleet was cancelled" in status.output
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_fleet_on_this_machine(tmp_path, monkeypatch):
+    kept = Fleet(LOCAL, (Member("001", "here"), Member("002", "here")))
+    monkeypatch.setattr(choices, "heed_signals", list)
+    monkeypatch.setattr(Job, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        command._measure_here(tmp_path, kept)
+    assert "cancelled" in fleets.why_missing(tmp_path, kept.members[1])
+
+
+def test_ctrl_c_ends_the_watching_of_jobs_and_not_the_jobs(tmp_path, monkeypatch):
+    fleets.write(tmp_path, Fleet(SLURM, (Member("001", "a/n1", "7"),)))
+    monkeypatch.setattr(slurm, "states", lambda: {"7": "running"})
+    monkeypatch.setattr(command.time, "sleep", interrupted)
+    done = CliRunner().invoke(fleet, ["watch", str(tmp_path)], standalone_mode=False)
+    assert done.return_value == 130
+    assert "job 7: running" in done.output
+    assert f"fleet watch {tmp_path}" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["fleet.json"]
 
 
 @pytest.mark.process

@@ -87,6 +87,13 @@ def test_the_reference_itself_passes():
     assert agreement.check(prepared, controls.PROBLEM, "sequence", "train_step", want).error == 0
 
 
+def test_backward_is_called_where_forward_train_has_been():
+    weights, problem = make_weights(controls.PROBLEM), controls.PROBLEM
+    want = agreement.expected(problem, "sequence", weights)
+    prepared = load(resolve("numpy_lstm")).prepare(problem, weights, "cpu", "sequence")
+    assert agreement.check(prepared, problem, "sequence", "backward", want).error < 1e-5
+
+
 def test_what_is_off_by_little_against_its_usual_size_passes():
     weights = make_weights(controls.PROBLEM)
     want = agreement.expected(controls.PROBLEM, "sequence", weights) | {"usual/c_n": np.array(1e6)}
