@@ -107,8 +107,6 @@ class Cuda:
         Raises:
             RuntimeError: where it sees none.
         """
-        if self.driver is None:
-            raise RuntimeError("there is no libcuda.so.1")
         number, mode = ctypes.c_int(), ctypes.c_int()
         name, address = ctypes.create_string_buffer(256), ctypes.create_string_buffer(32)
         self._do("cuInit", 0)

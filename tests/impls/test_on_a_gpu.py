@@ -16,7 +16,7 @@ from impls.core.weights import make_inputs, make_weights
 from impls.families import jax as jax_family
 from impls.families import torch as torch_family
 from impls.families.torch import LoopedLSTM, prepare_module
-from impls.torch_cell_graphed import WARM_UP, captured
+from impls.torch_cell_graphed import captured
 
 PROBLEM = Problem.parse("t4-b2-i3-h5-l2")
 WEIGHTS = make_weights(PROBLEM, "sequence")
@@ -25,22 +25,6 @@ WEIGHTS = make_weights(PROBLEM, "sequence")
 def told(cuda):
     """What torch.cuda was asked, in order."""
     return [name for name, _, _ in cuda.mock_calls]
-
-
-def test_work_is_warmed_up_on_the_side_recorded_once_and_replayed():
-    cuda, done = MagicMock(), []
-
-    def work():
-        done.append(told(cuda)[-1])
-        return "result"
-
-    replay = captured(work, cuda)
-    assert done == ["stream().__enter__"] * WARM_UP + ["graph().__enter__"]
-    waited = [name for name in told(cuda) if name.endswith(("wait_stream", "__enter__"))]
-    assert waited == ["Stream().wait_stream", "stream().__enter__", "current_stream().wait_stream", "graph().__enter__"]
-    assert replay() == replay() == "result"
-    assert told(cuda)[-3:] == ["graph().__exit__", "CUDAGraph().replay", "CUDAGraph().replay"]
-    assert len(done) == WARM_UP + 1
 
 
 def test_what_a_graph_refers_to_lives_as_long_as_it():

@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -85,25 +84,16 @@ def test_every_product_that_jax_would_do_on_a_gpu_is_without_tf32(name, monkeypa
         assert not all(full in line for line in products(name, monkeypatch))
 
 
-@pytest.mark.parametrize("precision", ["ieee", "tf32"])
-def test_pytorch_takes_the_precision_it_is_told_on_a_gpu_and_it_is_read_back(monkeypatch, precision):
-    class Deaf:
-        fp32_precision = property(lambda self: "none", lambda self, value: None)
-
-    def backends(rnn):
-        matmul = SimpleNamespace(fp32_precision="none")
-        return SimpleNamespace(cuda=SimpleNamespace(matmul=matmul), cudnn=SimpleNamespace(rnn=rnn))
-
-    older = []
-    monkeypatch.setattr(torch, "set_float32_matmul_precision", older.append)
-    told = backends(SimpleNamespace(fp32_precision="none"))
-    monkeypatch.setattr(torch, "backends", told)
-    set_precision(precision)
-    assert (told.cuda.matmul.fp32_precision, told.cudnn.rnn.fp32_precision) == (precision, precision)
-    assert older == [{"ieee": "highest", "tf32": "high"}[precision]]  # torch.compile reads the older setting
-    monkeypatch.setattr(torch, "backends", backends(Deaf()))
-    with pytest.raises(RuntimeError, match=r"cudnn\.rnn\.fp32_precision stays none"):
+def test_pytorch_takes_the_precision_it_is_told_on_a_gpu_and_it_is_read_back(monkeypatch):
+    """By PyTorch's own settings, which need no GPU. torch.compile reads the older one."""
+    backends, older = torch.backends, torch.get_float32_matmul_precision
+    for precision, older_word in (("tf32", "high"), ("ieee", "highest")):
         set_precision(precision)
+        told = backends.cuda.matmul.fp32_precision, backends.cudnn.rnn.fp32_precision, older()
+        assert told == (precision, precision, older_word)
+    monkeypatch.setattr(type(backends.cudnn.rnn), "fp32_precision", property(lambda _: "none", lambda *_: None))
+    with pytest.raises(RuntimeError, match=r"cudnn\.rnn\.fp32_precision stays none"):
+        set_precision("ieee")
 
 
 def test_tf32_is_forbidden_by_nothing_that_a_worker_gets(tmp_path, monkeypatch):
