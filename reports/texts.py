@@ -6,9 +6,9 @@ A block begins with `<!-- NAME -->` and ends with `<!-- end of NAME -->`.
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -27,7 +27,7 @@ from reports.history import began
 from reports.parts import lengths
 from reports.preamble import preamble
 from reports.report import PURPOSES, WORKLOAD, Report
-from reports.summary import summarise
+from reports.run_folder import complete
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
 PUBLISHED = ROOT / "reports" / "published"
@@ -53,10 +53,10 @@ RULES = {
 """Rows of a pool's table, with their names in README and the slowdown that the rule is built to find."""
 
 
-def published(folder: Path = PUBLISHED) -> list[Report]:
-    """Return the published runs in the order of a page."""
-    runs, _ = frames.read_runs(sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")))
-    return [Report(run, summarise(run), run.folder.name) for run in today.in_order(runs)]
+def published() -> list[Report]:
+    """Return the published runs in the order of a page, with what their tables hold."""
+    runs, _ = frames.read_runs(sorted(path.parent for path in PUBLISHED.glob(f"*/{frames.RESULTS}")))
+    return [complete(run, run.folder.name) for run in today.in_order(runs)]
 
 
 def _rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
@@ -122,48 +122,34 @@ Start with `torch.nn.LSTM`. For a training step, clearly less time was taken {";
 *{UNCLEAR}*: we cannot tell. [All implementations, shapes and machines](docs/results.md).
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
-""" + "\n".join(map(_packed, _with_lengths(reports)))
+""" + next(itertools.chain.from_iterable(map(_packed, reports)), "")
 
 
-def _with_lengths(reports: Sequence[Report]) -> list[Report]:
-    found = [each for each in reports if each.summary["problem"].astype(str).str.endswith(lengths.SUFFIX).any()]
-    return found[:1]
-
-
-def _packed(report: Report) -> str:
-    (answer,) = lengths.make(report)
-    rows = answer.frame[(answer.frame["implementation"] == "torch_lstm") & (answer.frame["mode"] == STEP)]
-    row = next(rows[rows["position"] == rows["position"].max()].itertuples(index=False))
-    steps = str(row.problem).partition("-")[0].removeprefix("t")
-    where = f"{processors.words(report.run.metadata.machine)}{_age(row)}"
-    return f"""\
+def _packed(report: Report) -> Iterator[str]:
+    """Yield what the longest sequences of a run with lengths say of nn.LSTM."""
+    for answer in lengths.make(report):
+        rows = answer.frame[(answer.frame["implementation"] == "torch_lstm") & (answer.frame["mode"] == STEP)]
+        row = next(rows[rows["position"] == rows["position"].max()].itertuples(index=False))
+        steps = str(row.problem).partition("-")[0].removeprefix("t")
+        where = f"{processors.words(report.run.metadata.machine)}{_age(row)}"
+        yield f"""\
 - **Rows of different lengths:** do not train `nn.LSTM` on a `PackedSequence` on a CPU. With {steps} steps it took
   {tables.ratio("cost")(row)} times as long as a full batch ({where})."""
 
 
-def results(reports: Sequence[Report]) -> Iterator[str]:
-    """Yield the tables of docs/results.md: of each machine, training and inference at the published shapes."""
+def results(reports: Sequence[Report]) -> str:
+    """Return the tables of docs/results.md: of each machine, training and inference at the published shapes."""
+    shown = []
     for machine in composition.machines(reports):
-        shown = []
+        shown += [f"### {machine.label}", items(preamble(machine.head.run))]
         for mode, purpose in PURPOSES.items():
-            cells = {problem: rows for problem in SHAPES if (rows := _rows(machine.runs, mode, problem))}
-            every = [report.asked for report in machine.runs]
-            names = [
-                name
-                for name in tracks.in_order(_together(every, mode), "ratio")
-                if any(name in rows for rows in cells.values())
-            ]
-            mark = len({_age(row) for rows in cells.values() for row in rows.values()}) > 1
-            table = [[name, *(_cell(rows.get(name), mark) for rows in cells.values())] for name in names]
-            if cells:
-                shown += [f"**{purpose}** (`{mode}`)", markdown_table(table, ["implementation", *cells])]
-        if shown:
-            yield "\n\n".join([f"### {machine.label}", items(preamble(machine.head.run)), *shown])
-
-
-def _together(asked: Sequence[Any], mode: str) -> Any:
-    rows = pd.concat(asked, ignore_index=True)
-    return rows[(rows["mode"] == mode) & rows["problem"].isin(SHAPES)]
+            at = {problem: rows for problem in SHAPES if (rows := _rows(machine.runs, mode, problem))}
+            every = [row for rows in at.values() for row in rows.values()]
+            mark = len(set(map(_age, every))) > 1
+            names = tracks.in_order(pd.DataFrame(every), "ratio") if every else []
+            table = [[name, *(_cell(rows.get(name), mark) for rows in at.values())] for name in names]
+            shown += [f"**{purpose}** (`{mode}`)", markdown_table(table, ["implementation", *at])] if every else []
+    return "\n\n".join(shown)
 
 
 def runs(reports: Sequence[Report]) -> str:
@@ -177,9 +163,13 @@ def runs(reports: Sequence[Report]) -> str:
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
 
 
+def _text(name: str) -> str:
+    return (PUBLISHED / name / "calibration.md").read_text(encoding="utf-8")
+
+
 def _pool(name: str) -> tuple[str, dict[str, list[str]]]:
     """Return the first line of a published pool's tables, and the cells of each row by its first."""
-    text = (PUBLISHED / name / "calibration.md").read_text(encoding="utf-8")
+    text = _text(name)
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
     ]
@@ -221,11 +211,6 @@ def pools(_: Sequence[Report]) -> str:
     )
 
 
-def calibration(_: Sequence[Report]) -> str:
-    """Return the whole of the pool's tables."""
-    return (PUBLISHED / GATE / "calibration.md").read_text(encoding="utf-8").strip()
-
-
 def columns(_: Sequence[Report]) -> str:
     """Return the columns of results.parquet, with their types, from the types of a record and of a turn."""
     table = [*_fields(Record, SCHEMA, ""), *_fields(Turn, TURN, "turns.")]
@@ -245,30 +230,25 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
 
 BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
     "README.md": {"fastest": fastest, "gate": gate},
-    "docs/results.md": {"results": lambda reports: "\n\n".join(results(reports)), "runs": runs},
+    "docs/results.md": {"results": results, "runs": runs},
     "docs/reference.md": {"columns": columns},
-    "docs/gate-evidence.md": {"pools": pools, "calibration": calibration},
+    "docs/gate-evidence.md": {"pools": pools, "calibration": lambda _: _text(GATE).strip()},
 }
 """The blocks of each text, with what makes them of the published runs."""
 
 
 def made(path: str, text: str, reports: Sequence[Report]) -> str:
-    """Return a text with its blocks made anew.
-
-    Raises:
-        ValueError: where it does not have one of them.
-    """
+    """Return a text with its blocks made anew."""
     for name, make in BLOCKS[path].items():
-        block = re.compile(f"(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)", re.DOTALL)
-        if not block.search(text):
-            raise ValueError(f"{path} has no block {name}")
-        before, after = block.split(text, 1)
+        before, after = re.split(f"(?s)(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)", text)
         text = f"{before}{make(reports)}\n{after}"
     return text
 
 
 def write() -> None:
-    """Write every block anew."""
+    """Write every block anew, and the tables of each published run, whose answers are from today's code."""
     reports = published()
+    for report in reports:
+        write_text(report.run.folder / "table.md", tables.markdown(report))
     for path in BLOCKS:
         write_text(ROOT / path, made(path, (ROOT / path).read_text(encoding="utf-8"), reports))
