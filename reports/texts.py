@@ -106,15 +106,15 @@ def fastest(reports: Sequence[Report]) -> str:
     at = {problem: _rows(here, STEP, problem) for problem in QUICK}
     ages = {_age(rows[name]) for rows in at.values() for name in NAMED if name in rows}
     mark = len(ages) > 1
-    sentences = []
-    for problem, batch in zip(QUICK, ("at batch 16", "at batch 1"), strict=True):
+    faster = []
+    for problem in QUICK:
         names = [f"`{row.implementation}`" for row in _faster(here, STEP, problem)]
-        sentences.append(f"{batch} by {listed(names) if names else 'nothing'}")
+        faster.append(f"{listed(names) or 'nothing'} {'were' if len(names) > 1 else 'was'}")
     table = [[words, *(_cell(at[problem].get(name), mark) for problem in QUICK)] for name, words in NAMED.items()]
     inference = [f"`{row.implementation}` took {tables.ratio()(row)}" for row in _faster(here, CALL, QUICK[1])[:2]]
     measured = _measured(here[0]) + ("" if mark else "".join(ages))
     return f"""\
-Start with `torch.nn.LSTM`. For a training step, clearly less time was taken {"; ".join(sentences)}.
+Start with `torch.nn.LSTM`. In a training step at batch 16, {faster[0]} clearly faster. At batch 1, {faster[1]}.
 
 {markdown_table(table, ["time of a training step ÷ `torch.nn.LSTM`'s", "batch 16", "batch 1"])}
 
@@ -176,7 +176,7 @@ def _pool(name: str) -> tuple[str, dict[str, list[str]]]:
     return text.partition("\n")[0], {first: rest for first, *rest in cells}
 
 
-def gate(_: Sequence[Report]) -> str:
+def gate(_reports: Sequence[Report]) -> str:
     """Return README's table of the gate: this rule and two others on the same replicates."""
     first, rows = _pool(GATE)
     machine, _, rest = first.partition("; ")
@@ -196,7 +196,7 @@ def _figure(cell: str) -> str:
     return re.split(r" \[|,| replays", cell)[0]
 
 
-def pools(_: Sequence[Report]) -> str:
+def pools(_reports: Sequence[Report]) -> str:
     """Return what the published pools say, a row for each machine."""
     table = []
     for path in sorted(PUBLISHED.glob("calibration-*/calibration.md"), key=lambda path: path.parent.name != GATE):
@@ -211,7 +211,7 @@ def pools(_: Sequence[Report]) -> str:
     )
 
 
-def columns(_: Sequence[Report]) -> str:
+def columns(_reports: Sequence[Report]) -> str:
     """Return the columns of results.parquet, with their types, from the types of a record and of a turn."""
     table = [*_fields(Record, SCHEMA, ""), *_fields(Turn, TURN, "turns.")]
     return markdown_table(table, ["column", "type", "meaning"])
