@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks import processors
@@ -19,7 +20,7 @@ from reports.frames import ARM, Run
 from reports.headline import Recommendation, clearly_fastest, recommendations
 from reports.report import PURPOSES, Report, Shown
 from reports.tables import is_ok, words_of
-from reports.today import is_today
+from reports.today import OLDER, is_today, of_today
 from reports.verdict import YES
 
 
@@ -68,14 +69,26 @@ def words(run: Run) -> str:
 
 
 def advice(machine: Machine) -> list[Recommendation]:
-    """Return what to use at each shape for each purpose, from the run that compared most implementations there."""
+    """Return what to use at each shape for each purpose, from the run that compared most of today's code there.
+
+    A row of older code is left out where another run has the same of today's.
+    """
+    new = [each.summary[is_today(each.summary)] for each in machine.runs]
+    known = set(pd.concat(new)[ARM].astype(str).itertuples(index=False, name=None))
     chosen: dict[tuple[str, str, str], Recommendation] = {}
     for report in machine.runs:
-        for found in recommendations(report.current):
+        summary = report.summary
+        arms = summary[ARM].astype(str).itertuples(index=False, name=None)
+        kept = is_today(summary) | np.array([arm not in known for arm in arms], bool)
+        for found in recommendations(report if kept.all() else replace(report, summary=summary[kept])):
             key = found.problem, found.mode, found.device
-            if key not in chosen or found.compared > chosen[key].compared:
+            if key not in chosen or _weight(found) > _weight(chosen[key]):
                 chosen[key] = found
     return list(chosen.values())
+
+
+def _weight(found: Recommendation) -> tuple[int, int]:
+    return int(is_today(found.timed).sum()), found.compared
 
 
 def sections(machine: Machine) -> Mapping[str, list[tuple[Shown, Report]]]:
@@ -84,9 +97,8 @@ def sections(machine: Machine) -> Mapping[str, list[tuple[Shown, Report]]]:
     for report in machine.runs:
         for each in report.shown:
             found.setdefault(each.name, []).append((each, report))
-    chosen = sorted(
-        (max(same, key=lambda pair: pair[0].size) for same in found.values()), key=lambda pair: pair[0].order
-    )
+    most = (max(same, key=lambda pair: (of_today(pair[1].run), pair[0].size)) for same in found.values())
+    chosen = sorted(most, key=lambda pair: pair[0].order)
     return {name: [pair for pair in chosen if pair[0].section == name] for name in {pair[0].section for pair in chosen}}
 
 
@@ -103,10 +115,15 @@ def best(baseline: str) -> tuple[Column, ...]:
     return (
         Column("problem", "shape", attrgetter("problem"), words=True),
         Column("mode", "for", lambda each: PURPOSES[each.mode].lower(), words=True),
-        Column("use", "use", fastest(lambda row: str(row["implementation"]), baseline), words=True),
+        Column("use", "use", fastest(_named, baseline), words=True),
         Column("ratio", f"its time, × {baseline} [95 %]", fastest(tables.ratio(), "1")),
         Column("compared", "of", lambda each: str(each.compared)),
     )
+
+
+def _named(row: pd.Series) -> str:
+    """Return the name of an implementation, and whether its row is of older code."""
+    return str(row["implementation"]) + ("" if is_today(row.to_frame().T).all() else f", {OLDER}")
 
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")

@@ -15,7 +15,6 @@ from benchmarks.tables import Column
 from reports.charts.drawing import Drawing
 from reports.estimates import blocks_of
 from reports.frames import BENCHMARK, Run
-from reports.today import is_today
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
 WORKLOAD = "sequence"
@@ -119,13 +118,6 @@ class Report:
     def sound(self) -> pd.DataFrame:
         """Those of the rows that answers are about that have a time."""
         return self.asked[self.asked["status"] == "ok"]
-
-    @cached_property
-    def current(self) -> Report:
-        """The same report of its rows of today's code and of the baseline, if there are such: a page answers by it."""
-        new = is_today(self.summary)
-        kept = new | (self.summary["implementation"] == self.baseline)
-        return replace(self, summary=self.summary[kept]) if new.any() and not kept.all() else self
 
 
 def training(rows: pd.DataFrame) -> pd.DataFrame:

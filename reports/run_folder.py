@@ -77,7 +77,7 @@ def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> 
     raw_files = {run.folder.name: "raw data"} if run.folder.is_file() else RAW
     report = replace(
         report,
-        shown=parts.drawn(report.shown if report.current is report else parts.made(report.current), folder / "figures"),
+        shown=parts.drawn(report.shown, folder / "figures"),
         raw="" if folder == page else f"{folder.relative_to(page).as_posix()}/",
         raw_files=[(file, what) for file, what in raw_files.items() if (folder / file).is_file()],
     )

@@ -107,7 +107,7 @@ def _measured(run: Run) -> str:
     when = "Measured" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}"
     timed = run.records[(run.records["status"] == "ok") & ~run.records["track"].isin(LIMITS)]
     new = today.is_today(timed)
-    old = "" if new.all() else f" by {today.OLDER}" if not new.any() else ", some of them older code"
+    old = "" if new.all() else f" by {today.OLDER}" if not new.any() else f", some of them {today.OLDER}"
     cpu_only = "" if "cuda" in set(run.records["device"].astype(str)) else " On the CPU, no GPU."
     number = count(timed["implementation"].nunique(), "implementation")
     bad = run.records.loc[~run.records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
@@ -136,6 +136,7 @@ def _compared(advised: Recommendation) -> str:
     """Return such as `Of 12 implementations, on 2026-11-25.`."""
     date = began(advised.report.run.run_id)
     when = "" if pd.isna(date) else f", on {date:%Y-%m-%d}"
+    when += "" if today.is_today(advised.timed).all() else f", some of {today.OLDER}"
     return f"Of {count(advised.compared, 'implementation')}{when}. Brackets are 95 % intervals."
 
 
@@ -237,15 +238,14 @@ def document(written: Document, links: Links) -> str:
 def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     """Write index.html and rows.html of some runs, each whole or not at all, and the dot plots.
 
-    The first run heads them. Runs of older code throughout have rows, and answer only where no run is of today's.
+    The first run heads them.
 
     Args:
         folder: where to.
         reports: the runs.
         links: to other pages of the site, each with its title.
     """
-    every = composition.machines(reports)
-    found = composition.machines([each for each in reports if today.of_today(each.run)] or reports)
+    found = composition.machines(reports)
     parts = [_part(machine, folder) for machine in found]
     head = found[0].head
     tables = history.tables(reports, history.history(reports))
@@ -287,7 +287,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         "rows.js",
         columns=composition.of_page(head.baseline, len(devices) > 1),
         older=today.OLDER,
-        rows=list(composition.rows([(machine.label, report) for machine in every for report in machine.runs])),
+        rows=list(composition.rows(standing)),
     )
     for name, text in zip(PAGES, (index, rows), strict=True):
         write_text(folder / name, text)

@@ -15,6 +15,7 @@ from reports import formatting
 from reports.charts import dots, marks, style
 from reports.charts.drawing import WIDTH, Drawing, file_name
 from reports.report import PURPOSES
+from reports.today import OLDER, is_today
 from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
 
 MOST = 12
@@ -23,7 +24,7 @@ FASTEST, SLOWEST = 0.25, 8.0
 """The ratios at the ends of the axis, at the least; what is slower than the last is only in the table."""
 ROW, NAMES, LETTER = 46, 92, 6.0
 """The height of a line, the room for the names of shapes, and the width of a letter, in pixels."""
-LOOKS = {FASTER: style.BLUE, SLOWER: style.VERMILION, UNCLEAR: style.SOFT}
+LOOKS = {FASTER: style.BLUE, SLOWER: style.VERMILION, UNCLEAR: style.SOFT, OLDER: style.SOFT}
 
 
 def best_of_frameworks(rows: pd.DataFrame) -> pd.DataFrame:
@@ -45,6 +46,7 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
     if not found:
         return None
     every = pd.concat(found)
+    every["verdict"] = every["verdict"].where(is_today(every), OLDER)
     drawn = every[every["ratio"] <= SLOWEST]
     data = marks.points(drawn, "ratio", partial(_said, baseline), "implementation", "problem", "verdict")
     ends = min(FASTEST, float(data["ratio"].min()) / 1.3), SLOWEST * 1.1

@@ -36,12 +36,18 @@ def test_the_run_of_most_implementations_of_todays_code_comes_first_and_then_the
     assert [each.run_id[-1] for each in today.in_order(runs)] == ["b", "a", "c", "d"]
 
 
-def test_an_answer_is_not_from_a_row_of_older_code(tmp_path):
-    rows = trained("base", 1e-3) + trained("torch_cell", 2e-3) + trained("jax_scan", 5e-4, digest="0" * 16)
-    run = save(tmp_path / "run", rows)
-    (found,) = composition.advice(composition.Machine("a cpu", [Report(run, summarise(run))]))
-    assert found.compared == 2
-    assert "jax_scan" not in found.sentence
+def test_no_answer_is_from_older_code_where_another_run_has_newer(tmp_path):
+    """What is only there as older code still answers, and is called that."""
+    old = {"digest": "0" * 16, "run_id": "20260101T000000-a"}
+    rows = [*trained("base", 1e-3, run_id=old["run_id"])]
+    rows += [*trained("jax_scan", 5e-4, **old), *trained("torch_cell", 8e-4, **old), *trained("other", 1e-3, **old)]
+    mixed = save(tmp_path / "a", rows, old["run_id"])
+    quick = save(tmp_path / "b", [*trained("base", 1e-3, run_id="b"), *trained("jax_scan", 2e-3, run_id="b")], "b")
+    for runs, name in (([mixed], "jax_scan"), ([quick, mixed], "torch_cell")):
+        (machine,) = composition.machines([Report(run, summarise(run), run.run_id) for run in runs])
+        (found,) = composition.advice(machine)
+        _, _, use, *_ = (column.cell(found) for column in composition.best("base"))
+        assert use == f"{name}, older code"
 
 
 def test_a_run_stands_on_its_machine_where_it_measured_what_no_run_before_it_has(tmp_path):
