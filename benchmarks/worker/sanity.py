@@ -186,10 +186,10 @@ def check_not_remembered(
     Raises:
         Suspicious: where the first calls take far longer.
     """
-    first, repeated, longer = math.inf, 0.0, []
+    first, repeated, longer = math.inf, math.inf, []
     for _ in range(ATTEMPTS):
         once, again = first_and_repeated(call, fresh)
-        first, repeated = min(first, once), max(repeated, again)
+        first, repeated = min(first, once), min(repeated, again)
         longer.append(once - again)
         if not remembers(first, repeated):
             return

@@ -86,6 +86,39 @@ FAULTS = {
                 state.result = good(state)
             return state.result
     """,
+    "lazy_arrays": """
+        class Lazy:
+            def __init__(self, array): self.array, self.seconds = array, 0.002
+            def __array__(self, dtype=None, copy=None):
+                time.sleep(self.seconds)
+                self.seconds = 0
+                return np.asarray(self.array, dtype)
+        def bad(state): return {name: Lazy(array) for name, array in good(state).items()}
+        def to_numpy(mode, result): return result
+    """,
+    "computes_when_read": """
+        def bad(state): return state
+        def to_numpy(mode, result):
+            if mode == "train_step":
+                time.sleep(0.005)
+                result = good(result)
+            return right.to_numpy(mode, result)
+    """,
+    "keeps_half": """
+        def bad(state):
+            time.sleep(0.005 if hasattr(state, "half") else 0.010)
+            state.half = True
+            return good(state)
+    """,
+    "keeps_gradients_and_waits": """
+        def bad(state):
+            if hasattr(state, "result"):
+                time.sleep(0.004)
+            else:
+                time.sleep(0.010)
+                state.result = good(state)
+            return state.result
+    """,
     "wrong_later": """
         def bad(state):
             calls[0] += 1
@@ -111,6 +144,20 @@ FAULTS = {
         subprocess.Popen(idle, stdout=subprocess.PIPE).stdout.readline()  # until it has started
         bad = good  # and is no fault
     """,
+    "sets_up_each_state": """
+        def set_up(call):
+            def first(state):
+                if not hasattr(state, "ready"): time.sleep(0.002)
+                state.ready = True
+                return call(state)
+            return first
+        right, bad = replace(right, forward=set_up(right.forward)), set_up(good)
+    """,
+    "converts_slowly": """
+        def bad(state): return {name: np.asfortranarray(array) for name, array in good(state).items()}
+        def to_numpy(mode, result):
+            return {name: np.ascontiguousarray(array).astype("f8").copy() for name, array in result.items()}
+    """,
 }
 STATUS = {
     "raises": ("error", "RuntimeError: no such kernel"),
@@ -123,6 +170,10 @@ STATUS = {
     "closes_the_socket": ("crashed", "closed the socket"),
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
+    "lazy_arrays": ("error", "returns before its work is done"),
+    "computes_when_read": ("error", "when that is read"),
+    "keeps_half": ("error", "remembers its results"),
+    "keeps_gradients_and_waits": ("error", "remembers its results"),
     "wrong_later": ("disagrees", "the last timed call"),
     "moves_to_other_processors": ("error", "it was not given"),
     "leaves_a_daemon": ("error", "it left a process behind"),
@@ -135,9 +186,14 @@ _COMPARE = (
 )
 _FINISHED = "from benchmarks.worker import sanity\nsanity.check_left = lambda *_: None\n"
 _REMEMBERED = "from benchmarks.worker import sanity\nsanity.check_not_remembered = lambda *_: None\n"
+_READ = "from benchmarks.worker import sanity\nsanity.check_reading = lambda *_: None\n"
 SWITCHED_OFF = {
     "async_work": _FINISHED,
     "remembers": _REMEMBERED,
+    "lazy_arrays": _FINISHED,
+    "computes_when_read": _READ,
+    "keeps_half": _REMEMBERED,
+    "keeps_gradients_and_waits": _REMEMBERED,
     "wrong_later": _COMPARE,
     "moves_to_other_processors": "",
     "leaves_a_daemon": "",
@@ -165,7 +221,10 @@ def write(folder, name, first=""):
     return path
 
 
-TIMED = ("async_work", "remembers", "burns_in_a_child")
+TIMED = (
+    "async_work", "remembers", "burns_in_a_child", "lazy_arrays", "computes_when_read", "keeps_half",
+    "keeps_gradients_and_waits",
+)  # fmt: skip
 """Found by their times, so that nothing else may run beside them."""
 FEW = [name for name in STATUS if name not in TIMED]
 WHOLLY_BAD = ("wrong_formula", "no_such_module", "leaves_a_daemon")
@@ -208,7 +267,7 @@ def test_a_fault_is_told_with_its_reason_and_costs_its_own_rows_only(tmp_path):
 
 @pytest.mark.alone
 def test_what_is_not_done_when_it_returns_was_done_before_or_is_timed_wrongly_is_told(tmp_path):
-    _, rows = run_with(tmp_path, TIMED)
+    _, rows = run_with(tmp_path, [*TIMED, "sets_up_each_state", "converts_slowly"])
     for name in TIMED:
         check_told(rows, name)
     assert set(rows.loc[~rows["implementation"].isin(TIMED), "status"]) == {"ok"}
