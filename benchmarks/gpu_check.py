@@ -16,6 +16,6 @@ FILE = "gpu-check.xml"
 @click.command("gpu_check", context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("given", nargs=-1, type=click.UNPROCESSED)
 def gpu_check(given: tuple[str, ...]) -> int:
-    """Check on a GPU that the suite measures correctly there (docs/gpu.md)."""
+    """Check on a GPU that the suite measures correctly there."""
     command = ["pytest", "-m", "gpu", str(ROOT / "tests" / "gpu"), "-c", str(ROOT / "pyproject.toml"), *given]
     return subprocess.run([sys.executable, "-m", *command], check=False).returncode

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import click
@@ -61,7 +61,7 @@ class Flag:
 
     Attributes:
         name: such as `--impl`.
-        help: one sentence.
+        help: one sentence, with the default in words where its value does not say it.
         type: click's type of a value; None for text, and for a flag without a value.
         metavar: what stands for the value in the help.
         advanced: whether the help has it below the others.
@@ -95,52 +95,63 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Flag(
             "--impl",
-            "Only these; `all` is every LSTM, also those with an environment of their own. Repeatable.",
-            metavar="NAME|FILE.py|all",
+            "Which to run: a name, a file, or a set of LSTMs: all, common or others. Repeatable.",
+            metavar="NAME|FILE.py|SET",
         ),
     ] = ()
     problems: Annotated[
-        tuple[str, ...], Flag("--problem", "Such as t64-b16-i128-h128. Repeatable.", ProblemId(), "ID")
+        tuple[str, ...],
+        Flag("--problem", "Steps, batch, input size and hidden size. Repeatable.", ProblemId(), "t64-b16-i128-h128"),
     ] = ()
     workloads: Annotated[
-        tuple[str, ...], Flag("--workload", "Only this workload. Repeatable.", click.Choice(WORKLOADS))
+        tuple[str, ...],
+        Flag("--workload", "A step, all steps, or these and a loss. Repeatable.", click.Choice(WORKLOADS)),
     ] = ()
-    modes: Annotated[tuple[str, ...], Flag("--mode", "Only this mode. Repeatable.", click.Choice(MODES))] = ()
+    modes: Annotated[
+        tuple[str, ...],
+        Flag("--mode", "Inference, the forward of training, its backward, or both. Repeatable.", click.Choice(MODES)),
+    ] = ()
     device: Annotated[str, Flag("--device", "Where the implementations compute.", click.Choice(DEVICES))] = "cpu"
     precision: Annotated[
         str,
         Flag(
             "--precision",
-            "Of float32 products on a GPU: in full, or with TF32's 10 bits.",
+            "How a GPU multiplies float32: in full, or with 10 bits.",
             click.Choice(PRECISIONS),
             advanced=True,
         ),
     ] = IEEE
     threads: Annotated[
-        int, Flag("--threads", "Processors of each implementation; by default all.", click.IntRange(min=1))
+        int, Flag("--threads", "Processors of each implementation.  [default: all]", click.IntRange(min=1))
     ] = 0
     replicates: Annotated[
         int,
-        Flag("--replicates", "Sets of fresh processes; by default the preset's.", click.IntRange(1, 10**4)),
+        Flag(
+            "--replicates",
+            "Sets of fresh processes: more give narrower intervals.  [default: the preset's]",
+            click.IntRange(1, 10**4),
+        ),
     ] = 0
     blocks: Annotated[
         int,
         Flag(
             "--blocks",
-            "Blocks of turns in a replicate; by default the preset's.",
+            "How often a replicate visits each benchmark.  [default: the preset's]",
             click.IntRange(1, 10**5),
             advanced=True,
         ),
     ] = 0
     weights: Annotated[
-        str | None, Flag("--weights", "Weights to use instead of random ones.", click.Path(), "FILE.npz")
+        str | None, Flag("--weights", "Weights to use.  [default: random ones]", click.Path(), "FILE.npz")
     ] = None
-    seed: Annotated[int, Flag("--seed", "Of random weights.", click.IntRange(0, 2**63 - 1), advanced=True)] = 0
+    seed: Annotated[
+        int, Flag("--seed", "The seed of random weights.  [default: 0]", click.IntRange(0, 2**63 - 1), advanced=True)
+    ] = 0
     call_seconds: Annotated[
         float,
         Flag(
             "--timeout",
-            "Seconds within which a worker must answer. Opening a benchmark takes two calls, checking about fifteen.",
+            "Seconds within which a worker must answer: a check takes about fifteen calls.",
             Finite(min=0.1),
             advanced=True,
         ),
@@ -149,11 +160,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Flag(
             "--memory-limit",
-            "The most memory of a worker, in GiB; by default half of the machine's.",
+            "The most memory of a worker, in GiB.  [default: half of the machine's]",
             Gibibytes(min=0.1, max=2**20),
             hidden=True,
         ),
     ] = 0
+
+
+VERSION = click.Option(
+    ("--version",), is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
+)
 
 
 class Group(click.Group):
@@ -162,6 +178,7 @@ class Group(click.Group):
     def __init__(self, *, old_names: Mapping[str, str], **settings: Any) -> None:
         super().__init__(**settings)
         self.old_names = old_names
+        self.params.append(VERSION)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -184,11 +201,16 @@ class TypedOption(click.Option):
         is_flag = isinstance(default, bool)
         chosen = bool(default) or is_flag
         super().__init__(
-            (flag.name, field), type=flag.type, help=flag.help, metavar=flag.metavar, hidden=flag.hidden,
+            (flag.name, field), type=flag.type, help=flag.help, hidden=flag.hidden,
+            metavar=flag.metavar or ("N" if isinstance(flag.type, click.IntRange | click.FloatRange) else None),
             multiple=isinstance(default, tuple), is_flag=is_flag, default=default if chosen else None,
             show_default=chosen and not is_flag,
         )  # fmt: skip
         self.flag = flag
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Return what click adds to the help, without the range: a value outside it is refused with it."""
+        return {name: value for name, value in super().get_help_extra(ctx).items() if name != "range"}
 
 
 class TypedCommand(click.Command):
@@ -227,21 +249,28 @@ def _defaults(kind: type[Options]) -> dict[str, Any]:
     return {field.name: field.default for field in msgspec.structs.fields(kind)}
 
 
-def command(kind: type[Kind], *fields: str) -> Callable[[Callable[[Kind], int]], click.Command]:
+def command(
+    kind: type[Kind], *fields: str, epilog: str = "", defaults: Mapping[str, str] | None = None
+) -> Callable[[Callable[[Kind], int]], click.Command]:
     """Return a decorator that makes a command of a function of one kind of Options.
 
     Args:
         kind: the type that the function gets.
         fields: those that can be given on the command line, in the order of the help; none stand for all with a flag.
+        epilog: the end of the help.
+        defaults: those of some fields in words, where the command has its own.
     """
-    flags, defaults = _flags(kind), _defaults(kind)
+    flags, values = _flags(kind), _defaults(kind)
+    for field, words in (defaults or {}).items():
+        flags[field] = replace(flags[field], help=f"{flags[field].help}  [default: {words}]")
 
     def decorate(function: Callable[[Kind], int]) -> click.Command:
         return TypedCommand(
             function.__name__,
-            params=[TypedOption(field, flags[field], defaults[field]) for field in fields or flags],
+            params=[TypedOption(field, flags[field], values[field]) for field in fields or flags],
             callback=lambda **values: function(_of_values(kind, values)),
             help=function.__doc__,
+            epilog=epilog,
         )
 
     return decorate

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from enum import StrEnum
 from itertools import accumulate, pairwise
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from benchmarks.tables import CleanConsole
 from impls.core import command_line
@@ -43,8 +44,8 @@ OPEN = (Stage.MEASURING, Stage.PROFILING)
 """The stages of a gate whose time nobody knows before they end: its replicates decide how many it takes."""
 
 
-Show = Callable[[Stage, str, float, str], None]
-"""Gets the stage, what is being done, the share of all that is done, and how much time is left, in words."""
+Show = Callable[[Stage, str, float, float | None], None]
+"""Gets the stage, what is being done, the share of all that is done, and the seconds that are left, if known."""
 
 
 @contextmanager
@@ -83,13 +84,24 @@ def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[dict[Stage, 
                     first_share = share  # a run that is resumed does not start at zero
                 seconds, gained = time.monotonic() - began, share - first_share
                 known = (name or stage not in OPEN) and seconds > SOON and gained > 0.05
-                left = f"about {_minutes(seconds * (1 - share) / gained)} left" if known else ""
+                left = seconds * (1 - share) / gained if known else None
                 text = f"{stage} {what}".rstrip() + (f", {name}" if name else "")
                 show(stage, one_line(text), share, left)
 
             return advance
 
         yield part
+
+
+class Left(ProgressColumn):
+    """The time that is left, which goes on while nothing is told; nothing after its end."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """Return such as `about 1 min 5 s left`."""
+        left = task.fields["end"] - time.monotonic()
+        return Text(f"about {_minutes(left)} left" if left > 0 else "")
 
 
 @contextmanager
@@ -100,16 +112,17 @@ def _bar(console: CleanConsole) -> Iterator[Show]:
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("after"),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        Left(),
     )
     with Progress(*columns, console=console, refresh_per_second=2) as bar:
-        task = bar.add_task("starting", total=1.0, left="")
+        task = bar.add_task("starting", total=1.0, end=0.0)
 
-        def show(_: Stage, what: str, share: float, left: str) -> None:
-            bar.update(task, description=what, completed=min(share, 0.999), left=left)  # at 1 its clock would stop
+        def show(_: Stage, what: str, share: float, left: float | None) -> None:
+            end = 0.0 if left is None else time.monotonic() + left
+            bar.update(task, description=what, completed=min(share, 0.999), end=end)  # at 1 its clock would stop
 
         yield show
-        bar.update(task, description="done", completed=1.0, left="")
+        bar.update(task, description="done", completed=1.0, end=0.0)
 
 
 @contextmanager
@@ -117,13 +130,13 @@ def _lines() -> Iterator[Show]:
     began = last_line = time.monotonic()
     last_stage: Stage | None = None
 
-    def show(stage: Stage, what: str, share: float, left: str) -> None:
+    def show(stage: Stage, what: str, share: float, left: float | None) -> None:
         nonlocal last_stage, last_line
         now = time.monotonic()
         if stage != last_stage or now - last_line >= LINE_SECONDS:
             last_stage, last_line = stage, now
             line = f"{what}: {share:.0%} after {_minutes(now - began)}"
-            command_line.say(f"{line}, {left}" if left else line, err=True)
+            command_line.say(line if left is None else f"{line}, about {_minutes(left)} left", err=True)
 
     yield show
 
@@ -135,7 +148,7 @@ def _minutes(seconds: float) -> str:
 class Stopwatch:
     """Seconds by purpose. The rest of the time was waiting."""
 
-    PURPOSES = ("agreement", "cold first calls", "cold starts", "kernels", "warm starts", "measuring", "report")
+    PURPOSES = ("agreement", "cold first calls", "cold starts", "kernels", "warm starts", "measuring")
 
     def __init__(self) -> None:
         self.start = time.perf_counter()

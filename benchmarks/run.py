@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks import ROOT, choices, machine, results
+from benchmarks import choices, machine, results
+from benchmarks.cases import PRESETS
 from benchmarks.options import command
 from benchmarks.progress import Advance, progress
 from benchmarks.record import Record, harmless, read_records, withdraw, write_records
@@ -20,8 +20,9 @@ from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.scratch import scratch
+from benchmarks.words import count
 from impls.core import command_line, registry
-from impls.core.command_line import describe
+from impls.core.command_line import describe, examples
 from impls.core.files import remove_unfinished, write_text
 from impls.core.text import json_text
 
@@ -102,11 +103,27 @@ class Run:
         return None
 
 
-@command(RunOptions)
+PRESET_LINES = "\n".join(
+    f"  {name:17} {count(len(it.problems), 'shape')}, {count(len(it.pairs), 'mode')}, {it.replicates} replicates;"
+    f" {', '.join(it.implementations[:2]) or 'every LSTM here'}{', …' * (len(it.implementations) > 2)}"
+    for name, it in PRESETS.items()
+)
+
+
+@command(
+    RunOptions,
+    epilog=examples(
+        "benchmarks bench --problem t100-b32-i64-h256",
+        "benchmarks bench --impl torch_lstm --impl path/to/mine.py",
+        more=f"\n\b\nPresets:\n{PRESET_LINES}",
+    ),
+    defaults=dict.fromkeys(("implementations", "problems", "workloads", "modes"), "the preset's"),
+)
 def bench(options: RunOptions) -> int:
-    """Check every implementation, time those that agree, and write tables to a folder."""
+    """Check every LSTM, then time those that agree."""
     options, folder = resumed(options) if options.resume else resolved(options)
     cores = choices.choose_cores(options.threads, options.device)
+    resume = command_line.again("benchmarks", "bench", "--resume", command_line.near(folder))
     choices.heed_signals()
     with locked(folder):
         try:
@@ -119,22 +136,20 @@ def bench(options: RunOptions) -> int:
             write_records(folder / "results.parquet", records)
             write_text(folder / "results.json", json_text(results.pytest_benchmark_json(records, described)))
         except KeyboardInterrupt:
-            command_line.say(f"interrupted; continue with: python -m benchmarks bench --resume {folder}", err=True)
+            command_line.say(f"interrupted; continue with: {resume}", err=True)
             return 130
         except OSError as error:  # such as a full disk
-            how = f"; when that is fixed, continue with: python -m benchmarks bench --resume {folder}"
+            how = f"; when that is fixed, continue with: {resume}"
             raise click.UsageError(describe(error) + (how if (folder / "run.json").exists() else "")) from None
-    # in a process of its own: an error in the report cannot lose the measurement
-    with session.stopwatch.spent("report"):
-        build = [sys.executable, "-m", "reports", "report", os.path.realpath(folder)]
-        reported = subprocess.run(build, cwd=ROOT, check=False)
-    if reported.returncode == command_line.NOT_INSTALLED:
-        command_line.say(f"no report could be made; where it can: python -m reports report {folder}")
     command_line.say(session.stopwatch.line())
-    command_line.say(f"everything is in {folder}")
     if all(record.status != "ok" for record in records):
         reasons = sorted({f"{record.status}: {record.reason}" for record in records})
         command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
+    # in a process of its own: an error in the report cannot lose the measurement. Its last lines are the answer
+    report = ["reports", "report", command_line.near(folder)]
+    reported = subprocess.run([sys.executable, "-m", *report], check=False)
+    if reported.returncode:
+        command_line.say(f"no report could be made; where it can: {command_line.again(*report)}")
     statuses = harmless(described.machine.gpu)
     bad = any(record.status not in statuses for record in records)
     return 1 if bad or reported.returncode not in (0, command_line.NOT_INSTALLED) else 0

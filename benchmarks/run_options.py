@@ -35,13 +35,15 @@ class RunOptions(Options, frozen=True, kw_only=True):
         used: by name, a hash of each file, the versions of each implementation, the processor and the GPU.
     """
 
-    preset: Annotated[str, Flag("--preset", "A set of problems and sizes.", click.Choice(list(PRESETS)))] = "quick"
-    out: Annotated[str | None, Flag("--out", "A new folder; by default runs/DATE-PRESET.", click.Path(), "DIR")] = None
-    resume: Annotated[str | None, Flag("--resume", "Continue a run that was interrupted.", click.Path(), "DIR")] = None
+    preset: Annotated[str, Flag("--preset", "What is measured.", click.Choice(list(PRESETS)), "NAME")] = "quick"
+    out: Annotated[str | None, Flag("--out", "A new folder.  [default: runs/DATE-PRESET]", click.Path(), "DIR")] = None
+    resume: Annotated[
+        str | None, Flag("--resume", "Continue the interrupted run of this folder.", click.Path(), "DIR")
+    ] = None
     baseline: Annotated[
         str,
         Flag(
-            "--baseline", "Divide times by its time; by default torch_lstm, otherwise the first.", None, "NAME",
+            "--baseline", "By whose time others are divided.  [default: torch_lstm, or else the first]", None, "NAME",
             advanced=True,
         ),
     ] = ""  # fmt: skip

@@ -60,6 +60,17 @@ def output(width: int | None = None) -> CleanConsole:
     return console if console.is_terminal or width is None else CleanConsole(width=width)
 
 
+def fitting(
+    columns: Sequence[Column], tables: Callable[[Sequence[Column]], Iterable[Table]], console: Console
+) -> Sequence[Column]:
+    """Return the columns with which none of these tables breaks a cell; those of priority ALWAYS stay in any case."""
+    for least in [0, *sorted({column.priority + 1 for column in columns if column.priority < ALWAYS})]:
+        shown = [column for column in columns if column.priority >= least]
+        if all_fit(tables(shown), console):
+            break
+    return shown
+
+
 def all_fit(tables: Iterable[Table], console: Console) -> bool:
     """Return whether every table fits without breaking a cell."""
     boundless = console.options.update(max_width=10_000)  # otherwise no table measures wider than the console

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version)
 def cli() -> None:
     """The LSTM implementations."""
 
@@ -49,7 +50,9 @@ def list_command() -> int:
     return 1 if broken else 0
 
 
-@cli.command()
+@cli.command(
+    epilog=command_line.examples("impls evaluate path/to/mine.py --case case.npz --out out.npz --dtype float64")
+)
 @click.argument("implementation")
 @click.option("--case", "case_path", required=True, type=click.Path(path_type=Path), help="case.npz to compute.")
 @click.option(
@@ -58,7 +61,7 @@ def list_command() -> int:
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
 def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device: str) -> int:
-    """Compute a case.npz with IMPLEMENTATION, a name or the path of a .py file.
+    """Compute a case with IMPLEMENTATION, a name or a .py file.
 
     The case holds x (T, B, I), the weights under their names in torch.nn.LSTM's state_dict, optional h0 and c0
     (L·D, B, H), and optional cotangents d_output (T, B, D·H), d_h_n, d_c_n; docs/reference.md has an example.
@@ -95,7 +98,7 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
 @cli.command("environments")
 @click.option("--remove", "removed", multiple=True, metavar="ID", help="Remove this environment, or `all`. Repeatable.")
 def environments_command(removed: tuple[str, ...]) -> int:
-    """List the Python environments in the cache, with their sizes, or remove some."""
+    """List the environments in the cache, or remove some."""
     from impls.core import environments
 
     known = {environment.id: environment for environment in environments.environments()}

@@ -21,7 +21,7 @@ try:
         from benchmarks.words import listed
         from impls.core.files import write_text
         from impls.core.text import one_line
-        from reports import dataset, frames, headline, peak, publication, run_folder, site, texts
+        from reports import dataset, frames, peak, publication, run_folder, site, terminal, texts
         from reports import fleet as fleets
         from reports import tables as of_a_run
 except ModuleNotFoundError as error:
@@ -46,7 +46,7 @@ where_option = click.option(
 )
 
 
-@cli.command("report")
+@cli.command("report", epilog=command_line.examples("reports report runs/ONE runs/OTHER --out both"))
 @click.argument("addresses", metavar="DIR...", nargs=-1, required=True)
 @click.option(
     "--out",
@@ -63,12 +63,15 @@ where_option = click.option(
 )
 @where_option
 def report(addresses: tuple[str, ...], out: Path | None, show: str, where: str | None) -> int:
-    """Rebuild tables, charts and index.html. Also takes .parquet, the .json of `pytest benchmarks`, and a dataset.
+    """Rebuild tables, charts and the page. Also takes .parquet, the .json of `pytest benchmarks`, and a dataset.
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
+    given = [*(("--out", out) if out else ()), *(("--where", where) if where else ())]
+    more = command_line.again("reports", "report", *map(command_line.near, addresses), *given, "--show", "all")
     with _folders(addresses, where) as (paths, damaged):
-        code = _report(paths, out or TOGETHER if dataset.is_dataset(addresses[0]) else out, show == "all")
+        of_dataset = dataset.is_dataset(addresses[0])
+        code = _report(paths, out or TOGETHER if of_dataset else out, "" if show == "all" else more)
         return 1 if damaged else code
 
 
@@ -113,7 +116,7 @@ def _dataset_errors() -> Iterator[None]:
         raise click.ClickException(one_line(f"{needed}{error}")) from None
 
 
-def _report(paths: Sequence[Path], out: Path | None, everything: bool) -> int:
+def _report(paths: Sequence[Path], out: Path | None, more: str) -> int:
     runs = [path for path in paths if not run_folder.holds_a_report(path)]
     for path in paths:
         if path not in runs:
@@ -127,16 +130,13 @@ def _report(paths: Sequence[Path], out: Path | None, everything: bool) -> int:
         return 1
     if reported:
         site.save(target, reported)
-    if len(reported) == 1:
-        console = output(190)
-        of_a_run.show(reported[0], console, everything)
-        advice = [each.sentence for each in headline.recommendations(reported[0])]
-        for line in (headline.headline(reported[0]), *advice):
-            console.print(line, style="bold", markup=False, highlight=False)
-    if reported and not alone:
-        command_line.say(f"the page is {target / 'index.html'}")
     for line in filter(None, (peak.above(each.summary) for each in reported)):
         command_line.say(f"warning: {line}", err=True)
+    page = command_line.near(target / "index.html")
+    if len(reported) == 1:
+        terminal.show(reported[0], output(190), page, more)
+    elif reported:
+        command_line.say(f"the page is {page}")
     return 1 if unreadable else 0
 
 
@@ -157,7 +157,7 @@ def _say_unreadable(errors: Sequence[frames.Unreadable]) -> None:
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=Path("site"), show_default=True
 )
 def build_site(published: str, where: str | None, out: Path) -> int:
-    """Build the site of the published runs: static files that any host can serve."""
+    """Build the site of the published runs."""
     with _folders([published], where) as (paths, damaged):
         here = paths[0].glob(f"*/{frames.RESULTS}")
         runs = paths if dataset.is_dataset(published) else sorted(path.parent for path in here)
@@ -181,9 +181,10 @@ def build_site(published: str, where: str | None, out: Path) -> int:
     help="The folder of published runs.  [default: reports/published]",
 )
 def publish(paths: tuple[Path, ...], address: str | None, to: Path) -> int:
-    """File runs under reports/published in place of those that they replace, and write the texts made of them anew.
+    """File runs under reports/published, and write the texts anew.
 
-    Without a run, only the texts. The exit code is 1 where a run can't be published.
+    They take the place of those that they replace. Without a run, only the texts. The exit code is 1 where a run can't
+    be published.
     """
     refused = 0
     for path in paths:
@@ -206,17 +207,10 @@ def publish(paths: tuple[Path, ...], address: str | None, to: Path) -> int:
     return 1 if refused else 0
 
 
-@cli.command("summary", hidden=True, context_settings={"ignore_unknown_options": True})
-@click.argument("words", nargs=-1, expose_value=False)
-def summary() -> None:
-    """Name the command that writes the ratios now."""
-    raise click.UsageError("there is no command summary any more: `report` writes a summary.csv for each run")
-
-
 @cli.command("fleet")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 def report_fleet(folder: Path) -> int:
-    """Make fleet.md of a fleet's folder: the ratios over all its nodes.
+    """Make fleet.md of a fleet: the ratios over all its nodes.
 
     The exit code is 1 where a node has no rows, an implementation has failed on a node, or no ratio is left.
     """

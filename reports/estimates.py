@@ -14,6 +14,7 @@ import pandas as pd
 
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import LEVEL, means, p_values, t_interval
+from benchmarks.words import share
 from reports.frames import ARM, Run
 from reports.tracks import LIMITS
 
@@ -61,32 +62,47 @@ def sound(records: pd.DataFrame) -> pd.DataFrame:
 
 
 UNSTEADY = 0.2
-"""From this noise on, reports warn that the machine was busy."""
+"""From this noise on, reports warn that the machine was unsteady."""
+BUSY = 0.3
+"""From this share of the measured time on, in which a process waited for a processor, they warn that it was busy.
+
+On quiet machines it was 0.00 to 0.08, beside two busy processes 1.00.
+"""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """How far the replicates of a run are apart: the median of the standard deviations of logs.
+    """How far the replicates of a run are apart, as the median of the standard deviations of logs; how busy it was.
 
     Attributes:
         ratios: of the ratio of each arm to the baseline, without the peak's; NaN with one replicate, or where nothing
             but the baseline ran.
         times: of the seconds of each arm; NaN with one replicate. They show more of a machine that gets slower and
             faster than ratios do.
+        waited: the share of the measured time in which a process waited for a processor, of the implementation with
+            the least, since some have more threads than processors; NaN where unknown.
     """
 
     ratios: float
     times: float
+    waited: float = float("nan")
 
     @property
     def unsteady(self) -> bool:
-        """Whether the machine was busy."""
-        return self.ratios > UNSTEADY or self.times > UNSTEADY
+        """Whether the machine was busy or unsteady."""
+        return self.ratios > UNSTEADY or self.times > UNSTEADY or self.waited > BUSY
+
+    @property
+    def warning(self) -> str:
+        """What to tell of a busy or unsteady machine; empty where it was neither."""
+        why = f" (a process waited for a processor in {share(self.waited)} of the time)" if self.waited > BUSY else ""
+        return f"THE MACHINE WAS BUSY OR UNSTEADY{why}: measure again before you believe this" if self.unsteady else ""
 
     @property
     def words(self) -> str:
         """Such as `ratios differ by 9.3 % between replicates, times by 12.1 %`; empty with one replicate."""
-        found = [f"{name} by {100 * value:.1f} %" for name, value in vars(self).items() if not np.isnan(value)]
+        both = (("ratios", self.ratios), ("times", self.times))
+        found = [f"{name} by {100 * value:.1f} %" for name, value in both if not np.isnan(value)]
         said = [f"{name.replace(' ', ' differ ', 1)} between replicates" for name in found[:1]]
         return ", ".join([*said, *found[1:]])
 
@@ -95,7 +111,14 @@ class Noise:
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
     groups = [logs for arm, logs in log_ratios(run).items() if arm[ARM.index("implementation")] not in LIMITS]
-    return Noise(median_sd(groups), median_sd(_logs_by_arm(sound(run.records))[1]))
+    return Noise(median_sd(groups), median_sd(_logs_by_arm(sound(run.records))[1]), _waited(run))
+
+
+def _waited(run: Run) -> float:
+    known = run.turns[["pressure_seconds", "outside_seconds"]].dropna()
+    names = run.turns["record"][known.index].map(run.records["implementation"].astype(str))
+    spent = known.groupby(names).sum()
+    return float((spent["pressure_seconds"] / spent["outside_seconds"]).min())
 
 
 def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:

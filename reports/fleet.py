@@ -229,8 +229,7 @@ def sentences(said: Together) -> list[str]:
     lines += said.missing
     for node in good:
         if noise(node.run).unsteady:
-            told = f"{noise(node.run).words}: measure again before you believe them"
-            lines.append(f"THE MACHINE WAS BUSY OR UNSTEADY: {node.words}: {told}")
+            lines.append(f"{node.words}: {noise(node.run).words}: {noise(node.run).warning}")
     for node in said.without:
         lines.append(f"no ratio: {node.words}: {said.baseline} has no times there, or there is a single replicate")
     lines += said.failed

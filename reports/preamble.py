@@ -51,8 +51,8 @@ def peak_and_noise(run: Run) -> list[str]:
     noise = estimates.noise(run)
     if noise.words:
         said.append(f"noise: {noise.words} (the median standard deviations)")
-    if noise.unsteady:
-        said.append("THE MACHINE WAS BUSY OR UNSTEADY: measure again before you believe these times")
+    if noise.warning:
+        said.append(noise.warning)
     return ["; ".join(said)] if said else []
 
 
@@ -81,6 +81,7 @@ def notes(run: Run) -> list[str]:
             f"verdict: faster or slower than {run.baseline} only if it survives Holm's correction for all comparisons"
             f" of the run, at {100 * ALPHA:g} %. Otherwise: unclear."
         ),
+        "A ratio is taken within blocks, so it can contradict the times: trust the ratio.",
         "An interval of 95 % is that of one comparison alone. Even one that excludes 1 can be unclear.",
         "More --replicates and --blocks on a quiet machine can make it clear. With one replicate all is unclear.",
         "fastest in its track: yes if all others of the track are slower. unclear if it may be the fastest.",

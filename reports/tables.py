@@ -1,23 +1,19 @@
-"""A run's tables, one for each benchmark: as Markdown, LaTeX and CSV, and on a terminal."""
+"""A run's tables, one for each benchmark: as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import pandas as pd
-from rich.table import Table
 
 from benchmarks import tables
-from benchmarks.tables import ALWAYS, CleanConsole, Column, all_fit
-from benchmarks.words import count, markdown_cell
+from benchmarks.tables import Column
+from benchmarks.words import markdown_cell
 from impls.core.text import one_line
 from reports import formatting, tracks
 from reports.frames import BENCHMARK
-from reports.headline import subject
 from reports.preamble import notes, preamble
 from reports.report import Report
 from reports.verdict import BASELINE
@@ -215,68 +211,3 @@ def latex(report: Report) -> str:
     """Return table.tex: every table, to be \\input; the preamble is in comments."""
     lines = [f"% {one_line(line)}" for line in preamble(report.run)]
     return "\n".join(["% needs \\usepackage{booktabs,textcomp}", *lines, "", *map(_table_latex, sections(report))])
-
-
-STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
-
-
-def _table_terminal(section: Section, shown: Sequence[Column]) -> Table:
-    """Return a section's table with these columns; a blank row separates the tracks."""
-    of_tracks = [list(rows) for _, rows in groupby(section.rows, lambda row: row.track)]
-    rows = [row for k, mine in enumerate(of_tracks) for row in ([None, *mine] if k else mine)]
-    return tables.terminal(shown, rows, section.title, lambda row: STYLES.get(style(row), ""))
-
-
-def columns_that_fit(every: Sequence[Section], console: CleanConsole) -> Sequence[Column]:
-    """Return the columns with which no table has to break a cell; those of priority ALWAYS stay in any case."""
-    columns = every[0].columns if every else ()
-    for least in [0, *sorted({column.priority + 1 for column in columns if column.priority < ALWAYS})]:
-        shown = [column for column in columns if column.priority >= least]
-        if all_fit((_table_terminal(section, shown) for section in every), console):
-            break
-    return shown
-
-
-def failures(hidden: Sequence[Section]) -> list[str]:
-    """Return the failures in tables that are not shown: a line for each implementation and reason."""
-    failed = [row for section in hidden for row in section.rows if not is_ok(row)]
-    numbers = Counter((str(row.implementation), str(row.status), str(row.reason)) for row in failed)
-    return [f"{name}, in {number} of them: {status}: {reason}" for (name, status, reason), number in numbers.items()]
-
-
-def show(report: Report, console: CleanConsole, everything: bool = True) -> None:
-    """Print tables, with the preamble above and the notes below; reasons of failures stand below their table.
-
-    Without `everything` it is those tables that the headline is about, and the reasons of all failures.
-    """
-
-    def say(line: str, style: str = "dim") -> None:
-        console.print(line, style=style, markup=False, highlight=False)
-
-    for line in preamble(report.run):
-        say(line)
-    every = list(sections(report))
-    about = subject(report.summary)
-    chosen = [str(about[name].iloc[0]) for name in ("workload", "mode", "device")] if len(about) else []
-    hidden = [] if everything or not chosen else [each for each in every if list(each.benchmark[1:]) != chosen]
-    tables_shown = [each for each in every if each not in hidden]
-    shown = columns_that_fit(tables_shown, console)
-    for section in tables_shown:
-        console.print()
-        console.print(_table_terminal(section, shown))
-        for row in section.rows:
-            if not is_ok(row):
-                say(f" {row.implementation}: {row.reason}", STYLES["failed"])
-    console.print()
-    if hidden:
-        say(f"{count(len(hidden), 'more table')}: python -m reports report DIR --show all, table.md or index.html.")
-        for line in failures(hidden):
-            say(f" {line}", STYLES["failed"])
-    left_out = [column for column in every[0].columns if column not in shown]
-    if left_out:
-        names = ", ".join(column.name for column in sorted(left_out, key=lambda column: column.priority))
-        say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
-    short = [f"unclear: we can't tell it from {report.baseline}. table.md explains the other words."]
-    # short, so that the answer and a table fit on a screen
-    for line in notes(report.run) if everything or not chosen else short:
-        say(line)

@@ -12,11 +12,10 @@ import click
 from rich.markdown import Markdown
 
 from benchmarks import ROOT, choices, machine
-from benchmarks.calibration import pool
+from benchmarks.calibration import pool, report
 from benchmarks.calibration.measuring import collect, real_gate
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.real_gates import KINDS, RealGate, gates_listed, gates_of
-from benchmarks.calibration.report import report, slowdowns_listed
 from benchmarks.calibration.subject import Subject
 from benchmarks.options import Flag, Options, ProblemId, command
 from benchmarks.progress import COLLECTING, REGRESSION, progress_in_parts
@@ -54,15 +53,21 @@ class CalibrateOptions(Options, frozen=True, kw_only=True):
     runs: Annotated[int, Flag("--runs", "Real gates of each kind to run.", click.IntRange(0, 1000))] = 1
     implementations: Annotated[
         tuple[str, ...],
-        Flag("--impl", "These in place of the gate's default set. Repeatable.", metavar="NAME|FILE.py"),
+        Flag("--impl", "Which to compare. Repeatable.  [default: those of a gate]", metavar="NAME|FILE.py"),
     ] = ()
     problems: Annotated[tuple[str, ...], Flag("--problem", "The problem of the gates.", ProblemId(), "ID")] = (PROBLEM,)
-    out: Annotated[str | None, Flag("--out", "By default runs/calibration.", click.Path(), "DIR")] = None
+    out: Annotated[
+        str | None, Flag("--out", "The folder to add to.  [default: runs/calibration]", click.Path(), "DIR")
+    ] = None
 
 
-@command(CalibrateOptions, "rounds", "runs", "implementations", "problems", "modes", "out")
+@command(
+    CalibrateOptions, "rounds", "runs", "implementations", "problems", "modes", "out",
+    epilog=command_line.examples("benchmarks calibrate --rounds 6", "benchmarks calibrate --rounds 0 --runs 0"),
+    defaults={"modes": "forward, train_step"},
+)  # fmt: skip
 def calibrate(options: CalibrateOptions) -> int:
-    """Measure how often the regression gate gives a false alarm on this machine, and which slowdowns it finds.
+    """Measure the gate itself: its false alarms, and what it finds.
 
     DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables,
     gates.md every real gate, and slowdowns.md what each injected slowdown measured. `--rounds 0 --runs 0` makes the
@@ -92,7 +97,6 @@ def calibrate(options: CalibrateOptions) -> int:
         measure(folder, subject, options.rounds, options.runs)
         found = stored(folder)
     make_tables(folder, *found)
-    command_line.say(f"everything is in {folder}")
     return 0
 
 
@@ -135,11 +139,13 @@ def make_tables(folder: Path, pooled: Pool, gates: list[RealGate]) -> None:
         command_line.say(f"{done} of {of_all} parts of the tables are done after {minutes:.1f} min", err=True)
 
     try:
-        text = report(pooled, gates, len(os.sched_getaffinity(0)), counted)
+        found = report.counted(pooled, len(os.sched_getaffinity(0)), counted)
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
+    text = report.report(pooled, gates, found)
     output().print(Markdown(text))  # before it is written, which may fail
-    listed = {"calibration.md": text, "gates.md": gates_listed(gates), "slowdowns.md": slowdowns_listed(pooled)}
+    listed = {"calibration.md": text, "gates.md": gates_listed(gates), "slowdowns.md": report.slowdowns_listed(pooled)}
     for name, content in listed.items():
         if content:
             write_text(folder / name, content)
+    command_line.say(f"{report.answer(found)} The tables are {command_line.near(folder / TABLES[0])}")

@@ -38,28 +38,32 @@ Key = tuple[str, str]
 Rates = Mapping[Key, Rate | None]
 
 
-def report(
-    pool: Pool,
-    gates: Sequence[RealGate],
-    processes: int = 1,
-    advance: Callable[[int, int], None] = lambda _done, _of_all: None,
-) -> str:
-    """Return the machine, the size of the pool and the tables, in Markdown.
-
-    `processes` and `advance` are those of count_all.
+def counted(pool: Pool, processes: int = 1, advance: Callable[[int, int], None] = lambda _done, _of_all: None) -> Rates:
+    """Return all that is counted over gates, by count_all; nothing where the pool is too small.
 
     Raises:
         RuntimeError: where a process that replays gates has died. One line.
     """
-    copies = pool.holding([BASE, COPY])
+    enough = len(pool.holding([BASE, COPY])) >= TESTED
+    return count_all(pool, counts_of(pool), processes, advance) if enough else {}
+
+
+def answer(found: Rates) -> str:
+    """Return in a line how often the gate raises a false alarm, and what it finds."""
+    if not found:
+        return f"To replay gates takes {TESTED} replicates: add some with --rounds."
+    rates = {side: found[EXACT, side] for side in map(name_of, SHARES)}
+    finds = ", ".join(f"{side} in {percent(rate.rate)}" for side, rate in rates.items() if rate)
+    return f"False alarms: {_replayed(found[EXACT, ALARMS])}. Found: {finds}."
+
+
+def report(pool: Pool, gates: Sequence[RealGate], found: Rates) -> str:
+    """Return the machine, the size of the pool and the tables, in Markdown."""
     parts = [_heading(pool)]
-    if len(copies) >= TESTED:
-        found = count_all(pool, counts_of(pool), processes, advance)
-        parts.append(rules(found))
-        parts.append("\n".join(f"- {line}" for line in [*_least(found), *assumed(pool)]))
-        parts += summed_up(pool)
+    if found:
+        parts += [rules(found), "\n".join(f"- {line}" for line in [*_least(found), *assumed(pool)]), *summed_up(pool)]
     else:
-        parts.append(f"To replay gates takes {TESTED} replicates: add some with --rounds.")
+        parts.append(answer(found))
     if gates:
         parts.append(gates_summed_up(gates))
     return "\n\n".join(parts) + "\n"
@@ -109,6 +113,10 @@ def _found(rate: Rate | None) -> str:
     return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]" if rate else "–"
 
 
+def _replayed(alarms: Rate | None) -> str:
+    return f"{round(alarms.rate * alarms.gates)} of {alarms.gates} replays" if alarms else "–"
+
+
 def rules(found: Rates) -> str:
     """Return the table of how often a gate raises a false alarm, and what it finds."""
     sides = [name_of(share) for share in SHARES]
@@ -119,7 +127,7 @@ def rules(found: Rates) -> str:
         replayed = processes = ""
         if row != INJECTED:
             alarms = found[row, ALARMS]
-            replayed = f"{round(alarms.rate * alarms.gates)} of {alarms.gates} replays" if alarms else "–"
+            replayed = _replayed(alarms)
             processes = f"{alarms.replicates:.1f}" if alarms else "–"
         rows.append([f"this gate, {row}", replayed, *(_found(found[row, side]) for side in sides), processes])
     return markdown_table(rows, ["rule", "false alarms", *(f"{side} found" for side in sides), "processes a side"])

@@ -15,6 +15,7 @@ from benchmarks.options import Flag, Options, command
 from benchmarks.progress import AGREEMENT, progress
 from benchmarks.runner.sides import version_of
 from benchmarks.scratch import scratch
+from impls.core import command_line
 from impls.core.files import check_place, write_text
 from impls.core.problem import DTYPES
 
@@ -24,13 +25,9 @@ class AgreeOptions(Options, frozen=True, kw_only=True):
 
     dtypes: Annotated[
         tuple[str, ...],
-        Flag(
-            "--dtype", "Only this dtype, by default all that an implementation has. Repeatable.", click.Choice(DTYPES)
-        ),
+        Flag("--dtype", "Of the numbers. Repeatable.  [default: all that an implementation has]", click.Choice(DTYPES)),
     ] = ()
-    out: Annotated[
-        str | None, Flag("--out", "When all is compared, write the matrix to this file too.", click.Path(), "FILE.md")
-    ] = None
+    out: Annotated[str | None, Flag("--out", "A file to write the matrix to.", click.Path(), "FILE.md")] = None
 
 
 @command(
@@ -43,9 +40,13 @@ class AgreeOptions(Options, frozen=True, kw_only=True):
     "out",
     "precision",
     "call_seconds",
+    epilog=command_line.examples(
+        "benchmarks agree --impl path/to/mine.py", "benchmarks agree --impl all --out agreement.md"
+    ),
+    defaults={"problems": f"{len(AGREE_PROBLEMS)} small ones", "workloads": "all"},
 )
 def agree(options: AgreeOptions) -> int:
-    """Compare every implementation with the reference: outputs, final states and every gradient.
+    """Compare every LSTM's results with the reference's: no times.
 
     Exit code 1 where anything disagrees, could not be compared although it should have been, or nothing was compared.
     Ctrl-C shows what was compared so far.
@@ -87,10 +88,6 @@ def agree(options: AgreeOptions) -> int:
         for name, reason in refused.items()
     ]
     last = matrix.line(sum(map(bool, refused.values())), len(refused))
-    console.print(f"\n{report.CONTROLS}")
-    for result in results:
-        console.print(f"  {result}", markup=False, highlight=False)
-    console.print(f"\n{last}", style="bold", highlight=False)
     if out is not None:
         here = machine.describe(options)
         on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
@@ -98,4 +95,6 @@ def agree(options: AgreeOptions) -> int:
         core = f"the common environment: {', '.join(versions)}"
         where = [*machine.provenance(here), core, f"{on}; {here.matmul_precision}"]
         write_text(out, report.markdown(matrix, where, results, last))
+        last += f" The matrix is {command_line.near(out)}"
+    console.print(f"\n{last}", style="bold", highlight=False, soft_wrap=True)
     return 0 if matrix.good and all(refused.values()) else 1

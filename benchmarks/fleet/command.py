@@ -18,6 +18,7 @@ from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.folder import CANCELLED, LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
+from benchmarks.options import Group
 from benchmarks.processes import CommandFailed
 from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
@@ -31,12 +32,12 @@ TIMEOUTS = 4
 """How often a run may reach its time limit and go on; at the next time it is given up."""
 
 
-class Starting(click.Group):
+class Starting(Group):
     """A group whose command is `start` where none is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does."""
-        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+        if not args or args[0] not in (*self.commands, *self.old_names, "-h", "--help", "--version"):
             args = ["start", *args]
         return super().parse_args(ctx, args)
 
@@ -48,9 +49,12 @@ class Starting(click.Group):
             raise click.ClickException(f"Slurm: {error}") from None
 
 
-@click.group(cls=Starting, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Starting, old_names={"verdict": "collect"}, context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=command_line.examples("benchmarks fleet --local 2", "benchmarks fleet --nodes 4 --watch"),
+)  # fmt: skip
 def fleet() -> None:
-    """The same run or gate on many nodes: start (where nothing else is named), status, watch, cancel, collect."""
+    """The same run or gate on many nodes. `fleet start --help` has the options."""
 
 
 folder_argument = click.argument(
@@ -108,7 +112,7 @@ def start(
         _measure_here(folder, kept)
         return context.invoke(collect, folder=folder)
     _submit(folder, kept, sbatch)
-    command_line.say(f"{sys.executable} -m benchmarks fleet status {folder}    (or watch, cancel, collect)")
+    command_line.say(f"{command_line.again('benchmarks', 'fleet', 'status', folder)}    (or watch, cancel, collect)")
     return context.invoke(watch, folder=folder) if watching else 0
 
 
@@ -202,7 +206,7 @@ def watch(context: click.Context, folder: Path) -> Any:
         try:
             time.sleep(WATCH_SECONDS)
         except KeyboardInterrupt:
-            again = f"{sys.executable} -m benchmarks fleet watch {folder}"
+            again = command_line.again("benchmarks", "fleet", "watch", folder)
             command_line.say(f"the jobs have not ended; to watch them again: {again}", err=True)
             return command_line.INTERRUPTED
 
@@ -215,7 +219,7 @@ def cancel(folder: Path) -> int:
     (folder / CANCELLED).touch()
     if kept.cluster == SLURM:
         slurm.cancel(member.job for member in kept.members if member.job)
-    again = f"{sys.executable} -m benchmarks fleet collect {folder}"
+    again = command_line.again("benchmarks", "fleet", "collect", folder)
     command_line.say(f"all jobs are cancelled; a table of the runs that are whole: {again}")
     return 0
 
@@ -223,17 +227,13 @@ def cancel(folder: Path) -> int:
 @fleet.command()
 @folder_argument
 def collect(folder: Path) -> int:
-    """Make one table of the nodes that have ended: does it hold on all of them? Of gates: one verdict over nodes."""
+    """Make one table of the nodes that have ended. Of gates: one verdict over nodes."""
     if fleets.read(folder).command == RUN:  # in a process of its own: an error there cannot lose a measurement
         return subprocess.run([sys.executable, "-m", "reports", "fleet", str(folder)], cwd=ROOT, check=False).returncode
     result, title, strict = together(folder)
     line = result.last_line(strict)
-    report.show(result, title, line, output(190))
     markdown = report.markdown(result, title, line, [NOTE])
     write_text(folder / "regression.md", markdown)
     to_summary(markdown)
-    command_line.say(f"the table is {folder / 'regression.md'}")
+    report.show(result, title, f"{line}; {command_line.near(folder / 'regression.md')}", output(190))
     return result.exit_code(strict)
-
-
-fleet.add_command(collect, "verdict")  # its earlier name for gates

@@ -65,9 +65,8 @@ def gates(words: Sequence[str]) -> Write:
         click.UsageError: where `regression` would refuse them.
     """
     options = parsed(regression, GateOptions, words)
-    for given, name in ((options.out, "--out"), (options.commits, "--bisect")):
-        if given:
-            raise click.UsageError(f"{name} does not go with a fleet of gates")
+    if options.out:
+        raise click.UsageError("--out does not go with a fleet of gates")
     if (options.base is None) == (not options.base_requirements) or (options.head and not options.base):
         raise click.UsageError("a fleet of gates takes either --base REV (and --head REV) or --base-requirement SPEC")
     implementations = tuple(os.path.realpath(name) if is_foreign(name) else name for name in options.implementations)

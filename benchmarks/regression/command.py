@@ -10,26 +10,34 @@ from pathlib import Path
 import click
 
 from benchmarks import ROOT, choices, json_files, machine
-from benchmarks.options import command, given
+from benchmarks.options import command
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, write_records
 from benchmarks.regression import comparison, decision, outcome, report
 from benchmarks.regression.comparison import Comparison
-from benchmarks.regression.gate_options import GIVEN, NOTES, GateOptions, resolved
+from benchmarks.regression.gate_options import GATED_MODES, GIVEN, PROBLEM, GateOptions, resolved
 from benchmarks.regression.outcome import Result, Written, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
 from benchmarks.tables import output
 from impls.core import command_line
-from impls.core.command_line import describe
+from impls.core.command_line import describe, examples
 from impls.core.files import write_text
 from impls.core.text import json_text, one_line
 
 
-@command(GateOptions, *GIVEN)
+@command(
+    GateOptions,
+    *GIVEN,
+    epilog=examples(
+        "benchmarks regression --base origin/main --impl lstm/mine.py",
+        "benchmarks regression --base-requirement jax==0.10.1 --base-requirement jaxlib==0.10.1",
+    ),
+    defaults={"problems": PROBLEM, "workloads": "sequence", "modes": ", ".join(GATED_MODES)},
+)
 def regression(options: GateOptions) -> int:
-    """Compare the working tree with a revision, or two versions of a dependency: did anything get slower?
+    """Did it get slower than a revision, or with another dependency?
 
     Exit code: 0 no regression found, 1 regression, 2 usage, 3 could not measure.
     """
@@ -37,9 +45,6 @@ def regression(options: GateOptions) -> int:
         choices.heed_signals()
         if options.file is not None:
             options = json_files.read(Path(options.file), GateOptions)
-        for name in given(options):
-            if name in NOTES:
-                command_line.say(f"note: {NOTES[name]}", err=True)
         return gate(options).exit_code(options.strict)
     except (click.ClickException, click.Abort, KeyboardInterrupt):
         raise
@@ -73,8 +78,7 @@ def gate(options: GateOptions) -> Result:
             folder.rmdir()
     if spent:
         command_line.say(spent)
-    report.show(result, title, told.verdict, output())
-    command_line.say(f"everything is in {folder}")
+    report.show(result, title, f"{told.verdict}; {command_line.near(folder / 'regression.md')}", output())
     return result
 
 

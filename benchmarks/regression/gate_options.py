@@ -53,24 +53,23 @@ class GateOptions(Options, frozen=True, kw_only=True):
     """
 
     base: Annotated[str | None, Flag("--base", "Compare with the files of this git revision.", metavar="REV")] = None
-    head: Annotated[str | None, Flag("--head", "Compare this revision instead of the working tree.", metavar="REV")] = (
-        None
-    )
-    commits: Annotated[str | None, Flag("--bisect", "Gone.", hidden=True)] = None
+    head: Annotated[
+        str | None, Flag("--head", "The revision to compare.  [default: the working tree]", metavar="REV")
+    ] = None
     base_requirements: Annotated[
         tuple[str, ...],
         Flag(
             "--base-requirement",
-            "Compare with an environment that holds this, such as jax==0.10.1. Repeatable.",
+            "Compare with an environment that holds this. Repeatable.",
             metavar="SPEC",
         ),
     ] = ()
     margin: Annotated[
         float,
-        Flag("--margin", "The slowdown to be found. Less than half of it is never a regression.", Percent()),
+        Flag("--margin", "The slowdown to find; less than half of it is never a regression.", Percent()),
     ] = 0.02
     strict: Annotated[bool, Flag("--strict", "Exit 3 where any verdict is unclear.")] = False
-    out: Annotated[str | None, Flag("--out", "A new folder; by default runs/DATE-regression.", click.Path(), "DIR")] = (
+    out: Annotated[str | None, Flag("--out", "A new folder.  [default: runs/DATE-regression]", click.Path(), "DIR")] = (
         None
     )
     threads: Annotated[
@@ -94,15 +93,10 @@ class GateOptions(Options, frozen=True, kw_only=True):
 
 
 GIVEN = (
-    "base", "head", "commits", "base_requirements", "implementations", "problems", "workloads", "modes", "device",
+    "base", "head", "base_requirements", "implementations", "problems", "workloads", "modes", "device",
     "margin", "strict", "out", "threads", "even_if_same", "replicates", "blocks", "file",
 )  # fmt: skip
 """What can be given on the command line."""
-NOTES = {
-    "--replicates": "--replicates goes with 1.0: a gate takes as many as it needs, at most 40",
-    "--blocks": f"--blocks goes with 1.0: a replicate has {BLOCKS}",
-}
-"""What is said where an option is given that will not stay."""
 
 
 def turn_seconds(benchmarks: int, device: str) -> float:
@@ -127,8 +121,6 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
     Raises:
         click.UsageError: where they cannot be used.
     """
-    if options.commits is not None:
-        raise click.UsageError("--bisect is gone: git searches now; see 'Which commit was it?' in docs/gate.md")
     if (options.base is None) == (not options.base_requirements):
         raise click.UsageError("give either --base REV or --base-requirement SPEC")
     if options.head is not None and options.base is None:

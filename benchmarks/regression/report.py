@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
+
+from rich.table import Table
 
 from benchmarks import tables
 from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
@@ -50,12 +53,12 @@ def _also(row: Row) -> str:
 ALSO = Column("also", "also", _also, words=True)
 COLUMNS = (
     Column("name", "implementation", lambda row: row["time"].benchmark.implementation, words=True, breakable=False),
-    Column("base", "base", lambda row: duration(row["time"].base), breakable=False),
+    Column("base", "base", lambda row: duration(row["time"].base), priority=2, breakable=False),
     Column("change", "change [95 %]", lambda row: change(row["time"]), breakable=False),
     Column("verdict", "verdict", lambda row: row["time"].verdict, words=True, breakable=False),
-    Column("finds", "finds", _finds, breakable=False),
+    Column("finds", "finds", _finds, priority=1, breakable=False),
     ALSO,
-    Column("n", "n", lambda row: str(row["time"].replicates), breakable=False),
+    Column("n", "n", lambda row: str(row["time"].replicates), priority=0, breakable=False),
 )
 PROFILE_COLUMNS = (
     Column("base", "base", lambda line: duration(line.base)),
@@ -106,11 +109,16 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     """Print the table and the verdict."""
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     say(title, style="bold")
-    for benchmark, rows in sections(result).items():
-        # an empty column would narrow the others
-        columns = [column for column in COLUMNS if column is not ALSO or any(map(_also, rows))]
+    found = sections(result)
+    # an empty column would narrow the others
+    columns = [column for column in COLUMNS if column is not ALSO or any(map(_also, itertools.chain(*found.values())))]
+
+    def made(some: Sequence[Column]) -> list[Table]:
+        return [tables.terminal(some, rows, benchmark, _style) for benchmark, rows in found.items()]
+
+    for table in made(tables.fitting(columns, made, console)):
         console.print()
-        console.print(tables.terminal(columns, rows, benchmark, _style))
+        console.print(table)
     console.print()
     for standing in _listed(result):
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"

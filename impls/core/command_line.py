@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import signal
 import sys
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from impls.core.text import one_line
@@ -15,6 +18,7 @@ from impls.core.text import one_line
 if TYPE_CHECKING:
     import click
 
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C has ended."""
 NOT_INSTALLED = 4
@@ -47,6 +51,30 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename is not None else error.strerror
     return "there is not enough memory" if isinstance(error, MemoryError) else str(error)
+
+
+def near(path: str | os.PathLike[str]) -> str:
+    """Return a path as a user can copy it: from the present folder where it is below it."""
+    text = os.fspath(path)
+    below = os.path.relpath(text)
+    return text if below.startswith(os.pardir) else below
+
+
+def again(module: str, *words: object) -> str:
+    """Return a command line of this suite that a user can copy: `python -m module`, with the present Python."""
+    return shlex.join([near(sys.executable), "-m", module, *map(str, words)])
+
+
+def examples(*commands: str, more: str = "") -> str:
+    """Return the end of a command's help."""
+    return "\n".join(["\b", "Examples:", *(f"  python -m {each}" for each in commands), *([more] if more else [])])
+
+
+def show_version(context: click.Context, _: click.Parameter, chosen: bool) -> None:
+    """Show the version and end, where --version is given."""
+    if chosen:
+        say(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"])
+        context.exit()
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -164,7 +164,6 @@ def test_every_gate_compares_the_same_commits_and_shares_the_chance_of_a_false_a
         (("--local", "1", "--replicates", "1"), "--replicates must be at least 2"),
         (("--local", "1", "--impl", "TWIN"), "called twin"),
         (("--local", "1", "regression", "--base", "HEAD", "--out", "x"), "--out does not go with"),
-        (("--local", "1", "regression", "--bisect", "a..b"), "--bisect does not go with"),
         (("--local", "1", "regression"), "takes either --base REV"),
         (("--local", "1", "regression", "--base", "nowhere"), "nowhere"),
         (("--local", "1", "regression", "--base", "HEAD", "--impl", "torch_lst"), "torch_lst"),

@@ -137,7 +137,6 @@ def test_what_is_damaged_is_said_and_the_rest_is_reported(filled, tmp_path):
         (("report", "RUN", "--where", "x"), "--where is for a dataset"),
         (("site", "--published", "RUN", "--where", "x"), "--where is for a dataset"),
         (("report", "data://x"), "data://x"),
-        (("summary", "DATA", "--out", "x.csv"), "`report`"),
     ],
 )
 def test_what_a_command_refuses_is_one_line(words, said, filled, tmp_path):

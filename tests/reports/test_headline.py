@@ -3,67 +3,17 @@
 import pytest
 
 from reports import exceptions
-from reports.headline import headline, recommendations
+from reports.headline import recommendations
 from reports.report import Report
 from reports.summary import summarise
 from tests.helpers.records import failed, record, save, trained
 
 WHERE = {"workload": "sequence", "mode": "train_step"}
-ONE = "the one problem."
 
 
 def report(folder, rows):
     run = save(folder / "run", rows)
     return Report(run, summarise(run))
-
-
-def four_problems():
-    """Two with a clear winner; in the other two, base and other take the same time."""
-    for problem, (base, other) in {"p1": (1, 2), "p2": (1, 3), "p3": (1, 1), "p4": (2, 2)}.items():
-        yield from trained("base", base * 1e-3, problem=problem)
-        yield from trained("other", other * 1e-3, problem=problem)
-        yield from trained("slow", 9e-3, problem=problem)
-
-
-TRACKS = [
-    *trained("base", 1e-3), *trained("other", 2e-3), *trained("peak", 1e-4, track="peak"),
-    *trained("best", 5e-4, track="tuned"), *trained("same", 5e-4, track="tuned"),
-]  # fmt: skip
-SAID = {
-    "fastest": (
-        [*trained("base", 1e-3), *trained("quick", 9e-4)],
-        "Default track: quick is fastest at the one problem.",
-    ),
-    "one replicate": (
-        [record("base", 0, 1e-3, **WHERE), record("quick", 0, 5e-4, **WHERE)],
-        "Default track: the fastest is unclear at the one problem.",
-    ),
-    "four problems": (
-        list(four_problems()),
-        "Default track: base is fastest at 2 of 4 problems; at the other 2 it is unclear (base or other).",
-    ),
-    "tracks": (
-        TRACKS,
-        f"Default track: base is fastest at {ONE} Tuned track: the fastest is unclear at {ONE[:-1]} (best or same).",
-    ),
-    "unknown track": (
-        [*trained("base", 1e-3, track="mine"), *trained("other", 2e-3, track="mine")],
-        "All implementations: base is fastest at the one problem.",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", SAID)
-def test_the_headline_names_the_fastest_of_each_track_and_where(name, tmp_path):
-    rows, said = SAID[name]
-    assert headline(report(tmp_path, rows)) == f"Sequence, train step, on a cpu. {said}"
-
-
-def test_the_headline_names_what_failed(tmp_path):
-    rows = [*trained("base", 1e-3), *trained("other", 2e-3), failed("bad", 0, "crashed", "SIGSEGV", **WHERE)]
-    assert "bad failed" in headline(report(tmp_path, rows))
-    nothing = headline(report(tmp_path / "none", [failed("base", 0, "unsupported", "no CUDA device")]))
-    assert nothing.startswith("Nothing could be timed")
 
 
 def noisy(name, seconds, apart, **changes):

@@ -1,4 +1,4 @@
-"""Tables as Markdown, LaTeX and CSV and on a terminal: every value stays in its cell, and no text becomes markup."""
+"""Tables as Markdown, LaTeX and CSV: every value stays in its cell, and no text becomes markup."""
 
 import html
 import re
@@ -8,14 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchmarks.tables import CleanConsole
 from benchmarks.words import markdown_cell
 from reports import tables
 from reports.report import Report
 from reports.run_folder import complete
 from reports.summary import summarise
 from tests.helpers.markdown import rendered
-from tests.helpers.records import failed, record, save, trained, with_baseline
+from tests.helpers.records import failed, record, save, trained
 
 TEX = r"50% of $x_1 & #2 {a}~b^c \end"
 
@@ -79,52 +78,3 @@ def test_what_a_gpu_did_has_columns_only_where_it_is_known(tmp_path):
         texts = {column.key: column.cell(section.rows[0]) for column in section.columns}
         found = {key: texts[key] for key in ("pipelined", "gpu") if key in texts}
         assert found == ({"pipelined": "400 µs", "gpu": "300 µs (129)"} if known else {})
-
-
-def shown(run, width, capsys, everything=True):
-    tables.show(report(run), CleanConsole(width=width), everything)
-    return capsys.readouterr().out
-
-
-def test_markup_of_the_terminal_in_names_is_text(tmp_path, capsys):
-    run = save(tmp_path, [record("[/b]x", r, 1e-3, problem="[/red]") for r in (0, 1)])
-    assert "[/b]x" in shown(with_baseline(run, "[/b]x"), 190, capsys)
-
-
-@pytest.mark.parametrize("width", [80, 190])
-def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys):
-    """Columns that do not fit are left out, and a line names them; a reason of any length stands below."""
-    reason = "output[0, 2, 0] is 0.251538, want -0.278859 " * 5
-    names = ("torch_lstm", "jax_scan_vjp_sharded")
-    rows = [record(name, r, (163.6 + 3 * r) * 1e-6) for name in names for r in (0, 1, 2)]
-    rows += [failed("mine", r, "disagrees", reason) for r in (0, 1, 2)]
-    run = with_baseline(save(tmp_path, rows), "torch_lstm")
-    (section,) = tables.sections(report(run))
-    printed = shown(run, width, capsys)
-    assert ("Columns left out" in printed) == (width < 190)
-    columns = {column.key: column for column in section.columns}
-    for row in section.rows[:2]:
-        whole = next(line for line in printed.splitlines() if line.startswith(f" {row.implementation} "))
-        assert all(columns[key].cell(row) in whole for key in ("time", "ratio", "verdict"))
-        assert (columns["error"].cell(row) in whole) == (width == 190)
-    assert f" mine: {reason.split(maxsplit=1)[0]}" in printed
-    assert all(len(line) <= width for line in printed.splitlines())
-
-
-def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(tmp_path, capsys):
-    forward = {"workload": "sequence", "mode": "forward"}
-    rows = [*trained("base", 1e-3), *trained("base", 1e-3, "forward"), *trained("mine", 1e-3)]
-    run = save(tmp_path, rows + [failed("mine", k, "crashed", "SIGSEGV", **forward) for k in range(4)])
-    printed, everything = (shown(run, 100, capsys, every) for every in (False, True))
-    assert "p · sequence · train_step · cpu" in printed
-    assert "1 more table" in printed
-    assert " mine, in 1 of them: crashed: SIGSEGV" in printed
-    for word in ("p · sequence · forward · cpu", "Holm"):
-        assert word not in printed
-        assert word in everything
-    assert "more table" not in everything
-
-
-def test_where_nothing_has_a_time_every_table_is_shown(tmp_path, capsys):
-    run = save(tmp_path, [failed("mine", 0, "crashed", "SIGSEGV", mode=mode) for mode in ("forward", "backward")])
-    assert shown(run, 100, capsys, everything=False).count("SIGSEGV") == 2

@@ -1,0 +1,132 @@
+"""A run on a terminal: its tables, and below them the answer, the page, and how to see the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from benchmarks import tables
+from benchmarks.record import harmless
+from benchmarks.tables import CleanConsole, Column
+from benchmarks.words import count, listed
+from reports import estimates, formatting
+from reports.headline import clearly_fastest, subject
+from reports.preamble import notes, preamble
+from reports.report import PURPOSES, Report
+from reports.tables import Section, ratio, sections, style, word
+from reports.verdict import BASELINE, FASTER
+
+STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
+NAMED = 3
+"""The most problems that the answer names one by one."""
+
+
+def _style(row: Any) -> str:
+    return STYLES.get(style(row), "")
+
+
+def _table(section: Section, shown: Sequence[Column]) -> Table:
+    """Return a section's table with these columns; a blank row separates the tracks."""
+    of_tracks = [list(rows) for _, rows in groupby(section.rows, lambda row: row.track)]
+    rows = [row for k, mine in enumerate(of_tracks) for row in ([None, *mine] if k else mine)]
+    return tables.terminal(shown, rows, section.title, _style)
+
+
+def show(report: Report, console: CleanConsole, page: str, more: str = "") -> None:
+    """Print the tables, the reasons of failures, the notes, and at the end the answer.
+
+    Args:
+        report: the report.
+        console: where to.
+        page: the path of the page.
+        more: the command that prints every table. With it, those are shown that the headline is about.
+    """
+
+    def say(line: str, style: str = "dim", **how: Any) -> None:
+        console.print(line, style=style, markup=False, highlight=False, **how)
+
+    for line in preamble(report.run):
+        say(line)
+    every = list(sections(report))
+    about = subject(report.summary)
+    chosen = [str(about[name].iloc[0]) for name in ("workload", "mode", "device")] if len(about) else []
+    hidden = [each for each in every if list(each.benchmark[1:]) != chosen] if more and chosen else []
+    seen = [each for each in every if each not in hidden]
+    columns = every[0].columns
+    shown = tables.fitting(columns, lambda some: (_table(section, some) for section in seen), console)
+    for section in seen:
+        console.print()
+        console.print(_table(section, shown))
+    console.print()
+    bad = report.summary.loc[report.summary["status"] != "ok", ["implementation", "status", "reason"]]
+    for (name, status, reason), number in Counter(bad.itertuples(index=False, name=None)).items():
+        say(f" {name}, in {number} of {count(len(every), 'table')}: {status}: {reason}", STYLES["failed"])
+    if left_out := [column for column in columns if column not in shown]:
+        names = ", ".join(column.name for column in sorted(left_out, key=attrgetter("priority")))
+        say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
+    if more and chosen:
+        say(f"unclear: we can't tell it from {report.baseline}. table.md explains the other words.")
+        say("A ratio is taken within blocks, so it can contradict the times: trust the ratio.")
+    else:
+        for line in notes(report.run):
+            say(line)
+    console.print()
+    _answer(report, console)
+    say(f"the page is {page}", "", soft_wrap=True)
+    if hidden:
+        say(f"{count(len(hidden), 'more table')}: {more}", "", soft_wrap=True)
+
+
+def answer(rows: pd.DataFrame, baseline: str) -> tuple[pd.DataFrame, str]:
+    """Return the row of the best of the others at each benchmark, with base_seconds, and in a sentence what to use.
+
+    The rows have a time. What is clearly faster is better than what only may be.
+    """
+    key = ["workload", "mode", "where"]
+    base = rows.loc[rows["verdict"] == BASELINE, [*key, "seconds"]].rename(columns={"seconds": "base_seconds"})
+    others = rows[(rows["verdict"] != BASELINE) & rows["ratio"].notna()]
+    chosen = []
+    for _, group in others.groupby(key, sort=False, observed=True):
+        fastest = clearly_fastest(group)
+        chosen.append(group.loc[group["ratio"].idxmin()] if fastest is None else fastest)
+    best = pd.DataFrame(chosen, columns=others.columns).merge(base, on=key)
+    named = best.loc[best["verdict"] == FASTER, ["implementation", "mode", "where"]].astype(str).to_numpy()
+    faster = [f"{name} for {PURPOSES.get(mode, mode).lower()} at {where}" for name, mode, where in named]
+    if base.empty:
+        return best, f"There is no ratio: {baseline} has no time." if len(rows) else "Nothing could be timed."
+    which = listed(faster) if len(faster) <= NAMED else f"what {len(faster)} of the {len(best)} lines above name"
+    return best, f"Use {baseline}. " + (f"Clearly faster: {which}." if faster else "Nothing is clearly faster.")
+
+
+def _answer(report: Report, console: CleanConsole) -> None:
+    """Print the best at each mode and problem, what to use, what failed, and whether the machine was busy.
+
+    It is about training and inference of a sequence, or else about what the headline is.
+    """
+    about = report.asked if len(report.sound) else subject(report.summary).assign(where=lambda rows: rows["problem"])
+    best, sentence = answer(about[about["status"] == "ok"], report.baseline)
+    columns = (
+        Column("where", "", word("where"), words=True),
+        Column("time", report.baseline, lambda row: formatting.duration(row.base_seconds), priority=0),
+        Column("best", "the best other", word("implementation"), words=True),
+        Column("ratio", f"× {report.baseline} [95 %]", ratio()),
+        Column("verdict", "verdict", word("verdict"), words=True),
+    )
+
+    def made(some: Sequence[Column]) -> list[Table]:
+        modes = best.groupby(["workload", "mode"], sort=False, observed=True)
+        return [tables.terminal(some, rows.itertuples(), ", ".join(map(str, mode)), _style) for mode, rows in modes]
+
+    for table in made(tables.fitting(columns, made, console)):
+        console.print(table)
+    console.print(sentence, style="bold", markup=False, highlight=False)
+    bad = about[~about["status"].isin(harmless(report.run.metadata.machine.gpu))]["implementation"].astype(str)
+    failed = f"{listed(sorted(set(bad)))} failed: the lines above say why." if len(bad) else ""
+    for line in filter(None, (failed, estimates.noise(report.run).warning)):
+        console.print(line, style="bold yellow", markup=False, highlight=False)
