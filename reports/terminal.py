@@ -94,7 +94,7 @@ def answer(rows: pd.DataFrame, baseline: str) -> tuple[pd.DataFrame, str]:
     chosen = []
     for _, group in others.groupby(key, sort=False, observed=True):
         fastest = clearly_fastest(group)
-        chosen.append(group.loc[group["ratio"].idxmin()] if fastest is None else fastest)
+        chosen.append(group.sort_values("ratio").iloc[0] if fastest is None else fastest)
     best = pd.DataFrame(chosen, columns=others.columns).merge(base, on=key)
     named = best.loc[best["verdict"] == FASTER, ["implementation", "mode", "where"]].astype(str).to_numpy()
     faster = [f"{name} for {PURPOSES.get(mode, mode).lower()} at {where}" for name, mode, where in named]

@@ -54,10 +54,9 @@ def describe(error: BaseException) -> str:
 
 
 def near(path: str | os.PathLike[str]) -> str:
-    """Return a path as a user can copy it: from the present folder where it is below it."""
+    """Return a path or an address as a user can copy it: a path below the present folder is from there."""
     text = os.fspath(path)
-    below = os.path.relpath(text)
-    return text if below.startswith(os.pardir) else below
+    return text.removeprefix(os.path.join(os.getcwd(), ""))  # noqa: PTH109, PTH118 - as text, since s3:// has two slashes
 
 
 def again(module: str, *words: object) -> str:

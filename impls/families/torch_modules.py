@@ -46,7 +46,7 @@ class CanonicalLSTM(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.empty(shape)))
 
     def weights(self, suffix: str) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """Return weight_ih, weight_hh, bias_ih, bias_hh of one direction of one layer; biases may be None."""
+        """Return weight_ih, weight_hh, bias_ih, bias_hh of a direction; biases may be None: see summed_bias."""
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         return tuple(getattr(self, f"{kind}_{suffix}", None) for kind in kinds)  # type: ignore[return-value]
 
