@@ -128,7 +128,7 @@ def no_git(monkeypatch):
 
 
 def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its_own(tmp_path, monkeypatch, no_git):
-    plan.runs(("--preset", "full", *impls("jax_scan", "torch_lstm"), "--seed", "3"))(tmp_path, ["001", "002"])
+    plan.runs(("--preset", "published", *impls("jax_scan", "torch_lstm"), "--seed", "3"))(tmp_path, ["001", "002"])
     first, second = (json_files.read(fleets.run_of(tmp_path, name) / "run.json", RunOptions) for name in ("001", "002"))
     assert first.run_id != second.run_id
     assert msgspec.structs.replace(first, run_id=second.run_id) == second
