@@ -279,14 +279,18 @@ class Arm:
 
 
 def start_all(arms: Sequence[Arm]) -> None:
-    """Start all workers at the same time, spread over the processors. A worker that cannot start is left dead."""
+    """Start workers, two for each processor at a time, spread over the processors. One that cannot start is left dead.
+
+    All at once would take a sixth more processor time: docs/decisions/0027-start.md.
+    """
     usable = sorted(os.sched_getaffinity(0))
-    for k, arm in enumerate(arms):
-        n = len(arm.cores)
+    most = 2 * len(usable)
+    for k in range(len(arms) + most):
         with contextlib.suppress(ArmFailed):
-            arm.start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
-    for arm in arms:
+            if k >= most and arms[k - most].process is not None:
+                arms[k - most].wait_ready()
         with contextlib.suppress(ArmFailed):
-            if arm.process is not None:
-                arm.wait_ready()
-    outside.end(outside.orphans())  # nobody can say who started these, since all workers ran at the same time
+            if k < len(arms):
+                n = len(arms[k].cores)
+                arms[k].start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
+    outside.end(outside.orphans())  # nobody can say who started these, since workers ran at the same time

@@ -14,6 +14,7 @@ from benchmarks.cases import Benchmark
 from benchmarks.worker import devices
 from benchmarks.worker.protocol import Ready, Start
 from benchmarks.worker.sanity import Reading
+from benchmarks.worker.timing import no_collector
 from impls.core import registry, versions
 from impls.core.contract import Prepared
 from impls.core.weights import Inputs, make_inputs
@@ -47,9 +48,10 @@ class Worker:
         self.device = start.device
         impls.__path__ = [start.impls]  # a side's own files
         implementation = registry.read(Path(start.path))
-        self.module = registry.load(implementation)
-        self.hardware = devices.device(start.device)
-        gc.freeze()  # the frameworks' objects stay alive; the collector need not visit them again
+        with no_collector():  # it would visit the frameworks' objects again and again: a quarter of the import
+            self.module = registry.load(implementation)
+            self.hardware = devices.device(start.device)
+            gc.freeze()  # they stay alive
         base_bytes = devices.Cpu().used()
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
