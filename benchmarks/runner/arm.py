@@ -148,11 +148,7 @@ class Arm:
         """Whether the worker runs."""
         return self.process is not None and self.process.poll() is None
 
-    def ask(
-        self,
-        request: protocol.Request[Answer],
-        stop: bool = True,
-    ) -> Answer:
+    def ask(self, request: protocol.Request[Answer], stop: bool = True) -> Answer:
         """Send a request, let the worker run until it has answered, and return the answer.
 
         Then it is stopped. Only where another request follows at once, it need not be.
@@ -279,12 +275,9 @@ class Arm:
 
 
 def start_all(arms: Sequence[Arm]) -> None:
-    """Start workers, two for each processor at a time, spread over the processors. One that cannot start is left dead.
-
-    All at once would take a sixth more processor time: docs/decisions/0027-start.md.
-    """
+    """Start workers, two for each processor at a time, spread over them. A worker that cannot start is left dead."""
     usable = sorted(os.sched_getaffinity(0))
-    most = 2 * len(usable)
+    most = 2 * len(usable)  # more take more processor time: docs/decisions/0027-start.md
     for k in range(len(arms) + most):
         with contextlib.suppress(ArmFailed):
             if k >= most and arms[k - most].process is not None:

@@ -198,9 +198,9 @@ class Session:
     def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
         """Write the reference's results for a replicate: those of `model` after as many steps as a turn has calls."""
         steps: dict[str, set[int]] = {}
-        versions = [pair for side in self.sides for pair in side.versions.items()]
-        for name in {name for name, version in versions if not version.implementation.is_peak}:  # its turns have the most
-            for benchmark in todo.get(name, ()):
+        peaks = {name for side in self.sides for name in side.versions if side.versions[name].implementation.is_peak}
+        for name in todo.keys() - peaks:  # nothing of the peak is compared
+            for benchmark in todo[name]:
                 if agreement.updates(benchmark.workload, benchmark.mode):
                     steps.setdefault(benchmark.problem.id, set()).add(self.plan(name, benchmark).calls)
         wanted, options = dict.fromkeys(itertools.chain(*todo.values())), self.options
