@@ -158,7 +158,11 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
         (folder / "raw").mkdir()  # of two processes at once, only one can
     except FileExistsError:
         raise click.UsageError(f"{folder} is being worked on by another process") from None
-    write_text(folder / "run.json", json_text(whole))
+    try:
+        write_text(folder / "run.json", json_text(whole))
+    except OSError:  # such as a full disk: another try must find nothing
+        (folder / "raw").rmdir()
+        raise
     return whole, folder
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import choices, machine, record
+from benchmarks import choices, machine, record, run_options
 from benchmarks.metadata import Commit
 from benchmarks.record import harmless, read_records, write_records
 from benchmarks.run import Run
@@ -262,6 +262,17 @@ def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, mon
     with pytest.raises(click.UsageError, match="another process"):
         resolved(msgspec.structs.replace(options, run_id="s"))
     assert resumed(RunOptions(resume=str(tmp_path)))[0].run_id == first.run_id
+
+
+def test_a_run_that_finds_the_disk_full_at_its_start_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(machine, "commit", Commit)
+    monkeypatch.setattr(run_options, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        resolved(RunOptions(implementations=("numpy_lstm",), problems=("t2-b2-i3-h4",), out=str(tmp_path)))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a_user_is_not(tmp_path):

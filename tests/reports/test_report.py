@@ -1,12 +1,14 @@
 """The command `report`: every file of a run, or one line that says why not."""
 
 import click
+import psutil
 import pytest
 from click.testing import CliRunner
 
 from reports import run_folder
 from reports.__main__ import cli
 from reports.run_folder import OF_A_SITE, RAW
+from tests.helpers import processes
 from tests.helpers.records import SMALL, failed, record, save, trained
 
 WHERE = {"workload": "sequence", "mode": "train_step"}
@@ -33,6 +35,20 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     figures = {f"figures/accuracy-float32-cpu.{kind}" for kind in ("svg", "png")}
     assert {"summary.csv", "table.md", "table.tex", "index.html", "rows.html", *figures} <= set(one)
     assert {name for name in one if one[name] != other[name]} <= {"results.parquet"}
+
+
+@pytest.mark.process
+def test_a_killed_report_of_several_runs_leaves_no_process(tmp_path):
+    folders = [save(tmp_path / name, [row | WHERE | {"run_id": name} for row in SMALL], name).folder for name in "ab"]
+    started = processes.start("-m", "reports", "report", *folders, "--out", tmp_path / "out")
+    report = psutil.Process(started.pid)
+    pool = []
+    while len(pool) < 2 and started.poll() is None:
+        pool = [child for child in report.children() if "spawn_main" in " ".join(child.cmdline())]
+    started.kill()
+    started.communicate(timeout=100)
+    assert len(pool) == 2
+    assert not psutil.wait_procs(pool, 100)[1]
 
 
 def test_an_unreadable_run_is_one_line_and_the_others_are_still_reported(tmp_path):
