@@ -59,12 +59,16 @@ def published() -> list[Report]:
     return [complete(run, run.folder.name) for run in today.in_order(runs)]
 
 
+def _still_there(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["implementation"].isin(today.digests())]
+
+
 def _rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
     """Return the row of each implementation that has a time: of today's code, if any, and of the first report."""
     rows: dict[str, Any] = {}
     for wanted in (True, False):
         for each in reports:
-            asked = each.summary[today.is_today(each.summary) == wanted]
+            asked = _still_there(each.summary[today.is_today(each.summary) == wanted])
             where = (asked["workload"] == WORKLOAD) & (asked["mode"] == mode) & (asked["problem"] == problem)
             for row in asked[where & (asked["status"] == "ok") & asked["ratio"].notna()].itertuples(index=False):
                 rows.setdefault(str(row.implementation), row)
@@ -148,7 +152,9 @@ def results(reports: Sequence[Report]) -> str:
             mark = len(set(map(_age, every))) > 1
             names = tracks.in_order(pd.DataFrame(every), "ratio") if every else []
             table = [[name, *(_cell(rows.get(name), mark) for rows in at.values())] for name in names]
-            shown += [f"**{purpose}** (`{mode}`)", markdown_table(table, ["implementation", *at])] if every else []
+            if every:
+                age = "" if mark else _age(every[0])
+                shown += [f"**{purpose}** (`{mode}`){age}", markdown_table(table, ["implementation", *at])]
     return "\n\n".join(shown)
 
 
@@ -156,7 +162,7 @@ def runs(reports: Sequence[Report]) -> str:
     """Return the table of the published runs."""
     rows = []
     for each in reports:
-        lstms = each.summary.drop_duplicates("implementation")
+        lstms = _still_there(each.summary.drop_duplicates("implementation"))
         new = int(today.is_today(lstms).sum())
         link = f"[{each.name}](../reports/published/{each.name}/table.md)"
         rows.append([link, _measured(each), f"{new} of {len(lstms)}"])
