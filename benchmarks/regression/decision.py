@@ -5,7 +5,8 @@ A replicate gives a log ratio of head to base per benchmark and metric. The deci
 From the fourth replicate on, a benchmark is dropped once it is futile: its mean lies so far below the margin that a
 slowdown of the margin would hardly give it. Dropping can only prevent an alarm. For the others, sampling ends when the
 test would find a slowdown of exactly the margin with POWER, but not before TESTED replicates. That follows from the
-spread and not from the mean: to stop because a mean looks large is how a gate cries wolf. In the end there is one test
+spread and not from the mean: to stop because a mean looks large is how a gate cries wolf. The one exception is a
+slowdown whose p-value is a thousandth of what the test asks for (CERTAIN). In the end there is one test
 for each benchmark that was not dropped, on all its replicates. The levels of all tests of a gate add up to FAMILY. The
 chance of any "slower" in a gate in which nothing changed is another one: to stop where the spread happens to be small
 adds to it, and so does what lasts for a whole gate, beyond what the test allows for (LASTING). Dropping takes away.
@@ -34,6 +35,8 @@ FUTILE = 0.01
 """The chance at one look that a slowdown of the margin has a mean as low as one that is futile."""
 POWER = 0.97
 """The power for a slowdown of the margin at which sampling ends."""
+CERTAIN = 0.001
+"""The share of the test's level that the p-value of a slowdown must be below to need no more replicates."""
 LEAST = 0.5
 """The share of the margin that the estimate of a slowdown must reach."""
 FOUND = 0.9
@@ -175,6 +178,12 @@ def futile(ratios: LogRatios, spread: Spread) -> bool:
     return spread.mean < ratios.rule.margin - errors * spread.error() or ratios.worse_by < ratios.rule.floor / 2
 
 
+def slower(ratios: LogRatios, spread: Spread, level: float) -> bool:
+    """Whether the test calls this slower: p below the level, half the margin reached, and the floor."""
+    rule = ratios.rule
+    return spread.p() < level and spread.mean >= LEAST * rule.margin and ratios.worse_by >= rule.floor
+
+
 @dataclass(frozen=True)
 class Sampling:
     """Which benchmarks of a gate need more replicates.
@@ -195,12 +204,12 @@ class Sampling:
             key = ratios.benchmark, ratios.rule.metric
             if key in self.dropped or spread.n >= self.most:
                 continue
+            level = ratios.rule.level(self.benchmarks)
             if spread.n < FEWEST:
                 found.add(ratios.benchmark)
             elif futile(ratios, spread):
                 self.dropped.add(key)
-            else:
-                level = ratios.rule.level(self.benchmarks)
+            elif not slower(ratios, spread, CERTAIN * level):
                 planned = power(ratios.rule.margin, ratios.rule, spread, spread.n, level)
                 if spread.n < TESTED or planned < POWER:
                     found.add(ratios.benchmark)
@@ -260,10 +269,9 @@ def verdicts(measured: Sequence[LogRatios], sampling: Sampling, sizes: bool = Fa
         rule = ratios.rule
         level, margin, low, high = rule.level(sampling.benchmarks), rule.margin, *spread.interval()
         dropped = (ratios.benchmark, rule.metric) in sampling.dropped
-        large = LEAST * margin
-        if not dropped and spread.p() < level and spread.mean >= large and ratios.worse_by >= rule.floor:
+        if not dropped and slower(ratios, spread, level):
             verdict = "slower"
-        elif spread.p(-1) < level and spread.mean <= -large and abs(ratios.worse_by) >= rule.floor:
+        elif spread.p(-1) < level and spread.mean <= -LEAST * margin and abs(ratios.worse_by) >= rule.floor:
             verdict = "faster"
         elif (-margin <= low and high <= margin) or abs(ratios.worse_by) < rule.floor:
             verdict = "same"

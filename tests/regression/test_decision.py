@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchmarks.calibration.replay import run_gate
 from benchmarks.regression import decision
@@ -140,16 +141,20 @@ def test_what_was_dropped_never_comes_back():
     assert decision.verdicts(slow, Sampling(1))[0].verdict == "slower"
 
 
-def test_however_sure_a_slowdown_is_it_gets_eight_replicates():
-    assert [bool(Sampling(1).unsettled([of(around(0.3, n, 1e-4))])) for n in (TESTED - 1, TESTED)] == [True, False]
+def test_a_slowdown_gets_eight_replicates_unless_it_is_a_thousand_times_as_sure_as_it_need_be():
+    for share, more in ((2.0, True), (0.5, False)):
+        p = share * decision.CERTAIN * TIME.level(1)
+        mean = -stats.t.ppf(p, TESTED - 2) * 0.01 * math.sqrt(1 / (TESTED - 1) + decision.LASTING)
+        assert bool(Sampling(1).unsettled([of(around(mean, TESTED - 1, 0.01))])) is more
+    assert not Sampling(1).unsettled([of(around(0.03, TESTED, 0.002))])
 
 
 def test_sampling_ends_by_the_spread_and_not_by_the_mean():
-    """The same noise around two means that are not futile: the same number of replicates, for a power of POWER."""
-    noise = around(0.0, MOST, 0.01)
+    """The same noise around two means, neither futile nor certain: as many replicates, for a power of POWER."""
+    noise = np.tile([0.01, -0.01], MOST // 2)
     ends = [
         next(n for n in range(FEWEST, MOST + 1) if not Sampling(1).unsettled([of(noise[:n] + mean)]))
-        for mean in (0.03, 0.3)
+        for mean in (0.014, 0.018)
     ]
     assert ends[0] == ends[1]
     assert TESTED < ends[0] < MOST
