@@ -106,13 +106,15 @@ def _measured(run: Run) -> str:
     date = began(run.run_id)
     when = "Measured" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}"
     timed = run.records[(run.records["status"] == "ok") & ~run.records["track"].isin(LIMITS)]
-    new = today.is_today(timed)
-    old = "" if new.all() else f" by {today.OLDER}" if not new.any() else f", some of them {today.OLDER}"
+    older = timed.loc[~today.is_today(timed), "implementation"].nunique()
+    old = f" ({older} by {today.OLDER})" if older else ""
+    known = [f"{name} {run.metadata.versions[name]}" for name in ("torch", "jax") if run.metadata.versions.get(name)]
+    versions = f" {', '.join(known)}." if known else ""
     cpu_only = "" if "cuda" in set(run.records["device"].astype(str)) else " On the CPU, no GPU."
     number = count(timed["implementation"].nunique(), "implementation")
     bad = run.records.loc[~run.records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
     failed = f" {listed(sorted(set(bad.astype(str))))} failed: see all rows." if len(bad) else ""
-    return f"{when}{old}: {number}, each of which agrees with a float64 reference.{failed}{cpu_only}"
+    return f"{when}: {number}{old}, each of which agrees with a float64 reference.{failed}{versions}{cpu_only}"
 
 
 def _covered(found: Sequence[Machine], devices: set[str]) -> str:

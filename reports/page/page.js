@@ -43,7 +43,7 @@ function nearest(text, shapes, shown) {
 function distance(text, shape) {
   const there = Object.fromEntries(sizes(shape));
   const off = sizes(text).filter(([name, size]) => there[name] !== size);
-  const far = off.some(([name, size]) => Math.abs(Math.log2(there[name] / size)) > 2);
+  const far = off.some(([name, size]) => Math.abs(Math.log2(there[name] / size)) >= 2);
   const words = off.map(([name, size]) => `${name.toUpperCase()} is ${there[name]}, not ${size}`).join(", ");
   return (words && `: ${words}`) + (far ? ". That is far away: measure yours." : ".");
 }

@@ -95,6 +95,8 @@ def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
 
 def _worth(baseline: str, kinds: set[str]) -> str:
     """Return a plain answer: whether what has the change beats the baseline, which is there anyway."""
+    if FASTER not in kinds and kinds != {SLOWER}:
+        return f"no, nothing with it is clearly faster than {baseline}."
     if kinds == {SLOWER}:
         return f"no, if {baseline} does what you need: it is faster without, at every shape here."
     return (
