@@ -197,5 +197,5 @@ def test_a_run_with_jax_given_weights_and_float64(tmp_path, python):
     assert rows["error"][0] <= 1e-12
     assert " × " in rows["kernel"][0]  # JAX's profiler tells
     assert json.loads((out / "environment.json").read_text())["run"]["weights"] == str(weights)
-    for line in ("cold starts", "warm starts", "measuring", "report", "waiting"):
+    for line in ("cold starts", "warm starts", "measuring", "waiting"):
         assert line in done.stdout
