@@ -90,7 +90,7 @@ def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values with Holm's correction for multiple comparisons. NaN stays NaN, and is no comparison."""
     adjusted = np.full(len(p), np.nan)
     known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
+    order = known[np.argsort(p[known])]
     steps = p[order] * (len(order) - np.arange(len(order)))
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else steps
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
     return adjusted

@@ -51,7 +51,7 @@ def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarr
     keys = rows[: len(logs.row)] * width + numbers
     wanted = rows[len(logs.row) :][pair] * width + numbers[entry]
     match = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
-    common = keys[match] == wanted if len(keys) else np.zeros(0, bool)
+    common = keys[match] == wanted
     return group_medians(logs.log[entry[common]] - logs.log[match[common]], pair[common], len(over))
 
 

@@ -13,8 +13,9 @@ def spreads(rng, count, freedom):
 
 
 @pytest.mark.parametrize("most_freedom", [30.0, 0])
-def test_scipy_agrees_where_nothing_is_borrowed(most_freedom):
-    logs = np.random.default_rng(6).normal(0.1, 0.05, 7)
+@pytest.mark.parametrize("values", [2, 7])
+def test_scipy_agrees_where_nothing_is_borrowed(values, most_freedom):
+    logs = np.random.default_rng(6).normal(0.1, 0.05, values)
     found = means([logs], most_freedom=most_freedom)
     wanted = stats.ttest_1samp(logs, 0)
     interval = wanted.confidence_interval(0.95)
