@@ -19,6 +19,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace lstm {
 
@@ -89,15 +90,14 @@ template <typename T> inline void split_exp(Vec<T> x, Vec<T>& power, Vec<T>& bel
   using C = Vectors<T>;
   x = x < C::LEAST ? Vec<T>{} + C::LEAST : x;
   x = x > C::MOST ? Vec<T>{} + C::MOST : x;
-  const Vec<T> n = (x * T(1.44269504088896340736) + C::ROUNDING) - C::ROUNDING;
+  const Vec<T> shifted = x * T(1.44269504088896340736) + C::ROUNDING, n = shifted - C::ROUNDING;
   const Vec<T> r = (x - n * C::LN2_HIGH) - n * C::LN2_LOW;
   constexpr Series<T> series;
   Vec<T> sum = Vec<T>{} + series.term[C::TERMS];  // Horner's rule
 #pragma GCC unroll 16
   for (int k = C::TERMS - 1; k > 0; --k) sum = sum * r + series.term[k];
   below = sum * r;
-  const auto whole = __builtin_convertvector(n, typename C::Integer);
-  power = (Vec<T>)((whole + C::BIAS) << C::MANTISSA);
+  power = (Vec<T>)(((typename C::Integer)shifted + C::BIAS) << C::MANTISSA);  // the last bits of shifted are n
 }
 
 template <typename T> inline Vec<T> sigmoid(Vec<T> x) {
@@ -260,19 +260,37 @@ template <typename T> inline int useful_threads(const Sizes& of, int threads) {
   return std::max<int>(1, std::min<int64_t>(threads, std::max(units, of.batch / Own<T>::ROWS_EACH)));
 }
 
+// The lower (half 0) or upper halves of two vectors, their numbers in turn.
+template <typename T, int half, size_t... I> inline Vec<T> zip(Vec<T> a, Vec<T> b, std::index_sequence<I...>) {
+#ifdef __clang__
+  return __builtin_shufflevector(a, b, (half * LANES<T> / 2 + I / 2 + I % 2 * LANES<T>)...);
+#else
+  return __builtin_shuffle(a, b, typename Vectors<T>::Integer{(half * LANES<T> / 2 + I / 2 + I % 2 * LANES<T>)...});
+#endif
+}
+
 // The panel (depth, 4 gates of LANES units) of weights (4H, depth), of which columns.first to .last.
 template <typename T>
 void pack_gates(const T* weights, int64_t hidden, int64_t depth, int64_t unit, Range columns, T* panel) {
-  const int64_t width = std::min<int64_t>(LANES<T>, hidden - unit);
-  for (int64_t k = columns.first; k < columns.last; k += LANES<T>) {  // few, so that their lines stay near
-    const int64_t count = std::min<int64_t>(LANES<T>, columns.last - k);
-    for (int64_t gate = 0; gate < 4; ++gate)
-      for (int64_t j = 0; j < LANES<T>; ++j) {
-        const T* from = weights + (gate * hidden + unit + j) * depth + k;
-        T* to = panel + k * WIDTH<T> + gate * LANES<T> + j;
-        for (int64_t i = 0; i < count; ++i) to[i * WIDTH<T>] = j < width ? from[i] : T(0);
+  const auto lanes = std::make_index_sequence<LANES<T>>();
+  for (int64_t k = columns.first; k < columns.last; k += LANES<T>)
+    for (int64_t gate = 0; gate < 4; ++gate) {
+      const int64_t count = std::min<int64_t>(LANES<T>, columns.last - k);
+      Vec<T> rows[LANES<T>], next[LANES<T>];
+#pragma GCC unroll 16
+      for (int64_t j = 0; j < LANES<T>; ++j)
+        rows[j] = unit + j < hidden ? load<T>(weights + (gate * hidden + unit + j) * depth + k, count) : Vec<T>{};
+#pragma GCC unroll 4
+      for (int done = 1; done < LANES<T>; done *= 2) {  // transposes them
+#pragma GCC unroll 8
+        for (int j = 0; j < LANES<T> / 2; ++j) {
+          next[2 * j] = zip<T, 0>(rows[j], rows[j + LANES<T> / 2], lanes);
+          next[2 * j + 1] = zip<T, 1>(rows[j], rows[j + LANES<T> / 2], lanes);
+        }
+        std::copy_n(next, LANES<T>, rows);
       }
-  }
+      for (int64_t i = 0; i < count; ++i) store<T>(panel + (k + i) * WIDTH<T> + gate * LANES<T>, rows[i]);
+    }
 }
 
 // The panel of the columns that start at `from`: of its rows, rows.first to .last.
