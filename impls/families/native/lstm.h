@@ -143,7 +143,7 @@ template <typename T, int M> inline void multiply(Factors<T> by, Vec<T> (&sums)[
     for (int s = 0; s < AT_ONCE; ++s) {
       const T* at = panel + s * WIDTH<T>;
       Vec<T> right[] = {load(at), load(at + LANES<T>), load(at + 2 * LANES<T>), load(at + 3 * LANES<T>)};
-#ifdef __x86_64__  // otherwise g++ loads them anew for each row
+#ifdef __AVX__  // otherwise g++ loads them anew for each row
       if (M > 1 && M < ROWS) asm("" : "+v"(right[0]), "+v"(right[1]), "+v"(right[2]), "+v"(right[3]));
 #endif
 #pragma GCC unroll 6
