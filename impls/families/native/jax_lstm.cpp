@@ -9,15 +9,17 @@
 
 namespace ffi = xla::ffi;
 
-// Threads that do one body together. Only those take part that come in time: the caller waits for the others no longer
-// than PATIENCE, since XLA may keep its threads busy with something else. Who comes later does nothing.
+// Threads that do one body together. Only those take part that come in time, since XLA may keep its threads busy with
+// something else. Who comes later does nothing.
 struct Team {
   std::atomic<int> came{1}, size{0}, done{0};
   lstm::Meeting meeting;
 };
-constexpr std::chrono::microseconds PATIENCE{200};
 
-template <typename Body> void in_parallel(ffi::ThreadPool& pool, int threads, Body body) {
+// The caller waits for the others about as long as a tenth of the work takes it.
+template <typename Body>
+void in_parallel(ffi::ThreadPool& pool, int threads, const lstm::Sizes& of, Body body) {
+  const std::chrono::microseconds patience{200 + of.steps * of.batch * of.hidden * (of.input + of.hidden) / 300000};
   const auto team = std::make_shared<Team>();
   const auto caller = std::this_thread::get_id();
   for (int k = 1; k < threads && pool.num_threads() > 1; ++k)
@@ -30,7 +32,7 @@ template <typename Body> void in_parallel(ffi::ThreadPool& pool, int threads, Bo
       body(p, n, team->meeting);
       team->done.fetch_add(1, std::memory_order_release);
     });
-  const auto latest = std::chrono::steady_clock::now() + PATIENCE;
+  const auto latest = std::chrono::steady_clock::now() + patience;
   while (team->came.load() < threads && pool.num_threads() > 1 && std::chrono::steady_clock::now() < latest)
     lstm::relax();
   const int n = std::min(team->came.load(), threads);
@@ -54,7 +56,7 @@ void run(ffi::ThreadPool& pool, int threads, const lstm::Sizes& of, const ffi::R
   std::memcpy(reinterpret_cast<char*>(&io) + sizeof(of), pointers, sizeof(pointers));
   const int useful = lstm::useful_threads<typename IO::Type>(of, threads);
   auto* const memory = lstm::scratch<typename IO::Type>(lstm::scratch_size(io, useful));
-  in_parallel(pool, useful, [&](int p, int n, lstm::Meeting& meeting) { lstm::run(io, memory, p, n, meeting); });
+  in_parallel(pool, useful, of, [&](int p, int n, lstm::Meeting& meeting) { lstm::run(io, memory, p, n, meeting); });
 }
 
 template <template <typename> class IO>
