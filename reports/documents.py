@@ -55,6 +55,7 @@ def _rendered(source: str, text: str, places: Mapping[str, str]) -> Document:
     number = count(1)
     wide = '<div class="wide" tabindex="0" role="region" aria-label="table {}"><table>'
     html = re.sub("<table>", lambda _: wide.format(next(number)), html)
+    html = html.replace("<th></th>", "<td></td>")  # a corner without a word heads nothing
     html = html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')  # what scrolls has a stop
     title = next((tokens[k + 1].content for k, token in enumerate(tokens) if token.type == "heading_open"), source)
     return Document(places[source], title, html)
