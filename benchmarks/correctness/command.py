@@ -95,6 +95,6 @@ def agree(options: AgreeOptions) -> int:
         core = f"the common environment: {', '.join(versions)}"
         where = [*machine.provenance(here), core, f"{on}; {here.matmul_precision}"]
         write_text(out, report.markdown(matrix, where, results, last))
-        last += f" The matrix is {command_line.near(out)}"
+        last += f"; the matrix is {command_line.near(out)}"
     console.print(f"\n{last}", style="bold", highlight=False, soft_wrap=True)
     return 0 if matrix.good and all(refused.values()) else 1

@@ -173,7 +173,7 @@ def test_torch_and_jax_agree_and_the_matrix_is_written(tmp_path):
     cells = {row[0]: row[1:] for row in rows_of(text)}
     assert all(float(cell) < 2e-5 for cell in cells[TORCH])
     assert cells[JAX][-1] == "flushes"
-    last, _, path = done.stdout.splitlines()[-1].partition(" The matrix is ")
+    last, _, path = done.stdout.splitlines()[-1].partition("; the matrix is ")
     assert last in text
     assert path.endswith("matrix.md")
     assert "25 of 25 negative controls refused" in text
