@@ -69,17 +69,9 @@ def direction_fwd(*given: Any) -> tuple[Any, Any]:
 def direction_bwd(residuals: Any, cotangents: Any) -> tuple[Any, ...]:
     """Return the gradients of everything that `direction` takes."""
     wanted, (*values, bias), *kept = residuals
-    shapes = [value.shape for value in values] + [(0,) if bias is None else bias.shape]
+    shapes = [(0,) if each is None else each.shape for each in (wanted, *values[1:], bias)]
     given = [None if isinstance(each, SymbolicZero) else each for each in cotangents]
-    made = call(
-        "backward",
-        [(0,) if wanted is None else shapes[0], *shapes[1:]],
-        values[0],
-        shapes[1][-1],
-        *given,
-        *values,
-        *kept,
-    )
+    made = call("backward", shapes, values[0], shapes[1][-1], *given, *values, *kept)
     d_x = jnp.zeros_like(values[0]) if wanted is None else made[0]
     return d_x, *made[1:5], None if bias is None else made[5]
 

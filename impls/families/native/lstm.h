@@ -132,12 +132,16 @@ template <typename T> struct Factors {
   int64_t depth;
 };
 
-// sums (M, VECTORS) += a · panel
-template <typename T, int M> inline void multiply(Factors<T> by, Vec<T> (&sums)[M][VECTORS]) {
+// M rows of `products`, which see.
+template <typename T, int M, typename Start, typename Finish>
+inline void few_rows(int64_t first, Factors<T> by, Start start, Finish finish) {
+  Vec<T> sums[M][VECTORS];
+#pragma GCC unroll 6
+  for (int m = 0; m < M; ++m) start(first + m, sums[m]);
   constexpr int AT_ONCE = M * 2 > ROWS ? 1 : M == 1 && ROWS == 6 ? 4 : 2;  // sums that do not wait for each other
   Vec<T> more[AT_ONCE][M][VECTORS] = {};
   int64_t k = 0;
-  const T *a = by.a, *panel = by.panel;
+  const T *a = by.a + first * by.row, *panel = by.panel;
   for (; k + AT_ONCE <= by.depth; k += AT_ONCE, a += AT_ONCE * by.step, panel += AT_ONCE * WIDTH<T>)
 #pragma GCC unroll 4
     for (int s = 0; s < AT_ONCE; ++s) {
@@ -163,15 +167,6 @@ template <typename T, int M> inline void multiply(Factors<T> by, Vec<T> (&sums)[
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
       for (int v = 0; v < VECTORS; ++v) sums[m][v] += more[s][m][v];
-}
-
-template <typename T, int M, typename Start, typename Finish>
-inline void few_rows(int64_t first, Factors<T> by, Start start, Finish finish) {
-  Vec<T> sums[M][VECTORS];
-#pragma GCC unroll 6
-  for (int m = 0; m < M; ++m) start(first + m, sums[m]);
-  by.a += first * by.row;
-  multiply<T, M>(by, sums);
 #pragma GCC unroll 6
   for (int m = 0; m < M; ++m) finish(first + m, sums[m]);
 }
@@ -322,17 +317,13 @@ template <typename T> void run(const Forward<T>& io, T* memory, int p, int n, Me
   const auto [steps, batch, input, hidden] = io.of;
   const int64_t state = batch * hidden;
   const Own<T> own(io.of, p, n);
-  const int64_t groups = up(hidden, LANES<T>) / LANES<T>;
   T* const inputs = memory;  // panels of weight_ih, of weight_hh, and projected inputs
-  T* const recurrent = inputs + groups * input * WIDTH<T>;
-  T* const projected = recurrent + groups * hidden * WIDTH<T>;
-  const Range all_of_input{0, input}, all_of_hidden{0, hidden};
+  T* const recurrent = inputs + up(hidden, LANES<T>) * 4 * input;
+  T* const projected = recurrent + up(hidden, LANES<T>) * 4 * hidden;
+  const auto packed_here = [&](int64_t depth) { return own.by_rows ? share(depth, LANES<T>, p, n) : Range{0, depth}; };
   for (int64_t unit = own.units.first; unit < own.units.last; unit += LANES<T>) {
-    const int64_t group = unit / LANES<T>;
-    pack_gates(io.weight_ih, hidden, input, unit, own.by_rows ? share(input, LANES<T>, p, n) : all_of_input,
-               inputs + group * input * WIDTH<T>);
-    pack_gates(io.weight_hh, hidden, hidden, unit, own.by_rows ? share(hidden, LANES<T>, p, n) : all_of_hidden,
-               recurrent + group * hidden * WIDTH<T>);
+    pack_gates(io.weight_ih, hidden, input, unit, packed_here(input), inputs + unit * 4 * input);
+    pack_gates(io.weight_hh, hidden, hidden, unit, packed_here(hidden), recurrent + unit * 4 * hidden);
   }
   if (own.by_rows) meeting.wait(n);
   const int64_t at_once = steps_at_once(io.of);
@@ -344,14 +335,14 @@ template <typename T> void run(const Forward<T>& io, T* memory, int p, int n, Me
     const int64_t mine = up(own.units.size(), LANES<T>);
     for (int64_t next = 0; next < mine; next += LANES<T>) {
       const int64_t unit = own.units.first + (t % 2 ? mine - LANES<T> - next : next);  // the last is still in the L1
-      const int64_t group = unit / LANES<T>, count = std::min<int64_t>(LANES<T>, hidden - unit);
-      T* const kept = projected + (group * batch * at_once + own.rows.first) * WIDTH<T>;
+      const int64_t count = std::min<int64_t>(LANES<T>, hidden - unit);
+      T* const kept = projected + unit * 4 * batch * at_once + own.rows.first * WIDTH<T>;
       const auto from_bias = [&](int64_t, Vec<T>* sums) {
         for (int gate = 0; gate < 4; ++gate)
           sums[gate] = io.bias ? load<T>(io.bias + gate * hidden + unit, count) : Vec<T>{};
       };
-      const Factors<T> of_x{x, input, 1, inputs + group * input * WIDTH<T>, input};
-      const Factors<T> of_h{h, hidden, 1, recurrent + group * hidden * WIDTH<T>, hidden};
+      const Factors<T> of_x{x, input, 1, inputs + unit * 4 * input, input};
+      const Factors<T> of_h{h, hidden, 1, recurrent + unit * 4 * hidden, hidden};
       const auto do_gates = [&](int64_t row, Vec<T>* sums) {
         const int64_t b = own.rows.first + row, at = b * hidden + unit;
         const Vec<T> i = sigmoid<T>(sums[0]), f = sigmoid<T>(sums[1]), g = tanh<T>(sums[2]), o = sigmoid<T>(sums[3]);
