@@ -6,9 +6,9 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Hashable, Mapping
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.replay import Replay
@@ -33,41 +33,26 @@ def count_all(
         RuntimeError: where a process has died. One line.
     """
     spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this one holds
-    left, results = list(counts.items()), {}
-    running: dict[Any, tuple[Key, BaseProcess]] = {}
-    try:
-        while left or running:
-            while left and len(running) < processes:
-                key, count = left.pop(0)
-                receiver, sender = spawning.Pipe(duplex=False)
-                process: BaseProcess = spawning.Process(target=_count, args=(os.getpid(), pool, count, sender))
-                process.start()
-                sender.close()  # so that the end of the process is seen
-                running[receiver] = key, process
-            ended: list[Any] = wait(running)
-            for ready in ended:
-                key, process = running[ready]
-                result = ready.recv()
-                if isinstance(result, BaseException):
-                    raise result
-                results[key] = result
-                process.join()
-                del running[ready]
-                advance(len(results), len(counts))
-    except (EOFError, BrokenPipeError):
-        raise RuntimeError("a process that replays gates has died; memory may be too small") from None
-    finally:
-        for _, process in running.values():  # a count takes minutes
-            process.kill()
-            process.join()
-    return {key: results[key] for key in counts}
+    with ProcessPoolExecutor(processes, spawning, _begin, (os.getpid(),)) as executor:
+        try:
+            counted = {key: executor.submit(_count, pool, count) for key, count in counts.items()}
+            for done, future in enumerate(as_completed(counted.values()), 1):
+                future.result()
+                advance(done, len(counts))
+        except BrokenProcessPool:
+            raise RuntimeError("a process that replays gates has died; memory may be too small") from None
+        except BaseException:
+            for process in multiprocessing.active_children():  # a count takes minutes
+                process.kill()
+            raise
+    return {key: future.result() for key, future in counted.items()}
 
 
-def _count(parent: int, pool: Pool, count: Callable[[Replay], T], sender: Connection) -> None:
-    """Count in a process that ends with the one that has started it, which alone gets Ctrl-C."""
+def _begin(parent: int) -> None:
+    """Let a process end with the one that has started it, which alone gets Ctrl-C."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        sender.send(count(Replay(pool)))
-    except Exception as error:
-        sender.send(error)
+
+
+def _count(pool: Pool, count: Callable[[Replay], T]) -> T:
+    return count(Replay(pool))
