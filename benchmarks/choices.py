@@ -1,4 +1,7 @@
-"""What the values of options stand for, checked before anything is written."""
+"""What the values of options stand for, checked before anything is written.
+
+What cannot be used is a UsageError, and a name or file of an implementation that cannot be read a ValueError.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,6 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
 
     Without names: every LSTM that is not optional and needs no environment of its own. A name of SETS: all of the set.
     With `peak`, the peak comes last.
-
-    Raises:
-        ValueError: where a name is unknown or a file is no implementation.
-        UsageError: where two have the same name, or the reference is among them.
     """
     chosen = [registry.resolve(name) for name in names if name not in SETS]
     wanted = [SETS[name] for name in names if name in SETS] if names else [attrgetter("by_default")]
@@ -62,11 +61,7 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
 
 
 def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
-    """Return the problems that a weights file is timed on.
-
-    Raises:
-        UsageError: where the file does not fit one of the problems.
-    """
+    """Return the problems that a weights file is timed on; it must fit each of them."""
     try:
         implied, given = read_weights(path)
     except ValueError as error:
@@ -94,11 +89,7 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
 
 
 def choose_problems(given: Sequence[Problem | str], weights: Path | None, default: Iterable[str]) -> list[Problem]:
-    """Return the given problems, or that of the weights, or the default ones, each once.
-
-    Raises:
-        UsageError: where the reference of a problem does not fit into memory, or the weights do not fit the problem.
-    """
+    """Return the given problems, or that of the weights, or the default ones, each once. They must fit into memory."""
     named = list(given) or ([] if weights else list(default))
     problems = [Problem.parse(problem) if isinstance(problem, str) else problem for problem in named]
     available = psutil.virtual_memory().total / GIB
@@ -113,11 +104,7 @@ def choose_problems(given: Sequence[Problem | str], weights: Path | None, defaul
 
 
 def usable_out(out: Path) -> Path:
-    """Make the folder and return it.
-
-    Raises:
-        UsageError: where it is not empty or cannot be written to.
-    """
+    """Make the folder, which must be new or empty, and writable, and return it."""
     try:
         if (out / "run.json").exists():
             raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
@@ -133,11 +120,7 @@ def usable_out(out: Path) -> Path:
 
 
 def set_precision(precision: str, device: str) -> None:
-    """Make a precision that of this process.
-
-    Raises:
-        UsageError: where the device has no such precision.
-    """
+    """Make a precision that of this process, where the device has it."""
     if precision != IEEE and device != "cuda":
         raise click.UsageError(f"--precision {precision} is for a GPU; add --device cuda")
     os.environ[VARIABLE] = precision

@@ -282,11 +282,7 @@ def _of_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
 
 
 def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
-    """Return the options that words give to a command.
-
-    Raises:
-        click.UsageError: where the command would refuse them.
-    """
+    """Return the options that words give to a command."""
     with of.make_context(of.name, list(words)) as context:
         return _of_values(kind, context.params)
 

@@ -1,4 +1,7 @@
-"""The options of a run. run.json keeps them, and --resume reads them back."""
+"""The options of a run. run.json keeps them, and --resume reads them back.
+
+Where they cannot be used, every function raises a UsageError.
+"""
 
 from __future__ import annotations
 
@@ -53,11 +56,7 @@ class RunOptions(Options, frozen=True, kw_only=True):
 
 
 def compared(options: RunOptions) -> tuple[list[Implementation], str]:
-    """Return the implementations that a run's options name, and the name of the baseline.
-
-    Raises:
-        click.UsageError: where one is unknown, or the baseline is not among them.
-    """
+    """Return the implementations that a run's options name, and the name of the baseline."""
     named = options.implementations or PRESETS[options.preset].implementations
     try:
         implementations = choices.implementations(named, options.peak)
@@ -106,11 +105,7 @@ def changed(options: RunOptions) -> str:
 
 
 def planned(options: RunOptions) -> RunOptions:
-    """Return the options with nothing left open but what depends on the machine: a fleet's run.json, before it begins.
-
-    Raises:
-        click.UsageError: where they cannot be used.
-    """
+    """Return the options with nothing left open but what depends on the machine: a fleet's run.json at first."""
     preset = PRESETS[options.preset]
     implementations, baseline = compared(options)
     weights = Path(options.weights) if options.weights else None
@@ -167,12 +162,7 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
 
 
 def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
-    """Return the options of a run to resume, and its folder.
-
-    Raises:
-        UsageError: where other options are given, where the folder holds no run, or where something that it measures
-            has changed since.
-    """
+    """Return the options of a run to resume, and its folder."""
     folder = Path(options.resume or "")
     if others := [name for name in given(options) if name != "--resume"]:
         raise click.UsageError(f"--resume continues a run with its own options; leave out {others[0]}")

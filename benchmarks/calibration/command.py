@@ -33,11 +33,7 @@ MINUTES = {"round": 20.0, "gate": 4.0}
 
 
 def stored(folder: Path) -> tuple[Pool, list[RealGate]]:
-    """Return the pool and the real gates that a folder holds.
-
-    Raises:
-        UsageError: where a file is damaged.
-    """
+    """Return the pool and the real gates that a folder holds."""
     try:
         return Pool.load(folder / "pool"), gates_of(folder)
     except ValueError as error:
@@ -101,11 +97,7 @@ def calibrate(options: CalibrateOptions) -> int:
 
 
 def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
-    """Add rounds, then real gates of each kind, to what a folder holds.
-
-    Raises:
-        UsageError: where it holds what was measured on another machine, or for other gates.
-    """
+    """Add rounds, then real gates of each kind, to what a folder holds."""
     try:
         pool.claim(folder / "pool", subject.identity(machine.machine()))
     except ValueError as error:
@@ -126,11 +118,7 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
 
 
 def make_tables(folder: Path, pooled: Pool, gates: list[RealGate]) -> None:
-    """Print the tables of a pool and its real gates, and write them to a folder.
-
-    Raises:
-        ClickException: where a process that replays gates has died.
-    """
+    """Print the tables of a pool and its real gates, and write them to a folder."""
     command_line.say("making the tables", err=True)
     start = time.monotonic()
 

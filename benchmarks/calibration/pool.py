@@ -1,4 +1,7 @@
-"""Pools of measured replicates, which several calibrations add to."""
+"""Pools of measured replicates, which several calibrations add to.
+
+What is damaged, or of another machine or of other gates, is a ValueError of one line with its path.
+"""
 
 from __future__ import annotations
 
@@ -56,11 +59,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def identity_of(folder: Path) -> Identity | None:
-    """Return what a pool is of; None where there is none yet.
-
-    Raises:
-        ValueError: where nothing says of what its replicates are, or the file is damaged. One line.
-    """
+    """Return what a pool is of; None where there is none yet."""
     path = folder / IDENTITY
     if path.exists():
         return json_files.read(path, Identity)
@@ -70,11 +69,7 @@ def identity_of(folder: Path) -> Identity | None:
 
 
 def claim(folder: Path, identity: Identity) -> None:
-    """Make a pool one of this machine and these gates.
-
-    Raises:
-        ValueError: where it has what was measured on another machine, or of other gates. One line.
-    """
+    """Make a pool one of this machine and these gates."""
     there = identity_of(folder)
     if there is not None and (any(folder.glob("replicate-*.parquet")) or any(folder.parent.glob("gates/*.json"))):
         before, now = (processors.key(of.machine) for of in (there, identity))
@@ -96,11 +91,7 @@ class Round(msgspec.Struct, frozen=True):
 
 
 def rounds_of(folder: Path) -> dict[str, Round]:
-    """Return what is known of each round of a pool, the oldest first, by its id: the run_id of its records.
-
-    Raises:
-        ValueError: where a file is damaged. One line, with its path.
-    """
+    """Return what is known of each round of a pool, the oldest first, by its id: the run_id of its records."""
     rounds = [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
     return {begun.described.run.run_id: begun for begun in rounds}
 
@@ -160,11 +151,7 @@ class Pool:
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read every replicate of a folder.
-
-        Raises:
-            ValueError: where a file can't be read, or nothing says of what the replicates are. One line.
-        """
+        """Read every replicate of a folder."""
         identity = identity_of(folder)
         replicates = [Replicate.of(read_records(path)) for path in sorted(folder.glob("replicate-*.parquet"))]
         return cls(replicates, {name: begun.work for name, begun in rounds_of(folder).items() if begun.work}, identity)

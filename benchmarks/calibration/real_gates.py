@@ -53,11 +53,7 @@ class RealGate(msgspec.Struct, kw_only=True):
 
 
 def gates_of(folder: Path) -> list[RealGate]:
-    """Return the real gates that a folder holds, the oldest first.
-
-    Raises:
-        ValueError: where a file is damaged. One line, with its path.
-    """
+    """Return the real gates that a folder holds, the oldest first."""
     return [json_files.read(path, RealGate) for path in sorted((folder / "gates").glob("*.json"))]
 
 

@@ -39,11 +39,7 @@ Rates = Mapping[Key, Rate | None]
 
 
 def counted(pool: Pool, processes: int = 1, advance: Callable[[int, int], None] = lambda _done, _of_all: None) -> Rates:
-    """Return all that is counted over gates, by count_all; nothing where the pool is too small.
-
-    Raises:
-        RuntimeError: where a process that replays gates has died. One line.
-    """
+    """Return all that is counted over gates, by count_all; nothing where the pool is too small."""
     enough = len(pool.holding([BASE, COPY])) >= TESTED
     return count_all(pool, counts_of(pool), processes, advance) if enough else {}
 

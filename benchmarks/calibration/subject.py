@@ -37,11 +37,7 @@ class Subject:
 
     @classmethod
     def of(cls, impls: Sequence[str], problem: str = PROBLEM, modes: Sequence[str] = ()) -> Subject:
-        """Return the subject of the command's options.
-
-        Raises:
-            ValueError: where there is no such LSTM, two have the same name, or a file from elsewhere can't be copied.
-        """
+        """Return the subject of the command's options."""
         own, foreign = split(impls)
         if len(foreign) > 1:
             raise ValueError("a calibration takes one file of your own: two may import each other")
@@ -75,11 +71,7 @@ class Subject:
 
     @cached_property
     def root(self) -> Path:
-        """A snapshot of impls/ and of the folder of the file from elsewhere, as they were when it was first wanted.
-
-        Raises:
-            Unusable: where git ignores that file.
-        """
+        """A snapshot of impls/ and of the folder of the file from elsewhere, as they were when it was first wanted."""
         own = snapshots.of_working_tree(ROOT / "impls", "impls")
         if self.given is None:
             return own

@@ -149,11 +149,7 @@ def _submit(folder: Path, kept: Fleet, sbatch: dict[str, str]) -> None:
 
 
 def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
-    """Return a line for each member: what its job does; and how many have not ended.
-
-    Raises:
-        CommandFailed: where Slurm doesn't answer.
-    """
+    """Return a line for each member: what its job does; and how many have not ended."""
     states = slurm.states() if kept.cluster == SLURM else {}
     lines, going_on = [], 0
     for member in kept.members:

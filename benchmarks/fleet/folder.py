@@ -49,11 +49,7 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 def read(folder: Path) -> Fleet:
-    """Read fleet.json.
-
-    Raises:
-        click.UsageError: where there is none.
-    """
+    """Read fleet.json."""
     try:
         return json_files.read(folder / FILE, Fleet)
     except ValueError as error:

@@ -29,11 +29,7 @@ Write = Callable[[Path, Sequence[str]], None]
 
 
 def runs(words: Sequence[str]) -> Write:
-    """Return what writes the run.json of each member: every implementation is named, and a copy of the baseline added.
-
-    Raises:
-        click.UsageError: where `bench` would refuse them.
-    """
+    """Return what writes the run.json of each member, with a copy of the baseline; UsageError as `bench` would say."""
     options = parsed(bench, RunOptions, words)
     for given, name in ((options.out, "out"), (options.resume, "resume")):
         if given:
@@ -59,11 +55,7 @@ def runs(words: Sequence[str]) -> Write:
 
 
 def gates(words: Sequence[str]) -> Write:
-    """Return what writes the options of each member's gate. All compare the commits of this moment.
-
-    Raises:
-        click.UsageError: where `regression` would refuse them.
-    """
+    """Return what writes the options of each gate, all of the present commits; UsageError as `regression` would say."""
     options = parsed(regression, GateOptions, words)
     if options.out:
         raise click.UsageError("--out does not go with a fleet of gates")

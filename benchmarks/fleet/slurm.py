@@ -1,4 +1,7 @@
-"""Slurm: which nodes there are, how a job is submitted, what becomes of it, and how it is ended."""
+"""Slurm: which nodes there are, how a job is submitted, what becomes of it, and how it is ended.
+
+Where Slurm does not answer, it is a CommandFailed, and options that cannot be used are a UsageError.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,7 @@ def present() -> bool:
 
 
 def sbatch_options(given: Sequence[str]) -> dict[str, str]:
-    """Return options of sbatch that were given as KEY=VALUE.
-
-    Raises:
-        click.UsageError: where one is not written so, or is the fleet's own.
-    """
+    """Return options of sbatch that were given as KEY=VALUE."""
     found = {}
     for text in given:
         name, _, value = text.partition("=")
@@ -57,10 +56,6 @@ def places(partition: str | None, count: int) -> list[str]:
     """Return such as `a/node1` for each of so many jobs: distinct nodes, from each partition in turn, idle ones first.
 
     Several partitions are written as `a,b`; None stands for Slurm's default.
-
-    Raises:
-        click.UsageError: where there are fewer, or no such partition.
-        CommandFailed: where Slurm doesn't answer.
     """
     states: dict[str, dict[str, str]] = {}  # of each node, by partition; a star marks the default one
     for line in run(["sinfo", "--Node", "--noheader", "--format=%P %N %T"], SECONDS).splitlines():
@@ -86,12 +81,9 @@ def places(partition: str | None, count: int) -> list[str]:
 
 
 def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> str:
-    """Submit a job to a node of a partition, such as `partition/node`, and return its id.
+    """Submit a job to a node of a partition, such as `partition/node`, and return its id; RuntimeError where refused.
 
     It may reach its time limit and go on as often as `timeouts` says; `sbatch` has further options of sbatch.
-
-    Raises:
-        RuntimeError: where Slurm refuses it (submitit's errors).
     """
     import submitit
 
@@ -111,11 +103,7 @@ def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> st
 
 
 def states() -> dict[str, str]:
-    """Return the state of each job that has not ended, in a word, such as `pending (Resources)`, by its id.
-
-    Raises:
-        CommandFailed: where Slurm doesn't answer.
-    """
+    """Return the state of each job that has not ended, in a word, such as `pending (Resources)`, by its id."""
     found = {}  # not by submitit's `sacct`: few clusters keep accounts
     for line in run(["squeue", "--noheader", "--format=%A|%T|%r"], SECONDS).splitlines():
         job, state, reason = line.split("|")
@@ -124,9 +112,5 @@ def states() -> dict[str, str]:
 
 
 def cancel(jobs: Iterable[str]) -> None:
-    """End jobs. What they have measured stays.
-
-    Raises:
-        CommandFailed: where Slurm refuses.
-    """
+    """End jobs. What they have measured stays."""
     run(["scancel", "--", *jobs], SECONDS)

@@ -55,11 +55,7 @@ def regression(options: GateOptions) -> int:
 
 
 def gate(options: GateOptions) -> Result:
-    """Run a gate, write its folder, and print its result.
-
-    Raises:
-        click.UsageError: where the options cannot be used.
-    """
+    """Run a gate, write its folder, and print its result."""
     options, compared, cores = resolved(options)
     default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression"
     folder = choices.usable_out(Path(options.out) if options.out else default)

@@ -1,4 +1,7 @@
-"""The two sides of a regression from the command's options: implementations, files and environments."""
+"""The two sides of a regression from the command's options: implementations, files and environments.
+
+Where a side cannot be made, it is a ValueError of one line.
+"""
 
 from __future__ import annotations
 
@@ -143,11 +146,7 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
 
 
 def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None = None) -> Comparison:
-    """Compare the files of a revision with those of another, by default of the working tree.
-
-    Raises:
-        ValueError: where a side cannot be made; the message has one line.
-    """
+    """Compare the files of a revision with those of another, by default of the working tree."""
     own, foreign = split(wanted)
     ours, differ = bool(own or not foreign), ""
     folders = [ROOT] * ours + [path.parent for path in foreign]
@@ -179,9 +178,6 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     """Compare the working tree's files in two environments that differ only in these requirements.
 
     An implementation is compared where its environment, its own or the core one, holds one of the packages.
-
-    Raises:
-        ValueError: where a side cannot be made; the message has one line.
     """
     own, foreign = split(wanted)
     tree = Source()

@@ -117,9 +117,6 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
 
     Returns:
         The options with nothing left open, base and head, and the processors of each implementation.
-
-    Raises:
-        click.UsageError: where they cannot be used.
     """
     if (options.base is None) == (not options.base_requirements):
         raise click.UsageError("give either --base REV or --base-requirement SPEC")

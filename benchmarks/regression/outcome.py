@@ -61,11 +61,7 @@ class Written(msgspec.Struct, frozen=True):
 
 
 def read(folder: Path) -> Written:
-    """Read what a gate has written.
-
-    Raises:
-        ValueError: where there is none, or it is damaged. One line.
-    """
+    """Read what a gate has written."""
     return json_files.read(folder / FILE, Written)
 
 

@@ -61,9 +61,6 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regressio
 
     Returns:
         Base's Python, head's Python, and the distributions that differ.
-
-    Raises:
-        NotBuilt: where an environment cannot be built.
     """
     head = environments.build(now, purpose=purpose)
     held = freeze(head)

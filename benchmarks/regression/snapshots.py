@@ -33,16 +33,12 @@ class NoFolder(Unusable):
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    """Return what a folder holds, by path: of a file a hash and whether it can be run, of a link where it leads to.
-
-    Raises:
-        Unusable: where a link leads out of the folder: nobody would see what changes there.
-    """
+    """Return what a folder holds, by path: of a file a hash and whether it can be run, of a link where it leads to."""
     content = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink():
-            if not path.resolve().is_relative_to(folder.resolve()):
+            if not path.resolve().is_relative_to(folder.resolve()):  # nobody would see what changes there
                 raise Unusable(f"{name} is a link that leads out of its folder")
             content[name] = b"-> " + os.fsencode(path.readlink())
         elif path.is_file() and not {*path.parts} & {*SKIPPED}:

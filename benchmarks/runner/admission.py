@@ -123,11 +123,7 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
 
 
 def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, name_kernel: bool = False) -> None:
-    """Check an arm that is to be timed at a benchmark, and fill in its row: `seconds` is roughly that of a call.
-
-    Raises:
-        ArmFailed: where it is refused.
-    """
+    """Check an arm that is to be timed at a benchmark, and fill in its row, or refuse it (ArmFailed)."""
     opening = session.opening(benchmark)
     with session.stopwatch.spent("cold first calls"):
         opened = arm.ask(opening)

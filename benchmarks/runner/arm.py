@@ -1,4 +1,7 @@
-"""The runner's side of a worker process: start it, send requests, stop it, and find out why it died."""
+"""The runner's side of a worker process: start it, send requests, stop it, and find out why it died.
+
+Where a worker does not start, cannot do what is asked, dies, or does not answer in time, ArmFailed says why.
+"""
 
 from __future__ import annotations
 
@@ -65,11 +68,7 @@ class Arm:
         self.ready: protocol.Ready | None = None
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
-        """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors.
-
-        Raises:
-            ArmFailed: where its Python cannot be started.
-        """
+        """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
@@ -102,11 +101,7 @@ class Arm:
         self._send(protocol.line(protocol.Start(path, impls, device, cores or self.cores, os.getpid())))
 
     def wait_ready(self) -> None:
-        """Wait until the worker has imported its implementation, then stop it. Where it can't, it is ended.
-
-        Raises:
-            ArmFailed: where it does not start.
-        """
+        """Wait until the worker has imported its implementation, then stop it. Where it can't, it is ended."""
         assert self.process is not None
         try:
             self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.options.call_seconds))
@@ -133,11 +128,7 @@ class Arm:
                 os.sched_setaffinity(int(task.name), self.cores)
 
     def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
-        """Start the worker (see `start`) and wait for it, where it does not run yet or no longer.
-
-        Raises:
-            ArmFailed: where it does not start.
-        """
+        """Start the worker (see `start`) and wait for it, where it does not run yet or no longer."""
         if not self.alive:
             self.kill()
             self.start(cores)
@@ -152,9 +143,6 @@ class Arm:
         """Send a request, let the worker run until it has answered, and return the answer.
 
         Then it is stopped. Only where another request follows at once, it need not be.
-
-        Raises:
-            ArmFailed: where the worker cannot do it, dies, or does not answer in time.
         """
         self._signal(signal.SIGCONT)
         self._send(protocol.line(request))

@@ -23,11 +23,7 @@ THROTTLED = {
 
 
 class Card:
-    """The GPU at a PCI address, asked by the module pynvml.
-
-    Raises:
-        NVMLError: where NVML sees no such card.
-    """
+    """The GPU at a PCI address, asked by the module pynvml."""
 
     def __init__(self, nvml: Any, address: str) -> None:
         self.nvml = nvml

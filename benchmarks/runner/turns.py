@@ -43,12 +43,9 @@ def pressure_seconds() -> float | None:
 
 
 def take(arm: Arm, request: TakeTurn) -> Turn:
-    """Let an arm take a turn, and fill in when that was, and what was seen meanwhile.
+    """Let an arm take a turn, and fill in when that was, and what was seen meanwhile; ArmFailed where it took too much.
 
     The arm is stopped afterwards, except where the turn's result was read and is to be compared.
-
-    Raises:
-        ArmFailed: where the turn cannot be taken, or the arm took more than it was given.
     """
     helpers = arm.watch.helpers() if request.read else {}
     started, steal, pressure = time.time(), psutil.cpu_times().steal, pressure_seconds()
@@ -69,11 +66,7 @@ def take(arm: Arm, request: TakeTurn) -> Turn:
 
 
 def check_plausible(arm: Arm, row: Record, benchmark: str) -> None:
-    """Check whether the times of an arm's row at a benchmark can be true.
-
-    Raises:
-        ArmFailed: where they cannot.
-    """
+    """Refuse an arm (ArmFailed) whose times at a benchmark cannot be true."""
     taken, seconds = row.turns or [], row.seconds or 0.0
     if reason := processors(taken, len(arm.cores)):
         raise ArmFailed("error", reason)

@@ -102,11 +102,7 @@ class Cuda:
             self.driver = None
 
     def describe(self) -> Gpu:
-        """Return what the driver says of the device.
-
-        Raises:
-            RuntimeError: where it sees none.
-        """
+        """Return what the driver says of the device."""
         number, mode = ctypes.c_int(), ctypes.c_int()
         name, address = ctypes.create_string_buffer(256), ctypes.create_string_buffer(32)
         self._do("cuInit", 0)

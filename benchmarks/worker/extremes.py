@@ -71,9 +71,6 @@ def check(
     """Compare modes of an implementation with the reference on an extreme; `want` is what `expected` returned.
 
     Return the largest error, and whether results below the smallest normal number are zero.
-
-    Raises:
-        Disagrees: where a result differs from the reference.
     """
     arrays, flushes, errors = inputs_of(extreme, dtype, inputs), False, [Largest(0.0, "")]
     tolerance = TOLERANCES.get((extreme, dtype))
