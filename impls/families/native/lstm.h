@@ -268,8 +268,8 @@ template <typename T, int half, size_t... I> inline Vec<T> zip(Vec<T> a, Vec<T> 
 template <typename T>
 void pack_gates(const T* weights, int64_t hidden, int64_t depth, int64_t unit, Range columns, T* panel) {
   const auto lanes = std::make_index_sequence<LANES<T>>();
-  for (int64_t k = columns.first; k < columns.last; k += LANES<T>)
-    for (int64_t gate = 0; gate < 4; ++gate) {
+  for (int64_t gate = 0; gate < 4; ++gate)
+    for (int64_t k = columns.first; k < columns.last; k += LANES<T>) {
       const int64_t count = std::min<int64_t>(LANES<T>, columns.last - k);
       Vec<T> rows[LANES<T>], next[LANES<T>];
 #pragma GCC unroll 16
