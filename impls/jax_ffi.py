@@ -46,11 +46,11 @@ def call(name: str, shapes: list[tuple[int, ...]], x: jax.Array, hidden: int, *a
     return jax.ffi.ffi_call(f"lstm_{name}", results)(*given, threads=np.int32(threads()), sizes=sizes)
 
 
-def run(keep: bool, x: jax.Array, h0: jax.Array, *rest: Any) -> Sequence[jax.Array]:
+def run(keep: bool, *given: Any) -> Sequence[jax.Array]:
     """Return output (T, B, H), h_n, c_n, and the gates (T, B, 4H) and all c (T, B, H), which may be left out."""
-    (steps, batch, _), hidden = x.shape, h0.shape[-1]
-    kept = [(steps, batch, 4 * hidden), (steps, batch, hidden)] if keep else [(0,), (0,)]
-    return call("forward", [(steps, batch, hidden), h0.shape, h0.shape, *kept], x, hidden, x, h0, *rest)
+    x, (batch, hidden) = given[0], given[1].shape
+    kept = [(len(x), batch, 4 * hidden), (len(x), batch, hidden)] if keep else [(0,), (0,)]
+    return call("forward", [(len(x), batch, hidden), *[(batch, hidden)] * 2, *kept], x, hidden, *given)
 
 
 @jax.custom_vjp

@@ -79,7 +79,7 @@ class NativeLSTM(CanonicalLSTM):
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See CanonicalLSTM."""
         given = x.contiguous(), h.contiguous(), c.contiguous(), *self.weights(suffix)
-        return Layer.apply(*given) if torch.is_grad_enabled() else forward(False, *given)[:3]  # type: ignore[no-any-return, no-untyped-call]
+        return Layer.apply(*given) if torch.is_grad_enabled() else forward(False, *given)[:3]  # type: ignore[no-any-return, no-untyped-call, return-value]
 
     def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if len(h0) == 1:  # there is nothing to take apart and to put together, which takes 50 µs
