@@ -1,4 +1,4 @@
-"""One benchmark over many runs: its time and ratio in each, and a table of them side by side."""
+"""One benchmark over many runs: its ratio in each, side by side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmarks import processors
@@ -18,7 +17,7 @@ from reports import formatting, tracks
 from reports.frames import BENCHMARK
 from reports.report import Answer, Report
 
-ESTIMATES = [f"{name}{end}" for name in ("seconds", "ratio") for end in ("", "_low", "_high")]
+RATIO = ["ratio", "ratio_low", "ratio_high"]
 ENOUGH = 3
 """The fewest runs that are a history."""
 
@@ -42,43 +41,25 @@ def began(run_id: str) -> Any:
 
 
 def history(reported: Sequence[Report]) -> pd.DataFrame:
-    """Return a row for each machine, BENCHMARK, implementation and run in which it was measured; the oldest run first.
-
-    Only those that have a ratio to the baseline of the first run.
-
-    Columns: machine, BENCHMARK, implementation, run_id, date, commit, versions; seconds and ratio (to the run's own
-    baseline), each with _low and _high; baseline.
-    """
-    parts = []
-    for each in reported:
-        metadata, summary = each.run.metadata, each.summary
-        kept = summary[[*BENCHMARK, "implementation", "versions", *ESTIMATES]].assign(
-            machine=machine_label(metadata),
-            run_id=each.run.run_id,
-            date=began(each.run.run_id),
-            commit=metadata.commit.id,
-            baseline=each.baseline,
+    """Return the rows of all summaries with a ratio to the baseline of the first run, with the machine and run_id."""
+    parts = [
+        each.summary[[*BENCHMARK, "implementation", "track", *RATIO]].assign(
+            machine=machine_label(each.run.metadata), run_id=each.run.run_id
         )
-        if driver := name_and_driver(metadata.machine.gpu)[1]:
-            on_gpu = kept["device"] == "cuda"
-            kept["versions"] = kept["versions"].astype(str) + np.where(on_gpu, f", driver {driver}", "")
-        parts.append(kept)
-    series = ["machine", *BENCHMARK, "implementation"]
-    columns = [*series, "run_id", "date", "commit", "versions", *ESTIMATES, "baseline"]
-    past = pd.concat(parts, ignore_index=True)[columns]
-    past["date"] = pd.to_datetime(past["date"], utc=True)  # NaT of an id without a time has no zone
-    past = past[past["ratio"].notna() & (past["baseline"] == reported[0].baseline)]
-    return past.sort_values([*series, "date", "run_id"], kind="stable", ignore_index=True)
+        for each in reported
+        if each.baseline == reported[0].baseline
+    ]
+    return pd.concat(parts, ignore_index=True).dropna(subset="ratio")
 
 
-def tables(reported: Sequence[Report], past: pd.DataFrame) -> list[Answer]:
+def tables(reported: Sequence[Report]) -> list[Answer]:
     """Return a table for each benchmark of which one machine has ENOUGH runs: a column for each, the oldest first."""
     labels = {each.run.run_id: each.label for each in reported}
-    summaries = pd.concat([each.summary for each in reported])
-    track_of = dict(zip(summaries["implementation"], summaries["track"], strict=True))
-    shown = past.assign(text=[*map(formatting.interval, past["ratio"], past["ratio_low"], past["ratio_high"])])
+    past = history(reported)
+    track_of = dict(zip(past["implementation"], past["track"], strict=True))
+    shown = past.assign(text=[*map(formatting.interval, *(past[name] for name in RATIO))])
     found = []
-    for (machine, *benchmark), rows in shown.groupby(["machine", *BENCHMARK], sort=False, observed=True):
+    for (machine, *benchmark), rows in shown.groupby(["machine", *BENCHMARK], observed=True):
         if len(rows["run_id"].unique()) >= ENOUGH:
             cells = rows.pivot_table("text", "implementation", "run_id", "first", fill_value="–")
             order = sorted(cells.index, key=lambda name: (tracks.rank(track_of[name]), name))

@@ -18,7 +18,6 @@ from reports.frames import BENCHMARK, Run
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
 WORKLOAD = "sequence"
-TIMES = ["seconds", "seconds_low", "seconds_high"]
 NAMED = 6
 """The most problems that a sentence names one by one."""
 SIZES = {"seq_len": "sequence length T", "batch": "batch B", "hidden_size": "hidden size H"}
@@ -136,12 +135,9 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def pair_ratios(report: Report, compared: pd.DataFrame, other: str) -> pd.DataFrame:
-    """Return rows with the ratio of their implementation's time to that of another, as Blocks.ratios has it.
+    """Return rows with the ratio to the implementation in the column `other`, as Blocks.ratios has it.
 
-    Args:
-        report: the report.
-        compared: rows with an ARM that has a time.
-        other: the column with the other implementation. Rows whose other one has no time are left out.
+    Rows whose other one has no time are left out.
     """
     others = compared.assign(implementation=compared[other])
     ratios = blocks_of(report.run).ratios(compared, others)

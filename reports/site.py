@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -68,6 +69,7 @@ class Part:
         answer, exceptions: what to use, and where not.
         measured: when and what was measured there.
         advised: what to use at each shape.
+        of_head: that at the shapes of the run that heads the machine.
         drawings: its dot plots.
         shown: what each section shows, with the run that it is of.
     """
@@ -77,28 +79,22 @@ class Part:
     exceptions: Sequence[str]
     measured: str
     advised: Sequence[Recommendation]
+    of_head: Sequence[Recommendation]
     drawings: Sequence[Drawing]
     shown: Mapping[str, Sequence[tuple[Shown, Report]]]
-
-    @property
-    def of_head(self) -> list[Recommendation]:
-        """The advice at the shapes of the run that heads the machine."""
-        problems = set(self.machine.head.summary["problem"].astype(str))
-        return [each for each in self.advised if each.problem in problems]
 
 
 def _part(machine: Machine, folder: Path) -> Part:
     advised = composition.advice(machine)
-    part = Part(
-        machine, *exceptions.answer(advised), _measured(machine.head.run), advised, [], composition.sections(machine)
-    )
+    problems = set(machine.head.summary["problem"].astype(str))
+    of_head = [each for each in advised if each.problem in problems]
     drawings = []
-    for mode in PURPOSES:
-        for device in dict.fromkeys(each.device for each in advised):
-            timed = [each.timed for each in part.of_head if (each.mode, each.device) == (mode, device)]
-            drawn = shapes.draw(machine.label, mode, device, timed, machine.head.baseline)
-            drawings += [write(drawn, folder / "figures")] if drawn else []
-    return Part(**{**vars(part), "drawings": drawings})
+    for mode, device in product(PURPOSES, dict.fromkeys(each.device for each in advised)):
+        timed = [each.timed for each in of_head if (each.mode, each.device) == (mode, device)]
+        if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
+            drawings.append(write(drawn, folder / "figures"))
+    measured, shown = _measured(machine.head.run), composition.sections(machine)
+    return Part(machine, *exceptions.answer(advised), measured, advised, of_head, drawings, shown)
 
 
 def _measured(run: Run) -> str:
@@ -240,17 +236,12 @@ def document(written: Document, links: Links) -> str:
 def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     """Write index.html and rows.html of some runs, each whole or not at all, and the dot plots.
 
-    The first run heads them.
-
-    Args:
-        folder: where to.
-        reports: the runs.
-        links: to other pages of the site, each with its title.
+    The first run heads them. `links` are to other pages of the site, each with its title.
     """
     found = composition.machines(reports)
     parts = [_part(machine, folder) for machine in found]
     head = found[0].head
-    tables = history.tables(reports, history.history(reports))
+    tables = history.tables(reports)
     present = {
         "shapes": any(part.advised for part in parts),
         "more": any("more" in part.shown for part in parts),

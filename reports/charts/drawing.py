@@ -37,7 +37,6 @@ class Drawing:
     Attributes:
         name: that of its files.
         title, alt: what stands above it, and what it shows for those who can't see it.
-        mode: the one that it shows; None where it shows several.
         said: what it shows in words: a line for each mark.
         chart: gives its specification, as a chart of Altair; None once it is written.
         drawn: its SVG, once it is written.
@@ -46,7 +45,6 @@ class Drawing:
     name: str
     title: str
     alt: str
-    mode: str | None
     said: Sequence[str]
     chart: Callable[[], Any] | None
     drawn: str = ""

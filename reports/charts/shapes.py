@@ -35,13 +35,7 @@ def best_of_frameworks(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], baseline: str) -> Drawing | None:
-    """Return the chart of one purpose on one machine; None where nothing was compared.
-
-    Args:
-        label, mode, device: the machine, and what the chart is of.
-        timed: of each shape the rows that have a time.
-        baseline: whose time is 1.
-    """
+    """Return the chart of one purpose on one machine, of the rows with a time of each shape; None without a ratio."""
     found = [rows for rows in map(best_of_frameworks, timed[:MOST]) if len(rows)]
     if not found:
         return None
@@ -90,7 +84,7 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
         f" time, {PURPOSES[mode].lower()}{where} on {label}, on a logarithmic axis.{more}"
     )
     title = f"{PURPOSES[mode]}{where}, {label}"
-    return Drawing(file_name("shapes", mode, device, label), title, text, mode, list(data["said"]), chart)
+    return Drawing(file_name("shapes", mode, device, label), title, text, list(data["said"]), chart)
 
 
 def _placed(data: pd.DataFrame, scale: float) -> list[tuple[str, str]]:

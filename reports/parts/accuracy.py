@@ -46,11 +46,10 @@ def _drawing(dtype: str, device: str, rows: pd.DataFrame) -> Drawing:
     axis = partial(marks.log_axis, "error", ends, apart=60, least=2, form="~e")
     line = dots.line_at(spacing, strokeDash=[4, 3])
     chart = dots.dots(data, "shown", axis, "seconds", line, problems)
-    mode = str(rows["mode"].iloc[0])
-    where = marks.where(device, rows["workload"].iloc[0], mode)
+    where = marks.where(device, rows["workload"].iloc[0], rows["mode"].iloc[0])
     title = f"Error, the fastest of each track first: {where}{more}. Dashed: the spacing of {dtype} at 1"
     text = (
         f"Dot plot, a panel for each problem: the largest error of each implementation in {where}, on a"
         f" logarithmic axis. A dashed line is at the spacing of {dtype} numbers at 1."
     )
-    return Drawing(file_name("accuracy", dtype, device), title, text, mode, list(data["said"]), chart)
+    return Drawing(file_name("accuracy", dtype, device), title, text, list(data["said"]), chart)

@@ -54,7 +54,7 @@ def _drawing(where: tuple[str, str, str], measured: pd.DataFrame, families: dict
         f" {UNCLEAR}."
     )
     title = f"Time against size: {marks.where(device, workload, mode)}"
-    return Drawing(file_name("sizes", *where), title, text, mode, list(every["said"]), chart)
+    return Drawing(file_name("sizes", *where), title, text, list(every["said"]), chart)
 
 
 def _points(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataFrame:

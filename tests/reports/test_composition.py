@@ -87,7 +87,7 @@ def test_the_advice_is_from_the_run_that_compared_most_implementations(machine):
 
 def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path):
     def shown(name, marks):
-        return Shown(Drawing(name, name, name, None, ["a mark"] * marks, None, "<svg/>"), "more", 1)
+        return Shown(Drawing(name, name, name, ["a mark"] * marks, None, "<svg/>"), "more", 1)
 
     charts = {"full": [shown("a", 2), shown("b", 3)], "shape": [shown("a", 5), shown("b", 3)]}
     problems = {"full": ("p",), "shape": ("q",)}

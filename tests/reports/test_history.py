@@ -25,7 +25,7 @@ def series(runs):
     past = history.history(runs)
     other = past[past["implementation"] == "other"]
     return {
-        str(machine): [(f"{row.date:%d}", round(row.ratio, 1)) for row in rows.itertuples()]
+        str(machine): [(row.run_id[6:8], round(row.ratio, 1)) for row in rows.sort_values("run_id").itertuples()]
         for machine, rows in other.groupby("machine")
     }
 
@@ -56,24 +56,18 @@ def test_processors_of_one_name_are_two_machines(other, tmp_path):
     assert sorted(map(len, series(runs).values())) == [1, 2]
 
 
-def test_what_failed_and_what_has_no_date_or_another_baseline_is_not_made_up(tmp_path):
+def test_what_failed_or_has_another_baseline_is_not_made_up(tmp_path):
     broken = [failed("bad", 0, "crashed", "SIGSEGV", workload="sequence", mode="train_step")]
     runs = [reported(tmp_path, "20260101T000000-a"), reported(tmp_path, "unknown-1", rows=broken)]
     past = history.history(runs)
     assert set(past["implementation"]) == {"base", "other"}
-    assert sorted(past["date"].isna()) == [False, False, True, True]
     run = with_baseline(runs[1].run, "other")
     assert len(history.history([runs[0], Report(run, runs[1].summary, "x")])) == 2
 
 
-def test_a_gpus_driver_is_a_version_and_no_other_machine(tmp_path):
-    on_gpu = trained("base", 1e-3, device="cuda")
-    runs = [reported(tmp_path, f"2026010{day}T000000-a", rows=on_gpu, gpu=f"H100, {day}70.1") for day in (1, 2)]
-    past = history.history(runs)
-    assert len(set(past["machine"])) == 1
-    of = past[past["implementation"] == "base"].groupby("device")["versions"].agg(list)
-    assert of["cuda"] == ["torch 2, driver 170.1", "torch 2, driver 270.1"]
-    assert of["cpu"] == ["torch 2", "torch 2"]
+def test_a_gpus_driver_makes_no_other_machine(tmp_path):
+    runs = [reported(tmp_path, f"2026010{day}T000000-a", gpu=f"H100, {day}70.1") for day in (1, 2)]
+    assert list(series(runs)) == ["a cpu + H100, 2 threads"]
     assert [name_and_driver(gpu) for gpu in (None, "H100", "A, B, 5")] == [("", ""), ("H100", ""), ("A, B", "5")]
 
 
@@ -83,9 +77,9 @@ def test_three_runs_of_a_machine_are_a_history_with_the_oldest_first(tmp_path):
         reported(tmp_path, "20260102T000000-a", 2.0, rows=trained("a", 1e-3, track="tuned")),
         reported(tmp_path, "20260101T000000-a", 1.0, rows=trained("z", 1e-3, problem="alone")),
     ]
-    (table,) = history.tables(runs, history.history(runs))
+    (table,) = history.tables(runs)
     assert table.title == "p · sequence · train_step · cpu · a cpu, 2 threads"
     assert [column.name[:8] for column in table.columns] == ["implemen", "20260101", "20260102", "20260103"]
     cells = [[column.cell(row)[:4] for column in table.columns] for row in table.rows]
     assert cells == [["base", "1.00", "1.00", "1.00"], ["othe", "1.00", "2.00", "2.00"], ["a", "–", "1.00", "–"]]
-    assert history.tables(runs[:2], history.history(runs[:2])) == []
+    assert history.tables(runs[:2]) == []
