@@ -255,9 +255,8 @@ def command(
     """Return a decorator that makes a command of a function of one kind of Options.
 
     Args:
-        kind: the type that the function gets.
+        kind, epilog: the type that the function gets, and the end of the help.
         fields: those that can be given on the command line, in the order of the help; none stand for all with a flag.
-        epilog: the end of the help.
         defaults: those of some fields in words, where the command has its own.
     """
     flags, values = _flags(kind), _defaults(kind)

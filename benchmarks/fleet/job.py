@@ -27,12 +27,7 @@ GIVEN_UP = -1
 
 
 class Job:
-    """What a node does. submitit pickles it, and calls it again when the job was requeued.
-
-    Args:
-        folder: the fleet's.
-        name: the member's.
-    """
+    """What a node does for a member of the fleet in `folder`. submitit pickles it, and calls it again when requeued."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder

@@ -67,10 +67,6 @@ class Entry:
         """Whether each call changes the parameters."""
         return agreement.updates(self.benchmark.workload, self.benchmark.mode)
 
-    def turn(self, read: bool = False) -> requests.TakeTurn:
-        """Return the request of a turn; `read` has it read its last result."""
-        return requests.TakeTurn(self.benchmark.id, self.plan.samples, self.plan.calls_per_sample, read)
-
 
 Job = Mapping[ArmKey, Entry]
 """Those that take turns with each other at a benchmark."""
@@ -195,7 +191,7 @@ class Replicate:
                     arm.ask(requests.GetReady(benchmark.id, plan.warm, inputs), stop=False)
                     entry.inputs = entry.inputs if inputs is None else inputs
                 throttled = self.card.throttled() if self.card else None
-                turn = turns.take(arm, entry.turn(checked))
+                turn = turns.take(arm, requests.TakeTurn(benchmark.id, plan.samples, plan.calls_per_sample, checked))
                 turn.block, turn.position, turn.inputs = block, position, inputs
                 if self.card:
                     arms = [entry.arm for job in self.jobs for entry in job.values()]

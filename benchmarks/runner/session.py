@@ -227,9 +227,7 @@ class Session:
         an arm shorter turns in all its replicates.
         """
         keys = [(side.label, name, benchmark.id) for side in self.sides]
-        seen = [
-            self.seconds_seen.get(key, [self.admissions[key].seconds or 0.0]) for key in keys if key in self.admissions
-        ]
+        seen = [self.seconds_seen.get(key, [self.admissions[key].seconds or 0.0]) for key in keys]
         device = self.options.device
         return plan(max(map(statistics.median, seen)), self.options.turn_seconds, WARM_UP[device], LEAST_TURN[device])
 

@@ -3,6 +3,8 @@
 Mistakes and shortcuts are caught: results that are remembered, lazy, unfinished or approximate, work outside the timed
 part, more processors than given, a lower precision. A file that sets out to attack the suite is not: it runs in the
 suite's own process, and can rewrite it. So read a file before you trust it.
+
+Every check raises Suspicious where it finds what it looks for.
 """
 
 from __future__ import annotations
@@ -125,9 +127,6 @@ def check_left(
         finish: reads a result, or waits for everything that was submitted to the device.
         reading: of a call. Where it is suspicious, new calls are made and read.
         limit: of a result or of a device.
-
-    Raises:
-        Suspicious: where most first readings took much longer than reading again.
     """
     if not limit.exceeded(reading.longer, call_seconds):
         return
@@ -148,11 +147,7 @@ def remembers(first_seconds: float, repeated_seconds: float) -> bool:
 
 
 def check_reading(result: Any, finish: Callable[[Any], Any], call_seconds: float) -> None:
-    """Look whether a result is computed each time that it is read.
-
-    Raises:
-        Suspicious: where every reading takes far longer than a conversion.
-    """
+    """Look whether a result is computed each time that it is read: each reading takes far longer than a conversion."""
     reading = copying = math.inf
     for _ in range(ATTEMPTS):
         arrays, seconds, _ = _watched(finish, result)
@@ -182,9 +177,6 @@ def check_not_remembered(
 
     `other` is a mode of another amount of work, and makes its states. To set up a new state takes as long there, and is
     no fault; what is remembered does not.
-
-    Raises:
-        Suspicious: where the first calls take far longer.
     """
     first, repeated, longer = math.inf, math.inf, []
     for _ in range(ATTEMPTS):
