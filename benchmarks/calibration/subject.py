@@ -78,7 +78,7 @@ class Subject:
         beside = snapshots.of_working_tree(self.given.parent, GIVEN)
         if not (beside / GIVEN / self.given.name).is_file():
             raise snapshots.Unusable(f"git ignores {self.given}, so it is in no snapshot")
-        return snapshots.joined(own, beside)
+        return snapshots.joined([own, beside])
 
     def identity(self, machine: Machine) -> Identity:
         """Return what a pool of its replicates is of, with the code of the file from elsewhere and beside it."""
@@ -101,4 +101,4 @@ class Subject:
     def slowed(self, share: float, work: str, names: Sequence[str], modes: Sequence[str]) -> Path:
         """Return a copy of the snapshot in which a call of these LSTMs takes longer by `share`, in these modes."""
         change = partial(inject, share=share, kind=work, modes=modes)
-        return snapshots.changed(self.root, {self._path(name).as_posix(): change for name in names})
+        return snapshots.joined([self.root], {self._path(name).as_posix(): change for name in names})

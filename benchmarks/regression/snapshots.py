@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from impls.core import contract
@@ -147,19 +147,13 @@ def of_working_tree(folder: Path, name: str) -> Path:
     return _snapshot(copy)
 
 
-def joined(*roots: Path) -> Path:
-    """Return a snapshot with the files of several."""
-    return _snapshot(
-        lambda target: [shutil.copytree(root, target, symlinks=True, dirs_exist_ok=True) for root in roots]
-    )
-
-
-def changed(root: Path, changes: Mapping[str, Callable[[str], str]]) -> Path:
-    """Return a copy of a snapshot in which some files are changed, such as `impls/torch_lstm.py`."""
+def joined(roots: Sequence[Path], changes: Mapping[str, Callable[[str], str]] | None = None) -> Path:
+    """Return a snapshot with the files of several, some of them changed, such as `impls/torch_lstm.py`."""
 
     def fill(target: Path) -> None:
-        shutil.copytree(root, target, symlinks=True, dirs_exist_ok=True)
-        for name, change in changes.items():
+        for root in roots:
+            shutil.copytree(root, target, symlinks=True, dirs_exist_ok=True)
+        for name, change in (changes or {}).items():
             text = (target / name).read_text(encoding="utf-8")
             (target / name).write_text(change(text), encoding="utf-8")
 
