@@ -6,7 +6,7 @@ import functools
 import math
 import random
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +87,22 @@ class Gate:
         return bool(slowed & self.slower(["time"]) if slowed else self.slower())
 
 
+def run_gate(benchmarks: Iterable[str], sampling: Sampling, drawn: Callable[[str, int], Sequence[LogRatios]]) -> Gate:
+    """Run the whole decision on replicates that are there already.
+
+    `drawn` gives the log ratios of a benchmark's first n replicates, by each rule.
+    """
+    unsettled: Collection[str] = set(benchmarks)
+    measured: Sequence[LogRatios] = []
+    used = dict.fromkeys(benchmarks, min(FEWEST, sampling.most) - 1)
+    while unsettled:
+        for benchmark in unsettled:
+            used[benchmark] += 1
+        measured = [ratios for benchmark, n in used.items() for ratios in drawn(benchmark, n)]
+        unsettled = sampling.unsettled(measured)
+    return Gate(decision.verdicts(measured, sampling), max(used.values()))
+
+
 class Replay:
     """Gates on the replicates of a pool."""
 
@@ -128,13 +144,4 @@ class Replay:
                 found.append(LogRatios(GateKey(name), rule, tuple(logs), *middle))
             return found
 
-        sampling = Sampling(len(heads), min(MOST, len(order)))
-        measured: list[LogRatios] = []
-        used = dict.fromkeys(heads, min(FEWEST, sampling.most) - 1)
-        unsettled: Collection[str] = set(heads)
-        while unsettled:
-            for name in unsettled:
-                used[name] += 1
-            measured = [ratios for name, n in used.items() for ratios in first(name, n)]
-            unsettled = sampling.unsettled(measured)
-        return Gate(decision.verdicts(measured, sampling), max(used.values()))
+        return run_gate(heads, Sampling(len(heads), min(MOST, len(order))), first)
