@@ -40,6 +40,12 @@ LONGEST_SECONDS = 3.0
 """Of the background load: it works and sleeps for at most so long."""
 
 
+def configure(subject: Subject, seed: int) -> Options:
+    """Return what decides how a calibration measures: the same as for a gate."""
+    benchmarks = tuple(subject.benchmarks.values())
+    return Options(benchmarks=benchmarks, device="cpu", threads=1, turn_seconds=subject.turn_seconds, seed=seed)
+
+
 @contextmanager
 def session_of(subject: Subject, roots: Mapping[str, Path], advance: Advance, rng: random.Random) -> Iterator[Session]:
     """Yield a session with fresh caches, whose sides are copies of these snapshots, by label.
@@ -51,9 +57,7 @@ def session_of(subject: Subject, roots: Mapping[str, Path], advance: Advance, rn
     with scratch() as folder:
         places = {label: folder / "copies" / f"{order.index(label):02}" for label in roots}
         sides = [Side(label, subject.versions(shutil.copytree(root, places[label]))) for label, root in roots.items()]
-        seed = rng.randrange(2**31)
-        benchmarks = tuple(subject.benchmarks.values())
-        options = Options(benchmarks=benchmarks, threads=1, turn_seconds=subject.turn_seconds, seed=seed)
+        options = configure(subject, rng.randrange(2**31))
         cores = choices.choose_cores(1)
         with Session(options, sides, cores, folder, advance) as session:
             yield session
