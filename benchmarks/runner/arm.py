@@ -169,9 +169,7 @@ class Arm:
     def check_from_outside(self, pools: Sequence[int] = ()) -> None:
         """Look whether the worker took more than it was given, or left a process behind (see Watch.trouble).
 
-        Raises:
-            ArmFailed: where it did. The worker is ended, since what it does next would not be true either; its other
-                benchmarks get a new one.
+        Where it did, it is ended, since what it does next would not be true either: its other benchmarks get a new one.
         """
         if reason := self.watch.trouble(pools):
             outside.end(self.watch.escaped())

@@ -192,11 +192,7 @@ def check(
 ) -> Largest:
     """Compare a timed callable with the reference on two sets of inputs, then on the first set again.
 
-    `want` is what `expected` returned for the same seed. Returns the largest error of all tensors.
-
-    Raises:
-        Disagrees: where a result differs from the reference.
-        Unsupported: where the implementation has no such mode.
+    `want` is what `expected` returned for the same seed. Returns the largest error of all tensors, or raises Disagrees.
     """
     call = prepared.call(mode)
     sets = [make_inputs(problem, seed + k, zero) for k, zero in enumerate(ADMISSION)]

@@ -113,11 +113,7 @@ class Cuda:
         return Gpu(name.value.decode(), address.value.decode().lower(), mode.value == 0)
 
     def drain(self) -> None:
-        """Wait for the primary context: until everything that this process has submitted is done.
-
-        Raises:
-            RuntimeError: where the driver reports an error, such as one of a kernel that ran before.
-        """
+        """Wait until all that this process has submitted is done; RuntimeError where a kernel has failed."""
         self._in_context("cuCtxSynchronize")
 
     def free(self) -> float | None:
