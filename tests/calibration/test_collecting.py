@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import subprocess
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -20,6 +19,7 @@ from benchmarks.metadata import Machine, Metadata
 from benchmarks.record import Record
 from benchmarks.regression import gate_options, snapshots
 from tests.helpers.pools import MINE
+from tests.helpers.processes import git
 from tests.helpers.records import record
 
 NAMES = ("numpy_lstm", "torch_lstm")
@@ -153,9 +153,8 @@ def mine(tmp_path):
     (folder / "torch_lstm.py").write_text("what lies beside is never taken for one of this suite's")
     (folder / ".gitignore").write_text("ignored.py")
     (folder / "ignored.py").write_text(MINE)
-    who = ("-c", "user.name=a", "-c", "user.email=a@b.example")
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "mine"]):
-        subprocess.run(["git", *who, *words], cwd=folder, check=True)
+        git(folder, *words)
     return folder / "mine.py"
 
 

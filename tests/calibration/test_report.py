@@ -8,13 +8,10 @@ from benchmarks.calibration import rates, report
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.real_gates import RealGate
 from benchmarks.calibration.replay import Replay
+from tests.helpers.markdown import cells_of
 from tests.helpers.pools import simulated
 
 FEW = {"ALARM_GATES": 8, "SIMULATED": 20, "GATES": 4, "AGAIN": 1, "EACH": 2, "OFTEN": {}}
-
-
-def cells_of(table):
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
 
 
 def test_the_whole_report(monkeypatch):

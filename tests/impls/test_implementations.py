@@ -9,12 +9,12 @@ import torch
 
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement
-from impls import jax_cudnn, jax_scan_vjp_sharded, torch_cell_compiled
+from impls import jax_scan_vjp_sharded, torch_cell_compiled
 from impls.core import contract, reference, registry
 from impls.core.contract import Unsupported
 from impls.core.evaluate import evaluate_case
 from impls.core.problem import Problem
-from impls.core.weights import Case, layers, make_inputs, make_weights
+from impls.core.weights import Case, make_inputs, make_weights
 from impls.families import jax as jax_family
 from impls.families.torch import FlatLSTM, prepare_module
 from tests.helpers.judges import given, jax_judge, torch_judge
@@ -127,24 +127,6 @@ def test_a_batch_is_shared_out_evenly_or_not_at_all(monkeypatch):
     monkeypatch.setattr(jax_scan_vjp_sharded, "PROCESSORS", 1000)
     with pytest.raises(Unsupported, match="without JAX_NUM_CPU_DEVICES=1000"):
         prepared_for("jax_scan_vjp_sharded", Problem.parse("t4-b8-i5-h7"))
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("text", ["t2-b1-i3-h4-l2-bi", "t2-b1-i3-h4-l2-nobias"])
-def test_cudnns_weights_are_packed_as_jax_unpacks_them(text):
-    from jax.experimental import rnn
-
-    problem = Problem.parse(text)
-    weights = {name: value.astype("float32") for name, value in make_weights(problem).items()}
-    sizes = problem.input_size, problem.hidden_size, problem.num_layers, problem.bidirectional
-    flat = jax_cudnn.packed(problem, weights)
-    assert flat.size == rnn.get_num_params_in_lstm(*sizes)
-    suffixes = [suffix for _, suffix, _ in layers(problem)]
-    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    for kind, arrays in zip(kinds, rnn.unpack_lstm_weights(flat, *sizes), strict=True):
-        for k, suffix in enumerate(suffixes):
-            want = weights.get(f"{kind}_{suffix}", np.zeros(4 * problem.hidden_size, "float32"))
-            assert np.array_equal(arrays[k], want)
 
 
 @pytest.mark.parametrize(

@@ -58,24 +58,6 @@ def test_each_file_of_impls_is_an_implementation_and_can_do_what_was_promised():
             assert bool(found.requires) == (found.name in APART)
 
 
-LIST = """
-import runpy, sys
-sys.argv = ["impls", "list"]
-try:
-    runpy.run_module("impls", run_name="__main__")
-except SystemExit:
-    print(sorted(set(sys.modules) & {'torch', 'jax', 'flax'}))
-"""
-
-
-@pytest.mark.process
-@pytest.mark.parametrize(("first", "frameworks"), [("", []), ("import flax", ["flax", "jax"])])
-def test_list_imports_no_framework_and_this_test_would_notice(first, frameworks):
-    done = processes.python("-c", first + LIST)
-    assert "torch_lstm" in done.stdout
-    assert done.stdout.splitlines()[-1] == str(frameworks)
-
-
 def test_a_file_called_copy_is_loaded_and_shadows_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "copy.py").write_text(GOOD + "MARK = 1\n")

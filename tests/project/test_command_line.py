@@ -31,7 +31,6 @@ BAD = {
     "infinite memory": ((*BENCH, "--memory-limit", "inf"), "inf is not a finite number"),
     "TF32 without a GPU": ((*BENCH, "--precision", "tf32"), "add --device cuda"),
     "name too long": ((*BENCH, "--out", "/tmp/" + "a" * 300), "File name too long"),
-    "regression, margin": (("benchmarks", "regression", "--base", "HEAD", "--margin", "nan"), "nan"),
     "missing weights": ((*BENCH, "--weights", "nowhere.npz"), "nowhere.npz does not exist"),
     "nothing to resume": ((*BENCH, "--resume", "nowhere"), "no run to resume"),
     "unwritable out": ((*BENCH, "--out", "/proc/nowhere"), "can't be written to"),

@@ -33,9 +33,7 @@ def prepare(problem, weights, device, workload):
 """
 
 
-def test_it_is_timed_with_its_own_versions_and_its_environment_holds_exactly_what_it_asks_for(
-    tmp_path,
-):
+def test_it_is_timed_with_its_own_versions_and_its_environment_holds_exactly_what_it_asks_for(tmp_path):
     """Its framework is a wheel in a folder."""
     mine, cache, info = tmp_path / "tiny_lstm.py", tmp_path / "cache", "tinyframe-1.2.dist-info"
     with zipfile.ZipFile(tmp_path / "tinyframe-1.2-py3-none-any.whl", "w") as wheel:

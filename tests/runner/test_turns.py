@@ -21,11 +21,6 @@ def turn(cpu=0.9, first=0.005, call=0.005):
     )  # fmt: skip
 
 
-def test_honest_turns_are_not_doubted():
-    assert turns.processors([turn(), turn()], 1) is None
-    assert not turns.remembered([turn()], 0.005)
-
-
 def test_more_processors_than_given_are_found():
     assert turns.processors([turn(cpu=1.09)], 1) is None
     assert "1.15 processors" in turns.processors([turn(cpu=1.2), turn(cpu=1.1)], 1)

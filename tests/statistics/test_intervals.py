@@ -56,14 +56,6 @@ def test_borrowing_finds_with_four_replicates_what_alone_it_can_not():
     assert together.mean() >= 0.95 > 0.5 > alone.mean()
 
 
-def test_families_borrow_only_from_their_own():
-    rng = np.random.default_rng(10)
-    quiet, loud = ([rng.normal(0, sd, 4) for _ in range(10)] for sd in (0.01, 1.0))
-    apart = means([*quiet, *loud], families=[0] * 10 + [1] * 10)
-    np.testing.assert_array_equal(apart.sd[:10], means(quiet).sd)
-    np.testing.assert_array_equal(apart.sd[10:], means(loud).sd)
-
-
 def test_no_standard_deviation_is_below_the_least():
     found = means([[1.0, 1.0], [0.0, 1.0]], least_sd=0.1, most_freedom=0)
     np.testing.assert_allclose(found.sd, [0.1, np.sqrt(0.5)])

@@ -34,13 +34,6 @@ def test_a_ratio_is_the_median_over_common_blocks_of_mean_logs(turns, pairs):
     np.testing.assert_allclose(log_ratios(blocks, *numbers), wanted, atol=1e-12)
 
 
-def test_turns_of_a_block_count_as_one_time():
-    logs = block_logs(np.array([1.0, 4.0, 2.0]), np.array([5, 5, 5]), np.array([0, 0, 1]))
-    np.testing.assert_array_equal(logs.row, [5, 5])
-    np.testing.assert_array_equal(logs.block, [0, 1])
-    np.testing.assert_allclose(np.exp(logs.log), [2, 2])
-
-
 def test_a_group_without_values_has_no_median():
     found = group_medians(np.array([3.0, 1.0, 2.0, 5.0]), np.array([2, 2, 2, 0]), 4)
     np.testing.assert_array_equal(found, [5, np.nan, 2, np.nan])

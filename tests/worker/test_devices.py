@@ -259,6 +259,7 @@ def test_new_inputs_are_loaded_after_warming_up_and_waited_for_where_calls_on_th
     device = SimpleNamespace(drain=lambda: order.append("wait"))
     worker = worker_of(device, None, lambda state: order.append("call"))
     worker.opened["b"].fresh = lambda _: order.append("load")
+    worker.opened["b"].prepared = SimpleNamespace(start=lambda *_: order.append("load"), train_step=None)
     requests.GetReady("b", 3, 0).do(worker)
     requests.GetReady("b", 1, None).do(worker)
     assert order == ["call", "call", "call", "load", "call"]
