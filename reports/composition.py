@@ -41,9 +41,6 @@ def machines(reports: Sequence[Report]) -> list[Machine]:
     """Return the machines of some runs, each with the runs that stand on a page.
 
     A run stands if it has an arm at a benchmark that no run before it has on that machine.
-
-    Args:
-        reports: the runs, in the order of the page.
     """
     of_machine: dict[str, list[Report]] = {}
     seen: dict[str, set[tuple[str, ...]]] = {}
@@ -159,11 +156,9 @@ def of_page(baseline: str, several_devices: bool) -> list[Column]:
 
 
 def address(run: str, row: Any) -> str:
-    """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`.
+    """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`, after its run's name, if any.
 
-    Args:
-        run: the run's name; empty for the one that heads the page, whose rows need none.
-        row: of a summary. What an address can't hold becomes a hyphen.
+    What an address can't hold becomes a hyphen.
     """
     device = "" if row.device == "cpu" else row.device
     parts = (run, row.problem, row.workload, row.mode, device, row.implementation)

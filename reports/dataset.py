@@ -69,11 +69,7 @@ class Dataset:
         self.unreadable: list[Unreadable] = []
 
     def put(self, folder: Path) -> str:
-        """Add a run, or replace it, and return its id.
-
-        Raises:
-            reports.frames.Unreadable: where the folder holds no run.
-        """
+        """Add a run, or replace it, and return its id."""
         run = read_run(folder)
         names = sorted(map(str, run.records["implementation"].unique()))
         described = Description(names, (folder / ENVIRONMENT).read_text(encoding="utf-8"))

@@ -45,11 +45,7 @@ def _logs_by_arm(records: pd.DataFrame) -> tuple[pd.DataFrame, list[np.ndarray]]
 
 
 def times(records: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each ARM: its seconds with _low, _high and _n.
-
-    Args:
-        records: a row for each replicate; all are ok.
-    """
+    """Return a row for each ARM of some sound records: its seconds with _low, _high and _n."""
     arms, logs = _logs_by_arm(records)
     seconds = intervals(logs).drop(columns="p").add_prefix("seconds_").rename(columns={"seconds_value": "seconds"})
     return pd.concat([arms, seconds], axis=1)
@@ -168,14 +164,9 @@ class Blocks:
         )
 
     def replicate_log_ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
-        """Return a row for each pair and each replicate that has both: the log of the ratio of their times.
+        """Return a row for each pair of ARMs and each replicate that has both.
 
-        Args:
-            numerators: the ARM in the numerator of each pair, shape (pairs,).
-            denominators: the ARM in the denominator, shape (pairs,).
-
-        Returns:
-            The columns pair, which counts from 0, and log_ratio: the median over the blocks that both have.
+        Its columns are pair, which counts from 0, and log_ratio, the median over the blocks that both have.
         """
         over, under = self._numbers(numerators), self._numbers(denominators)
         pairs = pd.DataFrame({"pair": np.arange(len(over)), "over": over, "under": under})
@@ -191,8 +182,7 @@ class Blocks:
     def ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
         """Return the ratio of the times of each pair, with _low, _high, _p and _n; NaN where no block has both.
 
-        Variances are moderated over all pairs of the call. Arguments are those of replicate_log_ratios; the index is
-        that of the numerators.
+        Variances are moderated over all pairs of the call. The index is that of the numerators.
         """
         logs = self.replicate_log_ratios(numerators, denominators)
         known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)

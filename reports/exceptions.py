@@ -33,7 +33,7 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
 
 def _known(advised: Sequence[Recommendation]) -> Iterator[tuple[str, str, str | None, float]]:
     for each in advised:
-        if each.rows["ratio"].notna().any():
+        if each.timed["ratio"].notna().any():
             best = clearly_fastest(each.timed)
             found = (None, 1.0) if best is None else (str(best["implementation"]), float(best["ratio"]))
             yield (f"{PURPOSES[each.mode]}{_kind(each)}", each.report.baseline, *found)

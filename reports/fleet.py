@@ -100,9 +100,6 @@ def read(folder: Path) -> Together:
 
     A node is left out where its twins differ, or where the baseline takes much longer than on the quickest node of the
     same kind. Neither looks at what the comparison is about.
-
-    Raises:
-        click.UsageError: where the folder holds no fleet.
     """
     found: list[tuple[str, str, Run]] = []
     missing = []

@@ -73,14 +73,7 @@ class Run:
 
 
 def read_run(path: Path) -> Run:
-    """Read one run.
-
-    Args:
-        path: its folder, its Parquet file alone, or the JSON of `pytest benchmarks`.
-
-    Raises:
-        Unreadable: says in one line what is wrong.
-    """
+    """Read one run from its folder, its Parquet file alone, or the JSON of `pytest benchmarks`, or raise Unreadable."""
     try:
         return _read(path)
     except (OSError, MemoryError, ValueError, OverflowError) as error:
@@ -137,11 +130,7 @@ def _of_records(records: pd.DataFrame, turns_read: pd.DataFrame) -> Metadata:
 
 
 def _read_parquet(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read the records, and FIELDS of their turns, of one Parquet file of any schema version.
-
-    Raises:
-        Unreadable: says in one line what is wrong.
-    """
+    """Read the records, and FIELDS of their turns, of one Parquet file of any schema version."""
     if not path.is_file():
         raise Unreadable(f"{path} is not a file" if path.exists() else f"{path} does not exist")
     try:
@@ -183,9 +172,6 @@ def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a table with the types of a schema: records that pandas has saved have other widths.
 
     A column that the table does not have is null. Words may be a dictionary's.
-
-    Raises:
-        Unreadable: names a column that holds something else.
     """
     columns = []
     for field in schema:
@@ -200,11 +186,7 @@ def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None:
-    """Check that records are those of one run, each there once, and that their times are times.
-
-    Raises:
-        Unreadable: names the column and the row's KEY, for the first value that can't be true.
-    """
+    """Raise Unreadable unless records are those of one run, each there once, and their times are times."""
     if records.empty:
         raise Unreadable(f"{path} holds no record")
     for name in NEEDED:

@@ -46,13 +46,6 @@ class Recommendation:
         """How many implementations have a time."""
         return len(self.timed)
 
-    @property
-    def rows(self) -> pd.DataFrame:
-        """The rows of the summary that it is about, also those that failed."""
-        asked = self.report.asked
-        where = asked[["problem", "mode", "device"]].astype(str)
-        return asked[(where == [self.problem, self.mode, self.device]).all(axis=1)]
-
 
 def recommendations(report: Report) -> Iterator[Recommendation]:
     """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order."""

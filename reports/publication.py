@@ -94,12 +94,7 @@ class Data(msgspec.Struct, frozen=True):
 
 
 def build(out: Path, reported: Sequence[Report]) -> None:
-    """Write the site's pages and the files for programs; the runs' own pages and files are there already.
-
-    Args:
-        out: the site's folder.
-        reported: the runs, in the order of the page; the files of each are in RUNS/NAME.
-    """
+    """Write the site's pages and the files for programs; the runs' own are in RUNS/NAME already."""
     site.save(out, reported, LINKS)
     for document in documents():
         path = out / document.path
@@ -146,12 +141,8 @@ def faults(report: Report) -> Iterator[str]:
     if not run.folder.is_dir():
         yield "it is a file, and not the folder that a run writes"
     measured = set(run.records[["problem", "workload", "mode"]].astype(str).itertuples(index=False, name=None))
-    presets = [name for name in PRESETS if name != "quick"]
-    benchmarks = [
-        {(problem, *pair) for problem in each.problems for pair in each.pairs}
-        for each in map(PRESETS.get, presets)
-        if each
-    ]
+    presets = {name: preset for name, preset in PRESETS.items() if name != "quick"}
+    benchmarks = [{(problem, *pair) for problem in each.problems for pair in each.pairs} for each in presets.values()]
     if measured not in benchmarks:
         yield f"its benchmarks are those of no preset that is published; these are {', '.join(presets)}"
     machine = metadata.machine

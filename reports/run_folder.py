@@ -50,8 +50,7 @@ def reports(
         The runs in the order of a page, and of each other path why it can't be read.
 
     Raises:
-        click.ClickException: a folder holds another run, which must not be lost; or the page's folder has an
-            index.html that is not ours.
+        click.ClickException: a folder holds another run or page, which must not be lost.
     """
     read, unreadable = frames.read_runs(paths)
     runs = today.in_order(read)

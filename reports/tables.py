@@ -42,12 +42,6 @@ def words_of(name: str, header: str | None = None) -> Column:
 WHERE = tuple(map(words_of, ("problem", "mode", "device")))
 
 
-def time_of(suffix: str = "") -> Callable[[Any], str]:
-    """Return a cell that shows a time with its interval."""
-    ends = [f"{name}{suffix}" for name in ("seconds", "seconds_low", "seconds_high")]
-    return lambda row: formatting.time_with_interval(*(float(getattr(row, end)) for end in ends))
-
-
 def ratio(name: str = "ratio") -> Callable[[Any], str]:
     """Return a cell that shows a ratio with its interval."""
     ends = (name, f"{name}_low", f"{name}_high")
@@ -58,7 +52,9 @@ def ratio(name: str = "ratio") -> Callable[[Any], str]:
 
 def _time(row: Any) -> str:
     """Return the time with its interval; for a failed arm its status."""
-    return time_of()(row) if is_ok(row) else str(row.status)
+    if not is_ok(row):
+        return str(row.status)
+    return formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
 
 
 def _ratio(row: Any) -> str:

@@ -41,11 +41,7 @@ def _table(section: Section, shown: Sequence[Column]) -> Table:
 def show(report: Report, console: CleanConsole, page: str, more: str = "") -> None:
     """Print the tables, the reasons of failures, the notes, and at the end the answer.
 
-    Args:
-        report: the report.
-        console: where to.
-        page: the path of the page.
-        more: the command that prints every table. With it, those are shown that the headline is about.
+    `more` is the command that prints every table. With it, those are shown that the headline is about.
     """
 
     def say(line: str, style: str = "dim", **how: Any) -> None:

@@ -65,14 +65,11 @@ def _still_there(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
     """Return the row of each implementation that has a time: of today's code, if any, and of the first report."""
-    rows: dict[str, Any] = {}
-    for wanted in (True, False):
-        for each in reports:
-            asked = _still_there(each.summary[today.is_today(each.summary) == wanted])
-            where = (asked["workload"] == WORKLOAD) & (asked["mode"] == mode) & (asked["problem"] == problem)
-            for row in asked[where & (asked["status"] == "ok") & asked["ratio"].notna()].itertuples(index=False):
-                rows.setdefault(str(row.implementation), row)
-    return rows
+    every = _still_there(pd.concat([each.summary for each in reports], ignore_index=True))
+    where = (every["workload"] == WORKLOAD) & (every["mode"] == mode) & (every["problem"] == problem)
+    rows = every[where & (every["status"] == "ok") & every["ratio"].notna()]
+    rows = rows.loc[(~today.is_today(rows)).sort_values(kind="stable").index].drop_duplicates("implementation")
+    return {str(row.implementation): row for row in rows.itertuples(index=False)}
 
 
 def _cell(row: Any, mark: bool = True) -> str:

@@ -10,7 +10,6 @@ import altair as alt
 import pandas as pd
 
 from impls.core.text import one_line
-from reports import formatting
 from reports.charts import style
 from reports.headline import subject
 from reports.report import PURPOSES, WORKLOAD, Report
@@ -44,12 +43,6 @@ def words(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def said(rows: pd.DataFrame, sentence: Callable[[Any], str]) -> list[str]:
     """Return what the mark of each row says, on one line."""
     return [one_line(sentence(row)) for row in rows.itertuples(index=False)]
-
-
-def time_of(row: Any) -> str:
-    """Return the time of a row of a summary, with its interval, the replicates and the versions."""
-    time = formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
-    return f"{time}; {row.seconds_n:.0f} replicates; {row.versions}"
 
 
 MOST = 8

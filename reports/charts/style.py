@@ -66,16 +66,13 @@ def dark_rules() -> str:
     )
 
 
-def limits(points: pd.DataFrame, number: str, *shown: float) -> tuple[float, float]:
-    """Return the ends of a log axis: all numbers with low and high, of which a factor of 3 beyond them is shown.
-
-    What is `shown` lies between them.
-    """
+def limits(points: pd.DataFrame, number: str) -> tuple[float, float]:
+    """Return the ends of a log axis: all numbers with low and high, of which a factor of 3 beyond them is shown."""
     least, most = points[number].min(), points[number].max()
     bottom = max(least / 3, min(least, points["low"].min()))  # the least of no intervals is NaN, and then not taken
     top = min(most * 3, max(most, points["high"].max()))
     room = max((top / bottom) ** 0.05, 1.02)
-    return float(min(bottom / room, *shown, math.inf)), float(max(top * room, *shown, 0))
+    return float(bottom / room), float(top * room)
 
 
 def ticks(low: float, high: float, most: int = 8) -> list[float]:

@@ -29,9 +29,9 @@ function filter() {
   $("#rest").hidden = left <= most;
   most = MOST;
 }
-function address() {
+function keep() {
   const filters = [...selects, search].filter((field) => field.value).map((field) => [field.name, field.value]);
-  return "#" + new URLSearchParams(filters);
+  history.replaceState(null, "", "#" + new URLSearchParams(filters));
 }
 function restore() {
   const asked = new URLSearchParams(location.hash.slice(1));
@@ -89,7 +89,6 @@ table.addEventListener("click", (event) => {
   else if (event.target.closest("tr:not(.more)") && event.target.closest("tbody") && !String(getSelection())) toggle($("th button", event.target.closest("tbody")));
 });
 for (const button of $$("thead button", table)) button.disabled = false;
-const keep = () => history.replaceState(null, "", address());
 form.addEventListener("input", () => {
   filter();
   // what is searched for is searched in all rows, if the chosen ones do not have it

@@ -9,6 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from reports import formatting
 from reports.charts import marks, style
 from reports.charts.drawing import WIDTH, Drawing, file_name
 from reports.charts.style import PAPER, plain
@@ -65,7 +66,9 @@ def _points(measured: pd.DataFrame, family: pd.DataFrame, size: str) -> pd.DataF
 
 
 def _said(row: Any) -> str:
-    return f"{row.implementation}, {row.problem}, {row.verdict}: {marks.time_of(row)}"
+    time = formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
+    where = f"{row.implementation}, {row.problem}, {row.verdict}"
+    return f"{where}: {time}; {row.seconds_n:.0f} replicates; {row.versions}"
 
 
 def _panel(data: pd.DataFrame, size: str, fixed: str, names: list[str], axis: dict[str, Any], width: int) -> Any:

@@ -169,4 +169,3 @@ def test_a_log_axis_shows_an_interval_up_to_a_factor_of_3_beyond_the_numbers():
     low, high = style.limits(points, "ratio")
     assert 1 / 3 / 1.2 < low < 1 / 3
     assert 6 < high < 6 * 1.2
-    assert style.limits(points, "ratio", 0.2, 9) == (0.2, 9)
