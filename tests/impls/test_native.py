@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks.worker.failures import failure_of
 from impls.core import reference
 from impls.core.contract import NotInstalled
 from impls.families import native
@@ -115,11 +114,7 @@ def test_a_source_that_cannot_be_compiled_leaves_nothing(folder, text, error, me
     assert list((folder / "cache" / "lstm-bench" / "native").iterdir()) == []
 
 
-def test_the_compiler_may_be_a_command_with_arguments_or_missing(folder, monkeypatch):
+def test_the_compiler_may_be_a_command_with_arguments(folder, monkeypatch):
     monkeypatch.setenv("CXX", "env LANG=C g++")
     assert native.compiler()[1:] == ["LANG=C", "g++"]
     assert native.build("small.cpp").exists()
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(NotInstalled, match="no-such-compiler") as caught:
-        native.compiler()
-    assert failure_of(caught.value).status == "not_installed"

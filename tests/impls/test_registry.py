@@ -65,9 +65,7 @@ def test_a_file_called_copy_is_loaded_and_shadows_nothing(tmp_path, monkeypatch)
     assert not hasattr(copy, "MARK")
 
 
-def test_a_misspelled_name_gets_a_suggestion_and_a_strange_one_the_list():
-    with pytest.raises(ValueError, match="did you mean torch_lstm"):
-        registry.resolve("torch_lstn")
+def test_a_strange_name_gets_the_list():
     with pytest.raises(ValueError, match=r"known: .*torch_lstm"):
         registry.resolve("xyz")
 

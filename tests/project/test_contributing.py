@@ -8,9 +8,8 @@ import pytest
 
 from reports import formatting, frames
 from reports.charts.drawing import svg as drawn_by
-from reports.report import Report
 from reports.site import SECTIONS
-from reports.summary import summarise
+from tests.helpers.answers import report_of
 from tests.helpers.processes import ROOT, SMALL, impls
 from tests.helpers.records import publishable
 
@@ -46,8 +45,7 @@ def added(code, folder):
     module = types.ModuleType("added")
     exec(code, vars(module))
     assert module.SECTION in SECTIONS
-    run = frames.read_run(publishable(folder))
-    report = Report(run, summarise(run))
+    report = report_of(frames.read_run(publishable(folder)))
     return report, list(module.make(report))
 
 

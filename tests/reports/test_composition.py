@@ -7,8 +7,8 @@ import pytest
 
 from reports import composition, today, tracks
 from reports.charts.drawing import Drawing
-from reports.report import Report, Shown
-from reports.summary import summarise
+from reports.report import Shown
+from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
 FULL = ("forward", "train_step", "backward")
@@ -18,8 +18,7 @@ def measured(folder, run_id, names=("base",), problems=("p",), modes=FULL, **mac
     """A run of some implementations, as the page gets it."""
     arms = [(k, name, mode, problem) for problem in problems for mode in modes for k, name in enumerate(names, 1)]
     rows = [row for k, name, mode, p in arms for row in trained(name, 1e-3 * k, mode, problem=p, run_id=run_id)]
-    run = save(folder / run_id, rows, run_id, **machine)
-    return Report(run, summarise(run), run_id)
+    return report_of(save(folder / run_id, rows, run_id, **machine), run_id)
 
 
 def test_the_run_of_most_implementations_of_todays_code_comes_first_and_then_the_newest(tmp_path):
@@ -44,7 +43,7 @@ def test_no_answer_is_from_older_code_where_another_run_has_newer(tmp_path):
     mixed = save(tmp_path / "a", rows, old["run_id"])
     quick = save(tmp_path / "b", [*trained("base", 1e-3, run_id="b"), *trained("jax_scan", 2e-3, run_id="b")], "b")
     for runs, name in (([mixed], "jax_scan"), ([quick, mixed], "torch_cell")):
-        (machine,) = composition.machines([Report(run, summarise(run), run.run_id) for run in runs])
+        (machine,) = composition.machines([report_of(run, run.run_id) for run in runs])
         (found,) = composition.advice(machine)
         _, _, use, *_ = (column.cell(found) for column in composition.best("base"))
         assert use == f"{name}, older code"

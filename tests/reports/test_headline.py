@@ -4,16 +4,14 @@ import pytest
 
 from reports import exceptions
 from reports.headline import recommendations
-from reports.report import Report
-from reports.summary import summarise
+from tests.helpers.answers import report_of
 from tests.helpers.records import failed, record, save, trained
 
 WHERE = {"workload": "sequence", "mode": "train_step"}
 
 
 def report(folder, rows):
-    run = save(folder / "run", rows)
-    return Report(run, summarise(run))
+    return report_of(save(folder, rows))
 
 
 def noisy(name, seconds, apart, **changes):

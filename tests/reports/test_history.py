@@ -5,7 +5,7 @@ import pytest
 from benchmarks.metadata import name_and_driver
 from reports import history
 from reports.report import Report
-from reports.summary import summarise
+from tests.helpers.answers import report_of
 from tests.helpers.records import failed, save, trained, with_baseline
 
 
@@ -16,8 +16,7 @@ def reported(folder, run_id, ratio=2.0, rows=(), **machine):
         row["run_id"] = run_id
         for turn in row["turns"] or ():
             turn["seconds"] *= 1 + 0.002 * (row["implementation"] == "other") * (row["replicate"] % 2)
-    run = save(folder / run_id, rows, run_id, **machine)
-    return Report(run, summarise(run), run_id)
+    return report_of(save(folder / run_id, rows, run_id, **machine), run_id)
 
 
 def series(runs):

@@ -3,9 +3,8 @@
 import pickle
 
 from reports import parts
-from reports.report import Report
 from reports.site import SECTIONS
-from reports.summary import summarise
+from tests.helpers.answers import report_of
 from tests.helpers.records import SMALL, save
 
 NEW = """
@@ -23,10 +22,9 @@ def test_a_new_file_is_a_part_and_its_order_gives_its_place(tmp_path, monkeypatc
     assert {part.SECTION for part in parts.parts()} <= set(SECTIONS)
     (tmp_path / "added_by_a_test.py").write_text(NEW)
     monkeypatch.setattr(parts, "__path__", [*parts.__path__, str(tmp_path)])
-    run = save(tmp_path / "run", SMALL)
     parts.parts.cache_clear()
     try:
-        first, *_ = parts.made(Report(run, summarise(run)))
+        first, *_ = parts.made(report_of(save(tmp_path / "run", SMALL)))
     finally:
         parts.parts.cache_clear()
     assert (first.name, first.section, first.size) == ("Is it found?", "more", 2)

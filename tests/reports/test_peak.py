@@ -10,9 +10,8 @@ from reports import tables
 from reports.__main__ import cli
 from reports.peak import above, reached
 from reports.preamble import notes
-from reports.report import Report
 from reports.summary import summarise
-from tests.helpers.answers import answered
+from tests.helpers.answers import answered, report_of
 from tests.helpers.records import described, failed, record, save
 
 WHERE = {"problem": "t3-b2-i5-h7", "workload": "sequence", "mode": "forward"}
@@ -69,7 +68,7 @@ def test_a_row_above_the_peak_by_more_than_its_interval_is_warned_of(share, spre
 def test_the_peak_is_said_and_is_no_row(tmp_path):
     run = save(tmp_path, measured(0.5, 0.001))
     assert list(reached(run)) == [f"multiply-adds in registers reached {OF_PEAK / 1e-3 / 1e9:.0f} GFLOP/s in float32"]
-    text = tables.markdown(Report(run, summarise(run)))
+    text = tables.markdown(report_of(run))
     assert "no LSTM can be faster" in text
     assert "| peak" not in text
 

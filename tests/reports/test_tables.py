@@ -10,22 +10,17 @@ from hypothesis import strategies as st
 
 from benchmarks.words import markdown_cell
 from reports import tables
-from reports.report import Report
 from reports.run_folder import complete
-from reports.summary import summarise
+from tests.helpers.answers import report_of
 from tests.helpers.markdown import rendered
 from tests.helpers.records import failed, record, save, trained
 
 TEX = r"50% of $x_1 & #2 {a}~b^c \end"
 
 
-def report(run):
-    return Report(run, summarise(run))
-
-
 def test_latex_takes_no_text_for_markup(tmp_path):
     rows = [record("base", 0, 1e-3), failed(TEX + "<b>", 0, "error", TEX)]
-    found = report(save(tmp_path / "run", rows))
+    found = report_of(save(tmp_path / "run", rows))
     written = tables.latex(found)
     assert r"50\% of \$x\_1 \& \#2 \{a\}\textasciitilde{}b\textasciicircum{}c \textbackslash{}end" in written
     (section,) = tables.sections(found)
@@ -64,7 +59,7 @@ def test_markdown_holds_what_the_run_answers_and_each_reason(tmp_path):
 
 
 def test_csv_holds_the_summary(tmp_path):
-    found = report(save(tmp_path, [*trained("base", 1e-3), *trained("x", 2e-3)]))
+    found = report_of(save(tmp_path, [*trained("base", 1e-3), *trained("x", 2e-3)]))
     (tmp_path / "summary.csv").write_text(tables.csv(found.summary))
     read = pd.read_csv(tmp_path / "summary.csv", keep_default_na=False, na_values=[""])
     wanted = found.summary.mask(found.summary == "")
@@ -74,7 +69,7 @@ def test_csv_holds_the_summary(tmp_path):
 def test_what_a_gpu_did_has_columns_only_where_it_is_known(tmp_path):
     for known in ({}, {"pipelined_seconds": 4e-4, "gpu_seconds": 3e-4, "gpu_kernels": 129.0}):
         rows = [record("base", r, 1e-3, device="cuda", **known) for r in (0, 1)]
-        (section,) = tables.sections(report(save(tmp_path / str(len(known)), rows)))
+        (section,) = tables.sections(report_of(save(tmp_path / str(len(known)), rows)))
         texts = {column.key: column.cell(section.rows[0]) for column in section.columns}
         found = {key: texts[key] for key in ("pipelined", "gpu") if key in texts}
         assert found == ({"pipelined": "400 µs", "gpu": "300 µs (129)"} if known else {})

@@ -4,8 +4,7 @@ import pytest
 
 from benchmarks.tables import CleanConsole
 from reports import tables, terminal
-from reports.report import Report
-from reports.summary import summarise
+from tests.helpers.answers import report_of
 from tests.helpers.records import failed, record, save, trained, with_baseline
 
 MORE = "python -m reports report a/run --show all"
@@ -13,9 +12,7 @@ MORE = "python -m reports report a/run --show all"
 
 def shown(run, width, capsys, everything=True):
     """What a report prints, of every table or of those that the headline is about."""
-    terminal.show(
-        Report(run, summarise(run)), CleanConsole(width=width), "a/run/index.html", "" if everything else MORE
-    )
+    terminal.show(report_of(run), CleanConsole(width=width), "a/run/index.html", "" if everything else MORE)
     return capsys.readouterr().out
 
 
@@ -37,7 +34,7 @@ def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys
     rows = [record(name, r, (163.6 + 3 * r) * 1e-6) for name in names for r in (0, 1, 2)]
     rows += [failed("mine", r, "disagrees", reason) for r in (0, 1, 2)]
     run = with_baseline(save(tmp_path, rows), "torch_lstm")
-    (section,) = tables.sections(Report(run, summarise(run)))
+    (section,) = tables.sections(report_of(run))
     printed = shown(run, width, capsys)
     assert ("Columns left out" in printed) == (width < 190)
     columns = {column.key: column for column in section.columns}
@@ -84,7 +81,7 @@ def test_the_last_lines_are_the_answer_the_page_and_the_command_for_the_rest(wid
     assert ("a/run/index.html" in page, MORE in more) == (True, True)
     assert last.startswith("Use torch_lstm. ")
     assert "jax_scan_vjp_sharded for inference at p" in last
-    best, _ = terminal.answer(Report(run, summarise(run)).sound, "torch_lstm")
+    best, _ = terminal.answer(report_of(run).sound, "torch_lstm")
     assert [(row.mode, row.where, row.implementation, row.base_seconds < 1.1e-3) for row in best.itertuples()] == [
         (mode, where, "jax_scan_vjp_sharded", True) for where in "pq" for mode in ("forward", "train_step")
     ]

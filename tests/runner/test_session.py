@@ -18,6 +18,8 @@ from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import requests
 from benchmarks.worker.expected import saved
 from impls.core import registry
+from impls.core.problem import Problem
+from impls.core.weights import make_weights
 from tests.helpers.processes import environment, impls
 from tests.helpers.sessions import BENCHMARK, Answering, admission, row_of, session_of
 
@@ -182,9 +184,6 @@ def test_the_files_of_a_run(measured_run, tmp_path):
 
 @pytest.mark.process
 def test_a_run_with_jax_given_weights_and_float64(tmp_path, python):
-    from impls.core.problem import Problem
-    from impls.core.weights import make_weights
-
     weights, out = tmp_path / "w.npz", tmp_path / "out"
     np.savez(weights, **make_weights(Problem.parse("t1-b1-i8-h8"), seed=9))
     done = python(
