@@ -5,7 +5,7 @@ import os
 import click
 import pytest
 
-from benchmarks import json_files, machine
+from benchmarks import machine
 from benchmarks.cases import PRESETS
 from benchmarks.metadata import Commit
 from benchmarks.options import given, parsed
@@ -13,7 +13,6 @@ from benchmarks.run import bench
 from benchmarks.run_options import RunOptions, locked, planned, resolved, resumed
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core.precision import IEEE, VARIABLE
-from impls.core.text import json_text
 
 
 def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monkeypatch):
@@ -34,17 +33,6 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
     monkeypatch.setenv(VARIABLE, "another")
     assert resumed(RunOptions(resume=str(folder))) == (whole, folder)
     assert os.environ[VARIABLE] == IEEE
-
-
-def test_a_run_that_a_fleet_has_planned_gets_the_processors_and_memory_of_its_machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "commit", Commit)
-    plan = planned(RunOptions(implementations=("numpy_lstm",)))
-    (tmp_path / "run.json").write_text(json_text(plan))
-    began, _ = resumed(RunOptions(resume=str(tmp_path)))
-    assert (plan.threads, plan.memory_bytes) == (0, 0)
-    assert began.threads > 0
-    assert began.memory_bytes > 0
-    assert json_files.read(tmp_path / "run.json", RunOptions) == began
 
 
 def test_what_is_left_open_comes_from_the_preset_the_device_and_the_implementations(monkeypatch):
