@@ -94,17 +94,14 @@ def notes(run: Run) -> list[str]:
         "memory: peak resident memory, above what the process held before the benchmark was opened.",
     ]
     known = {
-        "pipelined": "the time of a call where many are submitted to the GPU and waited for once. No verdict uses it.",
-        "GPU busy": (
-            "how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs, those inside a"
-            " CUDA graph too. Tracing slows it down a little."
+        "pipelined_seconds": (
+            "pipelined: the time of a call where many are submitted to the GPU and waited for once. No verdict uses it."
         ),
-        "kernel": "the operator that takes the most time of a call, and how often it runs in a call.",
+        "gpu_seconds": (
+            "GPU busy: how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs, those"
+            " inside a CUDA graph too. Tracing slows it down a little."
+        ),
+        "kernel": "kernel: the operator that takes the most time of a call, and how often it runs in a call.",
     }
-    columns = ("pipelined_seconds", "gpu_seconds", "kernel")
-    lines += [
-        f"{name}: {words}"
-        for (name, words), column in zip(known.items(), columns, strict=True)
-        if run.records[column].notna().any()
-    ]
+    lines += [words for column, words in known.items() if run.records[column].notna().any()]
     return [*lines, *processors.slowed(run.metadata.variables)]

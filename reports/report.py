@@ -70,7 +70,6 @@ class Report:
     """A run, its summary, and what a page shows of it.
 
     Attributes:
-        run, summary: the run and its summary.
         name: the name of its folder.
         raw: the path from the page to the run's files, empty or ending in a slash.
         raw_files: those of them that are raw data, each with a few words on what it is.

@@ -27,7 +27,6 @@ RAW = {
     "results.json": "pytest-benchmark's (JSON)",
     "environment.json": "machine and versions (JSON)",
 }
-RESERVED = ("figures",)
 WRITTEN = ("summary.csv", "table.md", "table.tex", "figures")
 OF_A_SITE = ("summary.csv", "data.json", "data.schema.json", "docs")
 TITLE = b"<title>Which LSTM is fastest?"
@@ -132,7 +131,7 @@ def names(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         path = Path(os.path.realpath(run.folder))
         name = file_name(path.name if path.is_dir() else path.stem) or "run"
-        taken.append(file_name(name, run.run_id) if name in taken or name in RESERVED else name)
+        taken.append(file_name(name, run.run_id) if name in (*taken, "figures") else name)
     return taken
 
 

@@ -64,14 +64,7 @@ SECTIONS = {
 class Part:
     """What the page says of one machine.
 
-    Attributes:
-        machine: the machine.
-        answer, exceptions: what to use, and where not.
-        measured: when and what was measured there.
-        advised: what to use at each shape.
-        of_head: that at the shapes of the run that heads the machine.
-        drawings: its dot plots.
-        shown: what each section shows, with the run that it is of.
+    Of what is `advised`, `of_head` has the shapes of the run that heads it. `shown` is by section, each with its run.
     """
 
     machine: Machine

@@ -153,16 +153,12 @@ def markdown(report: Report) -> str:
     return "\n\n".join([*lines, tables.items(notes(report.run))]) + "\n"
 
 
-FORMULA = ("=", "+", "-", "@")
-"""The signs with which a formula starts."""
-
-
 def csv_cell(value: object) -> object:
     """Return a value for a cell of CSV: text is on one line, and no program of tables takes it for a formula."""
     if not isinstance(value, str):
         return value
     shown = one_line(value)
-    return f"'{shown}" if shown.startswith(FORMULA) else shown
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
 
 
 def csv(summary: pd.DataFrame) -> str:

@@ -35,13 +35,8 @@ def dots(
 ) -> Callable[[], Any]:
     """Return the function that makes a chart: a panel for each problem, a row for each implementation.
 
-    Args:
-        data: a row for each point: implementation, track, problem, and what it says.
-        x: the column of the points.
-        axis: gives the options of the axis for a panel of that many pixels.
-        by: the column by which rows are ordered.
-        line: the line below the points.
-        problems: those of the panels.
+    `data` has a row for each point, with implementation, track, problem and what it says, the number x, and one by
+    which implementations are ordered. `axis` gives the options of an axis of that many pixels; `line` lies below.
     """
     order = tracks.in_order(data, by)
     width = WIDTH - min(NAMES, int(LETTER * max(map(len, order), default=0))) - 30
