@@ -98,8 +98,8 @@ def notes(run: Run) -> list[str]:
             "pipelined: the time of a call where many are submitted to the GPU and waited for once. No verdict uses it."
         ),
         "gpu_seconds": (
-            "GPU busy: how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs, those"
-            " inside a CUDA graph too. Tracing slows it down a little."
+            "GPU busy: how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs,"
+            " those inside a CUDA graph too. Tracing slows it down a little."
         ),
         "kernel": "kernel: the operator that takes the most time of a call, and how often it runs in a call.",
     }
