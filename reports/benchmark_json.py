@@ -60,10 +60,7 @@ def read(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     """Return the tests as records, and what the file says of the machine: fields of a Metadata.
 
     Each single time becomes a turn. The file does not say which turns ran side by side, so the first of each test
-    share a block, and so on.
-
-    Raises:
-        ValueError: the file holds something else. One line.
+    share a block, and so on. ValueError says in one line that the file holds something else.
     """
     file = json_files.read(path, File)
     began = file.datetime.astimezone(dt.UTC)

@@ -103,11 +103,7 @@ def best(baseline: str) -> tuple[Column, ...]:
     """Return the columns of a table of recommendations."""
 
     def fastest(cell: Callable[[Any], str], otherwise: str) -> Callable[[Recommendation], str]:
-        def of(each: Recommendation) -> str:
-            found = clearly_fastest(each.timed)
-            return otherwise if found is None else cell(found)
-
-        return of
+        return lambda each: otherwise if (found := clearly_fastest(each.timed)) is None else cell(found)
 
     return (
         Column("problem", "shape", attrgetter("problem"), words=True),

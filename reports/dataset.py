@@ -122,12 +122,8 @@ class Dataset:
         return places
 
     def _names(self) -> list[str]:
-        """Return the files of runs, relative to the address.
-
-        Raises:
-            ValueError: where there is none.
-            OSError: where a folder can't be listed. fsspec's `find` would leave it out, and its runs would be missing.
-        """
+        """Return the files of runs, relative to the address, or raise ValueError where there is none."""
+        # fsspec's `find` would leave a folder out that can't be listed
         here = self.files.ls(self.root, detail=False) if self.files.exists(self.root) else []
         months = [path for path in here if path.rpartition("/")[2].startswith("month=")]
         found = [path for month in months for path in self.files.ls(month, detail=False)]

@@ -60,7 +60,7 @@ def recommendations(report: Report) -> Iterator[Recommendation]:
 
 
 def _machine(run: Run, device: str) -> str:
-    """Return such as `2 cores of an AMD EPYC, family 26 (Zen 5), AVX-512`."""
+    """Return such as `2 cores (AMD EPYC, family 26 (Zen 5), AVX-512)`."""
     machine = run.metadata.machine
     if device == "cuda":
         return machine.gpu or device

@@ -105,11 +105,7 @@ def is_free(run: Run, folder: Path) -> bool:
 
 
 def copy_raw(run: Run, folder: Path) -> None:
-    """Copy a run's raw files into a folder, unless it is the run's own.
-
-    Raises:
-        click.ClickException: the folder holds another run.
-    """
+    """Copy a run's raw files into a folder, unless it is the run's own; click.ClickException where it has another."""
     sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
     if same(run.folder, folder):
         return
