@@ -193,7 +193,7 @@ def standing_after(key: GateKey, base: ArmFailed | None, head: ArmFailed | None)
 def alike(names: Iterable[str], benchmarks: Sequence[str], margin: float) -> Result:
     """Return the Result where both sides have the same implementations: nothing can differ, so nothing is measured."""
     keys = [GateKey(f"{name} {benchmark}") for name in names for benchmark in benchmarks]
-    return Result(margin, standings=[Standing(key, "alike", "the same in base and head") for key in keys])
+    return Result(margin, standings=[Standing(key, "alike", "the same files in base and head") for key in keys])
 
 
 def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int, blocks: int, gates: int = 1) -> Result:
