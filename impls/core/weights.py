@@ -99,7 +99,7 @@ def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) ->
     bias, every second unit now remembers M steps: the whole sequence, in half precision at most 64 steps. Its
     forget gate's bias is larger by log M (Tallec & Ollivier, arXiv 1804.11188). Its input gate's is smaller by half of
     that, and its rows of weight_hh by a factor of √M: so a sum over M steps has the usual size, and what a unit's
-    output does to itself does not grow. Rounding errors are then as large as without (docs/decisions/0021).
+    output does to itself does not grow. Rounding errors are then as large as without (docs/decisions/0012).
 
     All arrays are rounded to the problem's dtype.
     """
