@@ -63,17 +63,6 @@ QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 
 PUBLISHED = (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128")
 
-
-FEWEST = ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp")
-"""The fewest that tell the story, where there are many problems."""
-
-GROWTH = (
-    *(f"t64-b{batch}-i128-h128" for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256)),
-    *(f"t{steps}-b16-i128-h128" for steps in (8, 16, 32, 128, 256, 512)),
-    *(f"t64-b16-i128-h{hidden}" for hidden in (32, 64, 256, 512, 1024)),
-)
-"""The reference problem with a single size changed: batch, sequence length or hidden size."""
-
 PACKED = tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var"))
 """The same batch with and without lengths, by sequence length, as in pytorch/pytorch#149194."""
 
@@ -83,7 +72,6 @@ PRESETS = {
     "published": Preset(PUBLISHED, TRAINED, 4, 4, 0.015, ("common",)),
     "published-others": Preset(PUBLISHED, TRAINED, 4, 4, 0.015, ("torch_lstm", "others")),
     "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
-    "growth": Preset(GROWTH, TRAINED, 5, 3, 0.02, FEWEST),
 }
 
 AGREE_PROBLEMS = (

@@ -37,9 +37,9 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
 
 def test_what_is_left_open_comes_from_the_preset_the_device_and_the_implementations(monkeypatch):
     monkeypatch.setattr(machine, "commit", Commit)
-    preset, both = PRESETS["growth"], ("numpy_lstm", "torch_lstm")
-    whole = planned(RunOptions(preset="growth", implementations=both))
-    assert (whole.replicates, whole.blocks, whole.turn_seconds) == (preset.replicates, preset.blocks, 0.02)
+    preset, both = PRESETS["packed"], ("numpy_lstm", "torch_lstm")
+    whole = planned(RunOptions(preset="packed", implementations=both))
+    assert (whole.replicates, whole.blocks, whole.turn_seconds) == (preset.replicates, preset.blocks, 0.03)
     assert (whole.baseline, len(whole.benchmarks)) == ("torch_lstm", 2 * len(preset.problems))
     assert {f"the version of {name}" for name in (*both, "peak")} <= set(whole.used)
     given = planned(
