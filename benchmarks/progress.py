@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,9 @@ from impls.core import command_line
 from impls.core.text import one_line
 
 LINE_SECONDS = 60.0
-"""Without a terminal, a line comes at least this often."""
+"""Without a terminal, a line comes at least this often, also while one thing takes long."""
+TICK_SECONDS = 1.0
+"""How often it is looked whether a line is due."""
 SOON = 10.0
 """Before so many seconds, nothing is said of how much is left."""
 
@@ -128,17 +132,35 @@ def _bar(console: CleanConsole) -> Iterator[Show]:
 @contextmanager
 def _lines() -> Iterator[Show]:
     began = last_line = time.monotonic()
-    last_stage: Stage | None = None
+    last: tuple[Stage, str, float, float] | None = None
+    ended = threading.Event()
+
+    def say() -> None:
+        nonlocal last_line
+        now = time.monotonic()
+        if last is not None and now - last_line >= LINE_SECONDS:
+            last_line, (_, what, share, end) = now, last
+            line = f"{what}: {share:.0%} after {_minutes(now - began)}"
+            command_line.say(f"{line}, about {_minutes(end - now)} left" if end >= now else line, err=True)
+
+    def say_again() -> None:
+        while not ended.wait(TICK_SECONDS):
+            say()
 
     def show(stage: Stage, what: str, share: float, left: float | None) -> None:
-        nonlocal last_stage, last_line
-        now = time.monotonic()
-        if stage != last_stage or now - last_line >= LINE_SECONDS:
-            last_stage, last_line = stage, now
-            line = f"{what}: {share:.0%} after {_minutes(now - began)}"
-            command_line.say(line if left is None else f"{line}, about {_minutes(left)} left", err=True)
+        nonlocal last, last_line
+        if last is None or stage != last[0]:
+            last_line = -math.inf
+        last = stage, what, share, time.monotonic() + (-1.0 if left is None else left)
+        say()
 
-    yield show
+    thread = threading.Thread(target=say_again, daemon=True)
+    thread.start()
+    try:
+        yield show
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _minutes(seconds: float) -> str:

@@ -30,6 +30,18 @@ def test_a_run_that_is_resumed_does_not_count_what_was_done_before(clock, capsys
     assert unforeseen.startswith("profiling: "), "it ends nothing"
 
 
+def test_a_line_comes_also_while_nothing_is_told(clock, capsys, monkeypatch):
+    """The compiled loops of a run are checked for minutes."""
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.001)
+    with progress({Stage.CHECKING: 1.0}) as advance:
+        advance(Stage.CHECKING, "a", 0, 1)
+        clock.seconds += 61
+        lines = capsys.readouterr().err
+        while lines.count("\n") < 2:
+            lines += capsys.readouterr().err
+    assert lines.splitlines()[-1] == "checking a: 0% after 1 min 1 s"
+
+
 def test_where_the_time_went_is_told_in_shares(clock):
     stopwatch = Stopwatch()
     with stopwatch.spent("measuring"):
