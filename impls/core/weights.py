@@ -21,7 +21,7 @@ from impls.core.problem import Problem
 OUTPUT_SIZE = 10
 """Width O of the `model` workload's linear layer."""
 
-HALF_STEPS = 16
+HALF_STEPS = 32
 """In half precision, weights remember at most so many steps: a sum of 64 gradients in bfloat16 is off by 0.09."""
 
 CONVERT = "np.savez(FILE, **{k: v.numpy() for k, v in state.items()})"
@@ -96,7 +96,7 @@ def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) ->
     """Draw weights uniformly from ±1/√H, the initialisation of torch.nn.LSTM; then every second unit remembers.
 
     An LSTM of ±1/√H forgets in 24 steps: nobody could see that a result ignores what came before. Where there is a
-    bias, every second unit now remembers M steps: the whole sequence, in half precision at most 16. Its
+    bias, every second unit now remembers M steps: the whole sequence, in half precision at most 32. Its
     forget gate's bias is larger by log M (Tallec & Ollivier, arXiv 1804.11188). Its input gate's is smaller by half of
     that, and its rows of weight_hh by a factor of √M: so a sum over M steps has the usual size, and what a unit's
     output does to itself does not grow. Rounding errors are then as large as without (docs/decisions/0012).
