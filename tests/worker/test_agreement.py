@@ -75,7 +75,7 @@ def test_an_implementation_that_sees_the_last_half_only_is_refused_in_each_mode(
         assert agreement.check(right, problem, workload, mode, want).error == 0
         if half_precision and agreement.updates(workload, mode):
             continue  # steps of 0.01 times the gradient are as small as the tolerance, whatever the gradient
-        with pytest.raises(agreement.Disagrees, match="inputs [01]"):
+        with pytest.raises(agreement.Disagrees, match="inputs"):
             agreement.check(wrong, problem, workload, mode, want)
 
 
