@@ -96,8 +96,11 @@ def answer(rows: pd.DataFrame, baseline: str) -> tuple[pd.DataFrame, str]:
     faster = [f"{name} for {PURPOSES.get(mode, mode).lower()} at {where}" for name, mode, where in named]
     if base.empty:
         return best, f"There is no ratio: {baseline} has no time." if len(rows) else "Nothing could be timed."
-    which = listed(faster) if len(faster) <= NAMED else f"what {len(faster)} of the {len(best)} lines above name"
-    return best, f"Use {baseline}. " + (f"Clearly faster: {which}." if faster else "Nothing is clearly faster.")
+    if len(faster) > NAMED:
+        often = Counter(name for name, *_ in named)
+        faster = [f"{name} in {number} of the {len(best)} lines above" for name, number in often.most_common()]
+    which = f"Clearly faster: {listed(faster)}." if faster else "Nothing is clearly faster."
+    return best, f"Start with {baseline}. {which}"
 
 
 def _answer(report: Report, console: CleanConsole) -> None:

@@ -79,7 +79,7 @@ def test_the_last_lines_are_the_answer_the_page_and_the_command_for_the_rest(wid
     run = with_baseline(save(tmp_path, rows), "torch_lstm")
     *_, last, page, more = shown(run, width, capsys, everything=False).splitlines()
     assert ("a/run/index.html" in page, MORE in more) == (True, True)
-    assert last.startswith("Use torch_lstm. ")
+    assert last.startswith("Start with torch_lstm. ")
     assert "jax_scan_vjp_sharded for inference at p" in last
     best, _ = terminal.answer(report_of(run).sound, "torch_lstm")
     assert [(row.mode, row.where, row.implementation, row.base_seconds < 1.1e-3) for row in best.itertuples()] == [
@@ -96,4 +96,4 @@ def test_a_busy_machine_is_told_even_where_no_replicate_differs(tmp_path, capsys
             waited = 0.9 if row["implementation"] == "threads" else share
             row["turns"] = noted(row["turns"], outside_seconds=1.0, pressure_seconds=waited)
         printed = shown(save(tmp_path / str(share), rows), 100, capsys)
-        assert ("BUSY" in printed.partition("Use base.")[2]) is told
+        assert ("BUSY" in printed.partition("Start with base.")[2]) is told
