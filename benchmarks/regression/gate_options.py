@@ -30,7 +30,7 @@ FILLED = 0.75
 class Percent(click.ParamType):  # type: ignore[type-arg]
     """A share, such as `2%` or `0.02`."""
 
-    name = "percent"
+    name = "2%|0.02"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read a share."""
