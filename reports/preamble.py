@@ -22,10 +22,6 @@ def preamble(run: Run) -> list[str]:
     cores = f", {count(machine.cores, 'core')}" if machine.cores else ""
     memory = f", {machine.memory_bytes / 2**30:.0f} GiB" if machine.memory_bytes else ""
     gpu = f", {machine.gpu}" if machine.gpu else ""
-    lstms = run.records[~run.records["track"].isin(LIMITS)]
-    ran = lstms.loc[lstms["status"] == "ok", "versions"]
-    known = ran if len(ran) else lstms["versions"]  # what did not run may lack its packages here
-    versions = sorted({version for line in set(known.astype(str)) for version in line.split(", ")})
     commit_id = (commit.id or UNKNOWN)[:12] + (", with changes" if commit.dirty else "")
     numbers = ((options.replicates, "replicate"), (options.blocks, "block"))
     often = " of ".join(count(number, word) for number, word in numbers if number)
@@ -37,12 +33,27 @@ def preamble(run: Run) -> list[str]:
     threads = f"; {count(options.threads, 'thread')}" if options.threads else ""
     return [
         f"{processors.words(machine)}{cores}{memory}{gpu}; {machine.system}",
-        f"{', '.join(versions)}, Python {metadata.versions.get('python') or UNKNOWN}",
+        versions(run),
         f"{'; '.join(precisions)}{threads}",
         *peak_and_noise(run),
         *card(run),
         f"{often}{seed}; commit {commit_id}; run {run.run_id}",
     ]
+
+
+def versions(run: Run) -> str:
+    """Return the versions of what its LSTMs ran with, such as `jax 0.10.2, torch 2.13.0, Python 3.11.7`."""
+    lstms = run.records[~run.records["track"].isin(LIMITS)]
+    ran = lstms.loc[lstms["status"] == "ok", "versions"]
+    known = ran if len(ran) else lstms["versions"]  # what did not run may lack its packages here
+    found = sorted({version for line in set(known.astype(str)) for version in line.split(", ")})
+    return f"{', '.join(found)}, Python {run.metadata.versions.get('python') or UNKNOWN}"
+
+
+def torch_and_jax(run: Run) -> str:
+    """Return the versions of the two that a run is known by, as far as it had them."""
+    known = run.metadata.versions
+    return ", ".join(f"{name} {known[name]}" for name in ("torch", "jax") if known.get(name))
 
 
 def peak_and_noise(run: Run) -> list[str]:

@@ -34,7 +34,7 @@ from reports.documents import Document
 from reports.frames import Run
 from reports.headline import Recommendation
 from reports.history import began
-from reports.preamble import notes, preamble
+from reports.preamble import notes, preamble, torch_and_jax
 from reports.report import PURPOSES, Report, Shown
 from reports.tracks import LIMITS
 
@@ -97,8 +97,8 @@ def _measured(run: Run) -> str:
     timed = run.records[(run.records["status"] == "ok") & ~run.records["track"].isin(LIMITS)]
     older = timed.loc[~today.is_today(timed), "implementation"].nunique()
     old = f" ({older} by {today.OLDER})" if older else ""
-    known = [f"{name} {run.metadata.versions[name]}" for name in ("torch", "jax") if run.metadata.versions.get(name)]
-    versions = f" {', '.join(known)}." if known else ""
+    known = torch_and_jax(run)
+    versions = f" {known}." if known else ""
     cpu_only = "" if "cuda" in set(run.records["device"].astype(str)) else " On the CPU, no GPU."
     number = count(timed["implementation"].nunique(), "implementation")
     bad = run.records.loc[~run.records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]

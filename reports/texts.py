@@ -25,7 +25,7 @@ from impls.core.files import write_text
 from reports import composition, formatting, frames, tables, today, tracks
 from reports.history import began
 from reports.parts import lengths
-from reports.preamble import preamble
+from reports.preamble import preamble, torch_and_jax, versions
 from reports.report import PURPOSES, WORKLOAD, Report
 from reports.run_folder import complete
 from reports.verdict import BASELINE, FASTER, UNCLEAR
@@ -64,8 +64,12 @@ def _still_there(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
-    """Return the row of each implementation that has a time: of today's code, if any, and of the first report."""
-    every = _still_there(pd.concat([each.summary for each in reports], ignore_index=True))
+    """Return the row of each implementation that has a time: of today's code, if any, and of the first report.
+
+    Its `number` is that of its report.
+    """
+    numbered = [each.summary.assign(number=number) for number, each in enumerate(reports)]
+    every = _still_there(pd.concat(numbered, ignore_index=True))
     where = (every["workload"] == WORKLOAD) & (every["mode"] == mode) & (every["problem"] == problem)
     rows = every[where & (every["status"] == "ok") & every["ratio"].notna()]
     rows = rows.loc[(~today.is_today(rows)).sort_values(kind="stable").index].drop_duplicates("implementation")
@@ -89,10 +93,9 @@ def _age(row: Any) -> str:
 
 def _measured(report: Report) -> str:
     """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; torch 2.13.0, jax 0.10.2; 2026-11-29`."""
-    machine, versions = report.run.metadata.machine, report.run.metadata.versions
-    of = ", ".join(f"{name} {versions[name]}" for name in ("torch", "jax") if versions.get(name))
+    machine = report.run.metadata.machine
     words = f"{processors.words(machine)}, {count(machine.cores or 0, 'core')}"
-    return f"{words}; {of}; {began(report.run.run_id):%Y-%m-%d}"
+    return f"{words}; {torch_and_jax(report.run)}; {began(report.run.run_id):%Y-%m-%d}"
 
 
 def _faster(reports: Sequence[Report], mode: str, problem: str) -> list[Any]:
@@ -138,23 +141,23 @@ def _packed(report: Report) -> Iterator[str]:
   {tables.ratio("cost")(row)} times as long as a full batch ({where})."""
 
 
-def _of_other_runs(runs: Sequence[Report]) -> Iterator[str]:
+def _of_other_runs(reports: Sequence[Report], rows: Sequence[Any]) -> Iterator[str]:
     """Yield which rows of a machine's tables are of another run than the first, so that they can be cited."""
-    seen: set[str] = set()
-    for number, each in enumerate(runs):
-        rows = each.sound[each.sound["problem"].isin(SHAPES)]
-        if (new := sorted({*rows["implementation"].astype(str)} - seen)) and number:
-            yield f"{listed(new)}: of run {each.run.run_id}; {preamble(each.run)[1]}"
-        seen |= {*new}
+    for number, each in enumerate(reports):
+        names = sorted({str(row.implementation) for row in rows if row.number == number})
+        if number and names:
+            yield f"{listed(names)}: of run {each.run.run_id}; {versions(each.run)}"
 
 
 def results(reports: Sequence[Report]) -> str:
     """Return the tables of docs/results.md: of each machine, training and inference at the published shapes."""
     shown = []
     for machine in composition.machines(reports):
-        shown += [f"### {machine.label}", items([*preamble(machine.head.run), *_of_other_runs(machine.runs)])]
+        found = {mode: {problem: _rows(machine.runs, mode, problem) for problem in SHAPES} for mode in PURPOSES}
+        whole = [row for at in found.values() for rows in at.values() for row in rows.values()]
+        shown += [f"### {machine.label}", items([*preamble(machine.head.run), *_of_other_runs(machine.runs, whole)])]
         for mode, purpose in PURPOSES.items():
-            at = {problem: rows for problem in SHAPES if (rows := _rows(machine.runs, mode, problem))}
+            at = {problem: rows for problem, rows in found[mode].items() if rows}
             every = [row for rows in at.values() for row in rows.values()]
             mark = len(set(map(_age, every))) > 1
             names = tracks.in_order(pd.DataFrame(every), "ratio") if every else []
