@@ -96,6 +96,7 @@ def test_one_choice_decides_the_sentence_and_the_rows_that_it_leads_to(folder, p
     page.go_back()
     assert f"Training at {SECOND}" in advice(page)
     page.locator("#these a").click()
+    page.wait_for_load_state()  # a click does not wait until the rows' page has read its address
     assert [of(rows(page), key) for key in ("problem", "mode", "machine")] == [{SECOND}, {"train_step"}, {"cpu one"}]
 
 
