@@ -98,7 +98,7 @@ def fleet(session: nox.Session) -> None:
 def gpu_check(session: nox.Session) -> None:
     """Does the suite measure correctly on this GPU? -- --out DIR"""
     install(session, "gpu")
-    run(session, session.name, "pytest", "-m", "gpu", "tests/gpu", *session.posargs)
+    run(session, session.name, "benchmarks", "gpu_check", *session.posargs)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""The allocator of a worker keeps what is freed: see docs/decisions/0004-allocator.md."""
+"""The allocator of a worker keeps what is freed: see docs/decisions/0006-blocks-spread.md."""
 
 import os
 
