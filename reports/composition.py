@@ -84,6 +84,17 @@ def advice(machine: Machine) -> list[Recommendation]:
     return list(chosen.values())
 
 
+def together(reports: Sequence[Report], problem: str, mode: str) -> pd.DataFrame:
+    """Return the row of each implementation that has a ratio for a sequence: of today's code, or of the first report.
+
+    Its `number` is that of its report.
+    """
+    every = pd.concat([each.sound.assign(number=number) for number, each in enumerate(reports)], ignore_index=True)
+    rows = every[(every["problem"] == problem) & (every["mode"] == mode) & every["ratio"].notna()]
+    rows = rows.loc[(~is_today(rows)).sort_values(kind="stable").index]
+    return rows.drop_duplicates(["implementation", "device"])
+
+
 def _weight(found: Recommendation) -> tuple[int, int]:
     return int(is_today(found.timed).sum()), found.compared
 

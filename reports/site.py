@@ -83,7 +83,9 @@ def _part(machine: Machine, folder: Path) -> Part:
     of_head = [each for each in advised if each.problem in problems]
     drawings = []
     for mode, device in product(PURPOSES, dict.fromkeys(each.device for each in advised)):
-        timed = [each.timed for each in of_head if (each.mode, each.device) == (mode, device)]
+        here = [each.problem for each in of_head if (each.mode, each.device) == (mode, device)]
+        every = [composition.together(machine.runs, problem, mode) for problem in here]
+        timed = [rows[rows["device"] == device] for rows in every]
         if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
             drawings.append(write(drawn, folder / "figures"))
     measured, shown = _measured(machine.head.run), composition.sections(machine)

@@ -21,12 +21,14 @@ from benchmarks.record import SCHEMA, TURN, Record
 from benchmarks.tables import items, markdown_table
 from benchmarks.words import count, listed
 from benchmarks.worker.timing import Turn
+from impls.core import registry
 from impls.core.files import write_text
+from impls.core.registry import Implementation
 from reports import composition, formatting, frames, tables, today, tracks
 from reports.history import began
 from reports.parts import lengths
 from reports.preamble import preamble, torch_and_jax, versions
-from reports.report import PURPOSES, WORKLOAD, Report
+from reports.report import PURPOSES, Report
 from reports.run_folder import complete
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
@@ -68,11 +70,7 @@ def _rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
 
     Its `number` is that of its report.
     """
-    numbered = [each.summary.assign(number=number) for number, each in enumerate(reports)]
-    every = _still_there(pd.concat(numbered, ignore_index=True))
-    where = (every["workload"] == WORKLOAD) & (every["mode"] == mode) & (every["problem"] == problem)
-    rows = every[where & (every["status"] == "ok") & every["ratio"].notna()]
-    rows = rows.loc[(~today.is_today(rows)).sort_values(kind="stable").index].drop_duplicates("implementation")
+    rows = _still_there(composition.together(reports, problem, mode))
     return {str(row.implementation): row for row in rows.itertuples(index=False)}
 
 
@@ -116,6 +114,7 @@ def fastest(reports: Sequence[Report]) -> str:
         faster.append(f"{listed(names) or 'nothing'} {'were' if len(names) > 1 else 'was'}")
     table = [[words, *(_cell(at[problem].get(name), mark) for problem in QUICK)] for name, words in NAMED.items()]
     inference = [f"`{row.implementation}` took {tables.ratio()(row)}" for row in _faster(here, CALL, QUICK[1])[:2]]
+    compiled = [_cell(_rows(here, mode, QUICK[0]).get("torch_lstm_compiled")) for mode in (STEP, CALL)]
     measured = _measured(here[0]) + ("" if mark else "".join(ages))
     return f"""\
 Start with `torch.nn.LSTM`. In a training step at batch 1, {faster[1]} clearly faster; at batch 16, {faster[0]}.
@@ -123,9 +122,10 @@ Start with `torch.nn.LSTM`. In a training step at batch 1, {faster[1]} clearly f
 {markdown_table(table, ["time of a training step ÷ `torch.nn.LSTM`'s", "batch 16", "batch 1"])}
 
 64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. **Bold**: clearly faster.
-*{UNCLEAR}*: we cannot tell. [All implementations, shapes and machines](docs/results.md).
+*{UNCLEAR}*: we cannot tell. [All {count(len(_lstms()), "implementation")}, shapes and machines](docs/results.md).
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
+- **`nn.LSTM` under `torch.compile`:** at batch 16, training took {compiled[0]} times as long, inference {compiled[1]}.
 """ + next(itertools.chain.from_iterable(map(_packed, reports)), "")
 
 
@@ -161,11 +161,27 @@ def results(reports: Sequence[Report]) -> str:
             every = [row for rows in at.values() for row in rows.values()]
             mark = len(set(map(_age, every))) > 1
             names = tracks.in_order(pd.DataFrame(every), "ratio") if every else []
-            table = [[name, *(_cell(rows.get(name), mark) for rows in at.values())] for name in names]
+            track = {row.implementation: row.track for row in every}
+            table = [[name, track[name], *(_cell(rows.get(name), mark) for rows in at.values())] for name in names]
             if every:
                 age = "" if mark else _age(every[0])
-                shown += [f"**{purpose}** (`{mode}`){age}", markdown_table(table, ["implementation", *at])]
+                shown += [f"**{purpose}** (`{mode}`){age}", markdown_table(table, ["implementation", "track", *at])]
     return "\n\n".join(shown)
+
+
+def _lstms() -> list[Implementation]:
+    return [each for each in registry.survey()[0].values() if each.track in tracks.TRACKS]
+
+
+def implementations(_reports: Sequence[Report]) -> str:
+    """Return how many LSTMs there are, of how many libraries, and a row for each library."""
+    of_library: dict[str, list[str]] = {}
+    for each in _lstms():
+        needs = "" if "cpu" in each.devices else " (GPU)"
+        of_library.setdefault(each.framework, []).append(f"`{each.name}`{needs}")
+    table = [[library, ", ".join(names)] for library, names in sorted(of_library.items())]
+    number = count(len(_lstms()), "implementation")
+    return f"{number} of {len(table)} libraries:\n\n{markdown_table(table, ['library', 'implementations'])}"
 
 
 def runs(reports: Sequence[Report]) -> str:
@@ -246,7 +262,7 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
 
 BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
     "README.md": {"fastest": fastest, "gate": gate},
-    "docs/results.md": {"results": results, "runs": runs},
+    "docs/results.md": {"results": results, "implementations": implementations, "runs": runs},
     "docs/reference.md": {"columns": columns},
     "docs/gate-evidence.md": {"pools": pools, "calibration": lambda _: _text(GATE).strip()},
 }
