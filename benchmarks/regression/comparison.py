@@ -80,10 +80,8 @@ class Source:
         """Find a file from elsewhere, which imports a snapshot's impls/. Return whether there is one."""
         for known in (self.lstms, self.broken):
             known.pop(path.stem, None)  # of this repository's file of the same name
-        try:
-            file = self.files(path.parent, "given") / "given" / path.name
-        except snapshots.NoFolder:
-            return False
+        top = snapshots.top(path.parent)  # it may import what lies anywhere in its repository
+        file = self.files(top, "given") / "given" / path.relative_to(top)
         try:
             if file.is_file():
                 self.lstms[path.stem] = registry.read_foreign(file), root

@@ -28,19 +28,16 @@ class Unusable(ValueError):
     """A side that cannot be made; the message says why, in one line."""
 
 
-class NoFolder(Unusable):
-    """A revision that has no such folder."""
-
-
 def content_of(folder: Path) -> dict[str, bytes]:
     """Return what a folder holds, by path: of a file a hash and whether it can be run, of a link where it leads to."""
     content = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink():
-            if not path.resolve().is_relative_to(folder.resolve()):  # nobody would see what changes there
+            to, source = path.readlink(), os.path.realpath(folder / name.partition("/")[0])
+            if not to.is_absolute() and not Path(os.path.realpath(path)).is_relative_to(source):  # who sees it change?
                 raise Unusable(f"{name} is a link that leads out of its folder")
-            content[name] = b"-> " + os.fsencode(path.readlink())
+            content[name] = b"-> " + os.fsencode(to)
         elif path.is_file() and not {*path.parts} & {*SKIPPED}:
             with path.open("rb") as file:
                 content[name] = hashlib.file_digest(file, "sha256").digest() + b"x" * bool(path.stat().st_mode & 0o100)
@@ -94,27 +91,28 @@ def resolve(folder: Path, revision: str) -> str:
         raise Unusable(f"{revision} names no commit of the repository that {folder} is in ({error})") from None
 
 
-def of_revision(folder: Path, revision: str, name: str) -> Path:
-    """Return a snapshot with the files that a revision has in `folder`, under `name`; that of impls/ without CONTRACT.
+def top(folder: Path) -> Path:
+    """Return the top folder of the repository that a folder is in."""
+    return Path(os.fsdecode(git(folder, "rev-parse", "--show-toplevel")).rstrip("\n"))
 
-    Raises:
-        NoFolder: where the revision does not have the folder.
-    """
+
+def of_revision(folder: Path, revision: str, name: str) -> Path:
+    """Return a snapshot with a revision's files of `folder`, under `name`; that of impls/ is without CONTRACT."""
     commit = resolve(folder, revision)
     try:
         tree = git(folder, "rev-parse", "--verify", f"{commit}:./").decode().strip()
     except Unusable:
-        raise NoFolder(f"{revision} has no {folder.name}/") from None
-    top = Path(git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
+        raise Unusable(f"{revision} has no {folder.name}/") from None
+    whole = top(folder)
 
     def check_out(target: Path) -> None:
         index = {"GIT_INDEX_FILE": str(target.with_name("index"))}
-        git(top, "read-tree", f"--prefix={name}/", tree, **index)
+        git(whole, "read-tree", f"--prefix={name}/", tree, **index)
         if name == IMPLS:
             without = [f"{name}/{path}" for path in CONTRACT]
-            git(top, "rm", "-rqf", "--cached", "--ignore-unmatch", "--", *without, **index)
-        git(top, "checkout-index", "--all", f"--prefix={target}/", **index)
-        for line in git(top, "ls-files", "-sz", **index).decode().split("\0"):
+            git(whole, "rm", "-rqf", "--cached", "--ignore-unmatch", "--", *without, **index)
+        git(whole, "checkout-index", "--all", f"--prefix={target}/", **index)
+        for line in os.fsdecode(git(whole, "ls-files", "-sz", **index)).split("\0"):
             if line.startswith(SUBMODULE):
                 _mark(target / line.partition("\t")[2], line.split()[1])
 
@@ -127,7 +125,7 @@ def of_working_tree(folder: Path, name: str) -> Path:
     That of impls/ is without CONTRACT. The files that git ignores are left out.
     """
     try:
-        listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
+        listed = os.fsdecode(git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")).split("\0")
         files = [Path(line) for line in listed if line and not line.endswith("/")]  # a repository of its own
     except Unusable:  # in no repository
         files = [path.relative_to(folder) for path in folder.rglob("*")]

@@ -115,5 +115,5 @@ def digest(files: Mapping[str, bytes]) -> str:
     """Return a short hash of names and contents, the same in any order."""
     hashed = hashlib.sha256()
     for name, content in sorted(files.items()):
-        hashed.update(f"{name}\0{len(content)}\0".encode() + content)
+        hashed.update(os.fsencode(f"{name}\0{len(content)}\0") + content)
     return hashed.hexdigest()[:16]

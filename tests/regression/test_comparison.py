@@ -1,5 +1,6 @@
 """What is compared: which implementations, by which files, and in which environments."""
 
+import os
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -163,3 +164,24 @@ def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder
     path.unlink()
     with pytest.raises(Unusable, match="exists neither in HEAD nor in the working tree"):
         comparison.by_revision([str(path)], "HEAD")
+
+
+@pytest.mark.process
+def test_what_a_file_can_import_from_its_whole_repository_is_compared(tmp_path, monkeypatch):
+    """As in a repository of many projects, where `../helpers.py` differs, or a file with an odd name."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    repository = tmp_path / "r"
+    (repository / "lstm").mkdir(parents=True)
+    (repository / "lstm" / "mine.py").write_text(IMPLEMENTATION)
+    (repository / "helpers.py").write_text("1")
+    (repository / os.fsdecode(b"\xff")).touch()
+    (repository / "data").symlink_to("/nowhere")
+    git(repository, "init", "-q")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "one")
+    assert comparison.by_revision([str(repository / "lstm" / "mine.py")], "HEAD").alike
+    (repository / "helpers.py").write_text("2")
+    found = comparison.by_revision([str(repository / "lstm" / "mine.py")], "HEAD")
+    assert not found.alike
+    sides = [side.versions["mine"].implementation.path.parents[1] for side in (found.base, found.head)]
+    assert [(side / "helpers.py").read_text() for side in sides] == ["1", "2"]

@@ -61,7 +61,7 @@ def test_links_are_part_of_what_is_compared(folder):
     (folder / "helpers").symlink_to("v2")
     assert snapshots.of_working_tree(folder, "impls") != base
     (folder / "helpers").unlink()
-    (folder / "helpers").symlink_to(folder.parent)
+    (folder / "helpers").symlink_to("../core")
     with pytest.raises(snapshots.Unusable, match="leads out"):
         snapshots.of_working_tree(folder, "impls")
 
@@ -134,7 +134,7 @@ def test_a_base_that_cannot_be_used_is_one_line(folder):
             snapshots.check_contract(folder, "HEAD")
     git(folder, "rm", "-rq", "--cached", ".")
     git(folder, "commit", "-qm", "none")
-    with pytest.raises(snapshots.NoFolder, match="has no impls/"):
+    with pytest.raises(snapshots.Unusable, match="has no impls/"):
         snapshots.of_revision(folder, "HEAD", "impls")
 
 
