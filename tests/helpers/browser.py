@@ -28,8 +28,9 @@ def chromium() -> str:
 @contextmanager
 def launched() -> Iterator[Any]:
     """Start a browser."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=60_000)  # a busy machine is not a fault of the page
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:

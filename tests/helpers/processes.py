@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = (
@@ -66,6 +68,19 @@ def wait_for(what: Callable[[], object], seconds: float = 240) -> None:
     while not what():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def runs(pid: int, word: str) -> bool:
+    """Whether that process lives and its command line has this word; a zombie's can't be read, and it is gone."""
+    try:
+        return word in " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+def children(parent: subprocess.Popen[str], word: str) -> list[int]:
+    """The processes that it and its children have started, that live and whose command line has this word."""
+    return [child.pid for child in psutil.Process(parent.pid).children(recursive=True) if runs(child.pid, word)]
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -173,7 +173,7 @@ def bucket(tmp_path, monkeypatch):
         yield "s3://lstm/runs-of-years"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait()
 
 
 @pytest.mark.nightly

@@ -1,6 +1,10 @@
-"""The page in a real browser: of two machines, the second of which lacks shapes."""
+"""The page in a real browser: of two machines, the second of which lacks shapes.
+
+What follows a click, a key or a link is asked by `expect`, which waits. What is read at once may be of before.
+"""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.helpers.browser import violations
 from tests.helpers.processes import python
@@ -58,9 +62,11 @@ def rows(page):
     return page.locator("tbody.row:visible")
 
 
-def of(found, key):
-    """The values that a filter goes by, of elements that are shown."""
-    return set(found.evaluate_all(f"all => all.map(each => each.dataset.{key})"))
+def only(page, count, **values):
+    """So many rows are shown, and each has these values."""
+    alike = "".join(f"[data-{key}='{value}']" for key, value in values.items())
+    expect(rows(page)).to_have_count(count)
+    expect(page.locator(f"tbody.row:visible{alike}")).to_have_count(count)
 
 
 def choose(page, **values):
@@ -69,52 +75,51 @@ def choose(page, **values):
 
 
 def advice(page):
-    return page.locator("p[data-shape]:visible").text_content()
+    return expect(page.locator("p[data-shape]:visible"))
 
 
 def test_filters_and_search_show_what_was_asked_for_and_can_be_linked_to(folder, table, visit):
     every = table.locator("tbody.row").count()
-    assert rows(table).count() == 500 < every
+    assert every > 500
+    expect(rows(table)).to_have_count(500)
     table.get_by_role("button", name="Show the rows that are left").click()
-    assert rows(table).count() == every
+    expect(rows(table)).to_have_count(every)
     choose(table, mode="backward", track="tuned")
-    assert [of(rows(table), key) for key in ("mode", "track")] == [{"backward"}, {"tuned"}]
+    only(table, 21, mode="backward", track="tuned")
     other = visit(folder / "rows.html", table.evaluate("location.hash"))
-    assert of(rows(other), "mode") == {"backward"}
+    only(other, 21, mode="backward", track="tuned")
     table.locator("input").fill("TORCH_cell_c")  # no such row is tuned: it is found in all rows
-    assert set(rows(table).locator("tr:first-child th").all_text_contents()) == {"torch_cell_compiled"}
+    expect(rows(table).locator("tr:first-child th")).to_have_text(["torch_cell_compiled"] * 84)
     table.locator("input").fill("no such name")
-    assert rows(table).count() == 0
-    assert table.locator("#none").is_visible()
+    expect(rows(table)).to_have_count(0)
+    expect(table.locator("#none")).to_be_visible()
 
 
 def test_one_choice_decides_the_sentence_and_the_rows_that_it_leads_to(folder, page, visit):
-    assert f"Training at {FIRST}" in advice(page)
+    advice(page).to_contain_text(f"Training at {FIRST}")
     choose(page, shape=SECOND, mode="forward")
-    assert f"Inference at {SECOND}" in advice(page)
-    assert f"Inference at {SECOND}" in advice(visit(folder / "index.html", page.evaluate("location.search")))
+    advice(page).to_contain_text(f"Inference at {SECOND}")
+    advice(visit(folder / "index.html", page.evaluate("location.search"))).to_contain_text(f"Inference at {SECOND}")
     page.go_back()
-    assert f"Training at {SECOND}" in advice(page)
+    advice(page).to_contain_text(f"Training at {SECOND}")
     page.locator("#these a").click()
-    page.wait_for_load_state()  # a click does not wait until the rows' page has read its address
-    assert [of(rows(page), key) for key in ("problem", "mode", "machine")] == [{SECOND}, {"train_step"}, {"cpu one"}]
+    only(page, 18, problem=SECOND, mode="train_step", machine="cpu one")
 
 
 def test_a_choice_of_machine_moves_everything(page):
-    of_machines = page.locator("[data-machine]:visible")
-    assert of(of_machines, "machine") == {"cpu one"}
-    choose(page, machine="cpu two")
-    assert of(of_machines, "machine") == {"cpu two"}
-    assert of_machines.count() >= 4  # the answer, the sentence, the table, the questions
-    assert "cpu two" in advice(page)
-    assert page.locator(f"[name=shape] option:text-is('{LACKED}')").is_disabled()
+    for name, other in (("cpu one", "cpu two"), ("cpu two", "cpu one")):
+        choose(page, machine=name)
+        expect(page.locator(f"[data-machine='{other}']:visible")).to_have_count(0)
+        assert page.locator(f"[data-machine='{name}']:visible").count() >= 4  # answer, sentence, table, questions
+        advice(page).to_contain_text(name)
+    expect(page.locator(f"[name=shape] option:text-is('{LACKED}')")).to_be_disabled()
 
 
 def ask(page, text):
     like = page.locator("#choice input[name=like]")
     like.fill(text)
     like.press("Enter")
-    return page.locator("#nearest").text_content()
+    expect(page.locator("#nearest")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -129,35 +134,36 @@ def ask(page, text):
     ],
 )
 def test_a_typed_shape_finds_the_nearest_and_says_how_far_it_is(page, typed, found, said):
-    assert said in (note := ask(page, typed))
-    assert found in advice(page)
-    assert ("far away" in note) == ("t5000" in typed)
+    ask(page, typed)
+    expect(page.locator("#nearest")).to_contain_text(said)
+    expect(page.locator("#nearest", has_text="far away")).to_have_count(int("t5000" in typed))
+    advice(page).to_contain_text(found)
 
 
 @pytest.mark.parametrize("typed", ["t64-b16-i128-h128-bf16", "T64 B1 bfloat16", "t64-b16-i128-h128-l3", "b16 float64"])
 def test_what_was_not_measured_gets_no_answer_of_something_else(page, typed):
     ask(page, typed)
-    assert page.locator("p[data-shape]:visible").count() == 0
-    assert page.locator("#unmeasured").is_visible()
+    expect(page.locator("p[data-shape]:visible")).to_have_count(0)
+    expect(page.locator("#unmeasured")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", ["rows.html", "index.html"])  # the second one is an older address
 def test_a_link_to_a_row_shows_the_row(folder, visit, name):
     row = f"{SECOND}/sequence/train_step/mine"
     other = visit(folder / name, "#" + row)
-    more = other.locator(f"[id='{row}'] tr.more")
-    head, found = (other.locator(each).bounding_box() for each in ("#every thead", f"[id='{row}'] button"))
+    more, button = other.locator(f"[id='{row}'] tr.more"), other.locator(f"[id='{row}'] button")
+    expect(button).to_be_in_viewport()
+    head, found = other.locator("#every thead").bounding_box(), button.bounding_box()
     assert head["y"] + head["height"] <= found["y"] <= 900
-    assert f"--impl mine --impl base --problem {SECOND} --workload sequence --mode train_step" in more.text_content()
+    expect(more).to_contain_text(f"--impl mine --impl base --problem {SECOND} --workload sequence --mode train_step")
     links = [link.get_attribute("href") for link in more.locator("a").all()]
     assert links[-1] == "#" + row
     assert links[:-1]
     assert all((folder / link).is_file() for link in links[:-1])
-    button = other.locator(f"[id='{row}'] button")
-    for opens in ("false", "true"):
+    for opens in (False, True):
         button.press("Enter")
-        assert button.get_attribute("aria-expanded") == opens
-        assert more.is_visible() == (opens == "true")
+        expect(button).to_have_attribute("aria-expanded", str(opens).lower())
+        expect(more).to_be_visible(visible=opens)
 
 
 def test_sorting_is_by_value(table):
@@ -166,23 +172,23 @@ def test_sorting_is_by_value(table):
     times = table.locator("#every thead button", has_text="time")
     for direction in (1, -1):
         times.click()
-        assert names.all_text_contents() == sorted(TIMES, key=TIMES.get)[::direction]
+        expect(names).to_have_text(sorted(TIMES, key=TIMES.get)[::direction])
     table.locator("#every thead button").first.click()
-    assert names.all_text_contents() == sorted(TIMES)
+    expect(names).to_have_text(sorted(TIMES))
 
 
 def test_a_mark_says_its_numbers_under_the_pointer(page):
     mark = page.locator("figure:visible .chart [data-tip^='jax_scan_vjp,']").first
     mark.hover()
-    assert page.locator("#tip").text_content() == mark.get_attribute("data-tip")
+    expect(page.locator("#tip")).to_have_text(mark.get_attribute("data-tip"))
     page.mouse.move(1, 1)
-    assert not page.locator("#tip").is_visible()
+    expect(page.locator("#tip")).to_be_hidden()
 
 
 def test_without_its_script_there_is_one_answer_and_then_the_table(folder, visit):
     page = visit(folder / "index.html", java_script_enabled=False)
-    assert page.locator(".lead:visible").count() == 1
-    assert page.locator("p[data-shape]:visible, form:visible").count() == 0
+    expect(page.locator(".lead:visible")).to_have_count(1)
+    expect(page.locator("p[data-shape]:visible, form:visible")).to_have_count(0)
     assert page.locator("main table:visible").first.locator("tbody tr").count() == 2 * len(SHAPES)
     page = visit(folder / "rows.html", java_script_enabled=False)
     assert rows(page).count() == page.locator("tbody.row").count() > 500

@@ -1,7 +1,6 @@
 """The command `report`: every file of a run, or one line that says why not."""
 
 import click
-import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -41,14 +40,12 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
 def test_a_killed_report_of_several_runs_leaves_no_process(tmp_path):
     folders = [save(tmp_path / name, [row | WHERE | {"run_id": name} for row in SMALL], name).folder for name in "ab"]
     started = processes.start("-m", "reports", "report", *folders, "--out", tmp_path / "out")
-    report = psutil.Process(started.pid)
-    pool = []
-    while len(pool) < 2 and started.poll() is None:
-        pool = [child for child in report.children() if "spawn_main" in " ".join(child.cmdline())]
+    processes.wait_for(lambda: len(processes.children(started, "spawn_main")) == 2 or started.poll() is not None)
+    pool = processes.children(started, "spawn_main")
     started.kill()
     started.communicate(timeout=100)
     assert len(pool) == 2
-    assert not psutil.wait_procs(pool, 100)[1]
+    processes.wait_for(lambda: not any(processes.runs(pid, "spawn_main") for pid in pool))
 
 
 def test_an_unreadable_run_is_one_line_and_the_others_are_still_reported(tmp_path):

@@ -15,10 +15,11 @@ from benchmarks import choices
 from benchmarks.record import read_records
 from benchmarks.scratch import scratch
 from impls.core import environments
-from tests.helpers.processes import FEW, ROOT, SMALL, impls, start, wait_for
+from tests.helpers.processes import FEW, ROOT, SMALL, children, impls, runs, start, wait_for
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
+WORKER = "benchmarks.worker"
 WAITING = '''
 
 from pathlib import Path as _Path
@@ -43,27 +44,14 @@ def make_wait(path, folder, last):
     return folder / f"prepared-{last - 1}"
 
 
-def is_worker(pid):
-    """Whether that process lives and is a worker; a zombie's command line can't be read, and it is gone."""
-    try:
-        return "benchmarks.worker" in psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return False
-
-
-def workers_of(runner):
-    found = [child.pid for child in psutil.Process(runner.pid).children(recursive=True) if is_worker(child.pid)]
-    assert found
-    return found
-
-
 def ended(runner, how):
     """Send the signal; what was said, once no worker is left."""
-    workers = workers_of(runner)
+    workers = children(runner, WORKER)
+    assert workers
     assert runner.poll() is None
     runner.send_signal(how)
     said, _ = runner.communicate(timeout=120)
-    wait_for(lambda: not any(map(is_worker, workers)))
+    wait_for(lambda: not any(runs(pid, WORKER) for pid in workers))
     return said
 
 
@@ -109,7 +97,7 @@ def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, monkeypa
         "--out", out, cwd=checkout, XDG_CACHE_HOME=str(tmp_path / "cache"), TMPDIR=str(temporary),
     )  # fmt: skip
     wait_for(lambda: waits.exists() or runner.poll() is not None)
-    assert len(workers_of(runner)) == 2
+    assert len(children(runner, WORKER)) == 2
     said = ended(runner, how)
     assert not out.exists() or not list(out.iterdir()), said
     assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
