@@ -1,6 +1,6 @@
 """Times and ratios of a run's arms, with intervals: benchmarks.statistics applied to DataFrames.
 
-The unit is the replicate: a set of fresh processes gives one value.
+The unit of an interval is the round, where a run has several: otherwise the replicate, a set of fresh processes.
 """
 
 from __future__ import annotations
@@ -9,26 +9,65 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import pandas as pd
 
+from benchmarks import ROOT, json_files, processors
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import LEVEL, means, p_values, t_interval
+from benchmarks.statistics.rounds import of_one, of_several
 from benchmarks.words import share
 from reports.frames import ARM, Run
 from reports.tracks import LIMITS
 
+PUBLISHED = ROOT / "reports" / "published"
 
-def intervals(groups: Sequence[np.ndarray], level: float = LEVEL) -> pd.DataFrame:
-    """Return a row for each group of logs, one log for each replicate.
 
-    Columns: value, low and high on the scale of the values, p of a value of 1, and n. The variance of a group is
-    moderated by those of the other groups. With one replicate the interval is infinite and p is 1.
+class Lasting(msgspec.Struct, frozen=True):
+    """What lasts for a round on one kind of processor: standard deviations of logs, beyond what replicates explain.
+
+    Attributes:
+        ratio, time: of the ratio to another LSTM, and of the seconds.
+        rounds, of: from how many rounds it is known, and the name of the published pool or run that has them.
     """
-    logs = means(groups)
-    low, high = t_interval(logs, level)
-    ends = {"value": np.exp(logs.mean), "low": np.exp(low), "high": np.exp(high)}
-    return pd.DataFrame({**ends, "p": p_values(logs), "n": logs.n})
+
+    ratio: float
+    time: float
+    rounds: int
+    of: str
+
+
+def lasting(run: Run) -> Lasting | None:
+    """Return what is known of rounds on the processor of a run; None for nothing, or where a GPU computed."""
+    if "cuda" in set(run.records["device"].astype(str)) or not (path := PUBLISHED / "rounds.json").exists():
+        return None
+    return json_files.read(path, dict[str, Lasting]).get(processors.key(run.metadata.machine))
+
+
+def intervals(
+    logs: np.ndarray, number: np.ndarray, rounds: np.ndarray, lasts: float | None = None, level: float = LEVEL
+) -> pd.DataFrame:
+    """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where the next lies.
+
+    Columns: value, low and high on the scale of the values, p of a value of 1, and n: the rounds, or of one round the
+    replicates. The variance of a group is moderated by those of the other groups. With one value the interval is
+    infinite and p is 1.
+
+    Args:
+        logs, number, rounds: each log, the number of its group, from 0, and its round.
+        lasts: the standard deviation of what lasts for a round, for logs of one round; None where it is not known.
+    """
+    rows = pd.DataFrame({"number": number, "round": rounds, "log": logs})
+    several = len(rows["round"].unique()) > 1
+    if several:
+        rows = rows.groupby(["number", "round"], as_index=False, observed=True).agg({"log": "mean"})
+    count = int(rows["number"].max()) + 1 if len(rows) else 0
+    found = means(grouped(rows["log"].to_numpy(), rows["number"].to_numpy(), count))
+    found = of_several(found) if several else of_one(found, lasts or 0.0)
+    low, high = t_interval(found, level)
+    ends = {"value": np.exp(found.mean), "low": np.exp(low), "high": np.exp(high)}
+    return pd.DataFrame({**ends, "p": p_values(found), "n": found.n})
 
 
 def grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarray]:
@@ -37,18 +76,14 @@ def grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarr
     return np.split(values[order], np.searchsorted(number[order], np.arange(count)))[1:]
 
 
-def _logs_by_arm(records: pd.DataFrame) -> tuple[pd.DataFrame, list[np.ndarray]]:
-    """Return the arms in their order, and the logs of the seconds of each arm's replicates."""
+def times(records: pd.DataFrame, known: Lasting | None = None) -> pd.DataFrame:
+    """Return a row for each ARM of some sound records: its seconds with _low, _high and _n."""
     arms = records.drop_duplicates(ARM)[ARM].reset_index(drop=True)
     number = records.groupby(ARM, sort=False, observed=True).ngroup().to_numpy()
-    return arms, grouped(np.log(records["seconds"].to_numpy(float)), number, len(arms))
-
-
-def times(records: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each ARM of some sound records: its seconds with _low, _high and _n."""
-    arms, logs = _logs_by_arm(records)
-    seconds = intervals(logs).drop(columns="p").add_prefix("seconds_").rename(columns={"seconds_value": "seconds"})
-    return pd.concat([arms, seconds], axis=1)
+    logs = np.log(records["seconds"].to_numpy(float))
+    found = intervals(logs, number, records["run_id"].to_numpy(), known.time if known else None)
+    found = found.drop(columns="p").add_prefix("seconds_").rename(columns={"seconds_value": "seconds"})
+    return pd.concat([arms, found], axis=1)
 
 
 def sound(records: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +111,7 @@ class Noise:
         times: of the seconds of each arm; NaN with one replicate. They show more of a machine that gets slower and
             faster than ratios do.
         waited: the share of the measured time in which a process waited for a processor, of the implementation with
-            the least, since some have more threads than processors; NaN where unknown.
+            the least, since some have more threads than processors, in the busiest round; NaN where unknown.
     """
 
     ratios: float
@@ -107,14 +142,16 @@ class Noise:
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
     groups = [logs for arm, logs in log_ratios(run).items() if arm[ARM.index("implementation")] not in LIMITS]
-    return Noise(median_sd(groups), median_sd(_logs_by_arm(sound(run.records))[1]), _waited(run))
+    seconds = [np.log(of.to_numpy(float)) for _, of in sound(run.records).groupby(ARM, observed=True)["seconds"]]
+    return Noise(median_sd(groups), median_sd(seconds), float(waited(run).max()))
 
 
-def _waited(run: Run) -> float:
+def waited(run: Run) -> pd.Series:
+    """Return by round the share of the measured time in which a process waited for a processor, as in Noise."""
     known = run.turns[["pressure_seconds", "outside_seconds"]].dropna()
-    names = run.turns["record"][known.index].map(run.records["implementation"].astype(str))
-    spent = known.groupby(names).sum()
-    return float((spent["pressure_seconds"] / spent["outside_seconds"]).min())
+    of = [run.turns["record"][known.index].map(run.records[name].astype(str)) for name in ("run_id", "implementation")]
+    spent = known.groupby(of).sum()
+    return (spent["pressure_seconds"] / spent["outside_seconds"]).groupby(level=0).min()
 
 
 def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
@@ -136,7 +173,7 @@ def median_sd(groups: Sequence[np.ndarray]) -> float:
 @functools.lru_cache(maxsize=1)
 def blocks_of(run: Run) -> Blocks:
     """Return the blocks of a run's sound records: what all its ratios are taken from."""
-    return Blocks(run.turns, sound(run.records))
+    return Blocks(run.turns, sound(run.records), lasting(run))
 
 
 class Blocks:
@@ -147,9 +184,11 @@ class Blocks:
     Args:
         turns: with the columns record, block and seconds.
         records: those of which ratios are taken.
+        known: what lasts for a round, where that is known.
     """
 
-    def __init__(self, turns: pd.DataFrame, records: pd.DataFrame) -> None:
+    def __init__(self, turns: pd.DataFrame, records: pd.DataFrame, known: Lasting | None = None) -> None:
+        self.lasts = known.ratio if known else None
         chosen = turns["record"].isin(records.index).to_numpy()
         seconds, row, block = (turns[name].to_numpy()[chosen] for name in ("seconds", "record", "block"))
         self.logs = ratios.block_logs(seconds, row, block)
@@ -160,24 +199,28 @@ class Blocks:
                 "arm": records.groupby(ARM, sort=False, observed=True).ngroup().to_numpy(),
                 "replicate": records.groupby(["run_id", "replicate"], sort=False, observed=True).ngroup().to_numpy(),
                 "record": records.index.to_numpy(),
+                "round": records["run_id"].to_numpy(),
             }
         )
 
     def replicate_log_ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
         """Return a row for each pair of ARMs and each replicate that has both.
 
-        Its columns are pair, which counts from 0, and log_ratio, the median over the blocks that both have.
+        Its columns are pair, which counts from 0, round, and log_ratio, the median over the blocks that both have.
         """
         over, under = self._numbers(numerators), self._numbers(denominators)
         pairs = pd.DataFrame({"pair": np.arange(len(over)), "over": over, "under": under})
         both = pairs.merge(self.records, left_on="over", right_on="arm").drop(columns="arm")
         both = both.merge(
-            self.records, left_on=["under", "replicate"], right_on=["arm", "replicate"], suffixes=("_over", "_under")
+            self.records.drop(columns="round"),
+            left_on=["under", "replicate"],
+            right_on=["arm", "replicate"],
+            suffixes=("_over", "_under"),
         ).sort_values("pair", kind="stable", ignore_index=True)
         both["log_ratio"] = ratios.log_ratios(
             self.logs, both["record_over"].to_numpy(), both["record_under"].to_numpy()
         )
-        return both.loc[both["log_ratio"].notna(), ["pair", "log_ratio"]]
+        return both.loc[both["log_ratio"].notna(), ["pair", "round", "log_ratio"]]
 
     def ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
         """Return the ratio of the times of each pair, with _low, _high, _p and _n; NaN where no block has both.
@@ -186,7 +229,7 @@ class Blocks:
         """
         logs = self.replicate_log_ratios(numerators, denominators)
         known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)
-        estimates = intervals(grouped(logs["log_ratio"].to_numpy(), number, len(known)))
+        estimates = intervals(logs["log_ratio"].to_numpy(), number, logs["round"].to_numpy(), self.lasts)
         estimates = estimates.add_prefix("ratio_").rename(columns={"ratio_value": "ratio"}).set_axis(known)
         return estimates.reindex(range(len(numerators))).set_axis(numerators.index)
 

@@ -64,6 +64,12 @@ class Run:
         return self.metadata.run.run_id
 
     @property
+    def rounds(self) -> dict[str, int]:
+        """How many replicates each of its rounds has, by the round's run_id, the oldest first."""
+        replicates = self.records[["run_id", "replicate"]].drop_duplicates()
+        return dict(replicates["run_id"].astype(str).value_counts().sort_index())
+
+    @property
     def baseline(self) -> str:
         """The implementation that all ratios are taken to; of a run that names none, torch_lstm or its first one."""
         if self.metadata.run.baseline:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import operator
 
+import pandas as pd
+
 from benchmarks import processors
 from benchmarks.metadata import UNKNOWN
 from benchmarks.runner import cards
-from benchmarks.words import count
+from benchmarks.words import count, listed, share
 from reports import estimates, peak
 from reports.frames import Run
 from reports.tracks import LIMITS
@@ -25,6 +27,8 @@ def preamble(run: Run) -> list[str]:
     commit_id = (commit.id or UNKNOWN)[:12] + (", with changes" if commit.dirty else "")
     numbers = ((options.replicates, "replicate"), (options.blocks, "block"))
     often = " of ".join(count(number, word) for number, word in numbers if number)
+    if len(run.rounds) > 1:
+        often = _rounds(run)
     seed = f", seed {options.seed}" if options.benchmarks else ""  # unknown where only rows are known
     products = metadata.matmul_precision
     products = "float32, the precision of its products is unknown" if products == UNKNOWN else products
@@ -38,7 +42,32 @@ def preamble(run: Run) -> list[str]:
         *peak_and_noise(run),
         *card(run),
         f"{often}{seed}; commit {commit_id}; run {run.run_id}",
+        about(run),
     ]
+
+
+def _rounds(run: Run) -> str:
+    """Return how many rounds and replicates a run has, when it was measured, and how busy each round was."""
+    each, options = run.rounds, run.metadata.run
+    first, last = (pd.Timestamp(moment, unit="s") for moment in run.turns["started"].agg(["min", "max"]))
+    replicates = f"{listed([*map(str, each.values())])} replicates of {count(options.blocks, 'block')}"
+    waited = ", ".join(map(share, estimates.waited(run)))
+    busy = f", in which a process waited for a processor in {waited} of the time" if waited else ""
+    return f"{count(len(each), 'round')} of {replicates}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC{busy}"
+
+
+def about(run: Run) -> str:
+    """Return what an interval holds: another round, or where nothing is known of rounds there, only this one."""
+    known = estimates.lasting(run)
+    if len(run.rounds) > 1:
+        return "an interval of 95 %: one more round on this machine lies within"
+    if known is None:
+        return "an interval of 95 % is about this run only: another run can lie outside (--rounds says how far)"
+    ratio, time = (f"{100 * sd:.1f} %" for sd in (known.ratio, known.time))
+    return (
+        "an interval of 95 %: the mean of other rounds on such a processor lies within. It has what lasts for a round:"
+        f" {ratio} of a ratio, {time} of a time (standard deviations of the {known.rounds} rounds of {known.of})"
+    )
 
 
 def versions(run: Run) -> str:

@@ -37,7 +37,7 @@ def summarise(run: Run) -> pd.DataFrame:
     rows = frames.plain(records.drop_duplicates(ARM)[[*ARM, *CONSTANT]])
     rows["position"] = rows.groupby(BENCHMARK, sort=False).ngroup()  # the order in which the run was asked for them
     medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
-    for columns in (estimates.times(sound), medians, ratios, failed):
+    for columns in (estimates.times(sound, estimates.lasting(run)), medians, ratios, failed):
         rows = rows.merge(frames.plain(columns), on=ARM, how="left")
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")

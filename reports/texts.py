@@ -24,7 +24,9 @@ from benchmarks.worker.timing import Turn
 from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
-from reports import composition, formatting, frames, tables, today, tracks
+from impls.core.text import json_text
+from reports import composition, formatting, frames, rounds, tables, today, tracks
+from reports.estimates import PUBLISHED
 from reports.history import began
 from reports.parts import lengths
 from reports.preamble import preamble, torch_and_jax, versions
@@ -32,7 +34,6 @@ from reports.report import PURPOSES, Report
 from reports.run_folder import complete
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
-PUBLISHED = ROOT / "reports" / "published"
 STEP, CALL = "train_step", "forward"
 NAMED = {
     "torch_lstm": "`torch.nn.LSTM`",
@@ -279,6 +280,7 @@ def made(path: str, text: str, reports: Sequence[Report]) -> str:
 
 def write() -> None:
     """Write every block anew, and the tables of each published run, whose answers are from today's code."""
+    write_text(PUBLISHED / "rounds.json", json_text(rounds.known(rounds.published())))  # first, since the tables use it
     reports = published()
     for report in reports:
         write_text(report.run.folder / "table.md", tables.markdown(report))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.tables import Column
-from reports.estimates import intervals
-from reports.frames import ARM, plain
+from reports.estimates import intervals, lasting
+from reports.frames import ARM, KEY, plain
 from reports.report import Answer, Report, in_order, training
 from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER
@@ -24,21 +25,23 @@ def make(report: Report) -> Iterator[Answer]:
     of a replicate, and its interval is wider than that of a ratio inside a block.
     """
     sound = report.sound
-    seconds = plain(report.run.records[[*ARM, "replicate", "seconds"]]).merge(plain(sound[ARM]))
+    seconds = plain(report.run.records[[*KEY, "seconds"]]).merge(plain(sound[ARM]))
+    rest = [name for name in KEY if name != "problem"]
     same = seconds["problem"].str.replace(SUFFIX, "")
     both = seconds[same != seconds["problem"]].assign(same=same)
     both = both.merge(
         seconds,
-        left_on=["same", *ARM[1:], "replicate"],
-        right_on=["problem", *ARM[1:], "replicate"],
+        left_on=["same", *rest],
+        right_on=["problem", *rest],
         suffixes=("", "_without"),
     )
-    both["log"] = np.log(both["seconds"] / both["seconds_without"])
-    groups = both.groupby(ARM, sort=False)["log"].agg(np.asarray)
-    if groups.empty:
+    if both.empty:
         return
-    costs = intervals(list(groups)).set_axis(groups.index).add_prefix("cost_").rename(columns={"cost_value": "cost"})
-    compared = sound.merge(costs.reset_index(), on=ARM)
+    logs, known = np.log((both["seconds"] / both["seconds_without"]).to_numpy()), lasting(report.run)
+    number = both.groupby(ARM, sort=False).ngroup().to_numpy()
+    costs = intervals(logs, number, both["run_id"].to_numpy(), known.ratio if known else None)
+    costs = costs.add_prefix("cost_").rename(columns={"cost_value": "cost"})
+    compared = sound.merge(pd.concat([both.drop_duplicates(ARM)[ARM].reset_index(drop=True), costs], axis=1), on=ARM)
     steps = training(compared)
     said, mine = [], steps[steps["implementation"] == report.baseline].sort_values("cost")
     if len(mine):

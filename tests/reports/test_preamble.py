@@ -1,8 +1,14 @@
 """The lines above and below the tables."""
 
+import dataclasses
+
 import pytest
 
-from reports.preamble import card, notes, peak_and_noise, preamble
+from benchmarks import json_files
+from benchmarks.calibration.pool import Identity
+from reports.estimates import PUBLISHED, lasting
+from reports.preamble import about, card, notes, peak_and_noise, preamble
+from reports.summary import summarise
 from tests.helpers.records import SMALL, described, failed, record, save
 
 FULL = "full float32: no TF32, no bfloat16 products"
@@ -48,6 +54,17 @@ def test_the_notes_explain_what_the_run_has(tmp_path):
         assert [name for name, text in texts.items() if word in text] == ["gpu"]
     assert [name for name, text in texts.items() if "OPENBLAS_CORETYPE" in text] == ["slowed"]
     assert all("slower than base" in text and "1 %" in text for text in texts.values())
+
+
+def test_what_an_interval_is_about_is_told(tmp_path):
+    pool = json_files.read(PUBLISHED / "calibration-family-26" / "pool" / "pool.json", Identity)
+    run = save(tmp_path, SMALL)
+    assert "this run only" in about(run)
+    known = described(run, machine=pool.machine)
+    assert lasting(known).of in about(known)
+    assert summarise(known)["seconds_high"].min() > summarise(run)["seconds_high"].min()
+    on_gpu = dataclasses.replace(known, records=known.records.assign(device="cuda"))
+    assert "this run only" in about(on_gpu)
 
 
 def on_a_card(*turns):

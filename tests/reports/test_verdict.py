@@ -13,7 +13,8 @@ from tests.helpers.records import record, save, spread_out, trained
 
 
 def frame(groups, names="other"):
-    found = estimates.intervals(groups).add_prefix("ratio_")
+    number = np.repeat(range(len(groups)), list(map(len, groups)))
+    found = estimates.intervals(np.concatenate(groups), number, np.zeros(len(number))).add_prefix("ratio_")
     return found.assign(ratio=found["ratio_value"], implementation=names)
 
 

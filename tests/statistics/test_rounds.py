@@ -1,0 +1,90 @@
+"""Intervals hold the next round: on simulated rounds whose truth is known, and on every published pool and run."""
+
+import numpy as np
+import pytest
+
+from benchmarks.statistics.intervals import means, t_interval
+from benchmarks.statistics.rounds import lasting, of_one, of_several
+from impls.core.text import json_text
+from reports import rounds
+from reports.estimates import PUBLISHED
+
+WITHIN, GROUPS, TRIES = 0.02, 40, 100
+KINDS = ["ratio", "time"]
+
+
+def simulated(rng, between, number, replicates):
+    """The values of GROUPS, shape (groups, rounds, replicates); the truth of each is 0."""
+    lasts = rng.normal(0, between, (GROUPS, number, 1)) if between else 0.0
+    return lasts + rng.normal(0, WITHIN, (GROUPS, number, replicates))
+
+
+def holds(found, values):
+    low, high = t_interval(found)
+    return ((low <= values) & (values <= high)).mean()
+
+
+@pytest.mark.parametrize("between", [0.0, 0.01, 0.05])
+@pytest.mark.parametrize("number", [2, 5])
+def test_several_rounds_hold_one_more(between, number):
+    rng, held = np.random.default_rng(1), []
+    for _ in range(TRIES):
+        seen = simulated(rng, between, number + 1, 2).mean(axis=2)
+        held.append(holds(of_several(means(list(seen[:, :-1]))), seen[:, -1]))
+    assert 0.93 <= np.mean(held) <= 0.97, np.mean(held)
+
+
+@pytest.mark.parametrize("between", [0.0, 0.01, 0.05])
+def test_one_round_holds_the_mean_of_many(between):
+    rng, held = np.random.default_rng(2), []
+    for _ in range(TRIES):
+        found = means(list(simulated(rng, between, 1, 4)[:, 0]))
+        held.append(holds(of_one(found, between), np.zeros(GROUPS)))
+    assert 0.93 <= np.mean(held) <= 0.97, np.mean(held)
+
+
+@pytest.mark.parametrize("between", [0.0, 0.01, 0.05])
+def test_what_lasts_for_a_round_is_found(between):
+    values = simulated(np.random.default_rng(3), between, 20, 3)
+    assert lasting(list(map(list, values))) == pytest.approx(between, rel=0.1, abs=0.004)
+
+
+@pytest.fixture(scope="module")
+def published():
+    return list(rounds.published())
+
+
+def left_out(rng, logs):
+    """Of all rows: the share whose interval, of four replicates of one round, holds the mean of the other rounds.
+
+    What lasts for a round is known from the others. And the share where the interval of up to five rounds of two
+    replicates holds the round that comes next.
+    """
+    groups = rounds.by_round(logs)
+    one, several = [], []
+    for number in range(len(groups[0])):
+        rest = [[values for k, values in enumerate(of) if k != number] for of in groups]
+        drawn = [rng.permutation(of[number])[:4] for of in groups]
+        others = np.array([np.mean([values.mean() for values in of]) for of in rest])
+        one.append(holds(of_one(means(drawn), lasting(rest)), others))
+        five = [[rng.permutation(values)[:2].mean() for values in of[max(0, number - 5) : number]] for of in groups]
+        if len(five[0]) > 1:
+            new = np.array([values.mean() for values in drawn])
+            several.append(holds(of_several(means(five)), new))
+    return np.mean(one), np.mean(several)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", KINDS)
+def test_published_rounds_agree_within_their_intervals(kind, published):
+    rng = np.random.default_rng(4)
+    for _, name, logs in published:
+        held = np.mean([left_out(rng, logs[kind]) for _ in range(10)], axis=0)
+        print(f"{name}, {kind}: {np.round(100 * held, 1)} %")
+        assert held.min() >= 0.90, name
+
+
+@pytest.mark.nightly
+def test_what_reports_take_for_known_is_what_was_published(published):
+    """`nox -s publish` writes it anew."""
+    assert (PUBLISHED / "rounds.json").read_text() == json_text(rounds.known(published))
