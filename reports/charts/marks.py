@@ -1,9 +1,9 @@
-"""What several charts share: the rows that they draw, the words of their marks, logarithmic axes, colors."""
+"""What several charts share: the rows that they draw, the words of their marks, logarithmic axes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import altair as alt
@@ -13,13 +13,6 @@ from impls.core.text import one_line
 from reports.charts import style
 from reports.headline import subject
 from reports.report import PURPOSES, WORKLOAD, Report
-
-TIME = (
-    "datum.value >= 0.9999 ? format(datum.value, '~g') + ' s'"
-    " : datum.value >= 0.9999e-3 ? format(datum.value * 1e3, '~g') + ' ms'"
-    " : format(datum.value * 1e6, '~g') + ' µs'"
-)
-"""The label of a tick of a time in seconds."""
 
 
 def asked(report: Report, modes: Iterable[str] = PURPOSES) -> pd.DataFrame:
@@ -73,29 +66,14 @@ def log_axis(
     length: int,
     apart: int = 32,
     least: int = 3,
-    time: bool = False,
     form: str = "~g",
 ) -> dict[str, Any]:
-    """Return the options of a logarithmic axis, as a channel has them: of seconds if `time`, else in a format.
+    """Return the options of a logarithmic axis, as a channel has them.
 
     It has at most a tick for each `apart` pixels of its length, or `least` ticks.
     """
-    label: dict[str, Any] = {"labelExpr": TIME} if time else {"format": form}
     ticks = style.ticks(*ends, max(least, length // apart))
     return {
         "scale": alt.Scale(type="log", domain=list(ends), nice=False, clamp=True),
-        "axis": alt.Axis(values=ticks, title=title, grid=True, **label),
+        "axis": alt.Axis(values=ticks, title=title, grid=True, format=form),
     }
-
-
-FIRST_COLORS = ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp")
-"""The names that have the same color in every chart, in the order of the colors."""
-
-
-def several(names: Sequence[str]) -> alt.Scale:
-    """Return a color for each of some names that have no order."""
-    kept = {name: style.SEVERAL[k] for k, name in enumerate(FIRST_COLORS) if name in names}
-    rest = [color for color in style.SEVERAL if color not in kept.values()] or style.SEVERAL
-    others = [name for name in names if name not in kept]
-    kept |= {name: rest[k % len(rest)] for k, name in enumerate(others)}
-    return alt.Scale(domain=list(names), range=[kept[name] for name in names])

@@ -5,25 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
-
 from impls.core.text import one_line
 from reports.tracks import DEFAULT, TUNED
 
 INK, SOFT, GRID, PAPER = "#222222", "#5f5f5f", "#dddddd", "#fefefe"
-BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY = (
-    "#0072b2", "#d55e00", "#009e73", "#c2699a", "#b97f00", "#2a8fcc",
-)  # fmt: skip
-"""Okabe and Ito's colors, some made darker: contrast at least 3 to 1 with white, and DARK's with its paper."""
+BLUE, VERMILION = "#0072b2", "#d55e00"
+"""Of Okabe and Ito's colors: contrast at least 3 to 1 with white, and DARK's with its paper."""
 
 DARK = {
     INK: "#e8e8e8", SOFT: "#b0b0b0", GRID: "#3d3d3d", PAPER: "#121212",
-    BLUE: "#4fa3e3", VERMILION: "#ff8648", GREEN: "#2fc79a", PURPLE: "#e79cc6", OCHRE: "#f0b429", SKY: "#a8dcff",
+    BLUE: "#4fa3e3", VERMILION: "#ff8648",
 }  # fmt: skip
 """The color that replaces each color on a dark page."""
-
-SEVERAL = (BLUE, VERMILION, GREEN, PURPLE, OCHRE, INK, SKY)
-"""The colors of things that have no order, such as implementations; after the last comes the first again."""
 
 TRACKS = {DEFAULT: (BLUE, "circle"), TUNED: (VERMILION, "square")}
 """The color and the mark of a track."""
@@ -47,7 +40,6 @@ CONFIG: dict[str, Any] = {
         "symbolSize": 70, "symbolStrokeWidth": 2, "aria": False,
     },
     "header": {**_TEXT, "labelColor": INK, "titleColor": INK, "labelAnchor": "start", "labelLimit": 300},
-    "title": {"font": FONT, "fontSize": 13, "anchor": "start", "color": INK, "aria": False},
     "point": {"size": 55, "filled": True, "opacity": 1},
     "rule": {"strokeWidth": 2},
 }  # fmt: skip
@@ -64,15 +56,6 @@ def dark_rules() -> str:
     return "".join(
         f'svg [{what}="{light}"]{{{what}:{other}}}' for light, other in DARK.items() for what in ("fill", "stroke")
     )
-
-
-def limits(points: pd.DataFrame, number: str) -> tuple[float, float]:
-    """Return the ends of a log axis: all numbers with low and high, of which a factor of 3 beyond them is shown."""
-    least, most = points[number].min(), points[number].max()
-    bottom = max(least / 3, min(least, points["low"].min()))  # the least of no intervals is NaN, and then not taken
-    top = min(most * 3, max(most, points["high"].max()))
-    room = max((top / bottom) ** 0.05, 1.02)
-    return float(bottom / room), float(top * room)
 
 
 def ticks(low: float, high: float, most: int = 8) -> list[float]:
