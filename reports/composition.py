@@ -15,8 +15,8 @@ import pandas as pd
 
 from benchmarks import processors
 from benchmarks.tables import Column
-from reports import formatting, history, tables
-from reports.frames import ARM, Run
+from reports import formatting, tables
+from reports.frames import ARM, Run, machine_label
 from reports.headline import Recommendation, clearly_fastest, recommendations
 from reports.report import PURPOSES, Report, Shown
 from reports.tables import is_ok, words_of
@@ -45,7 +45,7 @@ def machines(reports: Sequence[Report]) -> list[Machine]:
     of_machine: dict[str, list[Report]] = {}
     seen: dict[str, set[tuple[str, ...]]] = {}
     for each in reports:
-        key = history.machine_label(each.run.metadata)
+        key = machine_label(each.run.metadata)
         arms = set(each.summary[ARM].astype(str).itertuples(index=False, name=None))
         if not arms <= seen.setdefault(key, set()):
             of_machine.setdefault(key, []).append(each)

@@ -21,9 +21,8 @@ import pyarrow.parquet as pq
 from benchmarks.metadata import Metadata
 from impls.core.files import check_regular, write_text, write_whole
 from impls.core.text import one_line
-from reports import history
 from reports.charts.drawing import file_name
-from reports.frames import ENVIRONMENT, RESULTS, Unreadable, read_run
+from reports.frames import ENVIRONMENT, RESULTS, Unreadable, began, machine_label, read_run
 
 IN_FILE = b"lstm-bench run"
 """The key of a Description in a file's metadata."""
@@ -77,7 +76,7 @@ class Dataset:
         known = {**(table.schema.metadata or {}), IN_FILE: msgspec.json.encode(described)}
         buffer = pa.BufferOutputStream()
         pq.write_table(table.replace_schema_metadata(known), buffer, compression="zstd")
-        date = history.began(run.run_id)
+        date = began(run.run_id)
         month = "unknown" if pd.isna(date) else f"{date:%Y-%m}"
         path = f"{self.root}/month={month}/{file_name(run.run_id)}.parquet"
         if self.is_folder:
@@ -143,7 +142,7 @@ class Dataset:
             metadata = msgspec.json.decode(described.environment, type=Metadata)
         except (ValueError, OSError, RecursionError, pa.ArrowException) as error:
             return Unreadable(f"{name} is no run of a dataset: {error}")
-        label, date = history.machine_label(metadata), history.began(metadata.run.run_id)
+        label, date = machine_label(metadata), began(metadata.run.run_id)
         return {
             "run_id": metadata.run.run_id,
             "machine_label": label,

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,11 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks import json_files
-from benchmarks.metadata import Metadata
+from benchmarks import json_files, processors
+from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
 from benchmarks.options import Options
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
+from benchmarks.words import count
 from impls.core.command_line import describe
+from impls.core.precision import TF32
 from impls.core.text import one_line
 from reports import benchmark_json
 
@@ -215,6 +218,24 @@ def _refuse(path: Path, records: pd.DataFrame, wrong: pd.Series, what: str) -> N
     if wrong.any():
         first = records.loc[wrong, KEY].iloc[0]
         raise Unreadable(f"{path}: {'/'.join(map(str, first))} {what}")
+
+
+def machine_label(metadata: Metadata) -> str:
+    """Return the processor with all that is known of it, the GPU if there is one, and the threads.
+
+    Times are compared only where all are equal. The GPU's driver is not among it: like a version, it may be what
+    changed a time.
+    """
+    machine, run = metadata.machine, metadata.run
+    gpu = f" + {name_and_driver(machine.gpu)[0]}" if machine.gpu else ""
+    gpu += ", TF32" if run.precision == TF32 else ""
+    threads = count(run.threads, "thread") if run.threads else f"{UNKNOWN} threads"
+    return f"{processors.key(machine)}{gpu}, {threads}"
+
+
+def began(run_id: str) -> Any:
+    """Return when a run began, in UTC, as its id says; NaT where the id does not say it."""
+    return pd.to_datetime(run_id.partition("-")[0], format="%Y%m%dT%H%M%S", utc=True, errors="coerce")
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:

@@ -26,14 +26,13 @@ from benchmarks.record import harmless
 from benchmarks.words import count, listed
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, estimates, exceptions, history, today
+from reports import composition, estimates, exceptions, today
 from reports.charts import shapes, style
 from reports.charts.drawing import Drawing, write
 from reports.composition import Machine
 from reports.documents import Document
-from reports.frames import Run
+from reports.frames import Run, began
 from reports.headline import Recommendation
-from reports.history import began
 from reports.preamble import notes, preamble, torch_and_jax
 from reports.report import PURPOSES, Report, Shown
 from reports.tracks import LIMITS
@@ -51,7 +50,6 @@ PAGES = {"index.html": "Which LSTM is fastest?", "rows.html": "All rows"}
 SECTIONS = {
     "shapes": "Shape by shape",
     "more": "More questions",
-    "across-runs": "History",
     "trust": "Can I trust it?",
     "columns": "What the words mean",
     "run": "Run it on yours",
@@ -236,11 +234,9 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     found = composition.machines(reports)
     parts = [_part(machine, folder) for machine in found]
     head = found[0].head
-    tables = history.tables(reports)
     present = {
         "shapes": any(part.advised for part in parts),
         "more": any("more" in part.shown for part in parts),
-        "across-runs": tables,
     }
     devices = {device for report in reports for device in report.summary["device"].astype(str)}
     standing = [(machine.label, report) for machine in found for report in machine.runs]
@@ -262,7 +258,6 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         best=composition.best(head.baseline),
         purposes=PURPOSES,
         notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(head.run)],
-        across=tables,
         cite=cite,
         bibtex=bibtex,
         compared=_compared,

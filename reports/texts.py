@@ -27,7 +27,6 @@ from impls.core.registry import Implementation
 from impls.core.text import json_text
 from reports import composition, formatting, frames, rounds, tables, today, tracks
 from reports.estimates import PUBLISHED
-from reports.history import began
 from reports.parts import lengths
 from reports.preamble import preamble, torch_and_jax, versions
 from reports.report import PURPOSES, Report
@@ -94,7 +93,7 @@ def _measured(report: Report) -> str:
     """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; torch 2.13.0, jax 0.10.2; 2026-11-29`."""
     machine = report.run.metadata.machine
     words = f"{processors.words(machine)}, {count(machine.cores or 0, 'core')}"
-    return f"{words}; {torch_and_jax(report.run)}; {began(report.run.run_id):%Y-%m-%d}"
+    return f"{words}; {torch_and_jax(report.run)}; {frames.began(report.run.run_id):%Y-%m-%d}"
 
 
 def _faster(reports: Sequence[Report], mode: str, problem: str) -> list[Any]:

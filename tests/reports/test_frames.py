@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.metadata import Machine, Metadata
+from benchmarks.options import Options
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, read_records
 from reports import frames
 from reports.summary import summarise
@@ -27,6 +30,26 @@ def test_a_file_of_every_schema_version_reads(version):
     found = summarise(run).set_index("implementation")
     assert found.loc["jax_scan", "ratio"] == pytest.approx(2.4, 0.1)
     assert found.loc["torch_lstm", "verdict"] == "baseline"
+
+
+EPYC = Machine(cpu="AMD EPYC", family=26, model=2, stepping=1, instructions=("AVX-512",))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"family": 25}, {"family": None}, {"model": 3}, {"stepping": 2}, {"instructions": ("AVX2",)},
+        {"caches": {"L2": 1}}, {"gpu": "H100, 570.1"},
+    ],
+)  # fmt: skip
+def test_processors_of_one_name_are_two_machines(other):
+    """Two were called "AMD EPYC": 211 GFLOP/s on one, 490 on the other."""
+
+    def label(**machine):
+        return frames.machine_label(Metadata(machine=msgspec.structs.replace(EPYC, **machine), run=Options(threads=2)))
+
+    assert label() == label(system="Linux 7") != label(**other)
+    assert label(gpu="H100, 570.1") == label(gpu="H100, 580.2")  # a driver is like a version
 
 
 def test_a_newer_schema_is_refused(tmp_path):
