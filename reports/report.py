@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -35,12 +34,6 @@ class Answer:
     def rows(self) -> list[Any]:
         """The rows of the table, as its columns take them."""
         return list(self.frame.itertuples(index=False))
-
-    def as_text(self) -> Answer:
-        """Return the same answer with the texts of its cells as its frame, which another process can have."""
-        cells = pd.DataFrame([[column.cell(row) for column in self.columns] for row in self.rows])
-        columns = [replace(column, cell=itemgetter(k)) for k, column in enumerate(self.columns)]
-        return replace(self, columns=columns, frame=cells)
 
 
 @dataclass(frozen=True)

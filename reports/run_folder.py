@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import click
 
 from benchmarks import json_files
 from benchmarks.metadata import Metadata
-from benchmarks.processes import die_with_parent
 from impls.core.files import write_text, write_whole
 from reports import frames, parts, site, tables, today
 from reports.charts.drawing import file_name
@@ -37,7 +34,7 @@ COPIED = [name for name in RAW if name != "results.json"]
 def reports(
     paths: Iterable[Path], folder: Path | None, page: Path, links: site.Links = ()
 ) -> tuple[list[Report], list[Unreadable]]:
-    """Write several runs, each into a folder of its name; as many at a time as there are processors.
+    """Write several runs, each into a folder of its name.
 
     Args:
         paths: of the runs, as for frames.read_run.
@@ -55,14 +52,8 @@ def reports(
     runs = today.in_order(read)
     if runs and (mine := _of_somebody_else(page, OF_A_SITE if links else ())):
         raise click.ClickException(f"{page / mine} is not of this suite; give another --out")
-    named = names(runs)
-    every = [(run, name, folder / name if folder else page, page, links) for run, name in zip(runs, named, strict=True)]
-    if len(every) < 2:
-        return [_write(*each) for each in every], unreadable
-    most = min(len(every), os.cpu_count() or 1)
-    context, parent = multiprocessing.get_context("spawn"), (os.getpid(),)
-    with ProcessPoolExecutor(most, context, initializer=die_with_parent, initargs=parent) as pool:
-        return list(pool.map(_write, *zip(*every, strict=True))), unreadable
+    named = zip(runs, names(runs), strict=True)
+    return [_write(run, name, folder / name if folder else page, page, links) for run, name in named], unreadable
 
 
 def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> Report:

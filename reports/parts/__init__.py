@@ -18,8 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from reports.charts.drawing import write
-from reports.report import Answer, Report, Shown
+from reports.charts.drawing import Drawing, write
+from reports.report import Report, Shown
 
 
 @cache
@@ -37,11 +37,5 @@ def made(report: Report) -> Iterator[Shown]:
 
 
 def drawn(shown: Iterable[Shown], folder: Path) -> list[Shown]:
-    """Write the charts of what is shown into a folder, and return everything as a page has it.
-
-    The same records give the same bytes.
-    """
-    return [
-        replace(each, what=each.what.as_text() if isinstance(each.what, Answer) else write(each.what, folder))
-        for each in shown
-    ]
+    """Write the charts of what is shown into a folder, and return everything as a page has it."""
+    return [replace(each, what=write(each.what, folder)) if isinstance(each.what, Drawing) else each for each in shown]

@@ -7,7 +7,6 @@ from click.testing import CliRunner
 from reports import run_folder
 from reports.__main__ import cli
 from reports.run_folder import OF_A_SITE, RAW
-from tests.helpers import processes
 from tests.helpers.records import SMALL, failed, record, save, trained
 
 WHERE = {"workload": "sequence", "mode": "train_step"}
@@ -34,18 +33,6 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     figures = {f"figures/accuracy-float32-cpu.{kind}" for kind in ("svg", "png")}
     assert {"summary.csv", "table.md", "table.tex", "index.html", "rows.html", *figures} <= set(one)
     assert {name for name in one if one[name] != other[name]} <= {"results.parquet"}
-
-
-@pytest.mark.process
-def test_a_killed_report_of_several_runs_leaves_no_process(tmp_path):
-    folders = [save(tmp_path / name, [row | WHERE | {"run_id": name} for row in SMALL], name).folder for name in "ab"]
-    started = processes.start("-m", "reports", "report", *folders, "--out", tmp_path / "out")
-    processes.wait_for(lambda: len(processes.children(started, "spawn_main")) == 2 or started.poll() is not None)
-    pool = processes.children(started, "spawn_main")
-    started.kill()
-    started.communicate(timeout=100)
-    assert len(pool) == 2
-    processes.wait_for(lambda: not any(processes.runs(pid, "spawn_main") for pid in pool))
 
 
 def test_an_unreadable_run_is_one_line_and_the_others_are_still_reported(tmp_path):
