@@ -18,9 +18,8 @@ with command_line.starting():
     from impls.core import registry
     from impls.core.contract import NoDevice, NotInstalled, Unsupported
     from impls.core.files import write_whole
-    from impls.core.formats import FORMATS
     from impls.core.registry import Implementation
-    from impls.core.weights import Array, Case, layers, read_case
+    from impls.core.weights import Array, Case, read_case
 
 
 def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu") -> dict[str, Array]:
@@ -38,8 +37,6 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
         raise Unsupported(f"{implementation.name}: it computes no LSTM, only multiply-adds")
     if reason := implementation.lacks(device, case.problem.dtype, "sequence", case.problem.lengths):
         raise Unsupported(f"{implementation.name}: {reason}")
-    if reason := overflow_of(case):
-        raise ValueError(reason)
     prepared = registry.load(implementation).prepare(case.problem, case.weights, device, "sequence")
     mode = "train_step" if case.has_cotangents else "forward"
     with np.errstate(all="ignore"):  # a result that overflowed is refused below
@@ -55,33 +52,6 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
                 f"{implementation.name}: {name} holds NaN or infinity: {case.problem.dtype} overflows here"
             )
     return kept
-
-
-def overflow_of(case: Case) -> str | None:
-    """Return which product of an input and a weight may overflow: its sum would be NaN, or infinite with any sign."""
-    largest = FORMATS[case.problem.dtype].largest
-    for k, (layer, suffix, _) in enumerate(layers(case.problem)):
-        products = [("h0", case.inputs.h0[k], f"weight_hh_{suffix}")]
-        if layer == 0:
-            products.append(("x", np.abs(case.inputs.x).max(axis=0), f"weight_ih_{suffix}"))
-        for name, array, weight in products:
-            with np.errstate(over="ignore"):
-                bound = np.abs(array).max(axis=0) @ np.abs(case.weights[weight]).T
-            if bound.max() > largest:
-                return f"{name} times {weight} overflows {case.problem.dtype}"
-    return None
-
-
-def note_on_denormals(case: Case) -> str | None:
-    """Return what the user should know where an array of the case is below the smallest normal number."""
-    dtype = case.problem.dtype
-    smallest = FORMATS[dtype].smallest
-    for name, array in {**case.weights, **case.inputs.arrays()}.items():
-        if 0 < np.abs(array).max(initial=0.0) < smallest:
-            return (
-                f"note: {name} is below {smallest:.1e}, the smallest normal {dtype}; a framework may take it for zero"
-            )
-    return None
 
 
 def main(path: str, case_path: str, out: str, dtype: str, device: str) -> int:
@@ -100,8 +70,6 @@ def main(path: str, case_path: str, out: str, dtype: str, device: str) -> int:
         command_line.say("interrupted", err=True)
         return command_line.INTERRUPTED
     else:
-        if note := note_on_denormals(case):
-            command_line.say(note, err=True)
         return 0
     command_line.say(f"error: {message}", err=True)
     return 2

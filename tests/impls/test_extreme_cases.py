@@ -34,9 +34,6 @@ def result_of(name, path, dtype):
     [
         ("float32", {"x": 1e300}, "c.npz: x holds 2.51666e+300, which float32 can't hold"),
         ("float32", {"x": 1e-310}, "c.npz: x holds at most 2.51666e-310, which float32 rounds to zero"),
-        ("float64", {"x": 1e300, "weights": 1e30}, "error: x times weight_ih_l0 overflows float64"),
-        ("float64", {"h0": 1e300, "weights": 1e30}, "error: h0 times weight_hh_l0 overflows float64"),
-        ("float32", {"x": 1e30, "weights": 1e30}, "error: x times weight_ih_l0 overflows float32"),
         ("float64", {"d_output": 1e200, "x": 1e200, "weights": 1e-200}, "reference: grad_weight_ih_l0 holds NaN"),
     ],
 )
@@ -45,14 +42,6 @@ def test_what_the_dtype_cannot_hold_is_one_line(dtype, scales, line, tmp_path, c
     said = capsys.readouterr().err
     assert (code, said.count("\n")) == (2, 1)
     assert line in said
-
-
-@pytest.mark.parametrize(("dtype", "scale"), [("float32", 1e-40), ("float64", 1e-310)])
-def test_denormal_numbers_get_a_note(dtype, scale, tmp_path, capsys):
-    assert result_of("reference", case(tmp_path / "c.npz", x=scale), dtype)[0] == 0
-    assert "note: x is below" in capsys.readouterr().err
-    assert result_of("reference", case(tmp_path / "c.npz", x=1e-30), dtype)[0] == 0
-    assert capsys.readouterr().err == ""
 
 
 def test_an_implementation_that_gives_nan_writes_nothing(tmp_path, capsys, monkeypatch):
