@@ -12,7 +12,7 @@ import pandas as pd
 
 from impls.core.text import one_line
 from reports import formatting
-from reports.charts import dots, marks, style
+from reports.charts import marks, style
 from reports.charts.drawing import WIDTH, Drawing, file_name
 from reports.report import PURPOSES
 from reports.today import OLDER, is_today
@@ -51,7 +51,11 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
     problems = [one_line(str(rows["problem"].iloc[0])) for rows in found]
 
     def chart() -> Any:
-        axis = marks.log_axis(f"time, × {style.plain(baseline)}", ends, width, apart=40)
+        ticks = style.ticks(*ends, max(3, width // 40))
+        axis: dict[str, Any] = {
+            "scale": alt.Scale(type="log", domain=list(ends), nice=False, clamp=True),
+            "axis": alt.Axis(values=ticks, title=f"time, × {style.plain(baseline)}", grid=True, format="~g"),
+        }
         lines = (
             "[slice(datum.label, 0, indexof(datum.label, '-i')), slice(datum.label, indexof(datum.label, '-i') + 1)]"
         )
@@ -74,7 +78,8 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
             .encode(x=alt.X("ratio:Q", **axis), y=y, text="label:N")
             for side, dy in (("above", -12), ("below", 14))
         ]
-        return alt.layer(dots.line_at(1), interval, point, *texts).properties(width=width, height=ROW * len(problems))
+        at_1 = alt.Chart(pd.DataFrame({"at": [1]})).mark_rule(color=style.SOFT, strokeWidth=1).encode(x="at:Q")
+        return alt.layer(at_1, interval, point, *texts).properties(width=width, height=ROW * len(problems))
 
     where = "" if device == "cpu" else f" on {device}"
     slower = len(every) - len(drawn)

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from impls.core.text import one_line
-from reports.tracks import DEFAULT, TUNED
 
 INK, SOFT, GRID, PAPER = "#222222", "#5f5f5f", "#dddddd", "#fefefe"
 BLUE, VERMILION = "#0072b2", "#d55e00"
@@ -17,9 +16,6 @@ DARK = {
     BLUE: "#4fa3e3", VERMILION: "#ff8648",
 }  # fmt: skip
 """The color that replaces each color on a dark page."""
-
-TRACKS = {DEFAULT: (BLUE, "circle"), TUNED: (VERMILION, "square")}
-"""The color and the mark of a track."""
 
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 SIZE = 12

@@ -3,13 +3,10 @@
 import re
 import xml.etree.ElementTree as ET
 
-import pandas as pd
 import pytest
 
-from reports import parts
 from reports.charts import shapes, style
-from reports.charts.drawing import WIDTH, Drawing, specification, svg, write
-from reports.report import Report
+from reports.charts.drawing import WIDTH, specification, svg, write
 from reports.summary import summarise
 from tests.helpers.records import record, save
 
@@ -38,47 +35,35 @@ def rows(replicates=3, names=SECONDS, modes=MODES, **changes):
     return found
 
 
-def drawn(folder, records):
-    """The summary of a run, and its charts by their names."""
-    run = save(folder, records)
-    summary = summarise(run)
-    found = [each.what for each in parts.made(Report(run, summary))]
-    return summary, {what.name: what for what in found if isinstance(what, Drawing)}
+def drawn(folder, records, mode="train_step"):
+    """The summary of a run, and the dot plot of its shapes; None where there is none."""
+    summary = summarise(save(folder, records))
+    timed = summary[(summary["mode"] == mode) & (summary["status"] == "ok")]
+    return summary, shapes.draw("a cpu", mode, "cpu", [timed], "base")
+
+
+def of_frameworks(records):
+    """The same records, each implementation of a framework of its own."""
+    return [{**row, "versions": f"{row['implementation']} 1"} for row in records]
 
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
-    return drawn(tmp_path_factory.mktemp("one"), rows())
-
-
-def rows_in(drawing, *columns):
-    """The rows of data of a chart that have these columns."""
-    found = specification(drawing)["datasets"].values()
-    return pd.DataFrame([row for rows in found for row in rows if set(columns) <= set(row)])[list(columns)]
-
-
-def placed(drawing):
-    """What each mark of a chart says, with where it stands: text, x, y in pixels within its panel."""
-    found = []
-    for element in ET.fromstring(svg(drawing)).iter():
-        if said := element.get("data-tip"):
-            x, y = map(float, re.findall(r"translate\(([-\d.e]+),([-\d.e]+)\)", element.get("transform"))[-1])
-            found.append((said, x, y))
-    return found
+    return drawn(tmp_path_factory.mktemp("one"), of_frameworks(rows()))
 
 
 def test_every_chart_fits_its_width_and_is_read_in_the_light_and_in_the_dark(one):
-    for drawing in one[1].values():
-        assert drawing.alt.endswith(".")
-        # drawing itself does not check the specification: that takes a tenth of the time of a report
-        assert drawing.chart().to_dict(validate=True) == drawing.chart().to_dict(validate=False)
-        text = svg(drawing)
-        root = ET.fromstring(text)
-        assert float(root.get("width")) <= WIDTH + 16, drawing.name
-        fonts = {element.get("font-size") for element in root.iter()} - {None}
-        assert root.get("font-size")
-        assert all(float(size.removesuffix("px")) >= 11 for size in fonts), drawing.name
-        assert set(re.findall(r'(?:fill|stroke)="(#\w+)"', text)) <= set(style.DARK), drawing.name
+    drawing = one[1]
+    assert drawing.alt.endswith(".")
+    # drawing itself does not check the specification: that takes a tenth of the time of a report
+    assert drawing.chart().to_dict(validate=True) == drawing.chart().to_dict(validate=False)
+    text = svg(drawing)
+    root = ET.fromstring(text)
+    assert float(root.get("width")) <= WIDTH + 16
+    fonts = {element.get("font-size") for element in root.iter()} - {None}
+    assert root.get("font-size")
+    assert all(float(size.removesuffix("px")) >= 11 for size in fonts)
+    assert set(re.findall(r'(?:fill|stroke)="(#\w+)"', text)) <= set(style.DARK)
 
 
 def test_a_dot_is_the_best_of_its_framework_and_the_baseline_is_the_line(tmp_path):
@@ -96,37 +81,35 @@ def test_a_dot_is_the_best_of_its_framework_and_the_baseline_is_the_line(tmp_pat
     assert shapes.draw("a cpu", "train_step", "cpu", [summary[summary["implementation"] == "base"]], "base") is None
 
 
-def test_errors_drawn_are_the_summarys_and_none_stands_at_the_left(tmp_path):
-    records = [{**row, "error": 0.0 if row["implementation"] == "quick" else row["error"]} for row in rows(2)]
-    summary, found = drawn(tmp_path, records)
-    mine = summary[summary["mode"] == "train_step"].set_index("implementation")["error"]
-    shown = rows_in(found["accuracy-float32-cpu"], "implementation", "error").set_index("implementation")["error"]
-    assert shown.to_dict() == mine.to_dict()
-    assert rows_in(found["accuracy-float32-cpu"], "at")["at"].tolist() == [2**-23]  # the spacing of float32 at 1
-    assert min(placed(found["accuracy-float32-cpu"]), key=lambda mark: mark[1])[0] == "quick, p: no error"
+def test_ratios_drawn_are_the_summarys_with_their_intervals(one):
+    summary, drawing = one
+    wanted = summary[(summary["mode"] == "train_step") & (summary["implementation"] != "base")]
+    (data,) = (rows for rows in specification(drawing)["datasets"].values() if "ratio" in rows[0])
+    shown = {row["implementation"]: [row["ratio"], row["low"], row["high"]] for row in data}
+    ends = ["ratio", "ratio_low", "ratio_high"]
+    assert shown == {row.implementation: [getattr(row, end) for end in ends] for row in wanted.itertuples()}
 
 
 def test_the_file_of_a_chart_has_its_dark_colors(one, tmp_path):
-    write(one[1]["accuracy-float32-cpu"], tmp_path)
-    dark = (tmp_path / "accuracy-float32-cpu.svg").read_text().partition("prefers-color-scheme: dark")[2]
+    name = write(one[1], tmp_path).name
+    dark = (tmp_path / f"{name}.svg").read_text().partition("prefers-color-scheme: dark")[2]
     assert f'svg [fill="{style.BLUE}"]{{fill:{style.DARK[style.BLUE]}}}' in dark
-    assert (tmp_path / "accuracy-float32-cpu.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_failed_is_not_drawn(tmp_path):
     failed = {"status": "crashed", "reason": "killed", "seconds": None, "turns": None, "error": None}
-    records = [row if row["implementation"] != "base" else {**row, **failed} for row in rows()]
-    _, found = drawn(tmp_path, records)
-    assert {said.split(",")[0] for said, _, _ in placed(found["accuracy-float32-cpu"])} == {"quick", "slow"}
-    assert drawn(tmp_path, [{**row, **failed} for row in rows()])[1] == {}
+    records = [row if row["implementation"] != "slow" else {**row, **failed} for row in of_frameworks(rows())]
+    assert [said.split(",")[0] for said in drawn(tmp_path, records)[1].said] == ["quick"]
+    without = [row if row["implementation"] != "base" else {**row, **failed} for row in records]
+    assert drawn(tmp_path, without)[1] is None
 
 
 def test_a_long_name_may_have_any_sign(tmp_path):
     """Vega cuts names between the two halves of a sign, which no SVG can hold."""
     name = "🔥" * 40
-    _, found = drawn(tmp_path, [*rows(1), *rows(1, {name: 2e-3, f"a{name}": 2e-3})])
-    for drawing in found.values():
-        svg(drawing)
+    records = of_frameworks([*rows(1), *rows(1, {name: 2e-3, f"a{name}": 2e-3})])
+    assert "▯" in svg(drawn(tmp_path, records)[1])
 
 
 @pytest.mark.parametrize("shown", [(1e-6, 1e3), (1.05, 1.13), (0.4, 2.5), (3e-4, 2e-2)])
