@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from benchmarks.record import Record, read_records, write_records
+from benchmarks.record import STATUSES, Record, harmless, read_records, write_records
 from benchmarks.worker.timing import Turn
 
 
@@ -28,3 +28,8 @@ def test_a_damaged_byte_is_found_and_never_another_time(tmp_path):
     assert read_records(path) == rows
     with pytest.raises(ValueError, match="gone"):
         read_records(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(("gpu", "also"), [(None, {"no_device"}), ("NVIDIA H100", set())])
+def test_a_run_ends_well_with_these_statuses_and_no_other(gpu, also):
+    assert {status for status in STATUSES if status in harmless(gpu)} == {"ok", "unsupported", "not_installed"} | also

@@ -1,5 +1,7 @@
 """Numbers as text, cut to the digits that an interval supports."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def test_a_time_keeps_the_digits_that_its_interval_bears_out(seconds, spread):
         ((0.24, 3.4e-4, 218), "0.24 [0.00034, 220]"),
         ((1.0, 1 - 1e-6, 1 + 1e-6), "1.0000 [1.0000, 1.0000]"),  # never more than four decimals
         ((1.5, 1.5, 1.5), "1.500 [1.500, 1.500]"),
-        ((1.0, 0.0, float("inf")), "1 [one replicate]"),
+        *(((1.0, *ends), "1 [one replicate]") for ends in ((0.0, math.inf), (0.5, math.inf), (0.0, 2.0))),
     ],
 )
 def test_an_interval_has_as_many_digits_as_it_supports(numbers, text):
