@@ -86,22 +86,23 @@ def _part(machine: Machine, folder: Path) -> Part:
         timed = [rows[rows["device"] == device] for rows in every]
         if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
             drawings.append(write(drawn, folder / "figures"))
-    measured, shown = _measured(machine.head.run), composition.sections(machine)
-    return Part(machine, *exceptions.answer(advised), measured, advised, of_head, drawings, shown)
+    shown = composition.sections(machine)
+    return Part(machine, *exceptions.answer(advised), _measured(machine), advised, of_head, drawings, shown)
 
 
-def _measured(run: Run) -> str:
+def _measured(machine: Machine) -> str:
     """Return such as `Measured on 2026-11-25: 12 implementations, each of which agrees with a float64 reference.`."""
+    run, records = machine.head.run, pd.concat([each.run.records for each in machine.runs])
     date = began(run.run_id)
     when = "Measured" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}"
-    timed = run.records[(run.records["status"] == "ok") & ~run.records["track"].isin(LIMITS)]
-    older = timed.loc[~today.is_today(timed), "implementation"].nunique()
+    timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
+    older = timed["implementation"].nunique() - timed.loc[today.is_today(timed), "implementation"].nunique()
     old = f" ({older} by {today.OLDER})" if older else ""
     known = torch_and_jax(run)
     versions = f" {known}." if known else ""
-    cpu_only = "" if "cuda" in set(run.records["device"].astype(str)) else " On the CPU, no GPU."
+    cpu_only = "" if "cuda" in set(records["device"].astype(str)) else " On the CPU, no GPU."
     number = count(timed["implementation"].nunique(), "implementation")
-    bad = run.records.loc[~run.records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
+    bad = records.loc[~records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
     failed = f" {listed(sorted(set(bad.astype(str))))} failed: see all rows." if len(bad) else ""
     return f"{when}: {number}{old}, each of which agrees with a float64 reference.{failed}{versions}{cpu_only}"
 
@@ -253,7 +254,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         reports=reports,
         devices=sorted(devices),
         shapes=list(dict.fromkeys(each.problem for part in parts for each in (*part.of_head, *part.advised))),
-        noises=[("" if report is head else f"{report.label}. ", _noise(report.run)) for _, report in standing],
+        noises=[("" if report is head else f"{report.label}.", _noise(report.run)) for _, report in standing],
         covered=_covered(found, devices),
         best=composition.best(head.baseline),
         purposes=PURPOSES,

@@ -14,7 +14,8 @@ from tests.helpers.processes import ROOT, SMALL, impls
 from tests.helpers.records import publishable
 
 CODE = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
-"""A PyTorch cell, a layout on JAX, a framework with its own environment, a chart, an answer."""
+CODE.append((ROOT / "docs" / "wrapped_lstm.py").read_text())
+"""A PyTorch cell, a layout on JAX, a framework with its own environment, a chart, an answer, a wrapped nn.Module."""
 FEW = ("--problem", "t5-b4-i8-h8", "--problem", "t3-b2-i3-h5-l2-nobias")
 
 
@@ -25,6 +26,7 @@ FEW = ("--problem", "t5-b4-i8-h8", "--problem", "t3-b2-i3-h5-l2-nobias")
         (0, "7 of 7 cells agree;", {"ok"}),
         (1, "7 of 7 cells agree;", {"ok"}),
         (2, "6 of 7 cells agree, 1 unsupported;", {"ok", "unsupported"}),
+        (-1, "6 of 7 cells agree, 1 unsupported;", {"ok"}),
     ],
 )
 def test_the_examples_agree_and_are_timed(number, result, statuses, tmp_path, python):
