@@ -106,13 +106,14 @@ class Count:
 
         Which of the two copies is called base is drawn once for a gate; `drawn` draws its replicates.
         """
-        hits = used = 0
+        draws = []
         for _ in range(gates):
             heads = self.case.draw(replay.pool.benchmarks, rng)
             order, swapped = drawn(), rng.random() < 0.5
-            gate = replay.gate(heads, [(k, swapped) for k in order])
-            hits, used = hits + gate.found(heads), used + gate.replicates
-        return hits, used
+            draws.append((heads, (order, [swapped] * len(order))))
+        done = replay.gates(draws)
+        hits = sum(gate.found(heads) for gate, (heads, _) in zip(done, draws, strict=True))
+        return hits, sum(gate.replicates for gate in done)
 
     def simulated(self, replay: Replay, between: Between) -> Rate:
         """Simulate gates in which nothing changed, each in a round of its own.
@@ -129,12 +130,14 @@ class Count:
             name: math.sqrt(between.bound * variance_within([pool.logs(group, COPY, name) for group in groups]))
             for name in pool.benchmarks
         }
-        hits = used = 0
+        draws = []
         for _ in range(self.gates):
             drawn = self.case.draw(pool.benchmarks, rng)
             heads = {name: replace(head, shift=rng.gauss(0.0, spreads[name])) for name, head in drawn.items()}
-            gate = replay.gate(heads, [(k, rng.random() < 0.5) for k in rng.choices(self.held, k=MOST)])
-            hits, used = hits + bool(gate.slower()), used + gate.replicates
+            order = rng.choices(self.held, k=MOST)
+            draws.append((heads, (order, [rng.random() < 0.5 for _ in order])))
+        done = replay.gates(draws)
+        hits, used = sum(bool(gate.slower) for gate in done), sum(gate.replicates for gate in done)
         return Rate(hits / self.gates, *by_chance(hits, self.gates), used / self.gates, self.gates)
 
     def least_found(self, replay: Replay) -> Rate | None:

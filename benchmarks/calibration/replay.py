@@ -5,21 +5,25 @@ from __future__ import annotations
 import functools
 import math
 import random
-import statistics
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.calibration.pool import BASE, COPY, METRICS, Pool
+from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.regression import decision
-from benchmarks.regression.decision import FEWEST, MOST, Finding, GateKey, LogRatios, Sampling
+from benchmarks.regression.decision import BORROWED, FEWEST, SMALLEST_SD, Evidence, GateKey, Rule
+from benchmarks.statistics.intervals import first_moments
+from benchmarks.statistics.moderation import moderated
 
 MARGIN = 0.02
 """That of all gates of a calibration."""
+AT_ONCE = 200
+"""How many gates are replayed at once: as many as a processor's caches hold."""
+TIME = "time"
 Sides = tuple[str, str]
-Order = Sequence[tuple[int, bool]]
-"""Replicates in the order in which a gate gets them, each with whether base and its copy swap their labels in it."""
+Order = tuple[Sequence[int], Sequence[bool]]
+"""Replicates in the order in which a gate gets them, and for each whether base and its copy swap their labels in it."""
 
 
 @dataclass(frozen=True)
@@ -70,37 +74,67 @@ class Case:
 
 @dataclass(frozen=True)
 class Gate:
-    """The result of a replayed gate: its findings, and how many replicates it took."""
+    """The result of a replayed gate: the benchmarks and metrics that are slower, and how many replicates it took."""
 
-    findings: list[Finding]
+    slower: frozenset[tuple[str, str]]
     replicates: int
-
-    def slower(self, metrics: Sequence[str] = METRICS) -> set[str]:
-        """Return the benchmarks that are slower by one of these metrics."""
-        return {
-            finding.benchmark for finding in self.findings if finding.verdict == "slower" and finding.metric in metrics
-        }
 
     def found(self, heads: Mapping[str, Head]) -> bool:
         """Whether it called what is slowed slower, by its time; where nothing is slowed, whether it raised an alarm."""
-        slowed = {name for name, head in heads.items() if head.slowed}
-        return bool(slowed & self.slower(["time"]) if slowed else self.slower())
+        slowed = {(name, TIME) for name, head in heads.items() if head.slowed}
+        return bool(slowed & self.slower if slowed else self.slower)
 
 
-def run_gate(benchmarks: Iterable[str], sampling: Sampling, drawn: Callable[[str, int], Sequence[LogRatios]]) -> Gate:
-    """Run the whole decision on replicates that are there already.
+def run_gates(
+    rules: Sequence[Rule], logs: np.ndarray, base: np.ndarray, head: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decide many gates whose replicates are there already, as if each had measured one after the other.
 
-    `drawn` gives the log ratios of a benchmark's first n replicates, by each rule.
+    Args:
+        rules: that of each metric.
+        logs: log ratios, shape (gates, metrics, benchmarks, replicates); with the last replicate a gate ends.
+        base, head: both sides' values, of the same shape.
+
+    Returns:
+        What is slower, shape (gates, metrics, benchmarks), and how many replicates each gate took.
     """
-    unsettled: Collection[str] = set(benchmarks)
-    measured: Sequence[LogRatios] = []
-    used = dict.fromkeys(benchmarks, min(FEWEST, sampling.most) - 1)
-    while unsettled:
-        for benchmark in unsettled:
-            used[benchmark] += 1
-        measured = [ratios for benchmark, n in used.items() for ratios in drawn(benchmark, n)]
-        unsettled = sampling.unsettled(measured)
-    return Gate(decision.verdicts(measured, sampling), max(used.values()))
+    most, shape = logs.shape[-1], logs.shape[:3]
+    n = np.full(shape, min(FEWEST, most) - 1)
+    mean, variance, worse_by = np.zeros(shape), np.zeros(shape), np.full(shape, np.inf)
+    limits = np.array([(rule.margin, rule.floor, rule.level(shape[2])) for rule in rules]).T
+    with_floor = limits[1][:, None] > 0
+    slower, dropped, unsettled = np.zeros(shape, bool), np.zeros(shape, bool), np.ones(shape, bool)
+    while unsettled.any():
+        n += unsettled
+        needed = ~dropped.all(axis=2) & unsettled.any(axis=(1, 2))[:, None]  # each metric of a gate moderates itself
+        grown = unsettled & needed[:, :, None]
+        mean[grown], variance[grown] = first_moments(logs[grown], n[grown])
+        grown &= with_floor & ~dropped
+        worse_by[grown] = _first_medians(head[grown], n[grown]) - _first_medians(base[grown], n[grown])
+        gates, metrics = np.nonzero(needed)
+        moderate, freedom = moderated(np.maximum(variance[needed], SMALLEST_SD**2), n[needed] - 1.0, BORROWED)
+        of_rules = np.repeat(limits[:, metrics, None], shape[2], axis=2)
+        every = Evidence(mean[needed], np.sqrt(moderate), freedom, n[needed], worse_by[needed], *of_rules)
+        left = ~dropped[needed] & (every.n < most)
+        futile, wanting = np.zeros(left.shape, bool), np.zeros(left.shape, bool)
+        futile[left], wanting[left] = every[left].futile(), every[left].wanting()
+        dropped[needed] |= futile
+        more = np.zeros(shape, bool)
+        more[needed] = wanting & ~futile
+        unsettled = np.broadcast_to(more.any(axis=1, keepdims=True), shape)
+        tested = ~dropped[needed] & ~unsettled.any(axis=(1, 2))[gates, None]
+        found = np.zeros(left.shape, bool)
+        found[tested] = every[tested].slower()
+        slower[needed] = found
+    return slower, n.max(axis=(1, 2))
+
+
+def _first_medians(values: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the median of the first n values of each row, as first_moments does."""
+    medians = np.empty(n.shape)
+    for size in np.unique(n).tolist():
+        medians[n == size] = np.median(values[n == size, :size], axis=-1)
+    return medians
 
 
 class Replay:
@@ -109,39 +143,47 @@ class Replay:
     def __init__(self, pool: Pool, margin: float = MARGIN) -> None:
         self.pool = pool
         self.rules = decision.rules(margin)
-        self.values = functools.cache(self._values)
+        self._values = functools.cache(self._values_of)
 
-    def _values(self, benchmark: str, sides: Sides, metric: str) -> np.ndarray:
-        """Return log ratio, base's value and head's for each replicate, shape (3, replicates); NaN without a side."""
-        columns = np.full((3, len(self.pool.replicates)), np.nan)
+    def _values_of(self, benchmark: str, sides: Sides) -> np.ndarray:
+        """Return log ratio, base's value and head's by metric and replicate, shape (3, metrics, replicates).
+
+        They are NaN without a side.
+        """
+        columns = np.full((3, len(self.rules), len(self.pool.replicates)), np.nan)
         for k, replicate in enumerate(self.pool.replicates):
             of_side = replicate.values.get(benchmark, {})
-            if set(sides) <= set(of_side):
-                before, now = (of_side[side][metric] for side in sides)
-                log = replicate.log_ratio(benchmark, *sides) if metric == "time" else math.log(now / before)
-                columns[:, k] = log, before, now
+            for m, rule in enumerate(self.rules) if set(sides) <= set(of_side) else ():
+                before, now = (of_side[side][rule.metric] for side in sides)
+                log = replicate.log_ratio(benchmark, *sides) if rule.metric == TIME else math.log(now / before)
+                columns[:, m, k] = log, before, now
         return columns
 
-    def gate(self, heads: Mapping[str, Head], order: Order) -> Gate:
-        """Replay a gate. Its benchmarks are settled when the replicates end."""
-        replicates, swaps = [k for k, _ in order], np.array([swapped for _, swapped in order])
+    def gates(self, drawn: Sequence[tuple[Mapping[str, Head], Order]]) -> list[Gate]:
+        """Replay gates. The benchmarks of each are settled when its replicates end, of which all have as many."""
+        done: dict[int, Gate] = {}
+        alike: dict[int, list[int]] = {}
+        for number, (heads, _) in enumerate(drawn):
+            alike.setdefault(len(heads), []).append(number)
+        for numbers in alike.values():
+            for first in range(0, len(numbers), AT_ONCE):
+                some = numbers[first : first + AT_ONCE]
+                done |= zip(some, self._at_once([drawn[number] for number in some]), strict=True)
+        return [done[number] for number in range(len(drawn))]
 
-        @functools.cache
-        def columns(name: str, metric: str) -> list[list[float]]:
-            plain, swapped = (
-                self.values(name, heads[name].sides(swap), metric)[:, replicates] for swap in (False, True)
-            )
-            both = np.where(swaps, swapped, plain)
-            both[0] += heads[name].shift if metric == "time" else 0.0
-            return list(both.tolist())
-
-        @functools.cache
-        def first(name: str, n: int) -> list[LogRatios]:
-            found = []
-            for rule in self.rules:
-                logs, before, now = (column[:n] for column in columns(name, rule.metric))
-                middle = statistics.median(before), statistics.median(now)
-                found.append(LogRatios(GateKey(name), rule, tuple(logs), *middle))
-            return found
-
-        return run_gate(heads, Sampling(len(heads), min(MOST, len(order))), first)
+    def _at_once(self, drawn: Sequence[tuple[Mapping[str, Head], Order]]) -> Iterator[Gate]:
+        """Yield the results of gates that have as many benchmarks."""
+        kinds = {(name, head.side) for heads, _ in drawn for name, head in heads.items()}
+        place = {kind: number for number, kind in enumerate(sorted(kinds))}
+        both = (False, True)
+        table = np.array([[self._values(name, Head(side).sides(swap)) for swap in both] for name, side in place])
+        kind = np.array([[place[name, head.side] for name, head in heads.items()] for heads, _ in drawn])
+        shift = np.array([[head.shift for head in heads.values()] for heads, _ in drawn])
+        replicates, swapped = (np.array([order[k] for _, order in drawn], int) for k in (0, 1))
+        # shape: gates, benchmarks, replicates, 3, metrics
+        values = table[kind[:, :, None], swapped[:, None], :, :, replicates[:, None]]
+        logs, base, head = np.ascontiguousarray(values.transpose(3, 0, 4, 1, 2))
+        logs[:, [rule.metric for rule in self.rules].index(TIME)] += shift[:, :, None]
+        for (heads, _), slower, used in zip(drawn, *run_gates(self.rules, logs, base, head), strict=True):
+            names, metrics = list(heads), [rule.metric for rule in self.rules]
+            yield Gate(frozenset((names[b], metrics[m]) for m, b in np.argwhere(slower).tolist()), int(used))

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -120,68 +121,70 @@ class LogRatios:
         return self.head - self.base if self.rule.floor else math.inf
 
 
-def worth(n: int) -> float:
-    """Return how many replicates would say as much as these n do, if nothing lasted for a whole gate."""
-    return 1 / (1 / n + LASTING)
-
-
 @dataclass(frozen=True)
-class Spread:
-    """A mean of log ratios, their standard deviation, its degrees of freedom, and the number of replicates."""
+class Evidence(Means):
+    """What the decision knows of benchmarks and metrics: arrays of one shape.
 
-    mean: float
-    sd: float
-    freedom: float
-    n: int
+    Its means are of log ratios. Their errors have what may last for a whole gate.
 
-    def error(self, n: int | None = None) -> float:
-        """Return the standard error of a mean of n replicates, by default of this, with what may last for a gate."""
-        return self.sd / math.sqrt(worth(n or self.n))
+    worse_by: as of LogRatios.
+    margin, floor: of the rule; level: of one test.
+    """
 
-    def _means(self) -> Means:
-        return Means(*(np.array([value]) for value in (self.mean, self.sd, self.freedom, worth(self.n))))
+    worse_by: np.ndarray
+    margin: np.ndarray
+    floor: np.ndarray
+    level: np.ndarray
 
-    def interval(self) -> tuple[float, float]:
-        """Return the ends of the 95 % interval of the mean, as logs; infinite without degrees of freedom."""
-        low, high = t_interval(self._means())
-        return float(low[0]), float(high[0])
+    def __getitem__(self, those: Any) -> Evidence:
+        """Return those of some indices, or where a mask is true."""
+        return Evidence(*(getattr(self, field.name)[those] for field in fields(self)))
 
-    def p(self, sign: int = 1) -> float:
-        """Return the one-sided p-value: the chance of a mean this large (sign −1: this small) if nothing changed."""
-        return float(p_values(self._means(), sign)[0])
+    @property
+    def error(self) -> np.ndarray:
+        """The standard error of each mean."""
+        return self.error_of(self.n)
+
+    def error_of(self, n: np.ndarray | int) -> np.ndarray:
+        """Return the standard errors of means of n replicates."""
+        return np.asarray(self.sd * np.sqrt(1 / n + LASTING))
+
+    def power(self, effect: np.ndarray, n: np.ndarray | int) -> np.ndarray:
+        """Return a lower bound of the chance that n replicates find a slowdown: p below the level, a large estimate.
+
+        The bound takes the two conditions as independent. They are positively correlated, so the chance is larger. The
+        effect is the true slowdown, as a log. The means do not count.
+        """
+        error, freedom = self.error_of(n), self.freedom - self.n + n
+        size = np.minimum(effect / error, 30.0)  # a larger one is as sure; nctdtr is not computed beyond
+        sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, self.level))
+        return np.asarray(sure * special.ndtr((effect - LEAST * self.margin) / error))
+
+    def slower(self, share: float = 1.0) -> np.ndarray:
+        """Whether the test calls each slower: p below a share of the level, half the margin reached, and the floor."""
+        sure = p_values(self, 1) < share * self.level
+        return np.asarray(sure & (self.mean >= LEAST * self.margin) & (self.worse_by >= self.floor))
+
+    def futile(self) -> np.ndarray:
+        """Whether a slowdown of the margin would hardly give these ratios."""
+        far = self.mean < self.margin + special.stdtrit(self.freedom, FUTILE) * self.error
+        return np.asarray((self.n >= FEWEST) & (far | (self.worse_by < self.floor / 2)))
+
+    def wanting(self) -> np.ndarray:
+        """Whether each that is not futile needs another replicate."""
+        wanting = (self.n < FEWEST) | ~self.slower(CERTAIN)
+        late = wanting & (self.n >= TESTED)
+        planned = self[late]
+        wanting[late] = planned.power(planned.margin, planned.n) < POWER
+        return wanting
 
 
-def spreads(measured: Sequence[LogRatios]) -> list[Spread]:
-    """Return the Spread of each; the variances of the same metric moderate each other."""
+def evidence(measured: Sequence[LogRatios], benchmarks: int) -> Evidence:
+    """Return the evidence in a gate of so many benchmarks; the variances of the same metric moderate each other."""
     metrics = [ratios.rule.metric for ratios in measured]
     groups = means([ratios.logs for ratios in measured], metrics, SMALLEST_SD, most_freedom=BORROWED)
-    columns = zip(groups.mean, groups.sd, groups.freedom, groups.n, strict=True)
-    return [Spread(float(mean), float(sd), float(freedom), int(n)) for mean, sd, freedom, n in columns]
-
-
-def power(effect: float | np.ndarray, rule: Rule, spread: Spread, n: int, level: float) -> np.ndarray:
-    """Return a lower bound of the chance that n replicates find a slowdown: p below the level, and a large estimate.
-
-    The bound takes the two conditions as independent. They are positively correlated, so the chance is larger.
-
-    The effect is the true slowdown, as a log; the level is that of the test. The mean of `spread` does not count.
-    """
-    error, freedom = spread.error(n), spread.freedom - spread.n + n
-    size = np.minimum(np.asarray(effect) / error, 30.0)  # a larger one is as sure; nctdtr is not computed beyond
-    sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, level))
-    return np.asarray(sure * special.ndtr((effect - LEAST * rule.margin) / error))
-
-
-def futile(ratios: LogRatios, spread: Spread) -> bool:
-    """Whether a slowdown of the margin would hardly give these ratios."""
-    errors = -float(special.stdtrit(spread.freedom, FUTILE))
-    return spread.mean < ratios.rule.margin - errors * spread.error() or ratios.worse_by < ratios.rule.floor / 2
-
-
-def slower(ratios: LogRatios, spread: Spread, level: float) -> bool:
-    """Whether the test calls this slower: p below the level, half the margin reached, and the floor."""
-    rule = ratios.rule
-    return spread.p() < level and spread.mean >= LEAST * rule.margin and ratios.worse_by >= rule.floor
+    rules = [(each.worse_by, each.rule.margin, each.rule.floor, each.rule.level(benchmarks)) for each in measured]
+    return Evidence(groups.mean, groups.sd, groups.freedom, groups.n, *np.reshape(rules, (-1, 4)).T)
 
 
 @dataclass(frozen=True)
@@ -199,19 +202,13 @@ class Sampling:
 
     def unsettled(self, measured: Sequence[LogRatios]) -> set[GateKey]:
         """Drop what is futile, and return the benchmarks that need another replicate."""
-        found = set[GateKey]()
-        for ratios, spread in zip(measured, spreads(measured), strict=True):
+        found, every = set[GateKey](), evidence(measured, self.benchmarks)
+        for ratios, n, futile, wanting in zip(measured, every.n, every.futile(), every.wanting(), strict=True):
             key = ratios.benchmark, ratios.rule.metric
-            if key in self.dropped or spread.n >= self.most:
-                continue
-            level = ratios.rule.level(self.benchmarks)
-            if spread.n < FEWEST:
-                found.add(ratios.benchmark)
-            elif futile(ratios, spread):
-                self.dropped.add(key)
-            elif not slower(ratios, spread, CERTAIN * level):
-                planned = power(ratios.rule.margin, ratios.rule, spread, spread.n, level)
-                if spread.n < TESTED or planned < POWER:
+            if key not in self.dropped and n < self.most:
+                if futile:
+                    self.dropped.add(key)
+                elif wanting:
                     found.add(ratios.benchmark)
         return found
 
@@ -247,47 +244,50 @@ class Finding(msgspec.Struct, frozen=True):
     dropped: bool = False
 
 
-def smallest(rule: Rule, spread: Spread, sampling: Sampling) -> float:
-    """Return the smallest slowdown (ratio − 1) that a gate finds with power FOUND at this spread; NaN where unclear."""
-    if spread.freedom <= 0:
+def smallest(alone: Evidence, most: int = MOST) -> float:
+    """Return the smallest slowdown (ratio − 1) that a gate finds with power FOUND at a spread; NaN where unclear.
+
+    `alone` is of a single benchmark and metric.
+    """
+    if alone.freedom <= 0:
         return math.nan
-    level, first = rule.level(sampling.benchmarks), min(FEWEST, sampling.most)
-    numbers = range(min(TESTED, sampling.most), sampling.most + 1)
-    n = next((n for n in numbers if power(rule.margin, rule, spread, n, level) >= POWER), sampling.most)
-    effects = LEAST * rule.margin + np.linspace(0.0, 20 * (rule.margin + spread.error()), 2000)
-    error, freedom = spread.error(first), spread.freedom - spread.n + first
-    least = rule.margin + special.stdtrit(freedom, FUTILE) * error
+    numbers = range(min(TESTED, most), most + 1)
+    n = next((n for n in numbers if alone.power(alone.margin, n) >= POWER), most)
+    first = min(FEWEST, most)
+    effects = LEAST * alone.margin + np.linspace(0.0, 20 * (alone.margin + alone.error), 2000)
+    error, freedom = alone.error_of(first), alone.freedom - alone.n + first
+    least = alone.margin + special.stdtrit(freedom, FUTILE) * error
     kept = special.stdtr(freedom, (effects - least) / error)  # not dropped at the first look
-    enough = kept * power(effects, rule, spread, n, level) >= FOUND
+    enough = kept * alone.power(effects, n) >= FOUND
     return math.expm1(float(effects[np.argmax(enough)])) if enough.any() else math.nan
 
 
 def verdicts(measured: Sequence[LogRatios], sampling: Sampling, sizes: bool = False) -> list[Finding]:
     """Return the Finding of each benchmark and metric, once sampling has ended; `sizes` computes `smallest`, too."""
-    findings = []
-    for ratios, spread in zip(measured, spreads(measured), strict=True):
-        rule = ratios.rule
-        level, margin, low, high = rule.level(sampling.benchmarks), rule.margin, *spread.interval()
-        dropped = (ratios.benchmark, rule.metric) in sampling.dropped
-        if not dropped and slower(ratios, spread, level):
+    findings, every = [], evidence(measured, sampling.benchmarks)
+    slower, (lows, highs), faster = every.slower(), t_interval(every), p_values(every, -1) < every.level
+    for k, ratios in enumerate(measured):
+        margin, floor, low, high = ratios.rule.margin, ratios.rule.floor, float(lows[k]), float(highs[k])
+        dropped, mean = (ratios.benchmark, ratios.rule.metric) in sampling.dropped, float(every.mean[k])
+        if slower[k] and not dropped:
             verdict = "slower"
-        elif spread.p(-1) < level and spread.mean <= -LEAST * margin and abs(ratios.worse_by) >= rule.floor:
+        elif faster[k] and mean <= -LEAST * margin and abs(ratios.worse_by) >= floor:
             verdict = "faster"
-        elif (-margin <= low and high <= margin) or abs(ratios.worse_by) < rule.floor:
+        elif (-margin <= low and high <= margin) or abs(ratios.worse_by) < floor:
             verdict = "same"
         else:
             verdict = UNCLEAR
-        size = smallest(rule, spread, sampling) if sizes else math.nan
+        size = smallest(every[k], sampling.most) if sizes else math.nan
         findings.append(
             Finding(
                 benchmark=ratios.benchmark,
-                metric=rule.metric,
+                metric=ratios.rule.metric,
                 verdict=verdict,
-                ratio=math.exp(spread.mean),
+                ratio=math.exp(mean),
                 low=math.exp(low) if math.isfinite(high) else None,
                 high=math.exp(min(high, 700.0)) if math.isfinite(high) else None,
                 smallest=size if math.isfinite(size) else None,
-                replicates=spread.n,
+                replicates=len(ratios.logs),
                 tests=sampling.benchmarks,
                 base=ratios.base,
                 head=ratios.head,

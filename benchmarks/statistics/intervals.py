@@ -21,7 +21,7 @@ LEVEL = 0.95
 class Means:
     """The mean of each group, the standard deviation of a value, its degrees of freedom, the number of values.
 
-    Every array has shape (groups,).
+    Every array has the same shape, such as (groups,).
     """
 
     mean: np.ndarray
@@ -33,6 +33,21 @@ class Means:
     def error(self) -> np.ndarray:
         """The standard error of each mean."""
         return np.asarray(self.sd / np.sqrt(self.n))
+
+
+def first_moments(values: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the variance of the first n values of each row; the variance of a single value is 0.
+
+    values: shape (..., most). n: the number for each row, shape (...), as have the results.
+    """
+    mean, variance = np.zeros(n.shape), np.zeros(n.shape)
+    for size in np.unique(n[n > 0]).tolist():  # rows of a size together, which is many times as fast
+        those = n == size
+        firsts = values[those, :size]
+        mean[those] = firsts.mean(axis=-1)
+        if size > 1:
+            variance[those] = firsts.var(axis=-1, ddof=1)
+    return mean, variance
 
 
 def means(
@@ -49,21 +64,18 @@ def means(
         least_sd: a smaller standard deviation is raised to this.
         most_freedom: the most degrees of freedom that a variance borrows; 0 leaves each as it is.
     """
-    n = np.array([len(group) for group in groups], float)
-    mean, own = np.empty(len(n)), np.zeros(len(n))
-    for size in dict.fromkeys(n.tolist()):  # groups of a size together, which is many times as fast
-        those = np.flatnonzero(n == size)
-        values = np.array([np.asarray(groups[int(k)], float) for k in those])
-        mean[those] = values.mean(axis=1)
-        if size > 1:
-            own[those] = values.var(axis=1, ddof=1)
-    variance, freedom = np.maximum(own, least_sd**2), n - 1
+    n = np.array([len(group) for group in groups], int)
+    values = np.zeros((len(n), n.max(initial=0)))
+    for row, group in zip(values, groups, strict=True):
+        row[: len(group)] = group
+    mean, own = first_moments(values, n)
+    variance, freedom = np.maximum(own, least_sd**2), n - 1.0
     if most_freedom:
         families = [None] * len(groups) if families is None else families
         for family in dict.fromkeys(families):
             members = np.array([other == family for other in families])
             variance[members], freedom[members] = moderated(variance[members], freedom[members], most_freedom)
-    return Means(mean, np.sqrt(variance), freedom, n.astype(int))
+    return Means(mean, np.sqrt(variance), freedom, n)
 
 
 def t_interval(groups: Means, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:

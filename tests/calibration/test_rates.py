@@ -3,16 +3,18 @@
 import dataclasses
 import math
 import random
+import statistics
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.calibration import assumptions, rates
+from benchmarks.calibration import assumptions, rates, replay
 from benchmarks.calibration.pool import BASE, COPY, Replicate
 from benchmarks.calibration.rates import Count, by_chance
 from benchmarks.calibration.replay import Case, Gate, Head, Replay
-from benchmarks.regression.decision import Finding
+from benchmarks.regression import decision
+from benchmarks.regression.decision import Sampling
 from tests.helpers.pools import NAMES, simulated
 
 SAME = Case()
@@ -77,9 +79,56 @@ def test_the_benchmark_at_which_least_is_found_is_the_noisiest():
 
 
 def test_what_is_slowed_is_found_by_its_time_alone():
-    findings = [Finding("b", metric, "slower", 1.3, 1.2, 1.4, 0.02, 8, 1) for metric in ("start", "time")]
-    assert [Gate([one], 8).found({"b": Head(shift=0.02)}) for one in findings] == [False, True]
-    assert [Gate([one], 8).found({"b": Head()}) for one in findings] == [True, True]
+    some = [Gate(frozenset({("b", metric)}), 8) for metric in ("start", "time")]
+    assert [gate.found({"b": Head(shift=0.02)}) for gate in some] == [False, True]
+    assert [gate.found({"b": Head()}) for gate in some] == [True, True]
+
+
+def test_gates_that_are_replayed_together_decide_as_each_real_one_does(monkeypatch):
+    """One replicate after the other, as outcome.measure_and_decide: with starts, memory, and times that grow later."""
+    monkeypatch.setattr(replay, "AT_ONCE", 7)  # so that there are several lots
+    pool, rng, draws = simulated(60, 0.016, seed=3), random.Random(5), []
+    pool = shifted(pool, [-0.02] * 15 + [0.06] * 45, NAMES[:2])
+    noise = np.random.default_rng(8)
+    for replicate in pool.replicates:
+        for sides in replicate.values.values():
+            for values in sides.values():
+                values["start"], values["memory"] = 0.2 * noise.lognormal(0, 0.25), 2.0**27 * noise.lognormal(0, 0.02)
+    for number in range(30):
+        head = Head(*((COPY, rng.choice([0.0, 0.015, 0.02, 0.05])) if number % 3 else ("+2%", 0.0)))
+        heads = Case(head, alone=not number % 5).draw(NAMES, rng)
+        order = rng.sample(range(60), 40)
+        draws.append((heads, (sorted(order) if number % 2 else order, [number % 4 == 2] * 40)))
+    replayed = Replay(pool)
+    found = replayed.gates(draws)
+    assert len({gate.replicates for gate in found}) > 4
+    assert len({gate.slower for gate in found}) > 4
+    for gate, (heads, (order, swaps)) in zip(found, draws, strict=True):
+        sampling, n = Sampling(len(heads)), dict.fromkeys(heads, decision.FEWEST)
+        while unsettled := sampling.unsettled(measured := list(ratios(pool, heads, order, swaps, n))):
+            n |= {name: n[name] + 1 for name in unsettled}
+        slower = {
+            (one.benchmark, one.metric)
+            for one in decision.verdicts(measured, sampling)
+            if one.verdict == "slower"
+        }  # fmt: skip
+        assert (gate.slower, gate.replicates) == (slower, max(n.values()))
+
+
+def ratios(pool, heads, order, swaps, n):
+    """Yield the log ratios of each benchmark's first replicates, as log_ratios.of_records makes them."""
+    for name, head in heads.items():
+        firsts = [
+            (pool.replicates[k], *head.sides(swap)) for k, swap in list(zip(order, swaps, strict=True))[: n[name]]
+        ]
+        for rule in decision.rules(0.02):
+            base = [replicate.values[name][side][rule.metric] for replicate, side, _ in firsts]
+            now = [replicate.values[name][side][rule.metric] for replicate, _, side in firsts]
+            logs = [math.log(after / before) for before, after in zip(base, now, strict=True)]
+            if rule.metric == "time":
+                logs = [replicate.log_ratio(name, *sides) + head.shift for replicate, *sides in firsts]
+            middles = statistics.median(base), statistics.median(now)
+            yield decision.LogRatios(decision.GateKey(name), rule, tuple(logs), *middles)
 
 
 def test_drift_between_replicates_does_not_fool_the_gate():

@@ -6,27 +6,27 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.calibration.replay import run_gate
+from benchmarks.calibration.replay import run_gates
 from benchmarks.regression import decision
-from benchmarks.regression.decision import FEWEST, MOST, TESTED, LogRatios, Rule, Sampling, Spread
+from benchmarks.regression.decision import FEWEST, MOST, TESTED, Evidence, LogRatios, Rule, Sampling
+from benchmarks.statistics.intervals import p_values
 
 TIME = Rule("time", 0.02)
 SDS = (0.004, 0.006, 0.008, 0.015, 0.003, 0.01)
 START = Rule("start", 0.25, floor=0.05)
 
 
-def draw(rng, sd, effect, n, tails=False):
-    """Return n log ratios; with `tails`, many of them far away."""
-    noise = rng.standard_t(3, n) / math.sqrt(3) if tails else rng.standard_normal(n)
-    return tuple(effect + sd * noise)
+def draws(rng, sds, effects, n=MOST, tails=False):
+    """Return n log ratios of each benchmark; with `tails`, many of them far away."""
+    shape = len(sds), n
+    noise = rng.standard_t(3, shape) / math.sqrt(3) if tails else rng.standard_normal(shape)
+    return np.asarray(effects)[:, None] + np.asarray(sds)[:, None] * noise
 
 
-def gate(rng, sds, effects, tails=False, rule=TIME):
-    """Run the whole decision. Return the names of what it calls slower, and all findings."""
-    logs = {f"b{k}": draw(rng, sd, effects[k], MOST, tails) for k, sd in enumerate(sds)}
-    heads = {f"b{k}": math.exp(effect) for k, effect in enumerate(effects)}
-    done = run_gate(logs, Sampling(len(sds)), lambda name, n: [LogRatios(name, rule, logs[name][:n], 1.0, heads[name])])
-    return done.slower([rule.metric]), done.findings
+def gates(logs):
+    """Run whole decisions on log ratios of shape (gates, benchmarks, most). Return what each calls slower."""
+    times = np.array(logs)[:, None]
+    return run_gates([TIME], times, np.ones_like(times), np.ones_like(times))[0][:, 0]
 
 
 def of(logs, rule=TIME, base=1.0, head=1.0):
@@ -40,7 +40,7 @@ def around(mean, n, sd=1e-3):
 
 
 @pytest.mark.parametrize(
-    ("sds", "tails", "gates", "most"),
+    ("sds", "tails", "number", "most"),
     [
         (SDS, False, 800, 3),
         (SDS, True, 800, 3),
@@ -50,23 +50,18 @@ def around(mean, n, sd=1e-3):
         ((0.008, 0.012, 0.02, 0.008), False, 500, 5),
     ],
 )
-def test_false_alarms_of_a_whole_gate_stay_rare(sds, tails, gates, most):
+def test_false_alarms_of_a_whole_gate_stay_rare(sds, tails, number, most):
     rng = np.random.default_rng(1)
-    assert sum(bool(gate(rng, sds, [0.0] * len(sds), tails)[0]) for _ in range(gates)) <= most
+    found = gates([draws(rng, sds, [0.0] * len(sds), tails=tails) for _ in range(number)])
+    assert found.any(axis=1).sum() <= most
 
 
 def test_a_state_that_a_process_keeps_is_no_alarm():
     """In four processes of ten, a call takes a quarter longer: on both sides, independently."""
     rng = np.random.default_rng(13)
-    slow = 0
-    for _ in range(300):
-        states = rng.random((2, MOST)) < 0.4
-        logs = 0.22 * (states[1].astype(float) - states[0]) + 0.003 * rng.standard_normal(MOST)
-        sampling, n = Sampling(1), FEWEST
-        while sampling.unsettled(measured := [of(logs[:n])]):
-            n += 1
-        slow += decision.verdicts(measured, sampling)[0].verdict == "slower"
-    assert slow <= 3
+    states = rng.random((2, 300, 1, MOST)) < 0.4
+    logs = 0.22 * (states[1].astype(float) - states[0]) + 0.003 * rng.standard_normal(states[0].shape)
+    assert gates(logs).sum() <= 3
 
 
 def test_a_gate_that_stops_where_a_mean_looks_large_would_cry_wolf():
@@ -74,9 +69,9 @@ def test_a_gate_that_stops_where_a_mean_looks_large_would_cry_wolf():
     rng = np.random.default_rng(3)
     alarms = 0
     for _ in range(60):
-        logs = [draw(rng, 0.02, 0.0, MOST) for _ in range(6)]
-        looks = (decision.spreads([of(one[:n]) for one in logs]) for n in range(FEWEST, MOST))
-        alarms += any(spread.p() < 0.05 for spreads in looks for spread in spreads)
+        logs = draws(rng, [0.02] * 6, [0.0] * 6)
+        looks = (decision.evidence([of(one[:n]) for one in logs], 6) for n in range(FEWEST, MOST))
+        alarms += any((p_values(seen, 1) < 0.05).any() for seen in looks)
     assert alarms > 30
 
 
@@ -91,13 +86,9 @@ def test_a_gate_that_stops_where_a_mean_looks_large_would_cry_wolf():
     ],
 )
 def test_slowdowns_are_found(sds, effect, least):
-    rng = np.random.default_rng(4)
-    found = 0
-    for k in range(240):
-        effects = [0.0] * len(sds)
-        effects[k % len(sds)] = math.log1p(effect)
-        found += f"b{k % len(sds)}" in gate(rng, sds, effects)[0]
-    assert found / 240 >= least
+    rng, targets = np.random.default_rng(4), np.arange(240) % len(sds)
+    found = gates([draws(rng, sds, math.log1p(effect) * (np.arange(len(sds)) == target)) for target in targets])
+    assert found[np.arange(240), targets].mean() >= least
 
 
 @pytest.mark.parametrize(("sign", "word"), [(1, "slower"), (-1, "faster")])
@@ -159,33 +150,37 @@ def test_sampling_ends_by_the_spread_and_not_by_the_mean():
     assert ends[0] == ends[1]
     assert TESTED < ends[0] < MOST
     for n, enough in ((ends[0] - 1, False), (ends[0], True)):
-        (spread,) = decision.spreads([of(noise[:n])])
-        assert (decision.power(TIME.margin, TIME, spread, n, TIME.level(1)) >= 0.97) == enough
+        seen = decision.evidence([of(noise[:n])], 1)
+        assert (seen.power(seen.margin, n) >= 0.97) == enough
+
+
+def spread(sd, freedom, n, benchmarks):
+    """Return the evidence of a mean of 0 in a gate of so many benchmarks."""
+    limits = math.inf, TIME.margin, TIME.floor, TIME.level(benchmarks)
+    return Evidence(*map(np.float64, (0.0, sd, freedom, n, *limits)))
 
 
 def test_the_smallest_slowdown_is_found_nine_times_of_ten():
-    rng = np.random.default_rng(7)
-    sd, hits = 0.012, 0
-    effect = math.log1p(decision.smallest(TIME, Spread(0.0, sd, 4 - 1 + decision.BORROWED, 4), Sampling(6)))
+    rng, sd = np.random.default_rng(7), 0.012
+    effect = math.log1p(decision.smallest(spread(sd, 4 - 1 + decision.BORROWED, 4, 6)))
     assert 0.01 < effect < 0.2
-    for _ in range(200):
-        hits += "b0" in gate(rng, [sd] * 6, [effect, 0, 0, 0, 0, 0])[0]
-    assert 0.85 <= hits / 200 <= 0.98
+    hits = gates([draws(rng, [sd] * 6, [effect, 0, 0, 0, 0, 0]) for _ in range(200)])[:, 0].mean()
+    assert 0.85 <= hits <= 0.98
 
 
 @pytest.mark.parametrize(
-    ("sd", "freedom", "n", "sampling", "wanted"),
+    ("sd", "freedom", "n", "benchmarks", "most", "wanted"),
     [
-        (0.003, 7, 8, Sampling(1), 0.015468148396754703),
-        (0.008, 17, 8, Sampling(12), 0.01806365129196447),
-        (0.03, 13, 4, Sampling(12), 0.03566274363714051),  # not settled after MOST
-        (0.003, 2, 3, Sampling(1, 6), 0.015637455899098346),
-        (0.02, 0.5, 2, Sampling(1), 0.020728225569469707),
-        (0.5, 2, 3, Sampling(1, 3), math.nan),  # none would be found
+        (0.003, 7, 8, 1, MOST, 0.015468148396754703),
+        (0.008, 17, 8, 12, MOST, 0.01806365129196447),
+        (0.03, 13, 4, 12, MOST, 0.03566274363714051),  # not settled after MOST
+        (0.003, 2, 3, 1, 6, 0.015637455899098346),
+        (0.02, 0.5, 2, 1, MOST, 0.020728225569469707),
+        (0.5, 2, 3, 1, 3, math.nan),  # none would be found
     ],
 )
-def test_the_smallest_slowdown_has_not_changed(sd, freedom, n, sampling, wanted):
-    found = decision.smallest(TIME, Spread(0.1, sd, freedom, n), sampling)
+def test_the_smallest_slowdown_has_not_changed(sd, freedom, n, benchmarks, most, wanted):
+    found = decision.smallest(spread(sd, freedom, n, benchmarks), most)
     assert found == pytest.approx(wanted, rel=1e-9, nan_ok=True)
 
 
@@ -194,8 +189,7 @@ def test_p_is_uniform_where_nothing_changed_but_what_the_test_allows_for(n):
     rng, p = np.random.default_rng(9), []
     for _ in range(300):
         effects = rng.normal(0.0, SDS) * math.sqrt(decision.LASTING)
-        measured = [of(draw(rng, sd, effect, n)) for sd, effect in zip(SDS, effects, strict=True)]
-        p += [spread.p() for spread in decision.spreads(measured)]
+        p += p_values(decision.evidence([of(logs) for logs in draws(rng, SDS, effects, n)], len(SDS)), 1).tolist()
     for level in (0.003, 0.01, 0.05, 0.5):
         assert abs((np.array(p) < level).mean() - level) < 4 * math.sqrt(level / len(p))
 
@@ -207,21 +201,23 @@ def test_what_lasts_for_a_gate_is_no_alarm_as_far_as_the_test_allows_for_it(monk
     def alarms(allowed):
         monkeypatch.setattr(decision, "LASTING", allowed)
         rng, sds = np.random.default_rng(15), np.full(12, 0.012)
-        return sum(bool(gate(rng, sds, rng.normal(0.0, sds) * math.sqrt(share))[0]) for _ in range(60))
+        found = gates([draws(rng, sds, rng.normal(0.0, sds) * math.sqrt(share)) for _ in range(60)])
+        return found.any(axis=1).sum()
 
     assert alarms(share) <= 1
     assert alarms(0.0) > 6
 
 
 def test_a_variance_borrows_at_most_ten_degrees_of_freedom():
-    spreads = decision.spreads([of(around(0.0, 5)) for _ in range(20)])
-    assert {spread.freedom for spread in spreads} == {4 + 10}
+    seen = decision.evidence([of(around(0.0, 5)) for _ in range(20)], 20)
+    assert set(seen.freedom) == {4 + 10}
 
 
 def test_variances_moderate_those_of_their_own_metric_only():
     times = [of(around(0.0, 5, sd)) for sd in (0.01, 0.012, 0.014, 0.016, 0.018)]
     starts = [of(around(0.0, 5, 1.0), START) for _ in times]
-    assert decision.spreads([*times, *starts])[: len(times)] == decision.spreads(times)
+    both, alone = decision.evidence([*times, *starts], 5), decision.evidence(times, 5)
+    np.testing.assert_array_equal(both.sd[: len(times)], alone.sd)
 
 
 def test_the_rules_are_these_and_the_levels_of_a_gate_add_up_to_its_family():
