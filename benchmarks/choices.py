@@ -44,9 +44,9 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
     """
     chosen = [registry.resolve(name) for name in names if name not in SETS]
     wanted = [SETS[name] for name in names if name in SETS] if names else [attrgetter("by_default")]
-    for each in registry.catalogue().values():
-        if each.is_lstm and each.path not in [named.path for named in chosen] and any(of(each) for of in wanted):
-            chosen.append(each)
+    named = {(each.name, each.path) for each in chosen}
+    others = (each for each in registry.catalogue().values() if each.is_lstm and (each.name, each.path) not in named)
+    chosen += [each for each in others if any(of(each) for of in wanted)]
     if peak and not any(implementation.is_peak for implementation in chosen):
         chosen.append(registry.resolve("peak"))
     for first, second in itertools.combinations(chosen, 2):

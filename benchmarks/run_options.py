@@ -117,7 +117,7 @@ def planned(options: RunOptions) -> RunOptions:
     choices.set_precision(options.precision, options.device)
     return msgspec.structs.replace(
         options,
-        implementations=tuple(each.name if each.own else str(each.path) for each in implementations),
+        implementations=tuple(each.text for each in implementations),
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
         replicates=options.replicates or preset.replicates,
         blocks=options.blocks or preset.blocks,

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -202,7 +201,7 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[Row]:
 def command(run: Run, row: Any) -> str:
     """Return the command line that measures a row again, beside the baseline."""
     options = run.metadata.run
-    file_of = {Path(implementation).stem: implementation for implementation in options.implementations}
+    file_of = {re.sub(r"^.*/|\.py(?=@|$)", "", text): text for text in options.implementations}
     chosen = [("impl", file_of.get(name, name)) for name in dict.fromkeys((str(row.implementation), run.baseline))]
     chosen += [(name, getattr(row, name)) for name in ("problem", "workload", "mode", "device")]
     chosen += [("baseline", run.baseline)]

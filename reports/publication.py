@@ -17,7 +17,7 @@ from benchmarks.words import count
 from impls.core import registry
 from impls.core.files import write_text
 from impls.core.text import json_text
-from reports import estimates, frames, site, tables
+from reports import estimates, frames, site, tables, today
 from reports.charts.drawing import file_name
 from reports.documents import documents
 from reports.frames import ARM, Run, began, machine_label
@@ -172,7 +172,7 @@ def replaced(run: Run, folder: Path) -> list[Path]:
     found = []
     for path in sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")):
         old = frames.read_run(path)
-        there = old.records[old.records["implementation"].isin(names)][ARM]
+        there = old.records[today.file_of(old.records["implementation"]).isin(names)][ARM]
         same_machine = machine_label(old.metadata) == machine_label(run.metadata)
         known = set(there.astype(str).itertuples(index=False, name=None))
         if same_machine and old.run_id < run.run_id and known <= arms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from benchmarks.fleet.folder import TWIN, folder_of, gate_of, run_of
 from benchmarks.options import parsed
 from benchmarks.record import new_run_id
 from benchmarks.regression.command import regression
-from benchmarks.regression.comparison import is_foreign
+from benchmarks.regression.comparison import is_foreign, split
 from benchmarks.regression.gate_options import GateOptions, choose_benchmarks
 from benchmarks.regression.snapshots import resolve
 from benchmarks.run import bench
@@ -44,7 +43,8 @@ def runs(words: Sequence[str]) -> Write:
 
     def write(folder: Path, members: Sequence[str]) -> None:
         twin = folder / f"{TWIN}.py"
-        shutil.copyfile(baseline.path, twin)
+        asked = f"\nREQUIRES = {baseline.requires!r}\n" if "@" in baseline.name else ""  # the same environment
+        twin.write_text(baseline.path.read_text() + asked)
         whole = planned(msgspec.structs.replace(options, implementations=(*options.implementations, str(twin))))
         for member in members:
             run_of(folder, member).mkdir(parents=True)
@@ -72,6 +72,7 @@ def gates(words: Sequence[str]) -> Write:
 
     try:
         choose_benchmarks(options)
+        split(implementations)
         for name in implementations:
             if name != choices.ALL and not is_foreign(name):
                 registry.resolve(name)

@@ -135,6 +135,9 @@ def _chosen(wanted: Sequence[str], base: Source, head: Source, shared: bool) -> 
 
 def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     """Split what is wanted into names of this repository and files from elsewhere; no two may have the same name."""
+    for text in wanted:
+        if registry.VERSION.fullmatch(text):
+            raise Unusable(f"{text}: a gate compares two releases by --base-requirement; `bench` measures several")
     stems = [Path(text).stem for text in wanted]
     for stem in stems:
         if stems.count(stem) > 1:

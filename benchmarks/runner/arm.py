@@ -97,8 +97,9 @@ class Arm:
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
         self.buffer = b""
-        path, impls = str(self.implementation.path), str(self.root / "impls")
-        self._send(protocol.line(protocol.Start(path, impls, device, cores or self.cores, os.getpid())))
+        path, requires, impls = str(self.implementation.path), self.implementation.requires, str(self.root / "impls")
+        start = protocol.Start(path, requires, impls, device, cores or self.cores, os.getpid())
+        self._send(protocol.line(start))
 
     def wait_ready(self) -> None:
         """Wait until the worker has imported its implementation, then stop it. Where it can't, it is ended."""

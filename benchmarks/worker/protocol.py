@@ -21,6 +21,7 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     """The first line that a worker reads: the implementation, device and processors, and the runner."""
 
     path: str
+    requires: tuple[str, ...]  # of its environment
     impls: str  # the folder from which it imports implementations and families
     device: str
     cores: tuple[int, ...]

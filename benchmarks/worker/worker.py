@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
@@ -48,6 +49,7 @@ class Worker:
         self.device = start.device
         impls.__path__ = [start.impls]  # a side's own files
         implementation = registry.read(Path(start.path))
+        installed = msgspec.structs.replace(implementation, requires=start.requires)
         with no_collector():  # it would visit the frameworks' objects again and again: a quarter of the import
             self.module = registry.load(implementation)
             self.hardware = devices.device(start.device)
@@ -57,7 +59,7 @@ class Worker:
         self.seed = 0  # of the inputs
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
         self.controller = ThreadpoolController()
-        self.ready = Ready(implementation.digest, base_bytes, versions.versions_of(implementation))
+        self.ready = Ready(implementation.digest, base_bytes, versions.versions_of(installed))
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""

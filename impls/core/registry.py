@@ -27,6 +27,10 @@ BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
 """The two files of this suite that are not compared as LSTMs. Each has a track of its own, of its name."""
 IMPORTED = re.compile(r"^\s*from impls\.families(?:\.| import )(\w+)", re.MULTILINE)
 """The modules of families/ that a file imports."""
+VERSION = re.compile(r"(.+\.py|[^@]+)@((?!.*\.py$).*)", re.DOTALL)
+"""Such as `torch_lstm@torch==2.11.*`: the name or path of a file, and requirements."""
+ASKED = re.compile(r"\w[\w.-]*(\[[\w,-]+\])?(([=!~]=|[<>]=?)[\w.*+!]+(,(?=\W)|$))*", re.ASCII)
+"""A requirement that such a name may have: no option, no address."""
 DEFAULT_DTYPES = ("float32", "float64")
 """Those of an implementation that sets no DTYPES."""
 
@@ -88,6 +92,11 @@ class Implementation(Constants, frozen=True, kw_only=True):
     def own(self) -> bool:
         """Whether it is a file of this tree."""
         return self.path.parent == FOLDER or self.path in [FOLDER / path for path in BUILT_IN.values()]
+
+    @property
+    def text(self) -> str:
+        """What `resolve` finds it by, from anywhere."""
+        return self.name if self.own else f"{self.path}{self.name.removeprefix(self.path.stem)}"
 
     @property
     def is_peak(self) -> bool:
@@ -231,11 +240,19 @@ def read_foreign(path: Path) -> Implementation:
 
 
 def resolve(text: str) -> Implementation:
-    """Find an implementation by its name or by the path of its file.
+    """Find an implementation by its name or by the path of its file; with @REQUIREMENT,…, in an environment with these.
 
     Raises:
         ValueError: where there is none; the message has one line.
     """
+    if found := VERSION.fullmatch(text):
+        each, asked = resolve(found[1]), re.split(r",(?=[A-Za-z])(?![^\[]*\])", found[2])
+        for wrong in (part for part in asked if not ASKED.fullmatch(part)):
+            raise ValueError(f"{wrong!r} is no package with its version, such as torch==2.11.*")
+        if not each.is_lstm:
+            raise ValueError(f"{each.name} runs in the present environment only")
+        requires = (*(each.requires or (each.framework,)), *asked)
+        return msgspec.structs.replace(each, name=f"{each.name}@{found[2]}", requires=requires)
     if text.endswith(".py"):
         return read_foreign(Path(text))
     known = catalogue()

@@ -45,6 +45,8 @@ def test_all_is_every_lstm_and_no_name_is_those_that_run_by_default():
     named = choices.implementations(("keras_jax", "all"))
     assert sorted(each.name for each in named) == sorted(every)
     assert named[0].name == "keras_jax"
+    beside = {each.name for each in choices.implementations(("jax_scan@jax==0.8.*", "all"))}
+    assert beside == {*every, "jax_scan@jax==0.8.*"}
     default = choices.implementations((), peak=True)
     assert [each.name for each in default] == [*(name for name in every if every[name].by_default), "peak"]
     assert len(default) < len(named)

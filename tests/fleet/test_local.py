@@ -22,6 +22,7 @@ from benchmarks.metadata import Commit
 from benchmarks.regression import outcome
 from benchmarks.regression.gate_options import GateOptions
 from benchmarks.run_options import RunOptions, resumed
+from impls.core import registry
 from tests.helpers import processes
 from tests.helpers.pools import MINE
 from tests.helpers.processes import FEW, impls, python, wait_for
@@ -135,6 +136,9 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
     assert first.implementations == ("jax_scan", "torch_lstm", "peak", str(tmp_path / "twin.py"))
     assert (first.baseline, first.seed, first.threads, first.memory_bytes) == ("torch_lstm", 3, 0, 0)
     assert (tmp_path / "twin.py").read_text() == (processes.ROOT / "impls" / "torch_lstm.py").read_text()
+    (tmp_path / "b").mkdir()
+    plan.runs(impls("jax_scan@jax==0.8.*"))(tmp_path / "b", ())
+    assert registry.read(tmp_path / "b" / "twin.py").requires == ("jax", "jax==0.8.*"), "a copy in the same environment"
     run = fleets.run_of(tmp_path, "002")
     monkeypatch.setattr(choices, "choose_cores", lambda threads, _: (4, 5, 6)[: threads or 3])
     began, folder = resumed(RunOptions(resume=str(run)))

@@ -65,6 +65,37 @@ def test_a_file_called_copy_is_loaded_and_shadows_nothing(tmp_path, monkeypatch)
     assert not hasattr(copy, "MARK")
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "requires"),
+    [
+        ("jax_scan@jax==0.8.*", "jax_scan@jax==0.8.*", ("jax", "jax==0.8.*")),
+        ("flax_nnx@jax>=0.8,<0.9,flax", "flax_nnx@jax>=0.8,<0.9,flax", ("flax", "jax>=0.8,<0.9", "flax")),
+        ("jax_cudnn@jax[cuda13,k8s]~=0.9", "jax_cudnn@jax[cuda13,k8s]~=0.9", ("jax", "jax[cuda13,k8s]~=0.9")),
+        ("keras_jax@keras==3.12.1", "keras_jax@keras==3.12.1", ("keras>=3.12", "jax>=0.8", "keras==3.12.1")),
+        ("HERE/a@b.py@torch==2.9.*", "a@b@torch==2.9.*", ("torch", "torch==2.9.*")),
+        ("HERE/a@b.py", "a@b", ()),
+    ],
+)
+def test_a_release_is_the_same_file_with_more_requirements(text, name, requires, tmp_path):
+    """And what a run keeps of it, which --resume reads, finds it again."""
+    (tmp_path / "a@b.py").write_text(GOOD)
+    found = registry.resolve(text.replace("HERE", str(tmp_path)))
+    assert (found.name, found.requires) == (name, requires)
+    assert registry.resolve(found.text) == found
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["", "-r x", "--index-url=http://h", "torch @ http://h/t.whl", "http://h/t.whl", "./t", "torch;id", "torch==$(id)",
+     "torch===../x", "torch==2\n", "torch,--pre", "torch==2,"],
+)  # fmt: skip
+def test_a_requirement_that_is_more_than_a_package_and_its_version_is_refused(asked):
+    with pytest.raises(ValueError, match="no package"):
+        registry.resolve(f"torch_lstm@{asked}")
+    with pytest.raises(ValueError, match="only"):
+        registry.resolve("peak@numpy")
+
+
 def test_a_strange_name_gets_the_list():
     with pytest.raises(ValueError, match=r"known: .*torch_lstm"):
         registry.resolve("xyz")

@@ -139,7 +139,11 @@ def test_what_cannot_be_read_on_a_side_is_not_alike(of_trees):
 
 @pytest.mark.parametrize(
     ("wanted", "words"),
-    [(["nothing_like_it"], "nothing_like_it"), (["a/numpy_lstm.py", "numpy_lstm"], "two implementations are called")],
+    [
+        (["nothing_like_it"], "nothing_like_it"),
+        (["a/numpy_lstm.py", "numpy_lstm"], "two implementations are called"),
+        (["torch_cell@torch==2.11.*"], "--base-requirement"),
+    ],
 )
 def test_a_name_that_cannot_be_meant_is_refused(of_trees, wanted, words):
     with pytest.raises(ValueError, match=words):

@@ -83,6 +83,21 @@ def test_the_cost_of_lengths_is_the_ratio_to_the_same_problem_without(tmp_path):
     assert "other takes as little as 0.40 ×" in answer.sentence
 
 
+RELEASES = {"0.10.2": 3e-3, "0.9.1": 2e-3, "0.8.0": 3e-3}
+
+
+def test_releases_are_compared_with_the_newest_in_their_order(tmp_path):
+    rows = trained("base", 1e-3, versions="torch 2.13")
+    for release, seconds in RELEASES.items():
+        rows += trained(f"jax_scan@jax=={release}", seconds, versions=f"jax {release}")
+    found = answered(tmp_path, rows)["Did a release get slower?"]
+    assert [(row[3], row[5][:4], row[-1]) for row in cells(found)] == [
+        ("jax_scan@jax==0.8.0", "1.00", "unclear"),
+        ("jax_scan@jax==0.9.1", "0.66", "faster"),
+    ]
+    assert "jax_scan@jax==0.9.1 takes 0.67 × jax_scan@jax==0.10.2's time" in found.sentence
+
+
 @pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1"])
 def test_lengths_without_their_like_cost_nothing_known(tmp_path, problem):
     assert COST not in answered(tmp_path, trained("base", 1e-3, problem=problem))

@@ -1,7 +1,9 @@
 """Which run each part of a page is taken from."""
 
 import dataclasses
+import shlex
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -33,6 +35,24 @@ def test_the_run_of_most_implementations_of_todays_code_comes_first_and_then_the
         rows = [row for name in names for row in trained(name, 1e-3, run_id=run_id, **digest)]
         runs.append(save(tmp_path / run_id, rows, run_id))
     assert [each.run_id[-1] for each in today.in_order(runs)] == ["b", "a", "c", "d"]
+
+
+def test_a_release_of_a_file_is_of_todays_code_where_the_file_is(tmp_path):
+    name = "jax_scan@jax==0.8.*"
+    rows = [*trained("base", 1e-3), *trained(name, 1e-3, digest=today.digests()["jax_scan"])]
+    assert today.is_today(pd.DataFrame(rows)).all()
+    assert not today.is_today(pd.DataFrame(trained(name, 1e-3))).any(), "another digest"
+
+
+def test_a_row_is_measured_again_by_what_its_run_was_given(tmp_path):
+    names = ("base", "mine@torch==2.9.*")
+    given = ("base", "/home/me@x/mine.py@torch==2.9.*")
+    found = measured(tmp_path, "r", names)
+    run = found.run.metadata.run
+    metadata = msgspec.structs.replace(found.run.metadata, run=msgspec.structs.replace(run, implementations=given))
+    row = next(each for each in found.summary.itertuples() if each.implementation == names[1])
+    words = shlex.split(composition.command(dataclasses.replace(found.run, metadata=metadata), row))
+    assert [words[k + 1] for k, word in enumerate(words) if word == "--impl"] == [given[1], given[0]]
 
 
 def test_no_answer_is_from_older_code_where_another_run_has_newer(tmp_path):

@@ -153,6 +153,10 @@ def test_a_good_run_is_published(tmp_path):
         assert {path.name for path in to.rglob("*.*")} == {"results.parquet", "environment.json", "table.md"}
 
 
+def released(row):
+    row["implementation"] = row["implementation"].replace("scan", "scan@jax==0.8.*")
+
+
 def later(row, **changes):
     row.update({"run_id": "20260102T000000-r"} | changes)
 
@@ -174,13 +178,14 @@ def later(row, **changes):
 def test_a_run_takes_the_place_of_an_older_one_all_of_whose_rows_it_has(change, machine, left, tmp_path):
     to = tmp_path / "published"
     publish(publishable(tmp_path / "run"), to)
+    publish(publishable(tmp_path / "releases", released), to)
     path = publishable(tmp_path / "later", change, **machine)
     environment = json.loads((path / "environment.json").read_text())
     environment["run"]["run_id"] = read_records(path / "results.parquet")[0].run_id
     (path / "environment.json").write_text(json.dumps(environment))
     done = publish(path, to)
     assert (done.exception, done.return_value) == (None, 0), done.stderr
-    assert sorted(each.name for each in to.iterdir()) == left
+    assert sorted(each.name for each in to.iterdir()) == sorted([*left, "releases"])
 
 
 def fail(row):

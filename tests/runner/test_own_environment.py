@@ -33,29 +33,41 @@ def prepare(problem, weights, device, workload):
 """
 
 
-def test_it_is_timed_with_its_own_versions_and_its_environment_holds_exactly_what_it_asks_for(tmp_path):
-    """Its framework is a wheel in a folder."""
-    mine, cache, info = tmp_path / "tiny_lstm.py", tmp_path / "cache", "tinyframe-1.2.dist-info"
-    with zipfile.ZipFile(tmp_path / "tinyframe-1.2-py3-none-any.whl", "w") as wheel:
+def wheel_of(folder, version):
+    """A framework is a wheel in a folder."""
+    info = f"tinyframe-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"tinyframe-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tinyframe.py", FRAMEWORK)
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tinyframe\nVersion: 1.2\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinyframe\nVersion: {version}\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
+
+
+def test_releases_are_timed_beside_each_other_and_an_environment_holds_exactly_what_is_asked_for(tmp_path):
+    mine, cache = tmp_path / "tiny_lstm.py", tmp_path / "cache"
+    wheel_of(tmp_path, "1.2")
+    wheel_of(tmp_path, "1.3")
     mine.write_text(FILE)
+    asked = (mine, f"{mine}@tinyframe==1.2.*,threadpoolctl", f"{mine}@tinyframe==9")
     done = python(
-        "-m", "benchmarks", "bench", *impls("numpy_lstm", mine), *SMALL, "--mode", "forward", "--out", tmp_path / "out",
-        timeout=500, XDG_CACHE_HOME=str(cache), PIP_FIND_LINKS=str(tmp_path),
+        "-m", "benchmarks", "bench", *impls("numpy_lstm", *asked), *SMALL, "--mode", "forward",
+        "--out", tmp_path / "out", timeout=500, XDG_CACHE_HOME=str(cache), PIP_FIND_LINKS=str(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "installing an environment for tiny_lstm" in done.stderr
-    rows = pd.read_parquet(tmp_path / "out" / "results.parquet").set_index(["implementation", "mode"])
-    assert set(rows.loc["numpy_lstm", "status"]) == {"ok"}
-    rows = rows.loc["tiny_lstm"]
-    assert set(rows.loc["forward", "status"]) == {"ok"}, set(rows["reason"])
-    assert set(rows.loc["forward", "versions"]) == {"tinyframe 1.2"}
-    assert set(rows.loc["train_step", "status"]) == {"unsupported"}
+    assert "installing an environment for tiny_lstm@tinyframe==1.2.*" in done.stderr
+    every = pd.read_parquet(tmp_path / "out" / "results.parquet").set_index(["implementation", "mode"])
+    assert set(every.loc["numpy_lstm", "status"]) == {"ok"}
+    held = {"tiny_lstm": "tinyframe 1.3", "tiny_lstm@tinyframe==1.2.*,threadpoolctl": "tinyframe 1.2, threadpoolctl 3"}
+    for name, versions in held.items():
+        rows = every.loc[name]
+        assert set(rows.loc["forward", "status"]) == {"ok"}, set(rows["reason"])
+        assert rows.loc["forward", "versions"].str.startswith(versions).all(), rows["versions"]
+        assert set(rows.loc["train_step", "status"]) == {"unsupported"}
+    rows = every.loc["tiny_lstm@tinyframe==9"]
+    assert set(rows["status"]) == {"not_installed"}
+    assert "tinyframe==9" in rows["reason"].iloc[0]
 
-    (path,) = (cache / "lstm-bench" / "environments").glob("*/finished")
+    path = min((cache / "lstm-bench" / "environments").glob("*/finished"), key=lambda path: path.stat().st_mtime)
     content = json.loads(path.read_text())
     names = {text.partition(">")[0] for text in content["requirements"]}
     assert names == {"msgspec", "numpy", "threadpoolctl", "tinyframe"}

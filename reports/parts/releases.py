@@ -1,0 +1,43 @@
+"""The same file in several environments of a run: did a release of a framework get slower?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.tables import Column
+from reports.frames import ARM
+from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
+from reports.tables import WHERE, ratio, words_of
+from reports.today import file_of
+from reports.verdict import FASTER, verdicts
+
+SECTION, ORDER = "more", 50
+
+
+def make(report: Report) -> Iterator[Answer]:
+    """Yield the ratio of the time of each release to that of the newest, of the files that have several."""
+    rows = report.sound[[*ARM, "versions", "position", "where"]]
+    rows = rows.assign(file=file_of(rows["implementation"]))
+    rows["release"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)  # to sort by
+    rows = rows.sort_values(["file", "release"], kind="stable")
+    rows["newest"] = rows.groupby("file")["implementation"].transform("last")
+    found = pair_ratios(report, rows[rows["implementation"] != rows["newest"]], "newest")
+    if found.empty:
+        return
+    found = found.assign(verdict=verdicts(found))
+    slower = found[found["verdict"] == FASTER]
+    said = "No older release is clearly faster than the newest."
+    if len(slower):
+        most = slower.sort_values("ratio").iloc[0]
+        said = (
+            f"An older release is faster in {len(slower)} of {len(found)} rows: {most['implementation']} takes"
+            f" {most['ratio']:.2f} × {most['newest']}'s time at {most['where']} ({PURPOSES[most['mode']].lower()})."
+        )
+    columns = (
+        *WHERE,
+        words_of("implementation"),
+        words_of("versions"),
+        Column("ratio", "time, × the newest [95 %]", ratio()),
+        words_of("verdict"),
+    )
+    yield Answer("Did a release get slower?", said, columns, in_order(found))
