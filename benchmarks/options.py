@@ -278,7 +278,7 @@ def command(
 
 def _of_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     """Return the options with the values that click gives; None stands for the default."""
-    return kind(**{field: value for field, value in values.items() if value is not None})
+    return msgspec.convert({field: value for field, value in values.items() if value is not None}, kind)
 
 
 def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
