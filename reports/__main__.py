@@ -24,6 +24,7 @@ try:
         from reports import dataset, frames, peak, publication, run_folder, site, terminal, texts
         from reports import fleet as fleets
         from reports import tables as of_a_run
+        from reports.estimates import PUBLISHED
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
         raise
@@ -31,7 +32,6 @@ except ModuleNotFoundError as error:
     sys.exit(command_line.NOT_INSTALLED)
 
 TOGETHER = Path("runs") / "report"
-PUBLISHED = Path(__file__).with_name("published")
 MOST_PAGES = 100
 """The most runs of a dataset that a page is built of."""
 

@@ -1,4 +1,4 @@
-"""A chart: its specification, and how it becomes the SVG of the page, and files."""
+"""A chart: its data in words, its specification, and how it becomes the SVG of the page, and files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import altair as alt
+import pandas as pd
 import vl_convert
 from altair.utils import schemapi
 
@@ -55,6 +56,17 @@ def file_name(*parts: str) -> str:
     wanted = "-".join(parts)
     kept = re.sub(r"[^A-Za-z0-9_]+", "-", wanted)[:80].strip("-")
     return kept if kept == wanted else f"{kept}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+
+
+def words(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return columns of names as a chart shows them: each on one line, with ▯ for a sign that Vega would cut in two."""
+    lines = {name: rows[name].astype(str).map(one_line) for name in columns}
+    return pd.DataFrame(lines).replace("[^\0-\uffff]", "▯", regex=True)
+
+
+def said(rows: pd.DataFrame, sentence: Callable[[Any], str]) -> list[str]:
+    """Return what the mark of each row says, on one line."""
+    return [one_line(sentence(row)) for row in rows.itertuples(index=False)]
 
 
 def specification(drawing: Drawing) -> dict[str, Any]:

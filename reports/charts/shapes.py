@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from math import log
+from math import isfinite, log
 from typing import Any
 
 import altair as alt
@@ -12,8 +12,8 @@ import pandas as pd
 
 from impls.core.text import one_line
 from reports import formatting
-from reports.charts import marks, style
-from reports.charts.drawing import WIDTH, Drawing, file_name
+from reports.charts import style
+from reports.charts.drawing import WIDTH, Drawing, file_name, said, words
 from reports.report import PURPOSES
 from reports.today import OLDER, is_today
 from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
@@ -42,7 +42,10 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
     every = pd.concat(found)
     every["verdict"] = every["verdict"].where(is_today(every), OLDER)
     drawn = every[every["ratio"] <= SLOWEST]
-    data = marks.points(drawn, "ratio", partial(_said, baseline), "implementation", "problem", "verdict")
+    data = words(drawn, "implementation", "problem", "verdict").assign(ratio=drawn["ratio"].astype(float))
+    known = drawn["ratio_high"].map(isfinite)  # an interval of one replicate is not
+    data = data.assign(low=drawn["ratio_low"].where(known), high=drawn["ratio_high"].where(known))
+    data["said"] = said(drawn, partial(_said, baseline))
     ends = min(FASTEST, float(data["ratio"].min()) / 1.3), SLOWEST * 1.1
     width = WIDTH - NAMES - 16
     data["label"], data["side"] = (
@@ -63,8 +66,8 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
         y = alt.Y("problem:N", scale=alt.Scale(domain=problems), title=None, axis=alt.Axis(labelExpr=one_or_two))
         look = alt.Color("verdict:N", scale=alt.Scale(domain=list(LOOKS), range=list(LOOKS.values())), legend=None)
         base = alt.Chart(data)
-        known = base.transform_filter("isValid(datum.low)")
-        interval = known.mark_rule().encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y, color=look)
+        with_interval = base.transform_filter("isValid(datum.low)")
+        interval = with_interval.mark_rule().encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y, color=look)
         point = base.mark_point(filled=False, strokeWidth=1.8).encode(
             x=alt.X("ratio:Q", **axis),
             y=y,
