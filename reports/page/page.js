@@ -72,6 +72,7 @@ choice.addEventListener("change", (event) => {
   if (event.target.name === "shape") like.value = "";
   ask();
   choose();
+  answers.find((part) => !part.hidden)?.scrollIntoView({ block: "nearest" });
   before = "?" + new URLSearchParams(selects.map(({ name, value }) => [name, value]));
   history.pushState(null, "", before);
 });
