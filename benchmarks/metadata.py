@@ -49,7 +49,8 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of environment.json.
 
-    `versions` has "python" and the distributions; None stands for one that is not installed.
+    `versions` has "python" and the distributions; None stands for one that is not installed. Of several rounds that
+    were joined, `rounds` has their run_ids, and the rest is of the newest.
     `matmul_flops_per_second` is in runs from before the peak was timed: a library's large product, by dtype.
     """
 
@@ -62,3 +63,4 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     matmul_precision: str = UNKNOWN
     matmul_flops_per_second: dict[str, float] | None = None
     run: Options
+    rounds: tuple[str, ...] = ()

@@ -146,7 +146,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Flag("--weights", "Weights to use.  [default: random ones]", click.Path(), "FILE.npz")
     ] = None
     seed: Annotated[
-        int, Flag("--seed", "The seed of random weights.  [default: 0]", click.IntRange(0, 2**63 - 1), advanced=True)
+        int, Flag("--seed", "The seed of random weights.  [default: 0]", click.IntRange(0, 2**63 - 1), hidden=True)
     ] = 0
     call_seconds: Annotated[
         float,

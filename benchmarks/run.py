@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+import msgspec
 
-from benchmarks import choices, machine, results
+from benchmarks import choices, machine, results, rounds
 from benchmarks.cases import PRESETS
+from benchmarks.metadata import Metadata
 from benchmarks.options import command
 from benchmarks.progress import Advance, progress
-from benchmarks.record import Record, harmless, read_records, withdraw, write_records
+from benchmarks.record import Record, harmless, new_run_id, read_records, withdraw, write_records
 from benchmarks.run_options import RunOptions, changed, locked, resolved, resumed
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.session import Session
@@ -103,6 +105,35 @@ class Run:
         return None
 
 
+def measured(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
+    """Do what is left to do of a run or a round, and return what was measured; its folder has it too."""
+    with progress() as advance:
+        session = Run(options, folder).execute(choices.choose_cores(options.threads, options.device), advance)
+    withdraw(session.records)
+    described = machine.describe(options, options.commit)  # the commit at its start
+    rounds.write(folder, session.records, described)
+    command_line.say(session.stopwatch.line())
+    return session.records, described
+
+
+def in_rounds(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
+    """Do the rounds that are left to do, each in a folder of its own, and join all."""
+    places = [folder / f"round-{number}" for number in range(1, options.rounds + 1)]
+    for place in rounds.paced(place for place in places if not (place / rounds.RESULTS).exists()):
+        command_line.say(f"{place.name} of {options.rounds}", err=True)
+        place.mkdir(exist_ok=True)
+        if not (place / "run.json").exists():
+            mine = msgspec.structs.replace(options, rounds=1, run_id=new_run_id())
+            write_text(place / "run.json", json_text(mine))
+        measured(resumed(RunOptions(resume=str(place)))[0], place)
+    try:
+        joined = rounds.joined([rounds.Read.of(place) for place in places])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    rounds.write(folder, *joined)
+    return joined
+
+
 PRESET_LINES = "\n".join(
     f"  {name:17} {count(len(it.problems), 'shape')}, {count(len(it.pairs), 'mode')}, {it.replicates} replicates;"
     f" {', '.join(it.implementations[:2]) or 'every LSTM here'}{', …' * (len(it.implementations) > 2)}"
@@ -122,18 +153,11 @@ PRESET_LINES = "\n".join(
 def bench(options: RunOptions) -> int:
     """Check every LSTM, then time those that agree."""
     options, folder = resumed(options) if options.resume else resolved(options)
-    cores = choices.choose_cores(options.threads, options.device)
     resume = command_line.again("benchmarks", "bench", "--resume", command_line.near(folder))
     choices.heed_signals()
     with locked(folder):
         try:
-            with progress() as advance:
-                session = Run(options, folder).execute(cores, advance)
-            records = session.records
-            withdraw(records)
-            described = machine.describe(options, options.commit)  # the commit at its start
-            write_text(folder / "environment.json", json_text(described))
-            write_records(folder / "results.parquet", records)
+            records, described = (measured if options.rounds == 1 else in_rounds)(options, folder)
             write_text(folder / "results.json", json_text(results.pytest_benchmark_json(records, described)))
         except KeyboardInterrupt:
             command_line.say(f"interrupted; continue with: {resume}", err=True)
@@ -141,7 +165,6 @@ def bench(options: RunOptions) -> int:
         except OSError as error:  # such as a full disk
             how = f"; when that is fixed, continue with: {resume}"
             raise click.UsageError(describe(error) + (how if (folder / "run.json").exists() else "")) from None
-    command_line.say(session.stopwatch.line())
     if all(record.status != "ok" for record in records):
         reasons = sorted({f"{record.status}: {record.reason}" for record in records})
         command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)

@@ -39,6 +39,9 @@ class RunOptions(Options, frozen=True, kw_only=True):
     """
 
     preset: Annotated[str, Flag("--preset", "What is measured.", click.Choice(list(PRESETS)), "NAME")] = "quick"
+    rounds: Annotated[
+        int, Flag("--rounds", "Whole runs, one after another: then intervals hold the next.", click.IntRange(1, 1000))
+    ] = 1
     out: Annotated[str | None, Flag("--out", "A new folder.  [default: runs/DATE-PRESET]", click.Path(), "DIR")] = None
     resume: Annotated[
         str | None, Flag("--resume", "Continue the interrupted run of this folder.", click.Path(), "DIR")

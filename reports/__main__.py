@@ -18,13 +18,14 @@ try:
         from benchmarks.options import Group
         from benchmarks.scratch import scratch
         from benchmarks.tables import output
-        from benchmarks.words import listed
+        from benchmarks.words import count, listed
         from impls.core.files import write_text
         from impls.core.text import one_line
         from reports import dataset, frames, peak, publication, run_folder, site, terminal, texts
         from reports import fleet as fleets
         from reports import tables as of_a_run
         from reports.estimates import PUBLISHED
+        from reports.report import Report
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
         raise
@@ -183,28 +184,36 @@ def build_site(published: str, where: str | None, out: Path) -> int:
 def publish(paths: tuple[Path, ...], address: str | None, to: Path) -> int:
     """File runs under reports/published, and write the texts anew.
 
-    They take the place of those that they replace. Without a run, only the texts. The exit code is 1 where a run can't
-    be published.
+    Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run. They
+    take the place of those that they replace. Without a run, only the texts. The exit code is 1 where a run can't be
+    published.
     """
-    refused = 0
-    for path in paths:
+    with scratch() as folder:
         try:
-            run = run_folder.complete(frames.read_run(path))
-        except frames.Unreadable as error:
+            runs = [run_folder.complete(frames.read_run(path)) for path in publication.gathered(paths, folder)]
+        except ValueError as error:
             raise click.ClickException(str(error)) from None
-        faults = list(publication.faults(run))
-        refused += bool(faults)
-        for fault in faults:
-            command_line.say(f"not published: {path.name}: {fault}", err=True)
-        if not faults and address:
-            with _dataset_errors():
-                command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
-        elif not faults:
-            command_line.say(f"published: {publication.publish(run, to)}. Commit it; `nox -s site` shows it.")
+        refused = sum([not _published(run, address, to) for run in runs])
     if to == PUBLISHED and not address:
         texts.write()
         command_line.say(f"written anew: {listed(list(texts.BLOCKS))}")
     return 1 if refused else 0
+
+
+def _published(report: Report, address: str | None, to: Path) -> bool:
+    """Publish a run that is good enough, and return whether it is; say which it is not, and why."""
+    path = report.run.folder
+    faults = list(publication.faults(report))
+    for fault in faults:
+        command_line.say(f"not published: {path.name}: {fault}", err=True)
+    if not faults and address:
+        with _dataset_errors():
+            command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
+    elif not faults:
+        place = publication.publish(report, to)
+        rounds = f", {count(len(report.run.rounds), 'round')}" if report.run.metadata.rounds else ""
+        command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")
+    return not faults
 
 
 @cli.command("fleet")

@@ -19,7 +19,8 @@ from benchmarks import json_files, processors
 from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
 from benchmarks.options import Options
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
-from benchmarks.words import count
+from benchmarks.rounds import ENVIRONMENT, RESULTS
+from benchmarks.words import count, listed
 from impls.core.command_line import describe
 from impls.core.precision import TF32
 from impls.core.text import one_line
@@ -38,8 +39,6 @@ FIELDS = ("block", "started", "seconds", "pressure_seconds", "outside_seconds", 
 RECORDS = pa.schema([field for field in SCHEMA if field.name != "turns"])
 TURNS = pa.schema([TURN.field(name) for name in FIELDS])
 USUAL_BASELINE = "torch_lstm"
-ENVIRONMENT, RESULTS = "environment.json", "results.parquet"
-"""The files of a run's folder that are read."""
 
 
 class Unreadable(ValueError):
@@ -95,19 +94,27 @@ def _read(path: Path) -> Run:
             raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
         known = json_files.read(path / ENVIRONMENT, Metadata)
         records, turns_read = _read_parquet(path / RESULTS)
-        if (run_id := records["run_id"].iloc[0]) != known.run.run_id:
-            raise Unreadable(f"{path} mixes two runs: {ENVIRONMENT} is of {known.run.run_id}, the rows of {run_id}")
+        _refuse_others(path, records, known)
         return Run(path, records, turns_read, known)
     if path.suffix == ".json":
         table, described = benchmark_json.read(path)
         records, turns_read = _frames(path, table.drop_columns("turns"), table["turns"])
         return Run(path, records, turns_read, msgspec.structs.replace(_of_records(records, turns_read), **described))
     records, turns_read = _read_parquet(path)
-    known = _of_records(records, turns_read)
     with contextlib.suppress(ValueError):  # it may not be there, or belong to something else
         beside = json_files.read(path.with_name(ENVIRONMENT), Metadata)
-        known = beside if beside.run.run_id == known.run.run_id else known
+        _refuse_others(path, records, beside)
+        return Run(path, records, turns_read, beside)
+    known = _of_records(records, turns_read)
+    _refuse_others(path, records, known)
     return Run(path, records, turns_read, known)
+
+
+def _refuse_others(path: Path, records: pd.DataFrame, known: Metadata) -> None:
+    """Raise Unreadable where records are not those of a run, or of the rounds that its metadata name."""
+    found, wanted = sorted(set(records["run_id"].astype(str))), sorted(known.rounds or [known.run.run_id])
+    if found != wanted:
+        raise Unreadable(f"{path} mixes runs: its rows are of {listed(found)}, and not of {listed(wanted)}")
 
 
 def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
@@ -195,13 +202,11 @@ def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None:
-    """Raise Unreadable unless records are those of one run, each there once, and their times are times."""
+    """Raise Unreadable unless each record is there once, and their times are times."""
     if records.empty:
         raise Unreadable(f"{path} holds no record")
     for name in NEEDED:
         _refuse(path, records, records[name].isna(), f"has no {name}")
-    if len(runs := list(records["run_id"].unique())) > 1:
-        raise Unreadable(f"{path} holds rows of {len(runs)} runs ({runs[0]}, {runs[1]}); it must hold one run")
     _refuse(path, records, records.duplicated(KEY), "occurs more than once")
     _refuse(path, records, ~records["status"].isin(STATUSES), "has a status that this version does not know")
     _refuse(path, records, (records["status"] == "ok") & ~_is_time(records["seconds"]), "is ok and has no time")

@@ -6,11 +6,12 @@ import math
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pandas as pd
 
-from benchmarks import processors
+from benchmarks import processors, rounds
 from benchmarks.cases import PRESETS
 from benchmarks.record import harmless
 from benchmarks.words import count
@@ -82,6 +83,7 @@ class PublishedRun(msgspec.Struct, frozen=True):
     commit: str | None
     baseline: str
     replicates: int | None
+    rounds: int
     rows: list[Row]
 
 
@@ -122,7 +124,8 @@ def _data(each: Report) -> PublishedRun:
         threads=options.threads or None,
         commit=metadata.commit.id,
         baseline=each.baseline,
-        replicates=options.replicates,
+        replicates=sum(each.run.rounds.values()),
+        rounds=len(each.run.rounds),
         rows=msgspec.convert(rows.where(rows.notna(), None).to_dict("records"), list[Row]),
     )
 
@@ -136,7 +139,7 @@ MOST_OF_RATIOS, MOST_OF_TIMES = 0.1, estimates.UNSTEADY
 def faults(report: Report) -> Iterator[str]:
     """Yield each reason why a run can't be published; none means that it can."""
     run, summary = report.run, report.summary
-    metadata, options = run.metadata, run.metadata.run
+    metadata = run.metadata
     if not run.folder.is_dir():
         yield "it is a file, and not the folder that a run writes"
     measured = set(run.records[["problem", "workload", "mode"]].astype(str).itertuples(index=False, name=None))
@@ -151,8 +154,8 @@ def faults(report: Report) -> Iterator[str]:
         yield "its commit is not known"
     elif metadata.commit.dirty:
         yield "files differed from its commit: commit them, and measure again"
-    if (options.replicates or 0) < LEAST_REPLICATES:
-        yield f"it has {count(options.replicates or 0, 'replicate')}; {LEAST_REPLICATES} are needed"
+    if (replicates := sum(run.rounds.values())) < LEAST_REPLICATES:
+        yield f"it has {count(replicates, 'replicate')}; {LEAST_REPLICATES} are needed"
     noise = estimates.noise(run)
     if not math.isfinite(noise.times):
         yield "its noise is not known"
@@ -165,8 +168,31 @@ def faults(report: Report) -> Iterator[str]:
         yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
 
 
+def gathered(folders: Sequence[Path], place: Path) -> list[Path]:
+    """Join those of some runs that are rounds of one: each into a folder in `place`, with the name of the newest.
+
+    A ValueError says in one line which can't be read, or is there twice.
+    """
+    if len(folders) < 2:
+        return list(folders)
+    groups: dict[Any, list[rounds.Read]] = {}
+    for each in sorted(map(rounds.Read.of, folders), key=lambda each: each.described.run.run_id):
+        groups.setdefault(tuple(each.kind().items()), []).append(each)
+    found = []
+    for runs in groups.values():
+        found.append(newest := runs[-1].folder)
+        if len(runs) > 1:
+            found[-1] = place / newest.resolve().name
+            found[-1].mkdir()
+            rounds.write(found[-1], *rounds.joined(runs))
+    return found
+
+
 def replaced(run: Run, folder: Path) -> list[Path]:
-    """Return the folders of older published runs of whose rows, at implementations that still exist, a run has all."""
+    """Return the folders of older published runs of whose rows, at implementations that still exist, a run has all.
+
+    It must have as many rounds.
+    """
     names = registry.catalogue()
     arms = set(run.records[ARM].astype(str).itertuples(index=False, name=None))
     found = []
@@ -175,7 +201,7 @@ def replaced(run: Run, folder: Path) -> list[Path]:
         there = old.records[today.file_of(old.records["implementation"]).isin(names)][ARM]
         same_machine = machine_label(old.metadata) == machine_label(run.metadata)
         known = set(there.astype(str).itertuples(index=False, name=None))
-        if same_machine and old.run_id < run.run_id and known <= arms:
+        if same_machine and old.run_id < run.run_id and len(old.rounds) <= len(run.rounds) and known <= arms:
             found.append(path)
     return found
 

@@ -11,7 +11,9 @@ from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import LIMITS
 
 CONSTANT = ["track", "digest", "versions", "error", "error_tensor", "kernel", "first_call_seconds", "threads"]
-"""Columns that are the same in all replicates of an arm."""
+"""Columns that are the same in all replicates of an arm in a round."""
+OF_WORST = ["error", "error_tensor"]
+"""Those of them that are from the round with the largest error. The first call is the median over rounds."""
 ON_A_GPU = ["pipelined_seconds", "gpu_seconds", "gpu_kernels"]
 
 
@@ -35,6 +37,13 @@ def summarise(run: Run) -> pd.DataFrame:
     blocks = estimates.blocks_of(run)
     ratios = blocks.against(run.baseline)
     rows = frames.plain(records.drop_duplicates(ARM)[[*ARM, *CONSTANT]])
+    if len(run.rounds) > 1:
+        worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)
+        worst = rows[ARM].merge(frames.plain(worst[[*ARM, *OF_WORST]]), on=ARM)
+        for name in OF_WORST:
+            rows[name] = worst[name].to_numpy()
+        firsts = records.groupby(ARM, sort=False, observed=True)["first_call_seconds"]
+        rows["first_call_seconds"] = firsts.median().to_numpy()
     rows["position"] = rows.groupby(BENCHMARK, sort=False).ngroup()  # the order in which the run was asked for them
     medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
     for columns in (estimates.times(sound, estimates.lasting(run)), medians, ratios, failed):

@@ -20,13 +20,12 @@ from benchmarks.calibration.subject import Subject
 from benchmarks.options import Flag, Options, ProblemId, command
 from benchmarks.progress import COLLECTING, REGRESSION, progress_in_parts
 from benchmarks.regression.gate_options import PROBLEM
+from benchmarks.rounds import paced
 from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import check_place, write_text
 from impls.core.text import json_text
 
-PAUSE_SECONDS = 20.0
-"""Between two rounds: what one round leaves in the machine is to have gone."""
 TABLES = ("calibration.md", "gates.md", "slowdowns.md")
 MINUTES = {"round": 20.0, "gate": 4.0}
 """About how long each part takes, for the progress."""
@@ -105,9 +104,7 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
     wanted = [kind for kind in KINDS for _ in range(runs)]
     parts = [MINUTES["round"]] * rounds + [MINUTES["gate"]] * len(wanted)
     with progress_in_parts(parts) as part:
-        for number in range(1, rounds + 1):
-            if number > 1:
-                time.sleep(PAUSE_SECONDS)
+        for number in paced(range(1, rounds + 1)):
             collect(folder, subject, part(COLLECTING, f"round {number} of {rounds}"))
         gates = folder / "gates"
         for number, kind in enumerate(wanted, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -96,8 +97,9 @@ def ended(folder: Path, member: str) -> Ended | None:
 def replicates_done(folder: Path, member: str) -> tuple[int, int | None]:
     """Return how many replicates of a member's run are there, and how many there will be, where that is known."""
     run = run_of(folder, member)
-    done = len(list((run / "raw").glob("replicate-*.parquet")))
+    done = len(list(run.glob("**/raw/replicate-*.parquet")))
     try:
-        return done, json_files.read(run / "run.json", dict[str, object])["replicates"]  # type: ignore[return-value]
+        options = json_files.read(run / "run.json", dict[str, Any])
+        return done, options.get("rounds", 1) * options["replicates"]
     except (ValueError, KeyError):
         return done, None

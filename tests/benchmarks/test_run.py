@@ -1,16 +1,18 @@
 """A run that is resumed: what fits is used, what does not is measured again, and what has changed is refused."""
 
 import os
+from pathlib import Path
 
 import click
 import msgspec
 import numpy as np
 import pytest
 
-from benchmarks import choices, machine, record, run_options
-from benchmarks.metadata import Commit
+from benchmarks import choices, machine, record, rounds, run_options
+from benchmarks import run as run_module
+from benchmarks.metadata import Commit, Machine, Metadata
 from benchmarks.record import read_records, write_records
-from benchmarks.run import Run
+from benchmarks.run import Run, in_rounds
 from benchmarks.run_options import RunOptions, changed, code_used, machine_used, of_machine, planned, resolved, resumed
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.sides import ArmFailed, Side, Version
@@ -250,3 +252,39 @@ def test_a_folder_with_only_an_unfinished_start_is_usable_and_a_hidden_file_of_a
     (tmp_path / ".mine").touch()
     with pytest.raises(click.UsageError, match="not an empty folder"):
         choices.usable_out(tmp_path)
+
+
+def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monkeypatch):
+    begun, options = [], msgspec.structs.replace(OPTIONS, rounds=2)
+
+    def measured(mine, folder):
+        begun.append((folder.name, mine.run_id, mine.rounds))
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        found = rows(0, float(len(begun)))
+        for row in found:
+            row.run_id = mine.run_id
+        rounds.write(folder, found, Metadata(run=mine))
+
+    monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(run_module, "measured", measured)
+    with pytest.raises(KeyboardInterrupt):
+        in_rounds(options, tmp_path)
+    records, described = in_rounds(options, tmp_path)
+    first, second, again = begun
+    assert second == again
+    assert [first[0], again[0], again[2]] == ["round-1", "round-2", 1]
+    assert [(row.run_id, row.seconds) for row in records[::2]] == [(first[1], 1.0), (again[1], 3.0)]
+    assert described.rounds == (first[1], again[1])
+    assert rounds.Read.of(tmp_path) == rounds.Read(tmp_path, records, described)
+
+
+def test_what_differs_is_no_round_of_a_run():
+    def read(name, **changes):
+        machine_of = Machine(cpu=changes.pop("cpu", "a cpu"))
+        mine = msgspec.structs.replace(OPTIONS, run_id=name, **changes)
+        return rounds.Read(Path(name), rows(0), Metadata(run=mine, machine=machine_of))
+
+    for changes, what in (({"threads": 2}, "threads"), ({"cpu": "another"}, "processor")):
+        with pytest.raises(ValueError, match=f"b is no round of the same run as a: the {what}"):
+            rounds.joined([read("b", **changes), read("a")])

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.record import read_records
-from reports import documents, frames, run_folder
+from reports import documents, frames, publication, run_folder
 from reports.__main__ import cli
 from tests.helpers.browser import violations
 from tests.helpers.records import SMALL, publishable, save
@@ -141,8 +141,9 @@ def test_a_document_links_to_pages_and_not_to_files_of_the_project(tmp_path):
         assert text in decision.html
 
 
-def publish(folder, to):
-    return CliRunner().invoke(cli, ["publish", str(folder), "--to", str(to)], standalone_mode=False)
+def publish(folder, to, *more):
+    paths = map(str, (folder, *more))
+    return CliRunner().invoke(cli, ["publish", *paths, "--to", str(to)], standalone_mode=False)
 
 
 def test_a_good_run_is_published(tmp_path):
@@ -188,6 +189,52 @@ def test_a_run_takes_the_place_of_an_older_one_all_of_whose_rows_it_has(change, 
     assert sorted(each.name for each in to.iterdir()) == sorted([*left, "releases"])
 
 
+def of_round(number, **changes):
+    """One round of a run: its times are all 1 % above those of the round before, but for the baseline's."""
+
+    def change(row):
+        factor = 1 if row["implementation"] == "torch_lstm" else 1.01**number
+        row["turns"] = [{**turn, "seconds": turn["seconds"] * factor} for turn in row["turns"]]
+        row.update(
+            run_id=f"2026010{number}T000000-r", seconds=row["seconds"] * factor, error=number * 1e-8,
+            error_tensor=f"of {number}",
+            first_call_seconds=number / 10, status="ok", **changes,
+        )  # fmt: skip
+
+    return change
+
+
+def test_rounds_of_one_run_are_published_as_one(tmp_path):
+    """Also one that is published already. A run of other code or on another machine is none of its rounds."""
+    to = tmp_path / "published"
+    assert publish(publishable(tmp_path / "one", of_round(1)), to).return_value == 0
+    two, three = (publishable(tmp_path / name, of_round(k)) for k, name in ((2, "two"), (3, "three")))
+    other = publishable(tmp_path / "other", of_round(4, digest="another"))
+    done = publish(three, to, to / "one", two, other)
+    assert (done.exception, done.return_value) == (None, 0), done.stderr
+    assert sorted(each.name for each in to.iterdir()) == ["other", "three"]  # a single run replaces no rounds
+    run = frames.read_run(to / "three")
+    assert (run.run_id[:8], run.rounds) == ("20260103", {f"2026010{k}T000000-r": 4 for k in (1, 2, 3)})
+    rows = run_folder.complete(run).summary.groupby("implementation").first()
+    scan = rows.loc["jax_scan"]
+    assert (scan["ratio_n"], scan["error_tensor"], scan["first_call_seconds"]) == (3, "of 3", 0.2)
+    assert scan["ratio"] == pytest.approx(2 * 1.01**2)
+    assert scan["ratio_high"] / scan["ratio"] > 1.01**2  # 1 % apart, with the error of a fourth round
+    assert "3 rounds of 4, 4 and 4 replicates" in (to / "three" / "table.md").read_text()
+    assert "20260103T000000-r, which another has too" in publish(three, to, to / "three").exception.message
+
+
+def test_what_failed_in_one_round_has_no_time(tmp_path):
+    good = publishable(tmp_path / "good", of_round(1))
+    bad = publishable(tmp_path / "bad", lambda row: (of_round(2)(row), fail(row)))
+    (tmp_path / "joined").mkdir()
+    (path,) = publication.gathered([good, bad], tmp_path / "joined")
+    summary = run_folder.complete(frames.read_run(path)).summary
+    scan = summary[summary["implementation"] == "jax_scan"]
+    assert set(scan["status"]) == {"disagrees"}
+    assert scan["seconds"].isna().all()
+
+
 def fail(row):
     if row["implementation"] == "jax_scan":
         row.update(status="disagrees", reason="grad_x", seconds=None, turns=None)
@@ -207,7 +254,7 @@ BAD = {
     "a wrong implementation": ({}, fail, "jax_scan has the status disagrees"),
     "a busy machine": ({}, shake, "the machine was busy"),
     "no preset": ({}, leave_out, "no preset"),
-    "few replicates": ({"run": {"replicates": 3}}, None, "3 replicates"),
+    "few replicates": ({}, lambda row: row["replicate"] < 3, "3 replicates"),
     "an unknown processor": ({"machine": {"model": None}}, None, "processor is not known"),
 }
 
