@@ -15,11 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks import json_files, processors
+from benchmarks import json_files, processors, rounds
 from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
 from benchmarks.options import Options
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
-from benchmarks.rounds import ENVIRONMENT, RESULTS
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
 from impls.core.precision import TF32
@@ -39,6 +38,7 @@ FIELDS = ("block", "started", "seconds", "pressure_seconds", "outside_seconds", 
 RECORDS = pa.schema([field for field in SCHEMA if field.name != "turns"])
 TURNS = pa.schema([TURN.field(name) for name in FIELDS])
 USUAL_BASELINE = "torch_lstm"
+ENVIRONMENT, RESULTS = rounds.ENVIRONMENT, rounds.RESULTS
 
 
 class Unreadable(ValueError):
