@@ -58,6 +58,7 @@ class Read(msgspec.Struct):
             "the threads": run.threads,
             "the precision": run.precision,
             "the weights": run.weights,
+            "the variables that slow a library": tuple(processors.slowed(self.described.variables)),
             "the baseline": run.baseline,
             "the blocks or turns": (run.blocks, run.turn_seconds),
             "what is measured": frozenset((row.implementation, row.benchmark, row.device) for row in self.records),

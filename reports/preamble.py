@@ -123,7 +123,7 @@ def notes(run: Run) -> list[str]:
         ),
         "A ratio is taken within blocks, so it can contradict the times: trust the ratio.",
         "An interval of 95 % is that of one comparison alone. Even one that excludes 1 can be unclear.",
-        "More --replicates and --blocks on a quiet machine can make it clear. With one replicate all is unclear.",
+        "More --replicates or --rounds on a quiet machine can make it clear. With one replicate all is unclear.",
         "fastest in its track: yes if all others of the track are slower. unclear if it may be the fastest.",
         (
             "% of peak: the operations per second of the products that every LSTM of that problem needs."
