@@ -25,7 +25,7 @@ def framework_variables(device: str, dtype: str, precision: str = IEEE) -> dict[
     variables = {
         VARIABLE: precision,
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
-        "JAX_DEFAULT_MATMUL_PRECISION": "highest" if full else "tensorfloat32",
+        "JAX_DEFAULT_MATMUL_PRECISION": "float32" if full else "tensorfloat32",  # words that JAX 0.4 knows too
         **({OVERRIDE: "0"} if full else {}),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }

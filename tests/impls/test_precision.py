@@ -28,7 +28,7 @@ def test_full_precision_on_either_device(monkeypatch):
         for dtype, x64 in (("float32", "0"), ("float64", "1")):
             variables = framework_variables(device, dtype)
             assert variables[OVERRIDE] == "0"
-            assert variables["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+            assert jax.lax.Precision(variables["JAX_DEFAULT_MATMUL_PRECISION"]) is jax.lax.Precision.HIGHEST
             assert variables["JAX_ENABLE_X64"] == x64
             assert variables["JAX_PLATFORMS"] == platforms
             assert variables.get("CUDA_VISIBLE_DEVICES") == ("" if device == "cpu" else "0")
