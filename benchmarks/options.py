@@ -206,6 +206,7 @@ class TypedOption(click.Option):
             metavar=flag.metavar or ("N" if isinstance(flag.type, click.IntRange | click.FloatRange) else None),
             multiple=isinstance(default, tuple), is_flag=is_flag, default=default if chosen else None,
             show_default=chosen and not is_flag,
+            callback=lambda _, __, value: tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value,
         )  # fmt: skip
         self.flag = flag
 

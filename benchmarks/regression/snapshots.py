@@ -133,7 +133,7 @@ def of_working_tree(folder: Path, name: str) -> Path:
     def copy(target: Path) -> None:
         for path in files:
             left_out = {*path.parts} & {*SKIPPED} or (name == IMPLS and path.parts[0] in CONTRACT)
-            if left_out:
+            if left_out or any((folder / parent).is_symlink() for parent in path.parents[:-1]):  # a folder until now
                 continue
             if (folder / path).is_file() or (folder / path).is_symlink():
                 (target / name / path).parent.mkdir(parents=True, exist_ok=True)

@@ -84,6 +84,15 @@ def test_ctrl_c_ends_a_fleet_on_this_machine(tmp_path, monkeypatch):
     assert "cancelled" in fleets.why_missing(tmp_path, kept.members[1])
 
 
+def test_the_id_of_a_job_is_never_an_option_of_scancel(tmp_path, monkeypatch):
+    fleets.write(tmp_path, Fleet(SLURM, (Member("001", "a/n1", "--user=root"),)))
+    seen = []
+    monkeypatch.setattr(slurm, "run", lambda command, _: seen.extend(command))
+    assert CliRunner().invoke(fleet, ["cancel", str(tmp_path)], standalone_mode=False).return_value == 0
+    assert seen[0] == "scancel"
+    assert 0 < seen.index("--") < seen.index("--user=root")
+
+
 def test_ctrl_c_ends_the_watching_of_jobs_and_not_the_jobs(tmp_path, monkeypatch):
     fleets.write(tmp_path, Fleet(SLURM, (Member("001", "a/n1", "7"),)))
     monkeypatch.setattr(slurm, "states", lambda: {"7": "running"})

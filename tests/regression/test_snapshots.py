@@ -1,6 +1,7 @@
 """Snapshots of a revision and of the working tree."""
 
 import os
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -61,6 +62,9 @@ def test_links_are_part_of_what_is_compared(folder):
     (folder / "helpers").symlink_to("v2")
     assert snapshots.of_working_tree(folder, "impls") != base
     (folder / "helpers").unlink()
+    shutil.rmtree(folder / "v1")
+    (folder / "v1").symlink_to("v2")  # git still lists what was in it
+    assert (snapshots.of_working_tree(folder, "impls") / "impls" / "v1" / "step.py").read_text() == "v2"
     (folder / "helpers").symlink_to("../core")
     with pytest.raises(snapshots.Unusable, match="leads out"):
         snapshots.of_working_tree(folder, "impls")

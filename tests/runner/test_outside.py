@@ -11,7 +11,8 @@ import pytest
 from benchmarks.runner import outside
 from tests.helpers.processes import python, wait_for
 
-SLEEP = (sys.executable, "-c", "import time; print(flush=True); time.sleep(60)")
+NAMED = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'\\xff) ('); print(flush=True); time.sleep(60)"
+SLEEP = (sys.executable, "-c", NAMED)  # a name need not be UTF-8
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def test_processor_time_is_that_of_all_threads_and_of_children_that_have_ended(c
     assert between - before >= 0.2
     subprocess.run([sys.executable, "-c", BURN], check=True)
     assert outside.cpu_seconds(os.getpid()) - between >= 0.18  # its user time and system time are in ticks of 10 ms
+    assert 0.0 < outside.cpu_seconds(child.pid) < 60
     outside.end([child.pid])
     assert outside.cpu_seconds(child.pid) == 0.0
 
