@@ -5,11 +5,13 @@ Where a side cannot be made, every function raises Unusable.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +24,8 @@ IMPLS, CONTRACT = "impls", ("core", "api.py")
 """What of impls/ is in no snapshot: the contract of the working tree checks and times both sides."""
 SUBMODULE = "160000 "
 """The mode of a submodule in git's index."""
+KEPT_SECONDS = 7 * 24 * 3600
+"""A snapshot that was not asked for in a week is removed: it may be of a large repository."""
 
 
 class Unusable(ValueError):
@@ -48,6 +52,10 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
     """Let `fill` write into a folder, keep that under the hash of its content, and return its path."""
     parent = cache() / "files"
     parent.mkdir(parents=True, exist_ok=True)
+    for old in parent.glob("[!.]*"):
+        with contextlib.suppress(FileNotFoundError):  # another process removes it, too
+            if old.stat().st_mtime < time.time() - KEPT_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
     with temporary_folder(parent, ".arriving-") as temporary:
         folder = temporary / "content"
         folder.mkdir()
@@ -61,6 +69,7 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
         except OSError:
             if not target.exists():  # it was there, or another process was faster
                 raise
+            target.touch()
     return target
 
 

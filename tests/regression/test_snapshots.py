@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -40,10 +41,16 @@ def test_a_revision_is_its_files_whatever_the_working_tree_holds(folder, tmp_pat
     assert held(snapshots.of_revision(folder, "HEAD", "impls")) == {"a.py": "old"}
     now = snapshots.of_working_tree(folder, "impls")
     assert held(now) == {"a.py": "new", "b.py": "new"}
+    nearly = time.time() - 0.9 * snapshots.KEPT_SECONDS
+    os.utime(now, (nearly, nearly))
     assert snapshots.of_working_tree(folder, "impls") == now
+    assert now.stat().st_mtime > nearly + 1
     (folder / "a.py").write_text("newer")
     assert held(snapshots.of_working_tree(folder, "impls"))["a.py"] == "newer"
     assert held(now)["a.py"] == "new"
+    os.utime(now, (1, 1))  # it was not asked for since 1970
+    snapshots.of_revision(folder, "HEAD", "impls")
+    assert not now.exists()
     assert not list((tmp_path / "cache" / "lstm-bench" / "files").glob(".*"))
 
 
