@@ -20,7 +20,7 @@ import psutil
 from benchmarks import machine
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
-from impls.core.files import UNFINISHED, read_regular, remove_unfinished
+from impls.core.files import UNFINISHED, check_name, read_regular, remove_unfinished
 from impls.core.formats import FORMATS
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
@@ -63,6 +63,7 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
 def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     """Return the problems that a weights file is timed on; it must fit each of them."""
     try:
+        check_name(os.path.realpath(path))
         implied, given = read_weights(path)
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -34,6 +34,12 @@ def check_place(path: Path) -> None:
         raise ValueError(f"{path} can't be written: {folder} is not a folder that can be written to")
 
 
+def check_name(path: str) -> None:
+    """Raise ValueError where a path is not UTF-8, since no JSON can hold it."""
+    if any("\ud800" <= sign <= "\udfff" for sign in path):
+        raise ValueError(f"{path} is not UTF-8; rename it")
+
+
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a file beside `path`, then rename it to `path`. A process that dies leaves no half file.
 

@@ -18,7 +18,7 @@ import msgspec
 
 import impls
 from impls.core.contract import DEVICES, TRACKS, WORKLOADS
-from impls.core.files import read_regular
+from impls.core.files import check_name, read_regular
 from impls.core.problem import DTYPES
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -229,7 +229,9 @@ def read_foreign(path: Path) -> Implementation:
         ValueError: also for a track or name of this suite's own, since every file from elsewhere must agree with the
             reference.
     """
-    implementation = read(Path(os.path.realpath(path)))  # a link goes by the name of its file
+    real = os.path.realpath(path)
+    check_name(real)
+    implementation = read(Path(real))  # a link goes by the name of its file
     if not implementation.own and implementation.track in BUILT_IN:
         raise ValueError(
             f"{path}: TRACK is {implementation.track!r}, which is this suite's own; it must be default or tuned"

@@ -37,6 +37,8 @@ BAD = {
     "agree, a problem with a dtype": (
         ("benchmarks", "agree", "--problem", "t2-b1-i1-h1-float64"), "--problem t2-b1-i1-h1 --dtype float64"
     ),
+    "a file that is not UTF-8": ((*BENCH, "--impl", "mine\udcff.py"), "is not UTF-8"),
+    "weights that are not UTF-8": ((*BENCH, "--weights", "mine\udcff.npz"), "is not UTF-8"),
     "an endless weights file": ((*BENCH, "--weights", "/dev/zero"), "is not a regular file"),
 }  # fmt: skip
 
