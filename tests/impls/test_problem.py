@@ -29,8 +29,11 @@ def test_only_what_is_not_the_default_shows():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "t64", "t0-b1-i1-h1", f"t{10**400}-b1-i1-h1", "t1-b1-i1-h1-l0", "t1-b1-i1-h1-l65", "t1-b-1-i1-h1", "T1-b1-i1-h1", "t1-b1-i1-h1-bi-l2"],
-)
+    [
+        "", "t64", "t0-b1-i1-h1", f"t{10**400}-b1-i1-h1", "t1-b1-i1-h1-l0", "t1-b1-i1-h1-l65", "t1-b-1-i1-h1",
+        "T1-b1-i1-h1", "t1-b1-i1-h1-bi-l2",
+    ],
+)  # fmt: skip
 def test_what_is_no_id_is_refused(text):
     with pytest.raises(ValueError, match=r"must be at least 1|must be at most 64|is not a problem id"):
         Problem.parse(text)
