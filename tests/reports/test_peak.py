@@ -29,7 +29,9 @@ def test_operations_counted_by_hand():
     assert operations(problem, "model", "train_step") == 3 * DONE - 2 * 3 * 2 * 28 * 5
     assert operations(problem, "cell", "forward") == DONE // 3
     deep = problem.replace(num_layers=2, bidirectional=True)
-    assert operations(deep, "sequence", "forward") == 2 * DONE + 2 * (2 * 3 * 2 * 28 * (14 + 7))
+    forward = 2 * DONE + 2 * (2 * 3 * 2 * 28 * (14 + 7))
+    assert operations(deep, "sequence", "forward") == forward
+    assert operations(deep, "model", "train_step") == 3 * forward - 2 * (2 * 3 * 2 * 28 * 5)  # the first layer's alone
     with pytest.raises(ValueError, match="known are forward"):
         operations(problem, "sequence", "training")
 
