@@ -23,7 +23,7 @@ def digests() -> Mapping[str, str]:
 
 def file_of(names: pd.Series) -> pd.Series:
     """Return the names of the files behind implementations: `jax_scan` of `jax_scan@jax==0.8.*`."""
-    return names.astype(str).str.partition("@")[0]
+    return names.astype(str).str.split("@").str[0]
 
 
 def is_today(rows: pd.DataFrame) -> pd.Series:
