@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from impls.core.text import one_line
 
@@ -29,9 +29,9 @@ _MARKUP = re.compile(
 )
 
 
-def count(number: int, word: str, plural: str | None = None) -> str:
-    """Return such as `1 block` or `3 blocks`; `plural` is for words that do more than take an s."""
-    return f"{number} {word if number == 1 else plural or f'{word}s'}"
+def count(number: int, word: str) -> str:
+    """Return such as `1 block` or `3 blocks`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
@@ -76,6 +76,6 @@ def share(value: float) -> str:
     return "–" if math.isnan(value) else f"{two_digits(100 * value)} %"
 
 
-def signed(value: float, text: Callable[[float], str] = duration) -> str:
-    """Return a difference such as `+240 µs` or `−3 µs`; `text` gives its absolute value."""
-    return text(value) if math.isnan(value) else ("−" if value < 0 else "+") + text(abs(value))
+def signed(seconds: float) -> str:
+    """Return a difference such as `+240 µs` or `−3 µs`."""
+    return duration(seconds) if math.isnan(seconds) else ("−" if seconds < 0 else "+") + duration(abs(seconds))

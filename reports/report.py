@@ -13,7 +13,7 @@ from benchmarks import processors
 from benchmarks.tables import Column
 from reports.charts.drawing import Drawing
 from reports.estimates import blocks_of
-from reports.frames import BENCHMARK, Run
+from reports.frames import Run
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
 WORKLOAD = "sequence"
@@ -111,11 +111,6 @@ class Report:
 def training(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of whole training steps."""
     return rows[rows["mode"] == "train_step"]
-
-
-def best(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the row of the least value in each track of each benchmark."""
-    return rows.loc[rows.groupby([*BENCHMARK, "track"], sort=False, observed=True)[column].idxmin()]
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:

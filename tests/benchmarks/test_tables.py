@@ -33,7 +33,7 @@ def test_both_forms_have_every_cell_and_show_text_from_outside_as_it_is():
 def test_quantities_differences_and_lists_read_well():
     assert [duration(seconds) for seconds in (1e-3, 0.0182, 999.9e-6)] == ["1 ms", "18.2 ms", "1 ms"]
     assert [size(300 * 2**20), share(0.0062), share(float("nan"))] == ["300 MiB", "0.62 %", "–"]
-    assert [two_digits(0.618), count(1, "block"), count(2, "try", "tries")] == ["0.62", "1 block", "2 tries"]
+    assert [two_digits(0.618), count(1, "block"), count(2, "block")] == ["0.62", "1 block", "2 blocks"]
     assert [listed(names) for names in (["a", "b", "c"], ["a"], [])] == ["a, b and c", "a", ""]
     given = (240e-6, -3e-6, 0.9999e-3, float("nan"))
-    assert [signed(seconds, duration) for seconds in given] == ["+240 µs", "−3 µs", "+1 ms", "–"]
+    assert [signed(seconds) for seconds in given] == ["+240 µs", "−3 µs", "+1 ms", "–"]
