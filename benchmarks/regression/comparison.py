@@ -81,8 +81,8 @@ class Source:
         for known in (self.lstms, self.broken):
             known.pop(path.stem, None)  # of this repository's file of the same name
         top = snapshots.top(path.parent)  # it may import what lies anywhere in its repository
-        for entry in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
-            if entry != str(ROOT) and Path(os.path.realpath(entry)).is_relative_to(top):
+        for entry in map(os.path.realpath, filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))):
+            if entry != str(ROOT) and Path(entry).is_relative_to(top):
                 how = f"let {path.name} add it to sys.path, by a path from __file__"
                 raise Unusable(f"PYTHONPATH has {entry}, which base and head would both import from; {how}")
         file = self.files(top, "given") / "given" / path.relative_to(top)
