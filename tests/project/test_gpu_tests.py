@@ -68,10 +68,3 @@ def test_a_worker_that_is_stopped_before_its_device_is_done_is_a_failure(setting
     """As one whose device has nothing to do: it answers too early."""
     with pytest.raises(AssertionError, match="stopped after 0"):
         test_suite.test_a_worker_is_stopped_only_when_its_device_is_done(setting, print)
-
-
-@pytest.mark.nightly
-def test_a_slower_copy_that_measures_as_equal_is_a_failure(setting, monkeypatch):
-    monkeypatch.setattr(test_suite, "inject", lambda source, _: source)
-    with pytest.raises(AssertionError, match=r"the slowed one .* % \(injected \+100 %\); the clock is not known"):
-        test_suite.test_an_equal_copy_measures_as_equal_and_a_slower_one_as_that_much_slower(setting, print)
