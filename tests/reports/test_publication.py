@@ -229,10 +229,11 @@ def test_what_failed_in_one_round_has_no_time(tmp_path):
     bad = publishable(tmp_path / "bad", lambda row: (of_round(2)(row), fail(row)))
     (tmp_path / "joined").mkdir()
     (path,) = publication.gathered([good, bad], tmp_path / "joined")
-    summary = run_folder.complete(frames.read_run(path)).summary
-    scan = summary[summary["implementation"] == "jax_scan"]
-    assert set(scan["status"]) == {"disagrees"}
-    assert scan["seconds"].isna().all()
+    run = frames.read_run(path)
+    for rows in (run.records, run_folder.complete(run).summary):
+        scan = rows[rows["implementation"] == "jax_scan"]
+        assert set(scan["status"]) == {"disagrees"}
+        assert scan["seconds"].isna().all()
 
 
 def fail(row):
