@@ -99,6 +99,7 @@ def machine(tmp_path):
 def test_a_plot_has_every_implementation_of_the_machine_each_of_the_first_run_that_has_it(machine):
     rows = composition.together(machine.runs, "p", "train_step")
     assert dict(zip(rows["implementation"], rows["number"], strict=True)) == {"base": 0, "other": 0, "third": 1}
+    assert composition.together(machine.runs, "not measured", "train_step").empty
 
 
 def test_the_advice_is_from_the_run_that_compared_most_implementations(machine):
