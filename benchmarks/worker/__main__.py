@@ -16,12 +16,9 @@ from typing import Any
 import msgspec
 
 from benchmarks.processes import die_with_parent
-from benchmarks.worker import kernels, profiling, protocol, requests
+from benchmarks.worker import kernels, profiling, protocol, requests  # noqa: F401 - they define requests
 from benchmarks.worker.failures import failure_of, failure_to_import
 from benchmarks.worker.worker import Worker
-
-DEFINE = (kernels, profiling, requests)
-"""The modules that define requests."""
 
 
 def serve(fd: int) -> None:

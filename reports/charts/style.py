@@ -31,10 +31,6 @@ CONFIG: dict[str, Any] = {
         "domainColor": SOFT, "tickColor": SOFT, "labelLimit": 170, "aria": False,
     },
     "axisY": {"grid": False, "domain": False, "ticks": False},
-    "legend": {
-        **_TEXT, "labelColor": INK, "titleColor": INK, "orient": "bottom", "title": None, "labelLimit": 260,
-        "symbolSize": 70, "symbolStrokeWidth": 2, "aria": False,
-    },
     "header": {**_TEXT, "labelColor": INK, "titleColor": INK, "labelAnchor": "start", "labelLimit": 300},
     "point": {"size": 55, "filled": True, "opacity": 1},
     "rule": {"strokeWidth": 2},
