@@ -67,14 +67,15 @@ sys.addaudithook(note_start)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files with most processes come first: where two run at a time, neither is then left alone for long at the end.
 
-    A test that hangs fails, where pytest-timeout is installed: a machine that only measures may lack it.
+    A test that hangs fails, where pytest-timeout is installed: a machine that only measures may lack it. Two
+    minutes were too few for a fixture at a low priority beside seventeen others.
     """
     for item in items:
         if PROCESS_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("process")
         if config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
             long = item.get_closest_marker("nightly") or item.get_closest_marker("alone")
-            item.add_marker(pytest.mark.timeout(1800 if long else 120))
+            item.add_marker(pytest.mark.timeout(1800 if long else 600))
     processes = Counter(item.path for item in items if item.get_closest_marker("process"))
     items.sort(key=lambda item: -processes[item.path])
 

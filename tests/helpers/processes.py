@@ -41,7 +41,7 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, **changes}
 
 
-def python(*arguments: object, cwd: Path = ROOT, timeout: float = 280, **env: str) -> subprocess.CompletedProcess[str]:
+def python(*arguments: object, cwd: Path = ROOT, timeout: float = 500, **env: str) -> subprocess.CompletedProcess[str]:
     """Run python with these arguments; the result, not judged."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
