@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from benchmarks.calibration.assumptions import Between, several, variance_within
+from benchmarks.calibration.assumptions import several, variance_within
 from benchmarks.calibration.pool import COPY
-from benchmarks.calibration.replay import Case, Replay
+from benchmarks.calibration.replay import Case, Head, Replay
 from benchmarks.regression.decision import MOST, TESTED
 
 RESAMPLES, DRAWS = 2000, 50
@@ -115,25 +115,28 @@ class Count:
         hits = sum(gate.found(heads) for gate, (heads, _) in zip(done, draws, strict=True))
         return hits, sum(gate.replicates for gate in done)
 
-    def simulated(self, replay: Replay, between: Between) -> Rate:
+    def simulated(self, replay: Replay, share: float, freedom: float = math.inf) -> Rate:
         """Simulate gates in which nothing changed, each in a round of its own.
 
         A gate's replicates are drawn from all that were measured, with repetitions: their spreads and their outliers
         are real. Which of the two copies is called base is drawn for each replicate, so that a difference that lasted
-        in the pool, by chance or not, does not last in the gate. What a round adds to a benchmark's log ratio of times
-        is drawn from a normal distribution instead. Its variance is the largest that all benchmarks together allow:
-        between.bound times that within rounds. Start and memory get nothing. The limits are those that chance sets.
+        in the pool, by chance or not, does not last in the gate. What lasts for a gate is drawn instead, for the log
+        ratio of each benchmark's times: on average a `share` of the variance within rounds. In a gate it is normal.
+        With `freedom`, its variance differs between gates, so that over all of them it has a t distribution: most
+        rounds have little, and a few have much. Start and memory get nothing. The limits are those that chance sets.
         """
         rng, pool = random.Random(self.seed), replay.pool
         groups = several(pool, self.held)
         spreads = {
-            name: math.sqrt(between.bound * variance_within([pool.logs(group, COPY, name) for group in groups]))
+            name: math.sqrt(variance_within([pool.logs(group, COPY, name) for group in groups]))
             for name in pool.benchmarks
         }
         draws = []
         for _ in range(self.gates):
             drawn = self.case.draw(pool.benchmarks, rng)
-            heads = {name: replace(head, shift=rng.gauss(0.0, spreads[name])) for name, head in drawn.items()}
+            times = 1.0 if math.isinf(freedom) else (freedom - 2) / (2 * rng.gammavariate(freedom / 2, 1.0))
+            lasting = math.sqrt(share * times)
+            heads = {name: Head(shift=rng.gauss(0.0, lasting * spreads[name])) for name in drawn}
             order = rng.choices(self.held, k=MOST)
             draws.append((heads, (order, [rng.random() < 0.5 for _ in order])))
         done = replay.gates(draws)

@@ -106,7 +106,8 @@ def run_gates(
     slower, dropped, unsettled = np.zeros(shape, bool), np.zeros(shape, bool), np.ones(shape, bool)
     while unsettled.any():
         n += unsettled
-        needed = ~dropped.all(axis=2) & unsettled.any(axis=(1, 2))[:, None]  # each metric of a gate moderates itself
+        active = np.any(unsettled, axis=(1, 2), keepdims=True)[..., 0]
+        needed = np.asarray(active & ~np.all(dropped, axis=2))  # each metric of a gate moderates itself
         grown = unsettled & needed[:, :, None]
         mean[grown], variance[grown] = first_moments(logs[grown], n[grown])
         grown &= with_floor & ~dropped
@@ -122,7 +123,7 @@ def run_gates(
         more = np.zeros(shape, bool)
         more[needed] = wanting & ~futile
         unsettled = np.broadcast_to(more.any(axis=1, keepdims=True), shape)
-        tested = ~dropped[needed] & ~unsettled.any(axis=(1, 2))[gates, None]
+        tested = ~dropped[needed] & ~np.any(unsettled, axis=(1, 2), keepdims=True)[gates, :, 0]
         found = np.zeros(left.shape, bool)
         found[tested] = every[tested].slower()
         slower[needed] = found

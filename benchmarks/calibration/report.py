@@ -26,12 +26,16 @@ ALARM_GATES, SIMULATED, GATES, AGAIN, EACH = 4000, 10_000, 1000, 200, 200
 for each draw of the rounds of its limits, and for a slowdown of each benchmark."""
 OFTEN = {SHARES[0]: (2000, 1000)}
 """For exactly this slowdown: GATES and AGAIN, where those above would widen the limits most."""
+LASTS = (0.0, 0.02, 0.04, 0.08)
+"""The shares of the variance of a replicate that last for a simulated gate, in the curve of false alarms."""
+TAIL = 3.0
+"""The degrees of freedom of what lasts, in the bound: few rounds differ, and those much (decision 0013)."""
 ENOUGH = 6
 """With fewer rounds, there is no bound on false alarms."""
 EXACT, INJECTED, OF_ONE = "exact sizes", "injected", "one implementation"
 """The rows of the first table: gates of all benchmarks, with both kinds of slowdowns; and gates that compare the
 benchmarks of a single implementation, as for an LSTM of one's own."""
-ALARMS, BOUND, LEAST = "false alarms", "bound", "least"
+ALARMS, BOUND, LEAST, LASTING = "false alarms", "bound", "least", "lasting"
 """What is counted beside each slowdown."""
 Key = tuple[str, str]
 """A row, and a slowdown or what is counted beside it."""
@@ -57,7 +61,8 @@ def report(pool: Pool, gates: Sequence[RealGate], found: Rates) -> str:
     """Return the machine, the size of the pool and the tables, in Markdown."""
     parts = [_heading(pool)]
     if found:
-        parts += [rules(found), "\n".join(f"- {line}" for line in [*_least(found), *assumed(pool)]), *summed_up(pool)]
+        parts += [rules(found), "\n".join(f"- {line}" for line in [*_least(found), *assumed(pool)])]
+        parts += [*curve(found), *summed_up(pool)]
     else:
         parts.append(answer(found))
     if gates:
@@ -92,7 +97,9 @@ def counts_of(pool: Pool) -> dict[Key, Callable[[Replay], Rate | None]]:
             counts[row, name_of(share)] = partial(slower.across_rounds, again=again)
         counts[row, ALARMS] = Count(held, Case(alone=alone), ALARM_GATES, seed=1).within_rounds
         if between and len(pool.by_round(held)) >= ENOUGH:
-            counts[row, BOUND] = partial(Count(held, Case(alone=alone), SIMULATED, seed=5).simulated, between=between)
+            simulated = Count(held, Case(alone=alone), SIMULATED, seed=5).simulated
+            counts[row, BOUND] = partial(simulated, share=between.bound, freedom=TAIL)
+            counts |= {} if alone else {(LASTING, percent(share)): partial(simulated, share=share) for share in LASTS}
     for side in map(name_of, SHARES):
         slower = Count(pool.holding([BASE, COPY, side]), Case(Head(side)), GATES, seed=3)
         counts[INJECTED, side] = partial(slower.across_rounds, again=AGAIN)
@@ -144,6 +151,17 @@ def _least(found: Rates) -> list[str]:
     if alarms := found.get((OF_ONE, BOUND)):
         lines.append(f"false alarms of gates of {OF_ONE}: {_simulated(alarms)}")
     return lines
+
+
+def curve(found: Rates) -> list[str]:
+    """Return the rate of false alarms by the share of the variance that lasts for a gate; a block is 0.1 %."""
+    rows = [
+        [f"{share} lasts", percent(rate.rate), percent(rate.high), "█" * round(1000 * rate.rate)]
+        for (row, share), rate in found.items()
+        if row == LASTING and rate
+    ]
+    header = ["variance of a replicate", "false alarms, simulated", "at most", "a block is 0.1 %"]
+    return [markdown_table(rows, header)] if rows else []
 
 
 def assumed(pool: Pool) -> list[str]:

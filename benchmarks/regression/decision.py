@@ -172,7 +172,7 @@ class Evidence(Means):
 
     def wanting(self) -> np.ndarray:
         """Whether each that is not futile needs another replicate."""
-        wanting = (self.n < FEWEST) | ~self.slower(CERTAIN)
+        wanting = np.asarray((self.n < FEWEST) | ~self.slower(CERTAIN))
         late = wanting & (self.n >= TESTED)
         planned = self[late]
         wanting[late] = planned.power(planned.margin, planned.n) < POWER

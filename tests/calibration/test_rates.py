@@ -40,7 +40,7 @@ def alarms_within_rounds(pool, gates=160):
 
 def simulated_alarms(pool, gates):
     held = range(len(pool.replicates))
-    return Count(held, SAME, gates, 0).simulated(Replay(pool), assumptions.between_rounds(pool, held))
+    return Count(held, SAME, gates, 0).simulated(Replay(pool), assumptions.between_rounds(pool, held).bound)
 
 
 def shifted(pool, shifts, benchmarks):
@@ -198,10 +198,19 @@ def test_simulated_gates_raise_alarms_where_rounds_differ_and_none_where_they_ar
     assert loud.rate > replayed.rate / 2  # the bound on the spread between rounds is above what was measured
 
 
+def test_alarms_grow_with_what_lasts_for_a_gate_and_with_its_tail():
+    """The same variance in few gates gives alarms where the test allows for it in each of them."""
+    replayed, count = Replay(simulated(66, 0.01, rounds=6)), Count(range(66), SAME, 2000, 0)
+    none, some, much = (count.simulated(replayed, share).rate for share in (0.0, 0.04, 0.3))
+    assert none <= some < much / 20
+    assert some + 0.003 < count.simulated(replayed, 0.04, freedom=3).rate < much / 5
+    assert count.simulated(replayed, 0.3, freedom=1e6).rate == pytest.approx(much, abs=0.02)
+
+
 def test_a_difference_that_lasted_in_a_pool_does_not_count_twice_in_simulated_gates():
     """It is in the variance between rounds. Without that, the gates have the noise of the replicates alone."""
-    pool, none = with_slower_copy(simulated(66, 0.006, rounds=6), 0.006), assumptions.Between(0.0, 0.0)
-    assert Count(range(66), SAME, 200, 0).simulated(Replay(pool), none).rate <= 0.01
+    pool = with_slower_copy(simulated(66, 0.006, rounds=6), 0.006)
+    assert Count(range(66), SAME, 200, 0).simulated(Replay(pool), 0.0).rate <= 0.01
     assert simulated_alarms(pool, 60).rate > 0.1
 
 

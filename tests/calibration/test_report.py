@@ -27,6 +27,7 @@ def test_the_whole_report(monkeypatch):
         f"this gate, {what}" for what in ("exact sizes", "injected", "one implementation")
     ]
     assert "- false alarms: 0 % of 20 simulated gates, at most" in text
+    assert [row[0] for row in cells_of(text) if row[0].endswith("lasts")] == [f"{n} % lasts" for n in (0, 2, 4, 8)]
     assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", text)
 
 
