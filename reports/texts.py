@@ -217,12 +217,13 @@ def gate(_reports: Sequence[Report]) -> str:
         [words, *(_figure(rows[rule][column]) for column in (0, 1, 3)), built] for rule, (words, built) in RULES.items()
     ]
     right, minutes, longest = rows["same"][:3]
+    lasting = rows["8 % lasts"][0]
     (day,) = re.findall(r"(?m)^Real gates: .*, ([\d-]+)\.", _text(GATE))
     return f"""\
 {markdown_table(table, ["", "false alarms", "+2 % found", "+5 % found", "built to find"])}
 
 Replayed from replicates of one machine, twelve benchmarks a gate: {machine}; {rest.partition(".")[0]}.
-False alarms there: at most {_bound(GATE)} of simulated gates; {rows["8 % lasts"][0]} where 8 % of the variance lasts for a gate.
+False alarms there: at most {_bound(GATE)} of simulated gates; {lasting} where 8 % of the variance lasts for a gate.
 {right} real gates without a change were right, on {day}. They took {minutes} minutes on average, at most {longest}."""
 
 
