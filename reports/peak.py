@@ -38,7 +38,7 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
             needed = math.nan
         dtype = dtypes[row.problem]
         if to_peak.ratio > 0:
-            needed /= peak_operations(row.device, dtype, int(row.threads))
+            needed /= peak_operations(row.device, dtype, int(row.threads)) if row.threads > 0 else math.nan
             found.append((needed / to_peak.ratio, needed / to_peak.ratio_high))
         else:
             found.append((needed / row.seconds / (rates.get(dtype) or math.nan), math.nan))
@@ -68,7 +68,8 @@ def reached(run: Run) -> Iterator[str]:
     for dtype, rate in sorted((run.metadata.matmul_flops_per_second or {}).items()):
         yield f"a library's {dtype} matrix product reached {rate / 1e9:.0f} GFLOP/s"
     records = run.records[(run.records["track"] == PEAK).to_numpy()]
-    for key, timed in records[records["status"] == "ok"].groupby(["device", "dtype"], observed=True):
+    known = records[(records["status"] == "ok") & (records["threads"] > 0)]
+    for key, timed in known.groupby(["device", "dtype"], observed=True):
         device, dtype = map(str, key)
         done, side = peak_operations(device, dtype, int(timed["threads"].iloc[0])), peak_side(dtype)
         what = f"a product of ({side}, {side}) matrices" if device == "cuda" else "multiply-adds in registers"

@@ -100,6 +100,10 @@ def test_without_a_compiler_the_column_is_empty_and_a_line_says_why(tmp_path):
     run = save(tmp_path, rows)
     assert np.isnan(summarise(run)["peak_share"]).all()
     assert list(reached(run)) == [f"% of peak is not known: {why}"]
+    for threads in (None, 0):  # as in a file without the column
+        run = save(tmp_path, measured(0.5, 0.001, threads=threads))
+        assert np.isnan(summarise(run)["peak_share"]).all()
+        assert list(reached(run)) == []
 
 
 def test_a_run_from_before_the_peak_has_a_share_of_what_a_library_reached(tmp_path):
