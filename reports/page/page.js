@@ -1,3 +1,6 @@
+// Rows have a page of their own. An older link to one still leads there.
+if (location.hash.includes("/") && !document.getElementById(location.hash.slice(1))) location.replace("rows.html" + location.hash);
+
 // One choice of machine, shape, purpose and device decides everything on the page. It is in the address.
 const choice = $("#choice"), like = $("[name=like]", choice), note = $("#nearest");
 const selects = $$("select", choice);
