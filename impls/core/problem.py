@@ -8,7 +8,6 @@ import re
 from impls.core.formats import FORMATS
 
 DTYPES = tuple(FORMATS)
-MOST = 2**63
 MOST_LAYERS = 64
 """More than any LSTM in use has. Each layer costs time and memory, however small its matrices are."""
 _ID = re.compile(
@@ -40,7 +39,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         for name in ("seq_len", "batch", "input_size", "hidden_size", "num_layers"):
-            if not 1 <= getattr(self, name) < MOST:
+            if not 1 <= getattr(self, name) < 2**63:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1, and less than 2^63")
         if self.num_layers > MOST_LAYERS:
             raise ValueError(f"num_layers is {self.num_layers}; it must be at most {MOST_LAYERS}")
