@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.statistics.moderation import FEWEST, MOST_FREEDOM, moderated, prior
+from benchmarks.statistics.moderation import FEWEST, MOST_FREEDOM, inverse_trigamma, moderated, prior, trigamma
 
 
 def test_the_prior_is_found_again():
@@ -19,6 +19,11 @@ def test_six_variances_of_which_one_has_no_freedom_have_this_prior():
     """With one standard error added to what they vary by: without, 6.9 degrees of freedom would be borrowed."""
     found = prior(np.array([1.0, 2, 4, 8, 16, 3]), np.array([3.0, 3, 4, 4, 5, 0]))
     assert found == pytest.approx((2.6843237927501975, 3.553631320629669))
+
+
+def test_what_trigamma_is_of_is_found_again():
+    x = np.geomspace(1e-3, 1e3, 50)
+    np.testing.assert_allclose(inverse_trigamma(trigamma(x)), x, rtol=1e-11)
 
 
 def test_few_variances_borrow_nothing():
