@@ -107,11 +107,8 @@ def test_gates_that_are_replayed_together_decide_as_each_real_one_does(monkeypat
         sampling, n = Sampling(len(heads)), dict.fromkeys(heads, decision.FEWEST)
         while unsettled := sampling.unsettled(measured := list(ratios(pool, heads, order, swaps, n))):
             n |= {name: n[name] + 1 for name in unsettled}
-        slower = {
-            (one.benchmark, one.metric)
-            for one in decision.verdicts(measured, sampling)
-            if one.verdict == "slower"
-        }  # fmt: skip
+        found_slower = [one for one in decision.verdicts(measured, sampling) if one.verdict == "slower"]
+        slower = {(one.benchmark, one.metric) for one in found_slower}
         assert (gate.slower, gate.replicates) == (slower, max(n.values()))
 
 
