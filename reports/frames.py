@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from benchmarks import json_files, processors, rounds
 from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
 from benchmarks.options import Options
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
+from benchmarks.record import SCHEMA, SCHEMA_VERSION, STATUSES, TURN
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
 from impls.core.precision import TF32
@@ -30,7 +31,7 @@ ARM = [*BENCHMARK, "implementation"]
 KEY = ["run_id", *ARM, "replicate"]
 
 NEEDED = ["schema_version", *KEY, "track", "versions", "dtype", "status"]
-"""The columns that a file must have."""
+"""The columns that a file must have, without nulls."""
 WORDS = [field.name for field in SCHEMA if field.type == pa.string()]
 FIELDS = ("block", "started", "seconds", "pressure_seconds", "outside_seconds", "gpu_throttled", "gpu_others")
 """The fields of a turn that tables and charts need."""
@@ -179,7 +180,7 @@ def _frames(path: Path, table: pa.Table, column: pa.ChunkedArray) -> tuple[pd.Da
     fields = pa.table(structs.flatten(), names=[field.name for field in structs.type])
     flat = fitted(path, fields, TURNS).to_pandas()
     flat["record"] = pc.list_parent_indices(lists).to_numpy()
-    check_values(path, records)
+    check_values(path, records, flat)
     return records, flat
 
 
@@ -200,13 +201,28 @@ def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, names=schema.names)
 
 
-def check_values(path: Path, records: pd.DataFrame) -> None:
-    """Raise Unreadable unless each record is there once."""
+def check_values(path: Path, records: pd.DataFrame, turns: pd.DataFrame) -> None:
+    """Raise Unreadable unless each record is there once, and their times are times."""
     if records.empty:
         raise Unreadable(f"{path} holds no record")
-    if (again := records.duplicated(KEY)).any():
-        first = records.loc[again, KEY].iloc[0]
-        raise Unreadable(f"{path}: {'/'.join(map(str, first))} occurs more than once")
+    for name in NEEDED:
+        _refuse(path, records, records[name].isna(), f"has no {name}")
+    _refuse(path, records, records.duplicated(KEY), "occurs more than once")
+    _refuse(path, records, ~records["status"].isin(STATUSES), "has a status that this version does not know")
+    _refuse(path, records, (records["status"] == "ok") & ~_is_time(records["seconds"]), "is ok and has no time")
+    wrong = records.index.isin(turns.loc[~_is_time(turns["seconds"]), "record"])
+    _refuse(path, records, pd.Series(wrong, records.index), "has a turn without a time")
+
+
+def _is_time(seconds: pd.Series) -> pd.Series:
+    return (seconds > 0) & (seconds < np.inf)
+
+
+def _refuse(path: Path, records: pd.DataFrame, wrong: pd.Series, what: str) -> None:
+    """Raise Unreadable where any record is wrong; name the first one."""
+    if wrong.any():
+        first = records.loc[wrong, KEY].iloc[0]
+        raise Unreadable(f"{path}: {'/'.join(map(str, first))} {what}")
 
 
 def machine_label(metadata: Metadata) -> str:

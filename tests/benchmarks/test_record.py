@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from benchmarks.record import Record, harmless, read_records, write_records
+from benchmarks.record import STATUSES, Record, harmless, read_records, write_records
 from benchmarks.worker.timing import Turn
 
 
@@ -32,4 +32,4 @@ def test_a_damaged_byte_is_found_and_never_another_time(tmp_path):
 
 @pytest.mark.parametrize(("gpu", "also"), [(None, {"no_device"}), ("NVIDIA H100", set())])
 def test_a_run_ends_well_with_these_statuses_and_no_other(gpu, also):
-    assert set(harmless(gpu)) == {"ok", "unsupported", "not_installed"} | also
+    assert {status for status in STATUSES if status in harmless(gpu)} == {"ok", "unsupported", "not_installed"} | also

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -175,13 +176,27 @@ def changed(path, **columns):
     return path
 
 
+def turns_with(value):
+    """V2's turns, where the second turn of the third record takes other seconds."""
+    found = pq.read_table(V2)["turns"].to_pylist()
+    found[2][1]["seconds"] = value
+    return {"turns": pa.array(found, SCHEMA.field("turns").type)}
+
+
 IN_KEY = f"{RUN_ID}/t64-b16-i128-h128/sequence/forward/cpu"
 WRONG = {
+    "zero": ({"seconds": [1.0, 0.0, 1.0, 1.0]}, "is ok and has no time"),
+    "infinite": ({"seconds": [1.0, np.inf, 1.0, 1.0]}, "is ok and has no time"),
+    "no time": ({"seconds": [1.0, None, 1.0, 1.0]}, "is ok and has no time"),
+    "a turn of no time": (turns_with(0.0), "has a turn without a time"),
+    "no turn": (turns_with(None), "has a turn without a time"),
+    "no name": ({"workload": ["w", None, "w", "w"]}, "has no workload"),
     "twice": ({"replicate": pa.array([0, 0, 0, 1], pa.int32())}, "occurs more than once"),
     "two runs": ({"run_id": ["a", "a", "a", "b"]}, "its rows are of a and b, and not of a"),
     "text for time": ({"seconds": ["fast"] * 4}, "column seconds is not double"),
     "a half": ({"replicate": [0.0, 0.5, 0.0, 1.0]}, "column replicate is not int32"),
     "turns": ({"turns": [1] * 4}, "it has no column turns.block"),
+    "a word": ({"status": ["ok", "fine", "ok", "ok"]}, "has a status"),
 }
 
 
@@ -190,7 +205,7 @@ def test_what_can_not_be_true_is_refused(name, tmp_path):
     columns, message = WRONG[name]
     said = refused(changed(tmp_path / "wrong.parquet", **columns))
     assert message in said
-    assert (IN_KEY in said) == (message.startswith("occurs"))
+    assert (IN_KEY in said) == (message.startswith(("is ok", "has a turn", "has a status", "occurs")))
 
 
 def test_a_file_without_a_column_that_is_needed_is_refused_and_others_may_be_missing(tmp_path):
