@@ -153,10 +153,17 @@ def markdown(report: Report) -> str:
     return "\n\n".join([*lines, tables.items(notes(report.run))]) + "\n"
 
 
+def csv_cell(value: object) -> object:
+    """Return a value for a cell of CSV: text is on one line, and no program of tables takes it for a formula."""
+    if not isinstance(value, str):
+        return value
+    shown = one_line(value)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+
+
 def csv(summary: pd.DataFrame) -> str:
-    """Return summary.csv; text is on one line."""
-    cells = summary.astype(object).map(lambda value: one_line(value) if isinstance(value, str) else value)
-    return cells.to_csv(index=False, lineterminator="\n")
+    """Return summary.csv."""
+    return summary.astype(object).map(csv_cell).to_csv(index=False, lineterminator="\n")
 
 
 SIGNS = str.maketrans(

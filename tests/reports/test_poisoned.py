@@ -22,12 +22,13 @@ MARKUP = (
     "<script>alert(1)</script><img src=x onerror=alert(2)> &lt; {{m/s}} $x$ :bomb: www.e.invalid </td> \\input{x} \"'"
 )
 POISON = f"{STEERING}{MARKDOWN} {MARKUP}"
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1")
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
 
 
 def poisoned_run(folder):
     """Write a run all of whose words are poisoned."""
-    names = {f"base{POISON}": "default", POISON: f"track{POISON}"}
+    names = {f"base{POISON}": "default", POISON: f"track{POISON}", **dict.fromkeys(FORMULAS, "tuned")}
     rows = []
     for replicate in (0, 1):
         for mode in ("forward", "train_step"):
@@ -100,7 +101,11 @@ def test_html_is_text(written):
             assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,100}\.svg", name)
 
 
-def test_latex_has_no_command(written):
+def test_csv_has_no_formula_and_latex_no_command(written):
+    cells = re.split(r'[,\n]"?', written[1]["summary.csv"])
+    assert not [cell for cell in cells if cell[:1] in ("=", "+", "@") or re.match(r"-\D", cell)]
+    assert "'=1+1" in cells
+    assert "'@SUM(A1)" in cells
     lines = [line for line in written[1]["table.tex"].splitlines() if not line.startswith("%")]
     assert any(r"\textbackslash{}input" in line for line in lines)
     assert not any(r"\input" in line for line in lines)
