@@ -15,7 +15,7 @@ from benchmarks import ROOT, choices, machine
 from benchmarks.calibration import pool, report
 from benchmarks.calibration.measuring import collect, real_gate
 from benchmarks.calibration.pool import Pool
-from benchmarks.calibration.real_gates import KINDS, RealGate, gates_listed, gates_of
+from benchmarks.calibration.real_gates import KINDS, RealGate, gates_of
 from benchmarks.calibration.subject import Subject
 from benchmarks.options import Flag, Options, ProblemId, command
 from benchmarks.progress import COLLECTING, REGRESSION, progress_in_parts
@@ -26,7 +26,7 @@ from impls.core import command_line
 from impls.core.files import check_place, write_text
 from impls.core.text import json_text
 
-TABLES = ("calibration.md", "gates.md", "slowdowns.md")
+TABLES = "calibration.md"
 MINUTES = {"round": 20.0, "gate": 4.0}
 """About how long each part takes, for the progress."""
 
@@ -64,9 +64,8 @@ class CalibrateOptions(Options, frozen=True, kw_only=True):
 def calibrate(options: CalibrateOptions) -> int:
     """Measure the gate itself: its false alarms, and what it finds.
 
-    DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables,
-    gates.md every real gate, and slowdowns.md what each injected slowdown measured. `--rounds 0 --runs 0` makes the
-    tables again.
+    DIR keeps what was measured. Another calibration with the same DIR adds to it. calibration.md has the tables.
+    `--rounds 0 --runs 0` makes them again.
     """
     folder = Path(options.out) if options.out else ROOT / "runs" / "calibration"
     measures = bool(options.rounds or options.runs)
@@ -79,10 +78,10 @@ def calibrate(options: CalibrateOptions) -> int:
     try:
         subject = Subject.of(options.implementations, problem.id, options.modes)
         _ = subject.root  # so that what can't be copied is found now
-        for name in TABLES if folder.is_dir() else ():
-            check_place(folder / name)
-            if (folder / name).exists() and not (folder / "pool").is_dir():
-                raise ValueError(f"{folder / name} is of no calibration; give another --out")
+        if folder.is_dir():
+            check_place(folder / TABLES)
+            if (folder / TABLES).exists() and not (folder / "pool").is_dir():
+                raise ValueError(f"{folder / TABLES} is of no calibration; give another --out")
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if [*folder.glob("replicate-*.parquet")]:
@@ -129,8 +128,5 @@ def make_tables(folder: Path, pooled: Pool, gates: list[RealGate]) -> None:
         raise click.ClickException(str(error)) from None
     text = report.report(pooled, gates, found)
     output().print(Markdown(text))  # before it is written, which may fail
-    listed = {"calibration.md": text, "gates.md": gates_listed(gates), "slowdowns.md": report.slowdowns_listed(pooled)}
-    for name, content in listed.items():
-        if content:
-            write_text(folder / name, content)
-    command_line.say(f"{report.answer(found)} The tables are {command_line.near(folder / TABLES[0])}")
+    write_text(folder / TABLES, text)
+    command_line.say(f"{report.answer(found)} The tables are {command_line.near(folder / TABLES)}")

@@ -141,7 +141,6 @@ def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> Re
         kind=kind,
         slowed=slowed,
         exit_code=result.exit_code(strict=False),
-        strict_exit_code=result.exit_code(strict=True),
         regressions=[*result.worse.values()],
         worse=[*result.worse],
         seconds=time.perf_counter() - start,

@@ -25,7 +25,6 @@ class RealGate(msgspec.Struct, kw_only=True):
     work: how it was slowed.
     regressions: what it said, in words.
     worse: each regression: the benchmark, and the metric or `agreement`.
-    strict_exit_code: what --strict would have given; None where that was not recorded.
     machine: the processor, in words.
     benchmarks: how many were compared.
     unclear: those that were neither slower, faster nor same, by time.
@@ -42,7 +41,6 @@ class RealGate(msgspec.Struct, kw_only=True):
     machine: str = ""
     benchmarks: int = 0
     unclear: list[str] = []
-    strict_exit_code: int | None = None
 
     @property
     def right(self) -> bool:
@@ -55,24 +53,6 @@ class RealGate(msgspec.Struct, kw_only=True):
 def gates_of(folder: Path) -> list[RealGate]:
     """Return the real gates that a folder holds, the oldest first."""
     return [json_files.read(path, RealGate) for path in sorted((folder / "gates").glob("*.json"))]
-
-
-def gates_listed(gates: Sequence[RealGate]) -> str:
-    """Return every real gate in a table, in Markdown; empty where there is none."""
-    columns = {
-        "date": [gate.date for gate in gates],
-        "machine": [gate.machine for gate in gates],
-        "kind": [f"{gate.kind}{f', {gate.work}' if gate.work else ''}" for gate in gates],
-        "slowed": [gate.slowed or "–" for gate in gates],
-        "exit code": [str(gate.exit_code) for gate in gates],
-        "with --strict": ["–" if gate.strict_exit_code is None else str(gate.strict_exit_code) for gate in gates],
-        "regressions": ["; ".join(gate.regressions) or "–" for gate in gates],
-        "right": ["yes" if gate.right else "no" for gate in gates],
-        "minutes": [f"{gate.seconds / 60:.1f}" for gate in gates],
-        "unclear": [f"{len(gate.unclear)} of {gate.benchmarks}" for gate in gates],
-    }
-    rows = [[markdown_cell(cell) for cell in row] for row in zip(*columns.values(), strict=True)]
-    return markdown_table(rows, list(columns)) + "\n" if rows else ""
 
 
 def gates_summed_up(gates: Sequence[RealGate]) -> str:

@@ -200,12 +200,3 @@ def summed_up(pool: Pool) -> list[str]:
         rows.append([side, work, _interval(mean, mean - half, mean + half), *ends])
     mean_of = f"measured, mean of {count(len(pool.benchmarks), 'benchmark')} [95 %]"
     return [markdown_table(rows, ["injected", "work", mean_of, "least", "largest"])] if rows else []
-
-
-def slowdowns_listed(pool: Pool) -> str:
-    """Return what each injected slowdown measures at each benchmark, in a table; empty where there is none."""
-    rows = [
-        [size.benchmark, size.work, size.side, _interval(size.ratio, size.low, size.high)]
-        for size in assumptions.sizes(pool, list(map(name_of, SHARES)))
-    ]
-    return markdown_table(rows, ["benchmark", "work", "injected", "measured [95 %]"]) + "\n" if rows else ""
