@@ -17,8 +17,6 @@ from reports.frames import Run
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
 WORKLOAD = "sequence"
-NAMED = 6
-"""The most problems that a sentence names one by one."""
 
 
 @dataclass(frozen=True)

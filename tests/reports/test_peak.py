@@ -11,7 +11,7 @@ from reports.__main__ import cli
 from reports.peak import above, reached
 from reports.preamble import notes
 from reports.summary import summarise
-from tests.helpers.answers import answered, report_of
+from tests.helpers.answers import report_of
 from tests.helpers.records import described, failed, record, save
 
 WHERE = {"problem": "t3-b2-i5-h7", "workload": "sequence", "mode": "forward"}
@@ -73,13 +73,6 @@ def test_the_peak_is_said_and_is_no_row(tmp_path):
     text = tables.markdown(report_of(run))
     assert "no LSTM can be faster" in text
     assert "| peak" not in text
-
-
-def test_how_far_the_best_training_steps_are_is_answered(tmp_path):
-    rows = measured(0.5, 0.001, mode="train_step")
-    answer = answered(tmp_path, rows)["How far is each from the peak?"]
-    assert "reaches 150 % of it at t3-b2-i5-h7 (quick)." in answer.sentence
-    assert [[column.cell(row) for column in answer.columns][-2:] for row in answer.rows] == [["quick", "150 %"]]
 
 
 def test_on_a_gpu_a_library_is_the_peak(tmp_path):
