@@ -93,7 +93,8 @@ def _measured(report: Report) -> str:
     """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; torch 2.13.0, jax 0.10.2; 2026-11-29`."""
     machine = report.run.metadata.machine
     words = f"{processors.words(machine)}, {count(machine.cores or 0, 'core')}"
-    return f"{words}; {torch_and_jax(report.run)}; {frames.began(report.run.run_id):%Y-%m-%d}"
+    often = f"{count(len(report.run.rounds), 'round')}, the last on " if len(report.run.rounds) > 1 else ""
+    return f"{words}; {torch_and_jax(report.run)}; {often}{frames.began(report.run.run_id):%Y-%m-%d}"
 
 
 def _faster(reports: Sequence[Report], mode: str, problem: str) -> list[Any]:
@@ -112,12 +113,14 @@ def fastest(reports: Sequence[Report]) -> str:
     for problem in QUICK:
         names = [f"`{row.implementation}`" for row in _faster(here, STEP, problem)]
         faster.append(f"{listed(names) or 'nothing'} {'were' if len(names) > 1 else 'was'}")
+    said = f"at batch 1, {faster[1]} clearly faster; at batch 16, {faster[0]}"
+    said = f"at batch 1 and 16, {faster[0]} clearly faster" if faster[0] == faster[1] else said
     table = [[words, *(_cell(at[problem].get(name), mark) for problem in QUICK)] for name, words in NAMED.items()]
     inference = [f"`{row.implementation}` took {tables.ratio()(row)}" for row in _faster(here, CALL, QUICK[1])[:2]]
     compiled = [_cell(_rows(here, mode, QUICK[0]).get("torch_lstm_compiled")) for mode in (STEP, CALL)]
     measured = _measured(here[0]) + ("" if mark else "".join(ages))
     return f"""\
-Start with `torch.nn.LSTM`. In a training step at batch 1, {faster[1]} clearly faster; at batch 16, {faster[0]}.
+Start with `torch.nn.LSTM`. In a training step {said}.
 
 {markdown_table(table, ["time of a training step ÷ `torch.nn.LSTM`'s", "batch 16", "batch 1"])}
 
