@@ -69,7 +69,7 @@ class Run:
     def rounds(self) -> dict[str, int]:
         """How many replicates each of its rounds has, by the round's run_id, the oldest first."""
         replicates = self.records[["run_id", "replicate"]].drop_duplicates()
-        return dict(replicates["run_id"].astype(str).value_counts().sort_index())
+        return replicates["run_id"].astype(str).value_counts().sort_index().to_dict()
 
     @property
     def baseline(self) -> str:
