@@ -88,6 +88,11 @@ PRESETS = {
     "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
 }
 
+GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")
+"""The implementations that are compared by default: eager loops, a hand-written backward, a fused kernel, scans."""
+GATED_PROBLEM, GATED_MODES = "t64-b16-i128-h128", ("forward", "train_step")
+"""What a gate compares where nothing is named."""
+
 AGREE_PROBLEMS = (
     "t1-b1-i1-h1",
     "t1-b3-i5-h4",

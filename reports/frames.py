@@ -69,7 +69,8 @@ class Run:
     def rounds(self) -> dict[str, int]:
         """How many replicates each of its rounds has, by the round's run_id, the oldest first."""
         replicates = self.records[["run_id", "replicate"]].drop_duplicates()
-        return replicates["run_id"].astype(str).value_counts().sort_index().to_dict()
+        counts = replicates["run_id"].astype(str).value_counts().sort_index()
+        return {str(run_id): int(number) for run_id, number in counts.items()}
 
     @property
     def baseline(self) -> str:

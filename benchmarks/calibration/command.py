@@ -17,9 +17,9 @@ from benchmarks.calibration.measuring import collect, real_gate
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.real_gates import KINDS, RealGate, gates_of
 from benchmarks.calibration.subject import Subject
+from benchmarks.cases import GATED_PROBLEM
 from benchmarks.options import Flag, Options, ProblemId, command
 from benchmarks.progress import COLLECTING, REGRESSION, progress_in_parts
-from benchmarks.regression.gate_options import PROBLEM
 from benchmarks.rounds import paced
 from benchmarks.tables import output
 from impls.core import command_line
@@ -50,7 +50,9 @@ class CalibrateOptions(Options, frozen=True, kw_only=True):
         tuple[str, ...],
         Flag("--impl", "Which to compare. Repeatable.  [default: those of a gate]", metavar="NAME|FILE.py"),
     ] = ()
-    problems: Annotated[tuple[str, ...], Flag("--problem", "The problem of the gates.", ProblemId(), "ID")] = (PROBLEM,)
+    problems: Annotated[tuple[str, ...], Flag("--problem", "The problem of the gates.", ProblemId(), "ID")] = (
+        GATED_PROBLEM,
+    )
     out: Annotated[
         str | None, Flag("--out", "The folder to add to.  [default: runs/calibration]", click.Path(), "DIR")
     ] = None
@@ -72,7 +74,7 @@ def calibrate(options: CalibrateOptions) -> int:
     choices.heed_signals()
     if not measures and not folder.is_dir():
         raise click.UsageError(f"{folder} is not a folder: there is nothing to make tables of")
-    problem, *others = choices.choose_problems(options.problems, None, [PROBLEM])
+    problem, *others = choices.choose_problems(options.problems, None, [GATED_PROBLEM])
     if others:
         raise click.UsageError("a calibration has one problem; give --problem once")
     try:

@@ -15,10 +15,9 @@ import msgspec
 import numpy as np
 
 from benchmarks import json_files, processors
+from benchmarks.cases import GATED, GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Machine, Metadata
 from benchmarks.record import COMPARED, Record, read_records, write_records
-from benchmarks.regression.comparison import GATED
-from benchmarks.regression.gate_options import GATED_MODES, PROBLEM
 from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
 from benchmarks.words import listed
@@ -44,7 +43,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     machine: Machine
     implementations: tuple[str, ...] = tuple(sorted(GATED))
-    problem: str = PROBLEM
+    problem: str = GATED_PROBLEM
     modes: tuple[str, ...] = GATED_MODES
     digest: str = ""
 

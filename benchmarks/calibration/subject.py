@@ -10,10 +10,11 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.calibration.injection import inject
 from benchmarks.calibration.pool import Identity
+from benchmarks.cases import GATED, GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Machine
 from benchmarks.regression import snapshots
-from benchmarks.regression.comparison import GATED, split
-from benchmarks.regression.gate_options import GATED_MODES, PROBLEM, turn_seconds
+from benchmarks.regression.comparison import split
+from benchmarks.regression.gate_options import turn_seconds
 from benchmarks.runner.sides import Version, version_of
 from impls.core import registry
 from impls.core.contract import MODES
@@ -31,12 +32,12 @@ class Subject:
     """
 
     names: tuple[str, ...] = GATED
-    problem: str = PROBLEM
+    problem: str = GATED_PROBLEM
     modes: tuple[str, ...] = GATED_MODES
     given: Path | None = None
 
     @classmethod
-    def of(cls, impls: Sequence[str], problem: str = PROBLEM, modes: Sequence[str] = ()) -> Subject:
+    def of(cls, impls: Sequence[str], problem: str = GATED_PROBLEM, modes: Sequence[str] = ()) -> Subject:
         """Return the subject of the command's options."""
         own, foreign = split(impls)
         if len(foreign) > 1:

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from benchmarks import ROOT, choices, json_files, machine
+from benchmarks.cases import GATED_MODES, GATED_PROBLEM
 from benchmarks.options import command
 from benchmarks.progress import REGRESSION, progress
 from benchmarks.record import COMPARED, write_records
 from benchmarks.regression import comparison, decision, outcome, report
 from benchmarks.regression.comparison import Comparison
-from benchmarks.regression.gate_options import GATED_MODES, GIVEN, PROBLEM, GateOptions, resolved
+from benchmarks.regression.gate_options import GIVEN, GateOptions, resolved
 from benchmarks.regression.outcome import Result, Written, alike, measure_and_decide
 from benchmarks.regression.slowdowns import locate
 from benchmarks.runner.session import Session
@@ -34,7 +35,7 @@ from impls.core.text import json_text, one_line
         "benchmarks regression --base origin/main --impl lstm/mine.py",
         "benchmarks regression --base-requirement jax==0.10.1 --base-requirement jaxlib==0.10.1",
     ),
-    defaults={"problems": PROBLEM, "workloads": "sequence", "modes": ", ".join(GATED_MODES)},
+    defaults={"problems": GATED_PROBLEM, "workloads": "sequence", "modes": ", ".join(GATED_MODES)},
 )
 def regression(options: GateOptions) -> int:
     """Did it get slower than a revision, or with another dependency?

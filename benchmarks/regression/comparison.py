@@ -16,6 +16,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from benchmarks import ROOT
+from benchmarks.cases import GATED
 from benchmarks.choices import ALL
 from benchmarks.regression import requirements, snapshots
 from benchmarks.regression.snapshots import Unusable
@@ -23,9 +24,6 @@ from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
 from impls.core import environments, registry
 from impls.core.registry import Implementation
 from impls.core.text import one_line
-
-GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")
-"""The implementations that are compared by default: eager loops, a hand-written backward, a fused kernel, scans."""
 
 
 @dataclass(frozen=True)

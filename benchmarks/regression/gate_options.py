@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from benchmarks import choices
-from benchmarks.cases import Benchmark
+from benchmarks.cases import GATED_MODES, GATED_PROBLEM, Benchmark
 from benchmarks.options import Flag, Options
 from benchmarks.regression import comparison, decision
 from benchmarks.regression.comparison import Comparison
@@ -17,8 +17,6 @@ from benchmarks.runner.blocks import SPACING_SECONDS
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core.contract import MODES
 
-PROBLEM = "t64-b16-i128-h128"
-GATED_MODES = ("forward", "train_step")
 BLOCKS = 24
 """Blocks of a replicate."""
 TURN_SECONDS = 0.016
@@ -106,7 +104,7 @@ def turn_seconds(benchmarks: int, device: str) -> float:
 
 def choose_benchmarks(options: GateOptions) -> tuple[str, ...]:
     """Return the benchmarks that the options ask for; by default a sequence's forward and train step."""
-    problems = choices.choose_problems(options.problems, None, [PROBLEM])
+    problems = choices.choose_problems(options.problems, None, [GATED_PROBLEM])
     modes = options.modes or (MODES if options.workloads else GATED_MODES)
     pairs = list(itertools.product(options.workloads or ("sequence",), modes))
     return tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs)

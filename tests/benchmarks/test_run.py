@@ -274,8 +274,8 @@ def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monke
     first, second, again = begun
     assert second == again
     assert [first[0], again[0], again[2]] == ["round-1", "round-2", 1]
-    assert [(row.run_id, row.seconds) for row in records[::2]] == [(first[1], 1.0), (again[1], 3.0)]
-    assert described.rounds == (first[1], again[1])
+    assert {(row.run_id, row.seconds) for row in records} == {(first[1], 1.0), (again[1], 3.0)}
+    assert described.rounds == tuple(sorted([first[1], again[1]]))
     assert rounds.Read.of(tmp_path) == rounds.Read(tmp_path, records, described)
 
 
