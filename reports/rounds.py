@@ -68,12 +68,12 @@ def published() -> Iterator[Published]:
 
 
 def known(of: Iterable[Published]) -> dict[str, Lasting]:
-    """Return what lasts for a round on each kind of processor, from what has most rounds of it."""
+    """Return what lasts for a round on each kind of processor, from what shows most of it in ratios: runs have tails."""
     found: dict[str, Lasting] = {}
     for machine, name, rows in of:
         sds = {what: round(rounds.lasting(by_round(logs)), 5) for what, logs in rows.items()}
         new = Lasting(**sds, rounds=rows["time"]["round"].nunique(), of=name)
         kind = processors.key(machine)
-        if kind not in found or new.rounds > found[kind].rounds:
+        if kind not in found or new.ratio > found[kind].ratio:
             found[kind] = new
     return found
