@@ -68,7 +68,7 @@ def published() -> Iterator[Published]:
 
 
 def known(of: Iterable[Published]) -> dict[str, Lasting]:
-    """Return what lasts for a round on each kind of processor, from what shows most of it in ratios: runs have tails."""
+    """Return what lasts for a round on each kind of processor, from what shows most of it: runs have tails."""
     found: dict[str, Lasting] = {}
     for machine, name, rows in of:
         sds = {what: round(rounds.lasting(by_round(logs)), 5) for what, logs in rows.items()}
