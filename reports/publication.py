@@ -140,8 +140,6 @@ def faults(report: Report) -> Iterator[str]:
     """Yield each reason why a run can't be published; none means that it can."""
     run, summary = report.run, report.summary
     metadata = run.metadata
-    if not run.folder.is_dir():
-        yield "it is a file, and not the folder that a run writes"
     measured = set(run.records[["problem", "workload", "mode"]].astype(str).itertuples(index=False, name=None))
     presets = {name: preset for name, preset in PRESETS.items() if name != "quick"}
     benchmarks = [{(problem, *pair) for problem in each.problems for pair in each.pairs} for each in presets.values()]
@@ -157,8 +155,6 @@ def faults(report: Report) -> Iterator[str]:
     if (replicates := sum(run.rounds.values())) < LEAST_REPLICATES:
         yield f"it has {count(replicates, 'replicate')}; {LEAST_REPLICATES} are needed"
     noise = estimates.noise(run)
-    if not math.isfinite(noise.times):
-        yield "its noise is not known"
     for what, found, most in (("ratios", noise.ratios, MOST_OF_RATIOS), ("times", noise.times, MOST_OF_TIMES)):
         if found > most:
             differ = f"{what} differ by {100 * found:.0f} % between replicates"

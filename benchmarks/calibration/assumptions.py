@@ -12,9 +12,6 @@ from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.regression.decision import BORROWED, FEWEST, SMALLEST_SD
 from benchmarks.statistics.intervals import means, p_values, t_interval
 
-UNRECORDED = "not recorded"
-"""The kind of work in rounds that did not record it."""
-
 
 @dataclass(frozen=True)
 class Size:
@@ -34,7 +31,7 @@ def sizes(pool: Pool, sides: Sequence[str]) -> list[Size]:
     for side in sides:
         by_work: dict[str, list[int]] = {}
         for name, own in pool.by_round(pool.holding([BASE, side])).items():
-            by_work.setdefault(pool.works.get(name, UNRECORDED), []).extend(own)
+            by_work.setdefault(pool.works.get(name, ""), []).extend(own)
         for work, held in sorted(by_work.items()):
             if len(held) >= FEWEST:
                 logs = [pool.logs(held, side, benchmark) for benchmark in pool.benchmarks]

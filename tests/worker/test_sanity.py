@@ -17,6 +17,7 @@ class Machine:
     def __init__(self, busy):
         self.now = self.cpu = self.due = self.used = 0.0
         self.switches = 0
+        self.waited = 0.0
         self.busy = busy
 
     def work(self, seconds):
@@ -26,8 +27,13 @@ class Machine:
         self.used += seconds
         while self.busy and self.used > 0.0025:
             self.used -= 0.0025
-            self.now += 0.012
+            self.wait(0.012)
             self.switches += 1
+
+    def wait(self, seconds):
+        """Be ready, and have no processor."""
+        self.now += seconds
+        self.waited += seconds
 
     def submit(self, seconds):
         """Have the device, or another thread, work after what it was given before."""
@@ -51,6 +57,7 @@ def machine(request, monkeypatch):
         monkeypatch.setattr(module, "perf_counter", lambda: made.now)
     monkeypatch.setattr(sanity, "thread_time", lambda: made.cpu)
     monkeypatch.setattr(sanity, "switches", lambda: made.switches)
+    monkeypatch.setattr(sanity, "waited", lambda: made.waited)
     monkeypatch.setattr(sanity, "sleep", made.pause)
     return made
 
@@ -191,3 +198,13 @@ def test_results_that_are_kept_are_told_from_a_state_that_is_set_up(machine, cas
     at_first, again, other = {**KEPT, **NOT_KEPT}[case]
     with pytest.raises(sanity.Suspicious, match="remembers its results") if case in KEPT else nullcontext():
         sanity.check_not_remembered(*calls(machine, at_first, again), other and calls(machine, *other))
+
+
+def test_a_first_call_in_which_a_thread_waits_for_a_processor_is_no_sign(machine):
+    def call(state):
+        machine.work(0.003)
+        if not state:
+            machine.wait(0.025)
+        state.append(1)
+
+    sanity.check_not_remembered(call, list)
