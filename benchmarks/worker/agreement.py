@@ -14,10 +14,10 @@ from impls.core.precision import TF32, current
 from impls.core.problem import Problem
 from impls.core.weights import Array, Weights, make_inputs
 
-TOLERANCES = {"float32": 2e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3}
+TOLERANCES = {"float32": 4e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3}
 """The largest error that passes; docs/decisions/0012-extreme-numbers.md says why.
 
-In the published runs of float32 the largest error is 1e-5. The smallest injected fault makes 1e-4.
+In runs of float32 the largest error is 2.1e-5, of Flax in a step of `model`. The smallest injected fault makes 1e-4.
 """
 
 
