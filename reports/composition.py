@@ -204,7 +204,7 @@ def command(run: Run, row: Any) -> str:
     file_of = {re.sub(r"^.*/|\.py(?=@|$)", "", text): text for text in options.implementations}
     chosen = [("impl", file_of.get(name, name)) for name in dict.fromkeys((str(row.implementation), run.baseline))]
     chosen += [(name, getattr(row, name)) for name in ("problem", "workload", "mode", "device")]
-    chosen += [("baseline", run.baseline), ("rounds", str(len(run.rounds)) if run.metadata.rounds else "")]
+    chosen += [("baseline", run.baseline), ("rounds", str(len(run.metadata.rounds) or ""))]
     chosen += [(name, getattr(options, name)) for name in ("threads", "replicates", "blocks", "seed", "weights")]
     words = [word for name, value in chosen if value for word in (f"--{name}", str(value))]
     return shlex.join(["nox", "-s", "bench", "--", *words])

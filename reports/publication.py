@@ -155,6 +155,8 @@ def faults(report: Report) -> Iterator[str]:
     if (replicates := sum(run.rounds.values())) < LEAST_REPLICATES:
         yield f"it has {count(replicates, 'replicate')}; {LEAST_REPLICATES} are needed"
     noise = estimates.noise(run)
+    if not math.isfinite(noise.times):
+        yield "its noise is not known"
     for what, found, most in (("ratios", noise.ratios, MOST_OF_RATIOS), ("times", noise.times, MOST_OF_TIMES)):
         if found > most:
             differ = f"{what} differ by {100 * found:.0f} % between replicates"
