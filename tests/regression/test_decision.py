@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from scipy import stats
@@ -102,6 +103,25 @@ def test_less_than_half_the_margin_is_none_however_sure(sign, word):
         assert above == word
 
 
+@pytest.mark.parametrize(("sign", "word"), [(1, "slower"), (-1, "faster")])
+def test_the_test_has_one_side_and_the_level_of_its_rule(sign, word):
+    for share, verdict in ((0.7, word), (1.5, "unclear")):
+        error = 0.01 * math.sqrt(1 / TESTED + decision.LASTING)
+        mean = -sign * stats.t.ppf(share * TIME.level(1), TESTED - 1) * error
+        assert decision.verdicts([of(around(mean, TESTED, 0.01))], Sampling(1))[0].verdict == verdict
+
+
+def test_a_finding_has_the_numbers_that_it_follows_from():
+    measured, sampling = [of(around(0.05, 5, 0.01), head=2.0)], Sampling(3, 6, {("b", "time")})
+    half = stats.t.ppf(0.975, 4) * 0.01 * math.sqrt(1 / 5 + decision.LASTING)
+    size = decision.smallest(decision.evidence(measured, 3)[0], 6)
+    (found,) = decision.verdicts(measured, sampling, sizes=True)
+    ends = np.exp([0.05, 0.05 - half, 0.05 + half])
+    wanted = ("b", "time", "unclear", *ends, size, 5, 3, 1.0, 2.0, True)
+    assert msgspec.structs.astuple(found) == pytest.approx(wanted)
+    assert decision.verdicts(measured, sampling)[0].smallest is None
+
+
 def test_same_is_an_interval_inside_the_margin_on_both_sides():
     verdicts = [decision.verdicts([of(around(mean, 6, 0.02))], Sampling(1))[0].verdict for mean in (-0.012, 0, 0.012)]
     assert verdicts == ["unclear"] * 3
@@ -114,7 +134,7 @@ def test_what_is_futile_is_dropped_from_the_fourth_replicate_on(errors, dropped)
     for n, expected in ((FEWEST - 1, False), (FEWEST, dropped)):
         sampling = Sampling(1)
         sampling.unsettled([of(around(TIME.margin - errors * error, n, 0.01))])
-        assert bool(sampling.dropped) is expected
+        assert sampling.dropped == ({("b", "time")} if expected else set())
 
 
 @pytest.mark.parametrize(("head", "dropped"), [(0.12, True), (0.13, False)])  # half the floor is 0.025
@@ -126,8 +146,9 @@ def test_what_lies_far_below_the_floor_is_futile_whatever_its_ratio(head, droppe
 
 def test_what_was_dropped_never_comes_back():
     sampling = Sampling(1, dropped={("b", "time")})
-    slow = [of(around(0.05, 5))]
-    assert sampling.unsettled(slow) == set()
+    slow, unsure = [of(around(0.05, 5))], [of(around(0.05, 5, 0.02))]
+    assert Sampling(1).unsettled(unsure) == {"b"}
+    assert sampling.unsettled(unsure) == Sampling(1, most=5).unsettled(unsure) == set()
     assert decision.verdicts(slow, sampling)[0].verdict != "slower"
     assert decision.verdicts(slow, Sampling(1))[0].verdict == "slower"
 
@@ -233,8 +254,8 @@ def test_the_rules_are_these_and_the_levels_of_a_gate_add_up_to_its_family():
     ("rule", "log", "base", "head", "verdict"),
     [
         (START, math.log(2), 0.01, 0.02, "same"),
-        (START, math.log(2), 0.1, 0.2, "slower"),
-        (START, math.log(0.5), 0.2, 0.1, "faster"),
+        (START, math.log(2), 0.05, 0.1, "slower"),  # exactly the floor
+        (START, math.log(0.5), 0.1, 0.05, "faster"),
         (TIME, 0.05, 2.0, 1.0, "slower"),  # unpaired medians may say the opposite on a machine that drifts
     ],
 )

@@ -49,6 +49,11 @@ def test_what_lasts_for_a_round_is_found(between):
     assert lasting(list(map(list, values))) == pytest.approx(between, rel=0.1, abs=0.004)
 
 
+def test_of_two_rounds_the_spread_of_replicates_does_not_last():
+    """Their means 1 and 4 have a variance of 4.5; 1 of it comes from the two replicates of each."""
+    assert lasting([[np.array([0.0, 2.0]), np.array([3.0, 5.0])]]) == pytest.approx(3.5**0.5)
+
+
 @pytest.fixture(scope="module")
 def published():
     return list(rounds.published())
