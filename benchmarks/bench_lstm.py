@@ -34,7 +34,7 @@ def bench_lstm(benchmark: Any, implementation: str, case: str, pytestconfig: pyt
     resolved, parsed = registry.resolve(implementation), Benchmark.parse(case)
     problem, workload, mode = parsed.timed_problem, parsed.workload, parsed.mode
     device = pytestconfig.getoption("--device")
-    if reason := resolved.lacks(device, problem.dtype, workload, problem.lengths):
+    if reason := resolved.lacks(device, problem, workload):
         pytest.skip(reason)
     weights = make_weights(problem, workload)
     prepared = registry.load(resolved).prepare(problem, weights, device, workload)

@@ -73,7 +73,7 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     largest = max(((float(abs(array).max()), name) for name, array in given.items()), default=(0.0, ""))
     problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
-        if largest[0] > FORMATS[problem.dtype].largest:
+        if largest[0] > FORMATS[problem.stored].largest:
             raise click.UsageError(f"{path}: {largest[1]} holds {largest[0]:g}, which {problem.dtype} can't hold")
         if has_x and (implied.seq_len, implied.batch) != (problem.seq_len, problem.batch):
             raise click.UsageError(

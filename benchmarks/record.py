@@ -10,6 +10,7 @@ Schema versions
     6  2026-11: turns have gpu_hertz, gpu_celsius, gpu_joules, gpu_throttled and gpu_others
     7  2026-11: rows have pipelined_seconds, gpu_seconds and gpu_kernels; turns have flush_seconds
     8  2026-11: turns have no flush_seconds and no gpu_joules
+    9  2026-11: rows have even, proj_size, batch_first, dropout and resets
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from benchmarks.worker.timing import Int32, Turn
 from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 MOST_BYTES = 2**28
 """The largest file of records that is read."""
 STATUSES = (
@@ -63,6 +64,11 @@ class Record(msgspec.Struct, kw_only=True):
     bias: bool | None = None
     dtype: str | None = None
     lengths: bool | None = None  # whether each row of the batch has its own
+    even: bool | None = None  # whether all those lengths are seq_len
+    proj_size: Int32 | None = None  # 0 where h is not projected
+    batch_first: bool | None = None
+    dropout: bool | None = None  # whether half of what goes from layer to layer is dropped in training
+    resets: bool | None = None  # whether each row starts anew at a step
     workload: str
     mode: str
     device: str | None = None
@@ -140,8 +146,7 @@ def harmless(gpu: str | None) -> tuple[str, ...]:
 
 def problem_fields(problem: Problem) -> dict[str, Any]:
     """Return the fields of a record that a Problem fills."""
-    names = ("seq_len", "batch", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "dtype", "lengths")
-    return {"problem": problem.id, **{name: getattr(problem, name) for name in names}}
+    return {"problem": problem.id, **vars(problem)}
 
 
 def new_run_id() -> str:

@@ -36,14 +36,13 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
 def list_command() -> int:
     """List every implementation, without starting any framework. Exit code 1 where a file can't be read."""
     implementations, broken = registry.survey()
-    head = "name", "framework", "track", "runs", "devices", "dtypes", "workloads", "lengths", "requires", "what it is"
+    head = "name", "framework", "track", "runs", "devices", "dtypes", "workloads", "variants", "requires", "what it is"
     rows: list[tuple[str, ...]] = [head]
     for implementation in implementations.values():
         runs = "by default" if implementation.by_default else "if named"
         named = implementation.name, implementation.framework, implementation.track, runs
-        choices = (implementation.devices, implementation.dtypes, implementation.workloads)
-        lengths, requires = "yes" if implementation.lengths else "no", ", ".join(implementation.requires)
-        rows.append((*named, *map(" ".join, choices), lengths, requires, implementation.about))
+        choices = implementation.devices, implementation.dtypes, implementation.workloads, implementation.variants
+        rows.append((*named, *map(" ".join, choices), ", ".join(implementation.requires), implementation.about))
     _print_table(rows)
     for reason in broken.values():
         command_line.say(f"error: {reason}", err=True)
@@ -80,7 +79,7 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
             raise ValueError(f"{out} is the case itself; give another --out")
         if chosen.requires:  # an environment takes a while to build, so that what is wrong is found before
             case = read_case(case_path, dtype)
-            if reason := chosen.lacks(device, dtype, "sequence", case.problem.lengths):
+            if reason := chosen.lacks(device, case.problem, "sequence"):
                 raise ValueError(f"{chosen.name}: {reason}")
         python = environments.python_for(chosen)
     except (ValueError, environments.NotBuilt) as error:

@@ -13,4 +13,4 @@ from impls.core.contract import (
 from impls.core.operators import Ran, added, longest
 from impls.core.precision import IEEE, TF32, current
 from impls.core.problem import Problem
-from impls.core.weights import OUTPUT_SIZE, Array, Inputs, Weights, input_shapes, layers, shapes
+from impls.core.weights import OUTPUT_SIZE, Array, Inputs, Weights, input_shapes, layers, shapes, swapped

@@ -12,7 +12,7 @@ FRAMEWORK = "equinox"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-LENGTHS = True
+VARIANTS = ("lengths",)
 REQUIRES = ("equinox>=0.11", "jax>=0.8")
 
 LAYOUT = SingleBias("weight_ih", "weight_hh", transposed=False)

@@ -12,7 +12,7 @@ FRAMEWORK = "jax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-LENGTHS = True
+VARIANTS = ("lengths",)
 
 
 def layer(

@@ -9,7 +9,7 @@ FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-LENGTHS = True
+VARIANTS = ("lengths",)
 OPTIONAL = True
 
 UNROLL = 1

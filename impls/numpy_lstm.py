@@ -19,7 +19,7 @@ TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 WORKLOADS = ("cell", "sequence")
-LENGTHS = True
+VARIANTS = ("lengths",)
 OPTIONAL = True
 
 

@@ -20,7 +20,7 @@ FRAMEWORK = "onnxruntime"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32",)  # its LSTM has no kernel for float64
-LENGTHS = True
+VARIANTS = ("lengths",)
 REQUIRES = ("onnxruntime>=1.20", "onnx>=1.17")
 
 

@@ -17,7 +17,7 @@ FRAMEWORK = "openvino"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32",)  # the plugin for CPUs computes in float32 at most
-LENGTHS = True
+VARIANTS = ("lengths",)
 REQUIRES = ("openvino>=2025.0", "onnx>=1.17")
 
 

@@ -15,7 +15,7 @@ TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 WORKLOADS = ("cell", "sequence")
-LENGTHS = True
+VARIANTS = ("lengths",)
 REQUIRES = ("paddlepaddle>=3.0",)
 ENVIRONMENT = {"PYTHONWARNINGS": "ignore:No ccache found"}  # it is needed only to build extensions
 

@@ -6,6 +6,6 @@ FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-LENGTHS = True
+VARIANTS = ("lengths",)
 
 prepare = of_module(FlatLSTM)

@@ -54,7 +54,7 @@ def refusal(session: Session, side: Side, name: str, benchmark: Benchmark) -> Ar
     if name in side.unreadable:
         return ArmFailed("error", side.unreadable[name])
     version, problem = side.versions[name], benchmark.problem
-    lacks = version.implementation.lacks(session.options.device, problem.dtype, benchmark.workload, problem.lengths)
+    lacks = version.implementation.lacks(session.options.device, problem, benchmark.workload)
     return version.failure or (ArmFailed("unsupported", lacks) if lacks else None)
 
 

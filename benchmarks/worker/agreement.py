@@ -14,7 +14,9 @@ from impls.core.precision import TF32, current
 from impls.core.problem import Problem
 from impls.core.weights import Array, Weights, make_inputs
 
-TOLERANCES = {"float32": 4e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3}
+TOLERANCES = {
+    "float32": 4e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3, "autocast": 6e-2, "int8": 1e-1,
+}  # fmt: skip
 """The largest error that passes; docs/decisions/0012-extreme-numbers.md says why.
 
 In runs of float32 the largest error is 2.1e-5, of Flax in a step of `model`. The smallest injected fault makes 1e-4.
@@ -195,7 +197,8 @@ def check(
     `want` is what `expected` returned for the same seed. Returns the largest error of all tensors, or raises Disagrees.
     """
     call = prepared.call(mode)
-    sets = [make_inputs(problem, seed + k, zero) for k, zero in enumerate(ADMISSION)]
+    inference = mode == "forward"  # in which nothing may be dropped
+    sets = [make_inputs(problem, seed + k, zero, timed=inference) for k, zero in enumerate(ADMISSION)]
     states = [prepared.load(inputs) for inputs in sets]
     stepping = updates(workload, mode)
     errors = []
@@ -210,4 +213,18 @@ def check(
             where += f", after {steps} steps" if stepping else ""
             if part := part_of(want, f"{k}/{steps}", workload, mode):
                 errors.append(compare(got, part, problem.dtype, where, least=least_of(want)))
+    if problem.dropout and not inference:
+        check_drops(prepared, problem, mode, seed)
     return max(errors, key=lambda largest: largest.error)
+
+
+def check_drops(prepared: Prepared, problem: Problem, mode: str, seed: int) -> None:
+    """See that a training mode drops something: two calls on the same inputs must differ.
+
+    Raises:
+        Disagrees: where they don't.
+    """
+    inputs = make_inputs(problem, seed, timed=True)
+    first, again = (prepared.to_numpy(mode, prepared.call(mode)(prepared.start(mode, inputs))) for _ in range(2))
+    if all(np.array_equal(first[name], again[name]) for name in first):
+        raise Disagrees(f"{mode} drops nothing: two calls with dropout 0.5 have the same results")

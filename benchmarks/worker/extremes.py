@@ -52,7 +52,7 @@ def inputs_of(extreme: str, dtype: str, seed: int) -> Inputs:
     if extreme == "x-huge":
         x[:, 0] *= 1e30
     x *= {"x-tiny": 1e-30, "x-denormal": DENORMAL[dtype]}.get(extreme, 1.0)
-    return Inputs(**{name: frozen(array.astype(dtype)) for name, array in arrays.items()})
+    return Inputs(**{name: frozen(array.astype(dtype)) for name, array in arrays.items()})  # type: ignore[arg-type]
 
 
 def expected(dtype: str, seed: int, inputs: int) -> dict[str, Array]:

@@ -70,5 +70,5 @@ class Worker:
         key = benchmark.timed_problem, self.seed, k
         if self.made is None or self.made[0] != key:
             self.made = None  # before the new one is made, which can then use its memory
-            self.made = key, make_inputs(benchmark.timed_problem, self.seed + k)
+            self.made = key, make_inputs(benchmark.timed_problem, self.seed + k, timed=True)
         return self.made[1]

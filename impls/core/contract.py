@@ -7,7 +7,7 @@ An implementation is a Python file. It has constants, which are read without run
     DEVICES = ("cpu", "cuda")                         # optional; both where absent
     DTYPES = ("float32", "float64", "bfloat16")       # optional; float32 and float64 where absent; float16 too
     WORKLOADS = ("cell", "sequence")                  # optional; all three where absent
-    LENGTHS = True                                    # optional: it can do problems with lengths
+    VARIANTS = ("lengths", "proj_size")               # optional: what else it can do: see VARIANTS in problem.py
     LIMITS = {"x-huge": "why"}                        # optional: extremes of `agree` that it is known to get wrong
     OPTIONAL = True                                   # optional: it runs only where it is named, or with all
     REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment that holds exactly these

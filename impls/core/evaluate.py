@@ -35,7 +35,7 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
     """
     if implementation.is_peak:
         raise Unsupported(f"{implementation.name}: it computes no LSTM, only multiply-adds")
-    if reason := implementation.lacks(device, case.problem.dtype, "sequence", case.problem.lengths):
+    if reason := implementation.lacks(device, case.problem, "sequence"):
         raise Unsupported(f"{implementation.name}: {reason}")
     prepared = registry.load(implementation).prepare(case.problem, case.weights, device, "sequence")
     mode = "train_step" if case.has_cotangents else "forward"
@@ -43,7 +43,7 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
         results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))
     wanted = {"output", "h_n", "c_n"}
     if case.has_cotangents:
-        arrays = case.given - {"d_output", "d_h_n", "d_c_n", "lengths"}
+        arrays = case.given - {"d_output", "d_h_n", "d_c_n", "lengths", "resets"}
         wanted |= {f"grad_{name}" for name in arrays}
     kept = {name: np.asarray(value) for name, value in results.items() if name in wanted}
     for name, value in kept.items():

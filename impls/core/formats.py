@@ -26,14 +26,22 @@ FORMATS = {
     "bfloat16": Format(8, 2.0**128 - 2.0**120, 2.0**-126),
     "float16": Format(11, 65504.0, 2.0**-14),
 }
+REDUCED = ("autocast", "int8")
+"""Dtypes that store float32 and compute in less: matrix products in bfloat16, or by quantized weights."""
+
+
+def stored(dtype: str) -> str:
+    """Return the format of the arrays of a dtype."""
+    return "float32" if dtype in REDUCED else dtype
 
 
 def rounded(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Return an array as float64 whose numbers are those of a format.
+    """Return an array as float64 whose numbers are those of a dtype's format.
 
     It is rounded to the nearest, from the middle to the even one, and to infinity beyond the largest.
     bfloat16, which NumPy does not have, is rounded to by way of float32.
     """
+    dtype = stored(dtype)
     with np.errstate(over="ignore"):
         if dtype != "bfloat16":
             return array.astype(dtype).astype(np.float64)

@@ -13,8 +13,8 @@ much longer than threads need to meet."""
 def operations(problem: Problem, workload: str, mode: str) -> int:
     """Return the floating-point operations of the matrix products that every LSTM does for that benchmark.
 
-    A product of (m, k) and (k, n) counts 2·m·k·n. Forward: x @ W_ih.T and h @ W_hh.T of each step. Backward: dz @ W_hh,
-    dW_ih, dW_hh and dx. The workload `cell` is one step; `model` needs no gradient of x.
+    A product of (m, k) and (k, n) counts 2·m·k·n. Forward: x @ W_ih.T and h @ W_hh.T of each step, and h @ W_hr.T where
+    h is projected. Backward: two products for each of those. `cell` is one step; `model` needs no gradient of x.
 
     Raises:
         ValueError: the mode is not known.
@@ -22,7 +22,8 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     steps = 1 if workload == "cell" else problem.seq_len
     per_column = 2 * steps * problem.batch * 4 * problem.hidden_size
     widths = [(layer, width) for layer, _, width in layers(problem)]
-    forward = sum(per_column * (width + problem.hidden_size) for _, width in widths)
+    projected = problem.proj_size / 4  # per column of the gates
+    forward = round(sum(per_column * (width + problem.state_size + projected) for _, width in widths))
     spared = sum(per_column * width for layer, width in widths if workload == "model" and layer == 0)
     backward = 2 * forward - spared
     known = {"forward": forward, "forward_train": forward, "backward": backward, "train_step": forward + backward}

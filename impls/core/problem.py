@@ -5,26 +5,41 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from impls.core.formats import FORMATS
+from impls.core.formats import FORMATS, REDUCED, stored
 
-DTYPES = tuple(FORMATS)
+DTYPES = (*FORMATS, *REDUCED)
 MOST_LAYERS = 64
 """More than any LSTM in use has. Each layer costs time and memory, however small its matrices are."""
 _ID = re.compile(
     r"t(?P<seq_len>\d+)-b(?P<batch>\d+)-i(?P<input_size>\d+)-h(?P<hidden_size>\d+)"
-    r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<nobias>-nobias)?(?P<lengths>-var)?(-(?P<dtype>float64|bfloat16|float16))?"
+    r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<nobias>-nobias)?(-p(?P<proj_size>\d+))?"
+    r"(?P<lengths>-var|-even)?(?P<batch_first>-first)?(?P<dropout>-drop)?(?P<resets>-resets)?"
+    rf"(-(?P<dtype>{'|'.join(DTYPES[1:])}))?"
 )
+VARIANTS = {
+    "lengths": "all rows of a batch are as long as seq_len",
+    "proj_size": "h is not projected",
+    "batch_first": "x is time-major",
+    "dropout": "nothing is dropped between layers",
+    "resets": "a state never starts anew inside a sequence",
+}
+"""What an implementation can do only where its VARIANTS say so, with what is true of it otherwise."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
     """The sizes of an LSTM and of its input, in the words of torch.nn.LSTM.
 
-    With `lengths`, each row of the batch has a length of its own, up to seq_len: the output beyond it is zero, the
-    final states are those at it, and the reverse direction starts at it.
+    lengths: each row of the batch has a length of its own, up to seq_len: the output beyond it is zero, the final
+        states are those at it, and the reverse direction starts at it.
+    even: with lengths, all of them are seq_len: what is packed has nothing to leave out.
+    proj_size: where it is not 0, h is projected to so many numbers at each step.
+    batch_first: an implementation is given x as (B, T, I), and returns output as (B, T, ·).
+    dropout: in training, half of what a layer hands to the next is dropped.
+    resets: each row's state starts anew, from zero, at a step inside the sequence.
 
     Raises:
-        ValueError: where a size is below 1, num_layers is above 64 or the dtype is unknown.
+        ValueError: where a size is below 1, num_layers is above 64, the dtype is unknown, or two do not go together.
     """
 
     seq_len: int
@@ -36,6 +51,11 @@ class Problem:
     bias: bool = True
     dtype: str = "float32"
     lengths: bool = False
+    even: bool = False
+    proj_size: int = 0
+    batch_first: bool = False
+    dropout: bool = False
+    resets: bool = False
 
     def __post_init__(self) -> None:
         for name in ("seq_len", "batch", "input_size", "hidden_size", "num_layers"):
@@ -45,11 +65,32 @@ class Problem:
             raise ValueError(f"num_layers is {self.num_layers}; it must be at most {MOST_LAYERS}")
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
+        if not 0 <= self.proj_size < self.hidden_size:
+            raise ValueError(f"proj_size is {self.proj_size}; it must be less than hidden_size, {self.hidden_size}")
+        if self.dropout and self.num_layers == 1:
+            raise ValueError("dropout is between layers; add -l2 or more")
+        if self.resets and (self.bidirectional or self.lengths):
+            raise ValueError("resets go with one direction, and with rows that are all as long as seq_len")
 
     @property
     def directions(self) -> int:
         """1, or 2 where bidirectional."""
         return 2 if self.bidirectional else 1
+
+    @property
+    def state_size(self) -> int:
+        """The width P of h, which is that of the output too: proj_size, or hidden_size where nothing is projected."""
+        return self.proj_size or self.hidden_size
+
+    @property
+    def stored(self) -> str:
+        """The dtype of the arrays: float32 for autocast and int8, which only compute in less."""
+        return stored(self.dtype)
+
+    @property
+    def variants(self) -> list[str]:
+        """Those of VARIANTS that it has."""
+        return [name for name in VARIANTS if getattr(self, name)]
 
     @property
     def id(self) -> str:
@@ -58,7 +99,11 @@ class Problem:
         text += f"-l{self.num_layers}" if self.num_layers != 1 else ""
         text += "-bi" if self.bidirectional else ""
         text += "" if self.bias else "-nobias"
-        text += "-var" if self.lengths else ""
+        text += f"-p{self.proj_size}" if self.proj_size else ""
+        text += ("-even" if self.even else "-var") if self.lengths else ""
+        text += "-first" if self.batch_first else ""
+        text += "-drop" if self.dropout else ""
+        text += "-resets" if self.resets else ""
         return text + ("" if self.dtype == "float32" else f"-{self.dtype}")
 
     @classmethod
@@ -72,7 +117,8 @@ class Problem:
         if match is None:
             raise ValueError(
                 f"{text!r} is not a problem id; an id looks like t64-b16-i128-h128,"
-                " then -l2, -bi, -nobias, -var, -float64 (-bfloat16, -float16) where wanted"
+                " then -l2, -bi, -nobias, -p64, -var or -even, -first, -drop, -resets,"
+                " -float64 (-bfloat16, -float16, -autocast, -int8) where wanted, in this order"
             )
         return cls(
             seq_len=int(match["seq_len"]),
@@ -83,6 +129,11 @@ class Problem:
             bidirectional=match["bidirectional"] is not None,
             bias=match["nobias"] is None,
             lengths=match["lengths"] is not None,
+            even=match["lengths"] == "-even",
+            proj_size=int(match["proj_size"] or 0),
+            batch_first=match["batch_first"] is not None,
+            dropout=match["dropout"] is not None,
+            resets=match["resets"] is not None,
             dtype=match["dtype"] or "float32",
         )
 

@@ -57,7 +57,8 @@ class Tape:
     """What one direction of one layer keeps for its backward: x (T, B, I), inside, and lists over the time steps.
 
     h and c have T + 1 arrays (B, H), the initial states first. z and gates have T entries of four arrays (B, H): the
-    gates i, f, g, o before and after their activation.
+    gates i, f, g, o before and after their activation. With a projection, whole has T arrays (B, H): h before it. Where
+    a row starts anew, h before the step is zero.
     """
 
     x: Array
@@ -66,27 +67,44 @@ class Tape:
     c: list[Array]
     z: list[list[Array]]
     gates: list[tuple[Array, Array, Array, Array]]
+    whole: list[Array]
+    weight_hr: Array | None
+    anew: Array | None
 
 
-def layer_forward(
-    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, inside: Array
+def layer_forward(  # noqa: PLR0913, PLR0917
+    x: Array,
+    h: Array,
+    c: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias: Array,
+    inside: Array,
+    weight_hr: Array | None = None,
+    anew: Array | None = None,
 ) -> tuple[Array, Tape]:
-    """One direction of one layer: x (T, B, I), h and c (B, H), inside (T, B, 1) → output (T, B, H) and the tape.
+    """One direction of one layer: x (T, B, I), h (B, P) and c (B, H) → output (T, B, P) and the tape.
 
-    inside is false at the steps that are beyond a row's length.
+    inside (T, B, 1) is false at the steps that are beyond a row's length. weight_hr (P, H) projects h. anew (T, B, 1)
+    is true where a row's state starts from zero before the step.
     """
-    tape = Tape(x, inside, [h], [c], [], [])
+    tape = Tape(x, inside, [h], [c], [], [], [], weight_hr, anew)
     outputs = []
-    for from_x, live in zip(x @ weight_ih.T + bias, inside, strict=True):
+    for t, (from_x, live) in enumerate(zip(x @ weight_ih.T + bias, inside, strict=True)):
+        if anew is not None:
+            h, c = np.where(anew[t], 0.0, h), np.where(anew[t], 0.0, c)
+            tape.h[-1] = h
         z_i, z_f, z_g, z_o = np.split(from_x + h @ weight_hh.T, 4, axis=1)
         i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
         c = np.where(live, f * c + i * g, c)
-        h = np.where(live, o * np.tanh(c), h)
+        whole = o * np.tanh(c)
+        h = np.where(live, whole if weight_hr is None else whole @ weight_hr.T, h)
         outputs.append(np.where(live, h, 0.0))
         tape.h.append(h)
         tape.c.append(c)
         tape.z.append([z_i, z_f, z_g, z_o])
         tape.gates.append((i, f, g, o))
+        tape.whole.append(whole)
     return np.stack(outputs), tape
 
 
@@ -95,21 +113,29 @@ def layer_backward(
 ) -> dict[str, Array]:
     """Return the gradients of x, weight_ih, weight_hh, bias (4H,), h0 and c0 of one direction of one layer.
 
-    d_output (T, B, H), and d_h and d_c (B, H) of the last states, are the cotangents.
+    With a projection, also that of weight_hr. d_output (T, B, P), and d_h (B, P) and d_c (B, H) of the last states, are
+    the cotangents.
     """
     d_zs: list[Array] = []
+    weight_hr, anew = tape.weight_hr, tape.anew
+    d_hr: Any = 0.0
     for t in reversed(range(len(tape.x))):
         z_i, z_f, z_g, z_o = tape.z[t]
         i, f, g, o = tape.gates[t]
         c, c_before, live = tape.c[t + 1], tape.c[t], tape.inside[t]
         d_h = d_h + np.where(live, d_output[t], 0.0)
-        d_here = d_c + o * tanh_slope(c) * d_h
+        if anew is not None:
+            c_before = np.where(anew[t], 0.0, c_before)
+        d_whole = d_h if weight_hr is None else d_h @ weight_hr
+        if weight_hr is not None:
+            d_hr = d_hr + np.where(live, d_h, 0.0).T @ tape.whole[t]
+        d_here = d_c + o * tanh_slope(c) * d_whole
         d_z = np.concatenate(
             [
                 sigmoid_slope(z_i) * g * d_here,
                 sigmoid_slope(z_f) * c_before * d_here,
                 tanh_slope(z_g) * i * d_here,
-                sigmoid_slope(z_o) * np.tanh(c) * d_h,
+                sigmoid_slope(z_o) * np.tanh(c) * d_whole,
             ],
             axis=1,
         )
@@ -117,7 +143,10 @@ def layer_backward(
         d_zs.append(d_z)
         d_h = np.where(live, d_z @ weight_hh, d_h)
         d_c = np.where(live, d_here * f, d_c)
-    return batched_gradients(tape, np.stack(d_zs[::-1]), d_h, d_c, weight_ih)
+        if anew is not None:
+            d_h, d_c = np.where(anew[t], 0.0, d_h), np.where(anew[t], 0.0, d_c)
+    gradients = batched_gradients(tape, np.stack(d_zs[::-1]), d_h, d_c, weight_ih)
+    return gradients if weight_hr is None else {**gradients, "weight_hr": d_hr}
 
 
 def batched_gradients(tape: Any, d_z: Array, d_h0: Array, d_c0: Array, weight_ih: Array) -> dict[str, Array]:
@@ -165,15 +194,17 @@ def forward(
     h0: Array,
     c0: Array,
     lengths: Array | None = None,
+    resets: Array | None = None,
     layer: Callable[..., tuple[Array, Any]] = layer_forward,
 ) -> tuple[Results, list[Any]]:
-    """Return output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `backward`.
+    """Return output (T, B, D·P), h_n (L·D, B, P) and c_n (L·D, B, H), and the tapes for `backward`.
 
     numpy_lstm brings another `layer`, with a tape of its own that has x, h and c too.
     """
     tapes: list[Any] = []
     outputs: list[Array] = []
     inside = inside_of(x, lengths)
+    anew = {} if resets is None else {"anew": resets[:, :, None]}
     for k, (_, suffix, _) in enumerate(layers(problem)):
         output, tape = layer(
             _flip(x, suffix, inside),
@@ -183,6 +214,8 @@ def forward(
             weights[f"weight_hh_{suffix}"],
             _bias(weights, suffix),
             inside,
+            **({"weight_hr": weights[f"weight_hr_{suffix}"]} if problem.proj_size else {}),
+            **anew,
         )
         tapes.append(tape)
         outputs.append(_flip(output, suffix, inside))
@@ -205,16 +238,16 @@ def backward(
     d_c_n: Array,
     layer: Callable[..., dict[str, Array]] = layer_backward,
 ) -> Results:
-    """Return grad_NAME of every weight, of x (T, B, I), and of h0 and c0 (L·D, B, H)."""
+    """Return grad_NAME of every weight, of x (T, B, I), h0 (L·D, B, P) and c0 (L·D, B, H)."""
     grads: Results = {}
     d_h0, d_c0 = np.zeros_like(d_h_n), np.zeros_like(d_c_n)
-    hidden = problem.hidden_size
+    width = problem.state_size
     d_x = np.zeros(0)
     for k, (_, suffix, _) in reversed(list(enumerate(layers(problem)))):
         direction = k % problem.directions
         if direction == problem.directions - 1:
             d_x = np.zeros_like(tapes[k].x)
-        part = d_output[:, :, direction * hidden : (direction + 1) * hidden]
+        part = d_output[:, :, direction * width : (direction + 1) * width]
         gradients = layer(
             tapes[k],
             _flip(part, suffix, tapes[k].inside),
@@ -227,6 +260,8 @@ def backward(
         d_h0[k], d_c0[k] = gradients["h0"], gradients["c0"]
         grads[f"grad_weight_ih_{suffix}"] = gradients["weight_ih"]
         grads[f"grad_weight_hh_{suffix}"] = gradients["weight_hh"]
+        if problem.proj_size:
+            grads[f"grad_weight_hr_{suffix}"] = gradients["weight_hr"]
         if problem.bias:
             grads[f"grad_bias_ih_{suffix}"] = gradients["bias"]
             grads[f"grad_bias_hh_{suffix}"] = gradients["bias"]
@@ -237,21 +272,21 @@ def backward(
 
 def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return the outputs and every gradient of the `sequence` workload, or of `cell`, where T is 1."""
-    outputs, tapes = forward(problem, weights, inputs.x, inputs.h0, inputs.c0, inputs.lengths)
+    outputs, tapes = forward(problem, weights, inputs.x, inputs.h0, inputs.c0, inputs.lengths, inputs.resets)
     return {**outputs, **backward(problem, weights, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n)}
 
 
 def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return prediction (B, O), loss () and grad_NAME of every parameter, of the `model` workload."""
-    zeros = np.zeros_like(inputs.h0)
-    outputs, tapes = forward(problem, weights, inputs.x, zeros, zeros, inputs.lengths)
+    h0, c0 = np.zeros_like(inputs.h0), np.zeros_like(inputs.c0)
+    outputs, tapes = forward(problem, weights, inputs.x, h0, c0, inputs.lengths, inputs.resets)
     last = np.concatenate(list(outputs["h_n"][-problem.directions :]), axis=1)
     prediction = last @ weights["fc.weight"].T + weights["fc.bias"]
     miss = prediction - inputs.target
     d_prediction = 2 * miss / miss.size
-    d_h_n = np.zeros_like(zeros)
+    d_h_n = np.zeros_like(h0)
     d_h_n[-problem.directions :] = np.stack(np.split(d_prediction @ weights["fc.weight"], problem.directions, axis=1))
-    grads = backward(problem, weights, tapes, np.zeros_like(outputs["output"]), d_h_n, np.zeros_like(zeros))
+    grads = backward(problem, weights, tapes, np.zeros_like(outputs["output"]), d_h_n, np.zeros_like(c0))
     grads["grad_fc.weight"] = d_prediction.T @ last
     grads["grad_fc.bias"] = d_prediction.sum(axis=0)
     kept = {name: grad for name, grad in grads.items() if name.removeprefix("grad_") in weights}
@@ -274,7 +309,7 @@ FRAMEWORK = "numpy"
 TRACK = "reference"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
-LENGTHS = True
+VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:

@@ -19,7 +19,7 @@ import msgspec
 import impls
 from impls.core.contract import DEVICES, TRACKS, WORKLOADS
 from impls.core.files import check_name, read_regular
-from impls.core.problem import DTYPES
+from impls.core.problem import DTYPES, VARIANTS, Problem
 
 FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
@@ -42,6 +42,7 @@ def _one_of(names: tuple[str, ...]) -> msgspec.Meta:
 Track = Annotated[str, _one_of(TRACKS)]
 Device = Annotated[str, _one_of(DEVICES)]
 DType = Annotated[str, _one_of(DTYPES)]
+Variant = Annotated[str, _one_of(tuple(VARIANTS))]
 Workload = Annotated[str, _one_of(WORKLOADS)]
 SOME = msgspec.Meta(min_length=1)
 Requirement = Annotated[str, msgspec.Meta(pattern=r"^\s*[^-\s]")]  # no option of pip
@@ -55,7 +56,8 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     devices: Annotated[tuple[Device, ...], SOME] = DEVICES
     dtypes: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
     workloads: Annotated[tuple[Workload, ...], SOME] = WORKLOADS
-    lengths: bool = False
+    variants: tuple[Variant, ...] = ()
+    lengths: bool = False  # as files before VARIANTS say it
     limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
     optional: bool = False
     requires: tuple[Requirement, ...] = ()
@@ -70,13 +72,14 @@ class Implementation(Constants, frozen=True, kw_only=True):
     digest: str
     about: str
 
-    def lacks(self, device: str, dtype: str, workload: str, lengths: bool = False) -> str | None:
+    def lacks(self, device: str, problem: Problem, workload: str) -> str | None:
         """Return the reason why it cannot do these, from its constants; None where it can."""
-        if lengths and not self.lengths:
-            return "no lengths: all rows of a batch are as long as seq_len"
+        for variant in problem.variants:
+            if variant not in self.variants and not (variant == "lengths" and self.lengths):
+                return f"no {variant}: {VARIANTS[variant]}"
         for kind, value, known in (
             ("device", device, self.devices),
-            ("dtype", dtype, self.dtypes),
+            ("dtype", problem.dtype, self.dtypes),
             ("workload", workload, self.workloads),
         ):
             if value not in known:

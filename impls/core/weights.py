@@ -11,11 +11,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from impls.core.files import check_regular
-from impls.core.formats import FORMATS, rounded
+from impls.core.formats import FORMATS, rounded, stored
 from impls.core.problem import Problem
 
 OUTPUT_SIZE = 10
@@ -35,9 +36,12 @@ Weights = Mapping[str, Array]
 class Inputs:
     """The inputs of a call: data, initial states, and the cotangents of the outputs.
 
-    x (T, B, I); h0 and c0 (L·D, B, H); d_output (T, B, D·H); d_h_n and d_c_n (L·D, B, H);
-    target (B, O), which only the `model` workload uses; lengths (B,), whole numbers from 1 to T, where the problem has
-    lengths, otherwise None.
+    x (T, B, I); h0 and c0 (L·D, B, H); d_output (T, B, D·H); d_h_n and d_c_n (L·D, B, H); with proj_size, P stands in
+    place of H for all but c; target (B, O), which only the `model` workload uses.
+
+    None unless the problem has them: lengths (B,), whole numbers from 1 to T; resets (T, B), true where a row starts
+    anew before a step. dropout is the share that is dropped in training: 0.5 where a problem with dropout is timed, and
+    0 where it is checked.
     """
 
     x: Array
@@ -48,16 +52,23 @@ class Inputs:
     d_c_n: Array
     target: Array
     lengths: Array | None = None
+    resets: Array | None = None
+    dropout: float = 0.0
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays that there are, by name."""
-        return {name: array for name, array in vars(self).items() if array is not None}
+        return {name: array for name, array in vars(self).items() if isinstance(array, np.ndarray)}
+
+    @property
+    def extra(self) -> Array | None:
+        """Lengths or resets, where the problem has either."""
+        return self.lengths if self.resets is None else self.resets
 
 
 def layers(problem: Problem) -> Iterator[tuple[int, str, int]]:
     """Yield (number, suffix, width of its input) of every layer and direction, in the order of h_n's first axis."""
     for layer in range(problem.num_layers):
-        width = problem.input_size if layer == 0 else problem.directions * problem.hidden_size
+        width = problem.input_size if layer == 0 else problem.directions * problem.state_size
         for direction in ("", "_reverse")[: problem.directions]:
             yield layer, f"l{layer}{direction}", width
 
@@ -68,26 +79,29 @@ def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int,
     named: dict[str, tuple[int, ...]] = {}
     for _, suffix, width in layers(problem):
         named[f"weight_ih_{suffix}"] = (gates, width)
-        named[f"weight_hh_{suffix}"] = (gates, problem.hidden_size)
+        named[f"weight_hh_{suffix}"] = (gates, problem.state_size)
         if problem.bias:
             named[f"bias_ih_{suffix}"] = (gates,)
             named[f"bias_hh_{suffix}"] = (gates,)
+        if problem.proj_size:
+            named[f"weight_hr_{suffix}"] = (problem.proj_size, problem.hidden_size)
     if workload == "model":
-        named["fc.weight"] = (OUTPUT_SIZE, problem.directions * problem.hidden_size)
+        named["fc.weight"] = (OUTPUT_SIZE, problem.directions * problem.state_size)
         named["fc.bias"] = (OUTPUT_SIZE,)
     return named
 
 
 def input_shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every field of Inputs by its name, but for lengths."""
-    states = (problem.num_layers * problem.directions, problem.batch, problem.hidden_size)
+    """Return the shape of every field of Inputs by its name, but for lengths and resets."""
+    rows = (problem.num_layers * problem.directions, problem.batch)
+    h, c = (*rows, problem.state_size), (*rows, problem.hidden_size)
     return {
         "x": (problem.seq_len, problem.batch, problem.input_size),
-        "h0": states,
-        "c0": states,
-        "d_output": (problem.seq_len, problem.batch, problem.directions * problem.hidden_size),
-        "d_h_n": states,
-        "d_c_n": states,
+        "h0": h,
+        "c0": c,
+        "d_output": (problem.seq_len, problem.batch, problem.directions * problem.state_size),
+        "d_h_n": h,
+        "d_c_n": c,
         "target": (problem.batch, OUTPUT_SIZE),
     }
 
@@ -106,7 +120,7 @@ def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) ->
     rng = np.random.default_rng([seed, 1])
     bound = problem.hidden_size**-0.5
     made = {name: rng.uniform(-bound, bound, shape) for name, shape in shapes(problem, workload).items()}
-    remembered = min(problem.seq_len, HALF_STEPS if FORMATS[problem.dtype].digits < 24 else math.inf)
+    remembered = min(problem.seq_len, math.inf if problem.dtype in ("float32", "float64") else HALF_STEPS)
     for _, suffix, _ in layers(problem) if problem.bias else ():
         gates = made[f"bias_hh_{suffix}"].reshape(4, -1)
         gates[:2, ::2] += [[-math.log(remembered) / 2], [math.log(remembered)]]
@@ -114,19 +128,33 @@ def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) ->
     return {name: _fixed(rounded(array, problem.dtype)) for name, array in made.items()}
 
 
-def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False) -> Inputs:
+def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False, timed: bool = False) -> Inputs:
     """Draw standard normal data and cotangents; h0 and c0 are half as large, or zero.
 
-    Lengths are T/B, 2T/B, … T, rounded up, in a random order: whatever the seed, they have the same sum.
+    Lengths are T/B, 2T/B, … T, rounded up, in a random order: whatever the seed, they have the same sum. A row starts
+    anew at one step of T/(B+1), 2T/(B+1), …, rounded down: so too the same number of steps, whatever the seed. Where
+    they are `timed`, a problem with dropout drops half.
     """
     rng = np.random.default_rng([seed, 2])
     made = {name: rng.standard_normal(shape) for name, shape in input_shapes(problem).items()}
     for name in ("h0", "c0"):
         made[name] *= 0.0 if zero_state else 0.5
     made = {name: rounded(array, problem.dtype) for name, array in made.items()}
+    rows = np.arange(1, problem.batch + 1)
     if problem.lengths:
-        made["lengths"] = rng.permutation(-(-problem.seq_len * np.arange(1, problem.batch + 1) // problem.batch))
-    return Inputs(**{name: _fixed(array) for name, array in made.items()})
+        spread = -(-problem.seq_len * rows // problem.batch)
+        made["lengths"] = rng.permutation(np.full_like(rows, problem.seq_len) if problem.even else spread)
+    if problem.resets:
+        at = rng.permutation(problem.seq_len * rows // (problem.batch + 1))
+        made["resets"] = np.arange(problem.seq_len)[:, None] == at
+    dropout = 0.5 if problem.dropout and timed else 0.0
+    return Inputs(**{name: _fixed(array) for name, array in made.items()}, dropout=dropout)
+
+
+def swapped(problem: Problem, name: str, array: Any) -> Any:
+    """Return x, output, or one of their gradients with T and B swapped where batch_first; anything else as it is."""
+    has_steps = problem.batch_first and name in ("x", "output", "d_output", "grad_x")
+    return array.swapaxes(0, 1) if has_steps else array
 
 
 def _fixed(array: Array) -> Array:
@@ -207,7 +235,7 @@ def _check(path: Path, arrays: Mapping[str, Array], needed: Shapes, optional: Sh
 def _given_shapes(problem: Problem) -> Shapes:
     """Return the shape of each array that a case may have besides weights."""
     named = {name: shape for name, shape in input_shapes(problem).items() if name != "target"}
-    return {**named, "lengths": (problem.batch,)}
+    return {**named, "lengths": (problem.batch,), "resets": (problem.seq_len, problem.batch)}
 
 
 def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Problem:
@@ -230,19 +258,21 @@ def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Pro
             seq_len=x_shape[0],
             batch=x_shape[1],
             input_size=x_shape[2],
-            hidden_size=arrays["weight_hh_l0"].shape[1],
+            hidden_size=max(1, arrays["weight_hh_l0"].shape[0] // 4),
             num_layers=sum(name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in arrays),
             bidirectional="weight_ih_l0_reverse" in arrays,
             bias="bias_ih_l0" in arrays or "bias_hh_l0" in arrays,
             dtype=dtype,
             lengths="lengths" in arrays,
+            proj_size=arrays["weight_hh_l0"].shape[1] if "weight_hr_l0" in arrays else 0,
+            resets="resets" in arrays,
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
 def read_case(path: Path, dtype: str = "float32") -> Case:
-    """Read a case.npz: x, optional lengths, h0 and c0, the weights, optional cotangents.
+    """Read a case.npz: x, optional lengths or resets, h0 and c0, the weights, optional cotangents.
 
     h0, c0 and cotangents that are absent are zero.
 
@@ -257,16 +287,22 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
     lengths = arrays.pop("lengths") if problem.lengths else None
     if lengths is not None and not np.isin(lengths, range(1, problem.seq_len + 1)).all():
         raise ValueError(f"{path}: lengths must be whole numbers from 1 to seq_len, which is {problem.seq_len}")
+    resets = arrays.pop("resets") if problem.resets else None
+    if resets is not None and not np.isin(resets, (0, 1)).all():
+        raise ValueError(f"{path}: resets must be 1 where a row starts anew before a step, and 0 elsewhere")
     for name, array in arrays.items():
         largest = np.abs(array).max()
-        if largest > FORMATS[dtype].largest:
+        if largest > FORMATS[stored(dtype)].largest:
             raise ValueError(f"{path}: {name} holds {largest:g}, which {dtype} can't hold")
         if largest > 0 and not rounded(largest, dtype):
             raise ValueError(f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero")
     filled = {name: arrays.pop(name, frozen(np.zeros(shape))) for name, shape in input_shapes(problem).items()}
     if lengths is not None:
         filled["lengths"] = _fixed(lengths.astype(np.int64))
-    return Case(problem, {name: arrays[name] for name in shapes(problem)}, Inputs(**filled), given)
+    if resets is not None:
+        filled["resets"] = _fixed(resets.astype(bool))
+    inputs = Inputs(**filled)  # type: ignore[arg-type]
+    return Case(problem, {name: arrays[name] for name in shapes(problem)}, inputs, given)
 
 
 def read_weights(path: Path) -> tuple[Problem, Weights]:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.api import LEARNING_RATE, Array, Inputs, NoDevice, Prepare, Prepared, Problem, Weights
+from impls.api import LEARNING_RATE, Array, Inputs, NoDevice, Prepare, Prepared, Problem, Weights, swapped
 from impls.families.layout import CANONICAL, KERNELS, Layout, Params, SingleBias
 from impls.families.stack import stack
 
@@ -134,22 +134,23 @@ def prepare_function(
 
     def put(tree: Any, batch_axis: int | None = None) -> Any:
         return jax.device_put(
-            jax.tree.map(lambda leaf: np.asarray(leaf, jnp.dtype(problem.dtype)), tree), target(batch_axis)
+            jax.tree.map(lambda leaf: np.asarray(leaf, jnp.dtype(problem.stored)), tree), target(batch_axis)
         )
 
     fc = {name: value for name, value in weights.items() if name.startswith("fc.")}
     encoded = {"lstm": layout.encode({name: value for name, value in weights.items() if name not in fc}), "fc": fc}
 
     def load(inputs: Inputs) -> State:
-        lengths = () if inputs.lengths is None else (jax.device_put(inputs.lengths.astype(np.int32), target(0)),)
+        extra = () if inputs.extra is None else (jax.device_put(inputs.extra.astype(np.int32), target(0)),)
+        x, d_output = (swapped(problem, name, getattr(inputs, name)) for name in ("x", "d_output"))
         if is_model:
-            return State(put(encoded), (put(inputs.x, 1), put(inputs.target, 0)), put(np.ones(())), lengths)
-        arrays, cotangents = (inputs.x, inputs.h0, inputs.c0), (inputs.d_output, inputs.d_h_n, inputs.d_c_n)
-        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), lengths)
+            return State(put(encoded), (put(x, 1), put(inputs.target, 0)), put(np.ones(())), extra)
+        arrays, cotangents = (x, inputs.h0, inputs.c0), (d_output, inputs.d_h_n, inputs.d_c_n)
+        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), extra)
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         named = layout.results(workload, mode, _copied(result), weights)
-        return {name: np.array(value, np.float64) for name, value in named.items()}
+        return {name: np.array(swapped(problem, name, value), np.float64) for name, value in named.items()}
 
     is_model = workload == "model"
     modes_of = _modes(is_model, *(_model(problem, lstm, layout) if is_model else _sequence(lstm)))

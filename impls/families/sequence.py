@@ -79,7 +79,7 @@ def prepare_sequence(
     """
 
     def own(value: Array) -> Any:
-        return array(np.ascontiguousarray(value, problem.dtype))
+        return array(np.ascontiguousarray(value, problem.stored))
 
     def load(inputs: Inputs) -> State:
         arrays = tuple(own(getattr(inputs, name)) for name in ("x", "h0", "c0"))

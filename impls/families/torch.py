@@ -30,6 +30,7 @@ from impls.api import (
     Weights,
     current,
     result_names,
+    swapped,
 )
 from impls.families.torch_modules import CanonicalLSTM, CellLSTM, FlatLSTM, HoistedLSTM, LoopedLSTM, Model
 
@@ -122,7 +123,7 @@ def prepare_module(
     Raises:
         NoDevice: where PyTorch does not see the device.
     """
-    target, dtype = device_of(device), getattr(torch, problem.dtype)
+    target, dtype = device_of(device), getattr(torch, problem.stored)
     is_model = workload == "model"
     with torch.device("meta"):
         module = Model(problem, build(problem)) if is_model else build(problem)
@@ -137,28 +138,34 @@ def prepare_module(
         for part in copied.modules():
             if isinstance(part, nn.RNNBase):
                 part.flatten_parameters()
+                part.dropout = inputs.dropout
         params = dict(copied.named_parameters())
         for parameter in params.values():
             parameter.requires_grad_(True)
         ordered: list[Tensor] = [params[own[name]] for name in weights]
-        x, h0, c0 = (_tensor(getattr(inputs, name), dtype, target) for name in ("x", "h0", "c0"))
+        x, h0, c0, *cotangents = (
+            _tensor(swapped(problem, name, getattr(inputs, name)), dtype, target)
+            for name in ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
+        )
         if is_model:
             optimizer = torch.optim.SGD(copied.parameters(), lr=LEARNING_RATE)
             leaves = ordered
         else:
             optimizer = None
             leaves = ordered + [tensor.requires_grad_(True) for tensor in (x, h0, c0)]
-        cotangents = tuple(_tensor(getattr(inputs, name), dtype, target) for name in ("d_output", "d_h_n", "d_c_n"))
         given: tuple[Tensor, ...] = (x,) if is_model else (x, h0, c0)
-        if inputs.lengths is not None:
-            given += (torch.tensor(inputs.lengths),)  # on the CPU, where pack_padded_sequence wants them
+        if inputs.extra is not None:
+            given += (torch.tensor(inputs.extra),)  # on the CPU, where pack_padded_sequence wants lengths
         plain = tuple(tensor.detach() for tensor in given)
-        return State(copied, given, plain, cotangents, _tensor(inputs.target, dtype, target), leaves, optimizer)
+        return State(copied, given, plain, tuple(cotangents), _tensor(inputs.target, dtype, target), leaves, optimizer)
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         named = zip(result_names(workload, mode, weights), result, strict=True)
         # copied: a train_step returns the live parameters, which the next step changes
-        return {name: np.array(tensor.detach().cpu().to(torch.float64).numpy()) for name, tensor in named}
+        return {
+            name: np.array(swapped(problem, name, tensor.detach().cpu().to(torch.float64).numpy()))
+            for name, tensor in named
+        }
 
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes)
 

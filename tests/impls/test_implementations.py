@@ -104,10 +104,12 @@ def test_half_precision_agrees():
 
 def test_what_an_implementation_lacks_is_said():
     scan, cudnn = registry.resolve("jax_scan_vjp"), registry.resolve("jax_cudnn")
-    assert scan.lacks("cpu", "float32", "sequence") is None
-    assert "no lengths" in scan.lacks("cpu", "float32", "sequence", lengths=True)
-    assert cudnn.lacks("cpu", "float32", "sequence") == "only for device cuda, not cpu"
-    assert "only for dtype" in cudnn.lacks("cuda", "float64", "sequence")
+    problem = Problem(3, 2, 4, 5)
+    assert scan.lacks("cpu", problem, "sequence") is None
+    for variant in ({"lengths": True}, {"proj_size": 2}, {"batch_first": True}, {"resets": True}):
+        assert f"no {[*variant][0]}" in scan.lacks("cpu", problem.replace(**variant), "sequence")
+    assert cudnn.lacks("cpu", problem, "sequence") == "only for device cuda, not cpu"
+    assert "only for dtype" in cudnn.lacks("cuda", problem.replace(dtype="float64"), "sequence")
 
 
 def test_a_row_of_jax_stays_as_it_is_beyond_its_length():

@@ -166,6 +166,8 @@ def test_work_that_is_left_is_looked_for_in_the_result_and_on_the_device(tmp_pat
     assert [given[2] for given in seen[2:4]] == [opened.finish, worker.wait]
     call, fresh, (other, other_fresh) = seen[4]
     assert (call, other) == (opened.call, opened.prepared.forward)
-    monkeypatch.setattr(requests, "make_inputs", lambda problem, seed: seeds.append(seed) or make_inputs(problem, seed))
+    monkeypatch.setattr(
+        requests, "make_inputs", lambda problem, seed, **_: seeds.append(seed) or make_inputs(problem, seed)
+    )
     fresh(), other_fresh()
     assert len({7, 8, 9, *seeds}) == 5  # inputs that nothing has seen
