@@ -107,7 +107,7 @@ def test_what_an_implementation_lacks_is_said():
     problem = Problem(3, 2, 4, 5)
     assert scan.lacks("cpu", problem, "sequence") is None
     for variant in ({"lengths": True}, {"proj_size": 2}, {"batch_first": True}, {"resets": True}):
-        assert f"no {[*variant][0]}" in scan.lacks("cpu", problem.replace(**variant), "sequence")
+        assert f"no {next(iter(variant))}" in scan.lacks("cpu", problem.replace(**variant), "sequence")
     assert cudnn.lacks("cpu", problem, "sequence") == "only for device cuda, not cpu"
     assert "only for dtype" in cudnn.lacks("cuda", problem.replace(dtype="float64"), "sequence")
 
