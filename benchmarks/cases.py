@@ -66,6 +66,13 @@ PUBLISHED = (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128")
 PACKED = tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var"))
 """The same batch with and without lengths, by sequence length, as in pytorch/pytorch#149194."""
 
+OPTIONS = (
+    "", "-l2", "-l2-drop", "-bi", "-nobias", "-p64", "-var", "-even", "-first", "-resets",
+    "-float64", "-bfloat16", "-float16", "-autocast", "-int8",
+)  # fmt: skip
+CLIFFS = tuple(f"t64-b16-i128-h128{option}" for option in OPTIONS)
+"""One shape with each option of an LSTM: which of them throws it off its fast path?"""
+
 OF_JAX = [f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in (6, 7, 8, 9, 10)]
 OF_TORCH = [f"{name}@torch==2.{k}.*" for name in ("torch_lstm", "torch_lstm_compiled") for k in (11, 12, 13, 14, 15)]
 """Releases of a package, which are compared with each other, beside the present nn.LSTM."""
@@ -78,6 +85,9 @@ PRESETS = {
     "published-others": Preset(PUBLISHED, TRAINED, 4, 4, 0.015, ("torch_lstm", "others")),
     "releases-jax": Preset(QUICK, TRAINED, 6, 4, 0.015, ("torch_lstm", *OF_JAX)),
     "releases-torch": Preset(QUICK, TRAINED, 6, 4, 0.015, ("torch_lstm", *OF_TORCH)),
+    "cliffs": Preset(
+        CLIFFS, TRAINED, 4, 4, 0.015, ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp", "flax_nnx")
+    ),
     "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
 }
 

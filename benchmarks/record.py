@@ -10,7 +10,7 @@ Schema versions
     6  2026-11: turns have gpu_hertz, gpu_celsius, gpu_joules, gpu_throttled and gpu_others
     7  2026-11: rows have pipelined_seconds, gpu_seconds and gpu_kernels; turns have flush_seconds
     8  2026-11: turns have no flush_seconds and no gpu_joules
-    9  2026-11: rows have even, proj_size, batch_first, dropout and resets
+    9  2026-11: rows have even, proj_size, batch_first, dropout, resets and warning
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Record(msgspec.Struct, kw_only=True):
     error: float | None = None  # the largest error against the reference
     error_tensor: str | None = None
     kernel: str | None = None  # what takes the most time of a call: see worker/kernels.py
+    warning: str | None = None  # the first that Python gave as it was prepared and called first in its process
     first_call_seconds: float | None = None  # cold: with an empty compile cache
     warm_first_call_seconds: float | None = None  # in this replicate's fresh process
     seconds: float | None = None  # of a call: the median over turns

@@ -10,7 +10,17 @@ from reports import estimates, frames, peak, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import LIMITS
 
-CONSTANT = ["track", "digest", "versions", "error", "error_tensor", "kernel", "first_call_seconds", "threads"]
+CONSTANT = [
+    "track",
+    "digest",
+    "versions",
+    "error",
+    "error_tensor",
+    "kernel",
+    "warning",
+    "first_call_seconds",
+    "threads",
+]
 """Columns that are the same in all replicates of an arm in a round."""
 OF_WORST = ["error", "error_tensor"]
 """Those of them that are from the round with the largest error. The first call is the median over rounds."""

@@ -27,7 +27,7 @@ from impls.core.registry import Implementation
 from impls.core.text import json_text
 from reports import composition, formatting, frames, rounds, tables, today, tracks
 from reports.estimates import PUBLISHED
-from reports.parts import lengths
+from reports.parts import cliffs
 from reports.preamble import preamble, torch_and_jax, versions
 from reports.report import PURPOSES, Report
 from reports.run_folder import complete
@@ -134,9 +134,10 @@ Start with `torch.nn.LSTM`. In a training step {said}.
 
 def _packed(report: Report) -> Iterator[str]:
     """Yield what the longest sequences of a run with lengths say of nn.LSTM."""
-    for answer in lengths.make(report):
-        rows = answer.frame[(answer.frame["implementation"] == "torch_lstm") & (answer.frame["mode"] == STEP)]
-        row = next(rows[rows["position"] == rows["position"].max()].itertuples(index=False))
+    rows = cliffs.costs(report)
+    rows = rows[(rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP)]
+    rows = rows[rows["problem"].str.endswith("-var")]
+    for row in rows[rows["position"] == rows["position"].max()].itertuples(index=False):
         steps = str(row.problem).partition("-")[0].removeprefix("t")
         where = f"{processors.words(report.run.metadata.machine)}{_age(row)}"
         yield f"""\

@@ -128,6 +128,7 @@ def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, n
     with session.stopwatch.spent("cold first calls"):
         opened = arm.ask(opening)
         row.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
+        row.warning = opened.warning
     with session.stopwatch.spent("agreement"):
         if not arm.implementation.is_peak:  # which computes no LSTM
             checked = arm.ask(requests.Check(benchmark.id, opening.inputs, session.expected_of(benchmark)))

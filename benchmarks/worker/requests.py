@@ -6,6 +6,7 @@ It says what it needs, what its answer is, and how a worker does it.
 from __future__ import annotations
 
 import itertools
+import warnings
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -21,6 +22,7 @@ from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.worker import OpenBenchmark, Worker
 from impls.core.contract import MODES
+from impls.core.text import one_line
 from impls.core.weights import make_inputs
 
 
@@ -31,12 +33,14 @@ class Opened(msgspec.Struct, forbid_unknown_fields=True):
     peak_bytes: the peak above what was used before; None where that is not known.
     compiled_before_seconds: what the first call would have compiled, had an earlier process not done it.
     free: the share of the GPU's memory that is free now; None on a CPU.
+    warning: the first that Python gave meanwhile, if any. PyTorch gives most of its own once in a process.
     """
 
     first_call_seconds: float
     peak_bytes: int | None
     compiled_before_seconds: float = 0.0
     free: float | None = None
+    warning: str | None = None
 
 
 class Open(Request[Opened]):
@@ -55,18 +59,22 @@ class Open(Request[Opened]):
         hardware = worker.hardware
         hardware.reset_peak()
         before = hardware.used()
-        prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
-        opened = OpenBenchmark(benchmark, prepared, inputs)
-        hardware.drain()  # copies to a device may go on
-        start = perf_counter()
-        opened.call(opened.state)
-        seconds = perf_counter() - start
-        opened.call(opened.state)
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always")
+            prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
+            opened = OpenBenchmark(benchmark, prepared, inputs)
+            hardware.drain()  # copies to a device may go on
+            start = perf_counter()
+            opened.call(opened.state)
+            seconds = perf_counter() - start
+            opened.call(opened.state)
         hardware.drain()
         peak = hardware.peak()
         worker.opened[self.benchmark] = opened
         compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
-        return Opened(seconds, None if peak is None else max(0, peak - before), compiled_before, hardware.free())
+        above = None if peak is None else max(0, peak - before)
+        warning = one_line(str(given[0].message), 200) if given else None
+        return Opened(seconds, above, compiled_before, hardware.free(), warning)
 
 
 class Close(Request[None]):

@@ -1,4 +1,4 @@
-"""The dot plot of a machine: a line for each shape, and on it a dot for the best of each framework."""
+"""Dot plots of ratios: a line for each shape, on it a dot for the best of each framework; or a line for each option."""
 
 from __future__ import annotations
 
@@ -41,29 +41,61 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
         return None
     every = pd.concat(found)
     every["verdict"] = every["verdict"].where(is_today(every), OLDER)
+    where = "" if device == "cpu" else f" on {device}"
+    slower = int((every["ratio"] > SLOWEST).sum())
+    more = f" {slower} slower than {SLOWEST:g} × are only in the table." if slower else ""
+    text = (
+        f"Dot plot, a line for each shape: the time of the best implementation of each framework over {baseline}'s"
+        f" time, {PURPOSES[mode].lower()}{where} on {label}, on a logarithmic axis.{more}"
+    )
+    title = f"{PURPOSES[mode]}{where}, {label}"
     drawn = every[every["ratio"] <= SLOWEST]
+    problems = [one_line(str(rows["problem"].iloc[0])) for rows in found]
+    sentences = said(drawn, partial(_said, baseline))
+    axis = f"time, × {style.plain(baseline)}"
+    return dots(drawn, problems, sentences, axis, file_name("shapes", mode, device, label), title, text)
+
+
+def dots(
+    drawn: pd.DataFrame,
+    lines: Sequence[str],
+    sentences: Sequence[str],
+    axis_title: str,
+    name: str,
+    title: str,
+    text: str,
+    names: int = NAMES,
+) -> Drawing:
+    """Return a dot plot of ratios, with their intervals.
+
+    Args:
+        drawn: the rows, with implementation, problem (the name of its line), verdict, ratio, ratio_low and ratio_high.
+        lines: the names of the lines, from above.
+        sentences: what the dot of each row says.
+        axis_title, name, title, text: of the axis, and the drawing's.
+        names: the room for the names of lines, in pixels.
+    """
     data = words(drawn, "implementation", "problem", "verdict").assign(ratio=drawn["ratio"].astype(float))
     known = drawn["ratio_high"].map(isfinite)  # an interval of one replicate is not
     data = data.assign(low=drawn["ratio_low"].where(known), high=drawn["ratio_high"].where(known))
-    data["said"] = said(drawn, partial(_said, baseline))
+    data["said"] = list(sentences)
     ends = min(FASTEST, float(data["ratio"].min()) / 1.3), SLOWEST * 1.1
-    width = WIDTH - NAMES - 16
+    width = WIDTH - names - 16
     data["label"], data["side"] = (
         zip(*_placed(data, width / log(ends[1] / ends[0])), strict=True) if len(data) else ((), ())
     )
-    problems = [one_line(str(rows["problem"].iloc[0])) for rows in found]
 
     def chart() -> Any:
         ticks = style.ticks(*ends, max(3, width // 40))
         axis: dict[str, Any] = {
             "scale": alt.Scale(type="log", domain=list(ends), nice=False, clamp=True),
-            "axis": alt.Axis(values=ticks, title=f"time, × {style.plain(baseline)}", grid=True, format="~g"),
+            "axis": alt.Axis(values=ticks, title=axis_title, grid=True, format="~g"),
         }
-        lines = (
+        halves = (
             "[slice(datum.label, 0, indexof(datum.label, '-i')), slice(datum.label, indexof(datum.label, '-i') + 1)]"
         )
-        one_or_two = f"indexof(datum.label, '-i') > 0 ? {lines} : datum.label"
-        y = alt.Y("problem:N", scale=alt.Scale(domain=problems), title=None, axis=alt.Axis(labelExpr=one_or_two))
+        one_or_two = f"indexof(datum.label, '-i') > 0 ? {halves} : datum.label"
+        y = alt.Y("problem:N", scale=alt.Scale(domain=list(lines)), title=None, axis=alt.Axis(labelExpr=one_or_two))
         look = alt.Color("verdict:N", scale=alt.Scale(domain=list(LOOKS), range=list(LOOKS.values())), legend=None)
         base = alt.Chart(data)
         with_interval = base.transform_filter("isValid(datum.low)")
@@ -82,17 +114,9 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
             for side, dy in (("above", -12), ("below", 14))
         ]
         at_1 = alt.Chart(pd.DataFrame({"at": [1]})).mark_rule(color=style.SOFT, strokeWidth=1).encode(x="at:Q")
-        return alt.layer(at_1, interval, point, *texts).properties(width=width, height=ROW * len(problems))
+        return alt.layer(at_1, interval, point, *texts).properties(width=width, height=ROW * len(lines))
 
-    where = "" if device == "cpu" else f" on {device}"
-    slower = len(every) - len(drawn)
-    more = f" {slower} slower than {SLOWEST:g} × are only in the table." if slower else ""
-    text = (
-        f"Dot plot, a line for each shape: the time of the best implementation of each framework over {baseline}'s"
-        f" time, {PURPOSES[mode].lower()}{where} on {label}, on a logarithmic axis.{more}"
-    )
-    title = f"{PURPOSES[mode]}{where}, {label}"
-    return Drawing(file_name("shapes", mode, device, label), title, text, list(data["said"]), chart)
+    return Drawing(name, title, text, list(data["said"]), chart)
 
 
 def _placed(data: pd.DataFrame, scale: float) -> list[tuple[str, str]]:

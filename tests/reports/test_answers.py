@@ -6,7 +6,7 @@ from tests.helpers.answers import answered
 from tests.helpers.records import trained
 
 HOISTING = "What does hoisting the input projection buy?"
-COST = "What do rows of different lengths cost?"
+COST = "What does an option cost? Training"
 
 
 def cells(answer):
@@ -74,13 +74,24 @@ def test_torch_compile_is_answered_for_training_and_for_inference(tmp_path):
     assert said.index("Training: no") < said.index("Inference: no, nothing")
 
 
-def test_the_cost_of_lengths_is_the_ratio_to_the_same_problem_without(tmp_path):
-    rows = trained("base", 1e-3, problem="t1-b1-i1-h1") + trained("base", 5e-3, problem="t1-b1-i1-h1-var")
-    rows += trained("other", 2e-3, problem="t1-b1-i1-h1") + trained("other", 2e-3, problem="t1-b1-i1-h1-var")
+def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path):
+    of_problem = {"": (1e-3, "fast × 1", None), "-var": (5e-3, "slow × 9", None), "-p1": (3e-3, "slow × 9", "no fast")}
+    of_problem |= {"-l2": (2e-3, "fast × 2", None), "-l2-drop": (2.2e-3, "fast_backward × 2", None)}
+    rows = []
+    for option, (seconds, kernel, warning) in of_problem.items():
+        told = {"problem": f"t1-b1-i1-h2{option}", "kernel": kernel, "warning": warning}
+        rows += trained("base", seconds, **told) + trained("other", 2e-3, **told)
     answer = answered(tmp_path, rows)[COST]
-    assert {row[3]: row[4][:4] for row in cells(answer)} == {"base": "5.00", "other": "1.00"}
-    assert "base takes up to 5.0 ×" in answer.sentence
-    assert "other takes as little as 0.40 ×" in answer.sentence
+    found = {(row[0], row[2]): (row[3][:4], row[5]) for row in cells(answer)}
+    assert {option: cost for (option, name), cost in found.items() if name == "base"} == {
+        "different lengths": ("5.00", "another, silently"),
+        "projection to 1": ("3.00", "another, with a warning"),
+        "2 layers": ("2.00", "the same"),
+        "dropout": ("1.10", "the same"),
+    }
+    assert {cost for (_, name), (cost, _) in found.items() if name == "other"} == {"1.00"}
+    assert "different lengths takes base 5.0 ×" in answer.sentence
+    assert "2 of its 4" in answer.sentence
 
 
 RELEASES = {"0.10.2": 3e-3, "0.9.1": 2e-3, "0.8.0": 3e-3}
@@ -98,6 +109,6 @@ def test_releases_are_compared_with_the_newest_in_their_order(tmp_path):
     assert "jax_scan@jax==0.9.1 takes 0.67 × jax_scan@jax==0.10.2's time" in found.sentence
 
 
-@pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1"])
-def test_lengths_without_their_like_cost_nothing_known(tmp_path, problem):
+@pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1", "p"])
+def test_an_option_without_its_like_costs_nothing_known(tmp_path, problem):
     assert COST not in answered(tmp_path, trained("base", 1e-3, problem=problem))

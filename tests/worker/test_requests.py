@@ -1,6 +1,7 @@
 """What a worker does when the runner asks, in this process: results are opened, checked, timed and compared."""
 
 import dataclasses
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,6 +53,19 @@ def expected_in(folder, *names, zero_states=agreement.ADMISSION, steps=None):
     benchmarks = [Benchmark.parse(name) for name in names]
     files = write_expected(benchmarks, SEED, None, folder, 7, zero_states, steps)
     return [str(files[key_of(benchmark)]) for benchmark in benchmarks]
+
+
+def test_the_first_warning_of_a_first_call_is_told():
+    def prepare(*arguments):
+        def warned(state):
+            warnings.warn("not the fast way", stacklevel=1)
+            return right.train_step(state)
+
+        right = reference.prepare(*arguments)
+        return dataclasses.replace(right, train_step=warned)
+
+    assert open_in(worker_of(prepare)).warning == "not the fast way"
+    assert open_in(worker_of()).warning is None
 
 
 def test_a_benchmark_is_opened_checked_and_closed(tmp_path):

@@ -1,0 +1,134 @@
+"""What an option of an LSTM costs: the same implementation with it and without, and whether another operator ran."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.tables import Column
+from impls.core.problem import Problem
+from reports.charts import shapes
+from reports.charts.drawing import Drawing, said
+from reports.estimates import intervals, lasting
+from reports.frames import ARM, KEY, plain
+from reports.report import PURPOSES, Answer, Report
+from reports.tables import ratio, word, words_of
+from reports.verdict import FASTER, SLOWER, UNCLEAR
+
+SECTION, ORDER = "more", 60
+
+OPTIONS: Mapping[str, tuple[Any, str]] = {
+    "dtype": ("float32", "{dtype}"),
+    "resets": (False, "state starts anew"),
+    "dropout": (False, "dropout"),
+    "batch_first": (False, "batch first"),
+    "lengths": (False, "different lengths"),
+    "proj_size": (0, "projection to {proj_size}"),
+    "bias": (True, "no bias"),
+    "bidirectional": (False, "both directions"),
+    "num_layers": (1, "{num_layers} layers"),
+}
+"""The fields of a problem that are options, each with its value without the option, and with words for the option."""
+EVEN = "equal lengths, packed"
+
+
+def option_of(problem: str, known: Collection[str]) -> tuple[str, str] | None:
+    """Return the id of the problem that lacks one option, of those that are known, and words for the option."""
+    try:
+        whole = Problem.parse(problem)
+    except ValueError:  # of a run whose problems have other ids
+        return None
+    for name, (plain_value, words) in OPTIONS.items():
+        if getattr(whole, name) != plain_value and (whole.num_layers == 1 or name != "num_layers" or not whole.dropout):
+            without = whole.replace(**{name: plain_value}, **({"even": False} if name == "lengths" else {})).id
+            if without in known:
+                return without, EVEN if whole.even and name == "lengths" else words.format(**vars(whole))
+    return None
+
+
+def operator(kernel: Any) -> str:
+    """Return the name of a kernel's operator: `aten::mkldnn_rnn_layer` of `aten::mkldnn_rnn_layer_backward × 1`."""
+    return "" if pd.isna(kernel) else str(kernel).partition(" ")[0].removesuffix("_backward")
+
+
+def costs(report: Report) -> pd.DataFrame:
+    """Return the row of each arm that has an option, with the ratio of its time to that without: cost, _low, _high.
+
+    Further columns: same, the problem without; option; without, the kernel there; and told, what became of it.
+
+    The two are benchmarks of their own, which do not take turns with each other. So a ratio is taken between the times
+    of a replicate, and its interval is wider than that of a ratio inside a block.
+    """
+    sound = report.sound
+    found = {problem: option_of(problem, set(sound["problem"])) for problem in sound["problem"].unique()}
+    seconds = plain(report.run.records[[*KEY, "seconds"]]).merge(plain(sound[ARM]))
+    pairs = pd.DataFrame([(name, *pair) for name, pair in found.items() if pair], columns=["problem", "same", "option"])
+    rest = [name for name in KEY if name != "problem"]
+    both = seconds.merge(pairs, on="problem")
+    both = both.merge(seconds, left_on=["same", *rest], right_on=["problem", *rest], suffixes=("", "_without"))
+    if both.empty:
+        return sound.head(0)
+    logs, known = np.log((both["seconds"] / both["seconds_without"]).to_numpy()), lasting(report.run)
+    number = both.groupby(ARM, sort=False).ngroup().to_numpy()
+    ratios = intervals(logs, number, both["run_id"].to_numpy(), known.ratio if known else None)
+    ratios = ratios.add_prefix("cost_").rename(columns={"cost_value": "cost"})
+    arms = both.drop_duplicates(ARM)[[*ARM, "same", "option"]].reset_index(drop=True)
+    rows = sound.merge(pd.concat([arms, ratios], axis=1), on=ARM)
+    ran = sound[[*ARM, "kernel"]].rename(columns={"problem": "same", "kernel": "without"})
+    rows = rows.merge(ran, on=["same", *(name for name in ARM if name != "problem")])
+    now, before = rows["kernel"].map(operator), rows["without"].map(operator)
+    warned = rows.groupby(["implementation", "option"])["warning"].transform("first")  # PyTorch warns once a process
+    other = np.where(warned.isna(), "another, silently", "another, with a warning")
+    rows["told"] = np.where((now == "") | (before == ""), "not known", np.where(now == before, "the same", other))
+    return rows
+
+
+def make(report: Report) -> Iterator[Drawing | Answer]:
+    """Yield for training and for inference a chart and a table of the costs of options, the largest first."""
+    every = costs(report)
+    for mode, purpose in PURPOSES.items():
+        rows = every[every["mode"] == mode]
+        if rows.empty:
+            continue
+        rows = rows.sort_values("cost", ascending=False, kind="stable")
+        if len(rows["option"].unique()) > 1:
+            yield _drawn(report, rows, mode)
+        mine = rows[rows["implementation"] == report.baseline]
+        said = "".join(
+            f"{row.option} takes {report.baseline} {row.cost:.1f} × its time without, at {row.where};"
+            f" the operator that ran is {row.told}. "
+            for row in mine.head(1).itertuples(index=False)
+        )
+        another = mine[mine["told"].str.startswith("another")]
+        if len(mine) > 1:
+            said += f"Another operator ran with {len(another)} of its {len(mine)} options and shapes."
+        columns = (
+            Column("option", "option", word("option"), words=True),
+            words_of("problem"),
+            words_of("implementation"),
+            Column("cost", "time, × without it [95 %]", ratio("cost")),
+            Column("kernel", "the operator that took most time", word("kernel"), words=True),
+            Column("told", "which is", word("told"), words=True),
+        )
+        yield Answer(f"What does an option cost? {purpose}", said.strip(), columns, rows)
+
+
+def _drawn(report: Report, rows: pd.DataFrame, mode: str) -> Drawing:
+    """Return the chart: a line for each option, from the largest cost of the baseline down."""
+    clear = np.where(rows["cost_low"] > 1, SLOWER, np.where(rows["cost_high"] < 1, FASTER, UNCLEAR))
+    every = rows.assign(problem=rows["option"], verdict=clear)
+    every = every.rename(columns={f"cost{end}": f"ratio{end}" for end in ("", "_low", "_high")})
+    every = every.loc[:, ~every.columns.duplicated(keep="last")]
+    largest = every.assign(mine=every["implementation"] == report.baseline)
+    lines = largest.sort_values(["mine", "ratio"], ascending=False, kind="stable")["problem"].unique()
+    drawn = every[every["ratio"] <= shapes.SLOWEST]
+    sentences = said(drawn, lambda row: f"{row.implementation}, {row.where}: {ratio()(row)} × without; {row.told}")
+    left = len(every) - len(drawn)
+    more = f" {left} above {shapes.SLOWEST:g} × are only in the table." if left else ""
+    title = f"{PURPOSES[mode]}: what an option costs"
+    text = f"Dot plot, a line for each option: the time of an implementation over its time without the option.{more}"
+    name = f"cliffs-{mode}"
+    return shapes.dots(drawn, list(lines), sentences, "time, × without the option", name, title, text, names=140)
