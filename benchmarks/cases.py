@@ -73,7 +73,14 @@ OPTIONS = (
 CLIFFS = tuple(f"t64-b16-i128-h128{option}" for option in OPTIONS)
 """One shape with each option of an LSTM: which of them throws it off its fast path?"""
 
-OF_JAX = [f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in (6, 7, 8, 9, 10)]
+IMDB = "t500-b256-i32-h100"
+SMALL = "t63-b1-i24-h32-bi"
+FLOAT64 = "t32-b32-i4-h64-l3-float64"
+"""Shapes of pytorch/pytorch#94457 (reviews cut to 500 words), oneDNN#837 and pytorch/pytorch#65597."""
+COMPILED = (*(f"t{steps}-b16-i64-h64" for steps in (16, 32, 64, 128)), "t32-b16-i64-h64-l2")
+"""What torch.compile takes, by steps and layers: pytorch/pytorch#97155, #185135."""
+
+OF_JAX = ["jax_scan@jax==0.4.31", *(f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in range(6, 11))]
 OF_TORCH = [f"{name}@torch==2.{k}.*" for name in ("torch_lstm", "torch_lstm_compiled") for k in (11, 12, 13, 14, 15)]
 """Releases of a package, which are compared with each other, beside the present nn.LSTM."""
 
@@ -88,6 +95,16 @@ PRESETS = {
     "cliffs": Preset(
         CLIFFS, TRAINED, 4, 4, 0.015, ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp", "flax_nnx")
     ),
+    # what people asked in issue trackers: docs/results.md has the answers
+    "questions": Preset(
+        (IMDB, SMALL, FLOAT64.removesuffix("-float64"), FLOAT64),
+        TRAINED,
+        4,
+        4,
+        0.015,
+        ("torch_lstm", "torch_cpp", "jax_scan", "keras_tensorflow", "keras_jax", "keras_torch"),
+    ),
+    "compile": Preset(COMPILED, TRAINED, 2, 2, 0.015, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
 }
 

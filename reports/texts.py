@@ -25,7 +25,7 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from reports import composition, formatting, frames, rounds, tables, today, tracks
+from reports import composition, formatting, frames, questions, rounds, tables, today, tracks
 from reports.estimates import PUBLISHED
 from reports.parts import cliffs
 from reports.preamble import preamble, torch_and_jax, versions
@@ -277,7 +277,12 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
 
 BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
     "README.md": {"fastest": fastest, "gate": gate},
-    "docs/results.md": {"results": results, "implementations": implementations, "runs": runs},
+    "docs/results.md": {
+        "results": results,
+        "questions": questions.answers,
+        "implementations": implementations,
+        "runs": runs,
+    },
     "docs/reference.md": {"columns": columns},
     "docs/gate-evidence.md": {"pools": pools, "calibration": lambda _: _text(GATE).strip()},
 }

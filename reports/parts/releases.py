@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from benchmarks.tables import Column
 from reports.frames import ARM
 from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
@@ -14,14 +16,24 @@ from reports.verdict import FASTER, verdicts
 SECTION, ORDER = "more", 50
 
 
+def compared(report: Report) -> pd.DataFrame:
+    """Return the row of each release but the newest, with the ratio of its time to the newest's, oldest first.
+
+    Further columns: file, newest, release and newest_release, such as `jax 0.4.31`.
+    """
+    rows = report.sound[[*ARM, "versions", "digest", "position", "where"]]
+    rows = rows.assign(file=file_of(rows["implementation"]))
+    rows["order"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)
+    rows = rows.sort_values(["file", "order"], kind="stable")
+    rows["release"] = rows["implementation"].str.partition("@")[2].str.replace("==", " ")
+    for name, of in (("newest", "implementation"), ("newest_release", "release")):
+        rows[name] = rows.groupby("file")[of].transform("last")
+    return pair_ratios(report, rows[rows["implementation"] != rows["newest"]], "newest")
+
+
 def make(report: Report) -> Iterator[Answer]:
     """Yield the ratio of the time of each release to that of the newest, of the files that have several."""
-    rows = report.sound[[*ARM, "versions", "position", "where"]]
-    rows = rows.assign(file=file_of(rows["implementation"]))
-    rows["release"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)  # to sort by
-    rows = rows.sort_values(["file", "release"], kind="stable")
-    rows["newest"] = rows.groupby("file")["implementation"].transform("last")
-    found = pair_ratios(report, rows[rows["implementation"] != rows["newest"]], "newest")
+    found = compared(report)
     if found.empty:
         return
     found = found.assign(verdict=verdicts(found))

@@ -1,0 +1,197 @@
+"""What people asked in issue trackers, answered from the published runs: a block of docs/results.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.cases import COMPILED, FLOAT64, IMDB, PACKED, QUICK, SMALL
+from benchmarks.words import listed
+from reports import composition, formatting, today
+from reports.parts import cliffs, releases
+from reports.report import Report
+from reports.tables import ratio
+
+STEP, CALL = "train_step", "forward"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The published rows of one machine.
+
+    rows: those with a time, of today's code first; costs: those that have an option, as cliffs.costs has them;
+    of_releases: the ratios of releases to the newest, as releases.compared has them.
+    """
+
+    rows: pd.DataFrame
+    costs: pd.DataFrame
+    of_releases: pd.DataFrame
+
+    def at(self, problem: str, mode: str, name: str) -> Any:
+        """Return a row; None where it was not measured."""
+        return _first(self.rows, problem, mode, implementation=name)
+
+
+def _first(rows: pd.DataFrame, problem: str, mode: str, **wanted: str) -> Any:
+    chosen = rows[(rows["problem"] == problem) & (rows["mode"] == mode)]
+    for name, value in wanted.items():
+        chosen = chosen[chosen[name] == value]
+    return next(chosen.itertuples(index=False), None)
+
+
+def found(reports: Sequence[Report]) -> Found:
+    """Return what the runs of the first machine have."""
+
+    def sorted_by_age(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+        every = pd.concat(frames, ignore_index=True)
+        return every.loc[(~today.is_today(every)).sort_values(kind="stable").index]
+
+    runs = composition.machines(reports)[0].runs
+    return Found(
+        sorted_by_age(each.sound for each in runs),
+        sorted_by_age(map(cliffs.costs, runs)),
+        sorted_by_age(map(releases.compared, runs)),
+    )
+
+
+def _word(row: Any, name: str = "ratio") -> str:
+    """Return whether a ratio confirms that something takes longer."""
+    low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
+    return "Yes" if low > 1 else "No" if high < 1 else "Unclear"
+
+
+def _age(row: Any) -> str:
+    return "" if today.is_today(pd.DataFrame([row])).all() else f", *{today.OLDER}*"
+
+
+def imdb(data: Found) -> str | None:
+    """Keras and TensorFlow against nn.LSTM, at IMDB's shape: the ratio below 1 says that they are faster."""
+    names = ("keras_tensorflow", "keras_jax", "keras_torch", "jax_scan", "torch_cpp")
+    rows = [row for name in names if (row := data.at(IMDB, STEP, name))]
+    if not rows or rows[0].implementation != names[0]:
+        return None
+    word = {"Yes": "No longer", "No": "Yes", "Unclear": "Unclear"}[_word(rows[0])]
+    took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
+    return f"{word}. At `{IMDB}`, a training step took {took} of `nn.LSTM`'s time{_age(rows[0])}."
+
+
+def packed(data: Found) -> str | None:
+    """Rows of different lengths, and of equal ones."""
+    longest, even = PACKED[-1], f"{QUICK[0]}-even"
+    row, equal = (_first(data.costs, problem, STEP, implementation="torch_lstm") for problem in (longest, even))
+    if row is None:
+        return None
+    said = (
+        f"{_word(row, 'cost')}. At `{longest}`, training took {ratio('cost')(row)} times as long as with full rows"
+        f"{_age(row)}: the operator was {row.told}."
+    )
+    if equal is not None:
+        said += f" Packed rows of equal length took {ratio('cost')(equal)}: the operator was {equal.told}."
+    return said
+
+
+def compiling(data: Found) -> str | None:
+    """The first call under torch.compile, by T and by layers."""
+    rows = [data.at(problem, STEP, "torch_lstm_compiled") for problem in COMPILED]
+    if any(row is None for row in rows):
+        return None
+    took = listed([f"{formatting.duration(row.first_call_seconds)} at `{row.problem}`" for row in rows])
+    scanned = [data.at(problem, STEP, "jax_scan") for problem in COMPILED]
+    scans = [row.first_call_seconds for row in scanned if row is not None]
+    other = f" `jax_scan`, a loop that is compiled as one, took {_range(scans)} at each." if scans else ""
+    return f"Yes. The first training step, with an empty cache, took {took}{_age(rows[0])}.{other}"
+
+
+def _range(seconds: Sequence[float]) -> str:
+    least, most = formatting.duration(min(seconds)), formatting.duration(max(seconds))
+    return least if least == most else f"{least} to {most}"
+
+
+def double(data: Found) -> str | None:
+    """Float64 against float32."""
+    rows = [_first(data.costs, FLOAT64, mode, implementation="torch_lstm") for mode in (STEP, CALL)]
+    if any(row is None for row in rows):
+        return None
+    training, inference = rows
+    return (
+        f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
+        f" training and {ratio('cost')(inference)} in inference{_age(training)}: the operator was {training.told}."
+    )
+
+
+def small(data: Found) -> str | None:
+    """Batch 1 with a small hidden size."""
+    base, other = (data.at(SMALL, CALL, name) for name in ("torch_lstm", "torch_cpp"))
+    if base is None or other is None:
+        return None
+    word = {"No": "Yes", "Yes": "No", "Unclear": "Unclear"}[_word(other)]
+    return (
+        f"{word}. At `{SMALL}`, `nn.LSTM` on oneDNN took {formatting.duration(base.seconds)} a call; our C++ loop took"
+        f" {ratio()(other)} of that{_age(base)}."
+    )
+
+
+def loops(data: Found) -> str | None:
+    """JAX's loops on a CPU, by release."""
+    rows = data.of_releases
+    rows = rows[rows["implementation"].str.startswith("jax_scan@") & (rows["problem"] == QUICK[0])]
+    if rows.empty:
+        return None
+    said = []
+    for mode, words in ((STEP, "training"), (CALL, "inference")):
+        took = [f"{row.release} {ratio()(row)}" for row in rows[rows["mode"] == mode].itertuples(index=False)]
+        said.append(f"{words}: {', '.join(took)}")
+    oldest = next(rows.itertuples(index=False))
+    word = {"No": "Yes", "Yes": "No", "Unclear": "Unclear"}[_word(oldest)]
+    return (
+        f"{word}, for an LSTM at `{QUICK[0]}`. `jax_scan`'s time in each release over that in {oldest.newest_release}"
+        f"{_age(oldest)}, {'; '.join(said)}."
+    )
+
+
+def keras(data: Found) -> str | None:
+    """Keras on PyTorch against nn.LSTM, and against Keras elsewhere."""
+    rows = [data.at(QUICK[0], STEP, f"keras_{backend}") for backend in ("torch", "jax", "tensorflow")]
+    if any(row is None for row in rows):
+        return None
+    took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
+    return f"{_word(rows[0])}. At `{QUICK[0]}`, a training step took {took} times `nn.LSTM`'s{_age(rows[0])}."
+
+
+TORCH, JAX, KERAS, ONEDNN = (
+    f"https://github.com/{name}/issues/"
+    for name in ("pytorch/pytorch", "jax-ml/jax", "keras-team/keras", "uxlfoundation/oneDNN")
+)
+QUESTIONS: Sequence[tuple[str, Sequence[str], str, Callable[[Found], str | None]]] = (
+    ("Is `nn.LSTM` slower on a CPU than TensorFlow and Keras, on IMDB?", (f"{TORCH}94457",), "questions", imdb),
+    ("Is `nn.LSTM` slow on packed rows?", (f"{TORCH}149194",), "packed", packed),
+    (
+        "Does `torch.compile` take ever longer with more steps and layers?",
+        tuple(f"{TORCH}{number}" for number in (97155, 185135, 158007, 140845)),
+        "compile",
+        compiling,
+    ),
+    ("Is double precision slower?", (f"{TORCH}65597",), "questions", double),
+    ("Is oneDNN slow at batch 1 and hidden size 32?", (f"{ONEDNN}837",), "questions", small),
+    (
+        "Did JAX's loops get slower on a CPU after 0.4.31?",
+        tuple(f"{JAX}{number}" for number in (26021, 36799, 40150)),
+        "releases-jax",
+        loops,
+    ),
+    ("Is Keras slow on PyTorch?", (f"{KERAS}20902", f"{KERAS}22275"), "published-others", keras),
+)
+"""Each question with its threads, the preset that measures it, and its answer."""
+
+
+def answers(reports: Sequence[Report]) -> str:
+    """Return the questions that the published runs answer."""
+    data, said = found(reports), []
+    for question, threads, preset, answer in QUESTIONS:
+        if words := answer(data):
+            links = ", ".join(f"[#{url.rpartition('/')[2]}]({url})" for url in threads)
+            said.append(f"**{question}** ({links})\n{words}\n`nox -s bench -- --preset {preset}`")
+    return "\n\n".join(said)

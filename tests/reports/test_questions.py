@@ -1,0 +1,48 @@
+"""What is said of a question from an issue tracker follows what was measured."""
+
+import pytest
+
+from benchmarks.cases import FLOAT64, IMDB, QUICK
+from reports import frames, questions
+from tests.helpers.answers import report_of
+from tests.helpers.records import save, trained
+
+
+def data_of(folder, records):
+    """What the questions look into, of a run whose baseline is torch_lstm."""
+    environment = save(folder, records).folder / "environment.json"
+    environment.write_text(environment.read_text().replace('"base"', '"torch_lstm"'))
+    return questions.found([report_of(frames.read_run(folder))])
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(2e-3, "No longer."), (5e-4, "Yes."), (1e-3, "Unclear.")])
+def test_whether_another_framework_is_faster_follows_its_ratio(tmp_path, seconds, word):
+    rows = trained("torch_lstm", 1e-3, problem=IMDB) + trained("keras_tensorflow", seconds, problem=IMDB)
+    said = questions.imdb(data_of(tmp_path, rows))
+    assert said.startswith(word)
+    assert f"{1e3 * seconds:.2f}"[:3] in said
+
+
+def test_float64_is_compared_with_float32_and_names_the_operator(tmp_path):
+    rows = []
+    for mode, cost in (("train_step", 3.0), ("forward", 2.0)):
+        rows += trained("torch_lstm", 1e-3, mode, problem=FLOAT64.removesuffix("-float64"), kernel="fused × 1")
+        rows += trained("torch_lstm", 1e-3 * cost, mode, problem=FLOAT64, kernel="addmm × 9")
+    said = questions.double(data_of(tmp_path, rows))
+    assert said.startswith("Yes.")
+    assert said.index("3.00") < said.index("2.00") < said.index("another, silently")
+
+
+def test_releases_are_told_from_the_oldest_to_the_newest(tmp_path):
+    rows = trained("torch_lstm", 1e-3, problem=QUICK[0])
+    for release, seconds in {"0.4.31": 1e-3, "0.10.0": 4e-3, "0.9.1": 2e-3}.items():
+        for mode in ("train_step", "forward"):
+            rows += trained(f"jax_scan@jax=={release}", seconds, mode, problem=QUICK[0], versions=f"jax {release}")
+    said = questions.loops(data_of(tmp_path, rows))
+    assert said.startswith("Yes,")
+    assert said.index("jax 0.10.0") < said.index("jax 0.4.31 0.25") < said.index("jax 0.9.1 0.50")
+
+
+def test_what_was_not_measured_is_not_answered(tmp_path):
+    run = save(tmp_path, trained("torch_lstm", 1e-3, problem="t1-b1-i1-h1"))
+    assert questions.answers([report_of(run)]) == ""
