@@ -154,11 +154,13 @@ def test_what_was_dropped_never_comes_back():
 
 
 def test_a_slowdown_gets_eight_replicates_unless_it_is_a_thousand_times_as_sure_as_it_need_be():
-    for share, more in ((2.0, True), (0.5, False)):
+    for share, n, more in ((2.0, TESTED - 1, True), (0.5, TESTED - 1, False), (2.0, TESTED, False)):
         p = share * decision.CERTAIN * TIME.level(1)
-        mean = -stats.t.ppf(p, TESTED - 2) * 0.004 * math.sqrt(1 / (TESTED - 1) + decision.LASTING)
-        assert bool(Sampling(1).unsettled([of(around(mean, TESTED - 1, 0.004))])) is more  # the power would be enough
-    assert not Sampling(1).unsettled([of(around(0.03, TESTED, 0.002))])
+        mean = -stats.t.ppf(p, n - 1) * 0.004 * math.sqrt(1 / n + decision.LASTING)
+        sampling = Sampling(1)
+        assert bool(sampling.unsettled([of(around(mean, n, 0.004))])) is more  # the power would be enough
+        assert not sampling.dropped
+    assert not Sampling(1).unsettled([of(around(0.05, FEWEST, 1e-5))])
 
 
 def test_sampling_ends_by_the_spread_and_not_by_the_mean():
@@ -263,7 +265,8 @@ def test_a_metric_with_a_floor_needs_both_the_ratio_and_the_difference(rule, log
     assert decision.verdicts([of(around(log, TESTED), rule, base, head)], Sampling(1))[0].verdict == verdict
 
 
-def test_one_replicate_says_nothing():
+def test_one_replicate_says_nothing_and_nothing_measured_is_no_error():
+    assert Sampling(1).unsettled([]) == set()
     (found,) = decision.verdicts([of([0.5])], Sampling(1), sizes=True)
     assert found.verdict == "unclear"
     assert found.ratio == pytest.approx(math.exp(0.5))
