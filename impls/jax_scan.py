@@ -12,24 +12,25 @@ FRAMEWORK = "jax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-VARIANTS = ("lengths",)
+VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 
 def layer(
-    params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+    params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *extra: jax.Array
 ) -> tuple[jax.Array, ...]:
-    """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
+    """One direction of one layer: x (T, B, ·), h (B, P) and c (B, H) → output (T, B, P), h, c."""
     kernel, recurrent = params[f"weight_ih_{suffix}"], params[f"weight_hh_{suffix}"]
-    bias = both_biases(params, suffix)
+    bias, projection = both_biases(params, suffix), params.get(f"weight_hr_{suffix}")
 
     def cell(carry: tuple[jax.Array, jax.Array], x_t: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         h, c = carry
         i, f, g, o = jnp.split(x_t @ kernel + h @ recurrent + bias, 4, axis=1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        h = h if projection is None else h @ projection
         return (h, c), h
 
-    (h, c), output = scan(cell, (h, c), x, *lengths)
+    (h, c), output = scan(cell, (h, c), x, *extra)
     return output, h, c
 
 

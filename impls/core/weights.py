@@ -189,7 +189,7 @@ def read_npz(path: Path) -> dict[str, Array]:
                 raise ValueError(f"{path}: its arrays take more than a quarter of this machine's memory")
             for name in archive.files:
                 array = archive[name]
-                if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+                if not isinstance(array, np.ndarray) or array.dtype.kind not in "bfiu":
                     raise ValueError(f"{path}: {name} holds no real numbers; use {CONVERT}")
                 with np.errstate(over="ignore"):
                     arrays[name] = frozen(array)

@@ -1,12 +1,13 @@
 """What every JAX implementation shares: loading, the four modes under jit, and the model around the LSTM.
 
-An implementation brings a pure function lstm(params, x, h0, c0) → output (T, B, D·H), h_n, c_n, and a Layout
-where its parameters differ from the canonical ones. Weights and inputs are arguments of every jitted function: XLA
-would fold values that the function closes over into constants.
+An implementation brings a pure function lstm(params, x, h0, c0) → output (T, B, D·P), h_n, c_n, and a Layout
+where its parameters differ from the canonical ones. Weights, inputs, and what dropout needs are arguments of every
+jitted function: XLA would fold values that the function closes over into constants.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.api import LEARNING_RATE, Array, Inputs, NoDevice, Prepare, Prepared, Problem, Weights, swapped
+from impls.api import LEARNING_RATE, Array, Inputs, NoDevice, Prepare, Prepared, Problem, Weights, input_shapes, swapped
 from impls.families.layout import CANONICAL, KERNELS, Layout, Params, SingleBias
 from impls.families.stack import stack
 
@@ -25,7 +26,8 @@ __all__ = ["KERNELS", "Layout", "SingleBias", "layered", "of_layer", "prepare_fu
 LSTM = Callable[..., tuple[jax.Array, ...]]
 """(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n.
 
-Where the problem has lengths, they are one more argument, (B,); so too of a layer.
+Where the problem has lengths (B,) or resets (T, B), they are one more argument; so too of a layer. In training with
+dropout there is the keyword `drop`: a key, the share that is dropped, and the number of the call.
 """
 Cell = Callable[[Any, jax.Array], tuple[Any, jax.Array]]
 """(carry, x_t (B, ·)) → the next carry, output (B, H): one step."""
@@ -52,9 +54,13 @@ def turned(x: jax.Array, *lengths: jax.Array) -> jax.Array:
     return jnp.take_along_axis(x, source[:, :, None], axis=0)
 
 
-def scan(cell: Cell, carry: Any, x: jax.Array, *lengths: jax.Array, unroll: int = 1) -> tuple[Any, jax.Array]:
-    """Scan a cell over x (T, B, ·) by lax.scan; a row beyond its length keeps its carry, and its output is 0."""
-    if not lengths:
+def scan(cell: Cell, carry: Any, x: jax.Array, *extra: jax.Array, unroll: int = 1) -> tuple[Any, jax.Array]:
+    """Scan a cell over x (T, B, ·) by lax.scan.
+
+    With lengths (B,), a row beyond its length keeps its carry, and its output is 0. With resets (T, B), a row's carry
+    is zero before a step where they are true.
+    """
+    if not extra:
         return jax.lax.scan(cell, carry, x, unroll=unroll)  # type: ignore[no-any-return]
 
     def masked(carry: Any, given: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
@@ -64,16 +70,41 @@ def scan(cell: Cell, carry: Any, x: jax.Array, *lengths: jax.Array, unroll: int 
             live, output, 0
         )
 
-    return jax.lax.scan(masked, carry, (x, inside(x, *lengths)), unroll=unroll)  # type: ignore[no-any-return]
+    def anew(carry: Any, given: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
+        x_t, starts = given
+        return cell(jax.tree.map(lambda before: jnp.where(starts, 0, before), carry), x_t)
+
+    if extra[0].ndim == 2:
+        return jax.lax.scan(anew, carry, (x, extra[0][:, :, None]), unroll=unroll)  # type: ignore[no-any-return]
+    return jax.lax.scan(masked, carry, (x, inside(x, *extra)), unroll=unroll)  # type: ignore[no-any-return]
+
+
+def dropped(key: jax.Array, share: jax.Array, call: jax.Array, layer: int, x: jax.Array) -> jax.Array:
+    """Drop a share of x, others in each call and after each layer; what is left is as much larger."""
+    kept = jax.random.bernoulli(jax.random.fold_in(jax.random.fold_in(key, call), layer), 1 - share, x.shape)
+    return jnp.where(kept, x / (1 - share).astype(x.dtype), 0)
 
 
 def layered(problem: Problem, layer: Callable[..., tuple[jax.Array, ...]]) -> LSTM:
-    """Return the LSTM whose layers are layer(params, suffix, x (T, B, ·), h, c) → output (T, B, H), h, c."""
-    joined = partial(jnp.concatenate, axis=2)
+    """Return the LSTM whose layers are layer(params, suffix, x (T, B, ·), h, c) → output (T, B, P), h, c."""
+    axes = (1, 0, 2) if problem.batch_first else (0, 1, 2)
 
-    def lstm(params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *lengths: jax.Array) -> tuple[jax.Array, ...]:
-        own = partial(layer, params)
-        return stack(problem, own, x, h0, c0, *lengths, turned=turned, joined=joined, stacked=jnp.stack)
+    def lstm(
+        params: Params, x: jax.Array, h0: jax.Array, c0: jax.Array, *extra: jax.Array, drop: tuple[jax.Array, ...] = ()
+    ) -> tuple[jax.Array, ...]:
+        output, h_n, c_n = stack(
+            problem,
+            partial(layer, params),
+            x.transpose(axes),
+            h0,
+            c0,
+            *extra,
+            turned=turned,
+            joined=partial(jnp.concatenate, axis=2),
+            stacked=jnp.stack,
+            between=partial(dropped, *drop) if drop else None,
+        )
+        return output.transpose(axes), h_n, c_n
 
     return lstm
 
@@ -87,12 +118,16 @@ def both_biases(params: dict[str, jax.Array], suffix: str) -> jax.Array | float:
 
 @dataclass
 class State:
-    """The parameters, inputs (for `model` x and target), cotangents, lengths where there are any, and what was kept."""
+    """The parameters, inputs (for `model` x and target), cotangents, lengths or resets, and what was kept.
+
+    `training` returns what a training mode is given by keyword.
+    """
 
     params: Params
     inputs: tuple[jax.Array, ...]
     cotangents: Any
-    lengths: tuple[jax.Array, ...] = ()
+    extra: tuple[jax.Array, ...]
+    training: Callable[[], dict[str, Any]]
     pullback: Any = None
 
 
@@ -141,18 +176,24 @@ def prepare_function(
     encoded = {"lstm": layout.encode({name: value for name, value in weights.items() if name not in fc}), "fc": fc}
 
     def load(inputs: Inputs) -> State:
-        extra = () if inputs.extra is None else (jax.device_put(inputs.extra.astype(np.int32), target(0)),)
+        extra = () if inputs.extra is None else (jax.device_put(inputs.extra, target(inputs.extra.ndim - 1)),)
+        share = jax.device_put(np.float32(inputs.dropout), target(None))
+
+        def training() -> dict[str, Any]:
+            return {"drop": (key, share, np.uint32(next(calls)))} if problem.dropout else {}
+
         x, d_output = (swapped(problem, name, getattr(inputs, name)) for name in ("x", "d_output"))
         if is_model:
-            return State(put(encoded), (put(x, 1), put(inputs.target, 0)), put(np.ones(())), extra)
+            return State(put(encoded), (put(x, 1), put(inputs.target, 0)), put(np.ones(())), extra, training)
         arrays, cotangents = (x, inputs.h0, inputs.c0), (d_output, inputs.d_h_n, inputs.d_c_n)
-        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), extra)
+        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), extra, training)
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         named = layout.results(workload, mode, _copied(result), weights)
         return {name: np.array(swapped(problem, name, value), np.float64) for name, value in named.items()}
 
     is_model = workload == "model"
+    key, calls = jax.device_put(jax.random.key(0), target(None)), itertools.count()
     modes_of = _modes(is_model, *(_model(problem, lstm, layout) if is_model else _sequence(lstm)))
     submitted = modes_of(lambda tree: tree)
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes_of(jax.block_until_ready))
@@ -183,42 +224,45 @@ def _copied(tree: Any) -> Any:
 
 
 Functions = tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]
-"""What a mode jits: forward, forward with its pullback, and a step. They take parameters, inputs and lengths; the step
-takes cotangents too."""
+"""What a mode jits: forward, forward with its pullback, and a step. They take parameters, inputs, and a tuple of
+lengths or resets; the last two also what State.training returns, and the step cotangents too."""
+Extra = tuple[jax.Array, ...]
 
 
 def _sequence(lstm: LSTM) -> Functions:
-    def run(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        return lstm(params, *inputs, *lengths)
+    def run(params: Params, inputs: tuple[jax.Array, ...], extra: Extra) -> tuple[jax.Array, ...]:
+        return lstm(params, *inputs, *extra)
 
-    def run_vjp(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
-        return jax.vjp(lambda params, *inputs: lstm(params, *inputs, *lengths), params, *inputs)
+    def run_vjp(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, training: dict[str, Any]) -> Any:
+        return jax.vjp(lambda params, *inputs: lstm(params, *inputs, *extra, **training), params, *inputs)
 
-    def step(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...], cotangents: Any) -> Any:
-        result, pullback = run_vjp(params, inputs, lengths)
-        return result, pullback(cotangents)
+    def step(*given: Any) -> Any:
+        result, pullback = run_vjp(*given[:-1])
+        return result, pullback(given[-1])
 
     return run, run_vjp, step
 
 
 def _model(problem: Problem, lstm: LSTM, layout: Layout) -> Functions:
-    def predict(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> jax.Array:
-        x = inputs[0]
-        zeros = jnp.zeros((problem.num_layers * problem.directions, x.shape[1], problem.hidden_size), x.dtype)
-        h_n = lstm(params["lstm"], x, zeros, zeros, *lengths)[1]
+    def predict(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, **training: Any) -> jax.Array:
+        x, sizes = inputs[0], input_shapes(problem)
+        h_n = lstm(params["lstm"], x, *(jnp.zeros(sizes[name], x.dtype) for name in ("h0", "c0")), *extra, **training)[
+            1
+        ]
         last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
         return last @ params["fc"]["fc.weight"].T + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
 
-    def loss_of(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
-        prediction = predict(params, inputs, lengths)
+    def loss_of(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, training: dict[str, Any]) -> Any:
+        prediction = predict(params, inputs, extra, **training)
         return jnp.mean((prediction - inputs[1]) ** 2), prediction
 
-    def run_vjp(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...]) -> Any:
-        loss, pullback, prediction = jax.vjp(lambda p: loss_of(p, inputs, lengths), params, has_aux=True)
+    def run_vjp(params: Params, *given: Any) -> Any:
+        loss, pullback, prediction = jax.vjp(lambda p: loss_of(p, *given), params, has_aux=True)
         return (loss, prediction), pullback
 
-    def step(params: Params, inputs: tuple[jax.Array, ...], lengths: tuple[jax.Array, ...], _: Any) -> Any:
-        (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(params, inputs, lengths)
+    def step(*given: Any) -> Any:
+        (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(*given[:-1])
+        params = given[0]
         return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, layout.rates(params))
 
     return predict, run_vjp, step
@@ -230,11 +274,11 @@ def _modes(is_model: bool, *functions: Callable[..., Any]) -> Callable[[Wait], M
 
     def modes(wait: Wait) -> Modes:
         def forward(state: State) -> Any:
-            return (wait(run(state.params, state.inputs, state.lengths)),)
+            return (wait(run(state.params, state.inputs, state.extra)),)
 
         def forward_train(state: State) -> Any:
             state.pullback = None  # its memory can be used again
-            result, state.pullback = wait(run_vjp(state.params, state.inputs, state.lengths))
+            result, state.pullback = wait(run_vjp(state.params, state.inputs, state.extra, state.training()))
             return result if is_model else (result,)
 
         def backward(state: State) -> Any:
@@ -242,7 +286,7 @@ def _modes(is_model: bool, *functions: Callable[..., Any]) -> Callable[[Wait], M
             return grads if is_model else (grads,)
 
         def train_step(state: State) -> Any:
-            result = wait(step(state.params, state.inputs, state.lengths, state.cotangents))
+            result = wait(step(state.params, state.inputs, state.extra, state.training(), state.cotangents))
             if is_model:
                 state.params = result[1]
             return result

@@ -15,13 +15,23 @@ def torch_judge(problem, weights, inputs):
         problem.num_layers,
         bias=problem.bias,
         bidirectional=problem.bidirectional,
+        proj_size=problem.proj_size,
     ).double()
     lstm.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
     leaves = {name: torch.tensor(getattr(inputs, name), requires_grad=True) for name in ("x", "h0", "c0")}
     x = leaves["x"]
     if inputs.lengths is not None:
         x = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(inputs.lengths), enforce_sorted=False)
-    output, (h_n, c_n) = lstm(x, (leaves["h0"], leaves["c0"]))
+    h_n, c_n = leaves["h0"], leaves["c0"]
+    if inputs.resets is None:
+        output, (h_n, c_n) = lstm(x, (h_n, c_n))
+    else:
+        outputs = []
+        for x_t, starts in zip(x, torch.tensor(inputs.resets), strict=True):
+            goes_on = ~starts[:, None]
+            output, (h_n, c_n) = lstm(x_t[None], (h_n * goes_on, c_n * goes_on))
+            outputs.append(output)
+        output = torch.cat(outputs)
     if inputs.lengths is not None:
         output = torch.nn.utils.rnn.pad_packed_sequence(output, total_length=problem.seq_len)[0]
     cotangents = [torch.tensor(getattr(inputs, name)) for name in ("d_output", "d_h_n", "d_c_n")]

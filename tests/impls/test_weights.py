@@ -24,6 +24,7 @@ def save(path, content):
 
 
 LENGTHS = Problem.parse("t3-b2-i4-h5-var")
+PROJECTED = make_weights(PROBLEM.replace(proj_size=3))
 
 
 def test_a_case_reads_back(tmp_path):
@@ -48,6 +49,20 @@ def test_absent_states_and_cotangents_are_zero(tmp_path):
 def test_lengths_that_are_none_are_refused(tmp_path, wrong):
     path = save(tmp_path / "case.npz", arrays(LENGTHS, lengths=np.array(wrong)))
     with pytest.raises(ValueError, match=r"lengths (must be whole numbers from 1 to|has shape)"):
+        read_case(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"resets": np.zeros((2, 3))}, r"resets has shape \(2, 3\); it must be \(3, 2\)"),
+        ({"resets": np.full((3, 2), 2)}, "resets must be 1 where"),
+        ({"resets": np.zeros((3, 2)), "lengths": np.array([3, 1])}, "resets go with one direction, and with rows"),
+    ],
+)
+def test_resets_that_are_none_are_refused(tmp_path, changes, message):
+    path = save(tmp_path / "case.npz", arrays(Problem.parse("t3-b2-i4-h5"), **changes))
+    with pytest.raises(ValueError, match=message):
         read_case(path)
 
 
@@ -91,6 +106,15 @@ BAD = {
     "beyond float64": ({"x": np.full((3, 2, 4), np.longdouble("1e4000"))}, "x holds NaN or infinity"),
     "text": ({"h0": np.full((4, 2, 5), "a")}, "h0 holds no real numbers"),
     "complex": ({"h0": np.zeros((4, 2, 5), complex)}, "h0 holds no real numbers"),
+    "misshapen projection": (
+        {**PROJECTED, "h0": np.zeros((4, 2, 3)), "d_h_n": None, "d_output": None, "weight_hr_l1": np.zeros((3, 4))},
+        r"weight_hr_l1 has shape \(3, 4\); it must be \(3, 5\)",
+    ),
+    "a projection that does not fit": (
+        {**PROJECTED, "weight_hr_l0": np.zeros((2, 5))},
+        r"weight_hr_l0 has shape \(2, 5\); it must be \(3, 5\)",
+    ),
+    "a projection without the first": ({"weight_hr_l1": np.zeros((3, 5))}, "weight_hr_l1 is not an array of a case"),
     "unknown name": ({"wieght": np.zeros(3)}, "wieght is not an array of a case"),
 }
 
