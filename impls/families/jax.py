@@ -79,8 +79,9 @@ def scan(cell: Cell, carry: Any, x: jax.Array, *extra: jax.Array, unroll: int = 
     return jax.lax.scan(masked, carry, (x, inside(x, *extra)), unroll=unroll)  # type: ignore[no-any-return]
 
 
-def dropped(key: jax.Array, share: jax.Array, call: jax.Array, layer: int, x: jax.Array) -> jax.Array:
+def dropped(drop: tuple[jax.Array, ...], layer: int, x: jax.Array) -> jax.Array:
     """Drop a share of x, others in each call and after each layer; what is left is as much larger."""
+    key, share, call = drop
     kept = jax.random.bernoulli(jax.random.fold_in(jax.random.fold_in(key, call), layer), 1 - share, x.shape)
     return jnp.where(kept, x / (1 - share).astype(x.dtype), 0)
 
@@ -102,7 +103,7 @@ def layered(problem: Problem, layer: Callable[..., tuple[jax.Array, ...]]) -> LS
             turned=turned,
             joined=partial(jnp.concatenate, axis=2),
             stacked=jnp.stack,
-            between=partial(dropped, *drop) if drop else None,
+            between=partial(dropped, drop) if drop else None,
         )
         return output.transpose(axes), h_n, c_n
 
