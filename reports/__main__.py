@@ -25,7 +25,6 @@ try:
         from reports import fleet as fleets
         from reports import tables as of_a_run
         from reports.estimates import PUBLISHED
-        from reports.report import Report
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
         raise
@@ -190,28 +189,27 @@ def publish(paths: tuple[Path, ...], address: str | None, to: Path) -> int:
     """
     with scratch() as folder:
         try:
-            runs = [run_folder.complete(frames.read_run(path)) for path in publication.gathered(paths, folder)]
+            runs = [frames.read_run(path) for path in publication.gathered(paths, folder)]
         except ValueError as error:
             raise click.ClickException(str(error)) from None
         refused = sum([not _published(run, address, to) for run in runs])
-    if to == PUBLISHED and not address:
-        texts.write()
-        command_line.say(f"written anew: {listed(list(texts.BLOCKS))}")
+    if not address:
+        command_line.say(f"written anew: {listed(['the tables', *texts.write(to)])}")
     return 1 if refused else 0
 
 
-def _published(report: Report, address: str | None, to: Path) -> bool:
+def _published(run: frames.Run, address: str | None, to: Path) -> bool:
     """Publish a run that is good enough, and return whether it is; say which it is not, and why."""
-    path = report.run.folder
-    faults = list(publication.faults(report))
+    path = run.folder
+    faults = list(publication.faults(run))
     for fault in faults:
         command_line.say(f"not published: {path.name}: {fault}", err=True)
     if not faults and address:
         with _dataset_errors():
             command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
     elif not faults:
-        place = publication.publish(report, to)
-        rounds = f", {count(len(report.run.rounds), 'round')}" if report.run.metadata.rounds else ""
+        place = publication.publish(run, to)
+        rounds = f", {count(len(run.rounds), 'round')}" if run.metadata.rounds else ""
         command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")
     return not faults
 

@@ -90,12 +90,11 @@ def together(reports: Sequence[Report], problem: str, mode: str) -> pd.DataFrame
     """
     every = pd.concat([each.sound.assign(number=number) for number, each in enumerate(reports)], ignore_index=True)
     rows = every[(every["problem"] == problem) & (every["mode"] == mode) & every["ratio"].notna()]
-    rows = rows.loc[(~is_today(rows)).sort_values(kind="stable").index]
-    return rows.drop_duplicates(["implementation", "device"])
+    return rows.sort_values("older", kind="stable").drop_duplicates(["implementation", "device"])
 
 
 def _weight(found: Recommendation) -> tuple[int, int]:
-    return int(is_today(found.timed).sum()), found.compared
+    return int((~found.timed["older"]).sum()), found.compared
 
 
 def sections(machine: Machine) -> Mapping[str, list[tuple[Shown, Report]]]:
@@ -126,7 +125,7 @@ def best(baseline: str) -> tuple[Column, ...]:
 
 def _named(row: pd.Series) -> str:
     """Return the name of an implementation, and whether its row is of older code."""
-    return str(row["implementation"]) + ("" if is_today(row.to_frame().T).all() else f", {OLDER}")
+    return str(row["implementation"]) + (f", {OLDER}" if row["older"] else "")
 
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")

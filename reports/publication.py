@@ -8,20 +8,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pandas as pd
 
-from benchmarks import processors, rounds
+from benchmarks import rounds
 from benchmarks.cases import PRESETS
 from benchmarks.record import harmless
 from benchmarks.words import count
 from impls.core import registry
 from impls.core.files import write_text
-from impls.core.text import json_text
 from reports import estimates, frames, site, tables, today
 from reports.charts.drawing import file_name
 from reports.documents import documents
-from reports.frames import ARM, Run, began, machine_label
+from reports.frames import ARM, Run, machine_label
 from reports.report import Report
 from reports.run_folder import copy_raw, is_free
 
@@ -31,67 +29,11 @@ LINKS = (
     ("docs/method.html", "Methods"),
     ("docs/CONTRIBUTING.html", "Add yours"),
     ("docs/gate.html", "The gate"),
-    ("data.json", "data.json"),
     ("summary.csv", "summary.csv"),
 )
 """What every page of the site links to, beside the page of runs."""
 OF_A_RUN = tuple((f"../../{href}", title) for href, title in (("index.html", "All runs"), *LINKS))
 """What the page of a run links to."""
-
-VERSION = 2
-"""The version of data.json. A key may be added without a new one; the meaning of a key never changes."""
-
-
-class Row(msgspec.Struct, frozen=True):
-    """An implementation at a benchmark. Times are in seconds; null: not known, or not measured."""
-
-    problem: str
-    workload: str
-    mode: str
-    device: str
-    implementation: str
-    track: str
-    versions: str
-    status: str
-    reason: str
-    verdict: str | None
-    fastest_of_track: str
-    seconds: float | None
-    seconds_low: float | None
-    seconds_high: float | None
-    ratio: float | None
-    ratio_low: float | None
-    ratio_high: float | None
-    peak_share: float | None
-    error: float | None
-    first_call_seconds: float | None
-    peak_bytes: float | None
-    pipelined_seconds: float | None
-    gpu_seconds: float | None
-    gpu_kernels: float | None
-
-
-class PublishedRun(msgspec.Struct, frozen=True):
-    """A run: where it was measured, with what, and its rows. Ratios are to the time of `baseline`."""
-
-    run_id: str
-    date: str | None
-    machine: str
-    cores: int | None
-    gpu: str | None
-    threads: int | None
-    commit: str | None
-    baseline: str
-    replicates: int | None
-    rounds: int
-    rows: list[Row]
-
-
-class Data(msgspec.Struct, frozen=True):
-    """The content of data.json. The first run is the one that heads the site."""
-
-    version: int
-    runs: list[PublishedRun]
 
 
 def build(out: Path, reported: Sequence[Report]) -> None:
@@ -103,31 +45,13 @@ def build(out: Path, reported: Sequence[Report]) -> None:
         up = "../" * document.path.count("/")
         links = [(up + href, title) for href, title in (*site.PAGES.items(), *LINKS)]
         write_text(path, site.document(document, links))
-    summaries = [each.summary.assign(run_id=each.run.run_id) for each in reported]
+    summaries = [
+        each.summary.assign(
+            run_id=each.run.run_id, machine=machine_label(each.run.metadata), commit=each.run.metadata.commit.id
+        )
+        for each in reported
+    ]
     write_text(out / "summary.csv", tables.csv(pd.concat(summaries, ignore_index=True)))
-    write_text(out / "data.json", json_text(Data(VERSION, list(map(_data, reported)))))
-    write_text(out / "data.schema.json", json_text(msgspec.json.schema(Data)))
-
-
-def _data(each: Report) -> PublishedRun:
-    """Return what data.json has of a run."""
-    metadata, date = each.run.metadata, began(each.run.run_id)
-    machine, options = metadata.machine, metadata.run
-    rows = each.summary.rename(columns={"fastest": "fastest_of_track"})[list(Row.__struct_fields__)]
-    rows = frames.plain(rows).replace([math.inf, -math.inf], math.nan).astype(object)
-    return PublishedRun(
-        run_id=each.run.run_id,
-        date=None if pd.isna(date) else date.isoformat(),
-        machine=processors.words(machine),
-        cores=machine.cores,
-        gpu=machine.gpu or None,
-        threads=options.threads or None,
-        commit=metadata.commit.id,
-        baseline=each.baseline,
-        replicates=sum(each.run.rounds.values()),
-        rounds=len(each.run.rounds),
-        rows=msgspec.convert(rows.where(rows.notna(), None).to_dict("records"), list[Row]),
-    )
 
 
 LEAST_REPLICATES = 4
@@ -136,9 +60,8 @@ MOST_OF_RATIOS, MOST_OF_TIMES = 0.1, estimates.UNSTEADY
 """The most that the replicates of a ratio, and of a time, may differ by: the median of the standard deviations."""
 
 
-def faults(report: Report) -> Iterator[str]:
+def faults(run: Run) -> Iterator[str]:
     """Yield each reason why a run can't be published; none means that it can."""
-    run, summary = report.run, report.summary
     metadata = run.metadata
     measured = set(run.records[["problem", "workload", "mode"]].astype(str).itertuples(index=False, name=None))
     presets = {name: preset for name, preset in PRESETS.items() if name != "quick"}
@@ -161,7 +84,8 @@ def faults(report: Report) -> Iterator[str]:
         if found > most:
             differ = f"{what} differ by {100 * found:.0f} % between replicates"
             yield f"the machine was busy: {differ}; {100 * most:.0f} % is the most"
-    bad = summary[~summary["status"].isin(harmless(metadata.machine.gpu))]
+    records = run.records.drop_duplicates([*ARM, "status"])
+    bad = records[~records["status"].isin(harmless(metadata.machine.gpu))]
     for (status, name), rows in bad.groupby(["status", "implementation"], sort=False, observed=True):
         yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
 
@@ -204,12 +128,11 @@ def replaced(run: Run, folder: Path) -> list[Path]:
     return found
 
 
-def publish(report: Report, folder: Path) -> Path:
-    """Copy a run's raw files and its table to the published runs, remove those that it replaces, and return the place.
+def publish(run: Run, folder: Path) -> Path:
+    """Copy a run's raw files to the published runs, remove those that it replaces, and return the place.
 
     The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
     """
-    run = report.run
     for old in replaced(run, folder):
         shutil.rmtree(old)
     name = run.folder.resolve().name
@@ -218,5 +141,4 @@ def publish(report: Report, folder: Path) -> Path:
         place = folder / file_name(name, run.run_id)
     place.mkdir(parents=True, exist_ok=True)
     copy_raw(run, place)
-    write_text(place / "table.md", tables.markdown(report))
     return place

@@ -14,6 +14,7 @@ from benchmarks.tables import Column
 from reports.charts.drawing import Drawing
 from reports.estimates import blocks_of
 from reports.frames import Run
+from reports.today import is_today
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
 WORKLOAD = "sequence"
@@ -89,16 +90,16 @@ class Report:
 
     @cached_property
     def asked(self) -> pd.DataFrame:
-        """The rows that answers are about, with their position in the run's order, and where: the problem's name.
+        """The rows that answers are about, with position (in the run's order), where, and older (by an older code).
 
-        Where there are several devices, `where` names that too.
+        `where` is the problem's name, and the device's too where there are several.
         """
         rows = self.summary[(self.summary["workload"] == WORKLOAD) & self.summary["mode"].isin(PURPOSES)]
         order = {problem: k for k, problem in enumerate(dict.fromkeys(self.summary["problem"].astype(str)))}
         where = problem = rows["problem"].astype(str)
         if len(set(rows["device"])) > 1:
             where = problem + " on " + rows["device"].astype(str)
-        return rows.assign(position=problem.map(order), where=where)
+        return rows.assign(position=problem.map(order), where=where, older=~is_today(rows))
 
     @cached_property
     def sound(self) -> pd.DataFrame:

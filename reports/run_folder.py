@@ -25,7 +25,7 @@ RAW = {
     "environment.json": "machine and versions (JSON)",
 }
 WRITTEN = ("summary.csv", "table.md", "table.tex", "figures")
-OF_A_SITE = ("summary.csv", "data.json", "data.schema.json", "docs")
+OF_A_SITE = ("summary.csv", "docs")
 TITLE = b"<title>Which LSTM is fastest?"
 """What is near the start of every page of this suite."""
 COPIED = [name for name in RAW if name != "results.json"]

@@ -128,7 +128,7 @@ def _compared(advised: Recommendation) -> str:
     """Return such as `Of 12 implementations, on 2026-11-25.`."""
     date = began(advised.report.run.run_id)
     when = "" if pd.isna(date) else f", on {date:%Y-%m-%d}"
-    when += "" if today.is_today(advised.timed).all() else f", some of {today.OLDER}"
+    when += f", some of {today.OLDER}" if advised.timed["older"].any() else ""
     return f"Of {count(advised.compared, 'implementation')}{when}. Brackets are 95 % intervals."
 
 

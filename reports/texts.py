@@ -9,12 +9,16 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks import ROOT, processors
+from benchmarks import ROOT, json_files, processors
+from benchmarks.calibration import report as calibration
+from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes, span
+from benchmarks.calibration.report import ALARMS, DATA, TEXT, Calibration
 from benchmarks.cases import PUBLISHED as SHAPES
 from benchmarks.cases import QUICK
 from benchmarks.record import SCHEMA, TURN, Record
@@ -55,22 +59,16 @@ RULES = {
 """Rows of a pool's table, with their names in README and the slowdown that the rule is built to find."""
 
 
-def published() -> list[Report]:
+def published(folder: Path = PUBLISHED) -> list[Report]:
     """Return the published runs in the order of a page, with what their tables hold."""
-    runs, _ = frames.read_runs(sorted(path.parent for path in PUBLISHED.glob(f"*/{frames.RESULTS}")))
+    runs, _ = frames.read_runs(sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")))
     return [complete(run, run.folder.name) for run in today.in_order(runs)]
 
 
-def _still_there(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["implementation"].isin(today.digests())]
-
-
 def _rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
-    """Return the row of each implementation that has a time: of today's code, if any, and of the first report.
-
-    Its `number` is that of its report.
-    """
-    rows = _still_there(composition.together(reports, problem, mode))
+    """Return the row of each implementation that has a time and still exists, as composition.together does."""
+    rows = composition.together(reports, problem, mode)
+    rows = rows[today.file_of(rows["implementation"]).isin(today.digests())]
     return {str(row.implementation): row for row in rows.itertuples(index=False)}
 
 
@@ -86,7 +84,7 @@ def _cell(row: Any, mark: bool = True) -> str:
 
 
 def _age(row: Any) -> str:
-    return "" if today.digests().get(row.implementation, row.digest) == row.digest else f", *{today.OLDER}*"
+    return f", *{today.OLDER}*" if row.older else ""
 
 
 def _measured(report: Report) -> str:
@@ -97,27 +95,26 @@ def _measured(report: Report) -> str:
     return f"{words}; {torch_and_jax(report.run)}; {often}{frames.began(report.run.run_id):%Y-%m-%d}"
 
 
-def _faster(reports: Sequence[Report], mode: str, problem: str) -> list[Any]:
+def _faster(rows: dict[str, Any]) -> list[Any]:
     """Return the rows that are clearly faster than the baseline, the fastest first."""
-    rows = [row for row in _rows(reports, mode, problem).values() if row.verdict == FASTER]
-    return sorted(rows, key=lambda row: row.ratio)
+    return sorted((row for row in rows.values() if row.verdict == FASTER), key=lambda row: row.ratio)
 
 
 def fastest(reports: Sequence[Report]) -> str:
     """Return README's answer: a sentence, a table of a training step, how it was measured, and two more answers."""
     here = composition.machines(reports)[0].runs
-    at = {problem: _rows(here, STEP, problem) for problem in QUICK}
+    at, called = ({problem: _rows(here, mode, problem) for problem in QUICK} for mode in (STEP, CALL))
     ages = {_age(rows[name]) for rows in at.values() for name in NAMED if name in rows}
     mark = len(ages) > 1
     faster = []
     for problem in QUICK:
-        names = [f"`{row.implementation}`" for row in _faster(here, STEP, problem)]
+        names = [f"`{row.implementation}`" for row in _faster(at[problem])]
         faster.append(f"{listed(names) or 'nothing'} {'were' if len(names) > 1 else 'was'}")
     said = f"at batch 1, {faster[1]} clearly faster; at batch 16, {faster[0]}"
     said = f"at batch 1 and 16, {faster[0]} clearly faster" if faster[0] == faster[1] else said
     table = [[words, *(_cell(at[problem].get(name), mark) for problem in QUICK)] for name, words in NAMED.items()]
-    inference = [f"`{row.implementation}` took {tables.ratio()(row)}" for row in _faster(here, CALL, QUICK[1])[:2]]
-    compiled = [_cell(_rows(here, mode, QUICK[0]).get("torch_lstm_compiled")) for mode in (STEP, CALL)]
+    inference = [f"`{row.implementation}` took {tables.ratio()(row)}" for row in _faster(called[QUICK[1]])[:2]]
+    compiled = [_cell(rows[QUICK[0]].get("torch_lstm_compiled")) for rows in (at, called)]
     measured = _measured(here[0]) + ("" if mark else "".join(ages))
     return f"""\
 Start with `torch.nn.LSTM`. In a training step {said}.
@@ -200,61 +197,50 @@ def runs(reports: Sequence[Report]) -> str:
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
 
 
-def _text(name: str) -> str:
-    return (PUBLISHED / name / "calibration.md").read_text(encoding="utf-8")
-
-
-def _pool(name: str) -> tuple[str, dict[str, list[str]]]:
-    """Return the first line of a published pool's tables, and the cells of each row by its first."""
-    text = _text(name)
-    cells = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
-    ]
-    return text.partition("\n")[0], {first: rest for first, *rest in cells}
-
-
 def gate(_reports: Sequence[Report]) -> str:
     """Return README's table of the gate: this rule and two others on the same replicates."""
-    first, rows = _pool(GATE)
-    machine, _, rest = first.partition("; ")
-    table = [
-        [words, *(_figure(rows[rule][column]) for column in (0, 1, 3)), built] for rule, (words, built) in RULES.items()
-    ]
-    right, minutes, longest = rows["same"][:3]
-    lasting = rows["8 % lasts"][0]
-    (day,) = re.findall(r"(?m)^Real gates: .*, ([\d-]+)\.", _text(GATE))
+    found = json_files.read(PUBLISHED / GATE / DATA, Calibration)
+    rows = {**{f"this gate, {row}": rates for row, rates in found.rates.items()}, **found.others}
+    table = []
+    for rule, (words, built) in RULES.items():
+        said = [rows[rule].get(column) for column in (ALARMS, "+2%", "+5%")]
+        cells = [calibration.percent(rate.rate) if rate else "" for rate in said]
+        if rule not in found.others and said[0]:
+            cells[0] = calibration.replayed(said[0]).removesuffix(" replays")
+        table.append([words, *cells, built])
+    same = [gate for gate in gates_of(PUBLISHED / GATE) if gate.kind == SAME]
+    right, minutes, longest = right_and_minutes(same)
+    bound, lasting = _simulated(found)
     return f"""\
 {markdown_table(table, ["", "false alarms", "+2 % found", "+5 % found", "built to find"])}
 
-Replayed from replicates of one machine, twelve benchmarks a gate: {machine}; {rest.partition(".")[0]}.
-False alarms there: at most {_bound(GATE)} of simulated gates; {lasting} where 8 % of the variance lasts for a gate.
-{right} real gates without a change were right, on {day}. They took {minutes} minutes on average, at most {longest}."""
+Replayed from replicates of one machine, twelve benchmarks a gate: {found.machine}; {found.dates}.
+False alarms there: {bound} of simulated gates; {lasting} where 8 % of the variance lasts for a gate.
+{right} real gates without a change were right, on {span(sorted({gate.date for gate in same}))}. They took \
+{minutes} minutes on average, at most {longest}."""
 
 
-def _bound(name: str) -> str:
-    """Return the upper limit of a pool's false alarms in simulated gates."""
-    return str(re.findall(r"(?m)^- false alarms: .* at most (.* %)$", _text(name))[0])
-
-
-def _figure(cell: str) -> str:
-    """Return the figure of a cell without its interval and remarks."""
-    return re.split(r" \[|,| replays", cell)[0]
+def _simulated(found: Calibration) -> tuple[str, str]:
+    """Return the upper limit of a pool's false alarms in simulated gates, and their rate where 8 % lasts for a gate."""
+    bound, lasting = found.rates[calibration.EXACT][calibration.BOUND], found.rates[calibration.LASTING]["8 %"]
+    assert bound
+    assert lasting
+    return f"at most {calibration.percent(bound.high)}", calibration.percent(lasting.rate)
 
 
 def pools(_reports: Sequence[Report]) -> str:
     """Return what the published pools say, a row for each machine."""
     table = []
-    for path in sorted(PUBLISHED.glob("calibration-*/calibration.md"), key=lambda path: path.parent.name != GATE):
-        first, rows = _pool(path.parent.name)
-        machine, _, rest = first.partition("; ")
-        date, _, rounds = rest.partition(". ")
-        exact, injected = (rows[f"this gate, {how}"] for how in ("exact sizes", "injected"))
-        link = f"[{machine}](../reports/published/{path.parent.name}/calibration.md)"
-        simulated = f"at most {_bound(path.parent.name)}; {rows['8 % lasts'][0]}"
-        table.append([link, date, rounds.partition(" rounds")[0], exact[0], simulated, exact[1], injected[1]])
-    found = [f"{how} +2 % found" for how in ("exactly", "injected")]
+    for path in sorted(PUBLISHED.glob(f"calibration-*/{DATA}"), key=lambda path: path.parent.name != GATE):
+        found, name = json_files.read(path, Calibration), path.parent.name
+        exact = found.rates[calibration.EXACT]
+        link = f"[{found.machine}](../reports/published/{name}/calibration.md)"
+        alarms = [calibration.replayed(exact[ALARMS]), "; ".join(_simulated(found))]
+        sizes = [calibration.share_found(rates["+2%"]) for rates in (exact, found.rates[calibration.INJECTED])]
+        table.append([link, found.dates, found.rounds, *alarms, *sizes])
+    sizes = [f"{how} +2 % found" for how in ("exactly", "injected")]
     return markdown_table(
-        table, ["machine", "date", "rounds", "false alarms", "simulated; where 8 % lasts for a gate", *found]
+        table, ["machine", "date", "rounds", "false alarms", "simulated; where 8 % lasts for a gate", *sizes]
     )
 
 
@@ -284,7 +270,10 @@ BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
         "runs": runs,
     },
     "docs/reference.md": {"columns": columns},
-    "docs/gate-evidence.md": {"pools": pools, "calibration": lambda _: _text(GATE).strip()},
+    "docs/gate-evidence.md": {
+        "pools": pools,
+        "calibration": lambda _: (PUBLISHED / GATE / TEXT).read_text(encoding="utf-8").strip(),
+    },
 }
 """The blocks of each text, with what makes them of the published runs."""
 
@@ -297,11 +286,17 @@ def made(path: str, text: str, reports: Sequence[Report]) -> str:
     return text
 
 
-def write() -> None:
-    """Write every block anew, and the tables of each published run, whose answers are from today's code."""
-    write_text(PUBLISHED / "rounds.json", json_text(rounds.known(rounds.published())))  # first, since the tables use it
-    reports = published()
+def write(folder: Path = PUBLISHED) -> list[str]:
+    """Write the table of each published run anew, and those of this suite's texts that have blocks; return these.
+
+    First what lasts for a round, since the tables use it.
+    """
+    own = folder == PUBLISHED
+    if own:
+        write_text(PUBLISHED / "rounds.json", json_text(rounds.known(rounds.published())))
+    reports = published(folder)
     for report in reports:
         write_text(report.run.folder / "table.md", tables.markdown(report))
-    for path in BLOCKS:
+    for path in BLOCKS if own else ():
         write_text(ROOT / path, made(path, (ROOT / path).read_text(encoding="utf-8"), reports))
+    return list(BLOCKS) if own else []

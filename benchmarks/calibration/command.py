@@ -11,11 +11,13 @@ from typing import Annotated
 import click
 from rich.markdown import Markdown
 
-from benchmarks import ROOT, choices, machine
+from benchmarks import ROOT, choices, json_files, machine
 from benchmarks.calibration import pool, report
 from benchmarks.calibration.measuring import collect, real_gate
 from benchmarks.calibration.pool import Pool
+from benchmarks.calibration.rates import Rate
 from benchmarks.calibration.real_gates import KINDS, RealGate, gates_of
+from benchmarks.calibration.report import DATA, TEXT
 from benchmarks.calibration.subject import Subject
 from benchmarks.cases import GATED_PROBLEM
 from benchmarks.options import Flag, Options, ProblemId, command
@@ -26,15 +28,17 @@ from impls.core import command_line
 from impls.core.files import check_place, write_text
 from impls.core.text import json_text
 
-TABLES = "calibration.md"
+OTHERS = "others.json"
+"""What other tools say of a pool: a script beside it may have written that."""
 MINUTES = {"round": 20.0, "gate": 4.0}
 """About how long each part takes, for the progress."""
 
 
-def stored(folder: Path) -> tuple[Pool, list[RealGate]]:
-    """Return the pool and the real gates that a folder holds."""
+def stored(folder: Path) -> tuple[Pool, list[RealGate], report.Rates]:
+    """Return the pool and the real gates that a folder holds, and what other tools say."""
     try:
-        return Pool.load(folder / "pool"), gates_of(folder)
+        others = json_files.read(folder / OTHERS, dict[str, dict[str, Rate]]) if (folder / OTHERS).exists() else {}
+        return Pool.load(folder / "pool"), gates_of(folder), others
     except ValueError as error:
         raise click.UsageError(f"{error}; remove it, or put back a copy") from None
 
@@ -81,9 +85,9 @@ def calibrate(options: CalibrateOptions) -> int:
         subject = Subject.of(options.implementations, problem.id, options.modes)
         _ = subject.root  # so that what can't be copied is found now
         if folder.is_dir():
-            check_place(folder / TABLES)
-            if (folder / TABLES).exists() and not (folder / "pool").is_dir():
-                raise ValueError(f"{folder / TABLES} is of no calibration; give another --out")
+            check_place(folder / TEXT)
+            if (folder / TEXT).exists() and not (folder / "pool").is_dir():
+                raise ValueError(f"{folder / TEXT} is of no calibration; give another --out")
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if [*folder.glob("replicate-*.parquet")]:
@@ -115,7 +119,7 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
             write_text(gates / f"{moment}-{secrets.token_hex(4)}.json", json_text(gate))
 
 
-def make_tables(folder: Path, pooled: Pool, gates: list[RealGate]) -> None:
+def make_tables(folder: Path, pooled: Pool, gates: list[RealGate], others: report.Rates) -> None:
     """Print the tables of a pool and its real gates, and write them to a folder."""
     command_line.say("making the tables", err=True)
     start = time.monotonic()
@@ -128,7 +132,9 @@ def make_tables(folder: Path, pooled: Pool, gates: list[RealGate]) -> None:
         found = report.counted(pooled, len(os.sched_getaffinity(0)), counted)
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
-    text = report.report(pooled, gates, found)
+    text = report.report(pooled, gates, found, others)
     output().print(Markdown(text))  # before it is written, which may fail
-    write_text(folder / TABLES, text)
-    command_line.say(f"{report.answer(found)} The tables are {command_line.near(folder / TABLES)}")
+    if pooled.identity:
+        write_text(folder / DATA, json_text(report.calibration(pooled, found, others)))
+    write_text(folder / TEXT, text)
+    command_line.say(f"{report.answer(found)} The tables are {command_line.near(folder / TEXT)}")

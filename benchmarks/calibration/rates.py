@@ -28,6 +28,7 @@ class Rate:
     """A share of replayed gates, its 5 % and 95 % limits, the mean replicates of a gate, and how many gates there were.
 
     benchmark: the one that was slowed, where it was not drawn.
+    remark: what a table adds to it.
     """
 
     rate: float
@@ -36,6 +37,7 @@ class Rate:
     replicates: float
     gates: int
     benchmark: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True)

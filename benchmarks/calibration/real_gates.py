@@ -64,14 +64,18 @@ def gates_summed_up(gates: Sequence[RealGate]) -> str:
     rows = []
     for kind in KINDS:
         if of_kind := [gate for gate in gates if gate.kind == kind]:
-            minutes = [gate.seconds / 60 for gate in of_kind]
-            right, unclear = sum(gate.right for gate in of_kind), sum(len(gate.unclear) for gate in of_kind)
-            compared = sum(gate.benchmarks for gate in of_kind)
-            times = f"{sum(minutes) / len(minutes):.1f}", f"{max(minutes):.1f}"
-            rows.append([kind, f"{right} of {len(of_kind)}", *times, f"{unclear} of {compared}"])
+            unclear, compared = sum(len(gate.unclear) for gate in of_kind), sum(gate.benchmarks for gate in of_kind)
+            rows.append([kind, *right_and_minutes(of_kind), f"{unclear} of {compared}"])
     header = ["real gates", "right", "mean minutes", "longest", "benchmarks left unclear"]
     about = f"Real gates: {markdown_cell(where)}. Minutes without building environments."
     return f"{about}\n\n{markdown_table(rows, header, numbers=True)}"
+
+
+def right_and_minutes(gates: Sequence[RealGate]) -> tuple[str, str, str]:
+    """Return of some gates, at least one, how many were right, and the minutes that they took: on average, at most."""
+    minutes = [gate.seconds / 60 for gate in gates]
+    right = f"{sum(gate.right for gate in gates)} of {len(gates)}"
+    return right, f"{sum(minutes) / len(minutes):.1f}", f"{max(minutes):.1f}"
 
 
 def span(days: Sequence[str]) -> str:

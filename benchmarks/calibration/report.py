@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import msgspec
 import numpy as np
 from scipy import stats
 
@@ -21,6 +22,8 @@ from benchmarks.regression.decision import TESTED, GateKey
 from benchmarks.tables import markdown_table
 from benchmarks.words import count, markdown_cell
 
+TEXT, DATA = "calibration.md", "calibration.json"
+"""The tables, and what they are made of."""
 ALARM_GATES, SIMULATED, GATES, AGAIN, EACH = 4000, 10_000, 1000, 200, 200
 """How many gates are replayed for false alarms, and simulated for their bound; how many are replayed for a slowdown,
 for each draw of the rounds of its limits, and for a slowdown of each benchmark."""
@@ -35,33 +38,53 @@ ENOUGH = 6
 EXACT, INJECTED, OF_ONE = "exact sizes", "injected", "one implementation"
 """The rows of the first table: gates of all benchmarks, with both kinds of slowdowns; and gates that compare the
 benchmarks of a single implementation, as for an LSTM of one's own."""
+OF_SEVERAL = "¹ Its processes come from several rounds, since no round has so many."
+"""The note on other tools whose rates have that mark."""
 ALARMS, BOUND, LEAST, LASTING = "false alarms", "bound", "least", "lasting"
 """What is counted beside each slowdown."""
 Key = tuple[str, str]
 """A row, and a slowdown or what is counted beside it."""
-Rates = Mapping[Key, Rate | None]
+Rates = Mapping[str, Mapping[str, Rate | None]]
+"""What was counted, by row, and by slowdown or what is counted beside it."""
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """The content of calibration.json: where, when and in how many rounds a pool was measured, and what was counted.
+
+    `others` has what other tools say of the same replicates, by tool; their own script has written it.
+    """
+
+    machine: str
+    dates: str
+    rounds: int
+    rates: Rates
+    others: Rates = {}
 
 
 def counted(pool: Pool, processes: int = 1, advance: Callable[[int, int], None] = lambda _done, _of_all: None) -> Rates:
     """Return all that is counted over gates, by count_all; nothing where the pool is too small."""
-    enough = len(pool.holding([BASE, COPY])) >= TESTED
-    return count_all(pool, counts_of(pool), processes, advance) if enough else {}
+    if len(pool.holding([BASE, COPY])) < TESTED:
+        return {}
+    found: dict[str, dict[str, Rate | None]] = {}
+    for (row, column), rate in count_all(pool, counts_of(pool), processes, advance).items():
+        found.setdefault(row, {})[column] = rate
+    return found
 
 
 def answer(found: Rates) -> str:
     """Return in a line how often the gate raises a false alarm, and what it finds."""
     if not found:
         return f"To replay gates takes {TESTED} replicates: add some with --rounds."
-    rates = {side: found[EXACT, side] for side in map(name_of, SHARES)}
+    rates = {side: found[EXACT][side] for side in map(name_of, SHARES)}
     finds = ", ".join(f"{side} in {percent(rate.rate)}" for side, rate in rates.items() if rate)
-    return f"False alarms: {_replayed(found[EXACT, ALARMS])}. Found: {finds}."
+    return f"False alarms: {replayed(found[EXACT][ALARMS])}. Found: {finds}."
 
 
-def report(pool: Pool, gates: Sequence[RealGate], found: Rates) -> str:
+def report(pool: Pool, gates: Sequence[RealGate], found: Rates, others: Rates) -> str:
     """Return the machine, the size of the pool and the tables, in Markdown."""
     parts = [_heading(pool)]
     if found:
-        parts += [rules(found), "\n".join(f"- {line}" for line in [*_least(found), *assumed(pool)])]
+        parts += [rules(found, others), "\n".join(f"- {line}" for line in [*_least(found), *assumed(pool)])]
         parts += [*curve(found), *summed_up(pool)]
     else:
         parts.append(answer(found))
@@ -74,14 +97,22 @@ def _heading(pool: Pool) -> str:
     """Return where, when and how much was measured."""
     if pool.identity is None:
         return "No rounds yet."
+    known = calibration(pool, {}, {})
     held = {"A/A" if side == COPY else side: pool.holding([BASE, COPY, side]) for side in (COPY, *map(name_of, SHARES))}
+    gates = f" Gates of {pool.identity.gates}." if pool.identity.gates else ""
+    counts = ", ".join(f"{name} {len(replicates)}" for name, replicates in held.items())
+    measured = f"{known.dates}. {count(known.rounds, 'round')}; replicates: {counts}."
+    return markdown_cell(f"{known.machine}; {measured}{gates}")
+
+
+def calibration(pool: Pool, *counted: Rates) -> Calibration:
+    """Return the content of calibration.json for a pool that has an identity: with what was counted, and `others`."""
+    assert pool.identity is not None
     days = sorted({replicate.round[:8] for replicate in pool.replicates})
     dates = span([f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days])
-    machine, gates = pool.identity.machine, pool.identity.gates
+    machine = pool.identity.machine
     where = f"{processors.words(machine)}, {machine.cores} cores, 1 thread a worker"
-    counts = ", ".join(f"{name} {len(replicates)}" for name, replicates in held.items())
-    measured = f"{dates}. {count(len(pool.by_round(held['A/A'])), 'round')}; replicates: {counts}."
-    return markdown_cell(f"{where}; {measured}{f' Gates of {gates}.' if gates else ''}")
+    return Calibration(where, dates, len(pool.by_round(pool.holding([BASE, COPY]))), *counted)
 
 
 def counts_of(pool: Pool) -> dict[Key, Callable[[Replay], Rate | None]]:
@@ -112,28 +143,32 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %" if share < 0.0995 else f"{100 * share:.1f} %"
 
 
-def _found(rate: Rate | None) -> str:
-    return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]" if rate else "–"
+def share_found(rate: Rate | None) -> str:
+    """Return a rate with its interval."""
+    return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]{rate.remark}" if rate else "–"
 
 
-def _replayed(alarms: Rate | None) -> str:
+def replayed(alarms: Rate | None) -> str:
+    """Return how many replayed gates raised a false alarm."""
     return f"{round(alarms.rate * alarms.gates)} of {alarms.gates} replays" if alarms else "–"
 
 
-def rules(found: Rates) -> str:
-    """Return the table of how often a gate raises a false alarm, and what it finds."""
+def rules(found: Rates, others: Rates) -> str:
+    """Return the table of how often a gate raises a false alarm, and what it finds; then the rows of other tools."""
     sides = [name_of(share) for share in SHARES]
     rows = []
-    for row in (EXACT, INJECTED, OF_ONE):
-        if (row, sides[0]) not in found:
-            continue
-        replayed = processes = ""
+    for row in filter(found.__contains__, (EXACT, INJECTED, OF_ONE)):
+        false = processes = ""
         if row != INJECTED:
-            alarms = found[row, ALARMS]
-            replayed = _replayed(alarms)
+            alarms = found[row][ALARMS]
+            false = replayed(alarms)
             processes = f"{alarms.replicates:.1f}" if alarms else "–"
-        rows.append([f"this gate, {row}", replayed, *(_found(found[row, side]) for side in sides), processes])
-    return markdown_table(rows, ["rule", "false alarms", *(f"{side} found" for side in sides), "processes a side"])
+        rows.append([f"this gate, {row}", false, *(share_found(found[row][side]) for side in sides), processes])
+    for tool, rates in others.items():
+        said = [rates[column] for column in (ALARMS, *sides)]
+        rows.append([tool, *map(share_found, said), f"{said[0].replicates:g}" if said[0] else "–"])
+    table = markdown_table(rows, ["rule", "false alarms", *(f"{side} found" for side in sides), "processes a side"])
+    return f"{table}\n\n{OF_SEVERAL}" if OF_SEVERAL[0] in table else table
 
 
 def _simulated(alarms: Rate) -> str:
@@ -143,12 +178,12 @@ def _simulated(alarms: Rate) -> str:
 
 def _least(found: Rates) -> list[str]:
     """Return the bounds on false alarms, and where the smallest slowdown is found least often."""
-    alarms = found.get((EXACT, BOUND))
+    alarms = found[EXACT].get(BOUND)
     lines = [f"false alarms: {_simulated(alarms) if alarms else f'a bound takes {ENOUGH} rounds'}"]
-    if least := found[EXACT, LEAST]:
+    if least := found[EXACT][LEAST]:
         where = f"exactly {name_of(SHARES[0])} is found least often in {least.benchmark}"
-        lines.append(f"{where}: {_found(least)}, a 90 % interval")
-    if alarms := found.get((OF_ONE, BOUND)):
+        lines.append(f"{where}: {share_found(least)}, a 90 % interval")
+    if alarms := found.get(OF_ONE, {}).get(BOUND):
         lines.append(f"false alarms of gates of {OF_ONE}: {_simulated(alarms)}")
     return lines
 
@@ -157,8 +192,8 @@ def curve(found: Rates) -> list[str]:
     """Return the rate of false alarms by the share of the variance that lasts for a gate; a block is 0.1 %."""
     rows = [
         [f"{share} lasts", percent(rate.rate), percent(rate.high), "█" * round(1000 * rate.rate)]
-        for (row, share), rate in found.items()
-        if row == LASTING and rate
+        for share, rate in found.get(LASTING, {}).items()
+        if rate
     ]
     header = ["variance of a replicate", "false alarms, simulated", "at most", "a block is 0.1 %"]
     return [markdown_table(rows, header)] if rows else []

@@ -15,7 +15,7 @@ from reports import formatting
 from reports.charts import style
 from reports.charts.drawing import WIDTH, Drawing, file_name, said, words
 from reports.report import PURPOSES
-from reports.today import OLDER, is_today
+from reports.today import OLDER
 from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
 
 MOST = 12
@@ -40,7 +40,7 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
     if not found:
         return None
     every = pd.concat(found)
-    every["verdict"] = every["verdict"].where(is_today(every), OLDER)
+    every["verdict"] = every["verdict"].where(~every["older"], OLDER)
     where = "" if device == "cpu" else f" on {device}"
     slower = int((every["ratio"] > SLOWEST).sum())
     more = f" {slower} slower than {SLOWEST:g} × are only in the table." if slower else ""

@@ -4,11 +4,12 @@ import math
 
 import pytest
 
+from benchmarks import json_files
 from benchmarks.calibration import rates, report
 from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.rates import Count
-from benchmarks.calibration.real_gates import gates_of, gates_summed_up
+from benchmarks.calibration.real_gates import gates_of
 from benchmarks.calibration.replay import Case, Head, Replay
 from tests.helpers.processes import ROOT
 
@@ -17,12 +18,11 @@ FOLDERS = sorted(path.parent for path in (ROOT / "reports" / "published").glob("
 
 @pytest.mark.texts
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_what_needs_no_replay_is_made_of_the_pool(folder):
-    pool, gates, text = Pool.load(folder / "pool"), gates_of(folder), (folder / "calibration.md").read_text()
-    assert "\n".join(f"- {line}" for line in report.assumed(pool)) in text
-    assert report.summed_up(pool)[0] in text
-    if gates:
-        assert gates_summed_up(gates) in text
+def test_the_tables_are_made_of_the_pool_and_of_what_was_counted(folder):
+    pool, known = Pool.load(folder / "pool"), json_files.read(folder / report.DATA, report.Calibration)
+    text = report.report(pool, gates_of(folder), known.rates, known.others)
+    assert text == (folder / report.TEXT).read_text()
+    assert report.calibration(pool, known.rates, known.others) == known
 
 
 @pytest.mark.nightly

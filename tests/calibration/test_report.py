@@ -13,6 +13,8 @@ from tests.helpers.pools import simulated
 
 FEW = {"ALARM_GATES": 8, "SIMULATED": 20, "GATES": 4, "AGAIN": 1, "EACH": 2, "OFTEN": {}}
 
+BY_CHANCE = rates.Rate(0.1, 0.05, 0.2, 2, 0, remark=", by chance")
+
 
 def test_the_whole_report(monkeypatch):
     pool = simulated(66, 0.01, rounds=6)
@@ -21,11 +23,13 @@ def test_the_whole_report(monkeypatch):
     monkeypatch.setattr(rates, "DRAWS", 2)
     replay = Replay(pool)
     monkeypatch.setattr(report, "count_all", lambda _, counts, *__: {key: of(replay) for key, of in counts.items()})
-    text = report.report(pool, [], report.counted(pool))
+    others = {"a tool": dict.fromkeys(("false alarms", "+2%", "+3%", "+5%"), BY_CHANCE)}
+    text = report.report(pool, [], report.counted(pool), others)
     assert "a cpu, 2 cores, 1 thread a worker; 2026-11-20 to 2026-11-25. 6 rounds; replicates: A/A 66, +2% 66" in text
     assert [row[0] for row in cells_of(text)[2:5]] == [
         f"this gate, {what}" for what in ("exact sizes", "injected", "one implementation")
     ]
+    assert cells_of(text)[5] == ["a tool", *["10.0 % [5 %, 20.0 %], by chance"] * 4, "2"]
     assert "- false alarms: 0 % of 20 simulated gates, at most" in text
     assert [row[0] for row in cells_of(text) if row[0].endswith("lasts")] == [f"{n} % lasts" for n in (0, 2, 4, 8)]
     assert re.search(r"- exactly \+2% is found least often in [a-f] p/w/m: [\d.]+ % \[", text)
@@ -34,7 +38,7 @@ def test_the_whole_report(monkeypatch):
 def test_a_pool_that_is_too_small_gives_no_figure():
     for pool in (simulated(7, 0.004), Pool([], {})):
         assert report.counted(pool) == {}
-        assert "takes 8 replicates" in report.report(pool, [], {})
+        assert "takes 8 replicates" in report.report(pool, [], {}, {})
 
 
 @pytest.mark.parametrize(("rounds", "bound"), [(5, False), (6, True)])

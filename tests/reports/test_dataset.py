@@ -190,7 +190,7 @@ def test_a_server_of_s3_from_end_to_end(bucket, tmp_path, python):
         done = python("reports", *words)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "page" / "index.html").exists()
-    assert (tmp_path / "site" / "data.json").exists()
+    assert (tmp_path / "site" / "summary.csv").exists()
     nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
     for wrong, known in (("s3://no-such-bucket/x", {}), (bucket, {**nobody, "HOME": str(tmp_path)})):
         done = python("reports", "report", wrong, **known)

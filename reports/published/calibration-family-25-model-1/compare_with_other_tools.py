@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["asv>=0.6.6", "pyperf>=2.9", "pytest-benchmark>=5.1", "numpy", "scipy", "pyarrow", "msgspec"]
 # ///
-"""What other tools say of the replicates in pool/: the rows of pytest-benchmark, asv and pyperf in calibration.md.
+"""What other tools say of the replicates in pool/: others.json, from which `calibrate` makes their rows of the table.
 
 Their own functions decide, on their own number of processes and samples. A rule takes base's and head's times of a
 benchmark, a list of seconds per process, and says whether head is slower. The times are those of turns of about 16 ms.
@@ -30,7 +30,10 @@ from pyperf._compare import CompareData, CompareResult
 from pytest_benchmark.utils import parse_compare_fail
 from scipy import stats
 
+from benchmarks.calibration.rates import Rate
 from benchmarks.record import read_records
+from impls.core.files import write_text
+from impls.core.text import json_text
 
 BASE, COPY = "base", "twin"
 SIZES = {"+2%": 0.02, "+3%": 0.03, "+5%": 0.05}
@@ -162,14 +165,9 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
-def percent(share: float) -> str:
-    """Return such as `0.05 %` or `95.9 %`."""
-    return f"{100 * share:.3g} %" if share < 0.0995 else f"{100 * share:.1f} %"
-
-
-def row(replicates: list[Replicate], rounds: Sequence[str], name: str) -> str:
-    """Return the row of a tool: false alarms, what it finds of each size, and its processes."""
-    tool, cells = TOOLS[name], [name]
+def row(replicates: list[Replicate], rounds: Sequence[str], tool: Tool) -> dict[str, Rate]:
+    """Return the row of a tool: its false alarms, and what it finds of each size."""
+    found = {}
     implementations = {benchmark.split()[0] for benchmark in replicates[-1]}  # each has processes of its own
     for side in (COPY, *SIZES):
         wanted = {BASE, COPY, side}
@@ -178,13 +176,15 @@ def row(replicates: list[Replicate], rounds: Sequence[str], name: str) -> str:
         share = called_slower(replicates, side, tool, windows)
         independent = apart(windows) * (1 if side == COPY else len(implementations))
         low, high = wilson(share * independent, independent)
-        cell = f"{percent(share)} [{percent(low)}, {percent(high)}]"
-        cell += "¹" * any(len({rounds[k] for k in window}) > 1 for window in windows)
-        cells.append(cell + ", by chance" * (side != COPY and SIZES[side] < tool.threshold and share > 0))
-    return " | ".join([*cells, str(tool.processes)])
+        remark = "¹" * any(len({rounds[k] for k in window}) > 1 for window in windows)
+        remark += ", by chance" * (side != COPY and SIZES[side] < tool.threshold and share > 0)
+        found["false alarms" if side == COPY else side] = Rate(
+            share, low, high, tool.processes, len(windows), remark=remark
+        )
+    return found
 
 
 if __name__ == "__main__":
-    pool = read(Path(__file__).parent / "pool")
-    for tool_name in TOOLS:
-        print(row(*pool, tool_name))
+    here = Path(__file__).parent
+    pool = read(here / "pool")
+    write_text(here / "others.json", json_text({name: row(*pool, tool) for name, tool in TOOLS.items()}))
