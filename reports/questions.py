@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, PACKED, QUICK, SMALL
 from benchmarks.words import listed
-from reports import composition, formatting, today
+from reports import composition, formatting
 from reports.parts import cliffs, releases
 from reports.report import Report
 from reports.tables import ratio
+from reports.today import age
 
 STEP, CALL = "train_step", "forward"
 
@@ -44,16 +46,12 @@ def _first(rows: pd.DataFrame, problem: str, mode: str, **wanted: str) -> Any:
 
 def found(reports: Sequence[Report]) -> Found:
     """Return what the runs of the first machine have."""
-
-    def sorted_by_age(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-        every = pd.concat(frames, ignore_index=True)
-        return every.loc[(~today.is_today(every)).sort_values(kind="stable").index]
-
     runs = composition.machines(reports)[0].runs
     return Found(
-        sorted_by_age(each.sound for each in runs),
-        sorted_by_age(map(cliffs.costs, runs)),
-        sorted_by_age(map(releases.compared, runs)),
+        *(
+            pd.concat(map(of, runs), ignore_index=True).sort_values("older", kind="stable")
+            for of in (attrgetter("sound"), cliffs.costs, releases.compared)
+        )
     )
 
 
@@ -61,10 +59,6 @@ def _word(row: Any, name: str = "ratio") -> str:
     """Return whether a ratio confirms that something takes longer."""
     low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
     return "Yes" if low > 1 else "No" if high < 1 else "Unclear"
-
-
-def _age(row: Any) -> str:
-    return "" if today.is_today(pd.DataFrame([row])).all() else f", *{today.OLDER}*"
 
 
 def imdb(data: Found) -> str | None:
@@ -75,7 +69,7 @@ def imdb(data: Found) -> str | None:
         return None
     word = {"Yes": "No longer", "No": "Yes", "Unclear": "Unclear"}[_word(rows[0])]
     took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
-    return f"{word}. At `{IMDB}`, a training step took {took} of `nn.LSTM`'s time{_age(rows[0])}."
+    return f"{word}. At `{IMDB}`, a training step took {took} of `nn.LSTM`'s time{age(rows[0])}."
 
 
 def packed(data: Found) -> str | None:
@@ -86,7 +80,7 @@ def packed(data: Found) -> str | None:
         return None
     said = (
         f"{_word(row, 'cost')}. At `{longest}`, training took {ratio('cost')(row)} times as long as with full rows"
-        f"{_age(row)}: the operator was {row.told}."
+        f"{age(row)}: the operator was {row.told}."
     )
     if equal is not None:
         said += f" Packed rows of equal length took {ratio('cost')(equal)}: the operator was {equal.told}."
@@ -102,7 +96,7 @@ def compiling(data: Found) -> str | None:
     scanned = [data.at(problem, STEP, "jax_scan") for problem in COMPILED]
     scans = [row.first_call_seconds for row in scanned if row is not None]
     other = f" `jax_scan`, a loop that is compiled as one, took {_range(scans)} at each." if scans else ""
-    return f"Yes. The first training step, with an empty cache, took {took}{_age(rows[0])}.{other}"
+    return f"Yes. The first training step, with an empty cache, took {took}{age(rows[0])}.{other}"
 
 
 def _range(seconds: Sequence[float]) -> str:
@@ -118,7 +112,7 @@ def double(data: Found) -> str | None:
     training, inference = rows
     return (
         f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
-        f" training and {ratio('cost')(inference)} in inference{_age(training)}: the operator was {training.told}."
+        f" training and {ratio('cost')(inference)} in inference{age(training)}: the operator was {training.told}."
     )
 
 
@@ -130,7 +124,7 @@ def small(data: Found) -> str | None:
     word = {"No": "Yes", "Yes": "No", "Unclear": "Unclear"}[_word(other)]
     return (
         f"{word}. At `{SMALL}`, `nn.LSTM` on oneDNN took {formatting.duration(base.seconds)} a call; our C++ loop took"
-        f" {ratio()(other)} of that{_age(base)}."
+        f" {ratio()(other)} of that{age(base)}."
     )
 
 
@@ -148,7 +142,7 @@ def loops(data: Found) -> str | None:
     word = {"No": "Yes", "Yes": "No", "Unclear": "Unclear"}[_word(oldest)]
     return (
         f"{word}, for an LSTM at `{QUICK[0]}`. `jax_scan`'s time in each release over that in {oldest.newest_release}"
-        f"{_age(oldest)}, {'; '.join(said)}."
+        f"{age(oldest)}, {'; '.join(said)}."
     )
 
 
@@ -158,7 +152,7 @@ def keras(data: Found) -> str | None:
     if any(row is None for row in rows):
         return None
     took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
-    return f"{_word(rows[0])}. At `{QUICK[0]}`, a training step took {took} times `nn.LSTM`'s{_age(rows[0])}."
+    return f"{_word(rows[0])}. At `{QUICK[0]}`, a training step took {took} times `nn.LSTM`'s{age(rows[0])}."
 
 
 TORCH, JAX, KERAS, ONEDNN = (

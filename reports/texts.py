@@ -35,6 +35,7 @@ from reports.parts import cliffs
 from reports.preamble import preamble, torch_and_jax, versions
 from reports.report import PURPOSES, Report
 from reports.run_folder import complete
+from reports.today import age
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
 STEP, CALL = "train_step", "forward"
@@ -80,11 +81,7 @@ def _cell(row: Any, mark: bool = True) -> str:
     if row.verdict == FASTER:
         ratio = re.sub(r"^[\d.]+", r"**\g<0>**", ratio)
     text = f"1 ({formatting.duration(row.seconds)})" if row.verdict == BASELINE else ratio
-    return text + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "") + (_age(row) if mark else "")
-
-
-def _age(row: Any) -> str:
-    return f", *{today.OLDER}*" if row.older else ""
+    return text + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "") + (age(row) if mark else "")
 
 
 def _measured(report: Report) -> str:
@@ -104,7 +101,7 @@ def fastest(reports: Sequence[Report]) -> str:
     """Return README's answer: a sentence, a table of a training step, how it was measured, and two more answers."""
     here = composition.machines(reports)[0].runs
     at, called = ({problem: _rows(here, mode, problem) for problem in QUICK} for mode in (STEP, CALL))
-    ages = {_age(rows[name]) for rows in at.values() for name in NAMED if name in rows}
+    ages = {age(rows[name]) for rows in at.values() for name in NAMED if name in rows}
     mark = len(ages) > 1
     faster = []
     for problem in QUICK:
@@ -136,7 +133,7 @@ def _packed(report: Report) -> Iterator[str]:
     rows = rows[rows["problem"].str.endswith("-var")]
     for row in rows[rows["position"] == rows["position"].max()].itertuples(index=False):
         steps = str(row.problem).partition("-")[0].removeprefix("t")
-        where = f"{processors.words(report.run.metadata.machine)}{_age(row)}"
+        where = f"{processors.words(report.run.metadata.machine)}{age(row)}"
         yield f"""\
 - **Rows of different lengths:** do not train `nn.LSTM` on a `PackedSequence` on a CPU. With {steps} steps it took
   {tables.ratio("cost")(row)} times as long as a full batch ({where})."""
@@ -160,13 +157,13 @@ def results(reports: Sequence[Report]) -> str:
         for mode, purpose in PURPOSES.items():
             at = {problem: rows for problem, rows in found[mode].items() if rows}
             every = [row for rows in at.values() for row in rows.values()]
-            mark = len(set(map(_age, every))) > 1
+            mark = len(set(map(age, every))) > 1
             names = tracks.in_order(pd.DataFrame(every), "ratio") if every else []
             track = {row.implementation: row.track for row in every}
             table = [[name, track[name], *(_cell(rows.get(name), mark) for rows in at.values())] for name in names]
             if every:
-                age = "" if mark else _age(every[0])
-                shown += [f"**{purpose}** (`{mode}`){age}", markdown_table(table, ["implementation", "track", *at])]
+                older = "" if mark else age(every[0])
+                shown += [f"**{purpose}** (`{mode}`){older}", markdown_table(table, ["implementation", "track", *at])]
     return "\n\n".join(shown)
 
 

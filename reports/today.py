@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -30,6 +31,11 @@ def is_today(rows: pd.DataFrame) -> pd.Series:
     """Return which rows are of today's code: their digest is the file's. What is not of this suite is taken to be."""
     now = file_of(rows["implementation"]).map(digests())
     return now.isna() | (now == rows["digest"].astype(str))
+
+
+def age(row: Any) -> str:
+    """Return what a text says after a row of older code, which is in its column `older`."""
+    return f", *{OLDER}*" if row.older else ""
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:

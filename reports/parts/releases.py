@@ -21,7 +21,7 @@ def compared(report: Report) -> pd.DataFrame:
 
     Further columns: file, newest, release and newest_release, such as `jax 0.4.31`.
     """
-    rows = report.sound[[*ARM, "versions", "digest", "position", "where"]]
+    rows = report.sound[[*ARM, "versions", "older", "position", "where"]]
     rows = rows.assign(file=file_of(rows["implementation"]))
     rows["order"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)
     rows = rows.sort_values(["file", "order"], kind="stable")
