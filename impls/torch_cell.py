@@ -17,7 +17,7 @@ FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-VARIANTS = ("lengths",)
+VARIANTS = ("lengths", "batch_first", "dropout", "resets")
 
 
 class LSTMCell(nn.Module):

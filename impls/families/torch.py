@@ -138,6 +138,7 @@ def prepare_module(
         for part in copied.modules():
             if isinstance(part, nn.RNNBase):
                 part.flatten_parameters()
+            if isinstance(part, nn.RNNBase | CellLSTM):
                 part.dropout = inputs.dropout
         params = dict(copied.named_parameters())
         for parameter in params.values():

@@ -1,13 +1,14 @@
 """Modules of PyTorch: torch.nn.LSTM, LSTMs with its parameters, a cell in a loop, the notebook's model.
 
 Each LSTM takes x (T, B, I), h0 and c0 (L·D, B, H) and returns output (T, B, D·H), h_n and c_n. Where the problem has
-lengths, they are one more argument, (B,).
+lengths, they are one more argument, (B,); where it has resets, (T, B).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -124,7 +125,8 @@ class HoistedLSTM(CanonicalLSTM):
 class FlatLSTM(nn.LSTM):
     """nn.LSTM that takes h0 and c0 as arguments of their own and returns output, h_n, c_n flat.
 
-    Where there are lengths, it packs x, as PyTorch's documentation says.
+    Where there are lengths, it packs x, as PyTorch's documentation says. Where there are resets, it splits x at each
+    step before which a row starts anew, as reinforcement learning does: nn.LSTM itself has no such thing.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -133,16 +135,31 @@ class FlatLSTM(nn.LSTM):
             problem.hidden_size,
             problem.num_layers,
             bias=problem.bias,
+            batch_first=problem.batch_first,
             bidirectional=problem.bidirectional,
+            proj_size=problem.proj_size,
         )
+        self.resets = problem.resets
 
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        if lengths:
-            packed = pack_padded_sequence(x, lengths[0], enforce_sorted=False)
-            short, (h_n, c_n) = super().forward(packed, (h0, c0))
-            return pad_packed_sequence(short, total_length=len(x))[0], h_n, c_n
-        output, (h_n, c_n) = super().forward(x, (h0, c0))
+    def run(self, x: Any, h: Tensor, c: Tensor) -> tuple[Any, Tensor, Tensor]:
+        """Call nn.LSTM on x, or on a PackedSequence."""
+        output, (h_n, c_n) = super().forward(x, (h, c))
         return output, h_n, c_n
+
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *extra: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        time, order = int(self.batch_first), {"batch_first": self.batch_first}
+        if self.resets:
+            outputs, h, c, anew = [], h0, c0, extra[0].to(x.device)[:, :, None]
+            cuts = sorted({0, *extra[0].any(1).nonzero().flatten().tolist()})
+            for start, part in zip(cuts, x.tensor_split(cuts[1:], time), strict=True):
+                output, h, c = self.run(part, h.masked_fill(anew[start], 0.0), c.masked_fill(anew[start], 0.0))
+                outputs.append(output)
+            return torch.cat(outputs, time), h, c
+        if extra:
+            packed = pack_padded_sequence(x, extra[0], enforce_sorted=False, **order)
+            short, h_n, c_n = self.run(packed, h0, c0)
+            return pad_packed_sequence(short, total_length=x.shape[time], **order)[0], h_n, c_n
+        return self.run(x, h0, c0)
 
 
 class CellLSTM(nn.Module):
@@ -152,22 +169,30 @@ class CellLSTM(nn.Module):
         """`make_cell` gets the width of a layer's input."""
         super().__init__()
         self.problem = problem
+        self.dropout = 0.0
         self.cells = nn.ModuleDict({suffix: make_cell(width) for _, suffix, width in layers(problem)})
 
-    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor, *extra: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See CanonicalLSTM; at steps that are not within a row's length, the row keeps its state."""
-        cell, outputs = self.cells[suffix], []
-        within = inside(x, *lengths) if lengths else None
-        lives: Sequence[Tensor | None] = [None] * len(x) if within is None else within.unbind(0)
-        for x_t, live in zip(x.unbind(0), lives, strict=True):
+        cell, outputs, resets = self.cells[suffix], [], self.problem.resets
+        within = inside(x, *extra) if extra and not resets else None
+        masks = extra[0].to(x.device)[:, :, None] if resets else within
+        for x_t, mask in zip(x.unbind(0), [None] * len(x) if masks is None else masks.unbind(0), strict=True):
+            if resets:
+                h, c = h.masked_fill(mask, 0.0), c.masked_fill(mask, 0.0)  # type: ignore[arg-type]
             new_h, new_c = cell(x_t, (h, c))
-            h, c = (new_h, new_c) if live is None else (torch.where(live, new_h, h), torch.where(live, new_c, c))
+            h, c = (new_h, new_c) if within is None else (torch.where(mask, new_h, h), torch.where(mask, new_c, c))  # type: ignore[arg-type]
             outputs.append(h)
         output = torch.stack(outputs)
         return output if within is None else output * within, h, c
 
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return stack(self.problem, self.layer, x, h0, c0, *lengths)
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *extra: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def dropped(_: int, output: Tensor) -> Tensor:
+            return functional.dropout(output, self.dropout, self.training)
+
+        x = x.transpose(0, 1) if self.problem.batch_first else x
+        output, h_n, c_n = stack(self.problem, self.layer, x, h0, c0, *extra, between=dropped)
+        return output.transpose(0, 1) if self.problem.batch_first else output, h_n, c_n
 
 
 class Model(nn.Module):
@@ -177,10 +202,12 @@ class Model(nn.Module):
         super().__init__()
         self.problem = problem
         self.lstm = lstm
-        self.fc = nn.Linear(problem.directions * problem.hidden_size, output_size)
+        self.fc = nn.Linear(problem.directions * problem.state_size, output_size)
 
-    def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
-        """x (T, B, I) → prediction (B, O)."""
-        states = self.problem.num_layers * self.problem.directions, x.shape[1], self.problem.hidden_size
-        h_n = self.lstm(x, x.new_zeros(states), x.new_zeros(states), *lengths)[1]
+    def forward(self, x: Tensor, *extra: Tensor) -> Tensor:
+        """x (T, B, I), or (B, T, I) where the problem is batch_first → prediction (B, O)."""
+        problem = self.problem
+        rows = problem.num_layers * problem.directions, x.shape[0 if problem.batch_first else 1]
+        h0, c0 = x.new_zeros(*rows, problem.state_size), x.new_zeros(*rows, problem.hidden_size)
+        h_n = self.lstm(x, h0, c0, *extra)[1]
         return self.fc(torch.cat(tuple(h_n[-self.problem.directions :]), dim=1))  # type: ignore[no-any-return]

@@ -90,6 +90,24 @@ def test_a_training_step_agrees_with_an_outside_judge(name):
     agreement.compare(got, judge(problem, weights, inputs), "float64", name)
 
 
+JUDGED = [
+    pytest.param(name.values[0], text, marks=name.marks)
+    for name in NAMES
+    for text in ("t7-b4-i3-h4-l2-first-resets", "t5-b3-i3-h4-l2-bi-p2", "t5-b3-i3-h4-bi-even-first")
+    if not registry.resolve(name.values[0]).lacks("cpu", Problem.parse(f"{text}-float64"), "sequence")
+]
+
+
+@pytest.mark.parametrize(("name", "text"), JUDGED)
+def test_a_variant_agrees_with_an_outside_judge(name, text):
+    """With nn.LSTM, which is time-major, and goes step by step where there are resets."""
+    problem, weights, inputs = given(text)
+    got = evaluate_case(
+        registry.resolve(name), Case(problem, weights, inputs, frozenset({*weights, "x", "h0", "c0", "d_h_n"}))
+    )
+    agreement.compare(got, torch_judge(problem, weights, inputs), "float64", name)
+
+
 @pytest.mark.parametrize(
     "name", [*map(marked, ("torch_lstm", "torch_cell", "torch_cell_autograd", "jax_scan", "flax_nnx"))]
 )
