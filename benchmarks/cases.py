@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impls.core.contract import MODES
+from impls.core.contract import MODES, MODES_OF
 from impls.core.problem import Problem
 
 
@@ -52,6 +53,11 @@ class Preset:
     implementations: tuple[str, ...] = ()
 
 
+def pairs_of(workloads: Sequence[str], modes: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return pairs of workload and mode: by default of a sequence, and all modes of a workload."""
+    return tuple((workload, mode) for workload in workloads or ("sequence",) for mode in modes or MODES_OF[workload])
+
+
 SEQUENCE = tuple(("sequence", mode) for mode in MODES)
 TRAINED = (("sequence", "forward"), ("sequence", "train_step"))
 
@@ -65,6 +71,13 @@ PUBLISHED = (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128")
 
 PACKED = tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var"))
 """The same batch with and without lengths, by sequence length, as in pytorch/pytorch#149194."""
+
+STREAMED = ("t64-b1-i32-h32", "t64-b1-i128-h128", "t64-b4-i128-h128", "t64-b32-i128-h128")
+OF_STREAMS = (
+    "torch_lstm", "torch_lstm_compiled", "torch_lstmcell", "torch_cell", "torch_cpp", "jax_scan", "jax_ffi", "flax_nnx",
+    "numpy_lstm",
+)  # fmt: skip
+"""One step a call with the state kept, as audio and trading use an LSTM."""
 
 OPTIONS = (
     "", "-l2", "-l2-drop", "-bi", "-nobias", "-p64", "-var", "-even", "-first", "-resets",
@@ -105,6 +118,8 @@ PRESETS = {
         ("torch_lstm", "torch_cpp", "jax_scan", "keras_tensorflow", "keras_jax", "keras_torch"),
     ),
     "compile": Preset(COMPILED, TRAINED, 2, 2, 0.015, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
+    # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
+    "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, 0.015, OF_STREAMS),
     "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
 }
 
@@ -134,4 +149,5 @@ AGREE_PROBLEMS = (
 """T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, lengths, and a problem of real size."""
 
 AGREE_CELL_PROBLEMS = ("t13-b7-i17-h11", "t9-b3-i5-h7-l2", "t9-b3-i5-h7-nobias", "t6-b2-i3-h4-bi")
-"""Those of AGREE_PROBLEMS that `cell` is checked on too: a step is the same work whatever T is."""
+"""Those of AGREE_PROBLEMS that `cell` is checked on too, and `stream` but for the last: a step is the same work
+whatever T is."""

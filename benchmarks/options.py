@@ -106,7 +106,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     workloads: Annotated[
         tuple[str, ...],
-        Flag("--workload", "A step, all steps, or these and a loss. Repeatable.", click.Choice(WORKLOADS)),
+        Flag(
+            "--workload",
+            "A step, all steps, these and a loss, or a step with the state kept. Repeatable.",
+            click.Choice(WORKLOADS),
+        ),
     ] = ()
     modes: Annotated[
         tuple[str, ...],

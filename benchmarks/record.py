@@ -10,7 +10,8 @@ Schema versions
     6  2026-11: turns have gpu_hertz, gpu_celsius, gpu_joules, gpu_throttled and gpu_others
     7  2026-11: rows have pipelined_seconds, gpu_seconds and gpu_kernels; turns have flush_seconds
     8  2026-11: turns have no flush_seconds and no gpu_joules
-    9  2026-11: rows have even, proj_size, batch_first, dropout, resets and warning
+    9  2026-11: rows have even, proj_size, batch_first, dropout, resets and warning; turns have p99_seconds
+       and largest_seconds
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ Where they cannot be used, every function raises a UsageError.
 from __future__ import annotations
 
 import fcntl
-import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -18,13 +17,12 @@ import click
 import msgspec
 
 from benchmarks import ROOT, choices, json_files, machine, processors
-from benchmarks.cases import PRESETS, Benchmark
+from benchmarks.cases import PRESETS, Benchmark, pairs_of
 from benchmarks.choices import file_digest
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core import registry
-from impls.core.contract import MODES
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
@@ -116,7 +114,7 @@ def planned(options: RunOptions) -> RunOptions:
     real = os.path.realpath(weights) if weights else None
     pairs = preset.pairs
     if options.workloads or options.modes:
-        pairs = tuple(itertools.product(options.workloads or ("sequence",), options.modes or MODES))
+        pairs = pairs_of(options.workloads, options.modes)
     choices.set_precision(options.precision, options.device)
     return msgspec.structs.replace(
         options,

@@ -17,6 +17,7 @@ FRAMEWORK = "flax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+WORKLOADS = ("cell", "sequence", "model", "stream")
 VARIANTS = ("lengths",)
 
 LAYOUT = SingleBias("dense_i", "dense_h")

@@ -24,6 +24,7 @@ FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
+WORKLOADS = ("cell", "sequence", "model", "stream")
 OPTIONAL = True
 SOURCE = "jax_lstm.cpp", (jax.ffi.include_dir(),)
 """Its name, and the folders of headers that it needs."""

@@ -12,6 +12,7 @@ FRAMEWORK = "jax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+WORKLOADS = ("cell", "sequence", "model", "stream")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 

@@ -4,7 +4,7 @@ How layers and directions are joined, and the batched products of the backward, 
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ FRAMEWORK = "numpy"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
-WORKLOADS = ("cell", "sequence")
+WORKLOADS = ("cell", "sequence", "stream")
 VARIANTS = ("lengths",)
 OPTIONAL = True
 
@@ -56,7 +56,7 @@ def layer_forward(
     """
     tape = Tape(x, inside, [h], [c], [])
     hidden = h.shape[1]
-    recurrent = np.ascontiguousarray(weight_hh.T)
+    recurrent = weight_hh.T if len(x) == 1 else np.ascontiguousarray(weight_hh.T)
     lives = masks(inside)
     for from_x, live in zip(x @ weight_ih.T + bias, lives, strict=True):
         z = from_x + h @ recurrent
@@ -104,12 +104,13 @@ def layer_backward(
 
 @dataclass
 class State:
-    """Weights and inputs in the problem's dtype, lengths where there are any, and what forward_train kept."""
+    """Weights and inputs in the problem's dtype, lengths where there are any, what was kept, a stream's calls."""
 
     weights: dict[str, Array]
     inputs: dict[str, Array]
     lengths: Array | None = None
     tapes: list[Tape] = field(default_factory=list)
+    calls: int = 0
 
 
 def watching(events: list[tuple[str, Ran]]) -> type[Array]:
@@ -163,6 +164,13 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def forward(state: State) -> dict[str, Array]:
         return run(state, keep=False)[0]
 
+    def step(state: State) -> dict[str, Array]:
+        x, at = state.inputs["x"], state.calls % problem.seq_len
+        results, _ = run(replace(state, inputs=state.inputs | {"x": x[at : at + 1]}), keep=False)
+        state.inputs |= {"h0": results["h_n"], "c0": results["c_n"]}
+        state.calls += 1
+        return results
+
     def forward_train(state: State) -> dict[str, Array]:
         state.tapes = []  # their memory can be used again
         outputs, state.tapes = run(state, keep=True)
@@ -193,4 +201,6 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         return longest(added(events)) + (f" ({library})" if library else "")
 
     prepared = Prepared(load, to_numpy, forward, forward_train, backward, train_step, kernel)
+    if workload == "stream":
+        prepared = Prepared(load, to_numpy, step, kernel=kernel)
     return prepared

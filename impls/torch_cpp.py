@@ -21,6 +21,7 @@ FRAMEWORK = "torch"
 TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
+WORKLOADS = ("cell", "sequence", "model", "stream")
 SOURCE = "torch_lstm.cpp"
 
 

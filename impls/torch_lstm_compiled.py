@@ -9,7 +9,7 @@ from impls.families.torch import FlatLSTM, of_module, settle_compiler
 
 FRAMEWORK = "torch"
 TRACK = "tuned"
-WORKLOADS = ("cell", "sequence")  # torch 2.13 can't compile the model's step: mkldnn_rnn_layer gets no tensor
+WORKLOADS = ("cell", "sequence", "stream")  # torch 2.13 can't compile the model's step: mkldnn_rnn_layer gets no tensor
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 OPTIONAL = True

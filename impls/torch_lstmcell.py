@@ -9,6 +9,7 @@ FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+WORKLOADS = ("cell", "sequence", "model", "stream")
 VARIANTS = ("lengths", "batch_first", "dropout", "resets")
 
 

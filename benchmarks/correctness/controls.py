@@ -222,6 +222,12 @@ LAYERS: dict[str, Fault] = {
 """What must be refused at PROBLEM_OF_LAYERS."""
 MEMORY: dict[str, Fault] = {"last_half": last_half, "windows": windows, "first_half": first_half}
 """What must be refused at PROBLEM_OF_MEMORY, and would pass in float32 if no unit remembered."""
+STREAM: dict[str, Callable[[int, Inputs, Inputs], Inputs]] = {
+    "state_not_kept": lambda _, __, first: first,
+    "state_reset": lambda calls, kept, first: kept if calls % 1000 else first,
+    "only_c_kept": lambda _, kept, first: dataclasses.replace(kept, h0=first.h0),
+}
+"""What must be refused of a stream: a call's inputs by the number of calls before it, those kept, and the first."""
 FAULTS = {PROBLEM: CONTROLS, PROBLEM_OF_LENGTHS: LENGTHS, PROBLEM_OF_LAYERS: LAYERS, PROBLEM_OF_MEMORY: MEMORY}
 
 EXTREME: dict[str, Fault] = {
@@ -246,6 +252,19 @@ def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
     )
 
 
+def prepare_stream(fault: Callable[[int, Inputs, Inputs], Inputs], problem: Problem, weights: Weights) -> Prepared:
+    """Return the Prepared of a fault of STREAM."""
+    right = reference.prepare(problem, weights, "cpu", "stream")
+    step = right.call("forward")
+
+    def forward(state: dict[str, Any]) -> Any:
+        calls, first = state.get("before", (0, state["inputs"]))
+        state |= {"inputs": fault(calls, state["inputs"], first), "before": (calls + 1, first)}
+        return step(state)
+
+    return dataclasses.replace(right, forward=forward)
+
+
 def _reason(check: Callable[..., object], *arguments: object) -> str | None:
     """Return the reason why a check refuses; None where it passes."""
     try:
@@ -257,7 +276,7 @@ def _reason(check: Callable[..., object], *arguments: object) -> str | None:
 
 def refusals(dtype: str) -> dict[str, str | None]:
     """Return the reason why agreement refuses each control, by the control's name; None where it passes."""
-    reasons: dict[str, str | None] = {}
+    reasons = dict[str, str | None]()
     for problem, faults in FAULTS.items():
         in_dtype = problem.replace(dtype=dtype)
         weights = make_weights(in_dtype)
@@ -265,6 +284,10 @@ def refusals(dtype: str) -> dict[str, str | None]:
         for name, fault in faults.items():
             prepared = prepare(fault, in_dtype, weights)
             reasons[name] = _reason(agreement.check, prepared, in_dtype, "sequence", "train_step", want)
+    want = agreement.expected(in_dtype, "stream", weights)  # of PROBLEM_OF_MEMORY
+    for name, kept in STREAM.items():
+        prepared = prepare_stream(kept, in_dtype, weights)
+        reasons[name] = _reason(agreement.check, prepared, in_dtype, "stream", "forward", want)
     return reasons
 
 

@@ -43,8 +43,9 @@ class Matrix:
         self.benchmarks: dict[str, list[Benchmark]] = {}
         workloads = options.workloads or WORKLOADS
         for problem in problems:
-            whole = problem.id in {*AGREE_PROBLEMS} - {*AGREE_CELL_PROBLEMS}
-            if compared := [workload for workload in workloads if not (whole and workload == "cell")]:
+            left_out = {"stream"} if problem.not_streamed and not options.workloads else set()
+            left_out |= {"cell", "stream"} if problem.id in {*AGREE_PROBLEMS} - {*AGREE_CELL_PROBLEMS} else set()
+            if compared := [workload for workload in workloads if workload not in left_out]:
                 self.benchmarks[problem.id] = [Benchmark(problem, workload, "forward") for workload in compared]
         if "sequence" in workloads:
             for extreme in extremes.EXTREMES:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, Any
 
 import click
 import msgspec
 
 from benchmarks import choices
-from benchmarks.cases import GATED_MODES, GATED_PROBLEM, Benchmark
+from benchmarks.cases import GATED_MODES, GATED_PROBLEM, Benchmark, pairs_of
 from benchmarks.options import Flag, Options
 from benchmarks.regression import comparison, decision
 from benchmarks.regression.comparison import Comparison
 from benchmarks.runner.blocks import SPACING_SECONDS
 from benchmarks.worker.devices import LEAST_TURN
-from impls.core.contract import MODES
 
 BLOCKS = 24
 """Blocks of a replicate."""
@@ -105,8 +103,7 @@ def turn_seconds(benchmarks: int, device: str) -> float:
 def choose_benchmarks(options: GateOptions) -> tuple[str, ...]:
     """Return the benchmarks that the options ask for; by default a sequence's forward and train step."""
     problems = choices.choose_problems(options.problems, None, [GATED_PROBLEM])
-    modes = options.modes or (MODES if options.workloads else GATED_MODES)
-    pairs = list(itertools.product(options.workloads or ("sequence",), modes))
+    pairs = pairs_of(options.workloads, options.modes or (() if options.workloads else GATED_MODES))
     return tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs)
 
 

@@ -196,13 +196,13 @@ class Session:
         return list(rows.values())
 
     def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
-        """Write the reference's results for a replicate: those of `model` after as many steps as a turn has calls."""
-        steps: dict[str, set[int]] = {}
+        """Write the reference's results for a replicate; where calls change the state, after as many as a turn has."""
+        steps: dict[tuple[str, str, bool], set[int]] = {}
         peaks = {name for side in self.sides for name in side.versions if side.versions[name].implementation.is_peak}
         for name in todo.keys() - peaks:  # nothing of the peak is compared
             for benchmark in todo[name]:
                 if agreement.updates(benchmark.workload, benchmark.mode):
-                    steps.setdefault(benchmark.problem.id, set()).add(self.plan(name, benchmark).calls)
+                    steps.setdefault(key_of(benchmark), set()).add(self.plan(name, benchmark).calls)
         wanted, options = dict.fromkeys(itertools.chain(*todo.values())), self.options
         with self.stopwatch.spent("agreement"):
             self.expected = write_expected(
@@ -226,10 +226,13 @@ class Session:
         start of a turn, so an arm with shorter turns looks slower. A single bad estimate for the whole run would give
         an arm shorter turns in all its replicates.
         """
+        device = self.options.device
         keys = [(side.label, name, benchmark.id) for side in self.sides]
         seen = [self.seconds_seen.get(key, [self.admissions[key].seconds or 0.0]) for key in keys]
-        device = self.options.device
-        return plan(max(map(statistics.median, seen)), self.options.turn_seconds, WARM_UP[device], LEAST_TURN[device])
+        each = benchmark.workload == "stream"
+        return plan(
+            max(map(statistics.median, seen)), self.options.turn_seconds, WARM_UP[device], LEAST_TURN[device], each
+        )
 
     def learn(self, rows: Iterable[Record]) -> None:
         """Keep rows, and what later replicates need: what has failed is not tried again; times give later plans."""

@@ -33,8 +33,11 @@ ADMISSION = (False, True)
 REPLICATE = (False, False)
 """In a replicate, turns use two sets of inputs, and a result of either is checked."""
 
-STEPS = (1, 3)
-"""At the admission, the parameters of the `model` workload are compared after these numbers of SGD steps."""
+STEPS = {"model": (1, 3), "stream": (1, 3, 1003)}
+"""After how many calls on the same state a result is compared at the admission, where each call changes the state.
+
+A stream that loses its state now and then, at least every 1,000 calls, is found so.
+"""
 
 Results = Mapping[str, Array]
 
@@ -151,20 +154,25 @@ def expected(
     weights: Weights,
     seed: int = 11,
     zero_states: Sequence[bool] = ADMISSION,
-    steps: Iterable[int] = STEPS,
+    steps: Iterable[int] | None = None,
 ) -> dict[str, Array]:
-    """Return the reference's results by `SET/STEPS/NAME`: set of inputs, SGD steps (1 except for `model`), tensor.
+    """Return the reference's results by `SET/STEPS/NAME`: set of inputs, calls (1 if each call is the same), tensor.
 
-    With what `usual` returns.
+    With what `usual` returns. `steps` are the numbers of calls; None for STEPS.
     """
     results = usual(problem, workload, weights, seed)
+    wanted = sorted(STEPS.get(workload, ()) if steps is None else steps)
     for k, zero in enumerate(zero_states):
         inputs = make_inputs(problem, seed + k, zero)
+        if workload == "stream":
+            for step, after in reference.run_stream(problem, weights, inputs, wanted):
+                results |= {f"{k}/{step}/{name}": value for name, value in after.items()}
+            continue
         run = reference.run_model if workload == "model" else reference.run_sequence
         results |= {f"{k}/1/{name}": value for name, value in run(problem, weights, inputs).items()}
         if workload == "model":
             done, params = 0, weights
-            for step in sorted(steps):
+            for step in wanted:
                 after = reference.run_model_steps(problem, params, inputs, step - done)
                 done, params = step, {name: after[f"param_{name}"] for name in weights}
                 results |= {f"{k}/{step}/{name}": value for name, value in after.items()}
@@ -180,8 +188,8 @@ def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) ->
 
 
 def updates(workload: str, mode: str) -> bool:
-    """Whether each call changes the parameters, so that a result depends on how many calls were made before."""
-    return (workload, mode) == ("model", "train_step")
+    """Whether each call changes the state, so that a result depends on how many calls were made before."""
+    return workload == "stream" or (workload, mode) == ("model", "train_step")
 
 
 def check(
@@ -205,13 +213,14 @@ def check(
     # the first set again, after the second has been loaded and run: no result of the second may be left over
     for turn, k in enumerate((0, 1, 0)):
         prepared.make_ready(mode, states[k])
-        # a step that changes the parameters is compared from a fresh state, after 1 step and after 3
+        # what changes its state is compared from a fresh one, after some numbers of calls
         state = prepared.load(sets[k]) if stepping else states[k]
-        for steps in range(1, max(STEPS) + 1 if stepping else 2):
-            got = prepared.to_numpy(mode, call(state))
+        for steps in range(1, max(STEPS[workload]) + 1 if stepping else 2):
+            result = call(state)
             where = f"{workload}/{mode}, inputs {k}{' again' if turn == 2 else ''}"
             where += f", after {steps} steps" if stepping else ""
             if part := part_of(want, f"{k}/{steps}", workload, mode):
+                got = prepared.to_numpy(mode, result)
                 errors.append(compare(got, part, problem.dtype, where, least=least_of(want)))
     if problem.dropout and not inference:
         check_drops(prepared, problem, mode, seed)

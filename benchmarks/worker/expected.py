@@ -42,7 +42,7 @@ def write_expected(
     folder: Path,
     inputs: int,
     zero_states: Sequence[bool] = agreement.ADMISSION,
-    steps: Mapping[str, Collection[int]] | None = None,
+    steps: Mapping[Key, Collection[int]] | None = None,
 ) -> Expected:
     """Write the reference's results of every problem and workload to files.
 
@@ -51,7 +51,7 @@ def write_expected(
         seed, weights_path: of the weights: see `weights_of`.
         folder: where the files are written. Those of an earlier call are replaced.
         inputs, zero_states: the seed of the inputs, and of each set of them, whether its h0 and c0 are zero.
-        steps: by the id of a problem, the numbers of SGD steps to compute for `model`; None for those of the admission.
+        steps: by key, the numbers of calls to compute where each changes the state; None for those of the admission.
     """
     files: Expected = {}
     for benchmark in benchmarks:
@@ -62,7 +62,7 @@ def write_expected(
             results = extremes.expected(problem.dtype, seed, inputs)
         else:
             arrays = weights_of(benchmark, seed, weights_path)
-            wanted = agreement.STEPS if steps is None else steps.get(benchmark.problem.id, ())
+            wanted = None if steps is None else steps.get(key, ())
             results = agreement.expected(problem, workload, arrays, inputs, zero_states, wanted)
         files[key] = folder / f"expected-{len(files)}.float64"
         save(files[key], results)

@@ -199,6 +199,8 @@ class TakeTurn(Request[Taken]):
         opened = worker.opened[self.benchmark]
         plan = timing.Plan(self.samples, self.calls_per_sample)
         turn, result = timing.turn(opened.call, opened.state, plan)
+        if opened.benchmark.workload == "stream":
+            timing.summarize(turn)
         if self.read:
             waited = sanity.read(None, worker.wait)
             reading = sanity.read(result, opened.finish)
@@ -229,7 +231,7 @@ class Compare(Request[None]):
         assert part, f"no results of the reference under {self.prefix}"
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
         arrays = reading.arrays
-        if benchmark.problem.dropout:
+        if benchmark.problem.dropout and benchmark.mode != "forward":
             whole = replace(worker.inputs_of(benchmark, int(self.prefix.partition("/")[0])), dropout=0.0)
             arrays = opened.finish(opened.call(opened.fresh(whole)))
         agreement.compare(arrays, part, benchmark.problem.dtype, where, least=agreement.least_of(want))

@@ -23,7 +23,9 @@ LONG_SECONDS = 50e-6
 """A call of at least this time is timed by itself: reading the clock twice takes about 0.1 µs, 0.2 % of it."""
 
 MOST_SAMPLES = 200
-"""The most samples of a turn."""
+"""The most samples of a turn that keeps them."""
+CALLS = 1000
+"""The calls of a turn each of which is timed by itself: ten of them are above the 99th percentile."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Turn(msgspec.Struct, kw_only=True):
     position: Int32 | None = None  # in the block's order of turns
     started: float | None = None  # seconds since the epoch
     seconds: float  # of a call: the median of the samples
-    samples: list[float] | None = None  # seconds per call
+    samples: list[float] | None = None  # seconds per call; None where these two stand for them
+    p99_seconds: float | None = None  # of CALLS calls, each timed by itself
+    largest_seconds: float | None = None  # of the same
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
     involuntary_switches: int | None = None
@@ -113,15 +117,22 @@ def estimate(call: Call, state: Any, seconds: float) -> float:
     return times[len(times) // 2]
 
 
-def plan(seconds_per_call: float, turn_seconds: float, warm_seconds: float = 0.0, least_seconds: float = 0.0) -> Plan:
+def plan(
+    seconds_per_call: float,
+    turn_seconds: float,
+    warm_seconds: float = 0.0,
+    least_seconds: float = 0.0,
+    each: bool = False,
+) -> Plan:
     """Return how to fill a turn of `turn_seconds` with calls of about `seconds_per_call`.
 
     Calls go on for `warm_seconds` before it. It takes at least `least_seconds`, with no more than MOST_SAMPLES samples.
+    With `each`, it has CALLS calls, each timed by itself: the largest of them is that of as many for all arms.
     """
     per_sample = max(1, math.ceil(max(LONG_SECONDS, least_seconds / MOST_SAMPLES) / seconds_per_call))
     samples = max(1, min(MOST_SAMPLES, round(turn_seconds / (per_sample * seconds_per_call))))
     before = math.ceil(warm_seconds / seconds_per_call) - 1  # the turn itself begins with an untimed call
-    return Plan(samples, per_sample, max(0, before))
+    return Plan(*((CALLS, 1) if each else (samples, per_sample)), max(0, before))
 
 
 def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
@@ -147,6 +158,13 @@ def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
         first_seconds=first,
     )
     return taken, result
+
+
+def summarize(taken: Turn) -> None:
+    """Keep the 99th percentile and the largest of a turn's samples in place of them."""
+    ordered, taken.samples = sorted(taken.samples or ()), None
+    taken.p99_seconds = ordered[math.ceil(0.99 * len(ordered)) - 1]
+    taken.largest_seconds = ordered[-1]
 
 
 def pipelined(submit: Call, state: Any, warm: int, calls: int, drain: Callable[[], None]) -> tuple[float, Any]:

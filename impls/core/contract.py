@@ -6,7 +6,7 @@ An implementation is a Python file. It has constants, which are read without run
     TRACK = "default"                                 # default or tuned
     DEVICES = ("cpu", "cuda")                         # optional; both where absent
     DTYPES = ("float32", "float64", "bfloat16")       # optional; float32 and float64 where absent; float16 too
-    WORKLOADS = ("cell", "sequence")                  # optional; all three where absent
+    WORKLOADS = ("cell", "sequence")                  # optional; cell, sequence and model where absent
     VARIANTS = ("lengths", "proj_size")               # optional: what else it can do: see VARIANTS in problem.py
     LIMITS = {"x-huge": "why"}                        # optional: extremes of `agree` that it is known to get wrong
     OPTIONAL = True                                   # optional: it runs only where it is named, or with all
@@ -30,8 +30,12 @@ from impls.core.weights import Array, Inputs
 CONTRACT = 2
 """Counted up when older implementations and families no longer work with a newer impls/core and benchmarks/."""
 
-WORKLOADS = ("cell", "sequence", "model")
+USUAL_WORKLOADS = ("cell", "sequence", "model")
+"""Those of an implementation that sets no WORKLOADS."""
+WORKLOADS = (*USUAL_WORKLOADS, "stream")
 MODES = ("forward", "forward_train", "backward", "train_step")
+MODES_OF = dict.fromkeys(WORKLOADS, MODES) | {"stream": ("forward",)}
+"""The modes that there are of each workload."""
 TRACKS = ("default", "tuned", "peak", "reference")
 DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
@@ -72,6 +76,9 @@ class Prepared:
 
     `compiled_before()`, where there is one, returns for how many seconds an earlier process has compiled what this one
     uses, or loading has; 0 when it is called again. They are added to the first call that the tables show.
+
+    The workload `stream` has `forward` alone. Each call takes the next step of x, after the last one the first again,
+    and goes on from the h and c that the call before left in the state: those of the inputs at first. T is then 1.
 
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),

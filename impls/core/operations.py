@@ -14,12 +14,13 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     """Return the floating-point operations of the matrix products that every LSTM does for that benchmark.
 
     A product of (m, k) and (k, n) counts 2·m·k·n. Forward: x @ W_ih.T and h @ W_hh.T of each step, and h @ W_hr.T where
-    h is projected. Backward: two products for each of those. `cell` is one step; `model` needs no gradient of x.
+    h is projected. Backward: two products for each of those. `cell` and `stream` are a step; `model` needs no gradient
+    of x.
 
     Raises:
         ValueError: the mode is not known.
     """
-    steps = 1 if workload == "cell" else problem.seq_len
+    steps = 1 if workload in ("cell", "stream") else problem.seq_len
     per_column = 2 * steps * problem.batch * 4 * problem.hidden_size
     widths = [(layer, width) for layer, _, width in layers(problem)]
     projected = problem.proj_size / 4  # per column of the gates

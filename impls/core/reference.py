@@ -12,8 +12,8 @@ tests/impls/test_reference.py checks all this against 50 digits, and the gradien
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from impls.core.problem import Problem
 from impls.core.weights import Array, Inputs, Weights, layers, shapes
 
 Results = dict[str, Array]
+MOST_AT_ONCE = 1000
+"""Steps of a stream: for each of them, the forward keeps what a backward would need."""
 
 
 def bytes_needed(problem: Problem) -> int:
@@ -276,6 +278,22 @@ def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     return {**outputs, **backward(problem, weights, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n)}
 
 
+def run_stream(
+    problem: Problem, weights: Weights, inputs: Inputs, calls: Iterable[int]
+) -> Iterator[tuple[int, Results]]:
+    """Yield each number of calls, from the least, and the results of the last of so many: output (1, B, P), h_n, c_n.
+
+    A call is a step. It takes the next x (B, I), after the last one the first again, and goes on from h and c.
+    """
+    h, c, done, results = inputs.h0, inputs.c0, 0, Results()
+    for wanted in sorted(calls):
+        while done < wanted:  # x at most once at a time
+            at = done % len(inputs.x)
+            results, _ = forward(problem, weights, inputs.x[at : at + wanted - done][:MOST_AT_ONCE], h, c)
+            h, c, done = results["h_n"], results["c_n"], done + len(results["output"])
+        yield wanted, {**results, "output": results["output"][-1:]}
+
+
 def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return prediction (B, O), loss () and grad_NAME of every parameter, of the `model` workload."""
     h0, c0 = np.zeros_like(inputs.h0), np.zeros_like(inputs.c0)
@@ -309,6 +327,7 @@ FRAMEWORK = "numpy"
 TRACK = "reference"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
+WORKLOADS = ("cell", "sequence", "model", "stream")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 
@@ -316,7 +335,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     """See impls/core/contract.py. It always computes in float64."""
 
     def load(inputs: Inputs) -> dict[str, Any]:
-        return {"inputs": inputs, "weights": weights}
+        return {"inputs": inputs, "weights": weights, "calls": 0}
 
     def run(state: dict[str, Any]) -> Results:
         if workload == "model":
@@ -330,4 +349,12 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         state["weights"] = {name: results[f"param_{name}"] for name in weights}
         return results
 
+    def step(state: dict[str, Any]) -> Results:
+        x, at = state["inputs"].x, state["calls"] % problem.seq_len
+        _, results = next(run_stream(problem, weights, replace(state["inputs"], x=x[at : at + 1]), [1]))
+        state["inputs"], state["calls"] = replace(state["inputs"], h0=results["h_n"], c0=results["c_n"]), at + 1
+        return results
+
+    if workload == "stream":
+        return Prepared(load, lambda _, result: result, step)
     return Prepared(load, lambda _, result: result, run, run, run, train_step)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import msgspec
 
 import impls
-from impls.core.contract import DEVICES, TRACKS, WORKLOADS
+from impls.core.contract import DEVICES, TRACKS, USUAL_WORKLOADS, WORKLOADS
 from impls.core.files import check_name, read_regular
 from impls.core.problem import DTYPES, VARIANTS, Problem
 
@@ -55,7 +55,7 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     track: Track
     devices: Annotated[tuple[Device, ...], SOME] = DEVICES
     dtypes: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
-    workloads: Annotated[tuple[Workload, ...], SOME] = WORKLOADS
+    workloads: Annotated[tuple[Workload, ...], SOME] = USUAL_WORKLOADS
     variants: tuple[Variant, ...] = ()
     lengths: bool = False  # as files before VARIANTS say it
     limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
@@ -84,6 +84,8 @@ class Implementation(Constants, frozen=True, kw_only=True):
         ):
             if value not in known:
                 return f"only for {kind} {', '.join(known)}, not {value}"
+        if workload == "stream" and problem.not_streamed:
+            return f"no {problem.not_streamed[0]} in a stream: a call takes one step"
         return None
 
     @property

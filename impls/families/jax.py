@@ -8,8 +8,8 @@ jitted function: XLA would fold values that the function closes over into consta
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -121,7 +121,8 @@ def both_biases(params: dict[str, jax.Array], suffix: str) -> jax.Array | float:
 class State:
     """The parameters, inputs (for `model` x and target), cotangents, lengths or resets, and what was kept.
 
-    `training` returns what a training mode is given by keyword.
+    `training` returns what a training mode is given by keyword. Of a stream, x comes from `steps`, again and again, and
+    the other inputs are the h and c of the last call.
     """
 
     params: Params
@@ -130,6 +131,7 @@ class State:
     extra: tuple[jax.Array, ...]
     training: Callable[[], dict[str, Any]]
     pullback: Any = None
+    steps: Iterator[jax.Array] = field(default_factory=lambda: iter(()))
 
 
 Modes = dict[str, Callable[[State], Any]]
@@ -187,7 +189,8 @@ def prepare_function(
         if is_model:
             return State(put(encoded), (put(x, 1), put(inputs.target, 0)), put(np.ones(())), extra, training)
         arrays, cotangents = (x, inputs.h0, inputs.c0), (d_output, inputs.d_h_n, inputs.d_c_n)
-        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), extra, training)
+        steps = itertools.cycle(put([x[t : t + 1] for t in range(len(x))], 1)) if workload == "stream" else iter(())
+        return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), extra, training, steps=steps)
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         named = layout.results(workload, mode, _copied(result), weights)
@@ -195,7 +198,10 @@ def prepare_function(
 
     is_model = workload == "model"
     key, calls = jax.device_put(jax.random.key(0), target(None)), itertools.count()
-    modes_of = _modes(is_model, *(_model(problem, lstm, layout) if is_model else _sequence(lstm)))
+    if workload == "stream":
+        modes_of = _stream(lstm)
+    else:
+        modes_of = _modes(is_model, *(_model(problem, lstm, layout) if is_model else _sequence(lstm)))
     submitted = modes_of(lambda tree: tree)
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes_of(jax.block_until_ready))
 
@@ -267,6 +273,19 @@ def _model(problem: Problem, lstm: LSTM, layout: Layout) -> Functions:
         return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, layout.rates(params))
 
     return predict, run_vjp, step
+
+
+def _stream(lstm: LSTM) -> Callable[[Wait], Modes]:
+    run = jax.jit(lstm)
+
+    def modes(wait: Wait) -> Modes:
+        def forward(state: State) -> Any:
+            state.inputs = wait(run(state.params, next(state.steps), *state.inputs[1:]))
+            return (state.inputs,)
+
+        return {"forward": forward}
+
+    return modes
 
 
 def _modes(is_model: bool, *functions: Callable[..., Any]) -> Callable[[Wait], Modes]:

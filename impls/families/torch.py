@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +42,8 @@ __all__ = ["CanonicalLSTM", "CellLSTM", "FlatLSTM", "HoistedLSTM", "LoopedLSTM",
 class State:
     """A copy of the module, what it is called with, on the device, and what forward_train kept.
 
-    `plain` is what inference gets: the same tensors without requires_grad. nn.LSTM under torch.compile is
+    `plain` is what inference gets: the same tensors without requires_grad. Of a stream, x comes from `steps`, again and
+    again, and h and c are those of the last call. nn.LSTM under torch.compile is
     unrolled over all time steps where one is asked, and calls oneDNN's LSTM where none is.
     """
 
@@ -51,6 +53,7 @@ class State:
     cotangents: tuple[Tensor, ...]
     target: Tensor
     leaves: list[Tensor]
+    steps: Iterator[Tensor]
     optimizer: torch.optim.Optimizer | None = None
     kept: tuple[Tensor, ...] = field(default_factory=tuple)
 
@@ -131,7 +134,8 @@ def prepare_module(
     own = {name: name if name.startswith("fc.") else prefix + names(name) for name in weights}
     module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)
     module.to(target)
-    modes, submitted = (_modes(is_model, waits, inference) for waits in (wait_for(target), lambda: None))
+    modes_of = _stream if workload == "stream" else functools.partial(_modes, is_model)
+    modes, submitted = (modes_of(waits, inference) for waits in (wait_for(target), lambda: None))
 
     def load(inputs: Inputs) -> State:
         copied = copy.deepcopy(module)
@@ -158,7 +162,8 @@ def prepare_module(
         if inputs.extra is not None:
             given += (torch.tensor(inputs.extra),)  # on the CPU, where pack_padded_sequence wants lengths
         plain = tuple(tensor.detach() for tensor in given)
-        return State(copied, given, plain, tuple(cotangents), _tensor(inputs.target, dtype, target), leaves, optimizer)
+        loss_target, steps = _tensor(inputs.target, dtype, target), itertools.cycle(plain[0].split(1))
+        return State(copied, given, plain, tuple(cotangents), loss_target, leaves, steps, optimizer)
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         named = zip(result_names(workload, mode, weights), result, strict=True)
@@ -184,6 +189,17 @@ def set_training(module: nn.Module, training: bool) -> None:
     """Put a module into training or evaluation mode, where it is not in it already: the call takes time."""
     if module.training != training:
         module.train(training)
+
+
+def _stream(wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:
+    def forward(state: State) -> tuple[Tensor, ...]:
+        set_training(state.module, False)
+        with inference():
+            state.plain = state.module(next(state.steps), *state.plain[1:])
+        wait()
+        return state.plain
+
+    return {"forward": forward}
 
 
 def _modes(is_model: bool, wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:

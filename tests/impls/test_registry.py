@@ -17,19 +17,20 @@ GOOD = 'FRAMEWORK = "torch"\nTRACK = "default"\ndef prepare(problem, weights, de
 
 CPU, BOTH, GPU = ("cpu",), ("cpu", "cuda"), ("cuda",)
 TWO, FOUR = ("float32", "float64"), ("float32", "float64", "bfloat16", "float16")
-ALL, NO_MODEL = ("cell", "sequence", "model"), ("cell", "sequence")
+ALL, NO_MODEL, KEPT = ("cell", "sequence", "model"), ("cell", "sequence"), ("stream",)
 
 PROMISED = {
-    "flax_linen flax_nnx jax_scan jax_scan_hoisted": (BOTH, FOUR, ALL, True),
-    "torch_cell torch_lstm torch_lstm_native torch_lstmcell": (BOTH, FOUR, ALL, True),
+    "flax_linen jax_scan_hoisted torch_lstm_native": (BOTH, FOUR, ALL, True),
+    "flax_nnx jax_scan torch_cell torch_lstm torch_lstmcell": (BOTH, FOUR, ALL + KEPT, True),
     "jax_scan_vjp torch_cell_autograd torch_cell_compiled torch_cell_hoisted": (BOTH, FOUR, ALL, False),
     "torch_scan torch_script torchrl_lstm": (BOTH, FOUR, ALL, False),
-    "torch_lstm_compiled": (BOTH, FOUR, NO_MODEL, False),
+    "torch_lstm_compiled": (BOTH, FOUR, NO_MODEL + KEPT, False),
     "equinox_lstm keras_jax keras_torch": (CPU, FOUR, ALL, True),
     "haiku_lstm jax_scan_vjp_sharded": (CPU, FOUR, ALL, False),
     "keras_tensorflow": (CPU, FOUR, NO_MODEL, True),
-    "jax_ffi torch_cpp": (CPU, TWO, ALL, False),
-    "numpy_lstm paddle_lstm": (CPU, TWO, NO_MODEL, True),
+    "jax_ffi torch_cpp": (CPU, TWO, ALL + KEPT, False),
+    "numpy_lstm": (CPU, TWO, NO_MODEL + KEPT, True),
+    "paddle_lstm": (CPU, TWO, NO_MODEL, True),
     "tinygrad_lstm": (CPU, TWO, NO_MODEL, False),
     "onnxruntime_lstm openvino_lstm": (CPU, ("float32",), ALL, True),
     "mlx_lstm": (CPU, ("float32",), NO_MODEL, False),

@@ -13,7 +13,7 @@ from benchmarks.cases import AGREE_PROBLEMS, Benchmark
 from benchmarks.correctness import controls
 from benchmarks.worker import agreement
 from impls.core import reference
-from impls.core.contract import MODES, WORKLOADS, Prepared
+from impls.core.contract import MODES, MODES_OF, WORKLOADS, Prepared
 from impls.core.formats import FORMATS
 from impls.core.precision import TF32, VARIABLE
 from impls.core.problem import Problem
@@ -30,6 +30,9 @@ WRONG_IN = {
     "last_half": "h_n",
     "windows": "output",
     "first_half": "grad_h0",
+    "state_not_kept": "output",
+    "state_reset": "output",
+    "only_c_kept": "output",
 }
 """How the name of the tensor begins in which a fault is: the reason names it."""
 
@@ -37,10 +40,11 @@ WRONG_IN = {
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_every_negative_control_is_refused(dtype):
     refused = controls.refusals(dtype)
-    assert len(refused) == 19
+    assert len(refused) == 22
     assert all(refused.values()), refused
     for name, tensor in WRONG_IN.items():
         assert f": {tensor}" in refused[name], refused[name]
+    assert "after 1003" in refused["state_reset"]
 
 
 def test_only_weights_that_remember_show_that_most_of_a_sequence_is_ignored():
@@ -277,6 +281,7 @@ RETURNED = {
             "train_step": OUTPUTS | GRADIENTS,
         }.items()
     },
+    ("stream", "forward"): OUTPUTS,
     ("model", "forward"): {"prediction"},
     ("model", "forward_train"): {"prediction", "loss"},
     ("model", "backward"): {
@@ -291,7 +296,7 @@ RETURNED = {
 """The tensors that each mode of a workload must return."""
 
 
-@pytest.mark.parametrize(("workload", "mode"), [*itertools.product(WORKLOADS, MODES)])
+@pytest.mark.parametrize(("workload", "mode"), [(each, mode) for each in WORKLOADS for mode in MODES_OF[each]])
 def test_exactly_these_tensors_are_compared_and_one_that_is_wrong_is_named(workload, mode):
     problem = Benchmark(Problem.parse("t2-b2-i3-h2"), workload, mode).timed_problem
     weights = make_weights(problem, workload)

@@ -143,7 +143,7 @@ def turn_in(worker, read=True):
     return requests.TakeTurn(NAME, 3, 2, read).do(worker)
 
 
-STEPS = {"t3-b2-i3-h2": {7}}
+STEPS = {("t3-b2-i3-h2", "model", False): {7}}
 
 
 def test_the_last_result_of_a_turn_is_compared_after_as_many_steps_as_it_had_calls(tmp_path):
