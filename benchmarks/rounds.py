@@ -30,12 +30,6 @@ def paced(rounds: Iterable[Item]) -> Iterator[Item]:
         yield each
 
 
-def write(folder: Path, records: Iterable[Record], described: Metadata) -> None:
-    """Write what is read again of a run: environment.json, and then results.parquet, with which it has ended."""
-    write_text(folder / ENVIRONMENT, json_text(described))
-    write_records(folder / RESULTS, records)
-
-
 class Read(msgspec.Struct):
     """A run as its folder has it: one round, or some that were joined before."""
 
@@ -69,8 +63,11 @@ class Read(msgspec.Struct):
         }
 
 
-def joined(runs: Sequence[Read]) -> tuple[list[Record], Metadata]:
-    """Return the records of all rounds, which keep their run_ids, and the newest round's metadata with these ids.
+def joined(runs: Sequence[Read], folder: Path) -> tuple[list[Record], Metadata]:
+    """Write a run with the records of all rounds, which keep their run_ids, and the newest round's metadata with these.
+
+    Returns:
+        Both.
 
     Raises:
         ValueError: where they are not rounds of one run, or one is there twice.
@@ -86,4 +83,7 @@ def joined(runs: Sequence[Read]) -> tuple[list[Record], Metadata]:
         ids += sorted(mine)
     records = [row for each in runs for row in each.records]
     withdraw(records)
-    return records, msgspec.structs.replace(runs[-1].described, rounds=tuple(sorted(ids)))
+    described = msgspec.structs.replace(runs[-1].described, rounds=tuple(sorted(ids)))
+    write_text(folder / ENVIRONMENT, json_text(described))
+    write_records(folder / RESULTS, records)
+    return records, described

@@ -36,12 +36,12 @@ class Run:
 
     def __init__(self, options: RunOptions, folder: Path) -> None:
         self.options = options
-        self.raw = folder / "raw"
+        self.folder, self.raw = folder, folder / "raw"
         implementations = [registry.resolve(text) for text in options.implementations]
         self.side = Side(SIDE, {implementation.name: version_of(implementation) for implementation in implementations})
 
     def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
-        """Do what is left to do of the run, and return its session, which has all rows."""
+        """Do what is left to do of the run, write it, and return its session, which has all rows."""
         self.raw.mkdir(parents=True, exist_ok=True)
         remove_unfinished(self.raw)
         with scratch() as folder, Session(self.options, [self.side], cores, folder, advance) as session:
@@ -53,6 +53,10 @@ class Run:
                 else:
                     rows = session.replicate(number, self.options.blocks, of_all=self.options.replicates)
                     self._write(number, rows)
+        withdraw(session.records)
+        self.described = machine.describe(self.options, self.options.commit)  # the commit at its start
+        write_text(self.folder / rounds.ENVIRONMENT, json_text(self.described))
+        write_records(self.folder / rounds.RESULTS, session.records)  # with which it has ended
         return session
 
     def _write(self, number: int, rows: Iterable[Record]) -> None:
@@ -107,13 +111,11 @@ class Run:
 
 def measured(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
     """Do what is left to do of a run or a round, and return what was measured; its folder has it too."""
+    run = Run(options, folder)
     with progress() as advance:
-        session = Run(options, folder).execute(choices.choose_cores(options.threads, options.device), advance)
-    withdraw(session.records)
-    described = machine.describe(options, options.commit)  # the commit at its start
-    rounds.write(folder, session.records, described)
+        session = run.execute(choices.choose_cores(options.threads, options.device), advance)
     command_line.say(session.stopwatch.line())
-    return session.records, described
+    return session.records, run.described
 
 
 def in_rounds(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
@@ -127,11 +129,9 @@ def in_rounds(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata
             write_text(place / "run.json", json_text(mine))
         measured(resumed(RunOptions(resume=str(place)))[0], place)
     try:
-        joined = rounds.joined([rounds.Read.of(place) for place in places])
+        return rounds.joined([rounds.Read.of(place) for place in places], folder)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    rounds.write(folder, *joined)
-    return joined
 
 
 PRESET_LINES = "\n".join(

@@ -106,7 +106,7 @@ def gathered(folders: Sequence[Path], place: Path) -> list[Path]:
         if len(runs) > 1:
             found[-1] = place / newest.resolve().name
             found[-1].mkdir()
-            rounds.write(found[-1], *rounds.joined(runs))
+            rounds.joined(runs, found[-1])
     return found
 
 

@@ -103,7 +103,6 @@ class Replicate:
                 advance((before + len(group) * (block + 1) / self.blocks) / len(self.jobs))
                 if block + 1 < self.blocks:
                     time.sleep(max(0.0, SPACING_SECONDS - (time.perf_counter() - start)))
-            self.end(group)
             for entry in self.open_entries(group) if pipelined else ():
                 self.pipeline(entry)
             if left:
@@ -176,7 +175,7 @@ class Replicate:
                     self.take_turn(job[key], number, position)
 
     def take_turn(self, entry: Entry, block: int, position: int) -> None:
-        """Let an arm take a turn at a benchmark, and check it, where its time has come."""
+        """Let an arm take a turn at a benchmark, and check it, where its time has come; its last one ends its row."""
         arm, row, benchmark, plan = entry.arm, entry.row, entry.benchmark, entry.plan
         assert row.turns is not None
         number = len(row.turns)
@@ -200,6 +199,11 @@ class Replicate:
                 if checked:
                     part = f"{entry.inputs}/{plan.calls if entry.updates else 1}"
                     arm.ask(requests.Compare(benchmark.id, turn.seconds, entry.expected, part))
+                if number + 1 == 2 * self.blocks:  # the last one
+                    row.seconds = statistics.median(taken.seconds for taken in row.turns)
+                    used = [(taken.cpu_seconds or 0.0) / (taken.wall_seconds or 1.0) for taken in row.turns]
+                    row.cores_used = statistics.median(used)
+                    turns.check_plausible(arm, row, benchmark.id)
         except ArmFailed as failure:
             where = f"{failure.reason} (in turn {number + 1} of {2 * self.blocks})"
             self.drop(entry, ArmFailed(failure.status, where))
@@ -215,19 +219,6 @@ class Replicate:
             return int(number > 0), True
         checked = self.rng.random() < CHECKED
         return self.rng.randrange(2) if checked and updates else None, checked
-
-    def end(self, jobs: Sequence[Job]) -> None:
-        """Fill in what is known of some jobs once their turns are over."""
-        for entry in self.open_entries(jobs):
-            row = entry.row
-            taken = row.turns or []
-            row.seconds = statistics.median(turn.seconds for turn in taken)
-            row.cores_used = statistics.median((turn.cpu_seconds or 0.0) / (turn.wall_seconds or 1.0) for turn in taken)
-            try:
-                turns.check_plausible(entry.arm, row, entry.benchmark.id)
-            except ArmFailed as failure:
-                entry.is_open = False
-                self.failed.append((row, failure))
 
     def pipeline(self, entry: Entry) -> None:
         """Time calls of an arm that do not wait for the device, and see what the device does for one.

@@ -264,7 +264,8 @@ def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monke
         found = rows(0, float(len(begun)))
         for row in found:
             row.run_id = mine.run_id
-        rounds.write(folder, found, Metadata(run=mine))
+        (folder / rounds.ENVIRONMENT).write_text(json_text(Metadata(run=mine)))
+        write_records(folder / rounds.RESULTS, found)
 
     monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0)
     monkeypatch.setattr(run_module, "measured", measured)
@@ -287,4 +288,4 @@ def test_what_differs_is_no_round_of_a_run():
 
     for changes, what in (({"threads": 2}, "threads"), ({"cpu": "another"}, "processor")):
         with pytest.raises(ValueError, match=f"b is no round of the same run as a: the {what}"):
-            rounds.joined([read("b", **changes), read("a")])
+            rounds.joined([read("b", **changes), read("a")], Path("nowhere"))
