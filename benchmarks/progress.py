@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from itertools import accumulate, pairwise
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -53,48 +52,30 @@ Show = Callable[[Stage, str, float, float | None], None]
 
 
 @contextmanager
-def progress(stages: dict[Stage, float] = RUN) -> Iterator[Advance]:
-    """Yield the `advance` of a command whose stages come once."""
-    with progress_in_parts([1.0]) as part:
-        yield part(stages, "")
-
-
-@contextmanager
-def progress_in_parts(sizes: Sequence[float]) -> Iterator[Callable[[dict[Stage, float], str], Advance]]:
-    """Show the progress of a command with several parts on stderr.
+def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advance]:
+    """Show the progress of a command on stderr, and yield its `advance`.
 
     Args:
-        sizes: of the parts, in order: about how long each takes, in any unit.
-
-    Yields:
-        part(stages, name): a function that begins the next part and returns its `advance`. The name of a part comes
-        after what is being done.
+        stages: in order, each with its share of the time.
+        name: of what is done, such as `round 1 of 6`; it comes after the stage.
     """
     console = CleanConsole(stderr=True)
-    ends = [0.0, *accumulate(sizes)]
-    bounds = pairwise(end / ends[-1] for end in ends)
     began, first_share = time.monotonic(), -1.0
-    with _bar(console) if console.is_terminal and sizes else _lines() as show:
+    with _bar(console) if console.is_terminal else _lines() as show:
 
-        def part(stages: dict[Stage, float], name: str) -> Advance:
-            start, end = next(bounds)
+        def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
+            nonlocal first_share
+            names = list(stages) if stage in stages else [stage]  # what is not foreseen ends nothing
+            before = sum(stages[name] for name in names[: names.index(stage)])
+            share = before + stages.get(stage, 0.0) * done / max(of_all, 1e-9)
+            if first_share < 0:
+                first_share = share  # a run that is resumed does not start at zero
+            seconds, gained = time.monotonic() - began, share - first_share
+            known = stage not in OPEN and seconds > SOON and gained > 0.05
+            left = seconds * (1 - share) / gained if known else None
+            show(stage, one_line(f"{stage} {what}".rstrip() + f", {name}" * bool(name)), share, left)
 
-            def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
-                nonlocal first_share
-                names = list(stages) if stage in stages else [stage]  # what is not foreseen ends nothing
-                before = sum(stages[name] for name in names[: names.index(stage)])
-                share = start + (end - start) * (before + stages.get(stage, 0.0) * done / max(of_all, 1e-9))
-                if first_share < 0:
-                    first_share = share  # a run that is resumed does not start at zero
-                seconds, gained = time.monotonic() - began, share - first_share
-                known = (name or stage not in OPEN) and seconds > SOON and gained > 0.05
-                left = seconds * (1 - share) / gained if known else None
-                text = f"{stage} {what}".rstrip() + (f", {name}" if name else "")
-                show(stage, one_line(text), share, left)
-
-            return advance
-
-        yield part
+        yield advance
 
 
 class Left(ProgressColumn):

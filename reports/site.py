@@ -26,7 +26,7 @@ from benchmarks.record import harmless
 from benchmarks.words import count, listed
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, estimates, exceptions, today
+from reports import composition, estimates, headline, today
 from reports.charts import shapes, style
 from reports.charts.drawing import Drawing, write
 from reports.composition import Machine
@@ -87,7 +87,7 @@ def _part(machine: Machine, folder: Path) -> Part:
         if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
             drawings.append(write(drawn, folder / "figures"))
     shown = composition.sections(machine)
-    return Part(machine, *exceptions.answer(advised), _measured(machine), advised, of_head, drawings, shown)
+    return Part(machine, *headline.answer(advised), _measured(machine), advised, of_head, drawings, shown)
 
 
 def _measured(machine: Machine) -> str:

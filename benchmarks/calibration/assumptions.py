@@ -9,8 +9,8 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.calibration.pool import BASE, COPY, Pool
-from benchmarks.regression.decision import BORROWED, FEWEST, SMALLEST_SD
-from benchmarks.statistics.intervals import means, p_values, t_interval
+from benchmarks.regression.decision import BORROWED, FEWEST
+from benchmarks.statistics.intervals import means, t_interval
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,6 @@ def sizes(pool: Pool, sides: Sequence[str]) -> list[Size]:
                 measured = np.expm1([groups.mean, *t_interval(groups)]).T.tolist()
                 found += [Size(name, side, work, *of) for name, of in zip(pool.benchmarks, measured, strict=True)]
     return found
-
-
-def p_values_of_copies(pool: Pool, held: Sequence[int]) -> np.ndarray:
-    """Return the one-sided p values of base against its copy, for each round and benchmark: uniform, if all holds."""
-    found: list[float] = []
-    for own in pool.by_round(held).values():
-        if len(own) >= FEWEST:
-            groups = [pool.logs(own, COPY, benchmark) for benchmark in pool.benchmarks]
-            found += p_values(means(groups, least_sd=SMALLEST_SD, most_freedom=BORROWED), 1).tolist()
-    return np.array(found)
 
 
 @dataclass(frozen=True)

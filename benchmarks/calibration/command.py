@@ -21,7 +21,7 @@ from benchmarks.calibration.report import DATA, TEXT
 from benchmarks.calibration.subject import Subject
 from benchmarks.cases import GATED_PROBLEM
 from benchmarks.options import Flag, Options, ProblemId, command
-from benchmarks.progress import COLLECTING, REGRESSION, progress_in_parts
+from benchmarks.progress import COLLECTING, REGRESSION, progress
 from benchmarks.rounds import paced
 from benchmarks.tables import output
 from impls.core import command_line
@@ -30,8 +30,6 @@ from impls.core.text import json_text
 
 OTHERS = "others.json"
 """What other tools say of a pool: a script beside it may have written that."""
-MINUTES = {"round": 20.0, "gate": 4.0}
-"""About how long each part takes, for the progress."""
 
 
 def stored(folder: Path) -> tuple[Pool, list[RealGate], report.Rates]:
@@ -106,17 +104,17 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
         pool.claim(folder / "pool", subject.identity(machine.machine()))
     except ValueError as error:
         raise click.UsageError(f"{error}; give another --out") from None
+    for number in paced(range(1, rounds + 1)):
+        with progress(COLLECTING, f"round {number} of {rounds}") as advance:
+            collect(folder, subject, advance)
+    gates = folder / "gates"
     wanted = [kind for kind in KINDS for _ in range(runs)]
-    parts = [MINUTES["round"]] * rounds + [MINUTES["gate"]] * len(wanted)
-    with progress_in_parts(parts) as part:
-        for number in paced(range(1, rounds + 1)):
-            collect(folder, subject, part(COLLECTING, f"round {number} of {rounds}"))
-        gates = folder / "gates"
-        for number, kind in enumerate(wanted, 1):
-            gate = real_gate(kind, folder, subject, part(REGRESSION, f"gate {number} of {len(wanted)}"))
-            gates.mkdir(parents=True, exist_ok=True)
-            moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-            write_text(gates / f"{moment}-{secrets.token_hex(4)}.json", json_text(gate))
+    for number, kind in enumerate(wanted, 1):
+        with progress(REGRESSION, f"gate {number} of {len(wanted)}") as advance:
+            gate = real_gate(kind, folder, subject, advance)
+        gates.mkdir(parents=True, exist_ok=True)
+        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        write_text(gates / f"{moment}-{secrets.token_hex(4)}.json", json_text(gate))
 
 
 def make_tables(folder: Path, pooled: Pool, gates: list[RealGate], others: report.Rates) -> None:

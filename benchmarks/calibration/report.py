@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
-import numpy as np
-from scipy import stats
 
 from benchmarks import processors
 from benchmarks.calibration import assumptions
@@ -84,7 +82,7 @@ def report(pool: Pool, gates: Sequence[RealGate], found: Rates, others: Rates) -
     """Return the machine, the size of the pool and the tables, in Markdown."""
     parts = [_heading(pool)]
     if found:
-        parts += [rules(found, others), "\n".join(f"- {line}" for line in [*_least(found), *assumed(pool)])]
+        parts += [rules(found, others), "\n".join(f"- {line}" for line in _bounds(pool, found))]
         parts += [*curve(found), *summed_up(pool)]
     else:
         parts.append(answer(found))
@@ -176,8 +174,8 @@ def _simulated(alarms: Rate) -> str:
     return f"{percent(alarms.rate)} of {alarms.gates} simulated gates, at most {percent(alarms.high)}"
 
 
-def _least(found: Rates) -> list[str]:
-    """Return the bounds on false alarms, and where the smallest slowdown is found least often."""
+def _bounds(pool: Pool, found: Rates) -> list[str]:
+    """Return the bounds on false alarms and what they rest on, and where the smallest slowdown is found least often."""
     alarms = found[EXACT].get(BOUND)
     lines = [f"false alarms: {_simulated(alarms) if alarms else f'a bound takes {ENOUGH} rounds'}"]
     if least := found[EXACT][LEAST]:
@@ -185,6 +183,11 @@ def _least(found: Rates) -> list[str]:
         lines.append(f"{where}: {share_found(least)}, a 90 % interval")
     if alarms := found.get(OF_ONE, {}).get(BOUND):
         lines.append(f"false alarms of gates of {OF_ONE}: {_simulated(alarms)}")
+    if between := assumptions.between_rounds(pool, pool.holding([BASE, COPY])):
+        lines.append(
+            f"the variance between rounds is {percent(between.share)} of that between replicates,"
+            f" at most {percent(between.bound)}; 0 is right"
+        )
     return lines
 
 
@@ -197,25 +200,6 @@ def curve(found: Rates) -> list[str]:
     ]
     header = ["variance of a replicate", "false alarms, simulated", "at most", "a block is 0.1 %"]
     return [markdown_table(rows, header)] if rows else []
-
-
-def assumed(pool: Pool) -> list[str]:
-    """Return in words whether what the gate's bound rests on holds in the pool."""
-    held = pool.holding([BASE, COPY])
-    p, lines = assumptions.p_values_of_copies(pool, held), []
-    for level in (0.05, 0.01) if len(p) else ():
-        hits = int(np.sum((p < level) | (p > 1 - level)))
-        limits = stats.binomtest(hits, 2 * len(p)).proportion_ci(method="wilson")
-        lines.append(
-            f"of {2 * len(p)} tests of equal copies, {percent(hits / (2 * len(p)))} have p < {100 * level:g} %"
-            f" [{percent(limits.low)}, {percent(limits.high)}], a 95 % interval; {100 * level:g} % is right"
-        )
-    if between := assumptions.between_rounds(pool, held):
-        lines.append(
-            f"the variance between rounds is {percent(between.share)} of that between replicates,"
-            f" at most {percent(between.bound)}; 0 is right"
-        )
-    return lines
 
 
 def _interval(ratio: float, low: float, high: float) -> str:

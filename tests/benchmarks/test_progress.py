@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import progress as module
-from benchmarks.progress import COLLECTING, REGRESSION, Stage, Stopwatch, progress, progress_in_parts
+from benchmarks.progress import COLLECTING, REGRESSION, Stage, Stopwatch, progress
 
 
 @pytest.fixture
@@ -50,23 +50,15 @@ def test_where_the_time_went_is_told_in_shares(clock):
     assert re.fullmatch("2 min 0 s, of which .*measuring 75%.*waiting 25%", stopwatch.line())
 
 
-def test_parts_have_their_share_of_the_whole_and_of_the_time_that_is_left(clock, capsys):
-    """Three parts, two of 20 minutes and one of 10, that take as long as that."""
-    with progress_in_parts([20, 20, 10]) as part:
-        for number in (1, 2):
-            advance = part(COLLECTING, f"session {number} of 2")
-            advance(Stage.CHECKING, "a", 0, 1)
-            for replicate in range(1, 11):
-                clock.seconds += 120
-                advance(Stage.COLLECTING, f"{replicate} of 10", replicate, 10)
-        advance = part(REGRESSION, "gate 1 of 1")
-        clock.seconds += 600
-        advance(Stage.MEASURING, "1", 1, 1)
+def test_what_is_left_follows_from_what_is_done_and_a_line_names_the_round(clock, capsys):
+    with progress(COLLECTING, "round 1 of 2") as advance:
+        advance(Stage.CHECKING, "a", 0, 1)
+        for replicate in range(1, 11):
+            clock.seconds += 120
+            advance(Stage.COLLECTING, f"{replicate} of 10", replicate, 10)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "checking a, session 1 of 2: 0% after 0 min 0 s"
-    assert any(line.startswith("checking a, session 2 of 2: 40% after") for line in lines)
-    assert lines[-2].endswith("replicate 10 of 10, session 2 of 2: 80% after 40 min 0 s, about 10 min 0 s left")
-    assert lines[-1] == "measuring, replicate 1, gate 1 of 1: 100% after 50 min 0 s, about 0 min 0 s left"
+    assert lines[0] == "checking a, round 1 of 2: 0% after 0 min 0 s"
+    assert lines[4].startswith("collecting, replicate 4 of 10, round 1 of 2: 43% after 8 min 0 s, about 10 min ")
     shares = [int(re.search(r": (\d+)% after", line)[1]) for line in lines]
     assert shares == sorted(shares)
 

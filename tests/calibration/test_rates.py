@@ -7,7 +7,6 @@ import statistics
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from benchmarks.calibration import assumptions, rates, replay
 from benchmarks.calibration.pool import BASE, COPY, Replicate
@@ -227,12 +226,6 @@ def test_the_bound_on_the_spread_between_rounds_holds_95_times_of_100():
         for seed in range(60)
     ]
     assert np.mean(below) <= 0.15
-
-
-def test_p_values_of_copies_are_uniform():
-    p = np.concatenate([assumptions.p_values_of_copies(simulated(40, 0.006, seed), range(40)) for seed in range(10)])
-    assert len(p) == 10 * 4 * 6
-    assert stats.kstest(p, "uniform").pvalue > 0.001
 
 
 def test_a_size_is_what_was_measured():

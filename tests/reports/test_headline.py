@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports import exceptions
+from reports import headline
 from reports.headline import recommendations
 from tests.helpers.answers import report_of
 from tests.helpers.records import failed, record, save, trained
@@ -82,13 +82,13 @@ def test_one_sentence_stands_for_all_shapes_with_the_exceptions(tmp_path):
         problem = f"t1-b{batch}-i1-h1"
         rows += trained("base", 1e-3, problem=problem) + trained("torch_cpp", seconds, problem=problem)
     rows += trained("base", 1e-3, problem="t1-b16-i1-h1-var") + trained("quick", 1e-4, problem="t1-b16-i1-h1-var")
-    said, lines = exceptions.answer(list(recommendations(report(tmp_path, rows))))
+    said, lines = headline.answer(list(recommendations(report(tmp_path, rows))))
     assert said.startswith("Use base.")
     assert lines == [
         "Training, batch 1 to 4: torch_cpp 0.50 to 0.80, at 2 of 2 shapes",
         "Training, rows of different lengths: quick 0.10, at 1 of 1 shape",
     ]
-    alone = exceptions.answer(list(recommendations(report(tmp_path / "alone", rows[-16:-8]))))
+    alone = headline.answer(list(recommendations(report(tmp_path / "alone", rows[-16:-8]))))
     assert alone == ("Use base. Nothing that was measured is clearly faster.", [])
 
 
