@@ -29,7 +29,7 @@ def test_one_value_has_no_interval_and_no_p_value():
     found = means([[0.7], [0.1, 0.2]])
     low, high = t_interval(found)
     assert (low[0], high[0]) == (-np.inf, np.inf)
-    assert p_values(found)[0] == 1
+    assert (found.mean[0], p_values(found)[0]) == (0.7, 1)
     assert np.isfinite([low[1], high[1]]).all()
 
 
@@ -54,6 +54,13 @@ def test_borrowing_finds_with_four_replicates_what_alone_it_can_not():
     groups = [rng.normal(np.log(1.3) if k < 20 else 0.0, 0.03, 4) for k in range(40)]
     together, alone = (holm(p_values(means(groups, most_freedom=most)))[:20] < 0.01 for most in (30, 0))
     assert together.mean() >= 0.95 > 0.5 > alone.mean()
+
+
+def test_variances_borrow_from_their_own_family_and_as_much_as_is_asked_for():
+    quiet, loud = ([np.arange(4) * sd for _ in range(5)] for sd in (1, 100))
+    found, alone = means([*quiet, *loud], [1] * 5 + [2] * 5, most_freedom=7), means(quiet, most_freedom=7)
+    np.testing.assert_array_equal(found.freedom, 3 + 7)
+    np.testing.assert_array_equal(found.sd[:5], alone.sd)
 
 
 def test_no_standard_deviation_is_below_the_least():
