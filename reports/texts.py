@@ -6,7 +6,6 @@ A block begins with `<!-- NAME -->` and ends with `<!-- end of NAME -->`.
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,7 +30,6 @@ from impls.core.registry import Implementation
 from impls.core.text import json_text
 from reports import composition, formatting, frames, questions, rounds, tables, today, tracks
 from reports.estimates import PUBLISHED
-from reports.parts import cliffs
 from reports.preamble import preamble, torch_and_jax, versions
 from reports.report import PURPOSES, Report
 from reports.run_folder import complete
@@ -123,20 +121,46 @@ Start with `torch.nn.LSTM`. In a training step {said}.
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
 - **`nn.LSTM` under `torch.compile`:** at batch 16, training took {compiled[0]} times as long, inference {compiled[1]}.
-""" + next(itertools.chain.from_iterable(map(_packed, reports)), "")
+""" + _options(reports)
 
 
-def _packed(report: Report) -> Iterator[str]:
-    """Yield what the longest sequences of a run with lengths say of nn.LSTM."""
-    rows = cliffs.costs(report)
-    rows = rows[(rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP)]
-    rows = rows[rows["problem"].str.endswith("-var")]
-    for row in rows[rows["position"] == rows["position"].max()].itertuples(index=False):
-        steps = str(row.problem).partition("-")[0].removeprefix("t")
-        where = f"{processors.words(report.run.metadata.machine)}{age(row)}"
-        yield f"""\
-- **Rows of different lengths:** do not train `nn.LSTM` on a `PackedSequence` on a CPU. With {steps} steps it took
-  {tables.ratio("cost")(row)} times as long as a full batch ({where})."""
+def _options(reports: Sequence[Report]) -> str:
+    """Return which options throw nn.LSTM off its fast path in training: the three that cost most."""
+    rows = questions.found(reports).costs
+    mine = rows[
+        (rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP) & rows["told"].str.startswith("another")
+    ]
+    most = mine[mine["same"] == QUICK[0]].sort_values("cost", ascending=False).head(3)
+    if most.empty:
+        return ""
+    named = listed([f"{row.option} {tables.ratio('cost')(row)}" for row in most.itertuples(index=False)])
+    return f"""\
+- **Off `nn.LSTM`'s fast path:** at batch 16, training took {named} times as long: there PyTorch runs
+  [another operator, mostly silently](docs/results.md#what-an-option-costs)."""
+
+
+def options(reports: Sequence[Report]) -> str:
+    """Return a table of what each option costs nn.LSTM, in training and in inference, and which operator ran."""
+    rows = questions.found(reports).costs
+    rows = rows[(rows["implementation"] == "torch_lstm") & rows["problem"].str.startswith(QUICK[0])]
+    at: dict[str, dict[str, Any]] = {}
+    row: Any
+    for row in rows.sort_values("cost", ascending=False, kind="stable").itertuples(index=False):
+        at.setdefault(row.problem, {}).setdefault(row.mode, row)
+    table = [
+        [
+            next(iter(found.values())).option,
+            problem.removeprefix(QUICK[0]),
+            *(cell for mode in (STEP, CALL) for cell in _cost(found.get(mode))),
+        ]
+        for problem, found in at.items()
+    ]
+    head = ["option", "in the id", "training, ×", "operator", "inference, ×", "operator"]
+    return markdown_table(table, head) if table else ""
+
+
+def _cost(row: Any) -> tuple[str, str]:
+    return ("–", "–") if row is None else (f"{tables.ratio('cost')(row)}{age(row)}", row.told)
 
 
 def _of_other_runs(reports: Sequence[Report], rows: Sequence[Any]) -> Iterator[str]:
@@ -262,6 +286,7 @@ BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
     "README.md": {"fastest": fastest, "gate": gate},
     "docs/results.md": {
         "results": results,
+        "options": options,
         "questions": questions.answers,
         "implementations": implementations,
         "runs": runs,
