@@ -16,7 +16,7 @@ from impls.families.torch import CellLSTM, Model, of_module
 FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64", "bfloat16", "float16")
+DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
 WORKLOADS = ("cell", "sequence", "model", "stream")
 VARIANTS = ("lengths", "batch_first", "dropout", "resets")
 

@@ -5,7 +5,7 @@ from impls.families.torch import FlatLSTM, of_module
 FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64", "bfloat16", "float16")
+DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast", "int8")
 WORKLOADS = ("cell", "sequence", "model", "stream")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 

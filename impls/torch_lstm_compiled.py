@@ -11,7 +11,7 @@ FRAMEWORK = "torch"
 TRACK = "tuned"
 WORKLOADS = ("cell", "sequence", "stream")  # torch 2.13 can't compile the model's step: mkldnn_rnn_layer gets no tensor
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64", "bfloat16", "float16")
+DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
 OPTIONAL = True
 
 settle_compiler()

@@ -15,7 +15,7 @@ from impls.families.torch import FlatLSTM, prepare_module
 FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64", "bfloat16", "float16")
+DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 OPTIONAL = True
 

@@ -6,6 +6,7 @@ output (T, B, D·H), h_n and c_n (L·D, B, H).
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import itertools
@@ -28,6 +29,7 @@ from impls.api import (
     Prepare,
     Prepared,
     Problem,
+    Unsupported,
     Weights,
     current,
     result_names,
@@ -56,6 +58,14 @@ class State:
     steps: Iterator[Tensor]
     optimizer: torch.optim.Optimizer | None = None
     kept: tuple[Tensor, ...] = field(default_factory=tuple)
+    computing: Callable[[], Any] = contextlib.nullcontext
+
+    def call(self, given: tuple[Tensor, ...], training: bool) -> Any:
+        """Call the module in training or evaluation mode, under autocast where the problem says so."""
+        if self.module.training != training:  # to set it takes time
+            self.module.train(training)
+        with self.computing():
+            return self.module(*given)
 
 
 def device_of(device: str) -> torch.device:
@@ -73,6 +83,18 @@ def device_of(device: str) -> torch.device:
     if device == "cuda":
         set_precision(current())
     return torch.device(device)
+
+
+def check_quantizes(problem: Problem, device: torch.device) -> None:
+    """See that PyTorch can compute a problem in int8.
+
+    Raises:
+        Unsupported: where it can't.
+    """
+    if problem.proj_size or device.type != "cpu":
+        raise Unsupported("PyTorch quantizes an LSTM for the CPU only, and none that projects h")
+    if not hasattr(torch.ao, "quantization") or not hasattr(torch.ao.quantization, "quantize_dynamic"):
+        raise Unsupported(f"torch {torch.__version__} has no torch.ao.quantization.quantize_dynamic")
 
 
 def set_precision(precision: str) -> None:
@@ -134,8 +156,12 @@ def prepare_module(
     own = {name: name if name.startswith("fc.") else prefix + names(name) for name in weights}
     module.load_state_dict({own[name]: _tensor(value, dtype, target) for name, value in weights.items()}, assign=True)
     module.to(target)
+    if problem.dtype == "int8":
+        check_quantizes(problem, target)
     modes_of = _stream if workload == "stream" else functools.partial(_modes, is_model)
     modes, submitted = (modes_of(waits, inference) for waits in (wait_for(target), lambda: None))
+    if problem.dtype == "int8":
+        modes = {"forward": modes["forward"]}
 
     def load(inputs: Inputs) -> State:
         copied = copy.deepcopy(module)
@@ -144,6 +170,8 @@ def prepare_module(
                 part.flatten_parameters()
             if isinstance(part, nn.RNNBase | CellLSTM):
                 part.dropout = inputs.dropout
+            if isinstance(part, FlatLSTM) and problem.dtype == "int8":
+                part.quantize()
         params = dict(copied.named_parameters())
         for parameter in params.values():
             parameter.requires_grad_(True)
@@ -163,7 +191,10 @@ def prepare_module(
             given += (torch.tensor(inputs.extra),)  # on the CPU, where pack_padded_sequence wants lengths
         plain = tuple(tensor.detach() for tensor in given)
         loss_target, steps = _tensor(inputs.target, dtype, target), itertools.cycle(plain[0].split(1))
-        return State(copied, given, plain, tuple(cotangents), loss_target, leaves, steps, optimizer)
+        state = State(copied, given, plain, tuple(cotangents), loss_target, leaves, steps, optimizer)
+        if problem.dtype == "autocast":
+            state.computing = functools.partial(torch.autocast, target.type, torch.bfloat16)
+        return state
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         named = zip(result_names(workload, mode, weights), result, strict=True)
@@ -185,17 +216,10 @@ def _tensor(array: Array, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(array, dtype=dtype, device=device)
 
 
-def set_training(module: nn.Module, training: bool) -> None:
-    """Put a module into training or evaluation mode, where it is not in it already: the call takes time."""
-    if module.training != training:
-        module.train(training)
-
-
 def _stream(wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:
     def forward(state: State) -> tuple[Tensor, ...]:
-        set_training(state.module, False)
         with inference():
-            state.plain = state.module(next(state.steps), *state.plain[1:])
+            state.plain = state.call((next(state.steps), *state.plain[1:]), training=False)
         wait()
         return state.plain
 
@@ -204,16 +228,14 @@ def _stream(wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str,
 
 def _modes(is_model: bool, wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:
     def forward(state: State) -> tuple[Tensor, ...]:
-        set_training(state.module, False)
         with inference():
-            result = state.module(*state.plain)
+            result = state.call(state.plain, training=False)
         wait()
         return (result,) if is_model else result
 
     def forward_train(state: State) -> tuple[Tensor, ...]:
-        set_training(state.module, True)
         state.kept = ()  # its memory can be used again
-        result = state.module(*state.given)
+        result = state.call(state.given, training=True)
         state.kept = (functional.mse_loss(result, state.target), result) if is_model else result
         wait()
         return state.kept
@@ -225,17 +247,15 @@ def _modes(is_model: bool, wait: Callable[[], None], inference: Callable[[], Any
         return grads
 
     def train_sequence(state: State) -> tuple[Tensor, ...]:
-        set_training(state.module, True)
-        result = state.module(*state.given)
+        result = state.call(state.given, training=True)
         grads = torch.autograd.grad(result, state.leaves, state.cotangents)
         wait()
         return (*result, *grads)
 
     def train_model(state: State) -> tuple[Tensor, ...]:
         assert state.optimizer is not None
-        set_training(state.module, True)
         state.optimizer.zero_grad()
-        loss = functional.mse_loss(state.module(*state.given), state.target)
+        loss = functional.mse_loss(state.call(state.given, training=True), state.target)
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         wait()

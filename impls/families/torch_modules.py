@@ -129,6 +129,9 @@ class FlatLSTM(nn.LSTM):
     step before which a row starts anew, as reinforcement learning does: nn.LSTM itself has no such thing.
     """
 
+    run: Callable[..., Any] = nn.LSTM.forward
+    """nn.LSTM's own forward; a subclass may compile it."""
+
     def __init__(self, problem: Problem) -> None:
         super().__init__(
             problem.input_size,
@@ -141,25 +144,31 @@ class FlatLSTM(nn.LSTM):
         )
         self.resets = problem.resets
 
-    def run(self, x: Any, h: Tensor, c: Tensor) -> tuple[Any, Tensor, Tensor]:
-        """Call nn.LSTM on x, or on a PackedSequence."""
-        output, (h_n, c_n) = super().forward(x, (h, c))
-        return output, h_n, c_n
-
     def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *extra: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
         time, order = int(self.batch_first), {"batch_first": self.batch_first}
         if self.resets:
             outputs, h, c, anew = [], h0, c0, extra[0].to(x.device)[:, :, None]
             cuts = sorted({0, *extra[0].any(1).nonzero().flatten().tolist()})
             for start, part in zip(cuts, x.tensor_split(cuts[1:], time), strict=True):
-                output, h, c = self.run(part, h.masked_fill(anew[start], 0.0), c.masked_fill(anew[start], 0.0))
+                kept = h.masked_fill(anew[start], 0.0), c.masked_fill(anew[start], 0.0)
+                output, (h, c) = self.run(part, kept)
                 outputs.append(output)
             return torch.cat(outputs, time), h, c
         if extra:
             packed = pack_padded_sequence(x, extra[0], enforce_sorted=False, **order)
-            short, h_n, c_n = self.run(packed, h0, c0)
+            short, (h_n, c_n) = self.run(packed, (h0, c0))
             return pad_packed_sequence(short, total_length=x.shape[time], **order)[0], h_n, c_n
-        return self.run(x, h0, c0)
+        output, (h_n, c_n) = self.run(x, (h0, c0))
+        return output, h_n, c_n
+
+    def quantize(self) -> None:
+        """Have `run` compute with weights in int8, as PyTorch quantizes an nn.LSTM, but no subclass of it."""
+        from torch.ao.quantization import quantize_dynamic
+
+        order = self.input_size, self.hidden_size, self.num_layers, self.bias, self.batch_first, self.dropout
+        plain = nn.LSTM(*order, self.bidirectional)
+        plain.load_state_dict(self.state_dict())
+        self.run = quantize_dynamic(nn.ModuleList([plain]), {nn.LSTM}, torch.qint8)[0].eval().forward
 
 
 class CellLSTM(nn.Module):

@@ -126,6 +126,30 @@ def test_half_precision_agrees():
     check("torch_cell", Problem.parse("t5-b4-i8-h8-l2-bfloat16"), modes=("train_step",))
 
 
+def test_autocast_computes_in_bfloat16_in_each_mode():
+    problem = Problem.parse("t5-b4-i8-h8-autocast")
+    check("torch_lstm", problem)
+    prepared = prepared_for("torch_lstm", problem)
+    for mode in ("forward", "forward_train", "train_step"):
+        output, h_n, *_ = prepared.call(mode)(prepared.load(make_inputs(problem)))
+        assert output.dtype == h_n.dtype == torch.bfloat16
+    assert {leaf.dtype for leaf in prepared.load(make_inputs(problem)).leaves} == {torch.float32}
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+def test_int8_infers_only_and_drops_nothing():
+    problem = Problem.parse("t5-b4-i8-h8-l2-first-drop-resets-int8")
+    check("torch_lstm", problem, modes=["forward"])
+    prepared = prepared_for("torch_lstm", problem)
+    assert [mode for mode in contract.MODES if getattr(prepared, mode)] == ["forward"]
+    inputs = make_inputs(problem)
+    got = prepared.to_numpy("forward", prepared.forward(prepared.load(inputs)))
+    whole = reference.run_sequence(problem, make_weights(problem), inputs)
+    assert agreement.error_of(got["output"], whole["output"]) > 1e-4  # float32 is off by 1e-7
+    with pytest.raises(Unsupported, match="projects"):
+        prepared_for("torch_lstm", Problem.parse("t5-b4-i8-h8-p2-int8"))
+
+
 def test_what_an_implementation_lacks_is_said():
     scan, cudnn = registry.resolve("jax_scan_vjp"), registry.resolve("jax_cudnn")
     problem = Problem(3, 2, 4, 5)
