@@ -12,7 +12,7 @@ FRAMEWORK = "equinox"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-VARIANTS = ("lengths",)
+VARIANTS = ("lengths", "batch_first", "dropout", "resets")
 REQUIRES = ("equinox>=0.11", "jax>=0.8")
 
 LAYOUT = SingleBias("weight_ih", "weight_hh", transposed=False)
@@ -28,7 +28,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     }
 
     def layer(
-        params: Any, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+        params: Any, suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *extra: jax.Array
     ) -> tuple[jax.Array, ...]:
         own = params[suffix]
         cell = eqx.tree_at(lambda cell: [getattr(cell, name) for name in own], cells[suffix], list(own.values()))
@@ -37,7 +37,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
             carry = jax.vmap(cell)(x_t, carry)
             return carry, carry[0]
 
-        (h, c), output = scan(step, (h, c), x, *lengths)
+        (h, c), output = scan(step, (h, c), x, *extra)
         return output, h, c
 
     return prepare_function(problem, weights, device, workload, layered(problem, layer), LAYOUT)

@@ -18,7 +18,7 @@ FRAMEWORK = "flax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-VARIANTS = ("lengths",)
+VARIANTS = ("lengths", "batch_first", "dropout")
 
 GATES = "ifgo"
 Params = dict[str, dict[str, dict[str, Any]]]

@@ -16,22 +16,28 @@ from impls.families.jax import SingleBias, layered, prepare_function, zeroed
 FRAMEWORK = "flax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64", "bfloat16", "float16")
+DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
 WORKLOADS = ("cell", "sequence", "model", "stream")
-VARIANTS = ("lengths",)
+VARIANTS = ("lengths", "batch_first", "dropout")
 
 LAYOUT = SingleBias("dense_i", "dense_h")
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    dtype = jnp.dtype(problem.dtype)
+    dtype = jnp.dtype(problem.stored)
+    computed = jnp.bfloat16 if problem.dtype == "autocast" else None  # else that of the arrays
     rnns: dict[str, Any] = {}
     for _, suffix, width in layers(problem):
         # the weights are replaced, and the default initialisation cannot do bfloat16
         zeros = nnx.initializers.zeros_init()
         cell = nnx.OptimizedLSTMCell(
-            width, problem.hidden_size, param_dtype=dtype, recurrent_kernel_init=zeros, rngs=nnx.Rngs(0)
+            width,
+            problem.hidden_size,
+            dtype=computed,
+            param_dtype=dtype,
+            recurrent_kernel_init=zeros,
+            rngs=nnx.Rngs(0),
         )
         rnns[suffix] = nnx.split(nnx.RNN(cell, time_major=True, return_carry=True), nnx.Param, ...)
     zero_bias = jnp.zeros(4 * problem.hidden_size, dtype)

@@ -19,6 +19,7 @@ FRAMEWORK = "dm-haiku"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+VARIANTS = ("batch_first", "dropout")
 REQUIRES = ("dm-haiku>=0.0.13", "jax>=0.8")
 
 GATES = (0, 2, 1, 3)

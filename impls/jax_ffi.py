@@ -25,6 +25,7 @@ TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
 WORKLOADS = ("cell", "sequence", "model", "stream")
+VARIANTS = ("batch_first", "dropout")
 OPTIONAL = True
 SOURCE = "jax_lstm.cpp", (jax.ffi.include_dir(),)
 """Its name, and the folders of headers that it needs."""

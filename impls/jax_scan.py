@@ -6,12 +6,12 @@ With torch.nn.LSTM's layout, XLA would transpose both kernels again in every ste
 import jax
 import jax.numpy as jnp
 
-from impls.families.jax import KERNELS, both_biases, of_layer, scan
+from impls.families.jax import KERNELS, both_biases, of_layer, product, scan
 
 FRAMEWORK = "jax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64", "bfloat16", "float16")
+DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
 WORKLOADS = ("cell", "sequence", "model", "stream")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
@@ -25,10 +25,10 @@ def layer(
 
     def cell(carry: tuple[jax.Array, jax.Array], x_t: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         h, c = carry
-        i, f, g, o = jnp.split(x_t @ kernel + h @ recurrent + bias, 4, axis=1)
+        i, f, g, o = jnp.split(x_t @ kernel + product(h, recurrent) + bias, 4, axis=1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
-        h = h if projection is None else h @ projection
+        h = h if projection is None else product(h, projection).astype(h.dtype)
         return (h, c), h
 
     (h, c), output = scan(cell, (h, c), x, *extra)

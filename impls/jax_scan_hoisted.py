@@ -3,13 +3,13 @@
 import jax
 import jax.numpy as jnp
 
-from impls.families.jax import KERNELS, both_biases, of_layer, scan
+from impls.families.jax import KERNELS, both_biases, of_layer, product, scan
 
 FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64", "bfloat16", "float16")
-VARIANTS = ("lengths",)
+DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
+VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 OPTIONAL = True
 
 UNROLL = 1
@@ -17,20 +17,21 @@ UNROLL = 1
 
 
 def layer(
-    params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *lengths: jax.Array
+    params: dict[str, jax.Array], suffix: str, x: jax.Array, h: jax.Array, c: jax.Array, *extra: jax.Array
 ) -> tuple[jax.Array, ...]:
-    """One direction of one layer: x (T, B, ·), h and c (B, H) → output (T, B, H), h, c."""
-    recurrent = params[f"weight_hh_{suffix}"]
+    """One direction of one layer: x (T, B, ·), h (B, P) and c (B, H) → output (T, B, P), h, c."""
+    recurrent, projection = params[f"weight_hh_{suffix}"], params.get(f"weight_hr_{suffix}")
     projected = x @ params[f"weight_ih_{suffix}"] + both_biases(params, suffix)
 
     def cell(carry: tuple[jax.Array, jax.Array], z: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         h, c = carry
-        i, f, g, o = jnp.split(z + h @ recurrent, 4, axis=1)
+        i, f, g, o = jnp.split(z + product(h, recurrent), 4, axis=1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        h = h if projection is None else product(h, projection).astype(h.dtype)
         return (h, c), h
 
-    (h, c), output = scan(cell, (h, c), projected, *lengths, unroll=UNROLL)
+    (h, c), output = scan(cell, (h, c), projected, *extra, unroll=UNROLL)
     return output, h, c
 
 

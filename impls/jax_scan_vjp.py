@@ -7,5 +7,6 @@ FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+VARIANTS = ("batch_first", "dropout")
 
 prepare = of_layer(layer)

@@ -17,7 +17,7 @@ FRAMEWORK = "keras"
 TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-VARIANTS = ("lengths",)
+VARIANTS = ("lengths", "batch_first")
 REQUIRES = ("keras>=3.12", "jax>=0.8")
 ENVIRONMENT = {"KERAS_BACKEND": "jax"}
 

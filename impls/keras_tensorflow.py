@@ -20,7 +20,7 @@ TRACK = "default"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 WORKLOADS = ("cell", "sequence")
-VARIANTS = ("lengths",)
+VARIANTS = ("lengths", "batch_first")
 REQUIRES = ("keras>=3.12", "tensorflow-cpu>=2.19")
 ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 

@@ -206,11 +206,24 @@ def prepare_function(
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes_of(jax.block_until_ready))
 
 
+def product(h: jax.Array, weight: jax.Array) -> jax.Array:
+    """Return h @ weight, as precise as the weight: under autocast h is float32, and the weight bfloat16."""
+    return h.astype(weight.dtype) @ weight
+
+
 def of_layer(layer: Callable[..., tuple[jax.Array, ...]], layout: Layout = CANONICAL) -> Prepare:
-    """Return the `prepare` of the LSTM whose layers are as `layered` takes them, with parameters in a layout."""
+    """Return the `prepare` of the LSTM whose layers are as `layered` takes them, with parameters in a layout.
+
+    Under autocast a layer gets x and matrices in bfloat16, and everything else in float32.
+    """
+
+    def autocast(params: dict[str, jax.Array], suffix: str, x: jax.Array, *given: jax.Array) -> tuple[jax.Array, ...]:
+        narrow = {name: param.astype(jnp.bfloat16) if param.ndim == 2 else param for name, param in params.items()}
+        return layer(narrow, suffix, x.astype(jnp.bfloat16), *given)
 
     def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
-        return prepare_function(problem, weights, device, workload, layered(problem, layer), layout)
+        own = autocast if problem.dtype == "autocast" else layer
+        return prepare_function(problem, weights, device, workload, layered(problem, own), layout)
 
     return prepare
 
@@ -251,13 +264,15 @@ def _sequence(lstm: LSTM) -> Functions:
 
 
 def _model(problem: Problem, lstm: LSTM, layout: Layout) -> Functions:
+    narrow = jnp.bfloat16 if problem.dtype == "autocast" else problem.stored
+
     def predict(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, **training: Any) -> jax.Array:
         x, sizes = inputs[0], input_shapes(problem)
-        h_n = lstm(params["lstm"], x, *(jnp.zeros(sizes[name], x.dtype) for name in ("h0", "c0")), *extra, **training)[
-            1
-        ]
+        zeros = (jnp.zeros(sizes[name], x.dtype) for name in ("h0", "c0"))
+        _, h_n, _ = lstm(params["lstm"], x, *zeros, *extra, **training)
         last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
-        return last @ params["fc"]["fc.weight"].T + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
+        fc = params["fc"]["fc.weight"].T
+        return product(last, fc.astype(narrow)) + params["fc"]["fc.bias"]
 
     def loss_of(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, training: dict[str, Any]) -> Any:
         prediction = predict(params, inputs, extra, **training)

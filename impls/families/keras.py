@@ -42,14 +42,14 @@ def make_layers(problem: Problem, activation: Any = "tanh") -> list[Any]:
 def make_lstm(problem: Problem, activation: Any = "tanh") -> Callable[..., tuple[Any, Any, Any]]:
     """Return lstm(params, x, h0, c0) → output (T, B, D·H), h_n, c_n, with parameters in LAYOUT.
 
-    Keras is batch-major: x and output are transposed, which is part of using Keras.
+    Keras is batch-major: x and output are transposed, which is part of using Keras, unless the problem is batch_first.
     """
     stack = make_layers(problem, activation)
     names = [trainable_names(layer, number) for number, layer in enumerate(stack)]
     unused = [[variable.value for variable in layer.non_trainable_variables] for layer in stack]  # seeds of dropout
 
     def lstm(params: Params, x: Any, h0: Any, c0: Any, *lengths: Any) -> tuple[Any, Any, Any]:
-        output = keras.ops.swapaxes(x, 0, 1)
+        output = x if problem.batch_first else keras.ops.swapaxes(x, 0, 1)
         masks = [keras.ops.arange(problem.seq_len) < keras.ops.expand_dims(length, 1) for length in lengths]  # (B, T)
         states = range(problem.num_layers * problem.directions)
         initial = [state[k] for k in states for state in (h0, c0)]  # h, c of each direction in turn
@@ -63,7 +63,8 @@ def make_lstm(problem: Problem, activation: Any = "tanh") -> Callable[..., tuple
         if masks:  # beyond its length, Keras repeats a row's last output
             kept = keras.ops.expand_dims(masks[0], 2)
             output = keras.ops.where(kept, output, keras.ops.zeros_like(output))  # a plain 0 would give float32
-        return keras.ops.swapaxes(output, 0, 1), keras.ops.stack(last[::2]), keras.ops.stack(last[1::2])
+        output = output if problem.batch_first else keras.ops.swapaxes(output, 0, 1)
+        return output, keras.ops.stack(last[::2]), keras.ops.stack(last[1::2])
 
     return lstm
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from impls.api import Array, Inputs, Prepared, Problem, Weights
+from impls.api import Array, Inputs, Prepared, Problem, Weights, swapped
 from impls.families.layout import Layout, Params
 
 Mode = Callable[["State"], tuple[Any, ...]]
@@ -82,13 +82,15 @@ def prepare_sequence(
         return array(np.ascontiguousarray(value, problem.stored))
 
     def load(inputs: Inputs) -> State:
-        arrays = tuple(own(getattr(inputs, name)) for name in ("x", "h0", "c0"))
-        cotangents = tuple(own(getattr(inputs, name)) for name in ("d_output", "d_h_n", "d_c_n"))
+        x, *states, d_output, d_h_n, d_c_n = (
+            own(swapped(problem, name, getattr(inputs, name)))
+            for name in ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
+        )
         lengths = () if inputs.lengths is None else (array(inputs.lengths.astype(np.int32)),)
-        return State(mapped(own, layout.encode(weights)), arrays, cotangents, lengths)
+        return State(mapped(own, layout.encode(weights)), (x, *states), (d_output, d_h_n, d_c_n), lengths)
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         named = layout.results("sequence", mode, mapped(read, result), weights)
-        return {name: np.array(value, np.float64) for name, value in named.items()}
+        return {name: np.array(swapped(problem, name, value), np.float64) for name, value in named.items()}
 
     return Prepared(load=load, to_numpy=to_numpy, kernel=kernel, **modes)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -168,6 +169,17 @@ def test_a_row_of_jax_stays_as_it_is_beyond_its_length():
     assert output[:, :, 0].tolist() == [[1, 2], [0, 6], [0, 12]]
     assert jax_family.zeroed(x, lengths)[:, :, 0].tolist() == [[1, 2], [0, 4], [0, 6]]
     assert jax_family.turned(x, lengths)[:, :, 0].tolist() == [[1, 6], [3, 4], [5, 2]]
+
+
+@pytest.mark.process
+def test_jax_drops_half_in_training_other_numbers_in_each_call_and_after_each_layer():
+    x = jnp.ones((50, 40), jnp.bfloat16)
+    drop = jax.random.key(0), jnp.float32(0.5)
+    masks = [jax_family.dropped((*drop, call), layer, x) for call, layer in ((1, 0), (2, 0), (1, 1))]
+    assert all(set(mask.ravel().tolist()) == {0, 2} and 850 < (mask == 0).sum() < 1150 for mask in masks)
+    assert [int((mask != masks[0]).sum()) > 800 for mask in masks] == [False, True, True]
+    assert masks[0].dtype == jnp.bfloat16
+    np.testing.assert_array_equal(jax_family.dropped((drop[0], jnp.float32(0), 1), 0, x), x)
 
 
 def test_a_batch_is_shared_out_evenly_or_not_at_all(monkeypatch):
