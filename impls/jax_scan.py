@@ -25,10 +25,10 @@ def layer(
 
     def cell(carry: tuple[jax.Array, jax.Array], x_t: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         h, c = carry
-        i, f, g, o = jnp.split(x_t @ kernel + product(h, recurrent) + bias, 4, axis=1)
+        i, f, g, o = jnp.split(product(x_t, kernel, x.dtype) + product(h, recurrent, x.dtype) + bias, 4, axis=1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
-        h = h if projection is None else product(h, projection).astype(h.dtype)
+        h = h if projection is None else product(h, projection, x.dtype).astype(h.dtype)
         return (h, c), h
 
     (h, c), output = scan(cell, (h, c), x, *extra)

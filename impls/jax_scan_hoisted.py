@@ -21,14 +21,14 @@ def layer(
 ) -> tuple[jax.Array, ...]:
     """One direction of one layer: x (T, B, ·), h (B, P) and c (B, H) → output (T, B, P), h, c."""
     recurrent, projection = params[f"weight_hh_{suffix}"], params.get(f"weight_hr_{suffix}")
-    projected = x @ params[f"weight_ih_{suffix}"] + both_biases(params, suffix)
+    projected = product(x, params[f"weight_ih_{suffix}"], x.dtype) + both_biases(params, suffix)
 
     def cell(carry: tuple[jax.Array, jax.Array], z: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         h, c = carry
-        i, f, g, o = jnp.split(z + product(h, recurrent), 4, axis=1)
+        i, f, g, o = jnp.split(z + product(h, recurrent, x.dtype), 4, axis=1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
-        h = h if projection is None else product(h, projection).astype(h.dtype)
+        h = h if projection is None else product(h, projection, x.dtype).astype(h.dtype)
         return (h, c), h
 
     (h, c), output = scan(cell, (h, c), projected, *extra, unroll=UNROLL)

@@ -206,20 +206,20 @@ def prepare_function(
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes_of(jax.block_until_ready))
 
 
-def product(h: jax.Array, weight: jax.Array) -> jax.Array:
-    """Return h @ weight, as precise as the weight: under autocast h is float32, and the weight bfloat16."""
-    return h.astype(weight.dtype) @ weight
+def product(x: jax.Array, weight: jax.Array, dtype: Any) -> jax.Array:
+    """Return x @ weight, computed in a dtype: under autocast in bfloat16, else in that of both."""
+    return x.astype(dtype) @ weight.astype(dtype)
 
 
 def of_layer(layer: Callable[..., tuple[jax.Array, ...]], layout: Layout = CANONICAL) -> Prepare:
     """Return the `prepare` of the LSTM whose layers are as `layered` takes them, with parameters in a layout.
 
-    Under autocast a layer gets x and matrices in bfloat16, and everything else in float32.
+    Under autocast a layer gets x in bfloat16, and everything else in float32. It casts weights where it multiplies:
+    a gradient that a scan adds up over all steps is then float32.
     """
 
-    def autocast(params: dict[str, jax.Array], suffix: str, x: jax.Array, *given: jax.Array) -> tuple[jax.Array, ...]:
-        narrow = {name: param.astype(jnp.bfloat16) if param.ndim == 2 else param for name, param in params.items()}
-        return layer(narrow, suffix, x.astype(jnp.bfloat16), *given)
+    def autocast(params: Params, suffix: str, x: jax.Array, *given: jax.Array) -> tuple[jax.Array, ...]:
+        return layer(params, suffix, x.astype(jnp.bfloat16), *given)
 
     def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
         own = autocast if problem.dtype == "autocast" else layer
@@ -271,8 +271,7 @@ def _model(problem: Problem, lstm: LSTM, layout: Layout) -> Functions:
         zeros = (jnp.zeros(sizes[name], x.dtype) for name in ("h0", "c0"))
         _, h_n, _ = lstm(params["lstm"], x, *zeros, *extra, **training)
         last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
-        fc = params["fc"]["fc.weight"].T
-        return product(last, fc.astype(narrow)) + params["fc"]["fc.bias"]
+        return product(last, params["fc"]["fc.weight"].T, narrow) + params["fc"]["fc.bias"]
 
     def loss_of(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, training: dict[str, Any]) -> Any:
         prediction = predict(params, inputs, extra, **training)
