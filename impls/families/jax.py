@@ -197,7 +197,8 @@ def prepare_function(
         return {name: np.array(swapped(problem, name, value), np.float64) for name, value in named.items()}
 
     is_model = workload == "model"
-    key, calls = jax.device_put(jax.random.key(0), target(None)), itertools.count()
+    key = jax.device_put(jax.random.key(0), target(None)) if problem.dropout else None
+    calls = itertools.count()
     if workload == "stream":
         modes_of = _stream(lstm)
     else:
@@ -271,7 +272,7 @@ def _model(problem: Problem, lstm: LSTM, layout: Layout) -> Functions:
         zeros = (jnp.zeros(sizes[name], x.dtype) for name in ("h0", "c0"))
         _, h_n, _ = lstm(params["lstm"], x, *zeros, *extra, **training)
         last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
-        return product(last, params["fc"]["fc.weight"].T, narrow) + params["fc"]["fc.bias"]
+        return product(last, params["fc"]["fc.weight"].T, narrow) + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
 
     def loss_of(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, training: dict[str, Any]) -> Any:
         prediction = predict(params, inputs, extra, **training)
