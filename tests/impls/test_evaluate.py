@@ -16,7 +16,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("name", ["reference", pytest.param("jax_scan", marks=pytest.mark.process)])
+@pytest.mark.parametrize("name", ["reference", "torch_lstm", pytest.param("jax_scan", marks=pytest.mark.process)])
 @pytest.mark.parametrize("text", CASES)
 def test_a_variant_agrees_with_torch(name, text, tmp_path):
     """Rows start anew at any steps: the first, the last, none, several."""

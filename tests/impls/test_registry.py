@@ -20,8 +20,10 @@ TWO, FOUR = ("float32", "float64"), ("float32", "float64", "bfloat16", "float16"
 ALL, NO_MODEL, KEPT = ("cell", "sequence", "model"), ("cell", "sequence"), ("stream",)
 
 PROMISED = {
-    "flax_linen jax_scan_hoisted torch_lstm_native": (BOTH, FOUR, ALL, True),
-    "flax_nnx jax_scan torch_cell torch_lstm torch_lstmcell": (BOTH, FOUR, ALL + KEPT, True),
+    "flax_linen torch_lstm_native": (BOTH, FOUR, ALL, True),
+    "flax_nnx jax_scan": (BOTH, (*FOUR, "autocast"), ALL + KEPT, True),
+    "jax_scan_hoisted": (BOTH, (*FOUR, "autocast"), ALL, True),
+    "torch_cell torch_lstm torch_lstmcell": (BOTH, FOUR, ALL + KEPT, True),
     "jax_scan_vjp torch_cell_autograd torch_cell_compiled torch_cell_hoisted": (BOTH, FOUR, ALL, False),
     "torch_scan torch_script torchrl_lstm": (BOTH, FOUR, ALL, False),
     "torch_lstm_compiled": (BOTH, FOUR, NO_MODEL + KEPT, False),
