@@ -55,8 +55,8 @@ void run(ffi::ThreadPool& pool, int threads, const lstm::Sizes& of, const ffi::R
   for (size_t k = 0; k < results.size(); ++k) add(**results.get<ffi::AnyBuffer>(k));
   std::memcpy(reinterpret_cast<char*>(&io) + sizeof(of), pointers, sizeof(pointers));
   const int useful = lstm::useful_threads<typename IO::Type>(of, threads);
-  auto* const memory = lstm::scratch<typename IO::Type>(lstm::scratch_size(io, useful));
-  in_parallel(pool, useful, of, [&](int p, int n, lstm::Meeting& meeting) { lstm::run(io, memory, p, n, meeting); });
+  auto* const shared = lstm::scratch<typename IO::Type, true>(io.shared_size());
+  in_parallel(pool, useful, of, [&](int p, int n, lstm::Meeting& meeting) { lstm::run(io, shared, p, n, meeting); });
 }
 
 template <template <typename> class IO>

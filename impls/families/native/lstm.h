@@ -2,8 +2,9 @@
 //
 // Weights are packed once a call, into panels of WIDTH columns: those of the forward hold the four gates of LANES units,
 // so that the gates are computed on sums that are still in registers. A thread owns rows of the batch, and then never
-// waits in the recurrence. Where there are too few rows it owns units, and the threads meet once a step. The threads are
-// the caller's: each of them calls `run` with its number and the same Meeting.
+// waits in the recurrence. Where there are too few rows it owns units, and the threads meet once a step. Each has panels
+// of its own, since a cache's line takes long from one core to another. The threads are the caller's: each of them calls
+// `run` with its number and the same Meeting.
 //
 // Arrays are dense, the last axis first in memory. Gates are in the order i, f, g, o. T, B, I, H: steps, batch,
 // input_size, hidden_size.
@@ -22,6 +23,9 @@
 #include <utility>
 
 namespace lstm {
+
+// g++ would give some of the products by call, with what they need in memory, and then wait for it.
+#define LSTM_INLINE __attribute__((always_inline))
 
 // Tell the processor that this thread only waits for another one.
 inline void relax() {
@@ -134,7 +138,7 @@ template <typename T> struct Factors {
 
 // M rows of `products`, which see.
 template <typename T, int M, typename Start, typename Finish>
-inline void few_rows(int64_t first, Factors<T> by, Start start, Finish finish) {
+LSTM_INLINE inline void few_rows(int64_t first, Factors<T> by, Start start, Finish finish) {
   Vec<T> sums[M][VECTORS];
 #pragma GCC unroll 6
   for (int m = 0; m < M; ++m) start(first + m, sums[m]);
@@ -173,7 +177,7 @@ inline void few_rows(int64_t first, Factors<T> by, Start start, Finish finish) {
 
 // For each row: start(row, sums), then sums += the product, then finish(row, sums), while they are in registers.
 template <typename T, typename Start, typename Finish>
-void products(int64_t rows, Factors<T> by, Start start, Finish finish) {
+LSTM_INLINE inline void products(int64_t rows, Factors<T> by, Start start, Finish finish) {
   const int64_t blocks = (rows + ROWS - 1) / ROWS;
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t first = rows * block / blocks;
@@ -207,8 +211,8 @@ class Meeting {
   alignas(64) std::atomic<int64_t> arrived_{0};
 };
 
-// Memory that a thread keeps between its calls. It starts at a vector's boundary.
-template <typename T> T* scratch(int64_t size) {
+// Memory that a thread keeps between its calls, of its own or shared. It starts at a vector's boundary.
+template <typename T, bool shared = false> T* scratch(int64_t size) {
   struct Free {
     void operator()(T* memory) const { std::free(memory); }
   };
@@ -239,20 +243,24 @@ inline Range share(int64_t size, int64_t part, int p, int n) {
   return {std::min(size, parts * p / n * part), std::min(size, parts * (p + 1) / n * part)};
 }
 
+// How many rows a thread owns at least: few where all weights, which it then reads in each step, stay in its L2.
+template <typename T> inline int64_t rows_each(const Sizes& of) {
+  return 4 * of.hidden * (of.input + of.hidden) * sizeof(T) <= 1 << 19 ? 4 : 48;
+}
+
 // A thread owns rows of the batch, and then never waits in the recurrence; or units, where there are too few rows.
 template <typename T> struct Own {
   bool by_rows;
   Range rows, units;
   Own(const Sizes& of, int p, int n)
-      : by_rows(of.batch >= ROWS_EACH * n),
+      : by_rows(of.batch >= rows_each<T>(of) * n),
         rows(by_rows ? share(of.batch, 1, p, n) : Range{0, of.batch}),
         units(by_rows ? Range{0, of.hidden} : share(of.hidden, LANES<T>, p, n)) {}
-  static constexpr int ROWS_EACH = 12;
 };
 
 template <typename T> inline int useful_threads(const Sizes& of, int threads) {
   const int64_t units = (of.hidden + LANES<T> - 1) / LANES<T>;
-  return std::max<int>(1, std::min<int64_t>(threads, std::max(units, of.batch / Own<T>::ROWS_EACH)));
+  return std::max<int>(1, std::min<int64_t>(threads, std::max(units, of.batch / rows_each<T>(of))));
 }
 
 // The lower (half 0) or upper halves of two vectors, their numbers in turn.
@@ -264,17 +272,23 @@ template <typename T, int half, size_t... I> inline Vec<T> zip(Vec<T> a, Vec<T> 
 #endif
 }
 
-// The panel (depth, 4 gates of LANES units) of weights (4H, depth), of which columns.first to .last.
-template <typename T>
-void pack_gates(const T* weights, int64_t hidden, int64_t depth, int64_t unit, Range columns, T* panel) {
+// The panel (depth, 4 gates of LANES units) of weights (4H, depth).
+template <typename T> void pack_gates(const T* weights, int64_t hidden, int64_t depth, int64_t unit, T* panel) {
   const auto lanes = std::make_index_sequence<LANES<T>>();
   for (int64_t gate = 0; gate < 4; ++gate)
-    for (int64_t k = columns.first; k < columns.last; k += LANES<T>) {
-      const int64_t count = std::min<int64_t>(LANES<T>, columns.last - k);
+    for (int64_t k = 0; k < depth; k += LANES<T>) {
+      const int64_t count = std::min<int64_t>(LANES<T>, depth - k), units = std::min<int64_t>(LANES<T>, hidden - unit);
+      const T* from = weights + (gate * hidden + unit) * depth + k;
+      int64_t stride = depth;
+      T edge[LANES<T> * LANES<T>];
+      if (count < LANES<T> || units < LANES<T>) {
+        std::fill_n(edge, LANES<T> * LANES<T>, T(0));
+        for (int64_t j = 0; j < units; ++j) std::copy_n(from + j * depth, count, edge + j * LANES<T>);
+        from = edge, stride = LANES<T>;
+      }
       Vec<T> rows[LANES<T>], next[LANES<T>];
 #pragma GCC unroll 16
-      for (int64_t j = 0; j < LANES<T>; ++j)
-        rows[j] = unit + j < hidden ? load<T>(weights + (gate * hidden + unit + j) * depth + k, count) : Vec<T>{};
+      for (int64_t j = 0; j < LANES<T>; ++j) rows[j] = load<T>(from + j * stride);
 #pragma GCC unroll 4
       for (int done = 1; done < LANES<T>; done *= 2) {  // transposes them
 #pragma GCC unroll 8
@@ -288,17 +302,14 @@ void pack_gates(const T* weights, int64_t hidden, int64_t depth, int64_t unit, R
     }
 }
 
-// The panel of the columns that start at `from`: of its rows, rows.first to .last.
-template <typename T> void pack_columns(const T* from, int64_t stride, int64_t width, Range rows, T* panel) {
-  for (int64_t k = rows.first; k < rows.last; ++k) {
+// Rows of the panel of the columns that start at `from`.
+template <typename T> void pack_columns(const T* from, int64_t stride, int64_t width, int64_t rows, T* panel) {
+  for (int64_t k = 0; k < rows; ++k) {
     Vec<T> row[VECTORS];
     load_row<T>(from + k * stride, width, row);
     store_row<T>(panel + k * WIDTH<T>, WIDTH<T>, row);
   }
 }
-
-// Steps whose inputs are projected at once: as many as give a few rows.
-inline int64_t steps_at_once(const Sizes& of) { return std::min(of.steps, of.batch >= ROWS ? 1 : 24 / of.batch); }
 
 // Everything that a forward takes and gives.
 template <typename T> struct Forward {
@@ -306,44 +317,40 @@ template <typename T> struct Forward {
   Sizes of;
   const T *x, *h0, *c0, *weight_ih, *weight_hh, *bias;  // (T, B, I), (B, H), (B, H), (4H, I), (4H, H), (4H) or null
   T *output, *h_n, *c_n, *gates, *all_c;                // (T, B, H), (B, H), (B, H); null or (T, B, 4H), (T, B, H)
+  int64_t shared_size() const { return 0; }             // of the memory that all threads have together
 };
 
-template <typename T> int64_t scratch_size(const Forward<T>& io, int) {
-  const Sizes& of = io.of;
-  return up(of.hidden, LANES<T>) * 4 * (of.input + of.hidden + steps_at_once(of) * of.batch);
-}
-
-template <typename T> void run(const Forward<T>& io, T* memory, int p, int n, Meeting& meeting) {
+template <typename T> void run(const Forward<T>& io, T*, int p, int n, Meeting& meeting) {
   const auto [steps, batch, input, hidden] = io.of;
   const int64_t state = batch * hidden;
   const Own<T> own(io.of, p, n);
-  T* const inputs = memory;  // panels of weight_ih, of weight_hh, and projected inputs
-  T* const recurrent = inputs + up(hidden, LANES<T>) * 4 * input;
-  T* const projected = recurrent + up(hidden, LANES<T>) * 4 * hidden;
-  const auto packed_here = [&](int64_t depth) { return own.by_rows ? share(depth, LANES<T>, p, n) : Range{0, depth}; };
-  for (int64_t unit = own.units.first; unit < own.units.last; unit += LANES<T>) {
-    pack_gates(io.weight_ih, hidden, input, unit, packed_here(input), inputs + unit * 4 * input);
-    pack_gates(io.weight_hh, hidden, hidden, unit, packed_here(hidden), recurrent + unit * 4 * hidden);
+  const int64_t mine = up(own.units.size(), LANES<T>);
+  // Steps whose inputs are projected at once: as many as give a few rows.
+  const int64_t at_once = own.by_rows ? 1 : std::min(steps, batch >= ROWS ? 1 : 24 / batch);
+  // Panels of weight_ih, of weight_hh, and projected inputs.
+  T* const inputs = scratch<T>(mine * 4 * (input + hidden + at_once * own.rows.size()));
+  T* const recurrent = inputs + mine * 4 * input;
+  T* const projected = recurrent + mine * 4 * hidden;
+  for (int64_t at = 0; at < mine; at += LANES<T>) {
+    pack_gates(io.weight_ih, hidden, input, own.units.first + at, inputs + at * 4 * input);
+    pack_gates(io.weight_hh, hidden, hidden, own.units.first + at, recurrent + at * 4 * hidden);
   }
-  if (own.by_rows) meeting.wait(n);
-  const int64_t at_once = steps_at_once(io.of);
   for (int64_t t = 0; t < steps; ++t) {
     const T* h = (t ? io.output + (t - 1) * state : io.h0) + own.rows.first * hidden;
     const T* c = t ? (io.all_c ? io.all_c + (t - 1) * state : io.c_n) : io.c0;
     T* const next_c = io.all_c ? io.all_c + t * state : io.c_n;
     const T* x = io.x + (t * batch + own.rows.first) * input;
-    const int64_t mine = up(own.units.size(), LANES<T>);
     for (int64_t next = 0; next < mine; next += LANES<T>) {
-      const int64_t unit = own.units.first + (t % 2 ? mine - LANES<T> - next : next);  // the last is still in the L1
-      const int64_t count = std::min<int64_t>(LANES<T>, hidden - unit);
-      T* const kept = projected + unit * 4 * batch * at_once + own.rows.first * WIDTH<T>;
+      const int64_t panel = t % 2 ? mine - LANES<T> - next : next;  // the last is still in the L1
+      const int64_t unit = own.units.first + panel, count = std::min<int64_t>(LANES<T>, hidden - unit);
+      T* const kept = projected + panel * 4 * at_once * own.rows.size();
       const auto from_bias = [&](int64_t, Vec<T>* sums) {
         for (int gate = 0; gate < 4; ++gate)
           sums[gate] = io.bias ? load<T>(io.bias + gate * hidden + unit, count) : Vec<T>{};
       };
-      const Factors<T> of_x{x, input, 1, inputs + unit * 4 * input, input};
-      const Factors<T> of_h{h, hidden, 1, recurrent + unit * 4 * hidden, hidden};
-      const auto do_gates = [&](int64_t row, Vec<T>* sums) {
+      const Factors<T> of_x{x, input, 1, inputs + panel * 4 * input, input};
+      const Factors<T> of_h{h, hidden, 1, recurrent + panel * 4 * hidden, hidden};
+      const auto do_gates = [&](int64_t row, Vec<T>* sums) LSTM_INLINE {
         const int64_t b = own.rows.first + row, at = b * hidden + unit;
         const Vec<T> i = sigmoid<T>(sums[0]), f = sigmoid<T>(sums[1]), g = tanh<T>(sums[2]), o = sigmoid<T>(sums[3]);
         const Vec<T> next = f * load<T>(c + at, count) + i * g, next_h = o * tanh<T>(next);
@@ -362,9 +369,9 @@ template <typename T> void run(const Forward<T>& io, T* memory, int p, int n, Me
         }
       };
       if (t % at_once == 0)
-        products<T>(own.by_rows ? own.rows.size() : std::min(at_once, steps - t) * batch, of_x, from_bias,
+        products<T>(std::min(at_once, steps - t) * own.rows.size(), of_x, from_bias,
                     [&](int64_t row, Vec<T>* sums) { store_row<T>(kept + row * WIDTH<T>, WIDTH<T>, sums); });
-      const T* const z = kept + (own.by_rows ? 0 : t % at_once * batch) * WIDTH<T>;
+      const T* const z = kept + t % at_once * own.rows.size() * WIDTH<T>;
       products<T>(own.rows.size(), of_h,
                   [&](int64_t row, Vec<T>* sums) { load_row<T>(z + row * WIDTH<T>, WIDTH<T>, sums); }, do_gates);
     }
@@ -378,35 +385,21 @@ template <typename T> struct Backward {
   const T *d_output, *d_h_n, *d_c_n;  // (T, B, H), (B, H), (B, H); null where they are 0
   const T *x, *h0, *c0, *weight_ih, *weight_hh, *output, *gates, *all_c;  // as of Forward
   T *d_x, *d_h0, *d_c0, *d_weight_ih, *d_weight_hh, *d_bias;              // d_x, d_bias: or null
+  int64_t shared_size() const { return of.steps * of.batch * 4 * of.hidden; }  // d_z (T, B, 4H)
 };
 
-constexpr int64_t DEEP = 128;  // rows of d_z whose products with x and h are added to the weights' gradients at once
+constexpr int64_t DEEP = 256;  // rows of d_z whose products with x and h are added to the weights' gradients at once
 
-template <typename T> int64_t scratch_size(const Backward<T>& io, int n) {
-  const Sizes& of = io.of;
-  const int64_t input = up(of.input, WIDTH<T>), hidden = up(of.hidden, WIDTH<T>);
-  return of.steps * of.batch * 4 * of.hidden + LANES<T> + 4 * of.hidden * (hidden + n * WIDTH<T> + input) +
-         n * DEEP * (input + hidden + LANES<T>);
-}
-
-template <typename T> void run(const Backward<T>& io, T* memory, int p, int n, Meeting& meeting) {
+template <typename T> void run(const Backward<T>& io, T* d_z, int p, int n, Meeting& meeting) {
   const auto [steps, batch, input, hidden] = io.of;
   const int64_t state = batch * hidden, depth = 4 * hidden, rows = steps * batch;
   const Own<T> own(io.of, p, n);
-  T* const d_z = memory;  // (T, B, 4H)
-  T* const recurrent = d_z + up(rows * depth, LANES<T>);
-  T* const inputs = recurrent + (up(hidden, WIDTH<T>) + n * WIDTH<T>) * depth;
-  const int64_t side = up(input, WIDTH<T>) + up(hidden, WIDTH<T>);
-  T* const sides = inputs + up(input, WIDTH<T>) * depth + p * DEEP * (side + LANES<T>);
-  T* const panels = recurrent + (own.by_rows ? 0 : own.units.first / WIDTH<T> + p) * depth * WIDTH<T>;
-  const Range part = share(depth, 1, p, n);
-  for (int64_t unit = own.units.first; unit < own.units.last; unit += WIDTH<T>)
-    pack_columns(io.weight_hh + unit, hidden, own.units.last - unit, own.by_rows ? part : Range{0, depth},
-                 panels + (unit - own.units.first) * depth);
-  if (io.d_x)
-    for (int64_t column = 0; column < input; column += WIDTH<T>)
-      pack_columns(io.weight_ih + column, input, input - column, part, inputs + column * depth);
-  if (own.by_rows) meeting.wait(n);
+  const int64_t units = up(own.units.size(), WIDTH<T>), side = up(input, WIDTH<T>) + up(hidden, WIDTH<T>);
+  T* const recurrent = scratch<T>((units + WIDTH<T>) * depth + DEEP * (side + WIDTH<T>));
+  T* const inputs = recurrent + units * depth;
+  T* const sides = inputs + WIDTH<T> * depth;
+  for (int64_t at = 0; at < own.units.size(); at += WIDTH<T>)
+    pack_columns(io.weight_hh + own.units.first + at, hidden, own.units.size() - at, depth, recurrent + at * depth);
   const auto zero = [](int64_t, Vec<T>* sums) { std::fill_n(sums, VECTORS, Vec<T>{}); };
   const auto given = [](const T* array, int64_t at, int64_t count) {
     return array ? load<T>(array + at, count) : Vec<T>{};
@@ -416,10 +409,9 @@ template <typename T> void run(const Backward<T>& io, T* memory, int p, int n, M
     const T* previous = t > 0 ? io.all_c + (t - 1) * state : io.c0;
     const T* next = last ? d_z : d_z + ((t + 1) * batch + own.rows.first) * depth;
     for (int64_t unit = own.units.first; unit < own.units.last; unit += WIDTH<T>) {
-      const Factors<T> of_z{next, depth, 1, panels + (unit - own.units.first) * depth, last ? 0 : depth};
+      const Factors<T> of_z{next, depth, 1, recurrent + (unit - own.units.first) * depth, last ? 0 : depth};
       products<T>(
-          own.rows.size(), of_z,
-          zero,
+          own.rows.size(), of_z, zero,
           [&](int64_t row, Vec<T>* sums) {
             for (int v = 0; v < VECTORS; ++v) {
               const int64_t u = unit + v * LANES<T>, count = std::min<int64_t>(LANES<T>, own.units.last - u);
@@ -447,43 +439,47 @@ template <typename T> void run(const Backward<T>& io, T* memory, int p, int n, M
     }
     if (!own.by_rows) meeting.wait(n);
   }
-  if (own.by_rows) meeting.wait(n);
-  if (io.d_x) {
-    const Range mine = share(rows, 1, p, n);
-    for (int64_t column = 0; column < input; column += WIDTH<T>)
-      products<T>(mine.size(), {d_z + mine.first * depth, depth, 1, inputs + column * depth, depth}, zero,
-                  [&](int64_t row, Vec<T>* sums) {
-                    store_row<T>(io.d_x + (mine.first + row) * input + column, input - column, sums);
-                  });
+  if (io.d_x) {  // of the thread's own rows of each step, or of some steps
+    const Range mine = own.by_rows ? own.rows : share(rows, 1, p, n);
+    for (int64_t column = 0; column < input; column += WIDTH<T>) {
+      pack_columns(io.weight_ih + column, input, input - column, depth, inputs);
+      for (int64_t first = mine.first; first < rows; first += own.by_rows ? batch : rows)
+        products<T>(mine.size(), {d_z + first * depth, depth, 1, inputs, depth}, zero, [&](int64_t row, Vec<T>* sums) {
+          store_row<T>(io.d_x + (first + row) * input + column, input - column, sums);
+        });
+    }
   }
+  if (own.by_rows) meeting.wait(n);
   const Range columns = share(depth, LANES<T>, p, n);
+  static constexpr T one = 1;
   T* const left = sides + DEEP * side;
   for (int64_t first = 0; first < rows; first += DEEP) {
     const int64_t deep = std::min(DEEP, rows - first);
     T* const of_h = sides + DEEP * up(input, WIDTH<T>);
     for (int64_t column = 0; column < input; column += WIDTH<T>)
-      pack_columns(io.x + first * input + column, input, input - column, {0, deep}, sides + column * DEEP);
+      pack_columns(io.x + first * input + column, input, input - column, deep, sides + column * DEEP);
     const int64_t old = std::max<int64_t>(0, std::min(deep, batch - first));  // their h is h0
     for (int64_t column = 0; column < hidden; column += WIDTH<T>) {
-      pack_columns(io.h0 + first * hidden + column, hidden, hidden - column, {0, old}, of_h + column * DEEP);
-      pack_columns(io.output + (first - batch) * hidden + column, hidden, hidden - column, {old, deep},
-                   of_h + column * DEEP);
+      pack_columns(io.h0 + first * hidden + column, hidden, hidden - column, old, of_h + column * DEEP);
+      pack_columns(io.output + (first + old - batch) * hidden + column, hidden, hidden - column, deep - old,
+                   of_h + column * DEEP + old * WIDTH<T>);
     }
-    for (int64_t z = columns.first; z < columns.last; z += LANES<T>) {
-      const int64_t count = std::min<int64_t>(LANES<T>, depth - z);
-      Vec<T> sum = first && io.d_bias ? load<T>(io.d_bias + z, count) : Vec<T>{};
-      for (int64_t k = 0; k < deep; ++k) {
-        const Vec<T> values = load<T>(d_z + (first + k) * depth + z, count);
-        sum += values;
-        store<T>(left + k * LANES<T>, values);
-      }
-      if (io.d_bias) store<T>(io.d_bias + z, sum, count);
+    for (int64_t z = columns.first; z < columns.last; z += WIDTH<T>) {
+      const int64_t count = std::min<int64_t>(WIDTH<T>, columns.last - z);
+      pack_columns(d_z + first * depth + z, depth, count, deep, left);
+      if (io.d_bias)
+        products<T>(
+            1, {&one, 0, 0, left, deep},
+            [&](int64_t, Vec<T>* sums) { load_row<T>(io.d_bias + z, first ? count : 0, sums); },
+            [&](int64_t, Vec<T>* sums) { store_row<T>(io.d_bias + z, count, sums); });
       const auto gradient = [&](T* to, int64_t width, const T* panels) {
         for (int64_t column = 0; column < width; column += WIDTH<T>) {
           const auto start = [&](int64_t row, Vec<T>* sums) {
-            load_row<T>(to + (z + row) * width + column, first ? width - column : 0, sums);
+            const T* at = to + (z + row) * width + column;
+            load_row<T>(at, first ? width - column : 0, sums);
+            for (int v = 0; v < VECTORS; ++v) __builtin_prefetch(at + ROWS * width + v * LANES<T>);  // of the next rows
           };
-          products<T>(count, {left, 1, LANES<T>, panels + column * DEEP, deep}, start, [&](int64_t row, Vec<T>* sums) {
+          products<T>(count, {left, 1, WIDTH<T>, panels + column * DEEP, deep}, start, [&](int64_t row, Vec<T>* sums) {
             store_row<T>(to + (z + row) * width + column, width - column, sums);
           });
         }

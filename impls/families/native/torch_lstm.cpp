@@ -6,10 +6,10 @@
 
 template <typename IO> void on_threads(const IO& io, int threads) {
   const int useful = lstm::useful_threads<typename IO::Type>(io.of, threads);
-  auto* const memory = lstm::scratch<typename IO::Type>(lstm::scratch_size(io, useful));
+  auto* const shared = lstm::scratch<typename IO::Type, true>(io.shared_size());
   lstm::Meeting meeting;
 #pragma omp parallel num_threads(useful) if (useful > 1)
-  lstm::run(io, memory, omp_get_thread_num(), omp_get_num_threads(), meeting);
+  lstm::run(io, shared, omp_get_thread_num(), omp_get_num_threads(), meeting);
 }
 
 extern "C" {
