@@ -206,15 +206,14 @@ def _holds(nodes: int, of_all: int) -> str:
 
 
 def _difference(mine: dict[Node, np.ndarray]) -> str:
-    """Return how nodes differ: between kinds of nodes, by one node that stands apart, or otherwise."""
+    """Return how nodes differ: between kinds of nodes, or otherwise."""
     of_kind: dict[str, list[np.ndarray]] = {}
     for node, logs in mine.items():
         of_kind.setdefault(node.kind, []).append(logs)
     alike = all(statistics.differ(group) >= statistics.DIFFERS for group in of_kind.values())
     if len(mine) > len(of_kind) > 1 and alike:  # with one node of each kind, the cause may be the node
         return f"differs between {listed(list(of_kind))}"
-    apart = statistics.odd(list(mine.values()))
-    return f"differs between {count(len(mine), 'node')}" if apart is None else f"one node is odd: {[*mine][apart].name}"
+    return f"differs between {count(len(mine), 'node')}"
 
 
 def sentences(said: Together) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,24 +89,23 @@ def read_run(path: Path) -> Run:
 
 
 def _read(path: Path) -> Run:
-    if path.is_dir():
-        if not (path / ENVIRONMENT).exists():
-            raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
-        known = json_files.read(path / ENVIRONMENT, Metadata)
-        records, turns_read = _read_parquet(path / RESULTS)
-        _refuse_others(path, records, known)
-        return Run(path, records, turns_read, known)
     if path.suffix == ".json":
         table, described = benchmark_json.read(path)
         records, turns_read = _frames(path, table.drop_columns("turns"), table["turns"])
         return Run(path, records, turns_read, msgspec.structs.replace(_of_records(records, turns_read), **described))
-    records, turns_read = _read_parquet(path)
-    with contextlib.suppress(ValueError):  # it may not be there, or belong to something else
-        beside = json_files.read(path.with_name(ENVIRONMENT), Metadata)
-        _refuse_others(path, records, beside)
-        return Run(path, records, turns_read, beside)
-    known = _of_records(records, turns_read)
-    _refuse_others(path, records, known)
+    results = path / RESULTS if path.is_dir() else path
+    environment = results.with_name(ENVIRONMENT)
+    if path.is_dir() and not environment.exists():
+        raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
+    records, turns_read = _read_parquet(results)
+    try:
+        known = json_files.read(environment, Metadata)
+        _refuse_others(path, records, known)
+    except ValueError:
+        if path.is_dir():
+            raise
+        known = _of_records(records, turns_read)  # what is beside a file may belong to something else
+        _refuse_others(path, records, known)
     return Run(path, records, turns_read, known)
 
 

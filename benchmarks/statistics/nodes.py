@@ -20,10 +20,6 @@ from benchmarks.statistics.intervals import LEVEL
 
 DIFFERS = 0.01
 """The level of the test for a difference between nodes, before Holm's correction."""
-ODD = 0.01
-"""The level of the test for a single node that stands apart, over all nodes together."""
-FEWEST = 4
-"""With fewer nodes, none can be called odd: which of three it is would be a guess."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +61,6 @@ def differ(groups: Sequence[np.ndarray]) -> float:
         return 1.0
     means, variances, counts = _of(groups)
     return float(anova_generic(means, variances, counts, use_var="bf").pvalue)
-
-
-def odd(nodes: Sequence[np.ndarray]) -> int | None:
-    """Return which single node stands apart from all others; None where none does, or more than one.
-
-    Each node's mean is compared with those of the others, as an outlier of a regression is, with Bonferroni's
-    correction. The others must not differ by as much themselves.
-    """
-    if len(nodes) < FEWEST:
-        return None
-    means, variances, counts = _of(nodes)
-    within = float(np.mean(variances / counts))
-    apart = []
-    for k in range(len(nodes)):
-        others = np.delete(means, k)
-        variance = max(float(others.var(ddof=1)), within)
-        t = (means[k] - others.mean()) / np.sqrt(variance * (1 + 1 / len(others)))
-        apart.append(2 * special.stdtr(len(others) - 1, -abs(t)) * len(nodes))
-    found = [k for k, p in enumerate(apart) if p < ODD]
-    return found[0] if len(found) == 1 else None
 
 
 def _of(nodes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from benchmarks.statistics.nodes import Combined, combined, differ, odd
+from benchmarks.statistics.nodes import Combined, combined, differ
 
 NOISE = 0.02
 
@@ -39,39 +39,6 @@ def test_nodes_that_are_alike_are_seldom_told_apart_and_one_that_is_ten_percent_
         [np.log(1.1) + first, *others] for first, *others in (fleet(rng, nodes, 4, noise=0.01) for _ in range(100))
     ]
     assert np.mean([differ(each) < 0.01 for each in slower]) > 0.9
-
-
-@pytest.mark.parametrize("nodes", [4, 8, 16])
-def test_one_node_far_from_all_others_is_odd(nodes):
-    rng = np.random.default_rng(5)
-    right = []
-    for _ in range(200):
-        values = fleet(rng, nodes, 4, noise=0.01)
-        which = int(rng.integers(nodes))
-        values[which] = values[which] + 0.3
-        right.append(odd(values) == which)
-    assert np.mean(right) > 0.95
-
-
-def test_none_is_odd_where_nodes_are_alike_or_of_two_kinds():
-    rng = np.random.default_rng(6)
-    assert np.mean([odd(fleet(rng, 8, 4)) is not None for _ in range(1000)]) <= 0.02
-    halves = [fleet(rng, 4, 4, truth=0.0) + fleet(rng, 4, 4, truth=0.5) for _ in range(100)]
-    assert all(odd(nodes) is None for nodes in halves)
-
-
-@pytest.mark.parametrize(
-    ("means", "found"),
-    [
-        ([0, 0, 1], None),  # which of three it is would be a guess
-        ([0, 0, 0, 1], 3),
-        ([0] * 30 + [1, -1], None),  # two stand apart
-        ([5, 5.1, 5.2, 5.3, 6.62], None),  # p is 0.0101
-        ([5, 5.1, 5.2, 5.3, 6.64], 4),  # 0.0097
-    ],
-)
-def test_a_node_is_odd_where_it_alone_stands_far_apart(means, found):
-    assert odd([np.full(2, mean) for mean in means]) == found
 
 
 def test_nodes_with_different_numbers_of_replicates_are_combined():
