@@ -32,7 +32,10 @@ KEY = ["run_id", *ARM, "replicate"]
 NEEDED = ["schema_version", *KEY, "track", "versions", "dtype", "status"]
 """The columns that a file must have, without nulls."""
 WORDS = [field.name for field in SCHEMA if field.type == pa.string()]
-FIELDS = ("block", "started", "seconds", "pressure_seconds", "outside_seconds", "gpu_throttled", "gpu_others")
+FIELDS = (
+    "block", "started", "seconds", "p99_seconds", "largest_seconds", "pressure_seconds", "outside_seconds",
+    "gpu_throttled", "gpu_others",
+)  # fmt: skip
 """The fields of a turn that tables and charts need."""
 RECORDS = pa.schema([field for field in SCHEMA if field.name != "turns"])
 TURNS = pa.schema([TURN.field(name) for name in FIELDS])

@@ -23,7 +23,7 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
     has no interval.
 
     The rows are of the summary, with ARM, seconds and threads. A share is of 1, and NaN where the peak was not
-    measured, or the problem or the mode is not known.
+    measured, the problem or the mode is not known, or beside a stream, where the peak is another.
     """
     dtypes = run.records.drop_duplicates("problem").set_index("problem")["dtype"].astype(str)
     rates = run.metadata.matmul_flops_per_second or {}
@@ -36,6 +36,7 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
             needed = float(operations(Problem.parse(str(row.problem)), str(row.workload), str(row.mode)))
         except ValueError:
             needed = math.nan
+        needed = math.nan if row.workload == "stream" else needed
         dtype = dtypes[row.problem]
         if to_peak.ratio > 0:
             needed /= peak_operations(row.device, dtype, int(row.threads)) if row.threads > 0 else math.nan
@@ -68,7 +69,7 @@ def reached(run: Run) -> Iterator[str]:
     for dtype, rate in sorted((run.metadata.matmul_flops_per_second or {}).items()):
         yield f"a library's {dtype} matrix product reached {rate / 1e9:.0f} GFLOP/s"
     records = run.records[(run.records["track"] == PEAK).to_numpy()]
-    known = records[(records["status"] == "ok") & (records["threads"] > 0)]
+    known = records[(records["status"] == "ok") & (records["threads"] > 0) & (records["workload"] != "stream")]
     for key, timed in known.groupby(["device", "dtype"], observed=True):
         device, dtype = map(str, key)
         done, side = peak_operations(device, dtype, int(timed["threads"].iloc[0])), peak_side(dtype)

@@ -215,7 +215,8 @@ def check(
         prepared.make_ready(mode, states[k])
         # what changes its state is compared from a fresh one, after some numbers of calls
         state = prepared.load(sets[k]) if stepping else states[k]
-        for steps in range(1, max(STEPS[workload]) + 1 if stepping else 2):
+        most = STEPS[workload][1 if turn else -1] if stepping else 1
+        for steps in range(1, most + 1):
             result = call(state)
             where = f"{workload}/{mode}, inputs {k}{' again' if turn == 2 else ''}"
             where += f", after {steps} steps" if stepping else ""

@@ -25,7 +25,7 @@ def compared(report: Report) -> pd.DataFrame:
     rows = rows.assign(file=file_of(rows["implementation"]))
     rows["order"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)
     rows = rows.sort_values(["file", "order"], kind="stable")
-    rows["release"] = rows["implementation"].str.partition("@")[2].str.replace("==", " ")
+    rows["release"] = [name.partition("@")[2].replace("==", " ") for name in rows["implementation"]]
     for name, of in (("newest", "implementation"), ("newest_release", "release")):
         rows[name] = rows.groupby("file")[of].transform("last")
     return pair_ratios(report, rows[rows["implementation"] != rows["newest"]], "newest")

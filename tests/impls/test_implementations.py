@@ -123,6 +123,30 @@ def test_the_cell_agrees(name):
     check(name, Problem.parse("t4-b3-i5-h7-l2"), "cell")
 
 
+STREAMS = [name for name in NAMES if "stream" in registry.resolve(name.values[0]).workloads]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_each_call_of_a_stream_goes_on_from_its_state(name):
+    check(name, Problem.parse("t4-b3-i5-h7" if name in NIGHTLY else "t4-b3-i5-h7-l2"), "stream", ("forward",))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", [name.values[0] for name in STREAMS])
+def test_a_stream_does_not_drift_away_in_100_000_steps(name):
+    """Every second unit remembers all of them; `-s` shows the errors, which a decision note has."""
+    problem = Problem.parse("t100000-b1-i32-h32")
+    weights, inputs = make_weights(problem), make_inputs(problem)
+    prepared, done, errors = prepared_for(name, problem, "stream"), 0, []
+    state = prepared.load(inputs)
+    for calls, want in reference.run_stream(problem, weights, inputs, (100, 1_000, 10_000, 100_000)):
+        for _ in range(calls - done):
+            result = prepared.forward(state)
+        got, done = prepared.to_numpy("forward", result), calls
+        errors.append(agreement.compare(got, want, "float32").error)
+    print(f"| {name} |", " | ".join(f"{error:.1e}" for error in errors), "|")
+
+
 def test_half_precision_agrees():
     check("torch_cell", Problem.parse("t5-b4-i8-h8-l2-bfloat16"), modes=("train_step",))
 
@@ -158,6 +182,10 @@ def test_what_an_implementation_lacks_is_said():
     for variant in ({"lengths": True}, {"proj_size": 2}, {"batch_first": True}, {"resets": True}):
         assert f"no {next(iter(variant))}" in scan.lacks("cpu", problem.replace(**variant), "sequence")
     assert cudnn.lacks("cpu", problem, "sequence") == "only for device cuda, not cpu"
+    assert "not stream" in scan.lacks("cpu", problem, "stream")
+    lstm = registry.resolve("torch_lstm")
+    assert lstm.lacks("cpu", problem, "stream") is None
+    assert "no bidirectional in a stream" in lstm.lacks("cpu", problem.replace(bidirectional=True), "stream")
     assert "only for dtype" in cudnn.lacks("cuda", problem.replace(dtype="float64"), "sequence")
 
 

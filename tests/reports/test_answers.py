@@ -109,6 +109,22 @@ def test_releases_are_compared_with_the_newest_in_their_order(tmp_path):
     assert "jax_scan@jax==0.9.1 takes 0.67 × jax_scan@jax==0.10.2's time" in found.sentence
 
 
+def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_path):
+    def streamed(name, seconds, p99, largest, **where):
+        rows = trained(name, seconds, "forward", workload="stream", problem="t1-b4-i1-h1", batch=4, **where)
+        for turn in (turn for row in rows for turn in row["turns"]):
+            turn |= {"p99_seconds": p99 * turn["seconds"], "largest_seconds": largest * turn["seconds"]}
+        return rows
+
+    rows = streamed("base", 1e-5, 2, 50) + streamed("late", 8e-6, 9, 10) + streamed("peak", 3e-5, 1.1, 3, track="peak")
+    found = answered(tmp_path, rows)["How late is the slowest step of a stream?"]
+    assert [row[:3] for row in cells(found)] == [["t1-b4-i1-h1", "4", "base"], ["t1-b4-i1-h1", "4", "late"]]
+    for row, (p50, p99, largest) in zip(cells(found), [(10, 20, 501), (8, 72, 80)], strict=True):
+        assert [float(cell.split(" [")[0]) for cell in row[3:6]] == pytest.approx([p50, p99, largest], rel=3e-3)
+        assert row[6] == "+3, +60"
+    assert "base at t1-b4-i1-h1 (20" in found.sentence
+
+
 @pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1", "p"])
 def test_an_option_without_its_like_costs_nothing_known(tmp_path, problem):
     assert COST not in answered(tmp_path, trained("base", 1e-3, problem=problem))

@@ -165,6 +165,25 @@ def test_the_last_result_of_a_turn_is_compared_after_as_many_steps_as_it_had_cal
     assert worker.opened[NAME].last is None
 
 
+def test_the_last_call_of_a_stream_is_compared_after_as_many_calls_on_its_state(tmp_path):
+    name = "t64-b2-i3-h8/stream/forward"
+    wanted = {("t64-b2-i3-h8", "stream", False): {7}}
+    worker, (file,) = worker_of(), expected_in(tmp_path, name, zero_states=agreement.REPLICATE, steps=wanted)
+    open_in(worker, name)
+    opened = worker.opened[name]
+
+    def turn(change):
+        requests.GetReady(name, 2, 1).do(worker)
+        change(opened.state)
+        taken = requests.TakeTurn(name, 6, 1, True).do(worker).turn
+        assert (taken.samples, taken.seconds <= taken.p99_seconds <= taken.largest_seconds) == (None, True)
+        requests.Compare(name, 1.0, file, "1/7").do(worker)
+
+    turn(id)
+    with pytest.raises(agreement.Disagrees, match="the last timed call"):
+        turn(opened.call)  # a call too many
+
+
 def test_work_that_is_left_is_looked_for_in_the_result_and_on_the_device(tmp_path, monkeypatch):
     (file,) = expected_in(tmp_path, NAME, zero_states=agreement.REPLICATE, steps=STEPS)
     worker, seen, seeds = worker_of_open(), [], []

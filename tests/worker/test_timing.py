@@ -32,6 +32,16 @@ def test_a_turn_is_the_median_of_its_samples_per_call(monkeypatch):
     assert (found.first_seconds, found.samples, found.seconds) == (9.0, [1.0, 5.0, 2.0], 2.0)
 
 
+def test_each_of_a_thousand_calls_is_timed_and_their_99th_percentile_and_largest_are_kept(monkeypatch):
+    how = timing.plan(1e-6, 0.015, each=True)
+    assert (how.samples, how.calls_per_sample) == (1000, 1)
+    clock, takes = [0.0], iter([5000, *(7 * k % 1000 + 1 for k in range(1000))])  # 1 to 1,000, after the untimed call
+    monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
+    found, _ = timing.turn(lambda _: clock.__setitem__(0, clock[0] + next(takes)), None, how)
+    timing.summarize(found)
+    assert (found.seconds, found.p99_seconds, found.largest_seconds, found.samples) == (500.5, 990, 1000, None)
+
+
 def test_the_collector_is_kept_out_and_comes_back_also_after_a_failure():
     collecting = []
 
