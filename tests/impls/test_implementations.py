@@ -11,9 +11,8 @@ import torch
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement
 from impls import jax_scan_vjp_sharded, torch_cell_compiled
-from impls.core import contract, reference, registry
+from impls.core import contract, evaluate, reference, registry
 from impls.core.contract import Unsupported
-from impls.core.evaluate import evaluate_case
 from impls.core.problem import Problem
 from impls.core.weights import Case, make_inputs, make_weights
 from impls.families import jax as jax_family
@@ -85,7 +84,7 @@ def test_a_training_step_agrees_with_an_outside_judge(name):
     problem, weights, inputs = given(f"t5-b3-i3-h4-{kind}")
     if judge is torch_judge and "lengths" in able(name):
         problem, inputs = problem.replace(lengths=True), dataclasses.replace(inputs, lengths=np.array([3, 1, 4]))
-    got = evaluate_case(
+    got = evaluate.evaluate_case(
         registry.resolve(name), Case(problem, weights, inputs, frozenset({*weights, "x", "h0", "c0", "d_h_n"}))
     )
     agreement.compare(got, judge(problem, weights, inputs), "float64", name)
@@ -103,10 +102,36 @@ JUDGED = [
 def test_a_variant_agrees_with_an_outside_judge(name, text):
     """With nn.LSTM, which is time-major, and goes step by step where there are resets."""
     problem, weights, inputs = given(text)
-    got = evaluate_case(
+    got = evaluate.evaluate_case(
         registry.resolve(name), Case(problem, weights, inputs, frozenset({*weights, "x", "h0", "c0", "d_h_n"}))
     )
     agreement.compare(got, torch_judge(problem, weights, inputs), "float64", name)
+
+
+CASES = [
+    *("t5-b3-i4-h6-p3", "t4-b3-i3-h5-l2-bi-p2", "t5-b3-i3-h5-l2-nobias-p2-var"),
+    *("t6-b3-i4-h5-resets", "t5-b4-i3-h4-l2-nobias-resets", "t6-b2-i3-h5-l3-p2-resets"),
+    *("t5-b3-i3-h4-var", "t5-b3-i3-h4-l2-bi-var", "t4-b3-i2-h5-l2-even"),
+]
+
+
+@pytest.mark.parametrize("name", ["reference", "torch_lstm", pytest.param("jax_scan", marks=pytest.mark.process)])
+@pytest.mark.parametrize("text", CASES)
+def test_a_variant_in_a_case_file_agrees_with_torch(name, text, tmp_path):
+    """In float64, by `evaluate`. Rows start anew at any steps: the first, the last, none, several."""
+    problem, weights, inputs = given(text)
+    if problem.resets:
+        at = np.random.default_rng(3).random((problem.seq_len, problem.batch)) < 0.4
+        at[:, 0] = [True, *[False] * (problem.seq_len - 2), True]
+        at[:, 1] = False
+        inputs = dataclasses.replace(inputs, resets=at)
+    arrays = inputs.arrays()
+    del arrays["target"]
+    case, out = tmp_path / "case.npz", tmp_path / "out.npz"
+    np.savez(case, **weights, **arrays)
+    assert evaluate.main(str(registry.resolve(name).path), str(case), str(out), "float64", "cpu") == 0
+    with np.load(out) as got:
+        agreement.compare(got, torch_judge(problem, weights, inputs), "float64", name)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +201,7 @@ def test_int8_infers_only_and_drops_nothing():
 
 
 def test_what_an_implementation_lacks_is_said():
-    scan, cudnn = registry.resolve("jax_scan_vjp"), registry.resolve("jax_cudnn")
+    scan, cudnn = registry.resolve("jax_scan_vjp_sharded"), registry.resolve("jax_cudnn")
     problem = Problem(3, 2, 4, 5)
     assert scan.lacks("cpu", problem, "sequence") is None
     for variant in ({"lengths": True}, {"proj_size": 2}, {"batch_first": True}, {"resets": True}):
