@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 from torch.autograd import DeviceType
-from torch.autograd.profiler_util import EventList, FunctionEvent
 
 from benchmarks.worker import profiling
 from benchmarks.worker.profiling import own_times
@@ -37,16 +36,22 @@ MICROSECONDS = {  # of a call on a GPU, as torch.profiler sees it: by name, whet
     ids=["kernels", "only copies", "nothing on a GPU"],
 )
 def test_where_a_gpu_worked_its_kernels_are_the_operators(given, kept):
-    """And neither what starts them, nor the wait, which takes the longest. The events are PyTorch's own."""
-    events, start = EventList(use_device="cuda"), 0
-    for name, (on_gpu, duration) in [(name, MICROSECONDS[name]) for name in given]:
-        how = {"device_type": DeviceType.CUDA if on_gpu else DeviceType.CPU, "use_device": "cuda", "stack": []}
-        events.append(FunctionEvent(len(events), name, 1, start, start + duration, **how))
+    """And neither what starts them, nor the wait, which takes the longest."""
+    events, start = [], 0
+
+    def add(name, on_gpu, start, duration, annotation=False):
+        device = DeviceType.CUDA if on_gpu else DeviceType.CPU
+        says = {"name": name, "device_type": device, "device_resource_id": 7, "is_user_annotation": annotation}
+        says |= {"start_ns": 1000 * start, "duration_ns": 1000 * duration}
+        events.append(SimpleNamespace(**{name: lambda value=value: value for name, value in says.items()}))
+
+    for name in given:
+        on_gpu, duration = MICROSECONDS[name]
+        add(name, on_gpu, start, duration)
         start += duration
     if "RNN_blockPersist_fp_LSTM" in given:  # a range that a program has named: it lasts as long as what is in it
-        events.append(FunctionEvent(99, "Torch-Compiled Region", 1, 0, start, is_user_annotation=True, **how))
-    events._build_tree()
-    found = added(profiling._of_averages(events.key_averages()))
+        add("Torch-Compiled Region", True, 0, start, annotation=True)
+    found = added(profiling._of_kineto(events))
     assert found == {name: Ran(pytest.approx(1e-6 * MICROSECONDS[name][1]), 1) for name in kept}
 
 
