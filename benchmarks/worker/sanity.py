@@ -138,9 +138,10 @@ def check_left(
     for _ in range(ATTEMPTS):
         result, _, seconds = _watched(call, state)
         found.append((read(result, finish, limit.pause_seconds).longer, max(call_seconds, seconds)))
-    if sum(limit.exceeded(*longer_and_call) for longer_and_call in found) > ATTEMPTS / 2:
-        longer = statistics.median(longer for longer, _ in found)
-        raise Suspicious(limit.reason.format(call_seconds * 1e6, longer * 1e6))
+        if sum(not limit.exceeded(*longer_and_call) for longer_and_call in found) >= ATTEMPTS / 2:
+            return
+    longer = statistics.median(longer for longer, _ in found)
+    raise Suspicious(limit.reason.format(call_seconds * 1e6, longer * 1e6))
 
 
 def remembers(first_seconds: float, repeated_seconds: float) -> bool:
