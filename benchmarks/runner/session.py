@@ -11,6 +11,7 @@ import random
 import statistics
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -70,8 +71,8 @@ class Session:
 
     def close(self) -> None:
         """End every worker, and what workers have left behind."""
-        for arm in self.arms.values():
-            arm.kill()
+        with ThreadPoolExecutor() as pool:  # the kernel takes a while to take back a worker's memory
+            list(pool.map(lambda arm: arm.kill(), self.arms.values()))
         self.arms = {}
         outside.end(outside.orphans())
 
