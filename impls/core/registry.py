@@ -262,12 +262,13 @@ def resolve(text: str) -> Implementation:
         return msgspec.structs.replace(each, name=f"{each.name}@{found[2]}", requires=requires)
     if text.endswith(".py"):
         return read_foreign(Path(text))
+    path = FOLDER / BUILT_IN.get(text, f"{text}.py")
+    if text.isidentifier() and path.is_file():  # a run resolves many names again and again: no other file is read
+        return read(path)
     known = catalogue()
-    if text not in known:
-        close = difflib.get_close_matches(text, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-        raise ValueError(f"no implementation is called {text!r}; {hint} (or give the path of a .py file)")
-    return known[text]
+    close = difflib.get_close_matches(text, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    raise ValueError(f"no implementation is called {text!r}; {hint} (or give the path of a .py file)")
 
 
 def load(implementation: Implementation) -> ModuleType:
