@@ -88,8 +88,9 @@ def worker_variables(
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
         "CACHEDB": str(cache / "tinygrad.db"),  # by default one in the user's home, in which a first call is not cold
-        # compile in this process: a pool of compile workers would go on running during the measurement
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        # as many compilers as a user's; for a GPU in this process, since a pool of workers would go on running
+        "TORCHINDUCTOR_COMPILE_THREADS": str(threads) if device == "cpu" else "1",
+        "TORCH_WARM_POOL": "0",
         "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *inherited]),
