@@ -143,10 +143,15 @@ AGREE_PROBLEMS = (
     "t7-b4-i3-h6-var",
     "t9-b5-i5-h7-l2-bi-var",
     "t13-b3-i4-h6-nobias-var",
+    "t7-b4-i3-h6-even",
+    "t9-b3-i5-h7-l2-bi-p3",
+    "t7-b4-i3-h6-first",
+    "t9-b3-i5-h7-l2-drop",
+    "t9-b5-i5-h7-l2-resets",
     "t64-b16-i128-h128-var",
     "t64-b16-i128-h128",
 )
-"""T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, lengths, and a problem of real size."""
+"""T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, each variant, and a real size."""
 
 AGREE_CELL_PROBLEMS = ("t13-b7-i17-h11", "t9-b3-i5-h7-l2", "t9-b3-i5-h7-nobias", "t6-b2-i3-h4-bi")
 """Those of AGREE_PROBLEMS that `cell` is checked on too, and `stream` but for the last: a step is the same work

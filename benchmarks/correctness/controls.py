@@ -8,13 +8,14 @@ faults in EXTREME are found on extreme numbers only, and must be refused in floa
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
+from benchmarks.correctness.case import Case, Fault
+from benchmarks.correctness.variants import VARIANTS
 from benchmarks.worker import agreement, extremes
 from impls.core import reference
 from impls.core.contract import Prepared
@@ -32,56 +33,6 @@ PROBLEM_OF_MEMORY = Problem.parse("t64-b2-i8-h64")
 
 SEED = 11
 """Of the weights and inputs of extreme controls."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What a control computes wrongly."""
-
-    problem: Problem
-    weights: Weights
-    inputs: Inputs
-
-    def run(self, weights: Weights | None = None, **inputs: Array | None) -> Results:
-        """Return the reference's results, with some other weights or inputs."""
-        changed = dataclasses.replace(self.inputs, **inputs)  # type: ignore[arg-type]
-        return reference.run_sequence(self.problem, {**self.weights, **(weights or {})}, changed)
-
-    def patched(self, **functions: Any) -> Results:
-        """Return the results of a reference some of whose functions are others."""
-        with np.errstate(all="ignore"), patch.multiple(reference, **functions):
-            return self.run()
-
-    def changed(self, name: str, change: Callable[[Array], Array]) -> Results:
-        """Return the right results, but for a change of one tensor."""
-        right = self.run()
-        return {**right, name: change(right[name])}
-
-    def scaled_below(self, limit: float, by: float) -> Results:
-        """Return the right results, but for a factor of what is below a limit."""
-        return {name: np.where(np.abs(value) < limit, by * value, value) for name, value in self.run().items()}
-
-    def gradients_of(self, other: Results, part: str = "") -> Results:
-        """Return the right results, but for the gradients that have this part in their names: those are of others."""
-        return self.run() | {name: other[name] for name in other if name.startswith("grad_") and part in name}
-
-    def alone(self, start: int) -> Results:
-        """Return the results of the steps from `start` on alone, with zero states before them."""
-        zero = np.zeros_like(self.inputs.h0)
-        return self.run(x=self.inputs.x[start:], h0=zero, c0=zero)
-
-    @property
-    def inside(self) -> Array:
-        """Where in x and output a row of the batch has not ended."""
-        return reference.inside_of(self.inputs.x, self.inputs.lengths)
-
-    @property
-    def tolerance(self) -> float:
-        """That of the problem's dtype."""
-        return agreement.tolerance_of(self.problem.dtype)
-
-
-Fault = Callable[[Case], Results]
 
 
 def _off(array: Array, index: tuple[int, ...], by: float) -> Array:
@@ -228,7 +179,16 @@ STREAM: dict[str, Callable[[int, Inputs, Inputs], Inputs]] = {
     "only_c_kept": lambda _, kept, first: dataclasses.replace(kept, h0=first.h0),
 }
 """What must be refused of a stream: a call's inputs by the number of calls before it, those kept, and the first."""
-FAULTS = {PROBLEM: CONTROLS, PROBLEM_OF_LENGTHS: LENGTHS, PROBLEM_OF_LAYERS: LAYERS, PROBLEM_OF_MEMORY: MEMORY}
+FAULTS = {
+    PROBLEM: CONTROLS, PROBLEM_OF_LENGTHS: LENGTHS, PROBLEM_OF_LAYERS: LAYERS, PROBLEM_OF_MEMORY: MEMORY, **VARIANTS,
+}  # fmt: skip
+INFERENCE = ("dropped_in_inference",)
+"""Those that are wrong in `forward`. The others are checked in `train_step`; in int8, which infers only, all are."""
+TRAINING = (
+    "gradient_detached", "padding_in_gradient", "layer_not_fed_back", "first_half", "nothing_dropped",
+    "reset_not_in_backward",
+)  # fmt: skip
+"""Those that are right in `forward`."""
 
 EXTREME: dict[str, Fault] = {
     "sigmoid_from_tanh": sigmoid_from_tanh,
@@ -246,10 +206,9 @@ EXTREME: dict[str, Fault] = {
 
 
 def prepare(fault: Fault, problem: Problem, weights: Weights) -> Prepared:
-    """Return the Prepared of a fault, which has the mode train_step only."""
-    return Prepared(
-        load=lambda inputs: Case(problem, weights, inputs), to_numpy=lambda _, result: result, train_step=fault
-    )
+    """Return the Prepared of a fault, which has the modes forward and train_step only."""
+    load = functools.partial(Case, problem, weights)
+    return Prepared(load=load, to_numpy=lambda _, result: result, forward=fault, train_step=fault)
 
 
 def prepare_stream(fault: Callable[[int, Inputs, Inputs], Inputs], problem: Problem, weights: Weights) -> Prepared:
@@ -282,9 +241,14 @@ def refusals(dtype: str) -> dict[str, str | None]:
         weights = make_weights(in_dtype)
         want = agreement.expected(in_dtype, "sequence", weights)
         for name, fault in faults.items():
+            mode = "forward" if dtype == "int8" or name in INFERENCE else "train_step"
+            if mode == "forward" and name in TRAINING:
+                continue
             prepared = prepare(fault, in_dtype, weights)
-            reasons[name] = _reason(agreement.check, prepared, in_dtype, "sequence", "train_step", want)
-    want = agreement.expected(in_dtype, "stream", weights)  # of PROBLEM_OF_MEMORY
+            reasons[name] = _reason(agreement.check, prepared, in_dtype, "sequence", mode, want)
+    in_dtype = PROBLEM_OF_MEMORY.replace(dtype=dtype)
+    weights = make_weights(in_dtype)
+    want = agreement.expected(in_dtype, "stream", weights)
     for name, kept in STREAM.items():
         prepared = prepare_stream(kept, in_dtype, weights)
         reasons[name] = _reason(agreement.check, prepared, in_dtype, "stream", "forward", want)
