@@ -75,8 +75,12 @@ def test_torch_compile_is_answered_for_training_and_for_inference(tmp_path):
 
 
 def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path):
-    of_problem = {"": (1e-3, "fast × 1", None), "-var": (5e-3, "slow × 9", None), "-p1": (3e-3, "slow × 9", "no fast")}
-    of_problem |= {"-l2": (2e-3, "fast × 2", None), "-l2-drop": (2.2e-3, "fast_backward × 2", None)}
+    of_problem = {
+        "": (1e-3, "a::fast × 1", None),
+        "-var": (5e-3, "a::slow × 9", None),
+        "-p1": (3e-3, "a::slow × 9", "no fast"),
+    }
+    of_problem |= {"-l2": (2e-3, "a::fast × 2", None), "-l2-drop": (2.2e-3, "a::fast_backward × 2", None)}
     rows = []
     for option, (seconds, kernel, warning) in of_problem.items():
         told = {"problem": f"t1-b1-i1-h2{option}", "kernel": kernel, "warning": warning}
@@ -90,7 +94,7 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
         "dropout": ("1.10", "the same"),
     }
     assert {cost for (_, name), (cost, _) in found.items() if name == "other"} == {"1.00"}
-    assert "different lengths takes base 5.0 ×" in answer.sentence
+    assert "With different lengths, base takes 5.0 ×" in answer.sentence
     assert "2 of its 4" in answer.sentence
 
 
