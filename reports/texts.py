@@ -14,10 +14,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks import ROOT, json_files, processors
-from benchmarks.calibration import report as calibration
-from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes, span
-from benchmarks.calibration.report import ALARMS, DATA, TEXT, Calibration
+from benchmarks import ROOT, processors
 from benchmarks.cases import PUBLISHED as SHAPES
 from benchmarks.cases import QUICK
 from benchmarks.record import SCHEMA, TURN, Record
@@ -28,7 +25,7 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from reports import composition, formatting, frames, questions, rounds, tables, today, tracks
+from reports import composition, formatting, frames, pools, questions, rounds, tables, today, tracks
 from reports.estimates import PUBLISHED
 from reports.preamble import preamble, torch_and_jax, versions
 from reports.report import PURPOSES, Report
@@ -47,15 +44,6 @@ NAMED = {
     "torch_cell": "a cell in a Python loop (`torch_cell`)",
 }
 """The rows of README's first table."""
-GATE = "calibration-family-25-model-1"
-"""The pool that README's table of the gate is from."""
-RULES = {
-    "this gate, exact sizes": ("this gate", "2 %"),
-    "this gate, injected": ("this gate, with code that is really slower", "2 %"),
-    "pytest-benchmark, median:5%": ("`pytest-benchmark --benchmark-compare-fail=median:5%`", "5 %"),
-    "asv continuous": ("`asv continuous`", "10 %"),
-}
-"""Rows of a pool's table, with their names in README and the slowdown that the rule is built to find."""
 
 
 def published(folder: Path = PUBLISHED) -> list[Report]:
@@ -218,53 +206,6 @@ def runs(reports: Sequence[Report]) -> str:
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
 
 
-def gate(_reports: Sequence[Report]) -> str:
-    """Return README's table of the gate: this rule and two others on the same replicates."""
-    found = json_files.read(PUBLISHED / GATE / DATA, Calibration)
-    rows = {**{f"this gate, {row}": rates for row, rates in found.rates.items()}, **found.others}
-    table = []
-    for rule, (words, built) in RULES.items():
-        said = [rows[rule].get(column) for column in (ALARMS, "+2%", "+5%")]
-        cells = [calibration.percent(rate.rate) if rate else "" for rate in said]
-        if rule not in found.others and said[0]:
-            cells[0] = calibration.replayed(said[0]).removesuffix(" replays")
-        table.append([words, *cells, built])
-    same = [gate for gate in gates_of(PUBLISHED / GATE) if gate.kind == SAME]
-    right, minutes, longest = right_and_minutes(same)
-    bound, lasting = _simulated(found)
-    return f"""\
-{markdown_table(table, ["", "false alarms", "+2 % found", "+5 % found", "built to find"])}
-
-Replayed from replicates of one machine, twelve benchmarks a gate: {found.machine}; {found.dates}.
-False alarms there: {bound} of simulated gates; {lasting} where 8 % of the variance lasts for a gate.
-{right} real gates without a change were right, on {span(sorted({gate.date for gate in same}))}. They took \
-{minutes} minutes on average, at most {longest}."""
-
-
-def _simulated(found: Calibration) -> tuple[str, str]:
-    """Return the upper limit of a pool's false alarms in simulated gates, and their rate where 8 % lasts for a gate."""
-    bound, lasting = found.rates[calibration.EXACT][calibration.BOUND], found.rates[calibration.LASTING]["8 %"]
-    assert bound
-    assert lasting
-    return f"at most {calibration.percent(bound.high)}", calibration.percent(lasting.rate)
-
-
-def pools(_reports: Sequence[Report]) -> str:
-    """Return what the published pools say, a row for each machine."""
-    table = []
-    for path in sorted(PUBLISHED.glob(f"calibration-*/{DATA}"), key=lambda path: path.parent.name != GATE):
-        found, name = json_files.read(path, Calibration), path.parent.name
-        exact = found.rates[calibration.EXACT]
-        link = f"[{found.machine}](../reports/published/{name}/calibration.md)"
-        alarms = [calibration.replayed(exact[ALARMS]), "; ".join(_simulated(found))]
-        sizes = [calibration.share_found(rates["+2%"]) for rates in (exact, found.rates[calibration.INJECTED])]
-        table.append([link, found.dates, found.rounds, *alarms, *sizes])
-    sizes = [f"{how} +2 % found" for how in ("exactly", "injected")]
-    return markdown_table(
-        table, ["machine", "date", "rounds", "false alarms", "simulated; where 8 % lasts for a gate", *sizes]
-    )
-
-
 def columns(_reports: Sequence[Report]) -> str:
     """Return the columns of results.parquet, with their types, from the types of a record and of a turn."""
     table = [*_fields(Record, SCHEMA, ""), *_fields(Turn, TURN, "turns.")]
@@ -283,7 +224,7 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
 
 
 BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
-    "README.md": {"fastest": fastest, "gate": gate},
+    "README.md": {"fastest": fastest, "gate": pools.gate},
     "docs/results.md": {
         "results": results,
         "options": options,
@@ -293,8 +234,8 @@ BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
     },
     "docs/reference.md": {"columns": columns},
     "docs/gate-evidence.md": {
-        "pools": pools,
-        "calibration": lambda _: (PUBLISHED / GATE / TEXT).read_text(encoding="utf-8").strip(),
+        "pools": pools.pools,
+        "calibration": pools.whole,
     },
 }
 """The blocks of each text, with what makes them of the published runs."""
