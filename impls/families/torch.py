@@ -159,6 +159,7 @@ def prepare_module(
     if problem.dtype == "int8":
         check_quantizes(problem, target)
     modes_of = _stream if workload == "stream" else functools.partial(_modes, is_model)
+    by_step = workload == "stream" and isinstance(module, CellLSTM)
     modes, submitted = (modes_of(waits, inference) for waits in (wait_for(target), lambda: None))
     if problem.dtype == "int8":
         modes = {"forward": modes["forward"]}
@@ -191,12 +192,17 @@ def prepare_module(
             given += (torch.tensor(inputs.extra),)  # on the CPU, where pack_padded_sequence wants lengths
         plain = tuple(tensor.detach() for tensor in given)
         loss_target, steps = _tensor(inputs.target, dtype, target), itertools.cycle(plain[0].split(1))
+        if by_step:
+            copied.forward, steps = copied.step, itertools.cycle(plain[0])  # type: ignore[assignment]
+            plain = tuple(tensor.unbind(0) for tensor in plain)  # type: ignore[misc]
         state = State(copied, given, plain, tuple(cotangents), loss_target, leaves, steps, optimizer)
         if problem.dtype == "autocast":
             state.computing = functools.partial(torch.autocast, target.type, torch.bfloat16)
         return state
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
+        if by_step:
+            result = map(torch.stack, ([result[0]], *result[1:]))
         named = zip(result_names(workload, mode, weights), result, strict=True)
         # copied: a train_step returns the live parameters, which the next step changes
         return {

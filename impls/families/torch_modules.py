@@ -7,7 +7,7 @@ lengths, they are one more argument, (B,); where it has resets, (T, B).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -194,6 +194,15 @@ class CellLSTM(nn.Module):
             outputs.append(h)
         output = torch.stack(outputs)
         return output if within is None else output * within, h, c
+
+    def step(self, x: Tensor, h: Sequence[Tensor], c: Sequence[Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Do a step of a stream: x (B, I), an h and c (B, H) for each layer → output (B, H), each h, each c."""
+        every_h, every_c = [], []
+        for k, cell in enumerate(self.cells.values()):
+            x, c_k = cell(x, (h[k], c[k]))
+            every_h.append(x)
+            every_c.append(c_k)
+        return x, every_h, every_c
 
     def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *extra: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         def dropped(_: int, output: Tensor) -> Tensor:
