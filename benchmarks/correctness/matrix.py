@@ -22,7 +22,7 @@ from benchmarks.worker import extremes, requests
 from impls.core.contract import WORKLOADS
 from impls.core.problem import Problem
 
-LONGEST = ("torch_lstm_compiled", "torch_cell_compiled", "torch_scan", "tinygrad_lstm")
+LONGEST = ("torch_lstm_compiled", "torch_lstm_dynamic", "torch_cell_compiled", "torch_scan", "tinygrad_lstm")
 """Those that compile longest. They start first, so that none of them ends alone."""
 FLUSHES = "flushes"
 """The reason of a row that agrees, where results below the smallest normal number are zero."""

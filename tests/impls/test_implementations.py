@@ -19,7 +19,7 @@ from impls.families import jax as jax_family
 from impls.families.torch import FlatLSTM, prepare_module
 from tests.helpers.judges import given, jax_judge, torch_judge
 
-NIGHTLY = {"torch_cell_compiled", "torch_lstm_compiled", "torch_scan"}
+NIGHTLY = {"torch_cell_compiled", "torch_lstm_compiled", "torch_lstm_dynamic", "torch_scan"}
 """What torch.compile compiles, which takes seconds. It has one layer and one direction here."""
 
 
@@ -73,7 +73,7 @@ def test_every_mode_agrees_with_the_reference(name, monkeypatch):
     check(name, problem.replace(**{variant: 3 if variant == "proj_size" else True for variant in able(name)}))
 
 
-OF_TORCH = {"torch_lstm", "torch_lstm_native", "torch_lstm_compiled"}
+OF_TORCH = {"torch_lstm", "torch_lstm_native", "torch_lstm_compiled", "torch_lstm_dynamic"}
 """What the judge torch is itself: JAX judges it."""
 
 

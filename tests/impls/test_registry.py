@@ -20,13 +20,17 @@ TWO, FOUR = ("float32", "float64"), ("float32", "float64", "bfloat16", "float16"
 ALL, NO_MODEL, KEPT = ("cell", "sequence", "model"), ("cell", "sequence"), ("stream",)
 
 PROMISED = {
-    "flax_linen torch_lstm_native": (BOTH, FOUR, ALL, True),
+    "flax_linen": (BOTH, FOUR, ALL, True),
+    "torch_lstm_native": (BOTH, (*FOUR, "autocast"), ALL, True),
     "flax_nnx jax_scan": (BOTH, (*FOUR, "autocast"), ALL + KEPT, True),
     "jax_scan_hoisted": (BOTH, (*FOUR, "autocast"), ALL, True),
-    "torch_cell torch_lstm torch_lstmcell": (BOTH, FOUR, ALL + KEPT, True),
+    "torch_lstm": (BOTH, (*FOUR, "autocast", "int8"), ALL + KEPT, True),
+    "torch_cell": (BOTH, (*FOUR, "autocast"), ALL + KEPT, True),
+    "torch_lstmcell": (BOTH, FOUR, ALL + KEPT, True),
     "jax_scan_vjp torch_cell_autograd torch_cell_compiled torch_cell_hoisted": (BOTH, FOUR, ALL, False),
     "torch_scan torch_script torchrl_lstm": (BOTH, FOUR, ALL, False),
-    "torch_lstm_compiled": (BOTH, FOUR, NO_MODEL + KEPT, False),
+    "torch_lstm_compiled": (BOTH, (*FOUR, "autocast"), NO_MODEL + KEPT, False),
+    "torch_lstm_dynamic": (BOTH, (*FOUR, "autocast"), NO_MODEL, False),
     "equinox_lstm keras_jax keras_torch": (CPU, FOUR, ALL, True),
     "haiku_lstm jax_scan_vjp_sharded": (CPU, FOUR, ALL, False),
     "keras_tensorflow": (CPU, FOUR, NO_MODEL, True),
