@@ -87,9 +87,16 @@ CLIFFS = tuple(f"t64-b16-i128-h128{option}" for option in OPTIONS)
 """One shape with each option of an LSTM: which of them throws it off its fast path?"""
 
 IMDB = "t500-b256-i32-h100"
+"""IMDB's reviews as pytorch/pytorch#94457 trains on them, in jd2151171/pytorch_question, isolated_lstm_run_test.py.
+
+review_length 500, batch_size 256, embedding_size 32, hidden_size 100, Adam. Its words are embedded here already, and a
+linear layer has ten outputs in place of one.
+"""
+TRAINED_BY = ("torch_lstm", "torch_lstm_native", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp", "flax_nnx")
+
 SMALL = "t63-b1-i24-h32-bi"
 FLOAT64 = "t32-b32-i4-h64-l3-float64"
-"""Shapes of pytorch/pytorch#94457 (reviews cut to 500 words), oneDNN#837 and pytorch/pytorch#65597."""
+"""Shapes of oneDNN#837 and pytorch/pytorch#65597."""
 COMPILED = (*(f"t{steps}-b16-i64-h64" for steps in (16, 32, 64, 128)), "t32-b16-i64-h64-l2")
 """What torch.compile takes, by steps and layers: pytorch/pytorch#97155, #185135."""
 
@@ -120,6 +127,7 @@ PRESETS = {
     "compile": Preset(COMPILED, TRAINED, 2, 2, 0.015, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
     "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, 0.015, OF_STREAMS),
+    "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 4, 0.03, TRAINED_BY),
     "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
 }
 
@@ -153,6 +161,6 @@ AGREE_PROBLEMS = (
 )
 """T = 1, B = 1, I = 1, H = 1, I = H, odd sizes, layers, directions, no bias, each variant, and a real size."""
 
-AGREE_CELL_PROBLEMS = ("t13-b7-i17-h11", "t9-b3-i5-h7-l2", "t9-b3-i5-h7-nobias", "t6-b2-i3-h4-bi")
-"""Those of AGREE_PROBLEMS that `cell` is checked on too, and `stream` but for the last: a step is the same work
-whatever T is."""
+AGREE_PART_PROBLEMS = ("t13-b7-i17-h11", "t9-b3-i5-h7-l2", "t9-b3-i5-h7-nobias", "t6-b2-i3-h4-bi")
+"""Those of AGREE_PROBLEMS that `cell` and `train` are checked on too, and `stream` but for the last: most of their work
+is that of `sequence`."""

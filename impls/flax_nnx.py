@@ -17,7 +17,7 @@ FRAMEWORK = "flax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
-WORKLOADS = ("cell", "sequence", "model", "stream")
+WORKLOADS = ("cell", "sequence", "model", "train", "stream")
 VARIANTS = ("lengths", "batch_first", "dropout")
 
 LAYOUT = SingleBias("dense_i", "dense_h")

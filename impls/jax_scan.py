@@ -12,7 +12,7 @@ FRAMEWORK = "jax"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
-WORKLOADS = ("cell", "sequence", "model", "stream")
+WORKLOADS = ("cell", "sequence", "model", "train", "stream")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 

@@ -5,6 +5,7 @@ from impls.families.jax_recurrence import layer
 
 FRAMEWORK = "jax"
 TRACK = "tuned"
+WORKLOADS = ("cell", "sequence", "model", "train")
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 VARIANTS = ("batch_first", "dropout")

@@ -21,7 +21,7 @@ FRAMEWORK = "torch"
 TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
-WORKLOADS = ("cell", "sequence", "model", "stream")
+WORKLOADS = ("cell", "sequence", "model", "train", "stream")
 SOURCE = "torch_lstm.cpp"
 
 

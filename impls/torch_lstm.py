@@ -6,7 +6,7 @@ FRAMEWORK = "torch"
 TRACK = "default"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast", "int8")
-WORKLOADS = ("cell", "sequence", "model", "stream")
+WORKLOADS = ("cell", "sequence", "model", "train", "stream")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 prepare = of_module(FlatLSTM)

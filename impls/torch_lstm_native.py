@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from impls.api import MODES, Prepared, Problem, Weights
+from impls.api import MODES_OF, Prepared, Problem, Weights
 from impls.families.torch import FlatLSTM, prepare_module
 
 FRAMEWORK = "torch"
 TRACK = "default"
+WORKLOADS = ("cell", "sequence", "model", "train")
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
@@ -43,5 +44,5 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     prepared = prepare_module(problem, weights, device, workload, FlatLSTM)
     submit = prepared.submit
     assert submit is not None
-    modes: dict[str, Any] = {mode: native(prepared.call(mode)) for mode in MODES}
+    modes: dict[str, Any] = {mode: native(prepared.call(mode)) for mode in MODES_OF[workload]}
     return replace(prepared, submit=lambda mode: native(submit(mode)), **modes)

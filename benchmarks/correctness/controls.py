@@ -11,17 +11,19 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.correctness.case import Case, Fault
 from benchmarks.correctness.variants import VARIANTS
 from benchmarks.worker import agreement, extremes
-from impls.core import reference
+from impls.core import adam, reference
 from impls.core.contract import Prepared
 from impls.core.formats import FORMATS
 from impls.core.problem import Problem
 from impls.core.reference import Results, sigmoid, sigmoid_slope
+from impls.core.registry import DEFAULT_DTYPES
 from impls.core.weights import Array, Inputs, Weights, make_weights
 
 PROBLEM = Problem.parse("t5-b4-i8-h8")
@@ -128,6 +130,12 @@ def first_half(case: Case) -> Results:
     return case.run() | {name: alone[name] for name in ("grad_h0", "grad_c0")}
 
 
+def _decaying(problem: Problem, weights: Weights, inputs: Inputs, right: Any = reference.run_model) -> Results:
+    """The model's results with 1e-3 of each weight added to its gradient."""
+    results: Results = right(problem, weights, inputs)
+    return results | {f"grad_{name}": results[f"grad_{name}"] + 1e-3 * weights[name] for name in weights}
+
+
 CONTROLS: dict[str, Fault] = {
     "gates_swapped": gates_swapped,
     # bias_hh left out
@@ -189,6 +197,20 @@ TRAINING = (
     "reset_not_in_backward",
 )  # fmt: skip
 """Those that are right in `forward`."""
+
+ADAM: dict[str, tuple[Any, dict[str, Any]]] = {
+    "not_clipped": (adam, {"clipped": dict}),
+    # each tensor by its own norm
+    "clipped_apart": (adam, {"clipped": lambda grads: {k: v / max(1, np.linalg.norm(v)) for k, v in grads.items()}}),
+    "beta1_off": (adam, {"BETAS": (0.8, 0.999)}),
+    "beta2_off": (adam, {"BETAS": (0.9, 0.99)}),
+    "bias_not_corrected": (adam, {"correction": lambda *_: 1.0}),
+    "epsilon_in_root": (adam, {"root_of": lambda v: np.sqrt(v + 1e-8)}),
+    # plain SGD, whose steps are about as long as Adam's
+    "sgd": (adam, {"BETAS": (0.0, 0.999), "root_of": lambda v: np.full_like(v, np.sqrt(v.mean()))}),
+    "weights_decay": (reference, {"run_model": _decaying}),
+}
+"""What must be refused at PROBLEM in `train`: a module, and what it has in place of its own."""
 
 EXTREME: dict[str, Fault] = {
     "sigmoid_from_tanh": sigmoid_from_tanh,
@@ -252,6 +274,14 @@ def refusals(dtype: str) -> dict[str, str | None]:
     for name, kept in STREAM.items():
         prepared = prepare_stream(kept, in_dtype, weights)
         reasons[name] = _reason(agreement.check, prepared, in_dtype, "stream", "forward", want)
+    if dtype in DEFAULT_DTYPES:
+        problem = PROBLEM.replace(dtype=dtype)
+        weights = make_weights(problem, "train")
+        want = agreement.expected(problem, "train", weights)
+        for name, (module, changes) in ADAM.items():
+            prepared = reference.prepare(problem, weights, "cpu", "train")
+            with patch.multiple(module, **changes):
+                reasons[name] = _reason(agreement.check, prepared, problem, "train", "train_step", want)
     return reasons
 
 

@@ -6,11 +6,12 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from benchmarks.cases import AGREE_CELL_PROBLEMS, AGREE_PROBLEMS, Benchmark
+from benchmarks.cases import AGREE_PART_PROBLEMS, AGREE_PROBLEMS, Benchmark
 from benchmarks.machine import gpu_model
 from benchmarks.options import Options
 from benchmarks.progress import Advance
@@ -19,7 +20,7 @@ from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import extremes, requests
-from impls.core.contract import WORKLOADS
+from impls.core.contract import MODES_OF, WORKLOADS
 from impls.core.problem import Problem
 
 LONGEST = ("torch_lstm_compiled", "torch_lstm_dynamic", "torch_cell_compiled", "torch_scan", "tinygrad_lstm")
@@ -44,9 +45,12 @@ class Matrix:
         workloads = options.workloads or WORKLOADS
         for problem in problems:
             left_out = {"stream"} if problem.not_streamed and not options.workloads else set()
-            left_out |= {"cell", "stream"} if problem.id in {*AGREE_PROBLEMS} - {*AGREE_CELL_PROBLEMS} else set()
+            whole = problem.id in {*AGREE_PROBLEMS} - {*AGREE_PART_PROBLEMS}
+            left_out |= {"cell", "train", "stream"} if whole else set()
             if compared := [workload for workload in workloads if workload not in left_out]:
-                self.benchmarks[problem.id] = [Benchmark(problem, workload, "forward") for workload in compared]
+                self.benchmarks[problem.id] = [
+                    Benchmark(problem, workload, MODES_OF[workload][0]) for workload in compared
+                ]
         if "sequence" in workloads:
             for extreme in extremes.EXTREMES:
                 self.benchmarks[extreme] = [Benchmark(extremes.PROBLEM, "sequence", "forward", extreme)]
@@ -130,9 +134,12 @@ class Matrix:
                 for name, version in self.versions.items():
                     keys = [(dtype, name, benchmark.id) for benchmark in benchmarks]
                     if all(key in session.admissions for key in keys):
-                        rows = [session.admissions[key] for key in keys]
-                        able = [row for row in rows if row.workload in version.implementation.workloads]
-                        cells[name, dtype, column] = cell_of(able or rows)
+                        rows = {
+                            benchmark: session.admissions[key] for benchmark, key in zip(benchmarks, keys, strict=True)
+                        }
+                        lacks = partial(version.implementation.lacks, self.options.device)
+                        able = [row for each, row in rows.items() if lacks(each.problem, each.workload) is None]
+                        cells[name, dtype, column] = cell_of(able or [*rows.values()])
         return cells
 
 

@@ -12,7 +12,7 @@ from impls.core import reference
 from impls.core.contract import Prepared, result_names
 from impls.core.precision import TF32, current
 from impls.core.problem import Problem
-from impls.core.weights import Array, Weights, make_inputs
+from impls.core.weights import MODELS, Array, Weights, make_inputs
 
 TOLERANCES = {
     "float32": 4e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3, "autocast": 6e-2, "int8": 1e-1,
@@ -23,9 +23,14 @@ In runs of float32 the largest error is 2.1e-5, of Flax in a step of `model`. Th
 """
 
 
-def tolerance_of(dtype: str) -> float:
+CLIPPING = 1e-6
+"""What PyTorch adds to the norm by which it clips; Optax adds nothing. It is the least tolerance of `train`."""
+
+
+def tolerance_of(dtype: str, workload: str = "sequence") -> float:
     """Return the tolerance of a dtype in the precision of this process."""
-    return TOLERANCES[TF32 if dtype == "float32" and current() == TF32 else dtype]
+    tolerance = TOLERANCES[TF32 if dtype == "float32" and current() == TF32 else dtype]
+    return max(tolerance, CLIPPING) if workload == "train" else tolerance
 
 
 ADMISSION = (False, True)
@@ -33,7 +38,7 @@ ADMISSION = (False, True)
 REPLICATE = (False, False)
 """In a replicate, turns use two sets of inputs, and a result of either is checked."""
 
-STEPS = {"model": (1, 3), "stream": (1, 3, 1003)}
+STEPS: dict[str, tuple[int, ...]] = {**dict.fromkeys(MODELS, (1, 3)), "stream": (1, 3, 1003)}
 """After how many calls on the same state a result is compared at the admission, where each call changes the state.
 
 A stream that loses its state now and then, at least every 1,000 calls, is found so.
@@ -54,12 +59,15 @@ class Largest:
     tensor: str
 
 
-def error_of(got: Array, want: Array, least: float = 0.0) -> float:
+def error_of(got: Array, want: Array, least: float | Array = 0.0) -> float:
     """Return max|got − want| / max|want|, or max|got − want| where want is all zero; not finite where got is not.
 
-    max|want| counts as at least `least`: where a problem has very few numbers, that is what `usual` says.
+    max|want| counts as at least `least`: where a problem has very few numbers, that is what `usual` says. Where `least`
+    is an array, each difference is divided by its own number of that.
     """
-    return _largest(got - want) / (max(_largest(want), least) or 1.0)
+    if np.ndim(least):
+        return _largest((got - want) / least)
+    return _largest(got - want) / (max(_largest(want), float(least)) or 1.0)
 
 
 def _largest(values: Array) -> float:
@@ -73,11 +81,11 @@ def compare(
     dtype: str,
     where: str = "",
     tolerance: float | None = None,
-    least: Mapping[str, float] | None = None,
+    least: Mapping[str, float | Array] | None = None,
 ) -> Largest:
     """Compare every tensor of `want` with the tensor of that name in `got`, and return the largest error.
 
-    `least` has what max|want| counts as at least, by tensor.
+    `least` has what max|want| counts as at least, by tensor, or what each difference is divided by.
 
     Raises:
         Disagrees: where a tensor is missing, has another shape, or differs by more than the tolerance: by default that
@@ -95,10 +103,10 @@ def compare(
         size = (least or {}).get(name, 0.0)
         error = error_of(result, wanted, size)
         if not error <= tolerance:  # so that NaN does not pass
-            off = np.abs(result - wanted)
+            off = np.abs(result - wanted) / (size if np.ndim(size) else 1.0)
             index = np.unravel_index(int(np.argmax(np.where(np.isfinite(off), off, np.inf))), wanted.shape)
             element = f"{name}[{', '.join(map(str, index))}]" if index else name
-            of_usual = f" of a usual {size:.2g}" if size > _largest(wanted) else ""
+            of_usual = f" of a usual {size:.2g}" if not np.ndim(size) and size > _largest(wanted) else ""
             raise Disagrees(
                 f"{prefix}{element} is {result[index]:.6g}, want {wanted[index]:.6g}"
                 f" (error {error:.2g}{of_usual}, tolerance {tolerance:.0e})"
@@ -119,6 +127,10 @@ OTHERS, FIRST_OTHER = 32, 2**20
 """How many other sets of inputs say how large a tensor usually is. Their seeds begin so far after the others."""
 USUAL = "usual"
 """What stands before the name of a tensor in place of SET/STEPS, where its usual size is kept."""
+SIZE = "size_"
+"""What stands before the name of a tensor after SET/STEPS, where what its differences are divided by is kept."""
+ROUNDING = 1 / 512
+"""A step may round a parameter off by 6e-8 of it in float32: so large a part of the tolerance."""
 
 
 def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[str, Array]:
@@ -131,7 +143,7 @@ def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[
     steps, directions = problem.seq_len * problem.batch, problem.directions
     states = problem.num_layers * directions * problem.batch * problem.hidden_size
     outputs = steps * directions * problem.hidden_size
-    if min(states, 4 * problem.hidden_size, steps * problem.input_size, outputs) >= FEW:
+    if min(states, 4 * problem.hidden_size, steps * problem.input_size, outputs) >= FEW or workload == "train":
         return {}
     run = reference.run_model if workload == "model" else reference.run_sequence
     sizes: dict[str, float] = {}
@@ -143,9 +155,14 @@ def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[
     return {f"{USUAL}/{name}": np.array(size) for name, size in sizes.items()}
 
 
-def least_of(want: Mapping[str, Array]) -> dict[str, float]:
-    """Return what max|want| counts as at least, by tensor, from what `expected` has returned."""
-    return {name.rpartition("/")[2]: float(want[name]) for name in want if name.startswith(f"{USUAL}/")}
+def least_of(want: Mapping[str, Array], prefix: str = "") -> dict[str, float | Array]:
+    """Return what max|want| counts as at least, by tensor, from what `expected` has returned.
+
+    With what the differences of some tensors are divided by under the prefix SET/STEPS.
+    """
+    usual = {name.rpartition("/")[2]: float(want[name]) for name in want if name.startswith(f"{USUAL}/")}
+    own = f"{prefix}/{SIZE}"
+    return usual | {name.removeprefix(own): want[name] for name in want if name.startswith(own)}
 
 
 def expected(
@@ -168,15 +185,21 @@ def expected(
             for step, after in reference.run_stream(problem, weights, inputs, wanted):
                 results |= {f"{k}/{step}/{name}": value for name, value in after.items()}
             continue
-        run = reference.run_model if workload == "model" else reference.run_sequence
-        results |= {f"{k}/1/{name}": value for name, value in run(problem, weights, inputs).items()}
-        if workload == "model":
-            done, params = 0, weights
-            for step in wanted:
-                after = reference.run_model_steps(problem, params, inputs, step - done)
-                done, params = step, {name: after[f"param_{name}"] for name in weights}
-                results |= {f"{k}/{step}/{name}": value for name, value in after.items()}
+        if workload != "train":
+            run = reference.run_model if workload == "model" else reference.run_sequence
+            results |= {f"{k}/1/{name}": value for name, value in run(problem, weights, inputs).items()}
+        if workload in MODELS:
+            trained = reference.training(problem, weights, inputs, workload)
+            for step, after in zip(range(1, max(wanted, default=0) + 1), trained, strict=False):
+                if step in wanted:
+                    results |= {f"{k}/{step}/{name}": value for name, value in with_rounding(after, step).items()}
     return results
+
+
+def with_rounding(results: Results, steps: int) -> dict[str, Array]:
+    """Return results of `training` whose sizes also hold what rounding adds in so many steps: none is 0."""
+    more = {f"{SIZE}{name}": steps * ROUNDING * np.abs(results[name]) + np.finfo(float).tiny for name in results}
+    return {name: value + more[name] if name in more else value for name, value in results.items()}
 
 
 def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) -> dict[str, Array]:
@@ -189,7 +212,7 @@ def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) ->
 
 def updates(workload: str, mode: str) -> bool:
     """Whether each call changes the state, so that a result depends on how many calls were made before."""
-    return workload == "stream" or (workload, mode) == ("model", "train_step")
+    return workload == "stream" or (workload in MODELS and mode == "train_step")
 
 
 def check(
@@ -222,7 +245,8 @@ def check(
             where += f", after {steps} steps" if stepping else ""
             if part := part_of(want, f"{k}/{steps}", workload, mode):
                 got = prepared.to_numpy(mode, result)
-                errors.append(compare(got, part, problem.dtype, where, least=least_of(want)))
+                tolerance, least = tolerance_of(problem.dtype, workload), least_of(want, f"{k}/{steps}")
+                errors.append(compare(got, part, problem.dtype, where, tolerance, least))
     if problem.dropout and not inference:
         check_drops(prepared, problem, mode, seed)
     return max(errors, key=lambda largest: largest.error)

@@ -234,7 +234,8 @@ class Compare(Request[None]):
         if benchmark.problem.dropout and benchmark.mode != "forward":
             whole = replace(worker.inputs_of(benchmark, int(self.prefix.partition("/")[0])), dropout=0.0)
             arrays = opened.finish(opened.call(opened.fresh(whole)))
-        agreement.compare(arrays, part, benchmark.problem.dtype, where, least=agreement.least_of(want))
+        dtype, least = benchmark.problem.dtype, agreement.least_of(want, self.prefix)
+        agreement.compare(arrays, part, dtype, where, agreement.tolerance_of(dtype, benchmark.workload), least)
         sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, reading)
         sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE)
 

@@ -25,21 +25,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from impls.core.weights import Array, Inputs
+from impls.core.weights import MODELS, Array, Inputs
 
 CONTRACT = 2
 """Counted up when older implementations and families no longer work with a newer impls/core and benchmarks/."""
 
 USUAL_WORKLOADS = ("cell", "sequence", "model")
 """Those of an implementation that sets no WORKLOADS."""
-WORKLOADS = (*USUAL_WORKLOADS, "stream")
+WORKLOADS = (*USUAL_WORKLOADS, "train", "stream")
 MODES = ("forward", "forward_train", "backward", "train_step")
-MODES_OF = dict.fromkeys(WORKLOADS, MODES) | {"stream": ("forward",)}
+MODES_OF = dict.fromkeys(WORKLOADS, MODES) | {"train": ("train_step",), "stream": ("forward",)}
 """The modes that there are of each workload."""
 TRACKS = ("default", "tuned", "peak", "reference")
 DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
 """The learning rate of the `model` workload's plain SGD."""
+ADAM_RATE, BETAS, EPSILON = 1e-3, (0.9, 0.999), 1e-8
+"""Of the `train` workload's Adam: what torch.optim.Adam and optax.adam have by default."""
+MAX_NORM = 1.0
+"""The `train` workload's gradients, all together, are scaled down to this norm where theirs is larger."""
 
 
 class Unsupported(Exception):
@@ -58,7 +62,7 @@ class NoDevice(Exception):
 class Prepared:
     """An implementation that is ready for one problem, workload and device.
 
-    `load(inputs)` gives an opaque state that holds the inputs (and, for `model`, a copy of the
+    `load(inputs)` gives an opaque state that holds the inputs (and, for MODELS, a copy of the
     parameters) in the framework's own arrays. Each mode takes such a state, blocks until its result is
     there, and returns the framework's own result. A mode that is not supported is None.
 
@@ -66,6 +70,9 @@ class Prepared:
     forward_train   the same, and for `model` the loss too; keeps in the state what backward needs.
     backward        the gradients, from what the last forward_train on this state kept. May be called again.
     train_step      outputs and gradients in one call; for `model` the loss, and the SGD update of the state.
+
+    The workload `train` has `train_step` alone: as `model`, but Adam in place of SGD, with gradients whose global norm
+    is clipped to MAX_NORM; the targets of its steps are inputs.targets("train") in turn.
 
     `submit(mode)`, where there is one, is the mode without its wait: it takes a state, and returns as soon as the work
     is submitted to the device. On a GPU the suite times many of these with a single wait, beside the mode itself.
@@ -126,7 +133,7 @@ Prepare = Callable[..., Prepared]
 
 def result_names(workload: str, mode: str, weights: Iterable[str]) -> list[str]:
     """Return the canonical names of a mode's results, for parameters of these names."""
-    if workload == "model":
+    if workload in MODELS:
         return {
             "forward": ["prediction"],
             "forward_train": ["loss", "prediction"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from impls.core.problem import Problem
-from impls.core.weights import layers
+from impls.core.weights import MODELS, layers
 
 PEAK_MULTIPLY_ADDS = 15 * 2**21
 """What each thread does in a call of the peak. Every processor's number in a step divides it. It takes 0.2 ms or more:
@@ -14,7 +14,7 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     """Return the floating-point operations of the matrix products that every LSTM does for that benchmark.
 
     A product of (m, k) and (k, n) counts 2·m·k·n. Forward: x @ W_ih.T and h @ W_hh.T of each step, and h @ W_hr.T where
-    h is projected. Backward: two products for each of those. `cell` and `stream` are a step; `model` needs no gradient
+    h is projected. Backward: two products for each of those. `cell` and `stream` are a step; MODELS need no gradient
     of x.
 
     Raises:
@@ -25,7 +25,7 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     widths = [(layer, width) for layer, _, width in layers(problem)]
     projected = problem.proj_size / 4  # per column of the gates
     forward = round(sum(per_column * (width + problem.state_size + projected) for _, width in widths))
-    spared = sum(per_column * width for layer, width in widths if workload == "model" and layer == 0)
+    spared = sum(per_column * width for layer, width in widths if workload in MODELS and layer == 0)
     backward = 2 * forward - spared
     known = {"forward": forward, "forward_train": forward, "backward": backward, "train_step": forward + backward}
     if mode not in known:

@@ -11,16 +11,18 @@ tests/impls/test_reference.py checks all this against 50 digits, and the gradien
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from impls.core.contract import LEARNING_RATE, Prepared
+from impls.core.adam import Adam
+from impls.core.contract import LEARNING_RATE, MODES, MODES_OF, Prepared
 from impls.core.problem import Problem
-from impls.core.weights import Array, Inputs, Weights, layers, shapes
+from impls.core.weights import MODELS, Array, Inputs, Weights, layers, shapes
 
 Results = dict[str, Array]
 MOST_AT_ONCE = 1000
@@ -295,7 +297,7 @@ def run_stream(
 
 
 def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
-    """Return prediction (B, O), loss () and grad_NAME of every parameter, of the `model` workload."""
+    """Return prediction (B, O), loss () and grad_NAME of every parameter, of MODELS."""
     h0, c0 = np.zeros_like(inputs.h0), np.zeros_like(inputs.c0)
     outputs, tapes = forward(problem, weights, inputs.x, h0, c0, inputs.lengths, inputs.resets)
     last = np.concatenate(list(outputs["h_n"][-problem.directions :]), axis=1)
@@ -311,15 +313,25 @@ def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     return {"prediction": prediction, "loss": np.array((miss**2).mean()), **kept}
 
 
-def run_model_steps(problem: Problem, weights: Weights, inputs: Inputs, steps: int) -> Results:
-    """Return the last loss, and param_NAME after `steps` steps of plain SGD."""
-    params: Mapping[str, Array] = weights
-    loss = np.array(np.nan)
-    for _ in range(steps):
-        results = run_model(problem, params, inputs)
-        loss = results["loss"]
-        params = {name: value - LEARNING_RATE * results[f"grad_{name}"] for name, value in params.items()}
-    return {"loss": loss, **{f"param_{name}": value for name, value in params.items()}}
+def training(problem: Problem, weights: Weights, inputs: Inputs, workload: str) -> Iterator[Results]:
+    """Yield what each step of one of MODELS returns: its loss, and param_NAME after it.
+
+    The update is plain SGD for `model`. For `train` it is Adam's, with size_param_NAME too.
+    """
+    params, adam = dict(weights), Adam(weights)
+    for target in itertools.cycle(inputs.targets(workload)):
+        results = run_model(problem, params, replace(inputs, target=target))
+        grads = {name: results[f"grad_{name}"] for name in weights}
+        if workload == "train":
+            moves = adam.moves(grads)
+        else:
+            moves = {name: LEARNING_RATE * grad for name, grad in grads.items()}
+        params = {name: value - moves[name] for name, value in params.items()}
+        yield {
+            "loss": results["loss"],
+            **{f"param_{name}": value for name, value in params.items()},
+            **{f"size_param_{name}": adam.sizes[name] for name in weights if workload == "train"},
+        }
 
 
 # The reference is an implementation too, so that `python -m impls evaluate reference` works. It is never timed.
@@ -327,7 +339,7 @@ FRAMEWORK = "numpy"
 TRACK = "reference"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64")
-WORKLOADS = ("cell", "sequence", "model", "stream")
+WORKLOADS = ("cell", "sequence", "model", "train", "stream")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 
@@ -335,17 +347,18 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     """See impls/core/contract.py. It always computes in float64."""
 
     def load(inputs: Inputs) -> dict[str, Any]:
-        return {"inputs": inputs, "weights": weights, "calls": 0}
+        steps = training(problem, weights, inputs, workload)
+        return {"inputs": inputs, "weights": weights, "steps": steps, "calls": 0}
 
     def run(state: dict[str, Any]) -> Results:
-        if workload == "model":
+        if workload in MODELS:
             return run_model(problem, state["weights"], state["inputs"])
         return run_sequence(problem, state["weights"], state["inputs"])
 
     def train_step(state: dict[str, Any]) -> Results:
-        if workload != "model":
+        if workload not in MODELS:
             return run(state)
-        results = run_model_steps(problem, state["weights"], state["inputs"], 1)
+        results: Results = next(state["steps"])
         state["weights"] = {name: results[f"param_{name}"] for name in weights}
         return results
 
@@ -355,6 +368,6 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         state["inputs"], state["calls"] = replace(state["inputs"], h0=results["h_n"], c0=results["c_n"]), at + 1
         return results
 
-    if workload == "stream":
-        return Prepared(load, lambda _, result: result, step)
-    return Prepared(load, lambda _, result: result, run, run, run, train_step)
+    first = step if workload == "stream" else run
+    modes = dict(zip(MODES, (first, run, run, train_step), strict=True))
+    return Prepared(load, lambda _, result: result, **{mode: modes[mode] for mode in MODES_OF[workload]})

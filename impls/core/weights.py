@@ -20,7 +20,13 @@ from impls.core.formats import FORMATS, rounded, stored
 from impls.core.problem import Problem
 
 OUTPUT_SIZE = 10
-"""Width O of the `model` workload's linear layer."""
+"""Width O of the linear layer of MODELS."""
+
+MODELS = ("model", "train")
+"""The workloads whose LSTM is followed by a linear layer and a loss."""
+
+LOUD = 16.0
+"""By how much every second target of `train` is larger: one of the two gradients is clipped, so that the two differ."""
 
 HALF_STEPS = 32
 """In half precision, weights remember at most so many steps: a sum of 64 gradients in bfloat16 is off by 0.09."""
@@ -37,7 +43,7 @@ class Inputs:
     """The inputs of a call: data, initial states, and the cotangents of the outputs.
 
     x (T, B, I); h0 and c0 (L·D, B, H); d_output (T, B, D·H); d_h_n and d_c_n (L·D, B, H); with proj_size, P stands in
-    place of H for all but c; target (B, O), which only the `model` workload uses.
+    place of H for all but c; target (B, O), which only MODELS use.
 
     None unless the problem has them: lengths (B,), whole numbers from 1 to T; resets (T, B), true where a row starts
     anew before a step. dropout is the share that is dropped in training: 0.5 where a problem with dropout is timed, and
@@ -59,6 +65,10 @@ class Inputs:
         """Return the arrays that there are, by name."""
         return {name: array for name, array in vars(self).items() if isinstance(array, np.ndarray)}
 
+    def targets(self, workload: str) -> tuple[Array, ...]:
+        """Return the targets (B, O) that the steps of a workload take in turn."""
+        return (self.target, LOUD * self.target) if workload == "train" else (self.target,)
+
     @property
     def extra(self) -> Array | None:
         """Lengths or resets, where the problem has either."""
@@ -74,7 +84,7 @@ def layers(problem: Problem) -> Iterator[tuple[int, str, int]]:
 
 
 def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int, ...]]:
-    """Return the shape of every weight of a problem by its name; for `model` also of fc.weight and fc.bias."""
+    """Return the shape of every weight of a problem by its name; for MODELS also of fc.weight and fc.bias."""
     gates = 4 * problem.hidden_size
     named: dict[str, tuple[int, ...]] = {}
     for _, suffix, width in layers(problem):
@@ -85,7 +95,7 @@ def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int,
             named[f"bias_hh_{suffix}"] = (gates,)
         if problem.proj_size:
             named[f"weight_hr_{suffix}"] = (problem.proj_size, problem.hidden_size)
-    if workload == "model":
+    if workload in MODELS:
         named["fc.weight"] = (OUTPUT_SIZE, problem.directions * problem.state_size)
         named["fc.bias"] = (OUTPUT_SIZE,)
     return named

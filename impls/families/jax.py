@@ -17,18 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.api import LEARNING_RATE, Array, Inputs, NoDevice, Prepare, Prepared, Problem, Weights, input_shapes, swapped
+from impls.api import MODELS, MODES_OF, Array, Inputs, NoDevice, Prepare, Prepared, Problem, Weights, swapped
+from impls.families.jax_model import LSTM, Extra, Functions, model_of, optimizer_of, product
 from impls.families.layout import CANONICAL, KERNELS, Layout, Params, SingleBias
 from impls.families.stack import stack
 
-__all__ = ["KERNELS", "Layout", "SingleBias", "layered", "of_layer", "prepare_function", "scan"]
+__all__ = ["KERNELS", "Layout", "SingleBias", "layered", "of_layer", "prepare_function", "product", "scan"]
 
-LSTM = Callable[..., tuple[jax.Array, ...]]
-"""(params, x (T, B, I), h0, c0 (L·D, B, H)) → output (T, B, D·H), h_n, c_n.
-
-Where the problem has lengths (B,) or resets (T, B), they are one more argument; so too of a layer. In training with
-dropout there is the keyword `drop`: a key, the share that is dropped, and the number of the call.
-"""
 Cell = Callable[[Any, jax.Array], tuple[Any, jax.Array]]
 """(carry, x_t (B, ·)) → the next carry, output (B, H): one step."""
 Placement = Callable[[int | None], jax.Device | jax.sharding.Sharding]
@@ -122,7 +117,8 @@ class State:
     """The parameters, inputs (for `model` x and target), cotangents, lengths or resets, and what was kept.
 
     `training` returns what a training mode is given by keyword. Of a stream, x comes from `steps`, again and again, and
-    the other inputs are the h and c of the last call.
+    the other inputs are the h and c of the last call. Of `train`, the target comes from `steps`, and the cotangents are
+    what Adam keeps.
     """
 
     params: Params
@@ -187,7 +183,9 @@ def prepare_function(
 
         x, d_output = (swapped(problem, name, getattr(inputs, name)) for name in ("x", "d_output"))
         if is_model:
-            return State(put(encoded), (put(x, 1), put(inputs.target, 0)), put(np.ones(())), extra, training)
+            params, steps = put(encoded), itertools.cycle([put(each, 0) for each in inputs.targets(workload)])
+            kept = optimizer[1].init(params) if optimizer else put(np.ones(()))
+            return State(params, (put(x, 1), next(steps)), kept, extra, training, steps=steps)
         arrays, cotangents = (x, inputs.h0, inputs.c0), (d_output, inputs.d_h_n, inputs.d_c_n)
         steps = itertools.cycle(put([x[t : t + 1] for t in range(len(x))], 1)) if workload == "stream" else iter(())
         return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), extra, training, steps=steps)
@@ -196,20 +194,15 @@ def prepare_function(
         named = layout.results(workload, mode, _copied(result), weights)
         return {name: np.array(swapped(problem, name, value), np.float64) for name, value in named.items()}
 
-    is_model = workload == "model"
     key = jax.device_put(jax.random.key(0), target(None)) if problem.dropout else None
     calls = itertools.count()
+    is_model, optimizer = workload in MODELS, optimizer_of() if workload == "train" else None
     if workload == "stream":
         modes_of = _stream(lstm)
     else:
-        modes_of = _modes(is_model, *(_model(problem, lstm, layout) if is_model else _sequence(lstm)))
+        modes_of = _modes(workload, *(model_of(problem, lstm, layout, optimizer) if is_model else _sequence(lstm)))
     submitted = modes_of(lambda tree: tree)
     return Prepared(load=load, to_numpy=to_numpy, submit=submitted.__getitem__, **modes_of(jax.block_until_ready))
-
-
-def product(x: jax.Array, weight: jax.Array, dtype: Any) -> jax.Array:
-    """Return x @ weight, computed in a dtype: under autocast in bfloat16, else in that of both."""
-    return x.astype(dtype) @ weight.astype(dtype)
 
 
 def of_layer(layer: Callable[..., tuple[jax.Array, ...]], layout: Layout = CANONICAL) -> Prepare:
@@ -244,12 +237,6 @@ def _copied(tree: Any) -> Any:
     return jax.tree.map(copied, tree)
 
 
-Functions = tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]
-"""What a mode jits: forward, forward with its pullback, and a step. They take parameters, inputs, and a tuple of
-lengths or resets; the last two also what State.training returns, and the step cotangents too."""
-Extra = tuple[jax.Array, ...]
-
-
 def _sequence(lstm: LSTM) -> Functions:
     def run(params: Params, inputs: tuple[jax.Array, ...], extra: Extra) -> tuple[jax.Array, ...]:
         return lstm(params, *inputs, *extra)
@@ -262,32 +249,6 @@ def _sequence(lstm: LSTM) -> Functions:
         return result, pullback(given[-1])
 
     return run, run_vjp, step
-
-
-def _model(problem: Problem, lstm: LSTM, layout: Layout) -> Functions:
-    narrow = jnp.bfloat16 if problem.dtype == "autocast" else problem.stored
-
-    def predict(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, **training: Any) -> jax.Array:
-        x, sizes = inputs[0], input_shapes(problem)
-        zeros = (jnp.zeros(sizes[name], x.dtype) for name in ("h0", "c0"))
-        _, h_n, _ = lstm(params["lstm"], x, *zeros, *extra, **training)
-        last = jnp.concatenate(list(h_n[-problem.directions :]), axis=1)
-        return product(last, params["fc"]["fc.weight"].T, narrow) + params["fc"]["fc.bias"]  # type: ignore[no-any-return]
-
-    def loss_of(params: Params, inputs: tuple[jax.Array, ...], extra: Extra, training: dict[str, Any]) -> Any:
-        prediction = predict(params, inputs, extra, **training)
-        return jnp.mean((prediction - inputs[1]) ** 2), prediction
-
-    def run_vjp(params: Params, *given: Any) -> Any:
-        loss, pullback, prediction = jax.vjp(lambda p: loss_of(p, *given), params, has_aux=True)
-        return (loss, prediction), pullback
-
-    def step(*given: Any) -> Any:
-        (loss, _), grads = jax.value_and_grad(loss_of, has_aux=True)(*given[:-1])
-        params = given[0]
-        return loss, jax.tree.map(lambda p, g, rate: p - LEARNING_RATE * rate * g, params, grads, layout.rates(params))
-
-    return predict, run_vjp, step
 
 
 def _stream(lstm: LSTM) -> Callable[[Wait], Modes]:
@@ -303,7 +264,8 @@ def _stream(lstm: LSTM) -> Callable[[Wait], Modes]:
     return modes
 
 
-def _modes(is_model: bool, *functions: Callable[..., Any]) -> Callable[[Wait], Modes]:
+def _modes(workload: str, *functions: Callable[..., Any]) -> Callable[[Wait], Modes]:
+    is_model = workload in MODELS
     run, run_vjp, step = map(jax.jit, functions)
     pull = jax.jit(lambda pullback, cotangents: pullback(cotangents))
 
@@ -324,8 +286,11 @@ def _modes(is_model: bool, *functions: Callable[..., Any]) -> Callable[[Wait], M
             result = wait(step(state.params, state.inputs, state.extra, state.training(), state.cotangents))
             if is_model:
                 state.params = result[1]
-            return result
+            if workload == "train":
+                state.cotangents, state.inputs = result[2], (state.inputs[0], next(state.steps))
+            return result[:2]
 
-        return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+        modes = {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+        return {mode: modes[mode] for mode in MODES_OF[workload]}
 
     return modes

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from impls.api import Array, Weights, result_names
+from impls.api import MODELS, Array, Weights, result_names
 
 Params = Any
 """A tree of arrays in the implementation's own layout: dictionaries in dictionaries."""
@@ -52,10 +52,10 @@ class Layout:
         """Return by canonical name what a mode returned.
 
         That is (outputs,), (gradients,) or both. Outputs are output, h_n and c_n; gradients are a tree in this layout,
-        then those of x, h0 and c0. For `model` it is (prediction,), (loss, prediction), (gradients,) or (loss,
+        then those of x, h0 and c0. For MODELS it is (prediction,), (loss, prediction), (gradients,) or (loss,
         parameters): the trees have this layout under `lstm`, and fc.weight and fc.bias under `fc`.
         """
-        if workload == "model":
+        if workload in MODELS:
             *values, last = result
             if mode == "backward":
                 named = {**self.gradients(last["lstm"]), **last["fc"]}

@@ -21,7 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from impls.api import (
+    ADAM_RATE,
+    BETAS,
+    EPSILON,
     LEARNING_RATE,
+    MAX_NORM,
+    MODELS,
+    MODES_OF,
     TF32,
     Array,
     Inputs,
@@ -53,7 +59,7 @@ class State:
     given: tuple[Tensor, ...]
     plain: tuple[Tensor, ...]
     cotangents: tuple[Tensor, ...]
-    target: Tensor
+    targets: Iterator[Tensor]
     leaves: list[Tensor]
     steps: Iterator[Tensor]
     optimizer: torch.optim.Optimizer | None = None
@@ -149,7 +155,7 @@ def prepare_module(
         NoDevice: where PyTorch does not see the device.
     """
     target, dtype = device_of(device), getattr(torch, problem.stored)
-    is_model = workload == "model"
+    is_model = workload in MODELS
     with torch.device("meta"):
         module = Model(problem, build(problem)) if is_model else build(problem)
     prefix = "lstm." if is_model else ""
@@ -158,7 +164,7 @@ def prepare_module(
     module.to(target)
     if problem.dtype == "int8":
         check_quantizes(problem, target)
-    modes_of = _stream if workload == "stream" else functools.partial(_modes, is_model)
+    modes_of = _stream if workload == "stream" else functools.partial(_modes, workload)
     by_step = workload == "stream" and isinstance(module, CellLSTM)
     modes, submitted = (modes_of(waits, inference) for waits in (wait_for(target), lambda: None))
     if problem.dtype == "int8":
@@ -181,21 +187,22 @@ def prepare_module(
             _tensor(swapped(problem, name, getattr(inputs, name)), dtype, target)
             for name in ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
         )
-        if is_model:
+        leaves = ordered if is_model else ordered + [tensor.requires_grad_(True) for tensor in (x, h0, c0)]
+        optimizer: torch.optim.Optimizer | None = None
+        if workload == "model":
             optimizer = torch.optim.SGD(copied.parameters(), lr=LEARNING_RATE)
-            leaves = ordered
-        else:
-            optimizer = None
-            leaves = ordered + [tensor.requires_grad_(True) for tensor in (x, h0, c0)]
+        elif workload == "train":
+            optimizer = torch.optim.Adam(copied.parameters(), lr=ADAM_RATE, betas=BETAS, eps=EPSILON)
         given: tuple[Tensor, ...] = (x,) if is_model else (x, h0, c0)
         if inputs.extra is not None:
             given += (torch.tensor(inputs.extra),)  # on the CPU, where pack_padded_sequence wants lengths
         plain = tuple(tensor.detach() for tensor in given)
-        loss_target, steps = _tensor(inputs.target, dtype, target), itertools.cycle(plain[0].split(1))
+        targets = itertools.cycle([_tensor(each, dtype, target) for each in inputs.targets(workload)])
+        steps = itertools.cycle(plain[0].split(1))
         if by_step:
             copied.forward, steps = copied.step, itertools.cycle(plain[0])  # type: ignore[assignment]
             plain = tuple(tensor.unbind(0) for tensor in plain)  # type: ignore[misc]
-        state = State(copied, given, plain, tuple(cotangents), loss_target, leaves, steps, optimizer)
+        state = State(copied, given, plain, tuple(cotangents), targets, leaves, steps, optimizer)
         if problem.dtype == "autocast":
             state.computing = functools.partial(torch.autocast, target.type, torch.bfloat16)
         return state
@@ -232,7 +239,9 @@ def _stream(wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str,
     return {"forward": forward}
 
 
-def _modes(is_model: bool, wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:
+def _modes(workload: str, wait: Callable[[], None], inference: Callable[[], Any]) -> dict[str, Callable[[State], Any]]:
+    is_model = workload in MODELS
+
     def forward(state: State) -> tuple[Tensor, ...]:
         with inference():
             result = state.call(state.plain, training=False)
@@ -242,7 +251,7 @@ def _modes(is_model: bool, wait: Callable[[], None], inference: Callable[[], Any
     def forward_train(state: State) -> tuple[Tensor, ...]:
         state.kept = ()  # its memory can be used again
         result = state.call(state.given, training=True)
-        state.kept = (functional.mse_loss(result, state.target), result) if is_model else result
+        state.kept = (functional.mse_loss(result, next(state.targets)), result) if is_model else result
         wait()
         return state.kept
 
@@ -261,11 +270,14 @@ def _modes(is_model: bool, wait: Callable[[], None], inference: Callable[[], Any
     def train_model(state: State) -> tuple[Tensor, ...]:
         assert state.optimizer is not None
         state.optimizer.zero_grad()
-        loss = functional.mse_loss(state.call(state.given, training=True), state.target)
+        loss = functional.mse_loss(state.call(state.given, training=True), next(state.targets))
         loss.backward()  # type: ignore[no-untyped-call]
+        if workload == "train":
+            nn.utils.clip_grad_norm_(state.module.parameters(), MAX_NORM)
         state.optimizer.step()
         wait()
         return (loss, *state.leaves)
 
     train_step = train_model if is_model else train_sequence
-    return {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+    modes = {"forward": forward, "forward_train": forward_train, "backward": backward, "train_step": train_step}
+    return {mode: modes[mode] for mode in MODES_OF[workload]}

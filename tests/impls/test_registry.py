@@ -7,6 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.cases import TRAINED_BY
 from impls.__main__ import cli
 from impls.core import registry, versions
 from tests.helpers import processes
@@ -60,7 +61,9 @@ def test_each_file_of_impls_is_an_implementation_and_can_do_what_was_promised():
     assert set(known) == files | {"peak", "reference"}
     for names, promised in PROMISED.items():
         for found in map(known.__getitem__, names.split()):
-            assert (found.devices, found.dtypes, found.workloads, "lengths" in found.variants) == promised, found.name
+            workloads = tuple(each for each in found.workloads if each != "train")
+            assert (found.devices, found.dtypes, workloads, "lengths" in found.variants) == promised, found.name
+            assert ("train" in found.workloads) == (found.name in TRAINED_BY)
             assert bool(found.requires) == (found.name in APART)
 
 
