@@ -27,7 +27,7 @@ def test_its_row_has_the_first_call_the_error_and_the_seconds_of_a_call():
         row = admitted(arm := Answering({requests.Open: opened} if opened else {}))
         assert (row.first_call_seconds, row.error, row.seconds, row.kernel) == (first_call, 1e-7, 0.5, "aten::mm × 2")
         (estimate,) = (request for request in arm.asked if isinstance(request, requests.Estimate))
-        assert estimate.seconds == 0.03, "two turns"
+        assert estimate.seconds == 0.015, "a turn"
 
 
 def test_an_arm_that_took_more_than_it_was_given_is_refused():
