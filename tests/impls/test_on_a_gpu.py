@@ -1,10 +1,14 @@
 """What only a GPU runs, as far as a CPU goes: what stands in for torch.cuda notes what it is asked."""
 
+import gc
+import weakref
+from unittest.mock import MagicMock
+
 import pytest
 import torch
 
 from benchmarks.worker import agreement
-from impls import torch_lstm_native
+from impls import torch_cell_graphed, torch_lstm_native
 from impls.core import registry
 from impls.core.contract import MODES
 from impls.core.problem import Problem
@@ -12,9 +16,66 @@ from impls.core.weights import make_inputs, make_weights
 from impls.families import jax as jax_family
 from impls.families import torch as torch_family
 from impls.families.torch import LoopedLSTM, prepare_module
+from impls.torch_cell_graphed import captured
 
 PROBLEM = Problem.parse("t4-b2-i3-h5-l2")
 WEIGHTS = make_weights(PROBLEM, "sequence")
+
+
+def told(cuda):
+    """What torch.cuda was asked, in order."""
+    return [name for name, _, _ in cuda.mock_calls]
+
+
+def test_what_a_graph_refers_to_lives_as_long_as_it():
+    class Operand:
+        pass
+
+    operand = Operand()
+    kept = weakref.ref(operand)
+
+    def made(operand):
+        return captured(lambda: str(operand), MagicMock())
+
+    replay = made(operand)
+    del operand
+    gc.collect()
+    assert kept() is not None
+    del replay
+    gc.collect()
+    assert kept() is None
+
+
+def graphed(cuda):
+    """The cell under graphs that note what happens to them."""
+    eager = prepare_module(PROBLEM, WEIGHTS, "cpu", "sequence", LoopedLSTM, inference=torch.no_grad)
+    return torch_cell_graphed.graphed(eager, cuda.waited, cuda)
+
+
+def test_the_cell_under_a_graph_agrees_and_copies_its_results():
+    prepared = graphed(MagicMock())
+    want = agreement.expected(PROBLEM, "sequence", WEIGHTS)
+    for mode in torch_cell_graphed.MODES:
+        assert agreement.check(prepared, PROBLEM, "sequence", mode, want).error < 2e-5
+    state = prepared.load(make_inputs(PROBLEM, 11))
+    first, second = prepared.forward(state), prepared.forward(state)
+    assert all(a.data_ptr() != b.data_ptr() for a, b in zip(first, second, strict=True))
+    assert prepared.backward is None
+    assert prepared.forward_train is None
+
+
+@pytest.mark.parametrize("mode", torch_cell_graphed.MODES)
+def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_waits(mode):
+    prepared = graphed(cuda := MagicMock())
+    state = prepared.load(make_inputs(PROBLEM, 11))
+    assert told(cuda).count("graph().__enter__") == 2
+    assert prepared.compiled_before() > 0, "a part of the first call"
+    assert prepared.compiled_before() == 0
+    cuda.reset_mock()
+    prepared.call(mode)(state)
+    assert told(cuda) == ["CUDAGraph().replay", "waited"]
+    prepared.submit(mode)(state)
+    assert told(cuda) == ["CUDAGraph().replay", "waited", "CUDAGraph().replay"]
 
 
 def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):

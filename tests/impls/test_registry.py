@@ -42,6 +42,7 @@ PROMISED = {
     "onnxruntime_lstm openvino_lstm": (CPU, ("float32",), ALL, True),
     "mlx_lstm": (CPU, ("float32",), NO_MODEL, False),
     "jax_cudnn": (GPU, ("float32",), ALL, False),
+    "torch_cell_graphed": (GPU, TWO, NO_MODEL, False),
     "torch_triton": (GPU, ("float32", "bfloat16", "float16"), ALL, False),
 }
 """Names that published runs and commands of users hold; what they can do: devices, dtypes, workloads, lengths.
