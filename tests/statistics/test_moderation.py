@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import digamma
 
 from benchmarks.statistics.moderation import FEWEST, MOST_FREEDOM, inverse_trigamma, moderated, prior, trigamma
 
@@ -19,6 +20,18 @@ def test_six_variances_of_which_one_has_no_freedom_have_this_prior():
     """With one standard error added to what they vary by: without, 6.9 degrees of freedom would be borrowed."""
     found = prior(np.array([1.0, 2, 4, 8, 16, 3]), np.array([3.0, 3, 4, 4, 5, 0]))
     assert found == pytest.approx((2.6843237927501975, 3.553631320629669))
+
+
+def test_each_family_has_its_own_prior_and_borrows_no_more_than_the_most():
+    """Six variances e^±a of one degree of freedom, where a is such that they borrow d; and one without freedom."""
+    d = np.array([3.0, 25, 40])
+    a = np.sqrt((trigamma(d / 2) + trigamma(0.5)) / (1 + np.sqrt(2 / 5)) * 5 / 6)
+    variances = np.exp(a[:, None] * [1, -1, 1, -1, 1, -1, 0])
+    borrowed, common = prior(variances, np.tile([1.0] * 6 + [0], (3, 1)))
+    np.testing.assert_allclose(borrowed, [3, 25, MOST_FREEDOM])
+    np.testing.assert_allclose(
+        np.log(common), digamma(borrowed / 2) - np.log(borrowed / 2) - digamma(0.5) + np.log(0.5)
+    )
 
 
 def test_what_trigamma_is_of_is_found_again():
