@@ -33,9 +33,10 @@ def count_all(
         RuntimeError: where a process has died. One line.
     """
     spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this one holds
-    with ProcessPoolExecutor(processes, spawning, _begin, (os.getpid(),)) as executor:
+    with ProcessPoolExecutor(min(processes, len(counts)), spawning, _begin, (os.getpid(),)) as executor:
         try:
             counted = {key: executor.submit(_count, pool, count) for key, count in counts.items()}
+            executor.submit(int)  # it notices the death of a process only if the process is older than the last task
             for done, future in enumerate(as_completed(counted.values()), 1):
                 future.result()
                 advance(done, len(counts))

@@ -63,6 +63,6 @@ def moderated(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FRE
     """
     borrowed, common = (of_family[..., None] for of_family in prior(variances, freedom, most))
     total = freedom + borrowed
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         shrunk = np.where(freedom > 0, (borrowed * common + freedom * variances) / total, variances)
     return shrunk, np.where(freedom > 0, total, 0.0)
