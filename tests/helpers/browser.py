@@ -54,6 +54,7 @@ def visits(browser: Any) -> Iterator[Callable[..., Any]]:
 
     def visit(path: Path, address: str = "", width: int = 1280, **settings: Any) -> Any:
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **settings))
+        contexts[-1].set_default_timeout(120_000)
         page = contexts[-1].new_page()
         page.on("console", lambda message: wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
