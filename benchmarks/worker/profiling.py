@@ -6,11 +6,9 @@ A profiler slows down what it watches. So these are no times to report: they say
 from __future__ import annotations
 
 import cProfile
-import itertools
 import re
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType
@@ -74,11 +72,11 @@ def _of_kineto(events: Sequence[Any]) -> Iterator[tuple[str, Ran]]:
     """Yield what each operator did. Where a GPU worked, only its kernels did: the host's events start or await them."""
     on_gpu = [event for event in events if event.device_type().name != "CPU" and not event.is_user_annotation()]
     kernels = [event for event in on_gpu if not event.name().startswith(("Memcpy", "Memset"))] or on_gpu
-    lines = defaultdict(list)  # by thread or stream
-    for event in kernels or events:
-        lines[event.device_resource_id()].append((event.name(), event.start_ns(), event.duration_ns()))
-    for name, own in itertools.chain.from_iterable(map(own_times, lines.values())):
-        yield COMPILED.sub("torch.compile's code", name), Ran(1e-9 * own, 1)
+    chosen = kernels or events
+    for line in {event.device_resource_id() for event in chosen}:  # a thread or a stream
+        mine = (event for event in chosen if event.device_resource_id() == line)
+        for name, own in own_times((event.name(), event.start_ns(), event.duration_ns()) for event in mine):
+            yield COMPILED.sub("torch.compile's code", name), Ran(1e-9 * own, 1)
 
 
 def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tuple[str, Ran]]:
