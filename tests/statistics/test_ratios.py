@@ -16,6 +16,11 @@ TURNS = st.lists(
 PAIRS = st.lists(st.tuples(*[st.sampled_from([-1, 3, 7, 100, 5_000_000, 42])] * 2), max_size=10)
 
 
+def test_the_shortest_turn_of_a_row_in_a_block_is_taken_where_it_is_asked_for():
+    found = block_logs(np.exp([5.0, 2, 3, 1]), np.array([7, 7, 7, 3]), np.array([0, 0, 4, 9]), shortest=True)
+    np.testing.assert_allclose([found.row, found.block, found.log], [[3, 7, 7], [9, 0, 4], [1, 2, 3]])
+
+
 @given(TURNS, PAIRS)
 def test_a_ratio_is_the_median_over_common_blocks_of_mean_logs(turns, pairs):
     """Rows and blocks in any order and with gaps; rows that have no turn at all."""
