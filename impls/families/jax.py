@@ -181,13 +181,15 @@ def prepare_function(
         def training() -> dict[str, Any]:
             return {"drop": (key, share, np.uint32(next(calls)))} if problem.dropout else {}
 
+        steps: Iterator[Any] = iter(())
         x, d_output = (swapped(problem, name, getattr(inputs, name)) for name in ("x", "d_output"))
         if is_model:
             params, steps = put(encoded), itertools.cycle([put(each, 0) for each in inputs.targets(workload)])
             kept = optimizer[1].init(params) if optimizer else put(np.ones(()))
             return State(params, (put(x, 1), next(steps)), kept, extra, training, steps=steps)
         arrays, cotangents = (x, inputs.h0, inputs.c0), (d_output, inputs.d_h_n, inputs.d_c_n)
-        steps = itertools.cycle(put([x[t : t + 1] for t in range(len(x))], 1)) if workload == "stream" else iter(())
+        if workload == "stream":
+            steps = itertools.cycle(put([x[t : t + 1] for t in range(len(x))], 1))
         return State(put(encoded["lstm"]), put(arrays, 1), put(cotangents, 1), extra, training, steps=steps)
 
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
