@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.tables import Column
-from benchmarks.words import duration
+from benchmarks.words import duration, two_digits
 from reports import formatting
 from reports.estimates import intervals, lasting, sound
 from reports.frames import ARM, BENCHMARK, plain
@@ -75,4 +75,4 @@ def _micro(name: str) -> Callable[[Any], str]:
 def _added(row: Any) -> str:
     if pd.isna(row.added_p99_seconds):
         return "–"
-    return ", ".join(f"+{1e6 * value:.2g}" for value in (row.added_p99_seconds, row.added_largest_seconds))
+    return ", ".join(f"+{two_digits(1e6 * value)}" for value in (row.added_p99_seconds, row.added_largest_seconds))
