@@ -127,7 +127,7 @@ PRESETS = {
     "compile": Preset(COMPILED, TRAINED, 2, 2, 0.015, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
     "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, 0.015, OF_STREAMS),
-    "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 4, 0.03, TRAINED_BY),
+    "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 2, 0.03, TRAINED_BY),
     "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
 }
 
