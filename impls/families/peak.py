@@ -23,7 +23,7 @@ from impls.families.threads import threads
 FRAMEWORK = "numpy"
 TRACK = "peak"
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-WORKLOADS = ("cell", "sequence", "model", "stream")
+WORKLOADS = ("cell", "sequence", "model", "stream", "train")
 ENVIRONMENT = {"OMP_PROC_BIND": "true"}
 
 SOURCE = "peak.cpp"
