@@ -19,6 +19,7 @@ import msgspec
 import impls
 from impls.core.contract import DEVICES, TRACKS, USUAL_WORKLOADS, WORKLOADS
 from impls.core.files import check_name, read_regular
+from impls.core.precision import TF32, current
 from impls.core.problem import DTYPES, VARIANTS, Problem
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -86,6 +87,8 @@ class Implementation(Constants, frozen=True, kw_only=True):
         ):
             if value not in known:
                 return f"only for {kind} {', '.join(known)}, not {value}"
+        if workload == "train" and current() == TF32:
+            return "no training loop in TF32: with its tolerance, a wrong optimizer would pass"
         if workload == "stream" and problem.not_streamed:
             return f"no {problem.not_streamed[0]} in a stream: a call takes one step"
         return None

@@ -126,3 +126,4 @@ def test_with_tf32_every_negative_control_is_refused(monkeypatch):
     refusals = controls.refusals("float32")
     assert all(refusals.values()), refusals
     assert "tolerance 8e-03" in refusals["just_above"]
+    assert "TF32" in registry.resolve("torch_lstm").lacks("cuda", Problem(2, 2, 2, 2), "train")
