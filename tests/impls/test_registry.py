@@ -21,31 +21,37 @@ TWO, FOUR = ("float32", "float64"), ("float32", "float64", "bfloat16", "float16"
 ALL, NO_MODEL, KEPT = ("cell", "sequence", "model"), ("cell", "sequence"), ("stream",)
 
 PROMISED = {
-    "flax_linen": (BOTH, FOUR, ALL, True),
-    "torch_lstm_native": (BOTH, (*FOUR, "autocast"), ALL, True),
-    "flax_nnx jax_scan": (BOTH, (*FOUR, "autocast"), ALL + KEPT, True),
-    "jax_scan_hoisted": (BOTH, (*FOUR, "autocast"), ALL, True),
-    "torch_lstm": (BOTH, (*FOUR, "autocast", "int8"), ALL + KEPT, True),
-    "torch_cell": (BOTH, (*FOUR, "autocast"), ALL + KEPT, True),
-    "torch_lstmcell": (BOTH, FOUR, ALL + KEPT, True),
-    "jax_scan_vjp torch_cell_autograd torch_cell_compiled torch_cell_hoisted": (BOTH, FOUR, ALL, False),
-    "torch_scan torch_script torchrl_lstm": (BOTH, FOUR, ALL, False),
-    "torch_lstm_compiled": (BOTH, (*FOUR, "autocast"), NO_MODEL + KEPT, False),
-    "torch_lstm_dynamic": (BOTH, (*FOUR, "autocast"), NO_MODEL, False),
-    "equinox_lstm keras_jax keras_torch": (CPU, FOUR, ALL, True),
-    "haiku_lstm jax_scan_vjp_sharded": (CPU, FOUR, ALL, False),
-    "keras_tensorflow": (CPU, FOUR, NO_MODEL, True),
-    "jax_ffi torch_cpp": (CPU, TWO, ALL + KEPT, False),
-    "numpy_lstm": (CPU, TWO, NO_MODEL + KEPT, True),
-    "paddle_lstm": (CPU, TWO, NO_MODEL, True),
-    "tinygrad_lstm": (CPU, TWO, NO_MODEL, False),
-    "onnxruntime_lstm openvino_lstm": (CPU, ("float32",), ALL, True),
-    "mlx_lstm": (CPU, ("float32",), NO_MODEL, False),
-    "jax_cudnn": (GPU, ("float32",), ALL, False),
-    "torch_cell_graphed": (GPU, TWO, NO_MODEL, False),
-    "torch_triton": (GPU, ("float32", "bfloat16", "float16"), ALL, False),
+    "flax_linen": (BOTH, FOUR, ALL, "lbd"),
+    "torch_lstm_native": (BOTH, (*FOUR, "autocast"), ALL, "lpbdr"),
+    "flax_nnx": (BOTH, (*FOUR, "autocast"), ALL + KEPT, "lbd"),
+    "jax_scan": (BOTH, (*FOUR, "autocast"), ALL + KEPT, "lpbdr"),
+    "jax_scan_hoisted": (BOTH, (*FOUR, "autocast"), ALL, "lpbdr"),
+    "torch_lstm": (BOTH, (*FOUR, "autocast", "int8"), ALL + KEPT, "lpbdr"),
+    "torch_cell": (BOTH, (*FOUR, "autocast"), ALL + KEPT, "lbdr"),
+    "torch_lstmcell": (BOTH, FOUR, ALL + KEPT, "lbdr"),
+    "jax_scan_vjp": (BOTH, FOUR, ALL, "bd"),
+    "torch_cell_autograd torch_cell_compiled torch_cell_hoisted": (BOTH, FOUR, ALL, ""),
+    "torch_scan torch_script": (BOTH, FOUR, ALL, ""),
+    "torchrl_lstm": (BOTH, FOUR, ALL, "bdr"),
+    "torch_lstm_compiled": (BOTH, (*FOUR, "autocast"), NO_MODEL + KEPT, "pbr"),
+    "torch_lstm_dynamic": (BOTH, (*FOUR, "autocast"), NO_MODEL, "pbr"),
+    "equinox_lstm": (CPU, FOUR, ALL, "lbdr"),
+    "keras_jax keras_torch": (CPU, FOUR, ALL, "lb"),
+    "haiku_lstm": (CPU, FOUR, ALL, "bd"),
+    "jax_scan_vjp_sharded": (CPU, FOUR, ALL, ""),
+    "keras_tensorflow": (CPU, FOUR, NO_MODEL, "lb"),
+    "jax_ffi": (CPU, TWO, ALL + KEPT, "bd"),
+    "torch_cpp": (CPU, TWO, ALL + KEPT, ""),
+    "numpy_lstm": (CPU, TWO, NO_MODEL + KEPT, "l"),
+    "paddle_lstm": (CPU, TWO, NO_MODEL, "l"),
+    "tinygrad_lstm": (CPU, TWO, NO_MODEL, ""),
+    "onnxruntime_lstm openvino_lstm": (CPU, ("float32",), ALL, "l"),
+    "mlx_lstm": (CPU, ("float32",), NO_MODEL, ""),
+    "jax_cudnn": (GPU, ("float32",), ALL, ""),
+    "torch_cell_graphed": (GPU, TWO, NO_MODEL, ""),
+    "torch_triton": (GPU, ("float32", "bfloat16", "float16"), ALL, ""),
 }
-"""Names that published runs and commands of users hold; what they can do: devices, dtypes, workloads, lengths.
+"""Names that published runs and commands of users hold; what they can do: devices, dtypes, workloads, first letters of variants.
 
 By hand: tests go over the constants of these files, so one that loses a constant would lose its tests.
 """
@@ -63,7 +69,7 @@ def test_each_file_of_impls_is_an_implementation_and_can_do_what_was_promised():
     for names, promised in PROMISED.items():
         for found in map(known.__getitem__, names.split()):
             workloads = tuple(each for each in found.workloads if each != "train")
-            assert (found.devices, found.dtypes, workloads, "lengths" in found.variants) == promised, found.name
+            assert (found.devices, found.dtypes, workloads, "".join(name[0] for name in found.variants)) == promised
             assert ("train" in found.workloads) == (found.name in TRAINED_BY)
             assert bool(found.requires) == (found.name in APART)
 
