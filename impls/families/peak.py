@@ -23,6 +23,7 @@ from impls.families.threads import threads
 FRAMEWORK = "numpy"
 TRACK = "peak"
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 WORKLOADS = ("cell", "sequence", "model", "stream", "train")
 ENVIRONMENT = {"OMP_PROC_BIND": "true"}
 
