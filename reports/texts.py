@@ -18,7 +18,7 @@ from benchmarks import ROOT, processors
 from benchmarks.cases import PUBLISHED as SHAPES
 from benchmarks.cases import QUICK
 from benchmarks.record import SCHEMA, TURN, Record
-from benchmarks.tables import items, markdown_table
+from benchmarks.tables import items, markdown, markdown_table
 from benchmarks.words import count, listed
 from benchmarks.worker.timing import Turn
 from impls.core import registry
@@ -27,6 +27,7 @@ from impls.core.registry import Implementation
 from impls.core.text import json_text
 from reports import composition, formatting, frames, pools, questions, rounds, tables, today, tracks
 from reports.estimates import PUBLISHED
+from reports.parts import stream
 from reports.preamble import preamble, torch_and_jax, versions
 from reports.report import PURPOSES, Report
 from reports.run_folder import complete
@@ -223,11 +224,21 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
             yield [f"`{prefix}{name}`", words, meaning]
 
 
+def late(reports: Sequence[Report]) -> str:
+    """Return the table of the newest run of streams."""
+    found = [(report, answer) for report in reports for answer in report.answers if answer.title == stream.TITLE]
+    for report, answer in found[:1]:
+        older = "" if today.is_today(report.summary).all() else f" Some rows are of *{today.OLDER}*."
+        return f"{_measured(report)}. {answer.sentence}{older}\n\n{markdown(answer.columns, answer.rows)}"
+    return ""
+
+
 BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
     "README.md": {"fastest": fastest, "gate": pools.gate},
     "docs/results.md": {
         "results": results,
         "options": options,
+        "late": late,
         "questions": questions.answers,
         "implementations": implementations,
         "runs": runs,

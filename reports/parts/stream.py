@@ -18,6 +18,7 @@ from reports.tables import words_of
 from reports.tracks import PEAK
 
 SECTION, ORDER = "more", 55
+TITLE = "How late is the slowest step of a stream?"
 TIMES = ["seconds", "p99_seconds", "largest_seconds"]
 """The median, the 99th percentile and the largest of a turn's calls."""
 
@@ -64,7 +65,7 @@ def make(report: Report) -> Iterator[Answer]:
         Column("largest", "largest of 1,000, µs [95 %]", _micro("largest_seconds"), sort="largest_seconds"),
         Column("machine", "the machine's own: p99, largest, µs", _added),
     )
-    yield Answer("How late is the slowest step of a stream?", f"The lowest p99: {', '.join(said)}.", columns, rows)
+    yield Answer(TITLE, f"The lowest p99: {', '.join(said)}.", columns, rows)
 
 
 def _micro(name: str) -> Callable[[Any], str]:

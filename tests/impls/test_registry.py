@@ -51,7 +51,7 @@ PROMISED = {
     "torch_cell_graphed": (GPU, TWO, NO_MODEL, ""),
     "torch_triton": (GPU, ("float32", "bfloat16", "float16"), ALL, ""),
 }
-"""Names that published runs and commands of users hold; what they can do: devices, dtypes, workloads, first letters of variants.
+"""Names that published runs and commands of users hold, with devices, dtypes, workloads, first letters of variants.
 
 By hand: tests go over the constants of these files, so one that loses a constant would lose its tests.
 """
