@@ -64,7 +64,7 @@ def test_a_fleet_on_this_machine_can_be_ended(measured, tmp_path):
     wait_for(lambda: started.poll() is not None or fleets.replicates_done(folder, "001")[0] >= 1)
     assert CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False).return_value == 3
     CliRunner().invoke(fleet, ["cancel", str(folder)])
-    said, _ = started.communicate(timeout=100)
+    said, _ = started.communicate()
     assert started.returncode == 1, said
     status = CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False)
     assert status.return_value == 0
