@@ -124,7 +124,7 @@ PRESETS = {
         0.015,
         ("torch_lstm", "torch_cpp", "jax_scan", "keras_tensorflow", "keras_jax", "keras_torch"),
     ),
-    "compile": Preset(COMPILED, TRAINED, 2, 2, 0.015, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
+    "compile": Preset(COMPILED, TRAINED, 4, 2, 0.015, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
     "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, 0.015, OF_STREAMS),
     "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 2, 0.03, TRAINED_BY),
