@@ -122,9 +122,9 @@ def _options(reports: Sequence[Report]) -> str:
     most = mine[mine["same"] == QUICK[0]].sort_values("cost", ascending=False).head(3)
     if most.empty:
         return ""
-    named = listed([f"{tables.ratio('cost')(row)} with {row.option}" for row in most.itertuples(index=False)])
+    named = listed([f"{tables.ratio('cost')(row)} × with {row.option}" for row in most.itertuples(index=False)])
     return f"""\
-- **Off `nn.LSTM`'s fast path:** at batch 16, training took, × the time without, {named}. There PyTorch
+- **Off `nn.LSTM`'s fast path:** at batch 16, training took {named}: there PyTorch
   runs [another operator, mostly silently](docs/results.md#what-an-option-costs)."""
 
 
