@@ -67,9 +67,9 @@ def imdb(data: Found) -> str | None:
     rows = [row for name in names if (row := data.at(IMDB, STEP, name))]
     if not rows or rows[0].implementation != names[0]:
         return None
-    word = {"Yes": "No longer", "No": "Yes", "Unclear": "Unclear"}[_word(rows[0])]
+    word = {"Yes": "No", "No": "Yes", "Unclear": "Unclear"}[_word(rows[0])]
     took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
-    return f"{word}. At `{IMDB}`, a training step took {took} of `nn.LSTM`'s time{age(rows[0])}."
+    return f"{word}. At `{IMDB}`, the time of a training step over `nn.LSTM`'s: {took}{age(rows[0])}."
 
 
 def packed(data: Found) -> str | None:
@@ -124,8 +124,8 @@ def small(data: Found) -> str | None:
         return None
     word = {"No": "Yes", "Yes": "No", "Unclear": "Unclear"}[_word(other)]
     return (
-        f"{word}. At `{SMALL}`, `nn.LSTM` on oneDNN took {formatting.duration(base.seconds)} a call; our C++ loop took"
-        f" {ratio()(other)} of that{age(base)}."
+        f"{word}. At `{SMALL}`, `nn.LSTM` on oneDNN took {formatting.duration(base.seconds)} for an inference;"
+        f" `torch_cpp` took {ratio()(other)} of that{age(base)}."
     )
 
 
@@ -153,7 +153,7 @@ def keras(data: Found) -> str | None:
     if any(row is None for row in rows):
         return None
     took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
-    return f"{_word(rows[0])}. At `{QUICK[0]}`, a training step took {took} times `nn.LSTM`'s{age(rows[0])}."
+    return f"{_word(rows[0])}. At `{QUICK[0]}`, the time of a training step over `nn.LSTM`'s: {took}{age(rows[0])}."
 
 
 TORCH, JAX, KERAS, ONEDNN = (
@@ -162,7 +162,7 @@ TORCH, JAX, KERAS, ONEDNN = (
 )
 QUESTIONS: Sequence[tuple[str, Sequence[str], str, Callable[[Found], str | None]]] = (
     ("Is `nn.LSTM` slower on a CPU than TensorFlow and Keras, on IMDB?", (f"{TORCH}94457",), "questions", imdb),
-    ("Is `nn.LSTM` slow on packed rows?", (f"{TORCH}149194",), "packed", packed),
+    ("Is `nn.LSTM` slow on packed rows?", (f"{TORCH}149194",), "cliffs", packed),
     (
         "Does `torch.compile` take ever longer with more steps and layers?",
         tuple(f"{TORCH}{number}" for number in (97155, 185135, 158007, 140845)),

@@ -124,8 +124,9 @@ def _options(reports: Sequence[Report]) -> str:
         return ""
     named = listed([f"{tables.ratio('cost')(row)} × with {row.option}" for row in most.itertuples(index=False)])
     return f"""\
-- **Off `nn.LSTM`'s fast path:** at batch 16, training took {named}: there PyTorch
-  runs [another operator, mostly silently](docs/results.md#what-an-option-costs)."""
+- **Off `nn.LSTM`'s fast path:** training took {named}: PyTorch
+  runs [another operator, silently](docs/results.md#what-an-option-costs).
+  [Questions from issue trackers](docs/results.md#what-people-asked-in-issue-trackers)."""
 
 
 def options(reports: Sequence[Report]) -> str:

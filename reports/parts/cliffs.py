@@ -25,14 +25,14 @@ OPTIONS: Mapping[str, tuple[Any, str]] = {
     "resets": (False, "state starts anew"),
     "dropout": (False, "dropout"),
     "batch_first": (False, "batch first"),
-    "lengths": (False, "different lengths"),
+    "lengths": (False, "unequal packed rows"),
     "proj_size": (0, "projection to {proj_size}"),
     "bias": (True, "no bias"),
     "bidirectional": (False, "both directions"),
     "num_layers": (1, "{num_layers} layers"),
 }
 """The fields of a problem that are options, each with its value without the option, and with words for the option."""
-EVEN = "equal lengths, packed"
+EVEN = "equal packed rows"
 
 
 def option_of(problem: str, known: Collection[str]) -> tuple[str, str] | None:

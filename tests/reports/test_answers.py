@@ -88,13 +88,13 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     answer = answered(tmp_path, rows)[COST]
     found = {(row[0], row[2]): (row[3][:4], row[5]) for row in cells(answer)}
     assert {option: cost for (option, name), cost in found.items() if name == "base"} == {
-        "different lengths": ("5.00", "another, silently"),
+        "unequal packed rows": ("5.00", "another, silently"),
         "projection to 1": ("3.00", "another, with a warning"),
         "2 layers": ("2.00", "the same"),
         "dropout": ("1.10", "the same"),
     }
     assert {cost for (_, name), (cost, _) in found.items() if name == "other"} == {"1.00"}
-    assert "With different lengths, base takes 5.0 ×" in answer.sentence
+    assert "With unequal packed rows, base takes 5.0 ×" in answer.sentence
     assert "2 of its 4" in answer.sentence
 
 
