@@ -55,9 +55,10 @@ def found(reports: Sequence[Report]) -> Found:
     )
 
 
-def _word(row: Any, name: str = "ratio") -> str:
-    """Return whether a ratio confirms that something takes longer."""
+def _word(row: Any, name: str = "ratio", turned: bool = False) -> str:
+    """Return whether a ratio confirms that something takes longer, or turned round, that it takes less time."""
     low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
+    low, high = (1 / high, 1 / low) if turned else (low, high)
     return "Yes" if low > 1 else "No" if high < 1 else "Unclear"
 
 
@@ -67,7 +68,7 @@ def imdb(data: Found) -> str | None:
     rows = [row for name in names if (row := data.at(IMDB, STEP, name))]
     if not rows or rows[0].implementation != names[0]:
         return None
-    word = {"Yes": "No", "No": "Yes", "Unclear": "Unclear"}[_word(rows[0])]
+    word = _word(rows[0], turned=True)
     took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
     return f"{word}. At `{IMDB}`, the time of a training step over `nn.LSTM`'s: {took}{age(rows[0])}."
 
@@ -122,7 +123,7 @@ def small(data: Found) -> str | None:
     base, other = (data.at(SMALL, CALL, name) for name in ("torch_lstm", "torch_cpp"))
     if base is None or other is None:
         return None
-    word = {"No": "Yes", "Yes": "No", "Unclear": "Unclear"}[_word(other)]
+    word = _word(other, turned=True)
     return (
         f"{word}. At `{SMALL}`, `nn.LSTM` on oneDNN took {formatting.duration(base.seconds)} for an inference;"
         f" `torch_cpp` took {ratio()(other)} of that{age(base)}."
@@ -140,7 +141,7 @@ def loops(data: Found) -> str | None:
         took = [f"{row.release} {ratio()(row)}" for row in rows[rows["mode"] == mode].itertuples(index=False)]
         said.append(f"{words}: {', '.join(took)}")
     oldest = next(rows.itertuples(index=False))
-    word = {"No": "Yes", "Yes": "No", "Unclear": "Unclear"}[_word(oldest)]
+    word = _word(oldest, turned=True)
     return (
         f"{word}, for an LSTM at `{QUICK[0]}`. `jax_scan`'s time in each release over that in {oldest.newest_release}"
         f"{age(oldest)}, {'; '.join(said)}."

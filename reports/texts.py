@@ -27,7 +27,7 @@ from impls.core.registry import Implementation
 from impls.core.text import json_text
 from reports import composition, formatting, frames, pools, questions, rounds, tables, today, tracks
 from reports.estimates import PUBLISHED
-from reports.parts import stream
+from reports.parts import cliffs, stream
 from reports.preamble import preamble, torch_and_jax, versions
 from reports.report import PURPOSES, Report
 from reports.run_folder import complete
@@ -114,11 +114,9 @@ Start with `torch.nn.LSTM`. In a training step {said}.
 
 
 def _options(reports: Sequence[Report]) -> str:
-    """Return which options throw nn.LSTM off its fast path in training: the three that cost most."""
+    """Return which options throw nn.LSTM off its fast path in training without a word: the three that cost most."""
     rows = questions.found(reports).costs
-    mine = rows[
-        (rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP) & rows["told"].str.startswith("another")
-    ]
+    mine = rows[(rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP) & (rows["told"] == cliffs.SILENTLY)]
     most = mine[mine["same"] == QUICK[0]].sort_values("cost", ascending=False).head(3)
     if most.empty:
         return ""

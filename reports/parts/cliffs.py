@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -33,6 +34,8 @@ OPTIONS: Mapping[str, tuple[Any, str]] = {
 }
 """The fields of a problem that are options, each with its value without the option, and with words for the option."""
 EVEN = "equal packed rows"
+SILENTLY = "another, silently"
+"""What is told of an operator that ran in place of the one without the option, where nothing warned."""
 
 
 def option_of(problem: str, known: Collection[str]) -> tuple[str, str] | None:
@@ -54,6 +57,7 @@ def operator(kernel: Any) -> str:
     return "" if pd.isna(kernel) else str(kernel).partition(" ")[0].removesuffix("_backward")
 
 
+@functools.cache  # its chart, its tables, README and the questions all ask
 def costs(report: Report) -> pd.DataFrame:
     """Return the row of each arm that has an option, with the ratio of its time to that without: cost, _low, _high.
 
@@ -81,7 +85,7 @@ def costs(report: Report) -> pd.DataFrame:
     rows = rows.merge(ran, on=["same", *(name for name in ARM if name != "problem")])
     now, before = rows["kernel"].map(operator), rows["without"].map(operator)
     warned = rows.groupby(["implementation", "option"])["warning"].transform("first")  # PyTorch warns once a process
-    other = np.where(warned.isna(), "another, silently", "another, with a warning")
+    other = np.where(warned.isna(), SILENTLY, "another, with a warning")
     named = now.str.contains("::") & before.str.contains("::")  # XLA names its fusions anew in each program
     rows["told"] = np.where(named, np.where(now == before, "the same", other), "–")
     return rows
@@ -119,9 +123,8 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
 def _drawn(report: Report, rows: pd.DataFrame, mode: str) -> Drawing:
     """Return the chart: a line for each option, from the largest cost of the baseline down."""
     clear = np.where(rows["cost_low"] > 1, SLOWER, np.where(rows["cost_high"] < 1, FASTER, UNCLEAR))
-    every = rows.assign(problem=rows["option"], verdict=clear)
-    every = every.rename(columns={f"cost{end}": f"ratio{end}" for end in ("", "_low", "_high")})
-    every = every.loc[:, ~every.columns.duplicated(keep="last")]
+    ratios = {f"ratio{end}": rows[f"cost{end}"] for end in ("", "_low", "_high")}
+    every = rows.assign(problem=rows["option"], verdict=clear, **ratios)
     largest = every.assign(mine=every["implementation"] == report.baseline)
     lines = largest.sort_values(["mine", "ratio"], ascending=False, kind="stable")["problem"].unique()
     drawn = every[every["ratio"] <= shapes.SLOWEST]
