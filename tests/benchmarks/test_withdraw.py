@@ -33,14 +33,13 @@ def failing(replicate, status, **changes):
 
 
 @pytest.mark.parametrize("status", ["disagrees", "error"])
-def test_what_is_wrong_in_one_replicate_loses_the_times_of_all(status):
-    rows = [measured(0), failing(1, status), measured(2)]
-    others = [measured(0, "b"), measured(1, "b"), measured(0, mode="n")]
+def test_what_is_wrong_in_one_replicate_loses_the_times_of_all_and_the_first_failure_is_told(status):
+    rows = [measured(0, side="base"), failing(1, status, side="base"), failing(2, "error", side="base")]
+    others = [measured(0, "b", side="base"), measured(0, mode="n", side="base"), measured(0, side="head")]
     before = copy.deepcopy(others)
-    withdraw([*rows, *others])
-    for row in rows:
-        assert (row.status, row.reason) == (status, "why in replicate 1")
-        assert all(getattr(row, name) is None for name in MEASURED)
+    withdraw([others[2], *rows, *others[:2]])
+    assert [(row.status, row.reason[-1]) for row in rows] == [(status, "1"), (status, "1"), ("error", "2")]
+    assert all(getattr(row, name) is None for row in rows for name in MEASURED)
     assert others == before
 
 
@@ -50,18 +49,3 @@ def test_what_was_measured_before_a_crash_is_kept(status):
     before = copy.deepcopy(rows)
     withdraw(rows)
     assert rows == before
-
-
-def test_a_side_that_is_wrong_leaves_the_rows_of_the_other_alone():
-    head = [measured(replicate, side="head") for replicate in (0, 1)]
-    before = copy.deepcopy(head)
-    base = [measured(0, side="base"), failing(1, "disagrees", side="base")]
-    withdraw([base[0], head[0], base[1], head[1]])
-    assert [row.status for row in base] == ["disagrees"] * 2
-    assert head == before
-
-
-def test_of_several_failures_the_first_is_told():
-    rows = [measured(0), failing(1, "error"), failing(2, "disagrees")]
-    withdraw(rows)
-    assert [(row.status, row.reason[-1]) for row in rows] == [("error", "1"), ("error", "1"), ("disagrees", "2")]

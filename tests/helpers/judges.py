@@ -1,6 +1,4 @@
-"""LSTMs that nobody here wrote, as judges: torch.nn.LSTM in float64 and JAX's lstm_ref."""
-
-import numpy as np
+"""An LSTM that nobody here wrote, as a judge: torch.nn.LSTM in float64."""
 
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
@@ -40,38 +38,6 @@ def torch_judge(problem, weights, inputs):
     results |= {f"grad_{name}": parameter.grad for name, parameter in lstm.named_parameters()}
     results |= {f"grad_{name}": leaf.grad for name, leaf in leaves.items()}
     return {name: value.detach().numpy() for name, value in results.items()}
-
-
-def jax_judge(problem, weights, inputs):
-    """jax.experimental.rnn.lstm_ref, gradients and all; it is batch-major and wants every bias."""
-    import jax
-    import jax.numpy as jnp
-    from jax.experimental.rnn import lstm_ref
-
-    count = problem.num_layers
-    zeros = jnp.zeros(4 * problem.hidden_size)
-    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
-    def run(params, x, h0, c0):
-        by_layer = [{k: params.get(f"{kind}_l{k}", zeros) for k in range(count)} for kind in kinds]
-        lengths = jnp.full(problem.batch, problem.seq_len, dtype="int32")
-        lengths = lengths if inputs.lengths is None else jnp.asarray(inputs.lengths, "int32")
-        output, h_n, c_n = lstm_ref(
-            x.transpose(1, 0, 2), h0, c0, *by_layer, lengths,
-            problem.input_size, problem.hidden_size, count, 0.0, False,
-        )  # fmt: skip
-        return output.transpose(1, 0, 2), h_n, c_n
-
-    args = (
-        {name: jnp.asarray(value) for name, value in weights.items()},
-        *map(jnp.asarray, (inputs.x, inputs.h0, inputs.c0)),
-    )
-    outputs, pullback = jax.vjp(run, *args)
-    grads, *rest = pullback(tuple(map(jnp.asarray, (inputs.d_output, inputs.d_h_n, inputs.d_c_n))))
-    results = dict(zip(("output", "h_n", "c_n"), outputs, strict=True))
-    results |= {f"grad_{name}": value for name, value in grads.items()}
-    results |= dict(zip(("grad_x", "grad_h0", "grad_c0"), rest, strict=True))
-    return {name: np.asarray(value) for name, value in results.items()}
 
 
 def given(text):

@@ -35,13 +35,7 @@ def test_a_file_of_every_schema_version_reads(version):
 EPYC = Machine(cpu="AMD EPYC", family=26, model=2, stepping=1, instructions=("AVX-512",))
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"family": 25}, {"family": None}, {"model": 3}, {"stepping": 2}, {"instructions": ("AVX2",)},
-        {"caches": {"L2": 1}}, {"gpu": "H100, 570.1"},
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("other", [{"family": 25}, {"gpu": "H100, 570.1"}])
 def test_processors_of_one_name_are_two_machines(other):
     """Two were called "AMD EPYC": 211 GFLOP/s on one, 490 on the other."""
 

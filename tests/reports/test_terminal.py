@@ -21,11 +21,6 @@ def noted(turns, **changes):
     return [{**turn, **changes} for turn in turns]
 
 
-def test_markup_of_the_terminal_in_names_is_text(tmp_path, capsys):
-    run = save(tmp_path, [record("[/b]x", r, 1e-3, problem="[/red]") for r in (0, 1)])
-    assert "[/b]x" in shown(with_baseline(run, "[/b]x"), 190, capsys)
-
-
 @pytest.mark.parametrize("width", [80, 190])
 def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys):
     """Columns that do not fit are left out, and a line names them; a reason of any length stands below."""

@@ -4,7 +4,7 @@ import math
 import statistics
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.statistics.ratios import block_logs, group_medians, log_ratios
@@ -22,6 +22,7 @@ def test_the_shortest_turn_of_a_row_in_a_block_is_taken_where_it_is_asked_for():
 
 
 @given(TURNS, PAIRS)
+@example([(3, 0, 1.0)], [(3, 7)])  # beyond the only row
 def test_a_ratio_is_the_median_over_common_blocks_of_mean_logs(turns, pairs):
     """Rows and blocks in any order and with gaps; rows that have no turn at all."""
     row, block, seconds = (np.array([turn[k] for turn in turns]) for k in range(3))

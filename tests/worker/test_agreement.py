@@ -15,8 +15,7 @@ from benchmarks.correctness.case import Case
 from benchmarks.correctness.variants import VARIANTS
 from benchmarks.worker import agreement
 from impls.core import reference
-from impls.core.contract import MODES, MODES_OF, WORKLOADS, Prepared
-from impls.core.formats import FORMATS
+from impls.core.contract import MODES_OF, WORKLOADS, Prepared
 from impls.core.precision import TF32, VARIABLE
 from impls.core.problem import DTYPES, Problem
 from impls.core.registry import load, resolve
@@ -64,34 +63,6 @@ def test_only_weights_that_remember_show_that_most_of_a_sequence_is_ignored():
     want = agreement.expected(problem, "sequence", forget)
     for fault in controls.MEMORY.values():
         agreement.check(controls.prepare(fault, problem, forget), problem, "sequence", "train_step", want)
-
-
-@pytest.mark.parametrize("dtype", FORMATS)
-@pytest.mark.parametrize("workload", ["model", "sequence"])
-def test_an_implementation_that_sees_the_last_half_only_is_refused_in_each_mode(workload, dtype):
-    half_precision = FORMATS[dtype].digits < 24
-    steps = 64 if half_precision else 256
-    problem = Problem.parse(f"t{steps}-b2-i3-h4").replace(dtype=dtype)
-    weights, half = make_weights(problem, workload), steps // 2
-    want = agreement.expected(problem, workload, weights)
-
-    def last_half(inputs):
-        zero = np.zeros_like(inputs.h0)
-        return dataclasses.replace(inputs, x=inputs.x[half:], d_output=inputs.d_output[half:], h0=zero, c0=zero)
-
-    def whole(mode, results):  # what comes before is right
-        first = {name: want[f"0/1/{name}"] for name in ("output", "grad_x") if name in results}
-        return results | {name: np.concatenate([first[name][:half], results[name]]) for name in first}
-
-    right = reference.prepare(problem, weights, "cpu", workload)
-    short = reference.prepare(problem.replace(seq_len=half), weights, "cpu", workload)
-    wrong = dataclasses.replace(short, load=lambda inputs: short.load(last_half(inputs)), to_numpy=whole)
-    for mode in MODES:
-        assert agreement.check(right, problem, workload, mode, want).error == 0
-        if half_precision and agreement.updates(workload, mode):
-            continue  # steps of 0.01 times the gradient are as small as the tolerance, whatever the gradient
-        with pytest.raises(agreement.Disagrees, match="inputs"):
-            agreement.check(wrong, problem, workload, mode, want)
 
 
 def test_tf32_has_a_tolerance_of_its_own_and_an_error_of_the_tolerance_passes(monkeypatch):
