@@ -15,7 +15,7 @@ import pytest
 from benchmarks.progress import Stage
 from benchmarks.runner import blocks, turns
 from benchmarks.runner.sides import ArmFailed, Side, Version
-from benchmarks.worker import requests
+from benchmarks.worker import agreement, requests
 from benchmarks.worker.expected import saved
 from impls.core import registry
 from impls.core.problem import Problem
@@ -62,14 +62,6 @@ def test_the_sides_of_an_implementation_have_one_plan_and_fail_together(tmp_path
     assert session.ok("torch_cell", BENCHMARK)
 
 
-def test_turns_on_a_gpu_are_longer_and_begin_warm(tmp_path):
-    session = admitted(tmp_path, "run")
-    benchmark = session.benchmarks[0]
-    assert session.plan("numpy_lstm", benchmark).warm == 0
-    session.options = msgspec.structs.replace(session.options, device="cuda")
-    assert session.plan("numpy_lstm", benchmark).warm == 3  # calls of 5 ms; the turn has one more
-
-
 @pytest.fixture
 def measured(tmp_path, monkeypatch):
     """A function that measures a replicate of a session with made-up arms, and returns its rows by side and name."""
@@ -105,6 +97,35 @@ def test_the_rows_of_a_replicate_have_its_number_its_inputs_and_their_turns(tmp_
     assert len(seeds) == 3
     assert len(session.records) == 6
     assert isinstance(session.rng, random.SystemRandom), "no file can know which turns are checked"
+
+
+def test_a_replicate_is_opened_with_its_weights_and_inputs_compared_with_their_results_and_told(tmp_path, measured):
+    session, told, weights = admitted(tmp_path, "run"), [], tmp_path / "w.npz"
+    np.savez(weights, **make_weights(session.benchmarks[0].problem, seed=5))
+    session.options = msgspec.structs.replace(session.options, seed=4, weights=str(weights))
+    session.advance = lambda *how_far: told.append(how_far)
+    arms = []
+    session.close, close = lambda: arms.extend(session.arms.values()), session.close
+    rows = measured(session, 2)
+    close()
+    (seed,) = {row.input_seed for row in rows.values()}
+    for arm in arms:
+        assert arm.asked[0] == requests.Open(BENCHMARK, 4, str(weights), seed)
+        (file,) = {request.expected for request in arm.asked if isinstance(request, requests.Compare)}
+    want = agreement.expected(session.benchmarks[0].problem, "sequence", np.load(weights), seed, agreement.REPLICATE)
+    np.testing.assert_equal(saved(file), want)
+    assert (told[0], told[-1]) == ((Stage.REPLICATE, "3 of 9", 2, 9), (Stage.REPLICATE, "3 of 9", 3, 9))
+
+
+@pytest.mark.parametrize(("labels", "seconds"), [(["run"], 0.001), (["base", "head"], None)])
+def test_turns_on_a_gpu_begin_warm_and_calls_without_a_wait_are_timed_in_a_run(labels, seconds, tmp_path, measured):
+    session = admitted(tmp_path, *labels)
+    assert session.plan("numpy_lstm", session.benchmarks[0]).warm == 0
+    assert {row.pipelined_seconds for row in measured(session).values()} == {None}
+    session.options = msgspec.structs.replace(session.options, device="cuda")
+    assert {row.pipelined_seconds for row in measured(session).values()} == {seconds}
+    session.seconds_seen.clear()
+    assert session.plan("numpy_lstm", session.benchmarks[0]).warm == 3  # calls of 5 ms; the turn has one more
 
 
 def test_every_admission_has_inputs_of_its_own(tmp_path):

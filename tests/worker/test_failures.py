@@ -1,78 +1,78 @@
-"""The status of a row whose worker raised something, and which statuses end a run with 1."""
+"""What a row says whose worker raised something."""
 
-import shutil
 import subprocess
+import sysconfig
+from pathlib import Path
 
 import pytest
 
 from benchmarks.worker import failures
 from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.failures import failure_of, failure_to_import
+from benchmarks.worker.protocol import Failed
 from benchmarks.worker.sanity import Suspicious
 from impls.core import registry
 from impls.core.contract import NoDevice, NotInstalled, Unsupported
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
+    ("error", "status", "reason"),
     [
-        (Unsupported("no bias"), "unsupported"),
-        (NotInstalled("no g++"), "not_installed"),
-        (RuntimeError("Failed to find C compiler. Please specify via CC environment variable"), "not_installed"),
-        (RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx: g++"), "not_installed"),
-        (NoDevice("PyTorch sees no CUDA device"), "no_device"),
-        (Disagrees("h_n is nan"), "disagrees"),
-        (Suspicious("it remembers"), "error"),
-        (MemoryError(), "out_of_memory"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "out_of_memory"),
-        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"), "out_of_memory"),
-        (RuntimeError("CUDNN_STATUS_NOT_SUPPORTED"), "error"),
-        (ZeroDivisionError("division by zero"), "error"),
+        (Unsupported("no bias"), "unsupported", "no bias"),
+        (NotInstalled("no g++"), "not_installed", "no g++"),
+        (NoDevice("PyTorch sees no CUDA device"), "no_device", "PyTorch sees no CUDA device"),
+        (Disagrees("h_n\nis nan"), "disagrees", "h_n is nan"),
+        (Disagrees("x" * 400), "disagrees", "x" * 299 + "…"),
+        (Suspicious("it remembers"), "error", "it remembers"),
+        (MemoryError("so\nmuch"), "out_of_memory", "MemoryError: so much"),
+        (ZeroDivisionError("x" * 400), "error", "ZeroDivisionError: " + "x" * 280 + "…"),
     ],
 )
-def test_the_status_of_an_exception(error, status):
-    assert failure_of(error).status == status
+def test_the_status_and_the_reason_of_an_exception(error, status, reason):
+    assert failure_of(error) == Failed(status, reason)
 
 
-@pytest.mark.process
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc")
+@pytest.mark.parametrize(
+    ("text", "status", "ends"),
+    [
+        ("CUDA out of memory. Tried to allocate 2 GiB", "out_of_memory", False),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate", "out_of_memory", False),
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate", "out_of_memory", False),
+        ("CUDNN_STATUS_NOT_SUPPORTED", "error", False),
+        ("CUDA error: an illegal memory access was encountered", "error", True),
+        ("INTERNAL: Failed to synchronize: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access", "error", True),
+        ("CUDA error: unspecified launch failure", "error", True),
+        ("Failed to find C compiler. Please specify via CC environment variable", "not_installed", False),
+        ("No working C++ compiler found in torch._inductor.config.cpp.cxx: g++", "not_installed", False),
+    ],
+)
+def test_errors_of_frameworks_are_told_apart_and_after_some_nothing_works_in_that_process(text, status, ends):
+    said = text if status == "not_installed" else f"RuntimeError: {text}"
+    assert failure_of(RuntimeError(text)) == Failed(status, said, ends)
+
+
 def test_triton_without_the_header_of_python_is_not_installed(tmp_path, monkeypatch):
-    """By Triton's own build. A program that gcc refuses for another reason is an error."""
-    build = pytest.importorskip("triton.runtime.build", reason="Triton has wheels for Linux only")
-    monkeypatch.setattr(build.sysconfig, "get_paths", lambda scheme: {"include": str(tmp_path)})
-    source = tmp_path / "main.c"
-    source.write_text("#include <Python.h>\n")
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        build._build("main", str(source), str(tmp_path), [], [], [], [])
-    assert failure_of(caught.value).status == "error"
+    """A program that a compiler refuses for another reason is an error."""
+    assert Path(sysconfig.get_paths("posix_prefix")["include"], "Python.h") == failures.PYTHON_H  # as Triton asks
+    refused = subprocess.CalledProcessError(1, "gcc")
+    monkeypatch.setattr(failures, "PYTHON_H", Path(__file__))
+    assert failure_of(refused) == Failed("error", f"CalledProcessError: {refused}")
     monkeypatch.setattr(failures, "PYTHON_H", tmp_path / "Python.h")
-    failed = failure_of(caught.value)
-    assert (failed.status, "Python.h is missing" in failed.reason) == ("not_installed", True)
+    reason = f"{tmp_path / 'Python.h'} is missing, which a compiler needs: {refused}"
+    assert failure_of(refused) == Failed("not_installed", reason)
+    assert failure_of(RuntimeError("no header")).status == "error"
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("error", "name", "status", "said"),
     [
-        "CUDA error: an illegal memory access was encountered",
-        "INTERNAL: Failed to synchronize: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered",
-        "CUDA error: unspecified launch failure",
+        (ModuleNotFoundError("no numpy", name="numpy.linalg"), "numpy_lstm", "not_installed", "no numpy"),
+        (ModuleNotFoundError("no nunpy", name="nunpy"), "numpy_lstm", "error", "ModuleNotFoundError: no nunpy"),
+        (ImportError("no x in it", name="numpy"), "numpy_lstm", "error", "ImportError: no x in it"),
+        (ImportError("no x in it"), "tinygrad_lstm", "not_installed", "no x in it"),  # which is not here
+        (ImportError("no X", name="impls.api"), "numpy_lstm", "error", "no X: impls/core is that of the working tree"),
+        (Unsupported("no bias"), "numpy_lstm", "unsupported", "no bias"),
     ],
 )
-def test_after_some_errors_nothing_works_in_that_process(text):
-    assert failure_of(RuntimeError(text)).ends
-    assert not failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).ends
-    assert not failure_of(Unsupported("no bias")).ends
-
-
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (ModuleNotFoundError("No module named 'numpy'", name="numpy.linalg"), "not_installed"),
-        (ModuleNotFoundError("No module named 'nunpy'", name="nunpy"), "error"),
-        (ImportError("cannot import name 'Preparde'", name="impls.api"), "error"),
-        (Unsupported("no bias"), "unsupported"),
-    ],
-)
-def test_what_is_not_there_is_told_from_a_mistyped_import(error, status):
-    assert failure_to_import(error, registry.resolve("numpy_lstm").path).status == status
+def test_what_is_not_there_is_told_from_a_mistyped_import(error, name, status, said):
+    assert failure_to_import(error, registry.resolve(name).path) == Failed(status, said)
