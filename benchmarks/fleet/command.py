@@ -15,7 +15,7 @@ import msgspec
 from benchmarks import ROOT, choices
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
-from benchmarks.fleet.folder import CANCELLED, LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
+from benchmarks.fleet.folder import LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
 from benchmarks.options import Group
@@ -27,7 +27,6 @@ from impls.core import command_line
 from impls.core.files import write_text
 from impls.core.text import one_line
 
-WATCH_SECONDS = 5.0
 TIMEOUTS = 4
 """How often a run may reach its time limit and go on; at the next time it is given up."""
 
@@ -51,7 +50,7 @@ class Starting(Group):
 
 @click.group(
     cls=Starting, old_names={"verdict": "collect"}, context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=command_line.examples("benchmarks fleet --local 2", "benchmarks fleet --nodes 4 --watch"),
+    epilog=command_line.examples("benchmarks fleet --local 2", "benchmarks fleet --nodes 4"),
 )  # fmt: skip
 def fleet() -> None:
     """The same run or gate on many nodes. `fleet start --help` has the options."""
@@ -71,9 +70,6 @@ folder_argument = click.argument(
     help="A new folder.  [default: runs/DATE-fleet]",
 )  # fmt: skip
 @click.option("--slurm", "extra", multiple=True, metavar="KEY=VALUE", help="Such as account=lab. Repeatable.")
-@click.option(
-    "--watch", "watching", is_flag=True, help="Show the progress, then collect. Ctrl-C does not stop the jobs."
-)
 @click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF bench | regression ITS OPTIONS]...")
 @click.pass_context
 def start(
@@ -83,7 +79,6 @@ def start(
     local: int | None,
     place: Path | None,
     extra: tuple[str, ...],
-    watching: bool,
     given: tuple[str, ...],
 ) -> Any:
     """Start a run for each node, or a regression gate. Every other option is one of `bench`, or of `regression`."""
@@ -112,8 +107,8 @@ def start(
         _measure_here(folder, kept)
         return context.invoke(collect, folder=folder)
     _submit(folder, kept, sbatch)
-    command_line.say(f"{command_line.again('benchmarks', 'fleet', 'status', folder)}    (or watch, cancel, collect)")
-    return context.invoke(watch, folder=folder) if watching else 0
+    command_line.say(f"{command_line.again('benchmarks', 'fleet', 'status', folder)}    (or cancel, collect)")
+    return 0
 
 
 def _measure_here(folder: Path, kept: Fleet) -> None:
@@ -121,14 +116,8 @@ def _measure_here(folder: Path, kept: Fleet) -> None:
     choices.heed_signals()
     for number, member in enumerate(kept.members):
         command_line.say(f"{member.name} has begun: {fleets.folder_of(folder, member.name) / 'log.txt'}")
-        try:
-            Job(folder, member.name).measure()
-        except BaseException:
-            (folder / CANCELLED).touch()
-            raise
+        Job(folder, member.name).measure()
         command_line.say(_lines(folder, kept)[0][number])
-        if (folder / CANCELLED).exists():
-            break
 
 
 def _submit(folder: Path, kept: Fleet, sbatch: dict[str, str]) -> None:
@@ -154,7 +143,7 @@ def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
     lines, going_on = [], 0
     for member in kept.members:
         over, state = fleets.ended(folder, member.name), states.get(member.job, "")
-        if kept.cluster == LOCAL and not over and not (folder / CANCELLED).exists():
+        if kept.cluster == LOCAL and not over:
             state = "not ended"
         going_on += bool(state)
         if over and not state:
@@ -184,37 +173,12 @@ def status(folder: Path) -> int:
 
 @fleet.command()
 @folder_argument
-@click.pass_context
-def watch(context: click.Context, folder: Path) -> Any:
-    """Show the progress until all jobs have ended, then collect. Ctrl-C does not stop the jobs."""
-    kept, before = fleets.read(folder), list[str]()
-    while True:
-        try:
-            lines, going_on = _lines(folder, kept)
-        except CommandFailed as error:  # such as a controller that is started again
-            lines, going_on = [f"Slurm: {error}"], len(kept.members)
-        if lines != before:
-            for line in [*lines, f"{going_on} of {len(lines)} have not ended"]:
-                command_line.say(line)
-        if not going_on:
-            return context.invoke(collect, folder=folder)
-        before = lines
-        try:
-            time.sleep(WATCH_SECONDS)
-        except KeyboardInterrupt:
-            again = command_line.again("benchmarks", "fleet", "watch", folder)
-            command_line.say(f"the jobs have not ended; to watch them again: {again}", err=True)
-            return command_line.INTERRUPTED
-
-
-@fleet.command()
-@folder_argument
 def cancel(folder: Path) -> int:
-    """End the jobs of a fleet. What they have measured is kept."""
+    """End the jobs of a fleet on Slurm. What they have measured is kept. Ctrl-C ends a fleet on this machine."""
     kept = fleets.read(folder)
-    (folder / CANCELLED).touch()
-    if kept.cluster == SLURM:
-        slurm.cancel(member.job for member in kept.members if member.job)
+    if kept.cluster == LOCAL:
+        raise click.UsageError(f"{folder} is measured on this machine: end it with Ctrl-C")
+    slurm.cancel(member.job for member in kept.members if member.job)
     again = command_line.again("benchmarks", "fleet", "collect", folder)
     command_line.say(f"all jobs are cancelled; a table of the runs that are whole: {again}")
     return 0

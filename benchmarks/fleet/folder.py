@@ -16,8 +16,6 @@ FILE, NODES, LOGS = "fleet.json", "nodes", "logs"
 SLURM, LOCAL = "slurm", "local"
 RUN, REGRESSION = "run", "regression"
 """What each node of a fleet does, as fleet.json has it."""
-CANCELLED = "cancelled"
-"""In the fleet's folder: jobs on this machine are to end, or not to begin."""
 ENDED = "ended.json"
 """In a member's folder: its job has ended, however it did."""
 TWIN = "twin"
@@ -81,9 +79,7 @@ def why_missing(folder: Path, member: Member) -> str:
     """Return what is known of why a member of a fleet has no result."""
     if over := ended(folder, member.name):
         return one_line(f"exit code {over.code}: {over.said}", 200)
-    if (folder / CANCELLED).exists():
-        return "the fleet was cancelled"
-    return "it has not ended, or was killed" if member.job else "its job was not submitted"
+    return "it has not ended, or was ended from outside" if member.job else "its job was not submitted"
 
 
 def ended(folder: Path, member: str) -> Ended | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import ROOT
 from benchmarks.fleet import folder as fleets
-from benchmarks.fleet.folder import CANCELLED, ENDED, LOCAL, REGRESSION, Ended
+from benchmarks.fleet.folder import ENDED, REGRESSION, Ended
 from benchmarks.processes import told_with_parent
 from impls.core.files import write_text
 from impls.core.text import json_text, one_line
@@ -61,8 +61,6 @@ class Job:
         try:
             while (code := self.process.poll()) is None:  # not wait(): a handler of a signal could not see its end
                 time.sleep(POLL_SECONDS)
-                if fleet.cluster == LOCAL and (self.folder / CANCELLED).exists():
-                    self.end()
         finally:
             self.end()
         lines = log.read_text(errors="replace").strip().splitlines()

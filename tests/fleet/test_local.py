@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import choices, json_files, machine
-from benchmarks.fleet import command, plan, slurm
+from benchmarks.fleet import plan, slurm
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.command import fleet
-from benchmarks.fleet.folder import LOCAL, SLURM, Fleet, Member
+from benchmarks.fleet.folder import SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.metadata import Commit
 from benchmarks.regression import outcome
@@ -25,7 +25,7 @@ from benchmarks.run_options import RunOptions, resumed
 from impls.core import registry
 from tests.helpers import processes
 from tests.helpers.pools import MINE
-from tests.helpers.processes import FEW, impls, python, wait_for
+from tests.helpers.processes import FEW, impls, python
 
 SMALL = ("--problem", "t4-b2-i8-h8", "--mode", "forward", "--blocks", "2", "--no-floor", "--threads", "1")
 
@@ -55,35 +55,6 @@ def test_two_runs_on_this_machine_end_in_one_table(measured, tmp_path):
     assert "exit code 0; 2 of 2 replicates" in status.output
 
 
-@pytest.mark.nightly
-def test_a_fleet_on_this_machine_can_be_ended(measured, tmp_path):
-    folder = tmp_path / "fleet"
-    started = processes.start(
-        "-m", "benchmarks", "fleet", "--local", "2", "--fleet", folder, *measured, "--replicates", "500"
-    )
-    wait_for(lambda: started.poll() is not None or fleets.replicates_done(folder, "001")[0] >= 1)
-    assert CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False).return_value == 3
-    CliRunner().invoke(fleet, ["cancel", str(folder)])
-    said, _ = started.communicate()
-    assert started.returncode == 1, said
-    status = CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False)
-    assert status.return_value == 0
-    assert "002, this machine: the fleet was cancelled" in status.output
-
-
-def interrupted(*_):
-    raise KeyboardInterrupt
-
-
-def test_ctrl_c_ends_a_fleet_on_this_machine(tmp_path, monkeypatch):
-    kept = Fleet(LOCAL, (Member("001", "here"), Member("002", "here")))
-    monkeypatch.setattr(choices, "heed_signals", list)
-    monkeypatch.setattr(Job, "measure", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        command._measure_here(tmp_path, kept)
-    assert "cancelled" in fleets.why_missing(tmp_path, kept.members[1])
-
-
 def test_the_id_of_a_job_is_never_an_option_of_scancel(tmp_path, monkeypatch):
     fleets.write(tmp_path, Fleet(SLURM, (Member("001", "a/n1", "--user=root"),)))
     seen = []
@@ -93,15 +64,13 @@ def test_the_id_of_a_job_is_never_an_option_of_scancel(tmp_path, monkeypatch):
     assert 0 < seen.index("--") < seen.index("--user=root")
 
 
-def test_ctrl_c_ends_the_watching_of_jobs_and_not_the_jobs(tmp_path, monkeypatch):
-    fleets.write(tmp_path, Fleet(SLURM, (Member("001", "a/n1", "7"),)))
+def test_the_status_of_jobs_says_that_some_go_on_and_what_became_of_the_others(tmp_path, monkeypatch):
+    fleets.write(tmp_path, Fleet(SLURM, (Member("001", "a/n1", "7"), Member("002", "a/n2", "8"))))
     monkeypatch.setattr(slurm, "states", lambda: {"7": "running"})
-    monkeypatch.setattr(command.time, "sleep", interrupted)
-    done = CliRunner().invoke(fleet, ["watch", str(tmp_path)], standalone_mode=False)
-    assert done.return_value == 130
+    done = CliRunner().invoke(fleet, ["status", str(tmp_path)], standalone_mode=False)
+    assert done.return_value == 3
     assert "job 7: running" in done.output
-    assert f"fleet watch {tmp_path}" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["fleet.json"]
+    assert "job 8: it has not ended, or was ended from outside" in done.output
 
 
 @pytest.mark.process
