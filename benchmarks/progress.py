@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.tables import CleanConsole
 from impls.core import command_line
 from impls.core.text import one_line
 
 LINE_SECONDS = 60.0
-"""Without a terminal, a line comes at least this often, also while one thing takes long."""
-TICK_SECONDS = 1.0
-"""How often it is looked whether a line is due."""
-SOON = 10.0
-"""Before so many seconds, nothing is said of how much is left."""
+"""Without a terminal, a line comes this often, also while one thing takes long."""
+WHOLE = 1e9
+"""Seconds: what is left follows from all that was done so far."""
 
 
 class Stage(StrEnum):
@@ -43,13 +39,6 @@ AGREEMENT = {Stage.CHECKING: 1.0}
 REGRESSION = {Stage.CHECKING: 0.2, Stage.COMPARING: 0.6, Stage.MEASURING: 0.2, Stage.PROFILING: 0.0}
 COLLECTING = {Stage.CHECKING: 0.05, Stage.COLLECTING: 0.95}
 
-OPEN = (Stage.MEASURING, Stage.PROFILING)
-"""The stages of a gate whose time nobody knows before they end: its replicates decide how many it takes."""
-
-
-Show = Callable[[Stage, str, float, float | None], None]
-"""Gets the stage, what is being done, the share of all that is done, and the seconds that are left, if known."""
-
 
 @contextmanager
 def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advance]:
@@ -59,89 +48,49 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
         stages: in order, each with its share of the time.
         name: of what is done, such as `round 1 of 6`; it comes after the stage.
     """
-    console = CleanConsole(stderr=True)
-    began, first_share = time.monotonic(), -1.0
-    with _bar(console) if console.is_terminal else _lines() as show:
-
-        def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
-            nonlocal first_share
-            names = list(stages) if stage in stages else [stage]  # what is not foreseen ends nothing
-            before = sum(stages[name] for name in names[: names.index(stage)])
-            share = before + stages.get(stage, 0.0) * done / max(of_all, 1e-9)
-            if first_share < 0:
-                first_share = share  # a run that is resumed does not start at zero
-            seconds, gained = time.monotonic() - began, share - first_share
-            known = stage not in OPEN and seconds > SOON and gained > 0.05
-            left = seconds * (1 - share) / gained if known else None
-            show(stage, one_line(f"{stage} {what}".rstrip() + f", {name}" * bool(name)), share, left)
-
-        yield advance
-
-
-class Left(ProgressColumn):
-    """The time that is left, which goes on while nothing is told; nothing after its end."""
-
-    max_refresh = 0.5
-
-    def render(self, task: Task) -> Text:
-        """Return such as `about 1 min 5 s left`."""
-        left = task.fields["end"] - time.monotonic()
-        return Text(f"about {_minutes(left)} left" if left > 0 else "")
-
-
-@contextmanager
-def _bar(console: CleanConsole) -> Iterator[Show]:
+    console, ended, told = CleanConsole(stderr=True), threading.Event(), list[Stage]()
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        TaskProgressColumn(),
         TextColumn("after"),
         TimeElapsedColumn(),
-        Left(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, refresh_per_second=2) as bar:
-        task = bar.add_task("starting", total=1.0, end=0.0)
-
-        def show(_: Stage, what: str, share: float, left: float | None) -> None:
-            end = 0.0 if left is None else time.monotonic() + left
-            bar.update(task, description=what, completed=min(share, 0.999), end=end)  # at 1 its clock would stop
-
-        yield show
-        bar.update(task, description="done", completed=1.0, end=0.0)
-
-
-@contextmanager
-def _lines() -> Iterator[Show]:
-    began = last_line = time.monotonic()
-    last: tuple[Stage, str, float, float] | None = None
-    ended = threading.Event()
+    bar = Progress(
+        *columns, console=console, refresh_per_second=2, speed_estimate_period=WHOLE, get_time=time.monotonic,
+        disable=not console.is_terminal,
+    )  # fmt: skip
+    task = bar.tasks[bar.add_task("starting", total=1.0)]
 
     def say() -> None:
-        nonlocal last_line
-        now = time.monotonic()
-        if last is not None and now - last_line >= LINE_SECONDS:
-            last_line, (_, what, share, end) = now, last
-            line = f"{what}: {share:.0%} after {_minutes(now - began)}"
-            command_line.say(f"{line}, about {_minutes(end - now)} left" if end >= now else line, err=True)
+        left = f", about {_minutes(task.time_remaining)} left" if task.time_remaining else ""
+        after = _minutes(task.elapsed or 0.0)
+        command_line.say(f"{task.description}: {task.percentage:.0f}% after {after}{left}", err=True)
 
-    def say_again() -> None:
-        while not ended.wait(TICK_SECONDS):
+    def say_on() -> None:
+        while not ended.wait(LINE_SECONDS):
             say()
 
-    def show(stage: Stage, what: str, share: float, left: float | None) -> None:
-        nonlocal last, last_line
-        if last is None or stage != last[0]:
-            last_line = -math.inf
-        last = stage, what, share, time.monotonic() + (-1.0 if left is None else left)
-        say()
+    def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
+        before = sum(list(stages.values())[: list(stages).index(stage)])
+        share = before + stages[stage] * done / max(of_all, 1e-9)
+        words = one_line(f"{stage} {what}".rstrip() + f", {name}" * bool(name))
+        bar.update(task.id, description=words, completed=min(share, 0.999))  # at 1 its clock would stop
+        if bar.disable and stage not in told:
+            told.append(stage)
+            say()
 
-    thread = threading.Thread(target=say_again, daemon=True)
-    thread.start()
+    thread = threading.Thread(target=say_on, daemon=True)
+    if bar.disable:
+        thread.start()
     try:
-        yield show
+        with bar:
+            yield advance
+            bar.update(task.id, description="done", completed=1.0)
     finally:
         ended.set()
-        thread.join()
 
 
 def _minutes(seconds: float) -> str:

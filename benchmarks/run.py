@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -85,28 +84,12 @@ class Run:
         return self.raw / ("admissions.parquet" if number == BEFORE else f"replicate-{number:03}.parquet")
 
     def rows(self, number: int) -> list[Record] | None:
-        """Return the rows of a replicate, or with BEFORE the admissions; None where they must be measured.
-
-        A file that does not fit is moved aside, which is said.
-        """
-        path, options = self.file(number), self.options
-        if not path.exists():
-            return None
-        wanted = sorted(itertools.product(self.side.versions, options.benchmarks))
+        """Return the rows of a replicate, or with BEFORE the admissions; None where they must be measured."""
+        path = self.file(number)
         try:
-            rows = read_records(path)
-            ids = {(row.run_id, row.replicate) for row in rows}
-            whole = sorted((row.implementation, row.benchmark) for row in rows) == wanted
-            if whole and ids == {(options.run_id, number)}:
-                return rows
-            reason = "its rows are not those of this run"
-        except ValueError as error:
-            reason = str(error).removeprefix(f"{path} ")
-        free = (path.with_name(f"{path.name}.damaged{count or ''}") for count in itertools.count())
-        aside = next(place for place in free if not place.exists())
-        path.rename(aside)
-        command_line.say(f"warning: {path}: {reason}; it is now {aside.name} and is measured again", err=True)
-        return None
+            return read_records(path) if path.exists() else None
+        except ValueError as error:  # such as a damaged disk
+            raise click.UsageError(f"{error}; remove it, and it is measured again") from None
 
 
 def measured(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:

@@ -75,38 +75,13 @@ def test_a_run_is_not_resumed_without_an_environment_that_it_began_with(whole):
         whole.execute((0,), lambda *_: None)
 
 
-def truncated(path):
+def test_a_damaged_replicate_is_named_and_measured_again_once_it_is_removed(whole):
+    path = whole.file(1)
     path.write_bytes(path.read_bytes()[:-20])
-
-
-DAMAGE = {
-    "truncated": truncated,
-    "empty": lambda path: path.write_bytes(b""),
-    "text": lambda path: path.write_text("{"),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
-    "of another run": lambda path: write_records(path, [msgspec.structs.replace(row, run_id="s") for row in rows(1)]),
-    "another replicate": lambda path: write_records(path, rows(0)),
-    "one is missing": lambda path: write_records(path, rows(1)[1:]),
-    "one is there twice": lambda path: write_records(path, [*rows(1), rows(1)[0]]),
-    "of another benchmark": lambda path: write_records(path, [row_of(name, 1, "p/w/m") for name in NAMES]),
-}
-
-
-@pytest.mark.parametrize(("number", "name"), [*[(1, name) for name in DAMAGE], (BEFORE, "one is missing")])
-def test_a_file_that_does_not_fit_is_moved_aside_and_named(whole, number, name, capsys):
-    path = whole.file(number)
-    for aside in ("damaged", "damaged1"):  # the first one would otherwise be lost
-        DAMAGE[name](path)
-        assert whole.rows(number) is None
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1
-        assert f"{path}: " in said
-        assert f"it is now {path.name}.{aside} " in said
-        assert path.with_name(f"{path.name}.{aside}").exists()
-        assert whole.rows(number) is None, "as where it is missing"
-        assert capsys.readouterr().err == ""
-        write_records(path, rows(number))
-    assert len(whole.rows(0)) == 2
+    with pytest.raises(click.UsageError, match=r"replicate-001\.parquet holds no records .* remove it"):
+        whole.rows(1)
+    path.unlink()
+    assert whole.rows(1) is None
 
 
 def test_what_is_written_is_read_and_only_a_gate_has_sides(tmp_path):

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import choices, json_files, machine
-from benchmarks.fleet import plan, slurm
 from benchmarks.fleet import folder as fleets
+from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.command import fleet
 from benchmarks.fleet.folder import SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
