@@ -29,6 +29,7 @@ class Stage(StrEnum):
     MEASURING = "measuring, replicate"
     COLLECTING = "collecting, replicate"
     PROFILING = "profiling"
+    COUNTING = "counting"
 
 
 Advance = Callable[[Stage, str, float, float], None]

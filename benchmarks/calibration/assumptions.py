@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,31 +13,20 @@ from benchmarks.regression.decision import BORROWED, FEWEST
 from benchmarks.statistics.intervals import means, t_interval
 
 
-@dataclass(frozen=True)
-class Size:
-    """The measured size of an injected slowdown at a benchmark, as ratio − 1, with its 95 % interval."""
+def sizes(pool: Pool, sides: Iterable[str]) -> dict[tuple[str, str], np.ndarray]:
+    """Return what each injected slowdown measures, by side and kind of work, as ratio − 1 with its 95 % limits.
 
-    benchmark: str
-    side: str
-    work: str
-    ratio: float
-    low: float
-    high: float
-
-
-def sizes(pool: Pool, sides: Sequence[str]) -> list[Size]:
-    """Return what each injected slowdown measures, by the kind of work."""
-    found = []
+    The arrays have shape (3, benchmarks).
+    """
+    found = {}
     for side in sides:
         by_work: dict[str, list[int]] = {}
         for name, own in pool.by_round(pool.holding([BASE, side])).items():
             by_work.setdefault(pool.works.get(name, ""), []).extend(own)
         for work, held in sorted(by_work.items()):
             if len(held) >= FEWEST:
-                logs = [pool.logs(held, side, benchmark) for benchmark in pool.benchmarks]
-                groups = means(logs, most_freedom=BORROWED)
-                measured = np.expm1([groups.mean, *t_interval(groups)]).T.tolist()
-                found += [Size(name, side, work, *of) for name, of in zip(pool.benchmarks, measured, strict=True)]
+                groups = means([pool.logs(held, side, name) for name in pool.benchmarks], most_freedom=BORROWED)
+                found[side, work] = np.expm1([groups.mean, *t_interval(groups)])
     return found
 
 

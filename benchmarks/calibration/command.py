@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from benchmarks.calibration.report import DATA, TEXT
 from benchmarks.calibration.subject import Subject
 from benchmarks.cases import GATED_PROBLEM
 from benchmarks.options import Flag, Options, ProblemId, command
-from benchmarks.progress import COLLECTING, REGRESSION, progress
+from benchmarks.progress import COLLECTING, REGRESSION, Stage, progress
 from benchmarks.rounds import paced
 from benchmarks.tables import output
 from impls.core import command_line
@@ -81,15 +80,11 @@ def calibrate(options: CalibrateOptions) -> int:
         raise click.UsageError("a calibration has one problem; give --problem once")
     try:
         subject = Subject.of(options.implementations, problem.id, options.modes)
-        _ = subject.root  # so that what can't be copied is found now
+        _ = subject.snapshots  # so that what can't be copied is found now
         if folder.is_dir():
             check_place(folder / TEXT)
-            if (folder / TEXT).exists() and not (folder / "pool").is_dir():
-                raise ValueError(f"{folder / TEXT} is of no calibration; give another --out")
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    if [*folder.glob("replicate-*.parquet")]:
-        raise click.UsageError(f"{folder} is a pool itself: give the folder that it is in")
     found = stored(folder)  # so that what is damaged is found before anything is measured
     if measures:
         measure(folder, subject, options.rounds, options.runs)
@@ -119,17 +114,8 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
 
 def make_tables(folder: Path, pooled: Pool, gates: list[RealGate], others: report.Rates) -> None:
     """Print the tables of a pool and its real gates, and write them to a folder."""
-    command_line.say("making the tables", err=True)
-    start = time.monotonic()
-
-    def counted(done: int, of_all: int) -> None:
-        minutes = (time.monotonic() - start) / 60
-        command_line.say(f"{done} of {of_all} parts of the tables are done after {minutes:.1f} min", err=True)
-
-    try:
-        found = report.counted(pooled, len(os.sched_getaffinity(0)), counted)
-    except RuntimeError as error:
-        raise click.ClickException(str(error)) from None
+    with progress({Stage.COUNTING: 1.0}) as advance:
+        found = report.counted(pooled, lambda *done: advance(Stage.COUNTING, "replayed gates", *done))
     text = report.report(pooled, gates, found, others)
     output().print(Markdown(text))  # before it is written, which may fail
     if pooled.identity:

@@ -10,6 +10,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+import click
+
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.replay import Replay
 from benchmarks.processes import die_with_parent
@@ -19,21 +21,15 @@ T = TypeVar("T")
 
 
 def count_all(
-    pool: Pool,
-    counts: Mapping[Key, Callable[[Replay], T]],
-    processes: int,
-    advance: Callable[[int, int], None] = lambda _done, _of_all: None,
+    pool: Pool, counts: Mapping[Key, Callable[[Replay], T]], advance: Callable[[int, int], None]
 ) -> dict[Key, T]:
     """Return the result of each count on the replicates of a pool, by its key.
 
-    So many processes each do a count at a time. The results do not depend on their number: each count has a seed of its
-    own. `advance` gets how many counts are done, and how many there are.
-
-    Raises:
-        RuntimeError: where a process has died. One line.
+    On each processor a process does a count at a time. The results do not depend on their number: each count has a seed
+    of its own. `advance` gets how many counts are done, and how many there are.
     """
     spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this one holds
-    with ProcessPoolExecutor(min(processes, len(counts)), spawning, _begin, (os.getpid(),)) as executor:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawning, _begin, (os.getpid(),)) as executor:
         try:
             counted = {key: executor.submit(_count, pool, count) for key, count in counts.items()}
             executor.submit(int)  # it notices the death of a process only if the process is older than the last task
@@ -41,7 +37,7 @@ def count_all(
                 future.result()
                 advance(done, len(counts))
         except BrokenProcessPool:
-            raise RuntimeError("a process that replays gates has died; memory may be too small") from None
+            raise click.ClickException("a process that replays gates has died; memory may be too small") from None
         except BaseException:
             for process in multiprocessing.active_children():  # a count takes minutes
                 process.kill()

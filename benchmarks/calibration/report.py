@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
+import numpy as np
 
 from benchmarks import processors
 from benchmarks.calibration import assumptions
@@ -59,12 +60,12 @@ class Calibration(msgspec.Struct, frozen=True):
     others: Rates = {}
 
 
-def counted(pool: Pool, processes: int = 1, advance: Callable[[int, int], None] = lambda _done, _of_all: None) -> Rates:
+def counted(pool: Pool, advance: Callable[[int, int], None]) -> Rates:
     """Return all that is counted over gates, by count_all; nothing where the pool is too small."""
     if len(pool.holding([BASE, COPY])) < TESTED:
         return {}
     found: dict[str, dict[str, Rate | None]] = {}
-    for (row, column), rate in count_all(pool, counts_of(pool), processes, advance).items():
+    for (row, column), rate in count_all(pool, counts_of(pool), advance).items():
         found.setdefault(row, {})[column] = rate
     return found
 
@@ -202,20 +203,12 @@ def curve(found: Rates) -> list[str]:
     return [markdown_table(rows, header)] if rows else []
 
 
-def _interval(ratio: float, low: float, high: float) -> str:
-    return f"{100 * ratio:+.2f} % [{100 * low:+.2f}, {100 * high:+.2f}]"
-
-
 def summed_up(pool: Pool) -> list[str]:
     """Return what injected slowdowns measure: the mean over the benchmarks, the least and the largest."""
     rows = []
-    every = assumptions.sizes(pool, list(map(name_of, SHARES)))
-    for side, work in dict.fromkeys((size.side, size.work) for size in every):
-        mine = [size for size in every if (size.side, size.work) == (side, work)]
-        ratios = [size.ratio for size in mine]
-        mean = sum(ratios) / len(ratios)
-        half = math.sqrt(sum(((size.high - size.low) / 2) ** 2 for size in mine)) / len(mine)
-        ends = [f"{100 * end:+.2f} %" for end in (min(ratios), max(ratios))]
-        rows.append([side, work, _interval(mean, mean - half, mean + half), *ends])
+    for (side, work), (ratios, lows, highs) in assumptions.sizes(pool, map(name_of, SHARES)).items():
+        mean, half = ratios.mean(), np.sqrt((((highs - lows) / 2) ** 2).sum()) / len(ratios)
+        interval = f"{100 * mean:+.2f} % [{100 * (mean - half):+.2f}, {100 * (mean + half):+.2f}]"
+        rows.append([side, work, interval, *(f"{100 * end:+.2f} %" for end in (ratios.min(), ratios.max()))])
     mean_of = f"measured, mean of {count(len(pool.benchmarks), 'benchmark')} [95 %]"
     return [markdown_table(rows, ["injected", "work", mean_of, "least", "largest"])] if rows else []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from benchmarks import ROOT
-from benchmarks.calibration.injection import inject
 from benchmarks.calibration.pool import Identity
 from benchmarks.cases import GATED, GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Machine
@@ -22,6 +22,8 @@ from impls.core.files import digest
 
 GIVEN = "given"
 """The folder of a snapshot that holds the folder of a file from elsewhere."""
+Changes = Mapping[str, Callable[[str], str]]
+"""By the name of an LSTM, what changes its source."""
 
 
 @dataclass(frozen=True)
@@ -71,35 +73,31 @@ class Subject:
         return turn_seconds(len(self.pairs), "cpu")
 
     @cached_property
-    def root(self) -> Path:
-        """A snapshot of impls/ and of the folder of the file from elsewhere, as they were when it was first wanted."""
-        own = snapshots.of_working_tree(ROOT / "impls", "impls")
-        if self.given is None:
-            return own
-        beside = snapshots.of_working_tree(self.given.parent, GIVEN)
-        if not (beside / GIVEN / self.given.name).is_file():
-            raise snapshots.Unusable(f"git ignores {self.given}, so it is in no snapshot")
-        return snapshots.joined([own, beside])
+    def snapshots(self) -> list[Path]:
+        """Snapshots of impls/ and of the folder of the file from elsewhere, as they were when first wanted."""
+        taken = [snapshots.of_working_tree(ROOT / "impls", "impls")]
+        if self.given is not None:
+            taken.append(snapshots.of_working_tree(self.given.parent, GIVEN))
+            if not (taken[-1] / GIVEN / self.given.name).is_file():
+                raise snapshots.Unusable(f"git ignores {self.given}, so it is in no snapshot")
+        return taken
 
     def identity(self, machine: Machine) -> Identity:
         """Return what a pool of its replicates is of, with the code of the file from elsewhere and beside it."""
-        folder, code = self.root / GIVEN, ""
+        folder, code = self.snapshots[-1] / GIVEN, ""
         if self.given is not None:
             code = digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py")})[:8]
         return Identity(machine, tuple(sorted(self.names)), self.problem, self.modes, code)
 
-    def _path(self, name: str) -> Path:
-        """Return the path of an LSTM's file in a snapshot."""
-        given = self.given is not None and name == self.given.stem
-        return Path(GIVEN if given else "impls") / f"{name}.py"
-
-    def versions(self, root: Path) -> dict[str, Version]:
-        """Return a snapshot's version of each LSTM."""
-        paths = {name: self._path(name) for name in self.names}
-        readers = {GIVEN: registry.read_foreign, "impls": registry.read}
-        return {name: version_of(readers[path.parts[0]](root / path), root) for name, path in paths.items()}
-
-    def slowed(self, share: float, work: str, names: Sequence[str], modes: Sequence[str]) -> Path:
-        """Return a copy of the snapshot in which a call of these LSTMs takes longer by `share`, in these modes."""
-        change = partial(inject, share=share, kind=work, modes=modes)
-        return snapshots.joined([self.root], {self._path(name).as_posix(): change for name in names})
+    def copied(self, place: Path, changes: Changes) -> dict[str, Version]:
+        """Copy the files to a place, change the sources of some LSTMs there, and return the version of each LSTM."""
+        for snapshot in self.snapshots:
+            shutil.copytree(snapshot, place, symlinks=True, dirs_exist_ok=True)
+        versions = {}
+        for name in self.names:
+            given = self.given is not None and name == self.given.stem
+            path = place / (GIVEN if given else "impls") / f"{name}.py"
+            if name in changes:
+                path.write_text(changes[name](path.read_text(encoding="utf-8")), encoding="utf-8")
+            versions[name] = version_of((registry.read_foreign if given else registry.read)(path), place)
+        return versions

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from impls.core import contract
@@ -152,19 +152,6 @@ def of_working_tree(folder: Path, name: str) -> Path:
                 _mark(target / name / path, git(folder / path, *whole).decode().strip())
 
     return _snapshot(copy)
-
-
-def joined(roots: Sequence[Path], changes: Mapping[str, Callable[[str], str]] | None = None) -> Path:
-    """Return a snapshot with the files of several, some of them changed, such as `impls/torch_lstm.py`."""
-
-    def fill(target: Path) -> None:
-        for root in roots:
-            shutil.copytree(root, target, symlinks=True, dirs_exist_ok=True)
-        for name, change in (changes or {}).items():
-            text = (target / name).read_text(encoding="utf-8")
-            (target / name).write_text(change(text), encoding="utf-8")
-
-    return _snapshot(fill)
 
 
 def check_contract(folder: Path, revision: str) -> None:

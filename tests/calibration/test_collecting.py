@@ -159,16 +159,16 @@ def mine(tmp_path):
 
 
 @pytest.mark.process
-def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_known_by_its_code(mine):
+def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_known_by_its_code(mine, tmp_path):
     subject = Subject.of([str(mine), "torch_lstm"], "t4-b2-i8-h8")
-    root = subject.root
+    root = tmp_path / "copy"
+    paths = {name: version.implementation.path for name, version in subject.copied(root, {}).items()}
     assert (root / "given" / "beside.txt").is_file()
-    paths = {name: version.implementation.path for name, version in subject.versions(root).items()}
     assert paths == {"mine": root / "given" / "mine.py", "torch_lstm": root / "impls" / "torch_lstm.py"}
     before = gates_of(subject)
     assert re.fullmatch(r"mine and torch_lstm at t4-b2-i8-h8, code [0-9a-f]{8}", before)
     with pytest.raises(ValueError, match=r"git ignores .*ignored\.py"):
-        _ = Subject.of([str(mine.with_name("ignored.py"))]).root
+        _ = Subject.of([str(mine.with_name("ignored.py"))]).snapshots
     (mine.parent / "cell.py").write_text("x = 1")
     assert gates_of(dataclasses.replace(subject)) != before
 
@@ -227,14 +227,4 @@ def test_tables_are_made_of_what_is_there(tables, tmp_path):
 def test_a_folder_in_which_tables_cannot_be_written_is_refused_before_anything_is_counted(tables, tmp_path):
     (tmp_path / "calibration.md").mkdir()
     with pytest.raises(click.UsageError, match=r"calibration\.md can't be written"):
-        tables()
-    (tmp_path / "calibration.md").rmdir()
-    (tmp_path / "replicate-1.parquet").touch()
-    with pytest.raises(click.UsageError, match="is a pool itself"):
-        tables()
-
-
-def test_a_users_own_file_is_not_replaced(tables, tmp_path):
-    (tmp_path / "calibration.md").write_text("mine")
-    with pytest.raises(click.UsageError, match="is of no calibration"):
         tables()

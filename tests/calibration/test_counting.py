@@ -7,6 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import click
 import psutil
 import pytest
 
@@ -38,18 +39,18 @@ def endless(_, begun):
 def test_each_count_gets_the_pool_in_another_process_and_is_told_of_once():
     told = []
     counts = {number: partial(process_and_size, more=number) for number in range(3)}
-    found = count_all(simulated(8, 0.01), counts, 2, lambda *how_far: told.append(how_far))
+    found = count_all(simulated(8, 0.01), counts, lambda *how_far: told.append(how_far))
     assert [size for _, size in found.values()] == [8, 9, 10]
     assert os.getpid() not in {process for process, _ in found.values()}
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.parametrize(("count", "error"), [(failing, ZeroDivisionError), (killed, RuntimeError)])
+@pytest.mark.parametrize(("count", "error"), [(failing, ZeroDivisionError), (killed, click.ClickException)])
 def test_a_count_that_fails_or_is_killed_ends_them_all_and_says_so(count, error, tmp_path):
     begun = tmp_path / "begun"
     with pytest.raises(error):
-        count_all(simulated(8, 0.01), {1: count, 2: partial(endless, begun=begun)}, 2)
+        count_all(simulated(8, 0.01), {1: count, 2: partial(endless, begun=begun)}, lambda *_: None)
     assert not multiprocessing.active_children()
 
 
@@ -61,7 +62,7 @@ def test_a_count_ends_with_the_process_that_began_it_however_that_dies(tmp_path)
         "from tests.calibration.test_counting import endless\n"
         "from tests.helpers.pools import simulated\n"
         "if __name__ == '__main__':\n"
-        f"    count_all(simulated(8, 0.01), {{1: partial(endless, begun={str(begun)!r})}}, 2)\n"
+        f"    count_all(simulated(8, 0.01), {{1: partial(endless, begun={str(begun)!r})}}, print)\n"
     )
     parent = start(script, PYTHONPATH=".")
     try:

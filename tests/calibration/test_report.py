@@ -24,7 +24,7 @@ def test_the_whole_report(monkeypatch):
     replay = Replay(pool)
     monkeypatch.setattr(report, "count_all", lambda _, counts, *__: {key: of(replay) for key, of in counts.items()})
     others = {"a tool": dict.fromkeys(("false alarms", "+2%", "+3%", "+5%"), BY_CHANCE)}
-    text = report.report(pool, [], report.counted(pool), others)
+    text = report.report(pool, [], report.counted(pool, print), others)
     assert "a cpu, 2 cores, 1 thread a worker; 2026-11-20 to 2026-11-25. 6 rounds; replicates: A/A 66, +2% 66" in text
     assert [row[0] for row in cells_of(text)[2:5]] == [
         f"this gate, {what}" for what in ("exact sizes", "injected", "one implementation")
@@ -37,7 +37,7 @@ def test_the_whole_report(monkeypatch):
 
 def test_a_pool_that_is_too_small_gives_no_figure():
     for pool in (simulated(7, 0.004), Pool([], {})):
-        assert report.counted(pool) == {}
+        assert report.counted(pool, print) == {}
         assert "takes 8 replicates" in report.report(pool, [], {}, {})
 
 

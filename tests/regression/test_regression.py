@@ -1,12 +1,14 @@
 """The regression gate from end to end: what it says of faults that were made on purpose."""
 
 import json
+from functools import partial
 
 import junitparser
 import pandas as pd
 import pytest
 
 from benchmarks.calibration import measuring
+from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
 from benchmarks.choices import choose_cores
 from benchmarks.regression import decision, outcome
@@ -126,8 +128,8 @@ def test_twice_the_work_is_a_regression_in_processor_time(tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     names = ("torch_lstm", "torch_lstmcell")
     subject = Subject(names, "t16-b4-i32-h64", ("train_step",))
-    slowed = subject.slowed(1.0, "arithmetic", names[:1], ("train_step",))
-    pair = [Side(label, subject.versions(root)) for label, root in (("base", subject.root), ("head", slowed))]
+    changes = {"base": {}, "head": {"torch_lstm": partial(inject, share=1.0)}}
+    pair = [Side(label, subject.copied(tmp_path / label, of_side)) for label, of_side in changes.items()]
     key = f"torch_lstm {subject.benchmarks['train_step']}"
     session = Session(measuring.configure(subject, 0), pair, choose_cores(1), tmp_path, lambda *_: None)
     result = outcome.measure_and_decide(session, decision.rules(0.5), replicates=6, blocks=8)

@@ -1,11 +1,13 @@
 """Where a slowdown is: computed from the rows of both sides, and found by profiles in workers."""
 
 import math
+from functools import partial
 
 import msgspec
 import pytest
 
 from benchmarks.calibration import measuring
+from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
 from benchmarks.choices import choose_cores
 from benchmarks.record import Record
@@ -107,8 +109,8 @@ def test_only_time_is_explained_and_whatever_a_profile_does_the_verdict_stands()
 def test_the_function_that_takes_longer_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     subject = Subject(("numpy_lstm",), "t4-b2-i3-h5", ("forward",))
-    head = subject.slowed(3.0, "arithmetic", subject.names, subject.modes)
-    sides = [Side(label, subject.versions(root)) for label, root in (("base", subject.root), ("head", head))]
+    changes = {"base": {}, "head": {"numpy_lstm": partial(inject, share=3.0)}}
+    sides = [Side(label, subject.copied(tmp_path / label, of_side)) for label, of_side in changes.items()]
     session = Session(measuring.configure(subject, 0), sides, choose_cores(1), tmp_path, lambda *_: None)
     key = GateKey(f"numpy_lstm {subject.benchmarks['forward']}")
     found = locate(session, [], [slower(key=key)])[key]
