@@ -108,9 +108,7 @@ def to_summary(markdown: str) -> None:
     """Add a report to the summary of a job of GitHub Actions, where this runs in one."""
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
-            # O_NONBLOCK: a pipe that nobody reads is an error, and nothing to wait for
-            place = os.open(summary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
-            with open(place, "a", encoding="utf-8") as file:  # noqa: PTH123 - of a descriptor
+            with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(markdown)
         except OSError as error:
             command_line.say(f"warning: GITHUB_STEP_SUMMARY can't be written to: {error.strerror}", err=True)
