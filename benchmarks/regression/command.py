@@ -88,7 +88,7 @@ def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...])
         Session(options, sides, cores, folder, advance) as session,
     ):
         result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
-        result.located = locate(session, result.records, result.slower)
+        result.located = locate(session, result.slower)
     return result, session.stopwatch.line()
 
 

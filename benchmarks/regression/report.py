@@ -79,8 +79,7 @@ def sections(result: Result) -> dict[str, list[Row]]:
 
 def located_lines(slowdown: Slowdown) -> list[str]:
     """Return in sentences where a benchmark is slower."""
-    most = f"; most of it is {slowdown.kind}" if slowdown.kind else ""
-    lines = [f"a call takes {signed(slowdown.added)}, and {signed(slowdown.cpu_seconds[0])} of processor time{most}"]
+    lines = [f"a call takes {signed(slowdown.added)}"]
     for kind, differing in slowdown.profiles.items():
         grown = [line for line in differing if line.difference > 0 and line.clear]
         if grown:

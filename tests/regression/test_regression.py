@@ -124,7 +124,7 @@ def test_the_same_files_are_not_measured_and_a_changed_one_is(checkout, tmp_path
 
 
 @pytest.mark.alone
-def test_twice_the_work_is_a_regression_in_processor_time(tmp_path, monkeypatch):
+def test_twice_the_work_is_a_regression_that_is_located(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     names = ("torch_lstm", "torch_lstmcell")
     subject = Subject(names, "t16-b4-i32-h64", ("train_step",))
@@ -137,4 +137,5 @@ def test_twice_the_work_is_a_regression_in_processor_time(tmp_path, monkeypatch)
     assert result.exit_code(strict=False) == 1
     other = {row.replicate for row in result.records if row.implementation == "torch_lstmcell"}
     assert other == set(range(decision.FEWEST))  # it is dropped at the first look
-    assert locate(session, result.records, result.slower)[key].kind == "processor time"
+    (found,) = locate(session, result.slower).values()
+    assert any("_Slowed.work" in line.name and line.clear for line in found.profiles["functions"])

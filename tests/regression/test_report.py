@@ -21,7 +21,7 @@ def poisoned():
     kinds = (next(iter(REGRESSIONS)), next(iter(UNMEASURED)), "new")
     profiles = {"operators": [Line(POISON, 1e-3, 2e-3)], "functions": [Line(f"mine.py {POISON}", 0.0, 1e-3)]}
     standings = [Standing(POISON, kind, f"why {POISON}") for kind in kinds]
-    located = {findings[0].benchmark: Slowdown(1e-3, (9e-4,) * 3, profiles, failure=POISON)}
+    located = {findings[0].benchmark: Slowdown(1e-3, profiles, failure=POISON)}
     return Result(0.02, findings, standings, located=located)
 
 
