@@ -10,7 +10,7 @@ from impls.core import command_line
 with command_line.starting():
     import click
 
-    from benchmarks.options import Group
+    from benchmarks.options import Group, version_option
 
 COMMANDS = {
     "bench": "benchmarks.run",
@@ -23,7 +23,6 @@ COMMANDS = {
 """The module of each command."""
 OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 """What git sets for its hooks: every repository would be taken for that of the hook."""
-OLD_NAMES = {"run": "bench", "gpu-check": "gpu_check"}
 
 
 class Commands(Group):
@@ -43,7 +42,8 @@ class Commands(Group):
         return command
 
 
-@click.group(cls=Commands, old_names=OLD_NAMES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@version_option
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
     for name in OF_A_HOOK:

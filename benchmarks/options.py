@@ -6,7 +6,6 @@ own kind of Options. A new option is a new field here, or in the kind of the onl
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -24,17 +23,7 @@ Kind = TypeVar("Kind", bound="Options")
 GIB = 2**30
 
 
-class Finite(click.FloatRange):
-    """A finite number in a range."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Convert as click does."""
-        if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
-            self.fail(f"{value} is not a finite number", param, ctx)
-        return float(super().convert(value, param, ctx))
-
-
-class Gibibytes(Finite):
+class Gibibytes(click.FloatRange):
     """A number of GiB, which becomes bytes."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # type: ignore[override]
@@ -65,7 +54,6 @@ class Flag:
         type: click's type of a value; None for text, and for a flag without a value.
         metavar: what stands for the value in the help.
         advanced: whether the help has it below the others.
-        old_name: its name in earlier versions; it goes on working, and a line says the new one.
         hidden: whether the help leaves it out.
     """
 
@@ -74,7 +62,6 @@ class Flag:
     type: click.ParamType | None = None  # type: ignore[type-arg]
     metavar: str | None = None
     advanced: bool = False
-    old_name: str = ""
     hidden: bool = False
 
 
@@ -157,7 +144,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         Flag(
             "--timeout",
             "Seconds within which a worker must answer: a check takes about fifteen calls.",
-            Finite(min=0.1),
+            click.FloatRange(0.1, 1e6),
             advanced=True,
         ),
     ] = 600.0
@@ -166,37 +153,38 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         Flag(
             "--memory-limit",
             "The most memory of a worker, in GiB.  [default: half of the machine's]",
-            Gibibytes(min=0.1, max=2**20),
+            Gibibytes(0.1, 2**20),
             hidden=True,
         ),
     ] = 0
 
 
-VERSION = click.Option(
-    ("--version",), is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
+version_option = click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
 )
+OLD_NAMES = {
+    "run": "bench", "gpu-check": "gpu_check", "verdict": "collect", "build": "report",
+    "--sessions": "--rounds", "--twins": "--even-if-same",
+}  # fmt: skip
+"""Commands and options of earlier versions, with their present names. They go on working until 1.0."""
+
+
+def present(word: str) -> str:
+    """Return a word of a command line with the present name, and say it where that is not the one that was given."""
+    old, equals, value = word.partition("=")
+    if old in OLD_NAMES:
+        command_line.say(f"note: {old} is called {OLD_NAMES[old]} now", err=True)
+    return OLD_NAMES.get(old, old) + equals + value
 
 
 class Group(click.Group):
-    """Commands, some of which had other names in earlier versions; these go on working, and a line says the new one."""
-
-    def __init__(self, *, old_names: Mapping[str, str], **settings: Any) -> None:
-        super().__init__(**settings)
-        self.old_names = old_names
-        self.params.append(VERSION)
+    """Commands by their present names or their old ones."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command by its present name or its old one."""
-        return super().resolve_command(ctx, [_present(self.old_names, args[0]), *args[1:]])
-
-
-def _present(names: Mapping[str, str], old: str) -> str:
-    """Return the present name of a command or an option, and say it where that is not the one that was given."""
-    if old in names:
-        command_line.say(f"note: {old} is called {names[old]} now", err=True)
-    return names.get(old, old)
+        """Find a command as click does."""
+        return super().resolve_command(ctx, [present(args[0]), *args[1:]])
 
 
 class TypedOption(click.Option):
@@ -214,22 +202,13 @@ class TypedOption(click.Option):
         )  # fmt: skip
         self.flag = flag
 
-    def get_help_extra(self, ctx: click.Context) -> Any:
-        """Return what click adds to the help, without the range: a value outside it is refused with it."""
-        return {name: value for name, value in super().get_help_extra(ctx).items() if name != "range"}
-
 
 class TypedCommand(click.Command):
     """A command of TypedOptions: help has the advanced ones below the others, and old names go on working."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does, with the present name of each option."""
-        flags = [param.flag for param in self.params if isinstance(param, TypedOption)]
-        names = {flag.old_name: flag.name for flag in flags if flag.old_name}
-        for place, word in enumerate(args):
-            name, equals, value = word.partition("=")
-            args[place] = _present(names, name) + equals + value
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, [present(word) if word.startswith("--") else word for word in args])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in two parts."""

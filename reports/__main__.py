@@ -15,7 +15,7 @@ try:
         import pandas as pd
 
         from benchmarks import tables
-        from benchmarks.options import Group
+        from benchmarks.options import Group, version_option
         from benchmarks.scratch import scratch
         from benchmarks.tables import output
         from benchmarks.words import count, listed
@@ -36,7 +36,8 @@ MOST_PAGES = 100
 """The most runs of a dataset that a page is built of."""
 
 
-@click.group(cls=Group, old_names={"build": "report"}, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@version_option
 def cli() -> None:
     """Tables, charts and the page of measured runs."""
 

@@ -43,9 +43,7 @@ def stored(folder: Path) -> tuple[Pool, list[RealGate], report.Rates]:
 class CalibrateOptions(Options, frozen=True, kw_only=True):
     """The options of `calibrate`."""
 
-    rounds: Annotated[
-        int, Flag("--rounds", "Rounds to add to the pool.", click.IntRange(0, 1000), old_name="--sessions")
-    ] = 1
+    rounds: Annotated[int, Flag("--rounds", "Rounds to add to the pool.", click.IntRange(0, 1000))] = 1
     runs: Annotated[int, Flag("--runs", "Real gates of each kind to run.", click.IntRange(0, 1000))] = 1
     implementations: Annotated[
         tuple[str, ...],

@@ -18,7 +18,7 @@ from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.folder import LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
-from benchmarks.options import Group
+from benchmarks.options import OLD_NAMES, Group
 from benchmarks.processes import CommandFailed
 from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
@@ -36,7 +36,7 @@ class Starting(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does."""
-        if not args or args[0] not in (*self.commands, *self.old_names, "-h", "--help", "--version"):
+        if not args or args[0] not in (*self.commands, *OLD_NAMES, "-h", "--help"):
             args = ["start", *args]
         return super().parse_args(ctx, args)
 
@@ -49,7 +49,7 @@ class Starting(Group):
 
 
 @click.group(
-    cls=Starting, old_names={"verdict": "collect"}, context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Starting, context_settings={"help_option_names": ["-h", "--help"]},
     epilog=command_line.examples("benchmarks fleet --local 2", "benchmarks fleet --nodes 4"),
 )  # fmt: skip
 def fleet() -> None:

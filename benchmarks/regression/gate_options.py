@@ -77,7 +77,6 @@ class GateOptions(Options, frozen=True, kw_only=True):
             "--even-if-same",
             "Measure also where base and head have the same implementations.",
             advanced=True,
-            old_name="--twins",
         ),
     ] = False
     replicates: Annotated[int, Flag("--replicates", "The most replicates.", click.IntRange(2, 10**4), hidden=True)] = (
