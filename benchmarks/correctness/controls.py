@@ -55,23 +55,6 @@ def gates_swapped(case: Case) -> Results:
     return {n: _swap_gates(v) if n.removeprefix("grad_") in case.weights else v for n, v in results.items()}
 
 
-def cell_gate_fed_c(case: Case) -> Results:
-    """The cell gate g computed from c instead of h, as in futhark-ad's benchmark."""
-    weights, inputs = case.weights, case.inputs
-    h, c, hidden = inputs.h0[0], inputs.c0[0], case.problem.hidden_size
-    bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
-    outputs = []
-    for x in inputs.x:
-        fed = x @ weights["weight_ih_l0"].T + bias
-        z = fed + h @ weights["weight_hh_l0"].T
-        z[:, 2 * hidden : 3 * hidden] = (fed + c @ weights["weight_hh_l0"].T)[:, 2 * hidden : 3 * hidden]
-        i, f, g, o = np.split(z, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        outputs.append(h)
-    return {**case.run(), "output": np.stack(outputs), "h_n": h[None], "c_n": c[None]}
-
-
 def matrix_transposed(case: Case) -> Results:
     """Each gate's block of weight_hh transposed."""
     turned = np.concatenate([block.T for block in np.split(case.weights["weight_hh_l0"], 4)])
@@ -141,7 +124,6 @@ CONTROLS: dict[str, Fault] = {
     "gates_swapped": gates_swapped,
     # bias_hh left out
     "bias_dropped": lambda case: case.run({"bias_hh_l0": 0 * case.weights["bias_hh_l0"]}),
-    "cell_gate_fed_c": cell_gate_fed_c,
     # no gradient through the last hidden state, as after a stray detach()
     "gradient_detached": lambda case: case.gradients_of(case.run(d_h_n=0 * case.inputs.d_h_n)),
     "matrix_transposed": matrix_transposed,

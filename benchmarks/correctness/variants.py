@@ -5,24 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.correctness.case import Case, Fault
-from impls.core import reference
 from impls.core.problem import Problem
 from impls.core.reference import Results
-
-
-def projected_at_last(case: Case) -> Results:
-    """The recurrence gets the first numbers of h, and the output alone is projected."""
-    weight_hr, inputs = case.weights["weight_hr_l0"], case.inputs
-    cut = {**case.weights, "weight_hr_l0": np.eye(*weight_hr.shape)}
-    _, (tape,) = reference.forward(case.problem, cut, inputs.x, inputs.h0, inputs.c0)
-    return case.changed("output", lambda _: np.stack(tape.whole) @ weight_hr.T)
-
-
-def axes_swapped(case: Case) -> Results:
-    """Time and batch mistaken for each other, in x and in output."""
-    inputs = case.inputs
-    results = case.run(x=inputs.x.swapaxes(0, 1), d_output=inputs.d_output.swapaxes(0, 1))
-    return {name: value.swapaxes(0, 1) if name in ("output", "grad_x") else value for name, value in results.items()}
 
 
 def dropped_anyway(case: Case) -> Results:
@@ -31,24 +15,11 @@ def dropped_anyway(case: Case) -> Results:
     return case.run({"weight_ih_l1": case.weights["weight_ih_l1"] * kept} if case.inputs.dropout else {})
 
 
-def reset_keeps_c(case: Case) -> Results:
-    """A row starts anew with h = 0, but with the c that it had."""
-    inputs, outputs = case.inputs, []
-    state = {"h_n": inputs.h0, "c_n": inputs.c0}
-    for x, anew in zip(inputs.x[:, None], case.resets, strict=True):
-        h = np.where(anew[:, None], 0.0, state["h_n"])
-        state, _ = reference.forward(case.problem, case.weights, x, h, state["c_n"])
-        outputs.append(state["output"])
-    return {**case.run(), **state, "output": np.concatenate(outputs)}
-
-
 PROJECTION: dict[str, Fault] = {
     # the first numbers of h in place of its projection
     "not_projected": lambda case: case.run({"weight_hr_l0": np.eye(*case.weights["weight_hr_l0"].shape)}),
-    "projected_at_last": projected_at_last,
 }
 ORDER: dict[str, Fault] = {
-    "axes_swapped": axes_swapped,
     # the output is time-major still
     "output_not_swapped": lambda case: case.changed("output", lambda output: output.swapaxes(0, 1)),
 }
@@ -58,7 +29,6 @@ RESETS: dict[str, Fault] = {
     "reset_late": lambda case: case.run(resets=np.roll(case.resets, 1, axis=0)),
     # where a row starts anew, all do: as where a sequence is split for all at once
     "reset_of_all_rows": lambda case: case.run(resets=case.resets | case.resets.any(axis=1, keepdims=True)),
-    "reset_keeps_c": reset_keeps_c,
     # gradients go through a reset
     "reset_not_in_backward": lambda case: case.gradients_of(case.run(resets=None)),
 }
