@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -189,48 +189,38 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
         raise Unusable(reason)
     names = _chosen(own, tree, tree, shared=False) if own or not foreign else []
     chosen = [tree.lstms[name][0] for name in names] + [registry.read_foreign(path) for path in foreign]
-    explicit = bool(wanted) and ALL not in wanted
-    pairs = _pairs(chosen, requirements.parse(specs), tree.core(), explicit)
+    named = requirements.parse(specs)
+    here = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
+    common = any(not implementation.requires for implementation in chosen)
+    in_core = _pair(tree.core(), here, named, "a regression") if common else None
     base: dict[str, Version] = {}
     head: dict[str, Version] = {}
     titles = []
     for implementation in chosen:
-        pair = pairs[implementation.name]
-        if isinstance(pair, ArmFailed):
-            base[implementation.name] = head[implementation.name] = Version(implementation, root, failure=pair)
-        elif pair is not None:
+        name, needs, pair = implementation.name, (*environments.WORKER_NEEDS, *implementation.requires), in_core
+        try:
+            if implementation.requires:
+                pair = _pair(needs, requirements.freeze(environments.build(needs, purpose=name)), named, name)
+        except environments.NotBuilt as error:
+            failure = ArmFailed("not_installed", one_line(str(error), 300))
+            base[name] = head[name] = Version(implementation, root, failure=failure)
+            continue
+        if pair is not None:
             before, now, differ = pair
-            base[implementation.name] = Version(implementation, root, before)
-            head[implementation.name] = Version(implementation, root, now)
+            base[name] = Version(implementation, root, before)
+            head[name] = Version(implementation, root, now)
             titles.append(requirements.short(differ))
-        elif explicit:
-            raise Unusable(f"the environment of {implementation.name} has none of {', '.join(specs)}")
+        elif wanted and ALL not in wanted:
+            raise Unusable(f"the environment of {name} has none of {', '.join(specs)}")
     return Comparison(Side("base", base), Side("head", head), ", ".join(dict.fromkeys(titles)))
 
 
-def _pairs(
-    chosen: Sequence[Implementation], named: Mapping[str, str], core: Sequence[str], explicit: bool
-) -> dict[str, requirements.Pair | ArmFailed | None]:
-    """Return base's and head's environment of each implementation; None where it has none of the named packages.
+def _pair(
+    needs: Sequence[str], held: Container[str], named: Mapping[str, str], purpose: str
+) -> requirements.Pair | None:
+    """Return base's and head's environment for some needs; None where the one that is there holds no named package.
 
-    A package that no environment has goes into the core one. `named` has what is asked of base, by package. With
-    `explicit`, an own environment that cannot be built is an error; otherwise its implementation fails.
+    `named` has what is asked of base, by package.
     """
-    pairs: dict[str, requirements.Pair | ArmFailed | None] = {}
-    elsewhere: set[str] = set()
-    for implementation in chosen:
-        if implementation.requires:
-            name, needs = implementation.name, (*environments.WORKER_NEEDS, *implementation.requires)
-            try:
-                held = requirements.freeze(environments.build(needs, purpose=name)).keys() & named.keys()
-                pairs[name] = requirements.pair(needs, {key: named[key] for key in held}, name) if held else None
-                elsewhere |= held
-            except ValueError as error:
-                if explicit:
-                    raise
-                pairs[name] = ArmFailed("not_installed", one_line(str(error), 300))
-    here = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
-    mine = {name: spec for name, spec in named.items() if name in here or name not in elsewhere}
-    in_core = [implementation.name for implementation in chosen if not implementation.requires]
-    pair = requirements.pair(core, mine) if mine and in_core else None
-    return pairs | dict.fromkeys(in_core, pair)
+    mine = {name: spec for name, spec in named.items() if name in held}
+    return requirements.pair(needs, mine, purpose) if mine else None

@@ -76,7 +76,7 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regressio
     return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
 
 
-def pair(wanted: Sequence[str], named: Mapping[str, str], purpose: str = "a regression") -> Pair:
+def pair(wanted: Sequence[str], named: Mapping[str, str], purpose: str) -> Pair:
     """Return the same as `apart`, with the named requirements in place of base's; each must change something."""
     rest = [text for text in wanted if not names_of([text]) & named.keys()]
     base, head, differ = apart([*rest, *named.values()], [*wanted], purpose)
