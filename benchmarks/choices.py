@@ -20,7 +20,7 @@ import psutil
 from benchmarks import machine
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
-from impls.core.files import UNFINISHED, check_name, read_regular, remove_unfinished
+from impls.core.files import check_name, read_regular
 from impls.core.formats import FORMATS
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
@@ -90,10 +90,9 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     return problems
 
 
-def choose_problems(given: Sequence[Problem | str], weights: Path | None, default: Iterable[str]) -> list[Problem]:
+def choose_problems(given: Sequence[str], weights: Path | None, default: Iterable[str]) -> list[Problem]:
     """Return the given problems, or that of the weights, or the default ones, each once. They must fit into memory."""
-    named = list(given) or ([] if weights else list(default))
-    problems = [Problem.parse(problem) if isinstance(problem, str) else problem for problem in named]
+    problems = [Problem.parse(text) for text in given or ([] if weights else default)]
     available = psutil.virtual_memory().total / GIB
     for problem in problems:
         needed = reference.bytes_needed(problem) / GIB
@@ -110,10 +109,9 @@ def usable_out(out: Path) -> Path:
     try:
         if (out / "run.json").exists():
             raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
-        if out.exists() and (not out.is_dir() or any(not UNFINISHED.fullmatch(path.name) for path in out.iterdir())):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise click.UsageError(f"{out} is not an empty folder; give a new one")
         out.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(out)  # of a process that was killed before it had written run.json
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:

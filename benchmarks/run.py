@@ -24,7 +24,7 @@ from benchmarks.scratch import scratch
 from benchmarks.words import count
 from impls.core import command_line, registry
 from impls.core.command_line import describe, examples
-from impls.core.files import remove_unfinished, write_text
+from impls.core.files import write_text
 from impls.core.text import json_text
 
 SIDE = "run"
@@ -42,7 +42,6 @@ class Run:
     def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
         """Do what is left to do of the run, write it, and return its session, which has all rows."""
         self.raw.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(self.raw)
         with scratch() as folder, Session(self.options, [self.side], cores, folder, advance) as session:
             self._admit(session)
             for number in range(self.options.replicates):

@@ -154,11 +154,7 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
         (folder / "raw").mkdir()  # of two processes at once, only one can
     except FileExistsError:
         raise click.UsageError(f"{folder} is being worked on by another process") from None
-    try:
-        write_text(folder / "run.json", json_text(whole))
-    except OSError:  # such as a full disk: another try must find nothing
-        (folder / "raw").rmdir()
-        raise
+    write_text(folder / "run.json", json_text(whole))
     return whole, folder
 
 

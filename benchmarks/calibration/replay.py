@@ -1,13 +1,20 @@
-"""Gates that are replayed on the replicates of a pool, by the decision that a real gate takes."""
+"""Gates that are replayed on the replicates of a pool, by the decision that a real gate takes; many counts at once."""
 
 from __future__ import annotations
 
 import functools
 import math
+import multiprocessing
+import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+import signal
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from typing import TypeVar
 
+import click
 import numpy as np
 
 from benchmarks.calibration.pool import BASE, COPY, Pool
@@ -21,6 +28,8 @@ MARGIN = 0.02
 AT_ONCE = 200
 """How many gates are replayed at once: as many as a processor's caches hold."""
 TIME = "time"
+Key = TypeVar("Key", bound=Hashable)
+T = TypeVar("T")
 Sides = tuple[str, str]
 Order = tuple[Sequence[int], Sequence[bool]]
 """Replicates in the order in which a gate gets them, and for each whether base and its copy swap their labels in it."""
@@ -141,9 +150,9 @@ def _first_medians(values: np.ndarray, n: np.ndarray) -> np.ndarray:
 class Replay:
     """Gates on the replicates of a pool."""
 
-    def __init__(self, pool: Pool, margin: float = MARGIN) -> None:
+    def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self.rules = decision.rules(margin)
+        self.rules = decision.rules(MARGIN)
         self._values = functools.cache(self._values_of)
 
     def _values_of(self, benchmark: str, sides: Sides) -> np.ndarray:
@@ -161,19 +170,12 @@ class Replay:
         return columns
 
     def gates(self, drawn: Sequence[tuple[Mapping[str, Head], Order]]) -> list[Gate]:
-        """Replay gates. The benchmarks of each are settled when its replicates end, of which all have as many."""
-        done: dict[int, Gate] = {}
-        alike: dict[int, list[int]] = {}
-        for number, (heads, _) in enumerate(drawn):
-            alike.setdefault(len(heads), []).append(number)
-        for numbers in alike.values():
-            for first in range(0, len(numbers), AT_ONCE):
-                some = numbers[first : first + AT_ONCE]
-                done |= zip(some, self._at_once([drawn[number] for number in some]), strict=True)
-        return [done[number] for number in range(len(drawn))]
+        """Replay gates, all of as many benchmarks and replicates. Each is settled when its replicates end."""
+        lots = (drawn[first : first + AT_ONCE] for first in range(0, len(drawn), AT_ONCE))
+        return [gate for lot in lots for gate in self._at_once(lot)]
 
     def _at_once(self, drawn: Sequence[tuple[Mapping[str, Head], Order]]) -> Iterator[Gate]:
-        """Yield the results of gates that have as many benchmarks."""
+        """Yield the results of gates."""
         kinds = {(name, head.side) for heads, _ in drawn for name, head in heads.items()}
         place = {kind: number for number, kind in enumerate(sorted(kinds))}
         both = (False, True)
@@ -188,3 +190,33 @@ class Replay:
         for (heads, _), slower, used in zip(drawn, *run_gates(self.rules, logs, base, head), strict=True):
             names, metrics = list(heads), [rule.metric for rule in self.rules]
             yield Gate(frozenset((names[b], metrics[m]) for m, b in np.argwhere(slower).tolist()), int(used))
+
+
+def count_all(
+    pool: Pool, counts: Mapping[Key, Callable[[Replay], T]], advance: Callable[[int, int], None]
+) -> dict[Key, T]:
+    """Return the result of each count on the replicates of a pool, by its key.
+
+    On each processor a process does a count at a time. The results do not depend on their number: each count has a seed
+    of its own. `advance` gets how many counts are done, and how many there are.
+    """
+    alone = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # this process alone gets Ctrl-C
+    spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this one holds
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawning, *alone) as executor:
+        try:
+            counted = {key: executor.submit(_count, pool, count) for key, count in counts.items()}
+            executor.submit(int)  # it notices the death of a process only if the process is older than the last task
+            for done, future in enumerate(as_completed(counted.values()), 1):
+                future.result()
+                advance(done, len(counts))
+        except BrokenProcessPool:
+            raise click.ClickException("a process that replays gates has died; memory may be too small") from None
+        except BaseException:
+            for process in multiprocessing.active_children():  # a count takes minutes
+                process.kill()
+            raise
+    return {key: future.result() for key, future in counted.items()}
+
+
+def _count(pool: Pool, count: Callable[[Replay], T]) -> T:
+    return count(Replay(pool))

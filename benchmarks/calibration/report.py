@@ -11,12 +11,11 @@ import numpy as np
 
 from benchmarks import processors
 from benchmarks.calibration import assumptions
-from benchmarks.calibration.counting import count_all
 from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.rates import Count, Rate
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up, span
-from benchmarks.calibration.replay import Case, Head, Replay
+from benchmarks.calibration.replay import Case, Head, Replay, count_all
 from benchmarks.regression.decision import TESTED, GateKey
 from benchmarks.tables import markdown_table
 from benchmarks.words import count, markdown_cell

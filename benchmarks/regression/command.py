@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from pathlib import Path
@@ -61,18 +60,14 @@ def gate(options: GateOptions) -> Result:
     default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression"
     folder = choices.usable_out(Path(options.out) if options.out else default)
     spent = ""
-    try:
-        if compared.alike and not options.even_if_same:
-            result = alike(compared.base.names, options.benchmarks, options.margin)
-        else:
-            result, spent = _measure(options, compared, cores)
-        title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
-        code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
-        told = result.written(title, options.strict, code)
-        write_files(folder, result, told, options)
-    finally:
-        with contextlib.suppress(OSError):  # where it holds the report
-            folder.rmdir()
+    if compared.alike and not options.even_if_same:
+        result = alike(compared.base.names, options.benchmarks, options.margin)
+    else:
+        result, spent = _measure(options, compared, cores)
+    title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
+    code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
+    told = result.written(title, options.strict, code)
+    write_files(folder, result, told, options)
     if spent:
         command_line.say(spent)
     report.show(result, title, f"{told.verdict}; {command_line.near(folder / 'regression.md')}", output())

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +14,6 @@ from typing import Any
 
 MOST_BYTES = 2**26
 """The largest text file that is read: 64 MiB."""
-UNFINISHED = re.compile(r"\.arriving-[0-9a-f]{16}(\.\w+)?")
-"""The name of a file that write_whole has not finished."""
 LOCK = ".lstm-bench"
 """The file in a temporary folder on which its process holds a lock."""
 
@@ -57,13 +54,6 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove the files of a folder that a killed process has not finished writing."""
-    for path in folder.iterdir():
-        if UNFINISHED.fullmatch(path.name) and path.is_file():
-            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,12 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import click
-import psutil
 import pytest
 
-from benchmarks.calibration.counting import count_all
+from benchmarks.calibration.replay import count_all
 from tests.helpers.pools import simulated
-from tests.helpers.processes import start, wait_for
 
 pytestmark = pytest.mark.process
 
@@ -52,22 +50,3 @@ def test_a_count_that_fails_or_is_killed_ends_them_all_and_says_so(count, error,
     with pytest.raises(error):
         count_all(simulated(8, 0.01), {1: count, 2: partial(endless, begun=begun)}, lambda *_: None)
     assert not multiprocessing.active_children()
-
-
-def test_a_count_ends_with_the_process_that_began_it_however_that_dies(tmp_path):
-    begun, script = tmp_path / "begun", tmp_path / "script.py"
-    script.write_text(
-        "from functools import partial\n"
-        "from benchmarks.calibration.counting import count_all\n"
-        "from tests.calibration.test_counting import endless\n"
-        "from tests.helpers.pools import simulated\n"
-        "if __name__ == '__main__':\n"
-        f"    count_all(simulated(8, 0.01), {{1: partial(endless, begun={str(begun)!r})}}, print)\n"
-    )
-    parent = start(script, PYTHONPATH=".")
-    try:
-        wait_for(lambda: begun.exists() and begun.read_text())
-    finally:
-        parent.kill()
-        parent.communicate(timeout=120)  # which ends when every process that shares its output has ended
-    wait_for(lambda: not psutil.pid_exists(int(begun.read_text())))

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from impls.core import files
-from impls.core.files import check_place, read_regular, remove_unfinished, temporary_folder, write_text
+from impls.core.files import check_place, read_regular, temporary_folder, write_text
 
 
 def test_what_is_no_regular_file_is_neither_read_nor_promised_a_place(tmp_path):
@@ -44,16 +44,6 @@ def test_what_fails_leaves_the_old_file_and_names_the_file_that_was_asked_for(tm
     assert caught.value.filename == str(path)
     assert [left.name for left in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "old"
-
-
-def test_only_what_write_whole_left_is_removed(tmp_path):
-    left = tmp_path / ".arriving-0123456789abcdef.parquet"
-    others = [".arriving-mine", ".nfs0001", ".hidden", "arriving-0123456789abcdef"]
-    for name in (left.name, *others):
-        (tmp_path / name).touch()
-    (tmp_path / ".arriving-fedcba9876543210").mkdir()
-    remove_unfinished(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, ".arriving-fedcba9876543210"])
 
 
 def test_no_more_is_read_than_the_bound(tmp_path):
