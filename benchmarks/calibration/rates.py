@@ -6,7 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -27,7 +27,6 @@ LONG_ENOUGH = TESTED + 3
 class Rate:
     """A share of replayed gates, its 5 % and 95 % limits, the mean replicates of a gate, and how many gates there were.
 
-    benchmark: the one that was slowed, where it was not drawn.
     remark: what a table adds to it.
     """
 
@@ -36,7 +35,6 @@ class Rate:
     high: float
     replicates: float
     gates: int
-    benchmark: str = ""
     remark: str = ""
 
 
@@ -144,20 +142,6 @@ class Count:
         done = replay.gates(draws)
         hits, used = sum(bool(gate.slower) for gate in done), sum(gate.replicates for gate in done)
         return Rate(hits / self.gates, *by_chance(hits, self.gates), used / self.gates, self.gates)
-
-    def least_found(self, replay: Replay) -> Rate | None:
-        """Return the rate of the benchmark at which the slowdown is found least often; None with too few replicates.
-
-        So many gates are replayed for each benchmark.
-        """
-        if len(self.held) < TESTED:
-            return None
-        rng, gates, rates = random.Random(self.seed), self.gates, []
-        for benchmark in replay.pool.benchmarks:
-            slower = replace(self, case=replace(self.case, target=benchmark))
-            hits, used = slower._replayed(replay, gates, rng, lambda: rng.sample(self.held, min(len(self.held), MOST)))
-            rates.append(Rate(hits / gates, *by_chance(hits, gates), used / gates, gates, benchmark))
-        return min(rates, key=lambda found: found.rate)
 
 
 def _limited(hits: int, gates: int, drawn: Sequence[float] | np.ndarray, replicates: float) -> Rate:

@@ -62,18 +62,16 @@ class Case:
 
     head: that of the one benchmark that is slowed, which is drawn for each gate; by default, none is slowed.
     alone: whether a gate compares only the benchmarks of the slowed implementation, or of one that is drawn.
-    target: the benchmark that is slowed; empty for one that is drawn.
     """
 
     head: Head = Head()
     alone: bool = False
-    target: str = ""
 
     def draw(self, benchmarks: Sequence[str], rng: random.Random) -> dict[str, Head]:
         """Return the head of each benchmark of a gate."""
         heads, target = dict.fromkeys(benchmarks, Head()), None
         if self.head.slowed:
-            target = self.target or rng.choice(benchmarks)
+            target = rng.choice(benchmarks)
             heads[target] = self.head
         if not self.alone:
             return heads

@@ -22,9 +22,9 @@ from benchmarks.words import count, markdown_cell
 
 TEXT, DATA = "calibration.md", "calibration.json"
 """The tables, and what they are made of."""
-ALARM_GATES, SIMULATED, GATES, AGAIN, EACH = 4000, 10_000, 1000, 200, 200
+ALARM_GATES, SIMULATED, GATES, AGAIN = 4000, 10_000, 1000, 200
 """How many gates are replayed for false alarms, and simulated for their bound; how many are replayed for a slowdown,
-for each draw of the rounds of its limits, and for a slowdown of each benchmark."""
+and for each draw of the rounds of its limits."""
 OFTEN = {SHARES[0]: (2000, 1000)}
 """For exactly this slowdown: GATES and AGAIN, where those above would widen the limits most."""
 LASTS = (0.0, 0.02, 0.04, 0.08)
@@ -38,7 +38,7 @@ EXACT, INJECTED, OF_ONE = "exact sizes", "injected", "one implementation"
 benchmarks of a single implementation, as for an LSTM of one's own."""
 OF_SEVERAL = "¹ Its processes come from several rounds, since no round has so many."
 """The note on other tools whose rates have that mark."""
-ALARMS, BOUND, LEAST, LASTING = "false alarms", "bound", "least", "lasting"
+ALARMS, BOUND, LASTING = "false alarms", "bound", "lasting"
 """What is counted beside each slowdown."""
 Key = tuple[str, str]
 """A row, and a slowdown or what is counted beside it."""
@@ -132,7 +132,6 @@ def counts_of(pool: Pool) -> dict[Key, Callable[[Replay], Rate | None]]:
     for side in map(name_of, SHARES):
         slower = Count(pool.holding([BASE, COPY, side]), Case(Head(side)), GATES, seed=3)
         counts[INJECTED, side] = partial(slower.across_rounds, again=AGAIN)
-    counts[EXACT, LEAST] = Count(held, Case(Head(shift=math.log1p(SHARES[0]))), EACH, seed=4).least_found
     return counts
 
 
@@ -175,12 +174,9 @@ def _simulated(alarms: Rate) -> str:
 
 
 def _bounds(pool: Pool, found: Rates) -> list[str]:
-    """Return the bounds on false alarms and what they rest on, and where the smallest slowdown is found least often."""
+    """Return the bounds on false alarms, and what they rest on."""
     alarms = found[EXACT].get(BOUND)
     lines = [f"false alarms: {_simulated(alarms) if alarms else f'a bound takes {ENOUGH} rounds'}"]
-    if least := found[EXACT][LEAST]:
-        where = f"exactly {name_of(SHARES[0])} is found least often in {least.benchmark}"
-        lines.append(f"{where}: {share_found(least)}, a 90 % interval")
     if alarms := found.get(OF_ONE, {}).get(BOUND):
         lines.append(f"false alarms of gates of {OF_ONE}: {_simulated(alarms)}")
     if between := assumptions.between_rounds(pool, pool.holding([BASE, COPY])):

@@ -67,16 +67,6 @@ def test_a_steady_pool_gives_no_alarm_and_finds_what_was_injected():
     assert rate(steady, exactly(0.005)).rate <= 0.02
 
 
-def test_the_benchmark_at_which_least_is_found_is_the_noisiest():
-    noise = np.random.default_rng(5).normal(0, 0.03, 40)
-    pool = shifted(simulated(40, 0.004), noise, ["c p/w/m"])
-    least = Count(range(40), exactly(math.log1p(0.02)), 30, 1).least_found(Replay(pool))
-    assert least.benchmark == "c p/w/m"
-    assert least.low < least.rate < least.high
-    assert least.rate < 0.8
-    assert Count(range(3), exactly(0.02), 30, 1).least_found(Replay(pool)) is None
-
-
 def test_what_is_slowed_is_found_by_its_time_alone():
     some = [Gate(frozenset({("b", metric)}), 8) for metric in ("start", "time")]
     assert [gate.found({"b": Head(shift=0.02)}) for gate in some] == [False, True]
