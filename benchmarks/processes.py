@@ -24,7 +24,9 @@ def run(command: Sequence[str], seconds: float | None = None, env: Mapping[str, 
     """
     name = command[0]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True, env=env).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="surrogateescape", timeout=seconds, check=True, env=env
+        ).stdout
     except FileNotFoundError:
         raise CommandFailed(f"{name} is not on PATH") from None
     except OSError as error:
@@ -32,7 +34,9 @@ def run(command: Sequence[str], seconds: float | None = None, env: Mapping[str, 
     except subprocess.TimeoutExpired:
         raise CommandFailed(f"{name} did not answer within {seconds:g} s") from None
     except subprocess.CalledProcessError as error:
-        raise CommandFailed((error.stderr.strip().splitlines() or [f"{name} failed"])[-1]) from None
+        said = error.stderr.strip().splitlines()
+        fatal = [line for line in said if line.startswith("fatal:")]  # git's advice may follow
+        raise CommandFailed((fatal or said or [f"{name} failed"])[-1]) from None
 
 
 def die_with_parent(parent: int, how: int = signal.SIGKILL) -> None:

@@ -99,7 +99,7 @@ class Source:
     def core(self) -> list[str]:
         """Return the requirements of the core environment."""
         path = ROOT / "pyproject.toml"
-        content = snapshots.git(ROOT, "show", f"{self.revision}:./{path.name}") if self.revision else path.read_bytes()
+        content = snapshots.git(ROOT, "show", f"{self.revision}:./{path.name}") if self.revision else path.read_text()
         return requirements.of_pyproject(content)
 
 

@@ -18,12 +18,12 @@ Pair = tuple[str, str, Differences]
 """Base's Python, head's Python, and the distributions that differ."""
 
 
-def of_pyproject(content: bytes) -> list[str]:
+def of_pyproject(content: str) -> list[str]:
     """Return the core dependency group of a pyproject.toml, sorted; Unusable where it has none."""
     import dependency_groups  # here, so that a machine without it can still measure
 
     try:
-        groups = tomllib.loads(content.decode())["dependency-groups"]
+        groups = tomllib.loads(content)["dependency-groups"]
         return sorted(dependency_groups.resolve(groups, "core"))
     except (ValueError, LookupError) as error:
         raise Unusable(f"pyproject.toml has no usable dependency group core: {error}") from None

@@ -10,11 +10,11 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.processes import CommandFailed, run
 from impls.core import contract
 from impls.core.environments import cache
 from impls.core.files import digest, temporary_folder
@@ -68,37 +68,32 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
     return target
 
 
-def git(folder: Path, *arguments: str, **variables: str) -> bytes:
+def git(folder: Path, *arguments: str, **variables: str) -> str:
     """Run git in a folder, with more environment variables, and return its output; Unusable has its error."""
-    command, english = ["git", "-C", str(folder), *arguments], {**os.environ, "LC_ALL": "C", **variables}
     try:
-        return subprocess.run(command, capture_output=True, check=True, env=english).stdout
-    except OSError as error:
-        raise Unusable(f"git can't be started ({error.strerror}); is it installed, and on PATH?") from None
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()
-        fatal = [line for line in said if line.startswith("fatal:")]  # advice may follow
-        raise Unusable((fatal or said or [f"git {arguments[0]} failed"])[-1]) from None
+        return run(["git", "-C", str(folder), *arguments], env={**os.environ, "LC_ALL": "C", **variables})
+    except CommandFailed as error:
+        raise Unusable(str(error)) from None
 
 
 def resolve(folder: Path, revision: str) -> str:
     """Return the commit of a revision in a folder's repository."""
     try:
-        return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+        return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").strip()
     except Unusable as error:
         raise Unusable(f"{revision} names no commit of the repository that {folder} is in ({error})") from None
 
 
 def top(folder: Path) -> Path:
     """Return the top folder of the repository that a folder is in."""
-    return Path(os.fsdecode(git(folder, "rev-parse", "--show-toplevel")).rstrip("\n"))
+    return Path(git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
 
 
 def of_revision(folder: Path, revision: str, name: str) -> Path:
     """Return a snapshot with a revision's files of `folder`, under `name`; that of impls/ is without CONTRACT."""
     commit = resolve(folder, revision)
     try:
-        tree = git(folder, "rev-parse", "--verify", f"{commit}:./").decode().strip()
+        tree = git(folder, "rev-parse", "--verify", f"{commit}:./").strip()
     except Unusable:
         raise Unusable(f"{revision} has no {folder.name}/") from None
     whole = top(folder)
@@ -120,7 +115,7 @@ def of_working_tree(folder: Path, name: str) -> Path:
     That of impls/ is without CONTRACT. What git ignores and the files of submodules are left out.
     """
     try:
-        listed = os.fsdecode(git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")).split("\0")
+        listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
         files = [Path(line) for line in listed if line and not line.endswith("/")]  # a repository of its own
     except Unusable:  # in no repository
         files = [path.relative_to(folder) for path in folder.rglob("*")]
@@ -140,8 +135,8 @@ def check_contract(folder: Path, revision: str) -> None:
     try:
         source = git(folder, "show", f"{revision}:./core/contract.py")
     except Unusable:
-        source = b""
-    found = re.search(rb"^CONTRACT = (\d+)", source, re.MULTILINE)
+        source = ""
+    found = re.search(r"^CONTRACT = (\d+)", source, re.MULTILINE)
     if found is None or int(found[1]) != contract.CONTRACT:
         has = f"has contract {int(found[1])}" if found else "has no contract with a number"
         raise Unusable(f"{revision}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}")

@@ -85,8 +85,8 @@ def of_trees(monkeypatch, tmp_path):
             (folder / "shared.py").write_text(text)
             for name, comment in files.items():
                 (folder / f"{name}.py").write_text(IMPLEMENTATION + comment)
-        groups = [f'[dependency-groups]\ncore = ["{package}"]\n'.encode() for package in core]
-        (tmp_path / "pyproject.toml").write_bytes(groups[1])
+        groups = [f'[dependency-groups]\ncore = ["{package}"]\n' for package in core]
+        (tmp_path / "pyproject.toml").write_text(groups[1])
         monkeypatch.setattr(snapshots, "of_revision", lambda folder, revision, name: tmp_path / "base")
         now = "base" if (base, shared[0]) == (head, shared[1]) else "head"  # a snapshot is named after what it holds
         monkeypatch.setattr(snapshots, "of_working_tree", lambda folder, name: tmp_path / now)

@@ -8,10 +8,10 @@ from impls.core import environments
 
 
 def test_requirements_of_an_older_pyproject():
-    found = requirements.of_pyproject(b'[dependency-groups]\ncore = ["b>=1", {include-group = "x"}]\nx = ["a"]\n')
+    found = requirements.of_pyproject('[dependency-groups]\ncore = ["b>=1", {include-group = "x"}]\nx = ["a"]\n')
     assert found == ["a", "b>=1"]
     with pytest.raises(Unusable, match="no usable dependency group"):
-        requirements.of_pyproject(b"[project]\nname = 'x'\n")
+        requirements.of_pyproject("[project]\nname = 'x'\n")
 
 
 def test_base_and_head_differ_in_what_was_asked_for_and_nothing_else(monkeypatch):

@@ -129,9 +129,9 @@ def test_without_git_it_is_git_that_is_missing_and_no_repository(tmp_path, monke
     odd = tmp_path / "bin" / "git"
     odd.parent.mkdir()
     odd.write_text("no program")
-    for path in (tmp_path / "nowhere", odd.parent):
+    for path, said in ((tmp_path / "nowhere", "git is not on PATH"), (odd.parent, "git can't be started")):
         monkeypatch.setenv("PATH", str(path))
-        with pytest.raises(snapshots.Unusable, match="git can't be started"):
+        with pytest.raises(snapshots.Unusable, match=said):
             snapshots.resolve(tmp_path, "HEAD")
     odd.write_text("#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\necho 'some advice' >&2\nexit 128\n")
     odd.chmod(0o755)
