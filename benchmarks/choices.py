@@ -92,7 +92,10 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
 
 def choose_problems(given: Sequence[str], weights: Path | None, default: Iterable[str]) -> list[Problem]:
     """Return the given problems, or that of the weights, or the default ones, each once. They must fit into memory."""
-    problems = [Problem.parse(text) for text in given or ([] if weights else default)]
+    try:
+        problems = [Problem.parse(text) for text in given or ([] if weights else default)]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     available = psutil.virtual_memory().total / GIB
     for problem in problems:
         needed = reference.bytes_needed(problem) / GIB

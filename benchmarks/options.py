@@ -17,31 +17,9 @@ from benchmarks.record import new_run_id
 from impls.core import command_line
 from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.precision import IEEE, PRECISIONS
-from impls.core.problem import Problem
 
 Kind = TypeVar("Kind", bound="Options")
 GIB = 2**30
-
-
-class Gibibytes(click.FloatRange):
-    """A number of GiB, which becomes bytes."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # type: ignore[override]
-        """Convert as click does."""
-        return int(super().convert(value, param, ctx) * GIB)
-
-
-class ProblemId(click.ParamType):  # type: ignore[type-arg]
-    """The id of a problem."""
-
-    name = "problem"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the id as the suite writes it."""
-        try:
-            return Problem.parse(value).id
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @dataclass(frozen=True)
@@ -89,7 +67,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     problems: Annotated[
         tuple[str, ...],
-        Flag("--problem", "Steps, batch, input size and hidden size. Repeatable.", ProblemId(), "t64-b16-i128-h128"),
+        Flag("--problem", "Steps, batch, input size and hidden size. Repeatable.", metavar="t64-b16-i128-h128"),
     ] = ()
     workloads: Annotated[
         tuple[str, ...],
@@ -152,8 +130,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Flag(
             "--memory-limit",
-            "The most memory of a worker, in GiB.  [default: half of the machine's]",
-            Gibibytes(0.1, 2**20),
+            "The most memory of a worker, in bytes.  [default: half of the machine's]",
+            click.IntRange(min=2**26),
             hidden=True,
         ),
     ] = 0

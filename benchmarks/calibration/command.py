@@ -19,7 +19,7 @@ from benchmarks.calibration.real_gates import KINDS, RealGate, gates_of
 from benchmarks.calibration.report import DATA, TEXT
 from benchmarks.calibration.subject import Subject
 from benchmarks.cases import GATED_PROBLEM
-from benchmarks.options import Flag, Options, ProblemId, command
+from benchmarks.options import Flag, Options, command
 from benchmarks.progress import COLLECTING, REGRESSION, Stage, progress
 from benchmarks.rounds import paced
 from benchmarks.tables import output
@@ -49,7 +49,7 @@ class CalibrateOptions(Options, frozen=True, kw_only=True):
         tuple[str, ...],
         Flag("--impl", "Which to compare. Repeatable.  [default: those of a gate]", metavar="NAME|FILE.py"),
     ] = ()
-    problems: Annotated[tuple[str, ...], Flag("--problem", "The problem of the gates.", ProblemId(), "ID")] = (
+    problems: Annotated[tuple[str, ...], Flag("--problem", "The problem of the gates.", metavar="ID")] = (
         GATED_PROBLEM,
     )
     out: Annotated[

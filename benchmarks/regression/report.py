@@ -64,7 +64,6 @@ PROFILE_COLUMNS = (
     Column("base", "base", lambda line: duration(line.base)),
     Column("head", "head", lambda line: duration(line.head)),
     Column("difference", "difference", lambda line: signed(line.difference)),
-    Column("clear", "clear", lambda line: "yes" if line.clear else "no", words=True),
 )
 
 
@@ -81,10 +80,8 @@ def located_lines(slowdown: Slowdown) -> list[str]:
     """Return in sentences where a benchmark is slower."""
     lines = [f"a call takes {signed(slowdown.added)}"]
     for kind, differing in slowdown.profiles.items():
-        grown = [line for line in differing if line.difference > 0 and line.clear]
-        if grown:
-            first = max(grown, key=lambda line: line.difference)
-            lines.append(f"of all {kind}, {one_line(first.name, 60)} grew most: {signed(first.difference)}")
+        if grown := next((line for line in differing if line.difference > 0), None):
+            lines.append(f"of all {kind}, {one_line(grown.name, 60)} grew most: {signed(grown.difference)}")
         else:
             lines.append(f"none of the {kind} grew clearly")
     return lines + ([f"no profile: {slowdown.failure}"] if slowdown.failure else [])
@@ -99,8 +96,7 @@ def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
             if differing:
                 name = Column("name", f"{kind}: own time", lambda line: one_line(line.name, 80), words=True)
                 parts.append(tables.markdown([name, *PROFILE_COLUMNS], differing))
-    parts.append("A profiler slows down what it watches. These times only say what differs.")
-    parts.append("*clear*: all profiles of head are above all of base, or all below.")
+    parts.append("All profiles of head are above all of base, or all below. A profiler slows down what it watches.")
     return "\n\n".join([*parts, "</details>"])
 
 

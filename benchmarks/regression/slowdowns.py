@@ -32,15 +32,11 @@ MOST_LINES = 6
 
 @dataclass(frozen=True)
 class Line:
-    """The own seconds per call of an operator or a function, in base and in head: medians over profiles.
-
-    clear: whether all of head's profiles are above all of base's, or all below.
-    """
+    """The own seconds per call of an operator or a function, in base and in head: medians over profiles."""
 
     name: str
     base: float
     head: float
-    clear: bool = True
 
     @property
     def difference(self) -> float:
@@ -99,10 +95,10 @@ def profiles_of(session: Session, name: str, benchmark: Benchmark, calls: int) -
 
 
 def differing(base: Sequence[dict[str, float]], head: Sequence[dict[str, float]]) -> list[Line]:
-    """Return the lines that differ most between profiles of base and of head."""
+    """Return the lines that differ most: all profiles of head are above all of base, or all below."""
     lines = []
     for name in dict.fromkeys(name for profile in [*base, *head] for name in profile):
         before, now = ([profile.get(name, 0.0) for profile in side] for side in (base, head))
-        clear = max(before) < min(now) or max(now) < min(before)
-        lines.append(Line(name, statistics.median(before), statistics.median(now), clear))
+        if max(before) < min(now) or max(now) < min(before):
+            lines.append(Line(name, statistics.median(before), statistics.median(now)))
     return sorted(lines, key=lambda line: -abs(line.difference))[:MOST_LINES]

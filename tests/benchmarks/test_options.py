@@ -19,7 +19,8 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
     monkeypatch.setattr(machine, "commit", lambda: Commit(id="abc"))
     words = (
         "--impl", "numpy_lstm", "--impl=torch_lstm", "--problem", "t2-b1-i3-h2", *("--mode", "forward") * 2,
-        "--timeout", "7", "--memory-limit", "0.5", "--replicates", "3", "--no-floor", "--out", str(tmp_path / "out"),
+        "--timeout", "7", "--memory-limit", str(2**29), "--replicates", "3", "--no-floor",
+        "--out", str(tmp_path / "out"),
     )  # fmt: skip
     options = parsed(bench, RunOptions, words)
     assert options.implementations == ("numpy_lstm", "torch_lstm")

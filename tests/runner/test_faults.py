@@ -253,7 +253,7 @@ def check_told(rows, name):
 def test_a_fault_is_told_with_its_reason_and_costs_its_own_rows_only(names, seconds, tmp_path):
     """What hangs has a run of its own: on a busy machine, to fill the memory can take longer than is waited for it."""
     good = ("numpy_lstm", "keeps_an_idle_child")
-    options = ("--mode", "forward", "--timeout", seconds, "--memory-limit", "1.2")
+    options = ("--mode", "forward", "--timeout", seconds, "--memory-limit", int(1.2 * 2**30))
     done, rows = run_with(tmp_path, [*names, "keeps_an_idle_child"], *options)
     assert done.returncode == 1, done.stderr
     assert len(rows) == 2 * (len(names) + len(good))
