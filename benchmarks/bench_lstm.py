@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.cases import PRESETS, Benchmark
-from benchmarks.worker import agreement, timing
+from benchmarks.worker import agreement
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
@@ -27,10 +27,7 @@ CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problem
 @pytest.mark.parametrize("implementation", NAMES)
 @pytest.mark.parametrize("case", CASES)
 def bench_lstm(benchmark: Any, implementation: str, case: str, pytestconfig: pytest.Config) -> None:
-    """Compare an implementation with the reference, then time it as everything here is timed.
-
-    It follows pytest-benchmark's --benchmark-min-rounds, --benchmark-max-time and --benchmark-disable.
-    """
+    """Compare an implementation with the reference, then time it as pytest-benchmark does, with all its options."""
     resolved, parsed = registry.resolve(implementation), Benchmark.parse(case)
     problem, workload, mode = parsed.timed_problem, parsed.workload, parsed.mode
     device = pytestconfig.getoption("--device")
@@ -39,16 +36,6 @@ def bench_lstm(benchmark: Any, implementation: str, case: str, pytestconfig: pyt
     weights = make_weights(problem, workload)
     prepared = registry.load(resolved).prepare(problem, weights, device, workload)
     agreement.check(prepared, problem, workload, mode, agreement.expected(problem, workload, weights))
-    call, state = prepared.call(mode), prepared.start(mode, make_inputs(problem))
     benchmark.group = case
     benchmark.extra_info["device"] = device
-    benchmark._mode = "bench_lstm"
-    if benchmark.disabled:
-        call(state)
-        return
-    how = timing.plan(timing.estimate(call, state, 0.1), benchmark._max_time)
-    how = timing.Plan(max(how.samples, benchmark._min_rounds), how.calls_per_sample)
-    # pytest-benchmark has no public function to add samples from outside; its statistics take them
-    stats = benchmark._make_stats(how.calls_per_sample)
-    for seconds in timing.turn(call, state, how)[0].samples or ():
-        stats.update(seconds * how.calls_per_sample)
+    benchmark(prepared.call(mode), prepared.start(mode, make_inputs(problem)))

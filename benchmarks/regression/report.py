@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks import tables
 from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
-from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing, change
+from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, change
 from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import duration, markdown_cell, signed
@@ -115,7 +115,7 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
         console.print()
         console.print(table)
     console.print()
-    for standing in _listed(result):
+    for standing in result.standings:
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         say(f"{standing.kind}: {standing.benchmark}: {standing.reason}", style=style)
     for key, slowdown in result.located.items():
@@ -127,19 +127,13 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     say(line, style="bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green")
 
 
-def _listed(result: Result) -> list[Standing]:
-    """Return the standings that a report lists: where all are alike, its first line says so."""
-    return [standing for standing in result.standings if standing.kind != "alike"]
-
-
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
     """Return the same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
     for benchmark, rows in sections(result).items():
         parts += [f"### {markdown_cell(benchmark)}", tables.markdown(COLUMNS, rows)]
-    if standings := _listed(result):
-        lines = [(each.kind, markdown_cell(each.benchmark), markdown_cell(each.reason)) for each in standings]
-        parts.append("\n".join(f"- **{kind}** {benchmark}: {reason}" for kind, benchmark, reason in lines))
+    lines = [(each.kind, markdown_cell(each.benchmark), markdown_cell(each.reason)) for each in result.standings]
+    parts += ["\n".join(f"- **{kind}** {benchmark}: {reason}" for kind, benchmark, reason in lines)] * bool(lines)
     parts += [located_markdown(result.located)] if result.located else []
     parts.append(tables.items((*NOTES, *provenance) if result.findings else provenance))
     return "\n\n".join(parts) + "\n"
