@@ -104,7 +104,7 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
     wanted = [kind for kind in KINDS for _ in range(runs)]
     for number, kind in enumerate(wanted, 1):
         with progress(REGRESSION, f"gate {number} of {len(wanted)}") as advance:
-            gate = real_gate(kind, folder, subject, advance)
+            gate = real_gate(kind, subject, advance)
         gates.mkdir(parents=True, exist_ok=True)
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         write_text(gates / f"{moment}-{secrets.token_hex(4)}.json", json_text(gate))

@@ -12,42 +12,29 @@ from collections.abc import Sequence
 
 from impls.core.contract import MODES
 
-KINDS = {"arithmetic": 1.07, "memory": 1.16}
-"""Extra arithmetic; or extra memory traffic, which allocates and copies what no cache holds.
-
-The number is about how much longer a call takes in all, for each second of work.
-docs/decisions/0013-one-test.md says where these two come from.
-"""
-
+WORK, LONGER = "arithmetic", 1.07
+"""What the copy does, as a pool has it, and about how much longer a call takes in all, for each second of it. Published
+pools have rounds of memory traffic, too. docs/decisions/0013-one-test.md says where the number comes from."""
 SHARES = (0.02, 0.03, 0.05)
 """The slowdowns of a round, as shares of a call."""
 
 INJECTED = """
 
-# injected: every call takes {percent:g} % longer ({kind})
+# injected: every call takes {percent:g} % longer
 import dataclasses as _dataclasses
 import time as _time
 
-import numpy as _np
-
 _original = prepare
-_KIND = {kind!r}
-_COLD = _np.ones(2**23 if _KIND == "memory" else 0)  # 64 MiB
-_PART = 512  # of it: 4 KiB
 
 
 class _Slowed:
     def __init__(self, call, share):
-        self.call, self.share, self.at = call, share, 0
+        self.call, self.share = call, share
 
     def work(self):  # about a microsecond
-        if _KIND == "arithmetic":
-            x = 1.0
-            for _ in range(20):
-                x = 0.5 * x + 0.5
-        else:
-            _COLD[self.at : self.at + _PART].copy()
-            self.at = (self.at + _PART) % len(_COLD)
+        x = 1.0
+        for _ in range(20):
+            x = 0.5 * x + 0.5
 
     def __call__(self, state):
         start = _time.perf_counter()
@@ -67,7 +54,6 @@ def prepare(problem, weights, device, workload):
 """
 
 
-def inject(source: str, share: float, kind: str = "arithmetic", modes: Sequence[str] = MODES) -> str:
+def inject(source: str, share: float, modes: Sequence[str] = MODES) -> str:
     """Return the source of an implementation in which these modes are slower by a share such as 0.05."""
-    shares = dict.fromkeys(modes, share / KINDS[kind])
-    return source + INJECTED.format(percent=100 * share, kind=kind, shares=shares)
+    return source + INJECTED.format(percent=100 * share, shares=dict.fromkeys(modes, share / LONGER))

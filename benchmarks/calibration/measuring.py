@@ -14,10 +14,9 @@ import click
 
 from benchmarks import choices, machine, processors
 from benchmarks.calibration import pool
-from benchmarks.calibration.injection import KINDS as WORK
-from benchmarks.calibration.injection import SHARES, inject
+from benchmarks.calibration.injection import SHARES, WORK, inject
 from benchmarks.calibration.pool import BASE, COPY, name_of
-from benchmarks.calibration.real_gates import INJECTED, RealGate, gates_of
+from benchmarks.calibration.real_gates import INJECTED, RealGate
 from benchmarks.calibration.replay import MARGIN
 from benchmarks.calibration.subject import Changes, Subject
 from benchmarks.options import Options
@@ -70,18 +69,15 @@ def collect(
     """
     rng = random.Random()
     pool_folder = folder / "pool"
-    before = [begun.work for begun in pool.rounds_of(pool_folder).values()]
-    work = min(WORK, key=lambda kind: (before.count(kind), rng.random()))
     changes: dict[str, Changes] = {BASE: {}, COPY: {}}
     for share in shares:
-        slower = partial(inject, share=share, kind=work, modes=subject.modes)
-        changes[name_of(share)] = dict.fromkeys(subject.names, slower)
+        changes[name_of(share)] = dict.fromkeys(subject.names, partial(inject, share=share, modes=subject.modes))
     with session_of(subject, dict(rng.sample([*changes.items()], len(changes))), advance, rng) as session:
         session.admit()
         refuse({key: arm.reason for key, arm in session.admissions.items() if arm.status != "ok"})
         session.close()
         described = machine.describe(Options(run_id=session.options.run_id, baseline=BASE))
-        write_text(pool_folder / f"round-{session.options.run_id}.json", json_text(pool.Round(described, work)))
+        write_text(pool_folder / f"round-{session.options.run_id}.json", json_text(pool.Round(described, WORK)))
         for number in range(replicates):
             records = session.replicate(number, BLOCKS, stage=Stage.COLLECTING, of_all=replicates)
             refuse({key: failure.reason for key, failure in session.failures.items()})
@@ -94,17 +90,15 @@ def refuse(failed: Mapping[Key, str | None]) -> None:
         raise click.ClickException(f"{' '.join(key)}, as {side}: {reason}")
 
 
-def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> RealGate:
-    """Run a gate of one of KINDS: of the same code, or with one benchmark slowed. The folder has the gates so far."""
+def real_gate(kind: str, subject: Subject, advance: Advance) -> RealGate:
+    """Run a gate of one of KINDS: of the same code, or with one benchmark slowed."""
     rng = random.Random()
-    before = [(gate.kind, gate.work) for gate in gates_of(folder)]  # so that each kind of work comes as often
     start = time.perf_counter()
-    slowed, work, head = "", None, dict[str, Callable[[str], str]]()
+    slowed, head = "", dict[str, Callable[[str], str]]()
     if kind in INJECTED:
         name, mode = rng.choice(subject.pairs)
-        work = min(WORK, key=lambda of: (before.count((kind, of)), rng.random()))
         slowed = f"{name} {subject.benchmarks[mode]}"
-        head[name] = partial(inject, share=INJECTED[kind], kind=work, modes=[mode])
+        head[name] = partial(inject, share=INJECTED[kind], modes=[mode])
     with session_of(subject, {"base": {}, "head": head}, advance, rng) as session:
         result = measure_and_decide(session, decision.rules(MARGIN), decision.MOST, BLOCKS)
         refuse({key: arm.reason for key, arm in session.admissions.items() if arm.status != "ok"})
@@ -116,7 +110,7 @@ def real_gate(kind: str, folder: Path, subject: Subject, advance: Advance) -> Re
         worse=[*result.worse],
         seconds=time.perf_counter() - start,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
-        work=work,
+        work=WORK if slowed else None,
         machine=processors.words(machine.machine()),
         benchmarks=len({finding.benchmark for finding in result.findings}),
         unclear=[finding.benchmark for finding in result.unclear if finding.metric == "time"],

@@ -34,8 +34,8 @@ TAIL = 3.0
 ENOUGH = 6
 """With fewer rounds, there is no bound on false alarms."""
 EXACT, INJECTED, OF_ONE = "exact sizes", "injected", "one implementation"
-"""The rows of the first table: gates of all benchmarks, with both kinds of slowdowns; and gates that compare the
-benchmarks of a single implementation, as for an LSTM of one's own."""
+"""The rows of the first table: gates of all benchmarks, with slowdowns of exact sizes and with injected ones; and gates
+that compare the benchmarks of a single implementation, as for an LSTM of one's own."""
 OF_SEVERAL = "¹ Its processes come from several rounds, since no round has so many."
 """The note on other tools whose rates have that mark."""
 ALARMS, BOUND, LASTING = "false alarms", "bound", "lasting"
