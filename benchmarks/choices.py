@@ -69,18 +69,13 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     has_x = (implied.seq_len, implied.batch) != (1, 1)
-    if has_x:
+    if has_x and not problems:
         command_line.say(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
     largest = max(((float(abs(array).max()), name) for name, array in given.items()), default=(0.0, ""))
     problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
         if largest[0] > FORMATS[problem.stored].largest:
             raise click.UsageError(f"{path}: {largest[1]} holds {largest[0]:g}, which {problem.dtype} can't hold")
-        if has_x and (implied.seq_len, implied.batch) != (problem.seq_len, problem.batch):
-            raise click.UsageError(
-                f"{path} does not fit {problem.id}: its x has seq_len {implied.seq_len} and batch {implied.batch}; "
-                "take x out of the file, or leave --problem out"
-            )
         for name, shape in shapes(problem).items():
             if name not in given or given[name].shape != shape:
                 has = f"shape {given[name].shape}" if name in given else "no such array"

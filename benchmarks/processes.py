@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 PR_SET_PDEATHSIG = 1
 
 
-class CommandFailed(Exception):
+class CommandFailed(OSError):
     """A command failed; the message is the last line of its errors."""
 
 

@@ -150,10 +150,7 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
     whole = of_machine(planned(options))
     default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{options.preset}"
     folder = choices.usable_out(Path(options.out) if options.out else default)
-    try:
-        (folder / "raw").mkdir()  # of two processes at once, only one can
-    except FileExistsError:
-        raise click.UsageError(f"{folder} is being worked on by another process") from None
+    (folder / "raw").mkdir()  # of two processes at once, only one can
     write_text(folder / "run.json", json_text(whole))
     return whole, folder
 

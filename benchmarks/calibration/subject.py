@@ -46,10 +46,7 @@ class Subject:
             raise ValueError("a calibration takes one file of your own: two may import each other")
         chosen = [registry.resolve(name) for name in own] + [registry.read_foreign(path) for path in foreign]
         for path in foreign:
-            try:
-                snapshots.git(path.parent, "rev-parse", "--git-dir")
-            except snapshots.Unusable:
-                raise ValueError(f"{path} is in no git repository: all that lies beside it would be copied") from None
+            snapshots.top(path.parent)  # without a repository, all that lies beside it would be copied
         for implementation in chosen:
             if not implementation.is_lstm:
                 raise ValueError(f"{implementation.name} is not an LSTM")

@@ -19,7 +19,6 @@ from benchmarks.fleet.folder import LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
 from benchmarks.options import OLD_NAMES, Group
-from benchmarks.processes import CommandFailed
 from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
 from benchmarks.tables import output
@@ -39,13 +38,6 @@ class Starting(Group):
         if not args or args[0] not in (*self.commands, *OLD_NAMES, "-h", "--help"):
             args = ["start", *args]
         return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Invoke as click does. Where Slurm doesn't answer, its error is one line."""
-        try:
-            return super().invoke(ctx)
-        except CommandFailed as error:
-            raise click.ClickException(f"Slurm: {error}") from None
 
 
 @click.group(

@@ -203,7 +203,7 @@ def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, mon
     monkeypatch.setattr(machine, "commit", Commit)
     options = RunOptions(run_id="r", implementations=("numpy_lstm",), problems=("t2-b2-i3-h4",), out=str(tmp_path))
     first, _ = resolved(options)
-    with pytest.raises(click.UsageError, match="another process"):
+    with pytest.raises(FileExistsError):
         resolved(msgspec.structs.replace(options, run_id="s"))
     assert resumed(RunOptions(resume=str(tmp_path)))[0].run_id == first.run_id
 
