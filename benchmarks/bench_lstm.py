@@ -10,17 +10,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks import choices
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.worker import agreement
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
-NAMES = [
-    implementation.name
-    for implementation in registry.catalogue().values()
-    if implementation.is_lstm and implementation.by_default
-]
+NAMES = [each.name for each in choices.implementations(())]
 CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problems for pair in PRESETS["quick"].pairs]
 
 

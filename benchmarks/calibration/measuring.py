@@ -106,7 +106,6 @@ def real_gate(kind: str, subject: Subject, advance: Advance) -> RealGate:
         kind=kind,
         slowed=slowed,
         exit_code=result.exit_code(strict=False),
-        regressions=[*result.worse.values()],
         worse=[*result.worse],
         seconds=time.perf_counter() - start,
         date=f"{datetime.now(UTC):%Y-%m-%d}",

@@ -60,11 +60,7 @@ class Identity(msgspec.Struct, frozen=True):
 def identity_of(folder: Path) -> Identity | None:
     """Return what a pool is of; None where there is none yet."""
     path = folder / IDENTITY
-    if path.exists():
-        return json_files.read(path, Identity)
-    if any(folder.glob("replicate-*.parquet")):
-        raise ValueError(f"{folder} has no {IDENTITY}, which says of what machine and gates its replicates are")
-    return None
+    return json_files.read(path, Identity) if path.exists() else None
 
 
 def claim(folder: Path, identity: Identity) -> None:

@@ -23,7 +23,6 @@ class RealGate(msgspec.Struct, kw_only=True):
     kind: one of KINDS.
     slowed: the slowed benchmark; empty for the same code.
     work: how it was slowed.
-    regressions: what it said, in words.
     worse: each regression: the benchmark, and the metric or `agreement`.
     machine: the processor, in words.
     benchmarks: how many were compared.
@@ -33,7 +32,6 @@ class RealGate(msgspec.Struct, kw_only=True):
     kind: str
     slowed: str
     exit_code: int
-    regressions: list[str]
     worse: list[tuple[str, str]]
     seconds: float
     date: str

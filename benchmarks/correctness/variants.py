@@ -15,15 +15,6 @@ def dropped_anyway(case: Case) -> Results:
     return case.run({"weight_ih_l1": case.weights["weight_ih_l1"] * kept} if case.inputs.dropout else {})
 
 
-PROJECTION: dict[str, Fault] = {
-    # the first numbers of h in place of its projection
-    "not_projected": lambda case: case.run({"weight_hr_l0": np.eye(*case.weights["weight_hr_l0"].shape)}),
-}
-ORDER: dict[str, Fault] = {
-    # the output is time-major still
-    "output_not_swapped": lambda case: case.changed("output", lambda output: output.swapaxes(0, 1)),
-}
-DROPOUT: dict[str, Fault] = {"dropped_in_inference": dropped_anyway, "nothing_dropped": Case.run}
 RESETS: dict[str, Fault] = {
     "reset_ignored": lambda case: case.run(resets=None),
     "reset_late": lambda case: case.run(resets=np.roll(case.resets, 1, axis=0)),
@@ -32,10 +23,16 @@ RESETS: dict[str, Fault] = {
     # gradients go through a reset
     "reset_not_in_backward": lambda case: case.gradients_of(case.run(resets=None)),
 }
-VARIANTS = {
-    Problem.parse("t5-b4-i8-h8-p4"): PROJECTION,
-    Problem.parse("t4-b4-i8-h8-first"): ORDER,  # T = B, so that swapped axes still fit
-    Problem.parse("t5-b4-i8-h8-l2-drop"): DROPOUT,
+VARIANTS: dict[Problem, dict[str, Fault]] = {
+    # the first numbers of h in place of its projection
+    Problem.parse("t5-b4-i8-h8-p4"): {
+        "not_projected": lambda case: case.run({"weight_hr_l0": np.eye(*case.weights["weight_hr_l0"].shape)})
+    },
+    # the output is time-major still; T = B, so that swapped axes fit
+    Problem.parse("t4-b4-i8-h8-first"): {
+        "output_not_swapped": lambda case: case.changed("output", lambda output: output.swapaxes(0, 1))
+    },
+    Problem.parse("t5-b4-i8-h8-l2-drop"): {"dropped_in_inference": dropped_anyway, "nothing_dropped": Case.run},
     Problem.parse("t6-b3-i8-h8-resets"): RESETS,
 }
 """What must be refused at the problem of each variant."""

@@ -66,13 +66,6 @@ def test_a_pool_is_of_the_same_gates_once_something_is_measured(tmp_path):
         pool.claim(folder, msgspec.structs.replace(MINE, digest="76543210"))
 
 
-def test_replicates_that_nothing_describes_are_refused(tmp_path):
-    pool.save(tmp_path, rows())
-    for refused in (lambda: pool.claim(tmp_path, MINE), lambda: Pool.load(tmp_path)):
-        with pytest.raises(ValueError, match=r"has no pool\.json"):
-            refused()
-
-
 @pytest.mark.parametrize("name", ["pool/round-1.json", "pool/replicate-1.parquet", "gates/1.json"])
 def test_a_damaged_file_is_named_before_anything_is_measured(tmp_path, name):
     pool.claim(tmp_path / "pool", MINE)

@@ -46,7 +46,7 @@ def test_few_rounds_give_no_bound(rounds, bound):
 
 def real(kind, minutes=1.0, slowed="", code=0, worse=(), machine="a cpu", date="2026-11-24"):
     return RealGate(
-        kind=kind, slowed=slowed, exit_code=code, regressions=[], worse=list(worse), seconds=60 * minutes, date=date,
+        kind=kind, slowed=slowed, exit_code=code, worse=list(worse), seconds=60 * minutes, date=date,
         machine=machine,
     )  # fmt: skip
 
