@@ -79,7 +79,7 @@ def why_missing(folder: Path, member: Member) -> str:
     """Return what is known of why a member of a fleet has no result."""
     if over := ended(folder, member.name):
         return one_line(f"exit code {over.code}: {over.said}", 200)
-    return "it has not ended, or was ended from outside" if member.job else "its job was not submitted"
+    return "it has not begun, has not ended, or was ended from outside"
 
 
 def ended(folder: Path, member: str) -> Ended | None:

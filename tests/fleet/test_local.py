@@ -70,7 +70,7 @@ def test_the_status_of_jobs_says_that_some_go_on_and_what_became_of_the_others(t
     done = CliRunner().invoke(fleet, ["status", str(tmp_path)], standalone_mode=False)
     assert done.return_value == 3
     assert "job 7: running" in done.output
-    assert "job 8: it has not ended, or was ended from outside" in done.output
+    assert "job 8: it has not begun, has not ended, or was ended from outside" in done.output
 
 
 @pytest.mark.process
