@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -83,15 +83,15 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
             told.append(stage)
             say()
 
-    thread = threading.Thread(target=say_on, daemon=True)
-    if bar.disable:
-        thread.start()
+    thread = threading.Thread(target=ended.wait if console.is_terminal else say_on, daemon=True)
+    thread.start()
     try:
-        with bar:
+        with bar if console.is_terminal else nullcontext():
             yield advance
             bar.update(task.id, description="done", completed=1.0)
     finally:
         ended.set()
+        thread.join()
 
 
 def _minutes(seconds: float) -> str:
