@@ -10,6 +10,7 @@ import itertools
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 import click
 import psutil
 
-from benchmarks import machine
+from benchmarks import ROOT, machine
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
 from impls.core.files import check_name, read_regular
@@ -102,8 +103,9 @@ def choose_problems(given: Sequence[str], weights: Path | None, default: Iterabl
     return list(dict.fromkeys(fit_weights(weights, problems) if weights is not None else problems))
 
 
-def usable_out(out: Path) -> Path:
-    """Make the folder, which must be new or empty, and writable, and return it."""
+def usable_out(given: str | Path | None, kind: str) -> Path:
+    """Make a folder, by default one of this date and kind, which must be new or empty, and writable, and return it."""
+    out = Path(given or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{kind}")
     try:
         if (out / "run.json").exists():
             raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")

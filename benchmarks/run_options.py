@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,8 +147,7 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
         The options with nothing left open, and the folder of the run.
     """
     whole = of_machine(planned(options))
-    default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{options.preset}"
-    folder = choices.usable_out(Path(options.out) if options.out else default)
+    folder = choices.usable_out(options.out, options.preset)
     (folder / "raw").mkdir()  # of two processes at once, only one can
     write_text(folder / "run.json", json_text(whole))
     return whole, folder

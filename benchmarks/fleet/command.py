@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ def start(
     places = ["this machine"] * local if local else slurm.places(partition, nodes or 0)
     command = REGRESSION if given[:1] == (REGRESSION,) else RUN
     write = plan.gates(given[1:]) if command == REGRESSION else plan.runs(given)
-    folder = choices.usable_out(place or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-fleet").resolve()
+    folder = choices.usable_out(place, "fleet").resolve()
     kept = Fleet(
         LOCAL if local else SLURM,
         tuple(Member(f"{number:03}", where) for number, where in enumerate(places, 1)),

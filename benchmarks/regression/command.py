@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import click
 
-from benchmarks import ROOT, choices, json_files, machine
+from benchmarks import choices, json_files, machine
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM
 from benchmarks.options import command
 from benchmarks.progress import REGRESSION, progress
@@ -57,8 +56,7 @@ def regression(options: GateOptions) -> int:
 def gate(options: GateOptions) -> Result:
     """Run a gate, write its folder, and print its result."""
     options, compared, cores = resolved(options)
-    default = ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-regression"
-    folder = choices.usable_out(Path(options.out) if options.out else default)
+    folder = choices.usable_out(options.out, "regression")
     spent = ""
     if compared.alike and not options.even_if_same:
         result = alike(compared.base.names, options.benchmarks, options.margin)

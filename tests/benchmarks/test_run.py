@@ -199,7 +199,7 @@ def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
 
 
 def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(choices, "usable_out", lambda out: out)  # both have found it empty
+    monkeypatch.setattr(choices, "usable_out", lambda out, _: Path(out))  # both have found it empty
     monkeypatch.setattr(machine, "commit", Commit)
     options = RunOptions(run_id="r", implementations=("numpy_lstm",), problems=("t2-b2-i3-h4",), out=str(tmp_path))
     first, _ = resolved(options)
@@ -209,10 +209,10 @@ def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, mon
 
 
 def test_a_folder_with_a_hidden_file_of_a_user_is_not_usable(tmp_path):
-    assert choices.usable_out(tmp_path) == tmp_path
+    assert choices.usable_out(tmp_path, "quick") == tmp_path
     (tmp_path / ".mine").touch()
     with pytest.raises(click.UsageError, match="not an empty folder"):
-        choices.usable_out(tmp_path)
+        choices.usable_out(tmp_path, "quick")
 
 
 def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monkeypatch):

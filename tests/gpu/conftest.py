@@ -53,7 +53,7 @@ def chosen(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if chosen(config) and config.option.out:
         try:
-            config.option.xmlpath = str(choices.usable_out(config.option.out) / FILE)
+            config.option.xmlpath = str(choices.usable_out(config.option.out, "gpu") / FILE)
         except click.UsageError as error:
             raise pytest.UsageError(error.message) from None
 
