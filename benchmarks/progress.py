@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -72,7 +72,8 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
 
     def say_on() -> None:
         while not ended.wait(LINE_SECONDS):
-            say()
+            if bar.disable:
+                say()
 
     def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
         before = sum(list(stages.values())[: list(stages).index(stage)])
@@ -83,10 +84,11 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
             told.append(stage)
             say()
 
-    thread = threading.Thread(target=ended.wait if console.is_terminal else say_on, daemon=True)
+    thread = threading.Thread(target=say_on, daemon=True)
     thread.start()
+    shown: AbstractContextManager[object] = bar if console.is_terminal else nullcontext()
     try:
-        with bar if console.is_terminal else nullcontext():
+        with shown:
             yield advance
             bar.update(task.id, description="done", completed=1.0)
     finally:

@@ -198,9 +198,9 @@ def count_all(
     On each processor a process does a count at a time. The results do not depend on their number: each count has a seed
     of its own. `advance` gets how many counts are done, and how many there are.
     """
-    alone = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # this process alone gets Ctrl-C
+    ignoring = signal.SIGINT, signal.SIG_IGN  # this process alone gets Ctrl-C
     spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this one holds
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawning, *alone) as executor:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawning, signal.signal, ignoring) as executor:
         try:
             counted = {key: executor.submit(_count, pool, count) for key, count in counts.items()}
             executor.submit(int)  # it notices the death of a process only if the process is older than the last task
