@@ -63,7 +63,8 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
         *columns, console=console, refresh_per_second=2, speed_estimate_period=WHOLE, get_time=time.monotonic,
         disable=not console.is_terminal,
     )  # fmt: skip
-    task = bar.tasks[bar.add_task("starting", total=1.0)]
+    bar.add_task("starting", total=1.0)
+    task = bar.tasks[0]
 
     def say() -> None:
         left = f", about {_minutes(task.time_remaining)} left" if task.time_remaining else ""
