@@ -175,8 +175,7 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[Row]:
     for machine, report in runs:
         new = set(report.summary.loc[is_today(report.summary), "implementation"])
         seconds = {
-            arm: found["seconds"].dropna().to_numpy(float)
-            for arm, found in report.run.records.groupby(ARM, sort=False, observed=True)
+            arm: found["seconds"].dropna().to_numpy(float) for arm, found in report.run.records.groupby(ARM, sort=False)
         }
         for section in tables.sections(report):
             rest = [column for column in section.columns if column.key not in SHOWN]

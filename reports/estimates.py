@@ -61,7 +61,7 @@ def intervals(
     rows = pd.DataFrame({"number": number, "round": rounds, "log": logs})
     several = len(rows["round"].unique()) > 1
     if several:
-        rows = rows.groupby(["number", "round"], as_index=False, observed=True).agg({"log": "mean"})
+        rows = rows.groupby(["number", "round"], as_index=False).agg({"log": "mean"})
     count = int(rows["number"].max()) + 1 if len(rows) else 0
     found = means(grouped(rows["log"].to_numpy(), rows["number"].to_numpy(), count))
     found = of_several(found) if several else of_one(found, lasts or 0.0)
@@ -79,7 +79,7 @@ def grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarr
 def times(records: pd.DataFrame, known: Lasting | None = None) -> pd.DataFrame:
     """Return a row for each ARM of some sound records: its seconds with _low, _high and _n."""
     arms = records.drop_duplicates(ARM)[ARM].reset_index(drop=True)
-    number = records.groupby(ARM, sort=False, observed=True).ngroup().to_numpy()
+    number = records.groupby(ARM, sort=False).ngroup().to_numpy()
     logs = np.log(records["seconds"].to_numpy(float))
     found = intervals(logs, number, records["run_id"].to_numpy(), known.time if known else None)
     found = found.drop(columns="p").add_prefix("seconds_").rename(columns={"seconds_value": "seconds"})
@@ -88,7 +88,7 @@ def times(records: pd.DataFrame, known: Lasting | None = None) -> pd.DataFrame:
 
 def sound(records: pd.DataFrame) -> pd.DataFrame:
     """Return the records of the arms that are ok in every replicate: earlier results of another may be as wrong."""
-    failed = (records["status"] != "ok").groupby([records[name] for name in ARM], observed=True).transform("any")
+    failed = (records["status"] != "ok").groupby([records[name] for name in ARM]).transform("any")
     return records[~failed]
 
 
@@ -142,7 +142,7 @@ class Noise:
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
     groups = [logs for arm, logs in log_ratios(run).items() if arm[ARM.index("implementation")] not in LIMITS]
-    seconds = [np.log(of.to_numpy(float)) for _, of in sound(run.records).groupby(ARM, observed=True)["seconds"]]
+    seconds = [np.log(of.to_numpy(float)) for _, of in sound(run.records).groupby(ARM)["seconds"]]
     return Noise(median_sd(groups), median_sd(seconds), float(waited(run).max()))
 
 
@@ -196,8 +196,8 @@ class Blocks:
         # the record of each arm in each replicate
         self.records = pd.DataFrame(
             {
-                "arm": records.groupby(ARM, sort=False, observed=True).ngroup().to_numpy(),
-                "replicate": records.groupby(["run_id", "replicate"], sort=False, observed=True).ngroup().to_numpy(),
+                "arm": records.groupby(ARM, sort=False).ngroup().to_numpy(),
+                "replicate": records.groupby(["run_id", "replicate"], sort=False).ngroup().to_numpy(),
                 "record": records.index.to_numpy(),
                 "round": records["run_id"].to_numpy(),
             }

@@ -133,7 +133,7 @@ def failures(found: Sequence[Node]) -> list[str]:
     for node in found:
         records = node.run.records
         bad = records[~records["status"].isin(harmless(node.run.metadata.machine.gpu))]
-        for (name, status), mine in bad.groupby(["implementation", "status"], observed=True):
+        for (name, status), mine in bad.groupby(["implementation", "status"], sort=False):
             at = len(mine[BENCHMARK].drop_duplicates())
             same.setdefault((str(name), str(status)), []).append((node, at, str(mine["reason"].iloc[0])))
     return [
@@ -163,7 +163,7 @@ def slow(found: Sequence[Node]) -> dict[str, str]:
     for node in found:
         mine = sound(node.run.records)
         mine = mine[mine["implementation"] == node.run.baseline]
-        times[node.member] = np.log(mine.groupby(BENCHMARK, observed=True)["seconds"].median()).to_dict()
+        times[node.member] = np.log(mine.groupby(BENCHMARK)["seconds"].median()).to_dict()
     logs, reasons = pd.DataFrame(times), {}
     for node in found:
         alike = logs[[other.member for other in found if other.kind == node.kind]]

@@ -55,7 +55,7 @@ class Recommendation:
 def recommendations(report: Report) -> Iterator[Recommendation]:
     """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order."""
     order = {name: k for k, name in enumerate((*dict.fromkeys(report.sound["problem"].astype(str)), *PURPOSES))}
-    groups = report.sound.groupby(["problem", "mode", "device"], observed=True)
+    groups = report.sound.groupby(["problem", "mode", "device"])
     of_key = {tuple(map(str, key)): rows for key, rows in groups}
     for (problem, mode, device), rows in sorted(
         of_key.items(), key=lambda item: (order[item[0][0]], order[item[0][1]])

@@ -70,7 +70,7 @@ def reached(run: Run) -> Iterator[str]:
         yield f"a library's {dtype} matrix product reached {rate / 1e9:.0f} GFLOP/s"
     records = run.records[(run.records["track"] == PEAK).to_numpy()]
     known = records[(records["status"] == "ok") & (records["threads"] > 0) & (records["workload"] != "stream")]
-    for key, timed in known.groupby(["device", "dtype"], observed=True):
+    for key, timed in known.groupby(["device", "dtype"], sort=False):
         device, dtype = map(str, key)
         done, side = peak_operations(device, dtype, int(timed["threads"].iloc[0])), peak_side(dtype)
         what = f"a product of ({side}, {side}) matrices" if device == "cuda" else "multiply-adds in registers"

@@ -86,7 +86,7 @@ def faults(run: Run) -> Iterator[str]:
             yield f"the machine was busy: {differ}; {100 * most:.0f} % is the most"
     records = run.records.drop_duplicates([*ARM, "status"])
     bad = records[~records["status"].isin(harmless(metadata.machine.gpu))]
-    for (status, name), rows in bad.groupby(["status", "implementation"], sort=False, observed=True):
+    for (status, name), rows in bad.groupby(["status", "implementation"], sort=False):
         yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
 
 
@@ -118,7 +118,7 @@ def replaced(run: Run, folder: Path) -> list[Path]:
     names = registry.catalogue()
     arms = set(run.records[ARM].astype(str).itertuples(index=False, name=None))
     found = []
-    for path in sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")):
+    for path in frames.folders(folder):
         old = frames.read_run(path)
         there = old.records[today.file_of(old.records["implementation"]).isin(names)][ARM]
         same_machine = machine_label(old.metadata) == machine_label(run.metadata)

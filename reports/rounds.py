@@ -40,16 +40,14 @@ def of_run(run: Run) -> dict[str, pd.DataFrame]:
     others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, *LIMITS])]
     ratios = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
     records = records[~records["implementation"].isin(LIMITS)]
-    key = records.groupby(ARM, sort=False, observed=True).ngroup()
+    key = records.groupby(ARM, sort=False).ngroup()
     times = pd.DataFrame({"key": key, "round": records["run_id"], "log": np.log(records["seconds"])})
     return {"ratio": ratios.set_axis(["key", "round", "log"], axis=1), "time": times}
 
 
 def by_round(rows: pd.DataFrame) -> list[list[np.ndarray]]:
     """Return the logs of each round of each key."""
-    return [
-        [logs.to_numpy() for _, logs in mine.groupby("round", observed=True)["log"]] for _, mine in rows.groupby("key")
-    ]
+    return [[logs.to_numpy() for _, logs in mine.groupby("round")["log"]] for _, mine in rows.groupby("key")]
 
 
 Published = tuple[Machine, str, dict[str, pd.DataFrame]]
@@ -61,10 +59,10 @@ def published() -> Iterator[Published]:
         pool = Pool.load(folder)
         if pool.identity and len(pool.by_round(pool.holding([BASE]))) >= FEWEST:
             yield pool.identity.machine, folder.parent.name, of_pool(pool)
-    for path in sorted(PUBLISHED.glob(f"*/{frames.RESULTS}")):
-        run = frames.read_run(path.parent)
+    for folder in frames.folders(PUBLISHED):
+        run = frames.read_run(folder)
         if len(run.rounds) >= FEWEST and min(run.rounds.values()) > 1:
-            yield run.metadata.machine, path.parent.name, of_run(run)
+            yield run.metadata.machine, folder.name, of_run(run)
 
 
 def known(of: Iterable[Published]) -> dict[str, Lasting]:

@@ -6,24 +6,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.record import UNTRUE
-from reports import estimates, frames, peak, verdict
+from reports import estimates, peak, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import LIMITS
 
-CONSTANT = [
-    "track",
-    "digest",
-    "versions",
-    "error",
-    "error_tensor",
-    "kernel",
-    "warning",
-    "first_call_seconds",
-    "threads",
-]
-"""Columns that are the same in all replicates of an arm in a round."""
+CONSTANT = ["track", "digest", "versions", "kernel", "warning", "threads"]
+"""Columns that are the same in all replicates of an arm."""
 OF_WORST = ["error", "error_tensor"]
-"""Those of them that are from the round with the largest error. The first call is the median over rounds."""
+"""Those that are from the round with the largest error. The first call is the median over rounds."""
 ON_A_GPU = ["pipelined_seconds", "gpu_seconds", "gpu_kernels"]
 
 
@@ -32,8 +22,9 @@ def summarise(run: Run) -> pd.DataFrame:
 
     An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
 
-    Columns: ARM, CONSTANT, status, reason; seconds and ratio (to the baseline), each with _low, _high and _n; verdict,
-    fastest (in its track), peak_share, peak_share_low; cores_used, peak_bytes, warm_first_call_seconds and ON_A_GPU.
+    Columns: ARM, CONSTANT, OF_WORST, first_call_seconds, status, reason; seconds and ratio (to the baseline), each with
+    _low, _high and _n; verdict, fastest (in its track), peak_share, peak_share_low; cores_used, peak_bytes,
+    warm_first_call_seconds and ON_A_GPU.
     """
     records = run.records
     # an arm that failed in any replicate has no time: its earlier results may be as wrong
@@ -46,18 +37,14 @@ def summarise(run: Run) -> pd.DataFrame:
     sound = estimates.sound(records)[[*KEY, "seconds", *how]]
     blocks = estimates.blocks_of(run)
     ratios = blocks.against(run.baseline)
-    rows = frames.plain(records.drop_duplicates(ARM)[[*ARM, *CONSTANT]])
-    if len(run.rounds) > 1:
-        worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)
-        worst = rows[ARM].merge(frames.plain(worst[[*ARM, *OF_WORST]]), on=ARM)
-        for name in OF_WORST:
-            rows[name] = worst[name].to_numpy()
-        firsts = records.groupby(ARM, sort=False, observed=True)["first_call_seconds"]
-        rows["first_call_seconds"] = firsts.median().to_numpy()
-    rows["position"] = rows.groupby(BENCHMARK, sort=False).ngroup()  # the order in which the run was asked for them
-    medians = sound.groupby(ARM, as_index=False, sort=False, observed=True).agg(how)
-    for columns in (estimates.times(sound, estimates.lasting(run)), medians, ratios, failed):
-        rows = rows.merge(frames.plain(columns), on=ARM, how="left")
+    rows = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
+    worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)[[*ARM, *OF_WORST]]
+    firsts = records.groupby(ARM, as_index=False, sort=False)["first_call_seconds"].median()
+    rows = rows.assign(position=rows.groupby(BENCHMARK, sort=False).ngroup())  # the order in which they were asked for
+    medians = sound.groupby(ARM, as_index=False, sort=False).agg(how)
+    times = estimates.times(sound, estimates.lasting(run))
+    for columns in (worst, firsts, times, medians, ratios, failed):
+        rows = rows.merge(columns, on=ARM, how="left")
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")
     rows["reason"] = rows["reason"].fillna("")

@@ -132,7 +132,7 @@ def sections(report: Report) -> Iterator[Section]:
     unknown = {key for key, name in NOT_ALWAYS.items() if summary[name].isna().all()}
     shown = [column for column in of_summary(report.baseline) if column.key not in unknown]
     ranked = summary.assign(rank=summary["track"].astype(str).map(tracks.rank))
-    for benchmark, group in ranked.groupby(BENCHMARK, sort=False, observed=True):
+    for benchmark, group in ranked.groupby(BENCHMARK, sort=False):
         rows = group.sort_values(["rank", "track", "ratio", "seconds"], kind="stable")
         yield Section(tuple(map(str, benchmark)), shown, list(rows.itertuples(index=False)))
 

@@ -88,7 +88,7 @@ def answer(rows: pd.DataFrame, baseline: str) -> tuple[pd.DataFrame, str]:
     base = rows.loc[rows["verdict"] == BASELINE, [*key, "seconds"]].rename(columns={"seconds": "base_seconds"})
     others = rows[(rows["verdict"] != BASELINE) & rows["ratio"].notna()]
     chosen = []
-    for _, group in others.groupby(key, sort=False, observed=True):
+    for _, group in others.groupby(key, sort=False):
         fastest = clearly_fastest(group)
         chosen.append(group.sort_values("ratio").iloc[0] if fastest is None else fastest)
     best = pd.DataFrame(chosen, columns=others.columns).merge(base, on=key)
@@ -119,7 +119,7 @@ def _answer(report: Report, console: CleanConsole) -> None:
     )
 
     def made(some: Sequence[Column]) -> list[Table]:
-        modes = best.groupby(["workload", "mode"], sort=False, observed=True)
+        modes = best.groupby(["workload", "mode"], sort=False)
         return [tables.terminal(some, rows.itertuples(), ", ".join(map(str, mode)), _style) for mode, rows in modes]
 
     for table in made(tables.fitting(columns, made, console)):

@@ -49,7 +49,7 @@ NAMED = {
 
 def published(folder: Path = PUBLISHED) -> list[Report]:
     """Return the published runs in the order of a page, with what their tables hold."""
-    runs, _ = frames.read_runs(sorted(path.parent for path in folder.glob(f"*/{frames.RESULTS}")))
+    runs, _ = frames.read_runs(frames.folders(folder))
     return [complete(run, run.folder.name) for run in today.in_order(runs)]
 
 

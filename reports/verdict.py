@@ -42,7 +42,7 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     """
     words = pd.Series("", index=summary.index, dtype=object)
     running = summary[summary["status"] == "ok"]
-    contests = [rows for _, rows in running.groupby([*BENCHMARK, "track"], sort=False, observed=True) if len(rows) > 1]
+    contests = [rows for _, rows in running.groupby([*BENCHMARK, "track"], sort=False) if len(rows) > 1]
     if not contests:
         return words
     least: list[Any] = [rows["ratio" if rows["ratio"].notna().all() else "seconds"].idxmin() for rows in contests]

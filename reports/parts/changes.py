@@ -75,7 +75,7 @@ def make(report: Report) -> Iterator[Answer]:
 def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
     names = set(found["implementation"].astype(str)) - {report.baseline}
     known = report.sound[report.sound["ratio"].notna() & report.sound["implementation"].isin(names)]
-    verdicts_of = known.groupby("mode", observed=True)["verdict"].agg(set)
+    verdicts_of = known.groupby("mode")["verdict"].agg(set)
     asked = [mode for mode in PURPOSES if mode in verdicts_of and change.startswith("Is ")]
     said = [f"{PURPOSES[mode]}: {_worth(report.baseline, verdicts_of[mode])}" for mode in asked]
     said.append(CHANGES[change][0])

@@ -14,7 +14,7 @@ from impls.core.problem import Problem
 from reports.charts import shapes
 from reports.charts.drawing import Drawing, said
 from reports.estimates import intervals, lasting
-from reports.frames import ARM, KEY, plain
+from reports.frames import ARM, KEY
 from reports.report import PURPOSES, Answer, Report
 from reports.tables import ratio, word, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR
@@ -68,7 +68,7 @@ def costs(report: Report) -> pd.DataFrame:
     """
     sound = report.sound
     found = {problem: option_of(problem, set(sound["problem"])) for problem in sound["problem"].unique()}
-    seconds = plain(report.run.records[[*KEY, "seconds"]]).merge(plain(sound[ARM]))
+    seconds = report.run.records[[*KEY, "seconds"]].merge(sound[ARM])
     pairs = pd.DataFrame([(name, *pair) for name, pair in found.items() if pair], columns=["problem", "same", "option"])
     rest = [name for name in KEY if name != "problem"]
     both = seconds.merge(pairs, on="problem")

@@ -12,7 +12,7 @@ from benchmarks.tables import Column
 from benchmarks.words import duration, two_digits
 from reports import formatting
 from reports.estimates import intervals, lasting, sound
-from reports.frames import ARM, BENCHMARK, plain
+from reports.frames import ARM, BENCHMARK
 from reports.report import Answer, Report
 from reports.tables import words_of
 from reports.tracks import PEAK
@@ -29,7 +29,7 @@ def tails(report: Report) -> pd.DataFrame:
     Of a replicate, each is the median over its turns.
     """
     of_turns = report.run.turns.dropna(subset=TIMES).groupby("record")[TIMES].median()
-    records = plain(sound(report.run.records)[[*ARM, "batch", "track", "run_id"]]).join(of_turns, how="inner")
+    records = sound(report.run.records)[[*ARM, "batch", "track", "run_id"]].join(of_turns, how="inner")
     number, known = records.groupby(ARM, sort=False).ngroup().to_numpy(), lasting(report.run)
     parts = [records.drop_duplicates(ARM)[[*ARM, "batch", "track"]].reset_index(drop=True)]
     for name in TIMES:
