@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from impls.core import command_line
@@ -20,9 +19,8 @@ try:
         from benchmarks.tables import output
         from benchmarks.words import count, listed
         from impls.core.files import write_text
-        from impls.core.text import one_line
-        from reports import dataset, frames, peak, publication, run_folder, site, terminal, texts
         from reports import fleet as fleets
+        from reports import frames, peak, publication, run_folder, site, terminal, texts
         from reports import tables as of_a_run
         from reports.estimates import PUBLISHED
 except ModuleNotFoundError as error:
@@ -32,8 +30,6 @@ except ModuleNotFoundError as error:
     sys.exit(command_line.NOT_INSTALLED)
 
 TOGETHER = Path("runs") / "report"
-MOST_PAGES = 100
-"""The most runs of a dataset that a page is built of."""
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,13 +38,8 @@ def cli() -> None:
     """Tables, charts and the page of measured runs."""
 
 
-where_option = click.option(
-    "--where", metavar="SQL", help="Of a dataset: only these runs, such as \"date > '2026-11-01'\"."
-)
-
-
 @cli.command("report", epilog=command_line.examples("reports report runs/ONE runs/OTHER --out both"))
-@click.argument("addresses", metavar="DIR...", nargs=-1, required=True)
+@click.argument("paths", metavar="DIR...", nargs=-1, required=True, type=Path)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -62,62 +53,11 @@ where_option = click.option(
     show_default=True,
     help="Of a single run, the tables to print: those that the headline is about, or all.",
 )
-@where_option
-def report(addresses: tuple[str, ...], out: Path | None, show: str, where: str | None) -> int:
-    """Rebuild tables, charts and the page. Also takes .parquet, the .json of `pytest benchmarks`, and a dataset.
+def report(paths: tuple[Path, ...], out: Path | None, show: str) -> int:
+    """Rebuild tables, charts and the page. Also takes .parquet, and the .json of `pytest benchmarks`.
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
-    given = [*(("--out", out) if out else ()), *(("--where", where) if where else ())]
-    more = command_line.again("reports", "report", *map(command_line.near, addresses), *given, "--show", "all")
-    with _folders(addresses, where) as (paths, damaged):
-        of_dataset = dataset.is_dataset(addresses[0])
-        code = _report(paths, out or TOGETHER if of_dataset else out, "" if show == "all" else more)
-        return 1 if damaged else code
-
-
-@contextlib.contextmanager
-def _folders(addresses: Sequence[str], where: str | None) -> Iterator[tuple[list[Path], bool]]:
-    """Yield the paths of the runs at some addresses: the chosen runs of a dataset are fetched for as long as needed.
-
-    And whether files of the dataset are damaged, which is said.
-    """
-    if not any(map(dataset.is_dataset, addresses)):
-        if where is not None:
-            raise click.UsageError("--where is for a dataset")
-        yield [Path(address) for address in addresses], False
-        return
-    if len(addresses) > 1:
-        raise click.UsageError("give one dataset, and nothing else")
-    with scratch() as folder:
-        with _dataset_errors():
-            source = dataset.Dataset(addresses[0])
-            chosen = source.runs(where or "")
-            _say_unreadable(source.unreadable)
-            if len(chosen) > MOST_PAGES:
-                raise click.UsageError(
-                    f"{len(chosen)} runs match, and a page shows at most {MOST_PAGES}: choose fewer with --where"
-                )
-            if not len(chosen):
-                raise click.ClickException("no run matches")
-            paths = source.fetch(chosen, folder)
-        yield sorted(paths), bool(source.unreadable)
-
-
-@contextlib.contextmanager
-def _dataset_errors() -> Iterator[None]:
-    """Say on one line what is wrong with a dataset, such as that its store knows no credentials."""
-    try:
-        yield
-    except Exception as error:
-        known = isinstance(error, ImportError | OSError | ValueError | NotImplementedError)
-        if not known and type(error).__module__.partition(".")[0] not in ("botocore", "duckdb"):
-            raise
-        needed = "a dataset needs the group `dataset` of pyproject.toml: " if isinstance(error, ImportError) else ""
-        raise click.ClickException(one_line(f"{needed}{error}")) from None
-
-
-def _report(paths: Sequence[Path], out: Path | None, more: str) -> int:
     runs = [path for path in paths if not run_folder.holds_a_report(path)]
     for path in paths:
         if path not in runs:
@@ -135,7 +75,9 @@ def _report(paths: Sequence[Path], out: Path | None, more: str) -> int:
         command_line.say(f"warning: {line}", err=True)
     page = command_line.near(target / "index.html")
     if len(reported) == 1:
-        terminal.show(reported[0], output(190), page, more)
+        given = ("--out", out) if out else ()
+        more = command_line.again("reports", "report", *map(command_line.near, paths), *given, "--show", "all")
+        terminal.show(reported[0], output(190), page, "" if show == "all" else more)
     elif reported:
         command_line.say(f"the page is {page}")
     return 1 if unreadable else 0
@@ -149,31 +91,28 @@ def _say_unreadable(errors: Sequence[frames.Unreadable]) -> None:
 @cli.command("site")
 @click.option(
     "--published",
-    metavar="DIR|DATASET",
-    default=str(PUBLISHED),
-    help="The folder of the runs, or a dataset such as s3://bucket/name.  [default: reports/published]",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    default=PUBLISHED,
+    help="The folder of the runs.  [default: reports/published]",
 )
-@where_option
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=Path("site"), show_default=True
 )
-def build_site(published: str, where: str | None, out: Path) -> int:
+def build_site(published: Path, out: Path) -> int:
     """Build the site of the published runs."""
-    with _folders([published], where) as (paths, damaged):
-        here = paths[0].glob(f"*/{frames.RESULTS}")
-        runs = paths if dataset.is_dataset(published) else sorted(path.parent for path in here)
-        reported, unreadable = run_folder.reports(runs, out / publication.RUNS, out, publication.OF_A_RUN)
-        _say_unreadable(unreadable)
-        if not reported:
-            raise click.ClickException(f"{published} holds no run")
-        publication.build(out, reported)
+    runs = frames.folders(published)
+    reported, unreadable = run_folder.reports(runs, out / publication.RUNS, out, publication.OF_A_RUN)
+    _say_unreadable(unreadable)
+    if not reported:
+        raise click.ClickException(f"{published} holds no run")
+    publication.build(out, reported)
     command_line.say(f"the site is {out / 'index.html'}")
-    return 1 if unreadable or damaged else 0
+    return 1 if unreadable else 0
 
 
 @cli.command()
 @click.argument("paths", metavar="[RUN]...", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--dataset", "address", metavar="ADDRESS", help="Add them to a dataset: a folder, or s3://bucket/name.")
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
@@ -181,7 +120,7 @@ def build_site(published: str, where: str | None, out: Path) -> int:
     default=PUBLISHED,
     help="The folder of published runs.  [default: reports/published]",
 )
-def publish(paths: tuple[Path, ...], address: str | None, to: Path) -> int:
+def publish(paths: tuple[Path, ...], to: Path) -> int:
     """File runs under reports/published, and write the texts anew.
 
     Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run. They
@@ -193,22 +132,17 @@ def publish(paths: tuple[Path, ...], address: str | None, to: Path) -> int:
             runs = [frames.read_run(path) for path in publication.gathered(paths, folder)]
         except ValueError as error:
             raise click.ClickException(str(error)) from None
-        refused = sum([not _published(run, address, to) for run in runs])
-    if not address:
-        command_line.say(f"written anew: {listed(['the tables', *texts.write(to)])}")
+        refused = sum([not _published(run, to) for run in runs])
+    command_line.say(f"written anew: {listed(['the tables', *texts.write(to)])}")
     return 1 if refused else 0
 
 
-def _published(run: frames.Run, address: str | None, to: Path) -> bool:
+def _published(run: frames.Run, to: Path) -> bool:
     """Publish a run that is good enough, and return whether it is; say which it is not, and why."""
-    path = run.folder
     faults = list(publication.faults(run))
     for fault in faults:
-        command_line.say(f"not published: {path.name}: {fault}", err=True)
-    if not faults and address:
-        with _dataset_errors():
-            command_line.say(f"published: {address}, run {dataset.Dataset(address).put(path)}")
-    elif not faults:
+        command_line.say(f"not published: {run.folder.name}: {fault}", err=True)
+    if not faults:
         place = publication.publish(run, to)
         rounds = f", {count(len(run.rounds), 'round')}" if run.metadata.rounds else ""
         command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")

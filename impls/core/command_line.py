@@ -54,9 +54,8 @@ def describe(error: BaseException) -> str:
 
 
 def near(path: str | os.PathLike[str]) -> str:
-    """Return a path or an address as a user can copy it: a path below the present folder is from there."""
-    text = os.fspath(path)
-    return text.removeprefix(os.path.join(os.getcwd(), ""))  # noqa: PTH109, PTH118 - as text, since s3:// has two slashes
+    """Return a path as a user can copy it: a path below the present folder is from there."""
+    return str(path).removeprefix(f"{Path.cwd()}/")
 
 
 def again(module: str, *words: object) -> str:
