@@ -62,7 +62,7 @@ def report(paths: tuple[Path, ...], out: Path | None, show: str) -> int:
     for path in paths:
         if path not in runs:
             command_line.say(f"skipped: {path} holds a report, not a run", err=True)
-    alone = len(paths) == 1 and paths[0].is_dir() and (out is None or run_folder.same(out, paths[0]))
+    alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
     target = paths[0] if alone else out or TOGETHER
     reported, unreadable = run_folder.reports(runs, None if alone else target, target)
     _say_unreadable(unreadable)

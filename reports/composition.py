@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -15,9 +15,10 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.tables import Column
 from reports import formatting, tables
+from reports.charts.drawing import Drawing
 from reports.frames import ARM, Run, machine_label
 from reports.headline import Recommendation, clearly_fastest, recommendations
-from reports.report import PURPOSES, Report, Shown
+from reports.report import PURPOSES, Answer, Report
 from reports.tables import is_ok, words_of
 from reports.today import OLDER, is_today, of_today
 from reports.verdict import YES
@@ -97,15 +98,13 @@ def _weight(found: Recommendation) -> tuple[int, int]:
     return int((~found.timed["older"]).sum()), found.compared
 
 
-def sections(machine: Machine) -> Mapping[str, list[tuple[Shown, Report]]]:
-    """Return what the sections of a page show of a machine: each chart and answer, of the run that shows most of it."""
-    found: dict[str, list[tuple[Shown, Report]]] = {}
+def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
+    """Return each chart and answer of a machine's runs, and the run that shows most of it, which it is from."""
+    found: dict[str, list[tuple[Drawing | Answer, Report]]] = {}
     for report in machine.runs:
         for each in report.shown:
-            found.setdefault(each.name, []).append((each, report))
-    most = (max(same, key=lambda pair: (of_today(pair[1].run), pair[0].size)) for same in found.values())
-    chosen = sorted(most, key=lambda pair: pair[0].order)
-    return {name: [pair for pair in chosen if pair[0].section == name] for name in {pair[0].section for pair in chosen}}
+            found.setdefault(each.title, []).append((each, report))
+    return [max(same, key=lambda pair: (of_today(pair[1].run), pair[0].size)) for same in found.values()]
 
 
 def best(baseline: str) -> tuple[Column, ...]:
@@ -133,24 +132,10 @@ KEYS = ("device", "problem", "workload", "mode", "track")
 """What rows are filtered by, beside the machine, the run and the implementation's name."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row of the page: a row of a summary, and what it says when it is opened."""
-
-    id: str
-    row: Any
-    style: str
-    older: bool
-    keys: dict[str, str]
-    report: Report
-    more: Sequence[tuple[str, str]]
-    replicates: str
-    command: str
-
-    def number(self, column: Column) -> str:
-        """Return the number by which a column sorts; empty where it is not known."""
-        value = getattr(self.row, str(column.sort))
-        return "" if pd.isna(value) else f"{float(value):.6g}"
+def number(row: Any, column: Column) -> str:
+    """Return the number by which a column sorts a row of a summary; empty where it is not known."""
+    value = getattr(row, str(column.sort))
+    return "" if pd.isna(value) else f"{float(value):.6g}"
 
 
 def of_page(baseline: str, several_devices: bool) -> list[Column]:
@@ -170,30 +155,32 @@ def address(run: str, row: Any) -> str:
     return "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(part)) for part in parts if part)
 
 
-def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[Row]:
-    """Yield the rows of some runs, each with the name of its machine; the first run heads the page."""
+def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of some runs, each with the name of its machine; the first run heads the page.
+
+    A row of a summary has with it what the page says where it is opened, by the names in the template.
+    """
     for machine, report in runs:
         new = set(report.summary.loc[is_today(report.summary), "implementation"])
-        seconds = {
-            arm: found["seconds"].dropna().to_numpy(float) for arm, found in report.run.records.groupby(ARM, sort=False)
-        }
+        arms = report.run.records.groupby(ARM, sort=False)["seconds"]
+        seconds = {arm: found.dropna().to_numpy(float) for arm, found in arms}
         for section in tables.sections(report):
             rest = [column for column in section.columns if column.key not in SHOWN]
             for row in section.rows:
                 times = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()
-                yield Row(
-                    id=address("" if report is runs[0][1] else report.name, row),
-                    row=row,
-                    style=tables.style(row)
+                yield {
+                    "id": address("" if report is runs[0][1] else report.name, row),
+                    "row": row,
+                    "style": tables.style(row)
                     + (" fastest" if is_ok(row) and row.fastest == YES else "")
                     + ("" if row.implementation in new else " older"),
-                    older=row.implementation not in new,
-                    keys={"machine": machine, "run": report.name, **{name: str(getattr(row, name)) for name in KEYS}},
-                    report=report,
-                    more=[(column.name, text) for column in rest if is_ok(row) and (text := column.cell(row))],
-                    replicates=", ".join(map(formatting.duration, times)),
-                    command=command(report.run, row),
-                )
+                    "older": row.implementation not in new,
+                    "data": {"machine": machine, "run": report.name} | {name: getattr(row, name) for name in KEYS},
+                    "report": report,
+                    "more": [(column.name, text) for column in rest if is_ok(row) and (text := column.cell(row))],
+                    "replicates": ", ".join(map(formatting.duration, times)),
+                    "command": command(report.run, row),
+                }
 
 
 def command(run: Run, row: Any) -> str:

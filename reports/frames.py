@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pandas as pd
@@ -186,6 +185,6 @@ def machine_label(metadata: Metadata) -> str:
     return f"{processors.key(machine)}{gpu}, {threads}"
 
 
-def began(run_id: str) -> Any:
-    """Return when a run began, in UTC, as its id says; NaT where the id does not say it."""
-    return pd.to_datetime(run_id.partition("-")[0], format="%Y%m%dT%H%M%S", utc=True, errors="coerce")
+def began(run_id: str) -> str:
+    """Return the day on which a run began, in UTC, as its id says, such as `2026-11-24`."""
+    return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"

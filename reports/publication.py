@@ -21,7 +21,7 @@ from reports.charts.drawing import file_name
 from reports.documents import documents
 from reports.frames import ARM, Run, machine_label
 from reports.report import Report
-from reports.run_folder import copy_raw, is_free
+from reports.run_folder import copy_raw
 
 RUNS = "runs"
 """The folder of the site with a folder for each run, whose addresses never change."""
@@ -137,7 +137,7 @@ def publish(run: Run, folder: Path) -> Path:
         shutil.rmtree(old)
     name = run.folder.resolve().name
     place = folder / name
-    if not is_free(run, place):
+    if place.exists() and frames.read_run(place).run_id != run.run_id:
         place = folder / file_name(name, run.run_id)
     place.mkdir(parents=True, exist_ok=True)
     copy_raw(run, place)

@@ -34,24 +34,10 @@ class Answer:
         """The rows of the table, as its columns take them."""
         return list(self.frame.itertuples(index=False))
 
-
-@dataclass(frozen=True)
-class Shown:
-    """What a part made of a run, and where the page shows it."""
-
-    what: Drawing | Answer
-    section: str
-    order: int
-
-    @property
-    def name(self) -> str:
-        """What it is known by: the same in each run that has it."""
-        return self.what.title if isinstance(self.what, Answer) else self.what.name
-
     @property
     def size(self) -> int:
-        """How much it shows: its marks, or its rows."""
-        return len(self.what.frame if isinstance(self.what, Answer) else self.what.said)
+        """How much it shows: its rows."""
+        return len(self.frame)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +56,7 @@ class Report:
     name: str = ""
     raw: str = ""
     raw_files: Sequence[tuple[str, str]] = ()
-    shown: Sequence[Shown] = ()
+    shown: Sequence[Drawing | Answer] = ()
 
     @property
     def baseline(self) -> str:
@@ -80,7 +66,7 @@ class Report:
     @property
     def answers(self) -> list[Answer]:
         """Its answers, without the charts."""
-        return [each.what for each in self.shown if isinstance(each.what, Answer)]
+        return [each for each in self.shown if isinstance(each, Answer)]
 
     @property
     def label(self) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
-from benchmarks import json_files
-from benchmarks.metadata import Metadata
 from impls.core.files import write_text, write_whole
 from reports import frames, parts, site, tables, today
 from reports.charts.drawing import file_name
@@ -24,10 +22,8 @@ RAW = {
     "results.json": "pytest-benchmark's (JSON)",
     "environment.json": "machine and versions (JSON)",
 }
-WRITTEN = ("summary.csv", "table.md", "table.tex", "figures")
-OF_A_SITE = ("summary.csv", "docs")
 TITLE = b"<title>Which LSTM is fastest?"
-"""What is near the start of every page of this suite."""
+"""What every index.html of this suite has."""
 COPIED = [name for name in RAW if name != "results.json"]
 
 
@@ -46,12 +42,12 @@ def reports(
         The runs in the order of a page, and of each other path why it can't be read.
 
     Raises:
-        click.ClickException: a folder holds another run or page, which must not be lost.
+        click.ClickException: the page's folder holds something else than a report, which must not be lost.
     """
     read, unreadable = frames.read_runs(paths)
     runs = today.in_order(read)
-    if runs and (mine := _of_somebody_else(page, OF_A_SITE if links else ())):
-        raise click.ClickException(f"{page / mine} is not of this suite; give another --out")
+    if runs and folder and not _is_free(page):
+        raise click.ClickException(f"{page} holds something else than a report; give another --out")
     named = zip(runs, names(runs), strict=True)
     return [_write(run, name, folder / name if folder else page, page, links) for run, name in named], unreadable
 
@@ -81,42 +77,18 @@ def complete(run: Run, name: str = "") -> Report:
     return replace(report, shown=list(parts.made(report)))
 
 
-def is_free(run: Run, folder: Path) -> bool:
-    """Return whether a folder has nothing that a report of this run would replace, or is one already."""
-    source = run.folder if run.folder.is_file() else run.folder / "environment.json"
-    copied = folder / source.name
-    if not copied.exists():
-        return not any((folder / name).exists() for name in (*RAW, *WRITTEN))
-    if run.folder.is_file():
-        return copied.read_bytes() == source.read_bytes()
-    try:
-        return json_files.read(copied, Metadata).run.run_id == run.run_id
-    except ValueError:
-        return False
-
-
 def copy_raw(run: Run, folder: Path) -> None:
-    """Copy a run's raw files into a folder, unless it is the run's own; click.ClickException where it has another."""
-    sources = [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
-    if same(run.folder, folder):
-        return
-    if not is_free(run, folder):
-        raise click.ClickException(f"{folder} holds something else than this run; give another --out")
-    for source in sources:
-        if source.is_file():
-            write_whole(folder / source.name, lambda temporary, source=source: shutil.copyfile(source, temporary))  # type: ignore[misc]
-
-
-def same(one: Path, other: Path) -> bool:
-    """Whether two paths are the same after symbolic links, also where these go in a circle."""
-    return os.path.realpath(one) == os.path.realpath(other)
+    """Copy a run's raw files into a folder, unless it is the run's own."""
+    if run.folder.resolve() != folder.resolve():
+        for source in [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]:
+            write_whole(folder / source.name, partial(shutil.copyfile, source))
 
 
 def names(runs: Sequence[Run]) -> list[str]:
     """Return a name for each run, made of its folder's or file's name; no two are the same."""
     taken: list[str] = []
     for run in runs:
-        path = Path(os.path.realpath(run.folder))
+        path = run.folder.resolve()
         name = file_name(path.name if path.is_dir() else path.stem) or "run"
         taken.append(file_name(name, run.run_id) if name in (*taken, "figures") else name)
     return taken
@@ -124,14 +96,11 @@ def names(runs: Sequence[Run]) -> list[str]:
 
 def holds_a_report(path: Path) -> bool:
     """Return whether a folder is what was made of several runs: a page without raw files of its own."""
-    return os.path.isfile(path / "index.html") and not any((path / name).exists() for name in RAW)  # noqa: PTH113 — of any length
+    return (path / "index.html").is_file() and not any((path / name).exists() for name in RAW)
 
 
-def _of_somebody_else(folder: Path, names: Sequence[str]) -> str:
-    """Return the name of what a page would replace and this suite has not made; nothing where there is none."""
-    pages = [page for page in map(folder.joinpath, site.PAGES) if page.is_file()]
-    for page in pages:
-        with page.open("rb") as file:
-            if TITLE not in file.read(2**13):
-                return page.name
-    return "" if pages else next((name for name in names if (folder / name).exists()), "")
+def _is_free(folder: Path) -> bool:
+    """Return whether a folder is empty, or holds a page of this suite."""
+    if not (folder / "index.html").is_file():
+        return not folder.is_dir() or not any(folder.iterdir())
+    return TITLE in (folder / "index.html").read_bytes()

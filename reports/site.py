@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,14 @@ from benchmarks.record import harmless
 from benchmarks.words import count, listed
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, estimates, headline, today
+from reports import composition, headline, today
 from reports.charts import shapes, style
-from reports.charts.drawing import Drawing, write
+from reports.charts.drawing import write
 from reports.composition import Machine
 from reports.documents import Document
 from reports.frames import Run, began
-from reports.headline import Recommendation
-from reports.preamble import notes, preamble, torch_and_jax
-from reports.report import PURPOSES, Report, Shown
+from reports.preamble import notes, peak_and_noise, preamble, torch_and_jax
+from reports.report import PURPOSES, Report
 from reports.tracks import LIMITS
 
 TABLES = [
@@ -58,24 +56,11 @@ SECTIONS = {
 """The sections of the page, each with its title."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """What the page says of one machine.
+def _part(machine: Machine, folder: Path) -> dict[str, Any]:
+    """Return what the page says of one machine, by the names in its template.
 
-    Of what is `advised`, `of_head` has the shapes of the run that heads it. `shown` is by section, each with its run.
+    Of what is `advised`, `of_head` has the shapes of the run that heads it. Each thing that is `shown` has its run.
     """
-
-    machine: Machine
-    answer: str
-    exceptions: Sequence[str]
-    measured: str
-    advised: Sequence[Recommendation]
-    of_head: Sequence[Recommendation]
-    drawings: Sequence[Drawing]
-    shown: Mapping[str, Sequence[tuple[Shown, Report]]]
-
-
-def _part(machine: Machine, folder: Path) -> Part:
     advised = composition.advice(machine)
     problems = set(machine.head.summary["problem"].astype(str))
     of_head = [each for each in advised if each.problem in problems]
@@ -86,15 +71,22 @@ def _part(machine: Machine, folder: Path) -> Part:
         timed = [rows[rows["device"] == device] for rows in every]
         if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
             drawings.append(write(drawn, folder / "figures"))
-    shown = composition.sections(machine)
-    return Part(machine, *headline.answer(advised), _measured(machine), advised, of_head, drawings, shown)
+    answer, exceptions = headline.answer(advised)
+    return {
+        "machine": machine,
+        "answer": answer,
+        "exceptions": exceptions,
+        "measured": _measured(machine),
+        "advised": advised,
+        "of_head": of_head,
+        "drawings": drawings,
+        "shown": composition.shown(machine),
+    }
 
 
 def _measured(machine: Machine) -> str:
     """Return such as `Measured on 2026-11-25: 12 implementations, each of which agrees with a float64 reference.`."""
     run, records = machine.head.run, pd.concat([each.run.records for each in machine.runs])
-    date = began(run.run_id)
-    when = "Measured" if pd.isna(date) else f"Measured on {date:%Y-%m-%d}"
     timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
     older = timed["implementation"].nunique() - timed.loc[today.is_today(timed), "implementation"].nunique()
     old = f" ({older} by {today.OLDER})" if older else ""
@@ -104,7 +96,10 @@ def _measured(machine: Machine) -> str:
     number = count(timed["implementation"].nunique(), "implementation")
     bad = records.loc[~records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
     failed = f" {listed(sorted(set(bad.astype(str))))} failed: see all rows." if len(bad) else ""
-    return f"{when}: {number}{old}, each of which agrees with a float64 reference.{failed}{versions}{cpu_only}"
+    when = began(run.run_id)
+    return (
+        f"Measured on {when}: {number}{old}, each of which agrees with a float64 reference.{failed}{versions}{cpu_only}"
+    )
 
 
 def _covered(found: Sequence[Machine], devices: set[str]) -> str:
@@ -115,65 +110,28 @@ def _covered(found: Sequence[Machine], devices: set[str]) -> str:
     return f"{where}{gpu}. Another machine may give another order: measure there."
 
 
-def _noise(run: Run) -> str:
-    """Return a sentence on how far replicates are apart."""
-    noise = estimates.noise(run)
-    if not noise.words:
-        return "The noise is not known: there is one replicate."
-    busy = " The machine was busy or unsteady: measure again before you believe these times." if noise.unsteady else ""
-    return f"Noise: {noise.words} (the median standard deviations).{busy}"
-
-
-def _compared(advised: Recommendation) -> str:
+def _compared(advised: headline.Recommendation) -> str:
     """Return such as `Of 12 implementations, on 2026-11-25.`."""
-    date = began(advised.report.run.run_id)
-    when = "" if pd.isna(date) else f", on {date:%Y-%m-%d}"
-    when += f", some of {today.OLDER}" if advised.timed["older"].any() else ""
-    return f"Of {count(advised.compared, 'implementation')}{when}. Brackets are 95 % intervals."
+    older = f", some of {today.OLDER}" if advised.timed["older"].any() else ""
+    number = count(advised.compared, "implementation")
+    return f"Of {number}, on {began(advised.report.run.run_id)}{older}. Brackets are 95 % intervals."
 
 
 def cite(run: Run) -> str:
     """Return a line by which a text can name a run."""
-    date, commit = began(run.run_id), run.metadata.commit
-    when = "" if pd.isna(date) else f"{date:%Y-%m-%d}, "
-    dirty = " with changes" if commit.dirty else ""
+    commit = run.metadata.commit
     return one_line(
-        f"lstm-bench, run {run.run_id}, {when}commit {(commit.id or 'unknown')[:12]}{dirty},"
-        f" {processors.words(run.metadata.machine)}"
+        f"lstm-bench, run {run.run_id}, {began(run.run_id)}, commit {(commit.id or 'unknown')[:12]}"
+        f"{' with changes' if commit.dirty else ''}, {processors.words(run.metadata.machine)}"
     )
-
-
-@functools.cache
-def _citation() -> Mapping[str, str]:
-    """Return the fields of CITATION.cff; none where there is no such file."""
-    path = ROOT / "CITATION.cff"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return dict(re.findall(r'^[\s-]*([a-z-]+): "?(.+?)"?$', text, re.MULTILINE))
-
-
-def bibtex(run: Run) -> str:
-    """Return the entry for BibTeX of a run."""
-    known, escaped = _citation(), str.maketrans({sign: f"\\{sign}" for sign in "&%$#_{}"})
-    fields = {
-        "title": known.get("title", "lstm-bench"),
-        "author": known.get("name", ""),
-        "version": known.get("version", ""),
-        "year": known.get("date-released", "")[:4],
-        "url": repository(),
-        "note": cite(run),
-    }
-    entries = [
-        f"{name} = {{{value if name == 'url' else value.translate(escaped)}}}"
-        for name, value in fields.items()
-        if value
-    ]
-    return f"@software{{lstm-bench, {', '.join(entries)}}}"
 
 
 def repository() -> str:
     """Return the address of the suite: that of CITATION.cff, or of the repository whose CI builds this; or nothing."""
+    if known := re.search(r'(?m)^repository-code: "?(.+?)"?$', (ROOT / "CITATION.cff").read_text(encoding="utf-8")):
+        return known[1]
     server, name = (os.environ.get(f"GITHUB_{part}", "") for part in ("SERVER_URL", "REPOSITORY"))
-    return _citation().get("repository-code") or (f"{server}/{name}" if server and name else "")
+    return f"{server}/{name}" if server and name else ""
 
 
 def _look(*scripts: str) -> Mapping[str, str]:
@@ -236,8 +194,8 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     parts = [_part(machine, folder) for machine in found]
     head = found[0].head
     present = {
-        "shapes": any(part.advised for part in parts),
-        "more": any("more" in part.shown for part in parts),
+        "shapes": any(part["advised"] for part in parts),
+        "more": any(part["shown"] for part in parts),
     }
     devices = {device for report in reports for device in report.summary["device"].astype(str)}
     standing = [(machine.label, report) for machine in found for report in machine.runs]
@@ -253,14 +211,13 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         files=TABLES,
         reports=reports,
         devices=sorted(devices),
-        shapes=list(dict.fromkeys(each.problem for part in parts for each in (*part.of_head, *part.advised))),
-        noises=[("" if report is head else f"{report.label}.", _noise(report.run)) for _, report in standing],
+        shapes=list(dict.fromkeys(each.problem for part in parts for each in (*part["of_head"], *part["advised"]))),
+        noises=[(report.label, line) for _, report in standing for line in peak_and_noise(report.run)],
         covered=_covered(found, devices),
         best=composition.best(head.baseline),
         purposes=PURPOSES,
         notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(head.run)],
         cite=cite,
-        bibtex=bibtex,
         compared=_compared,
         preamble=preamble,
     )
@@ -272,6 +229,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         columns=composition.of_page(head.baseline, len(devices) > 1),
         older=today.OLDER,
         rows=list(composition.rows(standing)),
+        number=composition.number,
     )
     for name, text in zip(PAGES, (index, rows), strict=True):
         write_text(folder / name, text)

@@ -76,7 +76,7 @@ def _measured(report: Report) -> str:
     machine = report.run.metadata.machine
     words = f"{processors.words(machine)}, {count(machine.cores or 0, 'core')}"
     often = f"{count(len(report.run.rounds), 'round')}, the last on " if len(report.run.rounds) > 1 else ""
-    return f"{words}; {torch_and_jax(report.run)}; {often}{frames.began(report.run.run_id):%Y-%m-%d}"
+    return f"{words}; {torch_and_jax(report.run)}; {often}{frames.began(report.run.run_id)}"
 
 
 def _faster(rows: dict[str, Any]) -> list[Any]:

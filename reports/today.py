@@ -41,10 +41,9 @@ def age(row: Any) -> str:
 def in_order(runs: Iterable[Run]) -> list[Run]:
     """Return runs in the order of a page: those with most implementations of today's code, and among them the newest.
 
-    So a quick run does not hide a full one. Ids start with the time; one without a time comes last.
+    So a quick run does not hide a full one. Ids start with the time.
     """
-    newest = sorted(runs, key=lambda run: (run.run_id[:1].isdigit(), run.run_id), reverse=True)
-    return sorted(newest, key=lambda run: -of_today(run))
+    return sorted(runs, key=lambda run: (of_today(run), run.run_id), reverse=True)
 
 
 def of_today(run: Run) -> int:

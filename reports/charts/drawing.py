@@ -1,4 +1,4 @@
-"""A chart: its data in words, its specification, and how it becomes the SVG of the page, and files."""
+"""A chart: its data in words, its specification, and how it becomes the SVG of the page, and a file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ import pandas as pd
 import vl_convert
 from altair.utils import schemapi
 
-from impls.core.files import write_text, write_whole
+from impls.core.files import write_text
 from impls.core.text import one_line
 from reports.charts import style
 
 WIDTH = 344
 """The width of a chart in pixels: that of a phone. A wider page has several side by side."""
-SCALE = 2
-"""The pixels of a PNG for each of the SVG."""
 VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 """The version of Vega-Lite for which Altair writes, such as `6.1`."""
 SVG = "http://www.w3.org/2000/svg"
@@ -36,7 +34,7 @@ class Drawing:
     """One chart.
 
     Attributes:
-        name: that of its files.
+        name: that of its file.
         title, alt: what stands above it, and what it shows for those who can't see it.
         said: what it shows in words: a line for each mark.
         chart: gives its specification, as a chart of Altair; None once it is written.
@@ -49,6 +47,11 @@ class Drawing:
     said: Sequence[str]
     chart: Callable[[], Any] | None
     drawn: str = ""
+
+    @property
+    def size(self) -> int:
+        """How much it shows: its marks."""
+        return len(self.said)
 
 
 def file_name(*parts: str) -> str:
@@ -102,14 +105,11 @@ def svg(drawing: Drawing) -> str:
 
 
 def write(drawing: Drawing, folder: Path) -> Drawing:
-    """Write NAME.svg, which follows its reader's color scheme, and NAME.png on white, and return it with its SVG."""
+    """Write NAME.svg, which follows its reader's color scheme, and return the drawing with its SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = svg(drawing)
     start, _, rest = drawn.partition(">")
     dark = f"@media screen and (prefers-color-scheme: dark){{{style.dark_rules()}}}"
     title = f"<title>{escape(one_line(drawing.title))}</title>"
     write_text(folder / f"{drawing.name}.svg", f"{start}>{title}<style>{dark}</style>{rest}")
-    on_white = f'{start}><rect width="100%" height="100%" fill="#fff" />{rest}'
-    png = vl_convert.svg_to_png(on_white, scale=SCALE)
-    write_whole(folder / f"{drawing.name}.png", lambda path: path.write_bytes(png))
     return replace(drawing, chart=None, drawn=drawn)

@@ -52,7 +52,7 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
     drawn = every[every["ratio"] <= SLOWEST]
     problems = [one_line(str(rows["problem"].iloc[0])) for rows in found]
     sentences = said(drawn, partial(_said, baseline))
-    axis = f"time, × {style.plain(baseline)}"
+    axis = f"time, × {one_line(baseline, 30)}"
     return dots(drawn, problems, sentences, axis, file_name("shapes", mode, device, label), title, text)
 
 
@@ -86,7 +86,7 @@ def dots(
     )
 
     def chart() -> Any:
-        ticks = style.ticks(*ends, max(3, width // 40))
+        ticks = [2.0**k for k in range(-9, 4) if 2.0**k >= ends[0]]
         axis: dict[str, Any] = {
             "scale": alt.Scale(type="log", domain=list(ends), nice=False, clamp=True),
             "axis": alt.Axis(values=ticks, title=axis_title, grid=True, format="~g"),
@@ -125,7 +125,7 @@ def _placed(data: pd.DataFrame, scale: float) -> list[tuple[str, str]]:
     found = []
     row: Any
     for row in data.itertuples(index=False):
-        name = style.plain(row.implementation, 24)
+        name = one_line(row.implementation, 24)
         half = len(name) * LETTER / 2 + 3
         at = scale * log(row.ratio)
         free = [side for side in ("above", "below") if ends.get((row.problem, side), -1e9) <= at - half]

@@ -12,9 +12,6 @@ from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios, trai
 from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
-SECTION, ORDER = "more", 40
-
-
 CHANGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "Is torch.compile worth it?": (
         "Compared with the same code without it:",

@@ -19,8 +19,6 @@ from reports.report import PURPOSES, Answer, Report
 from reports.tables import ratio, word, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR
 
-SECTION, ORDER = "more", 60
-
 OPTIONS: Mapping[str, tuple[Any, str]] = {
     "dtype": ("float32", "{dtype}"),
     "resets": (False, "state starts anew"),

@@ -13,8 +13,6 @@ from reports.tables import WHERE, ratio, words_of
 from reports.today import file_of
 from reports.verdict import FASTER, verdicts
 
-SECTION, ORDER = "more", 50
-
 
 def compared(report: Report) -> pd.DataFrame:
     """Return the row of each release but the newest, with the ratio of its time to the newest's, oldest first.

@@ -17,7 +17,6 @@ from reports.report import Answer, Report
 from reports.tables import words_of
 from reports.tracks import PEAK
 
-SECTION, ORDER = "more", 55
 TITLE = "How late is the slowest step of a stream?"
 TIMES = ["seconds", "p99_seconds", "largest_seconds"]
 """The median, the 99th percentile and the largest of a turn's calls."""

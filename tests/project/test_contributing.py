@@ -8,7 +8,6 @@ import pytest
 
 from reports import formatting, frames
 from reports.charts.drawing import svg as drawn_by
-from reports.site import SECTIONS
 from tests.helpers.answers import report_of
 from tests.helpers.processes import ROOT, SMALL, impls
 from tests.helpers.records import publishable
@@ -45,7 +44,6 @@ def added(code, folder):
     """The report of a run, and what a part makes of it."""
     module = types.ModuleType("added")
     exec(code, vars(module))
-    assert module.SECTION in SECTIONS
     report = report_of(frames.read_run(publishable(folder)))
     return report, list(module.make(report))
 

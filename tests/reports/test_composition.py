@@ -9,7 +9,6 @@ import pytest
 
 from reports import composition, today, tracks
 from reports.charts.drawing import Drawing
-from reports.report import Shown
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
@@ -112,7 +111,7 @@ def test_the_advice_is_from_the_run_that_compared_most_implementations(machine):
 
 def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path):
     def shown(name, marks):
-        return Shown(Drawing(name, name, name, ["a mark"] * marks, None, "<svg/>"), "more", 1)
+        return Drawing(name, name, name, ["a mark"] * marks, None, "<svg/>")
 
     charts = {"full": [shown("a", 2), shown("b", 3)], "shape": [shown("a", 5), shown("b", 3)]}
     problems = {"full": ("p",), "shape": ("q",)}
@@ -120,8 +119,7 @@ def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path):
         dataclasses.replace(measured(tmp_path, name, problems=problems[name]), shown=charts[name]) for name in charts
     ]
     (machine,) = composition.machines(drawn)
-    found = composition.sections(machine)["more"]
-    assert sorted((each.name, report.name) for each, report in found) == [("a", "shape"), ("b", "full")]
+    assert [(each.name, report.name) for each, report in composition.shown(machine)] == [("a", "shape"), ("b", "full")]
 
 
 def test_rows_stand_by_track_then_by_their_mean_log_and_last_without_one():

@@ -1,7 +1,6 @@
 """The parts of a report are the files of a folder."""
 
 from reports import parts
-from reports.site import SECTIONS
 from tests.helpers.answers import report_of
 from tests.helpers.records import SMALL, save
 
@@ -9,22 +8,19 @@ NEW = """
 import pandas as pd
 from benchmarks.tables import Column
 from reports.report import Answer
-SECTION, ORDER = "more", 1
 def make(report):
     columns = [Column("n", "number", lambda row: str(row.n))]
     yield Answer("Is it found?", f"In a run of {report.baseline}.", columns, pd.DataFrame({"n": [1, 2]}))
 """
 
 
-def test_a_new_file_is_a_part_and_its_order_gives_its_place(tmp_path, monkeypatch):
-    assert {part.SECTION for part in parts.parts()} <= set(SECTIONS)
+def test_a_new_file_is_a_part(tmp_path, monkeypatch):
     (tmp_path / "added_by_a_test.py").write_text(NEW)
     monkeypatch.setattr(parts, "__path__", [*parts.__path__, str(tmp_path)])
     parts.parts.cache_clear()
     try:
-        first, *_ = parts.made(report_of(save(tmp_path / "run", SMALL)))
+        *_, answer = parts.made(report_of(save(tmp_path / "run", SMALL)))
     finally:
         parts.parts.cache_clear()
-    assert (first.name, first.section, first.size) == ("Is it found?", "more", 2)
-    answer = first.what
+    assert (answer.title, answer.size) == ("Is it found?", 2)
     assert [[column.cell(row) for column in answer.columns] for row in answer.rows] == [["1"], ["2"]]

@@ -68,7 +68,7 @@ def written(tmp_path_factory):
     assert done.return_value == 1
     assert len(done.stderr.splitlines()) == 3
     made = [path for path in (folder / "out").rglob("*") if path.is_file()]
-    texts = {path.name: path.read_text() for path in made if path.suffix not in (".png", ".parquet")}
+    texts = {path.name: path.read_text() for path in made if path.suffix != ".parquet"}
     assert {"table.md", "table.tex", "summary.csv", "index.html", "rows.html"} <= set(texts)
     return folder, texts | {"stdout": done.stdout, "stderr": done.stderr}
 

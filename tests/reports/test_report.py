@@ -1,12 +1,9 @@
 """The command `report`: every file of a run, or one line that says why not."""
 
-import click
 import pytest
 from click.testing import CliRunner
 
-from reports import run_folder
 from reports.__main__ import cli
-from reports.run_folder import OF_A_SITE, RAW
 from tests.helpers.records import SMALL, failed, record, save, trained
 
 WHERE = {"workload": "sequence", "mode": "train_step"}
@@ -31,7 +28,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
         found.append(content(tmp_path / name / "run"))
     one, other = found
     assert {"summary.csv", "table.md", "table.tex", "index.html", "rows.html"} <= set(one)
-    assert {path[-4:] for path in one if path.startswith("figures/shapes-")} == {".svg", ".png"}
+    assert {path[-4:] for path in one if path.startswith("figures/shapes-")} == {".svg"}
     assert {name for name in one if one[name] != other[name]} <= {"results.parquet"}
 
 
@@ -91,9 +88,7 @@ def test_a_folder_that_holds_a_report_is_skipped_with_one_line(tmp_path):
     assert "there is no run" in alone.stderr
 
 
-@pytest.mark.parametrize(
-    "name", ["index.html", "rows.html", *(f"run/{name}" for name in (*RAW, "summary.csv", "table.md"))]
-)
+@pytest.mark.parametrize("name", ["index.html", "rows.html", "run/results.json", "notes.txt"])
 def test_a_users_own_files_are_not_replaced(name, tmp_path):
     run, mine = save(tmp_path / "run", SMALL).folder, tmp_path / "out" / name
     for _ in range(2):  # onto its own files it writes again
@@ -106,17 +101,6 @@ def test_a_users_own_files_are_not_replaced(name, tmp_path):
     assert done.exit_code == 1
     assert "give another --out" in done.output
     assert content(tmp_path / "out") == {name: b"<title>mine</title>"}
-
-
-@pytest.mark.parametrize("name", OF_A_SITE)
-def test_a_site_is_not_built_over_a_users_files(name, tmp_path):
-    mine = tmp_path / "out" / name
-    mine.parent.mkdir()
-    mine.write_text("mine")
-    run = save(tmp_path / "run", SMALL).folder
-    with pytest.raises(click.ClickException, match="give another --out"):
-        run_folder.reports([run], tmp_path / "out" / "runs", tmp_path / "out", [("docs/x.html", "x")])
-    assert content(tmp_path / "out") == {name: b"mine"}
 
 
 @pytest.mark.process
