@@ -46,14 +46,7 @@ def cli() -> None:
     metavar="DIR",
     help=f"The folder to write to.  [default: the run's own folder; {TOGETHER} for several runs]",
 )
-@click.option(
-    "--show",
-    type=click.Choice(["answer", "all"]),
-    default="answer",
-    show_default=True,
-    help="Of a single run, the tables to print: those that the headline is about, or all.",
-)
-def report(paths: tuple[Path, ...], out: Path | None, show: str) -> int:
+def report(paths: tuple[Path, ...], out: Path | None) -> int:
     """Rebuild tables, charts and the page. Also takes .parquet, and the .json of `pytest benchmarks`.
 
     The exit code is 1 where a run could not be read; the others are still reported.
@@ -75,9 +68,7 @@ def report(paths: tuple[Path, ...], out: Path | None, show: str) -> int:
         command_line.say(f"warning: {line}", err=True)
     page = command_line.near(target / "index.html")
     if len(reported) == 1:
-        given = ("--out", out) if out else ()
-        more = command_line.again("reports", "report", *map(command_line.near, paths), *given, "--show", "all")
-        terminal.show(reported[0], output(190), page, "" if show == "all" else more)
+        terminal.show(reported[0], output(190), page)
     elif reported:
         command_line.say(f"the page is {page}")
     return 1 if unreadable else 0

@@ -110,20 +110,18 @@ def read(folder: Path) -> Together:
             found.append((member.name, over.node if over else member.asked, run))
         except frames.Unreadable as error:
             done, of_all = fleets.replicates_done(folder, member.name)
-            why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates"
-            if over is not None and over.code in (0, 1):  # the run has ended well, and its files are damaged
-                why = str(error).replace(f"{folder}/", "")
-            missing.append(f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 200)}")
-    differ = len({run.metadata.machine.cores for _, _, run in found}) > 1
-    nodes = [Node(member, name, kind_of(run.metadata.machine, differ), run) for member, name, run in found]
+            damaged = str(error).replace(f"{folder}/", "")
+            why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates; {damaged}"
+            missing.append(f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 300)}")
+    nodes = [Node(member, name, kind_of(run.metadata.machine), run) for member, name, run in found]
     odd = slow(nodes) | {node.member: reason for node in nodes if (reason := twins_differ(node))}
     good = [node for node in nodes if node.member not in odd]
     return Together(nodes, odd, missing, failures(nodes), list(rows(good)))
 
 
-def kind_of(machine: Machine, cores: bool) -> str:
-    """Return what kind a machine is: its processor and its GPU, and with `cores` how many of them it has."""
-    has = count(machine.cores, "core") if cores and machine.cores else ""
+def kind_of(machine: Machine) -> str:
+    """Return what kind a machine is: its processor, how many cores it has, and its GPU."""
+    has = count(machine.cores, "core") if machine.cores else ""
     return ", ".join(filter(None, (processors.words(machine), has, name_and_driver(machine.gpu)[0])))
 
 

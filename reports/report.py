@@ -93,11 +93,6 @@ class Report:
         return self.asked[self.asked["status"] == "ok"]
 
 
-def training(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of whole training steps."""
-    return rows[rows["mode"] == "train_step"]
-
-
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows by problem, in the run's order, then by mode."""
     return rows.sort_values(["position", "mode"], kind="stable")

@@ -17,7 +17,7 @@ from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import count, listed
 from reports import estimates, formatting
 from reports.headline import clearly_fastest, subject
-from reports.preamble import notes, preamble
+from reports.preamble import preamble
 from reports.report import PURPOSES, Report
 from reports.tables import Section, ratio, sections, style, word
 from reports.verdict import BASELINE, FASTER
@@ -38,11 +38,8 @@ def _table(section: Section, shown: Sequence[Column]) -> Table:
     return tables.terminal(shown, rows, section.title, _style)
 
 
-def show(report: Report, console: CleanConsole, page: str, more: str = "") -> None:
-    """Print the tables, the reasons of failures, the notes, and at the end the answer.
-
-    `more` is the command that prints every table. With it, those are shown that the headline is about.
-    """
+def show(report: Report, console: CleanConsole, page: str) -> None:
+    """Print the tables that the headline is about, the reasons of failures, and at the end the answer."""
 
     def say(line: str, style: str = "dim", **how: Any) -> None:
         console.print(line, style=style, markup=False, highlight=False, **how)
@@ -52,8 +49,7 @@ def show(report: Report, console: CleanConsole, page: str, more: str = "") -> No
     every = list(sections(report))
     about = subject(report.summary)
     chosen = [str(about[name].iloc[0]) for name in ("workload", "mode", "device")] if len(about) else []
-    hidden = [each for each in every if list(each.benchmark[1:]) != chosen] if more and chosen else []
-    seen = [each for each in every if each not in hidden]
+    seen = [each for each in every if list(each.benchmark[1:]) == chosen] or every
     columns = every[0].columns
     shown = tables.fitting(columns, lambda some: (_table(section, some) for section in seen), console)
     for section in seen:
@@ -66,17 +62,12 @@ def show(report: Report, console: CleanConsole, page: str, more: str = "") -> No
     if left_out := [column for column in columns if column not in shown]:
         names = ", ".join(column.name for column in sorted(left_out, key=attrgetter("priority")))
         say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
-    if more and chosen:
-        say(f"unclear: we can't tell it from {report.baseline}. table.md explains the other words.")
-        say("A ratio is taken within blocks, so it can contradict the times: trust the ratio.")
-    else:
-        for line in notes(report.run):
-            say(line)
+    say(f"unclear: we can't tell it from {report.baseline}. table.md explains the other words.")
+    say("A ratio is taken within blocks, so it can contradict the times: trust the ratio.")
     console.print()
     _answer(report, console)
-    say(f"the page is {page}", "", soft_wrap=True)
-    if hidden:
-        say(f"{count(len(hidden), 'more table')}: {more}", "", soft_wrap=True)
+    more = f"; table.md beside it has {count(len(every) - len(seen), 'more table')}" if len(every) > len(seen) else ""
+    say(f"the page is {page}{more}", "", soft_wrap=True)
 
 
 def answer(rows: pd.DataFrame, baseline: str) -> tuple[pd.DataFrame, str]:

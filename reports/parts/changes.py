@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.tables import Column
 from reports.frames import ARM
-from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios, training
+from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
 from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
@@ -76,7 +76,9 @@ def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
     asked = [mode for mode in PURPOSES if mode in verdicts_of and change.startswith("Is ")]
     said = [f"{PURPOSES[mode]}: {_worth(report.baseline, verdicts_of[mode])}" for mode in asked]
     said.append(CHANGES[change][0])
-    for (without, given), rows in training(found).groupby(["without", "implementation"], sort=False):
+    for (without, given), rows in found[found["mode"] == "train_step"].groupby(
+        ["without", "implementation"], sort=False
+    ):
         ends = dict.fromkeys(f"{end:.2f}" for end in (rows["ratio"].min(), rows["ratio"].max()))
         unclear = f" ({UNCLEAR})" if set(rows["verdict"]) == {UNCLEAR} else ""
         said.append(f"A training step of {given} takes {' to '.join(ends)} × {without}'s time{unclear}.")

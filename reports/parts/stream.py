@@ -16,6 +16,7 @@ from reports.frames import ARM, BENCHMARK
 from reports.report import Answer, Report
 from reports.tables import words_of
 from reports.tracks import PEAK
+from reports.verdict import UNCLEAR
 
 TITLE = "How late is the slowest step of a stream?"
 TIMES = ["seconds", "p99_seconds", "largest_seconds"]
@@ -53,8 +54,15 @@ def make(report: Report) -> Iterator[Answer]:
     rows = rows[rows["track"] != PEAK].merge(added, on=BENCHMARK, how="left")
     order = {problem: k for k, problem in enumerate(dict.fromkeys(rows["problem"]))}
     rows = rows.sort_values(["problem", "p99_seconds"], key=lambda of: of.map(order) if of.name == "problem" else of)
-    best = rows.drop_duplicates(BENCHMARK)[["implementation", "problem", "p99_seconds"]]
-    said = [f"{name} at {problem} ({duration(seconds)})" for name, problem, seconds in best.itertuples(index=False)]
+    best = rows.drop_duplicates(BENCHMARK)
+    rivals = rows.drop(best.index).groupby(BENCHMARK)["p99_seconds_low"].min().rename("rival")
+    best = best.join(rivals, on=BENCHMARK)
+    overlap = np.where(best["rival"] <= best["p99_seconds_high"], f", {UNCLEAR}", "")
+    said = [
+        f"{row.implementation} at {row.problem} ({duration(row.p99_seconds)}{unclear})"
+        for row, unclear in zip(best.itertuples(), overlap, strict=True)
+    ]
+    note = f" {UNCLEAR}: the interval of another overlaps." if "".join(overlap) else ""
     columns = (
         words_of("problem"),
         Column("batch", "rows a call", lambda row: str(row.batch), sort="batch"),
@@ -64,7 +72,7 @@ def make(report: Report) -> Iterator[Answer]:
         Column("largest", "largest of 1,000, µs [95 %]", _micro("largest_seconds"), sort="largest_seconds"),
         Column("machine", "the machine's own: p99, largest, µs", _added),
     )
-    yield Answer(TITLE, f"The lowest p99 that was measured: {', '.join(said)}.", columns, rows)
+    yield Answer(TITLE, f"The lowest p99 that was measured: {', '.join(said)}.{note}", columns, rows)
 
 
 def _micro(name: str) -> Callable[[Any], str]:

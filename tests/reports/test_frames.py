@@ -1,11 +1,9 @@
-"""Reading: every form of a run gives the same tidy records, and what can't be true is refused in one line."""
+"""Reading: every form of a run gives the same tidy records, and what is no run is refused in one line."""
 
 import json
 import os
-import shutil
 
 import msgspec
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,9 +15,6 @@ from benchmarks.record import SCHEMA, SCHEMA_VERSION, read_records
 from reports import frames
 from reports.summary import summarise
 from tests.helpers.records import DATA, ENVIRONMENT, SMALL, V2, record, refused, save
-
-RUN_ID = "20261124T190533-b1085af4"
-"""That of V2."""
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
@@ -71,18 +66,12 @@ def test_pandas_own_files_read_too(tmp_path):
     )
 
 
-def test_a_parquet_file_alone_knows_only_what_lies_beside_it(tmp_path):
-    path = tmp_path / "alone.parquet"
-    shutil.copy(V2, path)
-    run = frames.read_run(path)
+def test_a_parquet_file_alone_knows_only_its_records(tmp_path):
+    run = frames.read_run(V2)
     assert (run.run_id, run.baseline, run.metadata.run.replicates, run.metadata.run.blocks) == (
-        RUN_ID, "torch_lstm", 2, 3,
+        "20261124T190533-b1085af4", "torch_lstm", 2, 3,
     )  # fmt: skip
     assert run.metadata.machine.cpu == "unknown"
-    shutil.copy(DATA / "environment-v2.json", tmp_path / "environment.json")
-    assert frames.read_run(path).metadata.machine.cores == 2
-    (tmp_path / "environment.json").write_text(json.dumps(ENVIRONMENT))  # of another run: it says nothing
-    assert frames.read_run(path).metadata.machine.cores is None
 
 
 @pytest.mark.timeout(60)
@@ -161,49 +150,15 @@ def test_a_run_that_names_no_baseline_has_the_usual_one(names, baseline, tmp_pat
     assert frames.read_run(tmp_path).baseline == baseline
 
 
-def changed(path, **columns):
-    """V2 with other values or types in some columns."""
+def test_a_column_of_another_type_is_refused(tmp_path):
     found = pq.read_table(V2)
-    for name, values in columns.items():
-        found = found.set_column(found.column_names.index(name), name, pa.array(values))
-    pq.write_table(found, path)
-    return path
-
-
-def turns_with(value):
-    """V2's turns, where the second turn of the third record takes other seconds."""
-    found = pq.read_table(V2)["turns"].to_pylist()
-    found[2][1]["seconds"] = value
-    return {"turns": pa.array(found, SCHEMA.field("turns").type)}
-
-
-IN_KEY = f"{RUN_ID}/t64-b16-i128-h128/sequence/forward/cpu"
-WRONG = {
-    "zero": ({"seconds": [1.0, 0.0, 1.0, 1.0]}, "is ok and has no time"),
-    "infinite": ({"seconds": [1.0, np.inf, 1.0, 1.0]}, "is ok and has no time"),
-    "no time": ({"seconds": [1.0, None, 1.0, 1.0]}, "is ok and has no time"),
-    "a turn of no time": (turns_with(0.0), "has a turn without a time"),
-    "no turn": (turns_with(None), "has a turn without a time"),
-    "no name": ({"workload": ["w", None, "w", "w"]}, "has no workload"),
-    "twice": ({"replicate": pa.array([0, 0, 0, 1], pa.int32())}, "occurs more than once"),
-    "two runs": ({"run_id": ["a", "a", "a", "b"]}, "its rows are of a and b, and not of a"),
-    "text for time": ({"seconds": ["fast"] * 4}, "column seconds is not double"),
-    "a half": ({"replicate": [0.0, 0.5, 0.0, 1.0]}, "column replicate is not int32"),
-    "turns": ({"turns": [1] * 4}, "it has no column turns.block"),
-    "a word": ({"status": ["ok", "fine", "ok", "ok"]}, "has a status"),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_what_can_not_be_true_is_refused(name, tmp_path):
-    columns, message = WRONG[name]
-    said = refused(changed(tmp_path / "wrong.parquet", **columns))
-    assert message in said
-    assert (IN_KEY in said) == (message.startswith(("is ok", "has a turn", "has a status", "occurs")))
+    words = found.set_column(found.column_names.index("seconds"), "seconds", pa.array(["fast"] * 4))
+    pq.write_table(words, tmp_path / "wrong.parquet")
+    assert "wrong.parquet: Failed to parse" in refused(tmp_path / "wrong.parquet")
 
 
 def test_a_file_without_a_column_that_is_needed_is_refused_and_others_may_be_missing(tmp_path):
-    for name in {*frames.NEEDED, "seconds", "reason", "turns"}:
+    for name in frames.NEEDED:
         pq.write_table(pq.read_table(V2).drop_columns([name]), tmp_path / "less.parquet")
         assert f"it has no column {name}" in refused(tmp_path / "less.parquet")
     pq.write_table(pq.read_table(V2).drop_columns(["cores_used", "error_tensor"]), tmp_path / "old.parquet")

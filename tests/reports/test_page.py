@@ -115,42 +115,9 @@ def test_a_choice_of_machine_moves_everything(page):
     expect(page.locator(f"[name=shape] option:text-is('{LACKED}')")).to_be_disabled()
 
 
-def ask(page, text):
-    like = page.locator("#choice input[name=like]")
-    like.fill(text)
-    like.press("Enter")
-    expect(page.locator("#nearest")).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    ("typed", "found", "said"),
-    [
-        ("t30-b60-i256-h500", "t32-b64-i256-h512", "T is 32, not 30"),
-        ("batch size 64, sequence length 30, hidden 100", LACKED, "H is 128, not 100"),
-        ("B = 2", "t64-b2-i128-h128", "t64-b2-i128-h128."),  # of those as near, the nearest to what was shown
-        ("T64B1H128", SECOND, "T64B1H128"),
-        ("t5000-b2048-i4096-h4096", "t32-b64-i256-h512", "T is 32, not 5000, B is 64, not 2048, I"),
-        ("8, 100", FIRST, "can't read"),
-    ],
-)
-def test_a_typed_shape_finds_the_nearest_and_says_how_far_it_is(page, typed, found, said):
-    ask(page, typed)
-    expect(page.locator("#nearest")).to_contain_text(said)
-    expect(page.locator("#nearest", has_text="far away")).to_have_count(int("t5000" in typed))
-    advice(page).to_contain_text(found)
-
-
-@pytest.mark.parametrize("typed", ["t64-b16-i128-h128-bf16", "T64 B1 bfloat16", "t64-b16-i128-h128-l3", "b16 float64"])
-def test_what_was_not_measured_gets_no_answer_of_something_else(page, typed):
-    ask(page, typed)
-    expect(page.locator("p[data-shape]:visible")).to_have_count(0)
-    expect(page.locator("#unmeasured")).to_be_visible()
-
-
-@pytest.mark.parametrize("name", ["rows.html", "index.html"])  # the second one is an older address
-def test_a_link_to_a_row_shows_the_row(folder, visit, name):
+def test_a_link_to_a_row_shows_the_row(folder, visit):
     row = f"{SECOND}/sequence/train_step/mine"
-    other = visit(folder / name, "#" + row)
+    other = visit(folder / "rows.html", "#" + row)
     more, button = other.locator(f"[id='{row}'] tr.more"), other.locator(f"[id='{row}'] button")
     expect(button).to_be_in_viewport()
     head, found = other.locator("#every thead").bounding_box(), button.bounding_box()

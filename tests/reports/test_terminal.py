@@ -7,12 +7,10 @@ from reports import tables, terminal
 from tests.helpers.answers import report_of
 from tests.helpers.records import failed, record, save, trained, with_baseline
 
-MORE = "python -m reports report a/run --show all"
 
-
-def shown(run, width, capsys, everything=True):
-    """What a report prints, of every table or of those that the headline is about."""
-    terminal.show(report_of(run), CleanConsole(width=width), "a/run/index.html", "" if everything else MORE)
+def shown(run, width, capsys):
+    """What a report prints."""
+    terminal.show(report_of(run), CleanConsole(width=width), "a/run/index.html")
     return capsys.readouterr().out
 
 
@@ -41,30 +39,27 @@ def test_a_terminal_shows_whole_cells_whatever_its_width(width, tmp_path, capsys
     assert all(len(line) <= width for line in printed.splitlines())
 
 
-def test_without_all_only_the_headlines_tables_are_shown_and_no_failure_is_lost(tmp_path, capsys):
+def test_only_the_headlines_tables_are_shown_and_no_failure_is_lost(tmp_path, capsys):
     forward = {"workload": "sequence", "mode": "forward"}
     rows = [*trained("base", 1e-3), *trained("base", 1e-3, "forward"), *trained("mine", 1e-3)]
     run = save(tmp_path, rows + [failed("mine", k, "crashed", "SIGSEGV", **forward) for k in range(4)])
-    printed, everything = (shown(run, 100, capsys, every) for every in (False, True))
+    printed = shown(run, 100, capsys)
     assert "p · sequence · train_step · cpu" in printed
+    assert "p · sequence · forward · cpu" not in printed
     assert "1 more table" in printed
     assert " mine, in 1 of 2 tables: crashed: SIGSEGV" in printed
-    for word in ("p · sequence · forward · cpu", "Holm"):
-        assert word not in printed
-        assert word in everything
-    assert "more table" not in everything
 
 
 def test_where_nothing_has_a_time_every_table_is_shown(tmp_path, capsys):
     run = save(tmp_path, [failed("mine", 0, "crashed", "SIGSEGV", mode=mode) for mode in ("forward", "backward")])
-    assert shown(run, 100, capsys, everything=False).count("in 2 of 2 tables: crashed: SIGSEGV") == 1
+    assert "in 2 of 2 tables: crashed: SIGSEGV" in shown(run, 100, capsys)
 
 
 TWO = [("p", "forward", 0.5), ("p", "train_step", 2.0), ("q", "forward", 2.0), ("q", "train_step", 2.0)]
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
-def test_the_last_lines_are_the_answer_the_page_and_the_command_for_the_rest(width, tmp_path, capsys):
+def test_the_last_lines_are_the_answer_and_the_page(width, tmp_path, capsys):
     """For each problem and mode: the baseline's time, the best of the others, its ratio with interval, its verdict."""
     rows = []
     for problem, mode, times in TWO:
@@ -72,8 +67,8 @@ def test_the_last_lines_are_the_answer_the_page_and_the_command_for_the_rest(wid
         rows += trained("jax_scan_vjp_sharded", times * 1e-3, mode, problem=problem, track="tuned")
         rows += trained("slow", 9e-3, mode, problem=problem)
     run = with_baseline(save(tmp_path, rows), "torch_lstm")
-    *_, last, page, more = shown(run, width, capsys, everything=False).splitlines()
-    assert ("a/run/index.html" in page, MORE in more) == (True, True)
+    *_, last, page = shown(run, width, capsys).splitlines()
+    assert "a/run/index.html" in page
     assert last.startswith("Start with torch_lstm. ")
     assert "jax_scan_vjp_sharded for inference at p" in last
     best, _ = terminal.answer(report_of(run).sound, "torch_lstm")
