@@ -1,5 +1,5 @@
 // One choice of machine, shape, purpose and device decides everything on the page. It is in the address.
-const choice = $("#choice");
+const choice = $("#choice"), like = $("[name=like]", choice), note = $("#nearest");
 const selects = $$("select", choice);
 const select = (name) => selects.find((each) => each.name === name);
 const fits = (part) => selects.every(({ name, value }) => !(name in part.dataset) || part.dataset[name] === value);
@@ -18,6 +18,20 @@ function measured() {
   const others = selects.filter(({ name }) => name !== "shape");
   return answers.filter(({ dataset }) => others.every(({ name, value }) => dataset[name] === value)).map(({ dataset }) => dataset.shape);
 }
+// The sizes in a text such as t100-b8-i128-h128, and what else is in it, such as float64.
+const SIZE = /(?<![a-z])([tbih]) *=? *(\d+)/gi;
+const sizes = (text) => Object.fromEntries([...text.matchAll(SIZE)].map(([, name, size]) => [name.toLowerCase(), Number(size)]));
+const kind = (text) => text.replace(SIZE, "").split(/[^a-z0-9]+/i).filter(Boolean).join("-").toLowerCase();
+// Choose the measured shape of that kind that is nearest to what was typed, in doublings of its sizes.
+function ask() {
+  note.hidden = !like.value;
+  if (!like.value) return;
+  const wanted = Object.entries(sizes(like.value));
+  const apart = (shape) => wanted.reduce((sum, [name, size]) => sum + Math.abs(Math.log2(sizes(shape)[name] / size)), 0);
+  const [best = ""] = measured().filter((shape) => kind(shape) === kind(like.value)).sort((x, y) => apart(x) - apart(y));
+  select("shape").value = wanted.length ? best : "";
+  note.textContent = wanted.length && best ? `The nearest that was measured is ${best}. If yours is far from it, measure yours.` : "Nothing like that was measured. Write a shape like t100-b8-i128-h128.";
+}
 function read() {
   const asked = new URLSearchParams(location.search);
   for (const each of selects) {
@@ -30,7 +44,9 @@ function read() {
 let before = location.search;
 choice.hidden = !answers.length;
 choice.addEventListener("submit", (event) => event.preventDefault());
-choice.addEventListener("change", () => {
+choice.addEventListener("change", (event) => {
+  if (event.target.name === "shape") like.value = "";
+  ask();
   choose();
   answers.find((part) => !part.hidden)?.scrollIntoView({ block: "nearest" });
   before = "?" + new URLSearchParams(selects.map(({ name, value }) => [name, value]));

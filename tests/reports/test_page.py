@@ -115,6 +115,26 @@ def test_a_choice_of_machine_moves_everything(page):
     expect(page.locator(f"[name=shape] option:text-is('{LACKED}')")).to_be_disabled()
 
 
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("t30-b60-i256-h500", "t32-b64-i256-h512"),
+        ("B = 2", "t64-b2-i128-h128"),
+        ("t64-b16-i128-h128-bfloat16", None),
+        ("T64 B1 L3", None),
+        ("8, 100", None),
+    ],
+)
+def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page, typed, found):
+    like = page.locator("#choice input[name=like]")
+    like.fill(typed)
+    like.press("Enter")
+    expect(page.locator("#nearest")).to_contain_text(found or "Nothing")
+    expect(page.locator("p[data-shape]:visible")).to_have_count(int(bool(found)))
+    if found:
+        advice(page).to_contain_text(found)
+
+
 def test_a_link_to_a_row_shows_the_row(folder, visit):
     row = f"{SECOND}/sequence/train_step/mine"
     other = visit(folder / "rows.html", "#" + row)
