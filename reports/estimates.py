@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmarks import ROOT, json_files, processors
 from benchmarks.statistics import ratios
-from benchmarks.statistics.intervals import LEVEL, means, p_values, t_interval
+from benchmarks.statistics.intervals import means, p_values, t_interval
 from benchmarks.statistics.rounds import of_one, of_several
 from benchmarks.words import share
 from reports.frames import ARM, Run
@@ -45,45 +45,34 @@ def lasting(run: Run) -> Lasting | None:
     return json_files.read(path, dict[str, Lasting]).get(processors.key(run.metadata.machine))
 
 
-def intervals(
-    logs: np.ndarray, number: np.ndarray, rounds: np.ndarray, lasts: float | None = None, level: float = LEVEL
-) -> pd.DataFrame:
+def intervals(rows: pd.DataFrame, by: Sequence[str], name: str, lasts: float | None) -> pd.DataFrame:
     """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where the next lies.
 
-    Columns: value, low and high on the scale of the values, p of a value of 1, and n: the rounds, or of one round the
-    replicates. The variance of a group is moderated by those of the other groups. With one value the interval is
-    infinite and p is 1.
+    Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a value of 1; and NAME_n: the
+    rounds, or of one round the replicates. The variance of a group is moderated by those of the other groups. With one
+    value the interval is infinite and p is 1.
 
     Args:
-        logs, number, rounds: each log, the number of its group, from 0, and its round.
+        rows: with the columns log and round, and those that tell groups apart.
+        by: these.
+        name: what the values are.
         lasts: the standard deviation of what lasts for a round, for logs of one round; None where it is not known.
     """
-    rows = pd.DataFrame({"number": number, "round": rounds, "log": logs})
     several = len(rows["round"].unique()) > 1
     if several:
-        rows = rows.groupby(["number", "round"], as_index=False).agg({"log": "mean"})
-    count = int(rows["number"].max()) + 1 if len(rows) else 0
-    found = means(grouped(rows["log"].to_numpy(), rows["number"].to_numpy(), count))
+        rows = rows.groupby([*by, "round"], as_index=False, sort=False)["log"].mean()
+    found = means([logs.to_numpy() for _, logs in rows.groupby(list(by), sort=False)["log"]])
     found = of_several(found) if several else of_one(found, lasts or 0.0)
-    low, high = t_interval(found, level)
-    ends = {"value": np.exp(found.mean), "low": np.exp(low), "high": np.exp(high)}
-    return pd.DataFrame({**ends, "p": p_values(found), "n": found.n})
-
-
-def grouped(values: np.ndarray, number: np.ndarray, count: int) -> list[np.ndarray]:
-    """Return the values of each group, in their order; `number` says which group a value belongs to."""
-    order = np.argsort(number, kind="stable")
-    return np.split(values[order], np.searchsorted(number[order], np.arange(count)))[1:]
+    low, high = t_interval(found)
+    ends = {name: np.exp(found.mean), f"{name}_low": np.exp(low), f"{name}_high": np.exp(high)}
+    groups = rows[list(by)].drop_duplicates(ignore_index=True)
+    return groups.assign(**ends, **{f"{name}_p": p_values(found), f"{name}_n": found.n})
 
 
 def times(records: pd.DataFrame, known: Lasting | None = None) -> pd.DataFrame:
     """Return a row for each ARM of some sound records: its seconds with _low, _high and _n."""
-    arms = records.drop_duplicates(ARM)[ARM].reset_index(drop=True)
-    number = records.groupby(ARM, sort=False).ngroup().to_numpy()
-    logs = np.log(records["seconds"].to_numpy(float))
-    found = intervals(logs, number, records["run_id"].to_numpy(), known.time if known else None)
-    found = found.drop(columns="p").add_prefix("seconds_").rename(columns={"seconds_value": "seconds"})
-    return pd.concat([arms, found], axis=1)
+    rows = records[ARM].assign(log=np.log(records["seconds"]), round=records["run_id"])
+    return intervals(rows, ARM, "seconds", known.time if known else None).drop(columns="seconds_p")
 
 
 def sound(records: pd.DataFrame) -> pd.DataFrame:
@@ -159,9 +148,7 @@ def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
     blocks = blocks_of(run)
     others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
-    groups = grouped(logs["log_ratio"].to_numpy(), logs["pair"].to_numpy(), len(others))
-    arms = others[ARM].itertuples(index=False, name=None)
-    return {arm: mine for arm, mine in zip(arms, groups, strict=True) if len(mine)}
+    return {tuple(others.loc[pair]): mine.to_numpy() for pair, mine in logs.groupby("pair")["log"]}
 
 
 def median_sd(groups: Sequence[np.ndarray]) -> float:
@@ -179,7 +166,7 @@ def blocks_of(run: Run) -> Blocks:
 class Blocks:
     """The mean log time of each arm of some records in each block: what ratios are taken from.
 
-    `arms` has a row for each ARM, in the order of the records; its index is the arm's number.
+    `arms` has a row for each ARM, in the order of the records.
 
     Args:
         turns: with the columns record, block and seconds.
@@ -192,35 +179,26 @@ class Blocks:
         chosen = turns["record"].isin(records.index).to_numpy()
         seconds, row, block = (turns[name].to_numpy()[chosen] for name in ("seconds", "record", "block"))
         self.logs = ratios.block_logs(seconds, row, block)
-        self.arms = records.drop_duplicates(ARM)[ARM].astype(str).reset_index(drop=True)
-        # the record of each arm in each replicate
-        self.records = pd.DataFrame(
-            {
-                "arm": records.groupby(ARM, sort=False).ngroup().to_numpy(),
-                "replicate": records.groupby(["run_id", "replicate"], sort=False).ngroup().to_numpy(),
-                "record": records.index.to_numpy(),
-                "round": records["run_id"].to_numpy(),
-            }
-        )
+        self.records = records[ARM].astype(str)
+        self.arms = self.records.drop_duplicates(ignore_index=True)
+        self.records["replicate"] = records.groupby(["run_id", "replicate"], sort=False).ngroup()
+        self.records["round"], self.records["record"] = records["run_id"], records.index
 
     def replicate_log_ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
         """Return a row for each pair of ARMs and each replicate that has both.
 
-        Its columns are pair, which counts from 0, round, and log_ratio, the median over the blocks that both have.
+        Its columns are pair, which counts from 0, round, and log: that of the ratio, the median over the blocks that
+        both have.
         """
-        over, under = self._numbers(numerators), self._numbers(denominators)
-        pairs = pd.DataFrame({"pair": np.arange(len(over)), "over": over, "under": under})
-        both = pairs.merge(self.records, left_on="over", right_on="arm").drop(columns="arm")
-        both = both.merge(
-            self.records.drop(columns="round"),
-            left_on=["under", "replicate"],
-            right_on=["arm", "replicate"],
-            suffixes=("_over", "_under"),
-        ).sort_values("pair", kind="stable", ignore_index=True)
-        both["log_ratio"] = ratios.log_ratios(
-            self.logs, both["record_over"].to_numpy(), both["record_under"].to_numpy()
+        over, under = (
+            side[ARM]
+            .assign(pair=range(len(side)))
+            .merge(self.records, on=ARM)[["pair", "replicate", "round", "record"]]
+            for side in (numerators, denominators)
         )
-        return both.loc[both["log_ratio"].notna(), ["pair", "round", "log_ratio"]]
+        both = over.merge(under, on=["pair", "replicate", "round"], suffixes=("", "_under"))
+        both["log"] = ratios.log_ratios(self.logs, both["record"].to_numpy(), both["record_under"].to_numpy())
+        return both.loc[both["log"].notna(), ["pair", "round", "log"]]
 
     def ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
         """Return the ratio of the times of each pair, with _low, _high, _p and _n; NaN where no block has both.
@@ -228,9 +206,7 @@ class Blocks:
         Variances are moderated over all pairs of the call. The index is that of the numerators.
         """
         logs = self.replicate_log_ratios(numerators, denominators)
-        known, number = np.unique(logs["pair"].to_numpy(), return_inverse=True)
-        estimates = intervals(logs["log_ratio"].to_numpy(), number, logs["round"].to_numpy(), self.lasts)
-        estimates = estimates.add_prefix("ratio_").rename(columns={"ratio_value": "ratio"}).set_axis(known)
+        estimates = intervals(logs, ["pair"], "ratio", self.lasts).set_index("pair")
         return estimates.reindex(range(len(numerators))).set_axis(numerators.index)
 
     def against(self, name: str) -> pd.DataFrame:
@@ -238,9 +214,3 @@ class Blocks:
         others = self.arms[self.arms["implementation"] != name]
         estimates = self.ratios(others, others.assign(implementation=name))
         return pd.concat([others, estimates], axis=1)[estimates["ratio"].notna()]
-
-    def _numbers(self, arms: pd.DataFrame) -> np.ndarray:
-        """Return the number of each ARM; -1 where it has no record here."""
-        known = self.arms.assign(number=self.arms.index)
-        numbers = arms[ARM].astype(str).merge(known, on=ARM, how="left")["number"]
-        return numbers.fillna(-1).to_numpy(int)

@@ -37,7 +37,7 @@ SMALL = 4
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to use at a problem, for the purpose that a mode stands for: the best of `compared` implementations."""
+    """What to use at a problem, for the purpose that a mode stands for: the best of those that are `timed`."""
 
     report: Report
     problem: str
@@ -45,11 +45,6 @@ class Recommendation:
     device: str
     sentence: str
     timed: pd.DataFrame
-
-    @property
-    def compared(self) -> int:
-        """How many implementations have a time."""
-        return len(self.timed)
 
 
 def recommendations(report: Report) -> Iterator[Recommendation]:

@@ -42,7 +42,7 @@ def of_run(run: Run) -> dict[str, pd.DataFrame]:
     records = records[~records["implementation"].isin(LIMITS)]
     key = records.groupby(ARM, sort=False).ngroup()
     times = pd.DataFrame({"key": key, "round": records["run_id"], "log": np.log(records["seconds"])})
-    return {"ratio": ratios.set_axis(["key", "round", "log"], axis=1), "time": times}
+    return {"ratio": ratios.rename(columns={"pair": "key"}), "time": times}
 
 
 def by_round(rows: pd.DataFrame) -> list[list[np.ndarray]]:

@@ -113,7 +113,7 @@ def _covered(found: Sequence[Machine], devices: set[str]) -> str:
 def _compared(advised: headline.Recommendation) -> str:
     """Return such as `Of 12 implementations, on 2026-11-25.`."""
     older = f", some of {today.OLDER}" if advised.timed["older"].any() else ""
-    number = count(advised.compared, "implementation")
+    number = count(len(advised.timed), "implementation")
     return f"Of {number}, on {began(advised.report.run.run_id)}{older}. Brackets are 95 % intervals."
 
 

@@ -30,13 +30,12 @@ def tails(report: Report) -> pd.DataFrame:
     """
     of_turns = report.run.turns.dropna(subset=TIMES).groupby("record")[TIMES].median()
     records = sound(report.run.records)[[*ARM, "batch", "track", "run_id"]].join(of_turns, how="inner")
-    number, known = records.groupby(ARM, sort=False).ngroup().to_numpy(), lasting(report.run)
-    parts = [records.drop_duplicates(ARM)[[*ARM, "batch", "track"]].reset_index(drop=True)]
+    arm, known = [*ARM, "batch", "track"], lasting(report.run)
+    parts = []
     for name in TIMES:
-        logs = np.log(records[name].to_numpy(float))
-        found = intervals(logs, number, records["run_id"].to_numpy(), known.time if known else None)
-        parts.append(found[["value", "low", "high"]].add_prefix(f"{name}_").rename(columns={f"{name}_value": name}))
-    return pd.concat(parts, axis=1)
+        rows = records.assign(log=np.log(records[name]), round=records["run_id"])
+        parts.append(intervals(rows, arm, name, known.time if known else None).set_index(arm))
+    return pd.concat(parts, axis=1).reset_index()
 
 
 def make(report: Report) -> Iterator[Answer]:

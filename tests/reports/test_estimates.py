@@ -106,12 +106,13 @@ def test_a_replicate_without_the_baseline_does_not_count():
 
 def test_of_several_rounds_the_round_is_the_value_and_of_one_what_lasts_is_added():
     """Rounds of two and of one replicate. Two rounds that are 0.2 apart: t of one degree of freedom is 12.7."""
-    logs, number = np.array([0.0, 0.2, 0.3, 1.0, 1.0, 1.0]), np.array([0, 0, 0, 1, 1, 1])
-    found = estimates.intervals(logs, number, np.array(list("aabaab")), lasts=9.0)
-    assert np.log(found["value"]).to_numpy() == pytest.approx([0.2, 1.0])
-    assert found["n"].tolist() == [2, 2]
+    logs = pd.DataFrame({"of": list("xxxyyy"), "round": list("aabaab"), "log": [0.0, 0.2, 0.3, 1.0, 1.0, 1.0]})
+    found = estimates.intervals(logs, ["of"], "it", lasts=9.0)
+    assert found["of"].tolist() == ["x", "y"]
+    assert np.log(found["it"]).to_numpy() == pytest.approx([0.2, 1.0])
+    assert found["it_n"].tolist() == [2, 2]
     half = 12.706 * np.std([0.1, 0.3], ddof=1) * np.sqrt(1 + 1 / 2)
-    assert np.log(found["high"]).to_numpy() == pytest.approx([0.2 + half, 1.0], rel=1e-3)
-    alone, widened = (estimates.intervals(logs[:3], number[:3], np.zeros(3), lasts) for lasts in (None, 9.0))
-    width = [np.log(each["high"] / each["value"])[0] / 4.303 for each in (alone, widened)]
+    assert np.log(found["it_high"]).to_numpy() == pytest.approx([0.2 + half, 1.0], rel=1e-3)
+    alone, widened = (estimates.intervals(logs[:3].assign(round="a"), ["of"], "it", lasts) for lasts in (None, 9.0))
+    width = [np.log(each["it_high"] / each["it"])[0] / 4.303 for each in (alone, widened)]
     assert width == pytest.approx([0.0882, np.hypot(0.0882, 9.0)], rel=1e-3)

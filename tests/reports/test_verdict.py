@@ -12,10 +12,10 @@ from reports.verdict import fastest, verdicts
 from tests.helpers.records import record, save, spread_out, trained
 
 
-def frame(groups, names="other"):
+def frame(groups):
     number = np.repeat(range(len(groups)), list(map(len, groups)))
-    found = estimates.intervals(np.concatenate(groups), number, np.zeros(len(number))).add_prefix("ratio_")
-    return found.assign(ratio=found["ratio_value"], implementation=names)
+    rows = pd.DataFrame({"number": number, "round": "a", "log": np.concatenate(groups)})
+    return estimates.intervals(rows, ["number"], "ratio", None)
 
 
 def test_runs_without_a_difference_raise_false_alarms_at_the_nominal_rate():
