@@ -127,18 +127,17 @@ def kind_of(machine: Machine) -> str:
 
 def failures(found: Sequence[Node]) -> list[str]:
     """Return in words what has failed on any node, where that is not harmless; with the reason of the first."""
-    same: dict[tuple[str, str], list[tuple[Node, int, str]]] = {}
+    bad, said = [], []
     for node in found:
-        records = node.run.records
-        bad = records[~records["status"].isin(harmless(node.run.metadata.machine.gpu))]
-        for (name, status), mine in bad.groupby(["implementation", "status"], sort=False):
-            at = len(mine[BENCHMARK].drop_duplicates())
-            same.setdefault((str(name), str(status)), []).append((node, at, str(mine["reason"].iloc[0])))
-    return [
-        f"{status}: {name} on {listed([node.words for node, _, _ in where])},"
-        f" at {count(max(at for _, at, _ in where), 'benchmark')}: {where[0][2]}"
-        for (name, status), where in same.items()
-    ]
+        known = node.run.records["status"].isin(harmless(node.run.metadata.machine.gpu))
+        bad.append(node.run.records[~known].assign(node=node.words))
+    if not bad:
+        return []
+    for (name, status), mine in pd.concat(bad).groupby(["implementation", "status"], sort=False):
+        nodes = mine.drop_duplicates([*BENCHMARK, "node"])["node"].value_counts(sort=False)
+        most = count(int(nodes.max()), "benchmark")
+        said.append(f"{status}: {name} on {listed(list(nodes.index))}, at {most}: {mine['reason'].iloc[0]}")
+    return said
 
 
 def twins_differ(node: Node) -> str | None:

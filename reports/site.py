@@ -6,7 +6,6 @@ They come from the templates in page/. Every value is escaped and stands on one 
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import os
 import re
@@ -146,20 +145,6 @@ def _look(*scripts: str) -> Mapping[str, str]:
     return texts | {f"{name}_hash": base64.b64encode(digest).decode() for name, digest in hashes.items()}
 
 
-@functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        autoescape=True,
-        finalize=_one_line,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        loader=jinja2.FileSystemLoader(PAGE),
-    )
-    environment.filters["address"] = _address
-    environment.filters["broken"] = _broken
-    return environment
-
-
 def _one_line(value: Any) -> Any:
     """Return what the template shows of a value: text from outside on one line; what is markup already as it is."""
     return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -170,13 +155,23 @@ def _address(path: str) -> str:
     return quote(os.fsencode(f"./{path}"))
 
 
-def _broken(name: str, sign: str) -> Markup:
-    """Return a name that may be broken after a sign."""
-    return escape(one_line(name)).replace(sign, sign + Markup("<wbr>"))
+def _broken(name: str) -> Markup:
+    """Return a name that may be broken after a `_`."""
+    return escape(one_line(name)).replace("_", "_" + Markup("<wbr>"))
+
+
+TEMPLATES = jinja2.Environment(
+    autoescape=True,
+    finalize=_one_line,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    loader=jinja2.FileSystemLoader(PAGE),
+)
+TEMPLATES.filters |= {"address": _address, "broken": _broken}
 
 
 def _rendered(template: str, links: Links, *scripts: str, **values: Any) -> str:
-    page = _environment().get_template(template)
+    page = TEMPLATES.get_template(template)
     return page.render(site=links, repository=repository(), **_look(*scripts), **values)
 
 

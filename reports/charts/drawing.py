@@ -62,9 +62,8 @@ def file_name(*parts: str) -> str:
 
 
 def words(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Return columns of names as a chart shows them: each on one line, with ▯ for a sign that Vega would cut in two."""
-    lines = {name: rows[name].astype(str).map(one_line) for name in columns}
-    return pd.DataFrame(lines).replace("[^\0-\uffff]", "▯", regex=True)
+    """Return columns of names as a chart shows them: each on one line."""
+    return pd.DataFrame({name: rows[name].astype(str).map(one_line) for name in columns})
 
 
 def said(rows: pd.DataFrame, sentence: Callable[[Any], str]) -> list[str]:

@@ -102,10 +102,3 @@ def test_what_failed_is_not_drawn(tmp_path):
     assert [said.split(",")[0] for said in drawn(tmp_path, records)[1].said] == ["quick"]
     without = [row if row["implementation"] != "base" else {**row, **failed} for row in records]
     assert drawn(tmp_path, without)[1] is None
-
-
-def test_a_long_name_may_have_any_sign(tmp_path):
-    """Vega cuts names between the two halves of a sign, which no SVG can hold."""
-    name = "🔥" * 40
-    records = of_frameworks([*rows(1), *rows(1, {name: 2e-3, f"a{name}": 2e-3})])
-    assert "▯" in svg(drawn(tmp_path, records)[1])
