@@ -29,12 +29,12 @@ from reports import composition, formatting, frames, pools, questions, rounds, t
 from reports.estimates import PUBLISHED
 from reports.parts import cliffs, stream
 from reports.preamble import preamble, torch_and_jax, versions
+from reports.questions import CALL, STEP
 from reports.report import PURPOSES, Report
 from reports.run_folder import complete
 from reports.today import age
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
-STEP, CALL = "train_step", "forward"
 NAMED = {
     "torch_lstm": "`torch.nn.LSTM`",
     "torch_cpp": "our C++ in PyTorch (`torch_cpp`)",

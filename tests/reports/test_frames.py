@@ -122,20 +122,6 @@ def without(path):
     return copy
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ([], "the whole file"),
-        (without("run"), "run"),
-        ({**ENVIRONMENT, "machine": {**ENVIRONMENT["machine"], "memory_bytes": "much"}}, "machine.memory_bytes"),
-    ],
-)
-def test_an_environment_that_lacks_what_is_needed_is_refused(content, message, tmp_path):
-    save(tmp_path, SMALL)
-    (tmp_path / "environment.json").write_text(json.dumps(content))
-    assert message in refused(tmp_path)
-
-
 @pytest.mark.parametrize("left_out", ["machine", "versions", "commit.id", "matmul_precision", "run.seed"])
 def test_what_an_environment_does_not_say_is_unknown(left_out, tmp_path):
     save(tmp_path, SMALL)
