@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks import processors, tables
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import TWIN
-from benchmarks.metadata import Machine, name_and_driver
+from benchmarks.metadata import name_and_driver
 from benchmarks.record import harmless
 from benchmarks.statistics import nodes as statistics
 from benchmarks.statistics.intervals import holm, means, p_values
@@ -39,12 +39,18 @@ SLOWER = 1.1
 
 @dataclass(frozen=True)
 class Node:
-    """A node that has a run: the member's name, the node's own, its kind, and the run."""
+    """A node that has a run: the member's name, the node's own, and the run."""
 
     member: str
     name: str
-    kind: str
     run: Run
+
+    @cached_property
+    def kind(self) -> str:
+        """What kind a machine it is: its processor, how many cores it has, and its GPU."""
+        machine = self.run.metadata.machine
+        has = count(machine.cores, "core") if machine.cores else ""
+        return ", ".join(filter(None, (processors.words(machine), has, name_and_driver(machine.gpu)[0])))
 
     @property
     def words(self) -> str:
@@ -101,28 +107,20 @@ def read(folder: Path) -> Together:
     A node is left out where its twins differ, or where the baseline takes much longer than on the quickest node of the
     same kind. Neither looks at what the comparison is about.
     """
-    found: list[tuple[str, str, Run]] = []
-    missing = []
+    nodes, missing = [], []
     for member in fleets.read(folder).members:
         over = fleets.ended(folder, member.name)
         try:
             run = frames.read_run(fleets.run_of(folder, member.name))
-            found.append((member.name, over.node if over else member.asked, run))
+            nodes.append(Node(member.name, over.node if over else member.asked, run))
         except frames.Unreadable as error:
             done, of_all = fleets.replicates_done(folder, member.name)
             damaged = str(error).replace(f"{folder}/", "")
             why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates; {damaged}"
             missing.append(f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 300)}")
-    nodes = [Node(member, name, kind_of(run.metadata.machine), run) for member, name, run in found]
     odd = slow(nodes) | {node.member: reason for node in nodes if (reason := twins_differ(node))}
     good = [node for node in nodes if node.member not in odd]
     return Together(nodes, odd, missing, failures(nodes), list(rows(good)))
-
-
-def kind_of(machine: Machine) -> str:
-    """Return what kind a machine is: its processor, how many cores it has, and its GPU."""
-    has = count(machine.cores, "core") if machine.cores else ""
-    return ", ".join(filter(None, (processors.words(machine), has, name_and_driver(machine.gpu)[0])))
 
 
 def failures(found: Sequence[Node]) -> list[str]:

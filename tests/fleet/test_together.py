@@ -87,7 +87,7 @@ def test_what_is_alike_holds_on_all_nodes_with_its_ratio(made):
     assert {name for name in row if name.startswith("ratio_0")} == {"ratio_001", "ratio_002", "ratio_003"}
     assert said.odd == {}
     assert said.whole
-    assert report.sentences(said)[0] == "3 nodes: 3 × AMD EPYC"
+    assert report.sentences(said)[0] == "3 nodes: 3 × AMD EPYC, 2 cores"
     shown = [column.cell(row) for column in report.columns(said)]
     assert shown[3] == f"{row['ratio']:.2f} [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
     assert shown[-1] == f"{row['ratio_003']:.2f}"
@@ -99,7 +99,7 @@ def test_what_is_alike_holds_on_all_nodes_with_its_ratio(made):
         ([("a", AMD, 1.5), ("b", AMD, 1.65)], "differs between 2 nodes"),
         (
             [("a", AMD, 1.0), ("b", AMD, 1.0), ("c", INTEL, 1.4), ("d", INTEL, 1.4)],
-            f"differs between {AMD} and {INTEL}",
+            f"differs between {AMD}, 2 cores and {INTEL}, 2 cores",
         ),
         ([(name, AMD, 1.0) for name in "abcd"] + [("bad", AMD, 1.6)], "differs between 5 nodes"),
         ([("a", AMD, 1.5)], "one node only"),
