@@ -46,15 +46,6 @@ def test_the_95_percent_interval_holds_the_truth_95_times_in_100(replicates):
     assert 0.93 <= held <= 0.97, held
 
 
-def test_without_blocks_the_drift_would_hide_what_blocks_show():
-    """What interleaving buys: the ratio within blocks is far narrower than the ratio of the two times."""
-    run = simulated(np.random.default_rng(2), 8, 8, 1.05)
-    paired = ratios(run).iloc[0]
-    alone = estimates.times(run.records).set_index("implementation")
-    width = np.log(paired["ratio_high"] / paired["ratio_low"])
-    assert width < 0.3 * np.log(alone.loc["other", "seconds_high"] / alone.loc["other", "seconds_low"])
-
-
 def test_noise_of_ratios_does_not_see_what_all_arms_share():
     """What an arm's replicates differ by is known: 3 %, so a ratio of two arms differs by √2 times that."""
     rng = np.random.default_rng(3)

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import json_files
 from benchmarks.calibration.pool import Identity
 from reports.estimates import PUBLISHED, lasting
-from reports.preamble import about, card, notes, peak_and_noise, preamble
+from reports.preamble import about, card, peak_and_noise, preamble
 from reports.summary import summarise
 from tests.helpers.records import SMALL, described, failed, record, save
 
@@ -41,19 +41,6 @@ def test_the_versions_are_those_of_what_ran(tmp_path):
     rows += [failed("other", r, "unsupported", "no cell", versions="mlx not installed") for r in (0, 1)]
     assert preamble(save(tmp_path / "some", rows))[1] == "torch 2, Python 3.11"
     assert "mlx not installed" in preamble(save(tmp_path / "none", rows[2:]))[1]
-
-
-def test_the_notes_explain_what_the_run_has(tmp_path):
-    cpu = save(tmp_path / "cpu", SMALL)
-    gpu = save(
-        tmp_path / "gpu", [{**row, "device": "cuda", "pipelined_seconds": 1e-4, "gpu_seconds": 1e-4} for row in SMALL]
-    )
-    slowed = described(cpu, variables={"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "2"})
-    texts = {name: " ".join(notes(run)) for name, run in (("cpu", cpu), ("gpu", gpu), ("slowed", slowed))}
-    for word in ("CUPTI", "waited for once"):
-        assert [name for name, text in texts.items() if word in text] == ["gpu"]
-    assert [name for name, text in texts.items() if "OPENBLAS_CORETYPE" in text] == ["slowed"]
-    assert all("slower than base" in text and "1 %" in text for text in texts.values())
 
 
 def test_what_an_interval_is_about_is_told(tmp_path):
