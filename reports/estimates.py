@@ -60,7 +60,7 @@ def intervals(rows: pd.DataFrame, by: Sequence[str], name: str, lasts: float | N
     """
     several = len(rows["round"].unique()) > 1
     if several:
-        rows = rows.groupby([*by, "round"], as_index=False, sort=False)["log"].mean()
+        rows = rows.groupby([*by, "round"], as_index=False, sort=False).agg({"log": "mean"})
     found = means([logs.to_numpy() for _, logs in rows.groupby(list(by), sort=False)["log"]])
     found = of_several(found) if several else of_one(found, lasts or 0.0)
     low, high = t_interval(found)
@@ -148,7 +148,7 @@ def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
     blocks = blocks_of(run)
     others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
-    return {tuple(others.loc[pair]): mine.to_numpy() for pair, mine in logs.groupby("pair")["log"]}
+    return {tuple(map(str, others.loc[pair])): mine.to_numpy() for pair, mine in logs.groupby("pair")["log"]}
 
 
 def median_sd(groups: Sequence[np.ndarray]) -> float:

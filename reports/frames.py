@@ -67,7 +67,8 @@ class Run:
     @property
     def rounds(self) -> dict[str, int]:
         """How many replicates each of its rounds has, by the round's run_id, the oldest first."""
-        return self.records.groupby("run_id")["replicate"].nunique().to_dict()
+        counts = self.records.groupby("run_id")["replicate"].nunique()
+        return {str(run_id): int(number) for run_id, number in counts.items()}
 
     @property
     def baseline(self) -> str:
@@ -169,7 +170,8 @@ def fitted(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:
     names = table.column_names
     known = {each.name: table[each.name].cast(each.type) for each in schema if each.name in names}
     columns = [known.get(each.name, pa.nulls(len(table), each.type)) for each in schema]
-    return pa.table(columns, schema=schema).to_pandas()
+    frame: pd.DataFrame = pa.table(columns, schema=schema).to_pandas()
+    return frame
 
 
 def machine_label(metadata: Metadata) -> str:

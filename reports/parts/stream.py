@@ -56,12 +56,10 @@ def make(report: Report) -> Iterator[Answer]:
     best = rows.drop_duplicates(BENCHMARK)
     rivals = rows.drop(best.index).groupby(BENCHMARK)["p99_seconds_low"].min().rename("rival")
     best = best.join(rivals, on=BENCHMARK)
-    overlap = np.where(best["rival"] <= best["p99_seconds_high"], f", {UNCLEAR}", "")
-    said = [
-        f"{row.implementation} at {row.problem} ({duration(row.p99_seconds)}{unclear})"
-        for row, unclear in zip(best.itertuples(), overlap, strict=True)
-    ]
-    note = f" {UNCLEAR}: the interval of another overlaps." if "".join(overlap) else ""
+    best["unclear"] = np.where(best["rival"] <= best["p99_seconds_high"], f", {UNCLEAR}", "")
+    named = best[["implementation", "problem", "p99_seconds", "unclear"]].itertuples(index=False)
+    said = [f"{name} at {problem} ({duration(seconds)}{unclear})" for name, problem, seconds, unclear in named]
+    note = f" {UNCLEAR.capitalize()}: the interval of another overlaps." if best["unclear"].any() else ""
     columns = (
         words_of("problem"),
         Column("batch", "rows a call", lambda row: str(row.batch), sort="batch"),

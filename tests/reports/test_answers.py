@@ -126,7 +126,11 @@ def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_pa
     for row, (p50, p99, largest) in zip(cells(found), [(10, 20, 501), (8, 72, 80)], strict=True):
         assert [float(cell.split(" [")[0]) for cell in row[3:6]] == pytest.approx([p50, p99, largest], rel=3e-3)
         assert row[6] == "+3, +60"
-    assert "base at t1-b4-i1-h1 (20" in found.sentence
+    assert found.sentence.endswith("base at t1-b4-i1-h1 (20 µs).")
+    close = answered(tmp_path / "close", rows + streamed("near", 1e-5, 2, 50))[
+        "How late is the slowest step of a stream?"
+    ]
+    assert "(20 µs, unclear)" in close.sentence
 
 
 @pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1", "p"])
