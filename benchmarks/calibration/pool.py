@@ -124,9 +124,9 @@ class Replicate:
         for record in records:
             if record.status == "ok" and record.turns:
                 key, side = key_of(record), str(record.side)
-                turns = sorted(record.turns, key=lambda turn: turn.block)
+                turns = record.turns
                 seconds, block = (np.array([getattr(turn, name) for turn in turns]) for name in ("seconds", "block"))
-                logs[key][side] = block_logs(seconds, np.zeros(len(turns), int), block, shortest=True).log
+                logs[key][side] = block_logs(seconds, np.zeros(len(turns), int), block, shortest=True).log[0]
                 values[key][side] = {name: measured(record, name) for name in METRICS}
         return cls(records[0].run_id, dict(logs), dict(values))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.record import Record
 from benchmarks.regression.decision import GateKey, LogRatios, Rule
-from benchmarks.statistics.ratios import block_logs, log_ratios
+from benchmarks.statistics.ratios import block_logs
 from benchmarks.worker.timing import Turn
 
 MIB = 2**20
@@ -29,11 +29,9 @@ def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
     In a block, the shorter of a side's two turns counts: what disturbs a turn makes it longer.
     """
     turns = [*base, *head]
-    row = np.repeat([0, 1], [len(base), len(head)])
-    logs = block_logs(
-        np.array([turn.seconds for turn in turns]), row, np.array([turn.block for turn in turns]), shortest=True
-    )
-    return float(log_ratios(logs, np.array([1]), np.array([0]))[0])
+    seconds, block = (np.array([getattr(turn, name) for turn in turns]) for name in ("seconds", "block"))
+    before, now = block_logs(seconds, np.repeat([0, 1], [len(base), len(head)]), block, shortest=True).log
+    return float(np.nanmedian(now - before))
 
 
 def measured(record: Record, metric: str) -> float:

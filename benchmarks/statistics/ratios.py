@@ -5,6 +5,7 @@ A row is an arm in a replicate. Rows and blocks are whole numbers, in any order 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class BlockLogs:
-    """The log time of each row in each block. Three arrays of one length, sorted by row, then by block."""
+    """Rows in order, shape (rows,), and the log time of each in each block, shape (rows, blocks); NaN where none is."""
 
     row: np.ndarray
-    block: np.ndarray
     log: np.ndarray
 
 
@@ -24,15 +24,16 @@ def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, short
 
     The arrays have shape (turns,). `shortest` takes the shortest turn instead of the mean of the logs.
     """
-    order = np.lexsort((block, row))
-    row, block, logs = row[order], block[order], np.log(seconds[order])
-    starts = np.flatnonzero(np.r_[True, (np.diff(row) != 0) | (np.diff(block) != 0)][: len(row)])
-    if not len(starts):
-        return BlockLogs(row, block, logs)
+    (rows, row), (blocks, block) = (np.unique(of, return_inverse=True) for of in (row, block))
+    shape = len(rows), len(blocks)
     if shortest:
-        return BlockLogs(row[starts], block[starts], np.minimum.reduceat(logs, starts))
-    counts = np.diff(np.r_[starts, len(row)])
-    return BlockLogs(row[starts], block[starts], np.add.reduceat(logs, starts) / counts)
+        least = np.full(shape, np.nan)
+        np.fmin.at(least, (row, block), np.log(seconds))
+        return BlockLogs(rows, least)
+    place = row * len(blocks) + block
+    counts, sums = (np.bincount(place, weights, len(rows) * len(blocks)) for weights in (None, np.log(seconds)))
+    with np.errstate(invalid="ignore"):
+        return BlockLogs(rows, (sums / counts).reshape(shape))
 
 
 def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarray:
@@ -41,30 +42,11 @@ def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarr
     `over` and `under` have the rows in the numerators and the denominators, shape (pairs,), as has the result. It is
     NaN where the rows have no block in common.
     """
-    first, last = (np.searchsorted(logs.row, over, side) for side in ("left", "right"))  # type: ignore[call-overload]
-    counts = last - first
-    pair = np.repeat(np.arange(len(over)), counts)
-    entry = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
-    _, numbers = np.unique(logs.block, return_inverse=True)
-    width = int(numbers.max(initial=0)) + 1
-    _, rows = np.unique(np.r_[logs.row, under], return_inverse=True)
-    keys = rows[: len(logs.row)] * width + numbers
-    wanted = rows[len(logs.row) :][pair] * width + numbers[entry]
-    match = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
-    common = keys[match] == wanted
-    return group_medians(logs.log[entry[common]] - logs.log[match[common]], pair[common], len(over))
-
-
-def group_medians(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-    """Return the median of each group's values, shape (groups,); NaN for a group without values.
-
-    `group` has the number of each value's group, from 0 to groups − 1.
-    """
-    ordered = values[np.lexsort((values, group))]
-    counts = np.bincount(group, minlength=groups)
-    starts = np.cumsum(counts) - counts
-    medians = np.full(groups, np.nan)
-    some = counts > 0
-    low, high = (starts + (counts - 1) // 2)[some], (starts + counts // 2)[some]
-    medians[some] = (ordered[low] + ordered[high]) / 2
-    return medians
+    none = np.full((1, logs.log.shape[1]), np.nan)  # of a row that has no turn
+    first, second = (
+        np.vstack([logs.log, none])[np.where(np.isin(of, logs.row), np.searchsorted(logs.row, of), len(logs.row))]
+        for of in (over, under)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of pairs without a block in common
+        return np.asarray(np.nanmedian(first - second, axis=1))
