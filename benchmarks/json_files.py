@@ -12,11 +12,6 @@ from impls.core.files import read_regular
 Content = TypeVar("Content")
 
 
-def _own_text(kind: type[Content], value: Content) -> Content:
-    """Return the value of a type that JSON does not know, such as a kind of text."""
-    return kind(value) if issubclass(kind, str) else value
-
-
 def read(path: Path, kind: type[Content]) -> Content:
     """Return what a JSON file holds. Keys that the type does not have are ignored, unless it forbids them.
 
@@ -25,7 +20,7 @@ def read(path: Path, kind: type[Content]) -> Content:
     """
     content = read_regular(path)
     try:
-        return msgspec.json.decode(content, type=kind, dec_hook=_own_text)
+        return msgspec.json.decode(content, type=kind, dec_hook=lambda own, text: own(text))  # such as a GateKey
     except msgspec.ValidationError as error:
         raise ValueError(f"{path} is not what it should be: {located(error)}") from None
     except (ValueError, RecursionError) as error:

@@ -85,12 +85,6 @@ class Round(msgspec.Struct, frozen=True):
     work: str | None = None
 
 
-def rounds_of(folder: Path) -> dict[str, Round]:
-    """Return what is known of each round of a pool, the oldest first, by its id: the run_id of its records."""
-    rounds = [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
-    return {begun.described.run.run_id: begun for begun in rounds}
-
-
 def save(folder: Path, records: Sequence[Record]) -> None:
     """Write a replicate to a file, without the samples of its turns."""
     shortened = [
@@ -138,7 +132,7 @@ class Replicate:
 
 @dataclass(frozen=True)
 class Pool:
-    """Measured replicates, the kind of work in each round that has slowed sides, and what all are of."""
+    """Measured replicates, the kind of work in each round that has slowed sides by its run_id, and what all are of."""
 
     replicates: list[Replicate]
     works: dict[str, str]
@@ -147,9 +141,10 @@ class Pool:
     @classmethod
     def load(cls, folder: Path) -> Pool:
         """Read every replicate of a folder."""
-        identity = identity_of(folder)
         replicates = [Replicate.of(read_records(path)) for path in sorted(folder.glob("replicate-*.parquet"))]
-        return cls(replicates, {name: begun.work for name, begun in rounds_of(folder).items() if begun.work}, identity)
+        rounds = [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
+        works = {begun.described.run.run_id: begun.work for begun in rounds if begun.work}
+        return cls(replicates, works, identity_of(folder))
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""
