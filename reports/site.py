@@ -24,13 +24,13 @@ from benchmarks.record import harmless
 from benchmarks.words import count, listed
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, headline, today
+from reports import composition, estimates, headline, today
 from reports.charts import shapes, style
 from reports.charts.drawing import write
 from reports.composition import Machine
 from reports.documents import Document
 from reports.frames import Run, began
-from reports.preamble import notes, peak_and_noise, preamble, torch_and_jax
+from reports.preamble import notes, preamble, torch_and_jax
 from reports.report import PURPOSES, Report
 from reports.tracks import LIMITS
 
@@ -207,7 +207,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         reports=reports,
         devices=sorted(devices),
         shapes=list(dict.fromkeys(each.problem for part in parts for each in (*part["of_head"], *part["advised"]))),
-        noises=[(report.label, line) for _, report in standing for line in peak_and_noise(report.run)],
+        noises=[(report.label, estimates.noise(report.run)) for _, report in standing],
         covered=_covered(found, devices),
         best=composition.best(head.baseline),
         purposes=PURPOSES,

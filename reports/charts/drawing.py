@@ -79,13 +79,6 @@ def specification(drawing: Drawing) -> dict[str, Any]:
     return {**found, "config": style.CONFIG}
 
 
-SAME = {"font-family": style.FONT, "font-size": f"{style.SIZE}px"}
-"""What most texts of a chart share, which the whole SVG has once."""
-LEFT_OUT = {"opacity": "1", "pointer-events": "none", "stroke-miterlimit": "10"}
-"""Attributes that change nothing."""
-LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
-
-
 def svg(drawing: Drawing) -> str:
     """Return a chart as an SVG for inside a page: no style attributes, and what a mark says in data-tip."""
     drawn = vl_convert.vegalite_to_svg(specification(drawing), vl_version=VERSION)
@@ -93,13 +86,11 @@ def svg(drawing: Drawing) -> str:
     for element in root.iter():
         if element.get("aria-roledescription") == "point" and (label := element.get("aria-label")):
             element.set("data-tip", label)
-        for name, value in list(element.attrib.items()):
-            if name.startswith("aria-") or name in ("style", "class", "role") or (SAME | LEFT_OUT).get(name) == value:
+        for name in list(element.attrib):
+            if name.startswith("aria-") or name in ("style", "class", "role"):
                 del element.attrib[name]
-            elif name in ("d", "transform", "x2", "y2"):
-                element.set(name, LONG.sub(lambda number: f"{float(number[0]):.2f}", value))
-    for name, value in (SAME | {"role": "img", "aria-label": one_line(drawing.alt)}).items():
-        root.set(name, value)
+    root.set("role", "img")
+    root.set("aria-label", one_line(drawing.alt))
     return ET.tostring(root, encoding="unicode")
 
 

@@ -61,7 +61,6 @@ def test_every_chart_fits_its_width_and_is_read_in_the_light_and_in_the_dark(one
     root = ET.fromstring(text)
     assert float(root.get("width")) <= WIDTH + 16
     fonts = {element.get("font-size") for element in root.iter()} - {None}
-    assert root.get("font-size")
     assert all(float(size.removesuffix("px")) >= 11 for size in fonts)
     assert set(re.findall(r'(?:fill|stroke)="(#\w+)"', text)) <= set(style.DARK)
 
