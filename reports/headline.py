@@ -47,15 +47,19 @@ class Recommendation:
     timed: pd.DataFrame
 
 
-def recommendations(report: Report) -> Iterator[Recommendation]:
-    """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order."""
-    order = {name: k for k, name in enumerate((*dict.fromkeys(report.sound["problem"].astype(str)), *PURPOSES))}
-    groups = report.sound.groupby(["problem", "mode", "device"])
+def recommendations(report: Report, about: pd.DataFrame | None = None) -> Iterator[Recommendation]:
+    """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order.
+
+    `about` are rows with a time; where they are not given, those that answers are about.
+    """
+    timed = report.sound if about is None else about
+    order = {name: k for k, name in enumerate(dict.fromkeys((*timed["problem"], *PURPOSES, *timed["mode"])))}
+    groups = timed.groupby(["problem", "mode", "device"])
     of_key = {tuple(map(str, key)): rows for key, rows in groups}
     for (problem, mode, device), rows in sorted(
         of_key.items(), key=lambda item: (order[item[0][0]], order[item[0][1]])
     ):
-        where = f"{PURPOSES[mode]} at {problem} on {_machine(report.run, device)}"
+        where = f"{PURPOSES.get(mode, mode)} at {problem} on {_machine(report.run, device)}"
         yield Recommendation(report, problem, mode, device, f"{where}: {_advice(rows, report.baseline)}", rows)
 
 
@@ -142,7 +146,7 @@ def _known(advised: Sequence[Recommendation]) -> Iterator[tuple[str, str, str | 
         if each.timed["ratio"].notna().any():
             best = clearly_fastest(each.timed)
             found = (None, 1.0) if best is None else (str(best["implementation"]), float(best["ratio"]))
-            yield (f"{PURPOSES[each.mode]}{_kind(each)}", each.report.baseline, *found)
+            yield (f"{PURPOSES.get(each.mode, each.mode)}{_kind(each)}", each.report.baseline, *found)
 
 
 def _kind(each: Recommendation) -> str:

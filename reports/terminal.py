@@ -16,15 +16,13 @@ from benchmarks.record import harmless
 from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import count, listed
 from reports import estimates, formatting
-from reports.headline import clearly_fastest, subject
+from reports.headline import answer, clearly_fastest, recommendations, subject
 from reports.preamble import preamble
-from reports.report import PURPOSES, Report
+from reports.report import Report
 from reports.tables import Section, ratio, sections, style, word
-from reports.verdict import BASELINE, FASTER
+from reports.verdict import BASELINE
 
 STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
-NAMED = 3
-"""The most problems that the answer names one by one."""
 
 
 def _style(row: Any) -> str:
@@ -70,8 +68,8 @@ def show(report: Report, console: CleanConsole, page: str) -> None:
     say(f"the page is {page}{more}", "", soft_wrap=True)
 
 
-def answer(rows: pd.DataFrame, baseline: str) -> tuple[pd.DataFrame, str]:
-    """Return the row of the best of the others at each benchmark, with base_seconds, and in a sentence what to use.
+def best_others(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the row of the best of the others at each benchmark, with base_seconds.
 
     The rows have a time. What is clearly faster is better than what only may be.
     """
@@ -82,16 +80,7 @@ def answer(rows: pd.DataFrame, baseline: str) -> tuple[pd.DataFrame, str]:
     for _, group in others.groupby(key, sort=False):
         fastest = clearly_fastest(group)
         chosen.append(group.sort_values("ratio").iloc[0] if fastest is None else fastest)
-    best = pd.DataFrame(chosen, columns=others.columns).merge(base, on=key)
-    named = best.loc[best["verdict"] == FASTER, ["implementation", "mode", "where"]].astype(str).to_numpy()
-    faster = [f"{name} for {PURPOSES.get(mode, mode).lower()} at {where}" for name, mode, where in named]
-    if base.empty:
-        return best, f"There is no ratio: {baseline} has no time." if len(rows) else "Nothing could be timed."
-    if len(faster) > NAMED:
-        often = Counter(name for name, *_ in named)
-        faster = [f"{name} in {number} of the {len(best)} lines above" for name, number in often.most_common()]
-    which = f"Clearly faster: {listed(faster)}." if faster else "Nothing is clearly faster."
-    return best, f"Start with {baseline}. {which}"
+    return pd.DataFrame(chosen, columns=others.columns).merge(base, on=key)
 
 
 def _answer(report: Report, console: CleanConsole) -> None:
@@ -100,7 +89,8 @@ def _answer(report: Report, console: CleanConsole) -> None:
     It is about training and inference of a sequence, or else about what the headline is.
     """
     about = report.asked if len(report.sound) else subject(report.summary).assign(where=lambda rows: rows["problem"])
-    best, sentence = answer(about[about["status"] == "ok"], report.baseline)
+    timed = about[about["status"] == "ok"]
+    best = best_others(timed)
     columns = (
         Column("where", "", word("where"), words=True),
         Column("time", report.baseline, lambda row: formatting.duration(row.base_seconds), priority=0),
@@ -115,7 +105,9 @@ def _answer(report: Report, console: CleanConsole) -> None:
 
     for table in made(tables.fitting(columns, made, console)):
         console.print(table)
-    console.print(sentence, style="bold", markup=False, highlight=False)
+    sentence, lines = answer(list(recommendations(report, timed)))
+    for line in (sentence, *lines):
+        console.print(line, style="bold", markup=False, highlight=False)
     bad = about[~about["status"].isin(harmless(report.run.metadata.machine.gpu))]["implementation"].astype(str)
     failed = f"{listed(sorted(set(bad)))} failed: the lines above say why." if len(bad) else ""
     for line in filter(None, (failed, estimates.noise(report.run).warning)):

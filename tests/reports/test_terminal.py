@@ -67,11 +67,12 @@ def test_the_last_lines_are_the_answer_and_the_page(width, tmp_path, capsys):
         rows += trained("jax_scan_vjp_sharded", times * 1e-3, mode, problem=problem, track="tuned")
         rows += trained("slow", 9e-3, mode, problem=problem)
     run = with_baseline(save(tmp_path, rows), "torch_lstm")
-    *_, last, page = shown(run, width, capsys).splitlines()
+    printed = shown(run, width, capsys)
+    *_, faster, page = printed.splitlines()
     assert "a/run/index.html" in page
-    assert last.startswith("Start with torch_lstm. ")
-    assert "jax_scan_vjp_sharded for inference at p" in last
-    best, _ = terminal.answer(report_of(run).sound, "torch_lstm")
+    assert "Use torch_lstm. " in printed
+    assert faster == "Inference: jax_scan_vjp_sharded 0.50, at 1 of 2 shapes"
+    best = terminal.best_others(report_of(run).sound)
     assert [(row.mode, row.where, row.implementation, row.base_seconds < 1.1e-3) for row in best.itertuples()] == [
         (mode, where, "jax_scan_vjp_sharded", True) for where in "pq" for mode in ("forward", "train_step")
     ]
@@ -86,4 +87,4 @@ def test_a_busy_machine_is_told_even_where_no_replicate_differs(tmp_path, capsys
             waited = 0.9 if row["implementation"] == "threads" else share
             row["turns"] = noted(row["turns"], outside_seconds=1.0, pressure_seconds=waited)
         printed = shown(save(tmp_path / str(share), rows), 100, capsys)
-        assert ("BUSY" in printed.partition("Start with base.")[2]) is told
+        assert ("BUSY" in printed.partition("Use base.")[2]) is told
