@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -34,13 +35,11 @@ class Found:
 
     def at(self, problem: str, mode: str, name: str) -> Any:
         """Return a row; None where it was not measured."""
-        return _first(self.rows, problem, mode, implementation=name)
+        return _first(self.rows, problem, mode, name)
 
 
-def _first(rows: pd.DataFrame, problem: str, mode: str, **wanted: str) -> Any:
-    chosen = rows[(rows["problem"] == problem) & (rows["mode"] == mode)]
-    for name, value in wanted.items():
-        chosen = chosen[chosen[name] == value]
+def _first(rows: pd.DataFrame, problem: str, mode: str, name: str) -> Any:
+    chosen = rows[(rows["problem"] == problem) & (rows["mode"] == mode) & (rows["implementation"] == name)]
     return next(chosen.itertuples(index=False), None)
 
 
@@ -62,21 +61,27 @@ def _word(row: Any, name: str = "ratio", turned: bool = False) -> str:
     return "Yes" if low > 1 else "No" if high < 1 else "Unclear"
 
 
-def imdb(data: Found) -> str | None:
-    """Keras and TensorFlow against nn.LSTM, at IMDB's shape: the ratio below 1 says that they are faster."""
-    names = ("keras_tensorflow", "keras_jax", "keras_torch", "jax_scan", "torch_cpp")
-    rows = [row for name in names if (row := data.at(IMDB, STEP, name))]
+def steps(problem: str, names: Sequence[str], turned: bool, data: Found) -> str | None:
+    """Some implementations against nn.LSTM at one shape; of the first, the ratio confirms that it is slower.
+
+    `turned` asks whether it is faster.
+    """
+    rows = [row for name in names if (row := data.at(problem, STEP, name))]
     if not rows or rows[0].implementation != names[0]:
         return None
-    word = _word(rows[0], turned=True)
+    word = _word(rows[0], turned=turned)
     took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
-    return f"{word}. At `{IMDB}`, the time of a training step over `nn.LSTM`'s: {took}{age(rows[0])}."
+    return f"{word}. At `{problem}`, the time of a training step over `nn.LSTM`'s: {took}{age(rows[0])}."
+
+
+imdb = partial(steps, IMDB, ("keras_tensorflow", "keras_jax", "keras_torch", "jax_scan", "torch_cpp"), True)
+keras = partial(steps, QUICK[0], ("keras_torch", "keras_jax", "keras_tensorflow"), False)
 
 
 def packed(data: Found) -> str | None:
     """Rows of different lengths, and of equal ones."""
     problems = PACKED[-1], f"{QUICK[0]}-var", f"{QUICK[0]}-even"
-    longest, short, equal = (_first(data.costs, each, STEP, implementation="torch_lstm") for each in problems)
+    longest, short, equal = (_first(data.costs, each, STEP, "torch_lstm") for each in problems)
     row = longest or short
     if row is None:
         return None
@@ -108,7 +113,7 @@ def _range(seconds: Sequence[float]) -> str:
 
 def double(data: Found) -> str | None:
     """Float64 against float32."""
-    rows = [_first(data.costs, FLOAT64, mode, implementation="torch_lstm") for mode in (STEP, CALL)]
+    rows = [_first(data.costs, FLOAT64, mode, "torch_lstm") for mode in (STEP, CALL)]
     if any(row is None for row in rows):
         return None
     training, inference = rows
@@ -146,15 +151,6 @@ def loops(data: Found) -> str | None:
         f"{word}, for an LSTM at `{QUICK[0]}`. `jax_scan`'s time in each release over that in {oldest.newest_release}"
         f"{age(oldest)}, {'; '.join(said)}."
     )
-
-
-def keras(data: Found) -> str | None:
-    """Keras on PyTorch against nn.LSTM, and against Keras elsewhere."""
-    rows = [data.at(QUICK[0], STEP, f"keras_{backend}") for backend in ("torch", "jax", "tensorflow")]
-    if any(row is None for row in rows):
-        return None
-    took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
-    return f"{_word(rows[0])}. At `{QUICK[0]}`, the time of a training step over `nn.LSTM`'s: {took}{age(rows[0])}."
 
 
 TORCH, JAX, KERAS, ONEDNN = (
