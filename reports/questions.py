@@ -103,7 +103,9 @@ def compiling(data: Found) -> str | None:
     scanned = [data.at(problem, STEP, "jax_scan") for problem in COMPILED]
     scans = [row.first_call_seconds for row in scanned if row is not None]
     other = f" `jax_scan`, a loop that is compiled as one, took {_range(scans)} at each." if scans else ""
-    return f"Yes. The first training step, with an empty cache, took {took}{age(rows[0])}.{other}"
+    *by_steps, two_layers = (row.first_call_seconds for row in rows)
+    word = "Yes" if by_steps == sorted(by_steps) and two_layers > by_steps[1] else "Not always"
+    return f"{word}. The first training step, with an empty cache, took {took}{age(rows[0])}.{other}"
 
 
 def _range(seconds: Sequence[float]) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.cases import FLOAT64, IMDB, QUICK
+from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK
 from reports import frames, questions
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
@@ -21,6 +21,16 @@ def test_whether_another_framework_is_faster_follows_its_ratio(tmp_path, seconds
     said = questions.imdb(data_of(tmp_path, rows))
     assert said.startswith(word)
     assert f"{1e3 * seconds:.2f}"[:3] in said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "word"), [((1, 2, 4, 8, 3), "Yes."), ((1, 2, 4, 3, 3), "Not"), ((1, 2, 4, 8, 2), "Not")]
+)
+def test_whether_compiling_takes_ever_longer_follows_its_first_calls(tmp_path, seconds, word):
+    rows = []
+    for problem, first in zip(COMPILED, seconds, strict=True):
+        rows += trained("torch_lstm_compiled", 1e-3, problem=problem, first_call_seconds=float(first))
+    assert questions.compiling(data_of(tmp_path, rows)).startswith(word)
 
 
 def test_float64_is_compared_with_float32_and_names_the_operator(tmp_path):
