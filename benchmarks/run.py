@@ -96,7 +96,6 @@ def measured(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]
     run = Run(options, folder)
     with progress() as advance:
         session = run.execute(choices.choose_cores(options.threads, options.device), advance)
-    command_line.say(session.stopwatch.line())
     return session.records, run.described
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import os
 import subprocess
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runner.outside import PR_SET_CHILD_SUBREAPER
 from tests.helpers import processes
 from tests.helpers.browser import launched, visits
 
@@ -90,13 +88,6 @@ def honest_marker(request: pytest.FixtureRequest) -> Iterator[None]:
     noted, started = started, None
     if noted:
         pytest.fail(f"starts processes; it needs the marker process: {', '.join(noted)}")
-
-
-@pytest.fixture(autouse=True)
-def no_adopted_orphans() -> Iterator[None]:
-    """A session in this process makes it adopt orphans. After a test they are init's again, which buries them."""
-    yield
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0)
 
 
 @pytest.fixture(scope="session")

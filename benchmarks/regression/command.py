@@ -57,23 +57,20 @@ def gate(options: GateOptions) -> Result:
     """Run a gate, write its folder, and print its result."""
     options, compared, cores = resolved(options)
     folder = choices.usable_out(options.out, "regression")
-    spent = ""
     if compared.alike and not options.even_if_same:
         result = alike(compared.base.names, options.benchmarks, options.margin)
     else:
-        result, spent = _measure(options, compared, cores)
+        result = _measure(options, compared, cores)
     title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
     code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
     told = result.written(title, options.strict, code)
     write_files(folder, result, told, options)
-    if spent:
-        command_line.say(spent)
     report.show(result, title, f"{told.verdict}; {command_line.near(folder / 'regression.md')}", output())
     return result
 
 
-def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...]) -> tuple[Result, str]:
-    """Measure both sides and decide. Return the result, and in words where the time went."""
+def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...]) -> Result:
+    """Measure both sides and decide."""
     sides, rules = (compared.base, compared.head), decision.rules(options.margin)
     with (
         scratch() as folder,
@@ -82,7 +79,7 @@ def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...])
     ):
         result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
         result.located = locate(session, result.slower)
-    return result, session.stopwatch.line()
+    return result
 
 
 def write_files(folder: Path, result: Result, told: Written, options: GateOptions) -> None:

@@ -16,7 +16,7 @@ from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.log_ratios import SIDES
 from benchmarks.runner.arm import start_all
 from benchmarks.runner.session import Session
-from benchmarks.worker import agreement, profiling
+from benchmarks.worker import agreement, profiles
 from benchmarks.worker.protocol import Request
 from impls.core.text import one_line
 
@@ -78,7 +78,7 @@ def locate(session: Session, slower: Iterable[Finding]) -> dict[GateKey, Slowdow
 def profiles_of(session: Session, name: str, benchmark: Benchmark, calls: int) -> dict[str, list[Line]]:
     """Profile base and head in turns, so many calls each time, and return the lines that differ most, by kind."""
     session.inputs = agreement.draw_seed()
-    profile = profiling.Profile(benchmark.id, calls)
+    profile = profiles.Profile(benchmark.id, calls)
     answers: dict[str, list[Any]] = {side: [] for side in SIDES}
     with session:
         session.make_arms([name])

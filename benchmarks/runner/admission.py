@@ -15,7 +15,7 @@ from benchmarks.progress import Stage
 from benchmarks.record import Record, problem_fields
 from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.sides import ArmFailed, Side
-from benchmarks.worker import kernels, requests
+from benchmarks.worker import profiles, requests
 from impls.core.text import one_line
 from impls.core.versions import distributions, versions_of
 
@@ -67,8 +67,7 @@ def admit(session: Session, check: Check, at_once: int = 1) -> None:
             for side, name in keys
             if any(refusal(session, side, name, benchmark) is None for benchmark in session.benchmarks_of(side))
         ]
-        with session.stopwatch.spent("cold starts"):
-            start_all(tried)
+        start_all(tried)
         for side, name in keys:
             _admit_arm(session, check, side, name)
         return
@@ -104,8 +103,7 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
         if failure is None:
             arm = session.arms[side.label, name]
             try:
-                with session.stopwatch.spent("cold starts"):
-                    arm.ensure_running(session.cores)
+                arm.ensure_running(session.cores)
             except ArmFailed as failed:
                 failure = unable = failed
         if failure is None:
@@ -125,21 +123,18 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
 def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, name_kernel: bool = False) -> None:
     """Check an arm that is to be timed at a benchmark, and fill in its row, or refuse it (ArmFailed)."""
     opening = session.opening(benchmark)
-    with session.stopwatch.spent("cold first calls"):
-        opened = arm.ask(opening)
-        row.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
-        row.warning = opened.warning
-    with session.stopwatch.spent("agreement"):
-        if not arm.implementation.is_peak:  # which computes no LSTM
-            checked = arm.ask(requests.Check(benchmark.id, opening.inputs, session.expected_of(benchmark)))
-            row.error, row.error_tensor = checked.error, checked.tensor
-        row.seconds = arm.ask(requests.Estimate(benchmark.id, session.options.turn_seconds))
-        arm.ask(requests.Inspect(benchmark.id, row.seconds))
-        arm.check_from_outside()
+    opened = arm.ask(opening)
+    row.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
+    row.warning = opened.warning
+    if not arm.implementation.is_peak:  # which computes no LSTM
+        checked = arm.ask(requests.Check(benchmark.id, opening.inputs, session.expected_of(benchmark)))
+        row.error, row.error_tensor = checked.error, checked.tensor
+    row.seconds = arm.ask(requests.Estimate(benchmark.id, session.options.turn_seconds))
+    arm.ask(requests.Inspect(benchmark.id, row.seconds))
+    arm.check_from_outside()
     if name_kernel:
         try:
-            with session.stopwatch.spent("kernels"):
-                row.kernel = arm.ask(kernels.NameKernel(benchmark.id))
+            row.kernel = arm.ask(profiles.NameKernel(benchmark.id))
         except ArmFailed as failure:  # a profiler that fails is no fault of the implementation
             row.kernel = one_line(f"not known: {failure.status}: {failure.reason}", 100)
     if arm.alive:

@@ -80,8 +80,9 @@ class Arm:
         )
         with theirs, self.log.open("ab") as log:
             try:
-                self.process = outside.start(
+                self.process = subprocess.Popen(
                     [self.python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
+                    process_group=0,  # of this session: where this process is killed, what is stopped gets SIGHUP
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -92,9 +93,8 @@ class Arm:
             except OSError as error:
                 ours.close()
                 raise ArmFailed("not_installed", f"{self.python} can't be started: {error.strerror}") from None
-        self.watch = outside.Watch(self.process.pid, self.cores)
         with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
-            Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("1000")
+            Path(f"/proc/{self.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
         self.buffer = b""
         path, requires, impls = str(self.implementation.path), self.implementation.requires, str(self.root / "impls")
@@ -103,7 +103,6 @@ class Arm:
 
     def wait_ready(self) -> None:
         """Wait until the worker has imported its implementation, then stop it. Where it can't, it is ended."""
-        assert self.process is not None
         try:
             self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.options.call_seconds))
             if self.ready.digest != self.implementation.digest:
@@ -123,8 +122,7 @@ class Arm:
 
     def bind(self) -> None:
         """Bind every thread of the worker to the arm's processors."""
-        assert self.process is not None
-        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):  # the thread has just ended
                 os.sched_setaffinity(int(task.name), self.cores)
 
@@ -134,6 +132,12 @@ class Arm:
             self.kill()
             self.start(cores)
             self.wait_ready()
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        assert self.process is not None
+        return self.process.pid
 
     @property
     def alive(self) -> bool:
@@ -163,30 +167,25 @@ class Arm:
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver dies when the driver lets it
             worker.wait(GONE_SECONDS)
         outside.end(started)
-        outside.forget(worker.pid)
-        outside.end(outside.orphans())
         self.channel.close()
 
     def check_from_outside(self, pools: Sequence[int] = ()) -> None:
-        """Look whether the worker took more than it was given, or left a process behind (see Watch.trouble).
+        """Look whether the worker took more than it was given, or left a process behind (see outside.trouble).
 
         Where it did, it is ended, since what it does next would not be true either: its other benchmarks get a new one.
         """
-        if reason := self.watch.trouble(pools):
-            outside.end(self.watch.escaped())
+        if reason := outside.trouble(self.pid, self.cores, pools):
             self.kill()
             raise ArmFailed("error", reason)
 
     def _signal(self, number: signal.Signals) -> None:
-        assert self.process is not None
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
+            os.killpg(self.pid, number)
 
     def _stop(self) -> None:
         # threads that go on spinning would take processor time from the next arm
         self._signal(signal.SIGSTOP)
-        assert self.process is not None
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def _send(self, line: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):  # _receive finds out why it died
@@ -229,9 +228,8 @@ class Arm:
         return line
 
     def _watch_memory(self) -> None:
-        assert self.process is not None
         try:
-            resident = psutil.Process(self.process.pid).memory_info().rss
+            resident = psutil.Process(self.pid).memory_info().rss
         except psutil.Error:
             return
         memory, most, reason = psutil.virtual_memory(), self.options.memory_bytes, ""
@@ -244,13 +242,12 @@ class Arm:
             raise ArmFailed("out_of_memory", f"{resident / GIB:.2f} GiB resident{reason}")
 
     def _died(self) -> NoReturn:
-        assert self.process is not None
-        try:
-            code = self.process.wait(GONE_SECONDS)
-        except subprocess.TimeoutExpired:  # the implementation has closed a file that it did not open
-            self.kill()
-            raise ArmFailed("crashed", "the process closed the socket on which it answers, and lived on") from None
+        worker = self.process
+        assert worker is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):  # the implementation has closed a file not its own
+            worker.wait(GONE_SECONDS)
         self.kill()
+        code = worker.returncode or 0
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
         raise ArmFailed("crashed", f"the process {how}{self._last_words()}")
 
@@ -273,4 +270,3 @@ def start_all(arms: Sequence[Arm]) -> None:
             if k < len(arms):
                 n = len(arms[k].cores)
                 arms[k].start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
-    outside.end(outside.orphans())  # nobody can say who started these, since workers ran at the same time

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 import psutil
 
 from benchmarks.cases import Benchmark
-from benchmarks.progress import Stopwatch
 from benchmarks.record import Record
 from benchmarks.runner import turns
 from benchmarks.runner.arm import Arm
@@ -86,7 +85,6 @@ class Replicate:
     opening: Callable[[Benchmark], requests.Open]
     blocks: int
     rng: random.Random
-    stopwatch: Stopwatch
     card: Card | None = None
     free: float | None = None
     failed: list[tuple[Record, ArmFailed]] = field(default_factory=list)
@@ -120,11 +118,10 @@ class Replicate:
         """
         arm, row = entry.arm, entry.row
         try:
-            with self.stopwatch.spent("warm starts"):
-                arm.ensure_running()
-                if arm.ready is not None and row.versions != arm.ready.versions:
-                    raise ArmFailed("error", f"admitted with {row.versions}, now it has {arm.ready.versions}")
-                opened = arm.ask(self.opening(entry.benchmark))
+            arm.ensure_running()
+            if arm.ready is not None and row.versions != arm.ready.versions:
+                raise ArmFailed("error", f"admitted with {row.versions}, now it has {arm.ready.versions}")
+            opened = arm.ask(self.opening(entry.benchmark))
         except ArmFailed as failure:
             self.drop(entry, failure)
             return
@@ -185,25 +182,24 @@ class Replicate:
             if inputs is None and entry.inputs is None:  # opened again: another job has killed the process
                 inputs = 0
         try:
-            with self.stopwatch.spent("measuring"):
-                if plan.warm or inputs is not None:
-                    arm.ask(requests.GetReady(benchmark.id, plan.warm, inputs), stop=False)
-                    entry.inputs = entry.inputs if inputs is None else inputs
-                throttled = self.card.throttled() if self.card else None
-                turn = turns.take(arm, requests.TakeTurn(benchmark.id, plan.samples, plan.calls_per_sample, checked))
-                turn.block, turn.position, turn.inputs = block, position, inputs
-                if self.card:
-                    arms = [entry.arm for job in self.jobs for entry in job.values()]
-                    self.card.note(turn, throttled, {arm.process.pid for arm in arms if arm.process})
-                row.turns.append(turn)
-                if checked:
-                    part = f"{entry.inputs}/{plan.calls if entry.updates else 1}"
-                    arm.ask(requests.Compare(benchmark.id, turn.seconds, entry.expected, part))
-                if number + 1 == 2 * self.blocks:  # the last one
-                    row.seconds = statistics.median(taken.seconds for taken in row.turns)
-                    used = [(taken.cpu_seconds or 0.0) / (taken.wall_seconds or 1.0) for taken in row.turns]
-                    row.cores_used = statistics.median(used)
-                    turns.check_plausible(arm, row, benchmark.id)
+            if plan.warm or inputs is not None:
+                arm.ask(requests.GetReady(benchmark.id, plan.warm, inputs), stop=False)
+                entry.inputs = entry.inputs if inputs is None else inputs
+            throttled = self.card.throttled() if self.card else None
+            turn = turns.take(arm, requests.TakeTurn(benchmark.id, plan.samples, plan.calls_per_sample, checked))
+            turn.block, turn.position, turn.inputs = block, position, inputs
+            if self.card:
+                arms = [entry.arm for job in self.jobs for entry in job.values()]
+                self.card.note(turn, throttled, {arm.process.pid for arm in arms if arm.process})
+            row.turns.append(turn)
+            if checked:
+                part = f"{entry.inputs}/{plan.calls if entry.updates else 1}"
+                arm.ask(requests.Compare(benchmark.id, turn.seconds, entry.expected, part))
+            if number + 1 == 2 * self.blocks:  # the last one
+                row.seconds = statistics.median(taken.seconds for taken in row.turns)
+                used = [(taken.cpu_seconds or 0.0) / (taken.wall_seconds or 1.0) for taken in row.turns]
+                row.cores_used = statistics.median(used)
+                turns.check_processors(row.turns, len(arm.cores))
         except ArmFailed as failure:
             where = f"{failure.reason} (in turn {number + 1} of {2 * self.blocks})"
             self.drop(entry, ArmFailed(failure.status, where))
@@ -231,8 +227,7 @@ class Replicate:
         calls = max(2, min(MOST_PIPELINED, round(PIPELINE_SECONDS / row.seconds)))
         warm = max(LEAST_WARM, math.ceil(WARM_UP["cuda"] / row.seconds))
         try:
-            with self.stopwatch.spent("measuring"):
-                found = arm.ask(requests.Pipeline(entry.benchmark.id, warm, calls))
+            found = arm.ask(requests.Pipeline(entry.benchmark.id, warm, calls))
         except ArmFailed as failure:
             row.reason = f"not pipelined: {failure}"
             return

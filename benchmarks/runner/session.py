@@ -20,9 +20,9 @@ import msgspec
 from benchmarks import choices, machine
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
-from benchmarks.progress import Advance, Stage, Stopwatch
+from benchmarks.progress import Advance, Stage
 from benchmarks.record import Record
-from benchmarks.runner import admission, cards, outside
+from benchmarks.runner import admission, cards
 from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
 from benchmarks.runner.sides import ArmFailed, Side
@@ -58,7 +58,6 @@ class Session:
         self.names = list(dict.fromkeys(name for side in sides for name in side.names))
         self.cores = cores
         self.rng = random.SystemRandom()  # which order comes next can't be foreseen, and no side is always favoured
-        self.stopwatch = Stopwatch()
         self.admissions: dict[Key, Record] = {}
         self.records: list[Record] = []
         self.failures: dict[Key, ArmFailed] = {}
@@ -70,11 +69,10 @@ class Session:
         self.stopping = threading.Event()
 
     def close(self) -> None:
-        """End every worker, and what workers have left behind."""
+        """End every worker."""
         with ThreadPoolExecutor() as pool:  # the kernel takes a while to take back a worker's memory
             list(pool.map(lambda arm: arm.kill(), self.arms.values()))
         self.arms = {}
-        outside.end(outside.orphans())
 
     def __enter__(self) -> Session:
         return self
@@ -95,8 +93,7 @@ class Session:
         """
         options = self.options
         self.inputs = agreement.draw_seed()
-        with self.stopwatch.spent("agreement"):
-            self.expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, self.inputs)
+        self.expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, self.inputs)
         self.make_arms(self.names)
         admission.admit(self, check or partial(admission.check_timed, self, name_kernel=name_kernel), at_once)
 
@@ -117,7 +114,6 @@ class Session:
     def make_arms(self, names: Sequence[str]) -> None:
         """Replace all arms by new arms that are not started. Which side gets which alias is random."""
         self.close()
-        outside.adopt_orphans()
         for name in names:
             having = [side for side in self.sides if name in side.versions]
             self.rng.shuffle(having)
@@ -182,11 +178,10 @@ class Session:
         self.advance(stage, label, number, of_all)
         with self:
             keys = [key for key in self.arms if key[1] in todo]
-            with self.stopwatch.spent("warm starts"):
-                start_all([self.arms[key] for key in self.rng.sample(keys, len(keys)) if not self.arms[key].alive])
+            start_all([self.arms[key] for key in self.rng.sample(keys, len(keys)) if not self.arms[key].alive])
             self._write_expected(todo)
             jobs = self._jobs(todo, rows)
-            replicate = Replicate(jobs, self.opening, count, self.rng, self.stopwatch, self.card)
+            replicate = Replicate(jobs, self.opening, count, self.rng, self.card)
             replicate.measure(
                 lambda share: self.advance(stage, label, number + share, of_all),
                 pipelined=self.options.device == "cuda" and len(self.sides) == 1,
@@ -205,10 +200,9 @@ class Session:
                 if agreement.updates(benchmark.workload, benchmark.mode):
                     steps.setdefault(key_of(benchmark), set()).add(self.plan(name, benchmark).calls)
         wanted, options = dict.fromkeys(itertools.chain(*todo.values())), self.options
-        with self.stopwatch.spent("agreement"):
-            self.expected = write_expected(
-                wanted, options.seed, options.weights, self.scratch, self.inputs, agreement.REPLICATE, steps
-            )
+        self.expected = write_expected(
+            wanted, options.seed, options.weights, self.scratch, self.inputs, agreement.REPLICATE, steps
+        )
 
     def _jobs(self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record]) -> list[Job]:
         """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""

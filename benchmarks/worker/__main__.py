@@ -6,6 +6,7 @@ import.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -16,9 +17,11 @@ from typing import Any
 import msgspec
 
 from benchmarks.processes import die_with_parent
-from benchmarks.worker import kernels, profiling, protocol, requests  # noqa: F401 - they define requests
+from benchmarks.worker import profiles, protocol, requests  # noqa: F401 - they define requests
 from benchmarks.worker.failures import failure_of, failure_to_import
 from benchmarks.worker.worker import Worker
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def serve(fd: int) -> None:
@@ -31,7 +34,8 @@ def serve(fd: int) -> None:
 
         start = msgspec.json.decode(lines.readline(), type=protocol.Start)
         die_with_parent(start.runner)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also under nohup: see outside.start
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # the runner finds every process that it leaves below it
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also under nohup: its helpers end with it where they are stopped
         os.sched_setaffinity(0, start.cores)
         try:
             worker = Worker(start)

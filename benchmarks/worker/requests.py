@@ -1,4 +1,4 @@
-"""What a runner can request of a worker; profiling.py and kernels.py have more. A new request is one class.
+"""What a runner can request of a worker; profiles.py has more. A new request is one class.
 
 It says what it needs, what its answer is, and how a worker does it.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement, extremes, sanity, timing, tracing
+from benchmarks.worker import agreement, extremes, profiles, sanity, timing
 from benchmarks.worker.agreement import REPLICATE
 from benchmarks.worker.expected import saved, weights_of
 from benchmarks.worker.protocol import Request
@@ -282,4 +282,4 @@ class Pipeline(Request[Pipelined]):
                 opened.call(opened.state)
             drain()
 
-        return Pipelined(seconds, *tracing.traced(work, self.calls))
+        return Pipelined(seconds, *profiles.traced(work, self.calls))

@@ -1,12 +1,11 @@
 """The lines of a progress that is no terminal's, with a clock of the test's own."""
 
-import re
 from types import SimpleNamespace
 
 import pytest
 
 from benchmarks import progress as module
-from benchmarks.progress import Stage, Stopwatch, progress
+from benchmarks.progress import Stage, progress
 
 
 @pytest.fixture
@@ -39,11 +38,3 @@ def test_a_line_comes_also_while_nothing_is_told(clock, capsys, monkeypatch):
         while "after 1 min" not in lines:
             lines += capsys.readouterr().err
     assert "checking a: 0% after 1 min 1 s" in lines.splitlines()
-
-
-def test_where_the_time_went_is_told_in_shares(clock):
-    stopwatch = Stopwatch()
-    with stopwatch.spent("measuring"):
-        clock.seconds += 90
-    clock.seconds += 30
-    assert re.fullmatch("2 min 0 s, of which .*measuring 75%.*waiting 25%", stopwatch.line())

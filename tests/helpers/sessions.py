@@ -13,7 +13,7 @@ from benchmarks.record import Record
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
-from benchmarks.worker import kernels, requests
+from benchmarks.worker import profiles, requests
 from benchmarks.worker.timing import Turn
 from impls.core.registry import Implementation
 
@@ -58,7 +58,7 @@ class Answering:
 
     def __init__(self, answers: dict[type, Any] | None = None, versions: str = "numpy 2") -> None:
         self.implementation = SimpleNamespace(is_peak=False)
-        self.watch = SimpleNamespace(pid=os.getpid(), helpers=dict, busy_helper=lambda *_: None)
+        self.pid = os.getpid()
         self.ready = SimpleNamespace(versions=versions, base_bytes=2**26)
         self.cores, self.process, self.alive = (0,), None, True
         self.now = 0.0
@@ -69,7 +69,7 @@ class Answering:
             requests.Estimate: 0.5,
             requests.TakeTurn: lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), []),
             requests.Pipeline: requests.Pipelined(0.001, 0.0008, 5.0),
-            kernels.NameKernel: "aten::mm × 2",
+            profiles.NameKernel: "aten::mm × 2",
             **(answers or {}),
         }
 

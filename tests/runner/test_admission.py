@@ -5,7 +5,7 @@ import pytest
 from benchmarks.cases import Benchmark
 from benchmarks.runner import admission
 from benchmarks.runner.sides import ArmFailed, Side, Version
-from benchmarks.worker import kernels, requests
+from benchmarks.worker import profiles, requests
 from benchmarks.worker.expected import key_of
 from impls.core import registry
 from tests.helpers import sessions
@@ -41,7 +41,7 @@ def test_an_arm_that_took_more_than_it_was_given_is_refused():
 
 
 def test_a_profiler_that_fails_is_told_and_refuses_nothing():
-    row = admitted(failing := Answering({kernels.NameKernel: NO_ANSWER}))
+    row = admitted(failing := Answering({profiles.NameKernel: NO_ANSWER}))
     assert row.status == "ok"
     assert "timed_out" in row.kernel
     assert failing.kinds[-1] == "Close"

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.progress import Stopwatch
 from benchmarks.runner import blocks, turns
 from benchmarks.runner.blocks import Entry, Replicate
 from benchmarks.runner.sides import ArmFailed
@@ -30,7 +29,7 @@ def opening(benchmark):
 
 
 def replicate_of(*jobs, blocks=3):
-    return Replicate(jobs, opening, blocks, random.Random(1), Stopwatch())
+    return Replicate(jobs, opening, blocks, random.Random(1))
 
 
 def measure(*jobs, blocks=3, pipelined=False):

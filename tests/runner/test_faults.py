@@ -136,7 +136,8 @@ FAULTS = {
         bad = good
     """,
     "burns_in_a_child": """
-        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        burns = "import os; os.sched_setaffinity(0, range(os.cpu_count()))\\nwhile True: pass"
+        subprocess.Popen([sys.executable, "-c", burns])
         bad = good
     """,
     "keeps_an_idle_child": """
@@ -167,7 +168,7 @@ STATUS = {
     "segfaults": ("crashed", "SIGSEGV"),
     "no_such_module": ("not_installed", "no_such_framework"),
     "writes_to_the_socket": ("error", "wrote to the socket"),
-    "closes_the_socket": ("crashed", "closed the socket"),
+    "closes_the_socket": ("crashed", "SIGKILL"),
     "async_work": ("error", "returns before its work is done"),
     "remembers": ("error", "remembers its results"),
     "lazy_arrays": ("error", "returns before its work is done"),
@@ -177,7 +178,7 @@ STATUS = {
     "wrong_later": ("disagrees", "the last timed call"),
     "moves_to_other_processors": ("error", "it was not given"),
     "leaves_a_daemon": ("error", "it left a process behind"),
-    "burns_in_a_child": ("error", "used a processor"),
+    "burns_in_a_child": ("error", "processors; it was given 1"),
 }
 
 
@@ -201,10 +202,8 @@ SWITCHED_OFF = {
 }
 """By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
 RUNNER_OFF = """
-from benchmarks.runner import turns
-from benchmarks.runner.outside import Watch
-turns.processors = lambda *_: None
-Watch.trouble = Watch.busy_helper = lambda *_: None
+from benchmarks.runner import outside, turns
+turns.check_processors = outside.trouble = lambda *_: None
 """
 """Lines that switch off all checks of the runner."""
 

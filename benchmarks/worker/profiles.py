@@ -1,27 +1,47 @@
-"""Where the time of a call goes: by operator, as the framework's own profiler tells it, and by Python function.
+"""What a call does: its operators, by the framework's own profiler, its Python functions, and what a GPU does in it.
 
-A profiler slows down what it watches. So these are no times to report: they say which part differs between two sides.
+A profiler slows down what it watches. So by operator and function these are no times to report: they say which part
+differs between two sides, and which operator takes the most time, the kernel of a benchmark. Frameworks other than
+PyTorch and JAX report that by Prepared.kernel. Nothing is assumed: without a report, the kernel is not known.
+
+A GPU is watched by CUPTI, NVIDIA's profiling library: the module cupti of the package cupti-python. Where it is not
+installed, that is not known.
 """
 
 from __future__ import annotations
 
 import cProfile
+import importlib
 import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, Union
 
 import msgspec
 
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.worker import Worker
-from impls.core.operators import Ran, added
+from impls.core.contract import Prepared
+from impls.core.operators import Ran, added, longest
 
 COMPILED = re.compile(r"^## Call CompiledFxGraph .*")
 """How PyTorch's profiler names a graph that torch.compile has made; the rest is a hash of it."""
+WORK = ("CONCURRENT_KERNEL", "MEMCPY", "MEMSET")
+"""The kinds of activity that are work of the GPU, by CUPTI's names."""
+BUFFER_BYTES = 8 * 2**20
+
+
+def name(prepared: Prepared, mode: str, state: Any) -> str | None:
+    """Return the kernel of a mode, such as `aten::addmm × 128`; None where the framework does not tell."""
+    if prepared.kernel is not None:
+        told = prepared.kernel(mode, state)
+        return None if told is None else str(told)
+    operators = ran(prepared.call(mode), state, 1)
+    return longest(operators) if operators else None
 
 
 def ran(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
@@ -123,6 +143,59 @@ def own_times(events: Iterable[tuple[str, float, float]]) -> list[tuple[str, flo
         stack.append((len(own), start + duration))
         own.append((name, duration))
     return own
+
+
+def traced(work: Callable[[], None], calls: int) -> tuple[float | None, float | None]:
+    """Return for how many seconds the GPU works for a call, and how many kernels it runs; None where that is not known.
+
+    `work` makes the calls, and waits for them.
+    """
+    try:
+        cupti = importlib.import_module("cupti.cupti")
+    except (ImportError, OSError, RuntimeError):  # not installed, or it cannot be loaded
+        return None, None
+    activities: list[tuple[int, int, int]] = []
+
+    def completed(buffer: Iterable[Any]) -> None:
+        activities.extend((int(activity.kind), int(activity.start), int(activity.end)) for activity in buffer)
+
+    kernel, *others = (getattr(cupti.ActivityKind, name) for name in WORK)
+    try:
+        with ExitStack() as ends:
+            cupti.activity_register_callbacks(lambda: (BUFFER_BYTES, 0), completed)
+            cupti.activity_enable(kernel)
+            ends.callback(cupti.finalize)  # only now: it would end another profiler that may be at work
+            ends.callback(cupti.activity_disable, kernel)
+            for kind in others:
+                cupti.activity_enable(kind)
+                ends.callback(cupti.activity_disable, kind)
+            work()
+            cupti.activity_flush_all(1)
+    except Exception:  # cuptiError, or what this version of the binding raises in its place: it costs no row
+        return None, None  # as beside another profiler
+    seen = [(start, end) for kind, start, end in activities if kind in map(int, (kernel, *others))]
+    if not seen:
+        return None, None
+    return 1e-9 * busy(seen) / calls, sum(kind == int(kernel) for kind, *_ in activities) / calls
+
+
+def busy(intervals: Iterable[tuple[int, int]]) -> int:
+    """Return how long at least one of some intervals lasts: kernels on several streams may overlap."""
+    total, until = 0, 0
+    for start, end in sorted(intervals):
+        total += max(0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+class NameKernel(Request[Union[str, None]]):  # noqa: UP007 - the type of the answer
+    """Find out which kernel does an open benchmark, in words; None where its framework does not tell."""
+
+    benchmark: str
+
+    def do(self, worker: Worker) -> str | None:
+        opened = worker.opened[self.benchmark]
+        return name(opened.prepared, opened.benchmark.mode, opened.state)
 
 
 class Profiled(msgspec.Struct, forbid_unknown_fields=True):
