@@ -1,6 +1,7 @@
 """Blocks of mirrored turns: each block visits every benchmark once, so its turns are spread over the whole replicate.
 
 A disturbance of a shared machine lasts a second or two. Successive blocks of a single benchmark would lie inside it.
+What the runner and the machine saw during a turn is noted, and so are the processors that an arm took.
 """
 
 from __future__ import annotations
@@ -13,18 +14,25 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from benchmarks.cases import Benchmark
 from benchmarks.record import Record
-from benchmarks.runner import turns
+from benchmarks.runner import outside
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.cards import Card
 from benchmarks.runner.sides import ArmFailed
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import WARM_UP
-from benchmarks.worker.timing import Plan
+from benchmarks.worker.timing import Plan, Turn
+
+T = TypeVar("T")
+PRESSURE = Path("/proc/pressure/cpu")
+MORE_CORES = 0.1
+"""The cores that may be used beyond those that were given: the clocks of time and of processor time differ."""
 
 SPACING_SECONDS = 0.25
 """The least time from the start of a block to the start of the next. With few benchmarks, the runner waits."""
@@ -167,7 +175,7 @@ class Replicate:
         """Visit every one of some jobs once, in a random order."""
         for job in self.rng.sample(jobs, len(jobs)):
             those = sorted(key for key, entry in job.items() if entry.is_open)
-            for position, key in enumerate(turns.mirrored(those, self.rng)):
+            for position, key in enumerate(mirrored(those, self.rng)):
                 if job[key].is_open:
                     self.take_turn(job[key], number, position)
 
@@ -182,11 +190,10 @@ class Replicate:
             if inputs is None and entry.inputs is None:  # opened again: another job has killed the process
                 inputs = 0
         try:
-            if plan.warm or inputs is not None:
-                arm.ask(requests.GetReady(benchmark.id, plan.warm, inputs), stop=False)
-                entry.inputs = entry.inputs if inputs is None else inputs
+            entry.inputs = entry.inputs if inputs is None else inputs
             throttled = self.card.throttled() if self.card else None
-            turn = turns.take(arm, requests.TakeTurn(benchmark.id, plan.samples, plan.calls_per_sample, checked))
+            how = plan.warm, inputs, plan.samples, plan.calls_per_sample, checked
+            turn = take(arm, requests.TakeTurn(benchmark.id, *how))
             turn.block, turn.position, turn.inputs = block, position, inputs
             if self.card:
                 arms = [entry.arm for job in self.jobs for entry in job.values()]
@@ -199,7 +206,7 @@ class Replicate:
                 row.seconds = statistics.median(taken.seconds for taken in row.turns)
                 used = [(taken.cpu_seconds or 0.0) / (taken.wall_seconds or 1.0) for taken in row.turns]
                 row.cores_used = statistics.median(used)
-                turns.check_processors(row.turns, len(arm.cores))
+                check_processors(row.turns, len(arm.cores))
         except ArmFailed as failure:
             where = f"{failure.reason} (in turn {number + 1} of {2 * self.blocks})"
             self.drop(entry, ArmFailed(failure.status, where))
@@ -238,3 +245,46 @@ def scarce() -> bool:
     """Return whether little memory is left on this machine."""
     memory = psutil.virtual_memory()
     return bool(memory.available < SCARCE * memory.total)
+
+
+def mirrored(arms: Sequence[T], rng: random.Random) -> list[T]:
+    """Return the arms in a random order, then backwards: A B C C B A. A drift that is linear in time cancels."""
+    order = list(arms)
+    rng.shuffle(order)
+    return order + order[::-1]
+
+
+def pressure_seconds() -> float | None:
+    """Return the seconds since the machine started in which a process waited for a processor; None where unknown."""
+    try:
+        return int(PRESSURE.read_text().partition("total=")[2].split()[0]) / 1e6
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def take(arm: Arm, request: requests.TakeTurn) -> Turn:
+    """Let an arm take a turn, and fill in when that was, and what was seen meanwhile; ArmFailed where it took too much.
+
+    The arm is stopped afterwards, except where the turn's result was read and is to be compared.
+    """
+    started, steal, pressure = time.time(), psutil.cpu_times().steal, pressure_seconds()
+    start, cpu = time.perf_counter(), outside.cpu_seconds(arm.pid)
+    taken = arm.ask(request, stop=not request.read)
+    turn = taken.turn
+    turn.started = started
+    # within the seconds that follow, however long this process waits
+    turn.outside_cpu_seconds = outside.cpu_seconds(arm.pid) - cpu
+    turn.outside_seconds = time.perf_counter() - start
+    turn.steal_seconds = psutil.cpu_times().steal - steal
+    after = pressure_seconds()
+    turn.pressure_seconds = None if after is None or pressure is None else after - pressure
+    arm.check_from_outside(taken.threads)
+    return turn
+
+
+def check_processors(taken: Sequence[Turn], given: int) -> None:
+    """Refuse an arm (ArmFailed) that used more processors in its turns than it was given."""
+    used = sum(turn.outside_cpu_seconds or 0.0 for turn in taken)
+    took = sum(turn.outside_seconds or 0.0 for turn in taken)
+    if used > (given + MORE_CORES) * took:
+        raise ArmFailed("error", f"it used {used / took:.2f} processors; it was given {given}")

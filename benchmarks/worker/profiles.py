@@ -52,20 +52,10 @@ def ran(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
 
 
 def functions(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
-    """Return what each Python function and builtin did, by cProfile. Lines are left out, since edits move them.
-
-    From Python 3.12 on, only one profiler can be active. If another one is, the result is empty.
-    """
-    profile = cProfile.Profile()
-    try:
-        profile.enable()
-    except ValueError:
-        return {}
-    try:
+    """Return what each Python function and builtin did, by cProfile. Lines are left out, since edits move them."""
+    with cProfile.Profile() as profile:
         for _ in range(calls):
             call(state)
-    finally:
-        profile.disable()
     return added((_name(entry.code), Ran(entry.inlinetime, entry.callcount)) for entry in profile.getstats())
 
 

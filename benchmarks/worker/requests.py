@@ -161,25 +161,6 @@ class Estimate(Request[float]):
         return timing.estimate(opened.call, opened.state, self.seconds)
 
 
-class GetReady(Request[None]):
-    """Call an open benchmark so often, untimed, that its device is at work when the turn begins. Then load new inputs.
-
-    In this order: the first call of the turn is timed on inputs that it has not seen.
-    """
-
-    benchmark: str
-    calls: int
-    inputs: int | None  # that set of the inputs of the replicate; None to go on with the last one
-
-    def do(self, worker: Worker) -> None:
-        opened = worker.opened[self.benchmark]
-        for _ in range(self.calls):
-            opened.call(opened.state)
-        if self.inputs is not None:
-            opened.state = None  # before the new state is made, which can then use its memory
-            opened.state = opened.fresh(worker.inputs_of(opened.benchmark, self.inputs))
-
-
 class Taken(msgspec.Struct, forbid_unknown_fields=True):
     """A turn, with the fields that the worker fills in, and the numbers of threads of all thread pools."""
 
@@ -188,15 +169,27 @@ class Taken(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TakeTurn(Request[Taken]):
-    """Time a turn of an open benchmark. With `read`, the result of its last call is read at once, twice."""
+    """Time a turn of an open benchmark. With `read`, the result of its last call is read at once, twice.
+
+    Before it come `warm` untimed calls, so that its device is at work, and then new inputs are loaded. In this order:
+    the first call of the turn is timed on inputs that it has not seen.
+    """
 
     benchmark: str
+    warm: int
+    inputs: int | None  # that set of the inputs of the replicate; None to go on with the last one
     samples: int
     calls_per_sample: int
     read: bool
 
     def do(self, worker: Worker) -> Taken:
         opened = worker.opened[self.benchmark]
+        for _ in range(self.warm):
+            opened.call(opened.state)
+        if self.inputs is not None:
+            opened.state = None  # before the new state is made, which can then use its memory
+            opened.state = opened.fresh(worker.inputs_of(opened.benchmark, self.inputs))
+            worker.wait()  # copies to a device may go on
         plan = timing.Plan(self.samples, self.calls_per_sample)
         turn, result = timing.turn(opened.call, opened.state, plan)
         if opened.benchmark.workload == "stream":
@@ -264,7 +257,7 @@ class Pipeline(Request[Pipelined]):
         drain, seconds = worker.hardware.drain, None
         if opened.prepared.submit is not None:
             inputs = worker.inputs_of(opened.benchmark, 0)
-            opened.state = None  # its memory is used again, as in Load
+            opened.state = None  # its memory is used again, as in TakeTurn
             opened.state = opened.fresh(inputs)
             drain()
             submit = opened.prepared.submit(mode)

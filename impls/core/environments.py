@@ -22,7 +22,6 @@ from typing import TextIO
 import msgspec
 
 from impls.core import child_process, command_line
-from impls.core.files import read_regular
 from impls.core.registry import Implementation
 
 WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
@@ -36,9 +35,9 @@ class NotBuilt(ValueError):
 class Environment(msgspec.Struct, frozen=True):
     """An environment in the cache, as its file `finished` has it: the folder's name, and what is in it for what."""
 
+    purpose: str
+    requirements: tuple[str, ...]
     id: str = ""
-    purpose: str = "unknown"
-    requirements: tuple[str, ...] = ()
 
 
 def cache() -> Path:
@@ -72,9 +71,7 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
     folder = _parent() / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     python = folder / "bin" / "python"
     if folder in _IN_USE:
-        if _usable(folder):
-            return str(python)
-        _IN_USE.pop(folder).close()
+        return str(python)
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep()
     lock = folder.with_suffix(".lock").open("w")
@@ -87,7 +84,7 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
                 fcntl.flock(lock, fcntl.LOCK_EX)
         if not _usable(folder):
             shutil.rmtree(folder, ignore_errors=True)
-            start, environment = time.monotonic(), Environment(folder.name, purpose, tuple(sorted(requirements)))
+            start, environment = time.monotonic(), Environment(purpose, tuple(sorted(requirements)))
             what = f"an environment for {purpose} ({', '.join(environment.requirements)})"
             command_line.say(f"installing {what}; this takes a minute or two and prints nothing", err=True)
             _install(folder, requirements, constraints)
@@ -159,14 +156,8 @@ def sweep() -> None:
 def environments() -> list[Environment]:
     """Return every finished environment in the cache. Half-built ones are removed first."""
     sweep()
-    known = []
-    for finished in sorted(_parent().glob("*/finished")):
-        try:
-            content = msgspec.json.decode(read_regular(finished), type=Environment)
-        except ValueError:  # damaged, or written by an earlier version, which kept no content
-            content = Environment()
-        known.append(msgspec.structs.replace(content, id=finished.parent.name))
-    return known
+    kept = [(path.parent.name, path.read_bytes()) for path in sorted(_parent().glob("*/finished"))]
+    return [msgspec.structs.replace(msgspec.json.decode(text, type=Environment), id=name) for name, text in kept]
 
 
 def size(environment: Environment) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.worker import devices, tracing
+from benchmarks.worker import devices, profiles
 
 WORK, REPEATED = {"cuda": 4096, "cpu": 64}, 50
 """The size of the matrices that keep a device busy, and how often they are multiplied: on a GPU some 80 ms or more.
@@ -82,7 +82,7 @@ def main(framework: str, device: str) -> None:
     hardware.drain()
     say(drained=middle - start, idle=perf_counter() - middle)
     start = perf_counter()
-    seconds, kernels = tracing.traced(lambda: (work(), hardware.drain()), 1)
+    seconds, kernels = profiles.traced(lambda: (work(), hardware.drain()), 1)
     say(traced=None if seconds is None else (seconds, kernels, perf_counter() - start))
 
 

@@ -48,7 +48,7 @@ def test_it_agrees_with_an_outside_judge_on_the_hardest_problem_that_it_can_do(i
 
 KERNEL = """
 import sys
-from benchmarks.worker import kernels
+from benchmarks.worker import profiles
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
@@ -56,14 +56,14 @@ problem = Problem.parse("t40-b64-i1024-h1024")  # so large that the products tak
 prepared = registry.load(registry.resolve(sys.argv[1])).prepare(problem, make_weights(problem), "cpu", "sequence")
 state = prepared.start("forward", make_inputs(problem))
 prepared.forward(state)
-print(kernels.name(prepared, "forward", state))
+print(profiles.name(prepared, "forward", state))
 """
 
 
 @pytest.mark.parametrize(
     ("name", "kernel"),
     [
-        ("keras_torch", "aten::mm × 41 "),
+        ("keras_torch", "aten::mm × 41"),
         ("onnxruntime_lstm", "LSTM × 1"),
         ("openvino_lstm", "LSTM.* × 1"),
         ("keras_tensorflow", r"\w*MatMul × 8\d"),

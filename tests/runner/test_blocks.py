@@ -1,4 +1,7 @@
-"""A replicate: which turns are checked, what an arm is asked in a turn, what its row gets, and what a failure costs."""
+"""A replicate: which turns are checked, what an arm is asked in a turn, what its row gets, and what a failure costs.
+
+And what the runner sees of a turn, and the processors that turns may take.
+"""
 
 import random
 from types import SimpleNamespace
@@ -6,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.runner import blocks, turns
+from benchmarks.runner import blocks
 from benchmarks.runner.blocks import Entry, Replicate
 from benchmarks.runner.sides import ArmFailed
 from benchmarks.worker import requests
@@ -43,8 +46,8 @@ def measure(*jobs, blocks=3, pipelined=False):
 def arms(monkeypatch):
     """Two arms with a clock of their own, and no pause between blocks."""
     found = Answering(), Answering()
-    clock = SimpleNamespace(perf_counter=lambda: sum(arm.now for arm in found), time=lambda: 0.0)
-    monkeypatch.setattr(turns, "time", clock)
+    clock = SimpleNamespace(perf_counter=lambda: sum(arm.now for arm in found), time=lambda: 0.0, sleep=lambda _: None)
+    monkeypatch.setattr(blocks, "time", clock)
     monkeypatch.setattr(blocks, "SPACING_SECONDS", 0.0)
     return found
 
@@ -68,9 +71,9 @@ def test_a_turn_is_got_ready_taken_and_compared(arms, warm):
     entry = entry_of(arms[0], turns=[])
     entry.plan = Plan(3, 1, warm)
     replicate_of().take_turn(entry, 0, 0)
-    assert arms[0].kinds == ["GetReady", "TakeTurn", "Compare"]
-    assert (arms[0].asked[0].calls, arms[0].asked[0].inputs) == (warm, 0)
-    assert arms[0].asked[2].prefix == "0/1", "the set of inputs, and the steps that a mode without updates takes"
+    assert arms[0].kinds == ["TakeTurn", "Compare"]
+    assert (arms[0].asked[0].warm, arms[0].asked[0].inputs) == (warm, 0)
+    assert arms[0].asked[1].prefix == "0/1", "the set of inputs, and the steps that a mode without updates takes"
     model = entry_of(arms[1], "t4-b2-i8-h8/model/train_step", turns=[])
     replicate_of().take_turn(model, 0, 0)
     assert arms[1].asked[-1].prefix == "0/4", "each of its calls is a step"
@@ -116,7 +119,7 @@ def test_a_row_gets_the_median_over_its_turns_and_what_opening_took(arms):
 
 def test_a_row_whose_times_can_not_be_true_fails(arms, monkeypatch):
     """Its calls took two processors by the kernel."""
-    monkeypatch.setattr(turns.outside, "cpu_seconds", lambda _: 2 * arms[0].now)
+    monkeypatch.setattr(blocks.outside, "cpu_seconds", lambda _: 2 * arms[0].now)
     entry = entry_of(arms[0])
     ((_, status, reason),) = measure({("run", "a"): entry})
     assert (status, "2.00 processors" in reason, entry.is_open) == ("error", True, False)
@@ -140,7 +143,7 @@ def test_a_failure_in_a_turn_costs_its_own_benchmark_and_a_dead_process_is_repla
     assert sorted(opened) == sorted([FORWARD, LATER, *([LATER] if dies else [])])
     if dies:  # the new process has no inputs yet
         again = arms[0].kinds.index("Open", 2)
-        assert "GetReady" in arms[0].kinds[again : again + 2]
+        assert next(ask for ask in arms[0].asked[again:] if isinstance(ask, requests.TakeTurn)).inputs is not None
 
 
 def test_an_arm_with_other_versions_than_at_its_admission_is_not_measured():
@@ -213,3 +216,34 @@ def test_the_card_is_read_around_each_turn(arms):
     replicate.card = card
     replicate.take_turn(entry, 0, 0)
     assert entry.row.turns[0].gpu_throttled == 4
+
+
+def turn(cpu):
+    """A turn of 20 ms in which so many processors were used."""
+    return Turn(seconds=0.005, outside_seconds=0.02, outside_cpu_seconds=cpu * 0.02)
+
+
+def test_more_processors_than_given_are_refused():
+    blocks.check_processors([turn(cpu=1.09)], 1)
+    blocks.check_processors([turn(cpu=1.2)], 2)
+    with pytest.raises(ArmFailed, match=r"1\.15 processors"):
+        blocks.check_processors([turn(cpu=1.2), turn(cpu=1.1)], 1)
+
+
+REQUEST = requests.TakeTurn("b", 0, None, 3, 1, False)
+
+
+def test_a_turn_has_what_the_runner_saw_of_it(monkeypatch):
+    clock = iter((5.0, 6.5))
+    monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: next(clock), time=lambda: 0.0))
+    taken = blocks.take(Answering(), REQUEST)
+    assert (taken.started, taken.outside_seconds) == (0.0, 1.5)
+    assert taken.outside_cpu_seconds > 0
+
+
+def test_the_sizes_of_thread_pools_are_looked_at_after_a_turn():
+    arm, seen = Answering(), []
+    arm.check_from_outside = seen.append
+    arm.answers[requests.TakeTurn] = lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), [1, 8])
+    blocks.take(arm, REQUEST)
+    assert seen == [[1, 8]]

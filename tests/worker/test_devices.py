@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmarks.worker import devices, requests, timing, tracing
+from benchmarks.worker import devices, profiles, requests, timing
 from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.devices import Cuda, Gpu
 from benchmarks.worker.failures import failure_of
@@ -204,9 +204,10 @@ def worker_of(device, submit, call=None):
     """A worker with an open benchmark, whose mode and its submit are these."""
     worker = object.__new__(Worker)
     worker.hardware, worker.seed, worker.made = device, 0, None
+    worker.controller = SimpleNamespace(lib_controllers=[])
     problem = Problem.parse("t1-b1-i1-h1")
     opened = SimpleNamespace(
-        benchmark=SimpleNamespace(timed_problem=problem, problem=problem, mode="forward"),
+        benchmark=SimpleNamespace(timed_problem=problem, problem=problem, workload="sequence", mode="forward"),
         prepared=SimpleNamespace(submit=submit and (lambda mode: submit)),
         call=call or (lambda state: device.drain()),
         state=None,
@@ -219,7 +220,7 @@ def worker_of(device, submit, call=None):
 
 def test_calls_without_a_wait_are_waited_for_once(monkeypatch):
     """On a clock that goes on only while somebody waits for the device."""
-    monkeypatch.setattr(tracing, "traced", lambda *_: (None, None))
+    monkeypatch.setattr(profiles, "traced", lambda *_: (None, None))
     device = SimpleNamespace(now=0.0, left=0.0, waits=0)
     monkeypatch.setattr(timing, "perf_counter", lambda: device.now)
 
@@ -248,7 +249,7 @@ def test_an_implementation_that_always_waits_has_no_pipelined_time():
 
 def test_what_the_device_does_is_traced_for_as_many_calls(monkeypatch):
     called = []
-    monkeypatch.setattr(tracing, "traced", lambda work, calls: work() or (0.01 * len(called), calls))
+    monkeypatch.setattr(profiles, "traced", lambda work, calls: work() or (0.01 * len(called), calls))
     found = requests.Pipeline("b", 3, 3).do(worker_of(IDLE, None, called.append))
     assert (found.gpu_seconds, found.gpu_kernels) == (pytest.approx(0.03), 3)
 
@@ -260,9 +261,10 @@ def test_new_inputs_are_loaded_after_warming_up_and_waited_for_where_calls_on_th
     worker = worker_of(device, None, lambda state: order.append("call"))
     worker.opened["b"].fresh = lambda _: order.append("load")
     worker.opened["b"].prepared = SimpleNamespace(start=lambda *_: order.append("load"), train_step=None)
-    requests.GetReady("b", 3, 0).do(worker)
-    requests.GetReady("b", 1, None).do(worker)
-    assert order == ["call", "call", "call", "load", "call"]
+    requests.TakeTurn("b", 3, 0, 1, 1, False).do(worker)
+    assert order == ["call", "call", "call", "load", "wait", "call", "call"]
+    requests.TakeTurn("b", 1, None, 1, 1, False).do(worker)
+    assert order[7:] == ["call", "call", "call"]
     requests.Inspect("b", 1e-4).do(worker)
     loads = [at for at, what in enumerate(order) if what == "load"][1:]
     assert loads

@@ -139,8 +139,7 @@ def test_an_extreme_is_compared_with_its_own_results(tmp_path):
 
 def turn_in(worker, read=True):
     """Load the second set of inputs, and take a turn of seven calls."""
-    requests.GetReady(NAME, 2, 1).do(worker)
-    return requests.TakeTurn(NAME, 3, 2, read).do(worker)
+    return requests.TakeTurn(NAME, 2, 1, 3, 2, read).do(worker)
 
 
 STEPS = {("t3-b2-i3-h2", "model", False): {7}}
@@ -171,17 +170,17 @@ def test_the_last_call_of_a_stream_is_compared_after_as_many_calls_on_its_state(
     worker, (file,) = worker_of(), expected_in(tmp_path, name, zero_states=agreement.REPLICATE, steps=wanted)
     open_in(worker, name)
     opened = worker.opened[name]
+    fresh = opened.fresh
 
     def turn(change):
-        requests.GetReady(name, 2, 1).do(worker)
-        change(opened.state)
-        taken = requests.TakeTurn(name, 6, 1, True).do(worker).turn
+        opened.fresh = lambda inputs: change(fresh(inputs))
+        taken = requests.TakeTurn(name, 2, 1, 6, 1, True).do(worker).turn
         assert (taken.samples, taken.seconds <= taken.p99_seconds <= taken.largest_seconds) == (None, True)
         requests.Compare(name, 1.0, file, "1/7").do(worker)
 
-    turn(id)
+    turn(lambda state: state)
     with pytest.raises(agreement.Disagrees, match="the last timed call"):
-        turn(opened.call)  # a call too many
+        turn(lambda state: (opened.call(state), state)[1])  # a call too many
 
 
 def test_work_that_is_left_is_looked_for_in_the_result_and_on_the_device(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.runner import turns
+from benchmarks.runner import blocks
 from benchmarks.worker import timing
 
 
@@ -80,7 +80,7 @@ def test_a_turn_gives_the_result_of_its_last_call_and_keeps_no_other(calls_per_s
 
 @given(st.integers(1, 8), st.randoms(use_true_random=False), st.floats(-5, 5), st.floats(-1, 1))
 def test_turns_are_mirrored_so_that_a_linear_drift_cancels(count, rng, level, slope):
-    order = turns.mirrored(range(count), rng)
+    order = blocks.mirrored(range(count), rng)
     assert order == order[::-1]
     assert sorted(order) == sorted([*range(count)] * 2)
     means = [sum(level + slope * k for k, arm in enumerate(order) if arm == each) / 2 for each in range(count)]
