@@ -22,9 +22,8 @@ from benchmarks import ROOT, machine
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
 from impls.core.files import check_name, read_regular
-from impls.core.formats import FORMATS
 from impls.core.precision import IEEE, VARIABLE
-from impls.core.problem import Problem
+from impls.core.problem import FORMATS, Problem
 from impls.core.registry import Implementation
 from impls.core.weights import most_bytes, read_weights, shapes
 

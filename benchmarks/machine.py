@@ -18,8 +18,8 @@ from benchmarks.metadata import Commit, Machine, Metadata
 from benchmarks.options import Options
 from benchmarks.processes import CommandFailed, run
 from benchmarks.worker.devices import Gpu
+from impls.core.environments import version
 from impls.core.precision import IEEE, TF32, framework_variables
-from impls.core.versions import version
 
 SECONDS = 20.0
 """The time in which git must answer."""

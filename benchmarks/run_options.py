@@ -22,10 +22,10 @@ from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core import registry
+from impls.core.environments import versions_of
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from impls.core.versions import versions_of
 
 
 class RunOptions(Options, frozen=True, kw_only=True):

@@ -20,9 +20,8 @@ from benchmarks.correctness.variants import VARIANTS
 from benchmarks.worker import agreement, extremes
 from impls.core import adam, reference
 from impls.core.contract import Prepared
-from impls.core.formats import FORMATS
 from impls.core.precision import IEEE, current
-from impls.core.problem import Problem
+from impls.core.problem import FORMATS, Problem
 from impls.core.reference import Results, sigmoid, sigmoid_slope
 from impls.core.registry import DEFAULT_DTYPES
 from impls.core.weights import Array, Inputs, Weights, make_weights

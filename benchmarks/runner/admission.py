@@ -16,8 +16,8 @@ from benchmarks.record import Record, problem_fields
 from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.sides import ArmFailed, Side
 from benchmarks.worker import profiles, requests
+from impls.core.environments import distributions, versions_of
 from impls.core.text import one_line
-from impls.core.versions import distributions, versions_of
 
 if TYPE_CHECKING:
     from benchmarks.runner.session import Session

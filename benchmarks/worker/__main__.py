@@ -18,7 +18,6 @@ import msgspec
 
 from benchmarks.processes import die_with_parent
 from benchmarks.worker import profiles, protocol, requests  # noqa: F401 - they define requests
-from benchmarks.worker.failures import failure_of, failure_to_import
 from benchmarks.worker.worker import Worker
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -41,14 +40,14 @@ def serve(fd: int) -> None:
             worker = Worker(start)
             send(protocol.Reply(worker.ready))
         except Exception as error:
-            send(failure_to_import(error, Path(start.path)))
+            send(protocol.failure_to_import(error, Path(start.path)))
             return
         for text in lines:
             try:
                 answer = protocol.read_request(text).do(worker)
                 worker.wait()  # what was submitted would run on against the next arm
             except Exception as error:
-                send(failure_of(error))
+                send(protocol.failure_of(error))
             else:
                 send(protocol.Reply(answer))
 

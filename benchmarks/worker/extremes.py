@@ -14,8 +14,7 @@ from benchmarks.worker import agreement
 from benchmarks.worker.agreement import Largest
 from impls.core import reference
 from impls.core.contract import Prepared
-from impls.core.formats import FORMATS
-from impls.core.problem import Problem
+from impls.core.problem import FORMATS, Problem
 from impls.core.weights import Array, Inputs, Weights, frozen, make_inputs, make_weights
 
 PROBLEM = Problem.parse("t5-b4-i8-h8")

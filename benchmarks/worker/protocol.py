@@ -1,20 +1,55 @@
 """The messages between the runner and a worker, one line of JSON each.
 
-A request is a type that has the type of its answer and how a worker does it: see requests.py.
+A request is a type that has the type of its answer and how a worker does it: see requests.py. An exception is a
+Failed, with the status of the row and the reason in one line.
 """
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sysconfig
 from functools import reduce
 from operator import or_
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 import msgspec
+
+from benchmarks.worker.agreement import Disagrees
+from benchmarks.worker.sanity import Suspicious
+from impls.core import environments, registry
+from impls.core.contract import NoDevice, NotInstalled, Unsupported
+from impls.core.text import one_line
 
 if TYPE_CHECKING:
     from benchmarks.worker.worker import Worker
 
 Answer = TypeVar("Answer")
+STICKY = re.compile(
+    r"illegal.(memory.access|address|instruction)|device-side assert|error_assert|unspecified launch failure"
+    r"|error_launch_failed|misaligned.address|uncorrectable.ecc",
+    re.IGNORECASE,
+)
+"""What an error says after which every further call to CUDA fails in that process (the driver's documentation of
+CUresult: "the process must be terminated and relaunched")."""
+NO_MEMORY = re.compile(
+    "out.of.memory|not enough memory|can't allocate memory|RESOURCE_EXHAUSTED|_ALLOC_FAILED", re.IGNORECASE
+)
+"""What an error says where memory has run out."""
+NO_COMPILER = re.compile("Failed to find C compiler|No working C\\+\\+ compiler found")
+"""What Triton and torch.compile say where there is no compiler."""
+PYTHON_H = Path(sysconfig.get_path("include", "posix_prefix"), "Python.h")
+STATUS: dict[type[Exception], str] = {
+    NotInstalled: "not_installed",
+    NoDevice: "no_device",
+    Unsupported: "unsupported",
+    Disagrees: "disagrees",
+    Suspicious: "error",
+}
+"""The status of a row that failed with an exception of the suite's own. Its text is the reason."""
+MOST = 300
+"""The most characters of a reason."""
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,3 +108,30 @@ def read_request(text: bytes) -> Request[Any]:
     """Return the request of a line: of a class that has been imported."""
     request: Request[Any] = msgspec.json.decode(text, type=reduce(or_, Request.__subclasses__()))
     return request
+
+
+def failure_of(error: BaseException) -> Failed:
+    """Return the status and the reason of a row that failed with this exception."""
+    text = str(error)
+    for kind, status in STATUS.items():
+        if isinstance(error, kind):
+            return Failed(status, one_line(text, MOST))
+    if NO_COMPILER.search(text):
+        return Failed("not_installed", one_line(text, MOST))
+    if isinstance(error, subprocess.CalledProcessError) and not PYTHON_H.exists():  # Triton compiles with it
+        return Failed("not_installed", one_line(f"{PYTHON_H} is missing, which a compiler needs: {text}", MOST))
+    no_memory = isinstance(error, MemoryError) or NO_MEMORY.search(text)
+    reason = one_line(f"{type(error).__name__}: {text}", MOST)
+    return Failed("out_of_memory" if no_memory else "error", reason, bool(STICKY.search(text)))
+
+
+def failure_to_import(error: Exception, path: Path) -> Failed:
+    """Return the status and the reason of an implementation that could not be imported."""
+    if isinstance(error, ImportError):
+        distributions = environments.distributions(registry.read(path))
+        absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
+        if absent or any(environments.version(name) is None for name in distributions):
+            return Failed("not_installed", one_line(str(error), MOST))
+        if (error.name or "").startswith(("impls.core", "impls.api")):
+            return Failed("error", one_line(f"{error}: impls/core is that of the working tree", MOST))
+    return failure_of(error)  # such as a mistyped import

@@ -16,7 +16,7 @@ from benchmarks.worker import devices
 from benchmarks.worker.protocol import Ready, Start
 from benchmarks.worker.sanity import Reading
 from benchmarks.worker.timing import no_collector
-from impls.core import registry, versions
+from impls.core import environments, registry
 from impls.core.contract import Prepared
 from impls.core.weights import Inputs, make_inputs
 
@@ -59,7 +59,7 @@ class Worker:
         self.seed = 0  # of the inputs
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
         self.controller = ThreadpoolController()
-        self.ready = Ready(implementation.digest, base_bytes, versions.versions_of(installed))
+        self.ready = Ready(implementation.digest, base_bytes, environments.versions_of(installed))
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""

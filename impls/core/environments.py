@@ -1,7 +1,7 @@
 """Python environments: each is built once, whole or not at all, and kept under the hash of its requirements.
 
 An implementation with REQUIRES runs in its own environment. A regression builds an environment for each side whose
-requirements differ.
+requirements differ. Here are the versions of what the present environment holds, too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import TextIO
 
@@ -26,6 +27,8 @@ from impls.core.registry import Implementation
 
 WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
 """What a worker imports besides the implementation."""
+DISTRIBUTIONS = {"torch": ("torch",), "jax": ("jax", "jaxlib"), "flax": ("flax", "jax", "jaxlib")}
+"""The distributions behind a FRAMEWORK or a requirement. Any other name is that of a distribution."""
 
 
 class NotBuilt(ValueError):
@@ -184,3 +187,24 @@ def remove(environment: Environment) -> None:
             raise ValueError(f"{environment.id} is in use") from None
         (folder / "finished").unlink(missing_ok=True)  # first: half an environment must never be used
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def version(distribution: str) -> str | None:
+    """The installed version of a distribution; None where it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def distributions(implementation: Implementation) -> tuple[str, ...]:
+    """The distributions that must be installed for an implementation."""
+    # the name in a requirement: `keras` of `keras>=3.12`
+    required = [re.sub(r"^\s*(\w[\w.-]*).*", r"\1", requirement) for requirement in implementation.requires]
+    names = (implementation.framework, *required)
+    return tuple(dict.fromkeys(part for name in names for part in DISTRIBUTIONS.get(name, (name,))))
+
+
+def versions_of(implementation: Implementation) -> str:
+    """The versions behind an implementation, such as `flax 0.12.8, jax 0.10.2, jaxlib 0.10.2`."""
+    return ", ".join(f"{name} {version(name) or 'not installed'}" for name in distributions(implementation))

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from impls.core.files import check_regular
-from impls.core.formats import FORMATS, rounded, stored
-from impls.core.problem import Problem
+from impls.core.problem import FORMATS, Problem, rounded, stored
 
 OUTPUT_SIZE = 10
 """Width O of the linear layer of MODELS."""

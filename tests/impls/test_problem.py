@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impls.core.formats import FORMATS, rounded
-from impls.core.problem import DTYPES, Problem
+from impls.core.problem import DTYPES, FORMATS, Problem, rounded
 from impls.core.weights import complete, make_inputs, make_weights, shapes
 
 SIZES = st.integers(1, 4096)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from benchmarks.cases import TRAINED_BY
 from impls.__main__ import cli
-from impls.core import registry, versions
+from impls.core import environments, registry
 from tests.helpers import processes
 from tests.helpers.processes import ROOT
 
@@ -191,7 +191,7 @@ def test_the_environment_of_a_file_is_read_without_running_it(tmp_path):
     )
     own, plain = registry.resolve(str(tmp_path / "own.py")), registry.resolve("torch_lstm")
     assert own.requires == ("keras>=3.12", "jax>=0.8; python_version > '3.10'")
-    assert versions.distributions(own) == ("torch", "keras", "jax", "jaxlib")
+    assert environments.distributions(own) == ("torch", "keras", "jax", "jaxlib")
     assert own.environment == {"KERAS_BACKEND": "jax", "_N2": ""}
     assert (plain.requires, plain.environment, plain.by_default, own.by_default) == ((), {}, True, False)
 

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.worker import devices, profiles, requests, timing
 from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.devices import Cuda, Gpu
-from benchmarks.worker.failures import failure_of
+from benchmarks.worker.protocol import failure_of
 from benchmarks.worker.worker import Worker
 from impls.core.problem import Problem
 from tests.helpers.processes import python

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.worker import failures
+from benchmarks.worker import protocol
 from benchmarks.worker.agreement import Disagrees
-from benchmarks.worker.failures import failure_of, failure_to_import
-from benchmarks.worker.protocol import Failed
+from benchmarks.worker.protocol import Failed, failure_of, failure_to_import
 from benchmarks.worker.sanity import Suspicious
 from impls.core import registry
 from impls.core.contract import NoDevice, NotInstalled, Unsupported
@@ -53,11 +52,11 @@ def test_errors_of_frameworks_are_told_apart_and_after_some_nothing_works_in_tha
 
 def test_triton_without_the_header_of_python_is_not_installed(tmp_path, monkeypatch):
     """A program that a compiler refuses for another reason is an error."""
-    assert Path(sysconfig.get_paths("posix_prefix")["include"], "Python.h") == failures.PYTHON_H  # as Triton asks
+    assert Path(sysconfig.get_paths("posix_prefix")["include"], "Python.h") == protocol.PYTHON_H  # as Triton asks
     refused = subprocess.CalledProcessError(1, "gcc")
-    monkeypatch.setattr(failures, "PYTHON_H", Path(__file__))
+    monkeypatch.setattr(protocol, "PYTHON_H", Path(__file__))
     assert failure_of(refused) == Failed("error", f"CalledProcessError: {refused}")
-    monkeypatch.setattr(failures, "PYTHON_H", tmp_path / "Python.h")
+    monkeypatch.setattr(protocol, "PYTHON_H", tmp_path / "Python.h")
     reason = f"{tmp_path / 'Python.h'} is missing, which a compiler needs: {refused}"
     assert failure_of(refused) == Failed("not_installed", reason)
     assert failure_of(RuntimeError("no header")).status == "error"
