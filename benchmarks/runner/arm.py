@@ -44,22 +44,12 @@ class Arm:
     Args:
         options: the session's: device and precision, the most memory, and the most seconds for an answer.
         folder: the folder of its compile caches and its log.
-        root: a link to the version's root, so that the paths of all sides are equally long; None for the root itself.
     """
 
-    def __init__(
-        self,
-        version: Version,
-        options: Options,
-        cores: tuple[int, ...],
-        dtype: str,
-        folder: Path,
-        root: Path | None = None,
-    ) -> None:
+    def __init__(self, version: Version, options: Options, cores: tuple[int, ...], dtype: str, folder: Path) -> None:
+        self.version = version
         self.implementation = version.implementation
         self.name = self.implementation.name
-        self.python = version.python
-        self.root = root or version.root
         self.options = options
         self.cores = cores
         self.dtype = dtype
@@ -72,32 +62,30 @@ class Arm:
         self.folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
-        if self.options.device == "cuda":
+        python, device = self.version.python, self.options.device
+        if device == "cuda":
             self.share_choices()
-        device, precision, threads = self.options.device, self.options.precision, len(self.cores)
-        variables = worker_variables(
-            self.implementation, device, threads, self.dtype, self.folder, self.python, precision
-        )
         with theirs, self.log.open("ab") as log:
             try:
                 self.process = subprocess.Popen(
-                    [self.python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
+                    [python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
                     process_group=0,  # of this session: where this process is killed, what is stopped gets SIGHUP
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     cwd=ROOT,
-                    env=variables,
+                    env=worker_variables(self.version, self.options, len(self.cores), self.dtype, self.folder),
                 )
             except OSError as error:
                 ours.close()
-                raise ArmFailed("not_installed", f"{self.python} can't be started: {error.strerror}") from None
+                raise ArmFailed("not_installed", f"{python} can't be started: {error.strerror}") from None
         with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
         self.buffer = b""
-        path, requires, impls = str(self.implementation.path), self.implementation.requires, str(self.root / "impls")
+        path, requires = str(self.implementation.path), self.implementation.requires
+        impls = str(self.version.root / "impls")
         start = protocol.Start(path, requires, impls, device, cores or self.cores, os.getpid())
         self._send(protocol.line(start))
 

@@ -12,6 +12,7 @@ import statistics
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -118,15 +119,16 @@ class Session:
             having = [side for side in self.sides if name in side.versions]
             self.rng.shuffle(having)
             for k, side in enumerate(having):
-                version, root = side.versions[name], None
-                if len(self.sides) > 1:
+                version = side.versions[name]
+                if len(self.sides) > 1:  # by an alias, so that the paths of all sides are equally long
                     root = self.scratch / f"{name}-{k}"
                     root.unlink(missing_ok=True)
                     root.symlink_to(version.root)
+                    version = replace(version, root=root)
                 dtypes = {benchmark.problem.dtype for benchmark in self.benchmarks_of(side)}
                 dtype = "float64" if "float64" in dtypes else "float32"  # JAX must know of float64 when it starts
                 folder = self.scratch / side.label
-                self.arms[side.label, name] = Arm(version, self.options, self.cores, dtype, folder, root)
+                self.arms[side.label, name] = Arm(version, self.options, self.cores, dtype, folder)
 
     def ok(self, name: str, benchmark_id: str) -> bool:
         """Whether every side of an implementation has been admitted to a benchmark, and none has failed since."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import ROOT
+from benchmarks.options import Options
 from impls.core import environments
-from impls.core.precision import DROPPED, IEEE, framework_variables
+from impls.core.precision import DROPPED, framework_variables
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 
@@ -64,22 +65,15 @@ class Side:
         return [*self.versions, *self.unreadable]
 
 
-def worker_variables(
-    implementation: Implementation,
-    device: str,
-    threads: int,
-    dtype: str,
-    cache: Path,
-    python: str = sys.executable,
-    precision: str = IEEE,
-) -> dict[str, str]:
+def worker_variables(version: Version, options: Options, threads: int, dtype: str, cache: Path) -> dict[str, str]:
     """Return a worker's environment variables: number of threads, precision, its own compile caches."""
     # an environment of its own must hold exactly what it was built for, whatever is on the user's path
-    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and python == sys.executable else []
+    own = version.python != sys.executable
+    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not own else []
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
         **{name: value for name, value in os.environ.items() if name not in DROPPED},
-        **implementation.environment,  # the suite's own variables below count more
+        **version.implementation.environment,  # the suite's own variables below count more
         **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         # by default JAX caches only what takes over a second to compile
@@ -89,10 +83,10 @@ def worker_variables(
         "TRITON_CACHE_DIR": str(cache / "triton"),
         "CACHEDB": str(cache / "tinygrad.db"),  # by default one in the user's home, in which a first call is not cold
         # as many compilers as a user's; for a GPU in this process, since a pool of workers would go on running
-        "TORCHINDUCTOR_COMPILE_THREADS": str(threads) if device == "cpu" else "1",
+        "TORCHINDUCTOR_COMPILE_THREADS": str(threads) if options.device == "cpu" else "1",
         "TORCH_WARM_POOL": "0",
         "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *inherited]),
-        **framework_variables(device, dtype, precision),
+        **framework_variables(options.device, dtype, options.precision),
     }

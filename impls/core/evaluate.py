@@ -62,17 +62,13 @@ def main(path: str, case_path: str, out: str, dtype: str, device: str) -> int:
             content = io.BytesIO()
             np.savez(content, **evaluate_case(registry.read(Path(path)), case, device))  # type: ignore[arg-type]
         write_whole(Path(out), lambda temporary: temporary.write_bytes(content.getbuffer()))
-    except (ValueError, ImportError, Unsupported, NotInstalled, NoDevice, MemoryError) as error:
-        message = command_line.describe(error)
-    except OSError as error:
-        message = f"{out} can't be written: {error.strerror}"
+    except (ValueError, ImportError, Unsupported, NotInstalled, NoDevice, MemoryError, OSError) as error:
+        command_line.say(f"error: {command_line.describe(error)}", err=True)
+        return 2
     except KeyboardInterrupt:
         command_line.say("interrupted", err=True)
         return command_line.INTERRUPTED
-    else:
-        return 0
-    command_line.say(f"error: {message}", err=True)
-    return 2
+    return 0
 
 
 if __name__ == "__main__":

@@ -10,23 +10,17 @@ import numpy as np
 
 
 class Format(NamedTuple):
-    """A binary format: the digits of its significand, its largest number, and its smallest normal one."""
+    """A binary format: its largest number, and its smallest normal one."""
 
-    digits: int
     largest: float
     smallest: float
 
-    @property
-    def unit(self) -> float:
-        """The largest relative error of rounding: half the distance from 1 to the next larger number."""
-        return 2.0**-self.digits
-
 
 FORMATS = {
-    "float32": Format(24, float(np.finfo(np.float32).max), 2.0**-126),
-    "float64": Format(53, float(np.finfo(np.float64).max), 2.0**-1022),
-    "bfloat16": Format(8, 2.0**128 - 2.0**120, 2.0**-126),
-    "float16": Format(11, 65504.0, 2.0**-14),
+    "float32": Format(float(np.finfo(np.float32).max), 2.0**-126),
+    "float64": Format(float(np.finfo(np.float64).max), 2.0**-1022),
+    "bfloat16": Format(2.0**128 - 2.0**120, 2.0**-126),
+    "float16": Format(65504.0, 2.0**-14),
 }
 REDUCED = ("autocast", "int8")
 """Dtypes that store float32 and compute in less: matrix products in bfloat16, or by quantized weights."""

@@ -25,8 +25,6 @@ from impls.core.problem import Problem
 from impls.core.weights import MODELS, Array, Inputs, Weights, layers, shapes
 
 Results = dict[str, Array]
-MOST_AT_ONCE = 1000
-"""Steps of a stream: for each of them, the forward keeps what a backward would need."""
 
 
 def bytes_needed(problem: Problem) -> int:
@@ -291,7 +289,7 @@ def run_stream(
     for wanted in sorted(calls):
         while done < wanted:  # x at most once at a time
             at = done % len(inputs.x)
-            results, _ = forward(problem, weights, inputs.x[at : at + wanted - done][:MOST_AT_ONCE], h, c)
+            results, _ = forward(problem, weights, inputs.x[at : at + wanted - done], h, c)
             h, c, done = results["h_n"], results["c_n"], done + len(results["output"])
         yield wanted, {**results, "output": results["output"][-1:]}
 

@@ -287,11 +287,9 @@ def load(implementation: Implementation) -> ModuleType:
     if implementation.path.parent == Path(os.path.realpath(impls.__path__[0])):  # of this tree, or of a gate's side
         return importlib.import_module(f"impls.{implementation.name}")
     mangled = f"_implementation_{implementation.name}_{implementation.digest}"
-    if mangled in sys.modules:
-        return sys.modules[mangled]
     spec = importlib.util.spec_from_file_location(mangled, implementation.path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{implementation.path} can't be loaded as Python")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[mangled] = module
     if str(implementation.path.parent) not in sys.path:

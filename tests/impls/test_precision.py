@@ -11,7 +11,8 @@ import torch
 from click.testing import CliRunner
 
 from benchmarks.correctness import controls
-from benchmarks.runner.sides import worker_variables
+from benchmarks.options import Options
+from benchmarks.runner.sides import Version, worker_variables
 from benchmarks.worker import agreement
 from impls.__main__ import cli
 from impls.core import registry
@@ -99,8 +100,9 @@ def test_pytorch_takes_the_precision_it_is_told_on_a_gpu_and_it_is_read_back(mon
 def test_tf32_is_forbidden_by_nothing_that_a_worker_gets(tmp_path, monkeypatch):
     for name in DROPPED:
         monkeypatch.setenv(name, "0")
-    given = registry.resolve("torch_lstm"), "cuda", 1, "float32", tmp_path
-    ieee, tf32 = (worker_variables(*given, precision=precision) for precision in PRECISIONS)
+    version = Version(registry.resolve("torch_lstm"))
+    both = [Options(device="cuda", precision=precision) for precision in PRECISIONS]
+    ieee, tf32 = (worker_variables(version, options, 1, "float32", tmp_path) for options in both)
     assert ieee[OVERRIDE] == "0"
     assert not {*DROPPED} & tf32.keys()
     assert tf32["JAX_DEFAULT_MATMUL_PRECISION"] == "tensorfloat32"

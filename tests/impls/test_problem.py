@@ -51,17 +51,17 @@ def test_weights_are_uniform_within_one_over_root_h_and_read_only():
     assert abs(weights["weight_ih_l0"].std() - 0.1 / 3**0.5) < 1e-3
 
 
-@pytest.mark.parametrize("dtype", FORMATS)
-def test_a_format_is_what_it_says(dtype):
-    """Its unit is half a step above 1: from the middle to the even neighbour, and a little more goes up."""
-    kind = FORMATS[dtype]
-    step = 2 * kind.unit
+@pytest.mark.parametrize(("dtype", "digits"), [("float32", 24), ("float64", 53), ("bfloat16", 8), ("float16", 11)])
+def test_a_format_is_what_it_says(dtype, digits):
+    """From the middle of a step above 1 to the even neighbour, and a little more goes up."""
+    kind, unit = FORMATS[dtype], 2.0**-digits
+    step = 2 * unit
     for exact in (1.0, 1.0 + step, kind.largest, kind.smallest, -0.0, np.inf):
         assert rounded(np.array([exact]), dtype)[0] == exact
     if dtype != "float64":
-        assert rounded(np.array([1 + kind.unit, 1 + 3 * kind.unit]), dtype).tolist() == [1.0, 1 + 2 * step]
-        assert rounded(np.array([1 + 1.01 * kind.unit]), dtype)[0] == 1 + step
-        assert rounded(np.array([kind.largest * (1 + kind.unit)]), dtype)[0] == np.inf
+        assert rounded(np.array([1 + unit, 1 + 3 * unit]), dtype).tolist() == [1.0, 1 + 2 * step]
+        assert rounded(np.array([1 + 1.01 * unit]), dtype)[0] == 1 + step
+        assert rounded(np.array([kind.largest * (1 + unit)]), dtype)[0] == np.inf
 
 
 @pytest.mark.parametrize("dtype", FORMATS)

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.options import Options
 from benchmarks.runner.arm import GONE_SECONDS, start_all
 from benchmarks.runner.sides import ArmFailed, Version, worker_variables
 from benchmarks.worker import protocol, requests
@@ -149,7 +150,7 @@ def test_a_worker_keeps_only_its_last_inputs():
 def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(HEAD + 'ENVIRONMENT = {"PYTHONPATH": "/nowhere", "OMP_NUM_THREADS": "64", "XLA_FLAGS": "--x"}\n')
-    variables = worker_variables(registry.resolve(str(path)), "cpu", 2, "float32", tmp_path)
+    variables = worker_variables(Version(registry.resolve(str(path))), Options(), 2, "float32", tmp_path)
     assert variables["OMP_NUM_THREADS"] == "2"
     assert variables["PYTHONPATH"].startswith(str(ROOT))
     assert variables["XLA_FLAGS"] == "--x"

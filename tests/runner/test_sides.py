@@ -25,7 +25,7 @@ def test_which_side_gets_the_first_alias_is_random(session):
     for _ in range(50):
         session.make_arms(NAMES)
         for (label, name), arm in session.arms.items():
-            if arm.root.name == f"{name}-0":
+            if arm.version.root.name == f"{name}-0":
                 first[name].add(label)
     assert first == {name: set(LABELS) for name in NAMES}
 
@@ -35,7 +35,7 @@ def test_in_every_replicate_an_alias_leads_to_the_files_of_its_own_side(session)
         session.make_arms(NAMES)
         for side in session.sides:
             for name in NAMES:
-                assert session.arms[side.label, name].root.readlink() == side.versions[name].root
+                assert session.arms[side.label, name].version.root.readlink() == side.versions[name].root
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,7 +43,7 @@ def test_every_variable_of_a_worker_is_equally_long_on_both_sides(session, name)
     """Where an array lies, and so how fast it is, depends on how long a process's paths and variables are."""
     session.make_arms(NAMES)
     base, head = (
-        worker_variables(arm.implementation, "cpu", 1, arm.dtype, arm.folder, arm.python)
+        worker_variables(arm.version, arm.options, 1, arm.dtype, arm.folder)
         for arm in (session.arms[label, name] for label in LABELS)
     )
     assert {key: len(value) for key, value in base.items()} == {key: len(value) for key, value in head.items()}
