@@ -281,12 +281,12 @@ def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
 def run_stream(
     problem: Problem, weights: Weights, inputs: Inputs, calls: Iterable[int]
 ) -> Iterator[tuple[int, Results]]:
-    """Yield each number of calls, from the least, and the results of the last of so many: output (1, B, P), h_n, c_n.
+    """Yield each of increasing numbers of calls, and the results of the last of so many: output (1, B, P), h_n, c_n.
 
     A call is a step. It takes the next x (B, I), after the last one the first again, and goes on from h and c.
     """
     h, c, done, results = inputs.h0, inputs.c0, 0, Results()
-    for wanted in sorted(calls):
+    for wanted in calls:
         while done < wanted:  # x at most once at a time
             at = done % len(inputs.x)
             results, _ = forward(problem, weights, inputs.x[at : at + wanted - done], h, c)
@@ -345,8 +345,9 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     """See impls/core/contract.py. It always computes in float64."""
 
     def load(inputs: Inputs) -> dict[str, Any]:
-        steps = training(problem, weights, inputs, workload)
-        return {"inputs": inputs, "weights": weights, "steps": steps, "calls": 0}
+        stream = run_stream(problem, weights, inputs, itertools.count(1))
+        steps = stream if workload == "stream" else training(problem, weights, inputs, workload)
+        return {"inputs": inputs, "weights": weights, "steps": steps}
 
     def run(state: dict[str, Any]) -> Results:
         if workload in MODELS:
@@ -361,10 +362,8 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         return results
 
     def step(state: dict[str, Any]) -> Results:
-        x, at = state["inputs"].x, state["calls"] % problem.seq_len
-        _, results = next(run_stream(problem, weights, replace(state["inputs"], x=x[at : at + 1]), [1]))
-        state["inputs"], state["calls"] = replace(state["inputs"], h0=results["h_n"], c0=results["c_n"]), at + 1
-        return results
+        _, results = next(state["steps"])
+        return dict(results)
 
     first = step if workload == "stream" else run
     modes = dict(zip(MODES, (first, run, run, train_step), strict=True))

@@ -293,12 +293,12 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
         raise ValueError(f"{path}: x is missing; it must have shape (seq_len, batch, input_size)")
     problem, given = _implied_problem(path, arrays, dtype), frozenset(arrays)
     _check(path, arrays, shapes(problem), _given_shapes(problem))
-    lengths = arrays.pop("lengths") if problem.lengths else None
-    if lengths is not None and not np.isin(lengths, range(1, problem.seq_len + 1)).all():
-        raise ValueError(f"{path}: lengths must be whole numbers from 1 to seq_len, which is {problem.seq_len}")
-    resets = arrays.pop("resets") if problem.resets else None
-    if resets is not None and not np.isin(resets, (0, 1)).all():
-        raise ValueError(f"{path}: resets must be 1 where a row starts anew before a step, and 0 elsewhere")
+    extra: dict[str, Array] = {}
+    for name, allowed, kind in (("lengths", range(1, problem.seq_len + 1), np.int64), ("resets", range(2), np.bool_)):
+        if name in arrays and not np.isin(arrays[name], allowed).all():
+            raise ValueError(f"{path}: {name} must be whole numbers from {allowed[0]} to {allowed[-1]}")
+        if name in arrays:
+            extra[name] = _fixed(arrays.pop(name).astype(kind))
     for name, array in arrays.items():
         largest = np.abs(array).max()
         if largest > FORMATS[stored(dtype)].largest:
@@ -306,11 +306,7 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
         if largest > 0 and not rounded(largest, dtype):
             raise ValueError(f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero")
     filled = {name: arrays.pop(name, frozen(np.zeros(shape))) for name, shape in input_shapes(problem).items()}
-    if lengths is not None:
-        filled["lengths"] = _fixed(lengths.astype(np.int64))
-    if resets is not None:
-        filled["resets"] = _fixed(resets.astype(bool))
-    inputs = Inputs(**filled)  # type: ignore[arg-type]
+    inputs = Inputs(**filled, **extra)  # type: ignore[arg-type]
     return Case(problem, {name: arrays[name] for name in shapes(problem)}, inputs, given)
 
 

@@ -56,7 +56,7 @@ def test_lengths_that_are_none_are_refused(tmp_path, wrong):
     ("changes", "message"),
     [
         ({"resets": np.zeros((2, 3))}, r"resets has shape \(2, 3\); it must be \(3, 2\)"),
-        ({"resets": np.full((3, 2), 2)}, "resets must be 1 where"),
+        ({"resets": np.full((3, 2), 2)}, "resets must be whole numbers from 0 to 1"),
         ({"resets": np.zeros((3, 2)), "lengths": np.array([3, 1])}, "resets go with one direction, and with rows"),
     ],
 )
