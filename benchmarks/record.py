@@ -12,6 +12,8 @@ Schema versions
     8  2026-11: turns have no flush_seconds and no gpu_joules
     9  2026-11: rows have even, proj_size, batch_first, dropout, resets and warning; turns have p99_seconds
        and largest_seconds
+   10  2026-11: rows have no base_bytes; turns have no involuntary_switches, steal_seconds, first_seconds,
+       read_seconds and reread_seconds
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from benchmarks.worker.timing import Int32, Turn
 from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 MOST_BYTES = 2**28
 """The largest file of records that is read."""
 STATUSES = (
@@ -86,7 +88,6 @@ class Record(msgspec.Struct, kw_only=True):
     warm_first_call_seconds: float | None = None  # in this replicate's fresh process
     seconds: float | None = None  # of a call: the median over turns
     cores_used: float | None = None  # CPU seconds per second, the median over turns
-    base_bytes: int | None = None  # resident after the frameworks were imported
     peak_bytes: int | None = None  # peak RSS above what was before this benchmark was opened
     pipelined_seconds: float | None = None  # of a call on a GPU, where many are submitted with a single wait
     gpu_seconds: float | None = None  # in which the GPU works for a call, by CUPTI

@@ -135,8 +135,6 @@ class Replicate:
             return
         entry.is_open, entry.inputs, self.free = True, None, opened.free
         if row.turns is None:  # otherwise it is opened again, after another job killed the process
-            assert arm.ready is not None
-            row.base_bytes = arm.ready.base_bytes
             row.warm_first_call_seconds = opened.first_call_seconds
             row.peak_bytes = opened.peak_bytes
             row.calls_per_sample = entry.plan.calls_per_sample
@@ -267,7 +265,7 @@ def take(arm: Arm, request: requests.TakeTurn) -> Turn:
 
     The arm is stopped afterwards, except where the turn's result was read and is to be compared.
     """
-    started, steal, pressure = time.time(), psutil.cpu_times().steal, pressure_seconds()
+    started, pressure = time.time(), pressure_seconds()
     start, cpu = time.perf_counter(), outside.cpu_seconds(arm.pid)
     taken = arm.ask(request, stop=not request.read)
     turn = taken.turn
@@ -275,7 +273,6 @@ def take(arm: Arm, request: requests.TakeTurn) -> Turn:
     # within the seconds that follow, however long this process waits
     turn.outside_cpu_seconds = outside.cpu_seconds(arm.pid) - cpu
     turn.outside_seconds = time.perf_counter() - start
-    turn.steal_seconds = psutil.cpu_times().steal - steal
     after = pressure_seconds()
     turn.pressure_seconds = None if after is None or pressure is None else after - pressure
     arm.check_from_outside(taken.threads)

@@ -212,10 +212,5 @@ def product_of_jax(device: Any) -> None:
     jax.jit(lambda x: x @ x)(jax.device_put(jax.numpy.ones((16, 16)), device)).block_until_ready()
 
 
-def device(name: str) -> Cpu | Cuda:
-    """Return the device of a name: cpu or cuda."""
-    return Cuda() if name == "cuda" else Cpu()
-
-
 if __name__ == "__main__":  # of benchmarks/machine.py
     sys.stdout.buffer.write(msgspec.json.encode(Cuda().describe()))

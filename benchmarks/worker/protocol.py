@@ -67,7 +67,6 @@ class Ready(msgspec.Struct, forbid_unknown_fields=True):
     """The answer to Start: the implementation has been imported."""
 
     digest: str
-    base_bytes: int
     versions: str
 
 

@@ -133,10 +133,11 @@ class Inspect(Request[None]):
         prepared, mode = opened.prepared, opened.benchmark.mode
         further = itertools.count(len(REPLICATE) + 1)  # nothing has seen these inputs
         result = opened.call(opened.state)
-        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, sanity.read(result, opened.finish))
+        _, longer = sanity.read(result, opened.finish)
+        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, longer)
         sanity.check_reading(result, opened.finish, self.seconds)
-        waited = sanity.read(opened.call(opened.state), worker.wait)
-        sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE)
+        _, longer = sanity.read(opened.call(opened.state), worker.wait)
+        sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, longer, sanity.OF_DEVICE)
 
         def fresh(mode: str = mode) -> Any:
             state = prepared.start(
@@ -195,17 +196,16 @@ class TakeTurn(Request[Taken]):
         if opened.benchmark.workload == "stream":
             timing.summarize(turn)
         if self.read:
-            waited = sanity.read(None, worker.wait)
-            reading = sanity.read(result, opened.finish)
-            turn.read_seconds, turn.reread_seconds = reading.first_seconds, reading.again_seconds
-            opened.last = waited, reading
+            _, waited = sanity.read(None, worker.wait)
+            opened.last = (waited, *sanity.read(result, opened.finish))
         return Taken(turn, [pool.num_threads for pool in worker.controller.lib_controllers])
 
 
 class Compare(Request[None]):
     """Compare the result that the last turn has read with the reference's; see whether work was left for the reading.
 
-    With dropout, that is the result of one more call in which nothing is dropped.
+    With dropout, that is the result of one more call in which nothing is dropped. The turn has left by how much longer
+    the first wait for its device took, its result, and by how much longer the first reading of that took.
 
     expected is the file with the reference's results, and prefix its SET/STEPS.
     """
@@ -218,18 +218,17 @@ class Compare(Request[None]):
     def do(self, worker: Worker) -> None:
         opened = worker.opened[self.benchmark]
         assert opened.last is not None, "no turn has read its result"
-        benchmark, (waited, reading), opened.last = opened.benchmark, opened.last, None
+        benchmark, (waited, arrays, longer), opened.last = opened.benchmark, opened.last, None
         want = saved(self.expected)
         part = agreement.part_of(want, self.prefix, benchmark.workload, benchmark.mode)
         assert part, f"no results of the reference under {self.prefix}"
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
-        arrays = reading.arrays
         if benchmark.problem.dropout and benchmark.mode != "forward":
             whole = replace(worker.inputs_of(benchmark, int(self.prefix.partition("/")[0])), dropout=0.0)
             arrays = opened.finish(opened.call(opened.fresh(whole)))
         dtype, least = benchmark.problem.dtype, agreement.least_of(want, self.prefix)
         agreement.compare(arrays, part, dtype, where, agreement.tolerance_of(dtype, benchmark.workload), least)
-        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, reading)
+        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, longer)
         sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE)
 
 

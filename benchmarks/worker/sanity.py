@@ -38,19 +38,6 @@ class Suspicious(Exception):
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A result as NumPy arrays, and how long it took to read it, and to read the same result again.
-
-    longer: the seconds by which the first reading took longer, without waits for a processor.
-    """
-
-    arrays: Any
-    first_seconds: float
-    again_seconds: float
-    longer: float
-
-
-@dataclass(frozen=True)
 class Limit:
     """How much longer a first reading may take: a share of a call, and some seconds. Beyond, the call left work.
 
@@ -84,14 +71,17 @@ OF_DEVICE = Limit(
 )
 
 
-def read(result: Any, finish: Callable[[Any], Any], pause: float = 0.0) -> Reading:
-    """Read a result twice, with a pause of so many seconds between."""
+def read(result: Any, finish: Callable[[Any], Any], pause: float = 0.0) -> tuple[Any, float]:
+    """Read a result twice, with a pause of so many seconds between.
+
+    Return what the first reading gave, and the seconds by which it took longer, without waits for a processor.
+    """
     with no_collector():
-        arrays, first, first_own = _watched(finish, result)
+        arrays, _, first = _watched(finish, result)
         if pause:
             sleep(pause)
-        _, again, again_own = _watched(finish, result)
-    return Reading(arrays, first, again, first_own - again_own)
+        _, _, again = _watched(finish, result)
+    return arrays, first - again
 
 
 def _watched(call: Callable[[Any], Any], state: Any) -> tuple[Any, float, float]:
@@ -115,7 +105,7 @@ def check_left(
     state: Any,
     finish: Callable[[Any], Any],
     call_seconds: float,
-    reading: Reading,
+    longer: float,
     limit: Limit = OF_RESULT,
 ) -> None:
     """Refuse a callable that leaves work for the moment when its result is read, or when its device is waited for.
@@ -127,21 +117,21 @@ def check_left(
     Args:
         call, state, call_seconds: the timed callable, its argument, and how long a call took.
         finish: reads a result, or waits for everything that was submitted to the device.
-        reading: of a call. Where it is suspicious, new calls are made and read.
+        longer: by how much the first reading of a result took longer. If suspicious, new calls are made and read.
         limit: of a result or of a device.
     """
-    if not limit.exceeded(reading.longer, call_seconds):
+    if not limit.exceeded(longer, call_seconds):
         return
     # A disturbance makes an honest reading long now and then, and lets a thread finish its work unseen now and then.
     # A disturbance that lasts makes the calls long too.
     found = []
     for _ in range(ATTEMPTS):
         result, _, seconds = _watched(call, state)
-        found.append((read(result, finish, limit.pause_seconds).longer, max(call_seconds, seconds)))
+        found.append((read(result, finish, limit.pause_seconds)[1], max(call_seconds, seconds)))
         if sum(not limit.exceeded(*longer_and_call) for longer_and_call in found) >= ATTEMPTS / 2:
             return
-    longer = statistics.median(longer for longer, _ in found)
-    raise Suspicious(limit.reason.format(call_seconds * 1e6, longer * 1e6))
+    left = statistics.median(longer for longer, _ in found)
+    raise Suspicious(limit.reason.format(call_seconds * 1e6, left * 1e6))
 
 
 def remembers(first_seconds: float, repeated_seconds: float) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import math
-import resource
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,13 +61,8 @@ class Turn(msgspec.Struct, kw_only=True):
     largest_seconds: float | None = None  # of the same
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
-    involuntary_switches: int | None = None
-    steal_seconds: float | None = None  # of the whole machine, meanwhile
     pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
     inputs: Int32 | None = None  # the set of inputs that was loaded before it; None where it went on with the last one
-    first_seconds: float | None = None  # of the first call, which is no sample
-    read_seconds: float | None = None  # of reading the last result, where it was checked
-    reread_seconds: float | None = None  # of reading the same result again
     outside_seconds: float | None = None  # of the whole turn, by the runner's clock
     outside_cpu_seconds: float | None = None  # of the worker meanwhile, as the kernel tells the runner
     gpu_hertz: float | None = None  # the card's clock at the end of the turn, as its driver tells the runner
@@ -140,24 +134,14 @@ def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
     samples: list[float] = []
     result: Any = None
     with no_collector():
-        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         wall, cpu = perf_counter(), process_time()
-        first, _ = sample(call, state)
+        call(state)
         for _ in range(how.samples):
             result = None  # before the next call, which can then use its memory
             seconds, result = sample(call, state, how.calls_per_sample)
             samples.append(seconds)
         wall, cpu = perf_counter() - wall, process_time() - cpu
-        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches
-    taken = Turn(
-        seconds=statistics.median(samples),
-        samples=samples,
-        wall_seconds=wall,
-        cpu_seconds=cpu,
-        involuntary_switches=switches,
-        first_seconds=first,
-    )
-    return taken, result
+    return Turn(seconds=statistics.median(samples), samples=samples, wall_seconds=wall, cpu_seconds=cpu), result
 
 
 def summarize(taken: Turn) -> None:

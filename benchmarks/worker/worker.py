@@ -14,7 +14,6 @@ import impls.api  # the working tree's, as all of impls.core
 from benchmarks.cases import Benchmark
 from benchmarks.worker import devices
 from benchmarks.worker.protocol import Ready, Start
-from benchmarks.worker.sanity import Reading
 from benchmarks.worker.timing import no_collector
 from impls.core import environments, registry
 from impls.core.contract import Prepared
@@ -28,7 +27,7 @@ class OpenBenchmark:
         self.benchmark = benchmark
         self.prepared = prepared
         self.call = prepared.call(benchmark.mode)
-        self.last: tuple[Reading, Reading] | None = None  # after the last turn: of its device, and of its result
+        self.last: tuple[float, Any, float] | None = None  # of the last turn: see Compare
         self.state = self.fresh(inputs)
 
     def fresh(self, inputs: Inputs) -> Any:
@@ -52,14 +51,13 @@ class Worker:
         installed = msgspec.structs.replace(implementation, requires=start.requires)
         with no_collector():  # it would visit the frameworks' objects again and again: a quarter of the import
             self.module = registry.load(implementation)
-            self.hardware = devices.device(start.device)
+            self.hardware = devices.Cuda() if start.device == "cuda" else devices.Cpu()
             gc.freeze()  # they stay alive
-        base_bytes = devices.Cpu().used()
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
         self.controller = ThreadpoolController()
-        self.ready = Ready(implementation.digest, base_bytes, environments.versions_of(installed))
+        self.ready = Ready(implementation.digest, environments.versions_of(installed))
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""

@@ -63,7 +63,7 @@ def main(framework: str, device: str) -> None:
     """
     name, put, multiply = FRAMEWORKS[framework](device)
     say(name=name)
-    hardware, rng = devices.device(device), np.random.default_rng(0)
+    hardware, rng = devices.Cuda() if device == "cuda" else devices.Cpu(), np.random.default_rng(0)
     a, b = (rng.standard_normal((512, 512)).astype(np.float32) for _ in range(2))
     want = a.astype(np.float64) @ b.astype(np.float64)
     got = np.asarray(multiply(put(a), put(b)).tolist())

@@ -41,8 +41,6 @@ def record(name: str, replicate: int, seconds: float | None, **changes: Any) -> 
         "samples": [seconds],
         "wall_seconds": 0.0,
         "cpu_seconds": 0.0,
-        "involuntary_switches": 0,
-        "steal_seconds": 0.0,
         "pressure_seconds": 0.0,
     }
     sizes = dict.fromkeys(("seq_len", "batch", "input_size", "hidden_size", "num_layers"), 1)

@@ -101,7 +101,7 @@ def test_a_gate_leaves_what_its_documents_say(finished):
     assert (set(wrong["side"]), set(wrong["status"])) == ({"head"}, {"disagrees"})
     assert wrong["seconds"].isna().all()
     turns = rows.loc[rows["status"] == "ok", "turns"].iloc[0]
-    assert {"steal_seconds", "pressure_seconds", "involuntary_switches"} <= set(turns[0])
+    assert {"pressure_seconds", "outside_seconds"} <= set(turns[0])
     assert "1 regression found" in (out / "regression.md").read_text().splitlines()[0]
     assert summary.read_text() == (out / "regression.md").read_text()
     suite = junitparser.JUnitXml.fromfile(str(out / "regression.xml"))

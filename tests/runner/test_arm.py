@@ -105,7 +105,7 @@ def without_process(tmp_path):
         arm.kill()
 
 
-READY = protocol.Ready("another", 1, "numpy 2")
+READY = protocol.Ready("another", "numpy 2")
 
 
 @pytest.mark.parametrize(
