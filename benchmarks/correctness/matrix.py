@@ -109,7 +109,7 @@ class Matrix:
                     arm.ask(opening)
                     opened[arm] = opening
                 expected = session.expected_of(benchmark)
-                check = requests.Check(opening.benchmark, session.inputs, expected, True, benchmark.extreme)
+                check = requests.Check(opening.benchmark, expected, True, benchmark.extreme)
                 checked = arm.ask(check)
             except ArmFailed as failure:
                 if not arm.alive:

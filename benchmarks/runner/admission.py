@@ -122,12 +122,11 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
 
 def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, name_kernel: bool = False) -> None:
     """Check an arm that is to be timed at a benchmark, and fill in its row, or refuse it (ArmFailed)."""
-    opening = session.opening(benchmark)
-    opened = arm.ask(opening)
+    opened = arm.ask(session.opening(benchmark))
     row.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
     row.warning = opened.warning
     if not arm.implementation.is_peak:  # which computes no LSTM
-        checked = arm.ask(requests.Check(benchmark.id, opening.inputs, session.expected_of(benchmark)))
+        checked = arm.ask(requests.Check(benchmark.id, session.expected_of(benchmark)))
         row.error, row.error_tensor = checked.error, checked.tensor
     row.seconds = arm.ask(requests.Estimate(benchmark.id, session.options.turn_seconds))
     arm.ask(requests.Inspect(benchmark.id, row.seconds))

@@ -132,14 +132,11 @@ class Arm:
         """Whether the worker runs."""
         return self.process is not None and self.process.poll() is None
 
-    def ask(self, request: protocol.Request[Answer], stop: bool = True) -> Answer:
-        """Send a request, let the worker run until it has answered, and return the answer.
-
-        Then it is stopped. Only where another request follows at once, it need not be.
-        """
+    def ask(self, request: protocol.Request[Answer]) -> Answer:
+        """Send a request, let the worker run until it has answered, stop it, and return the answer."""
         self._signal(signal.SIGCONT)
         self._send(protocol.line(request))
-        answer = self._receive(request.answer_type(), self.options.call_seconds, stop)
+        answer = self._receive(request.answer_type(), self.options.call_seconds)
         if isinstance(request, requests.Open) and self.options.device == "cuda":
             self.bind()  # XLA has bound its threads to all processors near the GPU, also to those not given
         return answer
@@ -170,16 +167,11 @@ class Arm:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
-    def _stop(self) -> None:
-        # threads that go on spinning would take processor time from the next arm
-        self._signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-
     def _send(self, line: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):  # _receive finds out why it died
             self.channel.sendall(line)
 
-    def _receive(self, kind: type[Answer], seconds: float, stop: bool = True) -> Answer:
+    def _receive(self, kind: type[Answer], seconds: float) -> Answer:
         line = self._receive_line(seconds)
         try:
             kinds: Any = protocol.Reply[kind] | protocol.Failed  # type: ignore[valid-type]
@@ -187,8 +179,9 @@ class Arm:
         except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
             self.kill()
             raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
-        if self.alive and (stop or isinstance(reply, protocol.Failed)):
-            self._stop()
+        if self.alive:  # threads that go on spinning would take processor time from the next arm
+            self._signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if isinstance(reply, protocol.Failed):
             if reply.ends:  # its other benchmarks get a new process
                 self.kill()

@@ -261,13 +261,10 @@ def pressure_seconds() -> float | None:
 
 
 def take(arm: Arm, request: requests.TakeTurn) -> Turn:
-    """Let an arm take a turn, and fill in when that was, and what was seen meanwhile; ArmFailed where it took too much.
-
-    The arm is stopped afterwards, except where the turn's result was read and is to be compared.
-    """
+    """Let an arm take a turn, and fill in when that was, and what was seen; ArmFailed where it took too much."""
     started, pressure = time.time(), pressure_seconds()
     start, cpu = time.perf_counter(), outside.cpu_seconds(arm.pid)
-    taken = arm.ask(request, stop=not request.read)
+    taken = arm.ask(request)
     turn = taken.turn
     turn.started = started
     # within the seconds that follow, however long this process waits

@@ -104,7 +104,6 @@ class Check(Request[Checked]):
     """Compare an open benchmark with the reference's results in the file `expected`."""
 
     benchmark: str
-    inputs: int  # the seed of the inputs
     expected: str
     every_mode: bool = False  # whether to compare all modes that there are, in place of the benchmark's
     extreme: str = ""  # the extreme numbers on which they are compared
@@ -115,9 +114,9 @@ class Check(Request[Checked]):
         modes = [mode for mode in MODES if getattr(prepared, mode)] if self.every_mode else [opened.benchmark.mode]
         want = saved(self.expected)
         if self.extreme:
-            largest, flushes = extremes.check(prepared, self.extreme, problem.dtype, modes, want, self.inputs)
+            largest, flushes = extremes.check(prepared, self.extreme, problem.dtype, modes, want, worker.seed)
             return Checked(largest.error, largest.tensor, modes, flushes)
-        errors = [agreement.check(prepared, problem, workload, mode, want, self.inputs) for mode in modes]
+        errors = [agreement.check(prepared, problem, workload, mode, want, worker.seed) for mode in modes]
         largest = max(errors, key=lambda largest: largest.error)
         return Checked(largest.error, largest.tensor, modes)
 

@@ -58,7 +58,6 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     dtypes: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
     workloads: Annotated[tuple[Workload, ...], SOME] = USUAL_WORKLOADS
     variants: tuple[Variant, ...] = ()
-    lengths: bool = False  # as files before VARIANTS say it
     limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
     optional: bool = False
     requires: tuple[Requirement, ...] = ()
@@ -76,7 +75,7 @@ class Implementation(Constants, frozen=True, kw_only=True):
     def lacks(self, device: str, problem: Problem, workload: str) -> str | None:
         """Return the reason why it cannot do these, from its constants; None where it can."""
         for variant in problem.variants:
-            if variant not in self.variants and not (variant == "lengths" and self.lengths):
+            if variant not in self.variants:
                 return f"no {variant}: {VARIANTS[variant]}"
         # in half precision, a step of Adam is smaller than what a parameter can change by
         dtypes = tuple(name for name in self.dtypes if workload != "train" or name in DEFAULT_DTYPES)

@@ -78,7 +78,7 @@ class Answering:
         """The types of the requests so far."""
         return [type(request).__name__ for request in self.asked]
 
-    def ask(self, request: Any, stop: bool = True) -> Any:
+    def ask(self, request: Any) -> Any:
         """Answer as a worker does."""
         self.asked.append(request)
         answer = self.answers.get(type(request))

@@ -46,10 +46,9 @@ def test_a_worker_is_stopped_except_while_it_works(tmp_path):
         arm.ensure_running()
         worker = psutil.Process(arm.process.pid)
         assert worker.status() == psutil.STATUS_STOPPED
-        request = requests.Close("t1-b1-i1-h1/cell/forward")
-        arm.ask(request, stop=False)
+        worker.resume()
         assert worker.status() != psutil.STATUS_STOPPED
-        arm.ask(request)
+        arm.ask(requests.Close("t1-b1-i1-h1/cell/forward"))
         assert worker.status() == psutil.STATUS_STOPPED
     finally:
         arm.kill()

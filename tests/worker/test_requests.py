@@ -75,20 +75,21 @@ def test_a_benchmark_is_opened_checked_and_closed(tmp_path):
     assert worker.made[0][-1] == 2  # a set of inputs that no turn gets
     assert opened.first_call_seconds > 0
     assert opened.peak_bytes >= 0
-    checked = requests.Check(NAME, 7, file, every_mode=True).do(worker)
+    checked = requests.Check(NAME, file, every_mode=True).do(worker)
     assert (checked.error, checked.modes) == (0, ["forward", "forward_train", "backward", "train_step"])
-    assert requests.Check(NAME, 7, file).do(worker).modes == ["train_step"]
+    assert requests.Check(NAME, file).do(worker).modes == ["train_step"]
     requests.Close(NAME).do(worker)
     assert worker.opened == {}
     wrong = worker_of(changed(lambda results: {**results, "loss": results["loss"] + 1e-3}))
     open_in(wrong)
     with pytest.raises(agreement.Disagrees, match="loss"):
-        requests.Check(NAME, 7, file).do(wrong)
+        requests.Check(NAME, file).do(wrong)
     sequence, (file,) = NAME.replace("model", "sequence"), expected_in(tmp_path, NAME.replace("model", "sequence"))
     open_in(worker, sequence)
-    assert requests.Check(sequence, 7, file).do(worker).error == 0
-    with pytest.raises(agreement.Disagrees):  # other inputs than those of the file
-        requests.Check(sequence, 8, file).do(worker)
+    assert requests.Check(sequence, file).do(worker).error == 0
+    worker.seed = 8  # other inputs than those of the file
+    with pytest.raises(agreement.Disagrees):
+        requests.Check(sequence, file).do(worker)
 
 
 def test_weights_are_those_of_the_file_that_is_given_and_random_ones_where_it_has_none(tmp_path):
@@ -134,7 +135,7 @@ def test_an_extreme_is_compared_with_its_own_results(tmp_path):
     worker, (file, other) = worker_of(), expected_in(tmp_path, name, plain)
     assert file != other
     open_in(worker, name)
-    assert requests.Check(name, 7, file, True, "x-huge").do(worker).error == 0
+    assert requests.Check(name, file, True, "x-huge").do(worker).error == 0
 
 
 def turn_in(worker, read=True):
