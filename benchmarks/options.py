@@ -121,7 +121,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Flag(
             "--timeout",
-            "Seconds within which a worker must answer: a check takes about fifteen calls.",
+            "Seconds within which a worker must answer: a check takes about twenty calls.",
             click.FloatRange(0.1, 1e6),
             advanced=True,
         ),

@@ -128,8 +128,7 @@ def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, n
     if not arm.implementation.is_peak:  # which computes no LSTM
         checked = arm.ask(requests.Check(benchmark.id, session.expected_of(benchmark)))
         row.error, row.error_tensor = checked.error, checked.tensor
-    row.seconds = arm.ask(requests.Estimate(benchmark.id, session.options.turn_seconds))
-    arm.ask(requests.Inspect(benchmark.id, row.seconds))
+    row.seconds = arm.ask(requests.Inspect(benchmark.id, session.options.turn_seconds))
     arm.check_from_outside()
     if name_kernel:
         try:

@@ -121,22 +121,23 @@ class Check(Request[Checked]):
         return Checked(largest.error, largest.tensor, modes)
 
 
-class Inspect(Request[None]):
-    """Look for missing synchronisation and remembered results in an open benchmark."""
+class Inspect(Request[float]):
+    """Look for missing synchronisation and remembered results. The answer: roughly the seconds of a call."""
 
     benchmark: str
-    seconds: float  # roughly, of a call
+    estimated: float  # the seconds to spend on that estimate
 
-    def do(self, worker: Worker) -> None:
+    def do(self, worker: Worker) -> float:
         opened = worker.opened[self.benchmark]
         prepared, mode = opened.prepared, opened.benchmark.mode
+        seconds = timing.estimate(opened.call, opened.state, self.estimated)
         further = itertools.count(len(REPLICATE) + 1)  # nothing has seen these inputs
         result = opened.call(opened.state)
         _, longer = sanity.read(result, opened.finish)
-        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, longer)
-        sanity.check_reading(result, opened.finish, self.seconds)
+        sanity.check_left(opened.call, opened.state, opened.finish, seconds, longer)
+        sanity.check_reading(result, opened.finish, seconds)
         _, longer = sanity.read(opened.call(opened.state), worker.wait)
-        sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, longer, sanity.OF_DEVICE)
+        sanity.check_left(opened.call, opened.state, worker.wait, seconds, longer, sanity.OF_DEVICE)
 
         def fresh(mode: str = mode) -> Any:
             state = prepared.start(
@@ -148,17 +149,7 @@ class Inspect(Request[None]):
         other = "forward" if mode in ("backward", "train_step") else "train_step"
         with_other = (prepared.call(other), partial(fresh, other)) if getattr(prepared, other) else None
         sanity.check_not_remembered(opened.call, fresh, with_other)
-
-
-class Estimate(Request[float]):
-    """Measure roughly how long a call of an open benchmark takes: its seconds."""
-
-    benchmark: str
-    seconds: float  # to spend on this
-
-    def do(self, worker: Worker) -> float:
-        opened = worker.opened[self.benchmark]
-        return timing.estimate(opened.call, opened.state, self.seconds)
+        return seconds
 
 
 class Taken(msgspec.Struct, forbid_unknown_fields=True):

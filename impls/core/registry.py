@@ -139,13 +139,6 @@ def _defines_prepare(node: ast.stmt) -> bool:
     return any("prepare" in (getattr(name, "id", None), getattr(name, "name", None)) for name in names)
 
 
-def _located(error: msgspec.ValidationError) -> str:
-    """Return such as `DEVICES: invalid enum value 'tpu'`, with the name of the constant first."""
-    message, _, place = str(error).partition(" - at ")
-    name = re.search(r"(?<=\$\.)\w+", place)
-    return f"{name[0]}: {message}" if name else message.replace("Object missing required field", "it does not set")
-
-
 def _digest(path: Path, source: bytes) -> str:
     """Return a hash of a file, and of the modules of families/ beside it that it imports, with those that they import.
 
@@ -190,7 +183,7 @@ def read(path: Path) -> Implementation:
     try:
         return msgspec.convert(constants, Implementation)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{path}: {_located(error)}") from None
+        raise ValueError(f"{path}: {error}") from None
 
 
 def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, str]]:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-
-
-def _shown(text: str) -> Iterator[str]:
-    for sign in text:
-        yield sign if sign.isprintable() or sign.isspace() else sign.encode("unicode_escape").decode()
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -20,7 +14,8 @@ def one_line(text: str, limit: int | None = None) -> str:
     terminal, turn the direction of text, or hide in a name. White space becomes one blank.
     A text of more than `limit` characters ends in `…`.
     """
-    line = " ".join((text if text.isprintable() else "".join(_shown(text))).split())
+    signs = (sign if sign.isprintable() or sign.isspace() else sign.encode("unicode_escape").decode() for sign in text)
+    line = " ".join((text if text.isprintable() else "".join(signs)).split())
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
 
 

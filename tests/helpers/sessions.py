@@ -66,7 +66,7 @@ class Answering:
         self.answers = {
             requests.Open: requests.Opened(2.0, 2**20),
             requests.Check: requests.Checked(1e-7, "output", ["forward"]),
-            requests.Estimate: 0.5,
+            requests.Inspect: 0.5,
             requests.TakeTurn: lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), []),
             requests.Pipeline: requests.Pipelined(0.001, 0.0008, 5.0),
             profiles.NameKernel: "aten::mm × 2",

@@ -220,16 +220,16 @@ def test_a_file_imports_what_stands_beside_it_and_that_shadows_nothing(tmp_path)
 
 BAD = {
     "no prepare": ('FRAMEWORK = "t"\nTRACK = "default"\n', "defines no prepare"),
-    "no framework": ('TRACK = "default"\ndef prepare(): ...\n', "does not set `FRAMEWORK`"),
-    "empty framework": (GOOD.replace("torch", ""), "FRAMEWORK: "),
-    "unknown track": ('FRAMEWORK = "t"\nTRACK = "best"\ndef prepare(): ...\n', "TRACK: "),
-    "unknown device": (GOOD + 'DEVICES = ("tpu",)\n', "DEVICES: "),
-    "no dtypes": (GOOD + "DTYPES = ()\n", "DTYPES: "),
+    "no framework": ('TRACK = "default"\ndef prepare(): ...\n', "FRAMEWORK"),
+    "empty framework": (GOOD.replace("torch", ""), "FRAMEWORK"),
+    "unknown track": ('FRAMEWORK = "t"\nTRACK = "best"\ndef prepare(): ...\n', "TRACK"),
+    "unknown device": (GOOD + 'DEVICES = ("tpu",)\n', "DEVICES"),
+    "no dtypes": (GOOD + "DTYPES = ()\n", "DTYPES"),
     "computed constant": (GOOD + "DTYPES = tuple(x)\n", "not a plain literal"),
-    "requirements in one string": (GOOD + 'REQUIRES = "keras"\n', "REQUIRES: "),
-    "option of pip after a blank": (GOOD + "REQUIRES = ('keras', '\\t--pre')\n", "REQUIRES: "),
-    "variable with an equals sign": (GOOD + "ENVIRONMENT = {'A=B': 'c'}\n", "ENVIRONMENT: "),
-    "limit that is a number": (GOOD + "LIMITS = {'x-huge': 1}\n", "LIMITS: "),
+    "requirements in one string": (GOOD + 'REQUIRES = "keras"\n', "REQUIRES"),
+    "option of pip after a blank": (GOOD + "REQUIRES = ('keras', '\\t--pre')\n", "REQUIRES"),
+    "variable with an equals sign": (GOOD + "ENVIRONMENT = {'A=B': 'c'}\n", "ENVIRONMENT"),
+    "limit that is a number": (GOOD + "LIMITS = {'x-huge': 1}\n", "LIMITS"),
     "syntax": ("def prepare(:\n", "line 1: not valid Python"),
 }
 

@@ -26,8 +26,8 @@ def test_its_row_has_the_first_call_the_error_and_the_seconds_of_a_call():
     for opened, first_call in ((None, 2.0), (compiled_before, 11.5)):
         row = admitted(arm := Answering({requests.Open: opened} if opened else {}))
         assert (row.first_call_seconds, row.error, row.seconds, row.kernel) == (first_call, 1e-7, 0.5, "aten::mm × 2")
-        (estimate,) = (request for request in arm.asked if isinstance(request, requests.Estimate))
-        assert estimate.seconds == 0.015, "a turn"
+        (inspect,) = (request for request in arm.asked if isinstance(request, requests.Inspect))
+        assert inspect.estimated == 0.015, "a turn"
 
 
 def test_an_arm_that_took_more_than_it_was_given_is_refused():
@@ -47,7 +47,7 @@ def test_a_profiler_that_fails_is_told_and_refuses_nothing():
     assert failing.kinds[-1] == "Close"
 
 
-@pytest.mark.parametrize("request_", [requests.Open, requests.Check, requests.Estimate, requests.Inspect])
+@pytest.mark.parametrize("request_", [requests.Open, requests.Check, requests.Inspect])
 def test_whatever_else_fails_refuses_the_benchmark(request_):
     with pytest.raises(ArmFailed, match="timed_out"):
         admitted(Answering({request_: NO_ANSWER}))

@@ -121,7 +121,7 @@ READY = protocol.Ready("another", "numpy 2")
 def test_each_way_to_fail_has_a_status_and_a_reason(without_process, code, sent, status, reason):
     arm = without_process(code, sent)
     with pytest.raises(ArmFailed, match=f"{status}: .*{reason}"):
-        arm.ask(requests.Estimate("b", 1.0))
+        arm.ask(requests.Inspect("b", 1.0))
     assert not arm.alive
 
 
@@ -190,7 +190,7 @@ def test_threads_that_move_while_a_benchmark_is_opened_on_a_gpu_are_moved_back_a
             arm.ask(requests.Open(benchmark, 0, None, 1))
             if opened_well:
                 arm.check_from_outside()
-                arm.ask(requests.Estimate(benchmark, 0.001))
+                arm.ask(requests.TakeTurn(benchmark, 0, None, 1, 1, False))
             with pytest.raises(ArmFailed, match="it was not given"):
                 arm.check_from_outside()
         finally:

@@ -194,7 +194,9 @@ def test_work_that_is_left_is_looked_for_in_the_result_and_on_the_device(tmp_pat
     requests.Compare(NAME, 0.5, file, "1/7").do(worker)
     arm = opened.call, opened.state
     assert seen == [(*arm, opened.finish, 0.5, longer), (*arm, worker.wait, 0.5, waited, sanity.OF_DEVICE)]
-    requests.Inspect(NAME, 0.5).do(worker)
+    monkeypatch.setattr(requests.timing, "estimate", lambda *_: 0.25)
+    assert requests.Inspect(NAME, 0.5).do(worker) == 0.25
+    assert [given[3] for given in seen[2:4]] == [0.25, 0.25]
     assert [given[2] for given in seen[2:4]] == [opened.finish, worker.wait]
     call, fresh, (other, other_fresh) = seen[4]
     assert (call, other) == (opened.call, opened.prepared.forward)
