@@ -42,6 +42,7 @@ def test_an_environment_is_built_once_and_again_where_its_python_is_gone(pip):
     assert len({str(python), environments.build(["b"]), environments.build(["b"], ["c==1"])}) == 3
     assert len(pip) == 6
     python.unlink()
+    environments._IN_USE.pop(python.parents[1]).close()  # as in another process
     assert environments.build(["a", "b"]) == str(python)
     assert len(pip) == 8
 
@@ -78,12 +79,12 @@ def test_an_environment_that_is_being_built_or_is_finished_is_not_swept(tmp_path
     for name in ("building", "finished", "left"):
         (parent / name).mkdir(parents=True)
         (parent / f"{name}.lock").touch()
-    (parent / "finished" / "finished").write_text("[1, 2]")  # damaged: it is still an environment
+    (parent / "finished" / "finished").write_text('{"purpose": "mine", "requirements": ["a"], "seconds": 1}')
     with (parent / "building.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = environments.environments()
     assert {path.name for path in parent.iterdir() if path.is_dir()} == {"building", "finished"}
-    assert [(environment.id, environment.purpose) for environment in known] == [("finished", "unknown")]
+    assert [(environment.id, environment.purpose) for environment in known] == [("finished", "mine")]
 
 
 def test_environments_are_listed_and_removed_but_not_while_one_is_in_use(pip):

@@ -205,15 +205,11 @@ print(options.executable_build_options.debug_options.xla_gpu_per_fusion_autotune
 
 
 @pytest.mark.process
-def test_on_a_gpu_both_sides_have_one_folder_for_what_xla_chooses_by_timing_and_own_ones_for_what_it_compiles(tmp_path):
+def test_on_a_gpu_both_sides_have_one_folder_for_what_xla_chooses_by_timing(tmp_path):
     """Otherwise equal code may get other kernels for a whole gate. JAX says itself which folder it takes."""
-    folders = []
     for side in ("base", "head"):
         arm = arm_of(registry.resolve("numpy_lstm"), tmp_path / side)
         arm.folder.mkdir(parents=True)
         arm.share_choices()
         said = python("-c", OPTIONS, JAX_COMPILATION_CACHE_DIR=str(arm.folder / "jax"), JAX_PLATFORMS="cpu").stdout
-        folders.append(Path(said.strip()))
-    assert folders[0] != folders[1]
-    assert folders[0].resolve() == folders[1].resolve()
-    assert folders[0].resolve().is_dir()
+        assert Path(said.strip()).resolve() == tmp_path / "numpy_lstm-chosen"

@@ -17,23 +17,22 @@ from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
 
-def named(name, text, mode="forward"):
-    """The kernel of an implementation's mode, which has been called once."""
+def called(name, text, mode="forward"):
+    """An implementation, and a state on which that mode has been called once."""
     problem = Problem.parse(text)
     prepared = registry.load(registry.resolve(name)).prepare(problem, make_weights(problem), "cpu", "sequence")
     state = prepared.start(mode, make_inputs(problem))
     prepared.call(mode)(state)
-    return profiles.name(prepared, mode, state)
+    return prepared, state
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
 @pytest.mark.parametrize(("uses", "times"), [(True, 1), (False, 16)])
 def test_onednns_lstm_is_seen_once_and_without_it_products_once_a_step(monkeypatch, uses, times):
     """Which of them takes longest is up to the machine: any of them may have been interrupted."""
-    ran = {}
-    monkeypatch.setattr(profiles, "longest", lambda events: ran.update(events) or operators.longest(events))
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", uses)
-    named("torch_lstm", "t16-b64-i128-h128")
+    prepared, state = called("torch_lstm", "t16-b64-i128-h128")
+    ran = profiles.ran(prepared.forward, state, 1)
     assert ("aten::mkldnn_rnn_layer" in ran) == uses
     assert ran["aten::mkldnn_rnn_layer" if uses else "aten::linear"].times in (times, times + 1)
 
@@ -43,7 +42,8 @@ def test_numpys_products_are_counted(mode, times, monkeypatch):
     """Forward has the input projection and one product a step; backward one a step and three for the gradients."""
     ran = {}
     monkeypatch.setattr(numpy_lstm, "longest", lambda events: ran.update(events) or operators.longest(events))
-    told = named("numpy_lstm", "t40-b4-i16-h16", mode)
+    prepared, state = called("numpy_lstm", "t40-b4-i16-h16", mode)
+    told = profiles.name(prepared, mode, state)
     assert ran["matmul"].times == times
     name, count = re.match(r"(\w+) × (\d+) \(\w+ \w+\)$", told).groups()
     assert int(count) == ran[name].times
