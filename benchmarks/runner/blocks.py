@@ -190,8 +190,7 @@ class Replicate:
         try:
             entry.inputs = entry.inputs if inputs is None else inputs
             throttled = self.card.throttled() if self.card else None
-            how = plan.warm, inputs, plan.samples, plan.calls_per_sample, checked
-            turn = take(arm, requests.TakeTurn(benchmark.id, *how))
+            turn = take(arm, requests.TakeTurn(benchmark.id, plan, inputs, checked))
             turn.block, turn.position, turn.inputs = block, position, inputs
             if self.card:
                 arms = [entry.arm for job in self.jobs for entry in job.values()]

@@ -162,27 +162,24 @@ class Taken(msgspec.Struct, forbid_unknown_fields=True):
 class TakeTurn(Request[Taken]):
     """Time a turn of an open benchmark. With `read`, the result of its last call is read at once, twice.
 
-    Before it come `warm` untimed calls, so that its device is at work, and then new inputs are loaded. In this order:
+    Before it come the plan's warm calls, so that its device is at work, and then new inputs are loaded. In this order:
     the first call of the turn is timed on inputs that it has not seen.
     """
 
     benchmark: str
-    warm: int
-    inputs: int | None  # that set of the inputs of the replicate; None to go on with the last one
-    samples: int
-    calls_per_sample: int
-    read: bool
+    plan: timing.Plan
+    inputs: int | None = None  # that set of the inputs of the replicate; None to go on with the last one
+    read: bool = False
 
     def do(self, worker: Worker) -> Taken:
         opened = worker.opened[self.benchmark]
-        for _ in range(self.warm):
+        for _ in range(self.plan.warm):
             opened.call(opened.state)
         if self.inputs is not None:
             opened.state = None  # before the new state is made, which can then use its memory
             opened.state = opened.fresh(worker.inputs_of(opened.benchmark, self.inputs))
             worker.wait()  # copies to a device may go on
-        plan = timing.Plan(self.samples, self.calls_per_sample)
-        turn, result = timing.turn(opened.call, opened.state, plan)
+        turn, result = timing.turn(opened.call, opened.state, self.plan)
         if opened.benchmark.workload == "stream":
             timing.summarize(turn)
         if self.read:

@@ -23,6 +23,7 @@ from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import LEAST_TURN
+from benchmarks.worker.timing import Plan
 from impls.core import registry
 from tests.gpu.faults import plant
 from tests.helpers.processes import impls
@@ -85,7 +86,7 @@ def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
     benchmark = Benchmark.parse(FORWARD[0])
 
     def turn(arm, samples):
-        return arm.ask(requests.TakeTurn(benchmark.id, samples, 1, read=False)).turn.seconds
+        return arm.ask(requests.TakeTurn(benchmark.id, Plan(samples, 1))).turn.seconds
 
     try:
         for arm in (busy, next_arm):

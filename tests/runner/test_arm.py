@@ -15,6 +15,7 @@ from benchmarks.options import Options
 from benchmarks.runner.arm import GONE_SECONDS, start_all
 from benchmarks.runner.sides import ArmFailed, Version, worker_variables
 from benchmarks.worker import protocol, requests
+from benchmarks.worker.timing import Plan
 from benchmarks.worker.worker import Worker
 from impls.core import registry
 from impls.core.problem import Problem
@@ -190,7 +191,7 @@ def test_threads_that_move_while_a_benchmark_is_opened_on_a_gpu_are_moved_back_a
             arm.ask(requests.Open(benchmark, 0, None, 1))
             if opened_well:
                 arm.check_from_outside()
-                arm.ask(requests.TakeTurn(benchmark, 0, None, 1, 1, False))
+                arm.ask(requests.TakeTurn(benchmark, Plan(1, 1)))
             with pytest.raises(ArmFailed, match="it was not given"):
                 arm.check_from_outside()
         finally:

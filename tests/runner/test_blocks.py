@@ -72,7 +72,7 @@ def test_a_turn_is_got_ready_taken_and_compared(arms, warm):
     entry.plan = Plan(3, 1, warm)
     replicate_of().take_turn(entry, 0, 0)
     assert arms[0].kinds == ["TakeTurn", "Compare"]
-    assert (arms[0].asked[0].warm, arms[0].asked[0].inputs) == (warm, 0)
+    assert (arms[0].asked[0].plan.warm, arms[0].asked[0].inputs) == (warm, 0)
     assert arms[0].asked[1].prefix == "0/1", "the set of inputs, and the steps that a mode without updates takes"
     model = entry_of(arms[1], "t4-b2-i8-h8/model/train_step", turns=[])
     replicate_of().take_turn(model, 0, 0)
@@ -230,7 +230,7 @@ def test_more_processors_than_given_are_refused():
         blocks.check_processors([turn(cpu=1.2), turn(cpu=1.1)], 1)
 
 
-REQUEST = requests.TakeTurn("b", 0, None, 3, 1, False)
+REQUEST = requests.TakeTurn("b", Plan(3, 1))
 
 
 def test_a_turn_has_what_the_runner_saw_of_it(monkeypatch):

@@ -260,9 +260,9 @@ def test_new_inputs_are_loaded_after_warming_up_and_waited_for_where_calls_on_th
     worker = worker_of(device, None, lambda state: order.append("call"))
     worker.opened["b"].fresh = lambda _: order.append("load")
     worker.opened["b"].prepared = SimpleNamespace(start=lambda *_: order.append("load"), train_step=None)
-    requests.TakeTurn("b", 3, 0, 1, 1, False).do(worker)
+    requests.TakeTurn("b", timing.Plan(1, 1, 3), 0).do(worker)
     assert order == ["call", "call", "call", "load", "wait", "call", "call"]
-    requests.TakeTurn("b", 1, None, 1, 1, False).do(worker)
+    requests.TakeTurn("b", timing.Plan(1, 1, 1)).do(worker)
     assert order[7:] == ["call", "call", "call"]
     requests.Inspect("b", 1e-4).do(worker)
     loads = [at for at, what in enumerate(order) if what == "load"][1:]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement, requests, sanity
+from benchmarks.worker import agreement, requests, sanity, timing
 from benchmarks.worker.devices import Cpu
 from benchmarks.worker.expected import key_of, saved, write_expected
 from benchmarks.worker.worker import Worker
@@ -140,7 +140,7 @@ def test_an_extreme_is_compared_with_its_own_results(tmp_path):
 
 def turn_in(worker, read=True):
     """Load the second set of inputs, and take a turn of seven calls."""
-    return requests.TakeTurn(NAME, 2, 1, 3, 2, read).do(worker)
+    return requests.TakeTurn(NAME, timing.Plan(3, 2, 2), 1, read).do(worker)
 
 
 STEPS = {("t3-b2-i3-h2", "model", False): {7}}
@@ -174,7 +174,7 @@ def test_the_last_call_of_a_stream_is_compared_after_as_many_calls_on_its_state(
 
     def turn(change):
         opened.fresh = lambda inputs: change(fresh(inputs))
-        taken = requests.TakeTurn(name, 2, 1, 6, 1, True).do(worker).turn
+        taken = requests.TakeTurn(name, timing.Plan(6, 1, 2), 1, True).do(worker).turn
         assert (taken.samples, taken.seconds <= taken.p99_seconds <= taken.largest_seconds) == (None, True)
         requests.Compare(name, 1.0, file, "1/7").do(worker)
 
