@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,7 +51,7 @@ MOST_LAYERS = 64
 """More than any LSTM in use has. Each layer costs time and memory, however small its matrices are."""
 _ID = re.compile(
     r"t(?P<seq_len>\d+)-b(?P<batch>\d+)-i(?P<input_size>\d+)-h(?P<hidden_size>\d+)"
-    r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<nobias>-nobias)?(-p(?P<proj_size>\d+))?"
+    r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<bias>-nobias)?(-p(?P<proj_size>\d+))?"
     r"(?P<lengths>-var|-even)?(?P<batch_first>-first)?(?P<dropout>-drop)?(?P<resets>-resets)?"
     rf"(-(?P<dtype>{'|'.join(DTYPES[1:])}))?"
 )
@@ -165,22 +165,12 @@ class Problem:
                 " then -l2, -bi, -nobias, -p64, -var or -even, -first, -drop, -resets,"
                 " -float64 (-bfloat16, -float16, -autocast, -int8) where wanted, in this order"
             )
-        return cls(
-            seq_len=int(match["seq_len"]),
-            batch=int(match["batch"]),
-            input_size=int(match["input_size"]),
-            hidden_size=int(match["hidden_size"]),
-            num_layers=int(match["num_layers"] or 1),
-            bidirectional=match["bidirectional"] is not None,
-            bias=match["nobias"] is None,
-            lengths=match["lengths"] is not None,
-            even=match["lengths"] == "-even",
-            proj_size=int(match["proj_size"] or 0),
-            batch_first=match["batch_first"] is not None,
-            dropout=match["dropout"] is not None,
-            resets=match["resets"] is not None,
-            dtype=match["dtype"] or "float32",
-        )
+        found = {name: part for name, part in match.groupdict().items() if part is not None}
+        fields: dict[str, Any] = {name: int(part) if part.isdigit() else True for name, part in found.items()}
+        fields["bias"] = "bias" not in found
+        fields["even"] = found.get("lengths") == "-even"
+        fields["dtype"] = found.get("dtype", "float32")
+        return cls(**fields)
 
     def replace(self, **changes: object) -> Problem:
         """A copy with some fields changed."""

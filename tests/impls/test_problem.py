@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.cases import AGREE_PROBLEMS, CLIFFS
 from impls.core.problem import DTYPES, FORMATS, Problem, rounded
 from impls.core.weights import complete, make_inputs, make_weights, shapes
 
@@ -18,6 +19,11 @@ PROBLEMS = st.builds(
 @given(PROBLEMS)
 def test_an_id_reads_back(problem):
     assert Problem.parse(problem.id) == problem
+
+
+@pytest.mark.parametrize("text", [*CLIFFS, *AGREE_PROBLEMS])
+def test_every_variant_reads_back(text):
+    assert Problem.parse(text).id == text
 
 
 def test_only_what_is_not_the_default_shows():
