@@ -345,9 +345,8 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     """See impls/core/contract.py. It always computes in float64."""
 
     def load(inputs: Inputs) -> dict[str, Any]:
-        stream = run_stream(problem, weights, inputs, itertools.count(1))
-        steps = stream if workload == "stream" else training(problem, weights, inputs, workload)
-        return {"inputs": inputs, "weights": weights, "steps": steps}
+        steps = training(problem, weights, inputs, workload)
+        return {"inputs": inputs, "weights": weights, "steps": steps, "calls": 0}
 
     def run(state: dict[str, Any]) -> Results:
         if workload in MODELS:
@@ -362,8 +361,10 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         return results
 
     def step(state: dict[str, Any]) -> Results:
-        _, results = next(state["steps"])
-        return dict(results)
+        x, at = state["inputs"].x, state["calls"] % problem.seq_len
+        _, results = next(run_stream(problem, weights, replace(state["inputs"], x=x[at : at + 1]), [1]))
+        state["inputs"], state["calls"] = replace(state["inputs"], h0=results["h_n"], c0=results["c_n"]), at + 1
+        return results
 
     first = step if workload == "stream" else run
     modes = dict(zip(MODES, (first, run, run, train_step), strict=True))

@@ -72,7 +72,7 @@ class NoProcess:
     pid = 2**22 + 1  # the kernel gives none that is so large
 
     def __init__(self, code):
-        self.code = code
+        self.code = self.returncode = code
 
     def poll(self):
         return self.code
