@@ -7,6 +7,7 @@ has started stays below it, also where a process between has ended: see worker/_
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import time
@@ -54,18 +55,18 @@ def descendants(pid: int) -> list[int]:
     return [found for child in _children(pid) for found in (child, *descendants(child))]
 
 
-def strayed(pid: int, cores: Iterable[int]) -> set[int]:
-    """Return the processors that threads of a process may use beyond `cores`."""
+def strayed(processes: Iterable[int], cores: Iterable[int]) -> set[int]:
+    """Return the processors that threads of processes may use beyond `cores`."""
     allowed, found = set(cores), set[int]()
-    for task in _names(f"/proc/{pid}/task"):
+    for task in itertools.chain.from_iterable(_names(f"/proc/{pid}/task") for pid in processes):
         with contextlib.suppress(ProcessLookupError):  # the thread has just ended
             found |= os.sched_getaffinity(int(task)) - allowed
     return found
 
 
-def escaped(pid: int) -> Iterator[str]:
+def escaped(pid: int, started: Iterable[int]) -> Iterator[str]:
     """Yield the command of each process that a worker has started and that has left its group: it is never stopped."""
-    for each in descendants(pid):
+    for each in started:
         with contextlib.suppress(ProcessLookupError, psutil.Error):  # it has just ended
             if os.getpgid(each) != pid:
                 yield f"{one_line(' '.join(psutil.Process(each).cmdline()), 80)} (process {each})"
@@ -73,11 +74,12 @@ def escaped(pid: int) -> Iterator[str]:
 
 def trouble(pid: int, cores: Sequence[int], pools: Sequence[int] = ()) -> str | None:
     """Return what a worker took beyond its `cores`, or left behind; `pools` are the sizes of its thread pools."""
-    if found := strayed(pid, cores):
+    started = descendants(pid)
+    if found := strayed((pid, *started), cores):
         return f"it moved a thread to processor {min(found)}, which it was not given"
     if max(pools, default=0) > len(cores):
         return f"it set a thread pool to {max(pools)} threads; it was given {len(cores)}"
-    if command := next(escaped(pid), None):
+    if command := next(escaped(pid, started), None):
         return f"it left a process behind, which has been ended: {command}"
     return None
 
