@@ -109,10 +109,10 @@ class Arm:
         own.symlink_to(chosen)
 
     def bind(self) -> None:
-        """Bind every thread of the worker to the arm's processors."""
-        for task in Path(f"/proc/{self.pid}/task").iterdir():
-            with contextlib.suppress(ProcessLookupError):  # the thread has just ended
-                os.sched_setaffinity(int(task.name), self.cores)
+        """Bind every thread of the worker, and of what it has started, to the arm's processors."""
+        for thread in outside.threads((self.pid, *outside.descendants(self.pid))):
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.sched_setaffinity(thread, self.cores)
 
     def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
         """Start the worker (see `start`) and wait for it, where it does not run yet or no longer."""

@@ -7,7 +7,6 @@ has started stays below it, also where a process between has ended: see worker/_
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import signal
 import time
@@ -55,12 +54,18 @@ def descendants(pid: int) -> list[int]:
     return [found for child in _children(pid) for found in (child, *descendants(child))]
 
 
+def threads(processes: Iterable[int]) -> Iterator[int]:
+    """Yield the id of each thread of some processes."""
+    for pid in processes:
+        yield from map(int, _names(f"/proc/{pid}/task"))
+
+
 def strayed(processes: Iterable[int], cores: Iterable[int]) -> set[int]:
     """Return the processors that threads of processes may use beyond `cores`."""
     allowed, found = set(cores), set[int]()
-    for task in itertools.chain.from_iterable(_names(f"/proc/{pid}/task") for pid in processes):
-        with contextlib.suppress(ProcessLookupError):  # the thread has just ended
-            found |= os.sched_getaffinity(int(task)) - allowed
+    for thread in threads(processes):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            found |= os.sched_getaffinity(thread) - allowed
     return found
 
 
