@@ -73,7 +73,7 @@ class Run:
                 if admitted.status == "ok" and failure is not None:
                     raise click.UsageError(f"{admitted.implementation} can't be measured any more: {failure.reason}")
             return
-        session.admit(name_kernel=True)
+        session.admit()
         if self.options.device != "cpu":  # a GPU's profiler may go on slowing down the processes that it watched
             session.close()
         self._write(BEFORE, session.admissions.values())

@@ -122,7 +122,7 @@ class Matrix:
 
         with Session(how, sides, cores, folder, advance) as session:
             try:
-                session.admit(compare, at_once=len(cores))
+                session.admit(compare)
             finally:
                 self.cells = self.cells_of(session)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.cases import Benchmark
@@ -58,10 +59,10 @@ def refusal(session: Session, side: Side, name: str, benchmark: Benchmark) -> Ar
     return version.failure or (ArmFailed("unsupported", lacks) if lacks else None)
 
 
-def admit(session: Session, check: Check, at_once: int = 1) -> None:
+def admit(session: Session, check: Check | None) -> None:
     """Admit or refuse every arm of a session at every benchmark: see Session.admit."""
     keys = [(side, name) for name in session.names for side in session.sides if name in side.names]
-    if at_once == 1:
+    if check is None:
         tried = [
             session.arms[side.label, name]
             for side, name in keys
@@ -69,22 +70,20 @@ def admit(session: Session, check: Check, at_once: int = 1) -> None:
         ]
         start_all(tried)
         for side, name in keys:
-            _admit_arm(session, check, side, name)
+            _admit_arm(session, partial(check_timed, session), side, name)
         return
     free = list(session.cores)
 
     def alone(key: tuple[Side, str]) -> None:
-        arm, core = session.arms.get((key[0].label, key[1])), free.pop()
-        if arm is not None:
-            arm.cores = (core,)
+        arm = session.arms[key[0].label, key[1]]
+        arm.cores = (free.pop(),)
         try:
             _admit_arm(session, check, *key)
         finally:
-            free.append(core)
-            if arm is not None:
-                arm.kill()
+            free.extend(arm.cores)
+            arm.kill()
 
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(len(free)) as pool:
         try:
             list(pool.map(alone, keys))
         except BaseException:
@@ -120,7 +119,7 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
         session.advance(Stage.CHECKING, name, len(session.admissions), steps)
 
 
-def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, name_kernel: bool = False) -> None:
+def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record) -> None:
     """Check an arm that is to be timed at a benchmark, and fill in its row, or refuse it (ArmFailed)."""
     opened = arm.ask(session.opening(benchmark))
     row.first_call_seconds = opened.first_call_seconds + opened.compiled_before_seconds
@@ -130,7 +129,7 @@ def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record, n
         row.error, row.error_tensor = checked.error, checked.tensor
     row.seconds = arm.ask(requests.Inspect(benchmark.id, session.options.turn_seconds))
     arm.check_from_outside()
-    if name_kernel:
+    if len(session.sides) == 1:  # a comparison shows no kernels
         try:
             row.kernel = arm.ask(profiles.NameKernel(benchmark.id))
         except ArmFailed as failure:  # a profiler that fails is no fault of the implementation

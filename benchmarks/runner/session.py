@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -81,22 +80,19 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def admit(self, check: admission.Check | None = None, at_once: int = 1, name_kernel: bool = False) -> None:
+    def admit(self, check: admission.Check | None = None) -> None:
         """Admit or refuse every arm at every benchmark: `admissions` gets the row of each, without turns.
 
         The workers go on running. The next replicate uses them, or close() ends them.
 
-        Args:
-            check: checks an arm at a benchmark; None to check it as what is to be timed.
-            at_once: how many arms work at the same time. With several, each has a processor, and is ended when it is
-                done: nothing can be timed then.
-            name_kernel: whether to find out which kernel each arm runs.
+        `check` checks an arm at a benchmark, where nothing is to be timed: then an arm works on each processor at the
+        same time, and is ended when it is done.
         """
         options = self.options
         self.inputs = agreement.draw_seed()
         self.expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, self.inputs)
         self.make_arms(self.names)
-        admission.admit(self, check or partial(admission.check_timed, self, name_kernel=name_kernel), at_once)
+        admission.admit(self, check)
 
     def benchmarks_of(self, side: Side) -> list[Benchmark]:
         """Return the benchmarks of a side: all of them, or those in its dtype."""

@@ -15,9 +15,9 @@ NO_ANSWER = ArmFailed("timed_out", "no answer for 60 s")
 
 
 def admitted(arm):
-    row, session = sessions.admission("mine"), sessions.session_of(None)
+    row, session = sessions.admission("mine"), sessions.session_of(None, Side("run", {}))
     session.expected = {key_of(Benchmark.parse(BENCHMARK)): "expected"}
-    admission.check_timed(session, arm, Benchmark.parse(BENCHMARK), row, name_kernel=True)
+    admission.check_timed(session, arm, Benchmark.parse(BENCHMARK), row)
     return row
 
 
