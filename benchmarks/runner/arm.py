@@ -32,8 +32,6 @@ EXHAUSTED = 0.02
 """The share of the machine's memory that must be available, or a worker that is at work is ended."""
 GONE_SECONDS = 5.0
 """A process that has closed its socket must end within this time, or it is killed."""
-AUTOTUNED = "xla_gpu_per_fusion_autotune_cache_dir"
-"""The folder in JAX's compile cache for what XLA has chosen by timing."""
 START_SECONDS = 300.0
 """The least time that a worker may take to import its framework: many start at once, and the disk may be cold."""
 
@@ -102,7 +100,8 @@ class Arm:
 
     def share_choices(self) -> None:
         """Let all sides take the kernels that XLA has chosen by timing for the first: equal code gets equal ones."""
-        chosen, own = self.folder.parent.parent / f"{self.name}-chosen", self.folder / "jax" / AUTOTUNED
+        chosen = self.folder.parent.parent / f"{self.name}-chosen"
+        own = self.folder / "jax" / "xla_gpu_per_fusion_autotune_cache_dir"
         chosen.mkdir(exist_ok=True)
         own.parent.mkdir(exist_ok=True)
         own.unlink(missing_ok=True)

@@ -18,9 +18,6 @@ Key = tuple[str, str, bool]
 Expected = dict[Key, Path]
 """Files with the reference's results."""
 
-INDEX = ".json"
-"""The suffix of the file that says where each array of a file of results is."""
-
 
 def key_of(benchmark: Benchmark) -> Key:
     """Return the key of a benchmark's results: all modes share them, and all extremes."""
@@ -78,11 +75,11 @@ def save(path: Path, results: agreement.Results) -> None:
             index[name] = offset, value.shape
             file.write(np.asarray(value, np.float64).tobytes())
             offset += value.size
-    path.with_suffix(INDEX).write_text(json.dumps(index))
+    path.with_suffix(".json").write_text(json.dumps(index))
 
 
 def saved(path: str) -> dict[str, Array]:
     """Return what `save` wrote. It is mapped into memory, and nothing is copied: workers read it again and again."""
     content = np.memmap(path, np.float64, mode="r").view(np.ndarray)
-    index = json.loads(Path(path).with_suffix(INDEX).read_text())
+    index = json.loads(Path(path).with_suffix(".json").read_text())
     return {name: content[start : start + math.prod(shape)].reshape(shape) for name, (start, shape) in index.items()}

@@ -43,8 +43,7 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
         results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))
     wanted = {"output", "h_n", "c_n"}
     if case.has_cotangents:
-        arrays = case.given - {"d_output", "d_h_n", "d_c_n", "lengths", "resets"}
-        wanted |= {f"grad_{name}" for name in arrays}
+        wanted |= {f"grad_{name}" for name in case.given - {"d_output", "d_h_n", "d_c_n", "lengths", "resets"}}
     kept = {name: np.asarray(value) for name, value in results.items() if name in wanted}
     for name, value in kept.items():
         if not np.isfinite(value).all():
