@@ -70,7 +70,7 @@ def _part(machine: Machine, folder: Path) -> dict[str, Any]:
         timed = [rows[rows["device"] == device] for rows in every]
         if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
             drawings.append(write(drawn, folder / "figures"))
-    answer, exceptions = headline.answer(advised)
+    answer, exceptions = headline.answer(of_head)
     return {
         "machine": machine,
         "answer": answer,
@@ -87,12 +87,13 @@ def _measured(machine: Machine) -> str:
     """Return such as `Measured on 2026-11-25: 12 implementations, each of which agrees with a float64 reference.`."""
     run, records = machine.head.run, pd.concat([each.run.records for each in machine.runs])
     timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
-    older = timed["implementation"].nunique() - timed.loc[today.is_today(timed), "implementation"].nunique()
+    files = today.file_of(timed["implementation"])
+    older = files.nunique() - files[today.is_today(timed)].nunique()
     old = f" ({older} by {today.OLDER})" if older else ""
     known = torch_and_jax(run)
     versions = f" {known}." if known else ""
     cpu_only = "" if "cuda" in set(records["device"].astype(str)) else " On the CPU, no GPU."
-    number = count(timed["implementation"].nunique(), "implementation")
+    number = count(files.nunique(), "implementation")
     bad = records.loc[~records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
     failed = f" {listed(sorted(set(bad.astype(str))))} failed: see all rows." if len(bad) else ""
     when = began(run.run_id)

@@ -79,14 +79,14 @@ def dots(
     known = drawn["ratio_high"].map(isfinite)  # an interval of one replicate is not
     data = data.assign(low=drawn["ratio_low"].where(known), high=drawn["ratio_high"].where(known))
     data["said"] = list(sentences)
-    ends = min(FASTEST, float(data["ratio"].min()) / 1.3), SLOWEST * 1.1
+    ends = min(FASTEST, float(data["ratio"].min()) / 1.3), max(SLOWEST, float(data["ratio"].max())) * 1.1
     width = WIDTH - names - 16
     data["label"], data["side"] = (
         zip(*_placed(data, width / log(ends[1] / ends[0])), strict=True) if len(data) else ((), ())
     )
 
     def chart() -> Any:
-        ticks = [2.0**k for k in range(-9, 4) if 2.0**k >= ends[0]]
+        ticks = [2.0**k for k in range(-9, 13) if ends[0] <= 2.0**k <= ends[1]]
         axis: dict[str, Any] = {
             "scale": alt.Scale(type="log", domain=list(ends), nice=False, clamp=True),
             "axis": alt.Axis(values=ticks, title=axis_title, grid=True, format="~g"),

@@ -122,11 +122,8 @@ def _drawn(report: Report, rows: pd.DataFrame, mode: str) -> Drawing:
     every = rows.assign(problem=rows["option"], verdict=clear, **ratios)
     largest = every.assign(mine=every["implementation"] == report.baseline)
     lines = largest.sort_values(["mine", "ratio"], ascending=False, kind="stable")["problem"].unique()
-    drawn = every[every["ratio"] <= shapes.SLOWEST]
-    sentences = said(drawn, lambda row: f"{row.implementation}, {row.where}: {ratio()(row)} × without; {row.told}")
-    left = len(every) - len(drawn)
-    more = f" {left} above {shapes.SLOWEST:g} × are only in the table." if left else ""
+    sentences = said(every, lambda row: f"{row.implementation}, {row.where}: {ratio()(row)} × without; {row.told}")
     title = f"{PURPOSES[mode]}: what an option costs"
-    text = f"Dot plot, a line for each option: the time of an implementation over its time without the option.{more}"
+    text = "Dot plot, a line for each option: the time of an implementation over its time without the option."
     name = f"cliffs-{mode}"
-    return shapes.dots(drawn, list(lines), sentences, "time, × without the option", name, title, text, names=140)
+    return shapes.dots(every, list(lines), sentences, "time, × without the option", name, title, text, names=140)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from reports.run_folder import complete
 from tests.helpers.answers import answered
-from tests.helpers.records import trained
+from tests.helpers.records import save, trained
 
 HOISTING = "What does hoisting the input projection buy?"
 COST = "What does an option cost? Training"
@@ -77,7 +78,7 @@ def test_torch_compile_is_answered_for_training_and_for_inference(tmp_path):
 def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path):
     of_problem = {
         "": (1e-3, "a::fast × 1", None),
-        "-var": (5e-3, "a::slow × 9", None),
+        "-var": (5e-2, "a::slow × 9", None),
         "-p1": (3e-3, "a::slow × 9", "no fast"),
     }
     of_problem |= {"-l2": (2e-3, "a::fast × 2", None), "-l2-drop": (2.2e-3, "a::fast_backward × 2", None)}
@@ -85,16 +86,18 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     for option, (seconds, kernel, warning) in of_problem.items():
         told = {"problem": f"t1-b1-i1-h2{option}", "kernel": kernel, "warning": warning}
         rows += trained("base", seconds, **told) + trained("other", 2e-3, **told)
-    answer = answered(tmp_path, rows)[COST]
+    drawing, answer = complete(save(tmp_path, rows)).shown
+    assert answer.title == COST
+    assert any(said.startswith("base") and "50.0" in said for said in drawing.said)  # the largest is drawn too
     found = {(row[0], row[2]): (row[3][:4], row[5]) for row in cells(answer)}
     assert {option: cost for (option, name), cost in found.items() if name == "base"} == {
-        "unequal packed rows": ("5.00", "another, silently"),
+        "unequal packed rows": ("50.0", "another, silently"),
         "projection to 1": ("3.00", "another, with a warning"),
         "2 layers": ("2.00", "the same"),
         "dropout": ("1.10", "the same"),
     }
     assert {cost for (_, name), (cost, _) in found.items() if name == "other"} == {"1.00"}
-    assert "With unequal packed rows, base takes 5.0 ×" in answer.sentence
+    assert "With unequal packed rows, base takes 50.0 ×" in answer.sentence
     assert "2 of its 4" in answer.sentence
 
 
