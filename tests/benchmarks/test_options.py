@@ -40,7 +40,8 @@ def test_what_is_left_open_comes_from_the_preset_the_device_and_the_implementati
     monkeypatch.setattr(machine, "commit", Commit)
     preset, both = PRESETS["packed"], ("numpy_lstm", "torch_lstm")
     whole = planned(RunOptions(preset="packed", implementations=both))
-    assert (whole.replicates, whole.blocks, whole.turn_seconds) == (preset.replicates, preset.blocks, 0.03)
+    assert (whole.rounds, whole.replicates, whole.blocks) == (1, preset.replicates, preset.blocks)
+    assert whole.turn_seconds == 0.03
     assert (whole.baseline, len(whole.benchmarks)) == ("torch_lstm", 2 * len(preset.problems))
     assert {f"the version of {name}" for name in (*both, "peak")} <= set(whole.used)
     given = planned(

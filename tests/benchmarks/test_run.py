@@ -15,6 +15,7 @@ from benchmarks.record import read_records, write_records
 from benchmarks.run import Run, in_rounds
 from benchmarks.run_options import RunOptions, changed, code_used, machine_used, of_machine, planned, resolved, resumed
 from benchmarks.runner.admission import BEFORE
+from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker.timing import Turn
 from impls.core import registry
@@ -66,6 +67,41 @@ def test_what_failed_before_is_not_tried_again(whole):
     session = whole.execute((0,), lambda *_: None)
     assert not session.ok("torch_cell", BENCHMARK)
     assert session.ok("numpy_lstm", BENCHMARK)
+
+
+class Scripted(Session):
+    """A session without workers, in whose second replicate torch_cell disagrees."""
+
+    def admit(self):
+        self.asked = ["admit"]
+        self.admissions |= {("run", name, BENCHMARK): admission(name, seconds=1.0) for name in NAMES}
+
+    def replicate(self, number, count, *, of_all):
+        self.asked.append((number, count, of_all))
+        found = rows(number)
+        if number == 1:
+            found[1] = row_of("torch_cell", 1, status="disagrees", reason="h_n")
+        self.learn(found)
+        return found
+
+    def close(self):
+        self.asked.append("close")
+
+
+@pytest.mark.parametrize(("device", "closed"), [("cpu", []), ("cuda", ["close"])])
+def test_a_run_keeps_each_replicate_and_has_no_time_of_what_was_wrong(device, closed, tmp_path, monkeypatch):
+    """On a GPU, the processes that a profiler has watched time nothing."""
+    monkeypatch.setattr(run_module, "Session", Scripted)
+    monkeypatch.setattr(machine, "gpu_model", lambda: None)
+    options = msgspec.structs.replace(OPTIONS, device=device, used=OPTIONS.used | machine_used(device), blocks=7)
+    run = Run(options, tmp_path)
+    session = run.execute((0,), print)
+    assert session.asked == ["admit", *closed, (0, 7, 2), (1, 7, 2), "close"]
+    assert session.advance is print
+    kept = [read_records(tmp_path / "raw" / f"{name}.parquet") for name in ("admissions", "replicate-000")]
+    assert [(row.replicate, row.seconds) for row in (*kept[0], *kept[1])] == [(BEFORE, 1.0)] * 2 + [(0, 1.0)] * 2
+    found = [(row.status, row.seconds) for row in read_records(tmp_path / rounds.RESULTS)]
+    assert found == [("ok", 1.0), ("disagrees", None)] * 2
 
 
 def test_a_run_is_not_resumed_without_an_environment_that_it_began_with(whole):
@@ -167,13 +203,16 @@ def test_a_run_is_not_resumed_where_something_has_changed(begun, name, was):
 
 
 def test_a_run_is_not_resumed_on_another_gpu(begun, monkeypatch):
-    options = begun(device="cuda", used=OPTIONS.used | {"the GPU": "NVIDIA H100, 580.95"})
+    monkeypatch.setenv(VARIABLE, "another")
+    options = begun(device="cuda", precision=TF32, used=OPTIONS.used | {"the GPU": "NVIDIA H100, 580.95"})
     for here in ("NVIDIA H200, 580.95", None):
         monkeypatch.setattr(machine, "gpu_model", lambda here=here: here)
         with pytest.raises(click.UsageError, match=f"it was NVIDIA H100, 580.95 and is {here or 'none'}"):
             resumed(options)
     monkeypatch.setattr(machine, "gpu_model", lambda: "NVIDIA H100, 580.95")
     assert resumed(options)[0].used["the GPU"] == "NVIDIA H100, 580.95"
+    assert os.environ[VARIABLE] == TF32
+    assert set(machine_used("cpu")) == {"the processor"}
 
 
 def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
@@ -184,18 +223,22 @@ def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
     np.savez("w.npz", **make_weights(Problem.parse("t1-b1-i8-h8")))
     whole = planned(
         RunOptions(
-            implementations=("numpy_lstm", str(file)), weights="w.npz", workloads=("cell",), device="cuda",
+            implementations=("numpy_lstm", str(file), "keras_jax"), weights="w.npz", workloads=("cell",), device="cuda",
             precision=TF32, out="somewhere",
         )
     )  # fmt: skip
-    assert set(whole.implementations) == {"numpy_lstm", str(file), "peak"}
+    assert set(whole.implementations) == {"numpy_lstm", str(file), "keras_jax", "peak"}
+    assert "the version of keras_jax" not in whole.used, "it has an environment of its own"
     weights = str(tmp_path / "w.npz")
     assert whole.weights == weights
     assert {weights, str(file), "impls/numpy_lstm.py"} <= set(whole.used)
     assert whole.benchmarks == tuple(f"t64-b16-i8-h8/cell/{mode}" for mode in MODES)
     assert whole.out is None
     assert os.environ[VARIABLE] == TF32
-    assert of_machine(whole).used == whole.used | machine_used("cuda")
+    monkeypatch.setattr(choices, "choose_cores", lambda *given: {(0, "cuda"): (4, 5)}[given])
+    here = of_machine(whole)
+    assert (here.used, here.threads) == (whole.used | machine_used("cuda"), 2)
+    assert here.memory_bytes > 0
 
 
 def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.record import Record
 from benchmarks.regression.decision import TESTED, Sampling, rules, verdicts
-from benchmarks.regression.log_ratios import MIB, log_ratio, of_records
+from benchmarks.regression.log_ratios import log_ratio, of_records
 from benchmarks.worker.timing import Turn
 from tests.helpers.records import record
 
@@ -54,7 +54,7 @@ def test_rows_of_one_replicate_are_paired_whatever_their_order_and_only_where_bo
     ("metric", "base", "head", "ratio"),
     [
         ("start", {"warm_first_call_seconds": 0.1}, {"warm_first_call_seconds": 0.2}, 2),
-        ("memory", {"peak_bytes": 10 * MIB}, {"peak_bytes": 200 * MIB}, 201 / 11),
+        ("memory", {"peak_bytes": 10 * 2**20}, {"peak_bytes": 200 * 2**20}, 201 / 11),
     ],
 )
 def test_a_slower_start_or_more_memory_is_found_by_its_own_metric_alone(metric, base, head, ratio):
