@@ -32,6 +32,7 @@ def test_processor_time_is_that_of_all_threads_and_of_all_children():
     with subprocess.Popen([sys.executable, "-c", BURN], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
         assert outside.cpu_seconds(os.getpid()) - between >= 0.2, "while it lives"
+        assert 0.2 <= outside.cpu_seconds(child.pid) < between, "its own, and not this process's"
         child.kill()
     assert outside.cpu_seconds(os.getpid()) - between >= 0.18, "once it has ended, in ticks of 10 ms"
     assert outside.cpu_seconds(child.pid) == 0.0

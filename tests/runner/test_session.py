@@ -110,6 +110,7 @@ def test_a_replicate_is_opened_with_its_weights_and_inputs_compared_with_their_r
     session.close, close = lambda: arms.extend(session.arms.values()), session.close
     rows = measured(session, 2)
     close()
+    assert not any(arm.alive for arm in arms)
     (seed,) = {row.input_seed for row in rows.values()}
     for arm in arms:
         assert arm.asked[0] == requests.Open(BENCHMARK, 4, str(weights), seed)
@@ -125,7 +126,10 @@ def test_turns_on_a_gpu_begin_warm_and_calls_without_a_wait_are_timed_in_a_run(l
     assert session.plan("numpy_lstm", session.benchmarks[0]).warm == 0
     assert {row.pipelined_seconds for row in measured(session).values()} == {None}
     session.options = msgspec.structs.replace(session.options, device="cuda")
-    assert {row.pipelined_seconds for row in measured(session).values()} == {seconds}
+    note = lambda turn, before, own: setattr(turn, "gpu_throttled", before)  # noqa: E731
+    session.card = SimpleNamespace(throttled=lambda: 4, note=note)
+    rows = measured(session).values()
+    assert {(row.pipelined_seconds, row.turns[0].gpu_throttled) for row in rows} == {(seconds, 4)}
     session.seconds_seen.clear()
     assert session.plan("numpy_lstm", session.benchmarks[0]).warm == 3  # calls of 5 ms; the turn has one more
 
@@ -135,7 +139,8 @@ def test_every_admission_has_inputs_of_its_own(tmp_path):
     found = set()
     for _ in range(2):
         random.seed(0)
-        session_of(tmp_path, Side("run", {}, {"mine": "it cannot be read"})).admit()
+        with session_of(tmp_path, Side("run", {}, {"mine": "it cannot be read"})) as session:
+            session.admit()
         found.add((tmp_path / "expected-0.float64").read_bytes())
     assert len(found) == 2
 

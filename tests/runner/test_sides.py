@@ -56,6 +56,7 @@ def test_an_arm_knows_of_float64_where_one_of_its_benchmarks_computes_in_it(tmp_
     session = session_of(tmp_path, *sides, benchmarks=benchmarks)
     session.make_arms(["numpy_lstm"])
     assert {label: arm.dtype for (label, _), arm in session.arms.items()} == {"run": "float64", "float32": "float32"}
+    assert {arm.cores for arm in session.arms.values()} == {session.cores}
 
 
 def test_each_arm_has_compile_caches_of_its_own(session):

@@ -1,5 +1,6 @@
 """The gate, and that it can fail."""
 
+import contextlib
 import dataclasses
 import itertools
 import re
@@ -57,6 +58,21 @@ def test_without_faults_the_controls_of_variants_pass():
         assert agreement.check(right, problem, "sequence", "forward", want).error == 0
 
 
+@pytest.mark.parametrize("drops", [True, False])
+def test_training_with_dropout_drops_other_numbers_in_each_call_and_is_compared_without(drops):
+    problem = controls.PROBLEM.replace(num_layers=2, dropout=True)
+    weights, calls = make_weights(problem), itertools.count()
+
+    def call(inputs):
+        off = next(calls) * drops * inputs.dropout
+        return {name: value + off for name, value in reference.run_sequence(problem, weights, inputs).items()}
+
+    prepared = Prepared(load=lambda inputs: inputs, to_numpy=lambda _, result: result, train_step=call)
+    want = agreement.expected(problem, "sequence", weights)
+    with contextlib.nullcontext() if drops else pytest.raises(agreement.Disagrees, match="drops nothing"):
+        agreement.check(prepared, problem, "sequence", "train_step", want)
+
+
 def test_only_weights_that_remember_show_that_most_of_a_sequence_is_ignored():
     problem = controls.PROBLEM_OF_MEMORY
     forget = make_weights(problem.replace(seq_len=1))
@@ -68,6 +84,7 @@ def test_only_weights_that_remember_show_that_most_of_a_sequence_is_ignored():
 def test_tf32_has_a_tolerance_of_its_own_and_an_error_of_the_tolerance_passes(monkeypatch):
     monkeypatch.setenv(VARIABLE, TF32)
     assert [agreement.tolerance_of(dtype) for dtype in ("float32", "float64")] == [8e-3, 1e-12]
+    assert [agreement.tolerance_of("float64", each) for each in ("model", "train")] == [1e-12, 1e-6]  # as PyTorch clips
     ones = {"a": np.ones(1), "b": np.ones(1)}
     assert agreement.compare(ones, ones, "float32") == agreement.Largest(0.0, "b")
     assert agreement.compare({"a": np.array([1.5])}, {"a": np.ones(1)}, "float32", tolerance=0.5).error == 0.5
@@ -110,11 +127,12 @@ def test_what_is_missing_misshapen_or_not_finite_disagrees(got, message):
 
 def test_where_want_is_unusually_small_the_error_is_that_of_a_usual_size():
     assert agreement.error_of(np.array([3e-6]), np.array([0.0])) == 3e-6
+    assert str(agreement.error_of(np.zeros(1), np.zeros(1))) == "0.0", "and not -0.0"
     assert agreement.error_of(np.array([1.5]), np.array([1.0]), least=2.0) == 0.25
     assert agreement.error_of(np.array([2.5]), np.array([2.0]), least=1.0) == 0.25
     got, want = {"g": np.array([1e-3])}, {"g": np.array([0.0])}
     assert agreement.compare(got, want, "float32", least={"g": 100.0}).error == pytest.approx(1e-5)
-    with pytest.raises(agreement.Disagrees, match="of a usual 1,"):
+    with pytest.raises(agreement.Disagrees, match=r"^g\[0\] is .* of a usual 1,"):
         agreement.compare(got, want, "float32", least={"g": 1.0})
     with pytest.raises(agreement.Disagrees):
         agreement.compare({"g": np.array([np.nan])}, want, "float32", least={"g": np.inf})
@@ -229,8 +247,20 @@ def test_a_step_that_begins_again_from_the_first_weights_is_found():
         state["steps"] = reference.training(MODEL, weights, state["inputs"], "model")
         return results
 
-    with pytest.raises(agreement.Disagrees, match="after 3 steps: loss"):
+    with pytest.raises(agreement.Disagrees, match="after 3 steps: loss is "):
         check_steps(begin_again)
+
+
+def test_training_may_be_off_by_what_pytorch_adds_as_it_clips_and_by_the_rounding_of_its_steps():
+    problem = MODEL.replace(seq_len=2)
+    weights = make_weights(problem, "train")
+    want, right = agreement.expected(problem, "train", weights), reference.prepare(problem, weights, "cpu", "train")
+    for by, passes in ((1e-10, True), (1e-7, False)):
+        near = {"to_numpy": lambda _, result, by=by: {name: value * (1 + by) for name, value in result.items()}}
+        with contextlib.nullcontext() if passes else pytest.raises(agreement.Disagrees, match="tolerance 1e-06"):
+            agreement.check(dataclasses.replace(right, **near), problem, "train", "train_step", want)
+    sizes = agreement.with_rounding({"param_a": np.array([2.0]), "size_param_a": np.array([0.5])}, 3)
+    assert {name: value.item() for name, value in sizes.items()} == {"param_a": 2.0, "size_param_a": 0.5 + 3 * 2 / 512}
 
 
 def test_a_parameter_that_is_not_updated_is_found_although_the_loss_is_right():
@@ -289,5 +319,5 @@ def test_exactly_these_tensors_are_compared_and_one_that_is_wrong_is_named(workl
     agreement.check(right, problem, workload, mode, want)
     for name in RETURNED[workload, mode]:
         off = lambda _, result, name=name: {**result, name: result[name] + 1e-3}  # noqa: E731
-        with pytest.raises(agreement.Disagrees, match=rf": {re.escape(name)}(\[.*\])? is "):
+        with pytest.raises(agreement.Disagrees, match=rf"inputs 0(, after 1 steps)?: {re.escape(name)}(\[.*\])? is "):
             agreement.check(dataclasses.replace(right, to_numpy=off), problem, workload, mode, want)

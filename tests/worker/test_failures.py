@@ -69,7 +69,10 @@ def test_triton_without_the_header_of_python_is_not_installed(tmp_path, monkeypa
         (ModuleNotFoundError("no nunpy", name="nunpy"), "numpy_lstm", "error", "ModuleNotFoundError: no nunpy"),
         (ImportError("no x in it", name="numpy"), "numpy_lstm", "error", "ImportError: no x in it"),
         (ImportError("no x in it"), "tinygrad_lstm", "not_installed", "no x in it"),  # which is not here
-        (ImportError("no X", name="impls.api"), "numpy_lstm", "error", "no X: impls/core is that of the working tree"),
+        *(
+            (ImportError("no X", name=name), "numpy_lstm", "error", "no X: impls/core is that of the working tree")
+            for name in ("impls.api", "impls.core.contract")
+        ),
         (Unsupported("no bias"), "numpy_lstm", "unsupported", "no bias"),
     ],
 )

@@ -1,5 +1,6 @@
 """What a worker does when the runner asks, in this process: results are opened, checked, timed and compared."""
 
+import contextlib
 import dataclasses
 import warnings
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement, requests, sanity, timing
+from benchmarks.worker import agreement, protocol, requests, sanity, timing
 from benchmarks.worker.devices import Cpu
 from benchmarks.worker.expected import key_of, saved, write_expected
 from benchmarks.worker.worker import Worker
@@ -55,16 +56,26 @@ def expected_in(folder, *names, zero_states=agreement.ADMISSION, steps=None):
     return [str(files[key_of(benchmark)]) for benchmark in benchmarks]
 
 
-def test_the_first_warning_of_a_first_call_is_told():
+def test_a_request_goes_through_a_line_and_knows_its_answer():
+    request = requests.Open(NAME, SEED, None, 7)
+    text = protocol.line(request)
+    assert (protocol.read_request(text), text.index(b"\n")) == (request, len(text) - 1)
+    assert (requests.Open.answer_type(), requests.Close.answer_type()) == (requests.Opened, type(None))
+
+
+def test_what_opens_a_benchmark_is_two_calls_their_first_warning_and_what_was_compiled_before():
+    calls = []
+
     def prepare(*arguments):
         def warned(state):
-            warnings.warn("not the fast way", stacklevel=1)
+            calls.append(warnings.warn("x" * 300, stacklevel=1))
             return right.train_step(state)
 
         right = reference.prepare(*arguments)
-        return dataclasses.replace(right, train_step=warned)
+        return dataclasses.replace(right, train_step=warned, compiled_before=lambda: 9.5)
 
-    assert open_in(worker_of(prepare)).warning == "not the fast way"
+    opened = open_in(worker_of(prepare))
+    assert (opened.warning, opened.compiled_before_seconds, len(calls)) == ("x" * 199 + "…", 9.5, 2)
     assert open_in(worker_of()).warning is None
 
 
@@ -78,6 +89,9 @@ def test_a_benchmark_is_opened_checked_and_closed(tmp_path):
     checked = requests.Check(NAME, file, every_mode=True).do(worker)
     assert (checked.error, checked.modes) == (0, ["forward", "forward_train", "backward", "train_step"])
     assert requests.Check(NAME, file).do(worker).modes == ["train_step"]
+    prepared = dataclasses.replace(worker.opened[NAME].prepared, backward=None)
+    worker.opened[NAME].prepared = prepared
+    assert "backward" not in requests.Check(NAME, file, every_mode=True).do(worker).modes
     requests.Close(NAME).do(worker)
     assert worker.opened == {}
     wrong = worker_of(changed(lambda results: {**results, "loss": results["loss"] + 1e-3}))
@@ -131,11 +145,14 @@ def test_a_lazy_array_is_computed_within_the_reading_that_is_timed():
 
 
 def test_an_extreme_is_compared_with_its_own_results(tmp_path):
-    name, plain = "t5-b4-i8-h8/sequence/forward/x-huge", "t5-b4-i8-h8/sequence/forward"
-    worker, (file, other) = worker_of(), expected_in(tmp_path, name, plain)
+    name, plain = "t5-b4-i8-h8/sequence/train_step/x-denormal", "t5-b4-i8-h8/sequence/train_step"
+    file, other = expected_in(tmp_path, name, plain)
     assert file != other
-    open_in(worker, name)
-    assert requests.Check(name, file, True, "x-huge").do(worker).error == 0
+    flushed = lambda results: {name: np.where(np.abs(v) < 1.1e-38, 0.0, v) for name, v in results.items()}  # noqa: E731
+    for change, flushes in ((dict, False), (flushed, True)):
+        open_in(worker := worker_of(changed(change)), name)
+        checked = requests.Check(name, file, True, "x-denormal").do(worker)
+        assert (checked.error, checked.flushes) == (0, flushes)
 
 
 def turn_in(worker, read=True):
@@ -162,6 +179,17 @@ def test_the_last_result_of_a_turn_is_compared_after_as_many_steps_as_it_had_cal
         requests.Compare(NAME, 1.0, file, "1/6").do(worker)
     turn_in(worker, read=False)
     assert worker.opened[NAME].last is None
+
+
+def test_training_is_compared_by_the_size_of_its_steps(tmp_path):
+    name, steps = "t3-b2-i3-h2-float64/train/train_step", {("t3-b2-i3-h2-float64", "train", False): {7}}
+    (file,) = expected_in(tmp_path, name, zero_states=agreement.REPLICATE, steps=steps)
+    for by, agrees in ((1e-10, True), (5e-7, False)):
+        worker = worker_of(changed(lambda results, by=by: {each: value * (1 + by) for each, value in results.items()}))
+        open_in(worker, name)
+        requests.TakeTurn(name, timing.Plan(3, 2, 2), 1, True).do(worker)
+        with contextlib.nullcontext() if agrees else pytest.raises(agreement.Disagrees):
+            requests.Compare(name, 1.0, file, "1/7").do(worker)
 
 
 def test_the_last_call_of_a_stream_is_compared_after_as_many_calls_on_its_state(tmp_path):
