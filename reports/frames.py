@@ -29,6 +29,8 @@ KEY = ["run_id", *ARM, "replicate"]
 
 NEEDED = {*KEY, "schema_version", "track", "versions", "dtype", "status", "reason", "seconds", "turns"}
 """The columns without which a file holds no records of benchmarks."""
+FULL = sorted(NEEDED - {"reason", "seconds", "turns"})
+"""Those of them that have a value in every record."""
 FIELDS = (
     "block", "started", "seconds", "p99_seconds", "largest_seconds", "pressure_seconds", "outside_seconds",
     "gpu_throttled", "gpu_others",
@@ -155,14 +157,20 @@ def _frames(path: Path, table: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return records and turns as DataFrames."""
     if not len(table):
         raise Unreadable(f"{path} holds no record")
-    if (newest := pc.max(table["schema_version"]).as_py()) > SCHEMA_VERSION:
-        raise Unreadable(f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}")
     lists = table["turns"].combine_chunks()
     try:
+        if (newest := pc.max(table["schema_version"].cast(pa.int32())).as_py() or 0) > SCHEMA_VERSION:
+            raise Unreadable(f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}")
         turns_read = fitted(pa.Table.from_struct_array(pc.list_flatten(lists)), TURNS)
-        return fitted(table, RECORDS), turns_read.assign(record=pc.list_parent_indices(lists).to_numpy())
+        records = fitted(table, RECORDS)
     except pa.ArrowException as error:
         raise Unreadable(f"{path}: {error}") from None
+    wrong = records[FULL].isna().any(axis=1) | records.duplicated(KEY)
+    wrong |= (records["status"] == "ok") & ~(records["seconds"] > 0)
+    if wrong.any():
+        first = "/".join(map(str, records.loc[wrong, KEY].iloc[0]))
+        raise Unreadable(f"{path}: the record {first} lacks a value or its time, or is there twice")
+    return records, turns_read.assign(record=pc.list_parent_indices(lists).to_numpy())
 
 
 def fitted(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:

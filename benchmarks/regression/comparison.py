@@ -193,6 +193,7 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     here = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
     common = any(not implementation.requires for implementation in chosen)
     in_core = _pair(tree.core(), here, named, "a regression") if common else None
+    known = named.keys() & here if common else set[str]()
     base: dict[str, Version] = {}
     head: dict[str, Version] = {}
     titles = []
@@ -200,8 +201,11 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
         name, needs, pair = implementation.name, (*environments.WORKER_NEEDS, *implementation.requires), in_core
         try:
             if implementation.requires:
-                pair = _pair(needs, requirements.freeze(environments.build(needs, purpose=name)), named, name)
+                held = requirements.freeze(environments.build(needs, purpose=name))
+                known |= named.keys() & held.keys()
+                pair = _pair(needs, held, named, name)
         except environments.NotBuilt as error:
+            known |= named.keys()  # nobody knows what it would hold
             failure = ArmFailed("not_installed", one_line(str(error), 300))
             base[name] = head[name] = Version(implementation, root, failure=failure)
             continue
@@ -212,6 +216,8 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
             titles.append(requirements.short(differ))
         elif wanted and ALL not in wanted:
             raise Unusable(f"the environment of {name} has none of {', '.join(specs)}")
+    if unknown := named.keys() - known:  # such as a mistyped one
+        raise Unusable(f"no environment has {', '.join(sorted(unknown))}")
     return Comparison(Side("base", base), Side("head", head), ", ".join(dict.fromkeys(titles)))
 
 

@@ -58,6 +58,13 @@ def test_an_implementation_whose_environment_lacks_the_package_is_refused_by_nam
     assert "jax_scan" in found.head.versions
 
 
+@pytest.mark.parametrize("specs", [["mistyped==1"], ["jax==1", "mistyped==1"]])
+@pytest.mark.parametrize("names", [[], ["all"], ["jax_scan"]])
+def test_a_package_that_no_environment_has_is_refused_by_name(names, specs, asked):
+    with pytest.raises(Unusable, match="mistyped"):
+        comparison.by_requirement(names, specs)
+
+
 def test_an_own_environment_that_cannot_be_built_leaves_the_others_alone(asked, monkeypatch):
     def build(wanted, purpose):
         if purpose == "keras_jax":

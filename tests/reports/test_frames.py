@@ -143,6 +143,20 @@ def test_a_column_of_another_type_is_refused(tmp_path):
     assert "wrong.parquet: Failed to parse" in refused(tmp_path / "wrong.parquet")
 
 
+@pytest.mark.parametrize("name", [*frames.FULL, "seconds"])
+def test_a_record_that_lacks_a_value_is_refused(name, tmp_path):
+    found = pq.read_table(V2)
+    column = pa.array([None, *found[name].to_pylist()[1:]], found.schema.field(name).type)
+    pq.write_table(found.set_column(found.column_names.index(name), name, column), tmp_path / "less.parquet")
+    assert "lacks a value" in refused(tmp_path / "less.parquet")
+
+
+def test_a_record_that_is_there_twice_is_refused(tmp_path):
+    """With two of each, intervals would be too narrow."""
+    pq.write_table(pa.concat_tables([pq.read_table(V2)] * 2), tmp_path / "twice.parquet")
+    assert "is there twice" in refused(tmp_path / "twice.parquet")
+
+
 def test_a_file_without_a_column_that_is_needed_is_refused_and_others_may_be_missing(tmp_path):
     for name in frames.NEEDED:
         pq.write_table(pq.read_table(V2).drop_columns([name]), tmp_path / "less.parquet")
