@@ -122,7 +122,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         Flag(
             "--timeout",
             "Seconds within which a worker must answer: a check takes about twenty calls.",
-            click.FloatRange(0.1, 1e6),
+            click.IntRange(1, 10**6),
             advanced=True,
         ),
     ] = 600.0
@@ -173,7 +173,7 @@ class TypedOption(click.Option):
         chosen = bool(default) or is_flag
         super().__init__(
             (flag.name, field), type=flag.type, help=flag.help, hidden=flag.hidden,
-            metavar=flag.metavar or ("N" if isinstance(flag.type, click.IntRange | click.FloatRange) else None),
+            metavar=flag.metavar or ("N" if isinstance(flag.type, click.IntRange) else None),
             multiple=isinstance(default, tuple), is_flag=is_flag, default=default if chosen else None,
             show_default=chosen and not is_flag,
             callback=lambda _, __, value: tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value,

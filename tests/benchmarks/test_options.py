@@ -36,6 +36,14 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
     assert os.environ[VARIABLE] == IEEE
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0"])
+def test_a_timeout_that_is_no_number_of_seconds_is_refused(seconds):
+    """With NaN, the whole run would be measured, and then not be read."""
+    with pytest.raises(click.BadParameter) as refused:
+        parsed(bench, RunOptions, ("--timeout", seconds))
+    assert refused.value.param.name == "call_seconds"
+
+
 def test_what_is_left_open_comes_from_the_preset_the_device_and_the_implementations(monkeypatch):
     monkeypatch.setattr(machine, "commit", Commit)
     preset, both = PRESETS["packed"], ("numpy_lstm", "torch_lstm")
