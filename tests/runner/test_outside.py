@@ -100,7 +100,8 @@ def test_a_runner_that_is_killed_leaves_no_process_that_is_stopped(tmp_path):
         outside.end(started)
 
 
-def test_more_threads_and_other_processors_than_were_given_are_told():
+def test_more_threads_and_other_processors_than_were_given_are_told(monkeypatch):
+    monkeypatch.setattr(outside, "descendants", lambda _: [])  # what other tests have started
     pid, cores = os.getpid(), tuple(os.sched_getaffinity(0))
     assert outside.trouble(pid, cores, [1]) is None
     assert "999 threads" in outside.trouble(pid, cores, [1, 999])
