@@ -22,6 +22,8 @@ from impls.core.files import digest, temporary_folder
 SKIPPED = ("__pycache__", ".git")
 IMPLS, CONTRACT = "impls", ("core", "api.py")
 """What of impls/ is in no snapshot: the contract of the working tree checks and times both sides."""
+SUBMODULE = "160000 "
+"""The mode of a submodule in git's index."""
 KEPT_SECONDS = 7 * 24 * 3600
 """A snapshot that was not asked for in a week is removed: it may be of a large repository."""
 
@@ -58,7 +60,10 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
         folder = temporary / "content"
         folder.mkdir()
         fill(folder)
-        target = parent / digest(content_of(folder))
+        content = content_of(folder)
+        target = parent / digest(content)
+        if target.exists() and content_of(target) != content:  # somebody has changed it
+            target.rename(temporary / "changed")
         try:
             folder.rename(target)
         except OSError:
@@ -66,6 +71,12 @@ def _snapshot(fill: Callable[[Path], object]) -> Path:
                 raise
             target.touch()
     return target
+
+
+def _mark(place: Path, commit: str) -> None:
+    """Say which commit a submodule has: its files are in no snapshot, but what needs them must not count as alike."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "commit-of-a-submodule").write_text(commit)
 
 
 def git(folder: Path, *arguments: str, **variables: str) -> str:
@@ -105,6 +116,9 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
             without = [f"{name}/{path}" for path in CONTRACT]
             git(whole, "rm", "-rqf", "--cached", "--ignore-unmatch", "--", *without, **index)
         git(whole, "checkout-index", "--all", f"--prefix={target}/", **index)
+        for line in git(whole, "ls-files", "-sz", **index).split("\0"):
+            if line.startswith(SUBMODULE):
+                _mark(target / line.partition("\t")[2], line.split()[1])
 
     return _snapshot(check_out)
 
@@ -112,7 +126,7 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
 def of_working_tree(folder: Path, name: str) -> Path:
     """Return a snapshot with the files of `folder` as they are now, under `name`.
 
-    That of impls/ is without CONTRACT. What git ignores and the files of submodules are left out.
+    That of impls/ is without CONTRACT. The files that git ignores are left out.
     """
     try:
         listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
@@ -123,9 +137,14 @@ def of_working_tree(folder: Path, name: str) -> Path:
     def copy(target: Path) -> None:
         for path in files:
             left_out = {*path.parts} & {*SKIPPED} or (name == IMPLS and path.parts[0] in CONTRACT)
-            if not left_out and ((folder / path).is_file() or (folder / path).is_symlink()):
+            if left_out or any((folder / parent).is_symlink() for parent in path.parents[:-1]):  # a folder until now
+                continue
+            if (folder / path).is_file() or (folder / path).is_symlink():
                 (target / name / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(folder / path, target / name / path, follow_symlinks=False)
+            elif (folder / path / ".git").exists():
+                whole = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+                _mark(target / name / path, git(folder / path, *whole).strip())
 
     return _snapshot(copy)
 

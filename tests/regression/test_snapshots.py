@@ -1,6 +1,7 @@
 """Snapshots of a revision and of the working tree."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -68,13 +69,21 @@ def test_links_are_part_of_what_is_compared(folder):
     (folder / "helpers").symlink_to("v2")
     assert snapshots.of_working_tree(folder, "impls") != base
     (folder / "helpers").unlink()
+    shutil.rmtree(folder / "v1")
+    (folder / "v1").symlink_to("v2")  # git still lists what was in it
+    assert (snapshots.of_working_tree(folder, "impls") / "impls" / "v1" / "step.py").read_text() == "v2"
     (folder / "helpers").symlink_to("../core")
     with pytest.raises(snapshots.Unusable, match="leads out"):
         snapshots.of_working_tree(folder, "impls")
 
 
-def test_whatever_the_implementation_can_read_makes_two_sides_differ(folder):
+def test_whatever_the_implementation_can_read_makes_two_sides_differ(folder, tmp_path):
     """No gate says that nothing was measured, since both sides are the same, where one of these differs."""
+    module = tmp_path / "module"
+    module.mkdir()
+    git(module, "init", "-q")
+    git(module, "commit", "-q", "--allow-empty", "-m", "1")
+    git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(module), "cell")
     for name in ("data.bin", "requirements.txt", "step.py"):
         (folder / name).write_text("1")
     (folder / "build.sh").write_text("exit 0")
@@ -100,12 +109,29 @@ def test_whatever_the_implementation_can_read_makes_two_sides_differ(folder):
     assert differ()
     (folder / "untracked").unlink()
     assert not differ()
+    (folder / "cell" / "step.h").touch()
+    git(folder / "cell", "add", "-A")
+    assert differ()
+    git(folder / "cell", "commit", "-qm", "2")
+    assert differ()
+    git(folder, "commit", "-qam", "3")
+    assert not differ()
+    assert snapshots.of_revision(folder, "HEAD~1", "impls") != snapshots.of_revision(folder, "HEAD", "impls")
 
 
 def test_a_command_in_a_hook_of_git_finds_other_repositories_than_the_hooks(folder, monkeypatch):
     monkeypatch.setenv("GIT_DIR", "/nowhere")
     CliRunner().invoke(cli, ["regression", "--help"])
     assert snapshots.resolve(folder, "HEAD")
+
+
+def test_a_revision_has_all_its_files_and_a_snapshot_that_somebody_changed_is_made_again(folder):
+    (folder / ".gitattributes").write_text("a.py export-ignore\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "2")
+    root = snapshots.of_revision(folder, "HEAD", "impls")
+    (root / "impls" / "a.py").write_text("changed")
+    assert held(snapshots.of_revision(folder, "HEAD", "impls"))["a.py"] == "new"
 
 
 def test_a_base_that_cannot_be_used_is_one_line(folder):
