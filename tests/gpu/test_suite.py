@@ -35,7 +35,7 @@ TIMED = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 FORWARD = [f"{problem}/sequence/forward" for problem in TIMED]
 REPLICATES, BLOCKS = 3, 8
 
-CALL_SECONDS = 300.0
+CALL_SECONDS = 300
 
 
 def options(setting, *benchmarks):
