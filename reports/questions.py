@@ -70,8 +70,11 @@ def steps(problem: str, names: Sequence[str], turned: bool, data: Found) -> str 
     if not rows or rows[0].implementation != names[0]:
         return None
     word = _word(rows[0], turned=turned)
-    took = listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
-    return f"{word}. At `{problem}`, the time of a training step over `nn.LSTM`'s: {took}{age(rows[0])}."
+    return f"{word}. At `{problem}`, the time of a training step over `nn.LSTM`'s: {_took(rows)}{age(rows[0])}."
+
+
+def _took(rows: Sequence[Any]) -> str:
+    return listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
 
 
 imdb = partial(steps, IMDB, ("keras_tensorflow", "keras_jax", "keras_torch", "jax_scan", "torch_cpp"), True)
@@ -91,7 +94,7 @@ def packed(data: Found) -> str | None:
     )
     if equal is not None:
         said += f" Packed rows of equal length took {ratio('cost')(equal)}: the operator was {equal.told}."
-    return said
+    return f"{said} So it is PyTorch, not your code: put rows of one length into a batch where you can."
 
 
 def compiling(data: Found) -> str | None:
@@ -105,7 +108,8 @@ def compiling(data: Found) -> str | None:
     other = f" `jax_scan`, a loop that is compiled as one, took {_range(scans)} at each." if scans else ""
     *by_steps, two_layers = (row.first_call_seconds for row in rows)
     word = "Yes" if by_steps == sorted(by_steps) and two_layers > by_steps[1] else "Not always"
-    return f"{word}. The first training step, with an empty cache, took {took}{age(rows[0])}.{other}"
+    first = "The first training step of `torch_lstm_compiled`, with an empty cache,"
+    return f"{word}. {first} took {took}{age(rows[0])}.{other}"
 
 
 def _range(seconds: Sequence[float]) -> str:
@@ -119,21 +123,25 @@ def double(data: Found) -> str | None:
     if any(row is None for row in rows):
         return None
     training, inference = rows
+    native = data.at(FLOAT64, STEP, "torch_cpp")
+    other = f" In training, `torch_cpp` took {ratio()(native)} of `nn.LSTM`'s time." if native else ""
     return (
         f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
         f" training and {ratio('cost')(inference)} in inference{age(training)}: the operator was {training.told}."
+        f" Use float32 where you can.{other}"
     )
 
 
 def small(data: Found) -> str | None:
     """Batch 1 with a small hidden size."""
-    base, other = (data.at(SMALL, CALL, name) for name in ("torch_lstm", "torch_cpp"))
-    if base is None or other is None:
+    base, *others = (data.at(SMALL, CALL, name) for name in ("torch_lstm", "torch_cpp", "keras_jax", "jax_scan"))
+    others = [row for row in others if row]
+    if base is None or not others:
         return None
-    word = _word(other, turned=True)
+    seconds = formatting.time_with_interval(base.seconds, base.seconds_low, base.seconds_high)
     return (
-        f"{word}. At `{SMALL}`, `nn.LSTM` on oneDNN took {formatting.duration(base.seconds)} for an inference;"
-        f" `torch_cpp` took {ratio()(other)} of that{age(base)}."
+        f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` on oneDNN took {seconds} for an inference; of that,"
+        f" {_took(others)}{age(base)}."
     )
 
 
@@ -150,8 +158,8 @@ def loops(data: Found) -> str | None:
     oldest = next(rows.itertuples(index=False))
     word = _word(oldest, turned=True)
     return (
-        f"{word}, for an LSTM at `{QUICK[0]}`. `jax_scan`'s time in each release over that in {oldest.newest_release}"
-        f"{age(oldest)}, {'; '.join(said)}."
+        f"{word}, for an LSTM at `{QUICK[0]}`. `jax_scan`'s time in an old release over that in"
+        f" {oldest.newest_release}, above 1 where the old one was slower{age(oldest)}: {'; '.join(said)}."
     )
 
 

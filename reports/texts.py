@@ -106,7 +106,8 @@ Start with `torch.nn.LSTM`. In a training step {said}.
 {markdown_table(table, ["time of a training step ÷ `torch.nn.LSTM`'s", "batch 16", "batch 1"])}
 
 64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. **Bold**: clearly faster.
-*{UNCLEAR}*: we cannot tell. [All {count(len(_lstms()), "implementation")}, shapes and machines](docs/results.md).
+*{UNCLEAR}*: not certain, since many were compared. Another processor may differ.
+[All {count(len(_lstms()), "implementation")}, shapes and machines](docs/results.md).
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
 - **`nn.LSTM` under `torch.compile`:** at batch 16, training took {compiled[0]} times as long, inference {compiled[1]}.
@@ -124,7 +125,9 @@ def _options(reports: Sequence[Report]) -> str:
     return f"""\
 - **Off `nn.LSTM`'s fast path:** training took {named}: PyTorch
   runs [another operator, silently](docs/results.md#what-an-option-costs).
-  [Questions from issue trackers](docs/results.md#what-people-asked-in-issue-trackers)."""
+- **IMDB, double precision, packed rows, compile time, oneDNN, JAX releases:**
+  [answers](docs/results.md#what-people-asked-in-issue-trackers).
+- **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
 
 
 def options(reports: Sequence[Report]) -> str:
