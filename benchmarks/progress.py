@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from benchmarks.record import Record
 from benchmarks.tables import CleanConsole
 from impls.core import command_line
 from impls.core.text import one_line
@@ -99,3 +100,11 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
 
 def _minutes(seconds: float) -> str:
     return "{} min {} s".format(*divmod(round(seconds), 60))
+
+
+def account(began: float, records: Iterable[Record]) -> str:
+    """Return such as `5 min 12 s, of which measuring 33%`: since a time.time(), and how much of it was turns."""
+    total = time.time() - began
+    turns = (turn for row in records for turn in row.turns or () if (turn.started or 0.0) >= began)
+    share = sum(turn.outside_seconds or 0.0 for turn in turns) / total
+    return f"{_minutes(total)}, of which measuring {share:.0%}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from benchmarks import choices, machine, results, rounds
 from benchmarks.cases import PRESETS
 from benchmarks.metadata import Metadata
 from benchmarks.options import command
-from benchmarks.progress import Advance, progress
+from benchmarks.progress import Advance, account, progress
 from benchmarks.record import Record, harmless, new_run_id, read_records, withdraw, write_records
 from benchmarks.run_options import RunOptions, changed, locked, resolved, resumed
 from benchmarks.runner.admission import BEFORE
@@ -93,9 +94,10 @@ class Run:
 
 def measured(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
     """Do what is left to do of a run or a round, and return what was measured; its folder has it too."""
-    run = Run(options, folder)
+    run, began = Run(options, folder), time.time()
     with progress() as advance:
         session = run.execute(choices.choose_cores(options.threads, options.device), advance)
+    command_line.say(account(began, session.records))
     return session.records, run.described
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ import click
 from benchmarks import choices, json_files, machine
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM
 from benchmarks.options import command
-from benchmarks.progress import REGRESSION, progress
+from benchmarks.progress import REGRESSION, account, progress
 from benchmarks.record import COMPARED, write_records
 from benchmarks.regression import comparison, decision, outcome, report
 from benchmarks.regression.comparison import Comparison
@@ -71,7 +72,7 @@ def gate(options: GateOptions) -> Result:
 
 def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...]) -> Result:
     """Measure both sides and decide."""
-    sides, rules = (compared.base, compared.head), decision.rules(options.margin)
+    sides, rules, began = (compared.base, compared.head), decision.rules(options.margin), time.time()
     with (
         scratch() as folder,
         progress(REGRESSION) as advance,
@@ -79,6 +80,7 @@ def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...])
     ):
         result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
         result.located = locate(session, result.slower)
+    command_line.say(account(began, result.records))
     return result
 
 

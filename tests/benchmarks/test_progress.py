@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import progress as module
-from benchmarks.progress import Stage, progress
+from benchmarks.progress import Stage, account, progress
+from benchmarks.worker.timing import Turn
 
 
 @pytest.fixture
@@ -38,3 +39,12 @@ def test_a_line_comes_also_while_nothing_is_told(clock, capsys, monkeypatch):
         while "after 1 min" not in lines:
             lines += capsys.readouterr().err
     assert "checking a: 0% after 1 min 1 s" in lines.splitlines()
+
+
+def test_the_time_of_a_resumed_run_has_only_its_own_turns(clock):
+    clock.time = lambda: 1000.0
+    turns = [Turn(started=at, seconds=1e-3, outside_seconds=30.0) for at in (100.0, 900.0)]
+    assert (
+        account(880.0, [SimpleNamespace(turns=turns), SimpleNamespace(turns=None)])
+        == "2 min 0 s, of which measuring 25%"
+    )
