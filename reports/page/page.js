@@ -30,7 +30,9 @@ function ask() {
   const apart = (shape) => wanted.reduce((sum, [name, size]) => sum + Math.abs(Math.log2(sizes(shape)[name] / size)), 0);
   const [best = ""] = measured().filter((shape) => kind(shape) === kind(like.value)).sort((x, y) => apart(x) - apart(y));
   select("shape").value = wanted.length ? best : "";
-  note.textContent = wanted.length && best ? `The nearest that was measured is ${best}. If yours is far from it, measure yours.` : "Nothing like that was measured. Write a shape like t100-b8-i128-h128.";
+  const off = wanted.filter(([name, size]) => sizes(best)[name] !== size).map(([name, size]) => `${name.toUpperCase()} is ${sizes(best)[name]}, not ${size}`);
+  const far = apart(best) >= 2 ? " That is far away: measure yours." : "";
+  note.textContent = wanted.length && best ? `The nearest that was measured is ${[best, ...off].join("; ")}.${far}` : "Nothing like that was measured. Write a shape like t100-b8-i128-h128.";
 }
 function read() {
   const asked = new URLSearchParams(location.search);

@@ -120,6 +120,7 @@ def test_a_choice_of_machine_moves_everything(page):
     [
         ("t30-b60-i256-h500", "t32-b64-i256-h512"),
         ("B = 2", "t64-b2-i128-h128"),
+        ("T5000 B16", "t64-b16-i128-h128"),
         ("t64-b16-i128-h128-bfloat16", None),
         ("T64 B1 L3", None),
         ("8, 100", None),
@@ -130,6 +131,7 @@ def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page, typed
     like.fill(typed)
     like.press("Enter")
     expect(page.locator("#nearest")).to_contain_text(found or "Nothing")
+    expect(page.locator("#nearest", has_text="not 5000. That is far")).to_have_count(int("5000" in typed))
     expect(page.locator("p[data-shape]:visible")).to_have_count(int(bool(found)))
     if found:
         advice(page).to_contain_text(found)
