@@ -111,7 +111,10 @@ Start with `torch.nn.LSTM`. In a training step {said}.
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
 - **`nn.LSTM` under `torch.compile`:** at batch 16, training took {compiled[0]} times as long, inference {compiled[1]}.
-""" + _options(reports)
+{_options(reports)}\
+- **IMDB, double precision, packed rows, compile time, oneDNN, JAX releases:**
+  [answers](docs/results.md#what-people-asked-in-issue-trackers).
+- **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
 
 
 def _options(reports: Sequence[Report]) -> str:
@@ -125,9 +128,7 @@ def _options(reports: Sequence[Report]) -> str:
     return f"""\
 - **Off `nn.LSTM`'s fast path:** training took {named}: PyTorch
   runs [another operator, silently](docs/results.md#what-an-option-costs).
-- **IMDB, double precision, packed rows, compile time, oneDNN, JAX releases:**
-  [answers](docs/results.md#what-people-asked-in-issue-trackers).
-- **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
+"""
 
 
 def options(reports: Sequence[Report]) -> str:
