@@ -27,9 +27,13 @@ CLIPPING = 1e-6
 """What PyTorch adds to the norm by which it clips; Optax adds nothing. It is the least tolerance of `train`."""
 
 
+PRECISION: str | None = None
+"""Of a worker: its precision before it has imported an implementation, which could set the variable."""
+
+
 def tolerance_of(dtype: str, workload: str = "sequence") -> float:
     """Return the tolerance of a dtype in the precision of this process."""
-    tolerance = TOLERANCES[TF32 if dtype == "float32" and current() == TF32 else dtype]
+    tolerance = TOLERANCES[TF32 if dtype == "float32" and (PRECISION or current()) == TF32 else dtype]
     return max(tolerance, CLIPPING) if workload == "train" else tolerance
 
 

@@ -12,11 +12,12 @@ from threadpoolctl import ThreadpoolController
 
 import impls.api  # the working tree's, as all of impls.core
 from benchmarks.cases import Benchmark
-from benchmarks.worker import devices
+from benchmarks.worker import agreement, devices
 from benchmarks.worker.protocol import Ready, Start
 from benchmarks.worker.timing import no_collector
 from impls.core import environments, registry
 from impls.core.contract import Prepared
+from impls.core.precision import current
 from impls.core.weights import Inputs, make_inputs
 
 
@@ -45,6 +46,7 @@ class Worker:
 
     def __init__(self, start: Start) -> None:
         devices.keep_freed()
+        agreement.PRECISION = current()
         self.device = start.device
         impls.__path__ = [start.impls]  # a side's own files
         implementation = registry.read(Path(start.path))
