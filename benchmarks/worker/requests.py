@@ -5,7 +5,6 @@ It says what it needs, what its answer is, and how a worker does it.
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -131,7 +130,6 @@ class Inspect(Request[float]):
         opened = worker.opened[self.benchmark]
         prepared, mode = opened.prepared, opened.benchmark.mode
         seconds = timing.estimate(opened.call, opened.state, self.estimated)
-        further = itertools.count(len(REPLICATE) + 1)  # nothing has seen these inputs
         result = opened.call(opened.state)
         _, longer = sanity.read(result, opened.finish)
         sanity.check_left(opened.call, opened.state, opened.finish, seconds, longer)
@@ -140,9 +138,9 @@ class Inspect(Request[float]):
         sanity.check_left(opened.call, opened.state, worker.wait, seconds, longer, sanity.OF_DEVICE)
 
         def fresh(mode: str = mode) -> Any:
-            state = prepared.start(
-                mode, make_inputs(opened.benchmark.timed_problem, worker.seed + next(further), timed=True)
-            )
+            # nothing has seen these inputs: another arm gets others, and can leave no results for them
+            inputs = make_inputs(opened.benchmark.timed_problem, agreement.draw_seed(), timed=True)
+            state = prepared.start(mode, inputs)
             worker.wait()  # a call would otherwise wait for the copies to the device
             return state
 
