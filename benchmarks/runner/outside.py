@@ -74,7 +74,11 @@ def escaped(pid: int, started: Iterable[int]) -> Iterator[str]:
     for each in started:
         with contextlib.suppress(ProcessLookupError, psutil.Error):  # it has just ended
             if os.getpgid(each) != pid:
-                yield f"{one_line(' '.join(psutil.Process(each).cmdline()), 80)} (process {each})"
+                process = psutil.Process(each)
+                ended = process.status() == psutil.STATUS_ZOMBIE  # or its first thread alone, which had the command
+                if not ended or process.num_threads() > 1:
+                    words = [process.name()] if ended else process.cmdline()
+                    yield f"{one_line(' '.join(words), 80)} (process {each})"
 
 
 def trouble(pid: int, cores: Sequence[int], pools: Sequence[int] = ()) -> str | None:

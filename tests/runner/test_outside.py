@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 
 from benchmarks.runner import outside
@@ -36,6 +37,39 @@ def test_processor_time_is_that_of_all_threads_and_of_all_children():
         child.kill()
     assert outside.cpu_seconds(os.getpid()) - between >= 0.18, "once it has ended, in ticks of 10 ms"
     assert outside.cpu_seconds(child.pid) == 0.0
+
+
+FIRST_THREAD_ENDS = """
+import ctypes, subprocess, sys, threading, time
+goes_on = {goes_on}
+def work():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    while time.process_time() < 0.2: pass
+    print(flush=True)
+    time.sleep(600)
+if goes_on:
+    threading.Thread(target=work, daemon=True).start()
+    ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_process_whose_first_thread_has_ended_counts_like_any_other_and_one_that_has_ended_is_none(goes_on):
+    """The kernel calls both of them zombies."""
+    code = FIRST_THREAD_ENDS.format(goes_on=goes_on)
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        child.stdout.readline()
+        wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+        assert bool(list(outside.escaped(os.getpid(), [child.pid]))) is goes_on
+        assert len(outside.descendants(child.pid)) == goes_on
+        assert outside.strayed([child.pid], ()) == os.sched_getaffinity(0)
+        if goes_on:
+            assert outside.cpu_seconds(child.pid) >= 0.2
+    finally:
+        outside.end([child.pid])
+        child.communicate()
 
 
 STARTS = """
