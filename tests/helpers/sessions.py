@@ -92,6 +92,9 @@ class Answering:
     def check_from_outside(self, pools: Sequence[int] = ()) -> None:
         """Find nothing."""
 
+    def bind(self) -> None:
+        """Move no thread."""
+
     def ensure_running(self) -> None:
         """Live again."""
         self.alive = True

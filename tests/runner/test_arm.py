@@ -1,5 +1,6 @@
 """One worker from the runner's side: what cannot be started, and which variables it gets."""
 
+import os
 import socket
 import subprocess
 import weakref
@@ -12,12 +13,14 @@ import psutil
 import pytest
 
 from benchmarks.options import Options
+from benchmarks.runner import blocks, outside
 from benchmarks.runner.arm import GONE_SECONDS, start_all
 from benchmarks.runner.sides import ArmFailed, Version, worker_variables
 from benchmarks.worker import protocol, requests
 from benchmarks.worker.timing import Plan
 from benchmarks.worker.worker import Worker
 from impls.core import registry
+from impls.core.precision import VARIABLE
 from impls.core.problem import Problem
 from tests.helpers.processes import ROOT, python
 from tests.helpers.sessions import arm_of
@@ -149,8 +152,10 @@ def test_a_worker_keeps_only_its_last_inputs():
 
 def test_a_file_cannot_change_what_the_suite_controls(tmp_path):
     path = tmp_path / "mine.py"
-    path.write_text(HEAD + 'ENVIRONMENT = {"PYTHONPATH": "/nowhere", "OMP_NUM_THREADS": "64", "XLA_FLAGS": "--x"}\n')
+    mine = {"PYTHONPATH": "/nowhere", "OMP_NUM_THREADS": "64", "XLA_FLAGS": "--x", VARIABLE: "tf32"}
+    path.write_text(f"{HEAD}ENVIRONMENT = {mine}\n")
     variables = worker_variables(Version(registry.resolve(str(path))), Options(), 2, "float32", tmp_path)
+    assert variables[VARIABLE] == "ieee", "which decides its tolerance"
     assert variables["OMP_NUM_THREADS"] == "2"
     assert variables["PYTHONPATH"].startswith(str(ROOT))
     assert variables["XLA_FLAGS"] == "--x"
@@ -196,6 +201,21 @@ def test_threads_that_move_while_a_benchmark_is_opened_on_a_gpu_are_moved_back_a
                 arm.check_from_outside()
         finally:
             arm.kill()
+
+
+@pytest.mark.process
+@pytest.mark.skipif(psutil.cpu_count() == 1, reason="there is no other processor")
+def test_a_worker_that_another_has_moved_is_moved_back_before_its_turn_and_not_accused(tmp_path):
+    benchmark, arm = "t1-b1-i1-h1/sequence/forward", arm_of(registry.resolve("numpy_lstm"), tmp_path)
+    try:
+        arm.ensure_running()
+        arm.ask(requests.Open(benchmark, 0, None, 1))
+        for thread in outside.threads([arm.pid]):
+            os.sched_setaffinity(thread, range(os.cpu_count()))
+        blocks.take(arm, requests.TakeTurn(benchmark, Plan(1, 1)))
+        assert os.sched_getaffinity(arm.pid) == set(arm.cores)
+    finally:
+        arm.kill()
 
 
 OPTIONS = """
