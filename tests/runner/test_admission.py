@@ -1,5 +1,6 @@
 """What an admission makes of a worker's answers. The worker is made up."""
 
+import msgspec
 import pytest
 
 from benchmarks.cases import Benchmark
@@ -8,14 +9,17 @@ from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import profiles, requests
 from benchmarks.worker.expected import key_of
 from impls.core import registry
+from impls.core.operations import operations
+from impls.core.problem import Problem
 from tests.helpers import sessions
 from tests.helpers.sessions import BENCHMARK, Answering
 
 NO_ANSWER = ArmFailed("timed_out", "no answer for 60 s")
 
 
-def admitted(arm):
+def admitted(arm, device="cpu"):
     row, session = sessions.admission("mine"), sessions.session_of(None, Side("run", {}))
+    session.options = msgspec.structs.replace(session.options, device=device)
     session.expected = {key_of(Benchmark.parse(BENCHMARK)): "expected"}
     admission.check_timed(session, arm, Benchmark.parse(BENCHMARK), row)
     return row
@@ -38,6 +42,18 @@ def test_an_arm_that_took_more_than_it_was_given_is_refused():
     arm.check_from_outside = trouble
     with pytest.raises(ArmFailed, match="left a process behind"):
         admitted(arm)
+
+
+def test_calls_too_short_for_their_products_did_them_before():
+    """Two thirds of the least time of any processor, and one and a third. On a GPU none is known, nor for the peak."""
+    least = operations(Problem.parse("t4-b2-i8-h8"), "sequence", "train_step") / admission.MOST_OPERATIONS
+    quick, honest = (Answering({requests.Inspect: share * least}) for share in (2 / 3, 4 / 3))
+    with pytest.raises(ArmFailed, match="error: it does its work before it is called"):
+        admitted(quick)
+    assert admitted(honest).status == "ok"
+    assert admitted(quick, device="cuda").status == "ok"
+    quick.implementation.is_peak = True
+    assert admitted(quick).status == "ok"
 
 
 def test_a_profiler_that_fails_is_told_and_refuses_nothing():
