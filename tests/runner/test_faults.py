@@ -13,8 +13,9 @@ from tests.helpers.processes import SMALL, impls, python
 pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
 
 HEAD = """
-import ctypes, os, signal, subprocess, sys, threading, time
+import ctypes, os, signal, subprocess, sys, threading, time, zlib
 from dataclasses import replace
+from pathlib import Path
 import numpy as np
 from impls import numpy_lstm as base
 
@@ -119,6 +120,34 @@ FAULTS = {
                 state.result = good(state)
             return state.result
     """,
+    "keeps_on_disk": """
+        folder = Path(__file__).with_name("kept")
+        folder.mkdir(exist_ok=True)
+        def named(inputs):
+            state = load(inputs)
+            state.file = folder / f"{zlib.crc32(inputs.x)}.npz"
+            return state
+        load, right = right.load, replace(right, load=named)
+        def bad(state):
+            if not state.file.exists():
+                time.sleep(0.02)  # far more than reading the file takes
+                np.savez(state.file, **good(state))
+            return dict(np.load(state.file))
+    """,
+    "works_when_loaded": """
+        def early(inputs):
+            state = load(inputs)
+            state.done = good(state)
+            return state
+        load, right = right.load, replace(right, load=early)
+        def bad(state): return state.done
+    """,
+    "widens_its_tolerance": """
+        os.environ["LSTM_BENCH_PRECISION"] = "tf32"
+        def bad(state):
+            result = good(state)
+            return {**result, "output": result["output"] + 1e-3}
+    """,
     "wrong_later": """
         def bad(state):
             calls[0] += 1
@@ -160,6 +189,7 @@ FAULTS = {
             return {name: np.ascontiguousarray(array).astype("f8").copy() for name, array in result.items()}
     """,
 }
+FAULTS["finds_on_disk"] = FAULTS["keeps_on_disk"]  # in the same folder: what that one has kept is there
 STATUS = {
     "raises": ("error", "RuntimeError: no such kernel"),
     "wrong_formula": ("disagrees", "output"),
@@ -175,6 +205,10 @@ STATUS = {
     "computes_when_read": ("error", "when that is read"),
     "keeps_half": ("error", "remembers its results"),
     "keeps_gradients_and_waits": ("error", "remembers its results"),
+    "keeps_on_disk": ("error", "remembers its results"),
+    "finds_on_disk": ("error", "remembers its results"),
+    "works_when_loaded": ("error", "does its work before it is called"),
+    "widens_its_tolerance": ("disagrees", "tolerance 4e-05"),
     "wrong_later": ("disagrees", "the last timed call"),
     "moves_to_other_processors": ("error", "it was not given"),
     "leaves_a_daemon": ("error", "it left a process behind"),
@@ -192,9 +226,12 @@ SWITCHED_OFF = {
     "async_work": _FINISHED,
     "remembers": _REMEMBERED,
     "lazy_arrays": _FINISHED,
-    "computes_when_read": _READ,
+    "computes_when_read": _READ + _FINISHED,  # it works in each reading, and the first is colder than the second
     "keeps_half": _REMEMBERED,
     "keeps_gradients_and_waits": _REMEMBERED,
+    "keeps_on_disk": _REMEMBERED,
+    "finds_on_disk": _REMEMBERED,
+    "widens_its_tolerance": _COMPARE,
     "wrong_later": _COMPARE,
     "moves_to_other_processors": "",
     "leaves_a_daemon": "",
@@ -222,18 +259,21 @@ def write(folder, name, first=""):
 
 TIMED = (
     "async_work", "remembers", "lazy_arrays", "computes_when_read", "keeps_half", "keeps_gradients_and_waits",
+    "keeps_on_disk", "finds_on_disk",
 )  # fmt: skip
 """Found by their times, so that nothing else may run beside them."""
-FEW = [name for name in STATUS if name not in (*TIMED, "hangs")]
+BIG = "works_when_loaded"
+"""Found where a call has so much to do that no processor could be as quick."""
+FEW = [name for name in STATUS if name not in (*TIMED, BIG, "hangs")]
 WHOLLY_BAD = ("wrong_formula", "no_such_module", "leaves_a_daemon", "burns_elsewhere")
 """Those whose forward is bad, too."""
 
 
-def run_with(folder, names, *options):
-    """A run of two good implementations and these; the finished process and its rows."""
+def run_with(folder, names, *options, where=SMALL):
+    """A run of a good implementation and these; the finished process and its rows."""
     paths = [write(folder, name) for name in names]
     done = python(
-        "-m", "benchmarks", "bench", *impls("numpy_lstm", *paths), *SMALL, "--replicates", "1",
+        "-m", "benchmarks", "bench", *impls("numpy_lstm", *paths), *where, "--replicates", "1",
         "--out", folder / "out", *options, timeout=800,
     )  # fmt: skip
     return done, pd.read_parquet(folder / "out" / "results.parquet")
@@ -263,6 +303,13 @@ def test_a_fault_is_told_with_its_reason_and_costs_its_own_rows_only(names, seco
     whole = rows["implementation"].isin(good) | (rows["mode"] == "forward") & ~rows["implementation"].isin(WHOLLY_BAD)
     assert set(rows.loc[whole, "status"]) == {"ok"}, rows.loc[whole, ["implementation", "reason"]].to_string()
     assert "Traceback" not in done.stderr
+
+
+def test_work_that_was_done_before_a_call_is_told(tmp_path):
+    done, rows = run_with(tmp_path, [BIG], where=("--problem", "t16-b16-i64-h64", *SMALL[2:]))
+    assert done.returncode == 1, done.stderr
+    check_told(rows, BIG)
+    assert rows["status"].tolist().count("ok") == 1, "the honest one's"
 
 
 @pytest.mark.alone
