@@ -81,6 +81,18 @@ def test_only_weights_that_remember_show_that_most_of_a_sequence_is_ignored():
         agreement.check(controls.prepare(fault, problem, forget), problem, "sequence", "train_step", want)
 
 
+@pytest.mark.parametrize("remember", [True, False])
+def test_a_model_of_the_last_half_alone_disagrees_in_each_mode_where_weights_remember(remember):
+    problem = controls.PROBLEM_OF_MEMORY
+    weights = make_weights(problem if remember else problem.replace(seq_len=1), "model")
+    right = reference.prepare(problem, weights, "cpu", "model")
+    of_half = lambda inputs: right.load(dataclasses.replace(inputs, x=inputs.x[problem.seq_len // 2 :]))  # noqa: E731
+    want = agreement.expected(problem, "model", weights)
+    for mode in MODES_OF["model"]:
+        with pytest.raises(agreement.Disagrees) if remember else contextlib.nullcontext():
+            agreement.check(dataclasses.replace(right, load=of_half), problem, "model", mode, want)
+
+
 def test_tf32_has_a_tolerance_of_its_own_and_an_error_of_the_tolerance_passes(monkeypatch):
     monkeypatch.setenv(VARIABLE, TF32)
     assert [agreement.tolerance_of(dtype) for dtype in ("float32", "float64")] == [8e-3, 1e-12]
