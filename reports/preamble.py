@@ -60,13 +60,13 @@ def about(run: Run) -> str:
     """Return what an interval holds: another round, or where nothing is known of rounds there, only this one."""
     known = estimates.lasting(run)
     if len(run.rounds) > 1:
-        return "an interval of 95 %: one more round on this machine lies within"
+        return "95 % intervals: one more round on this machine lies within"
     if known is None:
-        return "an interval of 95 % is about this run only: another run can lie outside (--rounds says how far)"
+        return "95 % intervals are about this run only: another run can lie outside (--rounds says how far)"
     ratio, time = (f"{100 * sd:.1f} %" for sd in (known.ratio, known.time))
     return (
-        "an interval of 95 %: the mean of other rounds on such a processor lies within. It has what lasts for a round:"
-        f" {ratio} of a ratio, {time} of a time (standard deviations of the {known.rounds} rounds of {known.of})"
+        "95 % intervals: the mean of other rounds on such a processor lies within. Rounds differ by"
+        f" {ratio} in ratios, by {time} in times (standard deviations of the {known.rounds} rounds of {known.of})"
     )
 
 
