@@ -42,6 +42,8 @@ def test_a_pool_that_is_too_small_gives_no_figure():
 def test_few_rounds_give_no_bound(rounds, bound):
     counts = report.counts_of(simulated(4 * rounds, 0.004, rounds=rounds))
     assert ((report.EXACT, report.BOUND) in counts) is ((report.OF_ONE, report.BOUND) in counts) is bound
+    if bound:
+        assert counts[report.EXACT, report.BOUND].keywords["freedom"] == 3, "a heavy tail"
 
 
 def real(kind, minutes=1.0, slowed="", code=0, worse=(), machine="a cpu", date="2026-11-24"):
