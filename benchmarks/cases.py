@@ -69,9 +69,6 @@ QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 
 PUBLISHED = (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128")
 
-PACKED = tuple(f"t{steps}-b32-i64-h64{lengths}" for steps in (10, 50, 100, 500, 1000) for lengths in ("", "-var"))
-"""The same batch with and without lengths, by sequence length, as in pytorch/pytorch#149194."""
-
 STREAMED = ("t64-b1-i32-h32", "t64-b1-i128-h128", "t64-b4-i128-h128", "t64-b32-i128-h128")
 OF_STREAMS = (
     "torch_lstm", "torch_lstm_compiled", "torch_lstmcell", "torch_cell", "torch_cpp", "jax_scan", "jax_ffi", "flax_nnx",
@@ -127,8 +124,7 @@ PRESETS = {
     "compile": Preset(COMPILED, TRAINED, 4, 2, 0.015, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
     "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, 0.015, OF_STREAMS),
-    "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 2, 0.03, TRAINED_BY),
-    "packed": Preset(PACKED, TRAINED, 5, 3, 0.03, ("torch_lstm", "torch_cell", "keras_jax", "jax_scan")),
+    "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 4, 0.03, TRAINED_BY),
 }
 
 GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")

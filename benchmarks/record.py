@@ -14,6 +14,8 @@ Schema versions
        and largest_seconds
    10  2026-11: rows have no base_bytes; turns have no involuntary_switches, steal_seconds, first_seconds,
        read_seconds and reread_seconds
+
+A new column alone needs no new version: in older files it is null, and an older reader leaves it out.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.cases import COMPILED, FLOAT64, IMDB, PACKED, QUICK, SMALL
+from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK, SMALL
 from benchmarks.words import listed
 from reports import composition, formatting
 from reports.parts import cliffs, releases
@@ -83,9 +83,7 @@ keras = partial(steps, QUICK[0], ("keras_torch", "keras_jax", "keras_tensorflow"
 
 def packed(data: Found) -> str | None:
     """Rows of different lengths, and of equal ones."""
-    problems = PACKED[-1], f"{QUICK[0]}-var", f"{QUICK[0]}-even"
-    longest, short, equal = (_first(data.costs, each, STEP, "torch_lstm") for each in problems)
-    row = longest or short
+    row, equal = (_first(data.costs, f"{QUICK[0]}{each}", STEP, "torch_lstm") for each in ("-var", "-even"))
     if row is None:
         return None
     said = (

@@ -169,9 +169,12 @@ class Cuda:
         self.jax_peak = self._of_jax("peak_bytes_in_use")
 
     def peak(self) -> int | None:
-        """Return the most bytes since reset_peak; None where JAX had used as much before, or doesn't say."""
-        torch, of_jax = self._torch(), self._of_jax("peak_bytes_in_use")
-        if self._jax() and of_jax <= self.jax_peak:
+        """Return the most bytes since reset_peak.
+
+        None where JAX had used as much before or doesn't say, and where another framework has the device.
+        """
+        torch, jax, of_jax = self._torch(), self._jax(), self._of_jax("peak_bytes_in_use")
+        if (jax and of_jax <= self.jax_peak) or not (torch or jax):
             return None
         return int((torch.cuda.max_memory_allocated() if torch else 0) + of_jax)
 

@@ -53,7 +53,8 @@ PROMISED = {
 }
 """Names that published runs and commands of users hold, with devices, dtypes, workloads, first letters of variants.
 
-By hand: tests go over the constants of these files, so one that loses a constant would lose its tests.
+By hand: tests go over the constants of these files, so one that loses a constant would lose its tests. A new one joins
+them once it is published.
 """
 APART = {
     *("equinox_lstm", "haiku_lstm", "keras_jax", "keras_tensorflow", "keras_torch", "mlx_lstm", "onnxruntime_lstm"),

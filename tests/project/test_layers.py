@@ -12,10 +12,18 @@ import pytest
 from benchmarks.__main__ import COMMANDS
 from tests.helpers.processes import ROOT
 
-FRAMEWORKS = (
-    *("torch", "torchrl", "jax", "jaxlib", "flax", "equinox", "haiku", "keras", "tensorflow"),
-    *("onnxruntime", "openvino", "mlx", "tinygrad", "paddle"),
-)
+
+def imports(source):
+    """Every name that some code imports, such as `impls.core.problem.Problem`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            yield from (each.value for each in node.args[:1] if isinstance(each, ast.Constant))
+
+
 PACKAGES = ("impls", "benchmarks", "reports", "tests")
 PATHS = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -25,6 +33,10 @@ PATHS = {
 IMPLEMENTATIONS = {name for name in PATHS if name.count(".") == 1 and name.startswith("impls.")} - {
     *("impls.__main__", "impls.api", "impls.core", "impls.families")
 }
+FRAMEWORKS = {
+    name.partition(".")[0] for module in IMPLEMENTATIONS for name in imports(PATHS[module].read_bytes())
+} - {"impls", "numpy", "scipy", "threadpoolctl", *sys.stdlib_module_names} | {"jaxlib"}
+"""Whatever an implementation imports, other than what the suite needs itself."""
 COMMAND_ROOMS = ("benchmarks.correctness", "benchmarks.regression", "benchmarks.calibration", "benchmarks.fleet")
 FORBIDDEN = {
     "impls": ("benchmarks", "reports", "tests"),
@@ -45,17 +57,6 @@ STATISTICS = ("numpy", "scipy", "statsmodels", "benchmarks.statistics", *sys.std
 
 def within(name, *rooms):
     return any(name == room or name.startswith(f"{room}.") for room in rooms)
-
-
-def imports(source):
-    """Every name that some code imports, such as `impls.core.problem.Problem`."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{'.' * node.level}{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
-            yield from (each.value for each in node.args[:1] if isinstance(each, ast.Constant))
 
 
 def broken(module, source):
@@ -111,7 +112,7 @@ def test_commands_start_without_a_framework_and_a_worker_with_only_what_it_needs
     """A worker's environment may hold no more, and what it imports costs memory in every process."""
     modules = ["reports.__main__", "benchmarks.__main__", *COMMANDS.values()]
     listed = "import impls.__main__; impls.__main__.cli(['list'], standalone_mode=False)"
-    assert not loaded(f"[*map(importlib.import_module, {modules})]; {listed}") & set(FRAMEWORKS)
-    assert loaded("import flax") & set(FRAMEWORKS), "the negative control"
+    assert not loaded(f"[*map(importlib.import_module, {modules})]; {listed}") & FRAMEWORKS
+    assert loaded("import flax") & FRAMEWORKS, "the negative control"
     heavy = {"pyarrow", "pandas", "click", "rich", "scipy", "psutil", *FRAMEWORKS}
     assert not loaded("import benchmarks.worker.__main__") & heavy

@@ -197,6 +197,7 @@ def test_the_memory_is_what_both_allocators_say_and_what_jax_does_not_say_is_not
     assert cuda.peak() == 67
     assert Cuda(SimpleNamespace(), {"jax": jax(None)}).peak() is None
     assert Cuda(SimpleNamespace(), {"torch": torch(peak=7)}).peak() == 7
+    assert Cuda(SimpleNamespace(), {}).peak() is None, "of a third framework nothing is known"
 
 
 def worker_of(device, submit, call=None):
