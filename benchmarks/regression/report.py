@@ -24,6 +24,8 @@ NOTES = (
     "same: the whole interval lies within the margin. unclear: neither slower, faster nor same.",
     "finds: the smallest slowdown that this run would have found 9 times of 10.",
     "n: replicates. Benchmarks that vary more get more of them.",
+)
+OF_OTHERS = (
     "also: other metrics that are not the same.",
     "start: the first call of a fresh process with a warm compile cache. Its margin is 25 %, and at least 50 ms.",
     "memory: the peak RSS. Its margin is 10 %, and at least 8 MiB.",
@@ -67,6 +69,13 @@ PROFILE_COLUMNS = (
 )
 
 
+def shown(found: Mapping[str, Sequence[Row]]) -> tuple[Sequence[Column], Sequence[str]]:
+    """Return the columns and what they mean, without those of other metrics where nothing is to be said of these."""
+    if any(map(_also, itertools.chain(*found.values()))):
+        return COLUMNS, NOTES + OF_OTHERS
+    return [column for column in COLUMNS if column is not ALSO], NOTES
+
+
 def sections(result: Result) -> dict[str, list[Row]]:
     """Return the rows of each benchmark (problem, workload and mode)."""
     rows: dict[str, dict[str, Row]] = {}
@@ -105,8 +114,7 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     say(title, style="bold")
     found = sections(result)
-    # an empty column would narrow the others
-    columns = [column for column in COLUMNS if column is not ALSO or any(map(_also, itertools.chain(*found.values())))]
+    columns, notes = shown(found)
 
     def made(some: Sequence[Column]) -> list[Table]:
         return [tables.terminal(some, rows, benchmark, _style) for benchmark, rows in found.items()]
@@ -121,7 +129,7 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     for key, slowdown in result.located.items():
         say(f"where: {key}: {'; '.join(located_lines(slowdown))}")
     console.print()
-    for note in NOTES if result.findings else ():
+    for note in notes if result.findings else ():
         say(note, style="dim")
     console.print()
     say(line, style="bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green")
@@ -130,12 +138,14 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
     """Return the same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
-    for benchmark, rows in sections(result).items():
-        parts += [f"### {markdown_cell(benchmark)}", tables.markdown(COLUMNS, rows)]
+    found = sections(result)
+    columns, notes = shown(found)
+    for benchmark, rows in found.items():
+        parts += [f"### {markdown_cell(benchmark)}", tables.markdown(columns, rows)]
     lines = [(each.kind, markdown_cell(each.benchmark), markdown_cell(each.reason)) for each in result.standings]
     parts += ["\n".join(f"- **{kind}** {benchmark}: {reason}" for kind, benchmark, reason in lines)] * bool(lines)
     parts += [located_markdown(result.located)] if result.located else []
-    parts.append(tables.items((*NOTES, *provenance) if result.findings else provenance))
+    parts.append(tables.items((*notes, *provenance) if result.findings else provenance))
     return "\n\n".join(parts) + "\n"
 
 
