@@ -40,7 +40,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Preset:
-    """Which benchmarks are measured, and how: replicates of fresh processes, blocks in each, seconds of a turn.
+    """Which benchmarks are measured, and how often: replicates of fresh processes, and blocks in each.
 
     `implementations` are those that run where none is named, as --impl takes them; empty means the default ones.
     """
@@ -49,7 +49,6 @@ class Preset:
     pairs: tuple[tuple[str, str], ...]
     replicates: int
     blocks: int
-    turn_seconds: float
     implementations: tuple[str, ...] = ()
 
 
@@ -103,14 +102,14 @@ OF_TORCH = [f"{name}@torch==2.{k}.*" for name in ("torch_lstm", "torch_lstm_comp
 
 
 PRESETS = {
-    "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3, turn_seconds=0.015),
+    "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3),
     # what the README, the site and docs/results.md show: in two runs, since other environments take as long again
-    "published": Preset(PUBLISHED, TRAINED, 4, 4, 0.015, ("common",)),
-    "published-others": Preset(PUBLISHED, TRAINED, 4, 4, 0.015, ("torch_lstm", "others")),
-    "releases-jax": Preset(QUICK, TRAINED, 6, 4, 0.015, ("torch_lstm", *OF_JAX)),
-    "releases-torch": Preset(QUICK, TRAINED, 6, 4, 0.015, ("torch_lstm", *OF_TORCH)),
+    "published": Preset(PUBLISHED, TRAINED, 4, 4, ("common",)),
+    "published-others": Preset(PUBLISHED, TRAINED, 4, 4, ("torch_lstm", "others")),
+    "releases-jax": Preset(QUICK, TRAINED, 6, 4, ("torch_lstm", *OF_JAX)),
+    "releases-torch": Preset(QUICK, TRAINED, 6, 4, ("torch_lstm", *OF_TORCH)),
     "cliffs": Preset(
-        CLIFFS, TRAINED, 4, 4, 0.015, ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp", "flax_nnx")
+        CLIFFS, TRAINED, 4, 4, ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp", "flax_nnx")
     ),
     # what people asked in issue trackers: docs/results.md has the answers
     "questions": Preset(
@@ -118,13 +117,12 @@ PRESETS = {
         TRAINED,
         4,
         4,
-        0.015,
         ("torch_lstm", "torch_cpp", "jax_scan", "keras_tensorflow", "keras_jax", "keras_torch"),
     ),
-    "compile": Preset(COMPILED, TRAINED, 4, 2, 0.015, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
+    "compile": Preset(COMPILED, TRAINED, 4, 2, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
-    "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, 0.015, OF_STREAMS),
-    "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 4, 0.03, TRAINED_BY),
+    "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, OF_STREAMS),
+    "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 4, TRAINED_BY),
 }
 
 GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")

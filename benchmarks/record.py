@@ -103,6 +103,10 @@ class Record(msgspec.Struct, kw_only=True):
         return f"{self.problem}/{self.workload}/{self.mode}"
 
 
+MEASURED = Record.__struct_fields__[Record.__struct_fields__.index("warm_first_call_seconds") :]
+"""The columns of what a replicate has measured: that one, and all after it."""
+
+
 def withdraw(rows: Sequence[Record]) -> None:
     """Where an arm disagreed or went wrong in any replicate, give all its rows at that benchmark this failure.
 
@@ -114,8 +118,8 @@ def withdraw(rows: Sequence[Record]) -> None:
         if key(row) in failed:
             if row.status == "ok":
                 row.status, row.reason = failed[key(row)].status, failed[key(row)].reason
-            row.turns = row.seconds = row.cores_used = row.peak_bytes = row.warm_first_call_seconds = None
-            row.pipelined_seconds = row.gpu_seconds = row.gpu_kernels = None
+            for name in MEASURED:
+                setattr(row, name, None)
 
 
 def _arrow(kind: Any) -> pa.DataType:

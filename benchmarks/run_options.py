@@ -27,6 +27,9 @@ from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
 
+TURN_SECONDS = 0.015
+"""Of a turn, at least."""
+
 
 class RunOptions(Options, frozen=True, kw_only=True):
     """The options of a run, and what it measures with, as it was when it began.
@@ -121,7 +124,7 @@ def planned(options: RunOptions) -> RunOptions:
         benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
         replicates=options.replicates or preset.replicates,
         blocks=options.blocks or preset.blocks,
-        turn_seconds=max(preset.turn_seconds, LEAST_TURN[options.device]),
+        turn_seconds=max(TURN_SECONDS, LEAST_TURN[options.device]),
         weights=real,
         baseline=baseline,
         used=code_used(implementations, real),

@@ -30,6 +30,7 @@ class Column:
         sort: the attribute of a row that holds the number to sort by; None sorts by the text.
         breakable: whether a terminal may break its text over several lines.
         style: gives Rich's style of a cell on a terminal, empty for none.
+        note: what it means; empty where its header says it.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Column:
     sort: str | None = None
     breakable: bool = True
     style: Callable[[Any], str] | None = None
+    note: str = ""
 
 
 class CleanConsole(Console):
@@ -113,6 +115,11 @@ def markdown(columns: Sequence[Column], rows: Iterable[Any]) -> str:
         colalign=["left" if column.words else "right" for column in columns],
         disable_numparse=True,
     )
+
+
+def notes(columns: Iterable[Column]) -> list[str]:
+    """Return a line on each column that has a note."""
+    return [f"{column.name}: {column.note}" for column in columns if column.note]
 
 
 def items(lines: Iterable[str]) -> str:

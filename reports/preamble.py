@@ -1,4 +1,4 @@
-"""The lines above a run's tables, which say how it was measured, and those below, which say what the columns mean."""
+"""The lines above a run's tables, which say how it was measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from benchmarks.words import count, listed, share
 from reports import estimates, peak
 from reports.frames import Run
 from reports.tracks import LIMITS
-from reports.verdict import ALPHA
 
 
 def preamble(run: Run) -> list[str]:
@@ -106,42 +105,3 @@ def card(run: Run) -> list[str]:
     if (shared := others > 0).any():
         said.append(f"OTHERS USED THE GPU in {shared.sum()} of {len(shared)} turns")
     return ["; ".join([*said, "measure again before you believe these times"])] if said else []
-
-
-def notes(run: Run) -> list[str]:
-    """Return what the columns mean, a line for each, and which variables can have slowed a library."""
-    on_gpu = "cuda" in set(run.records["device"].astype(str))
-    peak_is = "multiply-adds in registers reached on the same threads: no LSTM can be faster"
-    if run.metadata.matmul_flops_per_second:
-        peak_is = "a library's matrix product reached"
-    elif on_gpu:
-        peak_is = "one large product by PyTorch reached"
-    lines = [
-        (
-            f"verdict: faster or slower than {run.baseline} only if it survives Holm's correction for all comparisons"
-            f" of the run, at {100 * ALPHA:g} %. Otherwise: unclear."
-        ),
-        "A ratio is taken within blocks, so it can contradict the times: trust the ratio.",
-        "An interval of 95 % is that of one comparison alone. Even one that excludes 1 can be unclear.",
-        "More --replicates or --rounds on a quiet machine can make it clear. With one replicate all is unclear.",
-        "fastest in its track: yes if all others of the track are slower. unclear if it may be the fastest.",
-        (
-            "% of peak: the operations per second of the products that every LSTM of that problem needs."
-            f" 100 % is what {peak_is}."
-        ),
-        "error: the largest difference from a float64 reference, of any output or gradient.",
-        "first call: cold, with an empty compile cache. cores: CPU seconds per second.",
-        "memory: peak resident memory, above what the process held before the benchmark was opened.",
-    ]
-    known = {
-        "pipelined_seconds": (
-            "pipelined: the time of a call where many are submitted to the GPU and waited for once. No verdict uses it."
-        ),
-        "gpu_seconds": (
-            "GPU busy: how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs,"
-            " those inside a CUDA graph too. Tracing slows it down a little."
-        ),
-        "kernel": "kernel: the operator that takes the most time of a call, and how often it runs in a call.",
-    }
-    lines += [words for column, words in known.items() if run.records[column].notna().any()]
-    return [*lines, *processors.slowed(run.metadata.variables)]

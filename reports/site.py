@@ -30,8 +30,9 @@ from reports.charts.drawing import write
 from reports.composition import Machine
 from reports.documents import Document
 from reports.frames import Run, began
-from reports.preamble import notes, preamble, torch_and_jax
+from reports.preamble import preamble, torch_and_jax
 from reports.report import PURPOSES, Report
+from reports.tables import notes
 from reports.tracks import LIMITS
 
 TABLES = [
@@ -212,7 +213,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         covered=_covered(found, devices),
         best=composition.best(head.baseline),
         purposes=PURPOSES,
-        notes=[line.partition(": ") if ": " in line else ("", "", line) for line in notes(head.run)],
+        notes=[line.partition(": ") for line in notes(head)],
         cite=cite,
         compared=_compared,
         preamble=preamble,

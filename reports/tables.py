@@ -8,15 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import tables
+from benchmarks import processors, tables
 from benchmarks.tables import Column
 from benchmarks.words import markdown_cell
 from impls.core.text import one_line
 from reports import formatting, tracks
 from reports.frames import BENCHMARK
-from reports.preamble import notes, preamble
+from reports.preamble import preamble
 from reports.report import Report
-from reports.verdict import BASELINE
+from reports.verdict import ALPHA, BASELINE
 
 
 def is_ok(row: Any) -> bool:
@@ -75,7 +75,7 @@ def _gpu_busy(row: Any) -> str:
     return formatting.duration(row.gpu_seconds) + kernels
 
 
-REASON = Column("reason", "reason", lambda row: str(row.reason), words=True)
+REASON = Column("reason", "reason", lambda row: str(row.reason), words=True, note="why a row has no time.")
 """Why an arm failed; only in a table that has a failed arm."""
 
 
@@ -85,23 +85,76 @@ def of_summary(baseline: str) -> Sequence[Column]:
     return (
         Column("implementation", "implementation", word("implementation"), words=True, breakable=False),
         Column("track", "track", word("track"), words=True, priority=1),
-        Column("time", "time [95 % interval]", _time, sort="seconds"),
-        Column("ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio"),
-        Column("verdict", "verdict", where_ok(word("verdict")), words=True),
-        Column("fastest", "fastest in its track", where_ok(word("fastest")), words=True, priority=7),
-        Column("peak", "% of peak", where_ok(number("peak_share", formatting.share)), False, 5, "peak_share"),
-        Column("cores", "cores", where_ok(number("cores_used", _cores)), False, 8, "cores_used"),
-        Column("first_call", "first call", number("first_call_seconds", seconds), False, 4, "first_call_seconds"),
-        Column("pipelined", "pipelined", number("pipelined_seconds", seconds), False, 6, "pipelined_seconds"),
-        Column("gpu", "GPU busy", _gpu_busy, False, 5, "gpu_seconds"),
-        Column("memory", "memory", number("peak_bytes", formatting.size), False, 3, "peak_bytes"),
-        Column("error", "error", number("error", formatting.error), False, 2, "error"),
-        Column("kernel", "kernel", where_ok(word("kernel")), words=True, priority=0),
-    )
+        Column(
+            "time", "time [95 % interval]", _time, sort="seconds",
+            note="of a call: the median over turns, then the geometric mean over replicates. A row without a time has"
+            " its status here.",
+        ),
+        Column(
+            "ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio",
+            note="time divided by the baseline's within each block: the median over blocks, then the geometric mean over"
+            " replicates. It can contradict the times: trust the ratio. The interval is that of one comparison alone: even"
+            " one that excludes 1 can be unclear.",
+        ),
+        Column(
+            "verdict", "verdict", where_ok(word("verdict")), words=True,
+            note=f"faster or slower than {baseline} only if it survives Holm's correction for all comparisons of the"
+            f" run, at {100 * ALPHA:g} %. Otherwise: unclear. More --replicates or --rounds on a quiet machine can make"
+            " it clear. With one replicate all is unclear.",
+        ),
+        Column(
+            "fastest", "fastest in its track", where_ok(word("fastest")), words=True, priority=7,
+            note="yes if all others of the track are slower. unclear if it may be the fastest.",
+        ),
+        Column(
+            "peak", "% of peak", where_ok(number("peak_share", formatting.share)), False, 5, "peak_share",
+            note="the operations per second of the products that every LSTM of that problem needs. 100 % is what"
+            " multiply-adds in registers reach on the same threads: no LSTM can be faster. On a GPU it is what one"
+            " large product by PyTorch reaches.",
+        ),
+        Column(
+            "cores", "cores", where_ok(number("cores_used", _cores)), False, 8, "cores_used",
+            note="CPU seconds per second.",
+        ),
+        Column(
+            "first_call", "first call", number("first_call_seconds", seconds), False, 4, "first_call_seconds",
+            note="cold, with an empty compile cache.",
+        ),
+        Column(
+            "pipelined", "pipelined", number("pipelined_seconds", seconds), False, 6, "pipelined_seconds",
+            note="the time of a call where many are submitted to the GPU and waited for once. No verdict uses it.",
+        ),
+        Column(
+            "gpu", "GPU busy", _gpu_busy, False, 5, "gpu_seconds",
+            note="how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs, those"
+            " inside a CUDA graph too. Tracing slows it down a little.",
+        ),
+        Column(
+            "memory", "memory", number("peak_bytes", formatting.size), False, 3, "peak_bytes",
+            note="peak resident memory, above what the process held before the benchmark was opened; on a GPU, the peak"
+            " of the framework's allocator.",
+        ),
+        Column(
+            "error", "error", number("error", formatting.error), False, 2, "error",
+            note="the largest difference from a float64 reference, of any output or gradient, relative to the tensor's"
+            " largest value.",
+        ),
+        Column(
+            "kernel", "kernel", where_ok(word("kernel")), words=True, priority=0,
+            note="the operator that takes the most time of a call, and how often it runs in a call.",
+        ),
+    )  # fmt: skip
 
 
-NOT_ALWAYS = {"kernel": "kernel", "pipelined": "pipelined_seconds", "gpu": "gpu_seconds"}
-"""Columns that are left out where nothing is known, with what they show: an older run, or one on a CPU."""
+def columns(report: Report) -> list[Column]:
+    """Return the columns of a run's tables: those of which something is known, and the time, where statuses stand."""
+    known = report.summary.notna().any()
+    return [each for each in of_summary(report.baseline) if each.key == "time" or known[each.sort or each.key]]
+
+
+def notes(report: Report) -> list[str]:
+    """Return what the columns mean, a line for each, and which variables can have slowed a library."""
+    return [*tables.notes(columns(report)), *processors.slowed(report.run.metadata.variables)]
 
 
 @dataclass(frozen=True)
@@ -128,10 +181,8 @@ class Section:
 
 def sections(report: Report) -> Iterator[Section]:
     """Yield a Section for each benchmark; its rows are in the order of the tracks, and then the fastest first."""
-    summary = report.summary
-    unknown = {key for key, name in NOT_ALWAYS.items() if summary[name].isna().all()}
-    shown = [column for column in of_summary(report.baseline) if column.key not in unknown]
-    ranked = summary.assign(rank=summary["track"].astype(str).map(tracks.rank))
+    shown = columns(report)
+    ranked = report.summary.assign(rank=report.summary["track"].astype(str).map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False):
         rows = group.sort_values(["rank", "track", "ratio", "seconds"], kind="stable")
         yield Section(tuple(map(str, benchmark)), shown, list(rows.itertuples(index=False)))
@@ -150,7 +201,7 @@ def markdown(report: Report) -> str:
         lines.append(tables.markdown(answer.columns, answer.rows))
     for section in sections(report):
         lines += [f"## {markdown_cell(section.title)}", tables.markdown(section.columns_with_reason, section.rows)]
-    return "\n\n".join([*lines, tables.items(notes(report.run))]) + "\n"
+    return "\n\n".join([*lines, tables.items(notes(report))]) + "\n"
 
 
 def csv_cell(value: object) -> object:

@@ -213,6 +213,12 @@ def runs(reports: Sequence[Report]) -> str:
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
 
 
+def table(_reports: Sequence[Report]) -> str:
+    """Return the columns of a table that have a note, with it."""
+    every = (*tables.of_summary("torch_lstm"), tables.REASON)
+    return markdown_table([[each.name, each.note] for each in every if each.note], ["column", "meaning"])
+
+
 def columns(_reports: Sequence[Report]) -> str:
     """Return the columns of results.parquet, with their types, from the types of a record and of a turn."""
     table = [*_fields(Record, SCHEMA, ""), *_fields(Turn, TURN, "turns.")]
@@ -249,7 +255,7 @@ BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
         "implementations": implementations,
         "runs": runs,
     },
-    "docs/reference.md": {"columns": columns},
+    "docs/reference.md": {"table": table, "columns": columns},
     "docs/gate-evidence.md": {
         "pools": pools.pools,
         "calibration": pools.whole,

@@ -18,7 +18,7 @@ from benchmarks.worker.devices import LEAST_TURN
 BLOCKS = 24
 """Blocks of a replicate."""
 TURN_SECONDS = 0.016
-"""Shorter than the turns of a run: more blocks in the same time make a ratio more precise."""
+"""Of a turn, at least. More blocks make a ratio more precise than longer turns in the same time."""
 FILLED = 0.75
 """The share of the time from one block to the next that turns fill. With many benchmarks, blocks take longer anyway."""
 

@@ -18,18 +18,6 @@ from benchmarks.words import duration, markdown_cell, signed
 from impls.core.text import one_line
 
 STYLES = {"slower": "bold red", "faster": "green", UNCLEAR: "yellow"}
-NOTES = (
-    "change: head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
-    f"slower: at least half the margin, and significant. All levels add up to {100 * FAMILY:g} %.",
-    "same: the whole interval lies within the margin. unclear: neither slower, faster nor same.",
-    "finds: the smallest slowdown that this run would have found 9 times of 10.",
-    "n: replicates. Benchmarks that vary more get more of them.",
-)
-OF_OTHERS = (
-    "also: other metrics that are not the same.",
-    "start: the first call of a fresh process with a warm compile cache. Its margin is 25 %, and at least 50 ms.",
-    "memory: the peak RSS. Its margin is 10 %, and at least 8 MiB.",
-)
 
 
 Row = dict[str, Finding]
@@ -52,16 +40,32 @@ def _also(row: Row) -> str:
     return "; ".join(f"{finding.metric} {finding.verdict} {change(finding)}" for finding in others)
 
 
-ALSO = Column("also", "also", _also, words=True)
 COLUMNS = (
     Column("name", "implementation", lambda row: row["time"].benchmark.implementation, words=True, breakable=False),
     Column("base", "base", lambda row: duration(row["time"].base), priority=2, breakable=False),
-    Column("change", "change [95 %]", lambda row: change(row["time"]), breakable=False),
-    Column("verdict", "verdict", lambda row: row["time"].verdict, words=True, breakable=False),
-    Column("finds", "finds", _finds, priority=1, breakable=False),
-    ALSO,
-    Column("n", "n", lambda row: str(row["time"].replicates), priority=0, breakable=False),
-)
+    Column(
+        "change", "change [95 %]", lambda row: change(row["time"]), breakable=False,
+        note="head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
+    ),
+    Column(
+        "verdict", "verdict", lambda row: row["time"].verdict, words=True, breakable=False,
+        note="slower if at least half the margin, and significant: all levels add up to"
+        f" {100 * FAMILY:g} %. same if the whole interval lies within the margin. Otherwise: unclear.",
+    ),
+    Column(
+        "finds", "finds", _finds, priority=1, breakable=False,
+        note="the smallest slowdown that this run would have found 9 times of 10.",
+    ),
+    Column(
+        "also", "also", _also, words=True,
+        note="other metrics that are not the same. start: the first call of a fresh process with a warm compile cache;"
+        " its margin is 25 %, and at least 50 ms. memory: the peak RSS; its margin is 10 %, and at least 8 MiB.",
+    ),
+    Column(
+        "n", "n", lambda row: str(row["time"].replicates), priority=0, breakable=False,
+        note="replicates. Benchmarks that vary more get more of them.",
+    ),
+)  # fmt: skip
 PROFILE_COLUMNS = (
     Column("base", "base", lambda line: duration(line.base)),
     Column("head", "head", lambda line: duration(line.head)),
@@ -69,11 +73,10 @@ PROFILE_COLUMNS = (
 )
 
 
-def shown(found: Mapping[str, Sequence[Row]]) -> tuple[Sequence[Column], Sequence[str]]:
-    """Return the columns and what they mean, without those of other metrics where nothing is to be said of these."""
-    if any(map(_also, itertools.chain(*found.values()))):
-        return COLUMNS, NOTES + OF_OTHERS
-    return [column for column in COLUMNS if column is not ALSO], NOTES
+def columns(found: Mapping[str, Sequence[Row]]) -> list[Column]:
+    """Return the columns of some tables, without that of other metrics where nothing is to be said of these."""
+    also = any(map(_also, itertools.chain(*found.values())))
+    return [column for column in COLUMNS if also or column.key != "also"]
 
 
 def sections(result: Result) -> dict[str, list[Row]]:
@@ -114,12 +117,12 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     say(title, style="bold")
     found = sections(result)
-    columns, notes = shown(found)
+    every = columns(found)
 
     def made(some: Sequence[Column]) -> list[Table]:
         return [tables.terminal(some, rows, benchmark, _style) for benchmark, rows in found.items()]
 
-    for table in made(tables.fitting(columns, made, console)):
+    for table in made(tables.fitting(every, made, console)):
         console.print()
         console.print(table)
     console.print()
@@ -128,8 +131,9 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
         say(f"{standing.kind}: {standing.benchmark}: {standing.reason}", style=style)
     for key, slowdown in result.located.items():
         say(f"where: {key}: {'; '.join(located_lines(slowdown))}")
-    console.print()
-    for note in notes if result.findings else ():
+    if result.standings or result.located:
+        console.print()
+    for note in tables.notes(every) if found else ():
         say(note, style="dim")
     console.print()
     say(line, style="bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green")
@@ -139,13 +143,13 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
     """Return the same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
     found = sections(result)
-    columns, notes = shown(found)
+    every = columns(found)
     for benchmark, rows in found.items():
-        parts += [f"### {markdown_cell(benchmark)}", tables.markdown(columns, rows)]
+        parts += [f"### {markdown_cell(benchmark)}", tables.markdown(every, rows)]
     lines = [(each.kind, markdown_cell(each.benchmark), markdown_cell(each.reason)) for each in result.standings]
     parts += ["\n".join(f"- **{kind}** {benchmark}: {reason}" for kind, benchmark, reason in lines)] * bool(lines)
     parts += [located_markdown(result.located)] if result.located else []
-    parts.append(tables.items((*notes, *provenance) if result.findings else provenance))
+    parts.append(tables.items([*(tables.notes(every) if found else ()), *provenance]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -10,7 +10,7 @@ from benchmarks.cases import PRESETS
 from benchmarks.metadata import Commit
 from benchmarks.options import given, parsed
 from benchmarks.run import bench
-from benchmarks.run_options import RunOptions, locked, planned, resolved, resumed
+from benchmarks.run_options import TURN_SECONDS, RunOptions, locked, planned, resolved, resumed
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core.precision import IEEE, VARIABLE
 
@@ -49,7 +49,7 @@ def test_what_is_left_open_comes_from_the_preset_the_device_and_the_implementati
     preset, both = PRESETS["imdb"], ("numpy_lstm", "torch_lstm")
     whole = planned(RunOptions(preset="imdb", implementations=both))
     assert (whole.rounds, whole.replicates, whole.blocks) == (1, preset.replicates, preset.blocks)
-    assert whole.turn_seconds == 0.03
+    assert whole.turn_seconds == TURN_SECONDS
     assert (whole.baseline, len(whole.benchmarks)) == ("torch_lstm", len(preset.problems))
     assert {f"the version of {name}" for name in (*both, "peak")} <= set(whole.used)
     given = planned(

@@ -7,7 +7,7 @@ from tests.helpers.answers import answered
 from tests.helpers.records import save, trained
 
 HOISTING = "What does hoisting the input projection buy?"
-COST = "What does an option cost? Training"
+COST, DRAWN = "What does an option cost? Training", "Training: what an option costs"
 
 
 def cells(answer):
@@ -86,8 +86,8 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     for option, (seconds, kernel, warning) in of_problem.items():
         told = {"problem": f"t1-b1-i1-h2{option}", "kernel": kernel, "warning": warning}
         rows += trained("base", seconds, **told) + trained("other", 2e-3, **told)
-    drawing, answer = complete(save(tmp_path, rows)).shown
-    assert answer.title == COST
+    shown = {each.title: each for each in complete(save(tmp_path, rows)).shown}
+    drawing, answer = shown[DRAWN], shown[COST]
     assert any(said.startswith("base") and "50.0" in said for said in drawing.said)  # the largest is drawn too
     found = {(row[0], row[2]): (row[3][:4], row[5]) for row in cells(answer)}
     assert {option: cost for (option, name), cost in found.items() if name == "base"} == {

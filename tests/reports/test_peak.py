@@ -9,7 +9,6 @@ from impls.core.problem import Problem
 from reports import tables
 from reports.__main__ import cli
 from reports.peak import above, reached
-from reports.preamble import notes
 from reports.summary import summarise
 from tests.helpers.answers import report_of
 from tests.helpers.records import described, failed, record, save
@@ -83,7 +82,6 @@ def test_on_a_gpu_a_library_is_the_peak(tmp_path):
     faster = summarise(save(tmp_path / "faster", measured(1e4, 0.001, device="cuda")))
     assert faster["peak_share_low"].max() > 1
     assert above(faster) is None
-    assert any("by PyTorch" in line for line in notes(run))
 
 
 def test_without_a_compiler_the_column_is_empty_and_a_line_says_why(tmp_path):
