@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmarks.record import UNTRUE
+from benchmarks.record import MEASURED, UNTRUE
 from reports import estimates, peak, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import LIMITS
@@ -14,7 +14,9 @@ CONSTANT = ["track", "digest", "versions", "kernel", "warning", "threads"]
 """Columns that are the same in all replicates of an arm."""
 OF_WORST = ["error", "error_tensor"]
 """Those that are from the round with the largest error. The first call is the median over rounds."""
-ON_A_GPU = ["pipelined_seconds", "gpu_seconds", "gpu_kernels"]
+OF_REPLICATES = [name for name in MEASURED if name not in ("seconds", "calls_per_sample", "turns")]
+"""What each replicate measures beside the time. The median counts, but of peaks the least: what earlier benchmarks of a
+process left behind differs with their order."""
 
 
 def summarise(run: Run) -> pd.DataFrame:
@@ -23,17 +25,14 @@ def summarise(run: Run) -> pd.DataFrame:
     An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
 
     Columns: ARM, CONSTANT, OF_WORST, first_call_seconds, status, reason; seconds and ratio (to the baseline), each with
-    _low, _high and _n; verdict, fastest (in its track), peak_share, peak_share_low; cores_used, peak_bytes,
-    warm_first_call_seconds and ON_A_GPU.
+    _low, _high and _n; verdict, fastest (in its track), peak_share, peak_share_low, and OF_REPLICATES.
     """
     records = run.records
     # an arm that failed in any replicate has no time: its earlier results may be as wrong
     failed = records.loc[records["status"] != "ok", [*ARM, "status", "reason"]]
     untrue = failed["status"].isin(UNTRUE)
     failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
-    # the least of the peaks: what earlier benchmarks of a process left behind differs with their order
-    how = {"cores_used": "median", "peak_bytes": "min", "warm_first_call_seconds": "median"}
-    how |= dict.fromkeys(ON_A_GPU, "median")
+    how = dict.fromkeys(OF_REPLICATES, "median") | {"peak_bytes": "min"}
     sound = estimates.sound(records)[[*KEY, "seconds", *how]]
     blocks = estimates.blocks_of(run)
     ratios = blocks.against(run.baseline)
