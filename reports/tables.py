@@ -92,9 +92,9 @@ def of_summary(baseline: str) -> Sequence[Column]:
         ),
         Column(
             "ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio",
-            note="time divided by the baseline's within each block: the median over blocks, then the geometric mean over"
-            " replicates. It can contradict the times: trust the ratio. The interval is that of one comparison alone: even"
-            " one that excludes 1 can be unclear.",
+            note="time divided by the baseline's within each block: the median over blocks, then the geometric mean"
+            " over replicates. It can contradict the times: trust the ratio. The interval is that of one comparison"
+            " alone: even one that excludes 1 can be unclear.",
         ),
         Column(
             "verdict", "verdict", where_ok(word("verdict")), words=True,

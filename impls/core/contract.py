@@ -10,7 +10,7 @@ An implementation is a Python file. It has constants, which are read without run
     VARIANTS = ("lengths", "proj_size")               # optional: what else it can do: see VARIANTS in problem.py
     LIMITS = {"x-huge": "why"}                        # optional: extremes of `agree` that it is known to get wrong
     OPTIONAL = True                                   # optional: it runs only where it is named, or with all
-    REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment that holds exactly these
+    REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment with these and what a worker needs
     ENVIRONMENT = {"KERAS_BACKEND": "jax"}            # optional: variables that are set before Python starts
 
     def prepare(problem, weights, device, workload) -> Prepared: ...
