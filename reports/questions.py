@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from operator import attrgetter
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK, SMALL
-from benchmarks.words import listed
-from reports import composition, formatting
+from benchmarks.tables import markdown_table
+from benchmarks.words import count, listed
+from reports import composition, formatting, frames
 from reports.parts import cliffs, releases
-from reports.report import Report
+from reports.report import PURPOSES, Report
 from reports.tables import ratio
 from reports.today import age
 
@@ -44,11 +44,13 @@ def _first(rows: pd.DataFrame, problem: str, mode: str, name: str) -> Any:
 
 
 def found(reports: Sequence[Report]) -> Found:
-    """Return what the runs of the first machine have."""
+    """Return what the runs of the first machine have; the `day` of a row is that of its run."""
     runs = composition.machines(reports)[0].runs
     return Found(
         *(
-            pd.concat(map(of, runs), ignore_index=True).sort_values("older", kind="stable")
+            pd.concat(
+                [of(each).assign(day=frames.began(each.run.run_id)) for each in runs], ignore_index=True
+            ).sort_values("older", kind="stable")
             for of in (attrgetter("sound"), cliffs.costs, releases.compared)
         )
     )
@@ -61,24 +63,42 @@ def _word(row: Any, name: str = "ratio", turned: bool = False) -> str:
     return "Yes" if low > 1 else "No" if high < 1 else "Unclear"
 
 
-def steps(problem: str, names: Sequence[str], turned: bool, data: Found) -> str | None:
-    """Some implementations against nn.LSTM at one shape; of the first, the ratio confirms that it is slower.
-
-    `turned` asks whether it is faster.
-    """
-    rows = [row for name in names if (row := data.at(problem, STEP, name))]
-    if not rows or rows[0].implementation != names[0]:
-        return None
-    word = _word(rows[0], turned=turned)
-    return f"{word}. At `{problem}`, the time of a training step over `nn.LSTM`'s: {_took(rows)}{age(rows[0])}."
+def _when(row: Any) -> str:
+    return f"{row.day}{age(row)}"
 
 
 def _took(rows: Sequence[Any]) -> str:
     return listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
 
 
-imdb = partial(steps, IMDB, ("keras_tensorflow", "keras_jax", "keras_torch", "jax_scan", "torch_cpp"), True)
-keras = partial(steps, QUICK[0], ("keras_torch", "keras_jax", "keras_tensorflow"), False)
+def _steps(data: Found, problem: str, names: Sequence[str], turned: bool) -> tuple[str, list[Any]] | None:
+    """Return what the ratio of the first of some implementations confirms, all over nn.LSTM's at one shape, and rows.
+
+    `turned` asks whether it is faster.
+    """
+    rows = [row for name in names if (row := data.at(problem, STEP, name))]
+    if not rows or rows[0].implementation != names[0]:
+        return None
+    said = f"At `{problem}`, the time of a training step over `nn.LSTM`'s: {_took(rows)} ({_when(rows[0])})."
+    return f"{_word(rows[0], turned=turned)}. {said}", rows
+
+
+def imdb(data: Found) -> str | None:
+    """TensorFlow and Keras at the shape of IMDB's reviews."""
+    said = _steps(data, IMDB, ("keras_tensorflow", "keras_jax", "keras_torch", "jax_scan", "torch_cpp"), True)
+    if said is None:
+        return None
+    stay = all(row.ratio_low > 1 for row in said[1] if row.implementation.startswith("keras"))
+    return said[0] + (" Stay with `nn.LSTM`. This is the LSTM without the rest of the model." if stay else "")
+
+
+def keras(data: Found) -> str | None:
+    """Keras' three backends, as layers of Keras."""
+    said = _steps(data, QUICK[0], ("keras_torch", "keras_jax", "keras_tensorflow"), False)
+    if said is None:
+        return None
+    least = min(said[1], key=lambda row: row.ratio)
+    return f"{said[0]} Of its backends `{least.implementation}` takes least; `nn.LSTM` itself is 1."
 
 
 def packed(data: Found) -> str | None:
@@ -86,13 +106,19 @@ def packed(data: Found) -> str | None:
     row, equal = (_first(data.costs, f"{QUICK[0]}{each}", STEP, "torch_lstm") for each in ("-var", "-even"))
     if row is None:
         return None
+    word = _word(row, "cost")
     said = (
-        f"{_word(row, 'cost')}. At `{row.problem}`, training took {ratio('cost')(row)} times as long as with full rows"
-        f"{age(row)}: the operator was {row.told}."
+        f"{word}. At `{row.problem}`, training took {ratio('cost')(row)} times as long as with full rows"
+        f" ({_when(row)}): the operator was {row.told}. Longer sequences were not measured."
     )
     if equal is not None:
         said += f" Packed rows of equal length took {ratio('cost')(equal)}: the operator was {equal.told}."
-    return f"{said} So it is PyTorch, not your code: put rows of one length into a batch where you can."
+    if word == "Yes":
+        said += (
+            " So it is PyTorch, not your code. Do not pack: in one direction, pad the rows, and leave out what lies"
+            " beyond a row's end. Or put rows of one length into a batch."
+        )
+    return said
 
 
 def compiling(data: Found) -> str | None:
@@ -103,11 +129,16 @@ def compiling(data: Found) -> str | None:
     took = listed([f"{formatting.duration(row.first_call_seconds)} at `{row.problem}`" for row in rows])
     scanned = [data.at(problem, STEP, "jax_scan") for problem in COMPILED]
     scans = [row.first_call_seconds for row in scanned if row is not None]
-    other = f" `jax_scan`, a loop that is compiled as one, took {_range(scans)} at each." if scans else ""
+    other = f" `jax_scan`, whose loop is not unrolled, took {_range(scans)} at each." if scans else ""
     *by_steps, two_layers = (row.first_call_seconds for row in rows)
     word = "Yes" if by_steps == sorted(by_steps) and two_layers > by_steps[1] else "Not always"
     first = "The first training step of `torch_lstm_compiled`, with an empty cache,"
-    return f"{word}. {first} took {took}{age(rows[0])}.{other}"
+    said = f"{word}. {first} took {took} (one value each, {_when(rows[0])}): its loop is unrolled.{other}"
+    if all(row.ratio_low > 1 for row in rows):
+        said += (
+            f" Once compiled it takes {ratio()(rows[0])} × `nn.LSTM`'s time: leave the LSTM out of what you compile."
+        )
+    return said
 
 
 def _range(seconds: Sequence[float]) -> str:
@@ -116,16 +147,16 @@ def _range(seconds: Sequence[float]) -> str:
 
 
 def double(data: Found) -> str | None:
-    """Float64 against float32."""
+    """Float64 against float32, and against TensorFlow."""
     rows = [_first(data.costs, FLOAT64, mode, "torch_lstm") for mode in (STEP, CALL)]
     if any(row is None for row in rows):
         return None
     training, inference = rows
-    native = data.at(FLOAT64, STEP, "torch_cpp")
-    other = f" In training, `torch_cpp` took {ratio()(native)} of `nn.LSTM`'s time." if native else ""
+    others = [row for name in ("torch_cpp", "keras_tensorflow") if (row := data.at(FLOAT64, STEP, name))]
+    other = f" In float64, training took of `nn.LSTM`'s time: {_took(others)}." if others else ""
     return (
         f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
-        f" training and {ratio('cost')(inference)} in inference{age(training)}: the operator was {training.told}."
+        f" training and {ratio('cost')(inference)} in inference ({_when(training)}): the operator was {training.told}."
         f" Use float32 where you can.{other}"
     )
 
@@ -138,26 +169,34 @@ def small(data: Found) -> str | None:
         return None
     seconds = formatting.time_with_interval(base.seconds, base.seconds_low, base.seconds_high)
     return (
-        f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` on oneDNN took {seconds} for an inference; of that,"
-        f" {_took(others)}{age(base)}."
+        f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` took {seconds} for an inference; of that,"
+        f" {_took(others)} ({_when(base)}). How much of it is oneDNN and how much PyTorch was not measured."
+        f" `{others[0].implementation}` can be [used in a program](reference.md#use-one-in-your-program)."
     )
 
 
 def loops(data: Found) -> str | None:
-    """JAX's loops on a CPU, by release."""
+    """JAX's loops on a CPU, by release: did what the oldest took get longer?"""
     rows = data.of_releases
-    rows = rows[rows["implementation"].str.startswith("jax_scan@") & (rows["problem"] == QUICK[0])]
+    rows = rows[rows["implementation"].str.startswith("jax_scan@") & rows["problem"].isin(QUICK)]
     if rows.empty:
         return None
-    said = []
-    for mode, words in ((STEP, "training"), (CALL, "inference")):
-        took = [f"{row.release} {ratio()(row)}" for row in rows[rows["mode"] == mode].itertuples(index=False)]
-        said.append(f"{words}: {', '.join(took)}")
-    oldest = next(rows.itertuples(index=False))
-    word = _word(oldest, turned=True)
+    where = [(mode, problem) for mode in (STEP, CALL) for problem in QUICK]
+    at = {
+        release: {(row.mode, row.problem): row for row in mine.itertuples(index=False)}
+        for release, mine in rows.groupby("release", sort=False)
+    }
+    oldest = next(iter(at.values()))
+    first = next(iter(oldest.values()))
+    words = {at: _word(row, turned=True) for at, row in oldest.items()}
+    longer = [f"{PURPOSES[mode].lower()} at `{problem}`" for (mode, problem), word in words.items() if word == "Yes"]
+    said = "No" if not longer else "Yes" if len(longer) == len(words) else f"Only in {listed(longer)}"
+    head = [f"{PURPOSES[mode]}, `{problem}`" for mode, problem in where]
+    cells = [[release, *(ratio()(mine[key]) if key in mine else "–" for key in where)] for release, mine in at.items()]
     return (
-        f"{word}, for an LSTM at `{QUICK[0]}`. `jax_scan`'s time in an old release over that in"
-        f" {oldest.newest_release}, above 1 where the old one was slower{age(oldest)}: {'; '.join(said)}."
+        f"{said}. `jax_scan`'s time in an old release over that in {first.newest_release} ({_when(first)}). Below 1 it"
+        f" has got slower since. An interval is that of one ratio alone.\n\n"
+        f"{markdown_table(cells, ['release', *head])}"
     )
 
 
@@ -165,33 +204,63 @@ TORCH, JAX, KERAS, ONEDNN = (
     f"https://github.com/{name}/issues/"
     for name in ("pytorch/pytorch", "jax-ml/jax", "keras-team/keras", "uxlfoundation/oneDNN")
 )
-QUESTIONS: Sequence[tuple[str, Sequence[str], str, Callable[[Found], str | None]]] = (
-    ("Is `nn.LSTM` slower on a CPU than TensorFlow and Keras, on IMDB?", (f"{TORCH}94457",), "questions", imdb),
-    ("Is `nn.LSTM` slow on packed rows?", (f"{TORCH}149194",), "cliffs", packed),
-    (
-        "Does `torch.compile` take ever longer with more steps and layers?",
-        tuple(f"{TORCH}{number}" for number in (97155, 185135, 158007, 140845)),
-        "compile",
-        compiling,
+
+
+@dataclass(frozen=True)
+class Question:
+    """What people asked, in which threads and what these say, the preset that measures it, and what answers it."""
+
+    title: str
+    threads: Sequence[str]
+    preset: str
+    answer: Callable[[Found], str | None]
+    claim: str = ""
+
+
+QUESTIONS = (
+    Question(
+        "Is nn.LSTM slower on a CPU than TensorFlow and Keras, on IMDB?",
+        (f"{TORCH}94457",), "questions", imdb,
+        "PyTorch 739 s, Keras 201 s, TensorFlow 135 s, in 2023",
     ),
-    ("Is double precision slower?", (f"{TORCH}65597",), "questions", double),
-    ("Is oneDNN slow at batch 1 and hidden size 32?", (f"{ONEDNN}837",), "questions", small),
-    (
+    Question(
+        "Is nn.LSTM slow on packed rows?",
+        (f"{TORCH}149194",), "cliffs", packed,
+        "backward 4 times as long at 100 steps, 28 times at 1000",
+    ),
+    Question(
+        "Does torch.compile take ever longer with more steps and layers?",
+        tuple(f"{TORCH}{number}" for number in (97155, 185135, 158007, 140845)), "compile", compiling,
+    ),
+    Question(
+        "Is double precision slower?",
+        (f"{TORCH}65597",), "questions", double,
+        "PyTorch is far slower than TensorFlow; its model is `.double()`",
+    ),
+    Question("Is nn.LSTM, which calls oneDNN, slow at batch 1 and hidden 32?", (f"{ONEDNN}837",), "questions", small),
+    Question(
         "Did JAX's loops get slower on a CPU after 0.4.31?",
-        tuple(f"{JAX}{number}" for number in (26021, 36799, 40150)),
-        "releases-jax",
-        loops,
+        tuple(f"{JAX}{number}" for number in (26021, 36799, 40150)), "releases-jax", loops,
     ),
-    ("Is Keras slow on PyTorch?", (f"{KERAS}20902", f"{KERAS}22275"), "published-others", keras),
-)
-"""Each question with its threads, the preset that measures it, and its answer."""
+    Question(
+        "Is Keras slow on PyTorch, on a CPU?",
+        (f"{KERAS}20902", f"{KERAS}22275"), "published-others", keras,
+        "ten times TensorFlow's time, on a GPU",
+    ),
+)  # fmt: skip
 
 
 def answers(reports: Sequence[Report]) -> str:
     """Return the questions that the published runs answer."""
     data, said = found(reports), []
-    for question, threads, preset, answer in QUESTIONS:
-        if words := answer(data):
-            links = ", ".join(f"[#{url.rpartition('/')[2]}]({url})" for url in threads)
-            said.append(f"**{question}** ({links})\n{words}\n`nox -s bench -- --preset {preset}`")
-    return "\n\n".join(said)
+    for each in QUESTIONS:
+        if words := each.answer(data):
+            links = ", ".join(f"[#{url.rpartition('/')[2]}]({url})" for url in each.threads)
+            claim = f": {each.claim}" if each.claim else ""
+            said.append(
+                f"### {each.title}\n\n{words}\n\nAsked in {links}{claim}. `nox -s bench -- --preset {each.preset}`"
+            )
+    machine = composition.machines(reports)[0]
+    cores = count(machine.head.run.metadata.machine.cores or 0, "core")
+    where = f"On {machine.label}, {cores}; a date is that of the run."
+    return "\n\n".join([where, *said] if said else [])

@@ -115,7 +115,7 @@ Start with `torch.nn.LSTM`. In a training step {said}.
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
 - **`nn.LSTM` under `torch.compile`:** at batch 16, training took {compiled[0]} times as long, inference {compiled[1]}.
 {_options(reports)}\
-- **IMDB, double precision, packed rows, compile time, oneDNN, JAX releases:**
+- **IMDB, double precision, packed rows, compile time, oneDNN, JAX releases, Keras on PyTorch:**
   [answers](docs/results.md#what-people-asked-in-issue-trackers).
 - **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
 
