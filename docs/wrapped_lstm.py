@@ -9,7 +9,7 @@ from impls.api import Unsupported
 from impls.families.torch import of_module
 
 FRAMEWORK = "torch"
-TRACK = "tuned"
+TRACK = "tuned"  # or "default": plain code, as the documentation of its framework shows it
 NAMES = {  # torch.nn.LSTM's parameters, whose gates are i, f, g, o: what they are called in Wrapped
     "weight_ih_l0": "mine.weight_ih_l0",  # (4H, I)
     "weight_hh_l0": "mine.weight_hh_l0",  # (4H, H)
