@@ -183,7 +183,7 @@ def loops(data: Found) -> str | None:
         return None
     where = [(mode, problem) for mode in (STEP, CALL) for problem in QUICK]
     at = {
-        str(release): {(row.mode, row.problem): row for row in mine.itertuples(index=False)}
+        str(release): {(str(row.mode), str(row.problem)): row for row in mine.itertuples(index=False)}
         for release, mine in rows.groupby("release", sort=False)
     }
     oldest = next(iter(at.values()))
