@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from benchmarks.record import MEASURED, UNTRUE
+from benchmarks.record import MEASURED, SCHEMA, UNTRUE
 from reports import estimates, peak, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import LIMITS
@@ -14,9 +15,10 @@ CONSTANT = ["track", "digest", "versions", "kernel", "warning", "threads"]
 """Columns that are the same in all replicates of an arm."""
 OF_WORST = ["error", "error_tensor"]
 """Those that are from the round with the largest error. The first call is the median over rounds."""
-OF_REPLICATES = [name for name in MEASURED if name not in ("seconds", "calls_per_sample", "turns")]
-"""What each replicate measures beside the time. The median counts, but of peaks the least: what earlier benchmarks of a
-process left behind differs with their order."""
+NUMBERS = (pa.float64(), pa.int64())
+OF_REPLICATES = [name for name in MEASURED if name != "seconds" and SCHEMA.field(name).type in NUMBERS]
+"""The numbers that each replicate measures beside the time. The median counts, but of peaks the least: what earlier
+benchmarks of a process left behind differs with their order."""
 
 
 def summarise(run: Run) -> pd.DataFrame:

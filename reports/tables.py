@@ -108,9 +108,8 @@ def of_summary(baseline: str) -> Sequence[Column]:
         ),
         Column(
             "peak", "% of peak", where_ok(number("peak_share", formatting.share)), False, 5, "peak_share",
-            note="the operations per second of the products that every LSTM of that problem needs. 100 % is what"
-            " multiply-adds in registers reach on the same threads: no LSTM can be faster. On a GPU it is what one"
-            " large product by PyTorch reaches.",
+            note="the operations per second of the products that every LSTM of that problem needs, as a share of the"
+            " peak that stands above the tables. No LSTM does more than multiply-adds in registers.",
         ),
         Column(
             "cores", "cores", where_ok(number("cores_used", _cores)), False, 8, "cores_used",

@@ -50,7 +50,8 @@ COLUMNS = (
     Column(
         "verdict", "verdict", lambda row: row["time"].verdict, words=True, breakable=False,
         note="slower if at least half the margin, and significant: all levels add up to"
-        f" {100 * FAMILY:g} %. same if the whole interval lies within the margin. Otherwise: unclear.",
+        f" {100 * FAMILY:g} %. faster: the same in the other direction. same if the whole interval lies within the"
+        " margin. Otherwise: unclear.",
     ),
     Column(
         "finds", "finds", _finds, priority=1, breakable=False,

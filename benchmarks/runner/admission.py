@@ -30,7 +30,7 @@ Check = Callable[[Arm, Benchmark, Record], None]
 BEFORE = -1
 """The number of the replicate in the row of an admission."""
 MOST_OPERATIONS = 4e12
-"""So many operations of float32 in a second are ten times what any core of 2026 does."""
+"""So many operations of float32 in a second are more than any core of 2026 does."""
 
 
 def first_row(session: Session, side: Side, name: str, benchmark: Benchmark) -> Record:

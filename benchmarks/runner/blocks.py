@@ -262,7 +262,8 @@ def pressure_seconds() -> float | None:
 def take(arm: Arm, request: requests.TakeTurn) -> Turn:
     """Let an arm take a turn, and fill in when that was, and what was seen; ArmFailed where it took too much."""
     if outside.strayed((arm.pid, *outside.descendants(arm.pid)), arm.cores):
-        arm.bind()  # it was stopped since it was looked at last: another has moved it
+        with contextlib.suppress(OSError):  # where this process may not use them any more either
+            arm.bind()  # it was stopped since it was looked at last: another has moved it
     started, pressure = time.time(), pressure_seconds()
     start, cpu = time.perf_counter(), outside.cpu_seconds(arm.pid)
     taken = arm.ask(request)

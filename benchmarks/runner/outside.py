@@ -60,6 +60,13 @@ def threads(processes: Iterable[int]) -> Iterator[int]:
         yield from map(int, _names(f"/proc/{pid}/task"))
 
 
+def _state(pid: int, thread: int) -> bytes:
+    """Return the state of a thread in a letter (man 5 proc): Z and X are those that have ended."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - as in _names
+        return file.read().rpartition(b")")[2].split()[0]
+    return b"X"
+
+
 def strayed(processes: Iterable[int], cores: Iterable[int]) -> set[int]:
     """Return the processors that threads of processes may use beyond `cores`."""
     allowed, found = set(cores), set[int]()
@@ -73,12 +80,12 @@ def escaped(pid: int, started: Iterable[int]) -> Iterator[str]:
     """Yield the command of each process that a worker has started and that has left its group: it is never stopped."""
     for each in started:
         with contextlib.suppress(ProcessLookupError, psutil.Error):  # it has just ended
-            if os.getpgid(each) != pid:
+            # a process whose first thread has ended reads as a zombie, without its command, while others go on
+            running = any(_state(each, thread) not in b"ZX" for thread in threads([each]))
+            if running and os.getpgid(each) != pid:
                 process = psutil.Process(each)
-                ended = process.status() == psutil.STATUS_ZOMBIE  # or its first thread alone, which had the command
-                if not ended or process.num_threads() > 1:
-                    words = [process.name()] if ended else process.cmdline()
-                    yield f"{one_line(' '.join(words), 80)} (process {each})"
+                words = [process.name()] if process.status() == psutil.STATUS_ZOMBIE else process.cmdline()
+                yield f"{one_line(' '.join(words), 80)} (process {each})"
 
 
 def trouble(pid: int, cores: Sequence[int], pools: Sequence[int] = ()) -> str | None:

@@ -56,7 +56,7 @@ class Turn(msgspec.Struct, kw_only=True):
     position: Int32 | None = None  # in the block's order of turns
     started: float | None = None  # seconds since the epoch
     seconds: float  # of a call: the median of the samples
-    samples: list[float] | None = None  # seconds per call; empty where only p99_seconds and largest_seconds are kept
+    samples: list[float] | None = None  # seconds per call; null where only p99_seconds and largest_seconds are kept
     p99_seconds: float | None = None  # of 1,000 calls, each timed by itself
     largest_seconds: float | None = None  # of the same
     wall_seconds: float | None = None

@@ -8,6 +8,7 @@ from benchmarks import record
 from benchmarks.record import STATUSES, Record, harmless, read_records, write_records
 from benchmarks.worker.timing import Turn
 from impls.core.problem import Problem
+from tests.helpers.records import DATA
 
 
 def test_a_damaged_byte_is_found_and_never_another_time(tmp_path):
@@ -40,6 +41,8 @@ def test_a_run_ends_well_with_these_statuses_and_no_other(gpu, also):
 
 
 def test_a_row_knows_its_problem_and_each_column_has_its_type():
+    kept = [int(path.stem.rpartition("-v")[2]) for path in DATA.glob("records-v*.parquet")]
+    assert max(kept) == record.SCHEMA_VERSION, "tests of reports read a file of each"
     problem = Problem.parse("t3-b2-i4-h5-l6")
     row = Record(run_id="r", implementation="a", workload="w", mode="m", replicate=0, **record.problem_fields(problem))
     known = ("problem", "seq_len", "num_layers", "dtype", "status", "reason")
