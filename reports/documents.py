@@ -38,7 +38,7 @@ def documents(root: Path = ROOT) -> list[Document]:
 
 def _rendered(source: str, text: str, places: Mapping[str, str]) -> Document:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(text)
+    tokens = markdown.parse(re.sub(r"(?m)^<!-- .* -->\n", "", text))  # the marks of blocks
     titles: list[str] = []
     for token, inline in pairwise(tokens):
         if "right" in str(token.attrs.pop("style", "")):  # the page allows no style of a single cell

@@ -108,7 +108,8 @@ def test_every_document_fits_and_axe_finds_nothing(small_site, visit, width, sch
 def test_a_document_links_to_pages_and_not_to_files_of_the_project(tmp_path):
     texts = {
         "CONTRIBUTING.md": "# Contributing\n\n[one](docs/one.md#a-b) [code](impls/x.py) <script>x</script>\n",
-        "docs/one.md": "# One\n\n## `A` b?\n\n[home](../README.md#run), [d](decisions/d.md)\n\n| a |\n|--:|\n| b |\n",
+        "docs/one.md": "# One\n\n## `A` b?\n\n[home](../README.md#run), [d](decisions/d.md)\n\n"
+        "<!-- t -->\n| a |\n|--:|\n| b |\n<!-- end of t -->\n",
         "docs/decisions/d.md": "# D\n\n[up](../one.md) [out](https://example.org/)\n",
     }
     (tmp_path / "docs" / "decisions").mkdir(parents=True)
@@ -119,6 +120,7 @@ def test_a_document_links_to_pages_and_not_to_files_of_the_project(tmp_path):
     for text in ('href="one.html#a-b"', "<a>code</a> &lt;script&gt;"):
         assert text in contributing.html
     assert "style=" not in one.html  # which the page's own policy forbids
+    assert "&lt;!--" not in one.html
     for text in (
         '<h2 id="a-b">',
         '<td class="right">',
