@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK, SMALL
@@ -17,6 +18,7 @@ from reports.parts import cliffs, releases
 from reports.report import PURPOSES, Report
 from reports.tables import ratio
 from reports.today import age
+from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
 STEP, CALL = "train_step", "forward"
 
@@ -51,9 +53,18 @@ def found(reports: Sequence[Report]) -> Found:
             pd.concat(
                 [of(each).assign(day=frames.began(each.run.run_id)) for each in runs], ignore_index=True
             ).sort_values("older", kind="stable")
-            for of in (attrgetter("sound"), cliffs.costs, releases.compared)
+            for of in (attrgetter("sound"), cliffs.costs, _releases)
         )
     )
+
+
+def _releases(report: Report) -> pd.DataFrame:
+    rows = releases.compared(report)
+    return rows.assign(verdict=verdicts(rows) if len(rows) else "")
+
+
+def _ratio(row: Any) -> str:
+    return ratio()(row) + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "")
 
 
 def _word(row: Any, name: str = "ratio", turned: bool = False) -> str:
@@ -68,7 +79,7 @@ def _when(row: Any) -> str:
 
 
 def _took(rows: Sequence[Any]) -> str:
-    return listed([f"`{row.implementation}` {ratio()(row)}" for row in rows])
+    return listed([f"`{row.implementation}` {_ratio(row)}" for row in rows])
 
 
 def _steps(data: Found, problem: str, names: Sequence[str], turned: bool) -> tuple[str, list[Any]] | None:
@@ -97,25 +108,29 @@ def keras(data: Found) -> str | None:
     said = _steps(data, QUICK[0], ("keras_torch", "keras_jax", "keras_tensorflow"), False)
     if said is None:
         return None
-    return f"{said[0]} `nn.LSTM` itself is 1."
+    took = {row.implementation: row.ratio for row in said[1]}
+    times = took["keras_torch"] / took.get("keras_tensorflow", np.nan)
+    return said[0] + ("" if np.isnan(times) else f" So about {times:.1f} times as long as on TensorFlow.")
 
 
 def packed(data: Found) -> str | None:
     """Rows of different lengths, and of equal ones."""
-    row, equal = (_first(data.costs, f"{QUICK[0]}{each}", STEP, "torch_lstm") for each in ("-var", "-even"))
+    at = (("-var", STEP), ("-even", STEP), ("-var", CALL))
+    row, equal, called = (_first(data.costs, f"{QUICK[0]}{option}", mode, "torch_lstm") for option, mode in at)
     if row is None:
         return None
     word = _word(row, "cost")
+    inference = f", inference {ratio('cost')(called)}" if called else ""
     said = (
-        f"{word}. At `{row.problem}`, training took {ratio('cost')(row)} times as long as with full rows"
+        f"{word}. At `{row.problem}`, training took {ratio('cost')(row)} times as long as with full rows{inference}"
         f" ({_when(row)}): the operator was {row.told}. Longer sequences were not measured."
     )
     if equal is not None:
         said += f" Packed rows of equal length took {ratio('cost')(equal)}: the operator was {equal.told}."
     if word == "Yes":
         said += (
-            " So it is PyTorch, not your code. Do not pack: in one direction, pad the rows, and leave out what lies"
-            " beyond a row's end. Or put rows of one length into a batch."
+            " So it is PyTorch, not your code. Do not pack: in one direction, pad the rows, and take h at each"
+            " row's end. Or put rows of one length into a batch."
         )
     return said
 
@@ -136,7 +151,8 @@ def compiling(data: Found) -> str | None:
     ratios = [row.ratio for row in rows]
     if all(row.ratio_low > 1 for row in rows):
         said += (
-            f" Then a step takes {min(ratios):.2f} to {max(ratios):.2f} × `nn.LSTM`'s time: leave the LSTM out of it."
+            f" Then a step takes {min(ratios):.2f} to {max(ratios):.2f} × `nn.LSTM`'s time: leave the LSTM out, as"
+            " it is by default (`torch._dynamo.config.allow_rnn`)."
         )
     return said
 
@@ -152,7 +168,7 @@ def double(data: Found) -> str | None:
     if any(row is None for row in rows):
         return None
     training, inference = rows
-    others = [row for name in ("torch_cpp", "keras_tensorflow") if (row := data.at(FLOAT64, STEP, name))]
+    others = [row for name in ("torch_cpp", "keras_jax", "keras_tensorflow") if (row := data.at(FLOAT64, STEP, name))]
     other = f" In float64, training took of `nn.LSTM`'s time: {_took(others)}." if others else ""
     return (
         f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
@@ -190,16 +206,16 @@ def loops(data: Found) -> str | None:
     }
     oldest = next(iter(at.values()))
     first = next(iter(oldest.values()))
-    words = {at: _word(row, turned=True) for at, row in oldest.items()}
-    longer = [f"{PURPOSES[mode].lower()} at `{problem}`" for (mode, problem), word in words.items() if word == "Yes"]
-    said = f"Only in {listed(longer)}" if longer else "Unclear"
-    if len(kinds := set(words.values())) == 1:
-        said = kinds.pop()
+    slower = [key for key, row in oldest.items() if row.verdict == FASTER]  # the old one is faster
+    longer = [f"{PURPOSES[mode].lower()} at `{problem}`" for mode, problem in slower]
+    said = f"Only in {listed(longer)}" if longer else "Not clearly"
+    if len(kinds := {row.verdict for row in oldest.values()}) == 1:
+        said = {FASTER: "Yes", SLOWER: "No"}.get(kinds.pop(), said)
     head = [f"{PURPOSES[mode]}, `{problem}`" for mode, problem in where]
-    cells = [[release, *(ratio()(mine[key]) if key in mine else "–" for key in where)] for release, mine in at.items()]
+    cells = [[release, *(_ratio(mine[key]) if key in mine else "–" for key in where)] for release, mine in at.items()]
     return (
         f"{said}. `jax_scan`'s time in an old release over that in {first.newest_release} ({_when(first)}). Below 1 it"
-        f" has got slower since. An interval is that of one ratio alone.\n\n"
+        f" has got slower since.\n\n"
         f"{markdown_table(cells, ['release', *head])}"
     )
 

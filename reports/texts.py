@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks import ROOT, processors
+from benchmarks.calibration.real_gates import span
 from benchmarks.cases import PUBLISHED as SHAPES
 from benchmarks.cases import QUICK
 from benchmarks.record import SCHEMA, TURN, Record
@@ -78,8 +79,8 @@ def _measured(report: Report) -> str:
     """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; torch 2.13.0, jax 0.10.2; 2026-11-29`."""
     machine = report.run.metadata.machine
     words = f"{processors.words(machine)}, {count(machine.cores or 0, 'core')}"
-    often = f"{count(len(report.run.rounds), 'round')}, the last on " if len(report.run.rounds) > 1 else ""
-    return f"{words}; {torch_and_jax(report.run)}; {often}{frames.began(report.run.run_id)}"
+    often = f"{count(len(report.run.rounds), 'round')}, " if len(report.run.rounds) > 1 else ""
+    return f"{words}; {torch_and_jax(report.run)}; {often}{span(sorted(map(frames.began, report.run.rounds)))}"
 
 
 def _faster(rows: dict[str, Any]) -> list[Any]:
@@ -103,6 +104,8 @@ def fastest(reports: Sequence[Report]) -> str:
     inference = [f"`{row.implementation}` took {tables.ratio()(row)}" for row in _faster(called[QUICK[1]])[:2]]
     compiled = [_cell(rows[QUICK[0]].get("torch_lstm_compiled")) for rows in (at, called)]
     measured = _measured(here[0]) + ("" if mark else "".join(ages))
+    apart = [f"`{name}`" for name in NAMED if any(name in rows and rows[name].number for rows in at.values())]
+    measured += f"; {listed(apart)}: another run" if apart else ""
     return f"""\
 Start with `torch.nn.LSTM`. In a training step {said}.
 
@@ -110,7 +113,7 @@ Start with `torch.nn.LSTM`. In a training step {said}.
 
 64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. **Bold**: clearly faster.
 *{UNCLEAR}*: not certain, since many were compared. Another processor may differ.
-[All {count(len(_lstms()), "implementation")}, shapes and machines](docs/results.md).
+[All implementations, shapes and machines](docs/results.md).
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
 - **`nn.LSTM` under `torch.compile`:** at batch 16, training took {compiled[0]} times as long, inference {compiled[1]}.

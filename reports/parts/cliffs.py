@@ -22,7 +22,7 @@ from reports.verdict import FASTER, SLOWER, UNCLEAR
 OPTIONS: Mapping[str, tuple[Any, str]] = {
     "dtype": ("float32", "{dtype}"),
     "resets": (False, "state starts anew"),
-    "dropout": (False, "dropout"),
+    "dropout": (False, "dropout, over {num_layers} layers"),
     "batch_first": (False, "batch first"),
     "lengths": (False, "unequal packed rows"),
     "proj_size": (0, "projection to {proj_size}"),

@@ -94,7 +94,7 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
         "unequal packed rows": ("50.0", "another, silently"),
         "projection to 1": ("3.00", "another, with a warning"),
         "2 layers": ("2.00", "the same"),
-        "dropout": ("1.10", "the same"),
+        "dropout, over 2 layers": ("1.10", "the same"),
     }
     assert {cost for (_, name), (cost, _) in found.items() if name == "other"} == {"1.00"}
     assert "With unequal packed rows, base takes 50.0 ×" in answer.sentence

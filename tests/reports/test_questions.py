@@ -59,7 +59,7 @@ def test_releases_are_told_from_the_oldest_to_the_newest(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("at_batch_1", "said"), [(4e-3, "Yes."), (5e-4, "Only in training at `t64-b16-i128-h128`."), (None, "Unclear.")]
+    ("at_batch_1", "said"), [(4e-3, "Yes."), (5e-4, "Only in training at `t64-b16-i128-h128`."), (None, "Not clearly.")]
 )
 def test_where_loops_got_slower_is_told(tmp_path, at_batch_1, said):
     rows = []
