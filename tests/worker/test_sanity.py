@@ -183,6 +183,12 @@ def test_a_result_that_is_computed_each_time_that_it_is_read_is_found_and_a_conv
     sanity.check_reading(0.002, finish, 0.002)
     sanity.check_reading(9e-5, finish, 1e-6)
 
+    def interrupted(seconds):
+        machine.wait(0.016)
+        return finish(seconds)
+
+    sanity.check_reading(9e-5, interrupted, 1e-6)
+
 
 def calls(machine, at_first, again):
     """A mode that takes so many seconds in its first call on a state, and in others; and how to make a state."""
