@@ -18,7 +18,7 @@ from reports.parts import cliffs, releases
 from reports.report import PURPOSES, Report
 from reports.tables import ratio
 from reports.today import age
-from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
+from reports.verdict import FASTER, SLOWER, UNCLEAR
 
 STEP, CALL = "train_step", "forward"
 
@@ -53,14 +53,9 @@ def found(reports: Sequence[Report]) -> Found:
             pd.concat(
                 [of(each).assign(day=frames.began(each.run.run_id)) for each in runs], ignore_index=True
             ).sort_values("older", kind="stable")
-            for of in (attrgetter("sound"), cliffs.costs, _releases)
+            for of in (attrgetter("sound"), cliffs.costs, releases.compared)
         )
     )
-
-
-def _releases(report: Report) -> pd.DataFrame:
-    rows = releases.compared(report)
-    return rows.assign(verdict=verdicts(rows) if len(rows) else "")
 
 
 def _ratio(row: Any) -> str:

@@ -17,7 +17,7 @@ from reports.verdict import FASTER, verdicts
 def compared(report: Report) -> pd.DataFrame:
     """Return the row of each release but the newest, with the ratio of its time to the newest's, oldest first.
 
-    Further columns: file, newest, release and newest_release, such as `jax 0.4.31`.
+    Further columns: file, newest, release and newest_release, such as `jax 0.4.31`; verdict, as of a run's ratios.
     """
     rows = report.sound[[*ARM, "versions", "older", "position", "where"]]
     rows = rows.assign(file=file_of(rows["implementation"]))
@@ -26,7 +26,8 @@ def compared(report: Report) -> pd.DataFrame:
     rows["release"] = [name.partition("@")[2].replace("==", " ") for name in rows["implementation"]]
     for name, of in (("newest", "implementation"), ("newest_release", "release")):
         rows[name] = rows.groupby("file")[of].transform("last")
-    return pair_ratios(report, rows[rows["implementation"] != rows["newest"]], "newest")
+    found = pair_ratios(report, rows[rows["implementation"] != rows["newest"]], "newest")
+    return found.assign(verdict=verdicts(found) if len(found) else "")
 
 
 def make(report: Report) -> Iterator[Answer]:
@@ -34,7 +35,6 @@ def make(report: Report) -> Iterator[Answer]:
     found = compared(report)
     if found.empty:
         return
-    found = found.assign(verdict=verdicts(found))
     slower = found[found["verdict"] == FASTER]
     said = "No older release is clearly faster than the newest."
     if len(slower):
