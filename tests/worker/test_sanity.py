@@ -9,31 +9,29 @@ from benchmarks.worker import sanity, timing
 
 
 class Machine:
-    """A thread's clock, its processor time, and a device.
+    """A thread's clock, the waits of it and of all threads, and a device.
 
     Where it is busy, the kernel gives the thread's processor to others for 12 ms after each 2.5 ms of work.
     """
 
     def __init__(self, busy):
-        self.now = self.cpu = self.due = self.used = 0.0
-        self.switches = 0
-        self.waited = 0.0
+        self.now = self.due = self.used = self.waited = self.mine = 0.0
         self.busy = busy
 
     def work(self, seconds):
         """Compute."""
         self.now += seconds
-        self.cpu += seconds
         self.used += seconds
         while self.busy and self.used > 0.0025:
             self.used -= 0.0025
-            self.wait(0.012)
-            self.switches += 1
+            self.now += 0.012
+            self.waited += 0.012
+            self.mine += 0.012
 
     def wait(self, seconds):
-        """Be ready, and have no processor."""
+        """Wait for two other threads of it, which are ready and have no processor."""
         self.now += seconds
-        self.waited += seconds
+        self.waited += 2 * seconds
 
     def submit(self, seconds):
         """Have the device, or another thread, work after what it was given before."""
@@ -53,11 +51,8 @@ class Machine:
 @pytest.fixture(params=[False, True], ids=["quiet", "busy"])
 def machine(request, monkeypatch):
     made = Machine(request.param)
-    for module in (sanity, timing):
-        monkeypatch.setattr(module, "perf_counter", lambda: made.now)
-    monkeypatch.setattr(sanity, "thread_time", lambda: made.cpu)
-    monkeypatch.setattr(sanity, "switches", lambda: made.switches)
-    monkeypatch.setattr(sanity, "waited", lambda: made.waited)
+    monkeypatch.setattr(timing, "perf_counter", lambda: made.now)
+    monkeypatch.setattr(sanity, "waited", lambda thread=None: made.waited if thread is None else made.mine)
     monkeypatch.setattr(sanity, "sleep", made.pause)
     return made
 
@@ -107,6 +102,16 @@ LEFT = {
 HONEST = {
     "it waits for its work": lambda m: (lambda _: (m.submit(0.002), m.drain()), m.drain, 0.002),
     "a costly conversion": lambda m: (lambda _: m.work(5e-4), lambda _: m.work(0.0015), 5e-4),
+    "a conversion whose threads get no processor at first": lambda m: (
+        lambda _: (m.work(5e-4), [0.004])[1],
+        lambda first: first and m.wait(first.pop()),
+        5e-4,
+    ),
+    "a conversion whose threads get no processor later": lambda m: (
+        lambda _: m.work(5e-4),
+        lambda _: m.wait(0.016 if next(NUMBERS) % 2 else 0),
+        5e-4,
+    ),
     "a reading that is now and then long": lambda m: (
         lambda _: None,
         lambda _: m.work(now_and_then(0, 0.002, 6)),
@@ -146,7 +151,7 @@ def test_an_honest_call_is_not_accused(machine, case):
 @pytest.mark.parametrize("machine", [True], ids=["busy"], indirect=True)
 def test_a_busy_machine_would_accuse_an_honest_call_by_the_clock_alone(machine, monkeypatch):
     """The control of the test above."""
-    monkeypatch.setattr(sanity, "switches", lambda: 0)
+    monkeypatch.setattr(sanity, "waited", lambda thread=None: 0.0)
     call, finish, seconds = HONEST["a costly conversion"](machine)
     with pytest.raises(sanity.Suspicious):
         sanity.check_left(call, None, finish, seconds, DISTURBED)
