@@ -92,7 +92,8 @@ TRAINED_BY = ("torch_lstm", "torch_lstm_native", "torch_cell", "torch_cpp", "jax
 
 SMALL = "t63-b1-i24-h32-bi"
 FLOAT64 = "t32-b32-i4-h64-l3-float64"
-"""Shapes of oneDNN#837 and pytorch/pytorch#65597."""
+LONG = "t1000-b32-i64-h64"
+"""Shapes of oneDNN#837 and pytorch/pytorch#65597, and a sequence as long as in pytorch/pytorch#149194."""
 COMPILED = (*(f"t{steps}-b16-i64-h64" for steps in (16, 32, 64, 128)), "t32-b16-i64-h64-l2")
 """What torch.compile takes, by steps and layers: pytorch/pytorch#97155, #185135."""
 
@@ -113,11 +114,11 @@ PRESETS = {
     ),
     # what people asked in issue trackers: docs/results.md has the answers
     "questions": Preset(
-        (IMDB, SMALL, FLOAT64.removesuffix("-float64"), FLOAT64),
+        (IMDB, SMALL, FLOAT64.removesuffix("-float64"), FLOAT64, LONG, f"{LONG}-var"),
         TRAINED,
         4,
         4,
-        ("torch_lstm", "torch_cpp", "jax_scan", "keras_tensorflow", "keras_jax", "keras_torch"),
+        ("torch_lstm", "torch_lstm_native", "torch_cpp", "jax_scan", "keras_tensorflow", "keras_jax", "keras_torch"),
     ),
     "compile": Preset(COMPILED, TRAINED, 4, 2, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
