@@ -10,7 +10,7 @@ from impls.core import command_line
 with command_line.starting():
     import click
 
-    from benchmarks.options import Group, version_option
+    from benchmarks.options import version_option
 
 COMMANDS = {
     "bench": "benchmarks.run",
@@ -25,7 +25,7 @@ OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GI
 """What git sets for its hooks: every repository would be taken for that of the hook."""
 
 
-class Commands(Group):
+class Commands(click.Group):
     """Commands whose modules are imported when they are called: all together take a second."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it

@@ -140,29 +140,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 version_option = click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
 )
-OLD_NAMES = {
-    "run": "bench", "gpu-check": "gpu_check", "verdict": "collect", "build": "report",
-    "--sessions": "--rounds", "--twins": "--even-if-same",
-}  # fmt: skip
-"""Commands and options of earlier versions, with their present names. They go on working until 1.0."""
-
-
-def present(word: str) -> str:
-    """Return a word of a command line with the present name, and say it where that is not the one that was given."""
-    old, equals, value = word.partition("=")
-    if old in OLD_NAMES:
-        command_line.say(f"note: {old} is called {OLD_NAMES[old]} now", err=True)
-    return OLD_NAMES.get(old, old) + equals + value
-
-
-class Group(click.Group):
-    """Commands by their present names or their old ones."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command as click does."""
-        return super().resolve_command(ctx, [present(args[0]), *args[1:]])
 
 
 class TypedOption(click.Option):
@@ -182,11 +159,7 @@ class TypedOption(click.Option):
 
 
 class TypedCommand(click.Command):
-    """A command of TypedOptions: help has the advanced ones below the others, and old names go on working."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as click does, with the present name of each option."""
-        return super().parse_args(ctx, [present(word) if word.startswith("--") else word for word in args])
+    """A command of TypedOptions: help has the advanced ones below the others."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in two parts."""

@@ -14,7 +14,7 @@ try:
         import pandas as pd
 
         from benchmarks import tables
-        from benchmarks.options import Group, version_option
+        from benchmarks.options import version_option
         from benchmarks.scratch import scratch
         from benchmarks.tables import output
         from benchmarks.words import count, listed
@@ -32,7 +32,7 @@ except ModuleNotFoundError as error:
 TOGETHER = Path("runs") / "report"
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @version_option
 def cli() -> None:
     """Tables, charts and the page of measured runs."""

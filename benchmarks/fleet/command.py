@@ -17,7 +17,6 @@ from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.folder import LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
-from benchmarks.options import OLD_NAMES, Group
 from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
 from benchmarks.tables import output
@@ -29,12 +28,12 @@ TIMEOUTS = 4
 """How often a run may reach its time limit and go on; at the next time it is given up."""
 
 
-class Starting(Group):
+class Starting(click.Group):
     """A group whose command is `start` where none is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does."""
-        if not args or args[0] not in (*self.commands, *OLD_NAMES, "-h", "--help"):
+        if not args or args[0] not in (*self.commands, "-h", "--help"):
             args = ["start", *args]
         return super().parse_args(ctx, args)
 

@@ -79,14 +79,6 @@ def test_an_out_that_holds_a_run_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-@pytest.mark.parametrize(("package", "old", "new"), [("benchmarks", "run", "bench"), ("reports", "build", "report")])
-def test_an_old_name_of_a_command_goes_on_working_and_the_new_one_is_said(package, old, new):
-    done = CliRunner().invoke(cli(package), [old, "--help"])
-    assert done.exit_code == 0
-    assert f" {new} [OPTIONS]" in done.stdout
-    assert done.stderr == f"note: {old} is called {new} now\n"
-
-
 def case(path, problem="t4-b2-i3-h5", **changes):
     parsed = Problem.parse(problem)
     inputs = make_inputs(parsed).arrays().copy()
