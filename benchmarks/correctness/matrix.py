@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.cases import AGREE_PART_PROBLEMS, AGREE_PROBLEMS, Benchmark
+from benchmarks.cases import AGREE_PART_PROBLEMS, Benchmark
 from benchmarks.machine import gpu_model
 from benchmarks.options import Options
 from benchmarks.progress import Advance
@@ -44,10 +44,8 @@ class Matrix:
         self.benchmarks: dict[str, list[Benchmark]] = {}
         workloads = options.workloads or WORKLOADS
         for problem in problems:
-            left_out = {"stream"} if problem.not_streamed and not options.workloads else set()
-            whole = problem.id in {*AGREE_PROBLEMS} - {*AGREE_PART_PROBLEMS}
-            left_out |= {"cell", "train", "stream"} if whole else set()
-            if compared := [workload for workload in workloads if workload not in left_out]:
+            every = options.problems or problem.id in AGREE_PART_PROBLEMS
+            if compared := [workload for workload in workloads if every or workload in ("sequence", "model")]:
                 self.benchmarks[problem.id] = [
                     Benchmark(problem, workload, MODES_OF[workload][0]) for workload in compared
                 ]

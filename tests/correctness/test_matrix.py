@@ -16,6 +16,7 @@ from benchmarks.options import Options
 from benchmarks.runner.sides import version_of
 from benchmarks.tables import CleanConsole
 from benchmarks.worker import extremes
+from impls.core.contract import WORKLOADS
 from impls.core.problem import Problem
 from impls.core.registry import resolve
 from tests.helpers.markdown import cells_of
@@ -67,14 +68,20 @@ def test_a_matrix_is_good_if_something_agrees_and_nothing_failed(statuses, gpu, 
 
 def test_a_step_is_compared_on_few_of_its_own_problems_and_half_precision_on_no_extremes():
     options = Options(workloads=("cell", "sequence"))
-    made = Matrix([], [Problem.parse(text) for text in (*AGREE_PROBLEMS, "t2-b2-i3-h4")], ("bfloat16",), options)
+    made = Matrix([], [Problem.parse(text) for text in AGREE_PROBLEMS], ("bfloat16",), options)
     compared = [benchmark.workload for column in made.benchmarks.values() for benchmark in column]
-    assert compared.count("sequence") == len(AGREE_PROBLEMS) + 1 + len(extremes.EXTREMES)
-    assert compared.count("cell") == 4 + 1
+    assert compared.count("sequence") == len(AGREE_PROBLEMS) + len(extremes.EXTREMES)
+    assert compared.count("cell") == 4
     assert "x-huge" in made.columns_of("float64")
     assert "x-huge" not in made.columns_of("bfloat16")
-    steps = Matrix([], [Problem.parse(AGREE_PROBLEMS[0])], ("float32",), Options(workloads=("cell",)))
-    assert set(steps.benchmarks) <= {AGREE_PROBLEMS[0]}
+
+
+@pytest.mark.parametrize("given", [("cell",), ()])
+def test_a_problem_that_is_given_is_compared_in_every_workload_that_is_asked_for(given):
+    options = Options(problems=AGREE_PROBLEMS[:1], workloads=given)
+    made = Matrix([], [Problem.parse(AGREE_PROBLEMS[0])], ("float32",), options)
+    assert [each.workload for each in made.benchmarks.pop(AGREE_PROBLEMS[0])] == [*(given or WORKLOADS)]
+    assert bool(made.benchmarks) is not bool(given), "extremes are of a sequence"
 
 
 def test_a_reason_is_told_once_for_all_dtypes_and_columns_that_have_it():
