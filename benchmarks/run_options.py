@@ -83,6 +83,7 @@ def code_used(implementations: list[Implementation], weights: str | None) -> dic
     paths += [*(ROOT / "benchmarks").rglob("*.py"), *([Path(weights)] if weights else [])]
     for each in implementations:
         paths += [each.path] if each.own else each.path.parent.glob("*.py")
+    paths = [path for path in paths if path.is_file() and os.access(path, os.R_OK)]  # no lock of an editor
     digests = {os.path.relpath(path, ROOT) if ROOT in path.parents else str(path): file_digest(path) for path in paths}
     return digests | {f"the version of {each.name}": versions_of(each) for each in implementations if not each.requires}
 

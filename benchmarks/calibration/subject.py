@@ -83,7 +83,8 @@ class Subject:
         """Return what a pool of its replicates is of, with the code of the file from elsewhere and beside it."""
         folder, code = self.snapshots[-1] / GIVEN, ""
         if self.given is not None:
-            code = digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py")})[:8]
+            files = (path for path in folder.rglob("*.py") if path.is_file())
+            code = digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in files})[:8]
         return Identity(machine, tuple(sorted(self.names)), self.problem, self.modes, code)
 
     def copied(self, place: Path, changes: Changes) -> dict[str, Version]:

@@ -160,9 +160,10 @@ def test_a_run_goes_on_with_its_own_options(begun, tmp_path):
 
 @pytest.fixture
 def file(tmp_path):
-    """An implementation from elsewhere, with a module beside it."""
+    """An implementation from elsewhere, with a module beside it, and what looks like one."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "helper.py").write_text("before")
+    (tmp_path / "mine" / ".#my_lstm.py").symlink_to("me@here.1:2")  # as Emacs has it while a buffer is not saved
     path = tmp_path / "mine" / "my_lstm.py"
     path.write_text('FRAMEWORK = "numpy"\nTRACK = "default"\n\ndef prepare(problem, weights, device, workload): ...\n')
     return path

@@ -147,6 +147,7 @@ def mine(tmp_path):
     folder.mkdir()
     (folder / "mine.py").write_text(MINE)
     (folder / "beside.txt").write_text("goes into the snapshot too")
+    (folder / ".#mine.py").symlink_to("me@here.1:2")  # as Emacs has it while a buffer is not saved
     (folder / "torch_lstm.py").write_text("what lies beside is never taken for one of this suite's")
     (folder / ".gitignore").write_text("ignored.py")
     (folder / "ignored.py").write_text(MINE)
