@@ -16,7 +16,6 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.correctness.case import Case, Fault
-from benchmarks.correctness.variants import VARIANTS
 from benchmarks.worker import agreement, extremes
 from impls.core import adam, reference
 from impls.core.contract import Prepared
@@ -29,8 +28,6 @@ from impls.core.weights import Array, Inputs, Weights, make_weights
 PROBLEM = Problem.parse("t5-b4-i8-h8")
 """I = H, so that a transposed matrix still fits."""
 
-PROBLEM_OF_LENGTHS = Problem.parse("t5-b4-i8-h8-bi-var")
-PROBLEM_OF_LAYERS = Problem.parse("t5-b4-i8-h8-l2-bi")
 PROBLEM_OF_MEMORY = Problem.parse("t64-b2-i8-h64")
 
 SEED = 11
@@ -113,65 +110,85 @@ def first_half(case: Case) -> Results:
     return case.run() | {name: alone[name] for name in ("grad_h0", "grad_c0")}
 
 
+def dropped_anyway(case: Case) -> Results:
+    """Something is dropped in inference too."""
+    kept = np.arange(case.problem.hidden_size) % 2 / (1 - case.inputs.dropout)
+    return case.run({"weight_ih_l1": case.weights["weight_ih_l1"] * kept} if case.inputs.dropout else {})
+
+
 def _decaying(problem: Problem, weights: Weights, inputs: Inputs, right: Any = reference.run_model) -> Results:
     """The model's results with 1e-3 of each weight added to its gradient."""
     results: Results = right(problem, weights, inputs)
     return results | {f"grad_{name}": results[f"grad_{name}"] + 1e-3 * weights[name] for name in weights}
 
 
-CONTROLS: dict[str, Fault] = {
-    "gates_swapped": gates_swapped,
-    # bias_hh left out
-    "bias_dropped": lambda case: case.run({"bias_hh_l0": 0 * case.weights["bias_hh_l0"]}),
-    # no gradient through the last hidden state, as after a stray detach()
-    "gradient_detached": lambda case: case.gradients_of(case.run(d_h_n=0 * case.inputs.d_h_n)),
-    "matrix_transposed": matrix_transposed,
-    # a single weight off by 1e-3; where the tolerance is larger, by 50 times the tolerance
-    "weight_off": lambda case: case.run(
-        {"weight_ih_l0": _off(case.weights["weight_ih_l0"], (3, 2), max(1e-3, 50 * case.tolerance))}
-    ),
-    # the output in one element off by 1.1 times the tolerance
-    "just_above": lambda case: case.changed(
-        "output", lambda output: _off(output, (1, 2, 3), 1.1 * case.tolerance * np.abs(output).max())
-    ),
-    # a single NaN in each result
-    "one_nan": lambda case: {name: _off(value, (-1,) * value.ndim, np.nan) for name, value in case.run().items()},
-    "axis_dropped": axis_dropped,
+FAULTS: dict[Problem, dict[str, Fault]] = {
+    PROBLEM: {
+        "gates_swapped": gates_swapped,
+        # bias_hh left out
+        "bias_dropped": lambda case: case.run({"bias_hh_l0": 0 * case.weights["bias_hh_l0"]}),
+        # no gradient through the last hidden state, as after a stray detach()
+        "gradient_detached": lambda case: case.gradients_of(case.run(d_h_n=0 * case.inputs.d_h_n)),
+        "matrix_transposed": matrix_transposed,
+        # a single weight off by 1e-3; where the tolerance is larger, by 50 times the tolerance
+        "weight_off": lambda case: case.run(
+            {"weight_ih_l0": _off(case.weights["weight_ih_l0"], (3, 2), max(1e-3, 50 * case.tolerance))}
+        ),
+        # the output in one element off by 1.1 times the tolerance
+        "just_above": lambda case: case.changed(
+            "output", lambda output: _off(output, (1, 2, 3), 1.1 * case.tolerance * np.abs(output).max())
+        ),
+        # a single NaN in each result
+        "one_nan": lambda case: {name: _off(value, (-1,) * value.ndim, np.nan) for name, value in case.run().items()},
+        "axis_dropped": axis_dropped,
+    },
+    Problem.parse("t5-b4-i8-h8-bi-var"): {
+        # every row as long as seq_len
+        "lengths_ignored": lambda case: case.run(lengths=None),
+        "padding_in_output": padding_in_output,
+        "reversed_with_padding": reversed_with_padding,
+        # the cotangent of the output beyond a row's length reaches the gradient of x there
+        "padding_in_gradient": lambda case: case.changed(
+            "grad_x", lambda grad: np.where(case.inside, grad, case.inputs.d_output[:, :, : grad.shape[2]])
+        ),
+    },
+    Problem.parse("t5-b4-i8-h8-l2-bi"): {
+        # the reverse direction comes first in the output
+        "directions_swapped": lambda case: case.changed(
+            "output", lambda output: np.roll(output, case.problem.hidden_size, axis=2)
+        ),
+        # the final states of the last layer come first
+        "layers_swapped": lambda case: case.changed("c_n", lambda c_n: np.roll(c_n, case.problem.directions, axis=0)),
+        # no gradient of the output reaches the weights of the first layer: as where layers are differentiated apart
+        "layer_not_fed_back": lambda case: case.gradients_of(case.run(d_output=0 * case.inputs.d_output), "_l0"),
+    },
+    # would pass in float32 if no unit remembered
+    PROBLEM_OF_MEMORY: {"last_half": last_half, "windows": windows, "first_half": first_half},
+    # the first numbers of h in place of its projection
+    Problem.parse("t5-b4-i8-h8-p4"): {
+        "not_projected": lambda case: case.run({"weight_hr_l0": np.eye(*case.weights["weight_hr_l0"].shape)})
+    },
+    # the output is time-major still; T = B, so that swapped axes fit
+    Problem.parse("t4-b4-i8-h8-first"): {
+        "output_not_swapped": lambda case: case.changed("output", lambda output: output.swapaxes(0, 1))
+    },
+    Problem.parse("t5-b4-i8-h8-l2-drop"): {"dropped_in_inference": dropped_anyway, "nothing_dropped": Case.run},
+    Problem.parse("t6-b3-i8-h8-resets"): {
+        "reset_ignored": lambda case: case.run(resets=None),
+        "reset_late": lambda case: case.run(resets=np.roll(case.resets, 1, axis=0)),
+        # where a row starts anew, all do: as where a sequence is split for all at once
+        "reset_of_all_rows": lambda case: case.run(resets=case.resets | case.resets.any(axis=1, keepdims=True)),
+        # gradients go through a reset
+        "reset_not_in_backward": lambda case: case.gradients_of(case.run(resets=None)),
+    },
 }
-
-LENGTHS: dict[str, Fault] = {
-    # every row as long as seq_len
-    "lengths_ignored": lambda case: case.run(lengths=None),
-    "padding_in_output": padding_in_output,
-    "reversed_with_padding": reversed_with_padding,
-    # the cotangent of the output beyond a row's length reaches the gradient of x there
-    "padding_in_gradient": lambda case: case.changed(
-        "grad_x", lambda grad: np.where(case.inside, grad, case.inputs.d_output[:, :, : grad.shape[2]])
-    ),
-}
-"""What must be refused at PROBLEM_OF_LENGTHS."""
-LAYERS: dict[str, Fault] = {
-    # the reverse direction comes first in the output
-    "directions_swapped": lambda case: case.changed(
-        "output", lambda output: np.roll(output, case.problem.hidden_size, axis=2)
-    ),
-    # the final states of the last layer come first
-    "layers_swapped": lambda case: case.changed("c_n", lambda c_n: np.roll(c_n, case.problem.directions, axis=0)),
-    # no gradient of the output reaches the weights of the first layer: as where layers are differentiated apart
-    "layer_not_fed_back": lambda case: case.gradients_of(case.run(d_output=0 * case.inputs.d_output), "_l0"),
-}
-"""What must be refused at PROBLEM_OF_LAYERS."""
-MEMORY: dict[str, Fault] = {"last_half": last_half, "windows": windows, "first_half": first_half}
-"""What must be refused at PROBLEM_OF_MEMORY, and would pass in float32 if no unit remembered."""
+"""What must be refused at each problem."""
 STREAM: dict[str, Callable[[int, Inputs, Inputs], Inputs]] = {
     "state_not_kept": lambda _, __, first: first,
     "state_reset": lambda calls, kept, first: kept if calls % 1000 else first,
     "only_c_kept": lambda _, kept, first: dataclasses.replace(kept, h0=first.h0),
 }
 """What must be refused of a stream: a call's inputs by the number of calls before it, those kept, and the first."""
-FAULTS = {
-    PROBLEM: CONTROLS, PROBLEM_OF_LENGTHS: LENGTHS, PROBLEM_OF_LAYERS: LAYERS, PROBLEM_OF_MEMORY: MEMORY, **VARIANTS,
-}  # fmt: skip
 INFERENCE = ("dropped_in_inference",)
 """Those that are wrong in `forward`. The others are checked in `train_step`; in int8, which infers only, all are."""
 TRAINING = (

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from benchmarks.cases import AGREE_PROBLEMS, Benchmark
 from benchmarks.correctness import controls
 from benchmarks.correctness.case import Case
-from benchmarks.correctness.variants import VARIANTS
 from benchmarks.worker import agreement
 from impls.core import reference
 from impls.core.contract import MODES_OF, WORKLOADS, Prepared
@@ -49,9 +48,9 @@ def test_every_negative_control_is_refused(dtype):
     assert "after 1003" in refused["state_reset"]
 
 
-def test_without_faults_the_controls_of_variants_pass():
+def test_without_faults_the_controls_pass():
     """Each is refused for its fault, and for nothing else."""
-    for problem in VARIANTS:
+    for problem in controls.FAULTS:
         weights = make_weights(problem)
         want = agreement.expected(problem, "sequence", weights)
         right = controls.prepare(Case.run, problem, weights)
@@ -77,7 +76,7 @@ def test_only_weights_that_remember_show_that_most_of_a_sequence_is_ignored():
     problem = controls.PROBLEM_OF_MEMORY
     forget = make_weights(problem.replace(seq_len=1))
     want = agreement.expected(problem, "sequence", forget)
-    for fault in controls.MEMORY.values():
+    for fault in controls.FAULTS[problem].values():
         agreement.check(controls.prepare(fault, problem, forget), problem, "sequence", "train_step", want)
 
 
@@ -213,7 +212,7 @@ def test_a_fault_is_found_where_a_problem_has_few_numbers(text):
         problem = Problem.parse(text).replace(dtype=dtype)
         weights = make_weights(problem)
         want = agreement.expected(problem, "sequence", weights)
-        prepared = controls.prepare(controls.CONTROLS[fault], problem, weights)
+        prepared = controls.prepare(controls.FAULTS[controls.PROBLEM][fault], problem, weights)
         with pytest.raises(agreement.Disagrees):
             agreement.check(prepared, problem, "sequence", "train_step", want)
 
