@@ -81,22 +81,15 @@ def _say_unreadable(errors: Sequence[frames.Unreadable]) -> None:
 
 @cli.command("site")
 @click.option(
-    "--published",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    default=PUBLISHED,
-    help="The folder of the runs.  [default: reports/published]",
-)
-@click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=Path("site"), show_default=True
 )
-def build_site(published: Path, out: Path) -> int:
+def build_site(out: Path) -> int:
     """Build the site of the published runs."""
-    runs = frames.folders(published)
+    runs = frames.folders(PUBLISHED)
     reported, unreadable = run_folder.reports(runs, out / publication.RUNS, out, publication.OF_A_RUN)
     _say_unreadable(unreadable)
     if not reported:
-        raise click.ClickException(f"{published} holds no run")
+        raise click.ClickException(f"{PUBLISHED} holds no run")
     publication.build(out, reported)
     command_line.say(f"the site is {out / 'index.html'}")
     return 1 if unreadable else 0
@@ -104,14 +97,7 @@ def build_site(published: Path, out: Path) -> int:
 
 @cli.command()
 @click.argument("paths", metavar="[RUN]...", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option(
-    "--to",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    default=PUBLISHED,
-    help="The folder of published runs.  [default: reports/published]",
-)
-def publish(paths: tuple[Path, ...], to: Path) -> int:
+def publish(paths: tuple[Path, ...]) -> int:
     """File runs under reports/published, and write the texts anew.
 
     Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run. They
@@ -123,18 +109,18 @@ def publish(paths: tuple[Path, ...], to: Path) -> int:
             runs = [frames.read_run(path) for path in publication.gathered(paths, folder)]
         except ValueError as error:
             raise click.ClickException(str(error)) from None
-        refused = sum([not _published(run, to) for run in runs])
-    command_line.say(f"written anew: {listed(['the tables', *texts.write(to)])}")
+        refused = sum([not _published(run) for run in runs])
+    command_line.say(f"written anew: {listed(['the tables', *texts.write(PUBLISHED)])}")
     return 1 if refused else 0
 
 
-def _published(run: frames.Run, to: Path) -> bool:
+def _published(run: frames.Run) -> bool:
     """Publish a run that is good enough, and return whether it is; say which it is not, and why."""
     faults = list(publication.faults(run))
     for fault in faults:
         command_line.say(f"not published: {run.folder.name}: {fault}", err=True)
     if not faults:
-        place = publication.publish(run, to)
+        place = publication.publish(run, PUBLISHED)
         rounds = f", {count(len(run.rounds), 'round')}" if run.metadata.rounds else ""
         command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")
     return not faults

@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
-PROCESS_FIXTURES = frozenset({"measured_run", "browser", "site", "small_site"})
+PROCESS_FIXTURES = frozenset({"measured_run", "browser"})
 """Fixtures that start processes or a browser. A test that uses one has the marker `process` by that."""
 
 STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")

@@ -1,14 +1,17 @@
 """The sites that tests of reports share, each built once."""
 
-import pytest
+from unittest.mock import patch
 
-from tests.helpers.processes import python
+import pytest
+from click.testing import CliRunner
+
+from reports.__main__ import cli
 from tests.helpers.records import PUBLISHED, save, trained
 
 
-def built(*words):
-    done = python("-m", "reports", "site", *words, timeout=900)
-    assert done.returncode == 0, done.stderr
+def built(out):
+    done = CliRunner().invoke(cli, ["site", "--out", str(out)], standalone_mode=False)
+    assert done.return_value == 0, done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +28,8 @@ def small_site(tmp_path_factory):
         ]
         rows = [row for each, s, mode, p in arms for row in trained(each, s, mode, problem=p, run_id=run_id)]
         save(folder / "runs" / name, rows, run_id, cpu=f"cpu {name}")
-    built("--published", folder / "runs", "--out", folder / "site")
+    with patch("reports.__main__.PUBLISHED", folder / "runs"):
+        built(folder / "site")
     return folder / "site"
 
 
@@ -33,6 +37,6 @@ def small_site(tmp_path_factory):
 def site(tmp_path_factory):
     """The site of the published runs."""
     out = tmp_path_factory.mktemp("published") / "site"
-    built("--out", out)
+    built(out)
     assert len(list((out / "runs").iterdir())) == len(PUBLISHED)
     return out

@@ -4,6 +4,7 @@ import gzip
 import html.parser
 import json
 from functools import cache
+from unittest.mock import patch
 from urllib.parse import unquote, urldefrag
 
 import pandas as pd
@@ -134,8 +135,8 @@ def test_a_document_links_to_pages_and_not_to_files_of_the_project(tmp_path):
 
 
 def publish(folder, to, *more):
-    paths = map(str, (folder, *more))
-    return CliRunner().invoke(cli, ["publish", *paths, "--to", str(to)], standalone_mode=False)
+    with patch("reports.__main__.PUBLISHED", to):
+        return CliRunner().invoke(cli, ["publish", *map(str, (folder, *more))], standalone_mode=False)
 
 
 def test_a_good_run_is_published(tmp_path):
