@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -192,7 +192,7 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     named = requirements.parse(specs)
     here = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
     common = any(not implementation.requires for implementation in chosen)
-    in_core = _pair(tree.core(), here, named, "a regression") if common else None
+    in_core = requirements.pair(tree.core(), here, named, "a regression") if common else None
     known = named.keys() & here if common else set[str]()
     base: dict[str, Version] = {}
     head: dict[str, Version] = {}
@@ -203,7 +203,7 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
             if implementation.requires:
                 held = requirements.freeze(environments.build(needs, purpose=name))
                 known |= named.keys() & held.keys()
-                pair = _pair(needs, held, named, name)
+                pair = requirements.pair(needs, held, named, name)
         except environments.NotBuilt as error:
             known |= named.keys()  # nobody knows what it would hold
             failure = ArmFailed("not_installed", one_line(str(error), 300))
@@ -219,14 +219,3 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     if unknown := named.keys() - known:  # such as a mistyped one
         raise Unusable(f"no environment has {', '.join(sorted(unknown))}")
     return Comparison(Side("base", base), Side("head", head), ", ".join(dict.fromkeys(titles)))
-
-
-def _pair(
-    needs: Sequence[str], held: Container[str], named: Mapping[str, str], purpose: str
-) -> requirements.Pair | None:
-    """Return base's and head's environment for some needs; None where the one that is there holds no named package.
-
-    `named` has what is asked of base, by package.
-    """
-    mine = {name: spec for name, spec in named.items() if name in held}
-    return requirements.pair(needs, mine, purpose) if mine else None

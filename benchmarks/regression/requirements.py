@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -76,11 +76,17 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regressio
     return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
 
 
-def pair(wanted: Sequence[str], named: Mapping[str, str], purpose: str) -> Pair:
-    """Return the same as `apart`, with the named requirements in place of base's; each must change something."""
-    rest = [text for text in wanted if not names_of([text]) & named.keys()]
-    base, head, differ = apart([*rest, *named.values()], [*wanted], purpose)
-    for name, spec in named.items():
+def pair(wanted: Sequence[str], held: Container[str], named: Mapping[str, str], purpose: str) -> Pair | None:
+    """Return the same as `apart`, with the named requirements, by package, in place of base's.
+
+    Only those of packages that the present environment holds: each must change something. None where it holds none.
+    """
+    mine = {name: spec for name, spec in named.items() if name in held}
+    if not mine:
+        return None
+    rest = [text for text in wanted if not names_of([text]) & mine.keys()]
+    base, head, differ = apart([*rest, *mine.values()], [*wanted], purpose)
+    for name, spec in mine.items():
         if name not in differ:
             raise Unusable(f"--base-requirement {spec}: head's environment holds the same")
     return base, head, differ

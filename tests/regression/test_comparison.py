@@ -21,13 +21,13 @@ def asked(monkeypatch):
     """What each environment was asked to change; this process's environment has jax, jaxlib and torch."""
     asked = []
 
-    def pair(wanted, named, purpose):
-        asked.append((purpose, sorted(named.values())))
-        return f"base of {purpose}", f"head of {purpose}", {"x": ("1", purpose)}
+    def apart(before, now, purpose):
+        asked.append((purpose, sorted({*before} - {*now})))
+        return f"base of {purpose}", f"head of {purpose}", dict.fromkeys(requirements.names_of(before), ("1", purpose))
 
     here = [SimpleNamespace(name=name) for name in ("jax", "jaxlib", "torch")]
     monkeypatch.setattr(metadata, "distributions", lambda: here)
-    monkeypatch.setattr(requirements, "pair", pair)
+    monkeypatch.setattr(requirements, "apart", apart)
     monkeypatch.setattr(environments, "build", lambda wanted, purpose: purpose)
     monkeypatch.setattr(requirements, "freeze", lambda python: dict.fromkeys(HELD.get(python, ())))
     monkeypatch.setattr(snapshots, "of_working_tree", lambda folder, name: ROOT)

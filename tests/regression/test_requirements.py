@@ -24,10 +24,10 @@ def test_base_and_head_differ_in_what_was_asked_for_and_nothing_else(monkeypatch
     held = {"head": {"jax": "0.10.2", "numpy": "2.4"}, "base": {"jax": "0.9.0", "numpy": "2.4", "six": "1"}}
     monkeypatch.setattr(environments, "build", build)
     monkeypatch.setattr(requirements, "freeze", held.__getitem__)
-    base, head, differ = requirements.pair(["jax>=0.8", "numpy>=2"], {"jax": "jax==0.9.0"}, "x")
+    base, head, differ = requirements.pair(["jax>=0.8", "numpy>=2"], held["head"], {"jax": "jax==0.9.0"}, "x")
     assert (base, head) == ("base", "head")
     assert built == [(["jax>=0.8", "numpy>=2"], []), (["jax==0.9.0", "numpy>=2"], ["numpy==2.4"])]
     assert requirements.short(differ) == "jax 0.9.0 → 0.10.2, six 1 → none"
     built.clear()
     with pytest.raises(Unusable, match="holds the same"):
-        requirements.pair(["jax>=0.8", "numpy>=2"], {"numpy": "numpy==2.4"}, "x")
+        requirements.pair(["jax>=0.8", "numpy>=2"], held["head"], {"numpy": "numpy==2.4"}, "x")
