@@ -19,17 +19,17 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
     monkeypatch.setattr(machine, "commit", lambda: Commit(id="abc"))
     words = (
         "--impl", "numpy_lstm", "--impl=torch_lstm", "--problem", "t2-b1-i3-h2", *("--mode", "forward") * 2,
-        "--timeout", "7", "--memory-limit", str(2**29), "--replicates", "3", "--no-floor",
+        "--timeout", "7", "--replicates", "3", "--no-floor",
         "--out", str(tmp_path / "out"),
     )  # fmt: skip
     options = parsed(bench, RunOptions, words)
     assert options.implementations == ("numpy_lstm", "torch_lstm")
     assert not options.peak
-    assert (options.call_seconds, options.memory_bytes, options.replicates) == (7.0, 2**29, 3)
+    assert (options.call_seconds, options.replicates) == (7.0, 3)
     whole, folder = resolved(options)
     assert folder == tmp_path / "out"
     assert whole.benchmarks == ("t2-b1-i3-h2/sequence/forward",)
-    assert (whole.threads > 0, whole.memory_bytes) == (True, 2**29)
+    assert (whole.threads > 0, whole.memory_bytes > 0) == (True, True)
     assert whole.commit.id == "abc"
     monkeypatch.setenv(VARIABLE, "another")
     assert resumed(RunOptions(resume=str(folder))) == (whole, folder)
