@@ -1,13 +1,14 @@
-"""Read a JSON file into a type. What is wrong with it is one line that names the file and the place in it."""
+"""Read a JSON file into a type, and write one. What is wrong with one is one line: the file, and the place in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from impls.core.files import read_regular
+from impls.core.files import read_regular, write_text
+from impls.core.text import json_text
 
 Content = TypeVar("Content")
 
@@ -25,6 +26,11 @@ def read(path: Path, kind: type[Content]) -> Content:
         raise ValueError(f"{path} is not what it should be: {located(error)}") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not readable JSON ({error})") from None
+
+
+def write(path: Path, content: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(path, json_text(content))
 
 
 def located(error: msgspec.ValidationError) -> str:

@@ -12,8 +12,6 @@ import msgspec
 from benchmarks import json_files, processors
 from benchmarks.metadata import Metadata
 from benchmarks.record import Record, read_records, withdraw, write_records
-from impls.core.files import write_text
-from impls.core.text import json_text
 
 PAUSE_SECONDS = 20.0
 """Between two rounds: what one round leaves in the machine is to have gone."""
@@ -84,6 +82,6 @@ def joined(runs: Sequence[Read], folder: Path) -> tuple[list[Record], Metadata]:
     records = [row for each in runs for row in each.records]
     withdraw(records)
     described = msgspec.structs.replace(runs[-1].described, rounds=tuple(sorted(ids)))
-    write_text(folder / ENVIRONMENT, json_text(described))
+    json_files.write(folder / ENVIRONMENT, described)
     write_records(folder / RESULTS, records)
     return records, described

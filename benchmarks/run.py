@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import choices, machine, results, rounds
+from benchmarks import choices, json_files, machine, results, rounds
 from benchmarks.cases import PRESETS
 from benchmarks.metadata import Metadata
 from benchmarks.options import command
@@ -25,8 +25,6 @@ from benchmarks.scratch import scratch
 from benchmarks.words import count
 from impls.core import command_line, registry
 from impls.core.command_line import describe, examples
-from impls.core.files import write_text
-from impls.core.text import json_text
 
 SIDE = "run"
 
@@ -54,7 +52,7 @@ class Run:
                     self._write(number, rows)
         withdraw(session.records)
         self.described = machine.describe(self.options, self.options.commit)  # the commit at its start
-        write_text(self.folder / rounds.ENVIRONMENT, json_text(self.described))
+        json_files.write(self.folder / rounds.ENVIRONMENT, self.described)
         write_records(self.folder / rounds.RESULTS, session.records)  # with which it has ended
         return session
 
@@ -109,7 +107,7 @@ def in_rounds(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata
         place.mkdir(exist_ok=True)
         if not (place / "run.json").exists():
             mine = msgspec.structs.replace(options, rounds=1, run_id=new_run_id())
-            write_text(place / "run.json", json_text(mine))
+            json_files.write(place / "run.json", mine)
         measured(resumed(RunOptions(resume=str(place)))[0], place)
     try:
         return rounds.joined([rounds.Read.of(place) for place in places], folder)
@@ -141,7 +139,7 @@ def bench(options: RunOptions) -> int:
     with locked(folder):
         try:
             records, described = (measured if options.rounds == 1 else in_rounds)(options, folder)
-            write_text(folder / "results.json", json_text(results.pytest_benchmark_json(records, described)))
+            json_files.write(folder / "results.json", results.pytest_benchmark_json(records, described))
         except KeyboardInterrupt:
             command_line.say(f"interrupted; continue with: {resume}", err=True)
             return 130

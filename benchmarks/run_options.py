@@ -23,9 +23,7 @@ from benchmarks.options import Flag, Options, given
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core import registry
 from impls.core.environments import versions_of
-from impls.core.files import write_text
 from impls.core.registry import Implementation
-from impls.core.text import json_text
 
 TURN_SECONDS = 0.015
 """Of a turn, at least."""
@@ -153,7 +151,7 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
     whole = of_machine(planned(options))
     folder = choices.usable_out(options.out, options.preset)
     (folder / "raw").mkdir()  # of two processes at once, only one can
-    write_text(folder / "run.json", json_text(whole))
+    json_files.write(folder / "run.json", whole)
     return whole, folder
 
 
@@ -166,7 +164,7 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
         began = json_files.read(folder / "run.json", RunOptions)
         if not (folder / "raw").exists():  # a fleet's, which begins now
             began = of_machine(began)
-            write_text(folder / "run.json", json_text(began))
+            json_files.write(folder / "run.json", began)
     except (ValueError, OSError) as error:
         raise click.UsageError(f"{folder} holds no run to resume (no readable run.json: {error})") from None
     if what := changed(began):

@@ -25,7 +25,6 @@ from benchmarks.rounds import paced
 from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import check_place, write_text
-from impls.core.text import json_text
 
 OTHERS = "others.json"
 """What other tools say of a pool: a script beside it may have written that."""
@@ -107,7 +106,7 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
             gate = real_gate(kind, subject, advance)
         gates.mkdir(parents=True, exist_ok=True)
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        write_text(gates / f"{moment}-{secrets.token_hex(4)}.json", json_text(gate))
+        json_files.write(gates / f"{moment}-{secrets.token_hex(4)}.json", gate)
 
 
 def make_tables(folder: Path, pooled: Pool, gates: list[RealGate], others: report.Rates) -> None:
@@ -117,6 +116,6 @@ def make_tables(folder: Path, pooled: Pool, gates: list[RealGate], others: repor
     text = report.report(pooled, gates, found, others)
     output().print(Markdown(text))  # before it is written, which may fail
     if pooled.identity:
-        write_text(folder / DATA, json_text(report.calibration(pooled, found, others)))
+        json_files.write(folder / DATA, report.calibration(pooled, found, others))
     write_text(folder / TEXT, text)
     command_line.say(f"{report.answer(found)} The tables are {command_line.near(folder / TEXT)}")

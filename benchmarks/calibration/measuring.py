@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import choices, machine, processors
+from benchmarks import choices, json_files, machine, processors
 from benchmarks.calibration import pool
 from benchmarks.calibration.injection import SHARES, WORK, inject
 from benchmarks.calibration.pool import BASE, COPY, name_of
@@ -27,8 +27,6 @@ from benchmarks.regression.outcome import measure_and_decide
 from benchmarks.runner.session import Key, Session
 from benchmarks.runner.sides import Side
 from benchmarks.scratch import scratch
-from impls.core.files import write_text
-from impls.core.text import json_text
 
 REPLICATES = 11
 """Of a round."""
@@ -77,7 +75,7 @@ def collect(
         refuse({key: arm.reason for key, arm in session.admissions.items() if arm.status != "ok"})
         session.close()
         described = machine.describe(Options(run_id=session.options.run_id, baseline=BASE))
-        write_text(pool_folder / f"round-{session.options.run_id}.json", json_text(pool.Round(described, WORK)))
+        json_files.write(pool_folder / f"round-{session.options.run_id}.json", pool.Round(described, WORK))
         for number in range(replicates):
             records = session.replicate(number, BLOCKS, stage=Stage.COLLECTING, of_all=replicates)
             refuse({key: failure.reason for key, failure in session.failures.items()})

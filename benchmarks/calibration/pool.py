@@ -21,8 +21,6 @@ from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
 from benchmarks.words import listed
-from impls.core.files import write_text
-from impls.core.text import json_text
 
 BASE, COPY = "base", "twin"
 """The labels of base and of its A/A copy: the same code. In published files the copy is called so."""
@@ -75,7 +73,7 @@ def claim(folder: Path, identity: Identity) -> None:
             raise ValueError(f"{folder.parent} has {gates}; these are {new}")
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / IDENTITY, json_text(identity))
+        json_files.write(folder / IDENTITY, identity)
 
 
 class Round(msgspec.Struct, frozen=True):

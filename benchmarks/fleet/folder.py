@@ -9,8 +9,7 @@ import click
 import msgspec
 
 from benchmarks import json_files
-from impls.core.files import write_text
-from impls.core.text import json_text, one_line
+from impls.core.text import one_line
 
 FILE, NODES, LOGS = "fleet.json", "nodes", "logs"
 SLURM, LOCAL = "slurm", "local"
@@ -57,7 +56,7 @@ def read(folder: Path) -> Fleet:
 
 def write(folder: Path, fleet: Fleet) -> None:
     """Write fleet.json."""
-    write_text(folder / FILE, json_text(fleet))
+    json_files.write(folder / FILE, fleet)
 
 
 def folder_of(folder: Path, member: str) -> Path:

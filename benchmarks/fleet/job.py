@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ROOT
+from benchmarks import ROOT, json_files
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import ENDED, REGRESSION, Ended
 from benchmarks.processes import told_with_parent
-from impls.core.files import write_text
-from impls.core.text import json_text, one_line
+from impls.core.text import one_line
 
 NODE, RESTARTS = "SLURMD_NODENAME", "SLURM_RESTART_COUNT"
 GRACE_SECONDS = 20.0
@@ -70,7 +69,7 @@ class Job:
         """Write what has become of the run, and return its exit code."""
         node = os.environ.get(NODE) or platform.node()
         ended = Ended(node, code, one_line(said), int(os.environ.get(RESTARTS, "0")) + 1)
-        write_text(fleets.folder_of(self.folder, self.name) / ENDED, json_text(ended))
+        json_files.write(fleets.folder_of(self.folder, self.name) / ENDED, ended)
         return code
 
     def end(self) -> None:

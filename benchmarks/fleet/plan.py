@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import ROOT, choices
+from benchmarks import ROOT, choices, json_files
 from benchmarks.fleet.folder import TWIN, folder_of, gate_of, run_of
 from benchmarks.options import parsed
 from benchmarks.record import new_run_id
@@ -20,8 +20,6 @@ from benchmarks.regression.snapshots import resolve
 from benchmarks.run import bench
 from benchmarks.run_options import RunOptions, compared, planned
 from impls.core import registry
-from impls.core.files import write_text
-from impls.core.text import json_text
 
 Write = Callable[[Path, Sequence[str]], None]
 """Writes what each of these members of a fleet is to do, into the fleet's folder."""
@@ -49,7 +47,7 @@ def runs(words: Sequence[str]) -> Write:
         for member in members:
             run_of(folder, member).mkdir(parents=True)
             mine = msgspec.structs.replace(whole, run_id=new_run_id())
-            write_text(run_of(folder, member) / "run.json", json_text(mine))
+            json_files.write(run_of(folder, member) / "run.json", mine)
 
     return write
 
@@ -87,6 +85,6 @@ def gates(words: Sequence[str]) -> Write:
                 options, implementations=implementations, base=base, head=head, run_id=new_run_id(),
                 gates=len(members), out=str(run_of(folder, member)),
             )  # fmt: skip
-            write_text(gate_of(folder, member), json_text(mine))
+            json_files.write(gate_of(folder, member), mine)
 
     return write

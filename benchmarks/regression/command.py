@@ -24,7 +24,7 @@ from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.command_line import describe, examples
 from impls.core.files import write_text
-from impls.core.text import json_text, one_line
+from impls.core.text import one_line
 
 
 @command(
@@ -88,11 +88,11 @@ def write_files(folder: Path, result: Result, told: Written, options: GateOption
     """Write environment.json, regression.parquet, .md, .xml, and .json as the last: each of them whole."""
     described = machine.describe(options)
     markdown = report.markdown(result, told.title, told.verdict, machine.provenance(described))
-    write_text(folder / "environment.json", json_text(described))
+    json_files.write(folder / "environment.json", described)
     write_records(folder / "regression.parquet", result.records, COMPARED)
     write_text(folder / "regression.md", markdown)
     write_text(folder / "regression.xml", report.junit(result, told.title))
-    write_text(folder / outcome.FILE, json_text(told))
+    json_files.write(folder / outcome.FILE, told)
     to_summary(markdown)
 
 
