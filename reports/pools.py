@@ -36,15 +36,14 @@ def gate(_reports: Sequence[Report]) -> str:
         table.append([words, *cells, built])
     same = [gate for gate in gates_of(PUBLISHED / GATE) if gate.kind == SAME]
     right, minutes, longest = right_and_minutes(same)
-    bound, lasting = _simulated(found)
-    others = [json_files.read(path, Calibration) for path in PUBLISHED.glob(f"calibration-*/{DATA}")]
-    most = max(float(each.rates[calibration.EXACT][calibration.BOUND].high) for each in others)  # type: ignore[union-attr]
+    every = [json_files.read(path, Calibration) for path in PUBLISHED.glob(f"calibration-*/{DATA}")]
+    most = max(float(each.rates[calibration.EXACT][calibration.BOUND].high) for each in every)  # type: ignore[union-attr]
     return f"""\
 {markdown_table(table, ["", "false alarms", "+2 % found", "+5 % found", "built to find"])}
 
 Replayed from replicates of one machine, twelve benchmarks a gate: {found.machine}; {found.dates}.
-False alarms there: {bound} of simulated gates; {lasting} where 8 % of the variance lasts for a gate. \
-On another machine: at most {calibration.percent(most)}.
+In simulated gates, false alarms are {_simulated(found)[0]} there, and {calibration.percent(most)} on the worst of \
+{len(every)} machines.
 {right} real gates without a change were right, on {span(sorted({gate.date for gate in same}))}. They took \
 {minutes} minutes on average, at most {longest}."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK, SMALL
+from benchmarks.cases import COMPILED, FLOAT64, IMDB, LONG, QUICK, SMALL
 from benchmarks.tables import markdown_table
 from benchmarks.words import count, listed
 from reports import composition, formatting, frames
@@ -28,7 +28,7 @@ class Found:
     """The published rows of one machine.
 
     rows: those with a time, of today's code first; costs: those that have an option, as cliffs.costs has them;
-    of_releases: the ratios of releases to the newest, as releases.compared has them.
+    of_releases: the ratios of releases to the oldest, as releases.compared has them.
     """
 
     rows: pd.DataFrame
@@ -53,7 +53,7 @@ def found(reports: Sequence[Report]) -> Found:
             pd.concat(
                 [of(each).assign(day=frames.began(each.run.run_id)) for each in runs], ignore_index=True
             ).sort_values("older", kind="stable")
-            for of in (attrgetter("sound"), cliffs.costs, releases.compared)
+            for of in (attrgetter("sound"), cliffs.costs, partial(releases.compared, base="first"))
         )
     )
 
@@ -85,7 +85,7 @@ def _steps(data: Found, problem: str, names: Sequence[str], turned: bool) -> tup
     rows = [row for name in names if (row := data.at(problem, STEP, name))]
     if not rows or rows[0].implementation != names[0]:
         return None
-    said = f"At `{problem}`, the time of a training step over `nn.LSTM`'s: {_took(rows)} ({_when(rows[0])})."
+    said = f"At `{problem}`, the time of a training step ÷ `nn.LSTM`'s: {_took(rows)} ({_when(rows[0])})."
     return f"{_word(rows[0], turned=turned)}. {said}", rows
 
 
@@ -100,32 +100,37 @@ def imdb(data: Found) -> str | None:
 
 def keras(data: Found) -> str | None:
     """Keras' three backends, as layers of Keras."""
-    said = _steps(data, QUICK[0], ("keras_torch", "keras_jax", "keras_tensorflow"), False)
+    backends = ("keras_torch", "keras_jax", "keras_tensorflow")
+    said = _steps(data, QUICK[0], backends, False)
     if said is None:
         return None
-    took = {row.implementation: row.ratio for row in said[1]}
-    times = took["keras_torch"] / took.get("keras_tensorflow", np.nan)
-    return said[0] + ("" if np.isnan(times) else f" So about {times:.1f} times as long as on TensorFlow.")
+    apart = []
+    for problem in (QUICK[0], IMDB):
+        mine, _, theirs = (data.at(problem, STEP, name) for name in backends)
+        if mine and theirs:
+            apart.append(f"{mine.ratio / theirs.ratio:.2g} at `{problem}`")
+    slowest = all(said[1][0].ratio_low > row.ratio_high for row in said[1][1:])
+    advice = " On a CPU, choose another backend of Keras, or `nn.LSTM` itself." if slowest else ""
+    return said[0] + (f" The time on PyTorch ÷ that on TensorFlow is {listed(apart)}." if apart else "") + advice
 
 
 def packed(data: Found) -> str | None:
-    """Rows of different lengths, and of equal ones."""
-    at = (("-var", STEP), ("-even", STEP), ("-var", CALL))
-    row, equal, called = (_first(data.costs, f"{QUICK[0]}{option}", mode, "torch_lstm") for option, mode in at)
-    if row is None:
+    """Rows of different lengths."""
+    row, called = (_first(data.costs, f"{LONG}-var", mode, "torch_lstm") for mode in (STEP, CALL))
+    if row is None or called is None:
         return None
     word = _word(row, "cost")
-    inference = f", inference {ratio('cost')(called)}" if called else ""
     said = (
-        f"{word}. At `{row.problem}`, training took {ratio('cost')(row)} times as long as with full rows{inference}"
-        f" ({_when(row)}): the operator was {row.told}. Longer sequences were not measured."
+        f"{word}. At `{row.problem}`, training took {ratio('cost')(row)} times as long as with full rows, inference"
+        f" {ratio('cost')(called)} ({_when(row)}): the operator was {row.told}. The packed rows hold about half as many"
+        " steps."
     )
-    if equal is not None:
-        said += f" Packed rows of equal length took {ratio('cost')(equal)}: the operator was {equal.told}."
+    if other := data.at(row.problem, STEP, "jax_scan"):
+        said += f" There, the training step of `jax_scan`, which masks, took {_ratio(other)} of `nn.LSTM`'s time."
     if word == "Yes":
         said += (
             " So it is PyTorch, not your code. Do not pack: in one direction, pad the rows, and take h at each"
-            " row's end. Or put rows of one length into a batch."
+            " row's end. Or put rows of one length into a batch: that [costs little](#what-an-option-costs)."
         )
     return said
 
@@ -146,8 +151,8 @@ def compiling(data: Found) -> str | None:
     ratios = [row.ratio for row in rows]
     if all(row.ratio_low > 1 for row in rows):
         said += (
-            f" Then a step takes {min(ratios):.2f} to {max(ratios):.2f} × `nn.LSTM`'s time: leave the LSTM out, as"
-            " it is by default (`torch._dynamo.config.allow_rnn`)."
+            f" Then a step takes {min(ratios):.2f} to {max(ratios):.2f} × `nn.LSTM`'s time. So keep"
+            " `torch._dynamo.config.allow_rnn` False, as it is by default: then `torch.compile` leaves `nn.LSTM` out."
         )
     return said
 
@@ -164,7 +169,7 @@ def double(data: Found) -> str | None:
         return None
     training, inference = rows
     others = [row for name in ("torch_cpp", "keras_jax", "keras_tensorflow") if (row := data.at(FLOAT64, STEP, name))]
-    other = f" In float64, training took of `nn.LSTM`'s time: {_took(others)}." if others else ""
+    other = f" In float64, the time of a training step ÷ `nn.LSTM`'s: {_took(others)}." if others else ""
     return (
         f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
         f" training and {ratio('cost')(inference)} in inference ({_when(training)}): the operator was {training.told}."
@@ -174,44 +179,56 @@ def double(data: Found) -> str | None:
 
 def small(data: Found) -> str | None:
     """Batch 1 with a small hidden size."""
-    base, *others = (data.at(SMALL, CALL, name) for name in ("torch_lstm", "torch_cpp", "keras_jax", "jax_scan"))
+    base, native, *others = (
+        data.at(SMALL, CALL, name) for name in ("torch_lstm", "torch_lstm_native", "torch_cpp", "keras_jax", "jax_scan")
+    )
     others = [row for row in others if row]
     if base is None or not others:
         return None
     seconds = formatting.time_with_interval(base.seconds, base.seconds_low, base.seconds_high)
+    without = f" Without oneDNN, PyTorch took {_ratio(native)} of it." if native else ""
     return (
-        f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` took {seconds} for an inference; of that,"
-        f" {_took(others)} ({_when(base)}). How much of it is oneDNN and how much PyTorch was not measured."
-        " `torch_cpp` can be [used in a program](reference.md#use-one-in-your-program)."
+        f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` took {seconds} for an inference ({_when(base)}). The"
+        f" time of others ÷ that: {_took(others)}.{without} `torch_cpp` can be"
+        " [used in a program](reference.md#use-one-in-your-program)."
     )
 
 
 def loops(data: Found) -> str | None:
-    """JAX's loops on a CPU, by release: did what the oldest took get longer?"""
+    """JAX's loops on a CPU, by release, over the oldest one."""
     rows = data.of_releases
     rows = rows[rows["implementation"].str.startswith("jax_scan@") & rows["problem"].isin(QUICK)]
     if rows.empty:
         return None
-    rows = rows[rows["newest_release"] == rows["newest_release"].iloc[0]]  # of today's code, where there is some
+    rows = rows[rows["base_release"] == rows["base_release"].iloc[0]]  # of today's code, where there is some
     rows = rows.drop_duplicates(["release", "mode", "problem"]).sort_values("order", kind="stable")
     where = [(mode, problem) for mode in (STEP, CALL) for problem in QUICK]
     at = {
         str(release): {(str(row.mode), str(row.problem)): row for row in mine.itertuples(index=False)}
         for release, mine in rows.groupby("release", sort=False)
     }
-    oldest = next(iter(at.values()))
-    first = next(iter(oldest.values()))
-    slower = [key for key, row in oldest.items() if row.verdict == FASTER]  # the old one is faster
-    longer = [f"{PURPOSES[mode].lower()} at `{problem}`" for mode, problem in slower]
-    said = f"Only in {listed(longer)}" if longer else "Not clearly"
-    if len(kinds := {row.verdict for row in oldest.values()}) == 1:
-        said = {FASTER: "Yes", SLOWER: "No"}.get(kinds.pop(), said)
+    release, newest = list(at.items())[-1]
+    base = next(iter(newest.values()))
+    found = [
+        (
+            verdict,
+            [
+                f"{PURPOSES[key[0]].lower()} at `{key[1]}`"
+                for key in where
+                if key in newest and newest[key].verdict == verdict
+            ],
+        )
+        for verdict in (SLOWER, FASTER, UNCLEAR)
+    ]
+    said = "; ".join(f"{verdict} in {listed(names)}" for verdict, names in found if names)
+    slower = len(found[0][1])
+    word = "Yes" if slower == len(newest) else "In part" if slower else "No case is clearly slower"
     head = [f"{PURPOSES[mode]}, `{problem}`" for mode, problem in where]
     cells = [[release, *(_ratio(mine[key]) if key in mine else "–" for key in where)] for release, mine in at.items()]
     return (
-        f"{said}. `jax_scan`'s time in an old release over that in {first.newest_release} ({_when(first)}). Below 1 it"
-        f" has got slower since.\n\n"
-        f"{markdown_table(cells, ['release', *head])}"
+        f"{word}. {release} against {base.base_release}: {said}. The"
+        f" table has the time of `jax_scan` in each release that was measured ÷ that in {base.base_release}"
+        f" ({_when(base)}): above 1 is slower.\n\n{markdown_table(cells, ['release', *head])}"
     )
 
 
@@ -223,8 +240,9 @@ TORCH, JAX, KERAS, ONEDNN = (
 
 @dataclass(frozen=True)
 class Question:
-    """What people asked, in which threads and what these say, the preset that measures it, and what answers it."""
+    """What people asked, in a word and whole, in which threads and what these say, its preset, and what answers it."""
 
+    about: str
     title: str
     threads: Sequence[str]
     preset: str
@@ -234,30 +252,40 @@ class Question:
 
 QUESTIONS = (
     Question(
+        "IMDB",
         "Is nn.LSTM slower on a CPU than TensorFlow and Keras, on IMDB?",
         (f"{TORCH}94457",), "questions", imdb,
         "PyTorch 739 s, Keras 201 s, TensorFlow 135 s, in 2023",
     ),
     Question(
+        "packed rows",
         "Is nn.LSTM slow on packed rows?",
-        (f"{TORCH}149194",), "cliffs", packed,
+        (f"{TORCH}149194",), "questions", packed,
         "at 100 steps forward 15 and backward 4 times as long, at 1000 steps 96 and 28 times",
     ),
     Question(
+        "compile time",
         "Does torch.compile take ever longer with more steps and layers?",
         tuple(f"{TORCH}{number}" for number in (97155, 185135, 158007, 140845)), "compile", compiling,
     ),
     Question(
+        "double precision",
         "Is double precision slower?",
         (f"{TORCH}65597",), "questions", double,
         "PyTorch is far slower than TensorFlow; its model is `.double()`",
     ),
-    Question("Is nn.LSTM, which calls oneDNN, slow at batch 1 and hidden 32?", (f"{ONEDNN}837",), "questions", small),
     Question(
+        "oneDNN at batch 1",
+        "Is nn.LSTM, which calls oneDNN, slow at batch 1 and hidden 32?",
+        (f"{ONEDNN}837",), "questions", small,
+    ),
+    Question(
+        "JAX releases",
         "Did JAX's loops get slower on a CPU after 0.4.31?",
         tuple(f"{JAX}{number}" for number in (26021, 36799, 40150)), "releases-jax", loops,
     ),
     Question(
+        "Keras on PyTorch",
         "Is Keras slow on PyTorch, on a CPU?",
         (f"{KERAS}20902", f"{KERAS}22275"), "published-others", keras,
         "in the first, ten times TensorFlow's time, on a GPU",
@@ -265,16 +293,19 @@ QUESTIONS = (
 )  # fmt: skip
 
 
+def answered(reports: Sequence[Report]) -> list[tuple[Question, str]]:
+    """Return the questions that the published runs answer, with the answers."""
+    data = found(reports)
+    return [(each, words) for each in QUESTIONS if (words := each.answer(data))]
+
+
 def answers(reports: Sequence[Report]) -> str:
-    """Return the questions that the published runs answer."""
-    data, said = found(reports), []
-    for each in QUESTIONS:
-        if words := each.answer(data):
-            links = ", ".join(f"[#{url.rpartition('/')[2]}]({url})" for url in each.threads)
-            claim = f": {each.claim}" if each.claim else ""
-            said.append(
-                f"### {each.title}\n\n{words}\n\nAsked in {links}{claim}. `nox -s bench -- --preset {each.preset}`"
-            )
+    """Return what was asked and answered, with the threads."""
+    said = []
+    for each, words in answered(reports):
+        links = ", ".join(f"[#{url.rpartition('/')[2]}]({url})" for url in each.threads)
+        claim = f": {each.claim}" if each.claim else ""
+        said.append(f"### {each.title}\n\n{words}\n\nAsked in {links}{claim}. `nox -s bench -- --preset {each.preset}`")
     machine = composition.machines(reports)[0]
     cores = count(machine.head.run.metadata.machine.cores or 0, "core")
     where = f"On {machine.label}, {cores}; a date is that of the run."

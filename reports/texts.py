@@ -27,6 +27,7 @@ from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
 from reports import composition, formatting, frames, pools, questions, rounds, tables, today, tracks
+from reports.documents import slug
 from reports.estimates import PUBLISHED
 from reports.parts import cliffs, stream
 from reports.preamble import preamble, torch_and_jax, versions
@@ -41,7 +42,7 @@ NAMED = {
     "torch_cpp": "our C++ in PyTorch (`torch_cpp`)",
     "jax_ffi": "our C++ in JAX (`jax_ffi`)",
     "jax_scan_vjp_sharded": "a JAX scan with a backward of its own (`jax_scan_vjp_sharded`)",
-    "flax_linen": "Flax (`flax_linen`)",
+    "flax_nnx": "Flax (`flax_nnx`)",
     "keras_jax": "Keras on JAX (`keras_jax`)",
     "torch_cell": "a cell in a Python loop (`torch_cell`)",
 }
@@ -105,21 +106,25 @@ def fastest(reports: Sequence[Report]) -> str:
     compiled = [_cell(rows[QUICK[0]].get("torch_lstm_compiled")) for rows in (at, called)]
     measured = _measured(here[0]) + ("" if mark else "".join(ages))
     apart = [f"`{name}`" for name in NAMED if any(name in rows and rows[name].number for rows in at.values())]
-    measured += f"; {listed(apart)}: another run" if apart else ""
+    measured += f"; [run](reports/published/{here[0].name}/table.md)"
+    measured += f", {listed(apart)}: another" if apart else ""
+    if any(row.implementation == "torch_cpp" for rows in at.values() for row in _faster(rows)):
+        said += "; [`torch_cpp` can replace it](docs/reference.md#use-one-in-your-program)"
+    asked = ", ".join(f"[{each.about}](docs/results.md#{slug(each.title)})" for each, _ in questions.answered(reports))
     return f"""\
 Start with `torch.nn.LSTM`. In a training step {said}.
 
 {markdown_table(table, ["time of a training step ÷ `torch.nn.LSTM`'s", "batch 16", "batch 1"])}
 
 64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. **Bold**: clearly faster.
-*{UNCLEAR}*: not certain, since many were compared. Another processor may differ.
-[All implementations, shapes and machines](docs/results.md).
+*{UNCLEAR}*: we cannot tell it from `nn.LSTM`. Training is outputs and all gradients, without an optimizer.
+Another processor may differ: [all implementations, shapes and machines](docs/results.md).
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
-- **`nn.LSTM` under `torch.compile`:** at batch 16, training took {compiled[0]} times as long, inference {compiled[1]}.
+- **`torch.compile`** leaves `nn.LSTM` out by default. With `allow_rnn`, at batch 16, training took \
+{compiled[0]} times as long, inference {compiled[1]}.
 {_options(reports)}\
-- **IMDB, double precision, packed rows, compile time, oneDNN, JAX releases, Keras on PyTorch:**
-  [answers](docs/results.md#what-people-asked-in-issue-trackers).
+- **Asked in issue trackers:** {asked}.
 - **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
 
 
@@ -130,9 +135,9 @@ def _options(reports: Sequence[Report]) -> str:
     most = mine[mine["same"] == QUICK[0]].sort_values("cost", ascending=False).head(3)
     if most.empty:
         return ""
-    named = listed([f"{tables.ratio('cost')(row)} × with {row.option}" for row in most.itertuples(index=False)])
+    named = listed([f"{tables.ratio('cost')(row)} with {row.option}" for row in most.itertuples(index=False)])
     return f"""\
-- **Off `nn.LSTM`'s fast path:** training took {named}: PyTorch
+- **Off `nn.LSTM`'s fast path:** training took {named.replace(" with", " times as long with", 1)}: PyTorch
   runs [another operator, silently](docs/results.md#what-an-option-costs).
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pandas as pd
 
@@ -14,19 +15,20 @@ from reports.today import file_of
 from reports.verdict import FASTER, verdicts
 
 
-def compared(report: Report) -> pd.DataFrame:
-    """Return the row of each release but the newest, with the ratio of its time to the newest's, oldest first.
+def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.DataFrame:
+    """Return the row of each release but a base, with the ratio of its time to the base's, oldest first.
 
-    Further columns: file, newest, release and newest_release, such as `jax 0.4.31`; verdict, as of a run's ratios.
+    The base is the `last` release of a file or its `first`. Further columns: file, base, release and base_release, such
+    as `jax 0.4.31`; verdict, as of a run's ratios.
     """
     rows = report.sound[[*ARM, "versions", "older", "position", "where"]]
     rows = rows.assign(file=file_of(rows["implementation"]))
     rows["order"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)
     rows = rows.sort_values(["file", "order"], kind="stable")
     rows["release"] = [name.partition("@")[2].replace("==", " ") for name in rows["implementation"]]
-    for name, of in (("newest", "implementation"), ("newest_release", "release")):
-        rows[name] = rows.groupby("file")[of].transform("last")
-    found = pair_ratios(report, rows[rows["implementation"] != rows["newest"]], "newest")
+    for name, of in (("base", "implementation"), ("base_release", "release")):
+        rows[name] = rows.groupby("file")[of].transform(base)
+    found = pair_ratios(report, rows[rows["implementation"] != rows["base"]], "base")
     return found.assign(verdict=verdicts(found) if len(found) else "")
 
 
@@ -41,7 +43,7 @@ def make(report: Report) -> Iterator[Answer]:
         most = slower.sort_values("ratio").iloc[0]
         said = (
             f"An older release is faster in {len(slower)} of {len(found)} rows: {most['implementation']} takes"
-            f" {most['ratio']:.2f} × {most['newest']}'s time at {most['where']} ({PURPOSES[most['mode']].lower()})."
+            f" {most['ratio']:.2f} × {most['base']}'s time at {most['where']} ({PURPOSES[most['mode']].lower()})."
         )
     columns = (
         *WHERE,

@@ -16,7 +16,6 @@ from reports.frames import ARM, BENCHMARK
 from reports.report import Answer, Report
 from reports.tables import words_of
 from reports.tracks import PEAK
-from reports.verdict import UNCLEAR
 
 TITLE = "How late is the slowest step of a stream?"
 TIMES = ["seconds", "p99_seconds", "largest_seconds"]
@@ -56,10 +55,9 @@ def make(report: Report) -> Iterator[Answer]:
     best = rows.drop_duplicates(BENCHMARK)
     rivals = rows.drop(best.index).groupby(BENCHMARK)["p99_seconds_low"].min().rename("rival")
     best = best.join(rivals, on=BENCHMARK)
-    best["unclear"] = np.where(best["rival"] <= best["p99_seconds_high"], f", {UNCLEAR}", "")
-    named = best[["implementation", "problem", "p99_seconds", "unclear"]].itertuples(index=False)
-    said = [f"{name} at {problem} ({duration(seconds)}{unclear})" for name, problem, seconds, unclear in named]
-    note = f" {UNCLEAR.capitalize()}: the interval of another overlaps." if best["unclear"].any() else ""
+    best["clearly"] = np.where(best["rival"] <= best["p99_seconds_high"], ", not clearly", "")
+    named = best[["implementation", "problem", "p99_seconds", "clearly"]].itertuples(index=False)
+    said = [f"{name} at {problem} ({duration(seconds)}{clearly})" for name, problem, seconds, clearly in named]
     columns = (
         words_of("problem"),
         Column("batch", "rows a call", lambda row: str(row.batch), sort="batch"),
@@ -69,7 +67,7 @@ def make(report: Report) -> Iterator[Answer]:
         Column("largest", "largest of 1,000, µs [95 %]", _micro("largest_seconds"), sort="largest_seconds"),
         Column("machine", "the machine's own: p99, largest, µs", _added),
     )
-    yield Answer(TITLE, f"The lowest p99 that was measured: {', '.join(said)}.{note}", columns, rows)
+    yield Answer(TITLE, f"The lowest p99 that was measured: {', '.join(said)}.", columns, rows)
 
 
 def _micro(name: str) -> Callable[[Any], str]:

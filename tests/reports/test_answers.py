@@ -133,7 +133,7 @@ def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_pa
     close = answered(tmp_path / "close", rows + streamed("near", 1e-5, 2, 50))[
         "How late is the slowest step of a stream?"
     ]
-    assert "(20 µs, unclear)" in close.sentence
+    assert "(20 µs, not clearly)" in close.sentence
 
 
 @pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1", "p"])
