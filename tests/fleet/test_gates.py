@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import json_files
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.command import fleet
 from benchmarks.fleet.folder import Ended, Fleet, Member
@@ -12,8 +13,6 @@ from benchmarks.fleet.verdict import together
 from benchmarks.regression import outcome
 from benchmarks.regression.decision import Finding
 from benchmarks.regression.outcome import Result, Standing
-from impls.core.files import write_text
-from impls.core.text import json_text
 
 LSTM = "torch_lstm t4-b2-i8-h8/sequence/train_step"
 CELL = "torch_cell t4-b2-i8-h8/sequence/train_step"
@@ -35,7 +34,7 @@ class Made:
         result = Result(0.02, findings, list(standings))
         member = self.without(node, result.exit_code(strict))
         told = result.written("base against head", strict, {"base": "b", "head": code})
-        write_text(fleets.run_of(self.folder, member) / outcome.FILE, json_text(told))
+        json_files.write(fleets.run_of(self.folder, member) / outcome.FILE, told)
 
     def without(self, node, code=-9, said="killed"):
         """Add a gate that has left no result."""
@@ -43,7 +42,7 @@ class Made:
         self.members.append(Member(member, f"all/{node}", "1"))
         place = fleets.folder_of(self.folder, member)
         (place / "run").mkdir(parents=True)
-        write_text(place / fleets.ENDED, json_text(Ended(node, code, said, 1)))
+        json_files.write(place / fleets.ENDED, Ended(node, code, said, 1))
         kept = Fleet("slurm", tuple(self.members), fleets.REGRESSION)
         fleets.write(self.folder, kept)
         return member

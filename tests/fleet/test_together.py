@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import json_files
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import ENDED, TWIN, Ended, Fleet, Member
-from impls.core.files import write_text
-from impls.core.text import json_text
 from reports import fleet as report
 from reports.__main__ import cli
 from tests.helpers.records import ENVIRONMENT, failed, record, write
@@ -60,7 +59,7 @@ class Made:
     def end(self, member, name, code=0, said="fine"):
         self.members.append(Member(member, f"all/{name}", str(len(self.members))))
         fleets.folder_of(self.folder, member).mkdir(parents=True, exist_ok=True)
-        write_text(fleets.folder_of(self.folder, member) / ENDED, json_text(Ended(name, code, said, 1)))
+        json_files.write(fleets.folder_of(self.folder, member) / ENDED, Ended(name, code, said, 1))
 
     def together(self):
         fleets.write(self.folder, Fleet("slurm", tuple(self.members)))

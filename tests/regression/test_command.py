@@ -4,6 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import json_files
 from benchmarks.regression import command, outcome
 from benchmarks.regression.gate_options import TURN_SECONDS, GateOptions, Percent, turn_seconds
 from benchmarks.regression.outcome import Result
@@ -14,12 +15,12 @@ from benchmarks.runner.blocks import SPACING_SECONDS
 def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
     """A gate that dies while it writes has no verdict."""
 
-    def write_text(path, text):
+    def write(path, _):
         if path.name == outcome.FILE:
             raise KeyboardInterrupt
-        path.write_text(text)
+        path.touch()
 
-    monkeypatch.setattr(command, "write_text", write_text)
+    monkeypatch.setattr(json_files, "write", write)
     with pytest.raises(KeyboardInterrupt):
         command.write_files(tmp_path, Result(0.02), Result(0.02).written("t", False, {}), GateOptions(base="HEAD"))
     files = {"environment.json", "regression.parquet", "regression.md", "regression.xml"}
