@@ -39,9 +39,6 @@ from impls.core.problem import Problem
 SCHEMA_VERSION = 10
 MOST_BYTES = 2**28
 """The largest file of records that is read."""
-STATUSES = (
-    "ok", "disagrees", "unsupported", "not_installed", "no_device", "out_of_memory", "crashed", "timed_out", "error",
-)  # fmt: skip
 UNTRUE = ("disagrees", "error")
 """The statuses with which an arm's times at a benchmark are not shown, not even those of earlier replicates."""
 

@@ -107,7 +107,6 @@ def real_gate(kind: str, subject: Subject, advance: Advance) -> RealGate:
         worse=[*result.worse],
         seconds=time.perf_counter() - start,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
-        work=WORK if slowed else None,
         machine=processors.words(machine.machine()),
         benchmarks=len({finding.benchmark for finding in result.findings}),
         unclear=[finding.benchmark for finding in result.unclear if finding.metric == "time"],

@@ -22,7 +22,6 @@ class RealGate(msgspec.Struct, kw_only=True):
 
     kind: one of KINDS.
     slowed: the slowed benchmark; empty for the same code.
-    work: how it was slowed.
     worse: each regression: the benchmark, and the metric or `agreement`.
     machine: the processor, in words.
     benchmarks: how many were compared.
@@ -35,7 +34,6 @@ class RealGate(msgspec.Struct, kw_only=True):
     worse: list[tuple[str, str]]
     seconds: float
     date: str
-    work: str | None = None
     machine: str = ""
     benchmarks: int = 0
     unclear: list[str] = []

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from benchmarks import record
-from benchmarks.record import STATUSES, Record, harmless, read_records, write_records
+from benchmarks.record import Record, harmless, read_records, write_records
 from benchmarks.worker.timing import Turn
 from impls.core.problem import Problem
 from tests.helpers.records import DATA
@@ -35,9 +35,7 @@ def test_a_damaged_byte_is_found_and_never_another_time(tmp_path):
 
 @pytest.mark.parametrize(("gpu", "also"), [(None, {"no_device"}), ("NVIDIA H100", set())])
 def test_a_run_ends_well_with_these_statuses_and_no_other(gpu, also):
-    well = {"ok", "unsupported", "not_installed"} | also
-    assert {status for status in STATUSES if status in harmless(gpu)} == well
-    assert set(STATUSES) == well | {"disagrees", "no_device", "out_of_memory", "crashed", "timed_out", "error"}
+    assert set(harmless(gpu)) == {"ok", "unsupported", "not_installed"} | also
 
 
 def test_a_row_knows_its_problem_and_each_column_has_its_type():
