@@ -15,7 +15,7 @@ from benchmarks.calibration import pool, report
 from benchmarks.calibration.measuring import collect, real_gate
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.rates import Rate
-from benchmarks.calibration.real_gates import KINDS, RealGate, gates_of
+from benchmarks.calibration.real_gates import KINDS, gates_of
 from benchmarks.calibration.report import DATA, TEXT
 from benchmarks.calibration.subject import Subject
 from benchmarks.cases import GATED_PROBLEM
@@ -28,15 +28,6 @@ from impls.core.files import check_place, write_text
 
 OTHERS = "others.json"
 """What other tools say of a pool: a script beside it may have written that."""
-
-
-def stored(folder: Path) -> tuple[Pool, list[RealGate], report.Rates]:
-    """Return the pool and the real gates that a folder holds, and what other tools say."""
-    try:
-        others = json_files.read(folder / OTHERS, dict[str, dict[str, Rate]]) if (folder / OTHERS).exists() else {}
-        return Pool.load(folder / "pool"), gates_of(folder), others
-    except ValueError as error:
-        raise click.UsageError(f"{error}; remove it, or put back a copy") from None
 
 
 class CalibrateOptions(Options, frozen=True, kw_only=True):
@@ -82,11 +73,9 @@ def calibrate(options: CalibrateOptions) -> int:
             check_place(folder / TEXT)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    found = stored(folder)  # so that what is damaged is found before anything is measured
     if measures:
         measure(folder, subject, options.rounds, options.runs)
-        found = stored(folder)
-    make_tables(folder, *found)
+    make_tables(folder)
     return 0
 
 
@@ -109,11 +98,13 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
         json_files.write(gates / f"{moment}-{secrets.token_hex(4)}.json", gate)
 
 
-def make_tables(folder: Path, pooled: Pool, gates: list[RealGate], others: report.Rates) -> None:
-    """Print the tables of a pool and its real gates, and write them to a folder."""
+def make_tables(folder: Path) -> None:
+    """Print the tables of a folder's pool and real gates, and write them to it."""
+    others = json_files.read(folder / OTHERS, dict[str, dict[str, Rate]]) if (folder / OTHERS).exists() else {}
+    pooled = Pool.load(folder / "pool")
     with progress({Stage.COUNTING: 1.0}) as advance:
         found = report.counted(pooled, lambda *done: advance(Stage.COUNTING, "replayed gates", *done))
-    text = report.report(pooled, gates, found, others)
+    text = report.report(pooled, gates_of(folder), found, others)
     output().print(Markdown(text))  # before it is written, which may fail
     if pooled.identity:
         json_files.write(folder / DATA, report.calibration(pooled, found, others))

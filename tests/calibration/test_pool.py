@@ -1,14 +1,10 @@
 """What a pool keeps, and what it is of."""
 
-import re
-
-import click
 import msgspec
 import numpy as np
 import pytest
 
 from benchmarks.calibration import pool
-from benchmarks.calibration.command import stored
 from benchmarks.calibration.pool import BASE, COPY, Identity, Pool
 from benchmarks.metadata import Machine
 from benchmarks.record import Record
@@ -64,13 +60,3 @@ def test_a_pool_is_of_the_same_gates_once_something_is_measured(tmp_path):
         pool.claim(folder, Identity(HERE))
     with pytest.raises(ValueError, match="code 76543210"):
         pool.claim(folder, msgspec.structs.replace(MINE, digest="76543210"))
-
-
-@pytest.mark.parametrize("name", ["pool/round-1.json", "pool/replicate-1.parquet", "gates/1.json"])
-def test_a_damaged_file_is_named_before_anything_is_measured(tmp_path, name):
-    pool.claim(tmp_path / "pool", MINE)
-    assert stored(tmp_path)[1] == []
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text('{"kind": "same"}')
-    with pytest.raises(click.UsageError, match=re.escape(name)):
-        stored(tmp_path)
