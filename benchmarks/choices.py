@@ -27,9 +27,8 @@ from impls.core.problem import FORMATS, Problem
 from impls.core.registry import Implementation
 from impls.core.weights import most_bytes, read_weights, shapes
 
-ALL = "all"
 SETS: Mapping[str, Callable[[Implementation], bool]] = {
-    ALL: bool,
+    "all": bool,
     "common": lambda each: not each.requires and each.name != "torch_lstm_dynamic",  # compiles for ten minutes
     "others": lambda each: bool(each.requires),
 }

@@ -72,7 +72,7 @@ def gates(words: Sequence[str]) -> Write:
         choose_benchmarks(options)
         split(implementations)
         for name in implementations:
-            if name != choices.ALL and not is_foreign(name):
+            if name not in choices.SETS and not is_foreign(name):
                 registry.resolve(name)
         base, head = commit(options.base), commit(options.head)
     except ValueError as error:

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from benchmarks import ROOT
 from benchmarks.cases import GATED
-from benchmarks.choices import ALL
+from benchmarks.choices import SETS
 from benchmarks.regression import requirements, snapshots
 from benchmarks.regression.snapshots import Unusable
 from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
@@ -120,16 +120,16 @@ def _chosen(wanted: Sequence[str], base: Source, head: Source, shared: bool) -> 
     `shared` is whether a file that implementations import differs: then every implementation may.
     """
     known = sorted({*base.lstms, *head.lstms, *base.broken, *head.broken})
-    names = [Path(text).stem for text in wanted if text != ALL]
+    names = [Path(text).stem for text in wanted if text not in SETS]
     for name in names:
         if name not in known:
             registry.resolve(name)  # raises, with the nearest name
             raise Unusable(f"{name} is not an LSTM")
-    if ALL in wanted:
-        return known
-    if wanted:
-        return names
     found = {name: [side.lstms[name][0] for side in (base, head) if name in side.lstms] for name in known}
+    for of in (SETS[text] for text in wanted if text in SETS):  # what neither side can read may be of any set
+        names += [name for name in known if any(map(of, found[name])) or not found[name]]
+    if wanted:
+        return list(dict.fromkeys(names))
     core = [name for name in known if shared and all(each.by_default for each in found[name])]
     differ = [name for name in known if len(found[name]) == 1 or len({each.digest for each in found[name]}) == 2]
     return list(dict.fromkeys([*(name for name in GATED if name in known), *core, *differ]))
@@ -214,7 +214,7 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
             base[name] = Version(implementation, root, before)
             head[name] = Version(implementation, root, now)
             titles.append(requirements.short(differ))
-        elif wanted and ALL not in wanted:
+        elif wanted and not SETS.keys() & wanted:
             raise Unusable(f"the environment of {name} has none of {', '.join(specs)}")
     if unknown := named.keys() - known:  # such as a mistyped one
         raise Unusable(f"no environment has {', '.join(sorted(unknown))}")

@@ -130,7 +130,7 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
 
 def test_every_gate_compares_the_same_commits_and_shares_the_chance_of_a_false_alarm(tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "resolve", lambda _, revision: f"{revision}{'0' * 40}")
-    plan.gates(("--base", "a", "--head", "b", *impls("numpy_lstm")))(tmp_path, ["001", "002", "003"])
+    plan.gates(("--base", "a", "--head", "b", *impls("numpy_lstm", "others")))(tmp_path, ["001", "002", "003"])
     gates = [json_files.read(fleets.gate_of(tmp_path, name), GateOptions) for name in ("001", "002", "003")]
     assert {(gate.base, gate.head, gate.gates) for gate in gates} == {("a00000000000", "b00000000000", 3)}
     assert len({gate.run_id for gate in gates}) == 3

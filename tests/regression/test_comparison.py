@@ -53,7 +53,7 @@ def test_every_environment_that_holds_a_package_changes(asked, names, specs, wan
 def test_an_implementation_whose_environment_lacks_the_package_is_refused_by_name_and_left_out_otherwise(asked):
     with pytest.raises(Unusable, match=r"keras_tensorflow has none of jax==1"):
         comparison.by_requirement(["jax_scan", "keras_tensorflow"], ["jax==1"])
-    found = comparison.by_requirement(["all"], ["jax==1"])
+    found = comparison.by_requirement(["common", "others"], ["jax==1"])
     assert "keras_tensorflow" not in found.head.versions
     assert "jax_scan" in found.head.versions
 
@@ -137,6 +137,12 @@ def test_what_cannot_be_read_on_a_side_is_not_alike(of_trees):
     assert "impls/torch_cell.py, line" in found.head.unreadable["torch_cell"]
     broken = OWN | {"numpy_lstm": "def (\n"}
     assert not of_trees(broken, broken, ["torch_cell", "numpy_lstm"]).alike
+
+
+def test_what_cannot_be_read_is_of_any_set(of_trees):
+    files = OWN | {"numpy_other": "def (\n"}
+    for word, names in (("all", OWN), ("common", OWN), ("others", ["numpy_other"])):
+        assert set(of_trees(files, files, [word]).head.names) == {*names}
 
 
 @pytest.mark.parametrize(
