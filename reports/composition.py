@@ -14,6 +14,7 @@ import pandas as pd
 
 from benchmarks import processors
 from benchmarks.tables import Column
+from impls.core.precision import IEEE
 from reports import formatting, tables
 from reports.charts.drawing import Drawing
 from reports.frames import ARM, Run, machine_label
@@ -189,6 +190,7 @@ def command(run: Run, row: Any) -> str:
     file_of = {re.sub(r"^.*/|\.py(?=@|$)", "", text): text for text in options.implementations}
     chosen = [("impl", file_of.get(name, name)) for name in dict.fromkeys((str(row.implementation), run.baseline))]
     chosen += [(name, getattr(row, name)) for name in ("problem", "workload", "mode", "device")]
+    chosen += [("precision", options.precision if options.precision != IEEE else "")]
     chosen += [("baseline", run.baseline), ("rounds", str(len(run.metadata.rounds) or ""))]
     chosen += [(name, getattr(options, name)) for name in ("threads", "replicates", "blocks", "seed", "weights")]
     words = [word for name, value in chosen if value for word in (f"--{name}", str(value))]

@@ -10,7 +10,7 @@ import pytest
 from reports import composition, today, tracks
 from reports.charts.drawing import Drawing
 from tests.helpers.answers import report_of
-from tests.helpers.records import save, trained
+from tests.helpers.records import described, save, trained
 
 FULL = ("forward", "train_step", "backward")
 
@@ -47,11 +47,12 @@ def test_a_row_is_measured_again_by_what_its_run_was_given(tmp_path):
     names = ("base", "mine@torch==2.9.*")
     given = ("base", "/home/me@x/mine.py@torch==2.9.*")
     found = measured(tmp_path, "r", names)
-    run = found.run.metadata.run
-    metadata = msgspec.structs.replace(found.run.metadata, run=msgspec.structs.replace(run, implementations=given))
+    run = msgspec.structs.replace(found.run.metadata.run, implementations=given, precision="tf32")
     row = next(each for each in found.summary.itertuples() if each.implementation == names[1])
-    words = shlex.split(composition.command(dataclasses.replace(found.run, metadata=metadata), row))
+    words = shlex.split(composition.command(described(found.run, run=run), row))
     assert [words[k + 1] for k, word in enumerate(words) if word == "--impl"] == [given[1], given[0]]
+    assert words[words.index("--precision") + 1] == "tf32"
+    assert "--precision" not in composition.command(found.run, row)
 
 
 def test_no_answer_is_from_older_code_where_another_run_has_newer(tmp_path):
