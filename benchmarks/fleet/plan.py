@@ -41,8 +41,9 @@ def runs(words: Sequence[str]) -> Write:
 
     def write(folder: Path, members: Sequence[str]) -> None:
         twin = folder / f"{TWIN}.py"
-        asked = f"\nREQUIRES = {baseline.requires!r}\n" if "@" in baseline.name else ""  # the same environment
-        twin.write_text(baseline.path.read_text() + asked)
+        lines = [f"{name.upper()} = {getattr(baseline, name)!a}" for name in registry.Constants.__struct_fields__]
+        load = f"registry.load(registry.resolve({str(baseline.path)!a}))"  # from its place: with what it imports
+        twin.write_text("\n".join([*lines, "from impls.core import registry", f"prepare = {load}.prepare\n"]))
         whole = planned(msgspec.structs.replace(options, implementations=(*options.implementations, str(twin))))
         for member in members:
             run_of(folder, member).mkdir(parents=True)

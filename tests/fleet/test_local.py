@@ -23,7 +23,6 @@ from benchmarks.regression import outcome
 from benchmarks.regression.gate_options import GateOptions
 from benchmarks.run_options import RunOptions, resumed
 from impls.core import registry
-from tests.helpers import processes
 from tests.helpers.pools import MINE
 from tests.helpers.processes import FEW, impls, python
 
@@ -34,8 +33,9 @@ SMALL = ("--problem", "t4-b2-i8-h8", "--mode", "forward", "--blocks", "2", "--no
 def measured(tmp_path):
     """The options of a small run of two implementations, neither of which has to load a framework."""
     other = tmp_path / "other.py"
-    other.write_text(MINE)
-    return (*SMALL, *impls("numpy_lstm", other))
+    other.write_text(MINE + "import helper\n")
+    other.with_name("helper.py").touch()
+    return (*SMALL, *impls(other, "numpy_lstm"))
 
 
 @pytest.mark.process
@@ -113,7 +113,10 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
     assert msgspec.structs.replace(first, run_id=second.run_id) == second
     assert first.implementations == ("jax_scan", "torch_lstm", "peak", str(tmp_path / "twin.py"))
     assert (first.baseline, first.seed, first.threads, first.memory_bytes) == ("torch_lstm", 3, 0, 0)
-    assert (tmp_path / "twin.py").read_text() == (processes.ROOT / "impls" / "torch_lstm.py").read_text()
+    twin, own = registry.read(tmp_path / "twin.py"), registry.resolve("torch_lstm")
+    other = {field: getattr(own, field) for field in ("name", "path", "digest", "about")}
+    assert msgspec.structs.replace(twin, **other) == own
+    assert registry.load(twin).prepare is registry.load(own).prepare
     (tmp_path / "b").mkdir()
     plan.runs(impls("jax_scan@jax==0.8.*"))(tmp_path / "b", ())
     assert registry.read(tmp_path / "b" / "twin.py").requires == ("jax", "jax==0.8.*"), "a copy in the same environment"
