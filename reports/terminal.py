@@ -60,8 +60,9 @@ def show(report: Report, console: CleanConsole, page: str) -> None:
     if left_out := [column for column in columns if column not in shown]:
         names = ", ".join(column.name for column in sorted(left_out, key=attrgetter("priority")))
         say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
-    say(f"unclear: we can't tell it from {report.baseline}. table.md explains the other words.")
-    say("A ratio is taken within blocks, so it can contradict the times: trust the ratio.")
+    if len(report.sound):
+        say(f"unclear: we can't tell it from {report.baseline}. table.md explains the other words.")
+        say("A ratio is taken within blocks, so it can contradict the times: trust the ratio.")
     console.print()
     _answer(report, console)
     more = f"; table.md beside it has {count(len(every) - len(seen), 'more table')}" if len(every) > len(seen) else ""
