@@ -14,8 +14,9 @@ import pandas as pd
 
 from benchmarks import processors
 from benchmarks.tables import Column
+from benchmarks.words import duration
 from impls.core.precision import IEEE
-from reports import formatting, tables
+from reports import tables
 from reports.charts.drawing import Drawing
 from reports.frames import ARM, Run, machine_label
 from reports.headline import Recommendation, clearly_fastest, recommendations
@@ -179,7 +180,7 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[dict[str, Any]]:
                     "data": {"machine": machine, "run": report.name} | {name: getattr(row, name) for name in KEYS},
                     "report": report,
                     "more": [(column.name, text) for column in rest if is_ok(row) and (text := column.cell(row))],
-                    "replicates": ", ".join(map(formatting.duration, times)),
+                    "replicates": ", ".join(map(duration, times)),
                     "command": command(report.run, row),
                 }
 

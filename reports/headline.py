@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.words import count, listed
+from benchmarks.words import count, duration, listed
 from impls.core.problem import Problem
-from reports import formatting
 from reports.frames import Run
 from reports.report import PURPOSES, WORKLOAD, Report
 from reports.tracks import DEFAULT
@@ -77,7 +76,7 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     """Return the advice for one benchmark; what is called faster has survived Holm's correction over the run."""
     if not (rows["verdict"] == BASELINE).any():
         least = rows.sort_values("seconds").iloc[0]
-        return f"{least['implementation']} takes the least time, {formatting.duration(least['seconds'])}."
+        return f"{least['implementation']} takes the least time, {duration(least['seconds'])}."
     faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
     best = clearly_fastest(rows)
     if best is None:

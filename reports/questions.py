@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks import words as formatting
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, LONG, QUICK, SMALL
 from benchmarks.tables import markdown_table
 from benchmarks.words import count, listed
-from reports import composition, formatting, frames
+from reports import composition, frames
 from reports.parts import cliffs, releases
 from reports.report import PURPOSES, Report
 from reports.tables import ratio

@@ -10,9 +10,9 @@ import pandas as pd
 
 from benchmarks import processors, tables
 from benchmarks.tables import Column
-from benchmarks.words import markdown_cell
+from benchmarks.words import duration, error, interval, markdown_cell, share, size, time_with_interval
 from impls.core.text import one_line
-from reports import formatting, tracks
+from reports import tracks
 from reports.frames import BENCHMARK
 from reports.preamble import preamble
 from reports.report import Report
@@ -45,16 +45,14 @@ WHERE = tuple(map(words_of, ("problem", "mode", "device")))
 def ratio(name: str = "ratio") -> Callable[[Any], str]:
     """Return a cell that shows a ratio with its interval."""
     ends = (name, f"{name}_low", f"{name}_high")
-    return lambda row: (
-        "–" if pd.isna(getattr(row, name)) else formatting.interval(*(float(getattr(row, end)) for end in ends))
-    )
+    return lambda row: "–" if pd.isna(getattr(row, name)) else interval(*(float(getattr(row, end)) for end in ends))
 
 
 def _time(row: Any) -> str:
     """Return the time with its interval; for a failed arm its status."""
     if not is_ok(row):
         return str(row.status)
-    return formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
+    return time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
 
 
 def _ratio(row: Any) -> str:
@@ -72,7 +70,7 @@ def _cores(used: float) -> str:
 
 def _gpu_busy(row: Any) -> str:
     kernels = "" if pd.isna(row.gpu_seconds) else f" ({row.gpu_kernels:.0f})"
-    return formatting.duration(row.gpu_seconds) + kernels
+    return duration(row.gpu_seconds) + kernels
 
 
 REASON = Column("reason", "reason", lambda row: str(row.reason), words=True, note="why a row has no time.")
@@ -81,7 +79,6 @@ REASON = Column("reason", "reason", lambda row: str(row.reason), words=True, not
 
 def of_summary(baseline: str) -> Sequence[Column]:
     """Return the columns of a benchmark's table; the first one names the row."""
-    seconds = formatting.duration
     return (
         Column("implementation", "implementation", word("implementation"), words=True, breakable=False),
         Column("track", "track", word("track"), words=True, priority=1),
@@ -107,7 +104,7 @@ def of_summary(baseline: str) -> Sequence[Column]:
             note="yes if all others of the track are slower. unclear if it may be the fastest.",
         ),
         Column(
-            "peak", "% of peak", where_ok(number("peak_share", formatting.share)), False, 5, "peak_share",
+            "peak", "% of peak", where_ok(number("peak_share", share)), False, 5, "peak_share",
             note="the operations per second of the products that every LSTM of that problem needs, as a share of the"
             " peak that stands above the tables. No LSTM does more than multiply-adds in registers.",
         ),
@@ -116,11 +113,11 @@ def of_summary(baseline: str) -> Sequence[Column]:
             note="CPU seconds per second.",
         ),
         Column(
-            "first_call", "first call", number("first_call_seconds", seconds), False, 4, "first_call_seconds",
+            "first_call", "first call", number("first_call_seconds", duration), False, 4, "first_call_seconds",
             note="cold, with an empty compile cache.",
         ),
         Column(
-            "pipelined", "pipelined", number("pipelined_seconds", seconds), False, 6, "pipelined_seconds",
+            "pipelined", "pipelined", number("pipelined_seconds", duration), False, 6, "pipelined_seconds",
             note="the time of a call where many are submitted to the GPU and waited for once. No verdict uses it.",
         ),
         Column(
@@ -129,12 +126,12 @@ def of_summary(baseline: str) -> Sequence[Column]:
             " inside a CUDA graph too. Tracing slows it down a little.",
         ),
         Column(
-            "memory", "memory", number("peak_bytes", formatting.size), False, 3, "peak_bytes",
+            "memory", "memory", number("peak_bytes", size), False, 3, "peak_bytes",
             note="peak resident memory, above what the process held before the benchmark was opened; on a GPU, the peak"
             " of the framework's allocator.",
         ),
         Column(
-            "error", "error", number("error", formatting.error), False, 2, "error",
+            "error", "error", number("error", error), False, 2, "error",
             note="the largest difference from a float64 reference, of any output or gradient, relative to the tensor's"
             " largest value.",
         ),

@@ -14,8 +14,8 @@ from rich.table import Table
 from benchmarks import tables
 from benchmarks.record import harmless
 from benchmarks.tables import CleanConsole, Column
-from benchmarks.words import count, listed
-from reports import estimates, formatting
+from benchmarks.words import count, duration, listed
+from reports import estimates
 from reports.headline import answer, clearly_fastest, recommendations, subject
 from reports.preamble import preamble
 from reports.report import Report
@@ -94,7 +94,7 @@ def _answer(report: Report, console: CleanConsole) -> None:
     best = best_others(timed)
     columns = (
         Column("where", "", word("where"), words=True),
-        Column("time", report.baseline, lambda row: formatting.duration(row.base_seconds), priority=0),
+        Column("time", report.baseline, lambda row: duration(row.base_seconds), priority=0),
         Column("best", "the best other", word("implementation"), words=True),
         Column("ratio", f"× {report.baseline} [95 %]", ratio()),
         Column("verdict", "verdict", word("verdict"), words=True),

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks import ROOT, processors
+from benchmarks import words as formatting
 from benchmarks.calibration.real_gates import span
 from benchmarks.cases import PUBLISHED as SHAPES
 from benchmarks.cases import QUICK
@@ -26,7 +27,7 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from reports import composition, formatting, frames, pools, questions, rounds, tables, today, tracks
+from reports import composition, frames, pools, questions, rounds, tables, today, tracks
 from reports.documents import slug
 from reports.estimates import PUBLISHED
 from reports.parts import cliffs, stream

@@ -10,8 +10,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from benchmarks.words import interval
 from impls.core.text import one_line
-from reports import formatting
 from reports.charts import style
 from reports.charts.drawing import WIDTH, Drawing, file_name, said, words
 from reports.report import PURPOSES
@@ -136,5 +136,5 @@ def _placed(data: pd.DataFrame, scale: float) -> list[tuple[str, str]]:
 
 
 def _said(baseline: str, row: Any) -> str:
-    ratio = formatting.interval(row.ratio, row.ratio_low, row.ratio_high)
+    ratio = interval(row.ratio, row.ratio_low, row.ratio_high)
     return f"{row.implementation}, {row.problem}: {ratio} × {baseline}, {row.verdict}"

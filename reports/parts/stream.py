@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.tables import Column
-from benchmarks.words import duration, two_digits
-from reports import formatting
+from benchmarks.words import duration, interval, two_digits
 from reports.estimates import intervals, lasting, sound
 from reports.frames import ARM, BENCHMARK
 from reports.report import Answer, Report
@@ -72,7 +71,7 @@ def make(report: Report) -> Iterator[Answer]:
 
 def _micro(name: str) -> Callable[[Any], str]:
     ends = (name, f"{name}_low", f"{name}_high")
-    return lambda row: formatting.interval(*(1e6 * float(getattr(row, end)) for end in ends))
+    return lambda row: interval(*(1e6 * float(getattr(row, end)) for end in ends))
 
 
 def _added(row: Any) -> str:

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.words import unit_of
-from reports import formatting
+from benchmarks.words import error, interval, time_with_interval, unit_of
 
 
 @given(st.floats(1e-9, 1e3), st.floats(1e-4, 1))
 def test_a_time_keeps_the_digits_that_its_interval_bears_out(seconds, spread):
-    written = formatting.time_with_interval(seconds, seconds / (1 + spread), seconds * (1 + spread))
+    written = time_with_interval(seconds, seconds / (1 + spread), seconds * (1 + spread))
     shown = float(written.split(" ")[0])
     scale, _ = unit_of(seconds)
     half = (seconds * (1 + spread) - seconds / (1 + spread)) / 2 / scale
@@ -34,9 +33,9 @@ def test_a_time_keeps_the_digits_that_its_interval_bears_out(seconds, spread):
     ],
 )
 def test_an_interval_has_as_many_digits_as_it_supports(numbers, text):
-    assert formatting.interval(*numbers) == text
+    assert interval(*numbers) == text
 
 
 def test_a_time_has_its_unit_and_what_is_not_known_is_a_dash():
-    assert formatting.time_with_interval(6.82e-3, 6.61e-3, 7.05e-3) == "6.82 [6.61, 7.05] ms"
-    assert (formatting.error(7.4e-7), formatting.error(float("nan"))) == ("7e-07", "–")
+    assert time_with_interval(6.82e-3, 6.61e-3, 7.05e-3) == "6.82 [6.61, 7.05] ms"
+    assert (error(7.4e-7), error(float("nan"))) == ("7e-07", "–")
