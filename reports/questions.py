@@ -18,7 +18,7 @@ from reports import composition, frames
 from reports.parts import cliffs, releases
 from reports.report import PURPOSES, Report
 from reports.tables import ratio
-from reports.today import age
+from reports.today import age, is_today
 from reports.verdict import FASTER, SLOWER, UNCLEAR
 
 STEP, CALL = "train_step", "forward"
@@ -28,11 +28,13 @@ STEP, CALL = "train_step", "forward"
 class Found:
     """The published rows of one machine.
 
-    rows: those with a time, of today's code first; costs: those that have an option, as cliffs.costs has them;
+    rows: those with a time, of today's code first; loops: those of whole training steps; costs: those that have an
+    option, as cliffs.costs has them;
     of_releases: the ratios of releases to the oldest, as releases.compared has them.
     """
 
     rows: pd.DataFrame
+    loops: pd.DataFrame
     costs: pd.DataFrame
     of_releases: pd.DataFrame
 
@@ -46,6 +48,11 @@ def _first(rows: pd.DataFrame, problem: str, mode: str, name: str) -> Any:
     return next(chosen.itertuples(index=False), None)
 
 
+def _loops(report: Report) -> pd.DataFrame:
+    rows = report.summary[(report.summary["workload"] == "train") & (report.summary["status"] == "ok")]
+    return rows.assign(older=~is_today(rows))
+
+
 def found(reports: Sequence[Report]) -> Found:
     """Return what the runs of the first machine have; the `day` of a row is that of its run."""
     runs = composition.machines(reports)[0].runs
@@ -54,7 +61,7 @@ def found(reports: Sequence[Report]) -> Found:
             pd.concat(
                 [of(each).assign(day=frames.began(each.run.run_id)) for each in runs], ignore_index=True
             ).sort_values("older", kind="stable")
-            for of in (attrgetter("sound"), cliffs.costs, partial(releases.compared, base="first"))
+            for of in (attrgetter("sound"), _loops, cliffs.costs, partial(releases.compared, base="first"))
         )
     )
 
@@ -72,6 +79,10 @@ def _word(row: Any, name: str = "ratio", turned: bool = False) -> str:
 
 def _when(row: Any) -> str:
     return f"{row.day}{age(row)}"
+
+
+def _seconds(row: Any) -> str:
+    return formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
 
 
 def _took(rows: Sequence[Any]) -> str:
@@ -96,7 +107,14 @@ def imdb(data: Found) -> str | None:
     if said is None:
         return None
     stay = all(row.ratio_low > 1 for row in said[1] if row.implementation.startswith("keras"))
-    return f"{said[0]}{' Stay with `nn.LSTM`.' if stay else ''} This is the LSTM without the rest of the model."
+    text = f"{said[0]}{' Stay with `nn.LSTM`.' if stay else ''} This is the LSTM without the rest of the model."
+    base, *others = (
+        _first(data.loops, IMDB, STEP, name) for name in ("torch_lstm", "torch_cpp", "torch_cell", "jax_scan")
+    )
+    if base and (others := [row for row in others if row]):
+        took = f"{_seconds(base)} a step; others ÷ that: {_took(others)}"
+        text += f" With a linear layer, loss, clipping and Adam (`--preset imdb`), it took {took}."
+    return text
 
 
 def keras(data: Found) -> str | None:
@@ -186,11 +204,10 @@ def small(data: Found) -> str | None:
     others = [row for row in others if row]
     if base is None or not others:
         return None
-    seconds = formatting.time_with_interval(base.seconds, base.seconds_low, base.seconds_high)
-    without = f" Without oneDNN, PyTorch took {_ratio(native)} of it." if native else ""
+    without = f" PyTorch without oneDNN took {_ratio(native)} times as long." if native else ""
     return (
-        f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` took {seconds} for an inference ({_when(base)}). The"
-        f" time of others ÷ that: {_took(others)}.{without} `torch_cpp` can be"
+        f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` took {_seconds(base)} for an inference"
+        f" ({_when(base)}). The time of others ÷ that: {_took(others)}.{without} `torch_cpp` can be"
         " [used in a program](reference.md#use-one-in-your-program)."
     )
 
