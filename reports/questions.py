@@ -10,10 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import words as formatting
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, LONG, QUICK, SMALL
 from benchmarks.tables import markdown_table
-from benchmarks.words import count, listed
+from benchmarks.words import count, duration, listed, time_with_interval
 from reports import composition, frames
 from reports.parts import cliffs, releases
 from reports.report import PURPOSES, Report
@@ -82,7 +81,7 @@ def _when(row: Any) -> str:
 
 
 def _seconds(row: Any) -> str:
-    return formatting.time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
+    return time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
 
 
 def _took(rows: Sequence[Any]) -> str:
@@ -159,7 +158,7 @@ def compiling(data: Found) -> str | None:
     rows = [data.at(problem, STEP, "torch_lstm_compiled") for problem in COMPILED]
     if any(row is None for row in rows):
         return None
-    took = listed([f"{formatting.duration(row.first_call_seconds)} at `{row.problem}`" for row in rows])
+    took = listed([f"{duration(row.first_call_seconds)} at `{row.problem}`" for row in rows])
     scanned = [data.at(problem, STEP, "jax_scan") for problem in COMPILED]
     scans = [row.first_call_seconds for row in scanned if row is not None]
     other = f" `jax_scan`, whose loop is not unrolled, took {_range(scans)} at each." if scans else ""
@@ -177,7 +176,7 @@ def compiling(data: Found) -> str | None:
 
 
 def _range(seconds: Sequence[float]) -> str:
-    least, most = formatting.duration(min(seconds)), formatting.duration(max(seconds))
+    least, most = duration(min(seconds)), duration(max(seconds))
     return least if least == most else f"{least} to {most}"
 
 

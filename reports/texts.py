@@ -15,13 +15,12 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks import ROOT, processors
-from benchmarks import words as formatting
 from benchmarks.calibration.real_gates import span
 from benchmarks.cases import PUBLISHED as SHAPES
 from benchmarks.cases import QUICK
 from benchmarks.record import SCHEMA, TURN, Record
 from benchmarks.tables import items, markdown, markdown_table
-from benchmarks.words import count, listed
+from benchmarks.words import count, duration, listed
 from benchmarks.worker.timing import Turn
 from impls.core import registry
 from impls.core.files import write_text
@@ -73,7 +72,7 @@ def _cell(row: Any, mark: bool = True) -> str:
     ratio = tables.ratio()(row)
     if row.verdict == FASTER:
         ratio = re.sub(r"^[\d.]+", r"**\g<0>**", ratio)
-    text = f"1 ({formatting.duration(row.seconds)})" if row.verdict == BASELINE else ratio
+    text = f"1 ({duration(row.seconds)})" if row.verdict == BASELINE else ratio
     return text + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "") + (age(row) if mark else "")
 
 
