@@ -161,21 +161,22 @@ def new_run_id() -> str:
 
 
 def write_records(path: Path, records: Iterable[Record], schema: pa.Schema = SCHEMA) -> None:
-    """Write a Parquet file of records, whole or not at all; None becomes null."""
+    """Write a Parquet file of records, whole or not at all; None becomes null. Each of its pages has a checksum."""
     rows = [msgspec.to_builtins(record) for record in records]
     table = pa.Table.from_pylist(rows, schema=schema)
     smaller = {"compression_level": 9, "use_dictionary": False, "write_statistics": False}  # by a quarter
-    write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd", **smaller))
+    how = {"compression": "zstd", "write_page_checksum": True, **smaller}
+    write_whole(path, lambda temporary: pq.write_table(table, temporary, **how))
 
 
 def read_records(path: Path) -> list[Record]:
     """Read what write_records wrote, of any schema version.
 
     Raises:
-        ValueError: where the file holds no records. One line, which names the file.
+        ValueError: where the file holds no records, or others than were written. One line, which names the file.
     """
     content = pa.BufferReader(read_regular(path, MOST_BYTES))
     try:
-        return msgspec.convert(pq.read_table(content).to_pylist(), list[Record])
+        return msgspec.convert(pq.read_table(content, page_checksum_verification=True).to_pylist(), list[Record])
     except Exception as error:  # pyarrow raises a dozen kinds
         raise ValueError(f"{path} holds no records ({' '.join(str(error).split())})") from None

@@ -135,23 +135,23 @@ def bench(options: RunOptions) -> int:
     """Check every LSTM, then time those that agree."""
     options, folder = resumed(options) if options.resume else resolved(options)
     resume = command_line.again("benchmarks", "bench", "--resume", command_line.near(folder))
+    report = ["reports", "report", command_line.near(folder)]
     choices.heed_signals()
     with locked(folder):
         try:
             records, described = (measured if options.rounds == 1 else in_rounds)(options, folder)
             json_files.write(folder / "results.json", results.pytest_benchmark_json(records, described))
+            if all(record.status != "ok" for record in records):
+                reasons = sorted({f"{record.status}: {record.reason}" for record in records})
+                command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
+            # in a process of its own: an error in the report cannot lose the measurement. Its last lines are the answer
+            reported = subprocess.run([sys.executable, "-m", *report], check=False)
         except KeyboardInterrupt:
             command_line.say(f"interrupted; continue with: {resume}", err=True)
             return 130
         except OSError as error:  # such as a full disk
             how = f"; when that is fixed, continue with: {resume}"
             raise click.UsageError(describe(error) + (how if (folder / "run.json").exists() else "")) from None
-    if all(record.status != "ok" for record in records):
-        reasons = sorted({f"{record.status}: {record.reason}" for record in records})
-        command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
-    # in a process of its own: an error in the report cannot lose the measurement. Its last lines are the answer
-    report = ["reports", "report", command_line.near(folder)]
-    reported = subprocess.run([sys.executable, "-m", *report], check=False)
     if reported.returncode:
         command_line.say(f"no report could be made; where it can: {command_line.again(*report)}")
     statuses = harmless(described.machine.gpu)

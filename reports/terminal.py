@@ -65,7 +65,7 @@ def show(report: Report, console: CleanConsole, page: str) -> None:
         say("A ratio is taken within blocks, so it can contradict the times: trust the ratio.")
     console.print()
     _answer(report, console)
-    more = f"; table.md beside it has {count(len(every) - len(seen), 'more table')}" if len(every) > len(seen) else ""
+    more = f"; table.md has {count(len(every) - len(seen), 'more table')}" if len(every) > len(seen) else ""
     say(f"the page is {page}{more}", "", soft_wrap=True)
 
 

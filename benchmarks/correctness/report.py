@@ -10,7 +10,7 @@ from benchmarks.record import Record
 from benchmarks.tables import Column
 from benchmarks.words import listed
 from benchmarks.worker import agreement, extremes
-from impls.core.contract import MODES
+from impls.core.contract import MODES, MODES_OF
 
 NAMED = 3
 """The most columns that a reason lists."""
@@ -60,8 +60,10 @@ def notes(matrix: Matrix) -> list[str]:
         lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
     if matrix.interrupted:
         lines.append("–: not reached before this was interrupted")
+    workloads = {each.workload for benchmarks in matrix.benchmarks.values() for each in benchmarks}
+    wanted = [mode for mode in MODES if any(mode in MODES_OF[workload] for workload in workloads)]
     for name, modes in sorted(matrix.modes.items()):
-        if missing := [mode for mode in MODES if mode not in modes]:
+        if missing := [mode for mode in wanted if mode not in modes]:
             lines.append(f"{name}: has no {', '.join(missing)}")
     return [*lines, *reasons(matrix)]
 

@@ -20,6 +20,7 @@ from benchmarks.regression.snapshots import resolve
 from benchmarks.run import bench
 from benchmarks.run_options import RunOptions, compared, planned
 from impls.core import registry
+from impls.core.files import write_text
 
 Write = Callable[[Path, Sequence[str]], None]
 """Writes what each of these members of a fleet is to do, into the fleet's folder."""
@@ -36,6 +37,8 @@ def runs(words: Sequence[str]) -> Write:
     implementations, name = compared(options)
     if any(implementation.name == TWIN for implementation in implementations):
         raise click.UsageError(f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours")
+    if sum(implementation.is_lstm for implementation in implementations) < 2:
+        raise click.UsageError("a fleet compares implementations: name at least two with --impl")
     options = planned(options)
     baseline = next(implementation for implementation in implementations if implementation.name == name)
 
@@ -43,7 +46,7 @@ def runs(words: Sequence[str]) -> Write:
         twin = folder / f"{TWIN}.py"
         lines = [f"{name.upper()} = {getattr(baseline, name)!a}" for name in registry.Constants.__struct_fields__]
         load = f"registry.load(registry.resolve({str(baseline.path)!a}))"  # from its place: with what it imports
-        twin.write_text("\n".join([*lines, "from impls.core import registry", f"prepare = {load}.prepare\n"]))
+        write_text(twin, "\n".join([*lines, "from impls.core import registry", f"prepare = {load}.prepare\n"]))
         whole = planned(msgspec.structs.replace(options, implementations=(*options.implementations, str(twin))))
         for member in members:
             run_of(folder, member).mkdir(parents=True)

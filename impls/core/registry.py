@@ -167,6 +167,9 @@ def read(path: Path) -> Implementation:
     try:
         tree = ast.parse(source)
         constants = _constants(tree)
+        if "\\x00" in repr(constants):
+            raise ValueError("it holds a NUL")
+        msgspec.json.encode(constants)  # half a character is no text
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
         raise ValueError(f"{path}{where}: not valid Python ({error.msg})") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,6 +190,8 @@ def read_npz(path: Path) -> dict[str, Array]:
         ValueError: for anything but an .npz file of finite real numbers, of at most a quarter of the memory.
     """
     check_regular(path, most_bytes())
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a readable .npz file")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             held = {name: archive[name] for name in archive.files}

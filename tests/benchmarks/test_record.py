@@ -1,11 +1,36 @@
 """The file of records."""
 
+import random
+
 import pytest
 
 from benchmarks import record
-from benchmarks.record import Record, harmless
+from benchmarks.record import Record, harmless, read_records, write_records
+from benchmarks.worker.timing import Turn
 from impls.core.problem import Problem
 from tests.helpers.records import DATA
+
+
+def test_a_damaged_byte_is_found_and_never_another_time(tmp_path):
+    path, rng = tmp_path / "rows.parquet", random.Random(1)
+    turns = [Turn(seconds=rng.random()) for _ in range(200)]
+    rows = [Record(run_id="r", implementation="a", problem="p", workload="w", mode="m", replicate=0, turns=turns)]
+    write_records(path, rows)
+    whole, found = path.read_bytes(), 0
+    pages = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # what follows describes them, without a checksum
+    for place in range(4, pages, 31):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        try:
+            assert read_records(path) == rows, place
+        except ValueError:
+            found += 1
+    assert found > pages / 31 / 2
+    path.write_bytes(whole)
+    assert read_records(path) == rows
+    with pytest.raises(ValueError, match="gone"):
+        read_records(tmp_path / "gone")
 
 
 @pytest.mark.parametrize(("gpu", "also"), [(None, {"no_device"}), ("NVIDIA H100", set())])

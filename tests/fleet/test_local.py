@@ -118,7 +118,7 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
     assert msgspec.structs.replace(twin, **other) == own
     assert registry.load(twin).prepare is registry.load(own).prepare
     (tmp_path / "b").mkdir()
-    plan.runs(impls("jax_scan@jax==0.8.*"))(tmp_path / "b", ())
+    plan.runs(impls("jax_scan@jax==0.8.*", "jax_scan"))(tmp_path / "b", ())
     assert registry.read(tmp_path / "b" / "twin.py").requires == ("jax", "jax==0.8.*"), "a copy in the same environment"
     run = fleets.run_of(tmp_path, "002")
     monkeypatch.setattr(choices, "choose_cores", lambda threads, _: (4, 5, 6)[: threads or 3])
@@ -148,6 +148,7 @@ def test_every_gate_compares_the_same_commits_and_shares_the_chance_of_a_false_a
         (("--local", "1", "--baseline", "nobody"), "nobody"),
         (("--local", "1", "--replicates", "1"), "--replicates must be at least 2"),
         (("--local", "1", "--impl", "TWIN"), "called twin"),
+        (("--local", "1", "--impl", "torch_lstm"), "at least two"),
         (("--local", "1", "regression", "--base", "HEAD", "--out", "x"), "--out does not go with"),
         (("--local", "1", "regression"), "takes either --base REV"),
         (("--local", "1", "regression", "--base", "nowhere"), "nowhere"),
@@ -184,7 +185,9 @@ def test_a_job_that_is_refused_is_one_line_and_those_before_it_are_known(tmp_pat
     monkeypatch.setattr(slurm, "present", lambda: True)
     monkeypatch.setattr(slurm, "run", lambda *_: "all* n1 idle\nall* n2 idle\n")
     monkeypatch.setattr(slurm, "submit", submit)
-    done = CliRunner().invoke(fleet, ["--fleet", str(tmp_path / "f"), "--nodes", "2", *SMALL, *impls("numpy_lstm")])
+    done = CliRunner().invoke(
+        fleet, ["--fleet", str(tmp_path / "f"), "--nodes", "2", *SMALL, *impls("numpy_lstm", "torch_lstm")]
+    )
     assert done.exit_code == 1
     assert "002 could not be submitted to all/n2: no such account lab; 1 were submitted before" in done.output
     assert [member.job for member in fleets.read(tmp_path / "f").members] == ["7", ""]

@@ -230,6 +230,8 @@ BAD = {
     "requirements in one string": (GOOD + 'REQUIRES = "keras"\n', "REQUIRES"),
     "option of pip after a blank": (GOOD + "REQUIRES = ('keras', '\\t--pre')\n", "REQUIRES"),
     "variable with an equals sign": (GOOD + "ENVIRONMENT = {'A=B': 'c'}\n", "ENVIRONMENT"),
+    "half a character": (GOOD + "ENVIRONMENT = {'A': '\\ud800'}\n", "not a plain literal"),
+    "no text": (GOOD + "ENVIRONMENT = {'A': 'b\\x00'}\n", "it holds a NUL"),
     "limit that is a number": (GOOD + "LIMITS = {'x-huge': 1}\n", "LIMITS"),
     "syntax": ("def prepare(:\n", "line 1: not valid Python"),
 }
