@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks import processors
 from benchmarks.words import count, duration, listed
+from impls.core import registry
 from impls.core.problem import Problem
 from reports.frames import Run
 from reports.report import PURPOSES, WORKLOAD, Report
@@ -85,6 +86,10 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     close = rows[(rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR)]["implementation"].astype(str)
     near = sorted(set(close) - {str(best["implementation"]), baseline})
     said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
+    frameworks = {name: each.framework for name, each in registry.catalogue().items()}
+    own = faster[faster["implementation"].map(frameworks) == frameworks.get(baseline)]
+    if len(own) and str(best["implementation"]) not in set(own["implementation"]):
+        said.append(f"In {frameworks[baseline]}, {_takes(own.iloc[0], baseline)}.")
     if best["track"] != DEFAULT:
         plain = faster[faster["track"] == DEFAULT]
         said.append(

@@ -27,7 +27,8 @@ RUNS = "runs"
 """The folder of the site with a folder for each run, whose addresses never change."""
 LINKS = (
     ("docs/method.html", "Methods"),
-    ("docs/CONTRIBUTING.html", "Add yours"),
+    ("docs/results.html#what-the-names-mean", "What the names mean"),
+    ("docs/CONTRIBUTING.html#add-an-implementation-in-one-file", "Add yours"),
     ("docs/gate.html", "The gate"),
     ("summary.csv", "summary.csv"),
 )

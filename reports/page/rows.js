@@ -4,7 +4,7 @@ const search = $("input", form);
 const MOST = 500; // more rows than anybody reads, and than a browser lays out at once
 let most = MOST;
 const table = $("#every");
-const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, text: body.rows[0].textContent.toLowerCase() }));
+const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, text: (body.rows[0].textContent + $(".versions", body).textContent).toLowerCase() }));
 for (const name of ["machine", "run", "device", "problem", "workload", "mode", "track"]) {
   const values = [...new Set(rows.map((row) => row.keys[name]))];
   if (values.length < 2) continue;
