@@ -157,5 +157,5 @@ def provenance(described: Metadata) -> list[str]:
     where = described.machine
     return [
         f"{processors.words(where)}, {where.cores} cores, {where.system}; Python {described.versions.get('python')}",
-        f"{datetime.now(UTC):%Y-%m-%d}; commit {commit}",
+        f"{datetime.now(UTC):%Y-%m-%d}; lstm-bench {commit}",
     ]

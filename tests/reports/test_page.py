@@ -90,6 +90,8 @@ def test_filters_and_search_show_what_was_asked_for_and_can_be_linked_to(folder,
     only(other, 21, mode="backward", track="tuned")
     table.locator("input").fill("TORCH_cell_c")  # no such row is tuned: it is found in all rows
     expect(rows(table).locator("tr:first-child th")).to_have_text(["torch_cell_compiled"] * 84)
+    table.locator("input").fill("Torch 2")  # a version: it stands where a row is opened
+    expect(table.locator("output")).to_have_text(f"500 of {every} rows shown")
     table.locator("input").fill("no such name")
     expect(rows(table)).to_have_count(0)
     expect(table.locator("#none")).to_be_visible()
