@@ -86,6 +86,8 @@ class Implementation(Constants, frozen=True, kw_only=True):
         ):
             if value not in known:
                 return f"only for {kind} {', '.join(known)}, not {value}"
+        if problem.dtype == "int8" and not problem.bias:
+            return "no int8 without a bias: PyTorch cannot quantize such an LSTM"
         if workload == "train" and current() == TF32:
             return "no training loop in TF32: with its tolerance, a wrong optimizer would pass"
         if workload == "stream" and problem.not_streamed:

@@ -226,6 +226,8 @@ def test_what_an_implementation_lacks_is_said():
     lstm = registry.resolve("torch_lstm")
     assert lstm.lacks("cpu", problem, "stream") is None
     assert "no bidirectional in a stream" in lstm.lacks("cpu", problem.replace(bidirectional=True), "stream")
+    assert "a bias" in lstm.lacks("cpu", problem.replace(dtype="int8", bias=False), "sequence")
+    assert lstm.lacks("cpu", problem.replace(dtype="int8"), "sequence") is None
     assert "only for dtype" in cudnn.lacks("cuda", problem.replace(dtype="float64"), "sequence")
 
 
