@@ -68,7 +68,8 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
     task = bar.tasks[0]
 
     def say() -> None:
-        left = f", about {_minutes(task.time_remaining)} left" if task.time_remaining else ""
+        known = task.time_remaining and task.percentage >= 1  # what is slowest may come first
+        left = f", about {_minutes(task.time_remaining or 0.0)} left" if known else ""
         after = _minutes(task.elapsed or 0.0)
         command_line.say(f"{task.description}: {task.percentage:.0f}% after {after}{left}", err=True)
 

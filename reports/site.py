@@ -85,12 +85,12 @@ def _part(machine: Machine, folder: Path) -> dict[str, Any]:
 
 
 def _measured(machine: Machine) -> str:
-    """Return such as `Measured on 2026-11-25: 12 implementations, each of which agrees with a float64 reference.`."""
+    """Return such as `Measured on 2026-11-25: 12 implementations of today's code, each of which agrees with a float64 reference.`."""
     run, records = machine.head.run, pd.concat([each.run.records for each in machine.runs])
     timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
     files = today.file_of(timed["implementation"])
     older = files.nunique() - files[today.is_today(timed)].nunique()
-    old = f" ({older} by {today.OLDER})" if older else ""
+    old = f" ({older} by {today.OLDER})" if older else " of today's code"
     known = torch_and_jax(run)
     versions = f" {known}." if known else ""
     cpu_only = "" if "cuda" in set(records["device"].astype(str)) else " On the CPU, no GPU."
