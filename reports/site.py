@@ -85,7 +85,7 @@ def _part(machine: Machine, folder: Path) -> dict[str, Any]:
 
 
 def _measured(machine: Machine) -> str:
-    """Return such as `Measured on 2026-11-25: 12 implementations of today's code, each of which agrees with a float64 reference.`."""
+    """Return such as `Measured on 2026-11-25: 12 implementations of today's code, each of which agrees with …`."""
     run, records = machine.head.run, pd.concat([each.run.records for each in machine.runs])
     timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
     files = today.file_of(timed["implementation"])
