@@ -106,7 +106,7 @@ def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
     for report in machine.runs:
         for each in report.shown:
             found.setdefault(each.title, []).append((each, report))
-    return [max(same, key=lambda pair: (of_today(pair[1].run), pair[0].size)) for same in found.values()]
+    return [max(same, key=lambda pair: (of_today(pair[1].run) > 0, pair[0].size)) for same in found.values()]
 
 
 def best(baseline: str) -> tuple[Column, ...]:
