@@ -128,7 +128,7 @@ def keras(data: Found) -> str | None:
         if mine and theirs:
             apart.append(f"{mine.ratio / theirs.ratio:.2g} at `{problem}`")
     slowest = all(said[1][0].ratio_low > row.ratio_high for row in said[1][1:])
-    advice = " On a CPU, choose another backend of Keras, or `nn.LSTM` itself." if slowest else ""
+    advice = " On a CPU, use another backend (`KERAS_BACKEND=tensorflow`), or `nn.LSTM` itself." if slowest else ""
     return said[0] + (f" The time on PyTorch ÷ that on TensorFlow is {listed(apart)}." if apart else "") + advice
 
 
@@ -187,7 +187,7 @@ def double(data: Found) -> str | None:
         return None
     training, inference = rows
     others = [row for name in ("torch_cpp", "keras_jax", "keras_tensorflow") if (row := data.at(FLOAT64, STEP, name))]
-    other = f" In float64, the time of a training step ÷ `nn.LSTM`'s: {_took(others)}." if others else ""
+    other = f" If you need float64, the time of a training step ÷ `nn.LSTM`'s: {_took(others)}." if others else ""
     return (
         f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
         f" training and {ratio('cost')(inference)} in inference ({_when(training)}): the operator was {training.told}."
@@ -203,7 +203,7 @@ def small(data: Found) -> str | None:
     others = [row for row in others if row]
     if base is None or not others:
         return None
-    without = f" PyTorch without oneDNN took {_ratio(native)} times as long." if native else ""
+    without = f" Without oneDNN, PyTorch took {_ratio(native)} times as long." if native else ""
     return (
         f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` took {_seconds(base)} for an inference"
         f" ({_when(base)}). The time of others ÷ that: {_took(others)}.{without} `torch_cpp` can be"

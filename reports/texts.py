@@ -107,17 +107,18 @@ def fastest(reports: Sequence[Report]) -> str:
     measured = _measured(here[0]) + ("" if mark else "".join(ages))
     apart = [f"`{name}`" for name in NAMED if any(name in rows and rows[name].number for rows in at.values())]
     measured += f"; [run](reports/published/{here[0].name}/table.md)"
-    measured += f", {listed(apart)}: another" if apart else ""
+    measured += f", {listed(apart)}: another run" if apart else ""
     if any(row.implementation == "torch_cpp" for rows in at.values() for row in _faster(rows)):
-        said += "; [`torch_cpp` can replace it](docs/reference.md#use-one-in-your-program)"
+        said += " ([use `torch_cpp` in a program](docs/reference.md#use-one-in-your-program))"
     asked = ", ".join(f"[{each.about}](docs/results.md#{slug(each.title)})" for each, _ in questions.answered(reports))
     return f"""\
 Start with `torch.nn.LSTM`. In a training step {said}.
 
 {markdown_table(table, ["time of a training step ÷ `torch.nn.LSTM`'s", "batch 16", "batch 1"])}
 
-64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. **Bold**: clearly faster.
-*{UNCLEAR}*: we cannot tell it from `nn.LSTM`. Training is outputs and all gradients, without an optimizer.
+64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. Below 1 is \
+faster, **bold** clearly.
+*{UNCLEAR}*: not certain, counting all comparisons. Training is outputs and all gradients, without an optimizer.
 Another processor may differ: [all implementations, shapes and machines](docs/results.md).
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
