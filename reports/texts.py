@@ -118,7 +118,7 @@ Start with `torch.nn.LSTM`. In a training step {said}.
 
 64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. Below 1 is \
 faster, **bold** clearly.
-*{UNCLEAR}*: not certain, counting all comparisons. Training is outputs and all gradients, without an optimizer.
+*{UNCLEAR}*: not certain, counting all comparisons. Training: outputs and all gradients, no optimizer.
 Another processor may differ: [all implementations, shapes and machines](docs/results.md).
 
 - **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
