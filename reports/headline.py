@@ -9,10 +9,10 @@ import pandas as pd
 
 from benchmarks import processors
 from benchmarks.words import count, duration, listed
-from impls.core import registry
 from impls.core.problem import Problem
 from reports.frames import Run
 from reports.report import PURPOSES, WORKLOAD, Report
+from reports.today import implementations
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
@@ -86,10 +86,10 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     close = rows[(rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR)]["implementation"].astype(str)
     near = sorted(set(close) - {str(best["implementation"]), baseline})
     said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
-    frameworks = {name: each.framework for name, each in registry.catalogue().items()}
-    own = faster[faster["implementation"].map(frameworks) == frameworks.get(baseline)]
+    of = {name: each.framework for name, each in implementations().items()}
+    own = faster[faster["implementation"].map(of) == of.get(baseline)]
     if len(own) and str(best["implementation"]) not in set(own["implementation"]):
-        said.append(f"In {frameworks[baseline]}, {_takes(own.iloc[0], baseline)}.")
+        said.append(f"In {of[baseline]}, {_takes(own.iloc[0], baseline)}.")
     if best["track"] != DEFAULT:
         plain = faster[faster["track"] == DEFAULT]
         said.append(

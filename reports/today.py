@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from impls.core import registry
+from impls.core.registry import Implementation
 from reports.frames import Run
 from reports.tracks import LIMITS
 
@@ -16,10 +17,16 @@ OLDER = "older code"
 """What a page says of a row that is not of today's code."""
 
 
+@cache  # which reads every file
+def implementations() -> Mapping[str, Implementation]:
+    """Return each implementation of this suite whose file can be read, as it is now."""
+    return registry.survey()[0]
+
+
 @cache
 def digests() -> Mapping[str, str]:
     """Return the digest of the file of each implementation of this suite, as it is now."""
-    return {name: each.digest for name, each in registry.survey()[0].items()}
+    return {name: each.digest for name, each in implementations().items()}
 
 
 def file_of(names: pd.Series) -> pd.Series:

@@ -69,7 +69,7 @@ def test_the_advice_at_a_problem(name, tmp_path):
 def test_the_best_of_the_baselines_own_framework_is_named_beside_one_of_another(tmp_path, monkeypatch):
     of = {"base": "torch", "own": "torch", "quick": "jax"}
     known = {name: SimpleNamespace(framework=framework) for name, framework in of.items()}
-    monkeypatch.setattr(headline.registry, "catalogue", lambda: known)
+    monkeypatch.setattr(headline, "implementations", lambda: known)
     rows = [*trained("base", 1e-3), *trained("own", 0.9e-3, track="tuned"), *trained("quick", 0.8e-3, track="tuned")]
     (found,) = recommendations(report(tmp_path, rows))
     assert "quick takes 0.80 × base's time (0.80–0.80). In torch, own takes 0.90 × base's time" in found.sentence
