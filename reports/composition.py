@@ -18,12 +18,13 @@ from benchmarks.words import duration
 from impls.core.precision import IEEE
 from reports import tables
 from reports.charts.drawing import Drawing
+from reports.charts.shapes import best_of_frameworks
 from reports.frames import ARM, Run, machine_label
 from reports.headline import Recommendation, clearly_fastest, recommendations
 from reports.report import PURPOSES, Answer, Report
 from reports.tables import is_ok, words_of
-from reports.today import OLDER, is_today, of_today
-from reports.verdict import YES
+from reports.today import OLDER, file_of, is_today, of_today
+from reports.verdict import BASELINE, YES
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,29 @@ def advice(machine: Machine) -> list[Recommendation]:
 def together(reports: Sequence[Report], problem: str, mode: str) -> pd.DataFrame:
     """Return the row of each implementation that has a ratio for a sequence: of today's code, or of the first report.
 
-    Its `number` is that of its report.
+    Its `number` is that of its report. What ran with an older release too stands only with the present one.
     """
     every = pd.concat([each.sound.assign(number=number) for number, each in enumerate(reports)], ignore_index=True)
     rows = every[(every["problem"] == problem) & (every["mode"] == mode) & every["ratio"].notna()]
+    names = rows["implementation"].astype(str)
+    rows = rows[(names == file_of(names)) | ~file_of(names).isin(names)]
     return rows.sort_values("older", kind="stable").drop_duplicates(["implementation", "device"])
+
+
+def best_of_tracks(machine: Machine, advised: Recommendation) -> list[Any]:
+    """Return the best plain and the best tuned code of each framework, and the baseline: what takes least first."""
+    rows = together(machine.runs, advised.problem, advised.mode)
+    rows = rows[rows["device"] == advised.device]
+    best = best_of_frameworks(rows, "track")
+    every = pd.concat([rows[rows["verdict"] == BASELINE], best]).sort_values("ratio", kind="stable")
+    return list(every.itertuples(index=False))
+
+
+def of_tracks(baseline: str) -> tuple[Column, ...]:
+    """Return the columns of a table of these."""
+    known = {column.key: column for column in tables.of_summary(baseline)}
+    named = Column("implementation", "implementation", _named, words=True)
+    return named, *(known[key] for key in ("track", "ratio", "verdict"))
 
 
 def _weight(found: Recommendation) -> tuple[int, int]:
@@ -124,9 +143,9 @@ def best(baseline: str) -> tuple[Column, ...]:
     )
 
 
-def _named(row: pd.Series) -> str:
+def _named(row: Any) -> str:
     """Return the name of an implementation, and whether its row is of older code."""
-    return str(row["implementation"]) + (f", {OLDER}" if row["older"] else "")
+    return str(row.implementation) + (f", {OLDER}" if row.older else "")
 
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")

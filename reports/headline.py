@@ -12,7 +12,6 @@ from benchmarks.words import count, duration, listed
 from impls.core.problem import Problem
 from reports.frames import Run
 from reports.report import PURPOSES, WORKLOAD, Report
-from reports.today import implementations
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
@@ -81,15 +80,10 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
     best = clearly_fastest(rows)
     if best is None:
-        unclear = sorted(rows.loc[rows["verdict"] == UNCLEAR, "implementation"].astype(str))
-        return f"use {baseline}. Nothing that was measured is clearly faster.{_next(rows, baseline, unclear)}"
+        return f"use {baseline}. Nothing that was measured is clearly faster."
     close = rows[(rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR)]["implementation"].astype(str)
     near = sorted(set(close) - {str(best["implementation"]), baseline})
     said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
-    of = {name: each.framework for name, each in implementations().items()}
-    own = faster[faster["implementation"].map(of) == of.get(baseline)]
-    if len(own) and str(best["implementation"]) not in set(own["implementation"]):
-        said.append(f"In {of[baseline]}, {_takes(own.iloc[0], baseline)}.")
     if best["track"] != DEFAULT:
         plain = faster[faster["track"] == DEFAULT]
         said.append(
@@ -112,15 +106,6 @@ def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
     near = faster[(faster["track"] == best["track"]) & (faster["fastest"] == UNCLEAR)]
     near = near if best["fastest"] == UNCLEAR else faster[:1]
     return near.iloc[int(near["implementation"].astype(str).str.len().argmin())]
-
-
-def _next(rows: pd.DataFrame, baseline: str, unclear: Sequence[str]) -> str:
-    """Return which implementations come next: those that may be as fast, or else the quickest of those that are not."""
-    if unclear:
-        ratios = dict(zip(rows["implementation"].astype(str), rows["ratio"], strict=True))
-        return f" Not certain: {listed([f'{name} {ratios[name]:.2f} ×' for name in unclear])}."
-    slower = rows[rows["ratio"].notna() & (rows["verdict"] != BASELINE)].sort_values("ratio")
-    return f" The next is slower: {_takes(slower.iloc[0], baseline)}." if len(slower) else ""
 
 
 def _takes(row: pd.Series, baseline: str) -> str:

@@ -27,11 +27,14 @@ ROW, NAMES, LETTER = 46, 92, 6.0
 LOOKS = {FASTER: style.BLUE, SLOWER: style.VERMILION, UNCLEAR: style.SOFT, OLDER: style.SOFT}
 
 
-def best_of_frameworks(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the row of least ratio of each framework, by the first word of its versions, without the baseline."""
+def best_of_frameworks(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """Return the row of least ratio of each framework, by the first word of its versions, without the baseline.
+
+    `by`: columns, such as the track, of each of whose values it is the best.
+    """
     others = rows[rows["ratio"].notna() & (rows["verdict"] != BASELINE)]
     framework = others["versions"].astype(str).str.split(" ").str[0]
-    return others.loc[others.groupby(framework)["ratio"].idxmin()].sort_values("ratio")
+    return others.loc[others.groupby([framework, *by])["ratio"].idxmin()].sort_values("ratio")
 
 
 def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], baseline: str) -> Drawing | None:

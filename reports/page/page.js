@@ -3,7 +3,7 @@ const choice = $("#choice"), like = $("[name=like]", choice), note = $("#nearest
 const selects = $$("select", choice);
 const select = (name) => selects.find((each) => each.name === name);
 const fits = (part) => selects.every(({ name, value }) => !(name in part.dataset) || part.dataset[name] === value);
-const answers = $$("p[data-shape]");
+const answers = $$("[data-shape]");
 function choose() {
   for (const part of $$("[data-machine]")) part.hidden = !fits(part);
   for (const part of $$("section:has([data-machine])")) part.hidden = !$("[data-machine]:not([hidden]), .charts > figure", part);

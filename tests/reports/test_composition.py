@@ -102,6 +102,30 @@ def test_a_plot_has_every_implementation_of_the_machine_each_of_the_first_run_th
     assert composition.together(machine.runs, "not measured", "train_step").empty
 
 
+def test_beside_the_advice_is_the_best_plain_and_tuned_code_of_each_framework(tmp_path):
+    """Who uses JAX finds plain JAX, though tuned code of another framework is faster."""
+    of = {
+        "base": (1e-3, "default", "torch 2.13.0"),
+        "torch_cpp": (5e-4, "tuned", "torch 2.13.0"),
+        "jax_scan": (2e-3, "default", "jax 0.10.2"),
+        "jax_scan@jax==0.8.*": (1e-3, "default", "jax 0.8.3"),
+        "jax_loop": (3e-3, "default", "jax 0.10.2"),
+        "jax_ffi": (4e-4, "tuned", "jax 0.10.2"),
+    }
+    rows = [
+        row
+        for name, (seconds, track, versions) in of.items()
+        for row in trained(name, seconds, track=track, versions=versions)
+    ]
+    (machine,) = composition.machines([report_of(save(tmp_path, rows), "r")])
+    (advised,) = composition.advice(machine)
+    columns = composition.of_tracks("base")
+    found = [[column.cell(row) for column in columns][:2] for row in composition.best_of_tracks(machine, advised)]
+    assert found == [
+        ["jax_ffi", "tuned"], ["torch_cpp", "tuned"], ["base", "default"], ["jax_scan", "default"],
+    ]  # fmt: skip
+
+
 def test_the_advice_is_from_the_run_that_compared_most_implementations(machine):
     said = {(each.problem, each.mode): each.report.name for each in composition.advice(machine)}
     modes = ("train_step", "forward")

@@ -1,7 +1,5 @@
 """The answers in a sentence: which implementation is the fastest, and which LSTM to use."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from reports import headline
@@ -39,10 +37,10 @@ ADVICE = {
     ),
     "nothing is faster": (
         trained("slow", 2e-3),
-        ["use base.", "The next is slower: slow takes 2.00 × base's time"],
-        ["may be as fast"],
+        ["use base.", "Nothing that was measured is clearly faster."],
+        ["slow takes", "may be as fast"],
     ),
-    "unclear is not faster": (noisy("noisy", 0.9e-3, 2), ["use base.", "Not certain: noisy 0.90"], ["takes"]),
+    "unclear is not faster": (noisy("noisy", 0.9e-3, 2), ["use base."], ["takes", "noisy"]),
     "as good as the best": (
         [*trained("quick", 0.8e-3, track="tuned"), *noisy("close", 0.805e-3, 1.015, track="tuned")],
         ["close may be as fast."],
@@ -64,18 +62,6 @@ def test_the_advice_at_a_problem(name, tmp_path):
     assert where.startswith("Training at p on 2 cores (a cpu")
     assert [word for word in words if word not in said] == []
     assert [word for word in others if word in said] == []
-
-
-def test_the_best_of_the_baselines_own_framework_is_named_beside_one_of_another(tmp_path, monkeypatch):
-    of = {"base": "torch", "own": "torch", "quick": "jax"}
-    known = {name: SimpleNamespace(framework=framework) for name, framework in of.items()}
-    monkeypatch.setattr(headline, "implementations", lambda: known)
-    rows = [*trained("base", 1e-3), *trained("own", 0.9e-3, track="tuned"), *trained("quick", 0.8e-3, track="tuned")]
-    (found,) = recommendations(report(tmp_path, rows))
-    assert "quick takes 0.80 × base's time (0.80–0.80). In torch, own takes 0.90 × base's time" in found.sentence
-    known["own"].framework = "jax"
-    (found,) = recommendations(report(tmp_path / "other", rows))
-    assert "own" not in found.sentence
 
 
 def test_without_the_baseline_the_least_time_is_said_without_a_verdict(tmp_path):

@@ -75,7 +75,7 @@ def choose(page, **values):
 
 
 def advice(page):
-    return expect(page.locator("p[data-shape]:visible"))
+    return expect(page.locator("[data-shape]:visible"))
 
 
 def test_filters_and_search_show_what_was_asked_for_and_can_be_linked_to(folder, table, visit):
@@ -134,7 +134,7 @@ def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page, typed
     like.press("Enter")
     expect(page.locator("#nearest")).to_contain_text(found or "Nothing")
     expect(page.locator("#nearest", has_text="not 5000. That is far")).to_have_count(int("5000" in typed))
-    expect(page.locator("p[data-shape]:visible")).to_have_count(int(bool(found)))
+    expect(page.locator("[data-shape]:visible")).to_have_count(int(bool(found)))
     if found:
         advice(page).to_contain_text(found)
 
@@ -179,7 +179,7 @@ def test_a_mark_says_its_numbers_under_the_pointer(page):
 def test_without_its_script_there_is_one_answer_and_then_the_table(folder, visit):
     page = visit(folder / "index.html", java_script_enabled=False)
     expect(page.locator(".lead:visible")).to_have_count(1)
-    expect(page.locator("p[data-shape]:visible, form:visible")).to_have_count(0)
+    expect(page.locator("[data-shape]:visible, form:visible")).to_have_count(0)
     assert page.locator("main table:visible").first.locator("tbody tr").count() == 2 * len(SHAPES)
     page = visit(folder / "rows.html", java_script_enabled=False)
     assert rows(page).count() == page.locator("tbody.row").count() > 500
