@@ -25,7 +25,7 @@ from benchmarks.words import listed
 BASE, COPY = "base", "twin"
 """The labels of base and of its A/A copy: the same code. In published files the copy is called so."""
 METRICS = ("time", "start", "memory")
-IDENTITY = "pool.json"
+IDENTITY, FILES = "pool.json", "replicate*.parquet"
 
 
 def name_of(share: float) -> str:
@@ -64,7 +64,7 @@ def identity_of(folder: Path) -> Identity | None:
 def claim(folder: Path, identity: Identity) -> None:
     """Make a pool one of this machine and these gates."""
     there = identity_of(folder)
-    if there is not None and (any(folder.glob("replicate-*.parquet")) or any(folder.parent.glob("gates/*.json"))):
+    if there is not None and (any(folder.glob(FILES)) or any(folder.parent.glob("gates/*.json"))):
         before, now = (processors.key(of.machine) for of in (there, identity))
         if before != now:
             raise ValueError(f"{folder} has replicates of another machine ({before}); this one is {now}")
@@ -138,8 +138,12 @@ class Pool:
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read every replicate of a folder."""
-        replicates = [Replicate.of(read_records(path)) for path in sorted(folder.glob("replicate-*.parquet"))]
+        """Read every replicate of a folder; a file holds one, or those of a published pool."""
+        records: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        for path in sorted(folder.glob(FILES)):
+            for record in read_records(path):
+                records[record.run_id, record.replicate].append(record)
+        replicates = [Replicate.of(each) for each in records.values()]
         rounds = [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
         works = {begun.described.run.run_id: begun.work for begun in rounds if begun.work}
         return cls(replicates, works, identity_of(folder))

@@ -15,6 +15,7 @@ The functions of asv and pyperf that decide are not public: a new version may mo
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections import defaultdict
@@ -128,15 +129,15 @@ def apart(windows: Sequence[Sequence[int]]) -> int:
 def read(folder: Path) -> tuple[list[Replicate], list[str]]:
     """Return the replicates of a pool, and the round of each."""
     replicates, rounds = [], []
-    for path in sorted(folder.glob("replicate-*.parquet")):
+    every = read_records(folder / "replicates.parquet")
+    for (run_id, _), records in itertools.groupby(every, lambda record: (record.run_id, record.replicate)):
         found: Replicate = defaultdict(dict)
-        records = read_records(path)
         for one in records:
             turns = sorted(one.turns or [], key=lambda turn: turn.block)
             seconds = [turn.samples[0] if turn.samples else turn.seconds for turn in turns]
             found[f"{one.implementation} {one.benchmark}"][str(one.side)] = np.array(seconds)
         replicates.append(dict(found))
-        rounds.append(records[0].run_id)
+        rounds.append(run_id)
     return replicates, rounds
 
 
