@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, LONG, QUICK, SMALL
 from benchmarks.tables import markdown_table
-from benchmarks.words import count, duration, listed, time_with_interval
+from benchmarks.words import duration, listed, time_with_interval
 from reports import composition, frames
 from reports.parts import cliffs, releases
 from reports.report import PURPOSES, Report
@@ -52,9 +52,8 @@ def _loops(report: Report) -> pd.DataFrame:
     return rows.assign(older=~is_today(rows))
 
 
-def found(reports: Sequence[Report]) -> Found:
-    """Return what the runs of the first machine have; the `day` of a row is that of its run."""
-    runs = composition.machines(reports)[0].runs
+def found(runs: Sequence[Report]) -> Found:
+    """Return what the runs of one machine have; the `day` of a row is that of its run."""
     return Found(
         *(
             pd.concat(
@@ -310,20 +309,20 @@ QUESTIONS = (
 )  # fmt: skip
 
 
-def answered(reports: Sequence[Report]) -> list[tuple[Question, str]]:
-    """Return the questions that the published runs answer, with the answers."""
-    data = found(reports)
-    return [(each, words) for each in QUESTIONS if (words := each.answer(data))]
+def answered(reports: Sequence[Report]) -> list[tuple[Question, dict[str, str]]]:
+    """Return the questions that the published runs answer, each with its answer on each machine, by the label."""
+    of = {machine.label: found(machine.runs) for machine in composition.machines(reports)}
+    every = [(each, {label: each.answer(data) for label, data in of.items()}) for each in QUESTIONS]
+    said = [(each, {label: words for label, words in answers.items() if words}) for each, answers in every]
+    return [(each, words) for each, words in said if words]
 
 
 def answers(reports: Sequence[Report]) -> str:
     """Return what was asked and answered, with the threads."""
     said = []
-    for each, words in answered(reports):
+    for each, of_machine in answered(reports):
+        words = "\n\n".join(f"**{label}:** {answer}" for label, answer in of_machine.items())
         links = ", ".join(f"[#{url.rpartition('/')[2]}]({url})" for url in each.threads)
         claim = f": {each.claim}" if each.claim else ""
         said.append(f"### {each.title}\n\n{words}\n\nAsked in {links}{claim}. `nox -s bench -- --preset {each.preset}`")
-    machine = composition.machines(reports)[0]
-    cores = count(machine.head.run.metadata.machine.cores or 0, "core")
-    where = f"On {machine.label}, {cores}; a date is that of the run."
-    return "\n\n".join([where, *said] if said else [])
+    return "\n\n".join(said)

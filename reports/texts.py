@@ -83,68 +83,108 @@ def _measured(report: Report) -> str:
     return f"{words}; {torch_and_jax(report.run)}; {often}{span(sorted(map(frames.began, report.run.rounds)))}"
 
 
-def _faster(rows: dict[str, Any]) -> list[Any]:
-    """Return the rows that are clearly faster than the baseline, the fastest first."""
-    return sorted((row for row in rows.values() if row.verdict == FASTER), key=lambda row: row.ratio)
+def _briefly(machines: Sequence[composition.Machine]) -> list[str]:
+    """Return such as `AMD EPYC` for each machine, with its family where that is not enough."""
+    for words in (1, 2, None):
+        short = [", ".join(each.label.split(", ")[:words]) for each in machines]
+        if len(set(short)) == len(short):
+            break
+    return short
+
+
+OfMachines = Sequence[dict[str, dict[str, Any]]]
+"""For each machine the rows at each problem, by implementation."""
 
 
 def fastest(reports: Sequence[Report]) -> str:
-    """Return README's answer: a sentence, a table of a training step, how it was measured, and two more answers."""
-    here = composition.machines(reports)[0].runs
-    at, called = ({problem: _rows(here, mode, problem) for problem in QUICK} for mode in (STEP, CALL))
-    ages = {age(rows[name]) for rows in at.values() for name in NAMED if name in rows}
-    mark = len(ages) > 1
-    faster = []
-    for problem in QUICK:
-        names = [f"`{row.implementation}`" for row in _faster(at[problem])]
-        faster.append(f"{listed(names) or 'nothing'} {'were' if len(names) > 1 else 'was'}")
-    said = f"at batch 1, {faster[1]} clearly faster; at batch 16, {faster[0]}"
-    said = f"at batch 1 and 16, {faster[0]} clearly faster" if faster[0] == faster[1] else said
-    table = [[words, *(_cell(at[problem].get(name), mark) for problem in QUICK)] for name, words in NAMED.items()]
-    inference = [f"`{row.implementation}` took {tables.ratio()(row)}" for row in _faster(called[QUICK[1]])[:2]]
-    compiled = [_cell(rows[QUICK[0]].get("torch_lstm_compiled")) for rows in (at, called)]
-    measured = _measured(here[0]) + ("" if mark else "".join(ages))
-    apart = [f"`{name}`" for name in NAMED if any(name in rows and rows[name].number for rows in at.values())]
-    measured += f"; [run](reports/published/{here[0].name}/table.md)"
-    measured += f", {listed(apart)}: another run" if apart else ""
-    if any(row.implementation == "torch_cpp" for rows in at.values() for row in _faster(rows)):
-        said += " ([use `torch_cpp` in a program](docs/reference.md#use-one-in-your-program))"
+    """Return README's answer: a sentence, a table of a training step on two machines, how it was measured, and more."""
+    machines = composition.machines(reports)[:2]
+    short = _briefly(machines)
+    steps, calls = ([{p: _rows(each.runs, mode, p) for p in QUICK} for each in machines] for mode in (STEP, CALL))
+
+    def on_each(cells: Sequence[str]) -> str:
+        return listed([f"{cell} ({name})" for cell, name in zip(cells, short, strict=True)]) if short[1:] else cells[0]
+
+    compiled = [on_each([_cell(at[QUICK[0]].get("torch_lstm_compiled")) for at in rows]) for rows in (steps, calls)]
+    quickest = [
+        f"`{name}` took {on_each([tables.ratio()(at[QUICK[1]][name]) for at in calls])}"
+        for name in _faster_on_all(calls, QUICK[1])[:1]
+    ]
     asked = ", ".join(f"[{each.about}](docs/results.md#{slug(each.title)})" for each, _ in questions.answered(reports))
     return f"""\
-Start with `torch.nn.LSTM`. In a training step {said}.
+Start with `torch.nn.LSTM`. In a training step {_which(steps, " on both processors" if short[1:] else "")}.
 
-{markdown_table(table, ["time of a training step ÷ `torch.nn.LSTM`'s", "batch 16", "batch 1"])}
-
-64 steps, input and hidden size 128, float32; {measured}. Brackets are 95 % intervals. Below 1 is \
-faster, **bold** clearly.
+{_steps(machines, short, steps)} Brackets are 95 % intervals. Below 1 is faster, **bold** clearly.
 *{UNCLEAR}*: not certain, counting all comparisons. Training: outputs and all gradients, no optimizer.
 Another processor may differ: [all implementations, shapes and machines](docs/results.md).
 
-- **Inference at batch 1:** {listed(inference) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
+- **Inference at batch 1:** {listed(quickest) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
 - **`torch.compile`** leaves `nn.LSTM` out by default. With `allow_rnn`, at batch 16, training took \
 {compiled[0]} times as long, inference {compiled[1]}.
-{_options(reports)}\
+{_options(machines[0].runs, f" ({short[0]})" if short[1:] else "")}\
 - **Asked in issue trackers:** {asked}.
 - **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
 
 
-def _options(reports: Sequence[Report]) -> str:
+def _which(steps: OfMachines, where: str) -> str:
+    """Return which implementations were clearly faster, at batch 1 and at batch 16, and how to use one."""
+    names = [_faster_on_all(steps, problem) for problem in QUICK]
+    large, small = (
+        f"{listed([f'`{name}`' for name in each]) or 'nothing'} {'were' if len(each) > 1 else 'was'}" for each in names
+    )
+    said = f"at batch 1, {small} clearly faster{where}; at batch 16, {large}"
+    said = f"at batch 1 and 16, {large} clearly faster{where}" if large == small else said
+    use = ". [Use `torch_cpp` in a program](docs/reference.md#use-one-in-your-program)"
+    return said + (use if any("torch_cpp" in each for each in names) else "")
+
+
+def _steps(machines: Sequence[composition.Machine], short: Sequence[str], steps: OfMachines) -> str:
+    """Return the table of a training step, and after it of which runs it is."""
+    ages = {age(rows[name]) for at in steps for rows in at.values() for name in NAMED if name in rows}
+    mark = len(ages) > 1
+    columns = [(at, problem) for at in steps for problem in QUICK]
+    table = [[words, *(_cell(at[problem].get(name), mark) for at, problem in columns)] for name, words in NAMED.items()]
+    of = [f"{name}, " for name in short] if short[1:] else [""]
+    batches = [f"{name}batch {size}" for name in of for size in (16, 1)]
+    measured = []
+    for each, at in zip(machines, steps, strict=True):
+        apart = [f"`{name}`" for name in NAMED if any(name in rows and rows[name].number for rows in at.values())]
+        another = f", {listed(apart)}: another run" if apart else ""
+        link = f"[run](reports/published/{each.head.name}/table.md)"
+        measured.append(f"{_measured(each.head)}{'' if mark else ''.join(ages)}; {link}{another}.")
+    head = ["time of a training step ÷ `torch.nn.LSTM`'s", *batches]
+    return f"{markdown_table(table, head)}\n\n64 steps, input and hidden size 128, float32. {' '.join(measured)}"
+
+
+def _faster_on_all(of_machines: OfMachines, problem: str) -> list[str]:
+    """Return the names of those that are clearly faster than the baseline on each machine, the fastest on one first."""
+    first, *others = ({name: row for name, row in at[problem].items() if row.verdict == FASTER} for at in of_machines)
+    names = [name for name in first if all(name in other for other in others)]
+    return sorted(names, key=lambda name: float(first[name].ratio))
+
+
+def _options(runs: Sequence[Report], of_which: str) -> str:
     """Return which options throw nn.LSTM off its fast path in training without a word: the three that cost most."""
-    rows = questions.found(reports).costs
+    rows = questions.found(runs).costs
     mine = rows[(rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP) & (rows["told"] == cliffs.SILENTLY)]
     most = mine[mine["same"] == QUICK[0]].sort_values("cost", ascending=False).head(3)
     if most.empty:
         return ""
     named = listed([f"{tables.ratio('cost')(row)} with {row.option}" for row in most.itertuples(index=False)])
     return f"""\
-- **Off `nn.LSTM`'s fast path:** training took {named.replace(" with", " times as long with", 1)}: PyTorch
+- **Off `nn.LSTM`'s fast path{of_which}:** training took {named.replace(" with", " times as long with", 1)}: PyTorch
   runs [another operator, silently](docs/results.md#what-an-option-costs).
 """
 
 
 def options(reports: Sequence[Report]) -> str:
-    """Return a table of what each option costs nn.LSTM, in training and in inference, and which operator ran."""
-    rows = questions.found(reports).costs
+    """Return, for each machine, a table of what each option costs nn.LSTM, and which operator ran."""
+    tables_of = {machine.label: _options_of(machine.runs) for machine in composition.machines(reports)}
+    return "\n\n".join(f"On {label}:\n\n{table}" for label, table in tables_of.items() if table)
+
+
+def _options_of(runs: Sequence[Report]) -> str:
+    rows = questions.found(runs).costs
     rows = rows[(rows["implementation"] == "torch_lstm") & rows["problem"].str.startswith(QUICK[0])]
     at: dict[str, dict[str, Any]] = {}
     row: Any
@@ -245,12 +285,14 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
 
 
 def late(reports: Sequence[Report]) -> str:
-    """Return the table of the newest run of streams."""
-    found = [(report, answer) for report in reports for answer in report.answers if answer.title == stream.TITLE]
-    for report, answer in found[:1]:
-        older = "" if today.is_today(report.summary).all() else f" Some rows are of *{today.OLDER}*."
-        return f"{_measured(report)}. {answer.sentence}{older}\n\n{markdown(answer.columns, answer.rows)}"
-    return ""
+    """Return the table of the newest run of streams on each machine."""
+    said = []
+    for machine in composition.machines(reports):
+        found = [(each, answer) for each in machine.runs for answer in each.answers if answer.title == stream.TITLE]
+        for report, answer in found[:1]:
+            older = "" if today.is_today(report.summary).all() else f" Some rows are of *{today.OLDER}*."
+            said.append(f"{_measured(report)}. {answer.sentence}{older}\n\n{markdown(answer.columns, answer.rows)}")
+    return "\n\n".join(said)
 
 
 BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {

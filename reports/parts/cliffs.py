@@ -72,7 +72,7 @@ def costs(report: Report) -> pd.DataFrame:
     both = seconds.merge(pairs, on="problem")
     both = both.merge(seconds, left_on=["same", *rest], right_on=["problem", *rest], suffixes=("", "_without"))
     if both.empty:
-        return sound.head(0)
+        return sound.head(0).reindex(columns=[*sound.columns, "same", "option", "cost", "told"])
     both = both.assign(log=np.log(both["seconds"] / both["seconds_without"]), round=both["run_id"])
     known = lasting(report.run)
     rows = sound.merge(intervals(both, [*ARM, "same", "option"], "cost", known.ratio if known else None), on=ARM)

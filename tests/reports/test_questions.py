@@ -3,16 +3,21 @@
 import pytest
 
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK
-from reports import frames, questions
+from reports import frames, questions, texts
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
 
-def data_of(folder, records):
-    """What the questions look into, of a run whose baseline is torch_lstm."""
-    environment = save(folder, records).folder / "environment.json"
+def over_torch(folder, records, **machine):
+    """The report of a run whose baseline is torch_lstm."""
+    environment = save(folder, records, **machine).folder / "environment.json"
     environment.write_text(environment.read_text().replace('"base"', '"torch_lstm"'))
-    return questions.found([report_of(frames.read_run(folder))])
+    return report_of(frames.read_run(folder))
+
+
+def data_of(folder, records):
+    """What the questions look into, of such a run."""
+    return questions.found([over_torch(folder, records)])
 
 
 @pytest.mark.parametrize(("seconds", "word"), [(2e-3, "No."), (5e-4, "Yes."), (1e-3, "Unclear.")])
@@ -67,6 +72,22 @@ def test_where_loops_got_slower_is_told(tmp_path, at_batch_1, said):
         for release, seconds in {"0.4.31": 1e-3, "0.10.0": newest}.items():
             rows += trained(f"jax_scan@jax=={release}", seconds, problem=problem, versions=f"jax {release}")
     assert questions.loops(data_of(tmp_path, rows)).startswith(said)
+
+
+def test_each_processor_has_its_own_answer_and_readme_names_what_is_faster_on_all(tmp_path):
+    reports = []
+    for family, keras, cpp, ffi in ((25, 2e-3, 5e-4, 5e-4), (26, 5e-4, 2e-3, 5e-4)):
+        seconds = {"torch_lstm": 1e-3, "keras_tensorflow": keras, "torch_cpp": cpp, "jax_ffi": ffi}
+        places = [(p, mode) for p in (IMDB, *QUICK) for mode in ("train_step", "forward")]
+        rows = [row for name, s in seconds.items() for p, mode in places for row in trained(name, s, mode, problem=p)]
+        reports.append(over_torch(tmp_path / str(family), rows, family=family))
+    (question, said), *_ = questions.answered(reports)
+    assert question.about == "IMDB"
+    assert [words.partition(".")[0] for words in said.values()] == ["No", "Yes"]
+    assert all(f"**{label}:**" in questions.answers(reports) for label in said)
+    text = texts.fastest(reports)
+    assert "In a training step at batch 1 and 16, `jax_ffi` was clearly faster on both processors." in text
+    assert "clearly faster." in texts.fastest(reports[:1])
 
 
 def test_what_was_not_measured_is_not_answered(tmp_path):
