@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK
-from reports import frames, questions, texts
+from reports import frames, questions, readme
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
@@ -85,9 +85,9 @@ def test_each_processor_has_its_own_answer_and_readme_names_what_is_faster_on_al
     assert question.about == "IMDB"
     assert [words.partition(".")[0] for words in said.values()] == ["No", "Yes"]
     assert all(f"**{label}:**" in questions.answers(reports) for label in said)
-    text = texts.fastest(reports)
+    text = readme.fastest(reports)
     assert "In a training step at batch 1 and 16, `jax_ffi` was clearly faster on both processors." in text
-    assert "clearly faster." in texts.fastest(reports[:1])
+    assert "clearly faster." in readme.fastest(reports[:1])
 
 
 def test_what_was_not_measured_is_not_answered(tmp_path):

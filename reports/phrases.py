@@ -1,0 +1,45 @@
+"""How README and docs write a row, and a run with its machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks import processors
+from benchmarks.calibration.real_gates import span
+from benchmarks.words import count, duration
+from reports import composition, frames, tables, today
+from reports.preamble import torch_and_jax
+from reports.report import Report
+from reports.today import age
+from reports.verdict import BASELINE, FASTER, UNCLEAR
+
+
+def rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
+    """Return the row of each implementation that has a time and still exists, as composition.together does.
+
+    Releases such as `jax_scan@jax==0.8.*` are left out: a question has them.
+    """
+    found = composition.together(reports, problem, mode)
+    found = found[found["implementation"].isin(today.digests())]
+    return {str(row.implementation): row for row in found.itertuples(index=False)}
+
+
+def cell(row: Any, mark: bool = True) -> str:
+    """Return a ratio with its verdict; `mark` says which are of older code."""
+    if row is None:
+        return "–"
+    ratio = tables.ratio()(row)
+    if row.verdict == FASTER:
+        ratio = re.sub(r"^[\d.]+", r"**\g<0>**", ratio)
+    text = f"1 ({duration(row.seconds)})" if row.verdict == BASELINE else ratio
+    return text + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "") + (age(row) if mark else "")
+
+
+def measured(report: Report) -> str:
+    """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; torch 2.13.0, jax 0.10.2; 2026-11-29`."""
+    machine = report.run.metadata.machine
+    words = f"{processors.words(machine)}, {count(machine.cores or 0, 'core')}"
+    often = f"{count(len(report.run.rounds), 'round')}, " if len(report.run.rounds) > 1 else ""
+    return f"{words}; {torch_and_jax(report.run)}; {often}{span(sorted(map(frames.began, report.run.rounds)))}"

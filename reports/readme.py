@@ -1,0 +1,129 @@
+"""README's answer to which LSTM is fastest, on the first two machines: a table of a training step, and more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.cases import QUICK
+from benchmarks.tables import markdown_table
+from benchmarks.words import listed
+from reports import composition, phrases, questions, tables
+from reports.documents import slug
+from reports.parts import cliffs
+from reports.questions import CALL, STEP
+from reports.report import Report
+from reports.today import age
+from reports.verdict import FASTER, UNCLEAR
+
+NAMED = {
+    "torch_lstm": "`torch.nn.LSTM`",
+    "torch_cpp": "our C++ in PyTorch (`torch_cpp`)",
+    "jax_ffi": "our C++ in JAX (`jax_ffi`)",
+    "jax_scan_vjp_sharded": "a JAX scan with a backward of its own (`jax_scan_vjp_sharded`)",
+    "flax_nnx": "Flax (`flax_nnx`)",
+    "keras_jax": "Keras on JAX (`keras_jax`)",
+    "torch_cell": "a cell in a Python loop (`torch_cell`)",
+}
+"""The rows of README's first table."""
+
+
+OfMachines = Sequence[dict[str, dict[str, Any]]]
+"""For each machine the rows at each problem, by implementation."""
+
+
+def fastest(reports: Sequence[Report]) -> str:
+    """Return README's answer: a sentence, a table of a training step on two machines, how it was measured, and more."""
+    machines = composition.machines(reports)[:2]
+    short = _briefly(machines)
+    steps, calls = (
+        [{p: phrases.rows(each.runs, mode, p) for p in QUICK} for each in machines] for mode in (STEP, CALL)
+    )
+
+    def on_each(cells: Sequence[str]) -> str:
+        return listed([f"{cell} ({name})" for cell, name in zip(cells, short, strict=True)]) if short[1:] else cells[0]
+
+    compiled = [
+        on_each([phrases.cell(at[QUICK[0]].get("torch_lstm_compiled")) for at in rows]) for rows in (steps, calls)
+    ]
+    quickest = [
+        f"`{name}` took {on_each([tables.ratio()(at[QUICK[1]][name]) for at in calls])}"
+        for name in _faster_on_all(calls, QUICK[1])[:1]
+    ]
+    asked = ", ".join(f"[{each.about}](docs/results.md#{slug(each.title)})" for each, _ in questions.answered(reports))
+    return f"""\
+Start with `torch.nn.LSTM`. In a training step {_which(steps, " on both processors" if short[1:] else "")}.
+
+{_steps(machines, short, steps)} Brackets are 95 % intervals. Below 1 is faster, **bold** clearly.
+*{UNCLEAR}*: not certain, counting all comparisons. Training: outputs and all gradients, no optimizer.
+Another processor may differ: [all implementations, shapes and machines](docs/results.md).
+
+- **Inference at batch 1:** {listed(quickest) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
+- **`torch.compile`** leaves `nn.LSTM` out by default. With `allow_rnn`, at batch 16, training took \
+{compiled[0]} times as long, inference {compiled[1]}.
+{_options(machines[0].runs, f" ({short[0]})" if short[1:] else "")}\
+- **Asked in issue trackers:** {asked}.
+- **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
+
+
+def _which(steps: OfMachines, where: str) -> str:
+    """Return which implementations were clearly faster, at batch 1 and at batch 16, and how to use one."""
+    names = [_faster_on_all(steps, problem) for problem in QUICK]
+    large, small = (
+        f"{listed([f'`{name}`' for name in each]) or 'nothing'} {'were' if len(each) > 1 else 'was'}" for each in names
+    )
+    said = f"at batch 1, {small} clearly faster{where}; at batch 16, {large}"
+    said = f"at batch 1 and 16, {large} clearly faster{where}" if large == small else said
+    use = ". [Use `torch_cpp` in a program](docs/reference.md#use-one-in-your-program)"
+    return said + (use if any("torch_cpp" in each for each in names) else "")
+
+
+def _steps(machines: Sequence[composition.Machine], short: Sequence[str], steps: OfMachines) -> str:
+    """Return the table of a training step, and after it of which runs it is."""
+    ages = {age(rows[name]) for at in steps for rows in at.values() for name in NAMED if name in rows}
+    mark = len(ages) > 1
+    columns = [(at, problem) for at in steps for problem in QUICK]
+    table = [
+        [words, *(phrases.cell(at[problem].get(name), mark) for at, problem in columns)]
+        for name, words in NAMED.items()
+    ]
+    of = [f"{name}, " for name in short] if short[1:] else [""]
+    batches = [f"{name}batch {size}" for name in of for size in (16, 1)]
+    measured = []
+    for each, at in zip(machines, steps, strict=True):
+        apart = [f"`{name}`" for name in NAMED if any(name in rows and rows[name].number for rows in at.values())]
+        another = f", {listed(apart)}: another run" if apart else ""
+        link = f"[run](reports/published/{each.head.name}/table.md)"
+        measured.append(f"{phrases.measured(each.head)}{'' if mark else ''.join(ages)}; {link}{another}.")
+    head = ["time of a training step ÷ `torch.nn.LSTM`'s", *batches]
+    return f"{markdown_table(table, head)}\n\n64 steps, input and hidden size 128, float32. {' '.join(measured)}"
+
+
+def _faster_on_all(of_machines: OfMachines, problem: str) -> list[str]:
+    """Return the names of those that are clearly faster than the baseline on each machine, the fastest on one first."""
+    first, *others = ({name: row for name, row in at[problem].items() if row.verdict == FASTER} for at in of_machines)
+    names = [name for name in first if all(name in other for other in others)]
+    return sorted(names, key=lambda name: float(first[name].ratio))
+
+
+def _options(runs: Sequence[Report], of_which: str) -> str:
+    """Return which options throw nn.LSTM off its fast path in training without a word: the three that cost most."""
+    rows = questions.found(runs).costs
+    mine = rows[(rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP) & (rows["told"] == cliffs.SILENTLY)]
+    most = mine[mine["same"] == QUICK[0]].sort_values("cost", ascending=False).head(3)
+    if most.empty:
+        return ""
+    named = listed([f"{tables.ratio('cost')(row)} with {row.option}" for row in most.itertuples(index=False)])
+    return f"""\
+- **Off `nn.LSTM`'s fast path{of_which}:** training took {named.replace(" with", " times as long with", 1)}: PyTorch
+  runs [another operator, silently](docs/results.md#what-an-option-costs).
+"""
+
+
+def _briefly(machines: Sequence[composition.Machine]) -> list[str]:
+    """Return such as `AMD EPYC` for each machine, with its family where that is not enough."""
+    for words in (1, 2, None):
+        short = [", ".join(each.label.split(", ")[:words]) for each in machines]
+        if len(set(short)) == len(short):
+            break
+    return short
