@@ -10,6 +10,7 @@ from benchmarks import processors
 from benchmarks.calibration.real_gates import span
 from benchmarks.words import count, duration
 from reports import composition, frames, tables, today
+from reports.frames import Run
 from reports.preamble import torch_and_jax
 from reports.report import Report
 from reports.today import age
@@ -41,5 +42,10 @@ def measured(report: Report) -> str:
     """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; torch 2.13.0, jax 0.10.2; 2026-11-29`."""
     machine = report.run.metadata.machine
     words = f"{processors.words(machine)}, {count(machine.cores or 0, 'core')}"
-    often = f"{count(len(report.run.rounds), 'round')}, " if len(report.run.rounds) > 1 else ""
-    return f"{words}; {torch_and_jax(report.run)}; {often}{span(sorted(map(frames.began, report.run.rounds)))}"
+    return f"{words}; {torch_and_jax(report.run)}; {when(report.run)}"
+
+
+def when(run: Run) -> str:
+    """Return such as `5 rounds, 2026-11-29`."""
+    often = f"{count(len(run.rounds), 'round')}, " if len(run.rounds) > 1 else ""
+    return often + span(sorted(map(frames.began, run.rounds)))

@@ -7,10 +7,11 @@ from typing import Any
 
 from benchmarks.cases import QUICK
 from benchmarks.tables import markdown_table
-from benchmarks.words import listed
+from benchmarks.words import count, listed
 from reports import composition, phrases, questions, tables
 from reports.documents import slug
 from reports.parts import cliffs
+from reports.preamble import torch_and_jax
 from reports.questions import CALL, STEP
 from reports.report import Report
 from reports.today import age
@@ -20,10 +21,9 @@ NAMED = {
     "torch_lstm": "`torch.nn.LSTM`",
     "torch_cpp": "our C++ in PyTorch (`torch_cpp`)",
     "jax_ffi": "our C++ in JAX (`jax_ffi`)",
-    "jax_scan_vjp_sharded": "a JAX scan with a backward of its own (`jax_scan_vjp_sharded`)",
     "flax_nnx": "Flax (`flax_nnx`)",
     "keras_jax": "Keras on JAX (`keras_jax`)",
-    "torch_cell": "a cell in a Python loop (`torch_cell`)",
+    "torch_cell": "a Python loop (`torch_cell`)",
 }
 """The rows of README's first table."""
 
@@ -43,9 +43,7 @@ def fastest(reports: Sequence[Report]) -> str:
     def on_each(cells: Sequence[str]) -> str:
         return listed([f"{cell} ({name})" for cell, name in zip(cells, short, strict=True)]) if short[1:] else cells[0]
 
-    compiled = [
-        on_each([phrases.cell(at[QUICK[0]].get("torch_lstm_compiled")) for at in rows]) for rows in (steps, calls)
-    ]
+    compiled = on_each([phrases.cell(at[QUICK[0]].get("torch_lstm_compiled")) for at in steps])
     quickest = [
         f"`{name}` took {on_each([tables.ratio()(at[QUICK[1]][name]) for at in calls])}"
         for name in _faster_on_all(calls, QUICK[1])[:1]
@@ -54,13 +52,13 @@ def fastest(reports: Sequence[Report]) -> str:
     return f"""\
 Start with `torch.nn.LSTM`. In a training step {_which(steps, " on both processors" if short[1:] else "")}.
 
-{_steps(machines, short, steps)} Brackets are 95 % intervals. Below 1 is faster, **bold** clearly.
-*{UNCLEAR}*: not certain, counting all comparisons. Training: outputs and all gradients, no optimizer.
-Another processor may differ: [all implementations, shapes and machines](docs/results.md).
+{_steps(machines, short, steps)}
+Brackets are 95 % intervals. Below 1 is faster, **bold** clearly. *{UNCLEAR}*: not certain, counting all comparisons.
+A training step is outputs and all gradients, no optimizer. [All implementations, shapes and machines](docs/results.md).
 
 - **Inference at batch 1:** {listed(quickest) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
-- **`torch.compile`** leaves `nn.LSTM` out by default. With `allow_rnn`, at batch 16, training took \
-{compiled[0]} times as long, inference {compiled[1]}.
+- **`torch.compile`** leaves `nn.LSTM` out by default. With `allow_rnn`, training at batch 16 took \
+{compiled} times as long.
 {_options(machines[0].runs, f" ({short[0]})" if short[1:] else "")}\
 - **Asked in issue trackers:** {asked}.
 - **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
@@ -89,14 +87,20 @@ def _steps(machines: Sequence[composition.Machine], short: Sequence[str], steps:
     ]
     of = [f"{name}, " for name in short] if short[1:] else [""]
     batches = [f"{name}batch {size}" for name in of for size in (16, 1)]
+    apart = [name for name in NAMED if any(name in rows and rows[name].number for at in steps for rows in at.values())]
+    others = f" {listed([f'`{name}`' for name in apart])}: other runs." if apart else ""
+    versions = {torch_and_jax(each.head.run) for each in machines}
+    same = f"; {versions.pop()}" if len(versions) == 1 else ""
     measured = []
-    for each, at in zip(machines, steps, strict=True):
-        apart = [f"`{name}`" for name in NAMED if any(name in rows and rows[name].number for rows in at.values())]
-        another = f", {listed(apart)}: another run" if apart else ""
-        link = f"[run](reports/published/{each.head.name}/table.md)"
-        measured.append(f"{phrases.measured(each.head)}{'' if mark else ''.join(ages)}; {link}{another}.")
+    for name, each in zip(short, machines, strict=True):
+        run = each.head.run
+        said = [each.label.removeprefix(f"{name}, "), count(run.metadata.machine.cores or 0, "core")]
+        said += [*([] if same else [torch_and_jax(run)]), phrases.when(run)]
+        old = "" if mark else "".join(ages)
+        measured.append(f"[{name}](reports/published/{each.head.name}/table.md): {', '.join(said)}{old}.")
     head = ["time of a training step ÷ `torch.nn.LSTM`'s", *batches]
-    return f"{markdown_table(table, head)}\n\n64 steps, input and hidden size 128, float32. {' '.join(measured)}"
+    where = f"64 steps, input and hidden size 128, float32{same}. {' '.join(measured)}{others}"
+    return f"{markdown_table(table, head)}\n\n{where}"
 
 
 def _faster_on_all(of_machines: OfMachines, problem: str) -> list[str]:
