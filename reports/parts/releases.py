@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from benchmarks.tables import Column
+from benchmarks.words import listed
 from reports.frames import ARM
 from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
 from reports.tables import WHERE, ratio, words_of
@@ -52,4 +53,5 @@ def make(report: Report) -> Iterator[Answer]:
         Column("ratio", "time, × the newest [95 %]", ratio()),
         words_of("verdict"),
     )
-    yield Answer("Did a release get slower?", said, columns, in_order(found))
+    packages = listed(sorted({str(release).partition(" ")[0] for release in found["base_release"]}))
+    yield Answer(f"Did a release of {packages} get slower?", said, columns, in_order(found))

@@ -108,7 +108,7 @@ def test_releases_are_compared_with_the_newest_in_their_order(tmp_path):
     rows = trained("base", 1e-3, versions="torch 2.13")
     for release, seconds in RELEASES.items():
         rows += trained(f"jax_scan@jax=={release}", seconds, versions=f"jax {release}")
-    found = answered(tmp_path, rows)["Did a release get slower?"]
+    found = answered(tmp_path, rows)["Did a release of jax get slower?"]
     assert [(row[3], row[5][:4], row[-1]) for row in cells(found)] == [
         ("jax_scan@jax==0.8.0", "1.00", "unclear"),
         ("jax_scan@jax==0.9.1", "0.66", "faster"),
