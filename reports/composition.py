@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmarks import processors
@@ -19,11 +18,12 @@ from impls.core.precision import IEEE
 from reports import tables
 from reports.charts.drawing import Drawing
 from reports.charts.shapes import best_of_frameworks
-from reports.frames import ARM, Run, machine_label
+from reports.frames import ARM, Run, began, machine_label
 from reports.headline import Recommendation, clearly_fastest, recommendations
 from reports.report import PURPOSES, Answer, Report
 from reports.tables import is_ok, words_of
 from reports.today import OLDER, file_of, is_today, of_today
+from reports.tracks import DEFAULT
 from reports.verdict import BASELINE, YES
 
 
@@ -68,55 +68,43 @@ def words(run: Run) -> str:
     return ", ".join(part for part in (cpu, machine.gpu) if part)
 
 
+def together(reports: Sequence[Report]) -> pd.DataFrame:
+    """Return the row of each implementation that has a time for a sequence: of today's code, or of the first report.
+
+    Of a file that ran with several releases of a package, only the present one stands here, if it is there. Runs whose
+    baseline is another than the first's are left out. Columns: `number`, which report it is of; `day`, when it began.
+    """
+    every = pd.concat(
+        [
+            each.sound.assign(number=number, day=began(each.run.run_id))
+            for number, each in enumerate(reports)
+            if each.baseline == reports[0].baseline
+        ],
+        ignore_index=True,
+    )
+    names = every["implementation"].astype(str)
+    present = (names == file_of(names)) | ~file_of(names).isin(names) | (every["verdict"] == BASELINE)
+    rows = every[present].assign(unknown=every["ratio"].isna()).sort_values(["older", "unknown"], kind="stable")
+    return rows.drop_duplicates(["problem", "mode", "device", "implementation"]).sort_index()
+
+
 def advice(machine: Machine) -> list[Recommendation]:
-    """Return what to use at each shape for each purpose, from the run that compared most of today's code there.
-
-    A row of older code is left out where another run has the same of today's.
-    """
-    new = [each.summary[is_today(each.summary)] for each in machine.runs]
-    known = set(pd.concat(new)[ARM].astype(str).itertuples(index=False, name=None))
-    chosen: dict[tuple[str, str, str], Recommendation] = {}
-    for report in machine.runs:
-        summary = report.summary
-        arms = summary[ARM].astype(str).itertuples(index=False, name=None)
-        kept = is_today(summary) | np.array([arm not in known for arm in arms], bool)
-        for found in recommendations(report if kept.all() else replace(report, summary=summary[kept])):
-            key = found.problem, found.mode, found.device
-            if key not in chosen or _weight(found) > _weight(chosen[key]):
-                chosen[key] = found
-    return list(chosen.values())
+    """Return what to use at each shape for each purpose, of all that was measured there."""
+    return list(recommendations(machine.head, together(machine.runs)))
 
 
-def together(reports: Sequence[Report], problem: str, mode: str) -> pd.DataFrame:
-    """Return the row of each implementation that has a ratio for a sequence: of today's code, or of the first report.
-
-    Its `number` is that of its report. What ran with an older release too stands only with the present one.
-    """
-    every = pd.concat([each.sound.assign(number=number) for number, each in enumerate(reports)], ignore_index=True)
-    rows = every[(every["problem"] == problem) & (every["mode"] == mode) & every["ratio"].notna()]
-    names = rows["implementation"].astype(str)
-    rows = rows[(names == file_of(names)) | ~file_of(names).isin(names)]
-    return rows.sort_values("older", kind="stable").drop_duplicates(["implementation", "device"])
-
-
-def best_of_tracks(machine: Machine, advised: Recommendation) -> list[Any]:
+def best_of_tracks(advised: Recommendation) -> list[Any]:
     """Return the best plain and the best tuned code of each framework, and the baseline: what takes least first."""
-    rows = together(machine.runs, advised.problem, advised.mode)
-    rows = rows[rows["device"] == advised.device]
+    rows = advised.timed
     best = best_of_frameworks(rows, "track")
     every = pd.concat([rows[rows["verdict"] == BASELINE], best]).sort_values("ratio", kind="stable")
-    return list(every.itertuples(index=False))
+    return list(every.itertuples(index=False)) if len(best) else []
 
 
 def of_tracks(baseline: str) -> tuple[Column, ...]:
     """Return the columns of a table of these."""
     known = {column.key: column for column in tables.of_summary(baseline)}
-    named = Column("implementation", "implementation", _named, words=True)
-    return named, *(known[key] for key in ("track", "ratio", "verdict"))
-
-
-def _weight(found: Recommendation) -> tuple[int, int]:
-    return int((~found.timed["older"]).sum()), len(found.timed)
+    return Column("implementation", "implementation", _named, words=True), known["ratio"], known["verdict"]
 
 
 def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
@@ -144,8 +132,9 @@ def best(baseline: str) -> tuple[Column, ...]:
 
 
 def _named(row: Any) -> str:
-    """Return the name of an implementation, and whether its row is of older code."""
-    return str(row.implementation) + (f", {OLDER}" if row.older else "")
+    """Return the name of an implementation, its track where it is not plain code, and whether that is older."""
+    words = [row.implementation, *([] if row.track == DEFAULT else [row.track]), *([OLDER] if row.older else [])]
+    return ", ".join(map(str, words))
 
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")
@@ -207,8 +196,8 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[dict[str, Any]]:
 def command(run: Run, row: Any) -> str:
     """Return the command line that measures a row again, beside the baseline."""
     options = run.metadata.run
-    file_of = {re.sub(r"^.*/|\.py(?=@|$)", "", text): text for text in options.implementations}
-    chosen = [("impl", file_of.get(name, name)) for name in dict.fromkeys((str(row.implementation), run.baseline))]
+    given = {re.sub(r"^.*/|\.py(?=@|$)", "", text): text for text in options.implementations}
+    chosen = [("impl", given.get(name, name)) for name in dict.fromkeys((str(row.implementation), run.baseline))]
     chosen += [(name, getattr(row, name)) for name in ("problem", "workload", "mode", "device")]
     chosen += [("precision", options.precision if options.precision != IEEE else "")]
     chosen += [("baseline", run.baseline), ("rounds", str(len(run.metadata.rounds) or ""))]

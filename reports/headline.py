@@ -97,15 +97,15 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
 def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
     """Return the row of least ratio of those that are clearly faster than the baseline; None where there is none.
 
-    Of those that can't be told from it in its track, the one with the shortest name: what is simpler is written first.
+    Of jax_scan_vjp_sharded and jax_scan_vjp, where they can't be told apart, it is the one with less: jax_scan_vjp.
     """
     faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
     if faster.empty:
         return None
     best = faster.iloc[0]
     near = faster[(faster["track"] == best["track"]) & (faster["fastest"] == UNCLEAR)]
-    near = near if best["fastest"] == UNCLEAR else faster[:1]
-    return near.iloc[int(near["implementation"].astype(str).str.len().argmin())]
+    near = near[near["implementation"].astype(str).map(str(best["implementation"]).startswith)]
+    return near.iloc[int(near["implementation"].astype(str).str.len().argmin())] if len(near) else best
 
 
 def _takes(row: pd.Series, baseline: str) -> str:
@@ -116,38 +116,53 @@ def _takes(row: pd.Series, baseline: str) -> str:
 
 def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
     """Return a sentence, and a line for each purpose and kind of problem at which something is clearly faster."""
-    known = pd.DataFrame(_known(advised), columns=["kind", "baseline", "name", "ratio"])
+    known = pd.DataFrame(_known(advised), columns=["kind", "small", "batch", "baseline", "name", "ratio"])
     if known.empty:
         return "Nothing was compared with a baseline.", []
     baseline, faster = known["baseline"].iloc[0], known["name"].notna()
     if not faster.any():
         return f"Use {baseline}. Nothing that was measured is clearly faster.", []
-    lines = [
-        f"{kind}: {_faster(rows)}" for kind, rows in known.groupby("kind", sort=False) if rows["name"].notna().any()
-    ]
+    groups = known.groupby(["kind", "small"], sort=False)
+    lines = [f"{_sized(str(kind), rows)}: {_faster(rows)}" for (kind, _), rows in groups if rows["name"].notna().any()]
     if faster.mean() <= 0.5:
         return f"Use {baseline}. Clearly faster are only these, where {baseline}'s time is 1:", lines
     return f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:", lines
 
 
-def _known(advised: Sequence[Recommendation]) -> Iterator[tuple[str, str, str | None, float]]:
+def _known(advised: Sequence[Recommendation]) -> Iterator[tuple[str, bool, int, str, str | None, float]]:
     for each in advised:
         if each.timed["ratio"].notna().any():
             best = clearly_fastest(each.timed)
             found = (None, 1.0) if best is None else (str(best["implementation"]), float(best["ratio"]))
-            yield (f"{PURPOSES.get(each.mode, each.mode)}{_kind(each)}", each.report.baseline, *found)
+            kind, batch = _kind(each)
+            yield (
+                f"{PURPOSES.get(each.mode, each.mode)}{kind}",
+                BATCH in kind and batch <= SMALL,
+                batch,
+                each.report.baseline,
+                *found,
+            )
 
 
-def _kind(each: Recommendation) -> str:
-    """Return such as `, batch 1 to 4`."""
+BATCH = "{batch}"
+"""Where in a kind of problem the batches of its problems stand."""
+
+
+def _kind(each: Recommendation) -> tuple[str, int]:
+    """Return such as `, {batch}, float64`, and the batch."""
     where = "" if each.device == "cpu" else f" on {each.device}"
     try:
         problem = Problem.parse(each.problem)
     except ValueError:
-        return where
-    size = f"batch 1 to {SMALL}" if problem.batch <= SMALL else f"batch {SMALL + 1} and more"
-    rows = "rows of different lengths" if problem.lengths else size
-    return f"{where}, {rows}" + ("" if problem.dtype == "float32" else f", {problem.dtype}")
+        return where, 0
+    rows = "rows of different lengths" if problem.lengths else BATCH
+    return f"{where}, {rows}" + ("" if problem.dtype == "float32" else f", {problem.dtype}"), problem.batch
+
+
+def _sized(kind: str, rows: pd.DataFrame) -> str:
+    """Return a kind of problem with the least and the largest batch of its problems."""
+    ends = dict.fromkeys((int(rows["batch"].min()), int(rows["batch"].max())))
+    return kind.replace(BATCH, f"batch {' to '.join(map(str, ends))}")
 
 
 def _faster(rows: pd.DataFrame) -> str:

@@ -22,7 +22,8 @@ def rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
 
     Releases such as `jax_scan@jax==0.8.*` are left out: a question has them.
     """
-    found = composition.together(reports, problem, mode)
+    found = composition.together(reports)
+    found = found[(found["problem"] == problem) & (found["mode"] == mode) & found["ratio"].notna()]
     found = found[found["implementation"].isin(today.digests())]
     return {str(row.implementation): row for row in found.itertuples(index=False)}
 

@@ -42,8 +42,8 @@ def gate(_reports: Sequence[Report]) -> str:
 {markdown_table(table, ["", "false alarms", "+2 % found", "+5 % found", "built to find"])}
 
 Replayed from replicates of one machine, twelve benchmarks a gate: {found.machine}; {found.dates}.
-In simulated gates, false alarms are {_simulated(found)[0]} there, and {calibration.percent(most)} on the worst of \
-{len(every)} machines.
+In simulated gates, false alarms are {_simulated(found)[0]} on that machine, and {calibration.percent(most)} on the \
+worst of {len(every)} machines.
 {right} real gates without a change were right, on {span(sorted({gate.date for gate in same}))}. They took \
 {minutes} minutes on average, at most {longest}."""
 

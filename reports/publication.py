@@ -28,6 +28,7 @@ RUNS = "runs"
 LINKS = (
     ("docs/method.html", "Methods"),
     ("docs/results.html#what-the-names-mean", "What the names mean"),
+    ("docs/reference.html#use-one-in-your-program", "Use one in a program"),
     ("docs/CONTRIBUTING.html#add-an-implementation-in-one-file", "Add yours"),
     ("docs/gate.html", "The gate"),
     ("summary.csv", "summary.csv"),

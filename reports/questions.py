@@ -54,14 +54,13 @@ def _loops(report: Report) -> pd.DataFrame:
 
 def found(runs: Sequence[Report]) -> Found:
     """Return what the runs of one machine have; the `day` of a row is that of its run."""
-    return Found(
-        *(
-            pd.concat(
-                [of(each).assign(day=frames.began(each.run.run_id)) for each in runs], ignore_index=True
-            ).sort_values("older", kind="stable")
-            for of in (attrgetter("sound"), _loops, cliffs.costs, partial(releases.compared, base="first"))
+    rows, loops, costs, of_releases = (
+        pd.concat([of(each).assign(day=frames.began(each.run.run_id)) for each in runs], ignore_index=True).sort_values(
+            "older", kind="stable"
         )
+        for of in (attrgetter("sound"), _loops, cliffs.costs, partial(releases.compared, base="first"))
     )
+    return Found(rows, loops, costs.drop_duplicates([*frames.ARM, "option"]), of_releases)
 
 
 def _ratio(row: Any) -> str:

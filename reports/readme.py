@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.cases import QUICK
@@ -34,32 +34,36 @@ OfMachines = Sequence[dict[str, dict[str, Any]]]
 
 def fastest(reports: Sequence[Report]) -> str:
     """Return README's answer: a sentence, a table of a training step on two machines, how it was measured, and more."""
-    machines = composition.machines(reports)[:2]
+    every = composition.machines(reports)
+    machines = [each for each in every if phrases.rows(each.runs, STEP, QUICK[0])][:2] or every[:1]
     short = _briefly(machines)
     steps, calls = (
         [{p: phrases.rows(each.runs, mode, p) for p in QUICK} for each in machines] for mode in (STEP, CALL)
     )
 
-    def on_each(cells: Sequence[str]) -> str:
-        return listed([f"{cell} ({name})" for cell, name in zip(cells, short, strict=True)]) if short[1:] else cells[0]
+    def on_each(cells: Sequence[str | None]) -> str:
+        known = [(cell, name) for cell, name in zip(cells, short, strict=True) if cell]
+        return listed([f"{cell} ({name})" if short[1:] else cell for cell, name in known])
 
     compiled = on_each([phrases.cell(at[QUICK[0]].get("torch_lstm_compiled")) for at in steps])
     quickest = [
         f"`{name}` took {on_each([tables.ratio()(at[QUICK[1]][name]) for at in calls])}"
-        for name in _faster_on_all(calls, QUICK[1])[:1]
+        for name in _faster_on_all(calls, QUICK[1])
     ]
+    table = _steps(machines, short, steps)
+    unclear = f" *{UNCLEAR}*: not certain, counting all comparisons." if UNCLEAR in table + compiled else ""
     asked = ", ".join(f"[{each.about}](docs/results.md#{slug(each.title)})" for each, _ in questions.answered(reports))
     return f"""\
 Start with `torch.nn.LSTM`. In a training step {_which(steps, " on both processors" if short[1:] else "")}.
 
-{_steps(machines, short, steps)}
-Brackets are 95 % intervals. Below 1 is faster, **bold** clearly. *{UNCLEAR}*: not certain, counting all comparisons.
-A training step is outputs and all gradients, no optimizer. [All implementations, shapes and machines](docs/results.md).
+{table}
+Brackets are 95 % intervals. Below 1 is faster, **bold** clearly.{unclear}
+A training step is outputs and all gradients, no optimizer. [All results](docs/results.md).
 
-- **Inference at batch 1:** {listed(quickest) or "nothing took clearly less"} of `torch.nn.LSTM`'s time.
+- **Inference at batch 1:** {next(iter(quickest), "nothing took clearly less")} of `torch.nn.LSTM`'s time.
 - **`torch.compile`** leaves `nn.LSTM` out by default. With `allow_rnn`, training at batch 16 took \
 {compiled} times as long.
-{_options(machines[0].runs, f" ({short[0]})" if short[1:] else "")}\
+{_options(machines, on_each)}\
 - **Asked in issue trackers:** {asked}.
 - **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
 
@@ -94,33 +98,42 @@ def _steps(machines: Sequence[composition.Machine], short: Sequence[str], steps:
     measured = []
     for name, each in zip(short, machines, strict=True):
         run = each.head.run
-        said = [each.label.removeprefix(f"{name}, "), count(run.metadata.machine.cores or 0, "core")]
+        said = [each.label.removeprefix(name).removeprefix(", "), count(run.metadata.machine.cores or 0, "core")]
         said += [*([] if same else [torch_and_jax(run)]), phrases.when(run)]
         old = "" if mark else "".join(ages)
-        measured.append(f"[{name}](reports/published/{each.head.name}/table.md): {', '.join(said)}{old}.")
+        measured.append(f"[{name}](reports/published/{each.head.name}/table.md): {', '.join(filter(None, said))}{old}.")
     head = ["time of a training step ÷ `torch.nn.LSTM`'s", *batches]
     where = f"64 steps, input and hidden size 128, float32{same}. {' '.join(measured)}{others}"
     return f"{markdown_table(table, head)}\n\n{where}"
 
 
 def _faster_on_all(of_machines: OfMachines, problem: str) -> list[str]:
-    """Return the names of those that are clearly faster than the baseline on each machine, the fastest on one first."""
+    """Return the names of those that are clearly faster than the baseline on each machine, by ratio on the first."""
     first, *others = ({name: row for name, row in at[problem].items() if row.verdict == FASTER} for at in of_machines)
     names = [name for name in first if all(name in other for other in others)]
     return sorted(names, key=lambda name: float(first[name].ratio))
 
 
-def _options(runs: Sequence[Report], of_which: str) -> str:
-    """Return which options throw nn.LSTM off its fast path in training without a word: the three that cost most."""
-    rows = questions.found(runs).costs
-    mine = rows[(rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP) & (rows["told"] == cliffs.SILENTLY)]
-    most = mine[mine["same"] == QUICK[0]].sort_values("cost", ascending=False).head(3)
-    if most.empty:
+def _options(machines: Sequence[composition.Machine], on_each: Callable[[Sequence[str | None]], str]) -> str:
+    """Return which options throw nn.LSTM off its fast path in training, without a word and on each machine.
+
+    It is the two that cost most on the first machine; one where no option was measured is left out.
+    """
+    at = []
+    for machine in machines:
+        rows = questions.found(machine.runs).costs
+        rows = rows[(rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP)]
+        rows = rows[(rows["told"] == cliffs.SILENTLY) & (rows["same"] == QUICK[0])]
+        most = rows.sort_values("cost", ascending=False)
+        at.append({str(row.option): tables.ratio("cost")(row) for row in most.itertuples(index=False)})
+    known = [of for of in at if of]
+    options = [option for option in known[0] if all(option in of for of in known)] if known else []
+    if not options:
         return ""
-    named = listed([f"{tables.ratio('cost')(row)} with {row.option}" for row in most.itertuples(index=False)])
+    costs = [f"with {option} {on_each([of.get(option) for of in at])}" for option in options[:2]]
     return f"""\
-- **Off `nn.LSTM`'s fast path{of_which}:** training took {named.replace(" with", " times as long with", 1)}: PyTorch
-  runs [another operator, silently](docs/results.md#what-an-option-costs).
+- **Off `nn.LSTM`'s fast path,** training took longer by a factor: {"; ".join(costs)}. PyTorch runs
+  [another operator, silently](docs/results.md#what-an-option-costs).
 """
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from benchmarks import ROOT, processors
+from benchmarks.calibration.real_gates import span
 from benchmarks.record import harmless
 from benchmarks.words import count, listed
 from impls.core.files import write_text
@@ -66,9 +67,7 @@ def _part(machine: Machine, folder: Path) -> dict[str, Any]:
     of_head = [each for each in advised if each.problem in problems]
     drawings = []
     for mode, device in product(PURPOSES, dict.fromkeys(each.device for each in advised)):
-        here = [each.problem for each in of_head if (each.mode, each.device) == (mode, device)]
-        every = [composition.together(machine.runs, problem, mode) for problem in here]
-        timed = [rows[rows["device"] == device] for rows in every]
+        timed = [each.timed for each in of_head if (each.mode, each.device) == (mode, device)]
         if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
             drawings.append(write(drawn, folder / "figures"))
     answer, exceptions = headline.answer(of_head)
@@ -112,10 +111,9 @@ def _covered(found: Sequence[Machine], devices: set[str]) -> str:
 
 
 def _compared(advised: headline.Recommendation) -> str:
-    """Return such as `Of 12 implementations, on 2026-11-25.`."""
-    older = f", some of {today.OLDER}" if advised.timed["older"].any() else ""
-    number = count(len(advised.timed), "implementation")
-    return f"Of {number}, on {began(advised.report.run.run_id)}{older}. Brackets are 95 % intervals."
+    """Return such as `Measured on 2026-11-25.`."""
+    older = f", some with {today.OLDER}" if advised.timed["older"].any() else ""
+    return f"Measured on {span(sorted(set(advised.timed['day'])))}{older}. Brackets are 95 % intervals."
 
 
 def cite(run: Run) -> str:
@@ -209,7 +207,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         reports=reports,
         devices=sorted(devices),
         shapes=list(dict.fromkeys(each.problem for part in parts for each in (*part["of_head"], *part["advised"]))),
-        noises=[(report.label, estimates.noise(report.run)) for _, report in standing],
+        noises=[(machine.label, estimates.noise(machine.head.run)) for machine in found],
         covered=_covered(found, devices),
         best=composition.best(head.baseline),
         best_of_tracks=composition.best_of_tracks,

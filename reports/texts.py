@@ -29,7 +29,7 @@ from reports.estimates import PUBLISHED
 from reports.parts import stream
 from reports.preamble import preamble, versions
 from reports.questions import CALL, STEP
-from reports.report import PURPOSES, Report
+from reports.report import PURPOSES, Answer, Report
 from reports.run_folder import complete
 from reports.today import age
 
@@ -150,15 +150,14 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
 
 
 def late(reports: Sequence[Report]) -> str:
-    """Return the table of the newest run of streams on each machine."""
+    """Return the table of streams that the page shows of each machine."""
     said = []
     for machine in composition.machines(reports):
-        found = [(each, answer) for each in machine.runs for answer in each.answers if answer.title == stream.TITLE]
-        for report, answer in found[:1]:
-            older = "" if today.is_today(report.summary).all() else f" Some rows are of *{today.OLDER}*."
-            said.append(
-                f"{phrases.measured(report)}. {answer.sentence}{older}\n\n{markdown(answer.columns, answer.rows)}"
-            )
+        for answer, report in composition.shown(machine):
+            if isinstance(answer, Answer) and answer.title == stream.TITLE:
+                older = "" if today.is_today(report.summary).all() else f" Some rows are of *{today.OLDER}*."
+                table = markdown(answer.columns, answer.rows)
+                said.append(f"{phrases.measured(report)}. {answer.sentence}{older}\n\n{table}")
     return "\n\n".join(said)
 
 

@@ -143,7 +143,7 @@ class Pool:
         for path in sorted(folder.glob(FILES)):
             for record in read_records(path):
                 records[record.run_id, record.replicate].append(record)
-        replicates = [Replicate.of(each) for each in records.values()]
+        replicates = [Replicate.of(each) for _, each in sorted(records.items())]  # ids of rounds begin with the time
         rounds = [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
         works = {begun.described.run.run_id: begun.work for begun in rounds if begun.work}
         return cls(replicates, works, identity_of(folder))

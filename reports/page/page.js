@@ -28,11 +28,15 @@ function ask() {
   if (!like.value) return;
   const wanted = Object.entries(sizes(like.value));
   const apart = (shape) => wanted.reduce((sum, [name, size]) => sum + Math.abs(Math.log2(sizes(shape)[name] / size)), 0);
+  if (!wanted.length) {
+    note.textContent = "Write a shape like t100-b8-i128-h128: 100 time steps, batch 8, input size 128, hidden size 128.";
+    return;
+  }
   const [best = ""] = measured().filter((shape) => kind(shape) === kind(like.value)).sort((x, y) => apart(x) - apart(y));
-  select("shape").value = wanted.length ? best : "";
+  select("shape").value = best;
   const off = wanted.filter(([name, size]) => sizes(best)[name] !== size).map(([name, size]) => `${name.toUpperCase()} is ${sizes(best)[name]}, not ${size}`);
   const far = apart(best) >= 2 ? " That is far away: measure yours." : "";
-  note.textContent = wanted.length && best ? `The nearest that was measured is ${[best, ...off].join("; ")}.${far}` : "Nothing like that was measured. Write a shape like t100-b8-i128-h128.";
+  note.textContent = best ? `The nearest that was measured is ${[best, ...off].join("; ")}.${far}` : "Nothing like that was measured.";
 }
 function read() {
   const asked = new URLSearchParams(location.search);
@@ -50,7 +54,7 @@ choice.addEventListener("change", (event) => {
   if (event.target.name === "shape") like.value = "";
   ask();
   choose();
-  answers.find((part) => !part.hidden)?.scrollIntoView({ block: "nearest" });
+  answers.find((part) => !part.hidden)?.firstElementChild.scrollIntoView({ block: "nearest" });
   before = "?" + new URLSearchParams(selects.map(({ name, value }) => [name, value]));
   history.pushState(null, "", before);
 });

@@ -17,10 +17,10 @@ for (const name of ["machine", "run", "device", "problem", "workload", "mode", "
 const selects = $$("select", form);
 function filter() {
   const wanted = selects.filter((select) => select.value).map((select) => [select.name, select.value]);
-  const text = search.value.trim().toLowerCase();
+  const words = search.value.trim().toLowerCase().split(/\s+/);
   let left = 0;
   for (const row of rows) {
-    const fits = wanted.every(([name, value]) => row.keys[name] === value) && row.text.includes(text);
+    const fits = wanted.every(([name, value]) => row.keys[name] === value) && words.every((word) => row.text.includes(word));
     left += fits;
     row.body.hidden = !fits || left > most;
   }

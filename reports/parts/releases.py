@@ -53,5 +53,5 @@ def make(report: Report) -> Iterator[Answer]:
         Column("ratio", "time, × the newest [95 %]", ratio()),
         words_of("verdict"),
     )
-    packages = listed(sorted({str(release).partition(" ")[0] for release in found["base_release"]}))
-    yield Answer(f"Did a release of {packages} get slower?", said, columns, in_order(found))
+    packages = found["implementation"].str.extract(r"@([\w-]+)", expand=False).dropna().unique()
+    yield Answer(f"Did a release of {listed([*map(str, packages)])} get slower?", said, columns, in_order(found))

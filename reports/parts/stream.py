@@ -54,7 +54,7 @@ def make(report: Report) -> Iterator[Answer]:
     best = rows.drop_duplicates(BENCHMARK)
     rivals = rows.drop(best.index).groupby(BENCHMARK)["p99_seconds_low"].min().rename("rival")
     best = best.join(rivals, on=BENCHMARK)
-    best["clearly"] = np.where(best["rival"] <= best["p99_seconds_high"], ", not clearly", "")
+    best["clearly"] = np.where(best["rival"] <= best["p99_seconds_high"], ", unclear", "")
     named = best[["implementation", "problem", "p99_seconds", "clearly"]].itertuples(index=False)
     said = [f"{name} at {problem} ({duration(seconds)}{clearly})" for name, problem, seconds, clearly in named]
     columns = (

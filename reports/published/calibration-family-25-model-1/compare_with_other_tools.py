@@ -129,7 +129,7 @@ def apart(windows: Sequence[Sequence[int]]) -> int:
 def read(folder: Path) -> tuple[list[Replicate], list[str]]:
     """Return the replicates of a pool, and the round of each."""
     replicates, rounds = [], []
-    every = read_records(folder / "replicates.parquet")
+    every = [record for path in sorted(folder.glob("replicate*.parquet")) for record in read_records(path)]
     for (run_id, _), records in itertools.groupby(every, lambda record: (record.run_id, record.replicate)):
         found: Replicate = defaultdict(dict)
         for one in records:
