@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 import pandas as pd
@@ -19,8 +18,8 @@ from reports import tables
 from reports.charts.drawing import Drawing
 from reports.charts.shapes import best_of_frameworks
 from reports.frames import ARM, Run, began, machine_label
-from reports.headline import Recommendation, clearly_fastest, recommendations
-from reports.report import PURPOSES, Answer, Report
+from reports.headline import Recommendation, recommendations
+from reports.report import Answer, Report
 from reports.tables import is_ok, words_of
 from reports.today import OLDER, file_of, is_today, of_today
 from reports.tracks import DEFAULT
@@ -114,21 +113,6 @@ def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
         for each in report.shown:
             found.setdefault(each.title, []).append((each, report))
     return [max(same, key=lambda pair: (of_today(pair[1].run) > 0, pair[0].size)) for same in found.values()]
-
-
-def best(baseline: str) -> tuple[Column, ...]:
-    """Return the columns of a table of recommendations."""
-
-    def fastest(cell: Callable[[Any], str], otherwise: str) -> Callable[[Recommendation], str]:
-        return lambda each: otherwise if (found := clearly_fastest(each.timed)) is None else cell(found)
-
-    return (
-        Column("problem", "shape", attrgetter("problem"), words=True),
-        Column("mode", "for", lambda each: PURPOSES[each.mode].lower(), words=True),
-        Column("use", "use", fastest(_named, baseline), words=True),
-        Column("ratio", f"its time, × {baseline} [95 %]", fastest(tables.ratio(), "1")),
-        Column("compared", "of", lambda each: str(len(each.timed))),
-    )
 
 
 def _named(row: Any) -> str:

@@ -116,53 +116,39 @@ def _takes(row: pd.Series, baseline: str) -> str:
 
 def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
     """Return a sentence, and a line for each purpose and kind of problem at which something is clearly faster."""
-    known = pd.DataFrame(_known(advised), columns=["kind", "small", "batch", "baseline", "name", "ratio"])
+    known = pd.DataFrame(_known(advised), columns=["before", "batch", "after", "baseline", "name", "ratio"])
     if known.empty:
         return "Nothing was compared with a baseline.", []
     baseline, faster = known["baseline"].iloc[0], known["name"].notna()
     if not faster.any():
         return f"Use {baseline}. Nothing that was measured is clearly faster.", []
-    groups = known.groupby(["kind", "small"], sort=False)
-    lines = [f"{_sized(str(kind), rows)}: {_faster(rows)}" for (kind, _), rows in groups if rows["name"].notna().any()]
+    lines = []
+    for (before, _, after), rows in known.groupby(["before", known["batch"] <= SMALL, "after"], sort=False):
+        if rows["name"].notna().any():
+            batches = " to ".join(map(str, dict.fromkeys((rows["batch"].min(), rows["batch"].max()))))
+            lines.append(f"{before}{f', batch {batches}' if batches != '0' else ''}{after}: {_faster(rows)}")
     if faster.mean() <= 0.5:
         return f"Use {baseline}. Clearly faster are only these, where {baseline}'s time is 1:", lines
     return f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:", lines
 
 
-def _known(advised: Sequence[Recommendation]) -> Iterator[tuple[str, bool, int, str, str | None, float]]:
+def _known(advised: Sequence[Recommendation]) -> Iterator[tuple[str, int, str, str, str | None, float]]:
     for each in advised:
         if each.timed["ratio"].notna().any():
             best = clearly_fastest(each.timed)
             found = (None, 1.0) if best is None else (str(best["implementation"]), float(best["ratio"]))
-            kind, batch = _kind(each)
-            yield (
-                f"{PURPOSES.get(each.mode, each.mode)}{kind}",
-                BATCH in kind and batch <= SMALL,
-                batch,
-                each.report.baseline,
-                *found,
-            )
+            yield (*_kind(each), each.report.baseline, *found)
 
 
-BATCH = "{batch}"
-"""Where in a kind of problem the batches of its problems stand."""
-
-
-def _kind(each: Recommendation) -> tuple[str, int]:
-    """Return such as `, {batch}, float64`, and the batch."""
-    where = "" if each.device == "cpu" else f" on {each.device}"
+def _kind(each: Recommendation) -> tuple[str, int, str]:
+    """Return the words before the batch in a line about a problem, the batch or 0, and the words after it."""
+    before = PURPOSES.get(each.mode, each.mode) + ("" if each.device == "cpu" else f" on {each.device}")
     try:
         problem = Problem.parse(each.problem)
     except ValueError:
-        return where, 0
-    rows = "rows of different lengths" if problem.lengths else BATCH
-    return f"{where}, {rows}" + ("" if problem.dtype == "float32" else f", {problem.dtype}"), problem.batch
-
-
-def _sized(kind: str, rows: pd.DataFrame) -> str:
-    """Return a kind of problem with the least and the largest batch of its problems."""
-    ends = dict.fromkeys((int(rows["batch"].min()), int(rows["batch"].max())))
-    return kind.replace(BATCH, f"batch {' to '.join(map(str, ends))}")
+        return before, 0, ""
+    after = ["rows of different lengths"] * bool(problem.lengths) + [problem.dtype] * (problem.dtype != "float32")
+    return before, problem.batch, "".join(f", {words}" for words in after)
 
 
 def _faster(rows: pd.DataFrame) -> str:

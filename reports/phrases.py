@@ -28,15 +28,15 @@ def rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
     return {str(row.implementation): row for row in found.itertuples(index=False)}
 
 
-def cell(row: Any, mark: bool = True) -> str:
-    """Return a ratio with its verdict; `mark` says which are of older code."""
+def cell(row: Any) -> str:
+    """Return a ratio with its verdict, and whether it is of older code."""
     if row is None:
         return "–"
     ratio = tables.ratio()(row)
     if row.verdict == FASTER:
         ratio = re.sub(r"^[\d.]+", r"**\g<0>**", ratio)
     text = f"1 ({duration(row.seconds)})" if row.verdict == BASELINE else ratio
-    return text + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "") + (age(row) if mark else "")
+    return text + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "") + age(row)
 
 
 def measured(report: Report) -> str:

@@ -14,7 +14,6 @@ from reports.parts import cliffs
 from reports.preamble import torch_and_jax
 from reports.questions import CALL, STEP
 from reports.report import Report
-from reports.today import age
 from reports.verdict import FASTER, UNCLEAR
 
 NAMED = {
@@ -26,8 +25,6 @@ NAMED = {
     "torch_cell": "a Python loop (`torch_cell`)",
 }
 """The rows of README's first table."""
-
-
 OfMachines = Sequence[dict[str, dict[str, Any]]]
 """For each machine the rows at each problem, by implementation."""
 
@@ -46,10 +43,8 @@ def fastest(reports: Sequence[Report]) -> str:
         return listed([f"{cell} ({name})" if short[1:] else cell for cell, name in known])
 
     compiled = on_each([phrases.cell(at[QUICK[0]].get("torch_lstm_compiled")) for at in steps])
-    quickest = [
-        f"`{name}` took {on_each([tables.ratio()(at[QUICK[1]][name]) for at in calls])}"
-        for name in _faster_on_all(calls, QUICK[1])
-    ]
+    ratios = {name: [tables.ratio()(at[QUICK[1]][name]) for at in calls] for name in _faster_on_all(calls, QUICK[1])}
+    quickest = [f"`{name}` took {on_each(cells)}" for name, cells in ratios.items()]
     table = _steps(machines, short, steps)
     unclear = f" *{UNCLEAR}*: not certain, counting all comparisons." if UNCLEAR in table + compiled else ""
     asked = ", ".join(f"[{each.about}](docs/results.md#{slug(each.title)})" for each, _ in questions.answered(reports))
@@ -82,29 +77,19 @@ def _which(steps: OfMachines, where: str) -> str:
 
 def _steps(machines: Sequence[composition.Machine], short: Sequence[str], steps: OfMachines) -> str:
     """Return the table of a training step, and after it of which runs it is."""
-    ages = {age(rows[name]) for at in steps for rows in at.values() for name in NAMED if name in rows}
-    mark = len(ages) > 1
-    columns = [(at, problem) for at in steps for problem in QUICK]
-    table = [
-        [words, *(phrases.cell(at[problem].get(name), mark) for at, problem in columns)]
-        for name, words in NAMED.items()
-    ]
+    table = [[words, *(phrases.cell(at[p].get(name)) for at in steps for p in QUICK)] for name, words in NAMED.items()]
     of = [f"{name}, " for name in short] if short[1:] else [""]
-    batches = [f"{name}batch {size}" for name in of for size in (16, 1)]
+    head = ["time of a training step ÷ `torch.nn.LSTM`'s", *(f"{name}batch {size}" for name in of for size in (16, 1))]
     apart = [name for name in NAMED if any(name in rows and rows[name].number for at in steps for rows in at.values())]
     others = f" {listed([f'`{name}`' for name in apart])}: other runs." if apart else ""
-    versions = {torch_and_jax(each.head.run) for each in machines}
-    same = f"; {versions.pop()}" if len(versions) == 1 else ""
+    versions = "; ".join(dict.fromkeys(torch_and_jax(each.head.run) for each in machines))
     measured = []
     for name, each in zip(short, machines, strict=True):
-        run = each.head.run
-        said = [each.label.removeprefix(name).removeprefix(", "), count(run.metadata.machine.cores or 0, "core")]
-        said += [*([] if same else [torch_and_jax(run)]), phrases.when(run)]
-        old = "" if mark else "".join(ages)
-        measured.append(f"[{name}](reports/published/{each.head.name}/table.md): {', '.join(filter(None, said))}{old}.")
-    head = ["time of a training step ÷ `torch.nn.LSTM`'s", *batches]
-    where = f"64 steps, input and hidden size 128, float32{same}. {' '.join(measured)}{others}"
-    return f"{markdown_table(table, head)}\n\n{where}"
+        cores = count(each.head.run.metadata.machine.cores or 0, "core")
+        where = f"{each.label.removeprefix(f'{name}, ')}, {cores}, {phrases.when(each.head.run)}"
+        measured.append(f"[{name}](reports/published/{each.head.name}/table.md): {where}.")
+    said = f"64 steps, input and hidden size 128, float32; {versions}. {' '.join(measured)}{others}"
+    return f"{markdown_table(table, head)}\n\n{said}"
 
 
 def _faster_on_all(of_machines: OfMachines, problem: str) -> list[str]:

@@ -58,10 +58,7 @@ SECTIONS = {
 
 
 def _part(machine: Machine, folder: Path) -> dict[str, Any]:
-    """Return what the page says of one machine, by the names in its template.
-
-    Of what is `advised`, `of_head` has the shapes of the run that heads it. Each thing that is `shown` has its run.
-    """
+    """Return what the page says of one machine, by the names in its template; what is `shown` has its run with it."""
     advised = composition.advice(machine)
     problems = set(machine.head.summary["problem"].astype(str))
     of_head = [each for each in advised if each.problem in problems]
@@ -77,7 +74,6 @@ def _part(machine: Machine, folder: Path) -> dict[str, Any]:
         "exceptions": exceptions,
         "measured": _measured(machine),
         "advised": advised,
-        "of_head": of_head,
         "drawings": drawings,
         "shown": composition.shown(machine),
     }
@@ -90,8 +86,7 @@ def _measured(machine: Machine) -> str:
     files = today.file_of(timed["implementation"])
     older = files.nunique() - files[today.is_today(timed)].nunique()
     old = f" ({older} by {today.OLDER})" if older else " of today's code"
-    known = torch_and_jax(run)
-    versions = f" {known}." if known else ""
+    versions = f" {known}." if (known := torch_and_jax(run)) else ""
     cpu_only = "" if "cuda" in set(records["device"].astype(str)) else " On the CPU, no GPU."
     number = count(files.nunique(), "implementation")
     bad = records.loc[~records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
@@ -206,10 +201,9 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         files=TABLES,
         reports=reports,
         devices=sorted(devices),
-        shapes=list(dict.fromkeys(each.problem for part in parts for each in (*part["of_head"], *part["advised"]))),
+        shapes=list(dict.fromkeys(each.problem for part in parts for each in part["advised"])),
         noises=[(machine.label, estimates.noise(machine.head.run)) for machine in found],
         covered=_covered(found, devices),
-        best=composition.best(head.baseline),
         best_of_tracks=composition.best_of_tracks,
         of_tracks=composition.of_tracks(head.baseline),
         purposes=PURPOSES,

@@ -42,27 +42,18 @@ def published(folder: Path = PUBLISHED) -> list[Report]:
 
 def options(reports: Sequence[Report]) -> str:
     """Return, for each machine, a table of what each option costs nn.LSTM, and which operator ran."""
-    tables_of = {machine.label: _options_of(machine.runs) for machine in composition.machines(reports)}
-    return "\n\n".join(f"On {label}:\n\n{table}" for label, table in tables_of.items() if table)
-
-
-def _options_of(runs: Sequence[Report]) -> str:
-    rows = questions.found(runs).costs
-    rows = rows[(rows["implementation"] == "torch_lstm") & rows["problem"].str.startswith(QUICK[0])]
-    at: dict[str, dict[str, Any]] = {}
-    row: Any
-    for row in rows.sort_values("cost", ascending=False, kind="stable").itertuples(index=False):
-        at.setdefault(row.problem, {}).setdefault(row.mode, row)
-    table = [
-        [
-            next(iter(found.values())).option,
-            problem.removeprefix(QUICK[0]),
-            *(cell for mode in (STEP, CALL) for cell in _cost(found.get(mode))),
-        ]
-        for problem, found in at.items()
-    ]
+    said = []
     head = ["option", "in the id", "training, ×", "operator", "inference, ×", "operator"]
-    return markdown_table(table, head) if table else ""
+    for machine in composition.machines(reports):
+        rows = questions.found(machine.runs).costs.sort_values("cost", ascending=False, kind="stable")
+        rows = rows[(rows["implementation"] == "torch_lstm") & rows["problem"].str.startswith(QUICK[0])]
+        at: dict[Any, Any] = {(row.problem, row.mode): row for row in rows.itertuples(index=False)}
+        table = [
+            [option, problem.removeprefix(QUICK[0]), *_cost(at.get((problem, STEP))), *_cost(at.get((problem, CALL)))]
+            for problem, option in rows[["problem", "option"]].drop_duplicates().itertuples(index=False)
+        ]
+        said += [f"On {machine.label}:\n\n{markdown_table(table, head)}"] if table else []
+    return "\n\n".join(said)
 
 
 def _cost(row: Any) -> tuple[str, str]:
@@ -87,15 +78,11 @@ def results(reports: Sequence[Report]) -> str:
         for mode, purpose in PURPOSES.items():
             at = {problem: rows for problem, rows in found[mode].items() if rows}
             every = [row for rows in at.values() for row in rows.values()]
-            mark = len(set(map(age, every))) > 1
             names = tracks.in_order(pd.DataFrame(every), "ratio") if every else []
             track = {row.implementation: row.track for row in every}
-            table = [
-                [name, track[name], *(phrases.cell(rows.get(name), mark) for rows in at.values())] for name in names
-            ]
+            table = [[name, track[name], *(phrases.cell(rows.get(name)) for rows in at.values())] for name in names]
             if every:
-                older = "" if mark else age(every[0])
-                shown += [f"**{purpose}** (`{mode}`){older}", markdown_table(table, ["implementation", "track", *at])]
+                shown += [f"**{purpose}** (`{mode}`)", markdown_table(table, ["implementation", "track", *at])]
     return "\n\n".join(shown)
 
 
