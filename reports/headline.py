@@ -81,8 +81,8 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     best = clearly_fastest(rows)
     if best is None:
         return f"use {baseline}. Nothing that was measured is clearly faster."
-    close = rows[(rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR)]["implementation"].astype(str)
-    near = sorted(set(close) - {str(best["implementation"]), baseline})
+    close = (rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR) & (rows["ratio_low"] <= best["ratio_high"])
+    near = sorted({*rows.loc[close, "implementation"].astype(str)} - {str(best["implementation"]), baseline})
     said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
     if best["track"] != DEFAULT:
         plain = faster[faster["track"] == DEFAULT]

@@ -141,6 +141,8 @@ def packed(data: Found) -> str | None:
         f" {ratio('cost')(called)} ({_when(row)}): the operator was {row.told}. The packed rows hold about half as many"
         " steps."
     )
+    if (short := _first(data.costs, f"{QUICK[0]}-var", STEP, "torch_lstm")) and short.cost < row.cost:
+        said += f" With fewer steps it costs less: {ratio('cost')(short)} in training at `{short.problem}`."
     if other := data.at(row.problem, STEP, "jax_scan"):
         said += f" There, the training step of `jax_scan`, which masks, took {_ratio(other)} of `nn.LSTM`'s time."
     if word == "Yes":
@@ -186,6 +188,8 @@ def double(data: Found) -> str | None:
     training, inference = rows
     others = [row for name in ("torch_cpp", "keras_jax", "keras_tensorflow") if (row := data.at(FLOAT64, STEP, name))]
     other = f" If you need float64, the time of a training step ÷ `nn.LSTM`'s: {_took(others)}." if others else ""
+    if others and others[-1].implementation == "keras_tensorflow" and others[-1].verdict != FASTER:
+        other += " So TensorFlow is not clearly faster."
     return (
         f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
         f" training and {ratio('cost')(inference)} in inference ({_when(training)}): the operator was {training.told}."
@@ -237,13 +241,14 @@ def loops(data: Found) -> str | None:
     ]
     said = "; ".join(f"{verdict} in {listed(names)}" for verdict, names in found if names)
     slower = len(found[0][1])
-    word = "Yes" if slower == len(newest) else "In part" if slower else "No case is clearly slower"
+    both = f"{release} {'against' if slower else 'than with'} {base.base_release}"
+    word = "Yes." if slower == len(newest) else "In part." if slower else "No case is clearly slower with"
     head = [f"{PURPOSES[mode]}, `{problem}`" for mode, problem in where]
     cells = [[release, *(_ratio(mine[key]) if key in mine else "–" for key in where)] for release, mine in at.items()]
     return (
-        f"{word}. {release} against {base.base_release}: {said}. The"
-        f" table has the time of `jax_scan` in each release that was measured ÷ that in {base.base_release}"
-        f" ({_when(base)}): above 1 is slower.\n\n{markdown_table(cells, ['release', *head])}"
+        f"{word} {both}: {said}. The table has the time of `jax_scan` ÷ that in {base.base_release}"
+        f" ({_when(base)}): above 1 is slower. No other release was measured."
+        f"\n\n{markdown_table(cells, ['release', *head])}"
     )
 
 

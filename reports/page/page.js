@@ -36,7 +36,7 @@ function ask() {
   select("shape").value = best;
   const off = wanted.filter(([name, size]) => sizes(best)[name] !== size).map(([name, size]) => `${name.toUpperCase()} is ${sizes(best)[name]}, not ${size}`);
   const far = apart(best) >= 2 ? " That is far away: measure yours." : "";
-  note.textContent = best ? `The nearest that was measured is ${[best, ...off].join("; ")}.${far}` : "Nothing like that was measured.";
+  note.textContent = !best ? "Nothing like that was measured." : off.length ? `The nearest that was measured is ${[best, ...off].join("; ")}.${far}` : `${best} was measured.`;
 }
 function read() {
   const asked = new URLSearchParams(location.search);
