@@ -54,7 +54,7 @@ choice.addEventListener("change", (event) => {
   if (event.target.name === "shape") like.value = "";
   ask();
   choose();
-  answers.find((part) => !part.hidden)?.firstElementChild.scrollIntoView({ block: "nearest" });
+  choice.scrollIntoView({ block: "start" }); // the answer and its table are below
   before = "?" + new URLSearchParams(selects.map(({ name, value }) => [name, value]));
   history.pushState(null, "", before);
 });

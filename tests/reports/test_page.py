@@ -119,6 +119,12 @@ def test_a_choice_of_machine_moves_everything(page):
     expect(page.locator(f"[name=shape] option:text-is('{LACKED}')")).to_be_disabled()
 
 
+def test_on_a_phone_a_choice_shows_its_table(page):
+    page.set_viewport_size({"width": 390, "height": 800})
+    choose(page, shape=SECOND)
+    expect(page.locator("[data-shape]:visible tbody tr").last).to_be_in_viewport()
+
+
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
