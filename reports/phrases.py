@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
+
+import pandas as pd
 
 from benchmarks import processors
 from benchmarks.calibration.real_gates import span
 from benchmarks.words import count, duration
-from reports import composition, frames, tables, today
+from reports import frames, tables, today
 from reports.frames import Run
 from reports.preamble import torch_and_jax
 from reports.report import Report
@@ -17,13 +18,12 @@ from reports.today import age
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
 
-def rows(reports: Sequence[Report], mode: str, problem: str) -> dict[str, Any]:
-    """Return the row of each implementation that has a time and still exists, as composition.together does.
+def rows(every: pd.DataFrame, mode: str, problem: str) -> dict[str, Any]:
+    """Return the row of each implementation that has a ratio and still exists, of those of composition.together.
 
     Releases such as `jax_scan@jax==0.8.*` are left out: a question has them.
     """
-    found = composition.together(reports)
-    found = found[(found["problem"] == problem) & (found["mode"] == mode) & found["ratio"].notna()]
+    found = every[(every["problem"] == problem) & (every["mode"] == mode) & every["ratio"].notna()]
     found = found[found["implementation"].isin(today.digests())]
     return {str(row.implementation): row for row in found.itertuples(index=False)}
 

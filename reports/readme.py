@@ -31,12 +31,11 @@ OfMachines = Sequence[dict[str, dict[str, Any]]]
 
 def fastest(reports: Sequence[Report]) -> str:
     """Return README's answer: a sentence, a table of a training step on two machines, how it was measured, and more."""
-    every = composition.machines(reports)
-    machines = [each for each in every if phrases.rows(each.runs, STEP, QUICK[0])][:2] or every[:1]
+    every = [(each, composition.together(each.runs)) for each in composition.machines(reports)]
+    chosen = [(each, rows) for each, rows in every if phrases.rows(rows, STEP, QUICK[0])][:2] or every[:1]
+    machines = [each for each, _ in chosen]
     short = _briefly(machines)
-    steps, calls = (
-        [{p: phrases.rows(each.runs, mode, p) for p in QUICK} for each in machines] for mode in (STEP, CALL)
-    )
+    steps, calls = ([{p: phrases.rows(rows, mode, p) for p in QUICK} for _, rows in chosen] for mode in (STEP, CALL))
 
     def on_each(cells: Sequence[str | None]) -> str:
         known = [(cell, name) for cell, name in zip(cells, short, strict=True) if cell]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def results(reports: Sequence[Report]) -> str:
     """Return the tables of docs/results.md: of each machine, training and inference at the published shapes."""
     shown = []
     for machine in composition.machines(reports):
-        found = {mode: {problem: phrases.rows(machine.runs, mode, problem) for problem in SHAPES} for mode in PURPOSES}
+        rows_of = partial(phrases.rows, composition.together(machine.runs))
+        found = {mode: {problem: rows_of(mode, problem) for problem in SHAPES} for mode in PURPOSES}
         whole = [row for at in found.values() for rows in at.values() for row in rows.values()]
         shown += [f"### {machine.label}", items([*preamble(machine.head.run), *_of_other_runs(machine.runs, whole)])]
         for mode, purpose in PURPOSES.items():
