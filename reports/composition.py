@@ -139,12 +139,15 @@ def of_page(baseline: str, several_devices: bool) -> list[Column]:
     return [known[key] for key in (*SHOWN[:5], *(("device",) if several_devices else ()), *SHOWN[5:])]
 
 
-def address(run: str, row: Any) -> str:
-    """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`, after its run's name, if any.
+def address(report: Report, head: Report, row: Any) -> str:
+    """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`.
+
+    A run that does not head the page has its name before that.
 
     What an address can't hold becomes a hyphen.
     """
     device = "" if row.device == "cpu" else row.device
+    run = "" if report is head else report.name
     parts = (run, row.problem, row.workload, row.mode, device, row.implementation)
     return "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(part)) for part in parts if part)
 
@@ -159,11 +162,13 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[dict[str, Any]]:
         arms = report.run.records.groupby(ARM, sort=False)["seconds"]
         seconds = {arm: found.dropna().to_numpy(float) for arm, found in arms}
         for section in tables.sections(report):
-            rest = [column for column in section.columns if column.key not in SHOWN]
+            rest = [
+                column for column in section.columns if column.key not in SHOWN or column.key == "time"
+            ]  # not on a phone
             for row in section.rows:
                 times = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()
                 yield {
-                    "id": address("" if report is runs[0][1] else report.name, row),
+                    "id": address(report, runs[0][1], row),
                     "row": row,
                     "style": tables.style(row)
                     + (" fastest" if is_ok(row) and row.fastest == YES else "")

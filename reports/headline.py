@@ -80,7 +80,8 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
     best = clearly_fastest(rows)
     if best is None:
-        return f"use {baseline}. Nothing that was measured is clearly faster."
+        others = "Nothing that was measured is clearly faster" if len(rows) > 1 else "Nothing else was measured"
+        return f"use {baseline}. {others}."
     close = (rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR) & (rows["ratio_low"] <= best["ratio_high"])
     near = sorted({*rows.loc[close, "implementation"].astype(str)} - {str(best["implementation"]), baseline})
     said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
@@ -128,7 +129,8 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
             batches = " to ".join(map(str, dict.fromkeys((rows["batch"].min(), rows["batch"].max()))))
             lines.append(f"{before}{f', batch {batches}' if batches != '0' else ''}{after}: {_faster(rows)}")
     if faster.mean() <= 0.5:
-        return f"Use {baseline}. Clearly faster are only these, where {baseline}'s time is 1:", lines
+        shapes = count(len({each.problem for each in advised}), "shape")
+        return f"Use {baseline}. At {shapes}, only these are clearly faster, where {baseline}'s time is 1:", lines
     return f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:", lines
 
 

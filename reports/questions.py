@@ -104,7 +104,7 @@ def imdb(data: Found) -> str | None:
     if said is None:
         return None
     stay = all(row.ratio_low > 1 for row in said[1] if row.implementation.startswith("keras"))
-    text = f"{said[0]}{' Stay with `nn.LSTM`.' if stay else ''} This is the LSTM without the rest of the model."
+    text = f"{said[0]}{' Stay with PyTorch.' if stay else ''} This is the LSTM without the rest of the model."
     base, *others = (
         _first(data.loops, IMDB, STEP, name) for name in ("torch_lstm", "torch_cpp", "torch_cell", "jax_scan")
     )

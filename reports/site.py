@@ -57,7 +57,7 @@ SECTIONS = {
 """The sections of the page, each with its title."""
 
 
-def _part(machine: Machine, folder: Path) -> dict[str, Any]:
+def _part(machine: Machine, head: Report, folder: Path) -> dict[str, Any]:
     """Return what the page says of one machine, by the names in its template; what is `shown` has its run with it."""
     advised = composition.advice(machine)
     problems = set(machine.head.summary["problem"].astype(str))
@@ -76,6 +76,7 @@ def _part(machine: Machine, folder: Path) -> dict[str, Any]:
         "advised": advised,
         "drawings": drawings,
         "shown": composition.shown(machine),
+        "row_of": lambda row: composition.address(machine.runs[row.number], head, row),
     }
 
 
@@ -181,8 +182,8 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     The first run heads them. `links` are to other pages of the site, each with its title.
     """
     found = composition.machines(reports)
-    parts = [_part(machine, folder) for machine in found]
     head = found[0].head
+    parts = [_part(machine, head, folder) for machine in found]
     present = {
         "shapes": any(part["advised"] for part in parts),
         "more": any(part["shown"] for part in parts),
@@ -221,6 +222,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         older=today.OLDER,
         rows=list(composition.rows(standing)),
         number=composition.number,
+        cite=cite,
     )
     for name, text in zip(PAGES, (index, rows), strict=True):
         write_text(folder / name, text)
