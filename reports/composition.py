@@ -31,7 +31,7 @@ class Machine:
     """A machine, and the reports of those of its runs that stand on the page: the first one heads it."""
 
     label: str
-    runs: Sequence[Report]
+    runs: tuple[Report, ...]
 
     @property
     def head(self) -> Report:
@@ -56,7 +56,7 @@ def machines(reports: Sequence[Report]) -> list[Machine]:
     for runs in of_machine.values():
         label = words(runs[0].run)
         taken = any(other.label == label for other in found)
-        found.append(Machine(f"{label} ({runs[0].name})" if taken else label, runs))
+        found.append(Machine(f"{label} ({runs[0].name})" if taken else label, tuple(runs)))
     return found
 
 

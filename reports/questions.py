@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -52,13 +52,14 @@ def _loops(report: Report) -> pd.DataFrame:
     return rows.assign(older=~is_today(rows))
 
 
-def found(runs: Sequence[Report]) -> Found:
+@functools.cache  # README and two blocks of the results ask
+def found(machine: composition.Machine) -> Found:
     """Return what the runs of one machine have; the `day` of a row is that of its run."""
     rows, loops, costs, of_releases = (
-        pd.concat([of(each).assign(day=frames.began(each.run.run_id)) for each in runs], ignore_index=True).sort_values(
-            "older", kind="stable"
-        )
-        for of in (attrgetter("sound"), _loops, cliffs.costs, partial(releases.compared, base="first"))
+        pd.concat(
+            [of(each).assign(day=frames.began(each.run.run_id)) for each in machine.runs], ignore_index=True
+        ).sort_values("older", kind="stable")
+        for of in (attrgetter("sound"), _loops, cliffs.costs, functools.partial(releases.compared, base="first"))
     )
     return Found(rows, loops, costs.drop_duplicates([*frames.ARM, "option"]), of_releases)
 
@@ -315,7 +316,7 @@ QUESTIONS = (
 
 def answered(reports: Sequence[Report]) -> list[tuple[Question, dict[str, str]]]:
     """Return the questions that the published runs answer, each with its answer on each machine, by the label."""
-    of = {machine.label: found(machine.runs) for machine in composition.machines(reports)}
+    of = {machine.label: found(machine) for machine in composition.machines(reports)}
     every = [(each, {label: each.answer(data) for label, data in of.items()}) for each in QUESTIONS]
     said = [(each, {label: words for label, words in answers.items() if words}) for each, answers in every]
     return [(each, words) for each, words in said if words]

@@ -105,7 +105,7 @@ def _options(machines: Sequence[composition.Machine], on_each: Callable[[Sequenc
     """
     at = []
     for machine in machines:
-        rows = questions.found(machine.runs).costs
+        rows = questions.found(machine).costs
         rows = rows[(rows["implementation"] == "torch_lstm") & (rows["mode"] == STEP)]
         rows = rows[(rows["told"] == cliffs.SILENTLY) & (rows["same"] == QUICK[0])]
         most = rows.sort_values("cost", ascending=False)

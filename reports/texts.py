@@ -46,7 +46,7 @@ def options(reports: Sequence[Report]) -> str:
     said = []
     head = ["option", "in the id", "training, ×", "operator", "inference, ×", "operator"]
     for machine in composition.machines(reports):
-        rows = questions.found(machine.runs).costs.sort_values("cost", ascending=False, kind="stable")
+        rows = questions.found(machine).costs.sort_values("cost", ascending=False, kind="stable")
         rows = rows[(rows["implementation"] == "torch_lstm") & rows["problem"].str.startswith(QUICK[0])]
         at: dict[Any, Any] = {(row.problem, row.mode): row for row in rows.itertuples(index=False)}
         table = [
