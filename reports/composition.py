@@ -140,15 +140,12 @@ def of_page(baseline: str, several_devices: bool) -> list[Column]:
 
 
 def address(report: Report, head: Report, row: Any) -> str:
-    """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`.
-
-    A run that does not head the page has its name before that.
+    """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`, after the name of another run.
 
     What an address can't hold becomes a hyphen.
     """
     device = "" if row.device == "cpu" else row.device
-    run = "" if report is head else report.name
-    parts = (run, row.problem, row.workload, row.mode, device, row.implementation)
+    parts = ("" if report is head else report.name, row.problem, row.workload, row.mode, device, row.implementation)
     return "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(part)) for part in parts if part)
 
 

@@ -229,19 +229,11 @@ def loops(data: Found) -> str | None:
     }
     release, newest = list(at.items())[-1]
     base = next(iter(newest.values()))
-    found = [
-        (
-            verdict,
-            [
-                f"{PURPOSES[key[0]].lower()} at `{key[1]}`"
-                for key in where
-                if key in newest and newest[key].verdict == verdict
-            ],
-        )
-        for verdict in (SLOWER, FASTER, UNCLEAR)
-    ]
-    said = "; ".join(f"{verdict} in {listed(names)}" for verdict, names in found if names)
-    slower = len(found[0][1])
+    of: dict[str, list[str]] = {SLOWER: [], FASTER: [], UNCLEAR: []}
+    for mode, problem in filter(newest.__contains__, where):
+        of[newest[mode, problem].verdict].append(f"{PURPOSES[mode].lower()} at `{problem}`")
+    said = "; ".join(f"{verdict} in {listed(names)}" for verdict, names in of.items() if names)
+    slower = len(of[SLOWER])
     both = f"{release} {'against' if slower else 'than with'} {base.base_release}"
     word = "Yes." if slower == len(newest) else "In part." if slower else "No case is clearly slower with"
     head = [f"{PURPOSES[mode]}, `{problem}`" for mode, problem in where]
