@@ -47,14 +47,15 @@ class Source:
     """Where a side comes from: the files of a revision, or of the working tree where there is no revision.
 
     Attributes:
-        lstms: by name, what can be compared, and the snapshot with the impls/ that it imports.
+        lstms: by name, what can be compared, the snapshot with the impls/ that it imports, and the repository that it
+            comes from, where that is another.
         broken: by name, why others cannot be read.
         python: what runs implementations without an environment of their own.
     """
 
     def __init__(self, revision: str | None = None) -> None:
         self.revision = revision
-        self.lstms: dict[str, tuple[Implementation, Path]] = {}
+        self.lstms: dict[str, tuple[Implementation, Path, Path | None]] = {}
         self.broken: dict[str, str] = {}
         self.python = sys.executable
 
@@ -70,7 +71,7 @@ class Source:
         if self.revision:
             snapshots.check_contract(ROOT / "impls", self.revision)
         found, broken = registry.survey(root / "impls")
-        self.lstms = {name: (implementation, root) for name, implementation in found.items() if implementation.is_lstm}
+        self.lstms = {name: (each, root, None) for name, each in found.items() if each.is_lstm}
         self.broken = {name: reason.replace(f"{root}/", "") for name, reason in broken.items()}
         return root
 
@@ -79,14 +80,10 @@ class Source:
         for known in (self.lstms, self.broken):
             known.pop(path.stem, None)  # of this repository's file of the same name
         top = snapshots.top(path.parent)  # it may import what lies anywhere in its repository
-        for entry in map(os.path.realpath, filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))):
-            if entry != str(ROOT) and Path(entry).is_relative_to(top):
-                how = f"let {path.name} add it to sys.path, by a path from __file__"
-                raise Unusable(f"PYTHONPATH has {entry}, which base and head would both import from; {how}")
         file = self.files(top, "given") / "given" / path.relative_to(top)
         try:
             if file.is_file():
-                self.lstms[path.stem] = registry.read_foreign(file), root
+                self.lstms[path.stem] = registry.read_foreign(file), root, top
         except ValueError as error:
             self.broken[path.stem] = str(error).replace(str(file), path.name)
         return file.is_file()

@@ -94,7 +94,7 @@ def located_lines(slowdown: Slowdown) -> list[str]:
     lines = [f"a call takes {signed(slowdown.added)}"]
     for kind, differing in slowdown.profiles.items():
         if grown := next((line for line in differing if line.difference > 0), None):
-            lines.append(f"of all {kind}, {one_line(grown.name, 60)} grew most: {signed(grown.difference)}")
+            lines.append(f"of all {kind}, {one_line(grown.name, 120)} grew most: {signed(grown.difference)}")
         else:
             lines.append(f"none of the {kind} grew clearly")
     return lines + ([f"no profile: {slowdown.failure}"] if slowdown.failure else [])
@@ -107,7 +107,7 @@ def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
         parts += [f"#### {markdown_cell(key)}", tables.items(located_lines(slowdown))]
         for kind, differing in slowdown.profiles.items():
             if differing:
-                name = Column("name", f"{kind}: own time", lambda line: one_line(line.name, 80), words=True)
+                name = Column("name", f"{kind}: own time", lambda line: one_line(line.name, 120), words=True)
                 parts.append(tables.markdown([name, *PROFILE_COLUMNS], differing))
     parts.append("All profiles of head are above all of base, or all below. A profiler slows down what it watches.")
     return "\n\n".join([*parts, "</details>"])

@@ -95,10 +95,14 @@ def profiles_of(session: Session, name: str, benchmark: Benchmark, calls: int) -
 
 
 def differing(base: Sequence[dict[str, float]], head: Sequence[dict[str, float]]) -> list[Line]:
-    """Return the lines that differ most: all profiles of head are above all of base, or all below."""
+    """Return the lines that differ most: all profiles of head are above all of base, or all below.
+
+    Those that differ by less than a hundredth of the first are left out.
+    """
     lines = []
     for name in dict.fromkeys(name for profile in [*base, *head] for name in profile):
         before, now = ([profile.get(name, 0.0) for profile in side] for side in (base, head))
         if max(before) < min(now) or max(now) < min(before):
             lines.append(Line(name, statistics.median(before), statistics.median(now)))
-    return sorted(lines, key=lambda line: -abs(line.difference))[:MOST_LINES]
+    lines = sorted(lines, key=lambda line: -abs(line.difference))[:MOST_LINES]
+    return [line for line in lines if abs(line.difference) >= abs(lines[0].difference) / 100]

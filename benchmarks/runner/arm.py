@@ -84,7 +84,8 @@ class Arm:
         self.buffer = b""
         path, requires = str(self.implementation.path), self.implementation.requires
         impls = str(self.version.root / "impls")
-        start = protocol.Start(path, requires, impls, device, cores or self.cores, os.getpid())
+        tree = str(self.version.tree or "")
+        start = protocol.Start(path, requires, impls, tree, device, cores or self.cores, os.getpid())
         self._send(protocol.line(start))
 
     def wait_ready(self) -> None:

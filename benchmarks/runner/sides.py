@@ -30,19 +30,23 @@ class Version:
     """A side's version of an implementation.
 
     root has the impls/ from which it imports implementations and families; python runs it. failure says why its
-    environment could not be built, and is None where it could.
+    environment could not be built, and is None where it could. tree is the repository that its file is a snapshot of:
+    nothing may be imported from there.
     """
 
     implementation: Implementation
     root: Path = ROOT
     python: str = sys.executable
     failure: ArmFailed | None = None
+    tree: Path | None = None
 
 
-def version_of(implementation: Implementation, root: Path = ROOT, present: str = sys.executable) -> Version:
+def version_of(
+    implementation: Implementation, root: Path = ROOT, tree: Path | None = None, present: str = sys.executable
+) -> Version:
     """Return a Version that runs in the implementation's own environment, or in `present` where it needs none."""
     try:
-        return Version(implementation, root, environments.python_for(implementation, present))
+        return Version(implementation, root, environments.python_for(implementation, present), tree=tree)
     except environments.NotBuilt as error:
         return Version(implementation, root, failure=ArmFailed("not_installed", one_line(str(error), 300)))
 

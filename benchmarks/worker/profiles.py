@@ -52,11 +52,19 @@ def ran(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
 
 
 def functions(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, Ran]:
-    """Return what each Python function and builtin did, by cProfile. Lines are left out, since edits move them."""
+    """Return what each Python function did, and each builtin where one calls it, by cProfile.
+
+    Lines are left out, since edits move them.
+    """
     with cProfile.Profile() as profile:
         for _ in range(calls):
             call(state)
-    return added((_name(entry.code), Ran(entry.inlinetime, entry.callcount)) for entry in profile.getstats())
+    entries = profile.getstats()
+    called = [(entry, sub) for entry in entries for sub in entry.calls or () if isinstance(sub.code, str)]
+    placed = {sub.code for _, sub in called}
+    own: list[tuple[str, Any]] = [(_name(entry.code), entry) for entry in entries if entry.code not in placed]
+    own += [(f"{_name(sub.code)} in {_name(entry.code)}", sub) for entry, sub in called]
+    return added((name, Ran(each.inlinetime, each.callcount)) for name, each in own)
 
 
 def _name(code: CodeType | str) -> str:

@@ -58,6 +58,7 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     path: str
     requires: tuple[str, ...]  # of its environment
     impls: str  # the folder from which it imports implementations and families
+    tree: str  # the folder from which it may import nothing, if any
     device: str
     cores: tuple[int, ...]
     runner: int  # its process id

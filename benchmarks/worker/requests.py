@@ -62,6 +62,7 @@ class Open(Request[Opened]):
             warnings.simplefilter("always")
             prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
             opened = OpenBenchmark(benchmark, prepared, inputs)
+            worker.check_imports()
             hardware.drain()  # copies to a device may go on
             start = perf_counter()
             opened.call(opened.state)

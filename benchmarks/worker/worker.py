@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 import impls.api  # the working tree's, as all of impls.core
+from benchmarks import ROOT
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement, devices
 from benchmarks.worker.protocol import Ready, Start
+from benchmarks.worker.sanity import Suspicious
 from benchmarks.worker.timing import no_collector
 from impls.core import environments, registry
 from impls.core.contract import Prepared
@@ -47,7 +51,7 @@ class Worker:
     def __init__(self, start: Start) -> None:
         devices.keep_freed()
         agreement.PRECISION = current()
-        self.device = start.device
+        self.device, self.tree = start.device, start.tree
         impls.__path__ = [start.impls]  # a side's own files
         implementation = registry.read(Path(start.path))
         installed = msgspec.structs.replace(implementation, requires=start.requires)
@@ -60,6 +64,18 @@ class Worker:
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
         self.controller = ThreadpoolController()
         self.ready = Ready(implementation.digest, environments.versions_of(installed))
+
+    def check_imports(self) -> None:
+        """See that nothing was imported from `tree`.
+
+        Raises:
+            Suspicious: something was.
+        """
+        kept = [os.path.realpath(path) for path in (ROOT, sys.prefix, environments.cache())]  # which may lie in it
+        for module in [*sys.modules.values()] if self.tree else []:
+            path = Path(os.path.realpath(module.__dict__.get("__file__") or "/"))
+            if path.is_relative_to(self.tree) and not any(path.is_relative_to(each) for each in kept):
+                raise Suspicious(f"it imports {path}, as the other side does: build that path from __file__")
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""

@@ -197,6 +197,3 @@ def test_what_a_file_can_import_from_its_whole_repository_is_compared(tmp_path, 
     assert not found.alike
     sides = [side.versions["mine"].implementation.path.parents[1] for side in (found.base, found.head)]
     assert [(side / "helpers.py").read_text() for side in sides] == ["1", "2"]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/nowhere", str(repository)]))
-    with pytest.raises(Unusable, match="PYTHONPATH"):
-        comparison.by_revision([str(repository / "lstm" / "mine.py")], "HEAD")

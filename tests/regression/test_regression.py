@@ -34,6 +34,8 @@ def prepare(problem, weights, device, workload):
     return dataclasses.replace(found, train_step=train_step)
 """
 )
+ASTRAY = f"import sys\nsys.path.insert(0, 'FOLDER')\nimport mine\n{SOURCE}"
+"""It imports a file of its repository by a path that is the same on both sides."""
 FAULTS = {
     "mine": (SOURCE, WRONG, "disagrees", "grad_weight_ih_l0"),
     "dies": (SOURCE, f"{SOURCE}\nimport os\nos._exit(7)\n", "lost", "in the head, ok in the base"),
@@ -41,8 +43,11 @@ FAULTS = {
     "mended": (f"import nonexistent_zz\n{SOURCE}", SOURCE, "unmeasured", "nonexistent_zz"),
     "gone": (SOURCE, None, "missing", "missing in the head, ok in the base"),
     "new": (None, SOURCE, "new", "missing in the base"),
+    "astray": (ASTRAY, f"{ASTRAY}\n", "lost", "theirs/mine.py, as the other side does"),
 }
-"""By implementation: its file in the base and in the head, and what is said of it. `mine` is of another repository."""
+"""By implementation: its file in the base and in the head, and what is said of it."""
+THEIRS = ("mine", "astray")
+"""Those that are of another repository."""
 SAME = ("numpy_lstm", "torch_lstm", "jax_scan")
 
 
@@ -59,17 +64,18 @@ def finished(tmp_path_factory):
     checkout, theirs = processes.copy_of_tree(folder / "checkout"), folder / "theirs"
     theirs.mkdir()
     git(theirs, "init", "-q")
-    paths = {name: (theirs if name == "mine" else checkout / "impls") / f"{name}.py" for name in FAULTS}
+    paths = {name: (theirs if name in THEIRS else checkout / "impls") / f"{name}.py" for name in FAULTS}
     for side in (0, 1):
         for name, sources in FAULTS.items():
             paths[name].unlink(missing_ok=True)
             if sources[side] is not None:
-                paths[name].write_text(sources[side])
+                paths[name].write_text(sources[side].replace("FOLDER", str(theirs)))
         for repository in (checkout, theirs) if side == 0 else ():
             git(repository, "add", "-A")
             git(repository, "commit", "-qm", "faults")
     summary = folder / "summary.md"
-    chosen = ("--base", "HEAD", *impls(paths["mine"], *(name for name in FAULTS if name != "mine"), *SAME), *FEW)
+    own = [name for name in FAULTS if name not in THEIRS]
+    chosen = ("--base", "HEAD", *impls(*map(paths.get, THEIRS), *own, *SAME), *FEW)
     done = gate(checkout, folder / "out", *chosen, GITHUB_STEP_SUMMARY=str(summary))
     return done, folder / "out", summary
 

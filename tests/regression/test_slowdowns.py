@@ -19,8 +19,8 @@ KEY = GateKey("torch_cell t64-b16-i128-h128/sequence/forward")
 
 
 def test_the_lines_that_differ_most_come_first():
-    base = [{"same": 1.0, "grows": 1.0, "goes": 0.5}] * 3
-    head = [{"same": 1.0, "grows": 2.0, "new": 0.7}] * 3
+    base = [{"same": 1.0, "grows": 1.0, "goes": 0.5, "hardly": 1.0}] * 3
+    head = [{"same": 1.0, "grows": 2.0, "new": 0.7, "hardly": 1.009}] * 3
     found = [(line.name, line.difference) for line in differing(base, head)]
     assert found == [("grows", 1.0), ("new", 0.7), ("goes", -0.5)]
     assert len(differing([{str(k): 1.0 for k in range(50)}], [{}])) == MOST_LINES

@@ -144,9 +144,12 @@ def work(state):
     return sorted(state, key=lambda x: -x)
 
 
-def test_python_functions_are_named_without_lines():
+def test_python_functions_are_named_without_lines_and_builtins_with_who_calls_them():
     found = profiles.functions(work, list(range(2000)), 3)
-    assert {"worker/test_profiles.py work", "worker/test_profiles.py work.<locals>.<lambda>"} <= set(found)
+    mine = "worker/test_profiles.py work"
+    assert {mine, f"{mine}.<locals>.<lambda>", f"builtins.sorted in {mine}"} <= set(found)
+    assert "builtins.sorted" not in found
+    assert found[f"builtins.sorted in {mine}"].times == 3
 
 
 def test_a_profile_is_of_a_call(monkeypatch):
