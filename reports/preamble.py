@@ -12,7 +12,7 @@ from benchmarks.metadata import UNKNOWN
 from benchmarks.runner import cards
 from benchmarks.words import count, listed, share
 from reports import estimates, peak
-from reports.frames import Run
+from reports.frames import Run, began
 from reports.tracks import LIMITS
 
 
@@ -26,8 +26,9 @@ def preamble(run: Run) -> list[str]:
     commit_id = (commit.id or UNKNOWN)[:12] + (", with changes" if commit.dirty else "")
     numbers = ((options.replicates, "replicate"), (options.blocks, "block"))
     often = " of ".join(count(number, word) for number, word in numbers if number)
+    when = f"; {began(run.run_id)}"
     if len(run.rounds) > 1:
-        often = _rounds(run)
+        often, when = _rounds(run), ""
     seed = f", seed {options.seed}" if options.benchmarks else ""  # unknown where only rows are known
     products = metadata.matmul_precision
     products = "float32, the precision of its products is unknown" if products == UNKNOWN else products
@@ -40,7 +41,7 @@ def preamble(run: Run) -> list[str]:
         f"{'; '.join(precisions)}{threads}",
         *peak_and_noise(run),
         *card(run),
-        f"{often}{seed}; commit {commit_id}; run {run.run_id}",
+        f"{often}{seed}{when}; commit {commit_id}; run {run.run_id}",
         about(run),
     ]
 

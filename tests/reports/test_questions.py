@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK
 from reports import frames, questions, readme
+from reports.composition import Machine
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
@@ -19,7 +20,7 @@ def over_torch(folder, records, **machine):
 
 def data_of(folder, records):
     """What the questions look into, of such a run."""
-    return questions.found([over_torch(folder, records)])
+    return questions.found(Machine("a cpu", (over_torch(folder, records),)))
 
 
 @pytest.mark.parametrize(("seconds", "word"), [(2e-3, "No."), (5e-4, "Yes."), (1e-3, "Unclear.")])
