@@ -191,6 +191,7 @@ def test_what_a_file_can_import_from_its_whole_repository_is_compared(tmp_path, 
     git(repository, "init", "-q")
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "one")
+    (repository / "README.md").write_text("more")
     assert comparison.by_revision([str(repository / "lstm" / "mine.py")], "HEAD").alike
     (repository / "helpers.py").write_text("2")
     found = comparison.by_revision([str(repository / "lstm" / "mine.py")], "HEAD")
