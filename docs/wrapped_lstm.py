@@ -1,7 +1,7 @@
 """An nn.Module of your own, wrapped for the suite: here torch.nn.LSTM with batch_first stands for it.
 
 It has one layer, one direction, two biases and no dropout. If yours can do more, refuse less. What lies beside this
-file can be imported; for more, add a path that is made from __file__ to sys.path.
+file can be imported; for more, sys.path.insert(0, a path that is made from __file__).
 """
 
 import torch

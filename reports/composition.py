@@ -159,9 +159,7 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[dict[str, Any]]:
         arms = report.run.records.groupby(ARM, sort=False)["seconds"]
         seconds = {arm: found.dropna().to_numpy(float) for arm, found in arms}
         for section in tables.sections(report):
-            rest = [
-                column for column in section.columns if column.key not in SHOWN or column.key == "time"
-            ]  # not on a phone
+            rest = [column for column in section.columns if column.key not in {*SHOWN} - {"time"}]  # not on a phone
             for row in section.rows:
                 times = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()
                 yield {

@@ -19,7 +19,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from benchmarks import ROOT, processors
+from benchmarks import ROOT
 from benchmarks.calibration.real_gates import span
 from benchmarks.record import harmless
 from benchmarks.words import count, listed
@@ -117,7 +117,7 @@ def cite(run: Run) -> str:
     commit = run.metadata.commit
     return one_line(
         f"lstm-bench, run {run.run_id}, {began(run.run_id)}, commit {(commit.id or 'unknown')[:12]}"
-        f"{' with changes' if commit.dirty else ''}, {processors.words(run.metadata.machine)}"
+        f"{' with changes' if commit.dirty else ''}, {composition.words(run)}"
     )
 
 

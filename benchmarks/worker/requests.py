@@ -62,7 +62,6 @@ class Open(Request[Opened]):
             warnings.simplefilter("always")
             prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
             opened = OpenBenchmark(benchmark, prepared, inputs)
-            worker.check_imports()
             hardware.drain()  # copies to a device may go on
             start = perf_counter()
             opened.call(opened.state)
@@ -70,6 +69,7 @@ class Open(Request[Opened]):
             opened.call(opened.state)
         hardware.drain()
         peak = hardware.peak()
+        worker.check_imports()
         worker.opened[self.benchmark] = opened
         compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
         above = None if peak is None else max(0, peak - before)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +73,12 @@ class Worker:
         Raises:
             Suspicious: something was.
         """
-        kept = [os.path.realpath(path) for path in (ROOT, sys.prefix, environments.cache())]  # which may lie in it
+        own = (ROOT / "benchmarks", ROOT / "impls", sys.prefix, sys.base_prefix, environments.cache().parent)
+        kept = {Path(os.path.realpath(place)) for place in (*own, tempfile.gettempdir())}
         for module in [*sys.modules.values()] if self.tree else []:
-            path = Path(os.path.realpath(module.__dict__.get("__file__") or "/"))
-            if path.is_relative_to(self.tree) and not any(path.is_relative_to(each) for each in kept):
+            path = Path(os.path.realpath(getattr(module, "__dict__", {}).get("__file__") or "/"))
+            below = itertools.takewhile(lambda place: str(place) != self.tree, path.parents)
+            if path.is_relative_to(self.tree) and kept.isdisjoint(below):
                 raise Suspicious(f"it imports {path}, as the other side does: build that path from __file__")
 
     def wait(self, _: Any = None) -> None:
