@@ -116,10 +116,9 @@ def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
 
 
 def _named(row: Any) -> str:
-    """Return the name of an implementation, and where they are to be known: JAX, a track, and that it is older."""
-    on_jax = "jax " in row.versions and "jax" not in row.implementation
-    said = {row.implementation: True, "JAX": on_jax, row.track: row.track != DEFAULT, OLDER: row.older}
-    return ", ".join(str(words) for words, known in said.items() if known)
+    """Return the name of an implementation, its track where it is not plain code, and whether that is older."""
+    words = [row.implementation, *([] if row.track == DEFAULT else [row.track]), *([OLDER] if row.older else [])]
+    return ", ".join(map(str, words))
 
 
 SHOWN = ("implementation", "track", "problem", "workload", "mode", "time", "ratio", "verdict")
