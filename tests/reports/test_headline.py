@@ -69,6 +69,15 @@ def test_without_the_baseline_the_least_time_is_said_without_a_verdict(tmp_path)
     assert found.sentence.endswith(": one takes the least time, 1 ms.")
 
 
+def test_who_uses_jax_is_told_its_best_tuned_and_plain_code(tmp_path):
+    of = {"jax_ffi": (1.5e-3, "tuned"), "jax_scan": (4e-3, "default"), "haiku_lstm": (3e-3, "default")}
+    rows = [
+        row for name, (seconds, track) in of.items() for row in trained(name, seconds, track=track, versions="jax 1")
+    ]
+    (found,) = recommendations(report(tmp_path, [*trained("base", 1e-3), *rows]))
+    assert found.sentence.endswith(" In JAX: tuned jax_ffi 1.50 (slower), plain haiku_lstm 3.00 (slower).")
+
+
 def test_there_is_a_sentence_for_each_problem_and_purpose(tmp_path):
     where = [(problem, mode) for problem in ("q", "p") for mode in ("forward", "train_step", "backward")]
     rows = [row for problem, mode in where for row in trained("base", 1e-3, mode, problem=problem)]
