@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import os
 import sys
 import tempfile
@@ -75,10 +74,10 @@ class Worker:
         """
         own = (ROOT / "benchmarks", ROOT / "impls", sys.prefix, sys.base_prefix, environments.cache().parent)
         kept = {Path(os.path.realpath(place)) for place in (*own, tempfile.gettempdir())}
+        kept -= {Path(self.tree), *Path(self.tree).parents}  # only what lies in it
         for module in [*sys.modules.values()] if self.tree else []:
             path = Path(os.path.realpath(getattr(module, "__dict__", {}).get("__file__") or "/"))
-            below = itertools.takewhile(lambda place: str(place) != self.tree, path.parents)
-            if path.is_relative_to(self.tree) and kept.isdisjoint(below):
+            if path.is_relative_to(self.tree) and kept.isdisjoint(path.parents):
                 raise Suspicious(f"it imports {path}, as the other side does: build that path from __file__")
 
     def wait(self, _: Any = None) -> None:
