@@ -99,8 +99,8 @@ COMPILED = (*(f"t{steps}-b16-i64-h64" for steps in (16, 32, 64, 128)), "t32-b16-
 
 OF_JAX = ["jax_scan@jax==0.4.31", *(f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in range(6, 11))]
 OF_TORCH = [
-    *(f"torch_lstm@torch==2.{k}.*" for k in range(11, 16)),
-    *(f"torch_lstm_compiled@torch==2.{k}.*" for k in range(13, 16)),  # up to 2.12 its states have a wrong shape
+    *(f"torch_lstm@torch==2.{k}.*" for k in range(9, 16)),
+    *(f"torch_lstm_compiled@torch==2.{k}.*" for k in range(13, 16)),  # older: fails, or states of a wrong shape
 ]
 """Releases of a package, which are compared with each other, beside the present nn.LSTM."""
 
