@@ -49,7 +49,7 @@ def agree(options: AgreeOptions) -> int:
     """Compare every LSTM's results with the reference's: no times.
 
     Exit code 1 where anything disagrees, could not be compared although it should have been, or nothing was compared.
-    Ctrl-C shows what was compared so far.
+    Ctrl-C shows and writes what was compared so far.
     """
     out = Path(options.out) if options.out else None
     try:
@@ -73,13 +73,14 @@ def agree(options: AgreeOptions) -> int:
     ]
     matrix = Matrix([version_of(implementation) for implementation in compared], problems, dtypes, options)
     console = tables.output(200)
+    stopped = None
     try:
         with scratch() as folder, progress(AGREEMENT) as advance:
             matrix.fill(folder, advance)
-    except KeyboardInterrupt:
-        if matrix.cells:
-            report.show(matrix, console)
-        raise
+    except KeyboardInterrupt as stop:
+        stopped = stop
+        if not matrix.cells:
+            raise
     report.show(matrix, console)
     refused = {f"{name}, {dtype}": reason for dtype in dtypes for name, reason in controls.refusals(dtype).items()}
     refused |= {f"{name}, float64": reason for name, reason in controls.extreme_refusals("float64").items()}
@@ -87,7 +88,7 @@ def agree(options: AgreeOptions) -> int:
         f"{name}: " + (f"refused: {reason}" if reason else "NOT REFUSED: the check is broken")
         for name, reason in refused.items()
     ]
-    last = matrix.line(sum(map(bool, refused.values())), len(refused))
+    last = ("interrupted: " if stopped else "") + matrix.line(sum(map(bool, refused.values())), len(refused))
     if out is not None:
         here = machine.describe(options)
         on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
@@ -97,4 +98,6 @@ def agree(options: AgreeOptions) -> int:
         write_text(out, report.markdown(matrix, where, results, last))
         last += f"; the matrix is {command_line.near(out)}"
     console.print(f"\n{last}", style="bold", highlight=False, soft_wrap=True)
+    if stopped:
+        raise stopped
     return 0 if matrix.good and all(refused.values()) else 1

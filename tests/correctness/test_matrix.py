@@ -194,9 +194,9 @@ def test_what_only_extremes_find_is_refused(tmp_path):
 
 
 @pytest.mark.process
-def test_what_was_compared_before_an_interrupt_is_shown(tmp_path):
+def test_what_was_compared_before_an_interrupt_is_shown_and_written(tmp_path):
     (tmp_path / "mine.py").write_text(NUMPY + WAITS)
-    chosen = ("--impl", "mine.py", "--problem", "t3-b2-i3-h4", "--dtype", "float32")
+    chosen = ("--impl", "mine.py", "--problem", "t3-b2-i3-h4", "--dtype", "float32", "--out", "matrix.md")
     with start(*COMMAND, *chosen, cwd=tmp_path, PYTHONPATH=str(ROOT), COLUMNS="250") as process:
         wait_for((tmp_path / "reached").exists)
         process.send_signal(signal.SIGINT)
@@ -208,3 +208,4 @@ def test_what_was_compared_before_an_interrupt_is_shown(tmp_path):
     assert set(others) == {"–"}
     assert "not reached before this was interrupted" in output
     assert "crashed" not in output
+    assert "interrupted: 1 of 1 cells agree; " in (tmp_path / "matrix.md").read_text()
