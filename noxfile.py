@@ -129,7 +129,8 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["dev"])
 def lint(session: nox.Session) -> None:
     """Style, types, and what documents and published data say."""
-    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", "-m", "texts"]):
+    texts = ["pytest", *TWO_FILES, "-m", "texts"]
+    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], texts):
         run(session, "dev", *command)
 
 
