@@ -10,7 +10,6 @@ from impls.core import command_line
 with command_line.starting():
     import click
 
-    from benchmarks.options import version_option
 
 COMMANDS = {
     "bench": "benchmarks.run",
@@ -43,7 +42,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@version_option
+@click.version_option(command_line.version(), message="%(version)s")
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
     for name in OF_A_HOOK:

@@ -148,8 +148,3 @@ def heed_signals() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
-
-
-def half_memory() -> int:
-    """Return half of the machine's memory, in bytes: the most that a worker may have where nothing else is said."""
-    return psutil.virtual_memory().total // 2

@@ -142,10 +142,8 @@ def describe(run: Options, at: Commit | None = None) -> Metadata:
     return Metadata(
         machine=msgspec.structs.replace(machine(), gpu=gpu_model()),
         versions={"python": platform.python_version(), **{name: version(name) for name in RECORDED}},
-        python=sys.version,
         variables={name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES)},
         commit=at or commit(),
-        allocator=" ".join(platform.libc_ver()) + ", keeps what is freed where it can be told to",
         matmul_precision=PRODUCTS[run.precision or IEEE],
         run=run,
     )

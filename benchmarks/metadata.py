@@ -51,16 +51,12 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
 
     `versions` has "python" and the distributions; None stands for one that is not installed. Of several rounds that
     were joined, `rounds` has their run_ids, and the rest is of the newest.
-    `matmul_flops_per_second` is in runs from before the peak was timed: a library's large product, by dtype.
     """
 
     machine: Machine = Machine()
     versions: dict[str, str | None] = {}
-    python: str | None = None  # sys.version, with the compiler
     variables: dict[str, str] = {}
     commit: Commit = Commit()
-    allocator: str | None = None
     matmul_precision: str = UNKNOWN
-    matmul_flops_per_second: dict[str, float] | None = None
     run: Options
     rounds: tuple[str, ...] = ()

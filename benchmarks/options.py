@@ -14,7 +14,6 @@ import click
 import msgspec
 
 from benchmarks.record import new_run_id
-from impls.core import command_line
 from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.precision import IEEE, PRECISIONS
 
@@ -128,11 +127,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             advanced=True,
         ),
     ] = 600.0
-
-
-version_option = click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
-)
 
 
 class TypedOption(click.Option):

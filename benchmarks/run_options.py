@@ -137,7 +137,6 @@ def of_machine(options: RunOptions) -> RunOptions:
     return msgspec.structs.replace(
         options,
         threads=len(choices.choose_cores(options.threads, options.device)),
-        memory_bytes=options.memory_bytes or choices.half_memory(),
         used=options.used | machine_used(options.device),
     )
 

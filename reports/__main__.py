@@ -14,7 +14,6 @@ try:
         import pandas as pd
 
         from benchmarks import tables
-        from benchmarks.options import version_option
         from benchmarks.scratch import scratch
         from benchmarks.tables import output
         from benchmarks.words import count, listed
@@ -33,7 +32,7 @@ TOGETHER = Path("runs") / "report"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@version_option
+@click.version_option(command_line.version(), message="%(version)s")
 def cli() -> None:
     """Tables, charts and the page of measured runs."""
 

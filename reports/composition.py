@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -108,11 +109,12 @@ def of_tracks(baseline: str) -> tuple[Column, ...]:
 
 def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
     """Return each chart and answer of a machine's runs, and the run that shows most of it, which it is from."""
-    found: dict[str, list[tuple[Drawing | Answer, Report]]] = {}
+    found: dict[str, list[tuple[bool, int, Drawing | Answer, Report]]] = {}
     for report in machine.runs:
         for each in report.shown:
-            found.setdefault(each.title, []).append((each, report))
-    return [max(same, key=lambda pair: (of_today(pair[1].run) > 0, pair[0].size)) for same in found.values()]
+            size = len(each.said if isinstance(each, Drawing) else each.frame)
+            found.setdefault(each.title, []).append((of_today(report.run) > 0, size, each, report))
+    return [max(same, key=itemgetter(0, 1))[2:] for same in found.values()]
 
 
 def _named(row: Any) -> str:

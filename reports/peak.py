@@ -19,14 +19,10 @@ from reports.tracks import PEAK
 def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
     """Return the share of the peak that some arms reach: peak_share and peak_share_low, the end of its 95 % interval.
 
-    The peak was timed in the same blocks. In a run from before that, it is the rate of a library's large product, and
-    has no interval.
-
     The rows are of the summary, with ARM, seconds and threads. A share is of 1, and NaN where the peak was not
     measured, the problem or the mode is not known, or beside a stream, where the peak is another.
     """
     dtypes = run.records.drop_duplicates("problem").set_index("problem")["dtype"].astype(str)
-    rates = run.metadata.matmul_flops_per_second or {}
     ratios = rows[ARM].merge(blocks.against(PEAK)[[*ARM, "ratio", "ratio_high"]], on=ARM, how="left")
     row: Any
     to_peak: Any
@@ -34,15 +30,13 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
     for row, to_peak in zip(rows.itertuples(), ratios.itertuples(), strict=True):
         try:
             needed = float(operations(Problem.parse(str(row.problem)), str(row.workload), str(row.mode)))
-        except ValueError:
+        except (ValueError, KeyError):
             needed = math.nan
-        needed = math.nan if row.workload == "stream" else needed
-        dtype = dtypes[row.problem]
-        if to_peak.ratio > 0:
-            needed /= peak_operations(row.device, dtype, int(row.threads)) if row.threads > 0 else math.nan
-            found.append((needed / to_peak.ratio, needed / to_peak.ratio_high))
+        if row.workload == "stream" or not row.threads > 0:
+            needed = math.nan
         else:
-            found.append((needed / row.seconds / (rates.get(dtype) or math.nan), math.nan))
+            needed /= peak_operations(row.device, dtypes[row.problem], int(row.threads))
+        found.append((needed / to_peak.ratio, needed / to_peak.ratio_high))
     return pd.DataFrame(found, columns=["peak_share", "peak_share_low"], index=rows.index, dtype=float)
 
 
@@ -66,8 +60,6 @@ def above(summary: pd.DataFrame) -> str | None:
 
 def reached(run: Run) -> Iterator[str]:
     """Yield what the peak was in each dtype, or why it is not known; nothing where it was not measured."""
-    for dtype, rate in sorted((run.metadata.matmul_flops_per_second or {}).items()):
-        yield f"a library's {dtype} matrix product reached {rate / 1e9:.0f} GFLOP/s"
     records = run.records[(run.records["track"] == PEAK).to_numpy()]
     known = records[(records["status"] == "ok") & (records["threads"] > 0) & (records["workload"] != "stream")]
     for key, timed in known.groupby(["device", "dtype"], sort=False):

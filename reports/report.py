@@ -34,11 +34,6 @@ class Answer:
         """The rows of the table, as its columns take them."""
         return list(self.frame.itertuples(index=False))
 
-    @property
-    def size(self) -> int:
-        """How much it shows: its rows."""
-        return len(self.frame)
-
 
 @dataclass(frozen=True, eq=False)
 class Report:

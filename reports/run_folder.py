@@ -12,7 +12,7 @@ import click
 
 from impls.core.files import write_text, write_whole
 from reports import frames, parts, site, tables, today
-from reports.charts.drawing import file_name
+from reports.charts.drawing import Drawing, file_name, write
 from reports.frames import Run, Unreadable
 from reports.report import Report
 from reports.summary import summarise
@@ -62,7 +62,7 @@ def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> 
     raw_files = {run.folder.name: "raw data"} if run.folder.is_file() else RAW
     report = replace(
         report,
-        shown=parts.drawn(report.shown, folder / "figures"),
+        shown=[write(each, folder / "figures") if isinstance(each, Drawing) else each for each in report.shown],
         raw="" if folder == page else f"{folder.relative_to(page).as_posix()}/",
         raw_files=[(file, what) for file, what in raw_files.items() if (folder / file).is_file()],
     )

@@ -22,6 +22,7 @@ from benchmarks.record import SCHEMA, TURN, Record
 from benchmarks.tables import items, markdown, markdown_table
 from benchmarks.words import count, listed
 from benchmarks.worker.timing import Turn
+from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
@@ -89,7 +90,7 @@ def results(reports: Sequence[Report]) -> str:
 
 
 def _lstms() -> list[Implementation]:
-    return [each for each in today.implementations().values() if each.track in tracks.TRACKS]
+    return [each for each in registry.catalogue().values() if each.is_lstm]
 
 
 def implementations(_reports: Sequence[Report]) -> str:

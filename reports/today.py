@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from impls.core import registry
-from impls.core.registry import Implementation
 from reports.frames import Run
 from reports.tracks import LIMITS
 
@@ -18,15 +17,9 @@ OLDER = "older code"
 
 
 @cache  # which reads every file
-def implementations() -> Mapping[str, Implementation]:
-    """Return each implementation of this suite whose file can be read, as it is now."""
-    return registry.survey()[0]
-
-
-@cache
 def digests() -> Mapping[str, str]:
     """Return the digest of the file of each implementation of this suite, as it is now."""
-    return {name: each.digest for name, each in implementations().items()}
+    return {name: each.digest for name, each in registry.survey()[0].items()}
 
 
 def file_of(names: pd.Series) -> pd.Series:

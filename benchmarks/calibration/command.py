@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +19,7 @@ from benchmarks.calibration.subject import Subject
 from benchmarks.cases import GATED_PROBLEM
 from benchmarks.options import Flag, Options, command
 from benchmarks.progress import COLLECTING, REGRESSION, Stage, progress
+from benchmarks.record import new_run_id
 from benchmarks.rounds import paced
 from benchmarks.tables import output
 from impls.core import command_line
@@ -94,8 +93,7 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
         with progress(REGRESSION, f"gate {number} of {len(wanted)}") as advance:
             gate = real_gate(kind, subject, advance)
         gates.mkdir(parents=True, exist_ok=True)
-        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        json_files.write(gates / f"{moment}-{secrets.token_hex(4)}.json", gate)
+        json_files.write(gates / f"{new_run_id()}.json", gate)
 
 
 def make_tables(folder: Path) -> None:

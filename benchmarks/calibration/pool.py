@@ -5,7 +5,6 @@ What is damaged, or of another machine or of other gates, is a ValueError of one
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 from benchmarks import json_files, processors
 from benchmarks.cases import GATED, GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Machine, Metadata
-from benchmarks.record import COMPARED, Record, read_records, write_records
+from benchmarks.record import COMPARED, Record, new_run_id, read_records, write_records
 from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
 from benchmarks.words import listed
@@ -91,8 +90,7 @@ def save(folder: Path, records: Sequence[Record]) -> None:
         )
         for record in records
     ]
-    moment, suffix = time.strftime("%Y%m%dT%H%M%S", time.gmtime()), records[0].run_id.rpartition("-")[2]
-    write_records(folder / f"replicate-{moment}-{suffix}.parquet", shortened, COMPARED)
+    write_records(folder / f"replicate-{new_run_id()}.parquet", shortened, COMPARED)
 
 
 @dataclass(frozen=True)

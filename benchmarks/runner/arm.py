@@ -30,6 +30,8 @@ from impls.core.text import one_line
 POLL_SECONDS = 0.1
 EXHAUSTED = 0.02
 """The share of the machine's memory that must be available, or a worker that is at work is ended."""
+SHARE = 0.5
+"""The most of the machine's memory that a worker may have, where the options don't say."""
 GONE_SECONDS = 5.0
 """A process that has closed its socket must end within this time, or it is killed."""
 START_SECONDS = 300.0
@@ -213,7 +215,8 @@ class Arm:
             resident = psutil.Process(self.pid).memory_info().rss
         except psutil.Error:
             return
-        memory, most, reason = psutil.virtual_memory(), self.options.memory_bytes, ""
+        memory, reason = psutil.virtual_memory(), ""
+        most = self.options.memory_bytes or SHARE * memory.total
         if resident > most:
             reason = f"; the limit is {most / GIB:.2f} GiB"
         elif memory.available < EXHAUSTED * memory.total:  # soon the whole machine would stand still

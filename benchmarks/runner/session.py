@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import choices, machine
+from benchmarks import machine
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.progress import Advance, Stage
@@ -49,8 +49,7 @@ class Session:
         scratch: Path,
         advance: Advance,
     ) -> None:
-        most = options.memory_bytes or choices.half_memory()
-        self.options = msgspec.structs.replace(options, memory_bytes=most)
+        self.options = options
         self.sides = sides
         self.scratch = scratch
         self.advance = advance

@@ -48,11 +48,6 @@ class Drawing:
     chart: Callable[[], Any] | None
     drawn: str = ""
 
-    @property
-    def size(self) -> int:
-        """How much it shows: its marks."""
-        return len(self.said)
-
 
 def file_name(*parts: str) -> str:
     """Return a name of letters, digits, `-` and `_` only; where signs are lost, a digest keeps two names apart."""

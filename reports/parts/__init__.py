@@ -7,13 +7,12 @@ show. It yields nothing where the run has nothing to show.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
-from reports.charts.drawing import Drawing, write
+from reports.charts.drawing import Drawing
 from reports.report import Answer, Report
 
 
@@ -27,8 +26,3 @@ def made(report: Report) -> Iterator[Drawing | Answer]:
     """Yield everything that the parts make of a run, before any of it is drawn."""
     for part in parts():
         yield from part.make(report)
-
-
-def drawn(shown: Iterable[Drawing | Answer], folder: Path) -> list[Drawing | Answer]:
-    """Write the charts of what is shown into a folder, and return everything as a page has it."""
-    return [write(each, folder) if isinstance(each, Drawing) else each for each in shown]

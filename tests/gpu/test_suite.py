@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks import ROOT, choices
+from benchmarks import ROOT
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
@@ -42,7 +42,7 @@ def options(setting, *benchmarks):
     """What decides how a session measures."""
     return Options(
         benchmarks=benchmarks, device=setting.device, threads=len(setting.cores), turn_seconds=LEAST_TURN["cuda"],
-        call_seconds=CALL_SECONDS, memory_bytes=choices.half_memory(),
+        call_seconds=CALL_SECONDS,
     )  # fmt: skip
 
 

@@ -129,13 +129,6 @@ def test_beside_the_advice_is_the_best_plain_and_tuned_code_of_each_framework(tm
     ]  # fmt: skip
 
 
-def test_the_advice_is_of_all_runs_of_the_machine(machine):
-    of = {(each.problem, each.mode): [*each.timed["implementation"]] for each in composition.advice(machine)}
-    assert of == {(problem, mode): ["base", "other"] for problem in "poq" for mode in ("train_step", "forward")} | {
-        ("p", "train_step"): ["base", "other", "third"]
-    }
-
-
 def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path, monkeypatch):
     def shown(name, marks):
         return Drawing(name, name, name, ["a mark"] * marks, None, "<svg/>")

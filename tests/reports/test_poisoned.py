@@ -48,7 +48,6 @@ def poisoned_run(folder):
         "versions": {"python": POISON},
         "commit": {"id": POISON},
         "matmul_precision": POISON,
-        "matmul_flops_per_second": {"float32": 1e9},
         "run": run,
     }
     (folder / "environment.json").write_text(json.dumps({**ENVIRONMENT, **metadata}))

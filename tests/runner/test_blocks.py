@@ -171,13 +171,6 @@ def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(arms, monkey
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("share", "scarce"), [(0.2, True), (0.3, False)])
-def test_memory_is_scarce_where_less_than_a_quarter_is_available(monkeypatch, share, scarce):
-    memory = SimpleNamespace(available=share * 2**34, total=2**34)
-    monkeypatch.setattr(blocks.psutil, "virtual_memory", lambda: memory)
-    assert blocks.scarce() == scarce
-
-
 @pytest.mark.parametrize(("seconds", "calls"), [(1e-5, 200), (0.002, 25), (3.0, 2)])
 def test_calls_without_a_wait_go_on_for_a_moment(seconds, calls):
     entry = entry_of(arm := Answering(), seconds=seconds)
@@ -207,15 +200,6 @@ def test_a_dead_arm_and_the_peak_are_asked_nothing_more(why):
     if why == "dead":
         replicate_of().close([{("run", "a"): entry}])
     assert arm.asked == []
-
-
-def test_the_card_is_read_around_each_turn(arms):
-    card = SimpleNamespace(throttled=lambda: 4, note=lambda turn, before, own: setattr(turn, "gpu_throttled", before))
-    entry = entry_of(arms[0], turns=[])
-    replicate = replicate_of({("run", "a"): entry})
-    replicate.card = card
-    replicate.take_turn(entry, 0, 0)
-    assert entry.row.turns[0].gpu_throttled == 4
 
 
 def turn(cpu):

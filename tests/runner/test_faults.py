@@ -270,10 +270,11 @@ WHOLLY_BAD = ("wrong_formula", "no_such_module", "leaves_a_daemon", "burns_elsew
 
 
 LIMITED = """
-from benchmarks import choices
+import psutil
 from benchmarks.__main__ import cli
+from benchmarks.runner import arm
 from impls.core import command_line
-choices.half_memory = lambda: int(1.2 * 2**30)  # so that a leak ends soon
+arm.SHARE = 1.2 * 2**30 / psutil.virtual_memory().total  # so that a leak ends soon
 command_line.run(cli)
 """
 
