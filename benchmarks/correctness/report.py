@@ -55,7 +55,8 @@ def markdown(matrix: Matrix, where: Sequence[str], controls: Sequence[str], last
 
 def notes(matrix: Matrix) -> list[str]:
     """Return what the tables do not say: what their words mean, which modes are missing, and the reasons."""
-    lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in matrix.benchmarks]
+    shown = {column for dtype in matrix.dtypes for column in matrix.columns_of(dtype)}
+    lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in shown]
     if any(cell.reason == FLUSHES for cell in matrix.cells.values()):
         lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
     if matrix.interrupted:
