@@ -42,9 +42,12 @@ def install(session: nox.Session, *groups: str, at: Callable[[str], str] = str) 
 
 
 def run(session: nox.Session, environment: str, module: str, *arguments: str) -> None:
-    """Run `python -m module`. Exit codes beyond 1 mean something, and nox would flatten them to 1."""
+    """Run `python -m module`. Exit codes beyond 1 mean something, and nox would flatten them to 1.
+
+    After Ctrl-C it has a minute to write what it has.
+    """
     try:
-        session.run(PYTHONS[environment], "-m", module, *arguments, external=True)
+        session.run(PYTHONS[environment], "-m", module, *arguments, external=True, interrupt_timeout=60)
     except CommandFailed as failed:
         if failed.return_code in (None, 1):
             raise

@@ -88,13 +88,13 @@ def agree(options: AgreeOptions) -> int:
         f"{name}: " + (f"refused: {reason}" if reason else "NOT REFUSED: the check is broken")
         for name, reason in refused.items()
     ]
-    last = ("interrupted: " if stopped else "") + matrix.line(sum(map(bool, refused.values())), len(refused))
+    last = matrix.line(sum(map(bool, refused.values())), len(refused))
     if out is not None:
         here = machine.describe(options)
         on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
         versions = [f"{name} {version}" for name, version in here.versions.items() if version and name != "python"]
         core = f"the common environment: {', '.join(versions)}"
-        where = [*machine.provenance(here), core, f"{on}; {here.matmul_precision}"]
+        where = [*machine.provenance(here), core, f"{on}; {here.matmul_precision}" if "float32" in dtypes else on]
         write_text(out, report.markdown(matrix, where, results, last))
         last += f"; the matrix is {command_line.near(out)}"
     console.print(f"\n{last}", style="bold", highlight=False, soft_wrap=True)

@@ -64,9 +64,9 @@ class Matrix:
         }
 
     @property
-    def interrupted(self) -> bool:
-        """Whether it ended before all cells were filled."""
-        return len(self.cells) < len(self.versions) * sum(len(self.columns_of(dtype)) for dtype in self.dtypes)
+    def missing(self) -> int:
+        """How many cells were not reached before it was interrupted."""
+        return len(self.versions) * sum(len(self.columns_of(dtype)) for dtype in self.dtypes) - len(self.cells)
 
     @property
     def good(self) -> bool:
@@ -76,7 +76,7 @@ class Matrix:
 
     def line(self, refused: int, controls: int) -> str:
         """Return the result in one line, with how many of the negative controls were refused."""
-        counts = Counter(cell.status for cell in self.cells.values())
+        counts = Counter(cell.status for cell in self.cells.values()) + Counter({"not reached": self.missing})
         agreed = f"{counts.pop('ok', 0)} of {len(self.cells)} cells agree"
         others = "".join(f", {number} {status}" for status, number in sorted(counts.items()))
         return f"{agreed}{others}; {refused} of {controls} negative controls refused"

@@ -59,7 +59,7 @@ def notes(matrix: Matrix) -> list[str]:
     lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in shown]
     if any(cell.reason == FLUSHES for cell in matrix.cells.values()):
         lines.append("flushes: results below the smallest normal number become zero, a fact and no fault")
-    if matrix.interrupted:
+    if matrix.missing:
         lines.append("–: not reached before this was interrupted")
     workloads = {each.workload for benchmarks in matrix.benchmarks.values() for each in benchmarks}
     wanted = [mode for mode in MODES if any(mode in MODES_OF[workload] for workload in workloads)]

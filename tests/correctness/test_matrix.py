@@ -129,7 +129,7 @@ def test_a_terminal_shows_as_many_columns_side_by_side_as_fit_and_names_what_flu
         assert "a fact and no fault" in text
         assert max(map(len, text.split("\n\n")[0].splitlines())) <= 200
     assert "a fact and no fault" not in shown(matrix_of({}))
-    assert made.line(1, 2) == "6 of 6 cells agree; 1 of 2 negative controls refused"
+    assert made.line(1, 2) == "6 of 6 cells agree, 4 not reached; 1 of 2 negative controls refused"
 
 
 @pytest.mark.parametrize(
@@ -208,4 +208,4 @@ def test_what_was_compared_before_an_interrupt_is_shown_and_written(tmp_path):
     assert set(others) == {"–"}
     assert "not reached before this was interrupted" in output
     assert "crashed" not in output
-    assert "interrupted: 1 of 1 cells agree; " in (tmp_path / "matrix.md").read_text()
+    assert "1 of 1 cells agree, 6 not reached; " in (tmp_path / "matrix.md").read_text()
