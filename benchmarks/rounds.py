@@ -55,9 +55,7 @@ class Read(msgspec.Struct):
             "the blocks or turns": (run.blocks, run.turn_seconds),
             "what is measured": frozenset((row.implementation, row.benchmark, row.device) for row in self.records),
             "the code of an implementation": frozenset((row.implementation, row.digest) for row in self.records),
-            "the versions": frozenset(
-                [self.described.versions.get("python"), *(row.versions for row in self.records)],
-            ),
+            "the versions": frozenset([self.described.versions.get("python"), *(row.versions for row in self.records)]),
         }
 
 

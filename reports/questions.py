@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.calibration.real_gates import span
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, LONG, QUICK, SMALL
 from benchmarks.tables import markdown_table
 from benchmarks.words import duration, listed, time_with_interval
@@ -87,7 +88,11 @@ def _took(rows: Sequence[Any]) -> str:
     return listed([f"`{row.implementation}` {_ratio(row)}" for row in rows])
 
 
-def _steps(data: Found, problem: str, names: Sequence[str], turned: bool) -> tuple[str, list[Any]] | None:
+Sentences = Sequence[str]
+"""An answer, of which the first sentence is the shortest. What is the same on each machine is said once."""
+
+
+def _steps(data: Found, problem: str, names: Sequence[str], turned: bool) -> tuple[list[str], list[Any]] | None:
     """Return what the ratio of the first of some implementations confirms, all over nn.LSTM's at one shape, and rows.
 
     `turned` asks whether it is faster.
@@ -96,26 +101,26 @@ def _steps(data: Found, problem: str, names: Sequence[str], turned: bool) -> tup
     if not rows or rows[0].implementation != names[0]:
         return None
     said = f"At `{problem}`, the time of a training step ÷ `nn.LSTM`'s: {_took(rows)} ({_when(rows[0])})."
-    return f"{_word(rows[0], turned=turned)}. {said}", rows
+    return [f"{_word(rows[0], turned=turned)}.", said], rows
 
 
-def imdb(data: Found) -> str | None:
+def imdb(data: Found) -> Sentences | None:
     """TensorFlow and Keras at the shape of IMDB's reviews."""
     said = _steps(data, IMDB, ("keras_tensorflow", "keras_jax", "keras_torch", "jax_scan", "torch_cpp"), True)
     if said is None:
         return None
     stay = all(row.ratio_low > 1 for row in said[1] if row.implementation.startswith("keras"))
-    text = f"{said[0]}{' Stay with PyTorch.' if stay else ''} This is the LSTM without the rest of the model."
+    text = [*said[0], *["Stay with PyTorch."] * stay, "Keras and TensorFlow were timed as an LSTM alone."]
     base, *others = (
         _first(data.loops, IMDB, STEP, name) for name in ("torch_lstm", "torch_cpp", "torch_cell", "jax_scan")
     )
     if base and (others := [row for row in others if row]):
-        took = f"{_seconds(base)} a step; others ÷ that: {_took(others)}"
-        text += f" With a linear layer, loss, clipping and Adam (`--preset imdb`), it took {took}."
+        took = f"{_seconds(base)} a step ({_when(base)}); others ÷ that: {_took(others)}"
+        text += [f"With a linear layer, loss, clipping and Adam (`--preset imdb`), `nn.LSTM` took {took}."]
     return text
 
 
-def keras(data: Found) -> str | None:
+def keras(data: Found) -> Sentences | None:
     """Keras' three backends, as layers of Keras."""
     backends = ("keras_torch", "keras_jax", "keras_tensorflow")
     said = _steps(data, QUICK[0], backends, False)
@@ -127,78 +132,69 @@ def keras(data: Found) -> str | None:
         if mine and theirs:
             apart.append(f"{mine.ratio / theirs.ratio:.2g} at `{problem}`")
     slowest = all(said[1][0].ratio_low > row.ratio_high for row in said[1][1:])
-    advice = " On a CPU, use another backend (`KERAS_BACKEND=tensorflow`), or `nn.LSTM` itself." if slowest else ""
-    return said[0] + (f" The time on PyTorch ÷ that on TensorFlow is {listed(apart)}." if apart else "") + advice
+    advice = ["On a CPU, use another backend, or `nn.LSTM` itself."] * slowest
+    return [*said[0], *[f"The time on PyTorch ÷ that on TensorFlow is {listed(apart)}."] * bool(apart), *advice]
 
 
-def packed(data: Found) -> str | None:
+def packed(data: Found) -> Sentences | None:
     """Rows of different lengths."""
     row, called = (_first(data.costs, f"{LONG}-var", mode, "torch_lstm") for mode in (STEP, CALL))
     if row is None or called is None:
         return None
     word = _word(row, "cost")
-    said = (
-        f"{word}. At `{row.problem}`, training took {ratio('cost')(row)} times as long as with full rows, inference"
-        f" {ratio('cost')(called)} ({_when(row)}): the operator was {row.told}. The packed rows hold about half as many"
-        " steps."
-    )
-    if (short := _first(data.costs, f"{QUICK[0]}-var", STEP, "torch_lstm")) and short.cost < row.cost:
-        said += f" With fewer steps it costs less: {ratio('cost')(short)} in training at `{short.problem}`."
+    took = f"{ratio('cost')(row)} times as long as with full rows, inference {ratio('cost')(called)} ({_when(row)})"
+    at = f"At `{row.problem}`, training took {took}: the operator was {row.told}."
+    said = [f"{word}.", at]
     if other := data.at(row.problem, STEP, "jax_scan"):
-        said += f" There, the training step of `jax_scan`, which masks, took {_ratio(other)} of `nn.LSTM`'s time."
+        said += [f"There, the training step of `jax_scan`, which masks, took {_ratio(other)} of `nn.LSTM`'s time."]
+    if (short := _first(data.costs, f"{QUICK[0]}-var", STEP, "torch_lstm")) and short.cost < row.cost:
+        said += [f"At `{short.problem}` it costs less: {ratio('cost')(short)} in training."]
     if word == "Yes":
-        said += (
-            " So it is PyTorch, not your code. Do not pack: in one direction, pad the rows, and take h at each"
-            " row's end. Or put rows of one length into a batch: that [costs little](#what-an-option-costs)."
-        )
-    return said
+        said += [
+            "Do not pack: in one direction, pad the rows, and take h at each row's end.",
+            "Or put rows of one length into a batch: that [costs less](#what-an-option-costs).",
+        ]
+    return [*said, "The packed rows hold about half as many steps."]
 
 
-def compiling(data: Found) -> str | None:
+def compiling(data: Found) -> Sentences | None:
     """The first call under torch.compile, by T and by layers."""
     rows = [data.at(problem, STEP, "torch_lstm_compiled") for problem in COMPILED]
     if any(row is None for row in rows):
         return None
     took = listed([f"{duration(row.first_call_seconds)} at `{row.problem}`" for row in rows])
-    scanned = [data.at(problem, STEP, "jax_scan") for problem in COMPILED]
-    scans = [row.first_call_seconds for row in scanned if row is not None]
-    other = f" `jax_scan`, whose loop is not unrolled, took {_range(scans)} at each." if scans else ""
+    scans = sorted(row.first_call_seconds for problem in COMPILED if (row := data.at(problem, STEP, "jax_scan")))
     *by_steps, two_layers = (row.first_call_seconds for row in rows)
     word = "Yes" if by_steps == sorted(by_steps) and two_layers > by_steps[1] else "Not always"
     first = "The first training step of `torch_lstm_compiled`, with an empty cache,"
-    said = f"{word}. {first} took {took} (without intervals, {_when(rows[0])}): its loop is unrolled.{other}"
+    said = [f"{word}.", f"{first} took {took} (without intervals, {_when(rows[0])}).", "It unrolls the loop."]
     ratios = [row.ratio for row in rows]
     if all(row.ratio_low > 1 for row in rows):
-        said += (
-            f" Then a step takes {min(ratios):.2f} to {max(ratios):.2f} × `nn.LSTM`'s time. So keep"
-            " `torch._dynamo.config.allow_rnn` False, as it is by default: then `torch.compile` leaves `nn.LSTM` out."
-        )
+        said += [
+            f"After that, a step takes {min(ratios):.2f} to {max(ratios):.2f} × `nn.LSTM`'s time.",
+            "Keep `torch._dynamo.config.allow_rnn` False, the default: then `torch.compile` leaves `nn.LSTM` out.",
+        ]
+    if scans:
+        said += [f"`jax_scan`, whose loop is not unrolled, took {span([*map(duration, scans)])} at each of these."]
     return said
 
 
-def _range(seconds: Sequence[float]) -> str:
-    least, most = duration(min(seconds)), duration(max(seconds))
-    return least if least == most else f"{least} to {most}"
-
-
-def double(data: Found) -> str | None:
+def double(data: Found) -> Sentences | None:
     """Float64 against float32, and against TensorFlow."""
     rows = [_first(data.costs, FLOAT64, mode, "torch_lstm") for mode in (STEP, CALL)]
     if any(row is None for row in rows):
         return None
     training, inference = rows
     others = [row for name in ("torch_cpp", "keras_jax", "keras_tensorflow") if (row := data.at(FLOAT64, STEP, name))]
-    other = f" If you need float64, the time of a training step ÷ `nn.LSTM`'s: {_took(others)}." if others else ""
+    other = [f"In float64, the time of a training step ÷ `nn.LSTM`'s: {_took(others)}."] * bool(others)
     if others and others[-1].implementation == "keras_tensorflow" and others[-1].verdict != FASTER:
-        other += " So TensorFlow is not clearly faster."
-    return (
-        f"{_word(training, 'cost')}. At `{FLOAT64}`, float64 took {ratio('cost')(training)} times float32's time in"
-        f" training and {ratio('cost')(inference)} in inference ({_when(training)}): the operator was {training.told}."
-        f" Use float32 where you can.{other}"
-    )
+        other += ["TensorFlow is not clearly faster."]
+    took = f"{ratio('cost')(training)} times float32's time in training and {ratio('cost')(inference)} in inference"
+    at = f"At `{FLOAT64}`, float64 took {took} ({_when(training)}): the operator was {training.told}."
+    return [f"{_word(training, 'cost')}.", at, "Use float32 where you can.", *other]
 
 
-def small(data: Found) -> str | None:
+def small(data: Found) -> Sentences | None:
     """Batch 1 with a small hidden size."""
     base, native, *others = (
         data.at(SMALL, CALL, name) for name in ("torch_lstm", "torch_lstm_native", "torch_cpp", "keras_jax", "jax_scan")
@@ -206,18 +202,19 @@ def small(data: Found) -> str | None:
     others = [row for row in others if row]
     if base is None or not others:
         return None
-    without = f" Without oneDNN, PyTorch took {_ratio(native)} times as long." if native else ""
-    return (
-        f"{_word(others[0], turned=True)}. At `{SMALL}`, `nn.LSTM` took {_seconds(base)} for an inference"
-        f" ({_when(base)}). The time of others ÷ that: {_took(others)}.{without} `torch_cpp` can be"
-        " [used in a program](reference.md#use-one-in-your-program)."
-    )
+    return [
+        f"{_word(others[0], turned=True)}.",
+        f"At `{SMALL}`, `nn.LSTM` took {_seconds(base)} for an inference ({_when(base)}).",
+        f"The time of others ÷ that: {_took(others)}.",
+        *[f"Without oneDNN, PyTorch took {_ratio(native)} times as long." for _ in (native,) if native],
+        "`torch_cpp` can be [used in a program](reference.md#use-one-in-your-program).",
+    ]
 
 
-def loops(data: Found) -> str | None:
-    """JAX's loops on a CPU, by release, over the oldest one."""
+def by_release(name: str, data: Found) -> Sentences | None:
+    """The releases of an implementation's framework, over the oldest one."""
     rows = data.of_releases
-    rows = rows[rows["implementation"].str.startswith("jax_scan@") & rows["problem"].isin(QUICK)]
+    rows = rows[rows["implementation"].str.startswith(f"{name}@") & rows["problem"].isin(QUICK)]
     if rows.empty:
         return None
     rows = rows[rows["base_release"] == rows["base_release"].iloc[0]]  # of today's code, where there is some
@@ -231,18 +228,20 @@ def loops(data: Found) -> str | None:
     base = next(iter(newest.values()))
     of: dict[str, list[str]] = {SLOWER: [], FASTER: [], UNCLEAR: []}
     for mode, problem in filter(newest.__contains__, where):
-        of[newest[mode, problem].verdict].append(f"{PURPOSES[mode].lower()} at `{problem}`")
+        row, place = newest[mode, problem], f"{PURPOSES[mode].lower()} at `{problem}`"
+        of[row.verdict].append(f"{place} ({ratio()(row)})" if row.verdict == UNCLEAR else place)
     said = "; ".join(f"{verdict} in {listed(names)}" for verdict, names in of.items() if names)
     slower = len(of[SLOWER])
-    both = f"{release} {'against' if slower else 'than with'} {base.base_release}"
-    word = "Yes." if slower == len(newest) else "In part." if slower else "No case is clearly slower with"
+    word = "Yes." if slower == len(newest) else "In part." if slower else "With the newest, no case is clearly slower."
     head = [f"{PURPOSES[mode]}, `{problem}`" for mode, problem in where]
     cells = [[release, *(_ratio(mine[key]) if key in mine else "–" for key in where)] for release, mine in at.items()]
-    return (
-        f"{word} {both}: {said}. The table has the time of `jax_scan` ÷ that in {base.base_release}"
-        f" ({_when(base)}): above 1 is slower. No other release was measured."
-        f"\n\n{markdown_table(cells, ['release', *head])}"
-    )
+    return [
+        word,
+        f"{release} against {base.base_release} ({_when(base)}): {said}.",
+        f"The table has the time of `{name}` ÷ that in {base.base_release}: above 1 is slower.",
+        "No other release was measured.",
+        f"\n\n{markdown_table(cells, ['release', *head])}",
+    ]
 
 
 TORCH, JAX, KERAS, ONEDNN = (
@@ -253,13 +252,13 @@ TORCH, JAX, KERAS, ONEDNN = (
 
 @dataclass(frozen=True)
 class Question:
-    """What people asked, in a word and whole, in which threads and what these say, its preset, and what answers it."""
+    """A question, in a word and whole, in which threads it is and what these say, its preset, and what answers it."""
 
     about: str
     title: str
     threads: Sequence[str]
     preset: str
-    answer: Callable[[Found], str | None]
+    answer: Callable[[Found], Sentences | None]
     claim: str = ""
 
 
@@ -282,20 +281,26 @@ QUESTIONS = (
         tuple(f"{TORCH}{number}" for number in (97155, 185135, 158007, 140845)), "compile", compiling,
     ),
     Question(
-        "double precision",
+        "float64",
         "Is double precision slower?",
         (f"{TORCH}65597",), "questions", double,
         "PyTorch is far slower than TensorFlow; its model is `.double()`",
     ),
     Question(
-        "oneDNN at batch 1",
+        "oneDNN",
         "Is nn.LSTM, which calls oneDNN, slow at batch 1 and hidden 32?",
         (f"{ONEDNN}837",), "questions", small,
     ),
     Question(
         "JAX releases",
         "Did JAX's loops get slower on a CPU after 0.4.31?",
-        tuple(f"{JAX}{number}" for number in (26021, 36799, 40150)), "releases-jax", loops,
+        tuple(f"{JAX}{number}" for number in (26021, 36799, 40150)), "releases-jax",
+        functools.partial(by_release, "jax_scan"),
+    ),
+    Question(
+        "PyTorch releases",
+        "Did nn.LSTM get slower in newer releases?",
+        (), "releases-torch", functools.partial(by_release, "torch_lstm"),
     ),
     Question(
         "Keras on PyTorch",
@@ -306,7 +311,7 @@ QUESTIONS = (
 )  # fmt: skip
 
 
-def answered(reports: Sequence[Report]) -> list[tuple[Question, dict[str, str]]]:
+def answered(reports: Sequence[Report]) -> list[tuple[Question, dict[str, Sentences]]]:
     """Return the questions that the published runs answer, each with its answer on each machine, by the label."""
     of = {machine.label: found(machine) for machine in composition.machines(reports)}
     every = [(each, {label: each.answer(data) for label, data in of.items()}) for each in QUESTIONS]
@@ -315,11 +320,16 @@ def answered(reports: Sequence[Report]) -> list[tuple[Question, dict[str, str]]]
 
 
 def answers(reports: Sequence[Report]) -> str:
-    """Return what was asked and answered, with the threads."""
+    """Return what was asked and answered, with the threads. What is the same on every machine stands first, once."""
     said = []
     for each, of_machine in answered(reports):
-        words = "\n\n".join(f"**{label}:** {answer}" for label, answer in of_machine.items())
+        first, *others = of_machine.values()
+        same = [sentence for sentence in first if others and all(sentence in other for other in others)]
+        said += [f"### {each.title}", *[" ".join(same)] * bool(same)]
+        for label, answer in of_machine.items():
+            own = " ".join(sentence for sentence in answer if sentence not in same)
+            said.append(f"**{label}:** {own}".replace(" \n", "\n"))
         links = ", ".join(f"[#{url.rpartition('/')[2]}]({url})" for url in each.threads)
-        claim = f": {each.claim}" if each.claim else ""
-        said.append(f"### {each.title}\n\n{words}\n\nAsked in {links}{claim}. `nox -s bench -- --preset {each.preset}`")
+        asked = f"Asked in {links}{f': {each.claim}' if each.claim else ''}. " if links else ""
+        said.append(f"{asked}`nox -s bench -- --preset {each.preset}`")
     return "\n\n".join(said)

@@ -108,7 +108,7 @@ def runs(reports: Sequence[Report]) -> str:
     """Return the table of the published runs."""
     rows = []
     for each in reports:
-        lstms = each.summary.drop_duplicates("implementation")
+        lstms = each.summary[each.summary["status"] == "ok"].drop_duplicates("implementation")
         lstms = lstms[today.file_of(lstms["implementation"]).isin(today.digests())]
         new = int(today.is_today(lstms).sum())
         link = f"[{each.name}](../reports/published/{each.name}/table.md)"

@@ -54,15 +54,10 @@ class GateOptions(Options, frozen=True, kw_only=True):
     ] = None
     base_requirements: Annotated[
         tuple[str, ...],
-        Flag(
-            "--base-requirement",
-            "Compare with an environment that holds this. Repeatable.",
-            metavar="SPEC",
-        ),
+        Flag("--base-requirement", "Compare with an environment that holds this. Repeatable.", metavar="SPEC"),
     ] = ()
     margin: Annotated[
-        float,
-        Flag("--margin", "The slowdown to find; less than half of it is never a regression.", Percent()),
+        float, Flag("--margin", "The slowdown to find; less than half of it is never a regression.", Percent())
     ] = 0.02
     strict: Annotated[bool, Flag("--strict", "Exit 3 where any verdict is unclear.")] = False
     out: Annotated[str | None, Flag("--out", "A new folder.  [default: runs/DATE-regression]", click.Path(), "DIR")] = (
@@ -73,11 +68,7 @@ class GateOptions(Options, frozen=True, kw_only=True):
     ] = 1
     even_if_same: Annotated[
         bool,
-        Flag(
-            "--even-if-same",
-            "Measure also where base and head have the same implementations.",
-            advanced=True,
-        ),
+        Flag("--even-if-same", "Measure also where base and head have the same implementations.", advanced=True),
     ] = False
     replicates: Annotated[int, Flag("--replicates", "The most replicates.", click.IntRange(2, 10**4), hidden=True)] = (
         decision.MOST

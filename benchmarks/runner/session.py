@@ -42,12 +42,7 @@ class Session:
     """
 
     def __init__(
-        self,
-        options: Options,
-        sides: Sequence[Side],
-        cores: tuple[int, ...],
-        scratch: Path,
-        advance: Advance,
+        self, options: Options, sides: Sequence[Side], cores: tuple[int, ...], scratch: Path, advance: Advance
     ) -> None:
         self.options = options
         self.sides = sides

@@ -220,12 +220,7 @@ def updates(workload: str, mode: str) -> bool:
 
 
 def check(
-    prepared: Prepared,
-    problem: Problem,
-    workload: str,
-    mode: str,
-    want: Mapping[str, Array],
-    seed: int = 11,
+    prepared: Prepared, problem: Problem, workload: str, mode: str, want: Mapping[str, Array], seed: int = 11
 ) -> Largest:
     """Compare a timed callable with the reference on two sets of inputs, then on the first set again.
 

@@ -25,7 +25,9 @@ def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.Data
     rows = report.sound[[*ARM, "versions", "older", "position", "where"]]
     rows = rows.assign(file=file_of(rows["implementation"]))
     rows["order"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)
-    rows = rows.sort_values(["file", "order"], kind="stable")
+    rows["present"] = rows["implementation"] == rows["file"]  # again beside the release that it is
+    rows = rows.sort_values(["file", "order", "present"], kind="stable")
+    rows = rows.drop_duplicates(["problem", "workload", "mode", "device", "file", "versions"])
     rows["release"] = [name.partition("@")[2].replace("==", " ") for name in rows["implementation"]]
     for name, of in (("base", "implementation"), ("base_release", "release")):
         rows[name] = rows.groupby("file")[of].transform(base)
