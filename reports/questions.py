@@ -151,7 +151,7 @@ def packed(data: Found) -> Sentences | None:
         said += [f"At `{short.problem}` it costs less: {ratio('cost')(short)} in training."]
     if word == "Yes":
         said += [
-            "Do not pack: in one direction, pad the rows, and take h at each row's end.",
+            "Do not pack: in one direction, pad the rows, and take h from `output` at each row's end.",
             "Or put rows of one length into a batch: that [costs less](#what-an-option-costs).",
         ]
     return [*said, "The packed rows hold about half as many steps."]
@@ -167,15 +167,15 @@ def compiling(data: Found) -> Sentences | None:
     *by_steps, two_layers = (row.first_call_seconds for row in rows)
     word = "Yes" if by_steps == sorted(by_steps) and two_layers > by_steps[1] else "Not always"
     first = "The first training step of `torch_lstm_compiled`, with an empty cache,"
-    said = [f"{word}.", f"{first} took {took} (without intervals, {_when(rows[0])}).", "It unrolls the loop."]
+    said = [f"{word}.", "In training, it unrolls the loop.", f"{first} took {took} (no intervals, {_when(rows[0])})."]
     ratios = [row.ratio for row in rows]
     if all(row.ratio_low > 1 for row in rows):
         said += [
-            f"After that, a step takes {min(ratios):.2f} to {max(ratios):.2f} × `nn.LSTM`'s time.",
+            f"After that, a training step takes {min(ratios):.2f} to {max(ratios):.2f} × `nn.LSTM`'s time.",
             "Keep `torch._dynamo.config.allow_rnn` False, the default: then `torch.compile` leaves `nn.LSTM` out.",
         ]
     if scans:
-        said += [f"`jax_scan`, whose loop is not unrolled, took {span([*map(duration, scans)])} at each of these."]
+        said += [f"`jax_scan`, whose loop is not unrolled, took {span([*map(duration, scans)])} for these."]
     return said
 
 
@@ -232,12 +232,18 @@ def by_release(name: str, data: Found) -> Sentences | None:
         of[row.verdict].append(f"{place} ({ratio()(row)})" if row.verdict == UNCLEAR else place)
     said = "; ".join(f"{verdict} in {listed(names)}" for verdict, names in of.items() if names)
     slower = len(of[SLOWER])
+    others = [
+        f"{row.release} in {PURPOSES[row.mode].lower()} at `{row.problem}` ({ratio()(row)})"
+        for row in rows.itertuples(index=False)
+        if row.verdict == SLOWER and row.release != release
+    ]
     word = "Yes." if slower == len(newest) else "In part." if slower else "With the newest, no case is clearly slower."
     head = [f"{PURPOSES[mode]}, `{problem}`" for mode, problem in where]
     cells = [[release, *(_ratio(mine[key]) if key in mine else "–" for key in where)] for release, mine in at.items()]
     return [
         word,
         f"{release} against {base.base_release} ({_when(base)}): {said}.",
+        *[f"Other releases that were clearly slower: {listed(others)}."] * bool(others),
         f"The table has the time of `{name}` ÷ that in {base.base_release}: above 1 is slower.",
         "No other release was measured.",
         f"\n\n{markdown_table(cells, ['release', *head])}",
@@ -306,7 +312,7 @@ QUESTIONS = (
         "Keras on PyTorch",
         "Is Keras slow on PyTorch, on a CPU?",
         (f"{KERAS}20902", f"{KERAS}22275"), "published-others", keras,
-        "in the first, ten times TensorFlow's time, on a GPU",
+        "both on GPUs, the first ten times TensorFlow's time",
     ),
 )  # fmt: skip
 

@@ -36,11 +36,7 @@ from reports.report import PURPOSES, Report
 from reports.tables import notes
 from reports.tracks import LIMITS
 
-TABLES = [
-    ("table.md", "tables in Markdown"),
-    ("table.tex", "in LaTeX"),
-    ("summary.csv", "all numbers in CSV"),
-]
+TABLES = [("table.md", "tables in Markdown"), ("table.tex", "in LaTeX"), ("summary.csv", "all numbers in CSV")]
 """The files of tables that are made of a run, each with a few words on what it is."""
 Links = Sequence[tuple[str, str]]
 PAGE = Path(__file__).with_name("page")

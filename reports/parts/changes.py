@@ -13,10 +13,7 @@ from reports.tables import WHERE, ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
 CHANGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "Is torch.compile worth it?": (
-        "Compared with the same code without it:",
-        {"_compiled": ""},
-    ),
+    "Is torch.compile worth it?": ("Compared with the same code without it:", {"_compiled": ""}),
     "What does hoisting the input projection buy?": (
         "The projection of all time steps is one product.",
         {"_hoisted": ""},
