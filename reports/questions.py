@@ -89,7 +89,7 @@ def _took(rows: Sequence[Any]) -> str:
 
 
 Sentences = Sequence[str]
-"""An answer, of which the first sentence is the shortest. What is the same on each machine is said once."""
+"""An answer on one machine, sentence by sentence: what every machine's answer has is said once. The first is a word."""
 
 
 def _steps(data: Found, problem: str, names: Sequence[str], turned: bool) -> tuple[list[str], list[Any]] | None:
@@ -202,11 +202,12 @@ def small(data: Found) -> Sentences | None:
     others = [row for row in others if row]
     if base is None or not others:
         return None
+    without = [f"Without oneDNN, PyTorch took {_ratio(native)} times as long."] if native else []
     return [
         f"{_word(others[0], turned=True)}.",
         f"At `{SMALL}`, `nn.LSTM` took {_seconds(base)} for an inference ({_when(base)}).",
         f"The time of others ÷ that: {_took(others)}.",
-        *[f"Without oneDNN, PyTorch took {_ratio(native)} times as long." for _ in (native,) if native],
+        *without,
         "`torch_cpp` can be [used in a program](reference.md#use-one-in-your-program).",
     ]
 
