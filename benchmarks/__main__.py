@@ -42,7 +42,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(command_line.version(), message="%(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version)
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
     for name in OF_A_HOOK:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(command_line.version(), message="%(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version)
 def cli() -> None:
     """The LSTM implementations."""
 

@@ -32,7 +32,7 @@ TOGETHER = Path("runs") / "report"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(command_line.version(), message="%(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version)
 def cli() -> None:
     """Tables, charts and the page of measured runs."""
 

@@ -111,9 +111,10 @@ def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
     """Return each chart and answer of a machine's runs, and the run that shows most of it, which it is from."""
     found: dict[str, list[tuple[bool, int, Drawing | Answer, Report]]] = {}
     for report in machine.runs:
+        today = of_today(report.run) > 0
         for each in report.shown:
             size = len(each.said if isinstance(each, Drawing) else each.frame)
-            found.setdefault(each.title, []).append((of_today(report.run) > 0, size, each, report))
+            found.setdefault(each.title, []).append((today, size, each, report))
     return [max(same, key=itemgetter(0, 1))[2:] for same in found.values()]
 
 

@@ -80,6 +80,10 @@ def _when(row: Any) -> str:
     return f"{row.day}{age(row)}"
 
 
+def _place(row: Any) -> str:
+    return f"{PURPOSES[row.mode].lower()} at `{row.problem}`"
+
+
 def _seconds(row: Any) -> str:
     return time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
 
@@ -228,13 +232,12 @@ def by_release(name: str, data: Found) -> Sentences | None:
     release, newest = list(at.items())[-1]
     base = next(iter(newest.values()))
     of: dict[str, list[str]] = {SLOWER: [], FASTER: [], UNCLEAR: []}
-    for mode, problem in filter(newest.__contains__, where):
-        row, place = newest[mode, problem], f"{PURPOSES[mode].lower()} at `{problem}`"
-        of[row.verdict].append(f"{place} ({ratio()(row)})" if row.verdict == UNCLEAR else place)
+    for row in (newest[key] for key in where if key in newest):
+        of[row.verdict].append(_place(row) + (f" ({ratio()(row)})" if row.verdict == UNCLEAR else ""))
     said = "; ".join(f"{verdict} in {listed(names)}" for verdict, names in of.items() if names)
     slower = len(of[SLOWER])
     others = [
-        f"{row.release} in {PURPOSES[row.mode].lower()} at `{row.problem}` ({ratio()(row)})"
+        f"{row.release} in {_place(row)} ({ratio()(row)})"
         for row in rows.itertuples(index=False)
         if row.verdict == SLOWER and row.release != release
     ]

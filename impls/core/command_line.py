@@ -68,9 +68,11 @@ def examples(*commands: str, more: str = "") -> str:
     return "\n".join(["\b", "Examples:", *(f"  python -m {each}" for each in commands), *([more] if more else [])])
 
 
-def version() -> str:
-    """Return the version of this suite."""
-    return str(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"])
+def show_version(context: click.Context, _: click.Parameter, chosen: bool) -> None:
+    """Show the version and end, where --version is given."""
+    if chosen:
+        say(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"])
+        context.exit()
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.tables import Column
 from benchmarks.words import listed
-from reports.frames import ARM
+from reports.frames import ARM, BENCHMARK
 from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
 from reports.tables import WHERE, ratio, words_of
 from reports.today import file_of
@@ -27,7 +27,7 @@ def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.Data
     rows["order"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)
     rows["present"] = rows["implementation"] == rows["file"]  # again beside the release that it is
     rows = rows.sort_values(["file", "order", "present"], kind="stable")
-    rows = rows.drop_duplicates(["problem", "workload", "mode", "device", "file", "versions"])
+    rows = rows.drop_duplicates([*BENCHMARK, "file", "versions"])
     rows["release"] = [name.partition("@")[2].replace("==", " ") for name in rows["implementation"]]
     for name, of in (("base", "implementation"), ("base_release", "release")):
         rows[name] = rows.groupby("file")[of].transform(base)

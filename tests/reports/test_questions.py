@@ -56,10 +56,11 @@ def test_releases_are_told_from_the_oldest_to_the_newest(tmp_path):
     for release, seconds in {"0.4.31": 1e-3, "0.10.0": 4e-3, "0.9.1": 2e-3}.items():
         for mode in ("train_step", "forward"):
             rows += trained(f"jax_scan@jax=={release}", seconds, mode, problem=QUICK[0], versions=f"jax {release}")
-    word, _, others, *_, said = questions.by_release("jax_scan", data_of(tmp_path, rows))
+    word, _, others, base, *_, said = questions.by_release("jax_scan", data_of(tmp_path, rows))
     assert word == "Yes."
     assert "jax 0.9.1 in training" in others
     assert "jax 0.10.0" not in others
+    assert "that in jax 0.4.31" in base
     *_, older, newest = ([*map(str.strip, line.split("|"))] for line in said.splitlines())
     assert [(row[1], row[2][:4], row[3]) for row in (older, newest)] == [
         ("jax 0.9.1", "2.00", "–"),

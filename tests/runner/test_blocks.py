@@ -171,6 +171,13 @@ def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(arms, monkey
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("share", "scarce"), [(0.2, True), (0.3, False)])
+def test_memory_is_scarce_where_less_than_a_quarter_is_available(monkeypatch, share, scarce):
+    memory = SimpleNamespace(available=share * 2**34, total=2**34)
+    monkeypatch.setattr(blocks.psutil, "virtual_memory", lambda: memory)
+    assert blocks.scarce() == scarce
+
+
 @pytest.mark.parametrize(("seconds", "calls"), [(1e-5, 200), (0.002, 25), (3.0, 2)])
 def test_calls_without_a_wait_go_on_for_a_moment(seconds, calls):
     entry = entry_of(arm := Answering(), seconds=seconds)
