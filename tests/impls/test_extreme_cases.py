@@ -52,3 +52,13 @@ def test_an_implementation_that_gives_nan_writes_nothing(tmp_path, capsys, monke
     monkeypatch.setattr(registry, "load", lambda implementation: type("Module", (), {"prepare": staticmethod(prepare)}))
     assert result_of("torch_lstm", case(tmp_path / "c.npz"), "float32")[0] == 2
     assert "torch_lstm: output holds NaN or infinity" in capsys.readouterr().err
+
+
+def test_a_case_for_which_there_is_not_enough_memory_gives_one_line(monkeypatch, tmp_path, capsys):
+    def read_case(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(evaluate, "read_case", read_case)
+    path = str(registry.resolve("numpy_lstm").path)
+    assert evaluate.main(path, "c.npz", str(tmp_path / "o.npz"), "float32", "cpu") == 2
+    assert capsys.readouterr().err == "error: there is not enough memory\n"
