@@ -75,17 +75,45 @@ class Layer(torch.autograd.Function):
 
 
 class NativeLSTM(CanonicalLSTM):
-    """Each direction of each layer is a Layer."""
+    """Each direction of each layer is a Layer. What it does not take is refused.
+
+    Raises:
+        ValueError: for a problem with an option that it does not have, and for tensors of another shape or kind.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        if problem.variants:
+            raise ValueError(f"NativeLSTM has no {problem.variants[0]}")
+        super().__init__(problem)
+        bound = problem.hidden_size**-0.5
+        for parameter in self.parameters():
+            torch.nn.init.uniform_(parameter, -bound, bound)
+
+    def check(self, x: Tensor, h0: Tensor, c0: Tensor) -> None:
+        """Refuse what the C++ would read beyond its end, or as something else."""
+        problem, dtype = self.problem, self.weight_ih_l0.dtype
+        if x.ndim != 3 or x.shape[2] != problem.input_size or 0 in x.shape:
+            raise ValueError(f"x has shape {tuple(x.shape)}; it must be (T, B, {problem.input_size}), and not empty")
+        state = (problem.num_layers * problem.directions, x.shape[1], problem.hidden_size)
+        for name, tensor in (("h0", h0), ("c0", c0)):
+            if tensor.shape != state:
+                raise ValueError(f"{name} has shape {tuple(tensor.shape)}; it must be {state}")
+        for name, tensor in (("x", x), ("h0", h0), ("c0", c0), *self.named_parameters()):
+            if tensor.dtype != dtype or dtype not in (torch.float32, torch.float64):
+                raise ValueError(f"{name} is {tensor.dtype}; all must be float32, or all float64")
+            if tensor.device.type != "cpu" or tensor.layout != torch.strided:
+                raise ValueError(f"{name} is on {tensor.device}, {tensor.layout}; it must be a dense tensor on the CPU")
 
     def layer(self, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See CanonicalLSTM."""
         given = x.contiguous(), h.contiguous(), c.contiguous(), *self.weights(suffix)
         return Layer.apply(*given) if torch.is_grad_enabled() else forward(False, *given)[:3]  # type: ignore[no-any-return, no-untyped-call, return-value]
 
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        self.check(x, h0, c0)
         if len(h0) == 1:  # there is nothing to take apart and to put together, which takes 50 µs
             return self.layer("l0", x, h0, c0)
-        return super().forward(x, h0, c0, *lengths)
+        return super().forward(x, h0, c0)
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
