@@ -26,8 +26,8 @@ FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
 BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
 """The two files of this suite that are not compared as LSTMs. Each has a track of its own, of its name."""
-IMPORTED = re.compile(r"^\s*from impls\.families(?:\.| import )(\w+)", re.MULTILINE)
-"""The modules of families/ that a file imports."""
+IMPORTED = re.compile(r"^\s*from impls\.(families(?:\.| import )\w+|native)", re.MULTILINE)
+"""The modules of families/ that a file imports, or all of native/."""
 VERSION = re.compile(r"(.+\.py|[^@]+)@((?!.*\.py$).*)", re.DOTALL)
 """Such as `torch_lstm@torch==2.11.*`: the name or path of a file, and requirements."""
 ASKED = re.compile(r"\w[\w.-]*(\[[\w,-]+\])?(([=!~]=|[<>]=?)[\w.*+!]+(,(?=\W)|$))*", re.ASCII)
@@ -142,15 +142,17 @@ def _defines_prepare(node: ast.stmt) -> bool:
 
 
 def _digest(path: Path, source: bytes) -> str:
-    """Return a hash of a file, and of the modules of families/ beside it that it imports, with those that they import.
+    """Return a hash of a file, and of what it imports from families/ and native/ beside it, with what that imports.
 
     So it changes where what is measured may have changed: torch_cpp's is also that of the C++ which it compiles.
     """
-    families = path.parent / ("." if path.parent.name == "families" else "families")
+    root = path.parent.parent if path.parent.name == "families" else path.parent
     files, new = {path: source}, [source]
+    if path.with_suffix(".cpp").is_file():
+        files[path.with_suffix(".cpp")] = path.with_suffix(".cpp").read_bytes()
     while new:
         for name in IMPORTED.findall(new.pop().decode(errors="replace")):
-            module = families / name
+            module = root.joinpath(*re.split(r"\.| import ", name))
             for file in sorted(module.glob("*.*")) if module.is_dir() else [module.with_suffix(".py")]:
                 if file not in files and file.is_file():
                     files[file] = file.read_bytes()

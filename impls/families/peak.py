@@ -1,6 +1,6 @@
 """The peak: multiply-adds in registers alone, on all given threads. It is no LSTM, and no code can be faster.
 
-The multiply-adds are in impls/families/native/peak.cpp. A call does the same number of them for every benchmark, so
+The multiply-adds are in peak.cpp beside this file. A call does the same number of them for every benchmark, so
 that starting the threads never counts. What an LSTM reaches of the peak is a matter of operations per second. Beside
 a stream it is one thread for about 30 µs, as long as a step takes: its slowest calls show the machine's own tail.
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from impls.api import MODES, Array, Prepared, Problem, Unsupported, Weights
 from impls.core.operations import PEAK_MULTIPLY_ADDS, peak_side
-from impls.families import native
+from impls.families import compiled
 from impls.families.threads import threads
 
 FRAMEWORK = "numpy"
@@ -27,7 +27,7 @@ VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 WORKLOADS = ("cell", "sequence", "model", "stream", "train")
 ENVIRONMENT = {"OMP_PROC_BIND": "true"}
 
-SOURCE = "peak.cpp"
+SOURCE = compiled.FOLDER / "peak.cpp"
 TYPES = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
@@ -41,7 +41,7 @@ def multiply_adds(dtype: str, each: int = PEAK_MULTIPLY_ADDS, number: int | None
     """
     if dtype not in TYPES:
         raise Unsupported(f"no multiply-adds of {dtype} in registers of a CPU")
-    run, number = getattr(native.library(SOURCE), f"peak_{dtype}"), number or threads()
+    run, number = getattr(compiled.library(SOURCE), f"peak_{dtype}"), number or threads()
     run.argtypes = [ctypes.c_int64, TYPES[dtype], TYPES[dtype], ctypes.c_int]
     run.restype = ctypes.c_int64
 

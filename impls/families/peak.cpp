@@ -3,7 +3,7 @@
 // A sum grows by x = x · factor + term. With factor and term 1 it counts its own multiply-adds, without an error.
 // The compiler does not know them, and every sum starts elsewhere, so it can leave none of them out.
 
-#include "lstm.h"
+#include "vectors.h"
 
 #ifdef __AVX512F__  // 32 registers
 constexpr int CHAINS = 20;

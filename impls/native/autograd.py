@@ -1,0 +1,186 @@
+"""A layer of an LSTM by lstm.h, as a torch.autograd.Function.
+
+Rows are packed as in a PackedSequence: x is (N, I), and `rows` (T,) tells how many of them each step has. T, B, I, H,
+P, D: steps, batch, input_size, hidden_size, the width of h (proj_size, or H without a projection), directions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, _VF
+
+from . import compiling
+
+SOURCE = Path(__file__).with_name("torch_lstm.cpp")
+STORED = {torch.float32: "Float", torch.float64: "Double", torch.float16: "Half", torch.bfloat16: "BFloat"}
+"""The dtypes, and what lstm.h calls them."""
+KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+"""The weights of a direction, in the order of lstm.h."""
+NO_MEMORY, NO_BATCH = 1, 2
+"""What lstm.h returns besides 0."""
+
+
+def options(dtype: torch.dtype) -> str:
+    """Return the compiler's option for the library of a dtype."""
+    return f"-DSTORED={STORED[dtype]}"
+
+
+@functools.cache
+def function(name: str, dtype: torch.dtype) -> Any:
+    """Return lstm_forward or lstm_backward for a dtype."""
+    return getattr(compiling.library(SOURCE, options(dtype)), f"lstm_{name}")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The sizes of a layer, and which rows it has.
+
+    rows: (T,) int64, how many rows each step has, largest first; None where each has the whole batch.
+    resets: (N,) bool, where a row's h and c are 0 before its step; or None.
+    """
+
+    steps: int
+    batch: int
+    input: int
+    hidden: int
+    projected: int
+    directions: int
+    rows: Tensor | None
+    resets: Tensor | None
+
+    def call(self, name: str, dtype: torch.dtype, tensors: Iterable[Tensor | None]) -> None:
+        """Call a function of lstm.h on dense tensors, in the order of its struct.
+
+        Raises:
+            MemoryError: where there is not enough.
+            ValueError: where the rows are no batch_sizes of a PackedSequence.
+        """
+        sizes = (self.steps, self.batch, self.input, self.hidden, self.projected, self.directions)
+        pointers = [0 if tensor is None else tensor.data_ptr() for tensor in (self.rows, self.resets, *tensors)]
+        struct = (ctypes.c_int64 * (len(sizes) + len(pointers)))(*sizes, *pointers)
+        failed = function(name, dtype)(struct, torch.get_num_threads())
+        if failed == NO_MEMORY:
+            raise MemoryError(f"not enough memory for an LSTM of {self.steps} steps and {self.batch} rows")
+        if failed == NO_BATCH:
+            raise ValueError("batch_sizes must be positive, must not grow, and must add up to the number of rows")
+
+
+def of_directions(weights: Sequence[Tensor | None], directions: int) -> list[Tensor | None]:
+    """Return weights for the two directions that lstm.h has a place for, whether there are two or not."""
+    return [*weights, *[None] * (len(KINDS) * (2 - directions))]
+
+
+def forward(layer: Layer, keep: bool, x: Tensor, h0: Tensor, c0: Tensor, *weights: Tensor | None) -> list[Tensor]:
+    """Return output (N, D·P), h_n and c_n; where they are to be kept, the gates, every c, and h before its projection.
+
+    Args:
+        layer: its sizes and rows.
+        keep: whether a backward follows.
+        x: (N, I).
+        h0: (D, B, P).
+        c0: (D, B, H).
+        weights: KINDS of each direction.
+    """
+    made = [x.new_empty(len(x), layer.directions * h0.shape[2]), torch.empty_like(h0), torch.empty_like(c0)]
+    kept: list[Tensor | None] = [None, None, None]
+    if keep:
+        kept[:2] = [x.new_empty(layer.directions, len(x), width * layer.hidden) for width in (4, 1)]
+    if keep and layer.projected:
+        kept[2] = torch.empty_like(kept[1])  # type: ignore[arg-type]
+    layer.call("forward", x.dtype, [x, h0, c0, *made, *kept, *of_directions(weights, layer.directions)])
+    return [*made, *kept]  # type: ignore[list-item]
+
+
+class Function(torch.autograd.Function):
+    """A layer: x (N, I), h0 (D, B, P), c0 (D, B, H) and KINDS of each direction → output (N, D·P), h_n, c_n."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: Layer, *given: Any) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Keep what the backward needs."""
+        output, h_n, c_n, *kept = forward(layer, True, *given)
+        ctx.layer = layer
+        ctx.save_for_backward(*given, output, *kept)
+        ctx.set_materialize_grads(False)
+        return output, h_n, c_n
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Return the gradients of everything; as a graph of PyTorch's own operators where one is wanted."""
+        given, kept = ctx.saved_tensors[:-4], ctx.saved_tensors[-4:]
+        needed = ctx.needs_input_grad[1:]
+        if torch.is_grad_enabled():  # create_graph=True
+            return None, *again(ctx.layer, given, needed, cotangents)
+        return None, *gradients(ctx.layer, given, kept, needed, cotangents)
+
+
+def gradients(
+    layer: Layer,
+    given: Sequence[Tensor | None],
+    kept: Sequence[Tensor | None],
+    needed: Sequence[bool],
+    cotangents: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """Return the gradients of x, h0, c0 and the weights, by lstm.h; None where they are not needed."""
+    made = [torch.empty_like(tensor) if need else None for tensor, need in zip(given, needed, strict=True)]
+    weights, d_weights = given[3:], made[3:]
+    of_weights: list[Tensor | None] = []
+    for at in range(0, len(weights), len(KINDS)):
+        own = d_weights[at : at + len(KINDS)]
+        if any(each is not None for each in own):  # lstm.h makes all of a direction's, or none
+            own = [None if each is None else torch.empty_like(each) for each in weights[at : at + len(KINDS)]]
+            own[3] = own[2]
+        d_weights[at : at + len(KINDS)] = own
+        of_weights += [own[0], own[1], own[2], own[4]]
+    dense = [None if tensor is None else ready(tensor) for tensor in cotangents]
+    unused = [None] * (4 * (2 - layer.directions))
+    arrays = [*dense, *given[:3], *kept, *made[:3], *of_directions(weights, layer.directions), *of_weights, *unused]
+    layer.call("backward", given[0].dtype, arrays)  # type: ignore[union-attr]
+    return [*made[:3], *d_weights]
+
+
+def again(
+    layer: Layer, given: Sequence[Any], needed: Sequence[bool], cotangents: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """Return the gradients by PyTorch's own LSTM, with a graph through which they can be differentiated again.
+
+    Raises:
+        RuntimeError: where there are resets, which PyTorch's LSTM has not.
+    """
+    if layer.resets is not None:
+        raise RuntimeError("native_lstm: gradients of gradients are not there with resets")
+    x, h0, c0, *weights = given
+    there = [each for each in weights if each is not None]
+    has_bias = weights[2] is not None
+    both = layer.directions == 2
+    if layer.rows is None:
+        x = x.view(layer.steps, layer.batch, -1)
+        output, h_n, c_n = _VF.lstm(x, (h0, c0), there, has_bias, 1, 0.0, True, both, False)
+        output = output.flatten(0, 1)
+    else:
+        output, h_n, c_n = _VF.lstm(x, layer.rows, (h0, c0), there, has_bias, 1, 0.0, True, both)
+    used = [(made, cotangent) for made, cotangent in zip((output, h_n, c_n), cotangents, strict=True) if cotangent is not None]
+    wanted = [tensor for tensor, need in zip(given, needed, strict=True) if need]
+    outputs, of_outputs = zip(*used, strict=True)
+    found = iter(torch.autograd.grad(outputs, wanted, of_outputs, create_graph=True, allow_unused=True))
+    return [next(found) if need else None for need in needed]
+
+
+def ready(tensor: Tensor) -> Tensor:
+    """Return a tensor whose memory holds its numbers, one after the other."""
+    return tensor.resolve_neg().contiguous()
+
+
+def run(layer: Layer, x: Tensor, h0: Tensor, c0: Tensor, weights: Sequence[Tensor | None]) -> Sequence[Tensor]:
+    """Return output (N, D·P), h_n (D, B, P) and c_n (D, B, H) of a layer; arguments as those of `forward`."""
+    given = [ready(x), ready(h0), ready(c0), *[None if each is None else ready(each) for each in weights]]
+    differentiable = torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in given)
+    if differentiable:
+        return Function.apply(layer, *given)  # type: ignore[no-any-return, no-untyped-call]
+    return forward(layer, False, *given)[:3]
