@@ -94,7 +94,7 @@ def forward(layer: Layer, keep: bool, x: Tensor, h0: Tensor, c0: Tensor, *weight
         kept[:2] = [x.new_empty(layer.directions, len(x), width * layer.hidden) for width in (4, 1)]
     if keep and layer.projected:
         kept[2] = torch.empty_like(kept[1])  # type: ignore[arg-type]
-    layer.call("forward", x.dtype, [x, h0, c0, *made, *kept, *of_directions(weights, layer.directions)])
+    layer.call("forward", x.dtype, [x, h0, c0, *of_directions(weights, layer.directions), *made, *kept])
     return [*made, *kept]  # type: ignore[list-item]
 
 
@@ -140,7 +140,8 @@ def gradients(
         of_weights += [own[0], own[1], own[2], own[4]]
     dense = [None if tensor is None else ready(tensor) for tensor in cotangents]
     unused = [None] * (4 * (2 - layer.directions))
-    arrays = [*dense, *given[:3], *kept, *made[:3], *of_directions(weights, layer.directions), *of_weights, *unused]
+    used = of_directions(weights, layer.directions)
+    arrays = [*dense, *given[:3], *kept, *used, *made[:3], *of_weights, *unused]
     layer.call("backward", given[0].dtype, arrays)  # type: ignore[union-attr]
     return [*made[:3], *d_weights]
 

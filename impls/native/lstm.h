@@ -20,16 +20,16 @@
 
 namespace lstm {
 
-// Everything that a forward takes and gives.
+// Everything that a forward takes and gives; numbers and pointers in this order are its interface.
 template <typename S> struct Forward {
   using Stored = S;
   Sizes of;
   const int64_t* rows;          // (T), or null where all steps have B
   const uint8_t* resets;        // (N) or null: where a row's h and c are 0 before the step
   const S *x, *h0, *c0;         // (N, I), (D, B, P), (D, B, H)
+  Weights<S> weights[2];
   S *output, *h_n, *c_n;        // (N, D·P), (D, B, P), (D, B, H)
   S *gates, *all_c, *whole;     // (D, N, 4H), (D, N, H), (D, N, H); null where they are not kept, or not projected
-  Weights<S> weights[2];
 
   static int64_t shared_gates(const Sizes&, int64_t) { return 0; }
   // h before its projection, of the rows of a step
@@ -191,8 +191,8 @@ template <typename S> struct Backward {
   const uint8_t* resets;              // as of Forward
   const S *d_output, *d_h_n, *d_c_n;  // (N, D·P), (D, B, P), (D, B, H); null where they are 0
   const S *x, *h0, *c0, *output, *gates, *all_c, *whole;  // as of Forward
-  S *d_x, *d_h0, *d_c0;                                   // or null
   Weights<S> weights[2];
+  S *d_x, *d_h0, *d_c0;                                   // or null
   Gradients<S> gradients[2];
 
   static int64_t shared_gates(const Sizes& of, int64_t all) { return all * 4 * of.hidden; }           // d_z (N, 4H)

@@ -38,7 +38,23 @@ class Meeting {
   alignas(64) std::atomic<int64_t> arrived_{0};
 };
 // The parts of a thread's memory. Of several threads, the calling one has what is shared.
-enum Part { INPUTS, RECURRENT, PROJECTION, GATES, CELLS, X, H, SIDES, LEFT, SUMS, FIRST, SHARED_GATES, SHARED_H, BEFORE };
+enum Part {
+  INPUTS,
+  RECURRENT,
+  PROJECTION,
+  GATES,
+  CELLS,
+  X,
+  H,
+  SIDES,
+  LEFT,
+  SUMS,
+  FIRST,
+  SHARED_GATES,
+  SHARED_H,
+  BEFORE,
+  PACKED
+};
 
 // Memory that a thread keeps between its calls. It starts at a cache line's boundary.
 template <typename T, Part part> T* scratch(int64_t size) {
