@@ -23,16 +23,16 @@ VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 
 class NativeLSTM(FlatLSTM, LSTM):
-    """native_lstm.LSTM that takes h0 and c0 as arguments of their own, and resets in place of a split sequence."""
+    """native_lstm.LSTM that takes h0 and c0, and lengths or resets, as arguments of their own."""
 
-    run = LSTM.forward
-
-    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *extra: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, h0: Tensor, c0: Tensor, *extra: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
         """Return output, h_n and c_n."""
-        if not self.resets:
-            return super().forward(x, h0, c0, *extra)
-        resets = extra[0].t() if self.batch_first else extra[0]
-        output, (h_n, c_n) = self.run(x, (h0, c0), resets)
+        options = {}
+        if extra and self.resets:
+            options["resets"] = extra[0].t() if self.batch_first else extra[0]
+        elif extra:
+            options["lengths"] = extra[0]
+        output, (h_n, c_n) = LSTM.forward(self, x, (h0, c0), **options)
         return output, h_n, c_n
 
 

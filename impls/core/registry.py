@@ -28,6 +28,7 @@ BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
 """The two files of this suite that are not compared as LSTMs. Each has a track of its own, of its name."""
 IMPORTED = re.compile(r"^\s*from impls\.(families(?:\.| import )\w+|native)", re.MULTILINE)
 """The modules of families/ that a file imports, or all of native/."""
+CODE = (".py", ".h", ".cpp")
 VERSION = re.compile(r"(.+\.py|[^@]+)@((?!.*\.py$).*)", re.DOTALL)
 """Such as `torch_lstm@torch==2.11.*`: the name or path of a file, and requirements."""
 ASKED = re.compile(r"\w[\w.-]*(\[[\w,-]+\])?(([=!~]=|[<>]=?)[\w.*+!]+(,(?=\W)|$))*", re.ASCII)
@@ -154,7 +155,7 @@ def _digest(path: Path, source: bytes) -> str:
         for name in IMPORTED.findall(new.pop().decode(errors="replace")):
             module = root.joinpath(*re.split(r"\.| import ", name))
             for file in sorted(module.glob("*.*")) if module.is_dir() else [module.with_suffix(".py")]:
-                if file not in files and file.is_file():
+                if file not in files and file.is_file() and file.suffix in CODE:
                     files[file] = file.read_bytes()
                     new.append(files[file])
     parts = (files[file] for file in sorted(files, key=lambda file: file.name))
@@ -226,7 +227,7 @@ def shared_files(folder: Path = FOLDER) -> dict[str, bytes]:
     """Return every file of impls/ that is no implementation, by its path: implementations may import it."""
     implementations, broken = survey(folder)
     own = {folder / f"{name}.py" for name in (*implementations, *broken)}
-    files = (path for path in folder.rglob("*") if path.suffix in (".py", ".h", ".cpp"))
+    files = (path for path in folder.rglob("*") if path.suffix in CODE)
     shared = (path for path in files if path not in own and path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in shared}
 

@@ -1,20 +1,21 @@
 """A layer of an LSTM by lstm.h, as a torch.autograd.Function.
 
-Rows are packed as in a PackedSequence: x is (N, I), and `rows` (T,) tells how many of them each step has. T, B, I, H,
-P, D: steps, batch, input_size, hidden_size, the width of h (proj_size, or H without a projection), directions.
+Rows are packed as in a PackedSequence: x is (N, I), and `rows` (T,) tells how many of them each step has. Where each has
+the whole batch, x is (T, B, I). T, B, I, H, P, D: steps, batch, input_size, hidden_size, the width of h (proj_size, or H
+without a projection), directions.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, _VF
+from torch import _VF, Tensor
 
 from . import compiling
 
@@ -38,7 +39,7 @@ def function(name: str, dtype: torch.dtype) -> Any:
     return getattr(compiling.library(SOURCE, options(dtype)), f"lstm_{name}")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Layer:
     """The sizes of a layer, and which rows it has.
 
@@ -55,16 +56,17 @@ class Layer:
     rows: Tensor | None
     resets: Tensor | None
 
-    def call(self, name: str, dtype: torch.dtype, tensors: Iterable[Tensor | None]) -> None:
+    def call(self, name: str, dtype: torch.dtype, tensors: Sequence[Tensor | None]) -> None:
         """Call a function of lstm.h on dense tensors, in the order of its struct.
 
         Raises:
             MemoryError: where there is not enough.
             ValueError: where the rows are no batch_sizes of a PackedSequence.
         """
-        sizes = (self.steps, self.batch, self.input, self.hidden, self.projected, self.directions)
-        pointers = [0 if tensor is None else tensor.data_ptr() for tensor in (self.rows, self.resets, *tensors)]
-        struct = (ctypes.c_int64 * (len(sizes) + len(pointers)))(*sizes, *pointers)
+        values = [self.steps, self.batch, self.input, self.hidden, self.projected, self.directions]
+        for tensor in (self.rows, self.resets, *tensors):
+            values.append(0 if tensor is None else tensor.data_ptr())
+        struct = (ctypes.c_int64 * len(values))(*values)
         failed = function(name, dtype)(struct, torch.get_num_threads())
         if failed == NO_MEMORY:
             raise MemoryError(f"not enough memory for an LSTM of {self.steps} steps and {self.batch} rows")
@@ -78,20 +80,22 @@ def of_directions(weights: Sequence[Tensor | None], directions: int) -> list[Ten
 
 
 def forward(layer: Layer, keep: bool, x: Tensor, h0: Tensor, c0: Tensor, *weights: Tensor | None) -> list[Tensor]:
-    """Return output (N, D·P), h_n and c_n; where they are to be kept, the gates, every c, and h before its projection.
+    """Return output (…, D·P), h_n and c_n; where they are to be kept, the gates, every c, and h before its projection.
 
     Args:
         layer: its sizes and rows.
         keep: whether a backward follows.
-        x: (N, I).
+        x: (N, I), or (T, B, I).
         h0: (D, B, P).
         c0: (D, B, H).
         weights: KINDS of each direction.
     """
-    made = [x.new_empty(len(x), layer.directions * h0.shape[2]), torch.empty_like(h0), torch.empty_like(c0)]
+    rows = x.shape[:-1]
+    made = [x.new_empty(*rows, layer.directions * h0.shape[2]), torch.empty_like(h0), torch.empty_like(c0)]
     kept: list[Tensor | None] = [None, None, None]
     if keep:
-        kept[:2] = [x.new_empty(layer.directions, len(x), width * layer.hidden) for width in (4, 1)]
+        kept[0] = x.new_empty(layer.directions, *rows, 4 * layer.hidden)
+        kept[1] = x.new_empty(layer.directions, *rows, layer.hidden)
     if keep and layer.projected:
         kept[2] = torch.empty_like(kept[1])  # type: ignore[arg-type]
     layer.call("forward", x.dtype, [x, h0, c0, *of_directions(weights, layer.directions), *made, *kept])
@@ -99,7 +103,7 @@ def forward(layer: Layer, keep: bool, x: Tensor, h0: Tensor, c0: Tensor, *weight
 
 
 class Function(torch.autograd.Function):
-    """A layer: x (N, I), h0 (D, B, P), c0 (D, B, H) and KINDS of each direction → output (N, D·P), h_n, c_n."""
+    """A layer: x (…, I), h0 (D, B, P), c0 (D, B, H) and KINDS of each direction → output (…, D·P), h_n, c_n."""
 
     @staticmethod
     def forward(ctx: Any, layer: Layer, *given: Any) -> tuple[Tensor, ...]:  # type: ignore[override]
@@ -161,12 +165,14 @@ def again(
     has_bias = weights[2] is not None
     both = layer.directions == 2
     if layer.rows is None:
-        x = x.view(layer.steps, layer.batch, -1)
         output, h_n, c_n = _VF.lstm(x, (h0, c0), there, has_bias, 1, 0.0, True, both, False)
-        output = output.flatten(0, 1)
     else:
         output, h_n, c_n = _VF.lstm(x, layer.rows, (h0, c0), there, has_bias, 1, 0.0, True, both)
-    used = [(made, cotangent) for made, cotangent in zip((output, h_n, c_n), cotangents, strict=True) if cotangent is not None]
+    used = [
+        (made, cotangent)
+        for made, cotangent in zip((output, h_n, c_n), cotangents, strict=True)
+        if cotangent is not None
+    ]
     wanted = [tensor for tensor, need in zip(given, needed, strict=True) if need]
     outputs, of_outputs = zip(*used, strict=True)
     found = iter(torch.autograd.grad(outputs, wanted, of_outputs, create_graph=True, allow_unused=True))
@@ -175,13 +181,12 @@ def again(
 
 def ready(tensor: Tensor) -> Tensor:
     """Return a tensor whose memory holds its numbers, one after the other."""
-    return tensor.resolve_neg().contiguous()
+    return tensor.contiguous() if not tensor.is_neg() else tensor.resolve_neg().contiguous()
 
 
 def run(layer: Layer, x: Tensor, h0: Tensor, c0: Tensor, weights: Sequence[Tensor | None]) -> Sequence[Tensor]:
-    """Return output (N, D·P), h_n (D, B, P) and c_n (D, B, H) of a layer; arguments as those of `forward`."""
-    given = [ready(x), ready(h0), ready(c0), *[None if each is None else ready(each) for each in weights]]
-    differentiable = torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in given)
-    if differentiable:
+    """Return output (…, D·P), h_n (D, B, P) and c_n (D, B, H) of a layer; arguments as those of `forward`."""
+    given = [None if each is None else ready(each) for each in (x, h0, c0, *weights)]
+    if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in given):
         return Function.apply(layer, *given)  # type: ignore[no-any-return, no-untyped-call]
-    return forward(layer, False, *given)[:3]
+    return forward(layer, False, *given)[:3]  # type: ignore[arg-type]

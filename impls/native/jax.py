@@ -155,7 +155,9 @@ def check(layers: Sequence[Sequence[Direction]], x: Array, h0: Any, c0: Any, len
                 if array is not None:
                     wanted.append((f"{kind}_l{number}{suffix}", array, shape))
             if direction.weight_hr is None and state != hidden:
-                raise ValueError(f"weight_hh_l{number}{suffix} has {state} columns; without weight_hr it must have {hidden}")
+                raise ValueError(
+                    f"weight_hh_l{number}{suffix} has {state} columns; without weight_hr it must have {hidden}"
+                )
     for name, array, shape in wanted:
         if jnp.shape(array) != shape or hidden == 0:
             raise ValueError(f"{name} has shape {jnp.shape(array)}; it must be {shape}")

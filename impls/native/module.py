@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, _VF, nn
+from torch import _VF, Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional
 from torch.nn.modules import rnn
@@ -30,33 +30,48 @@ class Path:
         return f"{'native_lstm' if self.native else 'torch.nn.LSTM'}: {self.why}"
 
 
+Input = Tensor | PackedSequence
+States = tuple[Tensor, Tensor]
+
+
 class LSTM(nn.LSTM):
     """A torch.nn.LSTM, with its arguments, parameters, state_dict, calls and errors, that is faster on a CPU.
 
-    A call also takes `resets`, a bool tensor (T, B), or (B, T) where batch_first: where it is true, a row's h and c are 0
-    before the step. It goes with one direction and rows of one length.
+    A call also takes one of these:
+
+    lengths: (B,) whole numbers from 1 to T. Output beyond a row's length is 0, and its states are those at it, as with a
+        PackedSequence. The rows may be in any order.
+    resets: bool, (T, B), or (B, T) where batch_first. Where it is true, a row's h and c are 0 before the step. It goes
+        with one direction and rows of one length.
 
     Under autocast in bfloat16, output and states are float32.
     """
 
     def forward(  # type: ignore[override]
-        self, input: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None = None, resets: Tensor | None = None
-    ) -> tuple[Any, tuple[Tensor, Tensor]]:
+        self, input: Input, hx: States | None = None, *, lengths: Any = None, resets: Tensor | None = None
+    ) -> tuple[Any, States]:
         """Return output and (h_n, c_n), as torch.nn.LSTM does.
 
         Raises:
-            ValueError, RuntimeError: where torch.nn.LSTM does.
+            ValueError, RuntimeError: where torch.nn.LSTM does, or where lengths or resets do not fit.
         """
-        return checked_by_torch(Call(self, resets))(self, input, hx)  # type: ignore[no-any-return]
+        call = checked_by_torch(Call(self, resets))
+        if lengths is None:
+            return call(self, input, hx)  # type: ignore[no-any-return]
+        packing = Packing(input, lengths, self.batch_first)
+        output, states = call(self, packing.packed(input), hx)
+        return packing.padded(output), states
 
     def path(
-        self, input: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None = None, resets: Tensor | None = None
+        self, input: Input, hx: States | None = None, *, lengths: Any = None, resets: Tensor | None = None
     ) -> Path:
         """Return which code would compute a call with these arguments, and why; nothing is computed.
 
         Raises:
             ValueError, RuntimeError: where the call itself would.
         """
+        if lengths is not None:
+            input = Packing(input, lengths, self.batch_first).packed(input)
         try:
             checked_by_torch(Asked(self, resets))(self, input, hx)
         except Answer as answer:
@@ -66,11 +81,57 @@ class LSTM(nn.LSTM):
     def __prepare_scriptable__(self) -> nn.LSTM:
         """Return what torch.jit.script takes in place of this module: a torch.nn.LSTM with the same parameters."""
         bias, batch_first = self.bias, self.batch_first
-        sizes = (self.input_size, self.hidden_size, self.num_layers, bias, batch_first, self.dropout, self.bidirectional)
+        sizes = (
+            self.input_size,
+            self.hidden_size,
+            self.num_layers,
+            bias,
+            batch_first,
+            self.dropout,
+            self.bidirectional,
+        )
         plain = nn.LSTM(*sizes, proj_size=self.proj_size, device="meta")
         for name, parameter in self.named_parameters():
             setattr(plain, name, parameter)
         return plain.train(self.training)
+
+
+class Packing:
+    """Where the rows of a padded batch are in a PackedSequence."""
+
+    def __init__(self, x: Input, lengths: Any, batch_first: bool) -> None:
+        """`x` is (T, B, I), or (B, T, I) where batch_first; `lengths` is a tensor or a list.
+
+        Raises:
+            ValueError: where they do not fit together.
+        """
+        if not isinstance(x, Tensor) or x.dim() != 3:
+            raise ValueError("lengths go with a batch of sequences, such as (T, B, I)")
+        steps, batch = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
+        lengths = torch.as_tensor(lengths, device="cpu")
+        if lengths.shape != (batch,) or lengths.is_floating_point() or lengths.dtype == torch.bool:
+            raise ValueError(f"lengths must be {batch} whole numbers, one for each row")
+        self.order = lengths.argsort(descending=True, stable=True)
+        within = torch.arange(steps)[:, None] < lengths[self.order]
+        self.rows = within.sum(1)
+        if batch == 0 or int(lengths.min()) < 1 or int(lengths.max()) > steps:
+            raise ValueError(f"lengths must be from 1 to the number of steps, {steps}")
+        self.rows = self.rows[: int(lengths.max())]
+        step, row = within.nonzero(as_tuple=True)
+        each = self.order[row]
+        self.source = (each * steps + step if batch_first else step * batch + each).to(x.device)
+        self.shape = x.shape[:2]
+
+    def packed(self, x: Tensor) -> PackedSequence:
+        """Return x as a PackedSequence."""
+        data = x.flatten(0, 1).index_select(0, self.source)
+        order = self.order.to(x.device)
+        return PackedSequence(data, self.rows, order, order.argsort())
+
+    def padded(self, output: PackedSequence) -> Tensor:
+        """Return an output as a tensor, which is 0 beyond the lengths."""
+        zeros = output.data.new_zeros(self.shape.numel(), output.data.shape[1])
+        return zeros.index_copy_(0, self.source, output.data).unflatten(0, self.shape)
 
 
 def checked_by_torch(call: Call) -> Any:
@@ -100,7 +161,9 @@ class Call:
             raise RuntimeError(f"native_lstm: torch.nn.LSTM has no resets, and {refused}")
         return _VF.lstm(*given)  # type: ignore[no-any-return]
 
-    def refused(self, x: Tensor, rows: Tensor | None, states: Sequence[Tensor], weights: Sequence[Tensor]) -> str | None:
+    def refused(
+        self, x: Tensor, rows: Tensor | None, states: Sequence[Tensor], weights: Sequence[Tensor]
+    ) -> str | None:
         """Return why lstm.h is not used for a call, or None."""
         return (
             in_use()
@@ -135,46 +198,35 @@ class Call:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return output, h_n and c_n by lstm.h, layer by layer."""
         directions = 2 if bidirectional else 1
-        dtype = computed_in(x)
-        h0, c0 = (state.to(dtype) for state in states)
+        projected = self.module.proj_size
+        h0, c0 = states
         resets = self.resets
+        if torch.is_autocast_enabled("cpu"):
+            x, h0, c0 = x.float(), h0.float(), c0.float()
+            weights = [weight.float() for weight in weights]
         if batch_first:
             x = x.transpose(0, 1)
             resets = None if resets is None else resets.t()
         steps = len(x) if rows is None else len(rows)
-        # (N, I): a full batch too has its rows one after the other
-        packed = x.to(dtype).contiguous().flatten(0, 1) if rows is None else x.to(dtype)
-        each = [None if weight is None else weight.to(dtype) for weight in padded(weights, has_bias, self.module.proj_size)]
+        rows = None if rows is None else rows.contiguous()
+        resets = None if resets is None else resets.contiguous()
+        last_h = []
+        last_c = []
+        each = list(with_places(weights, has_bias, projected))
         of_a_layer = directions * len(autograd.KINDS)
-        last_h, last_c = [], []
         for number in range(num_layers):
-            own = slice(number * directions, (number + 1) * directions)
-            layer = autograd.Layer(
-                steps,
-                h0.shape[1],
-                packed.shape[1],
-                c0.shape[2],
-                self.module.proj_size,
-                directions,
-                None if rows is None else rows.contiguous(),
-                None if resets is None else resets.contiguous(),
-            )
-            own_weights = each[number * of_a_layer : (number + 1) * of_a_layer]
-            packed, h_n, c_n = autograd.run(layer, packed, h0[own], c0[own], own_weights)
+            h, c = h0, c0
+            if num_layers > 1:
+                own = slice(number * directions, (number + 1) * directions)
+                h, c = h0[own], c0[own]
+            layer = autograd.Layer(steps, h.shape[1], x.shape[-1], c.shape[2], projected, directions, rows, resets)
+            x, h_n, c_n = autograd.run(layer, x, h, c, each[number * of_a_layer : (number + 1) * of_a_layer])
             last_h.append(h_n)
             last_c.append(c_n)
-            if number + 1 < num_layers:
-                packed = self.dropped(packed, steps, rows, dropout, training)
-        output = packed if rows is not None else packed.unflatten(0, (steps, -1))
-        if batch_first:
-            output = output.transpose(0, 1)
+            if training and dropout and number + 1 < num_layers:
+                x = functional.dropout(x, dropout)  # asks the generator as torch.nn.LSTM does: the mask is the same
+        output = x.transpose(0, 1) if batch_first else x
         return output, joined(last_h), joined(last_c)
-
-    def dropped(self, packed: Tensor, steps: int, rows: Tensor | None, dropout: float, training: bool) -> Tensor:
-        """Return what the next layer gets. The generator is asked as torch.nn.LSTM asks it: the mask is the same."""
-        if not (training and dropout):
-            return packed
-        return functional.dropout(packed, dropout)
 
 
 class Asked(Call):
@@ -203,12 +255,14 @@ def parted(given: Sequence[Any]) -> tuple[Tensor | None, Tensor, Sequence[Tensor
     return rows, x, states, weights, options
 
 
-def padded(weights: Sequence[Tensor], has_bias: bool, projected: int) -> Iterator[Tensor | None]:
+def with_places(weights: Sequence[Tensor], has_bias: bool, projected: int) -> Iterator[Tensor | None]:
     """Yield all autograd.KINDS of each direction of each layer: None for those that there are not."""
     left = iter(weights)
     for weight_ih in left:
-        yield from (weight_ih, next(left))
-        yield from (next(left), next(left)) if has_bias else (None, None)
+        yield weight_ih
+        yield next(left)
+        yield next(left) if has_bias else None
+        yield next(left) if has_bias else None
         yield next(left) if projected else None
 
 
