@@ -19,7 +19,7 @@ FRAMEWORK = "jax"
 TRACK = "tuned"
 DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-WORKLOADS = ("cell", "sequence", "model", "train", "stream")
+WORKLOADS = ("cell", "sequence", "model", "stream")
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 OPTIONAL = True
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from impls.api import Prepared, Problem, Weights
 from impls.families import compiled
 from impls.families.torch import FlatLSTM, prepare_module
-from impls.native import LSTM, autograd
+from impls.native import autograd
+from impls.native.module import LSTM
 
 FRAMEWORK = "torch"
 TRACK = "tuned"

@@ -7,8 +7,8 @@ __all__ = ["LSTM"]
 
 def __getattr__(name: str) -> Any:
     """Import PyTorch only where its module is wanted."""
-    if name in ("LSTM", "Path"):
+    if name == "LSTM":
         from . import module
 
-        return getattr(module, name)
+        return module.LSTM
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,8 @@
 """A layer of an LSTM by lstm.h, as a torch.autograd.Function.
 
-Rows are packed as in a PackedSequence: x is (N, I), and `rows` (T,) tells how many of them each step has. Where each has
-the whole batch, x is (T, B, I). T, B, I, H, P, D: steps, batch, input_size, hidden_size, the width of h (proj_size, or H
-without a projection), directions.
+Rows are packed as in a PackedSequence: x is (N, I), and `rows` (T,) tells how many of them each step has. Where each
+has the whole batch, x is (T, B, I). T, B, I, H, P, D: steps, batch, input_size, hidden_size, the width of h (proj_size,
+or H without a projection), directions.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 """The weights of a direction, in the order of lstm.h."""
 NO_MEMORY, NO_BATCH = 1, 2
 """What lstm.h returns besides 0."""
+WRONG_ROWS = "batch_sizes must be positive, must not grow, and must add up to the number of rows"
 
 
 def options(dtype: torch.dtype) -> str:
@@ -64,14 +65,14 @@ class Layer:
             ValueError: where the rows are no batch_sizes of a PackedSequence.
         """
         values = [self.steps, self.batch, self.input, self.hidden, self.projected, self.directions]
-        for tensor in (self.rows, self.resets, *tensors):
-            values.append(0 if tensor is None else tensor.data_ptr())
+        arrays = (self.rows, self.resets, *tensors)
+        values += [0 if tensor is None else tensor.data_ptr() for tensor in arrays]
         struct = (ctypes.c_int64 * len(values))(*values)
         failed = function(name, dtype)(struct, torch.get_num_threads())
         if failed == NO_MEMORY:
             raise MemoryError(f"not enough memory for an LSTM of {self.steps} steps and {self.batch} rows")
         if failed == NO_BATCH:
-            raise ValueError("batch_sizes must be positive, must not grow, and must add up to the number of rows")
+            raise ValueError(WRONG_ROWS)
 
 
 def of_directions(weights: Sequence[Tensor | None], directions: int) -> list[Tensor | None]:
@@ -97,7 +98,7 @@ def forward(layer: Layer, keep: bool, x: Tensor, h0: Tensor, c0: Tensor, *weight
         kept[0] = x.new_empty(layer.directions, *rows, 4 * layer.hidden)
         kept[1] = x.new_empty(layer.directions, *rows, layer.hidden)
     if keep and layer.projected:
-        kept[2] = torch.empty_like(kept[1])  # type: ignore[arg-type]
+        kept[2] = x.new_empty(layer.directions, *rows, layer.hidden)
     layer.call("forward", x.dtype, [x, h0, c0, *of_directions(weights, layer.directions), *made, *kept])
     return [*made, *kept]  # type: ignore[list-item]
 
@@ -132,7 +133,10 @@ def gradients(
     cotangents: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """Return the gradients of x, h0, c0 and the weights, by lstm.h; None where they are not needed."""
-    made = [torch.empty_like(tensor) if need else None for tensor, need in zip(given, needed, strict=True)]
+    made = [
+        torch.empty_like(tensor) if need and tensor is not None else None
+        for tensor, need in zip(given, needed, strict=True)
+    ]
     weights, d_weights = given[3:], made[3:]
     of_weights: list[Tensor | None] = []
     for at in range(0, len(weights), len(KINDS)):
@@ -185,7 +189,13 @@ def ready(tensor: Tensor) -> Tensor:
 
 
 def run(layer: Layer, x: Tensor, h0: Tensor, c0: Tensor, weights: Sequence[Tensor | None]) -> Sequence[Tensor]:
-    """Return output (…, D·P), h_n (D, B, P) and c_n (D, B, H) of a layer; arguments as those of `forward`."""
+    """Return output (…, D·P), h_n (D, B, P) and c_n (D, B, H) of a layer; arguments as those of `forward`.
+
+    Raises:
+        ValueError: where the rows are no batch_sizes of a PackedSequence.
+    """
+    if layer.rows is not None and int(layer.rows.sum()) != len(x):
+        raise ValueError(WRONG_ROWS)
     given = [None if each is None else ready(each) for each in (x, h0, c0, *weights)]
     if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in given):
         return Function.apply(layer, *given)  # type: ignore[no-any-return, no-untyped-call]

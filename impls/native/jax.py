@@ -213,7 +213,7 @@ def both(of_directions: Sequence[Sequence[Any]], each: int) -> list[Any]:
 
 
 def forward(keep: bool, x: Any, h0: Any, c0: Any, lengths: Any, resets: Any, of_directions: Any) -> Sequence[Array]:
-    """Return output (T, B, D·P), h_n, c_n, and what a backward needs: the gates, every c, and h before its projection."""
+    """Return output (T, B, D·P), h_n, c_n, and what a backward needs: gates, every c, and h before its projection."""
     sizes = sizes_of(x, c0, of_directions)
     rows = (sizes[5], x.shape[0] * x.shape[1])
     hidden = sizes[3]

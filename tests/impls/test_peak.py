@@ -1,7 +1,6 @@
 """The peak does its multiply-adds, all of them, and none is left out without notice."""
 
 import contextlib
-import ctypes
 import shutil
 
 import pytest
@@ -10,7 +9,8 @@ from impls.core.contract import MODES, NotInstalled, Unsupported
 from impls.core.operations import PEAK_MULTIPLY_ADDS
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
-from impls.families import native, peak
+from impls.families import peak
+from impls.native import compiling
 
 PROBLEM = Problem.parse("t1-b1-i2-h3")
 COMPILER = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
@@ -41,12 +41,12 @@ def test_every_mode_counts_its_multiply_adds(dtype, threads, monkeypatch):
     ids=["a chain less", "every other step", "all of them"],
 )
 def test_a_code_that_leaves_some_out_is_refused(does, instead, refused, tmp_path, monkeypatch):
-    source = (native.FOLDER / peak.SOURCE).read_text()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = peak.SOURCE.read_text()
     assert does in source
-    (tmp_path / peak.SOURCE).write_text(source.replace(does, instead))
-    shutil.copy(native.FOLDER / "lstm.h", tmp_path)
-    native._run([*native.compiler(), *native.FLAGS, str(tmp_path / peak.SOURCE), "-o", str(tmp_path / "less.so")])
-    monkeypatch.setattr(native, "library", lambda _: ctypes.CDLL(str(tmp_path / "less.so")))
+    less = tmp_path / "less.cpp"
+    less.write_text(source.replace(does, instead))
+    monkeypatch.setattr(peak, "SOURCE", less)
     call = peak.multiply_adds("float32")
     with pytest.raises(RuntimeError, match="the peak did") if refused else contextlib.nullcontext():
         call(None)
@@ -56,6 +56,6 @@ def test_where_there_is_none_it_says_so(monkeypatch):
     with pytest.raises(Unsupported, match="no multiply-adds of bfloat16"):
         peak.multiply_adds("bfloat16")
     monkeypatch.setenv("CXX", "no-such-compiler")
-    native.library.cache_clear()
+    compiling.library.cache_clear()
     with pytest.raises(NotInstalled, match="there is no C\\+\\+ compiler no-such-compiler"):
         peak.multiply_adds("float32")

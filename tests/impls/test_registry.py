@@ -40,8 +40,8 @@ PROMISED = {
     "haiku_lstm": (CPU, FOUR, ALL, "bd"),
     "jax_scan_vjp_sharded": (CPU, FOUR, ALL, ""),
     "keras_tensorflow": (CPU, FOUR, NO_MODEL, "lb"),
-    "jax_ffi": (CPU, TWO, ALL + KEPT, "bd"),
-    "torch_cpp": (CPU, TWO, ALL + KEPT, ""),
+    "jax_ffi": (CPU, FOUR, ALL + KEPT, "lpbdr"),
+    "torch_cpp": (CPU, (*FOUR, "autocast"), ALL + KEPT, "lpbdr"),
     "numpy_lstm": (CPU, TWO, NO_MODEL + KEPT, "l"),
     "paddle_lstm": (CPU, TWO, NO_MODEL, "l"),
     "tinygrad_lstm": (CPU, TWO, NO_MODEL, ""),
@@ -144,8 +144,9 @@ def test_one_file_that_can_not_be_read_does_not_hide_the_others(tmp_path, monkey
 
 def test_the_digest_is_also_of_what_a_file_imports(tmp_path):
     """Otherwise an old figure of torch_cpp would count as one of today's code after its C++ has changed."""
-    (tmp_path / "families/native").mkdir(parents=True)
-    for name, imported in (("families/torch", "from impls.families import native"), ("families/jax", "")):
+    for folder in ("families", "native"):
+        (tmp_path / folder).mkdir()
+    for name, imported in (("families/torch", "from impls.native.module import LSTM"), ("families/jax", "")):
         (tmp_path / f"{name}.py").write_text(imported)
     for name in ("torch", "jax"):
         (tmp_path / f"{name}_lstm.py").write_text(f"from impls.families.{name} import x\n{GOOD}")
@@ -156,7 +157,8 @@ def test_the_digest_is_also_of_what_a_file_imports(tmp_path):
         after = registry.survey(tmp_path)[0]
         return [name for name in before if before[name].digest != after[name].digest]
 
-    assert changed("families/native/lstm.h") == ["torch_lstm"]
+    assert changed("native/lstm.h") == ["torch_lstm"]
+    assert changed("native/README.md") == []
     assert changed("families/jax.py") == ["jax_lstm"]
     assert changed("families/keras.py") == []
 
