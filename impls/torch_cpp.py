@@ -39,7 +39,7 @@ class NativeLSTM(FlatLSTM, LSTM):
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py."""
-    option = autograd.options(getattr(torch, problem.stored))
-    compiled_before = compiled.seconds_before(autograd.SOURCE, option)
+    options = autograd.options(getattr(torch, problem.stored), problem.dtype == "autocast")
+    compiled_before = compiled.seconds_before(autograd.SOURCE, *options)
     prepared = prepare_module(problem, weights, device, workload, NativeLSTM)
     return replace(prepared, compiled_before=compiled_before)

@@ -29,15 +29,15 @@ NO_MEMORY, NO_BATCH = 1, 2
 WRONG_ROWS = "batch_sizes must be positive, must not grow, and must add up to the number of rows"
 
 
-def options(dtype: torch.dtype) -> str:
-    """Return the compiler's option for the library of a dtype."""
-    return f"-DSTORED={STORED[dtype]}"
+def options(dtype: torch.dtype, autocast: bool = False) -> list[str]:
+    """Return the compiler's options for the library of a dtype; under autocast products are of bfloat16."""
+    return [f"-DSTORED={STORED[dtype]}", *(["-DAUTOCAST"] if autocast else [])]
 
 
 @functools.cache
-def function(name: str, dtype: torch.dtype) -> Any:
+def function(name: str, dtype: torch.dtype, autocast: bool = False) -> Any:
     """Return lstm_forward or lstm_backward for a dtype."""
-    return getattr(compiling.library(SOURCE, options(dtype)), f"lstm_{name}")
+    return getattr(compiling.library(SOURCE, *options(dtype, autocast)), f"lstm_{name}")
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class Layer:
 
     rows: (T,) int64, how many rows each step has, largest first; None where each has the whole batch.
     resets: (N,) bool, where a row's h and c are 0 before its step; or None.
+    autocast: whether products are of bfloat16.
     """
 
     steps: int
@@ -56,6 +57,7 @@ class Layer:
     directions: int
     rows: Tensor | None
     resets: Tensor | None
+    autocast: bool = False
 
     def call(self, name: str, dtype: torch.dtype, tensors: Sequence[Tensor | None]) -> None:
         """Call a function of lstm.h on dense tensors, in the order of its struct.
@@ -68,7 +70,7 @@ class Layer:
         arrays = (self.rows, self.resets, *tensors)
         values += [0 if tensor is None else tensor.data_ptr() for tensor in arrays]
         struct = (ctypes.c_int64 * len(values))(*values)
-        failed = function(name, dtype)(struct, torch.get_num_threads())
+        failed = function(name, dtype, self.autocast)(struct, torch.get_num_threads())
         if failed == NO_MEMORY:
             raise MemoryError(f"not enough memory for an LSTM of {self.steps} steps and {self.batch} rows")
         if failed == NO_BATCH:

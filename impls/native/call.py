@@ -62,7 +62,7 @@ class Call:
             or not_taken([x, *states, *weights, *([] if rows is None else [rows])])
             or ("the batch is empty" if x.numel() == 0 else None)
             or self.refused_resets(x, rows)
-            or no_library(torch.float32 if torch.is_autocast_enabled("cpu") else x.dtype)
+            or no_library(*kind_of(x))
         )
 
     def refused_resets(self, x: Tensor, rows: Tensor | None) -> str | None:
@@ -85,7 +85,8 @@ class Call:
         of_a_layer = directions * len(autograd.KINDS)
         resets = self.resets
         h0, c0 = states
-        if torch.is_autocast_enabled("cpu"):
+        _, autocast = kind_of(x)
+        if autocast:
             x, h0, c0 = x.float(), h0.float(), c0.float()
             weights = [weight.float() for weight in weights]
         if rows is None and module.batch_first:
@@ -102,7 +103,8 @@ class Call:
             if module.num_layers > 1:
                 own = slice(number * directions, (number + 1) * directions)
                 h, c = h0[own], c0[own]
-            layer = autograd.Layer(steps, h.shape[1], x.shape[-1], c.shape[2], projected, directions, rows, resets)
+            sizes = (steps, h.shape[1], x.shape[-1], c.shape[2], projected, directions)
+            layer = autograd.Layer(*sizes, rows, resets, autocast)
             x, h_n, c_n = autograd.run(layer, x, h, c, each[number * of_a_layer : (number + 1) * of_a_layer])
             last_h.append(h_n)
             last_c.append(c_n)
@@ -193,11 +195,18 @@ def not_taken(tensors: Sequence[Tensor]) -> str | None:
     return None
 
 
+def kind_of(x: Tensor) -> tuple[torch.dtype, bool]:
+    """Return the dtype of a call's arrays, and whether its products are of bfloat16 since autocast is on."""
+    if torch.is_autocast_enabled("cpu"):
+        return torch.float32, True
+    return x.dtype, False
+
+
 @functools.cache
-def no_library(dtype: torch.dtype) -> str | None:
+def no_library(dtype: torch.dtype, autocast: bool) -> str | None:
     """Return why there is no compiled lstm.h, after a warning, or None."""
     try:
-        autograd.function("forward", dtype)
+        autograd.function("forward", dtype, autocast)
     except (RuntimeError, OSError) as error:  # compiling.NoCompiler is one
         warnings.warn(f"native_lstm computes by torch.nn.LSTM: {error}", stacklevel=2)
         return str(error)

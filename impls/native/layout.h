@@ -89,10 +89,18 @@ template <typename S> struct Gradients {
   S *weight_ih, *weight_hh, *bias, *weight_hr;  // as of Weights; one bias, whose gradient both have
 };
 
-// What the numbers stored as S are computed in.
+// What the numbers stored as S are computed in, what the products with weights are made of, and what d_z is kept in.
 template <typename S> using Computed = std::conditional_t<std::is_same_v<S, double>, double, float>;
+#ifndef LSTM_PAIRS
+template <typename S> using Factor = Computed<S>;
+#elif defined(AUTOCAST)
+template <typename S> using Factor = std::conditional_t<std::is_same_v<S, double>, double, Pair>;
+#else
+template <typename S> using Factor = std::conditional_t<std::is_same_v<S, BFloat>, Pair, Computed<S>>;
+#endif
+template <typename S> using Between = std::conditional_t<std::is_same_v<Factor<S>, Pair>, BFloat, Computed<S>>;
 
-// Rows that a product can read: where they are stored as T, themselves, and otherwise a copy.
+// Rows that a product can read: themselves where they are stored as it reads them, and otherwise a copy.
 template <typename T> struct Readable {
   const T* rows;
   int64_t stride;
@@ -103,12 +111,22 @@ Readable<T> readable(const S* from, int64_t stride, int64_t count, int64_t width
   if constexpr (std::is_same_v<S, T>)
     return {from, stride};
   else {
-    const int64_t padded = up(width, LANES<T>);
+    const int64_t padded = up(panel_rows<T>(width), LANES<T>);
+    constexpr int64_t MOST = LANES<T> * EACH<T>;
     for (int64_t row = 0; row < count; ++row)
-      for (int64_t at = 0; at < width; at += LANES<T>)
-        store<T>(copy + row * padded + at, load<T>(from + row * stride + at, std::min<int64_t>(LANES<T>, width - at)));
+      for (int64_t at = 0; at < padded; at += LANES<T>) {
+        const int64_t number = at * EACH<T>;
+        const int64_t numbers = std::max<int64_t>(0, std::min(MOST, width - number));
+        store<T>(copy + row * padded + at, load_factors<T>(from + row * stride + number, numbers));
+      }
     return {copy, padded};
   }
 }
+
+// Rows of d_z as a product reads them.
+template <typename T> inline const T* factors_of(const T* rows) { return rows; }
+#ifdef LSTM_PAIRS
+inline const Pair* factors_of(const BFloat* rows) { return reinterpret_cast<const Pair*>(rows); }
+#endif
 
 }  // namespace lstm

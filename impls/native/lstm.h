@@ -38,14 +38,16 @@ template <typename S> struct Forward {
 
 // The memory that all threads of a call have together.
 template <typename S> struct Shared {
-  int64_t* first;          // of Steps
-  Computed<S> *gates, *h;  // of a Forward or Backward
+  int64_t* first;     // of Steps
+  Between<S>* gates;  // of a Backward: d_z
+  Computed<S>* h;     // of a Forward or Backward
   const S** before;        // of a Backward: the h before each row, or null where it is 0
 };
 
 template <typename S>
 void run_direction(const Forward<S>& io, const Shared<S>& shared, int direction, int p, int n, Meeting& meeting) {
   using T = Computed<S>;
+  using E = Factor<S>;
   const auto [steps, batch, input, hidden, projected, directions] = io.of;
   const Steps order{steps, shared.first, direction == 1};
   const Own<T> own(io.of, order, p, n);
@@ -67,17 +69,19 @@ void run_direction(const Forward<S>& io, const Shared<S>& shared, int direction,
   S* const all_c = io.all_c ? io.all_c + kept_before * hidden : nullptr;
   S* const whole = io.whole ? io.whole + kept_before * hidden : nullptr;
 
-  T* const inputs = scratch<T, INPUTS>(mine * 4 * input);
-  T* const recurrent = scratch<T, RECURRENT>(mine * 4 * state);
+  const int64_t input_rows = panel_rows<E>(input);
+  const int64_t state_rows = panel_rows<E>(state);
+  E* const inputs = scratch<E, INPUTS>(mine * 4 * input_rows);
+  E* const recurrent = scratch<E, RECURRENT>(mine * 4 * state_rows);
   T* const projections = scratch<T, GATES>(mine * 4 * at_once * own_rows);
   T* const cells = scratch<T, CELLS>(mine * own_rows);
-  constexpr bool widened = !std::is_same_v<S, T>;
-  T* const wide_x = scratch<T, X>(widened ? at_once * own_rows * up(input, LANES<T>) : 0);
-  T* const wide_h = scratch<T, H>(widened ? own_rows * up(state, LANES<T>) : 0);
+  constexpr bool copied = !std::is_same_v<S, E>;
+  E* const copied_x = scratch<E, X>(copied ? at_once * own_rows * up(input_rows, LANES<E>) : 0);
+  E* const copied_h = scratch<E, H>(copied ? own_rows * up(state_rows, LANES<E>) : 0);
   T bias[4 * LANES<T>];
   for (int64_t at = 0; at < mine; at += LANES<T>) {
-    pack_gates(weights.weight_ih, hidden, input, own.units.first + at, inputs + at * 4 * input);
-    pack_gates(weights.weight_hh, hidden, state, own.units.first + at, recurrent + at * 4 * state);
+    pack_gates(weights.weight_ih, hidden, input, own.units.first + at, inputs + at * 4 * input_rows);
+    pack_gates(weights.weight_hh, hidden, state, own.units.first + at, recurrent + at * 4 * state_rows);
   }
   const Range own_columns = own.by_rows ? Range{0, projected} : share(projected, LANES<T>, p, n);
   T* const projection = scratch<T, PROJECTION>(up(own_columns.size(), WIDTH<T>) * hidden);
@@ -91,7 +95,7 @@ void run_direction(const Forward<S>& io, const Shared<S>& shared, int direction,
     }
 
   int64_t chunk_first = 0;  // the first row of x of the steps that are projected at once
-  Readable<T> x{};
+  Readable<E> x{};
   for (int64_t k = 0; k < steps; ++k) {
     const int64_t at = order.at(k);
     const int64_t before = std::min(order.rows(k), order.rows(k - 1));  // rows that go on; the others start from h0
@@ -107,12 +111,12 @@ void run_direction(const Forward<S>& io, const Shared<S>& shared, int direction,
       const int64_t end = std::min(steps, k + at_once) - 1;
       chunk_first = own.by_rows ? at + row_first : std::min(at, order.at(end));
       if (!own.by_rows) chunk_rows = std::max(at + order.rows(k), order.at(end) + order.rows(end)) - chunk_first;
-      x = readable(io.x + chunk_first * input, input, chunk_rows, input, wide_x);
+      x = readable(io.x + chunk_first * input, input, chunk_rows, input, copied_x);
     }
     const int64_t last_at = k > 0 ? order.at(k - 1) : 0;
-    T* const wide_fresh = wide_h + old.size() * up(state, LANES<T>);
-    const Readable<T> old_h = readable(output + (last_at + old.first) * stride, stride, old.size(), state, wide_h);
-    const Readable<T> fresh_h = readable(h0 + fresh.first * state, state, fresh.size(), state, wide_fresh);
+    E* const copied_fresh = copied_h + old.size() * up(state_rows, LANES<E>);
+    const Readable<E> old_h = readable(output + (last_at + old.first) * stride, stride, old.size(), state, copied_h);
+    const Readable<E> fresh_h = readable(h0 + fresh.first * state, state, fresh.size(), state, copied_fresh);
 
     for (int64_t next = 0; next < mine; next += LANES<T>) {
       const int64_t panel = k % 2 ? mine - LANES<T> - next : next;  // the last is still in the L1
@@ -126,7 +130,7 @@ void run_direction(const Forward<S>& io, const Shared<S>& shared, int direction,
           if (weights.bias_ih) sum = load<T>(weights.bias_ih + from, count) + load<T>(weights.bias_hh + from, count);
           store<T>(bias + gate * LANES<T>, sum);
         }
-        products<T>(chunk_rows, {x.rows, x.stride, 1, inputs + panel * 4 * input, input},
+        products<E>(chunk_rows, {x.rows, x.stride, 1, inputs + panel * 4 * input_rows, input_rows},
                     [&](int64_t, Vec<T>* sums) { load_row<T>(bias, WIDTH<T>, sums); },
                     [&](int64_t row, Vec<T>* sums) { store_row<T>(kept + row * WIDTH<T>, WIDTH<T>, sums); });
       }
@@ -163,7 +167,7 @@ void run_direction(const Forward<S>& io, const Shared<S>& shared, int direction,
           store<T>(output + (at + b) * stride + unit, next_h, count);
           if (b >= after) store<T>(h_n + b * state + unit, next_h, count);
         };
-        products<T>(rows.size(), {h.rows, h.stride, 1, recurrent + panel * 4 * state, state},
+        products<E>(rows.size(), {h.rows, h.stride, 1, recurrent + panel * 4 * state_rows, state_rows},
                     [&](int64_t row, Vec<T>* sums) { load_row<T>(z + row * WIDTH<T>, WIDTH<T>, sums); }, do_gates);
       }
     }
@@ -195,7 +199,9 @@ template <typename S> struct Backward {
   S *d_x, *d_h0, *d_c0;                                   // or null
   Gradients<S> gradients[2];
 
-  static int64_t shared_gates(const Sizes& of, int64_t all) { return all * 4 * of.hidden; }           // d_z (N, 4H)
+  // From a row of d_z to the next, which products read in whole tiles.
+  static int64_t row_of_gates(const Sizes& of) { return panel_rows<Factor<S>>(4 * of.hidden) * EACH<Factor<S>>; }
+  static int64_t shared_gates(const Sizes& of, int64_t all) { return all * row_of_gates(of); }        // d_z (N, 4H)
   static int64_t shared_h(const Sizes& of, int64_t all) { return of.projected ? all * of.state() : 0; }  // d_h (N, P)
 };
 
@@ -212,25 +218,28 @@ template <typename S> struct Side {
 };
 
 // Add up left's columns × each side's columns over all rows, and left's columns alone. A thread has some of left's.
-template <typename S, typename T>
-__attribute__((noinline)) void sum_of_products(const T* left, int64_t left_width, const Range& own, int64_t rows,
+template <typename E, typename S, typename Left>
+__attribute__((noinline)) void sum_of_products(const Left* left, int64_t left_width, const Range& own, int64_t rows,
                                                std::initializer_list<Side<S>> sides, S* sum_of_left) {
+  using T = Sum<E>;
+  const int64_t deepest = DEEP / EACH<E>;  // rows of a panel
   int64_t panels_size = 0;
   int64_t sums_size = own.size();
   for (const Side<S>& side : sides) {
-    panels_size += DEEP * up(side.width, WIDTH<T>);
+    panels_size += deepest * up(side.width, WIDTH<T>);
     sums_size += own.size() * side.width;
   }
   constexpr bool in_place = std::is_same_v<S, T>;
-  T* const panels = scratch<T, SIDES>(panels_size);
-  T* const left_panel = scratch<T, LEFT>(DEEP * WIDTH<T>);
+  E* const panels = scratch<E, SIDES>(panels_size);
+  E* const left_panel = scratch<E, LEFT>(2 * deepest * WIDTH<T>);
+  E* const left_rows = left_panel + deepest * WIDTH<T>;
   T* const sums_of_all = scratch<T, SUMS>(in_place ? 0 : sums_size);
-  static constexpr T one = 1;
   for (int64_t first = 0; first < rows; first += DEEP) {
     const int64_t deep = std::min(DEEP, rows - first);
-    T* panel = panels;
+    const int64_t deep_rows = panel_rows<E>(deep);
+    E* panel = panels;
     for (const Side<S>& side : sides)
-      for (int64_t column = 0; column < side.width; column += WIDTH<T>, panel += DEEP * WIDTH<T>) {
+      for (int64_t column = 0; column < side.width; column += WIDTH<T>, panel += deepest * WIDTH<T>) {
         const auto columns_of = [&](int64_t k) {
           const S* const row = side.row(first + k);
           return row ? row + column : nullptr;
@@ -240,25 +249,33 @@ __attribute__((noinline)) void sum_of_products(const T* left, int64_t left_width
     for (int64_t z = own.first; z < own.last; z += WIDTH<T>) {
       const int64_t count = std::min<int64_t>(WIDTH<T>, own.last - z);
       pack_columns([&](int64_t k) { return left + (first + k) * left_width + z; }, count, deep, left_panel);
+      Factors<E> by{left_panel, 1, WIDTH<T>, nullptr, deep_rows};
+      if constexpr (std::is_same_v<E, Pair>)
+        if (tiles_allowed()) {
+          turn(left_panel, deep_rows, left_rows, deepest);
+          by = {left_rows, deepest, 1, nullptr, deep_rows};
+        }
       T* sums_at = sums_of_all;
       if (sum_of_left) {
         T* const at = in_place ? (T*)sum_of_left + z : sums_at + z - own.first;
-        few_rows<T, 1>(
-            0, {&one, 0, 0, left_panel, deep}, [&](int64_t, Vec<T>* sums) { load_row<T>(at, first ? count : 0, sums); },
+        few_rows<E, 1>(
+            0, {&ONE<E>, 0, 0, left_panel, deep_rows},
+            [&](int64_t, Vec<T>* sums) { load_row<T>(at, first ? count : 0, sums); },
             [&](int64_t, Vec<T>* sums) { store_row<T>(at, count, sums); });
       }
       sums_at += own.size();
       panel = panels;
       for (const Side<S>& side : sides) {
         T* const of_side = in_place ? (T*)side.sum + z * side.width : sums_at + (z - own.first) * side.width;
-        for (int64_t column = 0; column < side.width; column += WIDTH<T>, panel += DEEP * WIDTH<T>) {
+        for (int64_t column = 0; column < side.width; column += WIDTH<T>, panel += deepest * WIDTH<T>) {
           const int64_t width = side.width - column;
           const auto start = [&](int64_t row, Vec<T>* sums) {
             const T* const at = of_side + row * side.width + column;
             load_row<T>(at, first ? width : 0, sums);
             for (int v = 0; v < VECTORS; ++v) __builtin_prefetch(at + ROWS * side.width + v * LANES<T>);  // the next
           };
-          products<T>(count, {left_panel, 1, WIDTH<T>, panel, deep}, start, [&](int64_t row, Vec<T>* sums) {
+          by.panel = panel;
+          products<E>(count, by, start, [&](int64_t row, Vec<T>* sums) {
             store_row<T>(of_side + row * side.width + column, width, sums);
           });
         }
@@ -283,6 +300,7 @@ __attribute__((noinline)) void sum_of_products(const T* left, int64_t left_width
 template <typename S>
 void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction, int p, int n, Meeting& meeting) {
   using T = Computed<S>;
+  using E = Factor<S>;
   const auto [steps, batch, input, hidden, projected, directions] = io.of;
   const Steps order{steps, shared.first, direction == 1};
   const Own<T> own(io.of, order, p, n);
@@ -292,6 +310,8 @@ void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction
   const int64_t state = io.of.state();
   const int64_t stride = directions * state;
   const int64_t depth = 4 * hidden;
+  const int64_t depth_rows = panel_rows<E>(depth);
+  const int64_t row_of_z = Backward<S>::row_of_gates(io.of);
   const int64_t mine = up(own.units.size(), WIDTH<T>);
 
   const auto of_direction = [direction](auto* array, int64_t size) { return array ? array + direction * size : array; };
@@ -304,19 +324,24 @@ void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction
   const S* const whole = of_direction(io.whole, all * hidden);
   S* const d_h0 = of_direction(io.d_h0, batch * state);
   S* const d_c0 = of_direction(io.d_c0, batch * hidden);
-  T* const d_z = shared.gates;
+  Between<S>* const d_z = shared.gates;
   T* const d_h = shared.h;
 
   // What goes back from a step by h: to the units themselves, or to the columns of the projection, and from them on.
   const Range columns = !projected ? own.units : own.by_rows ? Range{0, projected} : share(projected, LANES<T>, p, n);
-  T* const recurrent = scratch<T, RECURRENT>(up(columns.size(), WIDTH<T>) * depth);
+  E* const recurrent = scratch<E, RECURRENT>(up(columns.size(), WIDTH<T>) * depth_rows);
   for (int64_t at = 0; at < columns.size(); at += WIDTH<T>)
     pack_columns([&](int64_t k) { return weights.weight_hh + k * state + columns.first + at; }, columns.size() - at,
-                 depth, recurrent + at * depth);
+                 depth, recurrent + at * depth_rows);
   T* const projection = scratch<T, PROJECTION>(projected ? mine * projected : 0);
   for (int64_t at = 0; projected && at < own.units.size(); at += WIDTH<T>)
     pack_columns([&](int64_t k) { return weights.weight_hr + k * hidden + own.units.first + at; },
                  own.units.size() - at, projected, projection + at * projected);
+  const int64_t padding = row_of_z - depth;
+  const Range own_z = share(padding ? all : 0, 1, p, n);
+  for (int64_t row = own_z.first; row < own_z.last; ++row)
+    std::fill_n(d_z + row * row_of_z + depth, padding, Between<S>{});
+  if (padding) meeting.wait(n);
   T* const d_cells = scratch<T, CELLS>(own.rows.size() * mine);  // the gradient of c, from the step after
 
   const auto zero = [](int64_t, Vec<T>* sums) { std::fill_n(sums, VECTORS, Vec<T>{}); };
@@ -345,7 +370,7 @@ void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction
       Vec<T> last_c = load<T>((is_first ? c0 : all_c) + last_row * hidden + unit, count);
       if (io.resets && io.resets[at + row]) last_c = Vec<T>{};
       const Vec<T> d_c = from_later + d_whole * o * (T(1) - tanh_c * tanh_c);
-      T* const made = d_z + (at + row) * depth + unit;
+      Between<S>* const made = d_z + (at + row) * row_of_z + unit;
       store<T>(made, d_c * g * i * (T(1) - i), count);
       store<T>(made + hidden, d_c * last_c * f * (T(1) - f), count);
       store<T>(made + 2 * hidden, d_c * i * (T(1) - g * g), count);
@@ -356,12 +381,12 @@ void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction
     // The gradient of h: of rows that go on, from the gates of the step after; of those that end here, from none.
     for (const bool goes_on : {true, false}) {
       const Range range = goes_on ? own.of(0, after) : own.of(after, rows);
-      const int64_t from_later = goes_on ? depth : 0;
+      const int64_t from_later = goes_on ? depth_rows : 0;
       if (range.size() == 0) continue;
       for (int64_t column = columns.first; column < columns.last; column += WIDTH<T>) {
-        const T* const panel = recurrent + (column - columns.first) * depth;
-        const T* const d_later = d_z + (later + range.first) * depth;
-        products<T>(range.size(), {d_later, depth, 1, panel, from_later}, zero, [&](int64_t row, Vec<T>* sums) {
+        const E* const panel = recurrent + (column - columns.first) * depth_rows;
+        const E* const d_later = factors_of(d_z + (later + range.first) * row_of_z);
+        products<E>(range.size(), {d_later, row_of_z / EACH<E>, 1, panel, from_later}, zero, [&](int64_t row, Vec<T>* sums) {
           const int64_t b = range.first + row;
           const bool anew = starts_anew(b);
           for (int v = 0; v < VECTORS; ++v) {
@@ -409,7 +434,7 @@ void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction
   }
 
   if (io.d_x) {  // of the thread's own rows of each step, or of some of all rows
-    T* const inputs = scratch<T, INPUTS>(WIDTH<T> * depth);
+    E* const inputs = scratch<E, INPUTS>(WIDTH<T> * depth_rows);
     for (int64_t column = 0; column < input; column += WIDTH<T>) {
       pack_columns([&](int64_t k) { return weights.weight_ih + k * input + column; }, input - column, depth, inputs);
       for (int64_t k = 0; k < (own.by_rows ? steps : 1); ++k) {
@@ -422,7 +447,8 @@ void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction
         const auto start = [&](int64_t row, Vec<T>* sums) {
           load_row<T>(to + row * input, direction ? input - column : 0, sums);  // the second is added to the first
         };
-        products<T>(range.size(), {d_z + range.first * depth, depth, 1, inputs, depth}, start,
+        const E* const of_z = factors_of(d_z + range.first * row_of_z);
+        products<E>(range.size(), {of_z, row_of_z / EACH<E>, 1, inputs, depth_rows}, start,
                     [&](int64_t row, Vec<T>* sums) { store_row<T>(to + row * input, input - column, sums); });
       }
     }
@@ -433,9 +459,9 @@ void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction
   const Side<S> x{input, io.x, nullptr, gradients.weight_ih};
   const Side<S> h{state, nullptr, shared.before, gradients.weight_hh};
   const Side<S> unprojected{hidden, whole, nullptr, gradients.weight_hr};
-  sum_of_products(d_z, depth, own_gates, all, {x, h}, gradients.bias);
+  sum_of_products<E>(d_z, row_of_z, own_gates, all, {x, h}, gradients.bias);
   const Range own_columns = share(projected, LANES<T>, p, n);
-  if (projected) sum_of_products(d_h, state, own_columns, all, {unprojected}, static_cast<S*>(nullptr));
+  if (projected) sum_of_products<T>(d_h, state, own_columns, all, {unprojected}, static_cast<S*>(nullptr));
 }
 
 // Note where the h before each row is.
@@ -468,13 +494,14 @@ template <typename IO, typename InThreads> void run(const IO& io, int threads, I
   shared.first = scratch<int64_t, FIRST>(io.of.steps + 1);
   find_first(io.of, io.rows, shared.first);
   const Steps order{io.of.steps, shared.first, false};
-  shared.gates = scratch<T, SHARED_GATES>(IO::shared_gates(io.of, order.all()));
+  shared.gates = scratch<Between<S>, SHARED_GATES>(IO::shared_gates(io.of, order.all()));
   shared.h = scratch<T, SHARED_H>(IO::shared_h(io.of, order.all()));
   shared.before = scratch<const S*, BEFORE>(std::is_same_v<IO, Backward<S>> ? order.all() : 0);
   in_threads(useful_threads<T>(io.of, order, threads), [&](int p, int n, Meeting& meeting) {
     for (int direction = 0; direction < io.of.directions; ++direction) {
       if (p == 0) find_before(io, shared, direction);
       run_direction(io, shared, direction, p, n, meeting);
+      if (std::is_same_v<Factor<S>, Pair> && tiles_allowed()) release_tiles();
       if (direction + 1 < io.of.directions) meeting.wait(n);
     }
   });
