@@ -26,7 +26,7 @@ STORED = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16"
 """The dtypes, and what lstm.h calls them."""
 KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 """The weights of a direction, in the order of lstm.h."""
-NAME = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)_l(\d+)(_reverse)?")
+NAME = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)_l(0|[1-9][0-9]*)(_reverse)?")
 
 Array = jax.Array
 Weights = Mapping[str, Any]
@@ -46,7 +46,7 @@ def lstm(
 ) -> tuple[Array, tuple[Array, Array]]:
     """Return output and (h_n, c_n) of an LSTM, as torch.nn.LSTM with these weights does.
 
-    It can be jitted and differentiated by jax.grad and jax.vjp, once. There is no vmap: it takes a batch.
+    It can be jitted, and differentiated once by jax.grad and jax.vjp. Under vmap it is called for one after the other.
 
     Args:
         weights: arrays by their names in torch.nn.LSTM's state_dict. They tell layers, directions, bias and projection.
@@ -63,17 +63,23 @@ def lstm(
 
     Raises:
         ValueError: for arrays that do not fit together.
-        NotImplementedError: under vmap, or on another device than a CPU.
+        NotImplementedError: inside a shard_map that checks which arrays vary (check_vma): gradients would be wrong.
         RuntimeError: where there is no C++ compiler.
     """
-    layers = layers_of(weights)
+    layers = layers_of({name: jnp.asarray(array) for name, array in weights.items() if array is not None})
     x = jnp.asarray(x)
+    resets = None if resets is None else jnp.asarray(resets)
     if batch_first and x.ndim == 3:
         x = x.transpose(1, 0, 2)
-        resets = None if resets is None else jnp.asarray(resets).T
+        resets = None if resets is None else resets.swapaxes(0, -1)
     directions = len(layers[0])
-    h0, c0 = state if state is not None else zeros(layers, x)
-    check(layers, x, h0, c0, lengths, resets)
+    h0, c0 = zeros(layers, x) if state is None else map(jnp.asarray, state)
+    check(layers, x, h0, c0, resets)
+    lengths = None if lengths is None else checked_lengths(lengths, x)
+    if not isinstance(dropout, jax.core.Tracer) and not 0 <= dropout <= 1:
+        raise ValueError(f"dropout is {dropout}; it must be from 0 to 1")
+    if resets is not None and (lengths is not None or directions == 2):
+        raise ValueError("resets go with one direction, and with rows that are all of one length")
     last_h = []
     last_c = []
     for number, of_directions in enumerate(layers):
@@ -83,7 +89,8 @@ def lstm(
         last_c.append(c_n)
         if key is not None and number + 1 < len(layers):
             kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - dropout, x.shape)
-            x = jnp.where(kept, x / jnp.asarray(1 - dropout, x.dtype), 0)
+            share = jnp.asarray(1 - dropout, x.dtype)
+            x = jnp.where(kept, x / jnp.where(share == 0, 1, share), 0)
     output = x.transpose(1, 0, 2) if batch_first else x
     return output, (jnp.concatenate(last_h), jnp.concatenate(last_c))
 
@@ -119,6 +126,9 @@ def layers_of(weights: Weights) -> list[tuple[Direction, ...]]:
     (kind,) = kinds
     if not {"weight_ih", "weight_hh"} <= kind or ("bias_ih" in kind) != ("bias_hh" in kind):
         raise ValueError(f"a layer has only {', '.join(sorted(kind))}")
+    for (layer, _), each in named.items():
+        if each["weight_hh"].ndim != 2:
+            raise ValueError(f"weight_hh_l{layer} has shape {each['weight_hh'].shape}; it must be (4H, P)")
     return [
         tuple(Direction(**named[layer, bool(direction)]) for direction in range(directions)) for layer in range(layers)
     ]
@@ -132,7 +142,7 @@ def zeros(layers: Sequence[Sequence[Direction]], x: Array) -> State:
     return jnp.zeros((*rows, first.weight_hh.shape[1]), x.dtype), jnp.zeros((*rows, hidden), x.dtype)
 
 
-def check(layers: Sequence[Sequence[Direction]], x: Array, h0: Any, c0: Any, lengths: Any, resets: Any) -> None:
+def check(layers: Sequence[Sequence[Direction]], x: Array, h0: Array, c0: Array, resets: Any) -> None:
     """Refuse what lstm.h would read beyond its end, or as something else.
 
     Raises:
@@ -143,8 +153,8 @@ def check(layers: Sequence[Sequence[Direction]], x: Array, h0: Any, c0: Any, len
         raise ValueError(f"x has shape {x.shape}; it must be a batch of sequences (T, B, I), and not empty")
     if x.dtype.name not in STORED:
         raise ValueError(f"x is {x.dtype}; it must be one of {', '.join(STORED)}")
-    hidden = jnp.shape(layers[0][0].weight_hh)[0] // 4
-    state = jnp.shape(layers[0][0].weight_hh)[-1]
+    hidden = layers[0][0].weight_hh.shape[0] // 4
+    state = layers[0][0].weight_hh.shape[1]
     rows = (len(layers) * directions, x.shape[1])
     wanted: list[tuple[str, Any, tuple[int, ...]]] = [("h0", h0, (*rows, state)), ("c0", c0, (*rows, hidden))]
     for number, of_directions in enumerate(layers):
@@ -159,16 +169,29 @@ def check(layers: Sequence[Sequence[Direction]], x: Array, h0: Any, c0: Any, len
                     f"weight_hh_l{number}{suffix} has {state} columns; without weight_hr it must have {hidden}"
                 )
     for name, array, shape in wanted:
-        if jnp.shape(array) != shape or hidden == 0:
-            raise ValueError(f"{name} has shape {jnp.shape(array)}; it must be {shape}")
-        if jnp.asarray(array).dtype != x.dtype:
-            raise ValueError(f"{name} is {jnp.asarray(array).dtype} and x {x.dtype}; all must be of one dtype")
-    if lengths is not None and (jnp.shape(lengths) != (x.shape[1],) or jnp.asarray(lengths).dtype.kind not in "iu"):
-        raise ValueError(f"lengths must be {x.shape[1]} whole numbers, one for each row")
-    if resets is not None and (jnp.shape(resets) != x.shape[:2] or jnp.asarray(resets).dtype != bool):
+        if array.shape != shape or hidden == 0:
+            raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
+        if array.dtype != x.dtype:
+            raise ValueError(f"{name} is {array.dtype} and x {x.dtype}; all must be of one dtype")
+    if resets is not None and (resets.shape != x.shape[:2] or resets.dtype != bool):
         raise ValueError(f"resets must be bool, of shape {x.shape[:2]}")
-    if resets is not None and (lengths is not None or directions == 2):
-        raise ValueError("resets go with one direction, and with rows that are all of one length")
+
+
+def checked_lengths(lengths: Any, x: Array) -> Array:
+    """Return lengths (B,) as int32; those that are traced are checked where they are known, by lstm.h.
+
+    Raises:
+        ValueError: where they are no whole numbers from 1 to T, one for each row.
+    """
+    if not isinstance(lengths, jax.Array):
+        lengths = np.asarray(lengths)
+    if lengths.shape != (x.shape[1],) or lengths.dtype.kind not in "iu":
+        raise ValueError(f"lengths must be {x.shape[1]} whole numbers, one for each row")
+    if not isinstance(lengths, jax.core.Tracer):
+        known = np.asarray(lengths)
+        if known.min() < 1 or known.max() > x.shape[0]:
+            raise ValueError(f"lengths must be from 1 to the number of steps, {x.shape[0]}")
+    return jnp.clip(jnp.asarray(lengths), 0, 2**31 - 1).astype(jnp.int32)
 
 
 def threads() -> int:
@@ -196,7 +219,7 @@ def call(name: str, sizes: Sequence[int], dtype: Any, arrays: Sequence[Any], sha
     register(dtype.name)
     results = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
     given = [jnp.zeros(0, dtype) if array is None else array for array in arrays]
-    target = jax.ffi.ffi_call(f"native_lstm_{name}_{dtype.name}", results)
+    target = jax.ffi.ffi_call(f"native_lstm_{name}_{dtype.name}", results, vmap_method="sequential")
     return target(*given, threads=np.int32(threads()), sizes=np.array(sizes))  # type: ignore[no-any-return]
 
 
@@ -268,8 +291,19 @@ def layer_bwd(residuals: Any, cotangents: Any) -> tuple[Any, ...]:
 layer.defvjp(layer_fwd, layer_bwd, symbolic_zeros=True)
 
 
+def varies(arrays: Any) -> bool:
+    """Return whether a shard_map says of any of the arrays that it differs between devices."""
+    kinds = [jax.typeof(array) for array in jax.tree.leaves(arrays)]
+    return any(getattr(getattr(kind, "mat", kind), "varying", getattr(kind, "vma", ())) for kind in kinds)
+
+
 def run_layer(x: Any, h0: Any, c0: Any, lengths: Any, resets: Any, of_directions: Any) -> tuple[Array, ...]:
-    """Do a layer, whose arrays fit together."""
-    lengths = None if lengths is None else jnp.asarray(lengths, jnp.int32)
-    resets = None if resets is None else jnp.asarray(resets)
-    return layer(x, h0, c0, lengths, resets, tuple(of_directions))  # type: ignore[no-any-return]
+    """Do a layer, whose arrays fit together.
+
+    Raises:
+        NotImplementedError: where a shard_map checks which arrays vary: it takes what ffi_call returns as not varying.
+    """
+    given = (x, h0, c0, lengths, resets, tuple(of_directions))
+    if varies(given):
+        raise NotImplementedError("native_lstm.jax in a shard_map needs check_vma=False")
+    return layer(*given)  # type: ignore[no-any-return]
