@@ -113,7 +113,11 @@ PRESETS = {
     "releases-jax": Preset(QUICK, TRAINED, 6, 4, ("torch_lstm", *OF_JAX)),
     "releases-torch": Preset(QUICK, TRAINED, 6, 4, ("torch_lstm", *OF_TORCH)),
     "cliffs": Preset(
-        CLIFFS, TRAINED, 4, 4, ("torch_lstm", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp", "flax_nnx")
+        CLIFFS,
+        TRAINED,
+        4,
+        4,
+        ("torch_lstm", "torch_cell", "torch_cpp", "jax_ffi", "jax_scan", "jax_scan_vjp", "flax_nnx"),
     ),
     # what people asked in issue trackers: docs/results.md has the answers
     "questions": Preset(

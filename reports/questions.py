@@ -149,14 +149,17 @@ def packed(data: Found) -> Sentences | None:
     took = f"{ratio('cost')(row)} times as long as with full rows, inference {ratio('cost')(called)} ({_when(row)})"
     at = f"At `{row.problem}`, training took {took}: the operator was {row.told}."
     said = [f"{word}.", at]
-    if other := data.at(row.problem, STEP, "jax_scan"):
-        said += [f"There, the training step of `jax_scan`, which masks, took {_ratio(other)} of `nn.LSTM`'s time."]
+    others = [other for name in ("torch_cpp", "jax_scan") if (other := data.at(row.problem, STEP, name))]
+    if others:
+        said += [f"There, the time of a training step ÷ `nn.LSTM`'s: {_took(others)}."]
+    if native := _first(data.costs, row.problem, STEP, "torch_cpp"):
+        said += [f"Over its own full rows, `torch_cpp` took {ratio('cost')(native)}."]
     if (short := _first(data.costs, f"{QUICK[0]}-var", STEP, "torch_lstm")) and short.cost < row.cost:
         said += [f"At `{short.problem}` it costs less: {ratio('cost')(short)} in training."]
     if word == "Yes":
         said += [
-            "Do not pack: in one direction, pad the rows, and take h from `output` at each row's end.",
-            "Or put rows of one length into a batch: that [costs less](#what-an-option-costs).",
+            "[Replace `nn.LSTM`](reference.md#use-one-in-your-program) by `native_lstm.LSTM` (`torch_cpp`).",
+            "Or do not pack: in one direction, pad the rows, and take h from `output` at each row's end.",
         ]
     return [*said, "The packed rows hold about half as many steps."]
 
@@ -195,7 +198,8 @@ def double(data: Found) -> Sentences | None:
         other += ["TensorFlow is not clearly faster."]
     took = f"{ratio('cost')(training)} times float32's time in training and {ratio('cost')(inference)} in inference"
     at = f"At `{FLOAT64}`, float64 took {took} ({_when(training)}): the operator was {training.told}."
-    return [f"{_word(training, 'cost')}.", at, "Use float32 where you can.", *other]
+    use = "Use float32 where you can, and where you can't, [`native_lstm`](reference.md#use-one-in-your-program)."
+    return [f"{_word(training, 'cost')}.", at, use, *other]
 
 
 def small(data: Found) -> Sentences | None:
@@ -212,7 +216,7 @@ def small(data: Found) -> Sentences | None:
         f"At `{SMALL}`, `nn.LSTM` took {_seconds(base)} for an inference ({_when(base)}).",
         f"The time of others ÷ that: {_took(others)}.",
         *without,
-        "`torch_cpp` can be [used in a program](reference.md#use-one-in-your-program).",
+        "[Use `native_lstm.LSTM`](reference.md#use-one-in-your-program), which is `torch_cpp`.",
     ]
 
 

@@ -42,24 +42,31 @@ def published(folder: Path = PUBLISHED) -> list[Report]:
     return [complete(run, run.folder.name) for run in today.in_order(runs)]
 
 
+OF_OPTIONS = ("torch_lstm", "torch_cpp", "jax_ffi")
+"""The columns of the table of options."""
+
+
 def options(reports: Sequence[Report]) -> str:
-    """Return, for each machine, a table of what each option costs nn.LSTM, and which operator ran."""
+    """Return a table for each machine: times with each option over nn.LSTM's without it, and nn.LSTM's operator."""
     said = []
-    head = ["option", "in the id", "training, ×", "operator", "inference, ×", "operator"]
+    modes = {STEP: "training", CALL: "inference"}
+    head = ["option", "in the id", *(f"{mode}, `{name}`" for mode in modes.values() for name in OF_OPTIONS), "operator"]
     for machine in composition.machines(reports):
         rows = questions.found(machine).costs.sort_values("cost", ascending=False, kind="stable")
-        rows = rows[(rows["implementation"] == "torch_lstm") & rows["problem"].str.startswith(QUICK[0])]
-        at: dict[Any, Any] = {(row.problem, row.mode): row for row in rows.itertuples(index=False)}
-        table = [
-            [option, problem.removeprefix(QUICK[0]), *_cost(at.get((problem, STEP))), *_cost(at.get((problem, CALL)))]
-            for problem, option in rows[["problem", "option"]].drop_duplicates().itertuples(index=False)
-        ]
+        rows = rows[rows["problem"].str.startswith(QUICK[0])]
+        at: dict[Any, Any] = {(row.problem, row.mode, row.implementation): row for row in rows.itertuples(index=False)}
+        table = []
+        mine = rows[rows["implementation"] == "torch_lstm"]
+        for problem, option in mine[["problem", "option"]].drop_duplicates().itertuples(index=False):
+            cells = [_over(at.get((problem, mode, name))) for mode in modes for name in OF_OPTIONS]
+            base = at.get((problem, STEP, "torch_lstm")) or at[problem, CALL, "torch_lstm"]
+            table.append([option, problem.removeprefix(QUICK[0]), *cells, base.told])
         said += [f"On {machine.label}:\n\n{markdown_table(table, head)}"] if table else []
     return "\n\n".join(said)
 
 
-def _cost(row: Any) -> tuple[str, str]:
-    return ("–", "–") if row is None else (f"{tables.ratio('cost')(row)}{age(row)}", row.told)
+def _over(row: Any) -> str:
+    return "–" if row is None else f"{tables.ratio('over')(row)}{age(row)}"
 
 
 def _of_other_runs(reports: Sequence[Report], rows: Sequence[Any]) -> Iterator[str]:

@@ -59,7 +59,8 @@ def operator(kernel: Any) -> str:
 def costs(report: Report) -> pd.DataFrame:
     """Return the row of each arm that has an option, with the ratio of its time to that without: cost, _low, _high.
 
-    Further columns: same, the problem without; option; without, the kernel there; and told, what became of it.
+    Further columns: over, _low, _high, the ratio to the baseline's time without; same, the problem without; option;
+    without, the kernel there; and told, what became of it.
 
     The two are benchmarks of their own, which do not take turns with each other. So a ratio is taken between the times
     of a replicate, and its interval is wider than that of a ratio inside a block.
@@ -72,10 +73,17 @@ def costs(report: Report) -> pd.DataFrame:
     both = seconds.merge(pairs, on="problem")
     both = both.merge(seconds, left_on=["same", *rest], right_on=["problem", *rest], suffixes=("", "_without"))
     if both.empty:
-        return sound.head(0).reindex(columns=[*sound.columns, "same", "option", "cost", "told"])
-    both = both.assign(log=np.log(both["seconds"] / both["seconds_without"]), round=both["run_id"])
+        return sound.head(0).reindex(columns=[*sound.columns, "same", "option", "cost", "over", "told"])
     known = lasting(report.run)
-    rows = sound.merge(intervals(both, [*ARM, "same", "option"], "cost", known.ratio if known else None), on=ARM)
+    lasts = known.ratio if known else None
+    both = both.assign(log=np.log(both["seconds"] / both["seconds_without"]), round=both["run_id"])
+    rows = sound.merge(intervals(both, [*ARM, "same", "option"], "cost", lasts), on=ARM)
+    of_all = [name for name in rest if name != "implementation"]
+    base = seconds[seconds["implementation"] == report.baseline].drop(columns="implementation")
+    base = base.rename(columns={"problem": "same", "seconds": "seconds_base"})
+    over = both.merge(base, on=["same", *of_all])
+    over = over.assign(log=np.log(over["seconds"] / over["seconds_base"]))
+    rows = rows.merge(intervals(over, ARM, "over", lasts), on=ARM, how="left")
     ran = sound[[*ARM, "kernel"]].rename(columns={"problem": "same", "kernel": "without"})
     rows = rows.merge(ran, on=["same", *(name for name in ARM if name != "problem")])
     now, before = rows["kernel"].map(operator), rows["without"].map(operator)
@@ -110,6 +118,7 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
             words_of("problem"),
             words_of("implementation"),
             Column("cost", "time, × without it [95 %]", ratio("cost")),
+            Column("over", f"÷ {report.baseline}'s time without it [95 %]", ratio("over")),
             Column("kernel", "the operator that took most time", word("kernel"), words=True),
             Column("told", "which is", word("told"), words=True),
         )

@@ -7,6 +7,7 @@ Calls run in processes of their own, so that a crash is a failure that names its
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import random
 import shutil
@@ -50,12 +51,12 @@ def run(first, count):
     wrong = 0
     for seed in range(first, first + count):
         case = Case(seed)
-        print(seed, case, flush=True)  # noqa: T201 - a crash leaves nothing else
+        print(seed, case, flush=True)
         try:
             case.check()
         except AssertionError as error:
             wrong += 1
-            print(f"seed {seed}, {case}: {str(error)[:300]}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"seed {seed}, {case}: {str(error)[:300]}", file=sys.stderr, flush=True)
     sys.exit(wrong > 0)
 
 
@@ -114,9 +115,8 @@ class Case:
         """Numbers in some layout of memory; a size of -1 is one too many for any machine."""
         if -1 in shape:
             return torch.zeros(1, dtype=self.dtype).expand(*(1 << 42 if size == -1 else size for size in shape))
-        layout = (
-            "plain" if plain else self.random.choice(["plain", "plain", "turned", "strided", "expanded", "negative"])
-        )
+        layouts = ["plain", "plain", "turned", "strided", "expanded", "negative"]
+        layout = "plain" if plain else self.random.choice(layouts)
         if layout == "turned":
             return torch.randn(*shape[::-1]).to(self.dtype).permute(*range(len(shape))[::-1])
         if layout == "strided":
@@ -150,20 +150,11 @@ class Case:
             sizes = choose([[3, 2, 1], [1, 2, 3], [3, 3, 0], [0], [], [2, -1], [5], [batch] * self.steps, [1 << 40]])
             count = choose([sum(sizes), sum(sizes) + 1, 0, 1]) if sum(sizes) < 1 << 40 else 3
             shape = choose([(max(count, 0), width)] * 4 + [(max(count, 0),), (2, 3, width)])
-            sizes = torch.tensor(sizes, dtype=choose([torch.int64] * 3 + [torch.int32]))
+            sizes = torch.tensor(sizes, dtype=choose([torch.int64] * 3 + [torch.float64]))
             order = choose([None, None, torch.arange(batch).flip(0), torch.full((3,), 99)])
             x = PackedSequence(self.drawn(*shape, plain=True), sizes, order, order)
         if self.kind == "lengths":
-            bad = [
-                [0] * batch,
-                [self.steps + 1] * batch,
-                lengths + [1],
-                [1.0] * batch,
-                "ab",
-                [True] * batch,
-                3,
-                [-1] * batch,
-            ]
+            bad = [[number] * batch for number in (0, -1, self.steps + 1, 1.0, True)] + [[*lengths, 1], "ab", 3]
             self.keywords["lengths"] = choose(bad) if wrong == "keyword" else choose([list, torch.tensor])(lengths)
         if self.kind == "resets":
             resets = torch.rand(x.shape[:2], device="cpu") < 0.4 if steps >= 0 else torch.ones(1, 1, dtype=torch.bool)
@@ -208,9 +199,8 @@ class Case:
             output, (h_n, c_n) = module(given, hx, **keywords)
             made = {"output": output.data if isinstance(output, PackedSequence) else output, "h_n": h_n, "c_n": c_n}
             if needs:
-                sum(
-                    (each * torch.sin(torch.arange(each.numel()).view(each.shape))).sum() for each in made.values()
-                ).backward()
+                waves = [torch.sin(torch.arange(each.numel()).view(each.shape)) for each in made.values()]
+                sum((each * wave).sum() for each, wave in zip(made.values(), waves, strict=True)).backward()
                 made |= {f"grad_{at}": each.grad for at, each in enumerate(needs)}
                 made |= {f"grad_{name}": each.grad for name, each in module.named_parameters() if each.requires_grad}
         made = {name: each for name, each in made.items() if each is not None}
@@ -226,10 +216,15 @@ class Case:
 
     def wanted(self, module):
         """What torch.nn.LSTM gives for these arguments; it has neither lengths nor resets."""
+        if isinstance(self.input, PackedSequence):
+            check_packed(module, self.input, self.hx)
         if not self.keywords:
             return self.called(module, {})
         inner = Steps(module) if self.kind == "resets" else Packed(module)
         return self.called(inner, self.keywords)
+
+    def own(self, module):
+        return self.called(module, self.keywords)
 
     def check(self):
         want = outcome(self.wanted, self.torch)
@@ -238,21 +233,17 @@ class Case:
             exact = copy.deepcopy(self)
             exact.dtype = torch.float64
             exact.input = self.input.to(torch.float64)
-            exact.hx = self.hx and tuple(each.double() for each in self.hx)
+            exact.hx = self.hx and tuple(each.double() if each.is_floating_point() else each for each in self.hx)
             want = {name: each.to(self.dtype) for name, each in exact.wanted(exact.torch.double()).items()}
-            assert {name: each.shape for name, each in want.items()} == {
-                name: each.shape for name, each in rounded.items()
-            }
+            assert [each.shape for each in want.values()] == [each.shape for each in rounded.values()]
         if self.way == "fork" and not isinstance(want, Exception) and not self.malformed:
             return self.check_in_child(want)
         if self.way == "threads" and not self.torch.dropout:
             with ThreadPoolExecutor(4) as pool:
                 modules = [copy.copy(self.ours) for _ in range(8)]
-                found = list(
-                    pool.map(lambda module: outcome(lambda each: self.called(each, self.keywords), module), modules)
-                )
+                found = list(pool.map(functools.partial(outcome, self.own), modules))
         else:
-            found = [outcome(lambda module: self.called(module, self.keywords), self.ours)]
+            found = [outcome(self.own, self.ours)]
         for got in found:
             self.compare(got, want)
         return None
@@ -276,7 +267,7 @@ class Case:
 
     def check_in_child(self, want):
         """Make the call in a forked process, after one in this process."""
-        self.compare(self.called(self.ours, self.keywords), want)
+        self.compare(self.own(self.ours), want)
         if not self.ours.path(self.input, self.hx, **self.keywords).native:
             return  # torch.nn.LSTM waits for its threads, which are not there
         child = os.fork()
@@ -284,7 +275,7 @@ class Case:
             signal.alarm(60)
             status = 1
             try:
-                self.compare(self.called(self.ours, self.keywords), want)
+                self.compare(self.own(self.ours), want)
                 status = 0
             finally:
                 os._exit(status)
@@ -303,7 +294,7 @@ def outcome(call, module):
     """What a call gives, or its exception."""
     try:
         return call(module)
-    except Exception as error:  # noqa: BLE001 - any is a refusal
+    except Exception as error:
         return error
 
 
@@ -314,6 +305,18 @@ def doubled(x):
 def leaf(x):
     """The same numbers in the same layout, as a tensor that gets a gradient."""
     return x.detach().requires_grad_()
+
+
+def check_packed(module, packed, hx):
+    """Raise where they do not fit: torch.nn.LSTM does not look, and then may crash or read beyond its arrays."""
+    rows = packed.batch_sizes
+    module.check_input(packed.data, rows)
+    if rows.dtype != torch.int64 or (rows < 1).any() or (rows.diff() > 0).any() or rows.sum() != len(packed.data):
+        raise ValueError("batch_sizes")
+    if hx is not None:
+        if len(hx) != 2:
+            raise ValueError("states")
+        module.check_forward_args(packed.data, hx, rows)
 
 
 class Around(nn.Module):
@@ -335,7 +338,7 @@ class Packed(Around):
         if x.dim() != 3 or max(lengths) > steps:
             raise ValueError("lengths")
         packed = pack_padded_sequence(x, torch.as_tensor(lengths), self.module.batch_first, enforce_sorted=False)
-        self.module.check_input(x, None)  # which is not done for packed rows
+        check_packed(self.module, packed, hx)
         output, states = self.module(packed, hx)
         return pad_packed_sequence(output, self.module.batch_first, total_length=steps)[0], states
 

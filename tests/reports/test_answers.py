@@ -89,7 +89,7 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     shown = {each.title: each for each in complete(save(tmp_path, rows)).shown}
     drawing, answer = shown[DRAWN], shown[COST]
     assert any(said.startswith("base") and "50.0" in said for said in drawing.said)  # the largest is drawn too
-    found = {(row[0], row[2]): (row[3][:4], row[5]) for row in cells(answer)}
+    found = {(row[0], row[2]): (row[3][:4], row[6]) for row in cells(answer)}
     assert {option: cost for (option, name), cost in found.items() if name == "base"} == {
         "unequal packed rows": ("50.0", "another, silently"),
         "projection to 1": ("3.00", "another, with a warning"),
@@ -97,6 +97,9 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
         "dropout, over 2 layers": ("1.10", "the same"),
     }
     assert {cost for (_, name), cost in found.items() if name == "other"} == {("1.00", "–")}, "only the baseline's"
+    over = {row[0]: row[4][:4] for row in cells(answer) if row[2] == "other"}
+    assert over["unequal packed rows"] == "2.00", "its time with the option over the baseline's without"
+    assert over["dropout, over 2 layers"] == "1.00"
     assert "With unequal packed rows, base takes 50.0 ×" in answer.sentence
     assert "2 of its 4" in answer.sentence
 
