@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._compile import _disable_dynamo
 from torch.nn.modules import rnn
 
 from .call import Answer, Asked, Call, Path
@@ -41,11 +43,16 @@ class LSTM(nn.LSTM):
         Raises:
             ValueError, RuntimeError: where torch.nn.LSTM does, or where lengths or resets do not fit.
         """
+        if "torch._dynamo" in sys.modules and not torch.compiler.is_exporting():
+            return untraced(self, input, hx, lengths, resets)  # type: ignore[no-any-return]
+        return self._call(input, hx, lengths, resets)
+
+    def _call(self, x: Any, hx: States | None, lengths: Any, resets: Tensor | None) -> tuple[Any, States]:
         call = checked_by_torch(Call(self, resets))
         if lengths is None:
-            return call(self, input, hx)  # type: ignore[no-any-return]
-        packing = Packing(input, lengths, self.batch_first)
-        output, states = call(self, packing.packed(input), hx)
+            return call(self, x, hx)  # type: ignore[no-any-return]
+        packing = Packing(x, lengths, self.batch_first)
+        output, states = call(self, packing.packed(x), hx)
         return packing.padded(output), states
 
     def path(
@@ -84,6 +91,10 @@ class LSTM(nn.LSTM):
         for name, parameter in self.named_parameters():
             setattr(plain, name, parameter)
         return plain.train(self.training)
+
+
+untraced = _disable_dynamo(LSTM._call)
+"""A call that torch.compile leaves out of its graph, as it does torch.nn.LSTM by default."""
 
 
 def checked_by_torch(call: Call) -> Any:

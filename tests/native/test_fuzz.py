@@ -316,7 +316,7 @@ def check_packed(module, packed, hx):
     if hx is not None:
         if len(hx) != 2:
             raise ValueError("states")
-        module.check_forward_args(packed.data, hx, rows)
+        module.check_forward_args(packed.data, module.permute_hidden(hx, packed.sorted_indices), rows)
 
 
 class Around(nn.Module):
@@ -338,7 +338,9 @@ class Packed(Around):
         if x.dim() != 3 or max(lengths) > steps:
             raise ValueError("lengths")
         packed = pack_padded_sequence(x, torch.as_tensor(lengths), self.module.batch_first, enforce_sorted=False)
-        check_packed(self.module, packed, hx)
+        if hx is not None and hx[1].dim() != 3:
+            raise RuntimeError("states")
+        check_packed(self.module, packed._replace(sorted_indices=None), hx)
         output, states = self.module(packed, hx)
         return pad_packed_sequence(output, self.module.batch_first, total_length=steps)[0], states
 
