@@ -48,7 +48,12 @@ template <typename S>
 void run_direction(const Forward<S>& io, const Shared<S>& shared, int direction, int p, int n, Meeting& meeting) {
   using T = Computed<S>;
   using E = Factor<S>;
-  const auto [steps, batch, input, hidden, projected, directions] = io.of;
+  const int64_t steps = io.of.steps;
+  const int64_t batch = io.of.batch;
+  const int64_t input = io.of.input;
+  const int64_t hidden = io.of.hidden;
+  const int64_t projected = io.of.projected;
+  const int64_t directions = io.of.directions;
   const Steps order{steps, shared.first, direction == 1};
   const Own<T> own(io.of, order, p, n);
   const Weights<S>& weights = io.weights[direction];
@@ -134,7 +139,9 @@ void run_direction(const Forward<S>& io, const Shared<S>& shared, int direction,
                     [&](int64_t, Vec<T>* sums) { load_row<T>(bias, WIDTH<T>, sums); },
                     [&](int64_t row, Vec<T>* sums) { store_row<T>(kept + row * WIDTH<T>, WIDTH<T>, sums); });
       }
-      for (const auto& [rows, h] : {std::pair{old, old_h}, std::pair{fresh, fresh_h}}) {
+      for (const bool goes_on : {true, false}) {
+        const Range rows = goes_on ? old : fresh;
+        const Readable<E> h = goes_on ? old_h : fresh_h;
         if (rows.size() == 0) continue;
         const int64_t first = rows.first;
         const T* const z = kept + (at + first - chunk_first) * WIDTH<T>;
@@ -301,7 +308,12 @@ template <typename S>
 void run_direction(const Backward<S>& io, const Shared<S>& shared, int direction, int p, int n, Meeting& meeting) {
   using T = Computed<S>;
   using E = Factor<S>;
-  const auto [steps, batch, input, hidden, projected, directions] = io.of;
+  const int64_t steps = io.of.steps;
+  const int64_t batch = io.of.batch;
+  const int64_t input = io.of.input;
+  const int64_t hidden = io.of.hidden;
+  const int64_t projected = io.of.projected;
+  const int64_t directions = io.of.directions;
   const Steps order{steps, shared.first, direction == 1};
   const Own<T> own(io.of, order, p, n);
   const Weights<S>& weights = io.weights[direction];
@@ -479,8 +491,9 @@ template <typename S> void find_before(const Backward<S>& io, const Shared<S>& s
     }
 }
 
-// Whether there are rows at each step, not more than at the one before, and as many in all as there should be.
+// Whether there are rows at each step, and not more than at the one before. Of how many there are in all, nothing is known.
 inline bool is_batch(const Sizes& of, const int64_t* rows) {
+  if (of.steps < 1 || of.batch < 1) return false;
   for (int64_t t = 0; rows && t < of.steps; ++t)
     if (rows[t] < 1 || rows[t] > (t ? rows[t - 1] : of.batch)) return false;
   return !rows || rows[0] == of.batch;
@@ -497,14 +510,21 @@ template <typename IO, typename InThreads> void run(const IO& io, int threads, I
   shared.gates = scratch<Between<S>, SHARED_GATES>(IO::shared_gates(io.of, order.all()));
   shared.h = scratch<T, SHARED_H>(IO::shared_h(io.of, order.all()));
   shared.before = scratch<const S*, BEFORE>(std::is_same_v<IO, Backward<S>> ? order.all() : 0);
+  std::atomic<bool> failed{false};
   in_threads(useful_threads<T>(io.of, order, threads), [&](int p, int n, Meeting& meeting) {
-    for (int direction = 0; direction < io.of.directions; ++direction) {
-      if (p == 0) find_before(io, shared, direction);
-      run_direction(io, shared, direction, p, n, meeting);
-      if (std::is_same_v<Factor<S>, Pair> && tiles_allowed()) release_tiles();
-      if (direction + 1 < io.of.directions) meeting.wait(n);
+    try {
+      for (int direction = 0; direction < io.of.directions; ++direction) {
+        if (p == 0) find_before(io, shared, direction);
+        run_direction(io, shared, direction, p, n, meeting);
+        if (std::is_same_v<Factor<S>, Pair> && tiles_allowed()) release_tiles();
+        if (direction + 1 < io.of.directions) meeting.wait(n);
+      }
+    } catch (const std::bad_alloc&) {
+      failed = true;
+      meeting.end();
     }
   });
+  if (failed) throw std::bad_alloc();
 }
 
 }  // namespace lstm

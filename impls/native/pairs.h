@@ -86,12 +86,14 @@ inline void shape_tiles(int64_t rows) {
     shapes.bytes[tile] = TILE * sizeof(Pair);
     shapes.rows[tile] = tile < 5 ? rows : TILE;
   }
+  asm volatile("" : : "r"(&shapes) : "memory");  // the compiler does not know that it is read
   _tile_loadconfig(&shapes);
 }
 
 // The products of up to TILE rows of pairs with a panel: WIDTH sums of each row.
 inline void tile_products(const Pair* rows, int64_t stride, const Pair* panel, int64_t depth, float* sums) {
   constexpr int64_t BYTES_OF_PANEL = WIDTH<Pair> * sizeof(Pair);
+  asm volatile("" : : : "memory");  // nor that rows and panels are
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);

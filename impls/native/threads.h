@@ -24,19 +24,26 @@ inline void relax() {
 // Where n threads wait for each other. The others are microseconds away, so a thread spins, and yields only after long.
 class Meeting {
  public:
+  // Throws bad_alloc where another thread ended it, since it found no memory.
   void wait(int n) {
     if (n == 1) return;
     const int64_t all = (arrived_.fetch_add(1, std::memory_order_acq_rel) / n + 1) * n;
-    for (int spins = 0; arrived_.load(std::memory_order_acquire) < all; ++spins)
+    for (int64_t spins = 0; arrived_.load(std::memory_order_acquire) < all; ++spins) {
+      if (ended_.load(std::memory_order_relaxed)) throw std::bad_alloc();
       if (spins < 1024)
         relax();
       else
         sched_yield();
+    }
   }
+
+  void end() { ended_.store(true, std::memory_order_relaxed); }
 
  private:
   alignas(64) std::atomic<int64_t> arrived_{0};
+  std::atomic<bool> ended_{false};
 };
+
 // The parts of a thread's memory. Of several threads, the calling one has what is shared.
 enum Part {
   INPUTS,

@@ -81,7 +81,7 @@ inline Short narrow(Vec<float> value, Half) {
 #else
   Short bits;
   for (int lane = 0; lane < LANES<float>; ++lane) {
-    const _Float16 half = value[lane];
+    const _Float16 half = static_cast<_Float16>(value[lane]);
     uint16_t to;
     std::memcpy(&to, &half, sizeof(to));
     bits[lane] = to;
