@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import _VF, Tensor
+from torch.autograd import forward_ad
 
 from . import compiling
 
@@ -24,9 +26,9 @@ STORED = {torch.float32: "Float", torch.float64: "Double", torch.float16: "Half"
 """The dtypes, and what lstm.h calls them."""
 KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 """The weights of a direction, in the order of lstm.h."""
-NO_MEMORY, NO_BATCH = 1, 2
-"""What lstm.h returns besides 0."""
-WRONG_ROWS = "batch_sizes must be positive, must not grow, and must add up to the number of rows"
+forked: list[int] = []
+"""Not empty in a process that was forked: it has none of its parent's threads, and OpenMP would wait for them."""
+os.register_at_fork(after_in_child=lambda: forked.append(os.getpid()))
 
 
 def options(dtype: torch.dtype, autocast: bool = False) -> list[str]:
@@ -64,17 +66,14 @@ class Layer:
 
         Raises:
             MemoryError: where there is not enough.
-            ValueError: where the rows are no batch_sizes of a PackedSequence.
         """
         values = [self.steps, self.batch, self.input, self.hidden, self.projected, self.directions]
         arrays = (self.rows, self.resets, *tensors)
         values += [0 if tensor is None else tensor.data_ptr() for tensor in arrays]
         struct = (ctypes.c_int64 * len(values))(*values)
-        failed = function(name, dtype, self.autocast)(struct, torch.get_num_threads())
-        if failed == NO_MEMORY:
+        threads = 1 if forked else torch.get_num_threads()
+        if function(name, dtype, self.autocast)(struct, threads):
             raise MemoryError(f"not enough memory for an LSTM of {self.steps} steps and {self.batch} rows")
-        if failed == NO_BATCH:
-            raise ValueError(WRONG_ROWS)
 
 
 def of_directions(weights: Sequence[Tensor | None], directions: int) -> list[Tensor | None]:
@@ -119,10 +118,11 @@ class Function(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """Return the gradients of everything; as a graph of PyTorch's own operators where one is wanted."""
+        """Return the gradients of everything; by PyTorch's own operators where more than numbers are wanted."""
         given, kept = ctx.saved_tensors[:-4], ctx.saved_tensors[-4:]
         needed = ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled():  # create_graph=True
+        batched = any(tensor is not None and not torch._C._has_storage(tensor) for tensor in cotangents)
+        if torch.is_grad_enabled() or batched or forward_ad._current_level >= 0:
             return None, *again(ctx.layer, given, needed, cotangents)
         return None, *gradients(ctx.layer, given, kept, needed, cotangents)
 
@@ -145,7 +145,7 @@ def gradients(
         own = d_weights[at : at + len(KINDS)]
         if any(each is not None for each in own):  # lstm.h makes all of a direction's, or none
             own = [None if each is None else torch.empty_like(each) for each in weights[at : at + len(KINDS)]]
-            own[3] = own[2]
+            own[3] = None
         d_weights[at : at + len(KINDS)] = own
         of_weights += [own[0], own[1], own[2], own[4]]
     dense = [None if tensor is None else ready(tensor) for tensor in cotangents]
@@ -153,51 +153,59 @@ def gradients(
     used = of_directions(weights, layer.directions)
     arrays = [*dense, *given[:3], *kept, *used, *made[:3], *of_weights, *unused]
     layer.call("backward", given[0].dtype, arrays)  # type: ignore[union-attr]
+    for at in range(0, len(weights), len(KINDS)):
+        d_bias = d_weights[at + 2]
+        d_weights[at + 3] = None if d_bias is None else d_bias.clone()  # both biases have the same gradient
     return [*made[:3], *d_weights]
 
 
 def again(
     layer: Layer, given: Sequence[Any], needed: Sequence[bool], cotangents: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
-    """Return the gradients by PyTorch's own LSTM, with a graph through which they can be differentiated again.
+    """Return the gradients by PyTorch's own LSTM: they can be differentiated again, and cotangents may be batched.
 
     Raises:
         RuntimeError: where there are resets, which PyTorch's LSTM has not.
     """
     if layer.resets is not None:
-        raise RuntimeError("native_lstm: gradients of gradients are not there with resets")
-    x, h0, c0, *weights = given
-    there = [each for each in weights if each is not None]
-    has_bias = weights[2] is not None
-    both = layer.directions == 2
-    if layer.rows is None:
-        output, h_n, c_n = _VF.lstm(x, (h0, c0), there, has_bias, 1, 0.0, True, both, False)
-    else:
-        output, h_n, c_n = _VF.lstm(x, layer.rows, (h0, c0), there, has_bias, 1, 0.0, True, both)
-    used = [
-        (made, cotangent)
-        for made, cotangent in zip((output, h_n, c_n), cotangents, strict=True)
-        if cotangent is not None
-    ]
-    wanted = [tensor for tensor, need in zip(given, needed, strict=True) if need]
-    outputs, of_outputs = zip(*used, strict=True)
-    found = iter(torch.autograd.grad(outputs, wanted, of_outputs, create_graph=True, allow_unused=True))
-    return [next(found) if need else None for need in needed]
+        raise RuntimeError("native_lstm: with resets there are no gradients of gradients, and none that are batched")
+    used = [at for at, cotangent in enumerate(cotangents) if cotangent is not None]
+    if not used:
+        return [None] * len(given)
+    keeps_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        own: list[Any] = []
+        for tensor, need in zip(given, needed, strict=True):
+            if tensor is None:
+                own.append(None)
+            elif keeps_graph:  # a node of its own, even where two are one tensor, or one depends on another
+                own.append(tensor.view_as(tensor))
+            else:
+                own.append(tensor.detach().requires_grad_(need))
+        x, h0, c0, *weights = own
+        options = (weights[2] is not None, 1, 0.0, True, layer.directions == 2)
+        there = [each for each in weights if each is not None]
+        if layer.rows is None:
+            made = _VF.lstm(x, (h0, c0), there, *options, False)
+        else:
+            made = _VF.lstm(x, layer.rows, (h0, c0), there, *options)
+    wanted = [each for each, need in zip(own, needed, strict=True) if need]
+    outputs = [made[at] for at in used]
+    of_outputs = [cotangents[at] for at in used]
+    found = torch.autograd.grad(outputs, wanted, of_outputs, create_graph=keeps_graph, allow_unused=True)
+    each_found = iter(found)
+    return [next(each_found) if need else None for need in needed]
 
 
 def ready(tensor: Tensor) -> Tensor:
     """Return a tensor whose memory holds its numbers, one after the other."""
-    return tensor.contiguous() if not tensor.is_neg() else tensor.resolve_neg().contiguous()
+    if tensor.is_neg() or tensor._is_zerotensor():
+        tensor = tensor.clone()
+    return tensor.contiguous()
 
 
 def run(layer: Layer, x: Tensor, h0: Tensor, c0: Tensor, weights: Sequence[Tensor | None]) -> Sequence[Tensor]:
-    """Return output (…, D·P), h_n (D, B, P) and c_n (D, B, H) of a layer; arguments as those of `forward`.
-
-    Raises:
-        ValueError: where the rows are no batch_sizes of a PackedSequence.
-    """
-    if layer.rows is not None and int(layer.rows.sum()) != len(x):
-        raise ValueError(WRONG_ROWS)
+    """Return output (…, D·P), h_n (D, B, P) and c_n (D, B, H) of a layer; arguments as those of `forward`."""
     given = [None if each is None else ready(each) for each in (x, h0, c0, *weights)]
     if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in given):
         return Function.apply(layer, *given)  # type: ignore[no-any-return, no-untyped-call]

@@ -12,8 +12,11 @@ import torch
 from torch import _VF, Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._device import DeviceContext
 
 from . import autograd
+from .fitting import check, misfit
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,18 @@ class Call:
     def refused(
         self, x: Tensor, rows: Tensor | None, states: Sequence[Tensor], weights: Sequence[Tensor]
     ) -> str | None:
-        """Return why lstm.h is not used for a call, or None."""
-        return (
-            in_use()
-            or not_taken([x, *states, *weights, *([] if rows is None else [rows])])
-            or ("the batch is empty" if x.numel() == 0 else None)
-            or self.refused_resets(x, rows)
-            or no_library(*kind_of(x))
-        )
+        """Return why lstm.h is not used for a call, or None.
+
+        Raises:
+            RuntimeError: for tensors that fit no LSTM.
+        """
+        refused = in_use() or not_taken([x, *states, *weights])
+        if refused:
+            return refused
+        check(self.module, x, rows, states)
+        if x.numel() == 0:
+            return "the batch is empty"
+        return misfit(self.module, weights) or self.refused_resets(x, rows) or no_library(*kind_of(x))
 
     def refused_resets(self, x: Tensor, rows: Tensor | None) -> str | None:
         """Return what is wrong with resets, or None."""
@@ -71,8 +78,11 @@ class Call:
             return None
         if rows is not None or self.module.bidirectional:
             return "resets go with one direction, and with rows that are all of one length"
+        wanted = f"resets must be a dense bool tensor on the CPU, of shape {tuple(x.shape[:2])}"
+        if type(self.resets) is not Tensor or self.resets.layout != torch.strided:
+            return wanted
         if self.resets.dtype != torch.bool or self.resets.device.type != "cpu" or self.resets.shape != x.shape[:2]:
-            return f"resets must be a bool tensor on the CPU, of shape {tuple(x.shape[:2])}"
+            return wanted
         return None
 
     def computed(
@@ -169,7 +179,8 @@ def in_use() -> str | None:
         return "torch.compile or torch.export traces it"
     if torch._C._are_functorch_transforms_active():
         return "torch.func transforms it"
-    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
+    modes = _get_current_function_mode_stack() if torch._C._len_torch_function_stack() else []
+    if torch._C._len_torch_dispatch_stack() or not all(isinstance(mode, DeviceContext) for mode in modes):
         return "a mode of PyTorch looks at its operators"
     if forward_ad._current_level >= 0:
         return "forward-mode differentiation is on"
@@ -184,14 +195,17 @@ def not_taken(tensors: Sequence[Tensor]) -> str | None:
             return f"it has a {type(tensor).__name__}"
         if tensor.device.type != "cpu":
             return f"it is on {tensor.device}"
-        if tensor.layout != torch.strided:
-            return f"it has a tensor that is {tensor.layout}"
-    allowed = autograd.STORED if torch.is_autocast_enabled("cpu") else {x.dtype}
-    for dtype in [tensor.dtype for tensor in tensors if tensor.dtype != torch.int64]:
-        if dtype not in autograd.STORED:
-            return f"it has tensors of {dtype}"
-        if dtype not in allowed:
-            return f"it has tensors of {x.dtype} and {dtype}"
+        if tensor.layout != torch.strided or tensor._is_zerotensor():
+            return "it has a tensor that is not dense"
+        if tensor.numel() and not tensor.data_ptr():
+            return "it has a tensor without memory"
+    if torch.is_autocast_enabled("cpu"):
+        allowed = {torch.float32, torch.float16, torch.bfloat16}
+    else:
+        allowed = {x.dtype} & set(autograd.STORED)
+    for tensor in tensors:
+        if tensor.dtype not in allowed:
+            return f"it has tensors of {x.dtype} and {tensor.dtype}"
     return None
 
 

@@ -491,14 +491,6 @@ template <typename S> void find_before(const Backward<S>& io, const Shared<S>& s
     }
 }
 
-// Whether there are rows at each step, and not more than at the one before. Of how many there are in all, nothing is known.
-inline bool is_batch(const Sizes& of, const int64_t* rows) {
-  if (of.steps < 1 || of.batch < 1) return false;
-  for (int64_t t = 0; rows && t < of.steps; ++t)
-    if (rows[t] < 1 || rows[t] > (t ? rows[t - 1] : of.batch)) return false;
-  return !rows || rows[0] == of.batch;
-}
-
 // Do a call with threads that the caller starts: in_threads(number, body) has `number` of them call body(p, n, meeting).
 template <typename IO, typename InThreads> void run(const IO& io, int threads, InThreads in_threads) {
   using S = typename IO::Stored;

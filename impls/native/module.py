@@ -51,9 +51,20 @@ class LSTM(nn.LSTM):
         call = checked_by_torch(Call(self, resets))
         if lengths is None:
             return call(self, x, hx)  # type: ignore[no-any-return]
-        packing = Packing(x, lengths, self.batch_first)
+        packing = self._packing(x, hx, lengths)
         output, states = call(self, packing.packed(x), hx)
         return packing.padded(output), states
+
+    def _packing(self, x: Any, hx: States | None, lengths: Any) -> Packing:
+        """Return where padded rows go, after the checks that torch.nn.LSTM makes of a batch."""
+        packing = Packing(x, lengths, self.batch_first)
+        if hx is None:
+            self.check_input(x, None)
+        elif len(hx) != 2 or any(state.dim() != 3 for state in hx):
+            raise RuntimeError("with lengths, hx must be two 3-D tensors")
+        else:
+            self.check_forward_args(x, hx, None)  # type: ignore[no-untyped-call]
+        return packing
 
     def path(
         self,
@@ -68,7 +79,7 @@ class LSTM(nn.LSTM):
         Raises:
             ValueError, RuntimeError: where the call itself would.
         """
-        x = input if lengths is None else Packing(input, lengths, self.batch_first).packed(input)
+        x = input if lengths is None else self._packing(input, hx, lengths).packed(input)
         try:
             checked_by_torch(Asked(self, resets))(self, x, hx)
         except Answer as answer:

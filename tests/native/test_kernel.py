@@ -116,12 +116,3 @@ def test_the_gates_are_precise_however_small_or_large_a_number_is(dtype, most):
         got = gates[0, :, 0, column].double().numpy()
         assert np.abs(got - want).max() <= most
         assert (np.abs(got - want) <= most * np.abs(want) + 1e-300).all()
-
-
-@pytest.mark.parametrize("rows", [[3, 4], [3, 0], [2, 1], [4, -1], [3, 2]])
-def test_rows_that_are_no_batch_are_refused(rows):
-    """Otherwise it would read beyond the end of x."""
-    layer = autograd.Layer(2, 3, 4, 5, 0, 1, torch.tensor(rows), None)
-    weights = [torch.zeros(20, 4), torch.zeros(20, 5), None, None, None]
-    with pytest.raises(ValueError, match="batch_sizes"):
-        autograd.run(layer, torch.zeros(3, 4), torch.zeros(1, 3, 5), torch.zeros(1, 3, 5), weights)

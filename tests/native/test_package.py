@@ -30,7 +30,10 @@ def python(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("file", "said"),
-    [("packed_lstm.py", "native_lstm: float32 on the CPU\n17 tensors agree"), ("packed_lstm_jax.py", "17 arrays agree")],
+    [
+        ("packed_lstm.py", "native_lstm: float32 on the CPU\n17 tensors agree"),
+        ("packed_lstm_jax.py", "17 arrays agree"),
+    ],
 )
 def test_a_program_of_the_documents_runs_with_it(python, file, said):
     done = python(f"import runpy; runpy.run_path({str(ROOT / 'docs' / file)!r}, run_name='__main__')")
