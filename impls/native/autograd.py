@@ -1,8 +1,8 @@
 """A layer of an LSTM by lstm.h, as a torch.autograd.Function.
 
-Rows are packed as in a PackedSequence: x is (N, I), and `rows` (T,) tells how many of them each step has. Where each
-has the whole batch, x is (T, B, I). T, B, I, H, P, D: steps, batch, input_size, hidden_size, the width of h (proj_size,
-or H without a projection), directions.
+Rows may be packed as in a PackedSequence: x is (N, I), and `rows` (T,) tells how many of them each step has. Otherwise
+x is (T, B, I), and rows may have lengths. T, B, I, H, P, D: steps, batch, input_size, hidden_size, the width of h
+(proj_size, or H without a projection), directions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import _VF, Tensor
 from torch.autograd import forward_ad
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from . import compiling
 
@@ -46,7 +47,8 @@ def function(name: str, dtype: torch.dtype, autocast: bool = False) -> Any:
 class Layer:
     """The sizes of a layer, and which rows it has.
 
-    rows: (T,) int64, how many rows each step has, largest first; None where each has the whole batch.
+    rows: (T,) int64, how many packed rows each step has, largest first; None where x is (T, B, I).
+    lengths: (B,) int32, of the rows of x (T, B, I), each from 1 to T; None where all are T.
     resets: (N,) bool, where a row's h and c are 0 before its step; or None.
     autocast: whether products are of bfloat16.
     """
@@ -58,6 +60,7 @@ class Layer:
     projected: int
     directions: int
     rows: Tensor | None
+    lengths: Tensor | None
     resets: Tensor | None
     autocast: bool = False
 
@@ -68,7 +71,7 @@ class Layer:
             MemoryError: where there is not enough.
         """
         values = [self.steps, self.batch, self.input, self.hidden, self.projected, self.directions]
-        arrays = (self.rows, self.resets, *tensors)
+        arrays = (self.rows, self.lengths, self.resets, *tensors)
         values += [0 if tensor is None else tensor.data_ptr() for tensor in arrays]
         struct = (ctypes.c_int64 * len(values))(*values)
         threads = 1 if forked else torch.get_num_threads()
@@ -185,16 +188,37 @@ def again(
         x, h0, c0, *weights = own
         options = (weights[2] is not None, 1, 0.0, True, layer.directions == 2)
         there = [each for each in weights if each is not None]
-        if layer.rows is None:
-            made = _VF.lstm(x, (h0, c0), there, *options, False)
-        else:
-            made = _VF.lstm(x, layer.rows, (h0, c0), there, *options)
+        made = by_torch(x, layer.rows, layer.lengths, (h0, c0), there, *options)
     wanted = [each for each, need in zip(own, needed, strict=True) if need]
     outputs = [made[at] for at in used]
     of_outputs = [cotangents[at] for at in used]
     found = torch.autograd.grad(outputs, wanted, of_outputs, create_graph=keeps_graph, allow_unused=True)
     each_found = iter(found)
     return [next(each_found) if need else None for need in needed]
+
+
+def by_torch(x: Tensor, rows: Tensor | None, lengths: Tensor | None, states: Any, *options: Any) -> Sequence[Tensor]:
+    """Return output, h_n and c_n by PyTorch's own LSTM.
+
+    Args:
+        x: (T, B, I), or packed rows (N, I).
+        rows: as of Layer.
+        lengths: as of Layer.
+        states: h0 and c0.
+        options: torch._VF.lstm's other arguments, without batch_first.
+    """
+    by_operator: Any = _VF.lstm
+    if rows is not None:
+        return by_operator(x, rows, states, *options)  # type: ignore[no-any-return]
+    if lengths is None:
+        return by_operator(x, states, *options, False)  # type: ignore[no-any-return]
+    packed = pack_padded_sequence(x, lengths.long(), enforce_sorted=False)
+    assert packed.sorted_indices is not None
+    assert packed.unsorted_indices is not None
+    ordered = [state.index_select(1, packed.sorted_indices) for state in states]
+    output, *last = by_operator(packed.data, packed.batch_sizes, ordered, *options)
+    padded, _ = pad_packed_sequence(packed._replace(data=output), total_length=len(x))
+    return padded, *[state.index_select(1, packed.unsorted_indices) for state in last]
 
 
 def ready(tensor: Tensor) -> Tensor:

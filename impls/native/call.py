@@ -35,11 +35,13 @@ class Call:
 
     Args:
         module: the torch.nn.LSTM.
+        lengths: as checked_lengths returns them.
         resets: as of native_lstm.LSTM.
     """
 
-    def __init__(self, module: nn.LSTM, resets: Tensor | None) -> None:
+    def __init__(self, module: nn.LSTM, lengths: Tensor | None, resets: Tensor | None) -> None:
         self.module = module
+        self.lengths = lengths
         self.resets = resets
 
     def lstm(self, *given: Any) -> Sequence[Tensor]:
@@ -54,7 +56,12 @@ class Call:
             return self.computed(*arguments)
         if self.resets is not None:
             raise RuntimeError(f"native_lstm: torch.nn.LSTM has no resets, and {refused}")
-        return _VF.lstm(*given)  # type: ignore[no-any-return]
+        if self.lengths is None:
+            return _VF.lstm(*given)  # type: ignore[no-any-return]
+        x, states, *options, batch_first = given
+        x = x.transpose(0, 1) if batch_first else x
+        output, *last = autograd.by_torch(x, None, self.lengths, states, *options)
+        return (output.transpose(0, 1) if batch_first else output, *last)
 
     def refused(
         self, x: Tensor, rows: Tensor | None, states: Sequence[Tensor], weights: Sequence[Tensor]
@@ -76,7 +83,7 @@ class Call:
         """Return what is wrong with resets, or None."""
         if self.resets is None:
             return None
-        if rows is not None or self.module.bidirectional:
+        if rows is not None or self.lengths is not None or self.module.bidirectional:
             return "resets go with one direction, and with rows that are all of one length"
         wanted = f"resets must be a dense bool tensor on the CPU, of shape {tuple(x.shape[:2])}"
         if type(self.resets) is not Tensor or self.resets.layout != torch.strided:
@@ -114,7 +121,7 @@ class Call:
                 own = slice(number * directions, (number + 1) * directions)
                 h, c = h0[own], c0[own]
             sizes = (steps, h.shape[1], x.shape[-1], c.shape[2], projected, directions)
-            layer = autograd.Layer(*sizes, rows, resets, autocast)
+            layer = autograd.Layer(*sizes, rows, self.lengths, resets, autocast)
             x, h_n, c_n = autograd.run(layer, x, h, c, each[number * of_a_layer : (number + 1) * of_a_layer])
             last_h.append(h_n)
             last_c.append(c_n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,25 @@ def check_rows(rows: Tensor, number: int) -> None:
     whole = rows.dtype == torch.int64 and rows.dim() == 1 and len(rows) > 0
     if not whole or int(rows[-1]) < 1 or int(rows.sum()) != number or bool((rows.diff() > 0).any()):
         raise RuntimeError(f"batch_sizes must be positive, must not grow, and must add up to {number}")
+
+
+def checked_lengths(lengths: Any, x: Any, batch_first: bool) -> Tensor | None:
+    """Return lengths as int32 (B,), or None of None.
+
+    Raises:
+        ValueError: where they are no whole numbers from 1 to the number of steps, one for each row of a batch.
+    """
+    if lengths is None:
+        return None
+    if not isinstance(x, Tensor) or x.dim() != 3:
+        raise ValueError("lengths go with a batch of sequences, such as (T, B, I)")
+    steps, batch = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
+    lengths = torch.as_tensor(lengths, device="cpu")
+    if lengths.shape != (batch,) or lengths.dtype not in (torch.int64, torch.int32, torch.int16, torch.uint8):
+        raise ValueError(f"lengths must be {batch} whole numbers, one for each row")
+    if batch == 0 or int(lengths.min()) < 1 or int(lengths.max()) > steps:
+        raise ValueError(f"lengths must be from 1 to the number of steps, {steps}")
+    return lengths.to(torch.int32).contiguous()
 
 
 def misfit(module: nn.LSTM, weights: Sequence[Tensor]) -> str | None:

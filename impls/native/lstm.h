@@ -16,7 +16,7 @@
 
 #include <initializer_list>
 
-#include "layout.h"
+#include "padded.h"
 
 namespace lstm {
 
@@ -24,7 +24,8 @@ namespace lstm {
 template <typename S> struct Forward {
   using Stored = S;
   Sizes of;
-  const int64_t* rows;          // (T), or null where all steps have B
+  const int64_t* rows;          // (T) of packed rows, or null
+  const int32_t* lengths;       // (B) of padded rows, or null: x, output and cotangents are then (T, B, …)
   const uint8_t* resets;        // (N) or null: where a row's h and c are 0 before the step
   const S *x, *h0, *c0;         // (N, I), (D, B, P), (D, B, H)
   Weights<S> weights[2];
@@ -199,6 +200,7 @@ template <typename S> struct Backward {
   using Stored = S;
   Sizes of;
   const int64_t* rows;                // as of Forward
+  const int32_t* lengths;             // as of Forward
   const uint8_t* resets;              // as of Forward
   const S *d_output, *d_h_n, *d_c_n;  // (N, D·P), (D, B, P), (D, B, H); null where they are 0
   const S *x, *h0, *c0, *output, *gates, *all_c, *whole;  // as of Forward
@@ -491,8 +493,43 @@ template <typename S> void find_before(const Backward<S>& io, const Shared<S>& s
     }
 }
 
-// Do a call with threads that the caller starts: in_threads(number, body) has `number` of them call body(p, n, meeting).
-template <typename IO, typename InThreads> void run(const IO& io, int threads, InThreads in_threads) {
+// The same call with packed copies of its arrays.
+template <typename S> Forward<S> packed(const Forward<S>& io, const Order& order, Copies<S>& copies) {
+  const int64_t state = io.of.state();
+  Forward<S> made = io;
+  made.of.steps = order.steps();
+  made.rows = order.rows();
+  made.x = copies.packed(io.x, io.of.input);
+  made.h0 = copies.sorted(io.h0, state);
+  made.c0 = copies.sorted(io.c0, io.of.hidden);
+  made.output = copies.to_pad(io.output, io.of.directions * state);
+  made.h_n = copies.to_unsort(io.h_n, state);
+  made.c_n = copies.to_unsort(io.c_n, io.of.hidden);
+  return made;
+}
+
+template <typename S> Backward<S> packed(const Backward<S>& io, const Order& order, Copies<S>& copies) {
+  const int64_t state = io.of.state();
+  const int64_t width = io.of.directions * state;
+  Backward<S> made = io;
+  made.of.steps = order.steps();
+  made.rows = order.rows();
+  made.d_output = copies.packed(io.d_output, width);
+  made.d_h_n = copies.sorted(io.d_h_n, state);
+  made.d_c_n = copies.sorted(io.d_c_n, io.of.hidden);
+  made.x = copies.packed(io.x, io.of.input);
+  made.h0 = copies.sorted(io.h0, state);
+  made.c0 = copies.sorted(io.c0, io.of.hidden);
+  made.output = copies.packed(io.output, width);
+  made.d_x = copies.to_pad(io.d_x, io.of.input);
+  made.d_h0 = copies.to_unsort(io.d_h0, state);
+  made.d_c0 = copies.to_unsort(io.d_c0, io.of.hidden);
+  return made;
+}
+
+// Do a call on packed rows, with what threads do before and after it.
+template <typename IO, typename InThreads, typename Before, typename After>
+void run_packed(const IO& io, int threads, InThreads in_threads, Before before, After after) {
   using S = typename IO::Stored;
   using T = Computed<S>;
   Shared<S> shared;
@@ -505,18 +542,41 @@ template <typename IO, typename InThreads> void run(const IO& io, int threads, I
   std::atomic<bool> failed{false};
   in_threads(useful_threads<T>(io.of, order, threads), [&](int p, int n, Meeting& meeting) {
     try {
+      before(p, n, meeting);
       for (int direction = 0; direction < io.of.directions; ++direction) {
         if (p == 0) find_before(io, shared, direction);
         run_direction(io, shared, direction, p, n, meeting);
         if (std::is_same_v<Factor<S>, Pair> && tiles_allowed()) release_tiles();
         if (direction + 1 < io.of.directions) meeting.wait(n);
       }
+      after(p, n, meeting);
     } catch (const std::bad_alloc&) {
       failed = true;
       meeting.end();
     }
   });
   if (failed) throw std::bad_alloc();
+}
+
+// Do a call with threads that the caller starts: in_threads(number, body) has `number` of them call body(p, n, meeting).
+template <typename IO, typename InThreads> void run(const IO& io, int threads, InThreads in_threads) {
+  if (!io.lengths) {
+    const auto nothing = [](int, int, Meeting&) {};
+    return run_packed(io, threads, in_threads, nothing, nothing);
+  }
+  const Order order(io.of, io.lengths);
+  const int64_t of_steps = io.of.input + io.of.directions * io.of.state();
+  const int64_t of_states = io.of.directions * io.of.batch * (io.of.state() + io.of.hidden);
+  Copies<typename IO::Stored> copies(io.of, order, 2 * order.all() * of_steps + 3 * of_states);
+  const auto before = [&](int p, int n, Meeting& meeting) {
+    copies.before(p, n);
+    meeting.wait(n);
+  };
+  const auto after = [&](int p, int n, Meeting& meeting) {
+    meeting.wait(n);
+    copies.after(p, n);
+  };
+  run_packed(packed(io, order, copies), threads, in_threads, before, after);
 }
 
 }  // namespace lstm

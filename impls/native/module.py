@@ -12,7 +12,7 @@ from torch._compile import _disable_dynamo
 from torch.nn.modules import rnn
 
 from .call import Answer, Asked, Call, Path
-from .packing import Packing
+from .fitting import checked_lengths
 
 States = tuple[Tensor, Tensor]
 
@@ -48,23 +48,8 @@ class LSTM(nn.LSTM):
         return self._call(input, hx, lengths, resets)
 
     def _call(self, x: Any, hx: States | None, lengths: Any, resets: Tensor | None) -> tuple[Any, States]:
-        call = checked_by_torch(Call(self, resets))
-        if lengths is None:
-            return call(self, x, hx)  # type: ignore[no-any-return]
-        packing = self._packing(x, hx, lengths)
-        output, states = call(self, packing.packed(x), hx)
-        return packing.padded(output), states
-
-    def _packing(self, x: Any, hx: States | None, lengths: Any) -> Packing:
-        """Return where padded rows go, after the checks that torch.nn.LSTM makes of a batch."""
-        packing = Packing(x, lengths, self.batch_first)
-        if hx is None:
-            self.check_input(x, None)
-        elif len(hx) != 2 or any(state.dim() != 3 for state in hx):
-            raise RuntimeError("with lengths, hx must be two 3-D tensors")
-        else:
-            self.check_forward_args(x, hx, None)  # type: ignore[no-untyped-call]
-        return packing
+        call = Call(self, checked_lengths(lengths, x, self.batch_first), resets)
+        return checked_by_torch(call)(self, x, hx)  # type: ignore[no-any-return]
 
     def path(
         self,
@@ -79,9 +64,9 @@ class LSTM(nn.LSTM):
         Raises:
             ValueError, RuntimeError: where the call itself would.
         """
-        x = input if lengths is None else self._packing(input, hx, lengths).packed(input)
+        asked = Asked(self, checked_lengths(lengths, input, self.batch_first), resets)
         try:
-            checked_by_torch(Asked(self, resets))(self, x, hx)
+            checked_by_torch(asked)(self, input, hx)
         except Answer as answer:
             return answer.path
         raise RuntimeError(f"native_lstm does not know torch {torch.__version__}: its LSTM calls something else")

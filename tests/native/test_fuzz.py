@@ -83,7 +83,7 @@ class Case:
         dropout = choose([0.3, 1.0]) if several and chance(0.3) else 0.0
         self.kind = choose(["full"] * 3 + ["unbatched", "packed", "packed", "unsorted", "unsorted", "by hand"]
                            + ["lengths", "lengths", "resets"])  # fmt: skip
-        if self.kind == "resets":  # the reference goes step by step
+        if self.kind in ("resets", "lengths"):  # where the reference draws other masks
             dropout = 0.0
             options["bidirectional"] = chance(0.1)
         self.torch = nn.LSTM(**options, dropout=dropout, dtype=self.dtype)

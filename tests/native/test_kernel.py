@@ -87,6 +87,7 @@ def test_a_layer_agrees_with_the_reference(batch, inputs, hidden, threads, kind,
         state if kind == "projected" else 0,
         directions,
         torch.tensor(rows) if kind == "lengths" else None,
+        None,
         None if anew is None else torch.tensor(anew),
     )
     own = [leaves.get(name) for name in autograd.KINDS]
@@ -107,7 +108,7 @@ def test_the_gates_are_precise_however_small_or_large_a_number_is(dtype, most):
     """Relative errors; sigmoid of a very negative number and tanh of a tiny one keep all their digits."""
     some = np.geomspace(1e-30, 80, 400)
     values = torch.tensor(np.concatenate([some, -some, [0.0, 1e3, -60.0]]).astype(dtype))
-    layer = autograd.Layer(len(values), 1, 1, 1, 0, 1, None, None)
+    layer = autograd.Layer(len(values), 1, 1, 1, 0, 1, None, None, None)
     zero = values.new_zeros(1, 1, 1)
     weights = [values.new_ones(4, 1), values.new_zeros(4, 1), None, None, None]
     gates = autograd.forward(layer, True, values.view(-1, 1, 1), zero, zero, *weights)[3]
