@@ -56,7 +56,8 @@ def checked_lengths(lengths: Any, x: Any, batch_first: bool) -> Tensor | None:
         raise ValueError(f"lengths must be {batch} whole numbers, one for each row")
     if batch == 0 or int(lengths.min()) < 1 or int(lengths.max()) > steps:
         raise ValueError(f"lengths must be from 1 to the number of steps, {steps}")
-    return lengths.to(torch.int32).contiguous()
+    whole: Tensor = lengths.to(torch.int32)
+    return whole.contiguous()
 
 
 def misfit(module: nn.LSTM, weights: Sequence[Tensor]) -> str | None:
