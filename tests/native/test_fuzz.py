@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from impls.native import LSTM
+from impls.native.module import LSTM
 from tests.helpers import processes
 
 pytestmark = [pytest.mark.process, pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")]

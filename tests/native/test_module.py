@@ -14,7 +14,7 @@ from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 from torch.utils.checkpoint import checkpoint
 
-from impls.native import LSTM
+from impls.native.module import LSTM
 from tests.helpers import processes
 
 pytestmark = [
@@ -365,7 +365,7 @@ def test_lengths_change_no_error_of_x_and_states(x, hx):
 def in_a_process(code, **env):
     head = """
 import os, signal, torch, warnings
-from impls.native import LSTM
+from impls.native.module import LSTM
 module, x = LSTM(5, 70), torch.ones(3, 64, 5)
 """
     return processes.python("-c", head + code, **env)
