@@ -1,7 +1,7 @@
 """native_lstm.jax: each layer in C++ by jax.ffi, with a custom_vjp; the same C++ as torch_cpp's.
 
 It is what `pip install ./impls/native` installs. It is compiled when it is first traced on a machine, which takes
-seconds, and kept.
+seconds, and kept. There is no autocast and no int8: JAX has neither.
 """
 
 from dataclasses import replace

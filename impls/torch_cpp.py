@@ -1,7 +1,7 @@
 """native_lstm.LSTM, which replaces torch.nn.LSTM: each layer in C++, forward and backward, products of matrices too.
 
 It is what `pip install ./impls/native` installs. It is compiled at the first call on a machine, which takes seconds,
-and kept.
+and kept. There is no int8.
 """
 
 from dataclasses import replace
