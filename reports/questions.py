@@ -154,8 +154,11 @@ def packed(data: Found) -> Sentences | None:
         said += [f"There, the time of a training step ÷ `nn.LSTM`'s: {_took(others)}."]
     if native := _first(data.costs, row.problem, STEP, "torch_cpp"):
         said += [f"Over its own full rows, `torch_cpp` took {ratio('cost')(native)}."]
-    if (short := _first(data.costs, f"{QUICK[0]}-var", STEP, "torch_lstm")) and short.cost < row.cost:
-        said += [f"At `{short.problem}` it costs less: {ratio('cost')(short)} in training."]
+    if short := _first(data.costs, f"{QUICK[0]}-var", STEP, "torch_lstm"):
+        text = f"At `{short.problem}`, training took {ratio('cost')(short)} times as long as with full rows"
+        ours = _first(data.costs, short.problem, STEP, "torch_cpp")
+        instead = f", and `native_lstm` (`torch_cpp`) {ratio('over')(ours)} of `nn.LSTM`'s time with full rows"
+        said += [text + (instead if ours else "") + "."]
     if word == "Yes":
         said += [
             "[Replace `nn.LSTM`](reference.md#use-one-in-your-program) by `native_lstm.LSTM` (`torch_cpp`).",
