@@ -156,9 +156,9 @@ def packed(data: Found) -> Sentences | None:
         said += [f"Over its own full rows, `torch_cpp` took {ratio('cost')(native)}."]
     if short := _first(data.costs, f"{QUICK[0]}-var", STEP, "torch_lstm"):
         text = f"At `{short.problem}`, training took {ratio('cost')(short)} times as long as with full rows"
-        ours = _first(data.costs, short.problem, STEP, "torch_cpp")
-        instead = f", and `native_lstm` (`torch_cpp`) {ratio('over')(ours)} of `nn.LSTM`'s time with full rows"
-        said += [text + (instead if ours else "") + "."]
+        if ours := _first(data.costs, short.problem, STEP, "torch_cpp"):
+            text += f", and `native_lstm` (`torch_cpp`) {ratio('over')(ours)} of `nn.LSTM`'s time with full rows"
+        said += [f"{text}."]
     if word == "Yes":
         said += [
             "[Replace `nn.LSTM`](reference.md#use-one-in-your-program) by `native_lstm.LSTM` (`torch_cpp`).",

@@ -14,6 +14,7 @@ from reports.parts import cliffs
 from reports.preamble import torch_and_jax
 from reports.questions import CALL, STEP
 from reports.report import Report
+from reports.today import age
 from reports.verdict import FASTER, UNCLEAR
 
 NAMED = {
@@ -59,7 +60,7 @@ A training step is outputs and all gradients, no optimizer. [All results](docs/r
 {compiled} times as long.
 {_options(machines, on_each)}\
 - **Asked in issue trackers:** {asked}.
-- **A stream, one step a call:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
+- **Streams:** [p99](docs/results.md#how-late-is-the-slowest-step-of-a-stream)."""
 
 
 def _which(steps: OfMachines, where: str) -> str:
@@ -70,8 +71,8 @@ def _which(steps: OfMachines, where: str) -> str:
     )
     said = f"at batch 1, {small} clearly faster{where}; at batch 16, {large}"
     said = f"at batch 1 and 16, {large} clearly faster{where}" if large == small else said
-    use = """. `torch_cpp` is `native_lstm.LSTM`: it takes all options of `torch.nn.LSTM`, and replaces it in one line.
-`pip install ./impls/native` installs it ([how to use it](docs/reference.md#use-one-in-your-program))"""
+    use = """. `torch_cpp` is `native_lstm.LSTM`, which replaces `torch.nn.LSTM` with all its options:
+`pip install ./impls/native` ([how to use it](docs/reference.md#use-one-in-your-program))"""
     return said + (use if any("torch_cpp" in each for each in names) else "")
 
 
@@ -100,33 +101,32 @@ def _faster_on_all(of_machines: OfMachines, problem: str) -> list[str]:
 
 
 def _options(machines: Sequence[composition.Machine], on_each: Callable[[Sequence[str | None]], str]) -> str:
-    """Return which options throw nn.LSTM off its fast path in training, without a word and on each machine.
+    """Return the option that throws nn.LSTM off its fast path silently, on each machine, where native_lstm gains most.
 
-    It is the two that cost most on the first machine, with what native_lstm takes there; one where no option was
-    measured is left out.
+    That is in training, on the first machine. Nothing is said where no option was measured.
     """
-    at = []
-    native = []
+    theirs: list[dict[str, Any]] = []
+    ours: list[dict[str, Any]] = []
     for machine in machines:
         rows = questions.found(machine).costs
         rows = rows[(rows["mode"] == STEP) & (rows["same"] == QUICK[0])]
-        base = rows[(rows["implementation"] == "torch_lstm") & (rows["told"] == cliffs.SILENTLY)]
-        most = base.sort_values("over", ascending=False)
-        ours = rows[rows["implementation"] == "torch_cpp"]
-        at.append({str(row.option): tables.ratio("over")(row) for row in most.itertuples(index=False)})
-        native.append({str(row.option): tables.ratio("over")(row) for row in ours.itertuples(index=False)})
-    known = [of for of in at if of]
-    options = [option for option in known[0] if all(option in of for of in known)] if known else []
-    if not options:
+        silent = rows[(rows["implementation"] == "torch_lstm") & (rows["told"] == cliffs.SILENTLY)]
+        theirs.append({str(row.option): row for row in silent.itertuples(index=False)})
+        native = rows[rows["implementation"] == "torch_cpp"]
+        ours.append({str(row.option): row for row in native.itertuples(index=False)})
+    known = [option for option in theirs[0] if all(option in of for of in theirs if of)]
+    gains = {option: theirs[0][option].over / ours[0][option].over for option in known if option in ours[0]}
+    if not gains:
         return ""
-    costs = []
-    for option in options[:2]:
-        instead = on_each([of.get(option) for of in native])
-        there = f"; `native_lstm` {instead}" if instead else ""
-        costs.append(f"with {option} {on_each([of.get(option) for of in at])}{there}")
+    option = max(gains, key=lambda option: gains[option])
+
+    def cells(of_machines: Sequence[dict[str, Any]]) -> str:
+        rows = [of.get(option) for of in of_machines]
+        return on_each([None if row is None else f"{tables.ratio('over')(row)}{age(row)}" for row in rows])
+
     return f"""\
-- **Off `nn.LSTM`'s fast path** PyTorch runs [another operator, silently](docs/results.md#what-an-option-costs). \
-Training took, ÷ its time without the option: {". ".join(costs)}.
+- **Off its fast path,** PyTorch runs [another operator, silently](docs/results.md#what-an-option-costs). \
+With {option}, training took {cells(theirs)} of `nn.LSTM`'s time without; `native_lstm` {cells(ours)}.
 """
 
 
