@@ -26,6 +26,10 @@ NAMED = {
     "torch_cell": "a Python loop (`torch_cell`)",
 }
 """The rows of README's first table."""
+USE = """
+Too slow? [Replace it](docs/reference.md#use-one-in-your-program) by `native_lstm.LSTM`, which is `torch_cpp` and \
+takes all its options:
+`pip install ./impls/native`."""
 OfMachines = Sequence[dict[str, dict[str, Any]]]
 """For each machine the rows at each problem, by implementation."""
 
@@ -46,10 +50,11 @@ def fastest(reports: Sequence[Report]) -> str:
     ratios = {name: [tables.ratio()(at[QUICK[1]][name]) for at in calls] for name in _faster_on_all(calls, QUICK[1])}
     quickest = [f"`{name}` took {on_each(cells)}" for name, cells in ratios.items()]
     table = _steps(machines, short, steps)
+    use = USE if "torch_cpp" in _faster_on_all(steps, QUICK[0]) else ""
     unclear = f" *{UNCLEAR}*: not certain, counting all comparisons." if UNCLEAR in table + compiled else ""
     asked = ", ".join(f"[{each.about}](docs/results.md#{slug(each.title)})" for each, _ in questions.answered(reports))
     return f"""\
-Start with `torch.nn.LSTM`. In a training step {_which(steps, " on both processors" if short[1:] else "")}.
+Start with `torch.nn.LSTM`. In a training step {_which(steps, " on both processors" if short[1:] else "")}.{use}
 
 {table}
 Brackets are 95 % intervals. Below 1 is faster, **bold** clearly.{unclear}
@@ -64,16 +69,14 @@ A training step is outputs and all gradients, no optimizer. [All results](docs/r
 
 
 def _which(steps: OfMachines, where: str) -> str:
-    """Return which implementations were clearly faster, at batch 1 and at batch 16, and how to use one."""
+    """Return which implementations were clearly faster, at batch 1 and at batch 16."""
     names = [_faster_on_all(steps, problem) for problem in QUICK]
     large, small = (
         f"{listed([f'`{name}`' for name in each]) or 'nothing'} {'were' if len(each) > 1 else 'was'}" for each in names
     )
-    said = f"at batch 1, {small} clearly faster{where}; at batch 16, {large}"
-    said = f"at batch 1 and 16, {large} clearly faster{where}" if large == small else said
-    use = """. `torch_cpp` is `native_lstm.LSTM`, which replaces `torch.nn.LSTM` with all its options:
-`pip install ./impls/native` ([how to use it](docs/reference.md#use-one-in-your-program))"""
-    return said + (use if any("torch_cpp" in each for each in names) else "")
+    if large == small:
+        return f"at batch 1 and 16, {large} clearly faster{where}"
+    return f"at batch 1, {small} clearly faster{where}; at batch 16, {large}"
 
 
 def _steps(machines: Sequence[composition.Machine], short: Sequence[str], steps: OfMachines) -> str:
@@ -126,7 +129,8 @@ def _options(machines: Sequence[composition.Machine], on_each: Callable[[Sequenc
 
     return f"""\
 - **Off its fast path,** PyTorch runs [another operator, silently](docs/results.md#what-an-option-costs). \
-With {option}, training took {cells(theirs)} of `nn.LSTM`'s time without; `native_lstm` {cells(ours)}.
+With {option}, a training step took, over one of `nn.LSTM` without: `nn.LSTM` {cells(theirs)}, \
+`native_lstm` {cells(ours)}.
 """
 
 

@@ -3,10 +3,12 @@
 import re
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 from impls import native
+from impls.native import jax as native_jax
 from reports import documents, texts
 from tests.helpers.processes import ROOT
 
@@ -62,11 +64,16 @@ def test_every_link_of_a_document_leads_somewhere(path):
 
 
 @pytest.mark.process
-def test_the_program_that_shows_native_lstm_runs(monkeypatch, capsys):
+def test_the_programs_that_show_native_lstm_run(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "native_lstm", native)
-    code = re.search(r"```python\n(import torch\n.*?)```", (ROOT / "docs" / "reference.md").read_text(), re.DOTALL)
+    monkeypatch.setitem(sys.modules, "native_lstm.jax", native_jax)
+    text = (ROOT / "docs" / "reference.md").read_text()
+    first, second = re.findall(r"```python\n([^`]*?native_lstm.*?)```", text, re.DOTALL)
+    exec(second, of_jax := {})
+    want, _ = of_jax["trained"](torch.zeros(64, 16, 128))
+    assert np.abs(np.asarray(of_jax["output"])[:60] - want.detach().numpy()[:60]).max() < 4e-5
     there = {}
-    exec(code[1], there)
+    exec(first, there)
     assert capsys.readouterr().out == "native_lstm: float32 on the CPU\n"
     within = torch.arange(64)[:, None] < there["lengths"]
     assert ((there["output"] != 0).any(2) == within).all()
