@@ -39,6 +39,11 @@ def cell(row: Any) -> str:
     return text + (f" {UNCLEAR}" if row.verdict == UNCLEAR else "") + age(row)
 
 
+def over(row: Any) -> str | None:
+    """Return the time of a row of cliffs.costs over the baseline's without the option; None where there is no row."""
+    return None if row is None else f"{tables.ratio('over')(row)}{age(row)}"
+
+
 def measured(report: Report) -> str:
     """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores; torch 2.13.0, jax 0.10.2; 2026-11-29`."""
     machine = report.run.metadata.machine

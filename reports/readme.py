@@ -14,7 +14,6 @@ from reports.parts import cliffs
 from reports.preamble import torch_and_jax
 from reports.questions import CALL, STEP
 from reports.report import Report
-from reports.today import age
 from reports.verdict import FASTER, UNCLEAR
 
 NAMED = {
@@ -124,8 +123,7 @@ def _options(machines: Sequence[composition.Machine], on_each: Callable[[Sequenc
     option = max(gains, key=lambda option: gains[option])
 
     def cells(of_machines: Sequence[dict[str, Any]]) -> str:
-        rows = [of.get(option) for of in of_machines]
-        return on_each([None if row is None else f"{tables.ratio('over')(row)}{age(row)}" for row in rows])
+        return on_each([phrases.over(of.get(option)) for of in of_machines])
 
     return f"""\
 - **Off its fast path,** PyTorch runs [another operator, silently](docs/results.md#what-an-option-costs). \

@@ -33,7 +33,6 @@ from reports.preamble import preamble, versions
 from reports.questions import CALL, STEP
 from reports.report import PURPOSES, Answer, Report
 from reports.run_folder import complete
-from reports.today import age
 
 
 def published(folder: Path = PUBLISHED) -> list[Report]:
@@ -58,15 +57,11 @@ def options(reports: Sequence[Report]) -> str:
         table = []
         mine = rows[rows["implementation"] == "torch_lstm"]
         for problem, option in mine[["problem", "option"]].drop_duplicates().itertuples(index=False):
-            cells = [_over(at.get((problem, mode, name))) for mode in modes for name in OF_OPTIONS]
+            cells = [phrases.over(at.get((problem, mode, name))) or "–" for mode in modes for name in OF_OPTIONS]
             base = at.get((problem, STEP, "torch_lstm")) or at[problem, CALL, "torch_lstm"]
             table.append([option, problem.removeprefix(QUICK[0]), *cells, base.told])
         said += [f"On {machine.label}:\n\n{markdown_table(table, head)}"] if table else []
     return "\n\n".join(said)
-
-
-def _over(row: Any) -> str:
-    return "–" if row is None else f"{tables.ratio('over')(row)}{age(row)}"
 
 
 def _of_other_runs(reports: Sequence[Report], rows: Sequence[Any]) -> Iterator[str]:
