@@ -137,12 +137,17 @@ def machine() -> Machine:
     )
 
 
+def variables() -> dict[str, str]:
+    """Return the environment variables that libraries heed, by name."""
+    return {name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES)}
+
+
 def describe(run: Options, at: Commit | None = None) -> Metadata:
     """Return the content of environment.json for a run that was measured at a commit; None for the present one."""
     return Metadata(
         machine=msgspec.structs.replace(machine(), gpu=gpu_model()),
         versions={"python": platform.python_version(), **{name: version(name) for name in RECORDED}},
-        variables={name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES)},
+        variables=variables(),
         commit=at or commit(),
         matmul_precision=PRODUCTS[run.precision or IEEE],
         run=run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -17,7 +17,7 @@ from benchmarks.metadata import Metadata
 from benchmarks.options import command
 from benchmarks.progress import Advance, account, progress
 from benchmarks.record import Record, harmless, new_run_id, read_records, withdraw, write_records
-from benchmarks.run_options import RunOptions, changed, locked, resolved, resumed
+from benchmarks.run_options import RunOptions, changed, locked, resolved, resumed, write_files_used
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
@@ -49,16 +49,19 @@ class Run:
                     session.learn(done)
                 else:
                     rows = session.replicate(number, self.options.blocks, of_all=self.options.replicates)
-                    self._write(number, rows)
+                    self._write(number, rows, session.used)
         withdraw(session.records)
         self.described = machine.describe(self.options, self.options.commit)  # the commit at its start
         json_files.write(self.folder / rounds.ENVIRONMENT, self.described)
         write_records(self.folder / rounds.RESULTS, session.records)  # with which it has ended
         return session
 
-    def _write(self, number: int, rows: Iterable[Record]) -> None:
-        """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began."""
-        if what := changed(self.options):
+    def _write(self, number: int, rows: Iterable[Record], used: Mapping[str, Collection[str]]) -> None:
+        """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began.
+
+        used: what workers have told, see Session.
+        """
+        if what := changed(self.options) or write_files_used(self.folder, used):
             raise click.UsageError(f"{what}. Undo that and resume, or start a new run")
         write_records(self.file(number), rows)
 
@@ -75,7 +78,7 @@ class Run:
         session.admit()
         if self.options.device != "cpu":  # a GPU's profiler may go on slowing down the processes that it watched
             session.close()
-        self._write(BEFORE, session.admissions.values())
+        self._write(BEFORE, session.admissions.values(), session.used)
 
     def file(self, number: int) -> Path:
         """Return the file of a replicate, or with BEFORE that of the admissions."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -21,12 +21,15 @@ from benchmarks.choices import file_digest
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
 from benchmarks.worker.devices import LEAST_TURN
+from benchmarks.worker.used_files import digest
 from impls.core import registry
 from impls.core.environments import versions_of
 from impls.core.registry import Implementation
 
 TURN_SECONDS = 0.015
 """Of a turn, at least."""
+FILES = "raw/files.json"
+"""In a run's folder: a hash of each file that its workers have used, by path."""
 
 
 class RunOptions(Options, frozen=True, kw_only=True):
@@ -73,27 +76,48 @@ def compared(options: RunOptions) -> tuple[list[Implementation], str]:
 
 
 def code_used(implementations: list[Implementation], weights: str | None) -> dict[str, str]:
-    """Return a hash of each file that a run may read, by path, and the versions of each implementation.
+    """Return a hash of each file that every run reads, by path, and the versions of each implementation.
 
-    Files are those of this suite, the implementations with the modules beside those from elsewhere, and the weights.
+    Files are those of this suite, the implementations, and the weights. What else a file from elsewhere reads, its
+    worker tells.
     """
     paths = [ROOT / "impls" / name for name in registry.shared_files()]
     paths += [*(ROOT / "benchmarks").rglob("*.py"), *([Path(weights)] if weights else [])]
-    for each in implementations:
-        paths += [each.path] if each.own else each.path.parent.glob("*.py")
+    paths += [each.path for each in implementations]
     paths = [path for path in paths if path.is_file() and os.access(path, os.R_OK)]  # no lock of an editor
     digests = {os.path.relpath(path, ROOT) if ROOT in path.parents else str(path): file_digest(path) for path in paths}
     return digests | {f"the version of {each.name}": versions_of(each) for each in implementations if not each.requires}
 
 
 def machine_used(device: str) -> dict[str, str]:
-    """Return the processor and the GPU that a run on a device has."""
+    """Return the processor and the GPU that a run on a device has, and the variables that libraries heed."""
     gpu = {"the GPU": machine.gpu_model() or "none"} if device == "cuda" else {}
-    return {"the processor": processors.words(machine.machine()), **gpu}
+    variables = {f"the variable {name}": value for name, value in machine.variables().items()}
+    return {"the processor": processors.words(machine.machine()), **gpu, **variables}
 
 
-def changed(options: RunOptions) -> str:
-    """Return what is no longer as it was when a run began; nothing where all is."""
+def files_used(folder: Path) -> dict[str, str]:
+    """Return what workers of a run have told: a hash of each file that they have used, by path."""
+    return json_files.read(folder / FILES, dict[str, str]) if (folder / FILES).exists() else {}
+
+
+def write_files_used(folder: Path, seen: Mapping[str, Collection[str]]) -> str:
+    """Keep what workers have told, and return which file has not always been the same; nothing where all have."""
+    known = files_used(folder)
+    for path, digests in sorted(seen.items()):
+        first = known.setdefault(path, min(digests))
+        if other := next(iter({*digests} - {first}), ""):
+            return f"{path} has changed since this run began: it was {first} and is {other}"
+    json_files.write(folder / FILES, known)
+    return ""
+
+
+def changed(options: RunOptions, used: Mapping[str, str] | None = None) -> str:
+    """Return what is no longer as it was when a run began; nothing where all is. `used`: see files_used."""
+    for path, before in (used or {}).items():
+        now = digest(path) or "missing"
+        if now != before:
+            return f"{path} has changed since this run began: it was {before} and is {now}"
     try:
         implementations = [registry.resolve(path) for path in options.implementations]
         here = code_used(implementations, options.weights) | machine_used(options.device)
@@ -166,7 +190,7 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
             json_files.write(folder / "run.json", began)
     except (ValueError, OSError) as error:
         raise click.UsageError(f"{folder} holds no run to resume (no readable run.json: {error})") from None
-    if what := changed(began):
+    if what := changed(began, files_used(folder)):
         raise click.UsageError(f"{what}; start a new run")
     choices.set_precision(began.precision, began.device)
     return began, folder

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
 from packaging.utils import canonicalize_name
 
 from benchmarks import ROOT
@@ -21,18 +22,24 @@ from benchmarks.choices import SETS
 from benchmarks.regression import requirements, snapshots
 from benchmarks.regression.snapshots import Unusable
 from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
+from benchmarks.words import count
+from benchmarks.worker.used_files import Origin
 from impls.core import environments, registry
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 
+MOST_NAMED = 5
+"""The most names in a line."""
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """Base, head, and a title that says what they are."""
+    """Base, head, and a title that says what they are. left_out are lines on what lies beside them, and neither has."""
 
     base: Side
     head: Side
     title: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def alike(self) -> bool:
@@ -47,15 +54,15 @@ class Source:
     """Where a side comes from: the files of a revision, or of the working tree where there is no revision.
 
     Attributes:
-        lstms: by name, what can be compared, the snapshot with the impls/ that it imports, and the repository that it
-            comes from, where that is another.
+        lstms: by name, what can be compared, the snapshot with the impls/ that it imports, and the origin of a file
+            from elsewhere.
         broken: by name, why others cannot be read.
         python: what runs implementations without an environment of their own.
     """
 
     def __init__(self, revision: str | None = None) -> None:
         self.revision = revision
-        self.lstms: dict[str, tuple[Implementation, Path, Path | None]] = {}
+        self.lstms: dict[str, tuple[Implementation, Path, Origin | None]] = {}
         self.broken: dict[str, str] = {}
         self.python = sys.executable
 
@@ -76,14 +83,23 @@ class Source:
         return root
 
     def add(self, path: Path, root: Path) -> bool:
-        """Find a file from elsewhere, which imports a snapshot's impls/. Return whether there is one."""
+        """Find a file from elsewhere, which imports a snapshot's impls/. Return whether there is one.
+
+        The path is looked up in this side's own snapshot: a link in it may lead elsewhere than on the other side.
+        """
         for known in (self.lstms, self.broken):
             known.pop(path.stem, None)  # of this repository's file of the same name
-        top = snapshots.top(path.parent)  # it may import what lies anywhere in its repository
-        file = self.files(top, "given") / "given" / path.relative_to(top)
+        top, name = snapshots.place_of(path)  # it may import what lies anywhere in its repository
+        folder = self.files(top, "given") / "given"
+        file = folder / name
+        if self.revision and not os.path.lexists(file):
+            snapshots.check_absent(top, self.revision, name)
         try:
             if file.is_file():
-                self.lstms[path.stem] = registry.read_foreign(file), root, top
+                read = registry.read_foreign(file)
+                named = msgspec.structs.replace(read, name=path.stem)  # a link may lead to a file of another name
+                origin = Origin(str(folder), str(top), snapshots.ignored(top))
+                self.lstms[path.stem] = named, root, origin
         except ValueError as error:
             self.broken[path.stem] = str(error).replace(str(file), path.name)
         return file.is_file()
@@ -137,19 +153,32 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     for text in wanted:
         if registry.VERSION.fullmatch(text):
             raise Unusable(f"{text}: a gate compares two releases by --base-requirement; `bench` measures several")
-    stems = [Path(text).stem for text in wanted]
+    foreign = list(dict.fromkeys(Path(os.path.abspath(text)) for text in wanted if is_foreign(text)))  # noqa: PTH100 - without ..
+    own = [text for text in wanted if not is_foreign(text)]
+    stems = [*(Path(text).stem for text in own), *(path.stem for path in foreign)]
     for stem in stems:
         if stems.count(stem) > 1:
             raise Unusable(f"two implementations are called {stem}; rename one")
-    foreign = [text for text in wanted if is_foreign(text)]
-    return [text for text in wanted if text not in foreign], [Path(os.path.realpath(text)) for text in foreign]
+    return own, foreign
+
+
+def left_out(files: Sequence[Path]) -> tuple[str, ...]:
+    """Return a line for each file from elsewhere beside which git ignores modules: neither side has these."""
+    lines = []
+    for file in files:
+        names = snapshots.ignored_beside(*snapshots.place_of(file))
+        if names:
+            several = f" and {count(len(names) - MOST_NAMED, 'more file')}" if len(names) > MOST_NAMED else ""
+            said = ", ".join(names[:MOST_NAMED]) + several
+            lines.append(f"{file.stem}: beside it, git ignores {said}: neither side has that")
+    return tuple(lines)
 
 
 def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None = None) -> Comparison:
     """Compare the files of a revision with those of another, by default of the working tree."""
     own, foreign = split(wanted)
     ours, differ = bool(own or not foreign), ""
-    folders = [ROOT] * ours + [path.parent for path in foreign]
+    folders = [ROOT] * ours + [snapshots.place_of(path)[0] for path in foreign]
     commits = [snapshots.resolve(folder, revision)[:12] for folder in folders]
     sides = base, head = Source(revision), Source(head_revision)
     names = []
@@ -171,7 +200,7 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
             raise Unusable(f"{path} exists neither in {revision} nor in {against}")
     names += [path.stem for path in foreign]
     title = f"{revision} ({', '.join(dict.fromkeys(commits))}) against {against}{differ}"
-    return Comparison(base.side("base", names), head.side("head", names), title)
+    return Comparison(base.side("base", names), head.side("head", names), title, left_out(foreign))
 
 
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:

@@ -149,4 +149,5 @@ def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record) -
         except ArmFailed as failure:  # a profiler that fails is no fault of the implementation
             row.kernel = one_line(f"not known: {failure.status}: {failure.reason}", 100)
     if arm.alive:
+        session.note_files(arm)
         arm.ask(requests.Close(benchmark.id))

@@ -22,9 +22,10 @@ import psutil
 from benchmarks import ROOT
 from benchmarks.options import GIB, Options
 from benchmarks.runner import outside
-from benchmarks.runner.sides import ArmFailed, Version, worker_variables
+from benchmarks.runner.sides import ArmFailed, Version, make_home, shared_folders, worker_variables
 from benchmarks.worker import protocol, requests
 from benchmarks.worker.protocol import Answer
+from benchmarks.worker.used_files import Origin
 from impls.core.text import one_line
 
 POLL_SECONDS = 0.1
@@ -59,7 +60,7 @@ class Arm:
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
         """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_home(self.folder)
         ours, theirs = socket.socketpair()
         self.log = self.folder / "log.txt"
         python, device = self.version.python, self.options.device
@@ -86,8 +87,11 @@ class Arm:
         self.buffer = b""
         path, requires = str(self.implementation.path), self.implementation.requires
         impls = str(self.version.root / "impls")
-        tree = str(self.version.tree or "")
-        start = protocol.Start(path, requires, impls, tree, device, cores or self.cores, os.getpid())
+        origin = self.version.origin
+        if origin is None and not self.implementation.own:
+            origin = Origin(str(self.implementation.path.parent))
+        shared = shared_folders(self.folder)
+        start = protocol.Start(path, requires, impls, origin, shared, device, cores or self.cores, os.getpid())
         self._send(protocol.line(start))
 
     def wait_ready(self) -> None:

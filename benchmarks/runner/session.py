@@ -10,6 +10,7 @@ import itertools
 import random
 import statistics
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -61,6 +62,25 @@ class Session:
         self.inputs = 0  # the seed of the present inputs
         self.expected: Expected = {}  # the reference's results for them
         self.stopping = threading.Event()
+        self.began = time.time()
+        self.used: dict[str, set[str]] = {}  # by path, each hash that a worker has seen of a file that it used
+        self.built: dict[str, set[str]] = {}  # by library that was built meanwhile, the implementations that use it
+
+    def note_files(self, arm: Arm) -> None:
+        """Note the files that an arm has used; ArmFailed where it used one that is not its own."""
+        for path, digest in arm.ask(requests.UsedFiles()).items():
+            self.used.setdefault(path, set()).add(digest)
+            if path.endswith(".so") and Path(path).stat().st_mtime > self.began:
+                self.built.setdefault(path, set()).add(arm.name)
+
+    def _refuse_shared(self, rows: Iterable[Record]) -> None:
+        """Refuse implementations that use one library which was built meanwhile: it holds the code of one of them."""
+        for path, names in self.built.items():
+            for row in rows:
+                if len(names) > 1 and row.implementation in names and row.status == "ok":
+                    others = ", ".join(sorted(names - {row.implementation}))
+                    row.status = "error"
+                    row.reason = f"it uses {path}, which was built meanwhile, as {others} does: whose code is in it?"
 
     def close(self) -> None:
         """End every worker."""
@@ -87,6 +107,7 @@ class Session:
         self.expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, self.inputs)
         self.make_arms(self.names)
         admission.admit(self, check)
+        self._refuse_shared(self.admissions.values())
 
     def benchmarks_of(self, side: Side) -> list[Benchmark]:
         """Return the benchmarks of a side: all of them, or those in its dtype."""
@@ -178,10 +199,23 @@ class Session:
                 lambda share: self.advance(stage, label, number + share, of_all),
                 pipelined=self.options.device == "cuda" and len(self.sides) == 1,
             )
+            self._note_all_files(rows)
         for row, failure in replicate.failed:
             row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
         self.learn(rows.values())
         return list(rows.values())
+
+    def _note_all_files(self, rows: Mapping[Key, Record]) -> None:
+        """Note the files that each arm has used in a replicate. Where it may not use one, its rows fail."""
+        for (label, name), arm in self.arms.items():
+            try:
+                if arm.alive:
+                    self.note_files(arm)
+            except ArmFailed as failure:
+                for key, row in rows.items():
+                    if key[:2] == (label, name) and row.status == "ok":
+                        row.status, row.reason = failure.status, failure.reason
+        self._refuse_shared(rows.values())
 
     def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
         """Write the reference's results for a replicate; where calls change the state, after as many as a turn has."""

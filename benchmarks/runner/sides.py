@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import site
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import ROOT
 from benchmarks.options import Options
+from benchmarks.worker.used_files import Origin
 from impls.core import environments
 from impls.core.precision import DROPPED, framework_variables
 from impls.core.registry import Implementation
 from impls.core.text import one_line
+from impls.native import compiling
 
 
 class ArmFailed(Exception):
@@ -30,23 +34,22 @@ class Version:
     """A side's version of an implementation.
 
     root has the impls/ from which it imports implementations and families; python runs it. failure says why its
-    environment could not be built, and is None where it could. tree is the repository that its file is a snapshot of:
-    nothing may be imported from there.
+    environment could not be built, and is None where it could. origin is where a file from elsewhere comes from.
     """
 
     implementation: Implementation
     root: Path = ROOT
     python: str = sys.executable
     failure: ArmFailed | None = None
-    tree: Path | None = None
+    origin: Origin | None = None
 
 
 def version_of(
-    implementation: Implementation, root: Path = ROOT, tree: Path | None = None, present: str = sys.executable
+    implementation: Implementation, root: Path = ROOT, origin: Origin | None = None, present: str = sys.executable
 ) -> Version:
     """Return a Version that runs in the implementation's own environment, or in `present` where it needs none."""
     try:
-        return Version(implementation, root, environments.python_for(implementation, present), tree=tree)
+        return Version(implementation, root, environments.python_for(implementation, present), origin=origin)
     except environments.NotBuilt as error:
         return Version(implementation, root, failure=ArmFailed("not_installed", one_line(str(error), 300)))
 
@@ -69,16 +72,47 @@ class Side:
         return [*self.versions, *self.unreadable]
 
 
+def make_home(folder: Path) -> None:
+    """Make the home of a worker in its folder: what frameworks build there is not another's, and goes with the folder.
+
+    The suite's own C++ is compiled once for all: its cache knows sources by their content.
+    """
+    caches = folder / "home" / ".cache"
+    caches.mkdir(parents=True, exist_ok=True)
+    (folder / "tmp").mkdir(exist_ok=True)
+    link = caches / compiling.cache().name
+    if not link.is_symlink():
+        with suppress(OSError):  # a home that can't be written to: each worker then compiles for itself
+            compiling.cache().mkdir(parents=True, exist_ok=True)
+            link.symlink_to(compiling.cache())
+
+
+def shared_folders(folder: Path) -> tuple[str, ...]:
+    """Return the folders that all workers of a run use: those of this suite's caches, and that of the run."""
+    return str(environments.cache()), str(compiling.cache()), str(folder.parent.parent)
+
+
 def worker_variables(version: Version, options: Options, threads: int, dtype: str, cache: Path) -> dict[str, str]:
-    """Return a worker's environment variables: number of threads, precision, its own compile caches."""
+    """Return a worker's environment variables: number of threads, precision, its own home and compile caches.
+
+    Whatever compiles as it is imported keeps what it has made by a name, mostly below the home: two sides of a
+    comparison, or two files of a run, must not get each other's.
+    """
+    home = cache / "home"
     # an environment of its own must hold exactly what it was built for, whatever is on the user's path
     own = version.python != sys.executable
     inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not own else []
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
+        "PYTHONUSERBASE": site.getuserbase(),
         **{name: value for name, value in os.environ.items() if name not in DROPPED},
         **version.implementation.environment,  # the suite's own variables below count more
         **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "TMPDIR": str(cache / "tmp"),
+        "TORCH_EXTENSIONS_DIR": str(cache / "extensions"),
+        "NUMBA_CACHE_DIR": str(cache / "numba"),
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         # by default JAX caches only what takes over a second to compile
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

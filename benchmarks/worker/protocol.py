@@ -18,6 +18,7 @@ import msgspec
 
 from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.sanity import Suspicious
+from benchmarks.worker.used_files import Origin
 from impls.core import environments, registry
 from impls.core.contract import NoDevice, NotInstalled, Unsupported
 from impls.core.text import one_line
@@ -58,7 +59,8 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     path: str
     requires: tuple[str, ...]  # of its environment
     impls: str  # the folder from which it imports implementations and families
-    tree: str  # the folder from which it may import nothing, if any
+    origin: Origin | None  # of an implementation from elsewhere
+    shared: tuple[str, ...]  # the suite's folders that all workers use
     device: str
     cores: tuple[int, ...]
     runner: int  # its process id

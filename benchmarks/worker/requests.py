@@ -69,7 +69,7 @@ class Open(Request[Opened]):
             opened.call(opened.state)
         hardware.drain()
         peak = hardware.peak()
-        worker.check_imports()
+        worker.files.check()
         worker.opened[self.benchmark] = opened
         compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
         above = None if peak is None else max(0, peak - before)
@@ -86,6 +86,14 @@ class Close(Request[None]):
         worker.opened.pop(self.benchmark, None)
         worker.made = None
         worker.hardware.reset_peak()
+
+
+class UsedFiles(Request[dict[str, str]]):
+    """Tell a hash of each file that results may depend on, by path: see used_files.py."""
+
+    def do(self, worker: Worker) -> dict[str, str]:
+        worker.files.check()
+        return worker.files.used()
 
 
 class Checked(msgspec.Struct, forbid_unknown_fields=True):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +11,11 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 import impls.api  # the working tree's, as all of impls.core
-from benchmarks import ROOT
 from benchmarks.cases import Benchmark
 from benchmarks.worker import agreement, devices
 from benchmarks.worker.protocol import Ready, Start
-from benchmarks.worker.sanity import Suspicious
 from benchmarks.worker.timing import no_collector
+from benchmarks.worker.used_files import Files
 from impls.core import environments, registry
 from impls.core.contract import Prepared
 from impls.core.precision import current
@@ -52,7 +48,8 @@ class Worker:
     def __init__(self, start: Start) -> None:
         devices.keep_freed()
         agreement.PRECISION = current()
-        self.device, self.tree = start.device, start.tree
+        self.device = start.device
+        self.files = Files(start.origin, start.shared)
         impls.__path__ = [start.impls]  # a side's own files
         implementation = registry.read(Path(start.path))
         installed = msgspec.structs.replace(implementation, requires=start.requires)
@@ -65,20 +62,6 @@ class Worker:
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
         self.controller = ThreadpoolController()
         self.ready = Ready(implementation.digest, environments.versions_of(installed))
-
-    def check_imports(self) -> None:
-        """See that nothing was imported from `tree`.
-
-        Raises:
-            Suspicious: something was.
-        """
-        own = (ROOT / "benchmarks", ROOT / "impls", sys.prefix, sys.base_prefix, environments.cache().parent)
-        kept = {Path(os.path.realpath(place)) for place in (*own, tempfile.gettempdir())}
-        kept -= {Path(self.tree), *Path(self.tree).parents}  # only what lies in it
-        for module in [*sys.modules.values()] if self.tree else []:
-            path = Path(os.path.realpath(getattr(module, "__dict__", {}).get("__file__") or "/"))
-            if path.is_relative_to(self.tree) and kept.isdisjoint(path.parents):
-                raise Suspicious(f"it imports {path}, as the other side does: build that path from __file__")
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""

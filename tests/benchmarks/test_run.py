@@ -11,6 +11,7 @@ import pytest
 from benchmarks import choices, machine, record, rounds
 from benchmarks import run as run_module
 from benchmarks.metadata import Commit, Machine, Metadata
+from benchmarks.processors import words
 from benchmarks.record import read_records, write_records
 from benchmarks.run import Run, in_rounds
 from benchmarks.run_options import RunOptions, changed, code_used, machine_used, of_machine, planned, resolved, resumed
@@ -18,6 +19,7 @@ from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker.timing import Turn
+from benchmarks.worker.used_files import digest
 from impls.core import registry
 from impls.core.contract import MODES
 from impls.core.precision import TF32, VARIABLE
@@ -30,8 +32,14 @@ NAMES = ("numpy_lstm", "torch_cell")
 OPTIONS = RunOptions(
     run_id="r", benchmarks=(BENCHMARK,), threads=1, turn_seconds=0.015, call_seconds=60, memory_bytes=2**30,
     implementations=NAMES, replicates=2, blocks=1, baseline="numpy_lstm", commit=Commit(),
-    used=code_used([registry.resolve(name) for name in NAMES], None) | machine_used("cpu"),
+    used=code_used([registry.resolve(name) for name in NAMES], None) | {"the processor": words(machine.machine())},
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    """Leave out the variables of whoever runs the tests."""
+    monkeypatch.setattr(machine, "variables", dict)
 
 
 def rows(number, seconds=1.0, **changes):
@@ -177,14 +185,18 @@ def test_a_run_whose_files_have_changed_neither_goes_on_nor_is_resumed(begun, fi
     options = begun(implementations=(str(file),), weights=str(weights), used=used)
     assert resumed(options)[0].used == used
     assert changed(resumed(options)[0]) == ""
+    helper = str(file.parent / "helper.py")
+    run = Run(resumed(options)[0], tmp_path)
+    run.raw.mkdir(exist_ok=True)
+    run._write(0, [], {helper: {digest(helper)}})  # a worker has imported it
+    (file.parent / "unrelated.py").write_text("after")
     with (file.parent / what).open("a") as appended:
         appended.write("# after")
     with pytest.raises(click.UsageError, match=f"{what} has changed"):
         resumed(options)
-    run = Run(msgspec.structs.replace(OPTIONS, implementations=(str(file),), used=used), tmp_path)
     with pytest.raises(click.UsageError, match="Undo that and resume"):
-        run._write(0, [])
-    assert not run.file(0).exists()
+        run._write(1, [], {helper: {digest(helper)}})
+    assert not run.file(1).exists()
 
 
 @pytest.mark.parametrize(
@@ -195,10 +207,11 @@ def test_a_run_whose_files_have_changed_neither_goes_on_nor_is_resumed(begun, fi
         ("benchmarks/worker/timing.py", "0"),
         ("the version of torch_cell", "torch 1.0"),
         ("the processor", "AMD EPYC, family 25"),
+        ("the variable OPENBLAS_CORETYPE", "Prescott"),
     ],
 )
 def test_a_run_is_not_resumed_where_something_has_changed(begun, name, was):
-    now = "missing" if "new" in name else "(?!missing)"
+    now = "missing" if "new" in name or "variable" in name else "(?!missing)"
     with pytest.raises(click.UsageError, match=f"{name} has changed since this run began: it was {was} and is {now}"):
         resumed(begun(used=OPTIONS.used | {name: was}))
 

@@ -178,6 +178,73 @@ def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder
         comparison.by_revision([str(path)], "HEAD")
 
 
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository whose lstm/ has two versions of a file, a link to the first, and a folder beside it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "r" / "lstm").mkdir(parents=True)
+    (tmp_path / "r" / "other").mkdir()
+    (tmp_path / "r" / "other" / "helper.py").write_text("1")
+    (tmp_path / "r" / ".gitignore").write_text("built.*\n__pycache__/\n")
+    for name in ("v1", "v2"):
+        (tmp_path / "r" / "lstm" / f"{name}.py").write_text(f"{IMPLEMENTATION}# {name}\n")
+    (tmp_path / "r" / "lstm" / "current.py").symlink_to("v1.py")
+    (tmp_path / "r" / "versions").symlink_to("lstm")
+    git(tmp_path / "r", "init", "-q")
+    git(tmp_path / "r", "add", "-A")
+    git(tmp_path / "r", "commit", "-qm", "one")
+    return tmp_path / "r"
+
+
+def ends_of(found, name):
+    """The last line of an implementation's file on each side."""
+    versions = [side.versions[name].implementation for side in (found.base, found.head)]
+    return [version.path.read_text().splitlines()[-1] for version in versions]
+
+
+@pytest.mark.process
+def test_a_link_is_followed_on_each_side_of_its_own(repository, tmp_path):
+    """As in `current.py -> v2.py`, a folder that is a link, and a link from elsewhere into the repository."""
+    (repository / "lstm" / "current.py").unlink()
+    (repository / "lstm" / "current.py").symlink_to("v2.py")
+    for path in (repository / "lstm" / "current.py", repository / "versions" / "current.py"):
+        assert ends_of(comparison.by_revision([str(path)], "HEAD"), "current") == ["# v1", "# v2"]
+    (tmp_path / "mine").symlink_to(repository / "lstm")
+    assert ends_of(comparison.by_revision([str(tmp_path / "mine" / "v1.py")], "HEAD"), "v1") == ["# v1", "# v1"]
+    twice = [str(repository / "lstm" / "v1.py"), str(repository / "lstm" / ".." / "lstm" / "v1.py")]
+    assert list(comparison.by_revision(twice, "HEAD").head.versions) == ["v1"]
+
+
+@pytest.mark.process
+def test_a_sparse_checkout_hides_nothing_of_a_revision(repository, tmp_path, monkeypatch):
+    git(repository, "sparse-checkout", "set", "--cone", "--sparse-index", "lstm")
+    found = comparison.by_revision([str(repository / "lstm" / "v1.py")], "HEAD")
+    base = found.base.versions["v1"].implementation.path.parents[1]
+    assert (base / "other" / "helper.py").exists()
+    monkeypatch.setattr(snapshots, "of_revision", lambda *_: tmp_path / "empty")
+    with pytest.raises(snapshots.Incomplete, match=r"HEAD has lstm/v1\.py"):
+        comparison.by_revision([str(repository / "lstm" / "v1.py")], "HEAD")
+
+
+@pytest.mark.process
+def test_what_git_ignores_beside_a_file_is_named(repository):
+    (repository / "lstm" / "__pycache__").mkdir()
+    (repository / "other" / "built.py").touch()
+    assert not comparison.by_revision([str(repository / "lstm" / "v1.py")], "HEAD").left_out
+    (repository / "lstm" / "built.so").touch()
+    found = comparison.by_revision([str(repository / "lstm" / "v1.py")], "HEAD")
+    assert "built.so" in found.left_out[0]
+    assert set(found.head.versions["v1"].origin.ignored) == {"lstm/built.so", "other/built.py"}
+
+
+@pytest.mark.process
+def test_the_suites_own_cache_in_a_repository_is_left_out(repository, monkeypatch):
+    """As with XDG_CACHE_HOME=$CI_PROJECT_DIR/.cache: each gate would copy the snapshots of those before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(repository / ".cache"))
+    for _ in range(2):
+        assert comparison.by_revision([str(repository / "lstm" / "v1.py")], "HEAD").alike
+
+
 @pytest.mark.process
 def test_what_a_file_can_import_from_its_whole_repository_is_compared(tmp_path, monkeypatch):
     """As in a repository of many projects, where `../helpers.py` differs, or a file with an odd name."""

@@ -1,6 +1,7 @@
 """A session: what a replicate teaches the next, what its rows have, and whole runs with their files."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -230,3 +231,21 @@ def test_a_run_with_jax_given_weights_and_float64(tmp_path, python):
     assert rows["error"][0] <= 1e-12
     assert " × " in rows["kernel"][0]  # JAX's profiler tells
     assert json.loads((out / "environment.json").read_text())["run"]["weights"] == str(weights)
+
+
+def test_implementations_that_share_what_was_built_meanwhile_are_refused(tmp_path):
+    """As where two files build an extension into one folder, by one name: it holds the code of one of them."""
+    before, meanwhile = tmp_path / "before.so", tmp_path / "meanwhile.so"
+    before.touch()
+    os.utime(before, (1, 1))
+    session = session_of(tmp_path, Side("run", {}))
+    meanwhile.touch()
+    os.utime(meanwhile, (session.began + 1, session.began + 1))
+    for name, used in (("one", [meanwhile, before]), ("two", [meanwhile]), ("three", [before])):
+        arm = Answering({requests.UsedFiles: {str(path): "hash" for path in used}})
+        arm.name = name
+        session.note_files(arm)
+    rows = [row_of(name) for name in ("one", "two", "three")]
+    session._refuse_shared(rows)
+    assert [row.status for row in rows] == ["error", "error", "ok"]
+    assert str(meanwhile) in rows[0].reason

@@ -59,9 +59,33 @@ def test_an_arm_knows_of_float64_where_one_of_its_benchmarks_computes_in_it(tmp_
     assert {arm.cores for arm in session.arms.values()} == {session.cores}
 
 
-def test_each_arm_has_compile_caches_of_its_own(session):
-    session.make_arms(NAMES)
-    assert len({arm.folder for arm in session.arms.values()}) == len(LABELS) * len(NAMES)
+BUILDS = """
+import os, pathlib, tempfile
+FRAMEWORK = "numpy"
+TRACK = "default"
+places = [pathlib.Path.home(), tempfile.gettempdir(), *(os.environ[name] for name in ("XDG_CACHE_HOME",
+    "TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "NUMBA_CACHE_DIR"))]
+for place in map(pathlib.Path, places):
+    place.mkdir(parents=True, exist_ok=True)
+    if (place / "built").exists():  # by another, under the same name
+        raise RuntimeError(f"{place} holds what another has built")
+    (place / "built").touch()
+def prepare(problem, weights, device, workload): ...
+"""
+
+
+@pytest.mark.process
+def test_what_an_arm_builds_as_it_is_imported_is_no_other_arms(tmp_path):
+    """Extensions of PyTorch and Cython's modules lie in one cache by name."""
+    versions = {}
+    for name in ("mine", "other"):
+        (tmp_path / f"{name}.py").write_text(BUILDS)
+        versions[name] = Version(registry.read_foreign(tmp_path / f"{name}.py"))
+    with session_of(tmp_path, *(Side(label, versions) for label in LABELS)) as session:
+        session.make_arms(list(versions))
+        for arm in session.arms.values():
+            arm.ensure_running()
+            arm.kill()
 
 
 OLD = {

@@ -1,0 +1,202 @@
+"""The files of a worker: what it has imported, mapped and opened, what it wrote, and what it looked for in vain.
+
+An audit hook of Python sees what is opened, from before the implementation is imported. It costs nothing in a timed
+call: of our implementations none raises more than three events in one. What a child process opens is not seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import site
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks import ROOT
+from benchmarks.worker.sanity import Suspicious
+
+WRITES = os.O_WRONLY | os.O_RDWR
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt", "/etc", "/nix", "/snap", "/dev", "/proc", "/sys")
+"""The folders of the system. What this user can't write counts as the system's, too."""
+MAPPED = re.compile(r"^\S+ ..x\S* \S+ \S+ \d+\s+(/.*?)( \(deleted\))?$", re.MULTILINE)
+"""A file that is mapped to be executed, in /proc/self/maps: a library."""
+SOURCES = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hh", ".hpp", ".inl", ".pyx", ".pxd", ".pxi", ".rs")
+"""What compilers read. A header is opened by the compiler's own process: so all beside an opened source count."""
+MODULES = (".py", ".pyx", ".so")
+"""The ends of a module's file."""
+LARGE = 2**26
+"""Of a larger file the size and the time of its last change count, in place of its content."""
+VERSION = re.compile(r"_*version_*")
+"""A module of this name holds a version: packages write it as they are built, and git ignores it."""
+
+
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the file of an implementation from elsewhere comes from, and what belongs to it.
+
+    Attributes:
+        folder: what belongs to it. In a gate that is a snapshot of `tree`, otherwise the folder of the file.
+        tree: the folder of which a gate has made the snapshot; nothing may be used from there. Empty outside a gate.
+        ignored: in a gate, what of the tree is ignored by git and so in no snapshot: paths in it; of folders with `/`.
+    """
+
+    folder: str
+    tree: str = ""
+    ignored: tuple[str, ...] = ()
+
+
+class Watch:
+    """What this process has opened and written since this was made, and the modules that nobody could find.
+
+    It is the last finder on sys.meta_path: it is asked for modules that no other has found.
+    """
+
+    def __init__(self) -> None:
+        self.opened: set[str] = set()
+        self.written: set[str] = set()
+        self.absent: set[str] = set()
+        sys.addaudithook(self._heed)
+        sys.meta_path.append(self)  # type: ignore[arg-type]
+
+    def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            name, _, flags = arguments
+            self._note(self.written if flags & WRITES else self.opened, name)
+        elif event == "os.rename":
+            self._note(self.written, arguments[1])
+        elif event == "ctypes.dlopen":
+            self._note(self.opened, arguments[0])
+
+    @staticmethod
+    def _note(seen: set[str], name: object) -> None:
+        if isinstance(name, str | bytes):
+            seen.add(os.path.abspath(os.fsdecode(name)))  # noqa: PTH100 - a Path takes ten times as long
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, _: object = None) -> None:
+        """Note where a module was looked for in vain, and find nothing."""
+        for folder in sys.path if path is None else path:
+            self.absent.add(f"{folder}/{name.rpartition('.')[2]}")
+
+
+def libraries() -> set[str]:
+    """Return the path of each library that is mapped into this process."""
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape")
+    return {path for path, _ in MAPPED.findall(maps)}
+
+
+def modules() -> set[str]:
+    """Return the path of each module that has been imported."""
+    files = (getattr(module, "__dict__", {}).get("__file__") for module in [*sys.modules.values()])
+    return {os.path.abspath(file) for file in files if isinstance(file, str)}  # noqa: PTH100 - as above
+
+
+def below(path: str | os.PathLike[str], folders: Iterable[Path]) -> bool:
+    """Whether a path lies in one of some folders, as it is written or where its links lead."""
+    written = Path(path)
+    real = Path(os.path.realpath(path))
+    return any(written.is_relative_to(folder) or real.is_relative_to(folder) for folder in folders)
+
+
+class Files:
+    """The files of a worker, watched from when this is made.
+
+    Args:
+        origin: of an implementation from elsewhere; None for one of this suite.
+        shared: the suite's own folders that all workers use: its caches, and that of this run.
+    """
+
+    def __init__(self, origin: Origin | None, shared: Sequence[str]) -> None:
+        self.origin = origin
+        self.tree = Path(os.path.realpath(origin.tree)) if origin and origin.tree else None
+        self.folder = Path(os.path.realpath(origin.folder)) if origin else None
+        held = (sys.prefix, sys.base_prefix, sys.exec_prefix, *shared, str(ROOT / "benchmarks"), str(ROOT / "impls"))
+        self.ours = self._outside_tree(held)
+        libraries_path = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+        searched = [*sys.path, site.getusersitepackages(), *filter(None, libraries_path)]
+        self.environment = self._outside_tree(place for place in searched if Path(place) != ROOT)
+        self.watch = Watch()
+
+    def _outside_tree(self, places: Iterable[str]) -> list[Path]:
+        """Return folders, as they are written and where their links lead, without those that hold the tree."""
+        both = {Path(form) for place in places for form in (os.path.abspath(place), os.path.realpath(place))}  # noqa: PTH100
+        return [place for place in both if self.tree is None or not self.tree.is_relative_to(place)]
+
+    def _foreign(self, path: str) -> bool:
+        """Whether a file belongs to neither the system, an environment, nor the suite."""
+        if below(path, self.ours):
+            return False
+        if self.tree and below(path, [self.tree]):
+            return True
+        fixed = [*self.environment, *map(Path, SYSTEM)]
+        return not below(path, fixed) and (os.getuid() == 0 or os.access(path, os.W_OK))
+
+    def code(self) -> Iterator[str]:
+        """Yield each module and library that belongs to neither the system, an environment, nor the suite."""
+        yield from sorted(path for path in modules() | libraries() if self._foreign(path))
+
+    def check(self) -> None:
+        """In a gate, see that this side uses its own files only.
+
+        Raises:
+            Suspicious: it uses a file that the other side uses too, or one that neither side has.
+        """
+        if self.origin is None or self.tree is None or self.folder is None:
+            return
+        own = [self.folder]
+        for path in self.code():
+            if not below(path, own):
+                raise Suspicious(self._shared(path))
+        for path in sorted(self.watch.opened):
+            if below(path, [self.tree]) and not below(path, [*own, *self.ours]) and Path(path).is_file():
+                raise Suspicious(self._shared(path))
+        if path := next(self._missed(), ""):
+            raise Suspicious(f"it looks for {path}, which git ignores, so neither side has it: build it on import")
+
+    def _shared(self, path: str) -> str:
+        if self.tree and below(path, [self.tree]):
+            return f"it uses {path}, as the other side does: build that path from __file__"
+        return f"it uses {path}, as the other side does: install it, or put its folder on PYTHONPATH"
+
+    def _missed(self) -> Iterator[str]:
+        """Yield each file that this side has looked for in its snapshot, and that git ignores in the tree."""
+        assert self.origin is not None
+        assert self.folder is not None
+        ignored = set(self.origin.ignored)
+        wanted = {os.path.realpath(path) for path in self.watch.opened | self.watch.absent}
+        for path in sorted(wanted):
+            if not path.startswith(f"{self.folder}/") or VERSION.fullmatch(Path(path).stem):
+                continue
+            name = path.removeprefix(f"{self.folder}/")
+            as_module = [each for each in ignored if each.endswith(MODULES) and each.startswith(f"{name}.")]
+            in_folder = any(f"{folder}/" in ignored for folder in (name, *Path(name).parents))
+            if not Path(path).exists() and (name in ignored or as_module or in_folder):
+                yield next(iter(as_module), name)
+
+    def used(self) -> dict[str, str]:
+        """Return a hash of each file that a result may depend on, by path: code from anywhere, and data of its folder.
+
+        What this process has written itself is left out.
+        """
+        found = set(self.code())
+        if self.folder:
+            found |= {path for path in self.watch.opened if below(path, [self.folder])}
+        for folder in {Path(path).parent for path in found if path.endswith(SOURCES)}:
+            found |= {str(path) for path in folder.rglob("*") if path.suffix in SOURCES}
+        digests = {path: digest(path) for path in found - self.watch.written}
+        return {path: each for path, each in digests.items() if each}
+
+
+def digest(path: str) -> str:
+    """Return a short hash of a file, of a large one its size and time; nothing where there is no such file."""
+    with suppress(OSError):
+        if Path(path).is_file():
+            kept = Path(path).stat()
+            if kept.st_size > LARGE:
+                return f"{kept.st_size} bytes of {kept.st_mtime_ns}"
+            return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    return ""
