@@ -50,6 +50,8 @@ class Run:
                 else:
                     rows = session.replicate(number, self.options.blocks, of_all=self.options.replicates)
                     self._write(number, rows, session.used)
+        if self.options.device == "cpu":
+            session.limits.refuse_by_interval(session.records, session.peaks)
         withdraw(session.records)
         self.described = machine.describe(self.options, self.options.commit)  # the commit at its start
         json_files.write(self.folder / rounds.ENVIRONMENT, self.described)

@@ -19,7 +19,7 @@ try:
         from benchmarks.words import count, listed
         from impls.core.files import write_text
         from reports import fleet as fleets
-        from reports import frames, peak, publication, run_folder, site, terminal, texts
+        from reports import frames, publication, run_folder, site, terminal, texts
         from reports import tables as of_a_run
         from reports.estimates import PUBLISHED
 except ModuleNotFoundError as error:
@@ -63,8 +63,6 @@ def report(paths: tuple[Path, ...], out: Path | None) -> int:
         return 1
     if reported:
         site.save(target, reported)
-    for line in filter(None, (peak.above(each.summary) for each in reported)):
-        command_line.say(f"warning: {line}", err=True)
     page = command_line.near(target / "index.html")
     if len(reported) == 1:
         terminal.show(reported[0], output(190), page)

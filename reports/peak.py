@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.words import count
 from impls.core.operations import operations, peak_operations, peak_side
 from impls.core.problem import Problem
 from reports.estimates import Blocks
@@ -38,24 +37,6 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
             needed /= peak_operations(row.device, dtypes[row.problem], int(row.threads))
         found.append((needed / to_peak.ratio, needed / to_peak.ratio_high))
     return pd.DataFrame(found, columns=["peak_share", "peak_share_low"], index=rows.index, dtype=float)
-
-
-def above(summary: pd.DataFrame) -> str | None:
-    """Return a line on the rows above the peak by more than their interval, with the first; None where there is none.
-
-    That can't be: the number of operations is wrong, or the peak is. On a GPU it can: its peak is a library's product.
-    """
-    limited = (summary["status"] == "ok") & (summary["device"] == "cpu")
-    wrong = summary[(summary["peak_share_low"] > 1) & limited]
-    if wrong.empty:
-        return None
-    row: Any = next(wrong.itertuples())
-    where = "/".join(map(str, (row.problem, row.workload, row.mode)))
-    rows = count(len(wrong), "row")
-    return (
-        f"{rows} above 100 % of the peak by more than the interval, such as {row.implementation} at {where}:"
-        f" {100 * row.peak_share:.0f} %, at least {100 * row.peak_share_low:.0f} %. That is an error of this suite."
-    )
 
 
 def reached(run: Run) -> Iterator[str]:

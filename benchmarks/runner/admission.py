@@ -15,11 +15,10 @@ from benchmarks.cases import Benchmark
 from benchmarks.progress import Stage
 from benchmarks.record import Record, problem_fields
 from benchmarks.runner.arm import Arm, start_all
-from benchmarks.runner.sides import ArmFailed, Side
+from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import profiles, requests
+from impls.core import registry
 from impls.core.environments import distributions, versions_of
-from impls.core.operations import operations
-from impls.core.registry import DEFAULT_DTYPES
 from impls.core.text import one_line
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ Check = Callable[[Arm, Benchmark, Record], None]
 """Checks an arm that runs at a benchmark, and fills in its row."""
 BEFORE = -1
 """The number of the replicate in the row of an admission."""
-MOST_OPERATIONS = 4e12
-"""So many operations of float32 in a second are more than any core of 2026 does."""
 
 
 def first_row(session: Session, side: Side, name: str, benchmark: Benchmark) -> Record:
@@ -72,6 +69,10 @@ def admit(session: Session, check: Check | None) -> None:
             for side, name in keys
             if any(refusal(session, side, name, benchmark) is None for benchmark in session.benchmarks_of(side))
         ]
+        if tried and session.options.device == "cpu":
+            peak = Version(registry.resolve("peak"))
+            arm = Arm(peak, session.options, session.cores, "float32", session.scratch / "limits")
+            session.limits.measure(arm, session.benchmarks)
         start_all(tried)
         for side, name in keys:
             _admit_arm(session, partial(check_timed, session), side, name)
@@ -123,14 +124,6 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
         session.advance(Stage.CHECKING, name, len(session.admissions), steps)
 
 
-def check_possible(benchmark: Benchmark, seconds: float, cores: int) -> None:
-    """Refuse an arm (ArmFailed) whose calls are too short for their products: it does them before it is called."""
-    least = operations(benchmark.problem, benchmark.workload, benchmark.mode) / (MOST_OPERATIONS * cores)
-    if benchmark.problem.dtype in DEFAULT_DTYPES and seconds < least:
-        reason = f"a call takes {1e6 * seconds:.1f} µs, and its products at least {1e6 * least:.1f} µs on any processor"
-        raise ArmFailed("error", f"it does its work before it is called: {reason}")
-
-
 def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record) -> None:
     """Check an arm that is to be timed at a benchmark, and fill in its row, or refuse it (ArmFailed)."""
     opened = arm.ask(session.opening(benchmark))
@@ -141,7 +134,7 @@ def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record) -
         row.error, row.error_tensor = checked.error, checked.tensor
     row.seconds = arm.ask(requests.Inspect(benchmark.id, session.options.turn_seconds))
     if session.options.device == "cpu" and not arm.implementation.is_peak:
-        check_possible(benchmark, row.seconds, len(arm.cores))
+        session.limits.check(benchmark, row.seconds)
     arm.check_from_outside()
     if len(session.sides) == 1:  # a comparison shows no kernels
         try:

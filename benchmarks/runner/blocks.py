@@ -27,6 +27,7 @@ from benchmarks.runner.cards import Card
 from benchmarks.runner.sides import ArmFailed
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import WARM_UP
+from benchmarks.worker.sanity import remembers
 from benchmarks.worker.timing import Plan, Turn
 
 T = TypeVar("T")
@@ -190,7 +191,7 @@ class Replicate:
         try:
             entry.inputs = entry.inputs if inputs is None else inputs
             throttled = self.card.throttled() if self.card else None
-            turn = take(arm, requests.TakeTurn(benchmark.id, plan, inputs, checked))
+            turn, first_seconds = take(arm, requests.TakeTurn(benchmark.id, plan, inputs, checked))
             turn.block, turn.position, turn.inputs = block, position, inputs
             if self.card:
                 arms = [entry.arm for job in self.jobs for entry in job.values()]
@@ -199,6 +200,8 @@ class Replicate:
             if checked:
                 part = f"{entry.inputs}/{plan.calls if entry.updates else 1}"
                 arm.ask(requests.Compare(benchmark.id, turn.seconds, entry.expected, part))
+            if inputs is not None and remembers(first_seconds, turn.seconds):
+                arm.ask(requests.CheckRemembered(benchmark.id))
             if number + 1 == 2 * self.blocks:  # the last one
                 row.seconds = statistics.median(taken.seconds for taken in row.turns)
                 used = [(taken.cpu_seconds or 0.0) / (taken.wall_seconds or 1.0) for taken in row.turns]
@@ -259,8 +262,12 @@ def pressure_seconds() -> float | None:
         return None
 
 
-def take(arm: Arm, request: requests.TakeTurn) -> Turn:
-    """Let an arm take a turn, and fill in when that was, and what was seen; ArmFailed where it took too much."""
+def take(arm: Arm, request: requests.TakeTurn) -> tuple[Turn, float]:
+    """Let an arm take a turn, and fill in when that was, and what was seen; ArmFailed where it took too much.
+
+    Returns:
+        The turn, and the seconds of the first call in it, which is not timed.
+    """
     if outside.strayed((arm.pid, *outside.descendants(arm.pid)), arm.cores):
         with contextlib.suppress(OSError):  # where this process may not use them any more either
             arm.bind()  # it was stopped since it was looked at last: another has moved it
@@ -275,7 +282,7 @@ def take(arm: Arm, request: requests.TakeTurn) -> Turn:
     after = pressure_seconds()
     turn.pressure_seconds = None if after is None or pressure is None else after - pressure
     arm.check_from_outside(taken.threads)
-    return turn
+    return turn, taken.first_seconds
 
 
 def check_processors(taken: Sequence[Turn], given: int) -> None:

@@ -26,6 +26,7 @@ from benchmarks.record import Record
 from benchmarks.runner import admission, cards
 from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
+from benchmarks.runner.limits import Limits
 from benchmarks.runner.sides import ArmFailed, Side
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP
@@ -62,6 +63,8 @@ class Session:
         self.inputs = 0  # the seed of the present inputs
         self.expected: Expected = {}  # the reference's results for them
         self.stopping = threading.Event()
+        self.peaks = {name for side in sides for name in side.versions if side.versions[name].implementation.is_peak}
+        self.limits = Limits(len(cores))
         self.began = time.time()
         self.used: dict[str, set[str]] = {}  # by path, each hash that a worker has seen of a file that it used
         self.built: dict[str, set[str]] = {}  # by library that was built meanwhile, the implementations that use it
@@ -200,10 +203,19 @@ class Session:
                 pipelined=self.options.device == "cuda" and len(self.sides) == 1,
             )
             self._note_all_files(rows)
+            self._refuse_impossible(rows)
         for row, failure in replicate.failed:
             row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
         self.learn(rows.values())
         return list(rows.values())
+
+    def _refuse_impossible(self, rows: Mapping[Key, Record]) -> None:
+        """Refuse the rows of a replicate that no code could have: on a GPU that is not known."""
+        for (_, name, _), row in rows.items():
+            if name in self.peaks:
+                self.limits.heed_row(row)
+        if self.options.device == "cpu":
+            self.limits.refuse(row for (_, name, _), row in rows.items() if name not in self.peaks)
 
     def _note_all_files(self, rows: Mapping[Key, Record]) -> None:
         """Note the files that each arm has used in a replicate. Where it may not use one, its rows fail."""
@@ -220,8 +232,7 @@ class Session:
     def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
         """Write the reference's results for a replicate; where calls change the state, after as many as a turn has."""
         steps: dict[tuple[str, str, bool], set[int]] = {}
-        peaks = {name for side in self.sides for name in side.versions if side.versions[name].implementation.is_peak}
-        for name in todo.keys() - peaks:  # nothing of the peak is compared
+        for name in todo.keys() - self.peaks:  # nothing of the peak is compared
             for benchmark in todo[name]:
                 if agreement.updates(benchmark.workload, benchmark.mode):
                     steps.setdefault(key_of(benchmark), set()).add(self.plan(name, benchmark).calls)

@@ -5,6 +5,7 @@ It says what it needs, what its answer is, and how a worker does it.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -14,15 +15,16 @@ from typing import Any
 import msgspec
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement, extremes, profiles, sanity, timing
+from benchmarks.worker import agreement, extremes, products, profiles, sanity, timing
 from benchmarks.worker.agreement import REPLICATE
 from benchmarks.worker.expected import saved, weights_of
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.worker import OpenBenchmark, Worker
 from impls.core.contract import MODES
+from impls.core.operations import operations
 from impls.core.text import one_line
-from impls.core.weights import make_inputs
+from impls.core.weights import Inputs, make_inputs
 
 
 class Opened(msgspec.Struct, forbid_unknown_fields=True):
@@ -130,14 +132,13 @@ class Check(Request[Checked]):
 
 
 class Inspect(Request[float]):
-    """Look for missing synchronisation and remembered results. The answer: roughly the seconds of a call."""
+    """Look for missing synchronisation and work out of place. The answer: roughly the seconds of a call."""
 
     benchmark: str
     estimated: float  # the seconds to spend on that estimate
 
     def do(self, worker: Worker) -> float:
         opened = worker.opened[self.benchmark]
-        prepared, mode = opened.prepared, opened.benchmark.mode
         seconds = timing.estimate(opened.call, opened.state, self.estimated)
         result = opened.call(opened.state)
         _, longer = sanity.read(result, opened.finish)
@@ -145,24 +146,58 @@ class Inspect(Request[float]):
         sanity.check_reading(result, opened.finish, seconds)
         _, longer = sanity.read(opened.call(opened.state), worker.wait)
         sanity.check_left(opened.call, opened.state, worker.wait, seconds, longer, sanity.OF_DEVICE)
-
-        def fresh(mode: str = mode) -> Any:
-            # nothing has seen these inputs: another arm gets others, and can leave no results for them
-            inputs = make_inputs(opened.benchmark.timed_problem, agreement.draw_seed(), timed=True)
-            state = prepared.start(mode, inputs)
-            worker.wait()  # a call would otherwise wait for the copies to the device
-            return state
-
-        other = "forward" if mode in ("backward", "train_step") else "train_step"
-        with_other = (prepared.call(other), partial(fresh, other)) if getattr(prepared, other) else None
-        sanity.check_not_remembered(opened.call, fresh, with_other)
+        CheckRemembered(self.benchmark).do(worker)
         return seconds
 
 
+class Fastest(Request[float]):
+    """Tell the seconds of the shortest call of an open benchmark within some time."""
+
+    benchmark: str
+    seconds: float
+
+    def do(self, worker: Worker) -> float:
+        opened = worker.opened[self.benchmark]
+        shortest, end = math.inf, perf_counter() + self.seconds
+        while perf_counter() < end:
+            shortest = min(shortest, timing.sample(opened.call, opened.state)[0])
+        return shortest
+
+
+class CheckRemembered(Request[None]):
+    """See that work is done in calls, and in each of them: with an open benchmark, on inputs that nothing has seen."""
+
+    benchmark: str
+
+    def do(self, worker: Worker) -> None:
+        opened = worker.opened[self.benchmark]
+        benchmark, prepared = opened.benchmark, opened.prepared
+
+        def new_inputs() -> Inputs:  # another arm gets others, and can leave no results for them
+            return make_inputs(benchmark.timed_problem, agreement.draw_seed(), timed=True)
+
+        def fresh(mode: str = benchmark.mode) -> Any:
+            state = prepared.start(mode, new_inputs())
+            worker.wait()  # a call would otherwise wait for the copies to the device
+            return state
+
+        needed = operations(benchmark.problem, benchmark.workload, benchmark.mode)
+        if products.check(products.look(prepared, benchmark.mode, new_inputs()), needed):
+            return
+        other = "forward" if benchmark.mode in ("backward", "train_step") else "train_step"
+        with_other = (prepared.call(other), partial(fresh, other)) if getattr(prepared, other) else None
+        sanity.check_not_remembered(opened.call, fresh, with_other)
+
+
 class Taken(msgspec.Struct, forbid_unknown_fields=True):
-    """A turn, with the fields that the worker fills in, and the numbers of threads of all thread pools."""
+    """A turn, with the fields that the worker fills in.
+
+    first_seconds: of its first call, which is not timed.
+    threads: the numbers of threads of all thread pools.
+    """
 
     turn: Turn
+    first_seconds: float
     threads: list[int]
 
 
@@ -186,13 +221,13 @@ class TakeTurn(Request[Taken]):
             opened.state = None  # before the new state is made, which can then use its memory
             opened.state = opened.fresh(worker.inputs_of(opened.benchmark, self.inputs))
             worker.wait()  # copies to a device may go on
-        turn, result = timing.turn(opened.call, opened.state, self.plan)
+        turn, result, first_seconds = timing.turn(opened.call, opened.state, self.plan)
         if opened.benchmark.workload == "stream":
             timing.summarize(turn)
         if self.read:
             _, waited = sanity.read(None, worker.wait)
             opened.last = (waited, *sanity.read(result, opened.finish))
-        return Taken(turn, [pool.num_threads for pool in worker.controller.lib_controllers])
+        return Taken(turn, first_seconds, [pool.num_threads for pool in worker.controller.lib_controllers])
 
 
 class Compare(Request[None]):

@@ -129,19 +129,20 @@ def plan(
     return Plan(*((CALLS, 1) if each else (samples, per_sample)), max(0, before))
 
 
-def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any]:
-    """Make an untimed call, then the samples of a plan. Return the turn and the result of the last call."""
+def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any, float]:
+    """Make a first call, then the samples of a plan. Return the turn, the last call's result, the first's seconds."""
     samples: list[float] = []
     result: Any = None
     with no_collector():
         wall, cpu = perf_counter(), process_time()
-        call(state)
+        first, _ = sample(call, state)
         for _ in range(how.samples):
             result = None  # before the next call, which can then use its memory
             seconds, result = sample(call, state, how.calls_per_sample)
             samples.append(seconds)
         wall, cpu = perf_counter() - wall, process_time() - cpu
-    return Turn(seconds=statistics.median(samples), samples=samples, wall_seconds=wall, cpu_seconds=cpu), result
+    taken = Turn(seconds=statistics.median(samples), samples=samples, wall_seconds=wall, cpu_seconds=cpu)
+    return taken, result, first
 
 
 def summarize(taken: Turn) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from impls.core.problem import Problem
-from impls.core.weights import MODELS, layers
+from impls.core.weights import MODELS, layers, lengths
 
 PEAK_MULTIPLY_ADDS = 15 * 2**21
 """What each thread does in a call of the peak. Every processor's number in a step divides it. It takes 0.2 ms or more:
@@ -15,10 +15,11 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
 
     A product of (m, k) and (k, n) counts 2·m·k·n. Forward: x @ W_ih.T and h @ W_hh.T of each step, and h @ W_hr.T where
     h is projected. Backward: two products for each of those. `cell` and `stream` are a step; MODELS need no gradient
-    of x.
+    of x. Of rows with different lengths, only their own steps count.
     """
     steps = 1 if workload in ("cell", "stream") else problem.seq_len
-    per_column = 2 * steps * problem.batch * 4 * problem.hidden_size
+    rows = int(lengths(problem).sum()) if problem.lengths and steps > 1 else steps * problem.batch
+    per_column = 2 * rows * 4 * problem.hidden_size
     widths = [(layer, width) for layer, _, width in layers(problem)]
     projected = problem.proj_size / 4  # per column of the gates
     forward = round(sum(per_column * (width + problem.state_size + projected) for _, width in widths))

@@ -138,6 +138,13 @@ def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) ->
     return {name: _fixed(rounded(array, problem.dtype)) for name, array in made.items()}
 
 
+def lengths(problem: Problem) -> Array:
+    """Return the lengths (B,) of a problem's rows, the shortest first: evenly spread up to T, or with `even` all T."""
+    rows = np.arange(1, problem.batch + 1)
+    spread: Array = -(-problem.seq_len * rows // problem.batch)
+    return np.full_like(rows, problem.seq_len) if problem.even else spread
+
+
 def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False, timed: bool = False) -> Inputs:
     """Draw standard normal data and cotangents; h0 and c0 are half as large, or zero.
 
@@ -152,8 +159,7 @@ def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False, timed
     made = {name: rounded(array, problem.dtype) for name, array in made.items()}
     rows = np.arange(1, problem.batch + 1)
     if problem.lengths:
-        spread = -(-problem.seq_len * rows // problem.batch)
-        made["lengths"] = rng.permutation(np.full_like(rows, problem.seq_len) if problem.even else spread)
+        made["lengths"] = rng.permutation(lengths(problem))
     if problem.resets:
         at = rng.permutation(problem.seq_len * rows // (problem.batch + 1))
         made["resets"] = np.arange(problem.seq_len)[:, None] == at

@@ -67,7 +67,7 @@ class Answering:
             requests.Open: requests.Opened(2.0, 2**20),
             requests.Check: requests.Checked(1e-7, "output", ["forward"]),
             requests.Inspect: 0.5,
-            requests.TakeTurn: lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), []),
+            requests.TakeTurn: lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), 1.0, []),
             requests.UsedFiles: {},
             requests.Pipeline: requests.Pipelined(0.001, 0.0008, 5.0),
             profiles.NameKernel: "aten::mm × 2",

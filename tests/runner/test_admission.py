@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.runner import admission
+from benchmarks.runner import admission, limits
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import profiles, requests
 from benchmarks.worker.expected import key_of
@@ -45,8 +45,8 @@ def test_an_arm_that_took_more_than_it_was_given_is_refused():
 
 
 def test_calls_too_short_for_their_products_did_them_before():
-    """Two thirds of the least time of any processor, and one and a third. On a GPU none is known, nor for the peak."""
-    least = operations(Problem.parse("t4-b2-i8-h8"), "sequence", "train_step") / admission.MOST_OPERATIONS
+    """Two thirds of the least time at a peak, and one and a third. On a GPU none is known, nor for the peak."""
+    least = operations(Problem.parse("t4-b2-i8-h8"), "sequence", "train_step") / limits.MOST_OPERATIONS
     quick, honest = (Answering({requests.Inspect: share * least}) for share in (2 / 3, 4 / 3))
     with pytest.raises(ArmFailed, match="error: it does its work before it is called"):
         admitted(quick)

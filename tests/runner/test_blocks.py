@@ -106,7 +106,7 @@ def test_a_replicate_visits_every_benchmark_in_each_block_and_mirrors_its_turns(
 def test_a_row_gets_the_median_over_its_turns_and_what_opening_took(arms):
     seconds = iter([0.9, 1.0, 1.0, 1.0, 5.0, 1.3])  # by turn; its samples have other medians
     arms[0].answers[requests.TakeTurn] = lambda _: requests.Taken(
-        Turn(seconds=next(seconds), samples=[0.8, 1.0, 1.0], cpu_seconds=1.5, wall_seconds=2.0), []
+        Turn(seconds=next(seconds), samples=[0.8, 1.0, 1.0], cpu_seconds=1.5, wall_seconds=2.0), 1.0, []
     )
     entry = entry_of(arms[0])
     assert measure({("run", "a"): entry}) == []
@@ -131,7 +131,7 @@ def test_a_failure_in_a_turn_costs_its_own_benchmark_and_a_dead_process_is_repla
         if request.benchmark == FORWARD and arms[0].kinds.count("TakeTurn") > 4:
             arms[0].alive = not dies
             return CRASH
-        return requests.Taken(Turn(seconds=1.0, samples=[1.0]), [])
+        return requests.Taken(Turn(seconds=1.0, samples=[1.0]), 1.0, [])
 
     arms[0].answers[requests.TakeTurn] = taken
     jobs = [{("run", "a"): entry_of(arms[0], text), ("run", "b"): entry_of(arms[1], text)} for text in (FORWARD, LATER)]
@@ -227,7 +227,7 @@ REQUEST = requests.TakeTurn("b", Plan(3, 1))
 def test_a_turn_has_what_the_runner_saw_of_it(monkeypatch):
     clock = iter((5.0, 6.5))
     monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: next(clock), time=lambda: 0.0))
-    taken = blocks.take(Answering(), REQUEST)
+    taken, _ = blocks.take(Answering(), REQUEST)
     assert (taken.started, taken.outside_seconds) == (0.0, 1.5)
     assert taken.outside_cpu_seconds > 0
 
@@ -235,6 +235,6 @@ def test_a_turn_has_what_the_runner_saw_of_it(monkeypatch):
 def test_the_sizes_of_thread_pools_are_looked_at_after_a_turn():
     arm, seen = Answering(), []
     arm.check_from_outside = seen.append
-    arm.answers[requests.TakeTurn] = lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), [1, 8])
+    arm.answers[requests.TakeTurn] = lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), 1.0, [1, 8])
     blocks.take(arm, REQUEST)
     assert seen == [[1, 8]]

@@ -1,6 +1,8 @@
 """Work that is left for later, and remembered results, on a machine that is made up: no real time passes."""
 
+import os
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,12 +17,13 @@ class Machine:
     """
 
     def __init__(self, busy):
-        self.now = self.due = self.used = self.waited = self.mine = 0.0
+        self.now = self.due = self.used = self.waited = self.mine = self.processor = 0.0
         self.busy = busy
 
     def work(self, seconds):
         """Compute."""
         self.now += seconds
+        self.processor += seconds
         self.used += seconds
         while self.busy and self.used > 0.0025:
             self.used -= 0.0025
@@ -32,6 +35,12 @@ class Machine:
         """Wait for two other threads of it, which are ready and have no processor."""
         self.now += seconds
         self.waited += 2 * seconds
+
+    def work_in_threads(self, seconds):
+        """Compute in two other threads of it: while one has the processor, the other waits for that."""
+        self.now += seconds
+        self.processor += seconds
+        self.waited += seconds
 
     def submit(self, seconds):
         """Have the device, or another thread, work after what it was given before."""
@@ -54,6 +63,8 @@ def machine(request, monkeypatch):
     monkeypatch.setattr(timing, "perf_counter", lambda: made.now)
     monkeypatch.setattr(sanity, "waited", lambda thread=None: made.waited if thread is None else made.mine)
     monkeypatch.setattr(sanity, "sleep", made.pause)
+    monkeypatch.setattr(sanity, "process_time", lambda: made.processor)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     return made
 
 
@@ -177,22 +188,42 @@ def test_the_first_tensors_are_those_of_the_fresh_result():
 
 
 def test_a_result_that_is_computed_each_time_that_it_is_read_is_found_and_a_conversion_is_not(machine):
-    arrays = {"output": np.zeros(4)}
+    arrays = {"output": np.arange(5.0, 9.0)}
 
     def finish(seconds):
         machine.work(seconds)
         return arrays
 
+    state = SimpleNamespace(seconds=0.002, x=np.arange(4.0))
     with pytest.raises(sanity.Suspicious, match="computes its result when that is read"):
-        sanity.check_reading(0.002, finish, 1e-4)
-    sanity.check_reading(0.002, finish, 0.002)
-    sanity.check_reading(9e-5, finish, 1e-6)
+        sanity.check_reading(state, lambda state: finish(state.seconds), 0.002)
+    sanity.check_reading(2e-5, finish, 1e-6)
 
     def interrupted(seconds):
         machine.wait(0.016)
         return finish(seconds)
 
-    sanity.check_reading(9e-5, interrupted, 1e-6)
+    def in_threads(seconds):
+        machine.work_in_threads(seconds)
+        return arrays
+
+    sanity.check_reading(2e-5, interrupted, 1e-6)
+    with pytest.raises(sanity.Suspicious, match="computes its result when that is read"):
+        sanity.check_reading(0.002, in_threads, 1e-6)
+
+
+def test_a_reading_takes_as_long_as_it_likes_where_the_numbers_are_there_before(machine):
+    """As where a framework has no bridge to NumPy, and each number goes through a list."""
+    numbers = np.random.default_rng(0).standard_normal(300)
+
+    def finish(result):
+        machine.work(0.05)
+        return {"output": numbers[:200], "h_n": numbers[200:]}
+
+    sanity.check_reading([numbers.astype(np.float32).reshape(3, 100), "x"], finish, 1e-4)
+    sanity.check_reading({"a": SimpleNamespace(rows=numbers.tolist())}, finish, 1e-4)
+    with pytest.raises(sanity.Suspicious, match="computes its result when that is read"):
+        sanity.check_reading([numbers[:280], numbers[:100]], finish, 1e-4)
 
 
 def calls(machine, at_first, again):
@@ -200,6 +231,16 @@ def calls(machine, at_first, again):
 
     def call(state):
         machine.work(again if state else at_first)
+        state.append(1)
+
+    return call, list
+
+
+def calls_in_threads(machine, at_first, again):
+    """The same, where the first call works in two threads on one processor."""
+
+    def call(state):
+        machine.work(again) if state else machine.work_in_threads(at_first)
         state.append(1)
 
     return call, list
@@ -224,6 +265,12 @@ def test_results_that_are_kept_are_told_from_a_state_that_is_set_up(machine, cas
     at_first, again, other = {**KEPT, **NOT_KEPT}[case]
     with pytest.raises(sanity.Suspicious, match="remembers its results") if case in KEPT else nullcontext():
         sanity.check_not_remembered(*calls(machine, at_first, again), other and calls(machine, *other))
+
+
+def test_what_two_threads_have_kept_is_found(machine):
+    """What they wait for each other is no time in which nothing was done."""
+    with pytest.raises(sanity.Suspicious, match="remembers its results"):
+        sanity.check_not_remembered(*calls_in_threads(machine, 0.002, 1e-6))
 
 
 def test_a_first_call_in_which_a_thread_waits_for_a_processor_is_no_sign(machine):

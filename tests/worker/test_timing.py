@@ -28,7 +28,7 @@ def test_a_plan_fills_a_turn_and_never_times_what_is_too_short_for_the_clock(sec
 def test_a_turn_is_the_median_of_its_samples_per_call(monkeypatch):
     clock, takes = [0.0], iter((9.0, 1.0, 1.0, 5.0, 5.0, 2.0, 2.0))
     monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
-    found, _ = timing.turn(lambda _: clock.__setitem__(0, clock[0] + next(takes)), None, timing.Plan(3, 2))
+    found, _, _ = timing.turn(lambda _: clock.__setitem__(0, clock[0] + next(takes)), None, timing.Plan(3, 2))
     assert (found.samples, found.seconds) == ([1.0, 5.0, 2.0], 2.0), "the first call of 9 s is no sample"
 
 
@@ -37,7 +37,7 @@ def test_each_of_a_thousand_calls_is_timed_and_their_99th_percentile_and_largest
     assert (how.samples, how.calls_per_sample) == (1000, 1)
     clock, takes = [0.0], iter([5000, *(7 * k % 1000 + 1 for k in range(1000))])  # 1 to 1,000, after the untimed call
     monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
-    found, _ = timing.turn(lambda _: clock.__setitem__(0, clock[0] + next(takes)), None, how)
+    found, _, _ = timing.turn(lambda _: clock.__setitem__(0, clock[0] + next(takes)), None, how)
     timing.summarize(found)
     assert (found.seconds, found.p99_seconds, found.largest_seconds, found.samples) == (500.5, 990, 1000, None)
 
@@ -73,7 +73,7 @@ def test_a_turn_gives_the_result_of_its_last_call_and_keeps_no_other(calls_per_s
 
     most, numbers = [], iter(range(100))
     plan = timing.Plan(4, calls_per_sample)
-    _, result = timing.turn(lambda state: Result(next(numbers)), None, plan)
+    _, result, _ = timing.turn(lambda state: Result(next(numbers)), None, plan)
     assert result.number == plan.calls - 1
     assert max(most) == 1
 

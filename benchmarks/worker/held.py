@@ -1,0 +1,76 @@
+"""The numbers that a result holds before it is read: a reading that only converts makes no others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from impls.core.weights import Array
+
+ARRAYS = ("numpy", "torch", "jax", "jaxlib")
+"""The packages whose arrays can be looked into without computing anything."""
+
+
+@dataclass
+class Held:
+    """What a result holds.
+
+    numbers: those of its arrays, in float32.
+    unseen: whether it has an object of another package, such as an array of TensorFlow.
+    """
+
+    numbers: list[Array] = field(default_factory=list)
+    unseen: bool = False
+
+    @classmethod
+    def of(cls, result: Any) -> Held:
+        """Look into a result: its containers, and the attributes of objects whose class no package has defined."""
+        held = cls()
+        left, seen = [result], set[int]()
+        while left:
+            value = left.pop()
+            if id(value) in seen or isinstance(value, str | bytes | type):
+                continue
+            seen.add(id(value))
+            if isinstance(value, int | float):
+                held.numbers.append(np.array([value], np.float32))
+            elif isinstance(value, dict):
+                left += value.values()
+            elif isinstance(value, list | tuple | set):
+                left += value
+            elif package_of(type(value)) in ARRAYS:
+                held.numbers += _numbers(value)
+            elif package_of(type(value)):
+                held.unseen = True
+            else:
+                left += vars(value).values() if hasattr(value, "__dict__") else ()
+        return held
+
+    def share_of(self, arrays: Iterable[Array]) -> float:
+        """Return the share of the numbers of some arrays that are among these."""
+        wanted = np.concatenate([np.ravel(array).astype(np.float32) for array in arrays])
+        known = np.unique(np.concatenate([np.zeros(0, np.float32), *self.numbers]))
+        return float(np.isin(wanted, known).mean())
+
+
+def package_of(kind: type) -> str:
+    """Return the installed package that has defined a class; nothing for one of Python's, or of a user's file."""
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None) or ""
+    name = kind.__module__.partition(".")[0]
+    return name if "site-packages" in Path(file).parts or name in ARRAYS else ""
+
+
+def _numbers(value: Any) -> list[Array]:
+    """Return the numbers of an array of one of ARRAYS; none of what is no array."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().float().numpy()
+    if not hasattr(value, "dtype") or not hasattr(value, "shape"):
+        return []
+    with np.errstate(all="ignore"):
+        return [np.ravel(np.asarray(value)).astype(np.float32)]

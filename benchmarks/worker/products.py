@@ -1,0 +1,136 @@
+"""Where matrix products are done, by the framework's own profiler: in loading, in a call, or in a reading.
+
+An LSTM is matrix products. They belong into a call, into every call, and nowhere else. That holds on a busy machine
+too, where times say little. PyTorch's profiler also counts the operations of its products, and sees all threads. JAX's
+tells names alone. What NumPy and compiled code do is not seen.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.worker.profiles import ran
+from benchmarks.worker.sanity import Suspicious
+from impls.core.contract import Prepared
+from impls.core.weights import Inputs
+
+COUNTED = re.compile(r"aten::(mm|addmm|bmm|baddbmm)")
+"""Products whose operations PyTorch's profiler counts."""
+OTHERS = re.compile(
+    r"aten::(addmm_|baddbmm_|mv|addmv_?|dot|ger|einsum|conv\w*|lstm\w*|\w*rnn\w*|_thnn_fused_\w+|quantized_\w+)"
+    r"|(dot|while|ffi_call|custom-call)[.\w-]*"
+)
+"""Products, and what makes them inside, of PyTorch and of XLA: how many operations is not told."""
+OWN = re.compile(r"(?!aten::|autograd::|torch::)\w+::\w+|torch\.compile's code|CompiledFunction\w*|Recurrence\w*")
+"""Operators of somebody's own, in which products may be that nobody tells of."""
+LESS = 0.95
+"""A call that makes less than this share of the products has left some out."""
+RANGE = "lstm-bench: "
+
+
+@dataclass
+class Seen:
+    """What a profiler saw in a part: the names of its operators, and the operations of the products that it counts."""
+
+    names: set[str]
+    operations: float = 0.0
+
+    @property
+    def products(self) -> list[str]:
+        """The names of its products."""
+        return sorted(name for name in self.names if COUNTED.fullmatch(name) or OTHERS.fullmatch(name))
+
+    @property
+    def all_counted(self) -> bool:
+        """Whether the operations of all its products are known."""
+        return not any(OTHERS.fullmatch(name) or OWN.fullmatch(name) for name in self.names)
+
+
+def look(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
+    """Return what was seen in each part that could be watched: load, first, again (a call and one more), reading."""
+    found: dict[str, Seen] = {}
+    watches = {"torch": _by_torch, "jax": _by_jax}
+    for framework in watches.keys() & sys.modules.keys():
+        with suppress(Exception):  # a profiler that fails is no fault of the implementation
+            for part, seen in watches[framework](prepared, mode, inputs).items():
+                before = found.get(part, Seen(set()))
+                found[part] = Seen(before.names | seen.names, before.operations + seen.operations)
+    return found
+
+
+def _by_jax(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
+    result = prepared.call(mode)(prepared.start(mode, inputs))
+    return {
+        "load": Seen(set(ran(lambda _: prepared.load(inputs), None, 1))),
+        "reading": Seen(set(ran(lambda _: prepared.to_numpy(mode, result), None, 1))),
+    }
+
+
+def _by_torch(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
+    from torch.profiler import ProfilerActivity, profile, record_function
+
+    with profile(activities=[ProfilerActivity.CPU], with_flops=True, experimental_config=_all_threads()) as profiled:
+        with record_function(f"{RANGE}load"):
+            state = prepared.load(inputs)
+        prepared.make_ready(mode, state)
+        with record_function(f"{RANGE}first"):
+            prepared.call(mode)(state)
+        with record_function(f"{RANGE}again"):
+            result = prepared.call(mode)(state)
+        with record_function(f"{RANGE}reading"):
+            prepared.to_numpy(mode, result)
+    return parted(profiled.profiler.kineto_results.events())
+
+
+def _all_threads() -> Any:
+    """Return what makes PyTorch's profiler see the threads that others have started; None where it can't."""
+    from torch._C._profiler import _ExperimentalConfig
+
+    try:
+        return _ExperimentalConfig(profile_all_threads=True)
+    except TypeError:  # torch before 2.8
+        return None
+
+
+def parted(events: Iterable[Any]) -> dict[str, Seen]:
+    """Return what was seen in each part, from the events of all: an event belongs to the part in which it began."""
+    events = list(events)
+    ranges = {}
+    for event in events:
+        if event.name().startswith(RANGE):
+            ranges[event.name().removeprefix(RANGE)] = event.start_ns(), event.start_ns() + event.duration_ns()
+    found = {part: Seen(set()) for part in ranges}
+    for event in events:
+        for part, (start, end) in ranges.items():
+            if start <= event.start_ns() < end:
+                found[part].names.add(event.name())
+                found[part].operations += event.flops() if COUNTED.fullmatch(event.name()) else 0
+    return found
+
+
+def check(seen: dict[str, Seen], needed: float) -> bool:
+    """Return whether it is proven that a call on inputs which it has seen does all its products.
+
+    needed: the operations of a call's products.
+
+    Raises:
+        Suspicious: products are done where none belong, or a call on inputs which it has seen leaves some out.
+    """
+    for part, said in (("load", "when inputs are loaded"), ("reading", "when its result is read")):
+        products = seen[part].products if part in seen else []
+        if products:
+            raise Suspicious(f"it multiplies matrices {said}, which is not timed: {', '.join(products)}")
+    if "again" not in seen:
+        return False
+    first, again = seen["first"], seen["again"]
+    if again.all_counted and again.operations < LESS * min(first.operations, needed):
+        raise Suspicious(
+            f"it remembers its results: on inputs that it has seen, a call does {again.operations / needed:.0%} of the"
+            f" operations of its matrix products, on new ones {first.operations / needed:.0%}"
+        )
+    return again.operations >= LESS * needed
