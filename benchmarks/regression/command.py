@@ -79,7 +79,7 @@ def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...])
         Session(options, sides, cores, folder, advance) as session,
     ):
         result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
-        result.located = locate(session, result.slower)
+        result.located = dict(locate(session, result.slower))
     command_line.say(account(began, result.records))
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks import tables
 from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, change
-from benchmarks.regression.slowdowns import Slowdown
+from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import duration, markdown_cell, signed
 from impls.core.text import one_line
@@ -68,8 +68,10 @@ COLUMNS = (
     ),
 )  # fmt: skip
 PROFILE_COLUMNS = (
-    Column("base", "base", lambda line: duration(line.base)),
-    Column("head", "head", lambda line: duration(line.head)),
+    Column("base_runs", "runs in base", lambda line: f"{line.base.times:g}"),
+    Column("head_runs", "in head", lambda line: f"{line.head.times:g}"),
+    Column("base", "base", lambda line: duration(line.base.seconds)),
+    Column("head", "head", lambda line: duration(line.head.seconds)),
     Column("difference", "difference", lambda line: signed(line.difference)),
 )
 
@@ -93,11 +95,21 @@ def located_lines(slowdown: Slowdown) -> list[str]:
     """Return in sentences where a benchmark is slower."""
     lines = [f"a call takes {signed(slowdown.added)}"]
     for kind, differing in slowdown.profiles.items():
-        if grown := next((line for line in differing if line.difference > 0), None):
-            lines.append(f"of all {kind}, {one_line(grown.name, 120)} grew most: {signed(grown.difference)}")
-        else:
-            lines.append(f"none of the {kind} grew clearly")
+        lines += _explained(kind, [line for line in differing if line.difference > 0])
     return lines + ([f"no profile: {slowdown.failure}"] if slowdown.failure else [])
+
+
+def _explained(kind: str, grown: Sequence[Line]) -> Iterator[str]:
+    """Yield what explains a slowdown: first what runs more often, then what takes longer, where that is another."""
+    if not grown:
+        yield f"none of the {kind} explains a tenth of that"
+        return
+    more = next((line for line in grown if line.more), None)
+    if more:
+        name = one_line(more.name, 120)
+        yield f"{name} runs {more.head.times:g} times in a call, in base {more.base.times:g}: {signed(more.difference)}"
+    if grown[0] is not more:
+        yield f"of all {kind}, {one_line(grown[0].name, 120)} grew most: {signed(grown[0].difference)}"
 
 
 def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:

@@ -8,6 +8,7 @@ from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.tables import CleanConsole
+from impls.core.operators import Ran
 from tests.helpers.markdown import rendered
 from tests.helpers.poison import POISON, live
 
@@ -19,7 +20,8 @@ def poisoned():
         for name, verdict in ((POISON.replace(" ", ""), "slower"), ("other", "unclear"))
     ]
     kinds = (next(iter(REGRESSIONS)), next(iter(UNMEASURED)), "new")
-    profiles = {"operators": [Line(POISON, 1e-3, 2e-3)], "functions": [Line(f"mine.py {POISON}", 0.0, 1e-3)]}
+    profiles = {"operators": [Line(POISON, Ran(1e-3, 1), Ran(2e-3, 1))]}
+    profiles["functions"] = [Line(f"mine.py {POISON}", Ran(0.0, 0), Ran(1e-3, 1))]
     standings = [Standing(POISON, kind, f"why {POISON}") for kind in kinds]
     located = {findings[0].benchmark: Slowdown(1e-3, profiles, failure=POISON)}
     return Result(0.02, findings, standings, located=located)
