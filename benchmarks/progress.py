@@ -38,7 +38,8 @@ Advance = Callable[[Stage, str, float, float], None]
 
 RUN = {Stage.CHECKING: 0.35, Stage.REPLICATE: 0.65}
 AGREEMENT = {Stage.CHECKING: 1.0}
-REGRESSION = {Stage.CHECKING: 0.2, Stage.COMPARING: 0.6, Stage.MEASURING: 0.2, Stage.PROFILING: 0.0}
+REGRESSION = {Stage.CHECKING: 0.2, Stage.COMPARING: 0.6, Stage.MEASURING: 0.2}
+PROFILING = {Stage.PROFILING: 1.0}
 COLLECTING = {Stage.CHECKING: 0.05, Stage.COLLECTING: 0.95}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -69,7 +69,7 @@ COLUMNS = (
 )  # fmt: skip
 PROFILE_COLUMNS = (
     Column("base_runs", "runs in base", lambda line: f"{line.base.times:g}"),
-    Column("head_runs", "in head", lambda line: f"{line.head.times:g}"),
+    Column("head_runs", "runs in head", lambda line: f"{line.head.times:g}"),
     Column("base", "base", lambda line: duration(line.base.seconds)),
     Column("head", "head", lambda line: duration(line.head.seconds)),
     Column("difference", "difference", lambda line: signed(line.difference)),
@@ -100,16 +100,20 @@ def located_lines(slowdown: Slowdown) -> list[str]:
 
 
 def _explained(kind: str, grown: Sequence[Line]) -> Iterator[str]:
-    """Yield what explains a slowdown: first what runs more often, then what takes longer, where that is another."""
+    """Yield what explains a slowdown: first of what runs more often, then of all, where that is another."""
     if not grown:
         yield f"none of the {kind} explains a tenth of that"
         return
     more = next((line for line in grown if line.more), None)
     if more:
-        name = one_line(more.name, 120)
-        yield f"{name} runs {more.head.times:g} times in a call, in base {more.base.times:g}: {signed(more.difference)}"
+        runs = f"runs in a call: {more.head.times:g}, in base {more.base.times:g}"
+        yield f"of all {kind} that run more often, {_grew_most(more)} ({runs})"
     if grown[0] is not more:
-        yield f"of all {kind}, {one_line(grown[0].name, 120)} grew most: {signed(grown[0].difference)}"
+        yield f"of all {kind}, {_grew_most(grown[0])}"
+
+
+def _grew_most(line: Line) -> str:
+    return f"{one_line(line.name, 120)} grew most: {signed(line.difference)}"
 
 
 def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
@@ -121,13 +125,16 @@ def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
             if differing:
                 name = Column("name", f"{kind}: own time", lambda line: one_line(line.name, 120), words=True)
                 parts.append(tables.markdown([name, *PROFILE_COLUMNS], differing))
-    parts.append("All profiles of head are above all of base, or all below. A profiler slows down what it watches.")
+    parts.append(
+        "What differs by at least a tenth of the slowdown, and runs more or less often, or differs in all profiles."
+        " A profiler slows down what it watches."
+    )
     return "\n\n".join([*parts, "</details>"])
 
 
 def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     """Print the table and the verdict."""
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    say = _saying(console)
     say(title, style="bold")
     found = sections(result)
     every = columns(found)
@@ -142,14 +149,29 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     for standing in result.standings:
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         say(f"{standing.kind}: {standing.benchmark}: {standing.reason}", style=style)
-    for key, slowdown in result.located.items():
-        say(f"where: {key}: {'; '.join(located_lines(slowdown))}")
-    if result.standings or result.located:
+    if result.standings:
         console.print()
     for note in tables.notes(every) if found else ():
         say(note, style="dim")
+    _show_verdict(result, line, console)
+
+
+def show_located(result: Result, line: str, console: CleanConsole) -> None:
+    """Print where it is slower, and the verdict again as the last line."""
     console.print()
-    say(line, style="bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green")
+    for key, slowdown in result.located.items():
+        _saying(console)(f"where: {key}: {'; '.join(located_lines(slowdown))}")
+    _show_verdict(result, line, console)
+
+
+def _show_verdict(result: Result, line: str, console: CleanConsole) -> None:
+    console.print()
+    style = "bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green"
+    _saying(console)(line, style=style)
+
+
+def _saying(console: CleanConsole) -> Callable[..., None]:
+    return partial(console.print, markup=False, highlight=False, soft_wrap=True)
 
 
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:

@@ -66,12 +66,16 @@ class Slowdown:
     failure: str = ""
 
 
-def locate(session: Session, slower: Iterable[Finding]) -> Iterator[tuple[GateKey, Slowdown]]:
-    """Yield what is known of each slowdown in time, of findings whose verdict is slower; of many, the largest."""
-    in_time = sorted((finding for finding in slower if finding.metric == "time"), key=lambda finding: -finding.ratio)
-    largest = in_time[:MOST_LOCATED]
-    for number, finding in enumerate(largest):
-        session.advance(Stage.PROFILING, f"{number + 1} of {len(largest)}", number, len(largest))
+def largest(slower: Iterable[Finding]) -> list[Finding]:
+    """Return the slowdowns that are explained: those in time; of many, the largest."""
+    in_time = [finding for finding in slower if finding.metric == "time"]
+    return sorted(in_time, key=lambda finding: -finding.ratio)[:MOST_LOCATED]
+
+
+def locate(session: Session, slower: Sequence[Finding]) -> Iterator[tuple[GateKey, Slowdown]]:
+    """Yield what is known of each of some slowdowns."""
+    for number, finding in enumerate(slower):
+        session.advance(Stage.PROFILING, f"{number + 1} of {len(slower)}", number, len(slower))
         added = finding.base * (finding.ratio - 1)
         lines: dict[str, list[Line]] = {}
         failure = ""

@@ -14,7 +14,7 @@ from benchmarks.regression import report, slowdowns
 from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.log_ratios import SIDES
 from benchmarks.regression.outcome import Result
-from benchmarks.regression.slowdowns import MOST_LINES, Line, Slowdown, differing, locate
+from benchmarks.regression.slowdowns import MOST_LINES, Line, Slowdown, differing, largest, locate
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side
 from benchmarks.worker.profiles import Profile, Profiled
@@ -84,7 +84,7 @@ def test_only_time_is_explained_and_whatever_a_profile_does_the_verdict_stands()
 
         def __exit__(self, *_): ...
 
-    found = dict(locate(Broken(), [slower(), slower("start"), slower("memory")]))
+    found = dict(locate(Broken(), largest([slower(), slower("start"), slower("memory")])))
     assert [*found] == [KEY]
     assert found[KEY].added == pytest.approx(0.05e-3)
     assert report.located_lines(found[KEY])[-1].endswith("RuntimeError: a profiler died")
