@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks import tables
+from benchmarks import busy, tables
 from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, change
 from benchmarks.regression.slowdowns import Line, Slowdown
@@ -153,6 +153,9 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
         console.print()
     for note in tables.notes(every) if found else ():
         say(note, style="dim")
+    if warning := busy.warning(busy.waited_of(result.records)):
+        console.print()
+        say(warning, style="bold yellow")
     _show_verdict(result, line, console)
 
 
@@ -177,6 +180,7 @@ def _saying(console: CleanConsole) -> Callable[..., None]:
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
     """Return the same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
+    parts += filter(None, [busy.warning(busy.waited_of(result.records))])
     found = sections(result)
     every = columns(found)
     for benchmark, rows in found.items():
