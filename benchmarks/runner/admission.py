@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks.cases import Benchmark
 from benchmarks.progress import Stage
-from benchmarks.record import Record, problem_fields
+from benchmarks.record import Record, harmless, problem_fields
 from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.sides import ArmFailed, Side
+from benchmarks.words import count
 from benchmarks.worker import profiles, requests
+from impls.core import command_line
 from impls.core.environments import distributions, versions_of
 from impls.core.operations import operations
 from impls.core.registry import DEFAULT_DTYPES
@@ -75,6 +77,7 @@ def admit(session: Session, check: Check | None) -> None:
         start_all(tried)
         for side, name in keys:
             _admit_arm(session, partial(check_timed, session), side, name)
+            _say_refused(session, side, name)
         return
     free = list(session.cores)
 
@@ -121,6 +124,16 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
             row.status, row.reason = failure.status, failure.reason
         session.admissions[side.label, name, benchmark.id] = row
         session.advance(Stage.CHECKING, name, len(session.admissions), steps)
+
+
+def _say_refused(session: Session, side: Side, name: str) -> None:
+    """Say in one line that an arm has failed: the table says so only when all others are timed."""
+    rows = [session.admissions[side.label, name, benchmark.id] for benchmark in session.benchmarks_of(side)]
+    failed = [row for row in rows if row.status not in harmless(None)]
+    if failed:
+        which = name if len(session.sides) == 1 else f"{name} in {side.label}"
+        where = f"{len(failed)} of {count(len(rows), 'benchmark')}"
+        command_line.say(f"not timed: {which} at {where}: {failed[0].status}: {failed[0].reason}", err=True)
 
 
 def check_possible(benchmark: Benchmark, seconds: float, cores: int) -> None:
