@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
 
 from benchmarks.record import Record
 from benchmarks.tables import CleanConsole
@@ -38,8 +40,37 @@ Advance = Callable[[Stage, str, float, float], None]
 
 RUN = {Stage.CHECKING: 0.35, Stage.REPLICATE: 0.65}
 AGREEMENT = {Stage.CHECKING: 1.0}
-REGRESSION = {Stage.CHECKING: 0.2, Stage.COMPARING: 0.6, Stage.MEASURING: 0.2, Stage.PROFILING: 0.0}
+REGRESSION = {Stage.CHECKING: 0.2, Stage.COMPARING: 0.6, Stage.MEASURING: 0.2}
+PROFILING = {Stage.PROFILING: 1.0}
 COLLECTING = {Stage.CHECKING: 0.05, Stage.COLLECTING: 0.95}
+
+
+class Left(ProgressColumn):
+    """How much time is left. In Stage.MEASURING it is the most: nobody knows how many of the replicates are needed."""
+
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True))
+        self.began = 0.0
+        self.latest_end: float | None = None
+
+    def advance(self, stage: Stage, done: float, of_all: float) -> None:
+        """Learn how much is done. From the mean replicate follows when the last one ends: later ones measure less."""
+        now = time.monotonic()
+        if stage == Stage.COMPARING and done == 0:
+            self.began = now
+        elif stage == Stage.MEASURING and done == int(done):  # to start a replicate takes longer than the rest of it
+            self.latest_end = now + (now - self.began) / done * (of_all - done)
+
+    def words(self, task: Task) -> str:
+        """Return such as `about 1 min 30 s left`; empty where that is not known."""
+        if self.latest_end is not None:
+            return f"at most about {_minutes(max(0.0, self.latest_end - time.monotonic()))} left"
+        known = task.time_remaining and task.percentage >= 1  # what is slowest may come first
+        return f"about {_minutes(task.time_remaining or 0.0)} left" if known else ""
+
+    def render(self, task: Task) -> Text:
+        """Return the words for a terminal."""
+        return Text(self.words(task))
 
 
 @contextmanager
@@ -51,14 +82,13 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
         name: of what is done, such as `round 1 of 6`; it comes after the stage.
     """
     console, ended, told = CleanConsole(stderr=True), threading.Event(), list[Stage]()
+    left = Left()
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("after"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        left,
     )
     bar = Progress(
         *columns, console=console, refresh_per_second=2, speed_estimate_period=WHOLE, get_time=time.monotonic,
@@ -68,10 +98,8 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
     task = bar.tasks[0]
 
     def say() -> None:
-        known = task.time_remaining and task.percentage >= 1  # what is slowest may come first
-        left = f", about {_minutes(task.time_remaining or 0.0)} left" if known else ""
-        after = _minutes(task.elapsed or 0.0)
-        command_line.say(f"{task.description}: {task.percentage:.0f}% after {after}{left}", err=True)
+        times = [f"after {_minutes(task.elapsed or 0.0)}", left.words(task)]
+        command_line.say(f"{task.description}: {task.percentage:.0f}% {', '.join(filter(None, times))}", err=True)
 
     def say_on() -> None:
         while not ended.wait(LINE_SECONDS):
@@ -81,6 +109,7 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
     def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
         before = sum(list(stages.values())[: list(stages).index(stage)])
         share = before + stages[stage] * done / max(of_all, 1e-9)
+        left.advance(stage, done, of_all)
         words = one_line(f"{stage} {what}".rstrip() + f", {name}" * bool(name))
         bar.update(task.id, description=words, completed=min(share, 0.999))  # at 1 its clock would stop
         if bar.disable and stage not in told:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from impls.core import command_line
@@ -87,7 +86,6 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
     path = [str(ROOT), *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not chosen.requires else [])]
     variables = {**chosen.environment, **framework_variables(device, dtype), "PYTHONPATH": os.pathsep.join(path)}
     command = [python, "-P", "-m", "impls.core.evaluate", *map(str, (chosen.path, case_path, out)), dtype, device]
-    sys.stdout.flush()
     try:
         os.execve(python, command, {**os.environ, **variables})  # noqa: S606
     except OSError as error:

@@ -13,11 +13,10 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from benchmarks import ROOT, json_files, processors
+from benchmarks import ROOT, busy, json_files, processors
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import means, p_values, t_interval
 from benchmarks.statistics.rounds import of_one, of_several
-from benchmarks.words import share
 from reports.frames import ARM, Run
 from reports.tracks import LIMITS
 
@@ -83,11 +82,6 @@ def sound(records: pd.DataFrame) -> pd.DataFrame:
 
 UNSTEADY = 0.2
 """From this noise on, reports warn that the machine was unsteady."""
-BUSY = 0.3
-"""From this share of the measured time on, in which a process waited for a processor, they warn that it was busy.
-
-On quiet machines it was 0.00 to 0.08, beside two busy processes 1.00.
-"""
 
 
 @dataclass(frozen=True)
@@ -110,13 +104,12 @@ class Noise:
     @property
     def unsteady(self) -> bool:
         """Whether the machine was busy or unsteady."""
-        return self.ratios > UNSTEADY or self.times > UNSTEADY or self.waited > BUSY
+        return self.ratios > UNSTEADY or self.times > UNSTEADY or self.waited > busy.BUSY
 
     @property
     def warning(self) -> str:
         """What to tell of a busy or unsteady machine; empty where it was neither."""
-        why = f" (a process waited for a processor in {share(self.waited)} of the time)" if self.waited > BUSY else ""
-        return f"THE MACHINE WAS BUSY OR UNSTEADY{why}: measure again before you believe this" if self.unsteady else ""
+        return busy.warning(self.waited, self.unsteady)
 
     @property
     def words(self) -> str:
@@ -137,10 +130,13 @@ def noise(run: Run) -> Noise:
 
 def waited(run: Run) -> pd.Series:
     """Return by round the share of the measured time in which a process waited for a processor, as in Noise."""
-    known = run.turns[["pressure_seconds", "outside_seconds"]].dropna()
-    of = [run.turns["record"][known.index].map(run.records[name].astype(str)) for name in ("run_id", "implementation")]
-    spent = known.groupby(of).sum()
-    return (spent["pressure_seconds"] / spent["outside_seconds"]).groupby(level=0).min()
+    known = run.turns[["record", "pressure_seconds", "outside_seconds"]].dropna()
+    rounds, names = (known["record"].map(run.records[name].astype(str)) for name in ("run_id", "implementation"))
+    shares = {}
+    for number, turns in known.groupby(rounds):
+        pressure, outside = turns["pressure_seconds"].to_numpy(), turns["outside_seconds"].to_numpy()
+        shares[number] = busy.waited(names[turns.index].to_numpy(), pressure, outside)
+    return pd.Series(shares, dtype=float)
 
 
 def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:

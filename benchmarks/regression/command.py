@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from benchmarks import choices, json_files, machine
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM
+from benchmarks.metadata import Metadata
 from benchmarks.options import command
-from benchmarks.progress import REGRESSION, account, progress
+from benchmarks.progress import PROFILING, REGRESSION, Advance, account, progress
 from benchmarks.record import COMPARED, write_records
 from benchmarks.regression import comparison, decision, outcome, report
-from benchmarks.regression.comparison import Comparison
+from benchmarks.regression.decision import Finding
 from benchmarks.regression.gate_options import GIVEN, GateOptions, resolved
 from benchmarks.regression.outcome import Result, Written, alike, measure_and_decide
-from benchmarks.regression.slowdowns import locate
+from benchmarks.regression.slowdowns import largest, locate
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
 from benchmarks.tables import output
@@ -25,6 +27,8 @@ from impls.core import command_line
 from impls.core.command_line import describe, examples
 from impls.core.files import write_text
 from impls.core.text import one_line
+
+REPORT = "regression.md"
 
 
 @command(
@@ -41,56 +45,97 @@ def regression(options: GateOptions) -> int:
 
     Exit code: 0 no regression found, 1 regression, 2 usage, 3 could not measure.
     """
+    gate = Gate(options)
     try:
         choices.heed_signals()
-        if options.file is not None:
-            options = json_files.read(Path(options.file), GateOptions)
-        return gate(options).exit_code(options.strict)
-    except (click.ClickException, click.Abort, KeyboardInterrupt):
+        gate.run()
+    except (click.ClickException, click.Abort):
         raise
+    except KeyboardInterrupt:
+        if gate.exit_code is None:
+            raise
+        command_line.say("interrupted; the verdict stands", err=True)
     except Exception as error:  # 1 would say that there is a regression
         said = describe(error) if isinstance(error, OSError | MemoryError) else f"{type(error).__name__}: {error}"
-        command_line.say(f"error: could not measure: {one_line(said)}", err=True)
-        return 3
+        what = "could not measure" if gate.exit_code is None else "after the verdict"
+        command_line.say(f"error: {what}: {one_line(said)}", err=True)
+    return 3 if gate.exit_code is None else gate.exit_code
 
 
-def gate(options: GateOptions) -> Result:
-    """Run a gate, write its folder, and print its result."""
-    options, compared, cores = resolved(options)
-    folder = choices.usable_out(options.out, "regression")
-    if compared.alike and not options.even_if_same:
-        result = alike(compared.base.names, options.benchmarks, options.margin)
-    else:
-        result = _measure(options, compared, cores)
-    title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
-    code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
-    told = result.written(title, options.strict, code)
-    write_files(folder, result, told, options)
-    report.show(result, title, f"{told.verdict}; {command_line.near(folder / 'regression.md')}", output())
-    return result
+class Gate:
+    """A gate, its folder, and its words.
+
+    exit_code: None until the verdict is printed. Whatever happens after that, it stands.
+    """
+
+    def __init__(self, options: GateOptions) -> None:
+        self.options = options
+        self.exit_code: int | None = None
+
+    def run(self) -> None:
+        """Measure both sides and conclude; then find out where it is slower."""
+        if self.options.file is not None:
+            self.options = json_files.read(Path(self.options.file), GateOptions)
+        self.options, self.compared, self.cores = resolved(self.options)
+        options = self.options
+        self.folder = choices.usable_out(options.out, "regression")
+        if self.compared.alike and not options.even_if_same:
+            self.conclude(alike(self.compared.base.names, options.benchmarks, options.margin))
+            return
+        with scratch() as place:
+            began = time.time()
+            with progress(REGRESSION) as advance, self.session(place, advance) as session:
+                rules = decision.rules(options.margin)
+                result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
+            command_line.say(account(began, result.records))
+            self.conclude(result)
+            if slowdowns := largest(result.slower):
+                self.explain(result, slowdowns, place)
+
+    def session(self, place: Path, advance: Advance) -> Session:
+        """Return a session of both sides."""
+        return Session(self.options, (self.compared.base, self.compared.head), self.cores, place, advance)
+
+    def conclude(self, result: Result) -> None:
+        """Write all files, and print the result, also where they can't be written."""
+        options, compared = self.options, self.compared
+        title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
+        code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
+        self.told = result.written(title, options.strict, code)
+        self.line = self.told.verdict
+        exit_code = 1 if result.worse else 3  # where the files can't be written
+        try:
+            described = machine.describe(options)
+            self.provenance = machine.provenance(described)
+            write_files(self.folder, result, self.told, described, self.markdown(result))
+            self.line += f"; {command_line.near(self.folder / REPORT)}"
+            exit_code = self.told.exit_code
+        finally:
+            self.exit_code = exit_code
+            report.show(result, title, self.line, output())
+
+    def markdown(self, result: Result) -> str:
+        """Return the report."""
+        return report.markdown(result, self.told.title, self.told.verdict, self.provenance)
+
+    def explain(self, result: Result, slowdowns: Sequence[Finding], place: Path) -> None:
+        """Find out where it is slower, and add that to the report; what is found before an interruption, too."""
+        try:
+            with progress(PROFILING) as advance, self.session(place, advance) as session:
+                for key, slowdown in locate(session, slowdowns):
+                    result.located[key] = slowdown
+        finally:
+            if result.located:
+                report.show_located(result, self.line, output())
+                write_text(self.folder / REPORT, self.markdown(result))
+                to_summary(report.located_markdown(result.located))
 
 
-def _measure(options: GateOptions, compared: Comparison, cores: tuple[int, ...]) -> Result:
-    """Measure both sides and decide."""
-    sides, rules, began = (compared.base, compared.head), decision.rules(options.margin), time.time()
-    with (
-        scratch() as folder,
-        progress(REGRESSION) as advance,
-        Session(options, sides, cores, folder, advance) as session,
-    ):
-        result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
-        result.located = locate(session, result.slower)
-    command_line.say(account(began, result.records))
-    return result
-
-
-def write_files(folder: Path, result: Result, told: Written, options: GateOptions) -> None:
+def write_files(folder: Path, result: Result, told: Written, described: Metadata, markdown: str) -> None:
     """Write environment.json, regression.parquet, .md, .xml, and .json as the last: each of them whole."""
-    described = machine.describe(options)
-    markdown = report.markdown(result, told.title, told.verdict, machine.provenance(described))
     json_files.write(folder / "environment.json", described)
     write_records(folder / "regression.parquet", result.records, COMPARED)
-    write_text(folder / "regression.md", markdown)
+    write_text(folder / REPORT, markdown)
     write_text(folder / "regression.xml", report.junit(result, told.title))
     json_files.write(folder / outcome.FILE, told)
     to_summary(markdown)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from rich.table import Table
 
-from benchmarks import tables
+from benchmarks import busy, tables
 from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, change
-from benchmarks.regression.slowdowns import Slowdown
+from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import duration, markdown_cell, signed
 from impls.core.text import one_line
@@ -68,8 +68,10 @@ COLUMNS = (
     ),
 )  # fmt: skip
 PROFILE_COLUMNS = (
-    Column("base", "base", lambda line: duration(line.base)),
-    Column("head", "head", lambda line: duration(line.head)),
+    Column("base_runs", "runs in base", lambda line: f"{line.base.times:g}"),
+    Column("head_runs", "runs in head", lambda line: f"{line.head.times:g}"),
+    Column("base", "base", lambda line: duration(line.base.seconds)),
+    Column("head", "head", lambda line: duration(line.head.seconds)),
     Column("difference", "difference", lambda line: signed(line.difference)),
 )
 
@@ -93,11 +95,25 @@ def located_lines(slowdown: Slowdown) -> list[str]:
     """Return in sentences where a benchmark is slower."""
     lines = [f"a call takes {signed(slowdown.added)}"]
     for kind, differing in slowdown.profiles.items():
-        if grown := next((line for line in differing if line.difference > 0), None):
-            lines.append(f"of all {kind}, {one_line(grown.name, 120)} grew most: {signed(grown.difference)}")
-        else:
-            lines.append(f"none of the {kind} grew clearly")
+        lines += _explained(kind, [line for line in differing if line.difference > 0])
     return lines + ([f"no profile: {slowdown.failure}"] if slowdown.failure else [])
+
+
+def _explained(kind: str, grown: Sequence[Line]) -> Iterator[str]:
+    """Yield what explains a slowdown: first of what runs more often, then of all, where that is another."""
+    if not grown:
+        yield f"none of the {kind} explains a tenth of that"
+        return
+    more = next((line for line in grown if line.more), None)
+    if more:
+        runs = f"runs in a call: {more.head.times:g}, in base {more.base.times:g}"
+        yield f"of all {kind} that run more often, {_grew_most(more)} ({runs})"
+    if grown[0] is not more:
+        yield f"of all {kind}, {_grew_most(grown[0])}"
+
+
+def _grew_most(line: Line) -> str:
+    return f"{one_line(line.name, 120)} grew most: {signed(line.difference)}"
 
 
 def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
@@ -109,13 +125,16 @@ def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
             if differing:
                 name = Column("name", f"{kind}: own time", lambda line: one_line(line.name, 120), words=True)
                 parts.append(tables.markdown([name, *PROFILE_COLUMNS], differing))
-    parts.append("All profiles of head are above all of base, or all below. A profiler slows down what it watches.")
+    parts.append(
+        "What differs by at least a tenth of the slowdown, and runs more or less often, or differs in all profiles."
+        " A profiler slows down what it watches."
+    )
     return "\n\n".join([*parts, "</details>"])
 
 
 def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     """Print the table and the verdict."""
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    say = _saying(console)
     say(title, style="bold")
     found = sections(result)
     every = columns(found)
@@ -130,19 +149,38 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     for standing in result.standings:
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         say(f"{standing.kind}: {standing.benchmark}: {standing.reason}", style=style)
-    for key, slowdown in result.located.items():
-        say(f"where: {key}: {'; '.join(located_lines(slowdown))}")
-    if result.standings or result.located:
+    if result.standings:
         console.print()
     for note in tables.notes(every) if found else ():
         say(note, style="dim")
+    if warning := busy.warning(busy.waited_of(result.records)):
+        console.print()
+        say(warning, style="bold yellow")
+    _show_verdict(result, line, console)
+
+
+def show_located(result: Result, line: str, console: CleanConsole) -> None:
+    """Print where it is slower, and the verdict again as the last line."""
     console.print()
-    say(line, style="bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green")
+    for key, slowdown in result.located.items():
+        _saying(console)(f"where: {key}: {'; '.join(located_lines(slowdown))}")
+    _show_verdict(result, line, console)
+
+
+def _show_verdict(result: Result, line: str, console: CleanConsole) -> None:
+    console.print()
+    style = "bold red" if result.worse else "bold yellow" if result.unmeasured else "bold green"
+    _saying(console)(line, style=style)
+
+
+def _saying(console: CleanConsole) -> Callable[..., None]:
+    return partial(console.print, markup=False, highlight=False, soft_wrap=True)
 
 
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
     """Return the same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
+    parts += filter(None, [busy.warning(busy.waited_of(result.records))])
     found = sections(result)
     every = columns(found)
     for benchmark, rows in found.items():

@@ -6,7 +6,7 @@ Nothing here changes a verdict. Profiles are taken when all timing has ended, in
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from benchmarks.runner.arm import start_all
 from benchmarks.runner.session import Session
 from benchmarks.worker import agreement, profiles
 from benchmarks.worker.protocol import Request
+from impls.core.operators import Ran
 from impls.core.text import one_line
 
 PROFILES_PER_SIDE = 6
@@ -25,23 +26,30 @@ PROFILES_PER_SIDE = 6
 MOST_LOCATED = 8
 """Of so many slowdowns it is found out where they are: that takes up to a minute for each."""
 PROFILED_SECONDS = 0.1
-"""About how long the calls of a profile take."""
+"""About how long the calls of a profile take, on the slower side."""
+LEAST_SHARE = 0.1
+"""The share of a slowdown that a line must explain to be named."""
 MOST_LINES = 6
 """The most lines of a profile that are shown."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """The own seconds per call of an operator or a function, in base and in head: medians over profiles."""
+    """What an operator or a function does in a call, in base and in head: medians over profiles."""
 
     name: str
-    base: float
-    head: float
+    base: Ran
+    head: Ran
 
     @property
     def difference(self) -> float:
-        """Head's value minus base's."""
-        return self.head - self.base
+        """Head's seconds minus base's."""
+        return self.head.seconds - self.base.seconds
+
+    @property
+    def more(self) -> bool:
+        """Whether it runs more often in head."""
+        return self.head.times > self.base.times
 
 
 @dataclass(frozen=True)
@@ -58,26 +66,36 @@ class Slowdown:
     failure: str = ""
 
 
-def locate(session: Session, slower: Iterable[Finding]) -> dict[GateKey, Slowdown]:
-    """Return what is known of each slowdown in time, of findings whose verdict is slower; of many, the largest."""
-    located: dict[GateKey, Slowdown] = {}
-    in_time = sorted((finding for finding in slower if finding.metric == "time"), key=lambda finding: -finding.ratio)
-    largest = in_time[:MOST_LOCATED]
-    for number, finding in enumerate(largest):
-        session.advance(Stage.PROFILING, "", number, len(largest))
-        key, profiles, failure = finding.benchmark, dict[str, list[Line]](), ""
-        calls = max(1, round(PROFILED_SECONDS / max(finding.base, 1e-6)))
+def largest(slower: Iterable[Finding]) -> list[Finding]:
+    """Return the slowdowns that are explained: those in time; of many, the largest."""
+    in_time = [finding for finding in slower if finding.metric == "time"]
+    return sorted(in_time, key=lambda finding: -finding.ratio)[:MOST_LOCATED]
+
+
+def locate(session: Session, slower: Sequence[Finding]) -> Iterator[tuple[GateKey, Slowdown]]:
+    """Yield what is known of each of some slowdowns."""
+    for number, finding in enumerate(slower):
+        session.advance(Stage.PROFILING, f"{number + 1} of {len(slower)}", number, len(slower))
+        added = finding.base * (finding.ratio - 1)
+        lines: dict[str, list[Line]] = {}
+        failure = ""
         try:
-            profiles = profiles_of(session, key.implementation, Benchmark.parse(key.benchmark), calls)
+            base, head = profiles_of(session, finding)
+            for kind in ("operators", "functions"):
+                before = [getattr(profiled, kind) for profiled in base]
+                now = [getattr(profiled, kind) for profiled in head]
+                lines[kind] = differing(before, now, LEAST_SHARE * added)
         except Exception as error:  # whatever a profiler does, the verdict stands
             failure = one_line(f"{type(error).__name__}: {error}", 200)
-        located[key] = Slowdown(finding.base * (finding.ratio - 1), profiles, failure)
-    return located
+        yield finding.benchmark, Slowdown(added, lines, failure)
 
 
-def profiles_of(session: Session, name: str, benchmark: Benchmark, calls: int) -> dict[str, list[Line]]:
-    """Profile base and head in turns, so many calls each time, and return the lines that differ most, by kind."""
+def profiles_of(session: Session, finding: Finding) -> list[list[profiles.Profiled]]:
+    """Profile base and head in turns, and return the profiles of each that count."""
     session.inputs = agreement.draw_seed()
+    name = finding.benchmark.implementation
+    benchmark = Benchmark.parse(finding.benchmark.benchmark)
+    calls = max(1, round(PROFILED_SECONDS / max(finding.base, finding.head, 1e-6)))
     profile = profiles.Profile(benchmark.id, calls)
     answers: dict[str, list[Any]] = {side: [] for side in SIDES}
     with session:
@@ -88,21 +106,30 @@ def profiles_of(session: Session, name: str, benchmark: Benchmark, calls: int) -
             for side in SIDES[:: 1 if number % 2 else -1]:
                 session.arms[side, name].ensure_running()
                 answers[side].append(session.arms[side, name].ask(request))
-    return {
-        kind: differing(*([getattr(profiled, kind) for profiled in answers[side][2:]] for side in SIDES))
-        for kind in ("operators", "functions")
-    }
+    return [answers[side][2:] for side in SIDES]
 
 
-def differing(base: Sequence[dict[str, float]], head: Sequence[dict[str, float]]) -> list[Line]:
-    """Return the lines that differ most: all profiles of head are above all of base, or all below.
+def differing(base: Sequence[Mapping[str, Ran]], head: Sequence[Mapping[str, Ran]], least: float) -> list[Line]:
+    """Return the lines that differ by at least so many seconds in a call, the largest difference first.
 
-    Those that differ by less than a hundredth of the first are left out.
+    Noise moves times, but not how often something runs. So a line counts where it runs more often and takes longer, or
+    less of both. Where that did not change, all times of head must lie above all of base, or all below.
     """
     lines = []
     for name in dict.fromkeys(name for profile in [*base, *head] for name in profile):
-        before, now = ([profile.get(name, 0.0) for profile in side] for side in (base, head))
-        if max(before) < min(now) or max(now) < min(before):
-            lines.append(Line(name, statistics.median(before), statistics.median(now)))
-    lines = sorted(lines, key=lambda line: -abs(line.difference))[:MOST_LINES]
-    return [line for line in lines if abs(line.difference) >= abs(lines[0].difference) / 100]
+        before, now = ([profile.get(name, Ran(0.0, 0)) for profile in side] for side in (base, head))
+        line = Line(name, _median(before), _median(now))
+        runs = direction([ran.times for ran in before], [ran.times for ran in now])
+        seconds = direction([ran.seconds for ran in before], [ran.seconds for ran in now])
+        if (runs * line.difference > 0 or seconds) and abs(line.difference) >= least:
+            lines.append(line)
+    return sorted(lines, key=lambda line: -abs(line.difference))[:MOST_LINES]
+
+
+def direction(before: Sequence[float], now: Sequence[float]) -> int:
+    """Return 1 where all of `now` lie above all of `before`, −1 where all lie below, otherwise 0."""
+    return int(min(now) > max(before)) - int(max(now) < min(before))
+
+
+def _median(did: Sequence[Ran]) -> Ran:
+    return Ran(statistics.median(ran.seconds for ran in did), statistics.median(ran.times for ran in did))

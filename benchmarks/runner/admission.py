@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks.cases import Benchmark
 from benchmarks.progress import Stage
-from benchmarks.record import Record, problem_fields
+from benchmarks.record import Record, harmless, problem_fields
 from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.sides import ArmFailed, Side, Version
+from benchmarks.words import count
 from benchmarks.worker import profiles, requests
-from impls.core import registry
+from impls.core import command_line, registry
 from impls.core.environments import distributions, versions_of
 from impls.core.text import one_line
 
@@ -76,6 +77,7 @@ def admit(session: Session, check: Check | None) -> None:
         start_all(tried)
         for side, name in keys:
             _admit_arm(session, partial(check_timed, session), side, name)
+            _say_refused(session, side, name)
         return
     free = list(session.cores)
 
@@ -122,6 +124,16 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
             row.status, row.reason = failure.status, failure.reason
         session.admissions[side.label, name, benchmark.id] = row
         session.advance(Stage.CHECKING, name, len(session.admissions), steps)
+
+
+def _say_refused(session: Session, side: Side, name: str) -> None:
+    """Say in one line that an arm has failed: the table says so only when all others are timed."""
+    rows = [session.admissions[side.label, name, benchmark.id] for benchmark in session.benchmarks_of(side)]
+    failed = [row for row in rows if row.status not in harmless(None)]
+    if failed:
+        which = name if len(session.sides) == 1 else f"{name} in {side.label}"
+        where = f"{len(failed)} of {count(len(rows), 'benchmark')}"
+        command_line.say(f"not timed: {which} at {where}: {failed[0].status}: {failed[0].reason}", err=True)
 
 
 def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record) -> None:

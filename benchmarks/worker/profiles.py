@@ -197,10 +197,10 @@ class NameKernel(Request[Union[str, None]]):  # noqa: UP007 - the type of the an
 
 
 class Profiled(msgspec.Struct, forbid_unknown_fields=True):
-    """The seconds per call by operator and by Python function, without what is called from there."""
+    """What each operator and each Python function does in a call."""
 
-    operators: dict[str, float]
-    functions: dict[str, float]
+    operators: dict[str, Ran]
+    functions: dict[str, Ran]
 
 
 class Profile(Request[Profiled]):
@@ -212,5 +212,7 @@ class Profile(Request[Profiled]):
     def do(self, worker: Worker) -> Profiled:
         opened = worker.opened[self.benchmark]
         what = opened.call, opened.state, self.calls
-        both = ran(*what), functions(*what)
-        return Profiled(*({name: did.seconds / self.calls for name, did in part.items()} for part in both))
+        return Profiled(self._of_a_call(ran(*what)), self._of_a_call(functions(*what)))
+
+    def _of_a_call(self, did: dict[str, Ran]) -> dict[str, Ran]:
+        return {name: Ran(all_.seconds / self.calls, all_.times / self.calls) for name, all_ in did.items()}

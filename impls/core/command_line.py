@@ -11,12 +11,13 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from impls.core.text import one_line
 
 if TYPE_CHECKING:
     import click
+    from _typeshed import ReadableBuffer
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 INTERRUPTED = 130
@@ -25,9 +26,47 @@ NOT_INSTALLED = 4
 """The exit code of a command that lacks a package."""
 
 
+class Output(io.FileIO):
+    """Standard output or error. Once something can't be written, that and all that follows goes to /dev/null."""
+
+    def write(self, content: ReadableBuffer, /) -> int:
+        """Write bytes, and return how many."""
+        try:
+            return super().write(content)
+        except OSError:  # such as a full disk, or a pipe that nobody reads
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
+            return super().write(content)
+
+
+def open_streams() -> None:
+    """Let no command fail because its output can't be written.
+
+    A standard stream that is closed is opened on /dev/null. Otherwise the next file to be opened would take its place.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:  # closed; it is the lowest that is free, so it is the one that is opened
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    if sys.stdout is sys.__stdout__:  # not again, and not in a test
+        sys.stdout = _stream(1, sys.stdout)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _stream(2, sys.stderr)
+
+
+def _stream(number: int, before: TextIO | None) -> TextIO:
+    encoding = before.encoding if before else None
+    buffer = io.BufferedWriter(Output(number, "w", closefd=False))
+    # a terminal may know few characters
+    return io.TextIOWrapper(buffer, encoding, errors="backslashreplace", line_buffering=True)
+
+
 def _end(*_: object) -> None:
     """End at once. This is for times at which there is nothing to clean up."""
-    os.write(2, b"interrupted\n")
+    with contextlib.suppress(OSError):
+        os.write(2, b"interrupted\n")
     os._exit(INTERRUPTED)
 
 
@@ -35,8 +74,9 @@ def _end(*_: object) -> None:
 def starting() -> Iterator[None]:
     """Let Ctrl-C end the process with one line while the block imports what a command needs.
 
-    An import that is interrupted may raise anything.
+    An import that is interrupted may raise anything. From here on, output that can't be written is no error.
     """
+    open_streams()
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # not where Ctrl-C is ignored, nor in a test
         signal.signal(signal.SIGINT, _end)
@@ -89,17 +129,12 @@ def fail(message: str) -> NoReturn:
 def run(command: click.Command) -> NoReturn:
     """Run a command and exit with its code.
 
-    Wrong arguments, and files that can't be read or written, give one line on stderr and exit code 2. Ctrl-C gives
-    130; where nobody reads standard output any more, click exits with 1.
+    Wrong arguments, and files that can't be read or written, give one line on stderr and exit code 2. Ctrl-C gives 130.
     """
     import click
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may know few characters
     try:
         code = command.main(standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
         sys.exit(2)

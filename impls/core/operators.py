@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 
 class Ran(NamedTuple):
-    """What a profiler tells of an operator, over all calls: its own seconds, and how often it ran."""
+    """What a profiler tells of an operator, over all calls or for one: its own seconds, and how often it ran."""
 
     seconds: float
-    times: int
+    times: float
 
 
 def added(events: Iterable[tuple[str, Ran]]) -> dict[str, Ran]:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import progress as module
-from benchmarks.progress import Stage, account, progress
+from benchmarks.progress import REGRESSION, Left, Stage, account, progress
 from benchmarks.worker.timing import Turn
 
 
@@ -27,6 +27,23 @@ def test_a_run_that_is_resumed_does_not_count_what_was_done_before(clock, capsys
     first, last = capsys.readouterr().err.splitlines()
     assert first == "replicate 3 of 4, round 1 of 2: 55% after 0 min 0 s"
     assert last == "profiling, round 1 of 2: 90% after 3 min 0 s, about 0 min 35 s left"
+
+
+def test_what_is_left_of_a_gate_is_a_bound_that_falls(clock, capsys, monkeypatch):
+    """Also while a replicate starts, which takes long, and while one is measured."""
+    left = Left()
+    monkeypatch.setattr(module, "Left", lambda: left)
+    with progress(REGRESSION) as advance:
+        for done in range(4):
+            advance(Stage.COMPARING, "", done, 4)
+            clock.seconds += 60
+        told = []
+        for done, took in ((4, 50), (4.5, 10), (5, 10), (5.5, 20)):
+            advance(Stage.MEASURING, f"{done:.0f} of 8", done, 8)
+            told.append(left.words(None))
+            clock.seconds += took
+    assert told == [f"at most about {words} left" for words in ("4 min 0 s", "3 min 10 s", "3 min 0 s", "2 min 50 s")]
+    assert told[0] in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_line_comes_also_while_nothing_is_told(clock, capsys, monkeypatch):

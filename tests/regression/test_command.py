@@ -1,17 +1,24 @@
 """The options of a gate, and the files that it writes."""
 
+import errno
+
 import click
+import msgspec
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import json_files
+from benchmarks import choices, json_files, machine
+from benchmarks.metadata import Metadata
 from benchmarks.regression import command, outcome
+from benchmarks.regression.comparison import Comparison
+from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.gate_options import TURN_SECONDS, GateOptions, Percent, turn_seconds
 from benchmarks.regression.outcome import Result
+from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.runner.blocks import SPACING_SECONDS
+from benchmarks.runner.sides import Side
 
 
-@pytest.mark.process
 def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
     """A gate that dies while it writes has no verdict."""
 
@@ -22,9 +29,77 @@ def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
 
     monkeypatch.setattr(json_files, "write", write)
     with pytest.raises(KeyboardInterrupt):
-        command.write_files(tmp_path, Result(0.02), Result(0.02).written("t", False, {}), GateOptions(base="HEAD"))
+        command.write_files(
+            tmp_path, Result(0.02), Result(0.02).written("t", False, {}), Metadata(run=GateOptions()), "text"
+        )
     files = {"environment.json", "regression.parquet", "regression.md", "regression.xml"}
     assert {path.name for path in tmp_path.iterdir()} == files
+
+
+KEY = GateKey("numpy_lstm t1-b1-i1-h1/sequence/forward")
+SLOWER = Finding(KEY, "time", "slower", 2.0, 1.9, 2.1, 0.02, replicates=8, tests=1, base=1e-3, head=2e-3)
+SAME = msgspec.structs.replace(SLOWER, verdict="same", ratio=1.0)
+
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch):
+    """A function that runs a gate which measures nothing, but has these findings; the command's result."""
+    sides = [Side(label, {}) for label in ("base", "head")]
+    monkeypatch.setattr(command, "resolved", lambda options: (options, Comparison(*sides, "title"), (0,)))
+    monkeypatch.setattr(machine, "describe", lambda options: Metadata(run=options))
+    monkeypatch.setattr(choices, "heed_signals", lambda: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+
+    def run(*findings):
+        monkeypatch.setattr(command, "measure_and_decide", lambda *_: Result(0.02, list(findings)))
+        words = ["--base", "HEAD", "--out", str(tmp_path / "out")]
+        return CliRunner().invoke(command.regression, words, standalone_mode=False)
+
+    return run
+
+
+@pytest.mark.parametrize("stopped", [None, KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("known", [0, 1])
+def test_whatever_happens_while_it_is_explained_the_verdict_stands(stopped, known, gate, tmp_path, monkeypatch):
+    out, summary = tmp_path / "out", tmp_path / "summary.md"
+    first = []
+
+    def locate(*_):
+        assert outcome.read(out).exit_code == 1
+        first.append(summary.read_text())
+        for _ in range(known):
+            yield KEY, Slowdown(1e-3, failure="why")
+        if stopped:
+            raise stopped
+
+    monkeypatch.setattr(command, "locate", locate)
+    done = gate(SLOWER)
+    assert done.return_value == 1
+    verdict = outcome.read(out).verdict
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith(verdict)
+    assert [line.startswith(verdict) for line in lines].count(True) == 1 + known
+    assert any(line.startswith("where: ") for line in lines) == bool(known)
+    written = (out / "regression.md").read_text()
+    assert ("why" in written) == bool(known)
+    (before,) = first
+    whole = summary.read_text()
+    assert whole.count(verdict) == 1
+    assert whole.startswith(before)
+    assert ("why" in whole) == bool(known)
+
+
+@pytest.mark.parametrize(("finding", "code"), [(SLOWER, 1), (SAME, 3)])
+def test_where_the_disk_is_full_the_verdict_is_printed_all_the_same(finding, code, gate, monkeypatch):
+    def write(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(command, "write_records", write)
+    done = gate(finding)
+    assert done.return_value == code
+    assert "regression" in done.stdout.splitlines()[-1]
+    assert "No space left" in done.stderr
 
 
 @pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.05", 0.05), ("100%", 1.0), (0.02, 0.02)])
@@ -40,7 +115,7 @@ def test_another_margin_is_refused(text):
 
 def test_every_option_reaches_the_gate(monkeypatch):
     seen = []
-    monkeypatch.setattr(command, "gate", lambda options: seen.append(options) or Result(0.02))
+    monkeypatch.setattr(command.Gate, "run", lambda gate: seen.append(gate.options))
     words = "--base v1 --head v2 --impl a --impl b --problem t1-b1-i1-h1 --workload cell --mode forward --margin 5%"
     words += " --threads 2 --strict --out there --even-if-same --replicates 9"
     CliRunner().invoke(command.regression, words.split(), standalone_mode=False)
@@ -55,10 +130,10 @@ def test_every_option_reaches_the_gate(monkeypatch):
 
 
 def test_what_goes_wrong_is_no_regression(monkeypatch):
-    def gate(_):
+    def run(_):
         raise RuntimeError("an error\nof ours")
 
-    monkeypatch.setattr(command, "gate", gate)
+    monkeypatch.setattr(command.Gate, "run", run)
     done = CliRunner().invoke(command.regression, ["--base", "v1"], standalone_mode=False)
     assert done.return_value == 3
     assert done.stderr == "error: could not measure: RuntimeError: an error of ours\n"

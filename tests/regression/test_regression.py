@@ -12,7 +12,7 @@ from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
 from benchmarks.choices import choose_cores
 from benchmarks.regression import decision, outcome
-from benchmarks.regression.slowdowns import locate
+from benchmarks.regression.slowdowns import largest, locate
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side
 from tests.helpers import processes
@@ -143,5 +143,5 @@ def test_twice_the_work_is_a_regression_that_is_located(tmp_path, monkeypatch):
     assert result.exit_code(strict=False) == 1
     other = {row.replicate for row in result.records if row.implementation == "torch_lstmcell"}
     assert other == set(range(decision.FEWEST))  # it is dropped at the first look
-    (found,) = locate(session, result.slower).values()
+    ((_, found),) = locate(session, largest(result.slower))
     assert any("_Slowed.work" in line.name for line in found.profiles["functions"])

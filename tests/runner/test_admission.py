@@ -69,7 +69,7 @@ def test_whatever_else_fails_refuses_the_benchmark(request_):
         admitted(Answering({request_: NO_ANSWER}))
 
 
-def test_an_arm_that_is_refused_before_it_starts_has_its_reason_in_its_row(tmp_path):
+def test_an_arm_that_is_refused_before_it_starts_has_its_reason_in_its_row(tmp_path, capsys):
     """Unreadable, without its environment, and without this workload or device."""
     lost = Version(registry.resolve("torch_cell"), failure=ArmFailed("not_installed", "no network"))
     versions = {"torch_cell": lost, "numpy_lstm": Version(registry.resolve("numpy_lstm"))}
@@ -81,4 +81,7 @@ def test_an_arm_that_is_refused_before_it_starts_has_its_reason_in_its_row(tmp_p
         "torch_cell": ("not_installed", -1), "numpy_lstm": ("unsupported", -1), "mine": ("error", -1),
     }  # fmt: skip
     assert found["mine"].reason == "line 3 is no Python"
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "mine" in said, "and a user need not wait for the table to see what has failed"
+    assert "line 3 is no Python" in said
     assert session.replicate(0, 1)[0].status == "not_installed", "its row says so in every replicate"

@@ -156,8 +156,8 @@ def test_a_profile_is_of_a_call(monkeypatch):
     monkeypatch.setattr(profiles, "ran", lambda *_: {"dot": Ran(4.0, 6)})
     worker = SimpleNamespace(opened={"b": SimpleNamespace(call=work, state=[])})
     found = profiles.Profile("b", 2).do(worker)
-    assert found.operators == {"dot": 2.0}
-    assert all(seconds >= 0 for seconds in found.functions.values())
+    assert found.operators == {"dot": Ran(2.0, 3.0)}
+    assert found.functions["worker/test_profiles.py work"].times == 1.0
 
 
 KINDS = SimpleNamespace(CONCURRENT_KERNEL=10, MEMCPY=1, MEMSET=2)
