@@ -88,6 +88,17 @@ def escaped(pid: int, started: Iterable[int]) -> Iterator[str]:
                 yield f"{one_line(' '.join(words), 80)} (process {each})"
 
 
+def favoured(processes: Iterable[int]) -> bool:
+    """Whether a thread of processes goes before others: by a higher priority than this process's, or in real time."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    for thread in threads(processes):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            in_real_time = os.sched_getscheduler(thread) in (os.SCHED_FIFO, os.SCHED_RR)
+            if in_real_time or os.getpriority(os.PRIO_PROCESS, thread) < own:
+                return True
+    return False
+
+
 def trouble(pid: int, cores: Sequence[int], pools: Sequence[int] = ()) -> str | None:
     """Return what a worker took beyond its `cores`, or left behind; `pools` are the sizes of its thread pools."""
     started = descendants(pid)
@@ -95,6 +106,8 @@ def trouble(pid: int, cores: Sequence[int], pools: Sequence[int] = ()) -> str | 
         return f"it moved a thread to processor {min(found)}, which it was not given"
     if max(pools, default=0) > len(cores):
         return f"it set a thread pool to {max(pools)} threads; it was given {len(cores)}"
+    if favoured((pid, *started)):
+        return "it raised the priority of a thread above that of others"
     if command := next(escaped(pid, started), None):
         return f"it left a process behind, which has been ended: {command}"
     return None

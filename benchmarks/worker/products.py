@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ COUNTED = re.compile(r"aten::(mm|addmm|bmm|baddbmm)")
 """Products whose operations PyTorch's profiler counts."""
 OTHERS = re.compile(
     r"aten::(addmm_|baddbmm_|mv|addmv_?|dot|ger|einsum|conv\w*|lstm\w*|\w*rnn\w*|_thnn_fused_\w+|quantized_\w+)"
-    r"|(dot|while|ffi_call|custom-call)[.\w-]*"
+    r"|(dot|ynn_fusion|onednn|while|ffi_call|custom-call)[.\w-]*"
 )
 """Products, and what makes them inside, of PyTorch and of XLA: how many operations is not told."""
 OWN = re.compile(r"(?!aten::|autograd::|torch::)\w+::\w+|torch\.compile's code|CompiledFunction\w*|Recurrence\w*")
@@ -64,10 +64,20 @@ def look(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
 
 
 def _by_jax(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
+    import jax
+
+    def watched(call: Callable[[], Any]) -> Seen:
+        def waited(_: None) -> None:
+            kept = call()
+            jax.block_until_ready(jax.live_arrays())  # what was submitted would run when nobody watches any more
+            del kept
+
+        return Seen(set(ran(waited, None, 1)))
+
     result = prepared.call(mode)(prepared.start(mode, inputs))
     return {
-        "load": Seen(set(ran(lambda _: prepared.load(inputs), None, 1))),
-        "reading": Seen(set(ran(lambda _: prepared.to_numpy(mode, result), None, 1))),
+        "load": watched(lambda: prepared.load(inputs)),
+        "reading": watched(lambda: prepared.to_numpy(mode, result)),
     }
 
 

@@ -140,3 +140,11 @@ def test_more_threads_and_other_processors_than_were_given_are_told(monkeypatch)
     assert outside.trouble(pid, cores, [1]) is None
     assert "999 threads" in outside.trouble(pid, cores, [1, 999])
     assert f"to processor {min(cores)}" in outside.trouble(pid, ())
+
+
+@pytest.mark.parametrize(("nice", "scheduler", "found"), [(0, 0, False), (5, 0, False), (-5, 0, True), (0, 1, True)])
+def test_a_thread_that_goes_before_others_is_found(nice, scheduler, found, monkeypatch):
+    """By a higher priority, or in real time. A lower priority harms itself only."""
+    monkeypatch.setattr(os, "getpriority", lambda _, thread: nice if thread else 0)
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _: scheduler)
+    assert outside.favoured([os.getpid()]) == found
