@@ -231,8 +231,7 @@ class Arm:
         with contextlib.suppress(subprocess.TimeoutExpired):  # the implementation has closed a file not its own
             worker.wait(GONE_SECONDS)
         self.kill()
-        code = worker.returncode or 0
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        how = how_it_ended(worker.returncode or 0)
         raise ArmFailed("crashed", f"the process {how}{self._last_words()}")
 
     def _last_words(self) -> str:
@@ -240,6 +239,14 @@ class Arm:
             file.seek(-min(2000, self.log.stat().st_size), os.SEEK_END)
             lines = file.read(2000).decode(errors="replace").strip().splitlines()
         return f"; its last line: {one_line(lines[-1], 150)}" if lines else ""
+
+
+def how_it_ended(code: int) -> str:
+    """Return what a return code of subprocess says of a process."""
+    if code >= 0:
+        return f"exited with code {code}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"killed by {names.get(-code, f'signal {-code}')}"  # most real-time signals have no name
 
 
 def start_all(arms: Sequence[Arm]) -> None:

@@ -115,6 +115,7 @@ READY = protocol.Ready("another", "numpy 2")
     ("code", "sent", "status", "reason"),
     [
         (-11, b"", "crashed", "killed by SIGSEGV; its last line: Fatal"),
+        (-40, b"", "crashed", "killed by signal 40; its last line: Fatal"),
         (7, b"", "crashed", "exited with code 7"),
         (None, b"", "timed_out", "no answer within 0.2 s"),
         (0, b"hello\n", "error", "it wrote to the socket"),
