@@ -28,6 +28,8 @@ from benchmarks.worker.protocol import Answer
 from impls.core.text import one_line
 
 POLL_SECONDS = 0.1
+WAIT_SECONDS = 1.0
+"""What a wait of POLL_SECONDS counts for at most: where it took longer, this process was stopped, as by Ctrl-Z."""
 EXHAUSTED = 0.02
 """The share of the machine's memory that must be available, or a worker that is at work is ended."""
 SHARE = 0.5
@@ -191,8 +193,13 @@ class Arm:
         return reply.answer
 
     def _receive_line(self, seconds: float) -> bytes:
-        deadline = time.perf_counter() + seconds
+        waited = 0.0
         while b"\n" not in self.buffer:
+            if waited > seconds:
+                self.kill()
+                raise ArmFailed("timed_out", f"no answer within {seconds:g} s")
+            self._watch_memory()
+            began = time.perf_counter()
             if select.select([self.channel], [], [], POLL_SECONDS)[0]:
                 try:
                     part = self.channel.recv(1 << 20)
@@ -203,10 +210,7 @@ class Arm:
                 self.buffer += part
             elif not self.alive and not select.select([self.channel], [], [], 0)[0]:
                 self._died()  # although a child of it may hold the socket open
-            self._watch_memory()
-            if time.perf_counter() > deadline:
-                self.kill()
-                raise ArmFailed("timed_out", f"no answer within {seconds:g} s")
+            waited += min(time.perf_counter() - began, WAIT_SECONDS)
         line, _, self.buffer = self.buffer.partition(b"\n")
         return line
 

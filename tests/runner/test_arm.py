@@ -130,6 +130,16 @@ def test_each_way_to_fail_has_a_status_and_a_reason(without_process, code, sent,
     assert not arm.alive
 
 
+def test_time_in_which_the_runner_itself_was_stopped_does_not_count(without_process, monkeypatch):
+    """A script of its two waits, of an hour each: the first without an answer, the second with one."""
+    arm = without_process(None, b"answer\n")
+    clock = iter([0, 3600, 3600, 7200])
+    ready = iter([[], [arm.channel]])
+    monkeypatch.setattr("benchmarks.runner.arm.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr("benchmarks.runner.arm.select", SimpleNamespace(select=lambda *_: (next(ready), [], [])))
+    assert arm._receive_line(1.5) == b"answer"
+
+
 def test_a_file_that_has_changed_since_it_was_checked_is_not_timed(without_process):
     arm = without_process(0, protocol.line(protocol.Reply(READY)))
     with pytest.raises(ArmFailed, match=r"error: reference\.py has changed since it was checked"):
