@@ -239,6 +239,41 @@ BAD = {
 }
 
 
+SETS = {
+    "adds to": 'DEVICES += ("cuda",)',
+    "in a branch": 'if print:\n    DEVICES = ("cpu",)',
+    "with others": 'DEVICES, MINE = ("cpu",), 1',
+    "by two names": 'MINE = DEVICES = ("cpu",)',
+    "imports": "from elsewhere import MINE as DEVICES",
+    "defines": "def DEVICES(): ...",
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_constant_that_is_set_in_any_other_way_is_refused(name, tmp_path):
+    """Python would see it, and what reads the file without running it would not."""
+    path = tmp_path / "mine.py"
+    path.write_text(f"{GOOD}{SETS[name]}\n")
+    with pytest.raises(ValueError, match=r"mine\.py: .* plain literal \(DEVICES is set in another way"):
+        registry.read(path)
+    path.write_text(f"{GOOD}def mine():\n    DEVICES = 1\nDEVICES: tuple\n")
+    assert registry.read(path).devices == ("cpu", "cuda")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["prepare: Prepare = of_module(Mine)", "try: prepare = fast\nexcept NameError: prepare = slow",
+     "from mine import prepare", "if print:\n    def prepare(*_): ..."],
+)  # fmt: skip
+def test_prepare_is_whatever_python_finds(line, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f'FRAMEWORK = "t"\nTRACK = "default"\n{line}\n')
+    assert registry.read(path).name == "mine"
+    path.write_text('FRAMEWORK = "t"\nTRACK = "default"\nprepare: Prepare\n')
+    with pytest.raises(ValueError, match="defines no prepare"):
+        registry.read(path)
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_file_that_is_no_implementation_is_refused_in_one_line(name, tmp_path):
     content, message = BAD[name]
