@@ -209,6 +209,8 @@ def read(path: Path) -> Implementation:
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
         raise ValueError(f"{path}{where}: not valid Python ({error.msg})") from None
+    except (RecursionError, MemoryError):  # generated code, such as a sum of ten thousand terms
+        raise ValueError(f"{path}: an expression in it is too long for Python") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: a constant that is not a plain literal ({error})") from None
     if not any(_name_set_by(node) == "prepare" for node in _run_on_import(tree)):

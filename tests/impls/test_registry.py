@@ -235,6 +235,7 @@ BAD = {
     "half a character": (GOOD + "ENVIRONMENT = {'A': '\\ud800'}\n", "not a plain literal"),
     "no text": (GOOD + "ENVIRONMENT = {'A': 'b\\x00'}\n", "it holds a NUL"),
     "limit that is a number": (GOOD + "LIMITS = {'x-huge': 1}\n", "LIMITS"),
+    "a long sum": (GOOD + f"x = {'+'.join(['1'] * 100_000)}\n", "too long for Python"),
     "syntax": ("def prepare(:\n", "line 1: not valid Python"),
 }
 
