@@ -113,7 +113,9 @@ class Implementation(Constants, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """What `resolve` finds it by, from anywhere."""
-        return self.name if self.own else f"{self.path}{self.name.removeprefix(self.path.stem)}"
+        if self.own and self.path.stem.isidentifier():
+            return self.name
+        return f"{self.path}{self.name.removeprefix(self.path.stem)}"
 
     @property
     def is_peak(self) -> bool:
@@ -301,7 +303,7 @@ def resolve(text: str) -> Implementation:
     if text.endswith(".py"):
         return read_foreign(Path(text))
     path = FOLDER / BUILT_IN.get(text, f"{text}.py")
-    if text.isidentifier() and path.is_file():  # a run resolves many names again and again: no other file is read
+    if "/" not in text and path.is_file():  # a run resolves many names again and again: no other file is read
         return read(path)
     known = catalogue()
     close = difflib.get_close_matches(text, known, n=1)
@@ -317,7 +319,8 @@ def load(implementation: Implementation) -> ModuleType:
     """
     if implementation.path.parent == FOLDER / "core":
         return importlib.import_module(f"impls.core.{implementation.name}")
-    if implementation.path.parent == Path(os.path.realpath(impls.__path__[0])):  # of this tree, or of a gate's side
+    ours = implementation.path.parent == Path(os.path.realpath(impls.__path__[0]))  # of this tree, or of a gate's side
+    if ours and implementation.path.stem.isidentifier():
         return importlib.import_module(f"impls.{implementation.name}")
     mangled = f"_implementation_{implementation.name}_{implementation.digest}"
     spec = importlib.util.spec_from_file_location(mangled, implementation.path)

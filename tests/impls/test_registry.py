@@ -82,6 +82,21 @@ def test_a_file_called_copy_is_loaded_and_shadows_nothing(tmp_path, monkeypatch)
     assert not hasattr(copy, "MARK")
 
 
+@pytest.mark.parametrize("name", ["numpy_lstm (copy)", "my-lstm", "numpy_lstm.old", "a@b"])
+def test_a_file_of_impls_may_have_any_name(name, tmp_path, monkeypatch):
+    """A file manager's copy, for one. Otherwise no run that takes a set could begin."""
+    monkeypatch.setattr(registry, "FOLDER", tmp_path)
+    monkeypatch.setattr(registry.impls, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / f"{name}.py").write_text(GOOD + "MARK = 1\n")
+    (found,) = registry.catalogue(tmp_path).values()
+    assert found.own
+    assert registry.resolve(found.text) == found
+    assert registry.load(found).MARK == 1
+    if "@" not in name:
+        assert registry.resolve(name) == found
+
+
 @pytest.mark.parametrize(
     ("text", "name", "requires"),
     [
