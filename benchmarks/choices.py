@@ -5,6 +5,7 @@ What cannot be used is a UsageError, and a name or file of an implementation tha
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import os
@@ -102,19 +103,53 @@ def choose_problems(given: Sequence[str], weights: Path | None, default: Iterabl
 
 
 def usable_out(given: str | Path | None, kind: str) -> Path:
-    """Make a folder, by default one of this date and kind, which must be new or empty, and writable, and return it."""
+    """Make a folder, by default one of this date and kind, and return it. While this process lives, no other gets it.
+
+    A folder that is given must be new or empty, and writable.
+    """
     out = Path(given or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{kind}")
     try:
+        if given:
+            out.mkdir(parents=True, exist_ok=True)
+        else:
+            out = make_new(out)
+        claim(out)
         if (out / "run.json").exists():
             raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if any(out.iterdir()):
             raise click.UsageError(f"{out} is not an empty folder; give a new one")
-        out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
+    except FileExistsError:
+        raise click.UsageError(f"{out} is not a folder; give a new one") from None
     except OSError as error:
         raise click.UsageError(f"{out} can't be written to: {error.strerror}; give another --out") from None
     return out
+
+
+def make_new(usual: Path) -> Path:
+    """Make a folder that was not there, with a number after its name where another process was first, and return it."""
+    usual.parent.mkdir(parents=True, exist_ok=True)
+    folder, number = usual, 1
+    while True:
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+            folder = usual.with_name(f"{usual.name}-{number}")
+        else:
+            return folder
+
+
+def claim(folder: Path) -> None:
+    """Lock a folder until this process ends. A UsageError where another has done so."""
+    file = os.open(folder, os.O_RDONLY)  # never closed: that would end the lock
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise click.UsageError(f"{folder} is being used by another process; give another --out") from None
+    except OSError:  # NFS cannot lock a folder
+        pass
 
 
 def set_precision(precision: str, device: str) -> None:

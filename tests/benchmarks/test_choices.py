@@ -1,5 +1,6 @@
 """The checks of options before anything runs, and what their values stand for."""
 
+import fcntl
 import os
 
 import click
@@ -80,3 +81,26 @@ def test_a_cell_is_timed_on_one_step():
         benchmark = Benchmark.parse(f"{PROBLEM.id}/{workload}/forward")
         assert benchmark.timed_problem == PROBLEM.replace(seq_len=steps)
         assert Benchmark.parse(benchmark.id) == benchmark
+
+
+def test_two_that_begin_in_the_same_second_have_a_folder_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(choices, "ROOT", tmp_path)
+    monkeypatch.setattr(choices.time, "strftime", lambda _: "now")
+    names = [choices.usable_out(None, "regression").name for _ in range(3)]
+    assert names == ["now-regression", "now-regression-2", "now-regression-3"]
+
+
+def test_a_folder_that_another_process_uses_is_refused_until_that_has_ended(tmp_path):
+    """A lock of another open file is as good as another process's."""
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(click.UsageError, match="used by another process"):
+        choices.usable_out(tmp_path, "quick")
+    os.close(other)
+    assert choices.usable_out(tmp_path, "quick") == tmp_path
+
+
+def test_a_folder_with_a_hidden_file_of_a_user_is_not_usable(tmp_path):
+    (tmp_path / ".mine").touch()
+    with pytest.raises(click.UsageError, match="not an empty folder"):
+        choices.usable_out(tmp_path, "quick")
