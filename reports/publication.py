@@ -15,7 +15,7 @@ from benchmarks.cases import PRESETS
 from benchmarks.record import harmless
 from benchmarks.words import count
 from impls.core import registry
-from impls.core.files import write_text
+from impls.core.files import temporary_folder, write_text
 from reports import estimates, frames, site, tables, today
 from reports.charts.drawing import file_name
 from reports.documents import documents
@@ -131,16 +131,25 @@ def replaced(run: Run, folder: Path) -> list[Path]:
 
 
 def publish(run: Run, folder: Path) -> Path:
-    """Copy a run's raw files to the published runs, remove those that it replaces, and return the place.
+    """Copy a run's raw files to the published runs, then remove those that it replaces, and return the place.
 
     The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
     """
-    for old in replaced(run, folder):
-        shutil.rmtree(old)
+    folder.mkdir(parents=True, exist_ok=True)
+    older = replaced(run, folder)
     name = run.folder.resolve().name
     place = folder / name
-    if place.exists() and frames.read_run(place).run_id != run.run_id:
+    if place.exists() and place not in older and frames.read_run(place).run_id != run.run_id:
         place = folder / file_name(name, run.run_id)
-    place.mkdir(parents=True, exist_ok=True)
-    copy_raw(run, place)
+    with temporary_folder(folder, "arriving-") as temporary:
+        copy = temporary / "new"
+        copy.mkdir()
+        copy_raw(run, copy)
+        frames.read_run(copy)
+        if place.exists():
+            place.rename(temporary / "old")
+        copy.rename(place)
+    for old in older:
+        if old != place:
+            shutil.rmtree(old)
     return place
