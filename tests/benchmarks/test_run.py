@@ -275,6 +275,11 @@ def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monke
     assert {(row.run_id, row.seconds) for row in records} == {(first[1], 1.0), (again[1], 3.0)}
     assert described.rounds == tuple(sorted([first[1], again[1]]))
     assert rounds.Read.of(tmp_path) == rounds.Read(tmp_path, records, described)
+    for damaged in (rounds.ENVIRONMENT, rounds.RESULTS):  # from its raw/, such a round is made again
+        (tmp_path / "round-1" / damaged).write_text("")
+        in_rounds(options, tmp_path)
+        assert begun.pop() == first
+        assert len(begun) == 3
 
 
 def test_what_differs_is_no_round_of_a_run():
