@@ -19,6 +19,7 @@ from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
 from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
+from benchmarks.rounds import RESULTS
 from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import write_text
@@ -133,19 +134,24 @@ def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
     lines, going_on = [], 0
     for member in kept.members:
         over, state = fleets.ended(folder, member.name), states.get(member.job, "")
-        if kept.cluster == LOCAL and not over:
+        run = fleets.run_of(folder, member.name)
+        done, of_all = fleets.replicates_done(folder, member.name)
+        measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
+        whole = (run / RESULTS).exists()
+        if kept.command == REGRESSION:
+            try:
+                measured = outcome.read(run).verdict
+                whole = True
+            except ValueError:
+                measured = "no verdict"
+        if kept.cluster == LOCAL and not over and not whole:
             state = "not ended"
         going_on += bool(state)
         if over and not state:
             said = f": {over.said}" if over.code not in (0, 1) else ""
             state = f"ended on {over.node}, exit code {over.code}{said}"
-        done, of_all = fleets.replicates_done(folder, member.name)
-        measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
-        if kept.command == REGRESSION:
-            try:
-                measured = outcome.read(fleets.run_of(folder, member.name)).verdict
-            except ValueError:
-                measured = "no verdict"
+        elif whole and not state:
+            state = "finished by hand"
         job = f", job {member.job}" if member.job else ""
         lines.append(f"{member.name}, {member.asked}{job}: {state or fleets.why_missing(folder, member)}; {measured}")
     return lines, going_on
