@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -77,13 +77,15 @@ def start(
         raise click.UsageError("--local does not go with --partition, --nodes or --slurm")
     if not local and not slurm.present():
         raise click.UsageError("there is no Slurm here (no sbatch); --local N runs N times on this machine")
-    if not local and importlib.util.find_spec("submitit") is None:
-        raise click.UsageError("a fleet needs submitit; install the group `fleet` of pyproject.toml")
+    command = REGRESSION if given[:1] == (REGRESSION,) else RUN
+    if command == RUN:
+        _check_installed("statsmodels")  # of the table at the end
+    if not local:
+        _check_installed("submitit")
     if not local and not nodes:
         raise click.UsageError("say how many nodes: --nodes N")
     sbatch = slurm.sbatch_options(extra)
     places = ["this machine"] * local if local else slurm.places(partition, nodes or 0)
-    command = REGRESSION if given[:1] == (REGRESSION,) else RUN
     write = plan.gates(given[1:]) if command == REGRESSION else plan.runs(given)
     folder = choices.usable_out(place, "fleet").resolve()
     kept = Fleet(
@@ -100,6 +102,13 @@ def start(
     _submit(folder, kept, sbatch)
     command_line.say(f"{command_line.again('benchmarks', 'fleet', 'status', folder)}    (or cancel, collect)")
     return 0
+
+
+def _check_installed(package: str) -> None:
+    try:
+        importlib.import_module(package)
+    except ModuleNotFoundError:
+        raise click.UsageError(f"a fleet needs {package}; install the group `fleet` of pyproject.toml") from None
 
 
 def _measure_here(folder: Path, kept: Fleet) -> None:

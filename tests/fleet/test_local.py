@@ -186,6 +186,15 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_written(words, said
     assert not (tmp_path / "f").exists()
 
 
+@pytest.mark.parametrize(("package", "where"), [("statsmodels", "--local"), ("submitit", "--nodes")])
+def test_a_package_that_is_missing_is_said_before_anything_is_measured(package, where, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(slurm, "present", lambda: True)
+    done = CliRunner().invoke(fleet, ["--fleet", str(tmp_path / "f"), where, "1", *impls("numpy_lstm", "torch_lstm")])
+    assert (done.exit_code, f"a fleet needs {package}" in done.output) == (2, True)
+    assert not (tmp_path / "f").exists()
+
+
 def test_a_job_that_is_refused_is_one_line_and_those_before_it_are_known(tmp_path, monkeypatch, no_git):
     def submit(job, *_):
         if job.name == "002":
