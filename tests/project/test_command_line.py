@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from benchmarks import choices, machine
 from benchmarks.metadata import Commit
-from impls.core import evaluate, registry
+from impls.core import command_line, evaluate, registry
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
 from impls.core.text import one_line
@@ -70,6 +70,17 @@ def test_bad_input_is_one_clear_line(name, tmp_path):
     if arguments[0] == "bench" and not {"--out", "--resume"} & set(arguments):
         arguments += ["--out", str(out)]
     assert message in refused(package, *arguments)
+    assert not out.exists()
+
+
+def test_where_there_is_no_home_folder_nothing_is_made(tmp_path, monkeypatch):
+    """As in a container whose user has no line in /etc/passwd."""
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(cli("benchmarks"), ["bench", "--impl", "numpy_lstm", "--out", str(out)])
+    assert "set HOME or XDG_CACHE_HOME" in command_line.describe(done.exception)
     assert not out.exists()
 
 
