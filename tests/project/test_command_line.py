@@ -154,6 +154,49 @@ def test_evaluate_refuses_what_it_can_not_compute_and_writes_nothing(content, na
     assert said.count("\n") == 1
 
 
+RETURNS = """
+from dataclasses import replace
+import ml_dtypes
+import numpy as np
+from impls import numpy_lstm
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+
+def prepare(*given):
+    right = numpy_lstm.prepare(*given)
+
+    def to_numpy(*result):
+        return {{name: {value} for name, v in right.to_numpy(*result).items() {which}}}
+
+    return replace(right, to_numpy=to_numpy)
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "which", "message"),
+    [
+        ("v", "if name != 'h_n'", "its results lack h_n"),
+        ("1.0", "", "output is float64 of shape ()"),
+        ("v + 0j", "", "output is complex128"),
+        ("v.astype(str)", "", "output is <U"),
+        ("np.float32(v)", "", ""),
+        ("v.astype(ml_dtypes.bfloat16)", "", ""),
+    ],
+)
+def test_evaluate_writes_arrays_of_the_right_shapes_as_float64_or_nothing(value, which, message, tmp_path, capsys):
+    path, given, out = tmp_path / "mine.py", case(tmp_path / "c.npz"), tmp_path / "o.npz"
+    path.write_text(RETURNS.format(value=value, which=which))
+    code = evaluate.main(str(path), str(given), str(out), "float64", "cpu")
+    said = capsys.readouterr().err
+    if message:
+        assert (code, out.exists(), message in said) == (2, False, True), said
+        return
+    arrays, results = np.load(given), np.load(out)
+    assert {array.dtype.name for array in results.values()} == {"float64"}
+    assert all(results[f"grad_{name}"].shape == arrays[name].shape for name in arrays if not name.startswith("d_"))
+
+
 def test_evaluate_heeds_the_umask_and_says_what_cannot_be_written(tmp_path, capsys):
     given, out = case(tmp_path / "c.npz"), tmp_path / "o.npz"
     before = os.umask(0o077)
