@@ -24,9 +24,9 @@ from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
 from impls.core.files import check_name, read_regular
 from impls.core.precision import IEEE, VARIABLE
-from impls.core.problem import FORMATS, Problem
+from impls.core.problem import Problem
 from impls.core.registry import Implementation
-from impls.core.weights import most_bytes, read_weights, shapes
+from impls.core.weights import check_range, most_bytes, read_weights, shapes
 
 SETS: Mapping[str, Callable[[Implementation], bool]] = {
     "all": bool,
@@ -71,11 +71,12 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     has_x = (implied.seq_len, implied.batch) != (1, 1)
     if has_x and not problems:
         command_line.say(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
-    largest = max(((float(abs(array).max()), name) for name, array in given.items()), default=(0.0, ""))
     problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
-        if largest[0] > FORMATS[problem.stored].largest:
-            raise click.UsageError(f"{path}: {largest[1]} holds {largest[0]:g}, which {problem.dtype} can't hold")
+        try:
+            check_range(path, given, problem.dtype)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
         for name, shape in shapes(problem).items():
             if name not in given or given[name].shape != shape:
                 has = f"shape {given[name].shape}" if name in given else "no such array"
