@@ -194,6 +194,9 @@ def read_npz(path: Path) -> dict[str, Array]:
         raise ValueError(f"{path} is not a readable .npz file")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            unpacked = sum(member.file_size for member in archive.zip.infolist())
+            if unpacked > most_bytes():
+                raise MemoryError(f"it unpacks to {unpacked / 2**20:.0f} MiB, more than is read")
             held = {name: archive[name] for name in archive.files}
     except Exception as error:  # zipfile, zlib and NumPy's parser of headers raise a dozen kinds
         raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error})") from None
