@@ -110,6 +110,7 @@ def usable_out(given: str | Path | None, kind: str) -> Path:
     """
     out = Path(given or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{kind}")
     try:
+        check_name(os.path.realpath(out))
         if given:
             out.mkdir(parents=True, exist_ok=True)
         else:
@@ -121,6 +122,8 @@ def usable_out(given: str | Path | None, kind: str) -> Path:
             raise click.UsageError(f"{out} is not an empty folder; give a new one")
         with tempfile.TemporaryFile(dir=out):
             pass
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     except FileExistsError:
         raise click.UsageError(f"{out} is not a folder; give a new one") from None
     except OSError as error:

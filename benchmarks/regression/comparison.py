@@ -22,6 +22,7 @@ from benchmarks.regression import requirements, snapshots
 from benchmarks.regression.snapshots import Unusable
 from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
 from impls.core import environments, registry
+from impls.core.files import check_name
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 
@@ -142,6 +143,8 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
         if stems.count(stem) > 1:
             raise Unusable(f"two implementations are called {stem}; rename one")
     foreign = [text for text in wanted if is_foreign(text)]
+    for text in foreign:
+        check_name(os.path.realpath(text))
     return [text for text in wanted if text not in foreign], [Path(os.path.realpath(text)) for text in foreign]
 
 

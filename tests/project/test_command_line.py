@@ -39,6 +39,11 @@ BAD = {
     ),
     "a file that is not UTF-8": ((*BENCH, "--impl", "mine\udcff.py"), "is not UTF-8"),
     "weights that are not UTF-8": ((*BENCH, "--weights", "mine\udcff.npz"), "is not UTF-8"),
+    "an out that is not UTF-8": ((*BENCH, "--out", "runs/mine\udcff"), "is not UTF-8"),
+    "a run that is not UTF-8": ((*BENCH, "--resume", "mine\udcff"), "is not UTF-8"),
+    "a gate of a file that is not UTF-8": (
+        ("benchmarks", "regression", "--base", "HEAD", "--impl", "mine\udcff.py"), "is not UTF-8"
+    ),
     "an endless weights file": ((*BENCH, "--weights", "/dev/zero"), "is not a regular file"),
 }  # fmt: skip
 
