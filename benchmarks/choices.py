@@ -51,6 +51,8 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
     if peak and not any(implementation.is_peak for implementation in chosen):
         chosen.append(registry.resolve("peak"))
     for first, second in itertools.combinations(chosen, 2):
+        if first.name == second.name and first.path == second.path:
+            raise click.UsageError(f"{first.name} is named twice ({first.path}); name it once")
         if first.name == second.name:
             raise click.UsageError(
                 f"two implementations are called {first.name} ({first.path}, {second.path}); rename one"

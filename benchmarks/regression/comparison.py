@@ -141,7 +141,7 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     stems = [Path(text).stem for text in wanted]
     for stem in stems:
         if stems.count(stem) > 1:
-            raise Unusable(f"two implementations are called {stem}; rename one")
+            raise Unusable(f"{stem} is named twice; where these are two files, rename one")
     foreign = [text for text in wanted if is_foreign(text)]
     for text in foreign:
         check_name(os.path.realpath(text))
@@ -171,7 +171,8 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
     for path in foreign:
         found = [side.add(path, root) for side in sides]
         if not any(found):
-            raise Unusable(f"{path} exists neither in {revision} nor in {against}")
+            hint = "; git ignores it" if path.is_file() and not head_revision else ""
+            raise Unusable(f"{path} exists neither in {revision} nor in {against}{hint}")
     names += [path.stem for path in foreign]
     title = f"{revision} ({', '.join(dict.fromkeys(commits))}) against {against}{differ}"
     return Comparison(base.side("base", names), head.side("head", names), title)

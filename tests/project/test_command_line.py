@@ -25,7 +25,7 @@ BAD = {
     "too many threads": ((*BENCH, "--threads", "4096"), "this process may use"),
     "the reference": ((*BENCH, "--impl", "reference"), "never timed"),
     "only the peak": ((*BENCH, "--impl", "peak"), "the peak is no LSTM"),
-    "one twice": ((*BENCH, "--impl", "torch_lstm", "--impl", "impls/torch_lstm.py"), "two implementations"),
+    "one twice": ((*BENCH, "--impl", "torch_lstm", "--impl", "impls/torch_lstm.py"), "torch_lstm is named twice"),
     "baseline not there": ((*BENCH, "--impl", "jax_scan", "--baseline", "torch_lstm"), "not among jax_scan"),
     "problem that no memory holds": ((*BENCH, "--problem", "t4-b2-i8-h1000000"), "its reference needs about"),
     "no problem": ((*BENCH, "--problem", "t4-b2"), "t4-b2"),
