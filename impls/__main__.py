@@ -6,8 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from impls.core import command_line
+from impls.core import command_line, system
 
+system.check()
 with command_line.starting():
     import click
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from benchmarks.cases import PRESETS
 from benchmarks.record import harmless
 from benchmarks.words import count
 from impls.core import registry
-from impls.core.files import temporary_folder, write_text
+from impls.core.files import write_text
 from reports import estimates, frames, site, tables, today
 from reports.charts.drawing import file_name
 from reports.documents import documents
@@ -141,13 +142,13 @@ def publish(run: Run, folder: Path) -> Path:
     place = folder / name
     if place.exists() and place not in older and frames.read_run(place).run_id != run.run_id:
         place = folder / file_name(name, run.run_id)
-    with temporary_folder(folder, "arriving-") as temporary:
-        copy = temporary / "new"
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        copy = Path(temporary, "new")
         copy.mkdir()
         copy_raw(run, copy)
         frames.read_run(copy)
         if place.exists():
-            place.rename(temporary / "old")
+            place.rename(Path(temporary, "old"))
         copy.rename(place)
     for old in older:
         if old != place:
